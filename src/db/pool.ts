@@ -1,0 +1,77 @@
+import pg from 'pg';
+
+export type { Pool, PoolClient } from 'pg';
+/** Anything a statement can run on: the pool, or the one client of a transaction. */
+export type Queryable = Pick<pg.ClientBase, 'query'>;
+
+/** PostgreSQL answers within this time or the statement is given up; slow work is a page, not a minute. */
+const statementTimeoutMs = 15_000;
+const idleInTransactionTimeoutMs = 10_000;
+const connectTimeoutMs = 5_000;
+
+/**
+ * A pool for one process. `timestamptz` comes as ISO text in UTC with microseconds where it has them, `numeric`
+ * and `bigint` as text: nothing passes through a float or loses an instant's digits.
+ */
+export function createPool(
+  databaseUrl: string,
+  connectionsMax: number,
+  onIdleError: (error: Error) => void,
+): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: connectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    options: '-c timezone=UTC -c datestyle=ISO',
+    keepAlive: true,
+    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+  });
+  // An idle connection that dies must not end the process; the next query takes a fresh one.
+  pool.on('error', onIdleError);
+  return pool;
+}
+
+const textTypes: ReadonlySet<number> = new Set([
+  pg.types.builtins.TIMESTAMPTZ,
+  pg.types.builtins.DATE,
+  pg.types.builtins.NUMERIC,
+  pg.types.builtins.INT8,
+]);
+
+function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === pg.types.builtins.TIMESTAMPTZ) return isoFromPostgres;
+  if (textTypes.has(oid)) return (value) => value;
+  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+}
+
+/** `2026-02-03 09:14:07.12+00` as `2026-02-03T09:14:07.120Z`; microseconds stay when there are any. */
+export function isoFromPostgres(value: string): string {
+  const match = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(value);
+  if (match === null) return value;
+  const fraction = (match[3] ?? '').padEnd(3, '0');
+  return `${match[1]}T${match[2]}.${fraction}Z`;
+}
+
+/**
+ * Runs `work` in one transaction on one connection: committed when it returns, rolled back when it throws.
+ * A connection whose rollback fails is thrown away.
+ */
+export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: unknown) => {
+      broken = failure instanceof Error ? failure : new Error(String(failure));
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Types of the failures that cross from activities to workflows. Classes do not survive that trip; a workflow
+ * decides on `cause.type`, which is one of these, and never on message text.
+ */
+export const failureTypes = {
+  /** Rutter refused the input for good; a person must look. */
+  refused: 'Refused',
+  /** The connection must be re-authorised or was disabled. */
+  connectionRefused: 'ConnectionRefused',
+  /** Our own credentials are refused: an outage of the whole organisation. */
+  organisationRefused: 'OrganisationRefused',
+  /** 429 or 452: retried after the wait that was asked for. */
+  rateLimited: 'RateLimited',
+  /** Not reached, or the outcome is unknown and a repeat is safe. */
+  peerUnavailable: 'PeerUnavailable',
+  /** The row, lease or deadline that the activity needs is gone: nothing left to do here. */
+  obsolete: 'Obsolete',
+  /** The database did not answer. */
+  databaseUnavailable: 'DatabaseUnavailable',
+  /** Not one of the above. Retried, counted, and alerted on. */
+  unexpected: 'Unexpected',
+} as const;
+export type FailureType = (typeof failureTypes)[keyof typeof failureTypes];

@@ -1,0 +1,90 @@
+/**
+ * The life of a feed: three facts and the one state that people see, derived from them.
+ * `operator` is what the bank's people asked for, `connection` is what Rutter says of the customer's tie,
+ * `account` is what Sage says of the account. Kept apart, a healed connection never un-pauses a feed and
+ * resuming never hides a refusal.
+ */
+
+export type OperatorFact = 'running' | 'paused' | 'closed';
+export type ConnectionFact = 'ok' | 'refused' | 'unavailable';
+export type AccountFact = 'waiting' | 'active' | 'inactive';
+
+export const feedStates = [
+  'created',
+  'awaiting_activation',
+  'backfilling',
+  'syncing',
+  'live',
+  'paused',
+  'reauth_required',
+  'disconnected',
+  'closed',
+] as const;
+export type FeedState = (typeof feedStates)[number];
+
+/** Why a feed waits although nothing in its three facts says so. Every reason has its way out in the runbook. */
+export const parkReasons = [
+  'refused_by_sage',
+  'peer_unavailable',
+  'job_running_too_long',
+  'conflict_with_peer',
+] as const;
+export type ParkReason = (typeof parkReasons)[number];
+
+export interface FeedFacts {
+  readonly operator: OperatorFact;
+  readonly connection: ConnectionFact;
+  readonly account: AccountFact;
+  /** True once Rutter has answered the publication with its account id. */
+  readonly published: boolean;
+  /** True once the first catch-up since activation is done. */
+  readonly caughtUp: boolean;
+  /** True while a slice is under way. */
+  readonly syncing: boolean;
+}
+
+/**
+ * The state people see: closed, then paused, reauth_required, disconnected, awaiting_activation, and then
+ * backfilling, syncing or live; `created` before the account is published.
+ */
+export function feedState(facts: FeedFacts): FeedState {
+  if (facts.operator === 'closed') return 'closed';
+  if (facts.operator === 'paused') return 'paused';
+  if (facts.connection === 'refused') return 'reauth_required';
+  if (facts.account === 'inactive') return 'disconnected';
+  if (!facts.published) return 'created';
+  if (facts.account === 'waiting') return 'awaiting_activation';
+  if (!facts.caughtUp) return 'backfilling';
+  return facts.syncing ? 'syncing' : 'live';
+}
+
+/** Whether the facts allow a batch to be cut and sent now. */
+export function maySend(facts: FeedFacts): boolean {
+  return (
+    facts.operator === 'running' &&
+    facts.connection !== 'refused' &&
+    facts.account === 'active' &&
+    facts.published
+  );
+}
+
+export type OperatorAction = 'pause' | 'resume' | 'sync' | 'close';
+
+/** The actions a person may ask for in a state; any other is answered 409 with this list. */
+export function allowedActions(facts: FeedFacts): OperatorAction[] {
+  switch (facts.operator) {
+    case 'running':
+      return ['pause', 'resume', 'sync', 'close'];
+    case 'paused':
+      return ['pause', 'resume', 'close'];
+    case 'closed':
+      return ['close'];
+    default:
+      return unreachable(facts.operator);
+  }
+}
+
+/** The compiler's proof that a switch is exhaustive. */
+export function unreachable(value: never): never {
+  throw new Error(`unexpected value: ${String(value)}`);
+}

@@ -1,0 +1,30 @@
+/**
+ * Names that tie a row to its workflow. Workflow ids are always plain text in Temporal, so they are built
+ * from internal ids and hashes only, and only here.
+ */
+
+/** Temporal task queues. A process may serve one or several; the names are part of the deployment. */
+export const taskQueues = {
+  workflows: 'workflows',
+  interactive: 'interactive',
+  deliver: 'deliver',
+} as const;
+
+/** One open workflow per feed: the server guarantees it through this id. */
+export function bankFeedWorkflowId(feedId: string): string {
+  return `bank-feed/${feedId}`;
+}
+
+/** `handoffId` is the hex SHA-256 of the challenge, never the challenge. */
+export function loginHandoffWorkflowId(handoffId: string): string {
+  return `login-handoff/${handoffId}`;
+}
+
+/** `connectionId` is ours, not Rutter's. */
+export function connectionWorkflowId(connectionId: string): string {
+  return `connection/${connectionId}`;
+}
+
+export function providerCommandWorkflowId(commandId: string): string {
+  return `command/${commandId}`;
+}

@@ -1,0 +1,138 @@
+import { WorkflowNotFoundError, isGrpcServiceError, type Client } from '@temporalio/client';
+import type { OperatorAction } from '../domain/feed.js';
+import {
+  bankFeedWorkflowId,
+  connectionWorkflowId,
+  loginHandoffWorkflowId,
+  providerCommandWorkflowId,
+  taskQueues,
+} from '../domain/ids.js';
+import type { bankFeedWorkflow } from '../workflows/bank-feed/workflow.js';
+import * as bankFeed from '../workflows/bank-feed/messages.js';
+import type { connectionWorkflow } from '../workflows/connection/workflow.js';
+import { connectionNudged } from '../workflows/connection/messages.js';
+import type { loginHandoffWorkflow } from '../workflows/login-handoff/workflow.js';
+import { accountsShared, loginSucceeded, type LoginSucceeded } from '../workflows/login-handoff/messages.js';
+import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
+
+/** Temporal did not take the message. The row was committed before; the message may be sent again. */
+export class WorkflowsUnavailable extends Error {
+  constructor(cause: unknown) {
+    super('Temporal did not take the message', { cause });
+    this.name = 'WorkflowsUnavailable';
+  }
+}
+
+/**
+ * The only way from API and pages (and from activities that wake other workflows) to Temporal. Every call is safe
+ * to repeat. Record first, then call, and call even if it was recorded before: a second signal is harmless.
+ * All throw {@link WorkflowsUnavailable} when the server does not take the message in time.
+ */
+export interface WorkflowFacade {
+  /** Signal-with-Start `postingsAvailable`: starts the feed's workflow when it is missing. Not for closed feeds. */
+  wakeFeed(input: { feedId: string }): Promise<void>;
+  /** The facts in the feed's row changed (account or connection): Signal-with-Start `factsChanged`. */
+  feedFactsChanged(input: { feedId: string }): Promise<void>;
+  /** An operator's or the customer's request; the feed's row shows when it was done. */
+  requestOfFeed(input: { feedId: string; action: OperatorAction }): Promise<void>;
+  /** Signal-with-Start `loginSucceeded`. */
+  loginSucceeded(input: LoginSucceeded): Promise<void>;
+  /** The choice stands in the hand-off's row. Answers false when the hand-off is over. */
+  accountsShared(input: { handoffId: string }): Promise<boolean>;
+  /** Signal-with-Start `connectionNudged`. */
+  nudgeConnection(input: { connectionId: string }): Promise<void>;
+  /** Starts the command's workflow; starting it again is no second command. */
+  runCommand(input: { commandId: string }): Promise<void>;
+  /** Whether the server answers now: for readiness. */
+  reachable(): Promise<boolean>;
+}
+
+/** A call to Temporal is given up after this time; the caller answers 503 and the row stays. */
+const callTimeoutMs = 5_000;
+
+const actionSignals = {
+  pause: bankFeed.pauseRequested,
+  resume: bankFeed.resumeRequested,
+  sync: bankFeed.syncRequested,
+  close: bankFeed.closeRequested,
+} as const;
+
+export function createWorkflowFacade(client: Client): WorkflowFacade {
+  const call = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await client.withDeadline(Date.now() + callTimeoutMs, work);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw error;
+      throw isGrpcServiceError(error) || error instanceof Error ? new WorkflowsUnavailable(error) : error;
+    }
+  };
+  const signalFeed = (feedId: string, signal: typeof bankFeed.postingsAvailable) =>
+    call(async () => {
+      await client.workflow.signalWithStart<typeof bankFeedWorkflow>('bankFeedWorkflow', {
+        workflowId: bankFeedWorkflowId(feedId),
+        taskQueue: taskQueues.workflows,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        args: [{ feedId }],
+        signal,
+      });
+    });
+  return {
+    wakeFeed: ({ feedId }) => signalFeed(feedId, bankFeed.postingsAvailable),
+    feedFactsChanged: ({ feedId }) => signalFeed(feedId, bankFeed.factsChanged),
+    requestOfFeed: ({ feedId, action }) => signalFeed(feedId, actionSignals[action]),
+    loginSucceeded: (input) =>
+      call(async () => {
+        await client.workflow.signalWithStart<typeof loginHandoffWorkflow, [LoginSucceeded]>(
+          'loginHandoffWorkflow',
+          {
+            workflowId: loginHandoffWorkflowId(input.handoffId),
+            taskQueue: taskQueues.workflows,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            args: [{ handoffId: input.handoffId }],
+            signal: loginSucceeded,
+            signalArgs: [input],
+          },
+        );
+      }),
+    accountsShared: async ({ handoffId }) => {
+      try {
+        await call(() => client.workflow.getHandle(loginHandoffWorkflowId(handoffId)).signal(accountsShared));
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+    nudgeConnection: ({ connectionId }) =>
+      call(async () => {
+        await client.workflow.signalWithStart<typeof connectionWorkflow>('connectionWorkflow', {
+          workflowId: connectionWorkflowId(connectionId),
+          taskQueue: taskQueues.workflows,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          args: [{ connectionId }],
+          signal: connectionNudged,
+        });
+      }),
+    runCommand: ({ commandId }) =>
+      call(async () => {
+        await client.workflow.start<typeof providerCommandWorkflow>('providerCommandWorkflow', {
+          workflowId: providerCommandWorkflowId(commandId),
+          taskQueue: taskQueues.workflows,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          args: [{ commandId }],
+        });
+      }),
+    reachable: async () => {
+      try {
+        await call(() => client.workflowService.getSystemInfo({}));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}

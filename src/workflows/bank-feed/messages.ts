@@ -1,0 +1,42 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { FeedState } from '../../domain/feed.js';
+
+/** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new hands on. */
+export interface BankFeedInput {
+  readonly feedId: string;
+  readonly carried?: BankFeedCarried;
+  /** Renews after this many passes of the loop; for tests, which cannot wait for 4,096 events. */
+  readonly passesMax?: number;
+}
+
+/** What one run hands to the next: plain JSON, ids and counters only. */
+export interface BankFeedCarried {
+  readonly syncsDone: number;
+  /** Epoch ms of the next look that is due without any signal. */
+  readonly nextSyncAtMs: number;
+  /** Consecutive slices that could not reach Rutter, and since when (epoch ms). */
+  readonly failures: number;
+  readonly wakeUp: boolean;
+}
+
+/** Answer of the `feedStatus` query: for operators in the Temporal UI. */
+export interface FeedStatus {
+  readonly feedId: string;
+  readonly state: FeedState;
+  readonly reason: string | null;
+  readonly syncsDone: number;
+  readonly nextSyncAt: string | null;
+  readonly working: boolean;
+}
+
+/** Core banking has committed new postings for this feed. Carries nothing: the rows are the truth. */
+export const postingsAvailable = defineSignal('postingsAvailable');
+/** An operator or the customer asked for it. The row shows when it was done. */
+export const pauseRequested = defineSignal('pauseRequested');
+export const resumeRequested = defineSignal('resumeRequested');
+export const syncRequested = defineSignal('syncRequested');
+export const closeRequested = defineSignal('closeRequested');
+/** The connection's or the account's facts in the row have changed: look again. */
+export const factsChanged = defineSignal('factsChanged');
+
+export const feedStatus = defineQuery<FeedStatus>('feedStatus');

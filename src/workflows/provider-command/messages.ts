@@ -1,0 +1,4 @@
+/** Input of `providerCommandWorkflow`; what to do stands in the command's row. */
+export interface ProviderCommandInput {
+  readonly commandId: string;
+}
