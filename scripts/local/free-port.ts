@@ -1,0 +1,46 @@
+import { connect, createServer } from 'node:net';
+
+/** A TCP port that nothing listens on now, on the loopback address. Another process may take it before you do. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('no port was given'));
+        else resolve(address.port);
+      });
+    });
+  });
+}
+
+/** Whether the port can be listened on, on the loopback address and (for a server that binds all) on every one. */
+export async function isPortFree(port: number): Promise<boolean> {
+  for (const host of ['127.0.0.1', undefined]) {
+    if (!(await canListen(port, host))) return false;
+  }
+  return true;
+}
+
+function canListen(port: number, host: string | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on('error', () => resolve(false));
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether something accepts connections on this port of the loopback address. */
+export function isPortOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const answer = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.setTimeout(1_000, () => answer(false));
+    socket.on('connect', () => answer(true));
+    socket.on('error', () => answer(false));
+  });
+}

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { runCommand } from './run-command.js';
+
+/** A process that we may name again later without meaning another one that got its number. */
+export interface ProcessIdentity {
+  pid: number;
+  /** When it was started, as the system tells it, with the system's boot where that is known. */
+  started: string;
+}
+
+/** The identity of a living process, or undefined when no process (or only a zombie) has this number. */
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
+  if (!isAlive(pid)) return undefined;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (stat === undefined) return identifyByPs(pid);
+  // The command's name stands in brackets and may itself hold brackets and blanks: count from the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] === 'Z') return undefined;
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return { pid, started: `${boot.trim()}/${fields[19] ?? ''}` };
+}
+
+async function identifyByPs(pid: number): Promise<ProcessIdentity | undefined> {
+  const listed = await runCommand({
+    command: 'ps',
+    args: ['-o', 'stat=,lstart=', '-p', String(pid)],
+    timeoutMs: 5_000,
+  });
+  const line = listed.stdout.trim();
+  if (listed.code !== 0 || line === '' || line.startsWith('Z')) return undefined;
+  return { pid, started: line.slice(line.indexOf(' ') + 1).trim() };
+}
+
+/** Whether this very process still runs: the same number and the same start. */
+export async function isSameProcess(known: ProcessIdentity): Promise<boolean> {
+  const now = await identifyProcess(known.pid);
+  return now !== undefined && now.started === known.started;
+}
+
+/** The command line of a living process, arguments separated by blanks; empty when it cannot be read. */
+export async function commandLine(pid: number): Promise<string> {
+  const raw = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+  if (raw !== undefined) return raw.split('\0').join(' ').trim();
+  const listed = await runCommand({
+    command: 'ps',
+    args: ['-o', 'command=', '-p', String(pid)],
+    timeoutMs: 5_000,
+  });
+  return listed.stdout.trim();
+}
+
+/** Whether a process of this number exists (zombies included), whoever owns it. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { freePort, isPortFree, isPortOpen } from './free-port.js';
+import { LocalFailure } from './local-failure.js';
+import { isSameProcess } from './process-identity.js';
+import type { ProcessIdentity } from './process-identity.js';
+import { childExited, identifyChild, stopProcess } from './running-part.js';
+import type { RunningPart, StopStep } from './running-part.js';
+
+export interface DevServerInput {
+  /** The `temporal` executable. */
+  cliPath: string;
+  /** 0 = a free one. */
+  port: number;
+  /** 0 = a free one; absent = no UI. */
+  uiPort?: number;
+  /** The file that keeps workflows; absent = in memory. Only one server may use it at a time: the caller locks. */
+  dbFile?: string;
+  /** Made at start besides `default`, which always exists. */
+  namespaces?: string[];
+  /** Where the UI in the browser sends payloads to be decoded. */
+  uiCodecEndpoint?: string;
+  /** Takes what the server prints; absent = dropped. */
+  logFile?: string;
+}
+
+export interface RunningDevServer extends RunningPart {
+  /** `127.0.0.1:7233`. */
+  address: string;
+  port: number;
+  /** `http://localhost:8233`; "localhost" since the UI's codec cookie is only known to work from there. */
+  uiUrl?: string;
+}
+
+const READY_MS = 30_000;
+const ANSWER_MS = 2_000;
+/** When the port was ours to choose, another process may have taken it in the meantime. */
+const ATTEMPTS_MAX = 3;
+const LOG_BYTES_MAX = 20_000_000;
+
+const STOP: StopStep[] = [
+  { signal: 'SIGTERM', graceMs: 5_000 },
+  { signal: 'SIGKILL', graceMs: 5_000 },
+];
+
+/**
+ * Starts the Temporal CLI's development server in a session of its own and waits until it answers. It outlives a
+ * killed parent: whoever starts on a file records the process and ends a leftover one first.
+ *
+ * @throws LocalFailure with the remedy when a port is taken or it does not come up
+ */
+export async function startTemporalDevServer(input: DevServerInput): Promise<RunningDevServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await choosePort(input.port, 'TEMPORAL_PORT');
+    const uiPort =
+      input.uiPort === undefined ? undefined : await choosePort(input.uiPort, 'TEMPORAL_UI_PORT');
+    const server = await launch(input, port, uiPort);
+    if (server !== undefined) return server;
+    if (input.port !== 0 || attempt === ATTEMPTS_MAX) throw new LocalFailure(await whyNot(input));
+  }
+}
+
+async function choosePort(wanted: number, variable: string): Promise<number> {
+  if (wanted === 0) return freePort();
+  if (await isPortFree(wanted)) return wanted;
+  throw new LocalFailure(
+    `Port ${wanted} for Temporal is in use: end what listens there, or set ${variable} to another port (0 = a free one).`,
+  );
+}
+
+async function launch(
+  input: DevServerInput,
+  port: number,
+  uiPort: number | undefined,
+): Promise<RunningDevServer | undefined> {
+  if (input.dbFile !== undefined) await mkdir(dirname(input.dbFile), { recursive: true });
+  const log = input.logFile === undefined ? undefined : await openLog(input.logFile);
+  const child = spawn(input.cliPath, commandArguments(input, port, uiPort), {
+    detached: true,
+    stdio: ['ignore', log?.fd ?? 'ignore', log?.fd ?? 'ignore'],
+    env: cleanEnvironment(),
+  });
+  const exited = childExited(child);
+  await log?.close();
+  const identity = await identifyChild(child);
+  const address = `127.0.0.1:${port}`;
+  const stop = (): Promise<void> => stopProcess(identity, STOP);
+  if (!(await becomesReady(port, identity))) {
+    await stop();
+    return undefined;
+  }
+  const ui = uiPort === undefined ? {} : { uiUrl: `http://localhost:${uiPort}` };
+  return { identity, exited, stop, address, port, ...ui };
+}
+
+function commandArguments(input: DevServerInput, port: number, uiPort: number | undefined): string[] {
+  const ui =
+    uiPort === undefined
+      ? ['--headless']
+      : [
+          ...['--ui-port', String(uiPort), '--ui-disable-news-fetch'],
+          ...(input.uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', input.uiCodecEndpoint]),
+        ];
+  // With these two the file takes three times as many starts a second, and still loses nothing to kill -9.
+  const pragmas = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
+    ...ui,
+    ...(input.dbFile === undefined ? [] : ['--db-filename', input.dbFile, ...pragmas]),
+    ...(input.namespaces ?? []).flatMap((name) => ['--namespace', name]),
+  ];
+}
+
+/** TEMPORAL_… variables are read by the CLI as well, and mean the client's side there. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  return Object.fromEntries(kept);
+}
+
+async function openLog(path: string): ReturnType<typeof open> {
+  const log = await open(path, 'a', 0o600);
+  if ((await log.stat()).size > LOG_BYTES_MAX) await log.truncate(0);
+  return log;
+}
+
+async function becomesReady(port: number, identity: ProcessIdentity): Promise<boolean> {
+  const address = `127.0.0.1:${port}`;
+  const deadline = Date.now() + READY_MS;
+  while (Date.now() < deadline && (await isSameProcess(identity))) {
+    // gRPC waits a second after a refused connection; asking the port first finds the server sooner.
+    if ((await isPortOpen(port)) && (await temporalAnswers(address))) return isSameProcess(identity);
+    await delay(50);
+  }
+  return false;
+}
+
+/** Whether a Temporal server at this address (host:port, no TLS) describes its default namespace. */
+export async function temporalAnswers(address: string): Promise<boolean> {
+  const connection = Connection.lazy({ address });
+  try {
+    const deadline = Date.now() + ANSWER_MS;
+    await connection.withDeadline(deadline, () =>
+      connection.workflowService.describeNamespace({ namespace: 'default' }),
+    );
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function whyNot(input: DevServerInput): Promise<string> {
+  const log = input.logFile === undefined ? '' : await readFile(input.logFile, 'utf8').catch(() => '');
+  const reason = log.trim().split('\n').at(-1)?.slice(0, 300) || 'it gave no reason';
+  const look = input.logFile === undefined ? '' : `see ${input.logFile}, `;
+  return `The Temporal server did not come up (${reason}): ${look}check free disk space and the ports, or set TEMPORAL_ADDRESS.`;
+}

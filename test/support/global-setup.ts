@@ -1,0 +1,56 @@
+import type { TestProject } from 'vitest/node';
+import { findChromium } from '../../scripts/local/find-chromium.js';
+import { findTemporalTestServer } from '../../scripts/local/find-temporal-test-server.js';
+import './provided.js';
+import {
+  sayLine,
+  sharedPart,
+  startTestPostgres,
+  startTestTemporal,
+  stopSharedParts,
+} from './shared-parts.js';
+
+type Part = 'postgres' | 'temporal' | 'test-server' | 'chromium';
+
+/** What each project's tests may inject; the quick gate (unit, replay) has no global setup and starts nothing. */
+const NEEDS: Record<string, Part[]> = {
+  activities: ['postgres', 'temporal'],
+  workflows: ['postgres', 'temporal', 'test-server'],
+  api: ['postgres', 'temporal'],
+  sandbox: ['postgres'],
+  e2e: ['postgres', 'temporal', 'test-server', 'chromium'],
+};
+
+/**
+ * Starts what a project's tests need, once for the whole run however many projects take part, and ends it with the
+ * run. A part that cannot be had fails the run with its remedy: nothing is skipped in silence.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  try {
+    for (const part of NEEDS[project.name] ?? []) await providePart(project, part);
+  } catch (error) {
+    // Vitest calls no teardown of a setup that threw.
+    await stopSharedParts();
+    throw error;
+  }
+  // Vitest tears all projects down at the end of the run, so the first one may end what they share.
+  return stopSharedParts;
+}
+
+async function providePart(project: TestProject, part: Part): Promise<void> {
+  switch (part) {
+    case 'postgres':
+      return project.provide('postgresUrl', await sharedPart('postgres', startTestPostgres));
+    case 'temporal': {
+      const temporal = await sharedPart('temporal', startTestTemporal);
+      project.provide('temporalAddress', temporal.address);
+      return project.provide('temporalCliPath', temporal.cliPath);
+    }
+    case 'test-server':
+      return project.provide('testServerPath', await findTemporalTestServer({ say: sayLine }));
+    case 'chromium':
+      return project.provide('chromePath', await findChromium({ say: sayLine }));
+    default:
+      return part satisfies never;
+  }
+}

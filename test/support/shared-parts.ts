@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findTemporalCli } from '../../scripts/local/find-temporal-cli.js';
+import { startPostgres } from '../../scripts/local/postgres.js';
+import { startTemporalDevServer } from '../../scripts/local/temporal-dev-server.js';
+
+/** A server that all projects of one run share, started at the first wish. */
+export interface SharedPart<Value> {
+  value: Value;
+  stop(): Promise<void>;
+}
+
+type Start<Value> = () => Promise<SharedPart<Value>>;
+
+/**
+ * Vitest runs the global setup once for each project, in one process, and loads this file anew each time. So what is
+ * shared is kept at the process itself, under one symbol.
+ */
+const REGISTRY = Symbol.for('bankfeeds.test.shared-parts');
+
+function registry(): Map<string, Promise<SharedPart<unknown>>> {
+  const holder = globalThis as { [REGISTRY]?: Map<string, Promise<SharedPart<unknown>>> };
+  return (holder[REGISTRY] ??= new Map());
+}
+
+/** The part's value; starts it when nobody has. */
+export async function sharedPart<Value>(name: string, start: Start<Value>): Promise<Value> {
+  const parts = registry();
+  const started = (parts.get(name) as Promise<SharedPart<Value>> | undefined) ?? start();
+  parts.set(name, started);
+  return (await started).value;
+}
+
+/** Ends every part that was started; harmless when none was. */
+export async function stopSharedParts(): Promise<void> {
+  const parts = registry();
+  const started = [...parts.values()];
+  parts.clear();
+  await Promise.all(started.map((part) => part.then((running) => running.stop()).catch(() => undefined)));
+}
+
+export const sayLine = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** PostgreSQL that forgets at a crash of the machine, in a folder that is removed at the end. */
+export async function startTestPostgres(): Promise<SharedPart<string>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'bankfeeds-test-postgres-'));
+  const postgres = await startPostgres({
+    dataDir,
+    port: 0,
+    durable: false,
+    settings: { max_connections: '300', log_min_messages: 'fatal' },
+  });
+  return {
+    value: postgres.url,
+    stop: async () => {
+      await postgres.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The development server in memory, without its UI. */
+export async function startTestTemporal(): Promise<SharedPart<{ address: string; cliPath: string }>> {
+  const cliPath = await findTemporalCli({ say: sayLine });
+  const server = await startTemporalDevServer({ cliPath, port: 0 });
+  return { value: { address: server.address, cliPath }, stop: () => server.stop() };
+}
