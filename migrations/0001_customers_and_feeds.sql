@@ -165,7 +165,7 @@ CREATE TABLE attempts (
   final_at        timestamptz,
   UNIQUE (batch_id, number)
 );
-CREATE UNIQUE INDEX attempts_one_open_per_batch ON attempts (batch_id) WHERE state = 'open';
+CREATE UNIQUE INDEX attempts_one_open_per_batch ON attempts (batch_id) WHERE state IN ('open', 'in_doubt');
 
 -- The ledger: a posting of a feed that was cut, in which batch and where in it. Delivered is a fact of the
 -- batch; `exception` is set only where a posting's fate differs from its batch's.

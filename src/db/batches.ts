@@ -1,0 +1,342 @@
+import { randomUUID } from 'node:crypto';
+import { laneOf } from '../domain/lane.js';
+import { limits } from '../domain/limits.js';
+import type { DeliverablePosting } from '../domain/posting.js';
+import { lockFeed, type FeedRow } from './feeds.js';
+import { holdLane, takeLane } from './lanes.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
+
+/** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
+export interface OpenBatch {
+  readonly batchId: string;
+  readonly feedId: string;
+  readonly number: number;
+  readonly size: number;
+  readonly bodyHash: string;
+  readonly jobId: string | null;
+  readonly idempotencyKey: string;
+  readonly attemptNumber: number;
+  /** POSTs made under this key so far. */
+  readonly posts: number;
+  /** An earlier POST of this key had an unknown outcome. */
+  readonly doubted: boolean;
+  readonly firstPostAtMs: number | null;
+  readonly jobSeenAtMs: number | null;
+  readonly attemptCreatedAtMs: number;
+}
+
+interface RawOpenBatch {
+  batch_id: string;
+  feed_id: string;
+  number: number;
+  size: number;
+  body_hash: string;
+  job_id: string | null;
+  idempotency_key: string;
+  attempt_number: number;
+  posts: number;
+  doubted: boolean;
+  first_post_at: string | null;
+  job_seen_at: string | null;
+  created_at: string;
+}
+
+const selectOpenBatch = `
+  SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
+         a.number AS attempt_number, a.posts, a.doubted, a.first_post_at, a.job_seen_at, a.created_at
+    FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
+
+function openBatchFrom(raw: RawOpenBatch): OpenBatch {
+  return {
+    batchId: raw.batch_id,
+    feedId: raw.feed_id,
+    number: raw.number,
+    size: raw.size,
+    bodyHash: raw.body_hash,
+    jobId: raw.job_id,
+    idempotencyKey: raw.idempotency_key,
+    attemptNumber: raw.attempt_number,
+    posts: raw.posts,
+    doubted: raw.doubted,
+    firstPostAtMs: raw.first_post_at === null ? null : Date.parse(raw.first_post_at),
+    jobSeenAtMs: raw.job_seen_at === null ? null : Date.parse(raw.job_seen_at),
+    attemptCreatedAtMs: Date.parse(raw.created_at),
+  };
+}
+
+/** The lane's open batch, of whichever feed; null when the lane is free. */
+export async function readOpenBatch(db: Queryable, input: { laneId: string }): Promise<OpenBatch | null> {
+  const { rows } = await db.query<RawOpenBatch>(
+    `${selectOpenBatch} WHERE b.lane_id = $1 AND b.state = 'open' ORDER BY a.number DESC LIMIT 1`,
+    [input.laneId],
+  );
+  return rows[0] === undefined ? null : openBatchFrom(rows[0]);
+}
+
+interface RawPosting {
+  transaction_id: string;
+  sequence: string;
+  posted_at: string;
+  amount: string;
+  description: string;
+  payee: string | null;
+  transaction_type: string;
+}
+
+function postingFrom(raw: RawPosting): DeliverablePosting {
+  return {
+    transactionId: raw.transaction_id,
+    sequence: raw.sequence,
+    postedAt: raw.posted_at,
+    amount: raw.amount,
+    description: raw.description,
+    payee: raw.payee,
+    transactionType: raw.transaction_type,
+  };
+}
+
+const postingColumns = `p.transaction_id, p.sequence, p.posted_at, p.amount, p.description, p.payee, p.transaction_type`;
+
+/** The postings of a batch in the order in which they were cut: posted rows are immutable, so the bytes are too. */
+export async function readBatchPostings(
+  db: Queryable,
+  input: { batchId: string },
+): Promise<DeliverablePosting[]> {
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns}
+       FROM ledger l JOIN feeds f USING (feed_id)
+       JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
+      WHERE l.batch_id = $1 ORDER BY l.position`,
+    [input.batchId],
+  );
+  return rows.map(postingFrom);
+}
+
+/** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
+export type SerializePostings = (input: {
+  rutterAccountId: string;
+  postings: readonly DeliverablePosting[];
+}) => { readonly body: string; readonly sha256: string };
+
+export interface CutInput {
+  readonly feedId: string;
+  readonly laneId: string;
+  readonly holder: string;
+  readonly serialize: SerializePostings;
+  readonly maySend: (feed: FeedRow) => boolean;
+}
+
+export type CutResult =
+  | {
+      readonly kind: 'cut';
+      readonly batch: OpenBatch;
+      readonly postings: DeliverablePosting[];
+      readonly body: string;
+    }
+  | { readonly kind: 'lane_busy' }
+  | { readonly kind: 'lane_open'; readonly batch: OpenBatch }
+  | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
+  | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
+
+/**
+ * Takes the lane and, if no batch of it is open, cuts the feed's next one: up to 1000 ready postings from the start
+ * date on, in the order (posted_at, sequence), late ones first. The batch, the hash of its body, its first attempt
+ * with a fresh key and the ledger rows are stored in one transaction, before anything is sent.
+ */
+export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> {
+  return await transaction(pool, async (db): Promise<CutResult> => {
+    const taken = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
+    if (!taken) return { kind: 'lane_busy' };
+    const open = await readOpenBatch(db, input);
+    if (open !== null) return { kind: 'lane_open', batch: open };
+    const feed = await lockFeed(db, input);
+    if (feed === null) throw new Error('the feed does not exist');
+    if (!input.maySend(feed)) return { kind: 'not_sendable', feed };
+    const next = await nextPostings(db, feed);
+    if (next.postings.length === 0) {
+      await markExamined(db, feed, next.examined);
+      return { kind: 'nothing_ready', feed };
+    }
+    const { body, sha256 } = input.serialize({
+      rutterAccountId: feed.rutterAccountId ?? '',
+      postings: next.postings,
+    });
+    const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256 });
+    return { kind: 'cut', batch, postings: next.postings, body };
+  });
+}
+
+interface NextPostings {
+  readonly postings: DeliverablePosting[];
+  /** How many of them, at the head, lie at or before the cursor. */
+  readonly lateCount: number;
+  /** The new `examined_sequence`. */
+  readonly examined: string;
+}
+
+/**
+ * What is ready, without scanning what was delivered: beyond the cursor everything posted is ready; at or before it
+ * only postings of a sequence above `examined_sequence` can be new (late arrivals, or all after a reexamination),
+ * and the ledger says which. Sequences become visible in order per account, so what was examined stays so.
+ */
+async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
+  const last = await db.query<{ last_sequence: string }>(
+    `SELECT last_sequence FROM accounts WHERE account_id = $1`,
+    [feed.accountId],
+  );
+  const examinable = last.rows[0]?.last_sequence ?? '0';
+  const late = await latePostings(db, feed, examinable);
+  const room = limits.batchPostingsMax - late.length;
+  const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
+  return {
+    postings: [...late, ...fresh],
+    lateCount: late.length,
+    // A full page of late ones may have more behind it: look at the same sequences again next time.
+    examined: room === 0 ? feed.examinedSequence : examinable,
+  };
+}
+
+async function latePostings(db: Queryable, feed: FeedRow, examinable: string): Promise<DeliverablePosting[]> {
+  if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns} FROM postings p
+      WHERE p.account_id = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
+        AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
+        AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
+        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7 AND l.transaction_id = p.transaction_id)
+      ORDER BY p.posted_at, p.sequence LIMIT $8`,
+    [
+      feed.accountId,
+      feed.examinedSequence,
+      examinable,
+      feed.transactionStartDate,
+      feed.cursorPostedAt,
+      feed.cursorSequence,
+      feed.feedId,
+      limits.batchPostingsMax,
+    ],
+  );
+  return rows.map(postingFrom);
+}
+
+async function freshPostings(
+  db: Queryable,
+  feed: FeedRow,
+  postingsMax: number,
+): Promise<DeliverablePosting[]> {
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns} FROM postings p
+      WHERE p.account_id = $1 AND p.status = 'posted'
+        AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
+        AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
+      ORDER BY p.posted_at, p.sequence LIMIT $5`,
+    [feed.accountId, feed.cursorPostedAt, feed.cursorSequence, feed.transactionStartDate, postingsMax],
+  );
+  return rows.map(postingFrom);
+}
+
+async function markExamined(db: Queryable, feed: FeedRow, examined: string): Promise<void> {
+  if (examined === feed.examinedSequence) return;
+  await db.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, examined]);
+}
+
+interface InsertBatchInput extends NextPostings {
+  readonly feed: FeedRow;
+  readonly bodyHash: string;
+}
+
+/** Stores batch, attempt, ledger rows and the moved cursor in one statement. */
+async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<OpenBatch> {
+  const { feed, postings } = input;
+  const first = postings[0];
+  const last = postings.at(-1);
+  if (first === undefined || last === undefined) throw new Error('a batch has at least one posting');
+  // A batch of late postings alone leaves the cursor where it is.
+  const cursor = postings.length > input.lateCount ? last : null;
+  const batchId = randomUUID();
+  const idempotencyKey = randomUUID();
+  const { rows } = await db.query<{ number: number; created_at: string }>(
+    `WITH batch AS (
+       INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_before)
+       SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
+              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
+         FROM feeds f WHERE f.feed_id = $2
+       RETURNING number
+     ), attempt AS (
+       INSERT INTO attempts (idempotency_key, batch_id, number, posts, first_post_at, last_post_at)
+       VALUES ($8, $1, 1, 1, now(), now()) RETURNING created_at
+     ), entries AS (
+       INSERT INTO ledger (feed_id, transaction_id, batch_id, position, late)
+       SELECT $2, id, $1, n - 1, n <= $9 FROM unnest($10::text[]) WITH ORDINALITY AS t (id, n)
+     ), moved AS (
+       UPDATE feeds SET examined_sequence = $11, cursor_posted_at = coalesce($12, cursor_posted_at),
+              cursor_sequence = coalesce($13, cursor_sequence), syncing = true,
+              state = CASE WHEN state = 'live' THEN 'syncing' ELSE state END, updated_at = now()
+        WHERE feed_id = $2
+     )
+     SELECT number, created_at FROM batch, attempt`,
+    [
+      batchId,
+      feed.feedId,
+      laneOf(feed),
+      postings.length,
+      input.bodyHash,
+      first.postedAt,
+      last.postedAt,
+      idempotencyKey,
+      input.lateCount,
+      postings.map((posting) => posting.transactionId),
+      input.examined,
+      cursor?.postedAt ?? null,
+      cursor?.sequence ?? null,
+    ],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new Error('the batch was not stored');
+  const nowMs = Date.parse(row.created_at);
+  return {
+    batchId,
+    feedId: feed.feedId,
+    number: row.number,
+    size: postings.length,
+    bodyHash: input.bodyHash,
+    jobId: null,
+    idempotencyKey,
+    attemptNumber: 1,
+    posts: 1,
+    doubted: false,
+    firstPostAtMs: nowMs,
+    jobSeenAtMs: null,
+    attemptCreatedAtMs: nowMs,
+  };
+}
+
+/**
+ * Undoes a batch that certainly never reached Rutter: its postings are ready again, the cursor stands where it stood,
+ * the lane is free. Only the holder of the lane may, and only while the batch is open. Answers whether it was undone.
+ */
+export async function undoBatch(
+  db: Queryable,
+  input: { batch: OpenBatch; laneId: string; holder: string; errorCode: string | null },
+): Promise<boolean> {
+  if (!(await holdLane(db, input))) return false;
+  const { rowCount } = await db.query(
+    `UPDATE batches SET state = 'undone', settled_at = now() WHERE batch_id = $1 AND state = 'open'`,
+    [input.batch.batchId],
+  );
+  if (rowCount !== 1) return false;
+  await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [input.batch.batchId]);
+  await db.query(
+    `UPDATE feeds f SET cursor_posted_at = b.cursor_before_posted_at, cursor_sequence = b.cursor_before_sequence,
+            examined_sequence = least(f.examined_sequence, b.examined_before), updated_at = now()
+       FROM batches b WHERE b.batch_id = $1 AND f.feed_id = b.feed_id`,
+    [input.batch.batchId],
+  );
+  await db.query(
+    `UPDATE attempts SET state = 'nothing_synced', final_at = now(), error_code = coalesce($2, error_code)
+      WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
+    [input.batch.batchId, input.errorCode],
+  );
+  return true;
+}

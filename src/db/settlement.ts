@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { OpenBatch } from './batches.js';
+import { holdLane } from './lanes.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
+
+/** Postings of a delivered batch whose fate differs from the batch's. */
+export interface SettlementExceptions {
+  /** Rutter had them before, with our content: delivered. */
+  readonly duplicates: readonly string[];
+  /** Rutter had them before with other content: for a person to see. Our words on what differs. */
+  readonly conflicts: readonly { readonly transactionId: string; readonly detail: string }[];
+  /** Not in Rutter's own list: they become ready again and go out, marked late, in a later batch. */
+  readonly missing: readonly string[];
+}
+
+export interface SettleInput {
+  readonly batch: OpenBatch;
+  readonly laneId: string;
+  readonly holder: string;
+  readonly evidence: 'answer' | 'job' | 'read_back';
+  readonly jobId: string | null;
+  readonly httpStatus: number | null;
+  readonly exceptions: SettlementExceptions;
+}
+
+/**
+ * Settles a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
+ * lane is given back and the timeline told, all in one transaction. Writing facts needs no lease: whoever holds the
+ * evidence may; the second one changes nothing. Answers whether this call settled it.
+ */
+export async function settleBatch(pool: Pool, input: SettleInput): Promise<boolean> {
+  const { exceptions } = input;
+  if (exceptions.duplicates.length + exceptions.conflicts.length + exceptions.missing.length === 0) {
+    return await settleWhole(pool, input);
+  }
+  return await transaction(pool, async (db) => {
+    if (!(await settleWhole(db, input))) return false;
+    await writeExceptions(db, input);
+    return true;
+  });
+}
+
+async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> {
+  const { exceptions } = input;
+  const delivered = input.batch.size - exceptions.missing.length - exceptions.conflicts.length;
+  const { rows } = await db.query(
+    `WITH settled AS (
+       UPDATE batches SET state = 'delivered', delivered_count = $2, evidence = $3, job_id = $4, settled_at = now()
+        WHERE batch_id = $1 AND state = 'open' RETURNING feed_id, connection_id, number, size
+     ), attempt AS (
+       UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
+        WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM settled)
+     ), lane AS (
+       UPDATE lanes SET holder = NULL, lease_until = NULL WHERE lane_id = $7 AND holder = $8
+     )
+     INSERT INTO timeline (customer_id, connection_id, feed_id, kind, detail)
+     SELECT f.customer_id, s.connection_id, s.feed_id, 'batch_delivered', $9::jsonb
+            || jsonb_build_object('number', s.number, 'size', s.size, 'delivered', $2::int)
+       FROM settled s JOIN feeds f USING (feed_id)
+     RETURNING entry_id`,
+    [
+      input.batch.batchId,
+      delivered,
+      input.evidence,
+      input.jobId,
+      input.httpStatus,
+      input.batch.idempotencyKey,
+      input.laneId,
+      input.holder,
+      JSON.stringify({
+        evidence: input.evidence,
+        duplicates: exceptions.duplicates.length,
+        conflicts: exceptions.conflicts.length,
+        missing: exceptions.missing.length,
+      }),
+    ],
+  );
+  return rows.length === 1;
+}
+
+async function writeExceptions(db: Queryable, input: SettleInput): Promise<void> {
+  const { batch, exceptions } = input;
+  await db.query(
+    `UPDATE ledger SET exception = 'duplicate' WHERE feed_id = $1 AND batch_id = $2 AND transaction_id = ANY ($3)`,
+    [batch.feedId, batch.batchId, exceptions.duplicates],
+  );
+  await db.query(
+    `UPDATE ledger l SET exception = 'conflict', detail = c.detail
+       FROM unnest($3::text[], $4::text[]) AS c (transaction_id, detail)
+      WHERE l.feed_id = $1 AND l.batch_id = $2 AND l.transaction_id = c.transaction_id`,
+    [
+      batch.feedId,
+      batch.batchId,
+      exceptions.conflicts.map((conflict) => conflict.transactionId),
+      exceptions.conflicts.map((conflict) => conflict.detail),
+    ],
+  );
+  if (exceptions.missing.length === 0) return;
+  await db.query(
+    `WITH gone AS (
+       DELETE FROM ledger WHERE feed_id = $1 AND batch_id = $2 AND transaction_id = ANY ($3) RETURNING transaction_id
+     )
+     UPDATE feeds f SET examined_sequence = least(f.examined_sequence, (
+              SELECT min(p.sequence) - 1 FROM postings p JOIN gone USING (transaction_id)
+               WHERE p.account_id = f.account_id))
+      WHERE f.feed_id = $1`,
+    [batch.feedId, batch.batchId, exceptions.missing],
+  );
+}
+
+/** Notes the job the moment it is seen, so that whoever comes next polls instead of posting. */
+export async function recordJob(db: Queryable, input: { batch: OpenBatch; jobId: string }): Promise<void> {
+  await db.query(
+    `UPDATE attempts SET job_id = $2, job_seen_at = coalesce(job_seen_at, now()) WHERE idempotency_key = $1`,
+    [input.batch.idempotencyKey, input.jobId],
+  );
+}
+
+/** Counts one more POST under the open key, before it is made. */
+export async function recordPost(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
+  await db.query(
+    `UPDATE attempts SET posts = posts + 1, last_post_at = now(), first_post_at = coalesce(first_post_at, now())
+      WHERE idempotency_key = $1`,
+    [input.batch.idempotencyKey],
+  );
+}
+
+/** Notes that a POST under the open key had an unknown outcome, and what was seen of it. */
+export async function recordDoubt(
+  db: Queryable,
+  input: { batch: OpenBatch; httpStatus: number | null; message: string; accepted: boolean },
+): Promise<void> {
+  await db.query(
+    `UPDATE attempts SET doubted = true, state = CASE WHEN $4 THEN 'in_doubt' ELSE state END,
+            http_status = $2, error_message = $3
+      WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')`,
+    [input.batch.idempotencyKey, input.httpStatus, input.message, input.accepted],
+  );
+}
+
+/**
+ * The open attempt ended with the final outcome "nothing was synced": it is closed and the same bytes get a new
+ * attempt under a new key, in one transaction and only while the lane is ours. Answers the key, or null when the
+ * lane is lost.
+ */
+export async function renewAttempt(
+  pool: Pool,
+  input: {
+    batch: OpenBatch;
+    laneId: string;
+    holder: string;
+    httpStatus: number | null;
+    errorCode: string | null;
+    errorMessage: string | null;
+  },
+): Promise<string | null> {
+  return await transaction(pool, async (db) => {
+    if (!(await holdLane(db, input))) return null;
+    const closed = await db.query(
+      `UPDATE attempts SET state = 'nothing_synced', final_at = now(), http_status = $2, error_code = $3,
+              error_message = $4
+        WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')`,
+      [input.batch.idempotencyKey, input.httpStatus, input.errorCode, input.errorMessage],
+    );
+    if (closed.rowCount !== 1) return null;
+    const idempotencyKey = randomUUID();
+    await db.query(`INSERT INTO attempts (idempotency_key, batch_id, number) VALUES ($1, $2, $3)`, [
+      idempotencyKey,
+      input.batch.batchId,
+      input.batch.attemptNumber + 1,
+    ]);
+    return idempotencyKey;
+  });
+}

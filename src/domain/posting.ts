@@ -1,0 +1,11 @@
+/** A posted transaction as delivery reads it. `amount` is an exact decimal, money out negative; instants are UTC. */
+export interface DeliverablePosting {
+  readonly transactionId: string;
+  /** Place in the account's own order of arrival, as decimal text: breaks ties of `postedAt`. */
+  readonly sequence: string;
+  readonly postedAt: string;
+  readonly amount: string;
+  readonly description: string;
+  readonly payee: string | null;
+  readonly transactionType: string;
+}
