@@ -1,0 +1,99 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Keyring } from './keyring.js';
+
+/** 96 bits, the nonce length for which GCM is specified (NIST SP 800-38D); at most 2^32 random ones per key. */
+export const NONCE_BYTES = 12;
+/** The full 128-bit authentication tag; shorter ones are refused on opening. */
+export const TAG_BYTES = 16;
+
+const FORMAT = 'v1';
+const CIPHER = 'aes-256-gcm';
+
+/** Where a sealed value is stored. It opens only there, so a ciphertext copied to another row is refused. */
+export interface SealContext {
+  /** Name of the table. */
+  readonly table: string;
+  /** Id of the row, as text. */
+  readonly row: string;
+}
+
+/** A sealed text, to be stored as `text`: `v1.<key id>.<base64url(nonce, ciphertext, tag)>`. */
+export type Sealed = string & { readonly sealed: unique symbol };
+
+/** Why a sealed value did not open. The message names neither the value nor a key. */
+export class UnsealError extends Error {
+  readonly kind = 'unseal';
+  constructor(readonly reason: 'malformed' | 'unknown_key' | 'not_authentic') {
+    super(`a sealed value did not open: ${reason}`);
+    this.name = 'UnsealError';
+  }
+}
+
+/**
+ * Encrypts a text with AES-256-GCM under the ring's primary key and a fresh random nonce, bound to its table and row.
+ *
+ * @throws RangeError when the text is not well-formed Unicode and so would not come back as it was
+ */
+export function seal(keyring: Keyring, plaintext: string, context: SealContext): Sealed {
+  const clear = Buffer.from(plaintext, 'utf8');
+  if (clear.toString('utf8') !== plaintext)
+    throw new RangeError('the text to seal is not well-formed Unicode');
+  const { id } = keyring.primary;
+  const box = encryptBytes({ keyring, clear, associated: associatedData(id, context) });
+  return `${FORMAT}.${id}.${box.toString('base64url')}` as Sealed;
+}
+
+/**
+ * Decrypts what `seal` made, with whichever key of the ring it names.
+ *
+ * @throws UnsealError when it is malformed, names a key that is not in the ring, was altered, or belongs to another row
+ */
+export function open(keyring: Keyring, sealed: string, context: SealContext): string {
+  const [format, keyId, encoded, ...rest] = sealed.split('.');
+  if (format !== FORMAT || keyId === undefined || encoded === undefined || rest.length > 0) {
+    throw new UnsealError('malformed');
+  }
+  const box = Buffer.from(encoded, 'base64url');
+  // Node skips characters that are no base64url: only the one canonical text of a value is accepted.
+  if (box.toString('base64url') !== encoded) throw new UnsealError('malformed');
+  return decryptBytes({ keyring, keyId, box, associated: associatedData(keyId, context) }).toString('utf8');
+}
+
+/** AES-256-GCM under the primary key: nonce, ciphertext and tag in one buffer. `associated` is authenticated only. */
+export function encryptBytes(input: { keyring: Keyring; clear: Uint8Array; associated: Uint8Array }): Buffer {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, input.keyring.primary.key, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(input.associated);
+  return Buffer.concat([nonce, cipher.update(input.clear), cipher.final(), cipher.getAuthTag()]);
+}
+
+/**
+ * Opens a buffer of `encryptBytes` with the named key.
+ *
+ * @throws UnsealError
+ */
+export function decryptBytes(input: {
+  keyring: Keyring;
+  keyId: string;
+  box: Uint8Array;
+  associated: Uint8Array;
+}): Buffer {
+  const named = input.keyring.find(input.keyId);
+  if (named === undefined) throw new UnsealError('unknown_key');
+  if (input.box.length < NONCE_BYTES + TAG_BYTES) throw new UnsealError('malformed');
+  const nonce = input.box.subarray(0, NONCE_BYTES);
+  const ciphertext = input.box.subarray(NONCE_BYTES, input.box.length - TAG_BYTES);
+  const decipher = createDecipheriv(CIPHER, named.key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(input.associated);
+  decipher.setAuthTag(input.box.subarray(input.box.length - TAG_BYTES));
+  try {
+    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+  } catch {
+    throw new UnsealError('not_authentic');
+  }
+}
+
+/** A JSON list of texts: unlike a join, no two different lists of texts have the same bytes. */
+function associatedData(keyId: string, context: SealContext): Buffer {
+  return Buffer.from(JSON.stringify(['bankfeeds-row', FORMAT, keyId, context.table, context.row]), 'utf8');
+}
