@@ -1,0 +1,170 @@
+import { LIST_LIMIT_MAX } from './assumptions.js';
+import type { ForConnection, Keyed, ListInput } from './call-options.js';
+import { RutterUnexpectedAnswer } from './errors.js';
+import type { Requester } from './request.js';
+import { accountPageSchema, createAccountSchema, otpSchema, singleAccountSchema } from './schemas.js';
+import type { AccountPage, RutterAccount, RutterOtp } from './schemas.js';
+
+/** Pages that `listAllAccounts` reads: 100,000 accounts of one connection. */
+export const ACCOUNT_PAGES_MAX = 200;
+
+/** A new bank feed account: only the fields that Sage supports (contract 6.3). */
+export interface NewAccount {
+  /** Ours. Rutter does not keep it unique: list and match before creating. */
+  internalBankAccountId: string;
+  bankAccountType: 'bank' | 'credit_card';
+  currencyCode: string;
+  name: string;
+  bankAccountNumber?: string | null | undefined;
+  /** ISO 8601: the earliest date offered to the customer. */
+  transactionStartDate?: string | null | undefined;
+}
+
+export type CreateAccountResult =
+  | { kind: 'done'; jobId: string | null; account: RutterAccount }
+  | { kind: 'async'; jobId: string; status: string };
+
+/** Bank feed accounts and the OTP that offers them in Sage (contract 6 and 7). */
+export interface AccountCalls {
+  /** One page of GET …/accounts. */
+  listAccounts(input: ListInput): Promise<AccountPage>;
+  /**
+   * All pages; an account that moved between pages while they were read appears once.
+   *
+   * @throws RutterUnexpectedAnswer beyond `ACCOUNT_PAGES_MAX` pages, or when a cursor comes again
+   */
+  listAllAccounts(input: Omit<ListInput, 'cursor'>): Promise<RutterAccount[]>;
+  /** GET …/accounts/:id. An unknown id is refused with 410. */
+  getAccount(
+    input: ForConnection & { rutterAccountId: string; forceFetch?: boolean | undefined },
+  ): Promise<RutterAccount>;
+  /** POST …/accounts. A job is read with `getAccountJob`. */
+  createAccount(input: ForConnection & Keyed & { account: NewAccount }): Promise<CreateAccountResult>;
+  /** POST …/otp. Cancels every earlier OTP of the connection (7): serialise, and call it last. The OTP is a secret. */
+  createOtp(input: ForConnection & Keyed): Promise<RutterOtp>;
+}
+
+const ACCOUNTS_PATH = '/accounting/bank_feeds/accounts';
+
+export function createAccountCalls({
+  request,
+  timeoutMs,
+}: {
+  request: Requester;
+  timeoutMs: number;
+}): AccountCalls {
+  const listAccounts: AccountCalls['listAccounts'] = async (input) => {
+    const answer = await request({
+      operation: 'listAccounts',
+      method: 'GET',
+      path: ACCOUNTS_PATH,
+      query: listQuery(input),
+      accessToken: input.accessToken,
+      schema: accountPageSchema,
+      lane: input.lane ?? 'interactive',
+      signal: input.signal,
+      timeoutMs,
+    });
+    return answer.value;
+  };
+
+  return {
+    listAccounts,
+    listAllAccounts: (input) => collectPages(listAccounts, input),
+
+    async getAccount({ accessToken, rutterAccountId, forceFetch, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'getAccount',
+        method: 'GET',
+        path: `${ACCOUNTS_PATH}/${encodeURIComponent(rutterAccountId)}`,
+        query: { force_fetch: forceFetchText(forceFetch) },
+        schema: singleAccountSchema,
+        ...{ accessToken, timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+
+    async createAccount({ accessToken, idempotencyKey, account, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'createAccount',
+        method: 'POST',
+        path: ACCOUNTS_PATH,
+        body: JSON.stringify({ response_mode: 'prefer_sync', bank_feed_account: toRutterAccount(account) }),
+        idempotencyKey,
+        schema: createAccountSchema,
+        ...{ accessToken, timeoutMs, lane, signal },
+      });
+      if (answer.value.kind === 'async') return answer.value;
+      return { ...answer.value, jobId: answer.jobId ?? null };
+    },
+
+    async createOtp({ accessToken, idempotencyKey, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'createOtp',
+        method: 'POST',
+        path: '/accounting/bank_feeds/otp',
+        body: '{}',
+        idempotencyKey,
+        schema: otpSchema,
+        ...{ accessToken, timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+  };
+}
+
+/** The parameters of contract 11.1 that Sage allows; `filter` is not among them. */
+export function listQuery(input: ListInput): Record<string, string | number | undefined> {
+  return {
+    limit: Math.min(input.limit ?? LIST_LIMIT_MAX, LIST_LIMIT_MAX),
+    cursor: input.cursor,
+    updated_at_min: input.updatedAtMinMs,
+    force_fetch: forceFetchText(input.forceFetch),
+  };
+}
+
+async function collectPages(
+  listAccounts: AccountCalls['listAccounts'],
+  input: Omit<ListInput, 'cursor'>,
+): Promise<RutterAccount[]> {
+  const accounts = new Map<string, RutterAccount>();
+  const cursors = new Set<string>();
+  let cursor: string | undefined;
+  for (let page = 0; page < ACCOUNT_PAGES_MAX; page += 1) {
+    const { accounts: found, nextCursor } = await listAccounts({ ...input, cursor });
+    for (const account of found) accounts.set(account.id, account);
+    if (nextCursor === null) return [...accounts.values()];
+    if (cursors.has(nextCursor)) throw endless('a cursor came again');
+    cursors.add(nextCursor);
+    cursor = nextCursor;
+  }
+  throw endless(`more than ${String(ACCOUNT_PAGES_MAX)} pages`);
+}
+
+function endless(detail: string): RutterUnexpectedAnswer {
+  return new RutterUnexpectedAnswer({
+    operation: 'listAccounts',
+    httpStatus: 200,
+    reason: 'unexpected_shape',
+    detail,
+  });
+}
+
+function toRutterAccount(account: NewAccount): Record<string, string> {
+  const { bankAccountNumber, transactionStartDate } = account;
+  return {
+    internal_bank_account_id: account.internalBankAccountId,
+    bank_account_type: account.bankAccountType,
+    currency_code: account.currencyCode,
+    name: account.name,
+    ...(bankAccountNumber == null ? {} : { bank_account_number: bankAccountNumber }),
+    ...(transactionStartDate == null
+      ? {}
+      : { transaction_start_date: new Date(transactionStartDate).toISOString() }),
+  };
+}
+
+/** The parameter is text, `true` or `false`. */
+function forceFetchText(forceFetch: boolean | undefined): string | undefined {
+  return forceFetch === undefined ? undefined : String(forceFetch);
+}

@@ -1,0 +1,103 @@
+import { NOT_FOUND_STATUSES } from './assumptions.js';
+import type { CallOptions, ForConnection, Keyed } from './call-options.js';
+import { RutterRefused } from './errors.js';
+import type { Requester } from './request.js';
+import {
+  connectionSchema,
+  connectionStatusSchema,
+  createdConnectionSchema,
+  deletedSchema,
+  exchangedTokenSchema,
+} from './schemas.js';
+import type { ConnectionStatus, CreatedConnection, ExchangedToken, RutterConnection } from './schemas.js';
+
+/** Connections and Link tokens (contract 5.2). */
+export interface ConnectionCalls {
+  /** POST /connections/create, with the platform only (5.1). The token in the result is a secret. */
+  createConnection(input: CallOptions & Keyed & { platform: string }): Promise<CreatedConnection>;
+  /** POST /item/public_token/exchange. A public token works once: after doubt the customer starts Link again. */
+  exchangePublicToken(input: CallOptions & Partial<Keyed> & { publicToken: string }): Promise<ExchangedToken>;
+  /** GET /connections/access_token. */
+  getConnectionByToken(input: ForConnection): Promise<RutterConnection>;
+  /** GET /connections/status. */
+  getConnectionStatus(input: ForConnection): Promise<ConnectionStatus>;
+  /** DELETE /connections/:id. `deleted` is false when it was gone already. */
+  deleteConnection(input: CallOptions & { connectionId: string }): Promise<{ deleted: boolean }>;
+}
+
+export function createConnectionCalls(dependencies: {
+  request: Requester;
+  timeoutMs: number;
+  clientId: string;
+  clientSecret: string;
+}): ConnectionCalls {
+  const { request, timeoutMs, clientId, clientSecret } = dependencies;
+  return {
+    async createConnection({ platform, idempotencyKey, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'createConnection',
+        method: 'POST',
+        path: '/connections/create',
+        body: JSON.stringify({ platform }),
+        idempotencyKey,
+        schema: createdConnectionSchema,
+        ...{ timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+
+    async exchangePublicToken({ publicToken, idempotencyKey, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'exchangePublicToken',
+        method: 'POST',
+        path: '/item/public_token/exchange',
+        // This call takes the credentials in the body; Basic authentication beside them is ignored.
+        body: JSON.stringify({ client_id: clientId, secret: clientSecret, public_token: publicToken }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        schema: exchangedTokenSchema,
+        secrets: [publicToken],
+        ...{ timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+
+    async getConnectionByToken({ accessToken, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'getConnectionByToken',
+        method: 'GET',
+        path: '/connections/access_token',
+        schema: connectionSchema,
+        ...{ accessToken, timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+
+    async getConnectionStatus({ accessToken, lane = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'getConnectionStatus',
+        method: 'GET',
+        path: '/connections/status',
+        schema: connectionStatusSchema,
+        ...{ accessToken, timeoutMs, lane, signal },
+      });
+      return answer.value;
+    },
+
+    async deleteConnection({ connectionId, lane = 'interactive', signal }) {
+      try {
+        const answer = await request({
+          operation: 'deleteConnection',
+          method: 'DELETE',
+          path: `/connections/${encodeURIComponent(connectionId)}`,
+          schema: deletedSchema,
+          ...{ timeoutMs, lane, signal },
+        });
+        return { deleted: answer.value.success };
+      } catch (error) {
+        const gone = error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus);
+        if (gone) return { deleted: false };
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { readErrorBody } from './answer.js';
+import { NOT_FOUND_STATUSES } from './assumptions.js';
+import type { CallOptions } from './call-options.js';
+import { RutterRefused, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
+import type { RutterErrorBody } from './errors.js';
+import type { RutterOperation } from './operations.js';
+import type { Requester } from './request.js';
+import { jobSchema, singleAccountSchema, transactionsBodySchema } from './schemas.js';
+import type { RutterAccount, RutterJob, RutterTransaction } from './schemas.js';
+
+/** An unknown status is shown to people, but not at any length. */
+const STATUS_MAX_CHARS = 100;
+
+interface JobRunning {
+  kind: 'running';
+  /** `prequeued`, `pending`, or a status we do not know: never taken for an end (contract 9). */
+  status: string;
+}
+
+interface JobFailure {
+  kind: 'failure';
+  /** Of the failed request; 5xx and null mean that it may have happened all the same (contract 9). */
+  httpStatus: number | null;
+  error: RutterErrorBody;
+}
+
+export type JobResult = JobRunning | { kind: 'success'; transactions: RutterTransaction[] } | JobFailure;
+export type AccountJobResult = JobRunning | { kind: 'success'; account: RutterAccount } | JobFailure;
+
+type JobInput = CallOptions & { jobId: string };
+
+/** GET /jobs/:id (contract 9). An unknown id is refused with 410. `response_url` is never followed. */
+export interface JobCalls {
+  /** The job of POST transactions. A success without the list of transactions is an unexpected answer. */
+  getJob(input: JobInput): Promise<JobResult>;
+  /** The job of POST accounts. */
+  getAccountJob(input: JobInput): Promise<AccountJobResult>;
+  /** Asks for a job that cannot exist: tells bad credentials of ours from a bad token of one connection. */
+  probeCredentials(input?: CallOptions): Promise<'good' | 'refused'>;
+}
+
+export function createJobCalls({ request, timeoutMs }: { request: Requester; timeoutMs: number }): JobCalls {
+  async function fetchJob(operation: RutterOperation, input: JobInput): Promise<RutterJob> {
+    const answer = await request({
+      operation,
+      method: 'GET',
+      path: `/jobs/${encodeURIComponent(input.jobId)}`,
+      schema: jobSchema,
+      lane: input.lane ?? 'deliver',
+      signal: input.signal,
+      timeoutMs,
+    });
+    return answer.value;
+  }
+
+  return {
+    async getJob(input) {
+      const job = await fetchJob('getJob', input);
+      const end = judgeJob({ operation: 'getJob', jobId: input.jobId, job, schema: transactionsBodySchema });
+      return end.kind === 'success' ? { kind: 'success', transactions: end.value } : end;
+    },
+
+    async getAccountJob(input) {
+      const job = await fetchJob('getAccountJob', input);
+      const end = judgeJob({
+        operation: 'getAccountJob',
+        jobId: input.jobId,
+        job,
+        schema: singleAccountSchema,
+      });
+      return end.kind === 'success' ? { kind: 'success', account: end.value } : end;
+    },
+
+    async probeCredentials(input = {}) {
+      try {
+        await fetchJob('probeCredentials', { lane: 'interactive', ...input, jobId: randomUUID() });
+        return 'good';
+      } catch (error) {
+        if (error instanceof RutterUnauthorized) return 'refused';
+        if (error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus)) return 'good';
+        throw error;
+      }
+    },
+  };
+}
+
+/** Success only with a 2xx and a result of the right shape, failure only when it is said; everything else runs on. */
+function judgeJob<T>(input: {
+  operation: RutterOperation;
+  jobId: string;
+  job: RutterJob;
+  schema: z.ZodType<T>;
+}): JobRunning | JobFailure | { kind: 'success'; value: T } {
+  const { operation, job, schema } = input;
+  const unexpected = (detail: string): RutterUnexpectedAnswer =>
+    new RutterUnexpectedAnswer({ operation, httpStatus: 200, reason: 'unexpected_shape', detail });
+  if (job.id !== input.jobId) throw unexpected('the answer is about another job');
+  const httpStatus = job.response?.http_status ?? null;
+  if (job.status === 'failure') {
+    return { kind: 'failure', httpStatus, error: readErrorBody(job.response?.body, []) };
+  }
+  if (job.status !== 'success') return { kind: 'running', status: job.status.slice(0, STATUS_MAX_CHARS) };
+  if (httpStatus === null || httpStatus < 200 || httpStatus > 299) {
+    throw unexpected('a successful job without a 2xx result');
+  }
+  const result = schema.safeParse(job.response?.body);
+  if (!result.success) throw unexpected('the result of a successful job is not readable');
+  return { kind: 'success', value: result.data };
+}

@@ -1,0 +1,16 @@
+/** Who asks: a person is waiting (`interactive`), or postings are being sent (`deliver`). */
+export type RequestLane = 'interactive' | 'deliver';
+
+/**
+ * The one limiter of all processes of the installation. Rutter counts 500 requests in any 10 s for the whole
+ * organisation (contract 11.3), so every request takes its turn here first. Implemented in `src/db/rate-limiter.ts`.
+ */
+export interface RequestLimiter {
+  /**
+   * Waits for a turn. Rejects with the signal's reason when it is aborted, and with an error of the implementation
+   * when the wait would exceed its limit: then nothing was sent and the caller may try again later.
+   */
+  acquire(input: { lane: RequestLane; signal?: AbortSignal | undefined }): Promise<void>;
+  /** Holds back all processes for a while, because Rutter answered 429. */
+  slowDown(input: { forMs: number }): Promise<void>;
+}

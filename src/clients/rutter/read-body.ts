@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer';
+
+/** An answer is read up to this many bytes, after decompression; a full page of 500 or batch of 1,000 is under 1 MB. */
+export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+
+/** The answer is longer than `ANSWER_BYTES_MAX`. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge';
+}
+
+/** The answer's bytes are not UTF-8. */
+export class BodyNotText extends Error {
+  override readonly name = 'BodyNotText';
+}
+
+/**
+ * Reads a body as UTF-8 text, counting decompressed bytes as they stream in and stopping at the limit: neither a long
+ * body nor a small one that unpacks without end can fill the memory.
+ *
+ * @throws BodyTooLarge, BodyNotText, or whatever the stream fails with
+ */
+export async function readBody(response: Response, bytesMax: number = ANSWER_BYTES_MAX): Promise<string> {
+  if (response.body === null) return '';
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop by an error cancels the stream, and with it the connection.
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw new BodyTooLarge('the answer is too large');
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks);
+  if (!isUtf8(body)) throw new BodyNotText('the answer is not UTF-8');
+  return body.toString('utf8');
+}
+
+/** Gives the connection back without reading the rest. */
+export async function discardBody(response: Response): Promise<void> {
+  try {
+    await response.body?.cancel();
+  } catch {
+    // Already closed: there is nothing left to give back.
+  }
+}

@@ -1,0 +1,18 @@
+/** A wait that Rutter asks for is honoured up to here; its own window is 10 s (contract 11.3). */
+export const RETRY_AFTER_MAX_MS = 60_000;
+
+/**
+ * `Retry-After` as milliseconds: seconds or an HTTP date. More than `RETRY_AFTER_MAX_MS` is cut to it, so that an absurd
+ * value cannot stop the senders; zero, the past, negative and unreadable values are as if the header were absent.
+ */
+export function parseRetryAfter(input: { header: string | null; nowMs: number }): number | undefined {
+  const text = input.header?.trim() ?? '';
+  const waitMs = /^\d{1,12}$/.test(text) ? Number(text) * 1_000 : dateMs(text) - input.nowMs;
+  if (!(waitMs > 0)) return undefined;
+  return Math.min(waitMs, RETRY_AFTER_MAX_MS);
+}
+
+/** HTTP dates begin with the name of a day; without this check `Date.parse` would read "-1" as a year. */
+function dateMs(text: string): number {
+  return /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
+}

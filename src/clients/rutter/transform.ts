@@ -1,0 +1,133 @@
+import { sha256Hex } from '../../crypto/hash.js';
+import { limits } from '../../domain/limits.js';
+import { jsonNumberDigitsMax, significantDigits } from '../../domain/money.js';
+import { FIELDS_MAYBE_UNSAID, MONEY_IN_MEMO, MONEY_OUT_MEMO, ZERO_AMOUNT_MEMO } from './assumptions.js';
+import type { RutterTransaction } from './schemas.js';
+
+/** What of a posting goes to Rutter. */
+export interface PostingContent {
+  /** Ours; never changes and is used once per account for ever (contract 8.4, rule 7). */
+  readonly transactionId: string;
+  /** ISO 8601 with offset, or an instant; sent as UTC with milliseconds. */
+  readonly postedAt: string | Date;
+  /** Exact decimal, money out negative, in the account's currency. */
+  readonly amount: string;
+  readonly description: string;
+  /** One of the eight types of contract 8.2. */
+  readonly transactionType: string;
+  readonly payee?: string | null | undefined;
+}
+
+/** A posting in Rutter's words: only the fields that Sage supports (contract 8.2). */
+interface RutterPosting {
+  transaction_id: string;
+  posted_at: string;
+  amount: number;
+  description: string;
+  transaction_type: string;
+  debit_credit_memo: 'DEBIT' | 'CREDIT';
+  payee?: string;
+}
+
+/** The amount cannot be written as a JSON number that reads back as the same decimal. */
+export class InexactAmount extends Error {
+  readonly kind = 'inexact_amount';
+  override readonly name = 'InexactAmount';
+  constructor(readonly transactionId: string) {
+    super('an amount is no decimal that a JSON number carries exactly');
+  }
+}
+
+const DECIMAL_PATTERN = /^-?\d{1,30}(\.\d{1,30})?$/;
+
+/**
+ * One posting as Rutter takes it. This is the only place where money becomes a number, since the contract demands one.
+ *
+ * @throws InexactAmount for more than 15 significant digits: up to there a decimal survives the trip through a double
+ * @throws RangeError for an instant that is none
+ */
+export function toRutterPosting(posting: PostingContent): RutterPosting {
+  const amount = toJsonNumber(posting);
+  const converted: RutterPosting = {
+    transaction_id: posting.transactionId,
+    posted_at: new Date(posting.postedAt).toISOString(),
+    amount,
+    description: posting.description,
+    transaction_type: posting.transactionType,
+    debit_credit_memo: memoOf(amount),
+  };
+  if (posting.payee !== null && posting.payee !== undefined) converted.payee = posting.payee;
+  return converted;
+}
+
+/** A batch ready to be sent, and sent again: the same postings always give the same bytes. */
+export interface SerializedBatch {
+  /** The JSON body; its UTF-8 bytes are what is sent. */
+  readonly body: string;
+  /** SHA-256 of those bytes, in hex: stored with the batch, so that a repeat can be proven to be the same. */
+  readonly sha256: string;
+}
+
+/**
+ * The body of POST transactions (contract 8.2) for 1 to 1,000 postings of one account, in the order given.
+ * `prefer_sync` asks for the result itself when it is ready within 30 s (8.3).
+ *
+ * @throws RangeError for no or too many postings, or postings that are not chronological (8.4, rules 5 and 6)
+ * @throws InexactAmount
+ */
+export function serializeBatch(input: {
+  rutterAccountId: string;
+  postings: readonly PostingContent[];
+}): SerializedBatch {
+  const { postings } = input;
+  if (postings.length < 1 || postings.length > limits.batchPostingsMax) {
+    throw new RangeError(
+      `a batch has 1 to ${String(limits.batchPostingsMax)} postings, not ${String(postings.length)}`,
+    );
+  }
+  const transactions = postings.map(toRutterPosting);
+  // All instants are UTC with milliseconds now, so their texts sort as they do.
+  const ordered = transactions.every(
+    (each, index) => each.posted_at >= (transactions[index - 1]?.posted_at ?? ''),
+  );
+  if (!ordered) throw new RangeError('the postings of a batch must be in order of posted_at');
+  const body = JSON.stringify({
+    response_mode: 'prefer_sync',
+    bank_feed_transactions: { bank_feed_account_id: input.rutterAccountId, transactions },
+  });
+  return { body, sha256: sha256Hex(body) };
+}
+
+/**
+ * Whether a transaction in one of Rutter's answers carries the content we sent. With `duplicate: true` the answer shows
+ * the content that was supplied first (contract 8.3), so false then means that another content stands at Sage.
+ */
+export function sameContent(sent: PostingContent, answer: RutterTransaction): boolean {
+  const ours = toRutterPosting(sent);
+  const strictlySame =
+    answer.transactionId === ours.transaction_id &&
+    answer.amount === ours.amount &&
+    answer.postedAt === ours.posted_at &&
+    answer.description === ours.description;
+  const expected = {
+    transactionType: ours.transaction_type,
+    debitCreditMemo: ours.debit_credit_memo,
+    payee: ours.payee ?? null,
+  };
+  return (
+    strictlySame && FIELDS_MAYBE_UNSAID.every((field) => [null, expected[field]].includes(answer[field]))
+  );
+}
+
+function toJsonNumber(posting: PostingContent): number {
+  const { amount } = posting;
+  const exact = DECIMAL_PATTERN.test(amount) && significantDigits(amount) <= jsonNumberDigitsMax;
+  if (!exact) throw new InexactAmount(posting.transactionId);
+  // Adding zero turns the negative zero of "-0" into zero; JSON writes both as 0, comparisons then agree as well.
+  return Number(amount) + 0;
+}
+
+function memoOf(amount: number): 'DEBIT' | 'CREDIT' {
+  if (amount === 0) return ZERO_AMOUNT_MEMO;
+  return amount < 0 ? MONEY_OUT_MEMO : MONEY_IN_MEMO;
+}
