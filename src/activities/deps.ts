@@ -1,0 +1,35 @@
+import type { RutterClient } from '../clients/rutter/client.js';
+import type { Keyring } from '../crypto/keyring.js';
+import type { Pool } from '../db/pool.js';
+
+/**
+ * What activities need of Temporal: to wake other workflows. `WorkflowFacade` of `src/temporal/facade.ts` is one.
+ * Both calls are safe to repeat and throw when the server does not take the message.
+ */
+export interface WorkflowWaker {
+  wakeFeed(input: { feedId: string }): Promise<void>;
+  feedFactsChanged(input: { feedId: string }): Promise<void>;
+  nudgeConnection(input: { connectionId: string }): Promise<void>;
+}
+
+/** What activities may be told, from the worker's configuration. */
+export interface ActivitySettings {
+  /** Platform of the connections that we create at Rutter. */
+  readonly rutterPlatform: string;
+  /** Exact origins that a hand-off's redirect may have. */
+  readonly redirectOrigins: readonly string[];
+  /** Counted from the browser's first arrival: later than this no one-time password is asked for. */
+  readonly handoffOtpLatestMs: number;
+  readonly feedSyncIntervalMs: number;
+  readonly feedActivationPollMinMs: number;
+  readonly feedActivationPollMaxMs: number;
+}
+
+/** All that an activity works with; nothing connects on import. */
+export interface ActivityDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly rutter: RutterClient;
+  readonly workflows: WorkflowWaker;
+  readonly settings: ActivitySettings;
+}
