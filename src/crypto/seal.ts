@@ -9,12 +9,14 @@ export const TAG_BYTES = 16;
 const FORMAT = 'v1';
 const CIPHER = 'aes-256-gcm';
 
-/** Where a sealed value is stored. It opens only there, so a ciphertext copied to another row is refused. */
+/** Where a sealed value is stored. It opens only there: a ciphertext copied to another row is refused. */
 export interface SealContext {
   /** Name of the table. */
   readonly table: string;
   /** Id of the row, as text. */
   readonly row: string;
+  /** Needed when the row has several sealed columns, so that one cannot be put in the other's place. */
+  readonly column?: string;
 }
 
 /** A sealed text, to be stored as `text`: `v1.<key id>.<base64url(nonce, ciphertext, tag)>`. */
@@ -94,6 +96,6 @@ export function decryptBytes(input: {
 }
 
 /** A JSON list of texts: unlike a join, no two different lists of texts have the same bytes. */
-function associatedData(keyId: string, context: SealContext): Buffer {
-  return Buffer.from(JSON.stringify(['bankfeeds-row', FORMAT, keyId, context.table, context.row]), 'utf8');
+function associatedData(keyId: string, { table, row, column = '' }: SealContext): Buffer {
+  return Buffer.from(JSON.stringify(['bankfeeds-row', FORMAT, keyId, table, row, column]), 'utf8');
 }

@@ -1,0 +1,74 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Payload, PayloadCodec } from '@temporalio/common';
+import protocol from '@temporalio/proto';
+import type { Keyring } from '../crypto/keyring.js';
+import { decryptBytes, encryptBytes } from '../crypto/seal.js';
+import { PAYLOAD_BYTES_MAX } from './payload-limit.js';
+
+/** Metadata of an encrypted payload, named as in Temporal's own encryption samples. */
+export const ENCODING_ENCRYPTED = 'binary/encrypted';
+export const KEY_ID_FIELD = 'encryption-key-id';
+
+/** `type` of the failure of an outgoing payload that is too large. */
+export const PAYLOAD_TOO_LARGE = 'PayloadTooLarge';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Bound to this use, so that a row's secret cannot be passed off as a payload or the other way round. */
+const ASSOCIATED_DATA = encoder.encode('bankfeeds-payload/v1');
+
+const { Payload: PayloadMessage } = protocol.temporal.api.common.v1;
+
+/**
+ * Encrypts each payload, metadata included, with AES-256-GCM under the ring's primary key; decrypts with the key that
+ * the payload names. Payloads that are not encrypted pass unchanged when read.
+ *
+ * An outgoing payload over `PAYLOAD_BYTES_MAX` is refused with a failure that is not retryable. What follows depends on
+ * where it comes from: a client's call rejects; an activity with such a result fails at once, since its repetition would
+ * only repeat the effects; a workflow with such a command fails its workflow task, which is retried until corrected code
+ * is deployed, so nothing is lost. Failures themselves never get there: the failure converter keeps them small.
+ *
+ * @throws UnsealError on reading what was altered or encrypted under an unknown key
+ */
+export function createEncryptionCodec(keyring: Keyring): PayloadCodec {
+  return {
+    // The interface is asynchronous; an async function also turns a throw into a rejection.
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async encode(payloads) {
+      return payloads.map((payload) => encryptPayload(keyring, payload));
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async decode(payloads) {
+      return payloads.map((payload) => decryptPayload(keyring, payload));
+    },
+  };
+}
+
+/** Decrypts one payload, or answers it unchanged when it is not encrypted. */
+export function decryptPayload(keyring: Keyring, payload: Payload): Payload {
+  const encoding = payload.metadata?.['encoding'];
+  if (encoding == null || decoder.decode(encoding) !== ENCODING_ENCRYPTED) return payload;
+  const keyId = decoder.decode(payload.metadata?.[KEY_ID_FIELD] ?? new Uint8Array());
+  const box = payload.data ?? new Uint8Array();
+  return PayloadMessage.decode(decryptBytes({ keyring, keyId, box, associated: ASSOCIATED_DATA }));
+}
+
+function encryptPayload(keyring: Keyring, payload: Payload): Payload {
+  const clear = PayloadMessage.encode(payload).finish();
+  if (clear.byteLength > PAYLOAD_BYTES_MAX) throw payloadTooLarge(clear.byteLength);
+  return {
+    metadata: {
+      encoding: encoder.encode(ENCODING_ENCRYPTED),
+      [KEY_ID_FIELD]: encoder.encode(keyring.primary.id),
+    },
+    data: encryptBytes({ keyring, clear, associated: ASSOCIATED_DATA }),
+  };
+}
+
+function payloadTooLarge(bytes: number): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `a payload of ${String(bytes)} bytes exceeds the limit of ${String(PAYLOAD_BYTES_MAX)}`,
+    PAYLOAD_TOO_LARGE,
+  );
+}

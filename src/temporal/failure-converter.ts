@@ -1,0 +1,67 @@
+/**
+ * How errors become Temporal failures, in clients, in workers and inside the workflow bundle: so nothing of Node here.
+ *
+ * Message and stack trace go into a payload, which the codec encrypts; alone, a codec would leave them readable. All that
+ * a failure carries is cut to what the codec lets through: a failure that cannot be reported would end the worker.
+ */
+import { DefaultFailureConverter } from '@temporalio/common';
+import type { Payload, PayloadConverter, ProtoFailure } from '@temporalio/common';
+import { PAYLOAD_BYTES_MAX } from './payload-limit.js';
+
+const MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX / 4;
+const STACK_BYTES_MAX = PAYLOAD_BYTES_MAX / 2;
+/** Room for a payload's metadata and framing. */
+const DETAIL_BYTES_MAX = PAYLOAD_BYTES_MAX - 512;
+
+class BoundedFailureConverter extends DefaultFailureConverter {
+  constructor() {
+    super({ encodeCommonAttributes: true });
+  }
+
+  /** Called for an error and, one by one, for its causes. */
+  override errorToFailureInner(
+    ...parameters: Parameters<DefaultFailureConverter['errorToFailureInner']>
+  ): ProtoFailure {
+    const [, payloadConverter] = parameters;
+    const failure = super.errorToFailureInner(...parameters);
+    return {
+      ...failure,
+      message: cutToJsonBytes(failure.message ?? '', MESSAGE_BYTES_MAX),
+      stackTrace: cutToJsonBytes(failure.stackTrace ?? '', STACK_BYTES_MAX),
+      ...boundedDetails(failure, payloadConverter),
+    };
+  }
+}
+
+/** The SDK asks for an export of this name. */
+export const failureConverter = new BoundedFailureConverter();
+
+/** Details over the limit are replaced, one by one, by a note of their size: their number and order stay. */
+function boundedDetails(failure: ProtoFailure, payloadConverter: PayloadConverter): Partial<ProtoFailure> {
+  const info = failure.applicationFailureInfo;
+  const payloads = info?.details?.payloads;
+  if (info == null || payloads == null) return {};
+  const bounded = payloads.map((payload: Payload): Payload => {
+    const bytes = payload.data?.byteLength ?? 0;
+    return bytes <= DETAIL_BYTES_MAX ? payload : payloadConverter.toPayload({ omittedBytes: bytes });
+  });
+  return { applicationFailureInfo: { ...info, details: { payloads: bounded } } };
+}
+
+/** The longest beginning of a text that takes at most so many bytes as JSON in UTF-8, counted from above. */
+function cutToJsonBytes(text: string, bytesMax: number): string {
+  let bytes = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    bytes += jsonBytesOf(text.charCodeAt(index));
+    if (bytes > bytesMax) return text.slice(0, index);
+  }
+  return text;
+}
+
+function jsonBytesOf(unit: number): number {
+  const escaped = unit < 0x20 || (unit >= 0xd800 && unit <= 0xdfff);
+  if (escaped) return 6;
+  if (unit === 0x22 || unit === 0x5c) return 2;
+  if (unit < 0x80) return 1;
+  return unit < 0x800 ? 2 : 3;
+}
