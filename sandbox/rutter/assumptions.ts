@@ -1,0 +1,152 @@
+/**
+ * Everything this sandbox had to assume, because Rutter's published pages do not say it. One file, so that an
+ * answer from Rutter (or from the live test) changes one line here and nothing else. Documented clocks and limits
+ * stand at the end, in their own block.
+ */
+
+/** Our assumption: HTTP statuses for which Rutter publishes a code but no status, or nothing at all. */
+export const ASSUMED_STATUS = {
+  missingVersionHeader: 400,
+  productNotReady: 400,
+  invalidCredentials: 401,
+  connectionDisabled: 400,
+  needsUpdate: 400,
+  missingAccessToken: 400,
+  ruleBroken: 400,
+  unsupportedOnSage: 404,
+  bodyTooLarge: 413,
+} as const;
+
+/** Our assumption: names of the codes that Rutter does not publish. */
+export const ASSUMED_CODE = {
+  missingAccessToken: 'MISSING_ACCESS_TOKEN',
+  invalidInput: 'INVALID_INPUT',
+  notFound: 'NOT_FOUND',
+  notSupported: 'NOT_SUPPORTED',
+  idempotencyConflict: 'IDEMPOTENCY_CONFLICT',
+  batchInProgress: 'BANK_FEED_BATCH_IN_PROGRESS',
+  accountNotReady: 'BANK_FEED_ACCOUNT_NOT_READY',
+  notChronological: 'TRANSACTIONS_NOT_CHRONOLOGICAL',
+  rateLimited: 'RATE_LIMIT_EXCEEDED',
+  platformBadRequest: 'PLATFORM_BAD_REQUEST',
+  platformRateLimited: 'PLATFORM_RATE_LIMITED',
+  internal: 'INTERNAL_SERVER_ERROR',
+} as const;
+
+/** Our assumption: the error groups behind those codes. */
+export const ASSUMED_TYPE = {
+  request: 'API_REQUEST_ERROR',
+  connection: 'CONNECTION_ERROR',
+  rateLimit: 'RATE_LIMIT_ERROR',
+  platform: 'PLATFORM_ERROR',
+  internal: 'INTERNAL_ERROR',
+} as const;
+
+/** Our assumption: the largest page of a list; a larger `limit` is clamped, not refused. */
+export const LIST_LIMIT_MAX = 500;
+/** Our assumption: accepted results replay for this long under their Idempotency-Key. */
+export const IDEMPOTENCY_RETENTION_MS = 30 * 24 * 3_600_000;
+/** Our assumption: a job can be fetched for this long, then answers 410 like an unknown id. */
+export const JOB_RETENTION_MS = 30 * 24 * 3_600_000;
+/** Our assumption: a public token from Link is single use and dies after this. */
+export const PUBLIC_TOKEN_LIFETIME_MS = 30 * 60_000;
+/** Our assumption: longest request body, ids and texts. */
+export const BODY_BYTES_MAX = 10 * 1024 * 1024;
+export const ID_CHARACTERS_MAX = 255;
+export const TEXT_CHARACTERS_MAX = 1_000;
+export const ACCOUNT_TEXT_CHARACTERS_MAX = 255;
+/** Our assumption: webhook attempts after the first failure, and the time one attempt may take. */
+export const WEBHOOK_ATTEMPT_DELAYS_MS: readonly number[] = [0, 30_000, 90_000, 210_000, 450_000, 930_000];
+export const WEBHOOK_TIMEOUT_MS = 10_000;
+/** Our assumption: a job counts as `prequeued` for this share of its run time, then as `pending`. */
+export const PREQUEUED_SHARE = 0.2;
+/** Our assumption: platforms that POST /connections/create takes, and those that need credentials with it. */
+export const CREATABLE_PLATFORMS: readonly string[] = [
+  'SAGE_BANK_FEEDS',
+  'INTUIT_BANK_FEEDS',
+  'SAGE_INTACCT_V2',
+];
+export const PLATFORMS_WITH_CREDENTIALS: readonly string[] = ['SAGE_INTACCT_V2'];
+/** Our assumption: Link-made connections of these platforms work on the same bank feed endpoints. */
+export const LINK_PLATFORMS: readonly string[] = [
+  'SAGE_BANK_FEEDS',
+  'SAGE_INTACCT',
+  'SAGE_INTACCT_V2',
+  'SAGE_BUSINESS_CLOUD',
+];
+
+/** Documented: accepted values of X-Rutter-Version. */
+export const VERSIONS: readonly string[] = ['2024-08-31', '2024-04-30', '2023-03-14', '2023-02-07'];
+/** Documented: 500 requests in any 10 seconds for the whole organisation. */
+export const RATE_LIMIT_MAX = 500;
+export const RATE_WINDOW_MS = 10_000;
+/** Documented: a challenge and its redirect live 10 minutes, an OTP one hour. */
+export const CHALLENGE_LIFETIME_MS = 600_000;
+export const OTP_LIFETIME_MS = 3_600_000;
+/** Documented: transactions per request. */
+export const BATCH_MIN = 1;
+export const BATCH_MAX = 1_000;
+/** Documented: default page of a list, and the longest connection name. */
+export const LIST_LIMIT_DEFAULT = 50;
+export const CONNECTION_NAME_CHARACTERS_MAX = 30;
+
+/** What a test may turn at run time, by `startRutterSandbox({knobs})` or `POST /_sandbox/knobs`. Times in ms. */
+export interface Knobs {
+  /** Run time of a job that books transactions or makes an account. Longer than the window: async answer. */
+  jobRunMs: number;
+  /** Run time of an account's job; null = same as jobRunMs. */
+  accountJobRunMs: number | null;
+  /** Delay before a POST of transactions is looked at: the network and Rutter's own work. */
+  postLatencyMs: number;
+  /** How long `prefer_sync` waits for the job (documented: 30 s). */
+  preferSyncWindowMs: number;
+  /** Time until an account chosen or disconnected in Sage shows in GET. */
+  selectDelayMs: number;
+  /** Transactions younger than this are not in GET lists yet. */
+  readBackLagMs: number;
+  /** Delay of data webhooks (accounts, jobs). */
+  webhookDelayMs: number;
+  /** Every n-th data webhook is lost; 0 = none. */
+  webhookDropEvery: number;
+  /** 400 when debit_credit_memo is missing, as the description says for Sage. */
+  memoRequired: boolean;
+  /** 400 when the sign of the amount contradicts the memo. */
+  signAgreement: boolean;
+  /** 400 when posted_at goes backwards inside a request. */
+  chronology: boolean;
+  /** 400 for a field that Rutter's schema does not know. */
+  unknownFieldsRefused: boolean;
+  /** DELETE of an account works instead of answering 404. */
+  deleteAccounts: boolean;
+  /** `filter` on lists is ignored instead of answering 400. */
+  filterAllowed: boolean;
+  /** The rate limit is enforced. */
+  rateLimit: boolean;
+  /** redirect_uri of an OTP is null. */
+  nullRedirectUri: boolean;
+  /** Null enum values are written as the text "null". */
+  nullEnumText: boolean;
+  /** Objects carry fields nobody announced. */
+  extraFields: boolean;
+}
+
+export const DEFAULT_KNOBS: Readonly<Knobs> = {
+  jobRunMs: 1_000,
+  accountJobRunMs: null,
+  postLatencyMs: 0,
+  preferSyncWindowMs: 30_000,
+  selectDelayMs: 0,
+  readBackLagMs: 0,
+  webhookDelayMs: 1_000,
+  webhookDropEvery: 0,
+  memoRequired: true,
+  signAgreement: true,
+  chronology: true,
+  unknownFieldsRefused: true,
+  deleteAccounts: false,
+  filterAllowed: false,
+  rateLimit: true,
+  nullRedirectUri: false,
+  nullEnumText: false,
+  extraFields: false,
+};

@@ -1,0 +1,194 @@
+import type { FaultSpec, FaultSubject } from './faults.js';
+import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from './assumptions.js';
+import { errorBody, gone, newId, redactedTarget, sha256, type Answer, type ApiRequest } from './http.js';
+import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
+import type { AcceptedJob, JobRecord, Outcome, Work } from './records.js';
+import { renderJobBody } from './render.js';
+import type { Sandbox } from './sandbox.js';
+
+export type ResponseMode = 'async' | 'prefer_sync';
+
+/** An accepted request, before it has an id. */
+export interface Plan {
+  work: Work;
+  runMs: number;
+  responseMode: ResponseMode;
+}
+
+/**
+ * Accepts a request: from here on it has a job, the job's id goes out in `X-Rutter-Job-ID`, and its result is kept
+ * under its Idempotency-Key. Answers the result when the job ends inside the synchronous window, else `async_response`.
+ */
+export async function accept(
+  sandbox: Sandbox,
+  request: ApiRequest,
+  plan: Plan,
+  subject: FaultSubject,
+): Promise<Answer> {
+  const faults = sandbox.faults.take('job', subject);
+  const nowMs = sandbox.clock.nowMs();
+  const slow = faults.find((fault) => fault.kind === 'slow_job');
+  const accepted: AcceptedJob = {
+    id: newId(),
+    connectionId: request.connection?.id ?? null,
+    idempotencyKey: idempotencyKeyOf(request),
+    method: request.method,
+    target: fingerprintTarget(request),
+    bodySha256: sha256(request.rawBody),
+    acceptedAtMs: nowMs,
+    runMs: slow?.run_ms ?? plan.runMs,
+    work: plan.work,
+    planned: plannedOutcome(faults, plan.work),
+  };
+  sandbox.commit({ type: 'job_accepted', job: accepted });
+  startJob(sandbox, accepted.id);
+  if (plan.responseMode === 'prefer_sync')
+    await waitForJob(sandbox, accepted.id, sandbox.knobs.preferSyncWindowMs);
+  const job = sandbox.state.jobs.get(accepted.id);
+  if (job === undefined) throw new Error('an accepted job vanished');
+  if (job.finishedAtMs !== null && plan.responseMode === 'prefer_sync') return jobAnswer(sandbox, job);
+  return asyncAnswer(sandbox, job);
+}
+
+/** Lets an accepted job run out; used at acceptance and for jobs found unfinished at a restart. */
+export function startJob(sandbox: Sandbox, jobId: string): void {
+  const job = sandbox.state.jobs.get(jobId);
+  if (job === undefined || job.finishedAtMs !== null || job.planned.kind === 'never') return;
+  if (job.runMs === 0) return finishJob(sandbox, jobId);
+  sandbox.clock.schedule(job.acceptedAtMs + job.runMs, () => finishJob(sandbox, jobId));
+}
+
+export function finishJob(sandbox: Sandbox, jobId: string, outcome?: Outcome): void {
+  const atMs = sandbox.clock.nowMs();
+  const job = sandbox.state.jobs.get(jobId);
+  if (job === undefined || job.finishedAtMs !== null) return;
+  sandbox.commit({ type: 'job_finished', jobId, atMs, ...(outcome === undefined ? {} : { outcome }) });
+  for (const wake of sandbox.jobWaiters.get(jobId) ?? []) wake();
+  sandbox.jobWaiters.delete(jobId);
+  sandbox.webhooks.jobFinished(job);
+}
+
+/** The stored result, as the first answer showed it. */
+export function jobAnswer(sandbox: Sandbox, job: JobRecord): Answer {
+  return {
+    status: job.httpStatus ?? 200,
+    headers: { 'X-Rutter-Job-ID': job.id },
+    body: renderJobBody(sandbox, job),
+  };
+}
+
+/** 200 with `async_response`: the description files both shapes under 200. */
+export function asyncAnswer(sandbox: Sandbox, job: JobRecord): Answer {
+  return {
+    status: 200,
+    headers: { 'X-Rutter-Job-ID': job.id },
+    body: {
+      async_response: {
+        id: job.id,
+        status: statusOf(job, sandbox.clock.nowMs()),
+        response_url: `${sandbox.origin}/versioned/jobs/${job.id}`,
+      },
+    },
+  };
+}
+
+/** GET /jobs/:id: not wrapped in an envelope; takes no access_token. */
+export function fetchJob(sandbox: Sandbox, request: ApiRequest): Answer {
+  if (request.query.has('access_token'))
+    sandbox.violation('job_poll_with_access_token', 'GET /jobs takes none');
+  const job = sandbox.state.jobs.get(request.params['id'] ?? '');
+  const nowMs = sandbox.clock.nowMs();
+  if (job === undefined || nowMs - job.acceptedAtMs > JOB_RETENTION_MS) throw gone('the job');
+  const status = statusOf(job, nowMs);
+  const [path = '', parameters = ''] = job.target.split('?');
+  const query = new URLSearchParams(parameters);
+  if (job.connectionId !== null) query.set('access_token', 'redacted');
+  const shown: Record<string, unknown> = {
+    id: job.id,
+    status,
+    request: {
+      method: job.method,
+      url: `${sandbox.origin}/versioned${redactedTarget(path, query)}`,
+      ...(job.idempotencyKey === null ? {} : { idempotency_key: job.idempotencyKey }),
+    },
+  };
+  if (job.finishedAtMs !== null) {
+    shown['response'] = { http_status: job.httpStatus, body: renderJobBody(sandbox, job) };
+  }
+  return { status: 200, body: shown };
+}
+
+function statusOf(job: JobRecord, nowMs: number): 'prequeued' | 'pending' | 'success' | 'failure' {
+  if (job.finishedAtMs !== null) return (job.httpStatus ?? 500) < 300 ? 'success' : 'failure';
+  return nowMs - job.acceptedAtMs < job.runMs * PREQUEUED_SHARE ? 'prequeued' : 'pending';
+}
+
+function waitForJob(sandbox: Sandbox, jobId: string, windowMs: number): Promise<void> {
+  if (sandbox.state.jobs.get(jobId)?.finishedAtMs !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      cancel();
+      resolve();
+    };
+    const cancel = sandbox.clock.schedule(sandbox.clock.nowMs() + windowMs, resolve);
+    const waiters = sandbox.jobWaiters.get(jobId) ?? new Set();
+    sandbox.jobWaiters.set(jobId, waiters.add(wake));
+  });
+}
+
+function plannedOutcome(faults: readonly FaultSpec[], work: Work): Outcome {
+  for (const fault of faults) {
+    const outcome = outcomeOf(fault, work);
+    if (outcome !== undefined) return outcome;
+  }
+  return { kind: 'done' };
+}
+
+function outcomeOf(fault: FaultSpec, work: Work): Outcome | undefined {
+  const failed = (httpStatus: number, body: unknown, withEffect = false): Outcome => {
+    return {
+      kind: 'failed',
+      httpStatus: fault.http_status ?? httpStatus,
+      body: fault.body ?? body,
+      withEffect,
+    };
+  };
+  const { platform, internal } = ASSUMED_TYPE;
+  switch (fault.kind) {
+    case 'platform_bad_request':
+    case 'job_failure':
+      return failed(
+        450,
+        errorBody(platform, ASSUMED_CODE.platformBadRequest, 'the platform refused the request'),
+      );
+    case 'platform_rate_limited':
+      return failed(
+        452,
+        errorBody(platform, ASSUMED_CODE.platformRateLimited, 'the platform is rate limiting'),
+      );
+    case 'server_error_before_effect':
+    case 'server_error_after_effect': {
+      const body = errorBody(internal, ASSUMED_CODE.internal, 'something went wrong');
+      return failed(500, body, fault.kind === 'server_error_after_effect');
+    }
+    case 'job_never_ends':
+      return { kind: 'never' };
+    case 'omit_from_answer':
+      return { kind: 'omitted', transactionIds: omittedIds(fault, work), booked: fault.booked ?? false };
+    case 'poison': {
+      const sent = work.kind === 'transactions' ? work.transactions.map((item) => item.transaction_id) : [];
+      const bad = sent.find((id) => fault.transaction_ids?.includes(id) ?? false) ?? '';
+      const message =
+        fault.named === false ? 'a transaction is not valid' : `transaction ${bad} is not valid`;
+      return failed(450, errorBody(platform, ASSUMED_CODE.platformBadRequest, message));
+    }
+    default:
+      return undefined;
+  }
+}
+
+function omittedIds(fault: FaultSpec, work: Work): string[] {
+  if (fault.transaction_ids !== undefined) return fault.transaction_ids;
+  if (work.kind !== 'transactions') return [];
+  return work.transactions.slice(-(fault.count ?? 1)).map((item) => item.transaction_id);
+}

@@ -1,0 +1,86 @@
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import type { SandboxEvent } from './events.js';
+
+const NEWLINE = 0x0a;
+
+/**
+ * An append-only file of JSON lines. A line is in the operating system's hands before append() returns, so a killed
+ * process loses nothing it acknowledged (a lost machine may: a sandbox does not fsync).
+ */
+export class Journal {
+  readonly #fd: number;
+  #bytes: number;
+
+  private constructor(fd: number, bytes: number) {
+    this.#fd = fd;
+    this.#bytes = bytes;
+  }
+
+  /**
+   * Replays `path` into `apply` and opens it for appending. A torn last line (no newline, the process died while
+   * writing) was never acknowledged: it is cut off.
+   * @throws Error naming the line when a complete line is not JSON: the file is damaged, starting would lose data.
+   */
+  static async open(path: string, apply: (event: SandboxEvent) => void): Promise<Journal> {
+    mkdirSync(dirname(path), { recursive: true });
+    const goodBytes = existsSync(path) ? await replay(path, apply) : 0;
+    if (existsSync(path) && statSync(path).size > goodBytes) truncateSync(path, goodBytes);
+    return new Journal(openSync(path, 'a'), goodBytes);
+  }
+
+  /** @throws the file system's error, with the file cut back to the last whole line. */
+  append(event: SandboxEvent): void {
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    try {
+      let written = 0;
+      while (written < line.length) written += writeSync(this.#fd, line, written);
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#bytes);
+      throw error;
+    }
+    this.#bytes += line.length;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Returns the length in bytes of the whole lines. */
+async function replay(path: string, apply: (event: SandboxEvent) => void): Promise<number> {
+  let rest: Buffer[] = [];
+  let goodBytes = 0;
+  let lineNumber = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      const line = Buffer.concat([...rest, chunk.subarray(start, end)]);
+      rest = [];
+      start = end + 1;
+      lineNumber += 1;
+      goodBytes += line.length + 1;
+      apply(parseLine(line, path, lineNumber));
+    }
+    if (start < chunk.length) rest.push(chunk.subarray(start));
+  }
+  return goodBytes;
+}
+
+function parseLine(line: Buffer, path: string, lineNumber: number): SandboxEvent {
+  try {
+    return JSON.parse(line.toString('utf8')) as SandboxEvent;
+  } catch (error) {
+    throw new Error(`${path} is damaged at line ${lineNumber}; move it away to begin anew`, { cause: error });
+  }
+}

@@ -1,0 +1,43 @@
+import type { Answer, ApiRequest } from './http.js';
+import type { Plan } from './jobs.js';
+import type { Sandbox } from './sandbox.js';
+
+interface RouteBase {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below `/versioned`; `:name` takes one part. */
+  path: string;
+  /**
+   * `basic`: the organisation's pair. `connection`: that and an access_token. `body`: credentials in the body.
+   */
+  auth: 'basic' | 'connection' | 'body';
+  /** Answered whatever state the connection is in (it tells that state, or mends it). */
+  inAnyState?: true;
+}
+
+/** Answers at once, changes nothing, has no job. */
+export interface ReadRoute extends RouteBase {
+  answer: (sandbox: Sandbox, request: ApiRequest) => Answer;
+}
+
+/** Checks the request (throwing ApiError refuses it) and says what accepting it would do. */
+export interface WriteRoute extends RouteBase {
+  plan: (sandbox: Sandbox, request: ApiRequest) => Plan;
+  /** A missing Idempotency-Key is recorded as a breach: a lost answer could not be asked for again. */
+  needsKey?: true;
+}
+
+export type Route = ReadRoute | WriteRoute;
+
+/** The named parts of `path` when it has the shape of `pattern`, else undefined. */
+export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const expectedParts = pattern.split('/');
+  const parts = path.split('/');
+  if (expectedParts.length !== parts.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, expected] of expectedParts.entries()) {
+    const part = parts[index] ?? '';
+    if (expected.startsWith(':')) params[expected.slice(1)] = part;
+    else if (expected !== part) return undefined;
+  }
+  return params;
+}

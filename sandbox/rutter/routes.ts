@@ -1,0 +1,30 @@
+import { accountRoutes } from './accounts.js';
+import { configRoutes } from './configs.js';
+import { connectionRoutes } from './connections.js';
+import { fetchJob } from './jobs.js';
+import { otpRoutes } from './otp.js';
+import { matchPath, type Route } from './route.js';
+import { transactionRoutes } from './transactions.js';
+
+/** Rutter's endpoints as far as a Sage bank feed meets them. Earlier rows win. */
+export const ROUTES: readonly Route[] = [
+  ...transactionRoutes,
+  { method: 'GET', path: '/jobs/:id', auth: 'basic', answer: fetchJob },
+  ...accountRoutes,
+  ...otpRoutes,
+  ...connectionRoutes,
+  ...configRoutes,
+];
+
+export interface RouteMatch {
+  route: Route;
+  params: Record<string, string>;
+}
+
+export function findRoute(method: string, path: string): RouteMatch | undefined {
+  for (const route of ROUTES) {
+    const params = route.method === method ? matchPath(route.path, path) : undefined;
+    if (params !== undefined) return { route, params };
+  }
+  return undefined;
+}

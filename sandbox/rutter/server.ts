@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { handleApi } from './api.js';
+import { DEFAULT_KNOBS, RATE_LIMIT_MAX, RATE_WINDOW_MS } from './assumptions.js';
+import { VirtualClock } from './clock.js';
+import { turnKnobs } from './control-machine.js';
+import { handleControl } from './control.js';
+import type { SandboxEvent } from './events.js';
+import { FaultBoard } from './faults.js';
+import { startJob } from './jobs.js';
+import { Journal } from './persistence.js';
+import { RateWindow } from './rate-window.js';
+import { RequestLog } from './request-log.js';
+import { completeLogin, redirectPage } from './sage-redirect.js';
+import type { Sandbox, SandboxOptions } from './sandbox.js';
+import { SandboxState } from './state.js';
+import { WebhookSender } from './webhooks.js';
+
+export type { SandboxOptions } from './sandbox.js';
+
+/** One organisation lives in a sandbox; its id never changes. */
+const ORGANISATION_ID = '5a6d0000-0000-4000-8000-00000000f00d';
+const DEFAULT_HOST = '127.0.0.1';
+/** Longer than any client keeps an idle connection, so the sandbox never resets one that is about to be used. */
+const KEEP_ALIVE_MS = 120_000;
+
+export interface RunningSandbox {
+  /** Origin, no path. */
+  url: string;
+  /** Base of the API: the origin with `/versioned`. */
+  apiUrl: string;
+  port: number;
+  /** Stops listening, cuts open connections, drops waiting jobs (the journal has them) and closes the journal. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a strict stand-in for Rutter, as far as a Sage bank feed meets it. In memory unless `dataFile` is given;
+ * with it, whatever was answered survives kill -9.
+ * @throws the listen error (EADDRINUSE …), or an Error naming a damaged line of the journal.
+ */
+export async function startRutterSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const { sandbox, journal } = await build(options);
+  const server = createServer((message, response) => {
+    void route(sandbox, message, response).catch(() => response.destroy());
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 1_000;
+  try {
+    await listen(server, options);
+  } catch (error) {
+    sandbox.clock.close();
+    journal?.close();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  sandbox.origin = `http://${options.publicHost ?? options.host ?? DEFAULT_HOST}:${port}`;
+  sandbox.linkOrigin = options.linkOrigin ?? sandbox.origin;
+  sandbox.webhooks.start(sandbox);
+  for (const job of sandbox.state.jobs.values()) startJob(sandbox, job.id);
+  return {
+    url: sandbox.origin,
+    apiUrl: `${sandbox.origin}/versioned`,
+    port,
+    close: async () => {
+      sandbox.clock.close();
+      sandbox.webhooks.close();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+      journal?.close();
+    },
+  };
+}
+
+async function build(options: SandboxOptions): Promise<{ sandbox: Sandbox; journal: Journal | undefined }> {
+  const state = new SandboxState();
+  const apply = (event: SandboxEvent): void => state.apply(event);
+  const journal = options.dataFile === undefined ? undefined : await Journal.open(options.dataFile, apply);
+  const clock = new VirtualClock();
+  clock.setOffset(state.clockOffsetMs);
+  const sandbox: Sandbox = {
+    options,
+    organisationId: ORGANISATION_ID,
+    clock,
+    knobs: turnKnobs({ ...DEFAULT_KNOBS }, { ...options.knobs }),
+    state,
+    faults: new FaultBoard(),
+    requests: new RequestLog(),
+    rate: new RateWindow(RATE_LIMIT_MAX, RATE_WINDOW_MS),
+    webhooks: new WebhookSender(),
+    jobWaiters: new Map(),
+    origin: '',
+    linkOrigin: '',
+    commit(event) {
+      journal?.append(event);
+      state.apply(event);
+    },
+    violation(rule, detail) {
+      this.commit({
+        type: 'violation',
+        finding: { rule, detail, at: new Date(clock.nowMs()).toISOString() },
+      });
+    },
+    note(rule, detail) {
+      this.commit({ type: 'note', finding: { rule, detail, at: new Date(clock.nowMs()).toISOString() } });
+    },
+  };
+  return { sandbox, journal };
+}
+
+async function route(sandbox: Sandbox, message: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(message.url ?? '/', sandbox.origin);
+  if (url.pathname.startsWith('/versioned/')) return handleApi(sandbox, message, response, url);
+  if (url.pathname.startsWith('/_sandbox/')) return handleControl(sandbox, message, response, url);
+  if (url.pathname === '/sage_redirect' && message.method === 'GET')
+    return sageRedirect(sandbox, response, url);
+  if (url.pathname === '/sage_landing')
+    return sendPage(response, 200, redirectPage('Linked', 'The bank is linked.'));
+  const text = 'This is a stand-in for Rutter: its API is under /versioned, its controls under /_sandbox.';
+  return sendPage(response, 404, redirectPage('Nothing here', text));
+}
+
+function sageRedirect(sandbox: Sandbox, response: ServerResponse, url: URL): void {
+  const outcome = completeLogin(sandbox, url.searchParams);
+  if (outcome.kind === 'refused') {
+    return sendPage(response, 400, redirectPage('The bank was not linked', `Reason: ${outcome.reason}.`));
+  }
+  response.writeHead(302, { Location: outcome.location, 'Cache-Control': 'no-store', 'Content-Length': 0 });
+  response.end();
+}
+
+function sendPage(response: ServerResponse, status: number, html: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' });
+  response.end(html);
+}
+
+function listen(server: Server, options: SandboxOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? DEFAULT_HOST, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

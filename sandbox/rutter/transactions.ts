@@ -1,0 +1,101 @@
+import { connectionOf, ownAccount, readResponseMode } from './accounts.js';
+import { ASSUMED_CODE } from './assumptions.js';
+import { gone, invalidInput, type Answer, type ApiRequest } from './http.js';
+import type { Plan } from './jobs.js';
+import { page, readForceFetch, readListParameters, readExpand } from './lists.js';
+import type { AccountRecord, SentTransaction } from './records.js';
+import { renderConnectionStub, renderTransaction } from './render.js';
+import type { Route } from './route.js';
+import type { Sandbox } from './sandbox.js';
+import { readBatch } from './transaction-rules.js';
+
+const PATH = '/accounting/bank_feeds/transactions';
+
+export const transactionRoutes: readonly Route[] = [
+  { method: 'POST', path: PATH, auth: 'connection', plan: planTransactions, needsKey: true },
+  { method: 'GET', path: PATH, auth: 'connection', answer: listTransactions },
+  { method: 'GET', path: `${PATH}/:id`, auth: 'connection', answer: showTransaction },
+];
+
+/** All accounts of the connection: there is no account filter. */
+function listTransactions(sandbox: Sandbox, request: ApiRequest): Answer {
+  const connection = connectionOf(request);
+  readForceFetch(request.query);
+  const parameters = readListParameters(sandbox, request);
+  const visibleUntilMs = sandbox.clock.nowMs() - sandbox.knobs.readBackLagMs;
+  const log = sandbox.state.book.logOf(connection.id);
+  const visible =
+    sandbox.knobs.readBackLagMs === 0 ? log : log.filter((entry) => entry.bookedAtMs <= visibleUntilMs);
+  const { items, nextCursor } = page(visible, parameters);
+  const shown = items.map((entry) => renderTransaction(entry, sandbox.knobs));
+  if (parameters.expandPlatformData) for (const item of shown) item['platform_data'] = {};
+  return {
+    status: 200,
+    body: {
+      bank_feed_transactions: shown,
+      next_cursor: nextCursor,
+      connection: renderConnectionStub(sandbox, connection),
+    },
+  };
+}
+
+function showTransaction(sandbox: Sandbox, request: ApiRequest): Answer {
+  const connection = connectionOf(request);
+  readForceFetch(request.query);
+  readExpand(request.query.get('expand'));
+  const entry = sandbox.state.book.get(request.params['id'] ?? '');
+  const account = entry === undefined ? undefined : sandbox.state.accounts.get(entry.accountId);
+  if (entry === undefined || account?.connectionId !== connection.id) throw gone('the bank feed transaction');
+  return {
+    status: 200,
+    body: {
+      bank_feed_transaction: renderTransaction(entry, sandbox.knobs),
+      connection: renderConnectionStub(sandbox, connection),
+    },
+  };
+}
+
+/** Checks a batch against Rutter's rules in the order: shape, account, readiness, lane. Nothing is booked yet. */
+function planTransactions(sandbox: Sandbox, request: ApiRequest): Plan {
+  const connection = connectionOf(request);
+  const batch = readBatch(sandbox, request.json);
+  const account = ownAccount(sandbox, connection, batch.accountId);
+  countResent(sandbox, account, batch.transactions);
+  if (account.feedStatus !== 'active' || !account.transactionReady) {
+    sandbox.violation(
+      'account_not_ready',
+      `account ${account.id} got transactions while ${account.feedStatus}`,
+    );
+    throw invalidInput('the bank feed account is not linked or not ready', ASSUMED_CODE.accountNotReady);
+  }
+  const openJob = sandbox.state.openBatchByConnection.get(connection.id);
+  if (openJob !== undefined) {
+    sandbox.violation('two_batches_in_flight', `connection ${connection.id}: job ${openJob} has not ended`);
+    throw invalidInput('another batch of this connection has not ended', ASSUMED_CODE.batchInProgress);
+  }
+  checkStartDate(sandbox, account, batch.transactions);
+  return {
+    work: { kind: 'transactions', accountId: account.id, transactions: batch.transactions },
+    runMs: sandbox.knobs.jobRunMs,
+    responseMode: readResponseMode(batch.body),
+  };
+}
+
+/** Honest after a doubt, suspicious otherwise: counted and noted, not a breach. */
+function countResent(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
+  const known = sent.filter((item) => sandbox.state.book.has(account.id, item.transaction_id));
+  if (known.length === 0) return;
+  sandbox.requests.counters.resent_transactions += known.length;
+  const first = known[0]?.transaction_id ?? '';
+  sandbox.note('resent', `account ${account.id}: ${known.length} booked before, the first is ${first}`);
+}
+
+/** Rutter asks to start at the chosen date; it does not refuse what is older (our assumption). */
+function checkStartDate(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
+  const startMs = Date.parse(account.transactionStartDate ?? '');
+  const early = sent.filter((item) => Date.parse(item.posted_at) < startMs).length;
+  if (early > 0) {
+    const detail = `account ${account.id}: ${early} before ${String(account.transactionStartDate)}`;
+    sandbox.violation('before_start_date', detail);
+  }
+}
