@@ -1,4 +1,5 @@
-import type { ActivityOptions, RetryPolicy } from '@temporalio/common';
+import type { RetryPolicy } from '@temporalio/common';
+import type { ActivityOptions } from '@temporalio/workflow';
 import { failureTypes } from '../domain/failures.js';
 import { taskQueues } from '../domain/ids.js';
 import { limits } from '../domain/limits.js';
