@@ -1,0 +1,172 @@
+import type { Queryable } from './pool.js';
+
+/**
+ * Commands: something asked of a provider on behalf of an API caller or a page. The row is the order, the receipt and
+ * the answer; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
+ */
+
+export const commandKinds = ['create_connection', 'exchange_public_token', 'adopt_connection'] as const;
+export type CommandKind = (typeof commandKinds)[number];
+export type CommandState = 'running' | 'done' | 'failed';
+
+/** Input by kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, else {}. No secrets. */
+export interface CommandInput {
+  readonly name?: string;
+  readonly rutter_connection_id?: string;
+}
+
+/** What a caller gets; never a token. */
+export interface CommandResult {
+  readonly connection_id: string;
+  readonly platform: string;
+  /** Our fact: ok, refused, unavailable. */
+  readonly status: string;
+  readonly link_url: string | null;
+}
+
+export type CommandProblemCode =
+  /** Rutter's connection belongs to another customer of ours. */
+  | 'connection_taken'
+  /** The token belongs to another connection than the one named. */
+  | 'connection_mismatch'
+  /** Rutter does not accept the connection's token. */
+  | 'token_refused'
+  /** Rutter said no; the message has its words. */
+  | 'provider_refused'
+  | 'organisation_refused'
+  /** Rutter did not answer in time. Whether anything happened there is unknown; asking again is safe. */
+  | 'peer_unavailable';
+
+export interface CommandProblem {
+  readonly code: CommandProblemCode;
+  /** For people: Rutter's words, redacted, where there are any. */
+  readonly message: string;
+}
+
+export interface CommandRow {
+  readonly commandId: string;
+  readonly customerId: string | null;
+  readonly kind: CommandKind;
+  readonly input: CommandInput;
+  readonly secretSealed: string | null;
+  readonly providerKey: string;
+  readonly state: CommandState;
+  readonly result: CommandResult | null;
+  readonly problem: CommandProblem | null;
+  readonly createdAt: string;
+  readonly finishedAt: string | null;
+}
+
+interface RawCommand {
+  command_id: string;
+  customer_id: string | null;
+  kind: CommandKind;
+  input: CommandInput;
+  secret_sealed: string | null;
+  provider_key: string;
+  state: CommandState;
+  result: CommandResult | null;
+  problem: CommandProblem | null;
+  created_at: string;
+  finished_at: string | null;
+}
+
+/** Stores a command, to be run by its workflow. An id that is stored already changes nothing. */
+export async function insertCommand(
+  db: Queryable,
+  input: {
+    commandId: string;
+    customerId: string;
+    kind: CommandKind;
+    input: CommandInput;
+    secretSealed: string | null;
+  },
+): Promise<void> {
+  await db.query(
+    `INSERT INTO commands (command_id, customer_id, kind, input, secret_sealed, provider_key)
+     VALUES ($1, $2, $3, $4, $5, gen_random_uuid()) ON CONFLICT (command_id) DO NOTHING`,
+    [input.commandId, input.customerId, input.kind, JSON.stringify(input.input), input.secretSealed],
+  );
+}
+
+/** The command, or null when there is none. */
+export async function readCommand(db: Queryable, input: { commandId: string }): Promise<CommandRow | null> {
+  const { rows } = await db.query<RawCommand>(
+    `SELECT command_id, customer_id, kind, input, secret_sealed, provider_key, state, result, problem, created_at,
+            finished_at
+       FROM commands WHERE command_id = $1`,
+    [input.commandId],
+  );
+  const raw = rows[0];
+  if (raw === undefined) return null;
+  return {
+    commandId: raw.command_id,
+    customerId: raw.customer_id,
+    kind: raw.kind,
+    input: raw.input,
+    secretSealed: raw.secret_sealed,
+    providerKey: raw.provider_key,
+    state: raw.state,
+    result: raw.result,
+    problem: raw.problem,
+    createdAt: raw.created_at,
+    finishedAt: raw.finished_at,
+  };
+}
+
+/** Ends a running command with its result; an ended one stays as it is. Answers the state it stands in. */
+export async function finishCommand(
+  db: Queryable,
+  input: { commandId: string; result: CommandResult },
+): Promise<CommandState> {
+  return endCommand(db, { commandId: input.commandId, state: 'done', result: input.result, problem: null });
+}
+
+/** Ends a running command with a problem; an ended one stays as it is. Answers the state it stands in. */
+export async function failCommand(
+  db: Queryable,
+  input: { commandId: string; problem: CommandProblem },
+): Promise<CommandState> {
+  return endCommand(db, {
+    commandId: input.commandId,
+    state: 'failed',
+    result: null,
+    problem: input.problem,
+  });
+}
+
+/** A new key in place of one whose final answer was a failure: under the old one Rutter would repeat that failure. */
+export async function renewCommandKey(
+  db: Queryable,
+  input: { commandId: string; spentKey: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE commands SET provider_key = gen_random_uuid() WHERE command_id = $1 AND provider_key = $2`,
+    [input.commandId, input.spentKey],
+  );
+}
+
+async function endCommand(
+  db: Queryable,
+  input: {
+    commandId: string;
+    state: 'done' | 'failed';
+    result: CommandResult | null;
+    problem: CommandProblem | null;
+  },
+): Promise<CommandState> {
+  const { rows } = await db.query<{ state: CommandState }>(
+    `WITH ended AS (
+       UPDATE commands SET state = $2, result = $3, problem = $4, secret_sealed = NULL, finished_at = now()
+        WHERE command_id = $1 AND state = 'running' RETURNING state)
+     SELECT state FROM ended UNION ALL
+     SELECT state FROM commands WHERE command_id = $1 AND state <> 'running' AND NOT EXISTS (SELECT 1 FROM ended)`,
+    [
+      input.commandId,
+      input.state,
+      input.result === null ? null : JSON.stringify(input.result),
+      input.problem === null ? null : JSON.stringify(input.problem),
+    ],
+  );
+  return rows[0]?.state ?? input.state;
+}

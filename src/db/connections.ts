@@ -1,0 +1,239 @@
+import type { ConnectionFacts } from '../domain/connection.js';
+import type { ConnectionFact } from '../domain/feed.js';
+import type { Pool, Queryable } from './pool.js';
+import { writeTimeline } from './timeline.js';
+
+/** A customer's tie to one Sage company. The token is sealed for `{table: 'connections', row: connectionId}`. */
+export interface ConnectionRow {
+  readonly connectionId: string;
+  readonly customerId: string;
+  readonly channel: 'rutter' | 'sage-banking';
+  readonly platform: string;
+  readonly rutterConnectionId: string;
+  readonly accessTokenSealed: string;
+  readonly name: string | null;
+  readonly linkUrl: string | null;
+  readonly status: ConnectionFact;
+  readonly providerStatus: string | null;
+  readonly statusReason: string | null;
+  readonly currentHandoffId: string | null;
+  readonly createdAt: string;
+}
+
+interface RawConnection {
+  connection_id: string;
+  customer_id: string;
+  channel: 'rutter' | 'sage-banking';
+  platform: string;
+  rutter_connection_id: string;
+  access_token_sealed: string;
+  name: string | null;
+  link_url: string | null;
+  status: ConnectionFact;
+  provider_status: string | null;
+  status_reason: string | null;
+  current_handoff_id: string | null;
+  created_at: string;
+}
+
+const columns = `connection_id, customer_id, channel, platform, rutter_connection_id, access_token_sealed, name,
+  link_url, status, provider_status, status_reason, current_handoff_id, created_at`;
+
+function connectionFrom(raw: RawConnection): ConnectionRow {
+  return {
+    connectionId: raw.connection_id,
+    customerId: raw.customer_id,
+    channel: raw.channel,
+    platform: raw.platform,
+    rutterConnectionId: raw.rutter_connection_id,
+    accessTokenSealed: raw.access_token_sealed,
+    name: raw.name,
+    linkUrl: raw.link_url,
+    status: raw.status,
+    providerStatus: raw.provider_status,
+    statusReason: raw.status_reason,
+    currentHandoffId: raw.current_handoff_id,
+    createdAt: raw.created_at,
+  };
+}
+
+/** The connection, or null when there is none. */
+export async function readConnection(
+  db: Queryable,
+  input: { connectionId: string },
+): Promise<ConnectionRow | null> {
+  const { rows } = await db.query<RawConnection>(
+    `SELECT ${columns} FROM connections WHERE connection_id = $1`,
+    [input.connectionId],
+  );
+  return rows[0] === undefined ? null : connectionFrom(rows[0]);
+}
+
+/** The connection by Rutter's id, locked until the transaction ends; null when we have none. */
+export async function lockConnectionByRutterId(
+  db: Queryable,
+  input: { rutterConnectionId: string },
+): Promise<ConnectionRow | null> {
+  const { rows } = await db.query<RawConnection>(
+    `SELECT ${columns} FROM connections WHERE rutter_connection_id = $1 FOR UPDATE`,
+    [input.rutterConnectionId],
+  );
+  return rows[0] === undefined ? null : connectionFrom(rows[0]);
+}
+
+/** A connection as lists show it: `linkedFeeds` counts feeds whose account was ever linked in Sage and is not closed. */
+export interface ListedConnection extends ConnectionRow {
+  readonly linkedFeeds: number;
+}
+
+/** A customer has few connections; a list never shows more than this. */
+const listedConnectionsMax = 200;
+
+/** A customer's connections, oldest first. */
+export async function listConnectionsOfCustomer(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<ListedConnection[]> {
+  const { rows } = await db.query<RawConnection & { linked_feeds: number }>(
+    `SELECT ${columns}, (SELECT count(*)::int FROM feeds f
+                          WHERE f.connection_id = connections.connection_id
+                            AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds
+       FROM connections WHERE customer_id = $1 ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
+    [input.customerId],
+  );
+  return rows.map((raw) => ({ ...connectionFrom(raw), linkedFeeds: raw.linked_feeds }));
+}
+
+/** What a new connection is stored with. */
+export interface NewConnection {
+  readonly connectionId: string;
+  readonly customerId: string;
+  readonly platform: string;
+  readonly rutterConnectionId: string;
+  readonly accessTokenSealed: string;
+  readonly name: string | null;
+  readonly linkUrl: string | null;
+}
+
+/**
+ * Stores a connection made at Rutter with its timeline row. False when Rutter's id is stored already, by whomever:
+ * then read that row. Call it in a transaction.
+ */
+export async function insertConnection(
+  db: Queryable,
+  input: NewConnection & { how: 'created' | 'exchanged' | 'adopted' },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name, link_url)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (rutter_connection_id) DO NOTHING`,
+    [
+      input.connectionId,
+      input.customerId,
+      input.platform,
+      input.rutterConnectionId,
+      input.accessTokenSealed,
+      input.name,
+      input.linkUrl,
+    ],
+  );
+  if (rowCount !== 1) return false;
+  await writeTimeline(db, {
+    kind: 'connection_created',
+    customerId: input.customerId,
+    connectionId: input.connectionId,
+    detail: { how: input.how, platform: input.platform },
+  });
+  return true;
+}
+
+/** Writes what Rutter says of a connection now, and a fresh token when it gave one. Absent fields stay. */
+export async function updateConnection(
+  db: Queryable,
+  input: {
+    connectionId: string;
+    accessTokenSealed?: string;
+    platform?: string;
+    linkUrl?: string | null;
+    facts?: ConnectionFacts;
+  },
+): Promise<void> {
+  await db.query(
+    `UPDATE connections SET access_token_sealed = coalesce($2, access_token_sealed), platform = coalesce($3, platform),
+            link_url = coalesce($4, link_url), status = coalesce($5, status),
+            provider_status = coalesce($6, provider_status),
+            status_reason = CASE WHEN $5::text IS NULL THEN status_reason ELSE $7 END, updated_at = now()
+      WHERE connection_id = $1`,
+    [
+      input.connectionId,
+      input.accessTokenSealed ?? null,
+      input.platform ?? null,
+      input.linkUrl ?? null,
+      input.facts?.status ?? null,
+      input.facts?.providerStatus ?? null,
+      input.facts?.reason ?? null,
+    ],
+  );
+}
+
+/**
+ * Makes a hand-off the one that may ask for a one-time password on its connection, since each new password cancels
+ * the one before (contract 7). The last to choose the connection wins: a customer who begins anew in another window
+ * means that window. The one before, unless it has ended, becomes `superseded` and loses its answer; it never claims
+ * again. Call it in a transaction and before locking any hand-off: the connection's row is locked first everywhere.
+ */
+export async function claimConnection(
+  db: Queryable,
+  input: { connectionId: string; handoffId: string },
+): Promise<void> {
+  const { rows } = await db.query<{ current_handoff_id: string | null }>(
+    `SELECT current_handoff_id FROM connections WHERE connection_id = $1 FOR UPDATE`,
+    [input.connectionId],
+  );
+  const before = rows[0]?.current_handoff_id ?? null;
+  if (before === input.handoffId) return;
+  if (before !== null) {
+    await db.query(
+      `UPDATE handoffs SET state = 'superseded', answer_sealed = NULL, updated_at = now()
+        WHERE handoff_id = $1 AND state IN ('opened', 'logged_in', 'sharing', 'ready')`,
+      [before],
+    );
+  }
+  await db.query(
+    `UPDATE connections SET current_handoff_id = $2, updated_at = now() WHERE connection_id = $1`,
+    [input.connectionId, input.handoffId],
+  );
+}
+
+/**
+ * Runs `work` while no other process of the installation does so for the same connection. It waits for its turn (at
+ * most the pool's statement time-out, then throws) and holds one database connection, in no transaction: the
+ * lock ends with that connection, so a killed process leaves none behind.
+ */
+export async function withConnectionTurn<T>(
+  pool: Pool,
+  input: { connectionId: string },
+  work: (db: Queryable) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | boolean = true;
+  try {
+    await client.query(`SELECT pg_advisory_lock(hashtextextended('connection-turn/' || $1, 0))`, [
+      input.connectionId,
+    ]);
+    const result = await work(client);
+    broken = false;
+    return result;
+  } finally {
+    // After an error the connection is thrown away: that releases the lock whatever state it is in.
+    if (!broken) {
+      await client
+        .query(`SELECT pg_advisory_unlock(hashtextextended('connection-turn/' || $1, 0))`, [
+          input.connectionId,
+        ])
+        .catch((error: unknown) => {
+          broken = error instanceof Error ? error : true;
+        });
+    }
+    client.release(broken);
+  }
+}
