@@ -177,10 +177,11 @@ function planInvalidate(_sandbox: Sandbox, request: ApiRequest): Plan {
 }
 
 function planIncrementalSync(_sandbox: Sandbox, request: ApiRequest): Plan {
-  const types = isObject(request.json) ? request.json['object_types'] : undefined;
+  const types: unknown = isObject(request.json) ? request.json['object_types'] : undefined;
   if (types !== undefined && !Array.isArray(types)) throw invalidInput('object_types must be a list');
-  const wrong = (types ?? []).find((type: unknown) => BANK_FEED_OBJECTS.includes(String(type).toLowerCase()));
-  if (wrong !== undefined) throw invalidInput(`${String(wrong)} cannot be synced incrementally`);
+  const names = (types ?? []).map(String);
+  const wrong = names.find((name) => BANK_FEED_OBJECTS.includes(name.toLowerCase()));
+  if (wrong !== undefined) throw invalidInput(`${wrong} cannot be synced incrementally`);
   return { work: { kind: 'nothing', body: { success: true } }, runMs: 0, responseMode: 'prefer_sync' };
 }
 

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { startRutterSandbox, type SandboxOptions } from './rutter/server.js';
+import { startSageScreens } from './sage-screens/server.js';
+
+/** Rutter's stand-in listens on the first port; the next one is kept for Sage's Banking Service. */
+const SCREENS_PORT_OFFSET = 2;
+const DEFAULT_PORT = 8090;
+const PORT_MAX = 65_535 - SCREENS_PORT_OFFSET;
+/** Listening is on the loopback address alone; URLs say localhost, as the service's own do. */
+const LISTEN_HOST = '127.0.0.1';
+const PUBLIC_HOST = 'localhost';
+
+interface Settings {
+  port: number;
+  screensPort: number;
+  loginUrl: string;
+  rutter: SandboxOptions;
+}
+
+/** @throws Error with one sentence when a variable is wrong. */
+function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const port = Number(environment['SANDBOX_PORT'] ?? DEFAULT_PORT);
+  if (!Number.isInteger(port) || port < 1 || port > PORT_MAX) {
+    throw new Error(`SANDBOX_PORT must be a port number from 1 to ${PORT_MAX}`);
+  }
+  const screensPort = port + SCREENS_PORT_OFFSET;
+  const screensOrigin = `http://${PUBLIC_HOST}:${screensPort}`;
+  const dataFolder = environment['SANDBOX_DATA'];
+  return {
+    port,
+    screensPort,
+    loginUrl: environment['LOGIN_URL'] ?? 'http://localhost:8080/login',
+    rutter: {
+      port,
+      host: LISTEN_HOST,
+      publicHost: PUBLIC_HOST,
+      clientId: environment['RUTTER_CLIENT_ID'] ?? 'sandbox-client',
+      clientSecret: environment['RUTTER_CLIENT_SECRET'] ?? 'sandbox-secret',
+      webhookUrl: environment['WEBHOOK_URL'] ?? 'http://localhost:8080/webhooks/rutter',
+      sageLandingUrl: `${screensOrigin}/landing`,
+      linkOrigin: screensOrigin,
+      ...(dataFolder === undefined || dataFolder === ''
+        ? {}
+        : { dataFile: join(dataFolder, 'rutter.jsonl') }),
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const rutter = await startRutterSandbox(settings.rutter);
+  const screens = await startSageScreens({
+    port: settings.screensPort,
+    host: LISTEN_HOST,
+    publicHost: PUBLIC_HOST,
+    rutterUrl: rutter.url,
+    loginUrl: settings.loginUrl,
+  });
+  const stop = (): void => {
+    void Promise.all([rutter.close(), screens.close()]).then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  const ready = {
+    sandbox: 'ready',
+    rutter: rutter.url,
+    rutter_api: rutter.apiUrl,
+    sage_screens: screens.url,
+  };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
+}
+
+function explain(error: unknown): string {
+  const { code, port } = error as { code?: string; port?: number };
+  if (code === 'EADDRINUSE') {
+    return `Port ${String(port)} is in use: stop what listens there, or set SANDBOX_PORT to another port.`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+});
