@@ -47,8 +47,8 @@ async function restoreLinks(packageFolder: string): Promise<void> {
   for (const link of links) {
     const path = join(packageFolder, link.target);
     // Both ends lie in one folder.
-    await symlink(basename(link.source), path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return;
+    await symlink(basename(link.source), path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
       throw new LocalFailure(
         `A library link of PostgreSQL is missing and ${path} cannot be written: run npm rebuild.`,
       );

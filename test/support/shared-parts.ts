@@ -15,12 +15,14 @@ type Start<Value> = () => Promise<SharedPart<Value>>;
 
 /**
  * Vitest runs the global setup once for each project, in one process, and loads this file anew each time. So what is
- * shared is kept at the process itself, under one symbol.
+ * shared is kept at the process itself, under one name.
  */
-const REGISTRY = Symbol.for('bankfeeds.test.shared-parts');
+const REGISTRY = 'bankfeeds.test.shared-parts';
 
-function registry(): Map<string, Promise<SharedPart<unknown>>> {
-  const holder = globalThis as { [REGISTRY]?: Map<string, Promise<SharedPart<unknown>>> };
+type Registry = Map<string, Promise<SharedPart<unknown>>>;
+
+function registry(): Registry {
+  const holder = globalThis as unknown as Record<string, Registry | undefined>;
   return (holder[REGISTRY] ??= new Map());
 }
 
