@@ -11,6 +11,8 @@ export default defineConfig({
     // Two cores are what we promise to need; the servers beside the tests want theirs too.
     maxWorkers: 2,
     pool: 'forks',
+    // The Temporal SDK loads converters by `require`, which reads TypeScript only with this.
+    execArgv: ['--import', 'tsx'],
     teardownTimeout: 30_000,
     projects: [
       project('unit', { testTimeout: 20_000 }),
