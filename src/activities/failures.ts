@@ -1,5 +1,6 @@
 import { ApplicationFailure, CompleteAsyncError, TemporalFailure } from '@temporalio/common';
 import { isRutterError, type RutterError } from '../clients/rutter/errors.js';
+import { LimiterSaturated } from '../db/rate-limiter.js';
 import { failureTypes, type FailureType } from '../domain/failures.js';
 
 /** The row, claim or deadline that the activity needs is gone: there is nothing left to do here. Never retried. */
@@ -56,9 +57,11 @@ export function readFailure(error: unknown): FailureReading {
   if (error instanceof OrganisationRefused)
     return { type: failureTypes.organisationRefused, retryable: false };
   const name = error instanceof Error ? error.name : '';
-  // By name, since their classes live behind walls: Temporal did not take a message; the limiter's wait was too long.
+  // By name, since its class lives behind a wall: Temporal did not take a message.
   if (name === 'WorkflowsUnavailable') return { type: failureTypes.peerUnavailable, retryable: true };
-  if (name === 'LimiterWaitTooLong') return { type: failureTypes.rateLimited, retryable: true };
+  if (error instanceof LimiterSaturated) {
+    return { type: failureTypes.rateLimited, retryable: true, retryAfterMs: Math.ceil(error.waitMs) };
+  }
   if (isDatabaseUnavailable(error)) return { type: failureTypes.databaseUnavailable, retryable: true };
   return { type: failureTypes.unexpected, retryable: true };
 }
@@ -157,5 +160,10 @@ export function toFailure(error: unknown): Error {
 }
 
 function isOurs(error: unknown): error is Error {
-  return isRutterError(error) || error instanceof Obsolete || error instanceof OrganisationRefused;
+  return (
+    isRutterError(error) ||
+    error instanceof Obsolete ||
+    error instanceof OrganisationRefused ||
+    error instanceof LimiterSaturated
+  );
 }

@@ -1,3 +1,5 @@
+import type { Keyring } from '../crypto/keyring.js';
+import { open, seal } from '../crypto/seal.js';
 import type { ConnectionFacts } from '../domain/connection.js';
 import type { ConnectionFact } from '../domain/feed.js';
 import type { Pool, Queryable } from './pool.js';
@@ -55,6 +57,22 @@ function connectionFrom(raw: RawConnection): ConnectionRow {
     currentHandoffId: raw.current_handoff_id,
     createdAt: raw.created_at,
   };
+}
+
+/** The connection's token, a secret: hold it only as long as the call that needs it. @throws UnsealError */
+export function openAccessToken(
+  keyring: Keyring,
+  connection: { readonly connectionId: string; readonly accessTokenSealed: string },
+): string {
+  return open(keyring, connection.accessTokenSealed, { table: 'connections', row: connection.connectionId });
+}
+
+/** A token as it may be stored in the row of this connection, and only there. */
+export function sealAccessToken(
+  keyring: Keyring,
+  input: { connectionId: string; accessToken: string },
+): string {
+  return seal(keyring, input.accessToken, { table: 'connections', row: input.connectionId });
 }
 
 /** The connection, or null when there is none. */

@@ -1,4 +1,4 @@
-import type { HandoffReason, HandoffState } from './handoffs.js';
+import type { HandoffReason, HandoffState } from '../domain/handoff.js';
 import type { Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 

@@ -1,3 +1,4 @@
+import type { HandoffReason, HandoffState } from '../domain/handoff.js';
 import type { Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
@@ -7,34 +8,7 @@ import { writeTimeline } from './timeline.js';
  * `answer_sealed` the one with the one-time password, both sealed for `{table: 'handoffs', row: handoffId}`.
  */
 
-export const handoffStates = [
-  'opened',
-  'logged_in',
-  'sharing',
-  'ready',
-  'taken',
-  'superseded',
-  'refused',
-  'expired',
-] as const;
-export type HandoffState = (typeof handoffStates)[number];
-
-/** Why a hand-off ended without a redirect: codes for the page, which says what to do next. */
-export type HandoffReason =
-  /** The chosen connection is not there, or not this customer's. */
-  | 'connection_unavailable'
-  /** The chosen connection must be re-authorised or was disabled. */
-  | 'connection_refused'
-  /** None of the chosen accounts is this customer's. */
-  | 'no_accounts'
-  /** At Rutter the account stands with another currency, type or id than ours. */
-  | 'account_mismatch'
-  /** Rutter refused what we asked for. */
-  | 'provider_refused'
-  /** Rutter refuses the bank's own credentials. */
-  | 'organisation_refused'
-  /** Rutter did not answer until the deadline. */
-  | 'peer_unavailable';
+export type { HandoffReason, HandoffState } from '../domain/handoff.js';
 
 export interface HandoffRow {
   readonly handoffId: string;

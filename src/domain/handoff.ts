@@ -1,0 +1,34 @@
+/**
+ * The states of a hand-off's row: `opened` by a browser, `logged_in`, `sharing` once the choice stands, `ready` when the
+ * answer waits to be taken; `taken`, `superseded` by another window, `refused` and `expired` are its ends.
+ */
+export const handoffStates = [
+  'opened',
+  'logged_in',
+  'sharing',
+  'ready',
+  'taken',
+  'superseded',
+  'refused',
+  'expired',
+] as const;
+export type HandoffState = (typeof handoffStates)[number];
+
+/** Why a hand-off ended without a redirect: codes for the page, which says what to do next. */
+export type HandoffReason =
+  /** The chosen connection is not there, or not this customer's. */
+  | 'connection_unavailable'
+  /** The chosen connection must be re-authorised or was disabled. */
+  | 'connection_refused'
+  /** None of the chosen accounts is this customer's. */
+  | 'no_accounts'
+  /** At Rutter the account stands with another currency, type or id than ours. */
+  | 'account_mismatch'
+  /** Rutter refused what we asked for. */
+  | 'provider_refused'
+  /** Rutter refuses the bank's own credentials. */
+  | 'organisation_refused'
+  /** The redirect is no longer one of the configured origins. */
+  | 'redirect_refused'
+  /** Rutter did not answer until the deadline. */
+  | 'peer_unavailable';
