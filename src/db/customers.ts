@@ -1,0 +1,125 @@
+import type { Pool, Queryable } from './pool.js';
+import { transaction } from './pool.js';
+
+/** A business that banks with us. The password's hash stays here; it is read only by {@link readLogin}. */
+export interface CustomerRow {
+  readonly customerId: string;
+  readonly name: string;
+  readonly email: string | null;
+  /** Name of the local login; null where there is none (sign-in elsewhere). */
+  readonly username: string | null;
+  readonly locale: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+interface RawCustomer {
+  customer_id: string;
+  name: string;
+  email: string | null;
+  username: string | null;
+  locale: string;
+  created_at: string;
+  updated_at: string;
+}
+
+const columns = 'customer_id, name, email, username, locale, created_at, updated_at';
+
+function customerFrom(raw: RawCustomer): CustomerRow {
+  return {
+    customerId: raw.customer_id,
+    name: raw.name,
+    email: raw.email,
+    username: raw.username,
+    locale: raw.locale,
+    createdAt: raw.created_at,
+    updatedAt: raw.updated_at,
+  };
+}
+
+/** The customer, or null when there is none. */
+export async function readCustomer(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<CustomerRow | null> {
+  const { rows } = await db.query<RawCustomer>(`SELECT ${columns} FROM customers WHERE customer_id = $1`, [
+    input.customerId,
+  ]);
+  return rows[0] === undefined ? null : customerFrom(rows[0]);
+}
+
+/** What a local login is checked against; null when nobody has that name. Names are compared by their exact bytes. */
+export async function readLogin(
+  db: Queryable,
+  input: { username: string },
+): Promise<{ customerId: string; passwordHash: string } | null> {
+  const { rows } = await db.query<{ customer_id: string; password_hash: string }>(
+    `SELECT customer_id, password_hash FROM customers WHERE username = $1`,
+    [input.username],
+  );
+  const row = rows[0];
+  return row === undefined ? null : { customerId: row.customer_id, passwordHash: row.password_hash };
+}
+
+/** `keep` leaves the login as it is, `remove` takes it away, else it is set; without a hash the old one stays. */
+export type LoginChange =
+  'keep' | 'remove' | { readonly username: string; readonly passwordHash: string | null };
+
+export type PutCustomerResult =
+  | { readonly kind: 'created' | 'updated'; readonly customer: CustomerRow }
+  /** Another customer has that login. */
+  | { readonly kind: 'username_taken' }
+  /** A login without a password, for a customer who has none yet. */
+  | { readonly kind: 'password_missing' };
+
+const uniqueViolation = '23505';
+
+/** Creates the customer or replaces what is known of them; their accounts and connections stay. */
+export async function putCustomer(
+  pool: Pool,
+  input: { customerId: string; name: string; email: string | null; locale: string; login: LoginChange },
+): Promise<PutCustomerResult> {
+  try {
+    return await transaction(pool, async (db) => {
+      // The insert is the lock as well: of two first calls at a time the second waits here and then updates.
+      const { rowCount } = await db.query(
+        `INSERT INTO customers (customer_id, name) VALUES ($1, $2) ON CONFLICT (customer_id) DO NOTHING`,
+        [input.customerId, input.name],
+      );
+      const created = rowCount === 1;
+      const { rows } = await db.query<{ username: string | null; password_hash: string | null }>(
+        `SELECT username, password_hash FROM customers WHERE customer_id = $1 FOR UPDATE`,
+        [input.customerId],
+      );
+      const login = nextLogin(rows[0] ?? { username: null, password_hash: null }, input.login);
+      if (login === null) throw new PasswordMissing();
+      const updated = await db.query<RawCustomer>(
+        `UPDATE customers SET name = $2, email = $3, locale = $4, username = $5, password_hash = $6, updated_at = now()
+          WHERE customer_id = $1 RETURNING ${columns}`,
+        [input.customerId, input.name, input.email, input.locale, login.username, login.password_hash],
+      );
+      const row = updated.rows[0];
+      if (row === undefined) throw new Error('the customer was not stored');
+      return { kind: created ? ('created' as const) : ('updated' as const), customer: customerFrom(row) };
+    });
+  } catch (error) {
+    if (error instanceof PasswordMissing) return { kind: 'password_missing' };
+    if ((error as { code?: unknown }).code === uniqueViolation) return { kind: 'username_taken' };
+    throw error;
+  }
+}
+
+/** Undoes the transaction: a customer is not half created. */
+class PasswordMissing extends Error {}
+
+interface Login {
+  readonly username: string | null;
+  readonly password_hash: string | null;
+}
+
+function nextLogin(current: Login, change: LoginChange): Login | null {
+  if (change === 'keep') return current;
+  if (change === 'remove') return { username: null, password_hash: null };
+  const hash = change.passwordHash ?? current.password_hash;
+  return hash === null ? null : { username: change.username, password_hash: hash };
+}
