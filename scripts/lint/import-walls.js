@@ -18,7 +18,7 @@ export const walls = [
     node: false,
     packages: ['@temporalio/workflow', '@temporalio/common'],
   },
-  { from: 'src/crypto/', own: ['src/crypto/', 'src/domain/'], node: true, packages: [] },
+  { from: 'src/crypto/', own: ['src/crypto/', 'src/domain/'], node: true, packages: ['@node-rs/argon2'] },
   {
     from: 'src/clients/',
     own: ['src/clients/', 'src/domain/', 'src/crypto/', ...SHARED],

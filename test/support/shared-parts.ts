@@ -23,7 +23,7 @@ type Registry = Map<string, Promise<SharedPart<unknown>>>;
 
 function registry(): Registry {
   const holder = globalThis as unknown as Record<string, Registry | undefined>;
-  return (holder[REGISTRY] ??= new Map());
+  return (holder[REGISTRY] ??= new Map<string, Promise<SharedPart<unknown>>>());
 }
 
 /** The part's value; starts it when nobody has. */

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+/** What we read of package-lock.json: its entries by folder, such as `node_modules/a/node_modules/b`. */
+export interface Lockfile {
+  packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+}
+
+/**
+ * Optional dependencies that have no entry of their own. A package whose builds for other platforms are missing from
+ * the registry leaves such holes, and `npm ci` then refuses the file on those platforms, or everywhere.
+ *
+ * @returns `package needs name` for each hole; empty when the file is whole
+ */
+export function missingOptionalEntries(lock: Lockfile): string[] {
+  const missing: string[] = [];
+  for (const [folder, entry] of Object.entries(lock.packages)) {
+    for (const name of Object.keys(entry.optionalDependencies ?? {})) {
+      if (!isLocked(lock, folder, name)) missing.push(`${folder || 'the project'} needs ${name}`);
+    }
+  }
+  return missing;
+}
+
+/** As Node looks a package up: in the folder's own node_modules, then in each one further out. */
+function isLocked(lock: Lockfile, folder: string, name: string): boolean {
+  const steps = folder === '' ? [] : folder.split('/node_modules/');
+  for (let depth = steps.length; depth >= 0; depth -= 1) {
+    const outer = steps.slice(0, depth).join('/node_modules/');
+    if ((outer === '' ? `node_modules/${name}` : `${outer}/node_modules/${name}`) in lock.packages)
+      return true;
+  }
+  return false;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const path = fileURLToPath(new URL('../package-lock.json', import.meta.url));
+  const missing = missingOptionalEntries(JSON.parse(await readFile(path, 'utf8')) as Lockfile);
+  for (const hole of missing) process.stderr.write(`package-lock.json has a hole: ${hole}\n`);
+  if (missing.length > 0) process.exitCode = 1;
+}
