@@ -32,4 +32,6 @@ export interface ActivityDeps {
   readonly rutter: RutterClient;
   readonly workflows: WorkflowWaker;
   readonly settings: ActivitySettings;
+  /** Aborted when the worker is asked to stop: a slice ends after the batch it is at instead of cutting another. */
+  readonly stopping: AbortSignal;
 }

@@ -3,7 +3,7 @@ import { laneOf } from '../domain/lane.js';
 import { limits } from '../domain/limits.js';
 import type { DeliverablePosting } from '../domain/posting.js';
 import { lockFeed, type FeedRow } from './feeds.js';
-import { holdLane, takeLane } from './lanes.js';
+import { holdLane, releaseLane, takeLane } from './lanes.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 
 /** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
@@ -20,6 +20,8 @@ export interface OpenBatch {
   readonly posts: number;
   /** An earlier POST of this key had an unknown outcome. */
   readonly doubted: boolean;
+  /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
+  readonly inDoubt: boolean;
   readonly firstPostAtMs: number | null;
   readonly jobSeenAtMs: number | null;
   readonly attemptCreatedAtMs: number;
@@ -36,6 +38,7 @@ interface RawOpenBatch {
   attempt_number: number;
   posts: number;
   doubted: boolean;
+  attempt_state: 'open' | 'in_doubt';
   first_post_at: string | null;
   job_seen_at: string | null;
   created_at: string;
@@ -43,7 +46,7 @@ interface RawOpenBatch {
 
 const selectOpenBatch = `
   SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
-         a.number AS attempt_number, a.posts, a.doubted, a.first_post_at, a.job_seen_at, a.created_at
+         a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state, a.first_post_at, a.job_seen_at, a.created_at
     FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
 
 function openBatchFrom(raw: RawOpenBatch): OpenBatch {
@@ -58,6 +61,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     attemptNumber: raw.attempt_number,
     posts: raw.posts,
     doubted: raw.doubted,
+    inDoubt: raw.attempt_state === 'in_doubt',
     firstPostAtMs: raw.first_post_at === null ? null : Date.parse(raw.first_post_at),
     jobSeenAtMs: raw.job_seen_at === null ? null : Date.parse(raw.job_seen_at),
     attemptCreatedAtMs: Date.parse(raw.created_at),
@@ -151,10 +155,14 @@ export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> 
     if (open !== null) return { kind: 'lane_open', batch: open };
     const feed = await lockFeed(db, input);
     if (feed === null) throw new Error('the feed does not exist');
-    if (!input.maySend(feed)) return { kind: 'not_sendable', feed };
+    if (!input.maySend(feed)) {
+      await releaseLane(db, input);
+      return { kind: 'not_sendable', feed };
+    }
     const next = await nextPostings(db, feed);
     if (next.postings.length === 0) {
       await markExamined(db, feed, next.examined);
+      await releaseLane(db, input);
       return { kind: 'nothing_ready', feed };
     }
     const { body, sha256 } = input.serialize({
@@ -306,6 +314,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     attemptNumber: 1,
     posts: 1,
     doubted: false,
+    inDoubt: false,
     firstPostAtMs: nowMs,
     jobSeenAtMs: null,
     attemptCreatedAtMs: nowMs,

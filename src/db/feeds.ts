@@ -111,7 +111,6 @@ export async function lockFeedsOfConnection(
 export interface FeedChange {
   readonly operator?: OperatorFact;
   readonly account?: AccountFact;
-  readonly connection?: ConnectionFact;
   readonly caughtUp?: boolean;
   readonly syncing?: boolean;
   readonly reason?: string | null;
@@ -125,7 +124,6 @@ export interface FeedChange {
 
 /**
  * Writes a change to a feed's row together with the state derived from its facts; the caller holds the row's lock.
- * `connection` is not stored here (it is the connection's own column), only counted into the state.
  * Answers the new state.
  */
 export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange): Promise<FeedState> {
@@ -133,7 +131,6 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
     ...feed.facts,
     operator: change.operator ?? feed.facts.operator,
     account: change.account ?? feed.facts.account,
-    connection: change.connection ?? feed.facts.connection,
     caughtUp: change.caughtUp ?? feed.facts.caughtUp,
     syncing: change.syncing ?? feed.facts.syncing,
   };

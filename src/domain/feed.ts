@@ -22,14 +22,26 @@ export const feedStates = [
 ] as const;
 export type FeedState = (typeof feedStates)[number];
 
-/** Why a feed waits although nothing in its three facts says so. Every reason has its way out in the runbook. */
+/**
+ * Why a feed that its three facts would let go on is not sending: a person must look, and `resume` or `sync` tries
+ * again. The runbook has an entry for each.
+ */
 export const parkReasons = [
   'refused_by_sage',
-  'peer_unavailable',
-  'job_running_too_long',
   'conflict_with_peer',
+  'job_lost',
+  'job_running_too_long',
+  'read_back_too_long',
 ] as const;
 export type ParkReason = (typeof parkReasons)[number];
+
+/** A passing trouble that retries by itself; it stands in the row until the next success. */
+export const peerUnavailableReason = 'peer_unavailable';
+
+/** Whether the reason in a feed's row keeps it from sending until somebody asks for another try. */
+export function isParked(reason: string | null): reason is ParkReason {
+  return parkReasons.some((known) => known === reason);
+}
 
 export interface FeedFacts {
   readonly operator: OperatorFact;

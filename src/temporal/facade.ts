@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError, isGrpcServiceError, type Client } from '@temporalio/client';
+import type { SignalDefinition } from '@temporalio/common';
 import type { OperatorAction } from '../domain/feed.js';
 import {
   bankFeedWorkflowId,
@@ -66,7 +67,7 @@ export function createWorkflowFacade(client: Client): WorkflowFacade {
       throw isGrpcServiceError(error) || error instanceof Error ? new WorkflowsUnavailable(error) : error;
     }
   };
-  const signalFeed = (feedId: string, signal: typeof bankFeed.postingsAvailable) =>
+  const signalFeed = (feedId: string, signal: SignalDefinition<[]>) =>
     call(async () => {
       await client.workflow.signalWithStart<typeof bankFeedWorkflow>('bankFeedWorkflow', {
         workflowId: bankFeedWorkflowId(feedId),

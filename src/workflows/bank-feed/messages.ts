@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { FeedState } from '../../domain/feed.js';
+import type { FeedState, OperatorAction } from '../../domain/feed.js';
 
 /** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new hands on. */
 export interface BankFeedInput {
@@ -9,14 +9,18 @@ export interface BankFeedInput {
   readonly passesMax?: number;
 }
 
-/** What one run hands to the next: plain JSON, ids and counters only. */
+/** What one run hands to the next: plain JSON, states and counters only. */
 export interface BankFeedCarried {
-  readonly syncsDone: number;
+  readonly feedState: FeedState;
+  readonly reason: string | null;
+  readonly postingsWaiting: boolean;
+  readonly readAccount: boolean;
+  readonly requests: readonly OperatorAction[];
+  readonly waitingFor: 'postings' | 'lane' | 'job' | 'facts';
   /** Epoch ms of the next look that is due without any signal. */
-  readonly nextSyncAtMs: number;
-  /** Consecutive slices that could not reach Rutter, and since when (epoch ms). */
-  readonly failures: number;
-  readonly wakeUp: boolean;
+  readonly dueAtMs: number;
+  readonly syncsDone: number;
+  readonly lastSyncedAtMs: number | null;
 }
 
 /** Answer of the `feedStatus` query: for operators in the Temporal UI. */
@@ -25,7 +29,10 @@ export interface FeedStatus {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly syncsDone: number;
-  readonly nextSyncAt: string | null;
+  readonly lastSyncedAt: string | null;
+  /** The next look that is due without any signal. */
+  readonly dueAt: string;
+  /** A slice is under way. */
   readonly working: boolean;
 }
 

@@ -1,0 +1,127 @@
+import { isRutterError, type RutterOutcomeUnknown, type RutterRefused } from '../../clients/rutter/errors.js';
+import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
+import type { OpenBatch } from '../../db/batches.js';
+import { recordDoubt, recordJob, recordPost, renewAttempt } from '../../db/settlement.js';
+import { dayMs } from '../../domain/limits.js';
+import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
+import { loadContent } from './batch-context.js';
+import { followJob } from './follow-job.js';
+import { reactToRefusal } from './react-to-refusal.js';
+import { resolveByReadBack } from './resolve-by-read-back.js';
+import { settleByList } from './settle-by-list.js';
+
+/** Rutter keeps answers under a key for a while we do not know exactly; after a day its own list is asked first. */
+const attemptTrustedMs = dayMs;
+
+/**
+ * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
+ * followed, an accepted failure of unknown effect is settled by Rutter's own list, and in every other case the same
+ * bytes go out under the same key, which Rutter either replays or does now (contract 8.3, 9, 11.2).
+ * `fresh` is the content of a batch that this sender has just cut: only then is its first POST the first.
+ */
+export async function finishBatch(
+  context: BatchContext,
+  batch: OpenBatch,
+  fresh?: BatchContent,
+): Promise<BatchEnding> {
+  const content = fresh ?? (await loadContent(context, batch));
+  const old = batch.posts > 0 && Date.now() - batch.attemptCreatedAtMs > attemptTrustedMs;
+  if (batch.inDoubt || (old && batch.jobId === null)) {
+    return await resolveByReadBack(context, batch, content, 'send_again');
+  }
+  if (batch.jobId !== null) return await followJob(context, batch, content);
+  if (fresh === undefined) await recordPost(context.deps.pool, { batch });
+  // Whether an earlier sender's POST left its process before it died is not known: that is doubt.
+  const known = { ...batch, doubted: batch.doubted || (fresh === undefined && batch.posts > 0) };
+  return await postBatch(context, known, content);
+}
+
+async function postBatch(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding> {
+  let result: PostTransactionsResult;
+  try {
+    result = await context.deps.rutter.postTransactions({
+      accessToken: context.accessToken,
+      body: content.body,
+      idempotencyKey: batch.idempotencyKey,
+    });
+  } catch (error) {
+    return await afterFailedPost(context, batch, content, error);
+  }
+  if (result.kind === 'done') {
+    return await settleByList(context, batch, content, { ...result, evidence: 'answer' });
+  }
+  await recordJob(context.deps.pool, { batch, jobId: result.jobId });
+  return await followJob(context, { ...batch, jobId: result.jobId, jobSeenAtMs: Date.now() }, content);
+}
+
+async function afterFailedPost(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  error: unknown,
+): Promise<BatchEnding> {
+  if (!isRutterError(error)) throw error;
+  switch (error.kind) {
+    case 'outcome_unknown':
+      return await afterUnknownOutcome(context, batch, content, error);
+    case 'refused':
+      return await afterRefusal(context, batch, content, error);
+    case 'rate_limited':
+      // Accepted and then limited: the key replays that answer for ever, so the bytes need a new one.
+      if (error.accepted) await renew(context, batch, error);
+      throw error;
+    case 'unreachable':
+    case 'unauthorized':
+    case 'unexpected_answer':
+      throw error;
+  }
+}
+
+async function afterUnknownOutcome(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  error: RutterOutcomeUnknown,
+): Promise<BatchEnding> {
+  const { pool } = context.deps;
+  const serverError = error.reason === 'server_error';
+  const acceptedFailure = serverError && error.jobId !== undefined;
+  await recordDoubt(pool, {
+    batch,
+    httpStatus: error.httpStatus ?? null,
+    message: error.message,
+    accepted: acceptedFailure,
+  });
+  if (error.jobId === undefined) throw error;
+  await recordJob(pool, { batch, jobId: error.jobId });
+  if (acceptedFailure) return await resolveByReadBack(context, batch, content, 'send_again');
+  return await followJob(context, { ...batch, jobId: error.jobId, jobSeenAtMs: Date.now() }, content);
+}
+
+/** Accepted refusals are final. One that was not accepted proves nothing of an earlier POST under the same key. */
+async function afterRefusal(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  error: RutterRefused,
+): Promise<BatchEnding> {
+  const doubt = batch.doubted && !error.accepted;
+  return await reactToRefusal(context, batch, {
+    refusal: error,
+    undo: doubt ? async () => await resolveByReadBack(context, batch, content, 'undo') : undefined,
+  });
+}
+
+async function renew(
+  context: BatchContext,
+  batch: OpenBatch,
+  error: { httpStatus: number; errorCode: string | null; errorMessage: string | null },
+): Promise<void> {
+  const { pool } = context.deps;
+  const { httpStatus, errorCode, errorMessage } = error;
+  await renewAttempt(pool, { ...context, batch, httpStatus, errorCode, errorMessage });
+}

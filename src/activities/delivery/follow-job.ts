@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRutterError } from '../../clients/rutter/errors.js';
+import type { JobResult } from '../../clients/rutter/jobs.js';
+import type { OpenBatch } from '../../db/batches.js';
+import { recordReason } from '../../db/feed-facts.js';
+import { recordDoubt, renewAttempt } from '../../db/settlement.js';
+import { dayMs } from '../../domain/limits.js';
+import { jobPollDelayMs } from '../../domain/schedule.js';
+import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
+import { settleByList } from './settle-by-list.js';
+import { reactToRefusal } from './react-to-refusal.js';
+import { meaningOfJobFailure } from './refusals.js';
+import { resolveByReadBack } from './resolve-by-read-back.js';
+
+/** A job younger than this is waited for in the slice; an older one on the workflow's timer, its slot given back. */
+const jobWaitedForMs = 20_000;
+/** After this a person is told; the batch stays open, since nothing may be sent past it. */
+const jobAgeMaxMs = dayMs;
+/** Assumption: an unknown job is 410 (contract 9); 404 is what older texts say of the same case. */
+const unknownJobStatuses = new Set([404, 410]);
+
+/** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
+export async function followJob(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding> {
+  const jobId = batch.jobId;
+  if (jobId === null) throw new Error('the batch has no job');
+  const seenAtMs = batch.jobSeenAtMs ?? Date.now();
+  for (;;) {
+    const ageMs = Date.now() - seenAtMs;
+    // The first look of this slice at an old job is at once: the wait was on the workflow's timer.
+    if (ageMs < jobWaitedForMs) await sleep(jobPollDelayMs(ageMs), undefined, { signal: context.signal });
+    const result = await pollJob(context, jobId);
+    if (result === 'unknown') return await park(context, 'job_lost', 'Rutter does not know the job any more');
+    if (result.kind === 'success') {
+      return await settleByList(context, batch, content, { ...result, jobId, evidence: 'job' });
+    }
+    if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
+    if (ageMs > jobAgeMaxMs) return await park(context, 'job_running_too_long', `status ${result.status}`);
+    if (ageMs >= jobWaitedForMs) return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
+  }
+}
+
+async function pollJob(context: BatchContext, jobId: string): Promise<JobResult | 'unknown'> {
+  try {
+    return await context.deps.rutter.getJob({ jobId, signal: context.signal });
+  } catch (error) {
+    const unknown =
+      isRutterError(error) && error.kind === 'refused' && unknownJobStatuses.has(error.httpStatus);
+    if (unknown) return 'unknown';
+    throw error;
+  }
+}
+
+async function park(context: BatchContext, reason: string, detail: string): Promise<BatchEnding> {
+  await recordReason(context.deps.pool, { feedId: context.feed.feedId, reason, detail, timeline: true });
+  return { kind: 'parked' };
+}
+
+async function afterFailedJob(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  failure: Extract<JobResult, { kind: 'failure' }>,
+): Promise<BatchEnding> {
+  const { httpStatus, error } = failure;
+  switch (meaningOfJobFailure(httpStatus)) {
+    case 'in_doubt':
+      await recordDoubt(context.deps.pool, {
+        batch,
+        httpStatus,
+        message: error.errorMessage ?? 'the job failed and its effect is unknown',
+        accepted: true,
+      });
+      return await resolveByReadBack(context, batch, content, 'send_again');
+    case 'rate_limited': {
+      const { errorCode, errorMessage } = error;
+      const key = await renewAttempt(context.deps.pool, {
+        ...context,
+        batch,
+        httpStatus,
+        errorCode,
+        errorMessage,
+      });
+      return key === null ? { kind: 'lease_lost' } : { kind: 'renewed' };
+    }
+    case 'refused':
+      return await reactToRefusal(context, batch, { refusal: { ...error, httpStatus: httpStatus ?? 400 } });
+  }
+}

@@ -1,0 +1,90 @@
+import { Context } from '@temporalio/activity';
+import { isRutterError } from '../clients/rutter/errors.js';
+import { isAccountReady } from '../clients/rutter/schemas.js';
+import { readConnection } from '../db/connections.js';
+import { recordAccountsSeen, recordConnectionRefused, type AccountSeen } from '../db/feed-facts.js';
+import { activationPollDelayMs } from '../domain/schedule.js';
+import type { ActivityDeps } from './deps.js';
+import { Obsolete, OrganisationRefused } from './failures.js';
+import { openAccessToken } from './open-access-token.js';
+
+/*
+ * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
+ * is safe: facts are taken over from a complete list, and waking twice is harmless. A refused connection is a result,
+ * not a failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried), OrganisationRefused, Obsolete.
+ */
+
+export interface ReadConnectionInput {
+  readonly connectionId: string;
+  /** How long something has been awaited by now; sets the pace of looking. */
+  readonly awaitedForMs: number;
+}
+
+export interface ReadConnectionResult {
+  readonly refused: boolean;
+  /** Feeds whose account waits for activation or is disconnected. */
+  readonly awaitedCount: number;
+  /** When to look again; null when nothing is awaited, or only a nudge may help. */
+  readonly nextPollMs: number | null;
+}
+
+/** Pages of 500 accounts on one connection: 10,000 accounts of one customer. */
+const accountPagesMax = 20;
+
+export function rutterReadConnection(deps: ActivityDeps) {
+  return async (input: ReadConnectionInput): Promise<ReadConnectionResult> => {
+    const { connectionId } = input;
+    const connection = await readConnection(deps.pool, { connectionId });
+    if (connection === null) throw new Obsolete('the connection does not exist');
+    const nextPollMs = activationPollDelayMs({
+      elapsedMs: input.awaitedForMs,
+      minMs: deps.settings.feedActivationPollMinMs,
+      maxMs: deps.settings.feedActivationPollMaxMs,
+    });
+    try {
+      const accounts = await listAccounts(deps, openAccessToken(deps.keyring, connection));
+      const look = await recordAccountsSeen(deps.pool, { connectionId, accounts });
+      for (const feedId of look.sendableFeedIds) await deps.workflows.feedFactsChanged({ feedId });
+      const { awaitedCount } = look;
+      return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
+    } catch (error) {
+      const refusal = await readRefusal(deps, error);
+      if (refusal === null) throw error;
+      await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
+      return { refused: true, awaitedCount: 0, nextPollMs };
+    }
+  };
+}
+
+async function listAccounts(deps: ActivityDeps, accessToken: string): Promise<AccountSeen[]> {
+  const { cancellationSignal: signal } = Context.current();
+  const accounts = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < accountPagesMax; page += 1) {
+    const answer = await deps.rutter.listAccounts({ accessToken, cursor, signal });
+    accounts.push(...answer.accounts);
+    cursor = answer.nextCursor ?? undefined;
+    if (cursor === undefined) break;
+  }
+  if (cursor !== undefined) throw new Error(`more than ${String(accountPagesMax)} pages of accounts`);
+  return accounts.map((account) => ({
+    rutterAccountId: account.id,
+    ready: isAccountReady(account),
+    transactionStartDate: account.transactionStartDate,
+  }));
+}
+
+/** What of a failure is a refusal of this connection; null for everything else. Our own credentials are told apart. */
+async function readRefusal(
+  deps: ActivityDeps,
+  error: unknown,
+): Promise<{ code: string; words: string | null } | null> {
+  if (!isRutterError(error)) return null;
+  if (error.kind === 'unauthorized') {
+    if ((await deps.rutter.probeCredentials()) === 'refused') throw new OrganisationRefused(error);
+    return { code: error.errorCode ?? 'INVALID_CREDENTIALS', words: error.errorMessage };
+  }
+  const refused =
+    error.kind === 'refused' && ['NEEDS_UPDATE', 'CONNECTION_DISABLED'].includes(error.errorCode ?? '');
+  return refused ? { code: error.errorCode ?? '', words: error.errorMessage } : null;
+}

@@ -1,0 +1,35 @@
+import { hostname } from 'node:os';
+import type { WorkerOptions } from '@temporalio/worker';
+
+/**
+ * Every production option of the workers by name. Sizes follow memory and the length of transactions: a slice holds a
+ * database connection only in its short transactions, so there may be far more slices than connections.
+ */
+
+/** Longer than the longest POST (45 s), so that a batch in flight is settled before the process ends. */
+export const shutdownGraceMs = 50_000;
+/** What has not ended by itself then is ended; the ledger takes it up from there. */
+export const shutdownForceMs = 60_000;
+/** 240 to 270 KB each: half a gigabyte at most. */
+const cachedWorkflowsMax = 1_000;
+const workflowTasksMax = 40;
+const interactiveActivitiesMax = 50;
+const slicesMax = 100;
+
+type RoleOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'taskQueue'>;
+
+const shared = {
+  identity: `bankfeeds@${hostname()}:${String(process.pid)}`,
+  shutdownGraceTime: shutdownGraceMs,
+  shutdownForceTime: shutdownForceMs,
+} satisfies RoleOptions;
+
+export const workerOptions = {
+  workflows: {
+    ...shared,
+    maxCachedWorkflows: cachedWorkflowsMax,
+    maxConcurrentWorkflowTaskExecutions: workflowTasksMax,
+  },
+  interactive: { ...shared, maxConcurrentActivityTaskExecutions: interactiveActivitiesMax },
+  deliver: { ...shared, maxConcurrentActivityTaskExecutions: slicesMax },
+} satisfies Record<string, RoleOptions>;

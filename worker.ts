@@ -1,0 +1,128 @@
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from './src/activities/index.js';
+import { createActivityInterceptors } from './src/activities/interceptor.js';
+import { createRutterClient } from './src/clients/rutter/client.js';
+import { configOrExit, configurationExitCode, readWorkerConfig } from './src/config.js';
+import { parseKeyring } from './src/crypto/keyring.js';
+import { createPool } from './src/db/pool.js';
+import { createRateLimiter } from './src/db/rate-limiter.js';
+import { taskQueues } from './src/domain/ids.js';
+import { backoffMs } from './src/domain/schedule.js';
+import { createLogger } from './src/logger.js';
+import { createDataConverter } from './src/temporal/data-converter.js';
+import { createWorkflowFacade } from './src/temporal/facade.js';
+import { createSdkLogger } from './src/temporal/sdk-logger.js';
+import { registerSearchAttributes } from './src/temporal/search-attributes.js';
+import { workerOptions } from './src/temporal/worker-options.js';
+
+/** Statements are short: this many connections serve all slices of a process. */
+const databaseConnectionsMax = 20;
+const connectRetry = { firstMs: 250, maxMs: 5_000 };
+const bundlePath = fileURLToPath(new URL('dist/workflow-bundle.js', import.meta.url));
+
+const config = configOrExit(readWorkerConfig);
+const keys = parseKeyring(config.ENCRYPTION_KEYS);
+if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
+if (!existsSync(bundlePath)) fail(`the workflow bundle ${bundlePath} is missing: run "npm run bundle" first`);
+const logger = createLogger(config.LOG_LEVEL, 'worker');
+// We stop the workers ourselves, so that slices learn of it before their grace begins.
+Runtime.install({ logger: createSdkLogger(logger), shutdownSignals: [] });
+
+const stopping = new AbortController();
+const workers: Worker[] = [];
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    logger.info({ signal }, 'worker stopping');
+    stopping.abort();
+    for (const worker of workers) worker.shutdown();
+  });
+}
+
+const temporal = loadClientConnectConfig();
+const namespace = temporal.namespace ?? 'default';
+const dataConverter = createDataConverter(keys.keyring);
+const connection = await connectWithRetry('temporal', () =>
+  NativeConnection.connect(temporal.connectionOptions),
+);
+const clientConnection = await connectWithRetry('temporal', () =>
+  Connection.connect(temporal.connectionOptions),
+);
+await connectWithRetry('search attributes', () =>
+  registerSearchAttributes({ connection: clientConnection, namespace }),
+);
+const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
+  logger.warn({ error: error.message }, 'database connection lost');
+});
+const activities = createActivities({
+  pool,
+  keyring: keys.keyring,
+  rutter: createRutterClient({
+    baseUrl: config.RUTTER_API_URL,
+    clientId: config.RUTTER_CLIENT_ID,
+    clientSecret: config.RUTTER_CLIENT_SECRET,
+    version: config.RUTTER_VERSION,
+    limiter: createRateLimiter({ pool, name: 'rutter' }),
+  }),
+  workflows: createWorkflowFacade(new Client({ connection: clientConnection, namespace, dataConverter })),
+  settings: {
+    rutterPlatform: config.RUTTER_PLATFORM,
+    redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,
+    handoffOtpLatestMs: config.HANDOFF_OTP_LATEST,
+    feedSyncIntervalMs: config.FEED_SYNC_INTERVAL,
+    feedActivationPollMinMs: config.FEED_ACTIVATION_POLL_MIN,
+    feedActivationPollMaxMs: config.FEED_ACTIVATION_POLL_MAX,
+  },
+  stopping: stopping.signal,
+});
+
+const shared = { connection, namespace, dataConverter };
+const interceptors = { activity: [createActivityInterceptors] };
+workers.push(
+  await Worker.create({
+    ...{ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows },
+    workflowBundle: { codePath: bundlePath },
+  }),
+  await Worker.create({
+    ...{ ...shared, ...workerOptions.interactive, taskQueue: taskQueues.interactive },
+    ...{ activities, interceptors },
+  }),
+  await Worker.create({
+    ...{ ...shared, ...workerOptions.deliver, taskQueue: taskQueues.deliver },
+    ...{ activities, interceptors },
+  }),
+);
+if (stopping.signal.aborted) for (const worker of workers) worker.shutdown();
+logger.info({ namespace }, 'worker running');
+try {
+  await Promise.all(workers.map((worker) => worker.run()));
+} finally {
+  await Promise.allSettled([connection.close(), clientConnection.close(), pool.end()]);
+}
+logger.info('worker stopped');
+
+/** Start order does not matter: waits for a part that is not there yet, until the process is asked to stop. */
+async function connectWithRetry<T>(part: string, connect: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (error instanceof Error && error.name === 'SearchAttributeTypeMismatch') fail(error.message);
+      const waitMs = backoffMs({ tries, ...connectRetry });
+      logger.warn(
+        { part, waitMs, error: error instanceof Error ? error.message : 'unknown' },
+        'waiting for a part',
+      );
+      await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => process.exit(0));
+    }
+  }
+}
+
+function fail(sentence: string): never {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(configurationExitCode);
+}
