@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../clients/rutter/errors.js';
 import { serializeBatch } from '../clients/rutter/transform.js';
 import { cutBatch, type CutResult } from '../db/batches.js';
+import { openAccessToken } from '../db/connections.js';
 import {
   recordAccountSeen,
   recordCaughtUp,
@@ -23,7 +24,7 @@ import { whileHoldingLane } from './delivery/lease-keeper.js';
 import { readAccount } from './delivery/read-account.js';
 import type { ActivityDeps } from './deps.js';
 import { Obsolete } from './failures.js';
-import { openAccessToken } from './open-access-token.js';
+import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
  * One slice of a feed's delivery: batch after batch until it has caught up, a minute has passed, the lane is busy or
@@ -55,22 +56,13 @@ export interface DeliverSliceResult {
 
 /** A slice that cannot end by itself is a bug; this many batches do not fit into its minute. */
 const batchesPerSliceMax = 1_000;
-/** Shorter than the heartbeat time-out of 10 s even when one is lost. */
-const heartbeatEveryMs = 3_000;
 /** Our credentials are refused for everybody: probe again after this long. */
 const organisationProbeMs = 30_000;
 
 export function rutterDeliverSlice(deps: ActivityDeps) {
   return async (input: DeliverSliceInput): Promise<DeliverSliceResult> => {
-    const context = Context.current();
-    const heartbeat = setInterval(() => {
-      context.heartbeat();
-    }, heartbeatEveryMs);
-    try {
-      return await new Slice(deps, input, context.cancellationSignal).run();
-    } finally {
-      clearInterval(heartbeat);
-    }
+    const { cancellationSignal } = Context.current();
+    return await whileHeartbeating(() => new Slice(deps, input, cancellationSignal).run());
   };
 }
 

@@ -1,12 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { isRutterError } from '../clients/rutter/errors.js';
 import { isAccountReady } from '../clients/rutter/schemas.js';
-import { readConnection } from '../db/connections.js';
+import { openAccessToken, readConnection } from '../db/connections.js';
 import { recordAccountsSeen, recordConnectionRefused, type AccountSeen } from '../db/feed-facts.js';
 import { activationPollDelayMs } from '../domain/schedule.js';
 import type { ActivityDeps } from './deps.js';
 import { Obsolete, OrganisationRefused } from './failures.js';
-import { openAccessToken } from './open-access-token.js';
 
 /*
  * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
