@@ -1,14 +1,32 @@
 import { dbApplyFeedRequest } from './db-apply-feed-request.js';
+import { dbExpireHandoff } from './db-expire-handoff.js';
+import { dbFailCommand } from './db-fail-command.js';
+import { dbReadHandoff } from './db-read-handoff.js';
+import { dbRecordHandoffLogin } from './db-record-handoff-login.js';
+import { dbRefuseHandoff } from './db-refuse-handoff.js';
 import type { ActivityDeps } from './deps.js';
+import { rutterCreateOtp } from './rutter-create-otp.js';
 import { rutterDeliverSlice } from './rutter-deliver-slice.js';
+import { rutterEnsureHandoffConnection } from './rutter-ensure-handoff-connection.js';
+import { rutterPublishAccounts } from './rutter-publish-accounts.js';
 import { rutterReadConnection } from './rutter-read-connection.js';
+import { rutterRunCommand } from './rutter-run-command.js';
 
 /** Every activity of the service, by its wire name, with its dependencies bound. */
 export function createActivities(deps: ActivityDeps) {
   return {
     dbApplyFeedRequest: dbApplyFeedRequest(deps),
+    dbExpireHandoff: dbExpireHandoff(deps),
+    dbFailCommand: dbFailCommand(deps),
+    dbReadHandoff: dbReadHandoff(deps),
+    dbRecordHandoffLogin: dbRecordHandoffLogin(deps),
+    dbRefuseHandoff: dbRefuseHandoff(deps),
+    rutterCreateOtp: rutterCreateOtp(deps),
     rutterDeliverSlice: rutterDeliverSlice(deps),
+    rutterEnsureHandoffConnection: rutterEnsureHandoffConnection(deps),
+    rutterPublishAccounts: rutterPublishAccounts(deps),
     rutterReadConnection: rutterReadConnection(deps),
+    rutterRunCommand: rutterRunCommand(deps),
   };
 }
 

@@ -87,6 +87,11 @@ export async function readConnection(
   return rows[0] === undefined ? null : connectionFrom(rows[0]);
 }
 
+/** Locks the connection's row until the transaction ends, before any hand-off of it is locked. */
+export async function lockConnection(db: Queryable, input: { connectionId: string }): Promise<void> {
+  await db.query(`SELECT 1 FROM connections WHERE connection_id = $1 FOR UPDATE`, [input.connectionId]);
+}
+
 /** The connection by Rutter's id, locked until the transaction ends; null when we have none. */
 export async function lockConnectionByRutterId(
   db: Queryable,

@@ -19,7 +19,9 @@ export interface HandoffStatus {
     | 'connecting'
     | 'publishing'
     | 'asking_otp'
+    | 'ready'
     | 'done'
+    | 'superseded'
     | 'expired'
     | 'refused';
   readonly deadlineAt: string | null;
