@@ -1,0 +1,183 @@
+import { sha256Hex } from '../crypto/hash.js';
+import { canonicalContent, type Posting, type PostingStatus } from '../domain/posting-input.js';
+import { limits } from '../domain/limits.js';
+import { conflictOf, type ConflictCode } from '../domain/posting-conflict.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
+import { recordConflicts, type FoundConflict } from './posting-conflicts.js';
+
+/** What became of a chunk of postings. `accepted + repeated + conflicts.length` is the number that came. */
+export interface StoredPostings {
+  /** New, or replacing one that was pending (a withdrawal included). */
+  readonly accepted: number;
+  /** The same id with the same content: nothing to do. */
+  readonly repeated: number;
+  /** The same id with other content, in the order of the input: recorded, nothing overwritten. */
+  readonly conflicts: readonly { readonly transactionId: string; readonly code: ConflictCode }[];
+}
+
+/** The account's currency was changed between the reading of the postings and their storing. */
+export class AccountChanged extends Error {
+  override readonly name = 'AccountChanged';
+}
+
+/** A posting with the hash of its canonical content. */
+interface Hashed {
+  readonly posting: Posting;
+  readonly hash: string;
+}
+
+/** What is known of an id while a chunk is judged. */
+interface Known {
+  readonly hash: string;
+  readonly status: PostingStatus;
+}
+
+/**
+ * Stores 1…1000 postings of one account in one transaction, in the order given: when it returns they are committed.
+ * Repeating it stores nothing twice, so a caller whose answer was lost sends them again.
+ *
+ * Under the lock of the account's row each posting is judged against what is stored, an earlier one of the same chunk
+ * included: unknown ids are inserted, pending ones replaced, equal ones counted, and all others are conflicts. Each
+ * row written takes the account's next sequence, so sequences become visible in order and without gaps. A `void` of
+ * an unknown id is stored too: should its posting come late, that is a conflict and not a delivery.
+ *
+ * @throws {AccountChanged}
+ */
+export async function storePostings(
+  pool: Pool,
+  input: { accountId: string; currency: string; postings: readonly Posting[] },
+): Promise<StoredPostings> {
+  if (input.postings.length > limits.ingestChunkPostings) throw new RangeError('the chunk is too large');
+  const hashed = input.postings.map((posting) => ({ posting, hash: sha256Hex(canonicalContent(posting)) }));
+  const heads = [...firstOfEach(hashed).values()];
+  if (heads.length === 0) return { accepted: 0, repeated: 0, conflicts: [] };
+  return await transaction(pool, async (db) => {
+    const { accountId } = input;
+    const lastSequence = await lockAccount(db, input);
+    const existing = await insertUnknown(db, { accountId, lastSequence, heads });
+    const judged = judge(hashed, existing);
+    if (judged.replacements.length > 0) await replacePending(db, { accountId, items: judged.replacements });
+    if (judged.conflicts.length > 0) await recordConflicts(db, { accountId, conflicts: judged.conflicts });
+    return {
+      accepted: judged.accepted,
+      repeated: hashed.length - judged.accepted - judged.conflicts.length,
+      conflicts: judged.conflicts.map(({ posting, code }) => ({
+        transactionId: posting.transactionId,
+        code,
+      })),
+    };
+  });
+}
+
+function firstOfEach(hashed: readonly Hashed[]): Map<string, Hashed> {
+  const first = new Map<string, Hashed>();
+  for (const item of hashed) {
+    if (!first.has(item.posting.transactionId)) first.set(item.posting.transactionId, item);
+  }
+  return first;
+}
+
+/** Decides in the order of the input; what is in the chunk but not in `existing` was inserted as its first version. */
+function judge(hashed: readonly Hashed[], existing: ReadonlyMap<string, Known>) {
+  const known = new Map(existing);
+  const replacements = new Map<string, Hashed>();
+  const conflicts: FoundConflict[] = [];
+  let accepted = 0;
+  for (const item of hashed) {
+    const { posting, hash } = item;
+    const before = known.get(posting.transactionId);
+    if (before?.hash === hash) continue;
+    const code =
+      before === undefined ? null : conflictOf({ stored: before.status, received: posting.status });
+    if (code !== null) {
+      conflicts.push({ ...item, code });
+      continue;
+    }
+    accepted += 1;
+    known.set(posting.transactionId, { hash, status: posting.status });
+    if (before === undefined) continue;
+    // The last version is written, at the place where it came.
+    replacements.delete(posting.transactionId);
+    replacements.set(posting.transactionId, item);
+  }
+  return { accepted, replacements: [...replacements.values()], conflicts };
+}
+
+/** Writers of one account wait here for each other; readers and foreign keys do not. Answers the last sequence given. */
+async function lockAccount(db: Queryable, input: { accountId: string; currency: string }): Promise<string> {
+  const { rows } = await db.query<{ last_sequence: string; currency: string }>(
+    `SELECT last_sequence, currency FROM accounts WHERE account_id = $1 FOR NO KEY UPDATE`,
+    [input.accountId],
+  );
+  const row = rows[0];
+  if (row?.currency !== input.currency) throw new AccountChanged('the account has another currency now');
+  return row.last_sequence;
+}
+
+/** The columns of `unnest` in the statements below, from the second parameter on. */
+const unnested = `unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::bytea[]) WITH ORDINALITY
+    AS t (transaction_id, posted_at, amount, description, payee, transaction_type, status, corrects, content_hash, place)`;
+
+function columnsOf(items: readonly Hashed[]): unknown[][] {
+  return [
+    items.map(({ posting }) => posting.transactionId),
+    items.map(({ posting }) => posting.postedAt),
+    items.map(({ posting }) => posting.amount),
+    items.map(({ posting }) => posting.description),
+    items.map(({ posting }) => posting.payee),
+    items.map(({ posting }) => posting.transactionType),
+    items.map(({ posting }) => posting.status),
+    items.map(({ posting }) => posting.corrects),
+    items.map(({ hash }) => `\\x${hash}`),
+  ];
+}
+
+/** Inserts those whose id is unknown, in one statement, and answers what is stored of the others. */
+async function insertUnknown(
+  db: Queryable,
+  input: { accountId: string; lastSequence: string; heads: readonly Hashed[] },
+): Promise<Map<string, Known>> {
+  const { rows } = await db.query<{ transaction_id: string; content_hash: string; status: PostingStatus }>(
+    `WITH existing AS MATERIALIZED (
+       SELECT transaction_id, content_hash, status FROM postings
+        WHERE account_id = $1 AND transaction_id = ANY ($2::text[])
+     ), unknown AS (
+       SELECT t.*, row_number() OVER (ORDER BY place) AS step FROM ${unnested}
+        WHERE NOT EXISTS (SELECT 1 FROM existing e WHERE e.transaction_id = t.transaction_id COLLATE "C")
+     ), inserted AS (
+       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, payee,
+                             transaction_type, status, corrects, content_hash)
+       SELECT $1, transaction_id, $11::bigint + step, posted_at, amount, description, payee, transaction_type, status,
+              corrects, content_hash
+         FROM unknown
+     ), counted AS (
+       UPDATE accounts SET last_sequence = last_sequence + (SELECT count(*) FROM unknown)
+        WHERE account_id = $1 AND EXISTS (SELECT 1 FROM unknown)
+     )
+     SELECT transaction_id, encode(content_hash, 'hex') AS content_hash, status FROM existing`,
+    [input.accountId, ...columnsOf(input.heads), input.lastSequence],
+  );
+  return new Map(rows.map((row) => [row.transaction_id, { hash: row.content_hash, status: row.status }]));
+}
+
+/** A pending row becomes its new version, at the end of the account's order of arrival. */
+async function replacePending(
+  db: Queryable,
+  input: { accountId: string; items: readonly Hashed[] },
+): Promise<void> {
+  const { rowCount } = await db.query(
+    `WITH counted AS (
+       UPDATE accounts SET last_sequence = last_sequence + $11::bigint WHERE account_id = $1
+       RETURNING last_sequence - $11::bigint AS base
+     )
+     UPDATE postings p
+        SET sequence = counted.base + t.place, posted_at = t.posted_at, amount = t.amount, payee = t.payee,
+            description = t.description, transaction_type = t.transaction_type, status = t.status,
+            corrects = t.corrects, content_hash = t.content_hash, received_at = now()
+       FROM counted, ${unnested}
+      WHERE p.account_id = $1 AND p.transaction_id = t.transaction_id COLLATE "C" AND p.status = 'pending'`,
+    [input.accountId, ...columnsOf(input.items), input.items.length],
+  );
+  if (rowCount !== input.items.length) throw new Error('a pending posting was not where it was read');
+}
