@@ -11,6 +11,7 @@ export interface ApiRequest {
   query: URLSearchParams;
   headers: IncomingHttpHeaders;
   rawBody: Buffer;
+  bodySha256: string;
   /** Parsed body; undefined when there is none or it is not JSON. */
   json: unknown;
   requestId: string;

@@ -1,5 +1,5 @@
 import { ASSUMED_CODE, ASSUMED_TYPE, IDEMPOTENCY_RETENTION_MS } from './assumptions.js';
-import { ApiError, sha256, type ApiRequest } from './http.js';
+import { ApiError, type ApiRequest } from './http.js';
 import type { JobRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
 import { jobKey } from './work.js';
@@ -33,7 +33,7 @@ export function findAccepted(sandbox: Sandbox, request: ApiRequest): JobRecord |
   const same =
     job.method === request.method &&
     job.target === fingerprintTarget(request) &&
-    job.bodySha256 === sha256(request.rawBody);
+    job.bodySha256 === request.bodySha256;
   if (same) return job;
   sandbox.violation(
     'idempotency_key_reused',

@@ -1,6 +1,6 @@
 import type { FaultSpec, FaultSubject } from './faults.js';
 import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from './assumptions.js';
-import { errorBody, gone, newId, redactedTarget, sha256, type Answer, type ApiRequest } from './http.js';
+import { errorBody, gone, newId, redactedTarget, type Answer, type ApiRequest } from './http.js';
 import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
 import type { AcceptedJob, JobRecord, Outcome, Work } from './records.js';
 import { renderJobBody } from './render.js';
@@ -34,7 +34,7 @@ export async function accept(
     idempotencyKey: idempotencyKeyOf(request),
     method: request.method,
     target: fingerprintTarget(request),
-    bodySha256: sha256(request.rawBody),
+    bodySha256: request.bodySha256,
     acceptedAtMs: nowMs,
     runMs: slow?.run_ms ?? plan.runMs,
     work: plan.work,

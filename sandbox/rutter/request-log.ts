@@ -33,7 +33,7 @@ export interface Counters {
   account_posts: number;
   otps: number;
   rate_limited: number;
-  /** Transaction ids sent under a new key although they were booked already. */
+  /** Transaction ids sent under a new key although they were booked or in flight. */
   resent_transactions: number;
 }
 

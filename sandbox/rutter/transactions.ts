@@ -83,11 +83,24 @@ function planTransactions(sandbox: Sandbox, request: ApiRequest): Plan {
 
 /** Honest after a doubt, suspicious otherwise: counted and noted, not a breach. */
 function countResent(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
-  const known = sent.filter((item) => sandbox.state.book.has(account.id, item.transaction_id));
+  const inFlight = idsInFlight(sandbox, account);
+  const known = sent.filter(
+    ({ transaction_id: id }) => inFlight.has(id) || sandbox.state.book.has(account.id, id),
+  );
   if (known.length === 0) return;
   sandbox.requests.counters.resent_transactions += known.length;
   const first = known[0]?.transaction_id ?? '';
-  sandbox.note('resent', `account ${account.id}: ${known.length} booked before, the first is ${first}`);
+  sandbox.note(
+    'resent',
+    `account ${account.id}: ${known.length} booked before or in flight, the first is ${first}`,
+  );
+}
+
+function idsInFlight(sandbox: Sandbox, account: AccountRecord): ReadonlySet<string> {
+  const jobId = sandbox.state.openBatchByConnection.get(account.connectionId);
+  const work = jobId === undefined ? undefined : sandbox.state.jobs.get(jobId)?.work;
+  const isSameAccount = work?.kind === 'transactions' && work.accountId === account.id;
+  return new Set(isSameAccount ? work.transactions.map((item) => item.transaction_id) : []);
 }
 
 /** Rutter asks to start at the chosen date; it does not refuse what is older (our assumption). */
