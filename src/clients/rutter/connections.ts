@@ -1,6 +1,5 @@
-import { NOT_FOUND_STATUSES } from './assumptions.js';
 import type { CallOptions, ForConnection, Keyed } from './call-options.js';
-import { RutterRefused } from './errors.js';
+import { isNotFound } from './errors.js';
 import type { Requester } from './request.js';
 import {
   connectionSchema,
@@ -94,8 +93,7 @@ export function createConnectionCalls(dependencies: {
         });
         return { deleted: answer.value.success };
       } catch (error) {
-        const gone = error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus);
-        if (gone) return { deleted: false };
+        if (isNotFound(error)) return { deleted: false };
         throw error;
       }
     },

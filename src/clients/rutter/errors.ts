@@ -1,3 +1,4 @@
+import { NOT_FOUND_STATUSES } from './assumptions.js';
 import type { RutterOperation } from './operations.js';
 
 /** What every error of the client tells: the call, and Rutter's request id to quote to its support. */
@@ -169,4 +170,9 @@ export type RutterError =
 /** Whether an error is one of this client's; then `kind` tells which. */
 export function isRutterError(error: unknown): error is RutterError {
   return error instanceof RutterErrorBase;
+}
+
+/** Whether Rutter says that the id in the path does not exist. */
+export function isNotFound(error: unknown): error is RutterRefused {
+  return error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus);
 }

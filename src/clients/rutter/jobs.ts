@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { readErrorBody } from './answer.js';
-import { NOT_FOUND_STATUSES } from './assumptions.js';
 import type { CallOptions } from './call-options.js';
-import { RutterRefused, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
+import { isNotFound, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
 import type { RutterErrorBody } from './errors.js';
 import type { RutterOperation } from './operations.js';
 import type { Requester } from './request.js';
@@ -79,7 +78,7 @@ export function createJobCalls({ request, timeoutMs }: { request: Requester; tim
         return 'good';
       } catch (error) {
         if (error instanceof RutterUnauthorized) return 'refused';
-        if (error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus)) return 'good';
+        if (isNotFound(error)) return 'good';
         throw error;
       }
     },
