@@ -73,7 +73,7 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const token = z.string().min(24, 'must have at least 24 characters');
 
 /** Hosts that may frame the login pages (Banking Service documentation: the Sage products' own hosts). */
-const sageFrameAncestors =
+export const sageFrameAncestors =
   'https://*.sagebankdrive.com,https://*.sage.com,https://*.intacct.com,https://*.sageone.com';
 
 const shared = {
