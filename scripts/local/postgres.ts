@@ -88,6 +88,12 @@ export async function startPostgres(input: PostgresInput): Promise<RunningPostgr
   }
 }
 
+/** Ends the server that a killed start left running on this data, before the data is removed. */
+export async function stopLeftoverPostgres(dataDir: string): Promise<void> {
+  const orphan = await findPostgresOrphan(join(resolve(dataDir), 'cluster'));
+  if (orphan !== undefined) await stopProcess(orphan.identity, STOP);
+}
+
 async function choosePort(wanted: number): Promise<number> {
   if (wanted === 0) return freePort();
   if (await isPortFree(wanted)) return wanted;

@@ -25,6 +25,8 @@ export interface DevServerInput {
   uiCodecEndpoint?: string;
   /** Takes what the server prints; absent = dropped. */
   logFile?: string;
+  /** Called at once, before it answers, so that no start killed in between loses sight of it. */
+  onSpawned?: (identity: ProcessIdentity) => Promise<void>;
 }
 
 export interface RunningDevServer extends RunningPart {
@@ -86,6 +88,7 @@ async function launch(
   const exited = childExited(child);
   await log?.close();
   const identity = await identifyChild(child);
+  await input.onSpawned?.(identity);
   const address = `127.0.0.1:${port}`;
   const stop = (): Promise<void> => stopProcess(identity, STOP);
   if (!(await becomesReady(port, identity))) {

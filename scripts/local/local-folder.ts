@@ -1,0 +1,96 @@
+import { access, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { LocalFailure } from './local-failure.js';
+import type { Say } from './local-failure.js';
+import { takeLock } from './lock.js';
+import type { Lock } from './lock.js';
+
+/** The folder of a local start and what lies where in it. */
+export interface LocalFolder {
+  root: string;
+  postgres: string;
+  temporalFile: string;
+  sandbox: string;
+  logs: string;
+  run: string;
+  secretsFile: string;
+  lock: Lock;
+}
+
+/** Says that the folder is ours: what lies in it may then be removed by --fresh. */
+const MARKER = '.bankfeeds-local';
+const OUR_FOLDERS = ['postgres', 'temporal', 'sandbox', 'logs', 'run'];
+const SECRETS = 'secrets.json';
+const LOCK = 'start.lock';
+const DISK_BYTES_MIN = 500_000_000;
+
+/**
+ * Makes or takes over LOCAL_DIR and locks it against a second start. The leftovers of a killed start still run now.
+ *
+ * @throws LocalFailure with the remedy: held by another start, not ours, not writable, disk full
+ */
+export async function openLocalFolder(input: { localDir: string }): Promise<LocalFolder> {
+  const root = resolve(input.localDir);
+  await mkdir(root, { recursive: true }).catch((error: unknown) => {
+    throw new LocalFailure(
+      `LOCAL_DIR ${root} cannot be made (${codeOf(error)}): set LOCAL_DIR to another folder.`,
+    );
+  });
+  await claim(root);
+  const disk = await statfs(root);
+  if (disk.bavail * disk.bsize < DISK_BYTES_MIN) {
+    throw new LocalFailure(
+      `Less than ${DISK_BYTES_MIN / 1e6} MB are free where LOCAL_DIR ${root} lies: free some, or set LOCAL_DIR to another disk.`,
+    );
+  }
+  const lock = await takeLock(join(root, LOCK));
+  if ('heldBy' in lock) {
+    throw new LocalFailure(
+      `Another start (process ${lock.heldBy.pid}) uses ${root}: end it first, or set LOCAL_DIR and the ports to others.`,
+    );
+  }
+  await Promise.all(OUR_FOLDERS.map((name) => mkdir(join(root, name), { recursive: true })));
+  return {
+    root,
+    postgres: join(root, 'postgres'),
+    temporalFile: join(root, 'temporal', 'temporal.db'),
+    sandbox: join(root, 'sandbox'),
+    logs: join(root, 'logs'),
+    run: join(root, 'run'),
+    secretsFile: join(root, SECRETS),
+    lock,
+  };
+}
+
+async function claim(root: string): Promise<void> {
+  const names = await readdir(root);
+  if (names.length > 0 && !names.includes(MARKER)) {
+    throw new LocalFailure(
+      `LOCAL_DIR ${root} holds other things than ours: set it to a new or empty folder.`,
+    );
+  }
+  await writeFile(
+    join(root, MARKER),
+    'Data of a local start of bankfeeds; npm start -- --fresh removes it.\n',
+  ).catch((error: unknown) => {
+    throw new LocalFailure(
+      `LOCAL_DIR ${root} cannot be written (${codeOf(error)}): set it to another folder.`,
+    );
+  });
+}
+
+/** Removes the data of former starts, once nothing runs on it any more: our own folders by name, and nothing else. */
+export async function emptyLocalFolder(folder: LocalFolder, say: Say): Promise<void> {
+  await access(join(folder.root, MARKER));
+  say(`beginning anew: removing the data in ${folder.root}`);
+  await rm(folder.secretsFile, { force: true });
+  for (const name of OUR_FOLDERS) {
+    const path = join(folder.root, name);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { LocalFailure } from './local-failure.js';
+import { isSameProcess } from './process-identity.js';
+import type { ProcessIdentity } from './process-identity.js';
+import { childExited, identifyChild, stopProcess } from './running-part.js';
+import type { RunningPart } from './running-part.js';
+
+export interface RoleInput {
+  name: string;
+  /** Relative to the project's root: `worker.ts`. */
+  entry: string;
+  env: NodeJS.ProcessEnv;
+  logFolder: string;
+  /** Whether it serves by now; `printed` is what it has printed since its start. */
+  isReady: (printed: string) => Promise<boolean> | boolean;
+  /** Called at once, before it is ready, so that no start killed in between loses sight of it. */
+  onSpawned: (identity: ProcessIdentity) => Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const READY_MS = 90_000;
+const LOOK_EVERY_MS = 100;
+/** A worker finishes the request it has in flight; then force. */
+const DRAIN_MS = 30_000;
+const LOG_BYTES_MAX = 20_000_000;
+const TAIL_CHARS = 600;
+
+/**
+ * Starts one of our roles as a process of its own session (Ctrl-C in the terminal is ours to pass on) that prints
+ * into `<logFolder>/<name>.log`: a file, not a pipe, so that a role outlives our sudden end without choking.
+ *
+ * @throws LocalFailure with what it printed last when it ends or is not ready in time
+ */
+export async function startRoleProcess(input: RoleInput): Promise<RunningPart> {
+  const path = join(input.logFolder, `${input.name}.log`);
+  await rotate(path);
+  const log = await open(path, 'a', 0o600);
+  const from = (await log.stat()).size;
+  const child = spawn(process.execPath, ['--import', 'tsx', input.entry], {
+    cwd: ROOT,
+    env: input.env,
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  const exited = childExited(child);
+  await log.close();
+  const identity = await identifyChild(child);
+  await input.onSpawned(identity);
+  const part: RunningPart = {
+    identity,
+    exited,
+    stop: () =>
+      stopProcess(identity, [
+        { signal: 'SIGTERM', graceMs: DRAIN_MS },
+        { signal: 'SIGKILL', graceMs: 5_000 },
+      ]),
+  };
+  await waitUntilReady(input, part, { path, from });
+  return part;
+}
+
+async function waitUntilReady(
+  input: RoleInput,
+  part: RunningPart,
+  log: { path: string; from: number },
+): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    // In this order: one that gets ready and ends in the same moment has ended.
+    const printed = await readFrom(log.path, log.from);
+    const ready = await input.isReady(printed);
+    if (!(await isSameProcess(part.identity))) {
+      const last = (await readFrom(log.path, log.from)).trim().slice(-TAIL_CHARS);
+      throw new LocalFailure(`The ${input.name} ${await part.exited}: ${last} (all of it in ${log.path}).`);
+    }
+    if (ready) return;
+    if (Date.now() > deadline) {
+      await part.stop();
+      throw new LocalFailure(`The ${input.name} was not ready after ${READY_MS / 1000} s: see ${log.path}.`);
+    }
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+async function readFrom(path: string, from: number): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.max(0, Math.min(size - from, LOG_BYTES_MAX)));
+    await file.read(buffer, 0, buffer.length, from);
+    return buffer.toString('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function rotate(path: string): Promise<void> {
+  const size = await stat(path).then(
+    (file) => file.size,
+    () => 0,
+  );
+  if (size > LOG_BYTES_MAX) await rename(path, `${path}.1`);
+}

@@ -1,0 +1,236 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runMigrations } from '../../src/db/migrate.js';
+import { buildWorkflowBundle } from '../build-workflow-bundle.js';
+import { openChildrenRecord } from './children-record.js';
+import type { ChildrenRecord } from './children-record.js';
+import { makeDemoCustomer } from './demo-customer.js';
+import { findTemporalCli } from './find-temporal-cli.js';
+import { emptyLocalFolder, openLocalFolder } from './local-folder.js';
+import type { LocalFolder } from './local-folder.js';
+import { LocalFailure } from './local-failure.js';
+import type { Say } from './local-failure.js';
+import { startPostgres, stopLeftoverPostgres } from './postgres.js';
+import { roleEnvironment } from './role-environment.js';
+import { startRoleProcess } from './role-process.js';
+import type { RoleInput } from './role-process.js';
+import { keepSecrets } from './secrets.js';
+import type { LocalSecrets } from './secrets.js';
+import { readSecret, readStartSettings, requirePorts } from './start-settings.js';
+import type { StartSettings } from './start-settings.js';
+import { supervise } from './supervise.js';
+import type { Supervised } from './supervise.js';
+import type { RunningPart } from './running-part.js';
+import { startTemporalDevServer } from './temporal-dev-server.js';
+
+export interface StartInput {
+  environment: Readonly<NodeJS.ProcessEnv>;
+  /** Begin anew: the data of former starts is removed first. */
+  fresh: boolean;
+  say: Say;
+  /** Aborted when the person at the keyboard no longer wants it; what runs by then is stopped. */
+  signal: AbortSignal;
+}
+
+export interface RunningService {
+  settings: StartSettings;
+  /** Those in force: given by a variable, or kept. */
+  tokens: { core: string; ops: string; demoPassword: string };
+  temporalUiUrl?: string;
+  logs: string;
+  stop(): Promise<void>;
+}
+
+type Stoppable = Supervised<RunningPart>;
+
+/** What the parts of one start share while it grows. */
+interface Start extends StartInput {
+  settings: StartSettings;
+  folder: LocalFolder;
+  children: ChildrenRecord;
+  secrets: LocalSecrets;
+  /** Stopped first: they still need the servers while they drain. */
+  roles: Stoppable[];
+  servers: Stoppable[];
+}
+
+/**
+ * Brings up the whole service on this machine: embedded parts where no variable names a real one, migrations, the
+ * roles as supervised processes, and a demo customer.
+ *
+ * @throws LocalFailure with the remedy; what was started by then is stopped
+ */
+export async function startService(input: StartInput): Promise<RunningService> {
+  const settings = await readStartSettings(input.environment);
+  const folder = await openLocalFolder(settings);
+  const roles: Stoppable[] = [];
+  const servers: Stoppable[] = [];
+  let children: ChildrenRecord | undefined;
+  const stop = async (): Promise<void> => {
+    await Promise.all(roles.map((role) => role.stop()));
+    await Promise.all(servers.map((server) => server.stop()));
+    // What was still on its way up when we were asked to stop.
+    await children?.endAll();
+    await stopLeftoverPostgres(folder.postgres);
+    await folder.lock.release();
+  };
+  try {
+    children = await clearAway({ ...input, folder });
+    await requirePorts(settings);
+    const secrets = await keepSecrets(folder.secretsFile);
+    const start = { ...input, settings, folder, children, secrets, roles, servers };
+    return { ...(await orAborted(bringUp(start), input.signal)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A fetch or a wait may take minutes: who no longer wants it does not wait for its end. */
+function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = new Promise<never>((_, reject) => {
+    const give = (): void => reject(new LocalFailure('stopped before it was ready'));
+    if (signal.aborted) give();
+    signal.addEventListener('abort', give, { once: true });
+  });
+  return Promise.race([work, aborted]);
+}
+
+/** Ends what a killed start left running, and with --fresh removes its data. */
+async function clearAway(input: StartInput & { folder: LocalFolder }): Promise<ChildrenRecord> {
+  const path = join(input.folder.run, 'children.json');
+  const children = await openChildrenRecord({ path, say: input.say });
+  if (!input.fresh) return children;
+  await stopLeftoverPostgres(input.folder.postgres);
+  await emptyLocalFolder(input.folder, input.say);
+  return openChildrenRecord({ path, say: input.say });
+}
+
+async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
+  const { settings, secrets, environment, folder, say } = start;
+  // All of them settle before a failure is passed on: what came up meanwhile has to be stopped too.
+  const [postgres, temporal, bundle] = await Promise.allSettled([
+    startDatabase(start),
+    startTemporal(start),
+    buildWorkflowBundle(),
+  ]);
+  const databaseUrl = valueOf(postgres);
+  const server = valueOf(temporal);
+  valueOf(bundle);
+
+  say('bringing the database to the newest schema');
+  await runMigrations(databaseUrl);
+  const emptyFile = join(folder.run, 'temporal.toml');
+  await writeFile(emptyFile, '');
+  const temporalUiUrl = settings.temporalUiUrl ?? server?.uiUrl;
+  const env = roleEnvironment({
+    ...{ environment, settings, secrets, databaseUrl, emptyFile, sandboxData: folder.sandbox },
+    ...(server === undefined ? {} : { temporalAddress: server.address }),
+    ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
+  });
+  await startRoles(start, env);
+
+  const core = (await readSecret(environment, 'CORE_API_TOKEN')) || secrets.coreApiToken;
+  const ops = (await readSecret(environment, 'OPS_API_TOKEN')) || secrets.opsApiToken;
+  say('making the demo customer');
+  const demo = { password: secrets.demoPassword, demoDay: secrets.demoDay };
+  await makeDemoCustomer({ apiUrl: `http://localhost:${settings.port}`, coreApiToken: core, ...demo });
+  return {
+    settings,
+    tokens: { core, ops, demoPassword: secrets.demoPassword },
+    logs: folder.logs,
+    ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
+  };
+}
+
+/** @returns the URL that the roles use */
+async function startDatabase(start: Start): Promise<string> {
+  const { settings, folder, say } = start;
+  if (settings.databaseUrl !== undefined) return settings.databaseUrl;
+  say('starting PostgreSQL');
+  // A later start after a crash has to come up where the roles look for it.
+  let port = settings.postgresPort;
+  const postgres = await supervise({
+    name: 'PostgreSQL',
+    say,
+    start: async () => {
+      const server = await startPostgres({
+        dataDir: folder.postgres,
+        port,
+        settings: { max_connections: '200' },
+      });
+      port = server.port;
+      return server;
+    },
+  });
+  start.servers.push(postgres);
+  return postgres.first.url;
+}
+
+async function startTemporal(start: Start): Promise<{ address: string; uiUrl?: string } | undefined> {
+  const { settings, folder, say } = start;
+  if (settings.temporalAddress !== undefined) return undefined;
+  const cliPath = await findTemporalCli({ say });
+  say('starting the Temporal server');
+  let ports = { port: settings.temporalPort, uiPort: settings.temporalUiPort };
+  const temporal = await supervise({
+    name: 'the Temporal server',
+    say,
+    start: async () => {
+      const server = await startTemporalDevServer({
+        ...{ cliPath, ...ports, dbFile: folder.temporalFile },
+        namespaces: [settings.temporalNamespace],
+        uiCodecEndpoint: `${settings.publicUrl}/codec`,
+        logFile: join(folder.logs, 'temporal.log'),
+        onSpawned: (identity) => start.children.add('temporal', identity),
+      });
+      ports = { port: server.port, uiPort: Number(new URL(server.uiUrl ?? '').port) };
+      return server;
+    },
+  });
+  start.servers.push(temporal);
+  return temporal.first;
+}
+
+async function startRoles(start: Start, env: NodeJS.ProcessEnv): Promise<void> {
+  const readyUrl = `http://localhost:${start.settings.port}/readyz`;
+  const roles: Pick<RoleInput, 'name' | 'entry' | 'isReady'>[] = [
+    { name: 'api', entry: 'src/api/server.ts', isReady: () => answersOk(readyUrl) },
+    { name: 'worker', entry: 'worker.ts', isReady: (printed) => printed.includes('"worker running"') },
+  ];
+  if (start.settings.rutterApiUrl === undefined) {
+    const isReady = (printed: string): boolean => printed.includes('"sandbox":"ready"');
+    roles.push({ name: 'sandbox', entry: 'sandbox/main.ts', isReady });
+  }
+  start.say(`starting ${roles.map((role) => role.name).join(', ')}`);
+  const started = await Promise.allSettled(
+    roles.map(async (role) => {
+      const supervised = await supervise({
+        name: `the ${role.name}`,
+        say: start.say,
+        start: () =>
+          startRoleProcess({
+            ...role,
+            env,
+            logFolder: start.folder.logs,
+            onSpawned: (identity) => start.children.add(role.name, identity),
+          }),
+      });
+      start.roles.push(supervised);
+    }),
+  );
+  for (const result of started) valueOf(result);
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
+}

@@ -1,0 +1,81 @@
+// npm start: the whole service on this machine. npm start -- --fresh begins anew.
+// Nothing is imported before Node's version is known: an older one would fail on the imports with a riddle.
+const NODE_MIN = [20, 19] as const;
+
+/** npm and the terminal both pass Ctrl-C on: only a later one is a second wish. */
+const SECOND_WISH_MS = 1_000;
+
+async function main(): Promise<void> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
+    return fail(`Node ${process.versions.node} is too old: install Node ${NODE_MIN.join('.')} or newer.`);
+  }
+  const unknown = process.argv.slice(2).filter((argument) => argument !== '--fresh');
+  if (unknown.length > 0) return fail(`Unknown argument ${unknown.join(' ')}: only --fresh is known.`);
+  const { startService } = await import('./local/start-service.js');
+  const { addressTable } = await import('./local/address-table.js');
+
+  // A terminal that goes away must not end us in mid-air, with everything else still running.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  const stopping = stopOnSignal();
+  try {
+    const service = await startService({
+      environment: process.env,
+      fresh: process.argv.includes('--fresh'),
+      say,
+      signal: stopping,
+    });
+    if (!stopping.aborted) {
+      say(`\n${addressTable(service)}\n\nready`);
+      await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }));
+    }
+    await service.stop();
+    say('stopped');
+    process.exit(0);
+  } catch (error) {
+    if (stopping.aborted) process.exit(0);
+    fail(await explain(error));
+  }
+}
+
+function stopOnSignal(): AbortSignal {
+  const stopping = new AbortController();
+  let firstAt = 0;
+  const onSignal = (): void => {
+    if (stopping.signal.aborted) {
+      if (Date.now() - firstAt < SECOND_WISH_MS) return;
+      say('leaving at once; the next start ends what still runs');
+      process.exit(130);
+    }
+    firstAt = Date.now();
+    say('stopping (again to leave at once)');
+    stopping.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
+  return stopping.signal;
+}
+
+/** One sentence with the remedy where the reason is known; else the whole error, which is then a bug of ours. */
+async function explain(error: unknown): Promise<string> {
+  const { LocalFailure } = await import('./local/local-failure.js');
+  if (error instanceof LocalFailure) return error.message;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC') return 'The disk is full: free some space, or set LOCAL_DIR to another disk.';
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function fail(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+}
+
+await main();
+
+export {};
