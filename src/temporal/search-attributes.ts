@@ -1,10 +1,11 @@
 import type { Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
 import { searchAttributeNames } from '../domain/search-attributes.js';
 
-const { IndexedValueType } = temporal.api.enums.v1;
+const { IndexedValueType } = protocol.temporal.api.enums.v1;
 
-const types = {
+/** The types under which our attributes are registered in a namespace. */
+export const searchAttributeTypes = {
   [searchAttributeNames.feedState]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
   [searchAttributeNames.feedChannel]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
   [searchAttributeNames.customerId]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -36,11 +37,13 @@ export async function registerSearchAttributes(input: {
   const { operatorService } = input.connection;
   const { namespace } = input;
   const before = await operatorService.listSearchAttributes({ namespace });
-  const missing = Object.entries(types).filter(([name]) => before.customAttributes[name] === undefined);
+  const missing = Object.entries(searchAttributeTypes).filter(
+    ([name]) => before.customAttributes[name] === undefined,
+  );
   if (missing.length > 0) {
     await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
   }
-  const mismatched = Object.entries<number>(types).filter(
+  const mismatched = Object.entries<number>(searchAttributeTypes).filter(
     ([name, type]) => (before.customAttributes[name] ?? type) !== type,
   );
   if (mismatched.length > 0) throw new SearchAttributeTypeMismatch(mismatched.map(([name]) => name));
