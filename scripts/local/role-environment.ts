@@ -16,6 +16,9 @@ export interface RoleEnvironmentInput {
   sandboxData: string;
 }
 
+/** Ports may have been 0, and to the lists that were given the sandbox's origins are added. */
+const SETTLED_HERE = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
+
 /** Where the sandboxes listen. */
 export function sandboxOrigins(settings: StartSettings): { rutter: string; screens: string } {
   return {
@@ -42,8 +45,7 @@ export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
   };
   const result: NodeJS.ProcessEnv = { ...withoutForeignTemporal(input) };
   for (const [name, value] of Object.entries(made)) {
-    // PORT may have been 0, and the sandbox adds its origins to a list that was given.
-    const ours = name === 'PORT' || name.endsWith('_ORIGINS') || name.endsWith('_ANCESTORS');
+    const ours = SETTLED_HERE.includes(name);
     const given = environment[name] || environment[`${name}_FILE`];
     if (value !== undefined && (ours || !given)) result[name] = value;
   }
