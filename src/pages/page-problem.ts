@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { isDatabaseUnavailable } from '../db/unavailable.js';
+import type { Logger } from '../logger.js';
+import { WorkflowsUnavailable } from '../temporal/facade.js';
+import { html } from './html.js';
+import { messageMain, printPage } from './layout.js';
+import type { Message, Texts } from './texts.js';
+
+/** Ends a request with a page that says what is the case and what to do; thrown by handlers, printed in one place. */
+export class PageProblem extends Error {
+  constructor(
+    readonly status: number,
+    readonly page: Message,
+  ) {
+    super(page.heading);
+    this.name = 'PageProblem';
+  }
+}
+
+/** A page under a status. Headers were set before by `pageHeaders`. */
+export function sendPage(response: Response, status: number, page: string): void {
+  response.status(status).type('html').send(page);
+}
+
+export function sendMessage(response: Response, t: Texts, status: number, page: Message): void {
+  sendPage(response, status, printPage(t, { title: page.heading, main: messageMain(page) }));
+}
+
+/** 303 without a body: Express would print the address into it, and some addresses are secrets. */
+export function seeOther(response: Response, address: string): void {
+  response.status(303).location(address).end();
+}
+
+/** Whatever below a page's path is no page. */
+export function notFoundPage(t: Texts): RequestHandler {
+  return () => {
+    throw new PageProblem(404, t.problems.notFound);
+  };
+}
+
+/** Prints every error as a page; one that nobody expected is logged under a reference that the page shows. */
+export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    if (error instanceof PageProblem) {
+      sendMessage(response, t, error.status, error.page);
+      return;
+    }
+    if (error instanceof WorkflowsUnavailable || isDatabaseUnavailable(error)) {
+      logger.warn({ err: error }, 'page refused: a part of the service is away');
+      response.setHeader('Retry-After', '60');
+      sendMessage(response, t, 503, t.problems.unavailable);
+      return;
+    }
+    const status = clientErrorStatus(error);
+    if (status !== undefined) {
+      sendMessage(response, t, status, t.problems.badForm);
+      return;
+    }
+    const reference = randomUUID();
+    logger.error({ err: error, reference }, 'page failed');
+    const main = messageMain({
+      ...t.problems.failed,
+      more: html`<p class="soft small">${t.problems.reference(reference)}</p>`,
+    });
+    sendPage(response, 500, printPage(t, { title: t.problems.failed.heading, main }));
+  };
+}
+
+/** Express and its body parsers mark what the client did wrong (too large, not readable) with a 4xx status. */
+function clientErrorStatus(error: unknown): number | undefined {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+}

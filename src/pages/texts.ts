@@ -1,0 +1,20 @@
+import { britishLoginTexts } from './texts/en-gb-login.js';
+import { britishStatusTexts } from './texts/en-gb-status.js';
+
+/** A heading and what to do next. */
+export interface Message {
+  readonly heading: string;
+  readonly paragraphs: readonly string[];
+}
+
+/** All words of the pages, in the language of Britain; another language is another object of this type. */
+export const britishTexts = { ...britishLoginTexts, ...britishStatusTexts } as const;
+
+type Widened<T> = T extends string
+  ? string
+  : T extends (...input: infer Input) => infer Output
+    ? (...input: Input) => Output
+    : { readonly [Key in keyof T]: Widened<T[Key]> };
+
+/** The words of one language. */
+export type Texts = Widened<typeof britishTexts>;

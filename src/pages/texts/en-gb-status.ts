@@ -1,0 +1,105 @@
+import type { FeedState } from '../../domain/feed.js';
+
+/** What stands on /status and, for operators, on /codec. */
+export const britishStatusTexts = {
+  status: {
+    title: 'Your bank feeds',
+    heading: 'Your bank feeds',
+    signInHeading: 'Sign in to see your bank feeds',
+    signInLead: 'Use the username and password of your online banking.',
+    signOut: 'Sign out',
+    none: 'You share no account with Sage yet. To share one, choose your bank in Sage, or connect your Sage below.',
+    account: (last4: string) => `ending ${last4}`,
+    states: {
+      created: { label: 'Being prepared', advice: 'We are making this account known to Sage.' },
+      awaiting_activation: {
+        label: 'Waiting for you',
+        advice: 'Choose this account and a start date in Sage. Nothing is sent before that.',
+      },
+      backfilling: {
+        label: 'Sending history',
+        advice: 'Your transactions since the start date are on their way to Sage.',
+      },
+      syncing: { label: 'Up to date', advice: 'New transactions are being sent now.' },
+      live: { label: 'Up to date', advice: 'New transactions are sent as they are booked.' },
+      paused: {
+        label: 'Paused',
+        advice: 'Your bank has paused this feed. Nothing is lost: it goes on from where it stopped.',
+      },
+      reauth_required: {
+        label: 'Needs you',
+        advice:
+          'Sage no longer accepts the connection. Reconnect it; what was booked meanwhile is then sent.',
+      },
+      disconnected: {
+        label: 'Disconnected',
+        advice:
+          'The account is no longer chosen in Sage. Choose it there again; what was booked meanwhile is then sent.',
+      },
+      closed: {
+        label: 'Stopped',
+        advice: 'You stopped sharing. To share the account again, choose your bank in Sage.',
+      },
+    } satisfies Record<FeedState, { label: string; advice: string }>,
+    held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
+    lastSent: 'Last checked with Sage',
+    never: 'Not yet',
+    startDate: 'Start date',
+    delivered: 'Transactions delivered',
+    reconnect: 'Reconnect in Sage',
+    stop: 'Stop sharing',
+    stopLabel: (name: string) => `Stop sharing ${name}`,
+    stopHeading: (name: string) => `Stop sharing ${name}?`,
+    stopExplained: [
+      'No further transactions of this account are sent to Sage. What Sage has received stays there; remove it in Sage if you wish.',
+      'You can share the account again at any time by choosing your bank in Sage.',
+    ],
+    stopConfirm: 'Stop sharing',
+    keep: 'Keep sharing',
+    stopped: 'We stop sharing this account now.',
+    connectHeading: 'Connect your Sage',
+    connectLead:
+      'Usually you start in Sage by choosing this bank. If your Sage product asks you to connect it first, do it here, by Rutter Link, the service that connects us to Sage.',
+    connectButton: 'Connect your Sage by Rutter Link',
+    connecting: {
+      title: 'Connecting',
+      heading: 'Preparing the connection',
+      lead: 'This takes a few seconds. The page goes on by itself.',
+    },
+    connected: {
+      heading: 'Connect your Sage',
+      lead: 'Rutter Link opens on its own site and asks you to sign in to Sage.',
+      button: 'Open Rutter Link',
+      ready: 'Your connection is ready. Now choose your bank in Sage.',
+      back: 'Back to your feeds',
+    },
+    connectFailed: {
+      heading: 'The connection could not be prepared',
+      paragraphs: ['Please try again later. If it happens again, contact your bank.'],
+    },
+    happenedHeading: 'What happened',
+    happenedNothing: 'Nothing yet.',
+    happened: {
+      handoff_completed: 'You connected accounts to a Sage company.',
+      handoff_refused: 'A connection to Sage was refused. Nothing was shared.',
+      handoff_expired: 'A connection to Sage was not finished in time.',
+      connection_created: 'A connection to Sage was made.',
+      stop_requested: 'You asked to stop sharing an account.',
+    } as Readonly<Record<string, string>>,
+  },
+
+  codec: {
+    title: 'Operators: payloads',
+    heading: 'Read payloads in the Temporal UI',
+    lead: 'Sign in with the operators’ token. The Temporal UI can then show payloads in clear, in this browser, for as long as you are signed in.',
+    token: 'Operators’ token',
+    button: 'Sign in',
+    refused: 'That is not the operators’ token.',
+    throttled: 'Too many attempts. Wait a quarter of an hour and try again.',
+    signedIn: 'You are signed in.',
+    howTo: (endpoint: string, uiUrl: string) =>
+      `In the Temporal UI at ${uiUrl} open the codec settings, enter ${endpoint} as the endpoint and switch on “Include cross-origin credentials”.`,
+    signOut: 'Sign out',
+  },
+} as const;
