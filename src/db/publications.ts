@@ -3,7 +3,7 @@ import { lockFeed, writeFeed } from './feeds.js';
 import type { Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
-/** One account to be published on a connection, with the key under which it is. */
+/** One account to be published on a connection. */
 export interface AccountToPublish {
   readonly accountId: string;
   readonly name: string;
@@ -11,14 +11,13 @@ export interface AccountToPublish {
   readonly currency: string;
   /** Sealed for `{table: 'accounts', row: accountId}`. */
   readonly numberSealed: string | null;
-  readonly publishKey: string;
   /** Rutter's id from an earlier publication of ours; the feed stays with it for ever. */
   readonly rutterAccountId: string | null;
 }
 
 /**
- * The accounts of a list that belong to the customer, in the list's order, each with its publish key: made now, or
- * the one of the first time. The keys are committed before the caller may use them.
+ * The accounts of a list that belong to the customer, in the list's order, each with a publish key stored
+ * for it (see {@link usePublishKey}), now or the first time.
  */
 export async function prepareAccountsToPublish(
   db: Queryable,
@@ -36,12 +35,10 @@ export async function prepareAccountsToPublish(
     type: 'bank' | 'credit_card';
     currency: string;
     number_sealed: string | null;
-    publish_key: string;
     rutter_account_id: string | null;
   }>(
-    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, p.publish_key, f.rutter_account_id
+    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, f.rutter_account_id
        FROM accounts a
-       JOIN publications p ON p.account_id = a.account_id AND p.connection_id = $1
        LEFT JOIN feeds f ON f.account_id = a.account_id AND f.connection_id = $1
       WHERE a.customer_id = $2 AND a.account_id = ANY($3)
       ORDER BY array_position($3::text[], a.account_id)`,
@@ -53,26 +50,46 @@ export async function prepareAccountsToPublish(
     type: row.type,
     currency: row.currency,
     numberSealed: row.number_sealed,
-    publishKey: row.publish_key,
     rutterAccountId: row.rutter_account_id,
   }));
 }
 
 /**
- * A new publish key in place of a spent one (its final answer was a failure, which Rutter would repeat). With
- * `olderThanMs` only a key of at least that age. False when it was renewed before, or is too young.
+ * The key to publish an account under now: the stored one as long as the account is as it was when the key was first
+ * used. When it has changed since, a fresh one, but null as long as the first use is younger than `settledAfterMs`:
+ * its request may still be under way, so look at Rutter's list again before.
  */
+export async function usePublishKey(
+  db: Queryable,
+  input: { connectionId: string; accountId: string; settledAfterMs: number },
+): Promise<string | null> {
+  const { rows } = await db.query<{ publish_key: string }>(
+    `UPDATE publications p
+        SET publish_key = CASE WHEN same THEN publish_key ELSE gen_random_uuid() END,
+            key_used_at = CASE WHEN same THEN coalesce(key_used_at, now()) ELSE now() END,
+            account_seen_at = a.updated_at
+       FROM (SELECT p.connection_id, p.account_id, a.updated_at,
+                    p.account_seen_at IS NULL OR p.account_seen_at = a.updated_at AS same
+               FROM publications p JOIN accounts a USING (account_id)
+              WHERE p.connection_id = $1 AND p.account_id = $2 FOR UPDATE OF p) a
+      WHERE p.connection_id = a.connection_id AND p.account_id = a.account_id
+        AND (same OR key_used_at <= now() - $3::float8 * interval '1 millisecond')
+     RETURNING publish_key`,
+    [input.connectionId, input.accountId, input.settledAfterMs],
+  );
+  return rows[0]?.publish_key ?? null;
+}
+
+/** A new publish key in place of a spent one: its final answer was a failure, which Rutter would repeat. */
 export async function renewPublishKey(
   db: Queryable,
-  input: { connectionId: string; accountId: string; spentKey: string; olderThanMs?: number },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE publications SET publish_key = gen_random_uuid(), key_made_at = now()
-      WHERE connection_id = $1 AND account_id = $2 AND publish_key = $3
-        AND key_made_at <= now() - $4::float8 * interval '1 millisecond'`,
-    [input.connectionId, input.accountId, input.spentKey, input.olderThanMs ?? 0],
+  input: { connectionId: string; accountId: string; spentKey: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE publications SET publish_key = gen_random_uuid(), key_used_at = NULL, account_seen_at = NULL
+      WHERE connection_id = $1 AND account_id = $2 AND publish_key = $3`,
+    [input.connectionId, input.accountId, input.spentKey],
   );
-  return rowCount === 1;
 }
 
 export interface FeedCreation {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../../clients/rutter/errors.js';
 import { open } from '../../crypto/seal.js';
-import { renewPublishKey, type AccountToPublish } from '../../db/publications.js';
+import { renewPublishKey, usePublishKey, type AccountToPublish } from '../../db/publications.js';
 import { failureTypes } from '../../domain/failures.js';
 import type { ActivityDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
@@ -12,7 +12,9 @@ import { readFailure } from '../failures.js';
 const jobPollsMax = 20;
 const jobPollEveryMs = 2_000;
 /** A request under a key is over, whatever became of it, long before this. */
-const changedKeyAgeMs = 60_000;
+const settledAfterMs = 60_000;
+/** Rutter's and the platform's rate limits (contract 11.3). */
+const passingStatuses: ReadonlySet<number> = new Set([429, 452]);
 /** Documented type of errors that concern the whole connection (contract 12). */
 const connectionErrorType = 'CONNECTION_ERROR';
 
@@ -39,43 +41,44 @@ export async function createAccount(
   context: PublishingContext,
   account: AccountToPublish,
 ): Promise<CreateAccountOutcome> {
-  const { deps, accessToken, signal } = context;
-  const number = account.numberSealed;
+  const { deps, accessToken, connectionId, signal } = context;
+  const { accountId, numberSealed: number } = account;
+  const key = await usePublishKey(deps.pool, { connectionId, accountId, settledAfterMs });
+  if (key === null) throw later('the account has changed since it was published a moment ago');
   try {
     const result = await deps.rutter.createAccount({
       accessToken,
-      idempotencyKey: account.publishKey,
+      idempotencyKey: key,
       lane: 'interactive',
       signal,
       account: {
-        internalBankAccountId: account.accountId,
+        internalBankAccountId: accountId,
         bankAccountType: account.type,
         currencyCode: account.currency,
         name: account.name,
         bankAccountNumber:
-          number === null ? null : open(deps.keyring, number, { table: 'accounts', row: account.accountId }),
+          number === null ? null : open(deps.keyring, number, { table: 'accounts', row: accountId }),
       },
     });
     if (result.kind === 'done') return { kind: 'created', rutterAccountId: result.account.id };
-    return await followJob(context, { account, jobId: result.jobId });
+    return await followJob(context, { accountId, key, jobId: result.jobId });
   } catch (error) {
-    return await afterError(context, { account, error });
+    return await afterError(context, { accountId, key, error });
   }
+}
+
+interface KeyInUse {
+  readonly accountId: string;
+  readonly key: string;
 }
 
 async function afterError(
   context: PublishingContext,
-  { account, error }: { account: AccountToPublish; error: unknown },
+  { error, ...used }: KeyInUse & { error: unknown },
 ): Promise<CreateAccountOutcome> {
   if (!isRutterError(error)) throw error;
-  if (isSpentKey(error)) await renewKey(context, account);
+  if (isSpentKey(error)) await renewKey(context, used);
   if (error.kind !== 'refused') throw error;
-  if (error.httpStatus === 409) {
-    // The key was used when the account had another name or number. What that request made is on the next list;
-    // nothing there after a minute means that it made nothing.
-    await renewKey(context, account, changedKeyAgeMs);
-    throw later('the account has changed since it was first published');
-  }
   // What is wrong with the connection is wrong for all its accounts.
   const onlyThisAccount =
     readFailure(error).type === failureTypes.refused && error.errorType !== connectionErrorType;
@@ -86,19 +89,16 @@ async function afterError(
 /** The answer took longer than Rutter waits (contract 8.3): its job has the account, or the failure. */
 async function followJob(
   context: PublishingContext,
-  { account, jobId }: { account: AccountToPublish; jobId: string },
+  { jobId, ...used }: KeyInUse & { jobId: string },
 ): Promise<CreateAccountOutcome> {
+  const { deps, signal } = context;
   for (let polls = 0; polls < jobPollsMax; polls += 1) {
-    await wait(jobPollEveryMs, undefined, { signal: context.signal });
-    const job = await context.deps.rutter.getAccountJob({
-      jobId,
-      lane: 'interactive',
-      signal: context.signal,
-    });
+    await wait(jobPollEveryMs, undefined, { signal });
+    const job = await deps.rutter.getAccountJob({ jobId, lane: 'interactive', signal });
     if (job.kind === 'success') return { kind: 'created', rutterAccountId: job.account.id };
     if (job.kind === 'failure') {
-      await renewKey(context, account);
-      const passing = job.httpStatus === null || job.httpStatus >= 500 || [429, 452].includes(job.httpStatus);
+      await renewKey(context, used);
+      const passing = job.httpStatus === null || job.httpStatus >= 500 || passingStatuses.has(job.httpStatus);
       if (passing) throw later('the job of an account failed for now');
       return { kind: 'refused', errorCode: job.error.errorCode };
     }
@@ -108,11 +108,9 @@ async function followJob(
 
 async function renewKey(
   { deps, connectionId }: PublishingContext,
-  account: AccountToPublish,
-  olderThanMs = 0,
+  { accountId, key }: KeyInUse,
 ): Promise<void> {
-  const { accountId, publishKey: spentKey } = account;
-  await renewPublishKey(deps.pool, { connectionId, accountId, spentKey, olderThanMs });
+  await renewPublishKey(deps.pool, { connectionId, accountId, spentKey: key });
 }
 
 function later(message: string): ApplicationFailure {
