@@ -1,0 +1,229 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger, type LogEntry } from '@temporalio/worker';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  isDatabaseUnavailable,
+  Obsolete,
+  OrganisationRefused,
+  toFailure,
+} from '../../src/activities/failures.js';
+import { createActivityInterceptors } from '../../src/activities/interceptor.js';
+import {
+  RutterOutcomeUnknown,
+  RutterRateLimited,
+  RutterRefused,
+  RutterUnauthorized,
+  RutterUnexpectedAnswer,
+  RutterUnreachable,
+} from '../../src/clients/rutter/errors.js';
+import { LimiterSaturated } from '../../src/db/rate-limiter.js';
+import { createPool } from '../../src/db/pool.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+const operation = 'createOtp' as const;
+const words = { errorType: 'T', errorMessage: 'words for people', jobId: undefined };
+const refusal = (errorCode: string | null) =>
+  new RutterRefused({ operation, httpStatus: 400, errorCode, ...words });
+
+describe('the table from errors to failures', () => {
+  const cases: [string, unknown, { type: string; nonRetryable: boolean; nextRetryDelay?: number }][] = [
+    ['not reached', new RutterUnreachable({ operation, code: 'ECONNREFUSED' }), retried('PeerUnavailable')],
+    [
+      'outcome unknown',
+      new RutterOutcomeUnknown({ operation, reason: 'timeout' }),
+      retried('PeerUnavailable'),
+    ],
+    [
+      'rate limited',
+      new RutterRateLimited({
+        operation,
+        httpStatus: 429,
+        errorCode: null,
+        platform: false,
+        retryAfterMs: 7_000,
+        ...words,
+      }),
+      { ...retried('RateLimited'), nextRetryDelay: 7_000 },
+    ],
+    [
+      'limiter saturated',
+      new LimiterSaturated('deliver', 900.2),
+      { ...retried('RateLimited'), nextRetryDelay: 901 },
+    ],
+    ['refused', refusal('INVALID_INPUT'), final('Refused')],
+    ['needs its customer', refusal('NEEDS_UPDATE'), final('ConnectionRefused')],
+    ['disabled', refusal('CONNECTION_DISABLED'), final('ConnectionRefused')],
+    ['first sync unfinished', refusal('PRODUCT_NOT_READY'), retried('PeerUnavailable')],
+    [
+      'a token refused',
+      new RutterUnauthorized({ operation, httpStatus: 401, errorCode: null, ...words }),
+      final('ConnectionRefused'),
+    ],
+    [
+      'our credentials refused',
+      new RutterUnauthorized({ operation: 'createConnection', httpStatus: 401, errorCode: null, ...words }),
+      final('OrganisationRefused'),
+    ],
+    ['our credentials, probed', new OrganisationRefused(new Error()), final('OrganisationRefused')],
+    [
+      'an answer nobody understands',
+      new RutterUnexpectedAnswer({ operation, httpStatus: 200, reason: 'unexpected_shape' }),
+      retried('Unexpected'),
+    ],
+    ['nothing left to do', new Obsolete('gone'), final('Obsolete')],
+    ['a bug', new TypeError('x is undefined'), retried('Unexpected')],
+    ['something thrown that is no error', 'oops', retried('Unexpected')],
+  ];
+  for (const [name, error, expected] of cases) {
+    it(`reads "${name}" as ${expected.type}, ${expected.nonRetryable ? 'final' : 'retried'}`, () => {
+      expect(toFailure(error)).toMatchObject(expected);
+    });
+  }
+
+  it('passes on what Temporal or an activity threw on purpose', () => {
+    for (const error of [new CancelledFailure('stop'), ApplicationFailure.create({ message: 'mine' })]) {
+      expect(toFailure(error)).toBe(error);
+    }
+  });
+
+  it('lets neither Rutter’s words nor a foreign error’s text or cause travel', () => {
+    const cause = new Error('https://x.example/?access_token=canary');
+    for (const error of [
+      refusal('INVALID_INPUT'),
+      new Error('canary', { cause }),
+      new OrganisationRefused(cause),
+    ]) {
+      const failure = toFailure(error);
+      const details = failure instanceof ApplicationFailure ? failure.details : undefined;
+      expect(`${failure.message} ${JSON.stringify(details)}`).not.toMatch(/canary|words for people/);
+      expect(failure.cause).toBeUndefined();
+    }
+  });
+});
+
+describe('a database that is away', () => {
+  it('is told from a wrong statement when the server ends the connection', async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    client.on('error', () => undefined);
+    await client.connect();
+    const end = client
+      .query('SELECT pg_terminate_backend(pg_backend_pid())')
+      .catch((error: unknown) => error);
+    expect(isDatabaseUnavailable(await end)).toBe(true);
+    expect(isDatabaseUnavailable(await client.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
+  });
+
+  it('is told from a wrong statement when nobody listens, or nobody answers', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const waiting = new pg.Pool({ host: '127.0.0.1', port, connectionTimeoutMillis: 200 });
+    expect(isDatabaseUnavailable(await waiting.query('SELECT 1').catch((error: unknown) => error))).toBe(
+      true,
+    );
+    await waiting.end();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
+    const refused = new pg.Pool({ host: '127.0.0.1', port });
+    expect(isDatabaseUnavailable(await refused.query('SELECT 1').catch((error: unknown) => error))).toBe(
+      true,
+    );
+    await refused.end();
+  });
+
+  it('is also one whose connections are all taken', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, connectionTimeoutMillis: 100 });
+    const held = await pool.connect();
+    expect(isDatabaseUnavailable(await pool.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
+    held.release();
+    await pool.end();
+  });
+
+  it('is also one that gave up a statement', async () => {
+    const pool = createPool(database.url, 1, () => undefined);
+    const error: unknown = await pool
+      .query(`SET statement_timeout = 20; SELECT pg_sleep(5)`)
+      .catch((thrown: unknown) => thrown);
+    expect(isDatabaseUnavailable(error)).toBe(true);
+    await pool.end();
+  });
+
+  it('is not one that refuses a statement', async () => {
+    const pool = createPool(database.url, 1, () => undefined);
+    const wrong = await pool.query('SELECT nonsense').catch((error: unknown) => error);
+    expect(isDatabaseUnavailable(wrong)).toBe(false);
+    await pool.end();
+  });
+});
+
+describe('the interceptor', () => {
+  async function run(work: () => Promise<unknown>) {
+    const entries: LogEntry[] = [];
+    const environment = new MockActivityEnvironment(
+      {},
+      {
+        interceptors: [createActivityInterceptors],
+        logger: new DefaultLogger('DEBUG', (entry) => entries.push(entry)),
+      },
+    );
+    const outcome = environment.run(work).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    return { environment, outcome, entries };
+  }
+
+  it('turns a typed error into its failure and logs it once, without its words', async () => {
+    const { outcome, entries } = await run(() => Promise.reject(refusal('INVALID_INPUT')));
+    expect(await outcome).toMatchObject({ error: { type: 'Refused', nonRetryable: true } });
+    const ours = entries.filter((entry) => entry.message === 'activity attempt failed');
+    expect(ours).toHaveLength(1);
+    expect(ours[0]?.meta).toMatchObject({
+      failureType: 'Refused',
+      errorCode: 'INVALID_INPUT',
+      httpStatus: 400,
+    });
+    expect(JSON.stringify(ours[0]?.meta)).not.toContain('words for people');
+  });
+
+  it('reports a call that was cut off by a cancellation as cancelled, not as trouble at Rutter', async () => {
+    const { environment, outcome } = await run(
+      () =>
+        new Promise((_, reject) => {
+          setTimeout(() => {
+            environment.cancel();
+            reject(new RutterOutcomeUnknown({ operation, reason: 'aborted' }));
+          }, 10);
+        }),
+    );
+    expect(await outcome).toMatchObject({ error: { name: 'CancelledFailure' } });
+  });
+
+  it('hands a result through unchanged', async () => {
+    const result = { deliveredCount: 3 };
+    const { outcome } = await run(() => Promise.resolve(result));
+    expect(await outcome).toEqual({ value: result });
+  });
+});
+
+function retried(type: string) {
+  return { type, nonRetryable: false };
+}
+
+function final(type: string) {
+  return { type, nonRetryable: true };
+}
