@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './src/activities/index.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
@@ -16,13 +16,13 @@ import { backoffMs } from './src/domain/schedule.js';
 import { createLogger } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createWorkflowFacade } from './src/temporal/facade.js';
-import { createSdkLogger } from './src/temporal/sdk-logger.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
 /** Statements are short: this many connections serve all slices of a process. */
 const databaseConnectionsMax = 20;
 const connectRetry = { firstMs: 250, maxMs: 5_000 };
+const pinoLevels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 const bundlePath = fileURLToPath(new URL('dist/workflow-bundle.js', import.meta.url));
 
 const config = configOrExit(readWorkerConfig);
@@ -31,7 +31,13 @@ if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
 if (!existsSync(bundlePath)) fail(`the workflow bundle ${bundlePath} is missing: run "npm run bundle" first`);
 const logger = createLogger(config.LOG_LEVEL, 'worker');
 // We stop the workers ourselves, so that slices learn of it before their grace begins.
-Runtime.install({ logger: createSdkLogger(logger), shutdownSignals: [] });
+// Its log lines go through our own logger, so that one redaction and one format hold for all.
+Runtime.install({
+  logger: new DefaultLogger(logger.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', (entry) => {
+    logger[pinoLevels[entry.level]]({ ...entry.meta }, entry.message);
+  }),
+  shutdownSignals: [],
+});
 
 const stopping = new AbortController();
 const workers: Worker[] = [];

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../clients/rutter/errors.js';
 import { serializeBatch } from '../clients/rutter/transform.js';
-import { cutBatch, type CutResult } from '../db/batches.js';
+import { cutBatch, type CutResult } from '../db/cut-batch.js';
 import { openAccessToken } from '../db/connections.js';
 import {
   recordAccountSeen,

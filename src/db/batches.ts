@@ -1,10 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { laneOf } from '../domain/lane.js';
-import { limits } from '../domain/limits.js';
 import type { DeliverablePosting } from '../domain/posting.js';
-import { lockFeed, type FeedRow } from './feeds.js';
-import { holdLane, releaseLane, takeLane } from './lanes.js';
-import { transaction, type Pool, type Queryable } from './pool.js';
+import { holdLane } from './lanes.js';
+import type { Queryable } from './pool.js';
 
 /** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
 export interface OpenBatch {
@@ -77,7 +73,8 @@ export async function readOpenBatch(db: Queryable, input: { laneId: string }): P
   return rows[0] === undefined ? null : openBatchFrom(rows[0]);
 }
 
-interface RawPosting {
+/** A row of {@link postingColumns}. */
+export interface RawPosting {
   transaction_id: string;
   sequence: string;
   posted_at: string;
@@ -87,7 +84,7 @@ interface RawPosting {
   transaction_type: string;
 }
 
-function postingFrom(raw: RawPosting): DeliverablePosting {
+export function postingFrom(raw: RawPosting): DeliverablePosting {
   return {
     transactionId: raw.transaction_id,
     sequence: raw.sequence,
@@ -99,7 +96,7 @@ function postingFrom(raw: RawPosting): DeliverablePosting {
   };
 }
 
-const postingColumns = `p.transaction_id, p.sequence, p.posted_at, p.amount, p.description, p.payee, p.transaction_type`;
+export const postingColumns = `p.transaction_id, p.sequence, p.posted_at, p.amount, p.description, p.payee, p.transaction_type`;
 
 /** The postings of a batch in the order in which they were cut: posted rows are immutable, so the bytes are too. */
 export async function readBatchPostings(
@@ -114,211 +111,6 @@ export async function readBatchPostings(
     [input.batchId],
   );
   return rows.map(postingFrom);
-}
-
-/** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
-export type SerializePostings = (input: {
-  rutterAccountId: string;
-  postings: readonly DeliverablePosting[];
-}) => { readonly body: string; readonly sha256: string };
-
-export interface CutInput {
-  readonly feedId: string;
-  readonly laneId: string;
-  readonly holder: string;
-  readonly serialize: SerializePostings;
-  readonly maySend: (feed: FeedRow) => boolean;
-}
-
-export type CutResult =
-  | {
-      readonly kind: 'cut';
-      readonly batch: OpenBatch;
-      readonly postings: DeliverablePosting[];
-      readonly body: string;
-    }
-  | { readonly kind: 'lane_busy' }
-  | { readonly kind: 'lane_open'; readonly batch: OpenBatch }
-  | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
-  | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
-
-/**
- * Takes the lane and, if no batch of it is open, cuts the feed's next one: up to 1000 ready postings from the start
- * date on, in the order (posted_at, sequence), late ones first. The batch, the hash of its body, its first attempt
- * with a fresh key and the ledger rows are stored in one transaction, before anything is sent.
- */
-export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> {
-  return await transaction(pool, async (db): Promise<CutResult> => {
-    const taken = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
-    if (!taken) return { kind: 'lane_busy' };
-    const open = await readOpenBatch(db, input);
-    if (open !== null) return { kind: 'lane_open', batch: open };
-    const feed = await lockFeed(db, input);
-    if (feed === null) throw new Error('the feed does not exist');
-    if (!input.maySend(feed)) {
-      await releaseLane(db, input);
-      return { kind: 'not_sendable', feed };
-    }
-    const next = await nextPostings(db, feed);
-    if (next.postings.length === 0) {
-      await markExamined(db, feed, next.examined);
-      await releaseLane(db, input);
-      return { kind: 'nothing_ready', feed };
-    }
-    const { body, sha256 } = input.serialize({
-      rutterAccountId: feed.rutterAccountId ?? '',
-      postings: next.postings,
-    });
-    const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256 });
-    return { kind: 'cut', batch, postings: next.postings, body };
-  });
-}
-
-interface NextPostings {
-  readonly postings: DeliverablePosting[];
-  /** How many of them, at the head, lie at or before the cursor. */
-  readonly lateCount: number;
-  /** The new `examined_sequence`. */
-  readonly examined: string;
-}
-
-/**
- * What is ready, without scanning what was delivered: beyond the cursor everything posted is ready; at or before it
- * only postings of a sequence above `examined_sequence` can be new (late arrivals, or all after a reexamination),
- * and the ledger says which. Sequences become visible in order per account, so what was examined stays so.
- */
-async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const last = await db.query<{ last_sequence: string }>(
-    `SELECT last_sequence FROM accounts WHERE account_id = $1`,
-    [feed.accountId],
-  );
-  const examinable = last.rows[0]?.last_sequence ?? '0';
-  const late = await latePostings(db, feed, examinable);
-  const room = limits.batchPostingsMax - late.length;
-  const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
-  return {
-    postings: [...late, ...fresh],
-    lateCount: late.length,
-    // A full page of late ones may have more behind it: look at the same sequences again next time.
-    examined: room === 0 ? feed.examinedSequence : examinable,
-  };
-}
-
-async function latePostings(db: Queryable, feed: FeedRow, examinable: string): Promise<DeliverablePosting[]> {
-  if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
-  const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p
-      WHERE p.account_id = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
-        AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
-        AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
-        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7 AND l.transaction_id = p.transaction_id)
-      ORDER BY p.posted_at, p.sequence LIMIT $8`,
-    [
-      feed.accountId,
-      feed.examinedSequence,
-      examinable,
-      feed.transactionStartDate,
-      feed.cursorPostedAt,
-      feed.cursorSequence,
-      feed.feedId,
-      limits.batchPostingsMax,
-    ],
-  );
-  return rows.map(postingFrom);
-}
-
-async function freshPostings(
-  db: Queryable,
-  feed: FeedRow,
-  postingsMax: number,
-): Promise<DeliverablePosting[]> {
-  const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p
-      WHERE p.account_id = $1 AND p.status = 'posted'
-        AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
-        AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
-      ORDER BY p.posted_at, p.sequence LIMIT $5`,
-    [feed.accountId, feed.cursorPostedAt, feed.cursorSequence, feed.transactionStartDate, postingsMax],
-  );
-  return rows.map(postingFrom);
-}
-
-async function markExamined(db: Queryable, feed: FeedRow, examined: string): Promise<void> {
-  if (examined === feed.examinedSequence) return;
-  await db.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, examined]);
-}
-
-interface InsertBatchInput extends NextPostings {
-  readonly feed: FeedRow;
-  readonly bodyHash: string;
-}
-
-/** Stores batch, attempt, ledger rows and the moved cursor in one statement. */
-async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<OpenBatch> {
-  const { feed, postings } = input;
-  const first = postings[0];
-  const last = postings.at(-1);
-  if (first === undefined || last === undefined) throw new Error('a batch has at least one posting');
-  // A batch of late postings alone leaves the cursor where it is.
-  const cursor = postings.length > input.lateCount ? last : null;
-  const batchId = randomUUID();
-  const idempotencyKey = randomUUID();
-  const { rows } = await db.query<{ number: number; created_at: string }>(
-    `WITH batch AS (
-       INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
-                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_before)
-       SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
-              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
-         FROM feeds f WHERE f.feed_id = $2
-       RETURNING number
-     ), attempt AS (
-       INSERT INTO attempts (idempotency_key, batch_id, number, posts, first_post_at, last_post_at)
-       VALUES ($8, $1, 1, 1, now(), now()) RETURNING created_at
-     ), entries AS (
-       INSERT INTO ledger (feed_id, transaction_id, batch_id, position, late)
-       SELECT $2, id, $1, n - 1, n <= $9 FROM unnest($10::text[]) WITH ORDINALITY AS t (id, n)
-     ), moved AS (
-       UPDATE feeds SET examined_sequence = $11, cursor_posted_at = coalesce($12, cursor_posted_at),
-              cursor_sequence = coalesce($13, cursor_sequence), syncing = true,
-              state = CASE WHEN state = 'live' THEN 'syncing' ELSE state END, updated_at = now()
-        WHERE feed_id = $2
-     )
-     SELECT number, created_at FROM batch, attempt`,
-    [
-      batchId,
-      feed.feedId,
-      laneOf(feed),
-      postings.length,
-      input.bodyHash,
-      first.postedAt,
-      last.postedAt,
-      idempotencyKey,
-      input.lateCount,
-      postings.map((posting) => posting.transactionId),
-      input.examined,
-      cursor?.postedAt ?? null,
-      cursor?.sequence ?? null,
-    ],
-  );
-  const row = rows[0];
-  if (row === undefined) throw new Error('the batch was not stored');
-  const nowMs = Date.parse(row.created_at);
-  return {
-    batchId,
-    feedId: feed.feedId,
-    number: row.number,
-    size: postings.length,
-    bodyHash: input.bodyHash,
-    jobId: null,
-    idempotencyKey,
-    attemptNumber: 1,
-    posts: 1,
-    doubted: false,
-    inDoubt: false,
-    firstPostAtMs: nowMs,
-    jobSeenAtMs: null,
-    attemptCreatedAtMs: nowMs,
-  };
 }
 
 /**

@@ -1,6 +1,8 @@
 import pg from 'pg';
 
 export type { Pool, PoolClient } from 'pg';
+type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
+
 /** Anything a statement can run on: the pool, or the one client of a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 
@@ -26,24 +28,23 @@ export function createPool(
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     options: '-c timezone=UTC -c datestyle=ISO',
     keepAlive: true,
-    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+    types: { getTypeParser: typeParser },
   });
   // An idle connection that dies must not end the process; the next query takes a fresh one.
   pool.on('error', onIdleError);
   return pool;
 }
 
-const textTypes: ReadonlySet<number> = new Set([
-  pg.types.builtins.TIMESTAMPTZ,
+const textTypes: ReadonlySet<TypeId> = new Set<TypeId>([
   pg.types.builtins.DATE,
   pg.types.builtins.NUMERIC,
   pg.types.builtins.INT8,
 ]);
 
-function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === pg.types.builtins.TIMESTAMPTZ) return isoFromPostgres;
-  if (textTypes.has(oid)) return (value) => value;
-  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+function typeParser(type: TypeId, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (type === pg.types.builtins.TIMESTAMPTZ) return isoFromPostgres;
+  if (textTypes.has(type)) return (value) => value;
+  return pg.types.getTypeParser(type, format) as (value: string) => unknown;
 }
 
 /** `2026-02-03 09:14:07.12+00` as `2026-02-03T09:14:07.120Z`; microseconds stay when there are any. */

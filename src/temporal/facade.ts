@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError, isGrpcServiceError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { OperatorAction } from '../domain/feed.js';
 import {
@@ -59,25 +59,7 @@ const actionSignals = {
 } as const;
 
 export function createWorkflowFacade(client: Client): WorkflowFacade {
-  const call = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await client.withDeadline(Date.now() + callTimeoutMs, work);
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) throw error;
-      throw isGrpcServiceError(error) || error instanceof Error ? new WorkflowsUnavailable(error) : error;
-    }
-  };
-  const signalFeed = (feedId: string, signal: SignalDefinition<[]>) =>
-    call(async () => {
-      await client.workflow.signalWithStart<typeof bankFeedWorkflow>('bankFeedWorkflow', {
-        workflowId: bankFeedWorkflowId(feedId),
-        taskQueue: taskQueues.workflows,
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        args: [{ feedId }],
-        signal,
-      });
-    });
+  const { call, signalFeed } = callsOf(client);
   return {
     wakeFeed: ({ feedId }) => signalFeed(feedId, bankFeed.postingsAvailable),
     feedFactsChanged: ({ feedId }) => signalFeed(feedId, bankFeed.factsChanged),
@@ -87,10 +69,7 @@ export function createWorkflowFacade(client: Client): WorkflowFacade {
         await client.workflow.signalWithStart<typeof loginHandoffWorkflow, [LoginSucceeded]>(
           'loginHandoffWorkflow',
           {
-            workflowId: loginHandoffWorkflowId(input.handoffId),
-            taskQueue: taskQueues.workflows,
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            ...startedOnce(loginHandoffWorkflowId(input.handoffId)),
             args: [{ handoffId: input.handoffId }],
             signal: loginSucceeded,
             signalArgs: [input],
@@ -109,10 +88,7 @@ export function createWorkflowFacade(client: Client): WorkflowFacade {
     nudgeConnection: ({ connectionId }) =>
       call(async () => {
         await client.workflow.signalWithStart<typeof connectionWorkflow>('connectionWorkflow', {
-          workflowId: connectionWorkflowId(connectionId),
-          taskQueue: taskQueues.workflows,
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          ...startedOnce(connectionWorkflowId(connectionId)),
           args: [{ connectionId }],
           signal: connectionNudged,
         });
@@ -120,10 +96,7 @@ export function createWorkflowFacade(client: Client): WorkflowFacade {
     runCommand: ({ commandId }) =>
       call(async () => {
         await client.workflow.start<typeof providerCommandWorkflow>('providerCommandWorkflow', {
-          workflowId: providerCommandWorkflowId(commandId),
-          taskQueue: taskQueues.workflows,
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          ...startedOnce(providerCommandWorkflowId(commandId)),
           args: [{ commandId }],
         });
       }),
@@ -136,4 +109,34 @@ export function createWorkflowFacade(client: Client): WorkflowFacade {
       }
     },
   };
+}
+
+/** A running workflow of this id takes the message; a closed one may begin anew. */
+function startedOnce(workflowId: string) {
+  return {
+    workflowId,
+    taskQueue: taskQueues.workflows,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+  } as const;
+}
+
+function callsOf(client: Client) {
+  const call = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await client.withDeadline(Date.now() + callTimeoutMs, work);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw error;
+      throw new WorkflowsUnavailable(error);
+    }
+  };
+  const signalFeed = (feedId: string, signal: SignalDefinition) =>
+    call(async () => {
+      await client.workflow.signalWithStart<typeof bankFeedWorkflow>('bankFeedWorkflow', {
+        ...startedOnce(bankFeedWorkflowId(feedId)),
+        args: [{ feedId }],
+        signal,
+      });
+    });
+  return { call, signalFeed };
 }

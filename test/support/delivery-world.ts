@@ -3,7 +3,11 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import type { ActivityDeps, WorkflowWaker } from '../../src/activities/deps.js';
-import { rutterDeliverSlice, type DeliverSliceResult } from '../../src/activities/rutter-deliver-slice.js';
+import {
+  rutterDeliverSlice,
+  type DeliverSliceInput,
+  type DeliverSliceResult,
+} from '../../src/activities/rutter-deliver-slice.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import { openAccessToken, sealAccessToken } from '../../src/db/connections.js';
@@ -103,14 +107,12 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
     ...{ pool, deps, sandbox, woken, control },
     makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    slice: async (feed, input = {}) =>
-      (await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
-        rutterDeliverSlice(deps),
-        {
-          feedId: feed.feedId,
-          readAccount: input.readAccount ?? false,
-        },
-      )) as DeliverSliceResult,
+    slice: (feed, input = {}) =>
+      new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run<
+        [DeliverSliceInput],
+        DeliverSliceResult,
+        (input: DeliverSliceInput) => Promise<DeliverSliceResult>
+      >(rutterDeliverSlice(deps), { feedId: feed.feedId, readAccount: input.readAccount ?? false }),
     book: async (feed) => {
       const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
         accounts: { transactions: BookedTransaction[] }[];

@@ -14,6 +14,7 @@ import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
 import * as messages from '../../src/workflows/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../src/workflows/bank-feed/workflow.js';
+import { searchAttributes } from '../../src/workflows/search-attributes.js';
 import { until } from '../support/until.js';
 import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
 
@@ -317,16 +318,15 @@ describe('bankFeedWorkflow', () => {
         await slicesReach(feed, 1);
         const shown = await until(
           async () => {
-            const { searchAttributes } = await handle.describe();
-            return searchAttributes['FeedState'] === undefined ? undefined : searchAttributes;
+            const { typedSearchAttributes } = await handle.describe();
+            const set = typedSearchAttributes.get(searchAttributes.feedState) !== undefined;
+            return set ? typedSearchAttributes : undefined;
           },
           { ...soon, describe: 'the attributes are set' },
         );
-        expect(shown).toMatchObject({
-          FeedState: ['awaiting_activation'],
-          FeedChannel: ['rutter'],
-          CustomerId: ['cust-1'],
-        });
+        expect(shown.get(searchAttributes.feedState)).toBe('awaiting_activation');
+        expect(shown.get(searchAttributes.feedChannel)).toBe('rutter');
+        expect(shown.get(searchAttributes.customerId)).toBe('cust-1');
       },
       { feed },
     );
