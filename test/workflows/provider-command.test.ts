@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../src/activities/index.js';
+import type { FailCommandInput } from '../../src/activities/db-fail-command.js';
+import { failureTypes } from '../../src/domain/failures.js';
+import { providerCommandWorkflowId, taskQueues } from '../../src/domain/ids.js';
+import type { providerCommandWorkflow } from '../../src/workflows/provider-command/workflow.js';
+import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+
+let env: TestWorkflowEnvironment;
+let workers: Worker[];
+let running: Promise<void>[];
+const commands = new Map<string, FakeCommand>();
+
+class FakeCommand {
+  readonly commandId = randomUUID();
+  triesAtMs: number[] = [];
+  failed: FailCommandInput[] = [];
+  constructor(readonly answer: (tries: number) => Awaited<ReturnType<Activities['rutterRunCommand']>>) {}
+}
+
+beforeAll(async () => {
+  const [started, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  env = started;
+  const fakeOf = (input: { commandId: string }) => {
+    const fake = commands.get(input.commandId);
+    if (fake === undefined) throw new Error('no such command in this test');
+    return fake;
+  };
+  const activities: Partial<Activities> = {
+    rutterRunCommand: async (input) => {
+      const fake = fakeOf(input);
+      fake.triesAtMs.push(await env.currentTimeMs());
+      return fake.answer(fake.triesAtMs.length);
+    },
+    dbFailCommand: async (input) => {
+      const fake = fakeOf(input);
+      fake.failed.push(input);
+      if (fake.failed.length === 1) throw new Error('the database is away');
+      return { state: 'failed' };
+    },
+  };
+  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
+    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
+  ]);
+  running = workers.map((worker) => worker.run());
+});
+afterAll(async () => {
+  for (const worker of workers) worker.shutdown();
+  await Promise.all(running);
+  await env.teardown();
+});
+
+async function run(fake: FakeCommand): Promise<void> {
+  commands.set(fake.commandId, fake);
+  const { commandId } = fake;
+  await env.client.workflow.execute<typeof providerCommandWorkflow>('providerCommandWorkflow', {
+    workflowId: providerCommandWorkflowId(commandId),
+    taskQueue: taskQueues.workflows,
+    args: [{ commandId }],
+  });
+}
+
+const away = () => ApplicationFailure.create({ message: 'away', type: failureTypes.peerUnavailable });
+
+describe('providerCommandWorkflow', () => {
+  it('completes with the first answer, whether result or problem', async () => {
+    for (const state of ['done', 'failed'] as const) {
+      const fake = new FakeCommand(() => ({ state }));
+      await run(fake);
+      expect(fake.triesAtMs).toHaveLength(1);
+      expect(fake.failed).toEqual([]);
+    }
+  });
+
+  it('tries again while Rutter is away', async () => {
+    const fake = new FakeCommand((tries) => {
+      if (tries < 4) throw away();
+      return { state: 'done' };
+    });
+    await run(fake);
+    expect(fake.triesAtMs).toHaveLength(4);
+    expect(fake.failed).toEqual([]);
+  });
+
+  it('gives up after five minutes, and tells the row however often that takes', async () => {
+    const fake = new FakeCommand(() => {
+      throw away();
+    });
+    await run(fake);
+    const [first, last] = [fake.triesAtMs[0]!, fake.triesAtMs.at(-1)!];
+    expect(last - first).toBeGreaterThan(4 * 60_000);
+    expect(last - first).toBeLessThanOrEqual(5 * 60_000 + 1_000);
+    const { commandId } = fake;
+    expect(fake.failed).toEqual(Array(2).fill({ commandId, code: 'peer_unavailable' }));
+  });
+
+  it('completes, telling nobody, when the command does not exist', async () => {
+    const fake = new FakeCommand(() => {
+      throw ApplicationFailure.nonRetryable('gone', failureTypes.obsolete);
+    });
+    await run(fake);
+    expect(fake.failed).toEqual([]);
+  });
+});
