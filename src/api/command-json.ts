@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import type { CommandProblem, CommandRow } from '../db/commands.js';
+import { instant } from './fields.js';
+import { Problem, unavailable } from './problem.js';
+
+export const connectionResultSchema = z
+  .object({
+    connection_id: z.string().meta({ format: 'uuid' }),
+    platform: z.string(),
+    status: z.string().meta({ description: 'ok, refused or unavailable' }),
+    link_url: z.string().nullable(),
+  })
+  .meta({ id: 'ConnectionResult' });
+
+export const commandSchema = z
+  .object({
+    command_id: z.string().meta({ format: 'uuid' }),
+    kind: z.string(),
+    state: z.enum(['running', 'done', 'failed']),
+    result: z.union([connectionResultSchema, z.null()]),
+    problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+    created_at: instant,
+    finished_at: instant.nullable(),
+  })
+  .meta({ id: 'Command' });
+
+/** A command in answers; its input and secrets stay here. */
+export function commandJson(command: CommandRow) {
+  return {
+    command_id: command.commandId,
+    kind: command.kind,
+    state: command.state,
+    result: command.result,
+    problem: command.problem,
+    created_at: command.createdAt,
+    finished_at: command.finishedAt,
+  };
+}
+
+/** A failed command as the answer of the call that gave it. */
+export function commandProblem(problem: CommandProblem, commandId: string): Problem {
+  const input = { code: problem.code, detail: problem.message, extra: { command_id: commandId } };
+  switch (problem.code) {
+    case 'connection_taken':
+      return new Problem({ ...input, status: 409 });
+    case 'connection_mismatch':
+    case 'token_refused':
+    case 'provider_refused':
+      return new Problem({ ...input, status: 422 });
+    case 'organisation_refused':
+      return new Problem({ ...input, status: 502 });
+    case 'peer_unavailable':
+      return unavailable({ ...input, code: 'peer_unavailable' });
+    default:
+      return problem.code satisfies never;
+  }
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { readFeedView, type FeedView } from '../db/feed-views.js';
+import type { ApiDeps } from './deps.js';
+import { cursorKey, pageSize, uuid } from './fields.js';
+import { invalid, notFound } from './problem.js';
+
+/** Path parameters of everything below one feed. */
+export const feedParams = z.strictObject({ feed_id: uuid });
+
+/** The feed. @throws {Problem} 404 */
+export async function requireFeed(deps: ApiDeps, input: { feedId: string }): Promise<FeedView> {
+  const feed = await readFeedView(deps.pool, input);
+  if (feed === null) throw notFound('feed');
+  return feed;
+}
+
+/** Positive numbers that fit a bigint. */
+const numberForm = /^\d{1,18}$/;
+
+/** Where a list that counts downwards goes on, and how many rows. @throws {Problem} 400 for a foreign cursor */
+export function numberedPage(query: { cursor?: string | undefined; limit?: number | undefined }): {
+  before: string | undefined;
+  limit: number;
+} {
+  const before = cursorKey(query.cursor, numberForm);
+  if (before === null) {
+    const message = 'is not a cursor of this list';
+    throw invalid({ status: 400, code: 'invalid_query', errors: [{ pointer: '/cursor', message }] });
+  }
+  return { before, limit: pageSize(query.limit) };
+}

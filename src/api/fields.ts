@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { limits } from '../domain/limits.js';
+import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
+
+/** Fields that several routes share. `meta` speaks to the reference, the refinement judges. */
+
+/** An id of core banking: 1…255 characters, exact bytes, without control characters and surrounding white space. */
+function idField(description: string) {
+  return z
+    .string()
+    .superRefine((value, context) => {
+      const problem = idProblem(value, limits.idLengthMax);
+      if (problem === null) return;
+      context.addIssue({ code: 'custom', message: describeTextProblem(problem, limits.idLengthMax) });
+    })
+    .meta({ description, minLength: 1, maxLength: limits.idLengthMax });
+}
+
+export const customerId = idField(
+  "Core banking's id of the customer. No personal data: it is shown to operators.",
+);
+export const accountId = idField(
+  "Core banking's id of the account, unique in the installation. No account number.",
+);
+
+/** An id of ours. */
+export const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'must be a UUID in lower case')
+  .meta({ format: 'uuid' });
+
+/** A text of 1…`lengthMax` characters. */
+export function textField(lengthMax: number) {
+  return z
+    .string()
+    .superRefine((value, context) => {
+      const problem = textProblem(value, lengthMax);
+      if (problem === null) return;
+      context.addIssue({ code: 'custom', message: describeTextProblem(problem, lengthMax) });
+    })
+    .meta({ minLength: 1, maxLength: lengthMax });
+}
+
+/** An instant in an answer: ISO 8601 in UTC. */
+export const instant = z.string().meta({ format: 'date-time' });
+
+/** No parameters. */
+export const nothing = z.strictObject({});
+
+const pageLimitMax = 200;
+const pageLimitDefault = 50;
+
+/** Query parameters of a list. The cursor is what the page before answered as `next_cursor`. */
+export const pageFields = {
+  cursor: z.string().max(600).optional(),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'must be a number from 1')
+    .transform(Number)
+    .refine((value) => value <= pageLimitMax, `must be at most ${pageLimitMax}`)
+    .optional()
+    .meta({ type: 'integer', minimum: 1, maximum: pageLimitMax, default: pageLimitDefault }),
+};
+
+export const nextCursor = z
+  .string()
+  .nullable()
+  .meta({ description: 'For the next page; null on the last one.' });
+
+/** Rows asked for: one more than shown, to know whether there is a next page. */
+export function pageSize(limit: number | undefined): number {
+  return limit ?? pageLimitDefault;
+}
+
+/** Cuts a list that was read with one row too many, and makes the cursor from the last row shown. */
+export function page<Row>(rows: readonly Row[], limit: number, keyOf: (row: Row) => string) {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { shown, next: more ? Buffer.from(keyOf(last), 'utf8').toString('base64url') : null };
+}
+
+/** The key in a cursor when it has the expected form, else null. Absent stays undefined. */
+export function cursorKey(cursor: string | undefined, form: RegExp): string | null | undefined {
+  if (cursor === undefined) return undefined;
+  const key = Buffer.from(cursor, 'base64url').toString('utf8');
+  return form.test(key) ? key : null;
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { beginRequest, forgetRequest, keepAnswer } from '../db/idempotency-keys.js';
+import type { Role } from './auth.js';
+import type { RouteAnswer } from './define-route.js';
+import type { ApiDeps } from './deps.js';
+import { Problem, problemBody } from './problem.js';
+
+/** From which a repeated request derives the same ids as the first. */
+export type IdempotencySeed = string & { readonly idempotencySeed: unique symbol };
+
+export interface KeyedRequest {
+  readonly deps: ApiDeps;
+  readonly role: Role;
+  /** As received; undefined without the header. */
+  readonly key: string | undefined;
+  readonly method: string;
+  /** Path and query as received. */
+  readonly target: string;
+  readonly rawBody: Uint8Array;
+  readonly requestId: string;
+}
+
+/** Seconds after which a caller should look whether the first call under its key has ended. */
+const runningRetrySeconds = '2';
+const keyPattern = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Runs a request under its `Idempotency-Key`: once, and later calls get the first answer, whatever it was, for 24
+ * hours. Not kept is an answer that says "come again" (5xx, 408, 409, 429): it would stand in its own way.
+ * @throws {Problem} 400 bad key, 409 for a key of another request or of one still running
+ */
+export async function underKey(
+  request: KeyedRequest,
+  work: (seed: IdempotencySeed | null) => Promise<RouteAnswer>,
+): Promise<RouteAnswer> {
+  if (request.key === undefined) return await work(null);
+  const { deps, role, key } = request;
+  if (!keyPattern.test(key)) throw badKey();
+  const begun = await beginRequest(deps.pool, { role, key, requestHash: hashOf(request) });
+  switch (begun.kind) {
+    case 'answered':
+      return {
+        status: begun.status,
+        body: begun.response,
+        headers: {
+          'Idempotency-Replayed': 'true',
+          ...(begun.status >= 400 ? { 'Content-Type': 'application/problem+json' } : {}),
+        },
+      };
+    case 'other_request':
+      throw conflict('idempotency_key_reused', 'this Idempotency-Key was used for another request');
+    case 'running':
+      throw conflict('request_in_progress', 'the first request under this Idempotency-Key is still running');
+    case 'begun':
+      return await workAndKeep(request, { role, key }, () => work(seedOf(role, key, begun.startedAt)));
+  }
+}
+
+async function workAndKeep(
+  request: KeyedRequest,
+  id: { role: Role; key: string },
+  work: () => Promise<RouteAnswer>,
+): Promise<RouteAnswer> {
+  const { pool, logger } = request.deps;
+  let answer: RouteAnswer;
+  try {
+    answer = await work();
+  } catch (error) {
+    const problem = error instanceof Problem ? error.input : null;
+    if (problem !== null && isKept(problem.status)) {
+      const response = problemBody({ ...problem, requestId: request.requestId });
+      await keepAnswer(pool, { ...id, status: problem.status, response });
+    } else {
+      // Should the database be away, the key is free again when the abandoned call has aged.
+      await forgetRequest(pool, id).catch((failure: unknown) =>
+        logger.warn({ err: failure, requestId: request.requestId }, 'idempotency key not given back'),
+      );
+    }
+    throw error;
+  }
+  await keepAnswer(pool, { ...id, status: answer.status, response: answer.body });
+  return answer;
+}
+
+function isKept(status: number): boolean {
+  return status < 500 && status !== 408 && status !== 409 && status !== 429;
+}
+
+function hashOf(request: KeyedRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([request.method, request.target]))
+    .update(request.rawBody)
+    .digest('hex');
+}
+
+function seedOf(role: Role, key: string, startedAt: string): IdempotencySeed {
+  return JSON.stringify([role, key, startedAt]) as IdempotencySeed;
+}
+
+function badKey(): Problem {
+  return new Problem({
+    status: 400,
+    code: 'bad_idempotency_key',
+    detail: 'an Idempotency-Key has 1 to 255 visible ASCII characters and is sent once',
+  });
+}
+
+function conflict(code: string, detail: string): Problem {
+  const headers = code === 'request_in_progress' ? { 'Retry-After': runningRetrySeconds } : {};
+  return new Problem({ status: 409, code, detail, headers });
+}

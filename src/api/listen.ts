@@ -1,0 +1,50 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Headers come within this time or the connection is dropped. */
+const headersTimeoutMs = 15_000;
+/** The longest request: a stream of postings of any length. Shorter bodies have their own limits. */
+const requestTimeoutMs = 2 * 60 * 60_000;
+/** Longer than a load balancer keeps its side, so that it never sends into a closing connection. */
+const keepAliveTimeoutMs = 75_000;
+const connectionsMax = 2_000;
+/** Requests under way may take this long once the process is asked to stop. */
+const drainMaxMs = 25_000;
+
+export interface Listening {
+  readonly port: number;
+  /** Stops accepting, lets requests finish for a while, then cuts what is left. */
+  close(): Promise<void>;
+}
+
+/** @throws the system's error when the port cannot be had (`EADDRINUSE`, `EACCES`) */
+export async function listen(input: { app: RequestListener; port: number }): Promise<Listening> {
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+    },
+    input.app,
+  );
+  server.maxConnections = connectionsMax;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(input.port, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return { port, close: () => drain(server) };
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const late = new AbortController();
+  const gaveUp = sleep(drainMaxMs, undefined, { signal: late.signal }).then(
+    () => server.closeAllConnections(),
+    () => undefined,
+  );
+  await Promise.race([closed, gaveUp]);
+  late.abort();
+}

@@ -1,0 +1,36 @@
+/** A line longer than this is rejected; a posting with the longest texts has some 15 KB. */
+export const ndjsonLineBytesMax = 64 * 1024;
+
+/** One line without its end, or the news that it was too long to be kept. */
+export type NdjsonLine = Buffer | 'too_long';
+
+const lineFeed = 0x0a;
+
+/**
+ * Cuts a stream into lines, in constant memory whatever their length: of a line that is too long nothing is kept. The
+ * last line needs no line feed.
+ */
+export async function* ndjsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<NdjsonLine> {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  const take = (): NdjsonLine => {
+    const line = bytes > ndjsonLineBytesMax ? 'too_long' : Buffer.concat(parts, bytes);
+    parts = [];
+    bytes = 0;
+    return line;
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (;;) {
+      const end = chunk.indexOf(lineFeed, start);
+      const part = chunk.subarray(start, end < 0 ? chunk.length : end);
+      bytes += part.length;
+      if (bytes > ndjsonLineBytesMax) parts = [];
+      else parts.push(part);
+      if (end < 0) break;
+      yield take();
+      start = end + 1;
+    }
+  }
+  if (bytes > 0) yield take();
+}

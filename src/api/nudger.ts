@@ -1,0 +1,58 @@
+/** Sends wake-ups in the background: many for one key are one, and few are under way at a time. */
+export interface Nudger {
+  /** Asks for a nudge of the key. Answers at once; the nudge begins after everything asked for before it. */
+  nudge(key: string): void;
+  /** Settles when nothing is waiting or under way. */
+  drained(): Promise<void>;
+}
+
+/**
+ * A key asked for while its nudge is under way is nudged once more afterwards: what was committed in between is
+ * covered. A failed nudge is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
+ * reported: the row is the truth, and the sweep finds what no signal told of.
+ */
+export function createNudger(input: {
+  run: (key: string) => Promise<void>;
+  concurrencyMax: number;
+  waitingMax: number;
+  onFailed: (key: string, error: unknown) => void;
+  onDropped: (key: string) => void;
+}): Nudger {
+  const waiting = new Set<string>();
+  const underWay = new Set<string>();
+  const idle: (() => void)[] = [];
+
+  const begin = (key: string): void => {
+    waiting.delete(key);
+    underWay.add(key);
+    void input
+      .run(key)
+      .catch((error: unknown) => input.onFailed(key, error))
+      .finally(() => {
+        underWay.delete(key);
+        pump();
+      });
+  };
+  const pump = (): void => {
+    for (const key of waiting) {
+      if (underWay.size >= input.concurrencyMax) break;
+      if (!underWay.has(key)) begin(key);
+    }
+    if (waiting.size + underWay.size > 0) return;
+    for (const resolve of idle.splice(0)) resolve();
+  };
+  return {
+    nudge: (key) => {
+      if (!waiting.has(key) && waiting.size >= input.waitingMax) {
+        input.onDropped(key);
+        return;
+      }
+      waiting.add(key);
+      pump();
+    },
+    drained: () =>
+      waiting.size + underWay.size === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => idle.push(() => resolve())),
+  };
+}

@@ -1,0 +1,142 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import type { Route } from './define-route.js';
+
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().meta({ description: 'Stable; decide on this.' }),
+    detail: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Problem' });
+
+const idempotencyHeader = z.object({
+  'Idempotency-Key': z.string().max(255).optional().meta({
+    description: 'The same key within 24 hours gets the first answer; with another request it is 409.',
+  }),
+});
+
+const problemAnswers: Readonly<Record<string, string>> = {
+  400: 'Malformed JSON, unknown or repeated parameter',
+  401: 'No valid token',
+  403: 'The token is of the other role',
+  409: 'Conflict with what is stored, or the key was used for another request',
+  413: 'The body is too large; nothing was stored',
+  415: 'Another media type, encoding or charset',
+  422: 'The body breaks a rule; `errors` names the places',
+  429: 'Come again after `Retry-After`',
+  503: 'The database, Temporal or the provider does not answer; come again after `Retry-After`',
+};
+const answersOfReads = ['400', '401', '403', '503'];
+
+/** What needs no token. */
+const openPaths = [
+  { method: 'get', path: '/healthz', summary: 'The process lives', statuses: [200] },
+  { method: 'get', path: '/readyz', summary: 'Database and Temporal answer', statuses: [200, 503] },
+  { method: 'get', path: '/metrics', summary: 'Figures for Prometheus', statuses: [200] },
+  {
+    method: 'post',
+    path: '/webhooks/rutter',
+    summary: "Rutter's webhooks, verified by X-Rutter-Signature",
+    statuses: [200, 401, 413, 429, 503],
+  },
+] as const;
+
+function plainAnswers(statuses: readonly number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: status === 200 ? 'Yes' : (problemAnswers[String(status)] ?? 'No') },
+    ]),
+  );
+}
+
+/** The OpenAPI 3.1 document of the machine API, made from the very schemas that judge requests. */
+export function createOpenApi(input: { routes: readonly Route[]; publicUrl: string }): OpenApiDocument {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'core', { type: 'http', scheme: 'bearer' });
+  registry.registerComponent('securitySchemes', 'ops', { type: 'http', scheme: 'bearer' });
+  for (const route of input.routes) registerRoute(registry, route);
+  for (const path of openPaths) {
+    registry.registerPath({ ...path, tags: ['service'], responses: plainAnswers(path.statuses) });
+  }
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'bankfeeds machine API',
+      version: '1',
+      description:
+        'For core banking (role core) and operators (role ops). Errors are `application/problem+json` with a stable `code`.',
+    },
+    servers: [{ url: input.publicUrl }],
+  });
+}
+
+function registerRoute(registry: OpenAPIRegistry, route: Route): void {
+  const body = bodyOf(route);
+  const query = 'query' in route && Object.keys(route.query.shape).length > 0 ? route.query : undefined;
+  registry.registerPath({
+    method: route.method,
+    path: route.path,
+    operationId: operationId(route),
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    tags: [tagOf(route.path)],
+    security: route.roles.map((role) => ({ [role]: [] })),
+    request: {
+      ...(Object.keys(route.params.shape).length > 0 ? { params: route.params } : {}),
+      ...(query === undefined ? {} : { query }),
+      ...(route.method === 'post' ? { headers: idempotencyHeader } : {}),
+      ...(body === undefined ? {} : { body: { content: body } }),
+    },
+    responses: { ...goodAnswers(route), ...badAnswers(route) },
+  });
+}
+
+function bodyOf(route: Route) {
+  if ('bodies' in route) return route.bodies;
+  return route.body === undefined ? undefined : { 'application/json': { schema: route.body.schema } };
+}
+
+function goodAnswers(route: Route) {
+  return Object.fromEntries(
+    Object.entries(route.answers).map(([status, answer]) => [
+      status,
+      {
+        description: answer.description,
+        ...(answer.schema === undefined
+          ? {}
+          : { content: { 'application/json': { schema: answer.schema } } }),
+      },
+    ]),
+  );
+}
+
+function badAnswers(route: Route) {
+  const content = { 'application/problem+json': { schema: problemSchema } };
+  const statuses = route.method === 'get' ? answersOfReads : Object.keys(problemAnswers);
+  const answers = Object.fromEntries(
+    statuses.map((status) => [status, { description: problemAnswers[status] ?? '', content }]),
+  );
+  return { ...answers, 404: { description: `No such ${route.resource}`, content } };
+}
+
+/** `POST /v1/feeds/{feed_id}/pause` is `postFeedsPause`. */
+function operationId(route: Route): string {
+  const words = route.path
+    .split('/')
+    .filter((part) => part !== '' && part !== 'v1' && !part.startsWith('{'))
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1));
+  const last = route.path.endsWith('}') ? 'ById' : '';
+  return route.method + words.join('') + last;
+}
+
+function tagOf(path: string): string {
+  return path.split('/')[2] ?? 'other';
+}

@@ -1,0 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+
+/** Gives each request an id of ours, in `X-Request-Id` and in its log lines. A caller's own id is not taken over. */
+export const giveRequestId: RequestHandler = (_request, response, next) => {
+  response.setHeader('X-Request-Id', randomUUID());
+  next();
+};
+
+/** The id given by {@link giveRequestId}. */
+export function requestIdOf(response: Response): string {
+  const value = response.getHeader('X-Request-Id');
+  return typeof value === 'string' ? value : 'none';
+}

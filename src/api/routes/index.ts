@@ -1,0 +1,29 @@
+import type { Route } from '../define-route.js';
+import { getCommand } from './get-command.js';
+import { getFeed } from './get-feed.js';
+import { listConnections } from './list-connections.js';
+import { listFeedBatches } from './list-feed-batches.js';
+import { listFeedTimeline } from './list-feed-timeline.js';
+import { listFeedTransactions } from './list-feed-transactions.js';
+import { listFeeds } from './list-feeds.js';
+import { feedActionRoutes } from './post-feed-action.js';
+import { postConnection } from './post-connection.js';
+import { postTransactions } from './post-transactions.js';
+import { putAccount } from './put-account.js';
+import { putCustomer } from './put-customer.js';
+
+/** The machine API: what the app serves and the reference describes, from the same definitions. */
+export const routes: readonly Route[] = [
+  putCustomer,
+  putAccount,
+  postConnection,
+  listConnections,
+  postTransactions,
+  listFeeds,
+  getFeed,
+  listFeedTimeline,
+  listFeedBatches,
+  listFeedTransactions,
+  ...feedActionRoutes,
+  getCommand,
+];

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { readAccount } from '../../db/accounts.js';
+import { limits } from '../../domain/limits.js';
+import { postingStatuses, transactionTypes } from '../../domain/posting-input.js';
+import { defineStreamRoute, type RouteAnswer, type StreamContext } from '../define-route.js';
+import { accountId } from '../fields.js';
+import { underKey } from '../idempotency.js';
+import { ingestLines, ingestList, type IngestTarget } from '../ingest.js';
+import { ndjsonLineBytesMax, ndjsonLines } from '../ndjson-lines.js';
+import { Problem, notFound } from '../problem.js';
+import { bodyChunks, mediaTypeOf, readBody, refuseEncodedBody } from '../read-body.js';
+import { keyedRequest, parseBody, parseJsonBytes, writeAnswer } from '../run-route.js';
+
+/** 10,000 postings with the longest texts in ASCII fit. */
+const jsonBytesMax = 32 * 1024 * 1024;
+
+const params = z.strictObject({ account_id: accountId });
+
+/** For the reference: what `domain/posting-input.ts` judges by hand. */
+const postingSchema = z
+  .strictObject({
+    transaction_id: z.string().min(1).max(limits.idLengthMax).meta({
+      description:
+        'Unique in the account for ever; compared exactly. No white space around it, no control characters.',
+    }),
+    posted_at: z.string().meta({
+      format: 'date-time',
+      description:
+        'With seconds and offset; kept in UTC with milliseconds, finer digits are cut off. At most a day in the future.',
+    }),
+    amount: z.union([z.string().regex(/^-?(0|[1-9]\d{0,17})(\.\d{1,6})?$/), z.number()]).meta({
+      description:
+        "Money out negative. At most 15 significant digits and no more decimals than the account's currency has.",
+    }),
+    description: z.string().min(1).max(limits.textLengthMax),
+    transaction_type: z.enum(transactionTypes),
+    payee: z.string().min(1).max(limits.textLengthMax).nullish(),
+    status: z.enum(postingStatuses).optional().meta({
+      default: 'posted',
+      description: '`posted` is final. `pending` is held and may be replaced, or withdrawn with `void`.',
+    }),
+    corrects: z
+      .string()
+      .min(1)
+      .max(limits.idLengthMax)
+      .nullish()
+      .meta({ description: 'The transaction that this one corrects.' }),
+  })
+  .meta({ id: 'Transaction' });
+
+/** What is judged as a whole; the items are judged one by one. */
+const listBody = z.strictObject({
+  transactions: z.array(z.unknown()).min(1, 'must hold at least one transaction'),
+});
+
+const tallySchema = z
+  .object({
+    accepted: z.int().meta({ description: 'New ones, and those that replaced a pending one.' }),
+    repeated: z.int().meta({ description: 'Known with the same content.' }),
+    conflicts: z.array(z.object({ transaction_id: z.string(), reason: z.string(), code: z.string() })),
+    conflicts_total: z.int(),
+    rejected: z.array(
+      z.object({
+        transaction_id: z.string().nullable(),
+        index: z.int().meta({ description: 'Of the item or line, from 0.' }),
+        reason: z.string(),
+        pointer: z.string(),
+      }),
+    ),
+    rejected_total: z.int(),
+  })
+  .meta({ id: 'IngestAnswer' });
+
+/** Takes postings of an account: a list as JSON, or a stream of any length as NDJSON. */
+export const postTransactions = defineStreamRoute({
+  method: 'post',
+  path: '/v1/accounts/{account_id}/transactions',
+  roles: ['core'],
+  resource: 'account',
+  summary: 'Send transactions',
+  description: `Good items are stored, bad ones are listed with the reason. JSON: 1 to ${limits.ingestJsonPostingsMax} transactions (more: 413, nothing stored), at most ${jsonBytesMax} bytes. NDJSON: one transaction a line, lines of at most ${ndjsonLineBytesMax} bytes, committed every ${limits.ingestChunkPostings} lines; a 503 names \`committed_lines\`. Lists in the answer are capped at ${limits.ingestListMax}, totals are exact. Sending the same again is safe.`,
+  params,
+  bodies: {
+    'application/json': {
+      schema: z
+        .strictObject({ transactions: z.array(postingSchema).min(1).max(limits.ingestJsonPostingsMax) })
+        .meta({ id: 'TransactionList' }),
+      description: 'A list; `Idempotency-Key` is honoured',
+    },
+    'application/x-ndjson': {
+      schema: postingSchema,
+      description: 'One such object a line; `Idempotency-Key` has no meaning here',
+    },
+  },
+  answers: { 200: { description: 'What became of them', schema: tallySchema } },
+  handleStream: async (input) => {
+    const mediaType = mediaTypeOf(input.request);
+    if (mediaType === 'application/json') writeAnswer(input.response, await takeList(input));
+    else if (mediaType === 'application/x-ndjson') writeAnswer(input.response, await takeStream(input));
+    else {
+      throw new Problem({
+        status: 415,
+        code: 'unsupported_media_type',
+        detail: 'send application/json or application/x-ndjson',
+      });
+    }
+  },
+});
+
+type Input = StreamContext<z.output<typeof params>>;
+
+async function takeList(input: Input): Promise<RouteAnswer> {
+  const { deps, request, response } = input;
+  const target = await targetOf(input);
+  const rawBody = await readBody(request, { bytesMax: jsonBytesMax });
+  const { transactions } = parseBody(listBody, parseJsonBytes(rawBody));
+  if (transactions.length > limits.ingestJsonPostingsMax) {
+    throw new Problem({
+      status: 413,
+      code: 'too_many_transactions',
+      detail: `at most ${limits.ingestJsonPostingsMax} transactions in one call; nothing was stored`,
+      extra: { errors: [{ pointer: '/transactions', message: 'has too many items' }] },
+    });
+  }
+  return await underKey(keyedRequest(deps, input.role, request, response, rawBody), async () => {
+    const tally = await ingestList(target, transactions);
+    return { status: 200, body: tally.toJson() };
+  });
+}
+
+async function takeStream(input: Input): Promise<RouteAnswer> {
+  refuseEncodedBody(input.request);
+  const target = await targetOf(input);
+  const tally = await ingestLines(target, ndjsonLines(bodyChunks(input.request)));
+  return { status: 200, body: tally.toJson() };
+}
+
+async function targetOf({ deps, params: { account_id } }: Input): Promise<IngestTarget> {
+  const account = await readAccount(deps.pool, { accountId: account_id });
+  if (account === null) throw notFound('account');
+  return { deps, accountId: account.accountId, currency: account.currency };
+}

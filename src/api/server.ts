@@ -1,0 +1,84 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { verifyRutterSignature } from '../clients/rutter/webhook-signature.js';
+import { configOrExit, configurationExitCode, readApiConfig } from '../config.js';
+import { parseKeyring } from '../crypto/keyring.js';
+import { createPasswordHasher } from '../crypto/password.js';
+import { createPool } from '../db/pool.js';
+import { createLogger } from '../logger.js';
+import { createPages } from '../pages/index.js';
+import { createTemporalClient } from '../temporal/client.js';
+import { createDataConverter } from '../temporal/data-converter.js';
+import { createWorkflowFacade } from '../temporal/facade.js';
+import { createApp } from './app.js';
+import { startHousekeeping } from './housekeeping.js';
+import { listen, type Listening } from './listen.js';
+
+/**
+ * The API process: configuration, parts, listen; and on SIGTERM or SIGINT all of it in reverse. It starts whether or
+ * not PostgreSQL and Temporal are there: /readyz tells, and calls answer 503 until they are.
+ */
+
+/** Statements are short; a chunk of postings takes some 20 ms. */
+const databaseConnectionsMax = 20;
+/** A hash takes a core for some 25 ms and 19 MiB; beyond the queue callers are asked to come again. */
+const hashing = { concurrencyMax: 2, queueMax: 64 } as const;
+/** Wake-ups that are not sent by then are left to the sweep. */
+const wakeUpsMaxMs = 5_000;
+
+const config = configOrExit(readApiConfig);
+const keys = parseKeyring(config.ENCRYPTION_KEYS);
+if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`, configurationExitCode);
+const logger = createLogger(config.LOG_LEVEL, 'api');
+const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
+  logger.warn({ error: error.message }, 'database connection lost');
+});
+const environment = loadClientConnectConfig();
+const temporal = createTemporalClient({
+  connection: environment.connectionOptions,
+  namespace: environment.namespace,
+  dataConverter: createDataConverter(keys.keyring),
+  identity: `api@${String(process.pid)}`,
+});
+const parts = {
+  pool,
+  config,
+  logger,
+  keyring: keys.keyring,
+  facade: createWorkflowFacade(temporal.client),
+  hasher: createPasswordHasher(hashing),
+};
+const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
+const { app, drained } = createApp({
+  ...parts,
+  verifyWebhook: ({ rawBody, header }) => verifyRutterSignature({ rawBody, header, secrets: webhookSecrets }),
+  pages: createPages(parts),
+});
+const stopHousekeeping = startHousekeeping(parts);
+const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));
+logger.info({ port: server.port, publicUrl: config.publicUrl }, 'listening');
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal, server));
+
+/** Stop accepting, drain, close the client, close the pool. */
+async function stop(signal: string, listening: Listening): Promise<void> {
+  logger.info({ signal }, 'api stopping');
+  stopHousekeeping();
+  await listening.close();
+  await Promise.race([drained(), new Promise((resolve) => setTimeout(resolve, wakeUpsMaxMs).unref())]);
+  await Promise.allSettled([temporal.close(), pool.end()]);
+  logger.info('api stopped');
+  process.exit(0);
+}
+
+function portTaken(error: unknown): never {
+  const code = (error as { code?: unknown }).code;
+  const port = String(config.PORT);
+  if (code === 'EADDRINUSE')
+    fail(`Port ${port} is in use: stop what listens there, or set PORT to another.`, 1);
+  if (code === 'EACCES') fail(`Port ${port} needs more rights: set PORT to 1024 or above.`, 1);
+  throw error;
+}
+
+function fail(sentence: string, exitCode: number): never {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(exitCode);
+}
