@@ -12,13 +12,12 @@ async function main(): Promise<void> {
   }
   const unknown = process.argv.slice(2).filter((argument) => argument !== '--fresh');
   if (unknown.length > 0) return fail(`Unknown argument ${unknown.join(' ')}: only --fresh is known.`);
-  const { startService } = await import('./local/start-service.js');
-  const { addressTable } = await import('./local/address-table.js');
-
   // A terminal that goes away must not end us in mid-air, with everything else still running.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   const stopping = stopOnSignal();
+  const { startService } = await import('./local/start-service.js');
+  const { addressTable } = await import('./local/address-table.js');
   try {
     const service = await startService({
       environment: process.env,

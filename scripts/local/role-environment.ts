@@ -11,8 +11,8 @@ export interface RoleEnvironmentInput {
   /** Absent when TEMPORAL_ADDRESS names a real one. */
   temporalAddress?: string;
   temporalUiUrl?: string;
-  /** An empty file: the developer's own Temporal profile must not reach the embedded server. */
-  emptyFile: string;
+  /** A file with an empty profile: the developer's own must not reach the embedded server. */
+  temporalProfile: string;
   sandboxData: string;
 }
 
@@ -80,6 +80,6 @@ function withoutForeignTemporal(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
     ...Object.fromEntries(kept),
     TEMPORAL_ADDRESS: input.temporalAddress,
     TEMPORAL_NAMESPACE: input.settings.temporalNamespace,
-    TEMPORAL_CONFIG_FILE: input.emptyFile,
+    TEMPORAL_CONFIG_FILE: input.temporalProfile,
   };
 }

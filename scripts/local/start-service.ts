@@ -120,11 +120,12 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
 
   say('bringing the database to the newest schema');
   await runMigrations(databaseUrl);
-  const emptyFile = join(folder.run, 'temporal.toml');
-  await writeFile(emptyFile, '');
+  const temporalProfile = join(folder.run, 'temporal.toml');
+  // Not simply empty: the SDK fails on a file without any profile.
+  await writeFile(temporalProfile, '[profile.default]\n');
   const temporalUiUrl = settings.temporalUiUrl ?? server?.uiUrl;
   const env = roleEnvironment({
-    ...{ environment, settings, secrets, databaseUrl, emptyFile, sandboxData: folder.sandbox },
+    ...{ environment, settings, secrets, databaseUrl, temporalProfile, sandboxData: folder.sandbox },
     ...(server === undefined ? {} : { temporalAddress: server.address }),
     ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
   });

@@ -23,7 +23,7 @@ async function variables(environment: Record<string, string>): Promise<NodeJS.Pr
     secrets,
     databaseUrl: 'postgres://embedded',
     ...('TEMPORAL_ADDRESS' in environment ? {} : { temporalAddress: '127.0.0.1:7233' }),
-    emptyFile: '/empty',
+    temporalProfile: '/empty',
     sandboxData: '/sandbox',
   });
 }
