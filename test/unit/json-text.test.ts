@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseJson } from '../../src/api/json-text.js';
+
+describe('a JSON text of a caller', () => {
+  it('reads as JSON.parse reads it, whatever it holds', () => {
+    const values = [
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+    ];
+    const anything = fc.object({
+      key: fc.string(),
+      values: [...values, fc.array(fc.object({ values }))],
+      maxDepth: 4,
+    });
+    fc.assert(
+      fc.property(anything, fc.nat(3), (value, indent) => {
+        const text = JSON.stringify(value, null, indent);
+        expect(parseJson(text)).toEqual({ value: JSON.parse(text) as unknown });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['{"a":1,"a":2}', 'line 1, column 8'],
+    ['{"a":1,\n "b":{"c":[{"d":1}, {"d":1,"\\u0064":2}]}}', 'line 2, column 28'],
+    ['{"a\\"":1,"a\\"":2}', 'line 1, column 10'],
+    ['{"__proto__":1,"__proto__":2}', 'line 1, column 16'],
+  ])('is refused when a name occurs twice in one object, naming the place: %s', (text, place) => {
+    expect(parseJson(text)).toMatchObject({
+      problem: 'name_twice',
+      detail: expect.stringContaining(place) as string,
+    });
+  });
+
+  it('may use a name in several objects and quotes or colons inside texts', () => {
+    const text = '[{"a":"\\"a\\":1, \\\\"},{"a":":{\\\\\\""},{"b" : "a:\\"a\\":"}]';
+    expect(parseJson(text)).toEqual({ value: JSON.parse(text) as unknown });
+  });
+
+  it.each([
+    '1.0000000000000000001',
+    '100000000000000001',
+    '0.30000000000000004',
+    '-9007199254740993.0',
+    '12345678901234567e-3',
+  ])('never rounds a number with more digits than a double carries: %s', (number) => {
+    expect(parseJson(`{"amount":${number},"next":1.5}`)).toEqual({ value: { amount: 1e300, next: 1.5 } });
+    expect(parseJson(`[${number}]`)).toEqual({ value: [1e300] });
+  });
+
+  it('keeps a long number whose digits are zeros, and long numbers inside texts', () => {
+    expect(parseJson('{"a":12.500000000000000000,"b":"1.0000000000000000001"}')).toEqual({
+      value: { a: 12.5, b: '1.0000000000000000001' },
+    });
+  });
+
+  it.each([
+    ['', 'line 1, column 1'],
+    ['{"a":1,}', 'line 1, column 8'],
+    ['{"a":1}\n{"b":2}', 'line 2, column 1'],
+    ['{"a":\n', 'line 2, column 1'],
+    ["{'a':1}", 'line 1, column 2'],
+  ])('says where it is broken: %j', (text, place) => {
+    expect(parseJson(text)).toMatchObject({
+      problem: 'malformed',
+      detail: expect.stringContaining(place) as string,
+    });
+  });
+
+  it('is refused, not followed, when it is nested a million levels deep', () => {
+    expect(parseJson('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({ problem: 'too_deep' });
+    expect(parseJson('{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000))).toMatchObject({
+      problem: 'too_deep',
+    });
+  });
+});
