@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import type { RequestHandler } from 'express';
+import { createCodecPages } from './codec/codec-pages.js';
 import { createPasswordAuthenticator } from './login/authenticate.js';
 import { createLoginPages } from './login/login-pages.js';
 import { createLoginThrottle } from './login/login-throttle.js';
@@ -8,6 +9,7 @@ import { pageHeaders } from './page-headers.js';
 import { errorPages, notFoundPage } from './page-problem.js';
 import { createSessions } from './session.js';
 import { assetPaths, icon, stylesheet } from './styles.js';
+import { createStatusPages } from './status/status-pages.js';
 import { britishTexts } from './texts.js';
 
 export type { PagesConfig, PagesDeps } from './deps.js';
@@ -26,14 +28,14 @@ export function createPages(deps: PagesDeps): Router {
   const authenticator = createPasswordAuthenticator({ ...deps, throttle });
   const router = Router({ caseSensitive: true });
   router.use('/assets', assets());
-  router.use(
-    '/login',
-    pageHeaders(deps.config, { framedBy: 'sage' }),
-    sessions.customers,
-    createLoginPages({ ...deps, t, authenticator }),
-    notFoundPage(t),
-    errorPages(t, deps.logger),
-  );
+  /** Headers come before anything can answer, the error pages last: a page's path has no other answers than these. */
+  const mount = (path: string, framedBy: 'sage' | 'nobody', session: RequestHandler[], pages: Router) => {
+    router.use(path, pageHeaders(deps.config, { framedBy }), ...session, pages, notFoundPage(t));
+    router.use(path, errorPages(t, deps.logger));
+  };
+  mount('/login', 'sage', sessions.customers, createLoginPages({ ...deps, t, authenticator }));
+  mount('/status', 'nobody', sessions.customers, createStatusPages({ ...deps, t, authenticator }));
+  mount('/codec', 'nobody', sessions.operators, createCodecPages({ ...deps, t }));
   return router;
 }
 

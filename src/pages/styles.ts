@@ -33,10 +33,16 @@ header form { margin: 0; }
   background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.5rem;
   box-shadow: 0 1px 2px rgb(16 32 48 / .06);
 }
-.card + .card, .card + h2, .card + .lead { margin-top: 1.25rem; }
+.card + .card { margin-top: 1.25rem; }
+.opening { margin: .75rem 0 1.25rem; }
+.opening h1, .opening p:last-child { margin-bottom: 0; }
+.opening .good { margin-top: 1rem; }
 footer { color: var(--soft); font-size: .875rem; padding-top: 1rem; padding-bottom: 2rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.015em; margin: 0 0 .75rem; text-wrap: balance; }
 h2 { font-size: 1.125rem; line-height: 1.35; margin: 1.75rem 0 .75rem; }
+h2.first { margin-top: 0; }
+.row h2.first { margin: 0; }
+.advice { margin: .75rem 0 0; }
 h3 { font-size: 1.0625rem; line-height: 1.35; margin: 0; }
 p, ul, dl { margin: 0 0 1rem; }
 .card > :last-child { margin-bottom: 0; }
@@ -52,7 +58,7 @@ input[type="text"], input[type="password"] {
   background: var(--card); border: 1px solid var(--field); border-radius: .5rem;
 }
 button, .button {
-  display: inline-block; min-height: 2.875rem; padding: .625rem 1.25rem; font: inherit; font-weight: 650; line-height: 1.5;
+  display: inline-flex; align-items: center; justify-content: center; min-height: 2.875rem; padding: .625rem 1.25rem; font: inherit; font-weight: 650; line-height: 1.5;
   color: var(--accent-ink); background: var(--accent); border: 1px solid transparent; border-radius: .5rem;
   cursor: pointer; text-decoration: none; text-align: center;
 }
@@ -80,6 +86,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .choice label { font-weight: 600; overflow-wrap: anywhere; }
 .choice .hint { grid-column: 2; color: var(--soft); font-size: .875rem; }
 .digits { color: var(--soft); font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.digits.masked::before { content: "•••• " / ""; }
 .row { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; justify-content: space-between; }
 .row h3 { overflow-wrap: anywhere; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; margin-top: 1rem; }
@@ -91,7 +98,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .facts dt { color: var(--soft); font-size: .875rem; }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; }
 .happened { list-style: none; padding: 0; margin: 0; }
-.happened li { padding: .5rem 0; border-top: 1px solid var(--line); display: grid; grid-template-columns: 10.5rem 1fr; gap: .25rem 1rem; }
+.happened li { padding: .5rem 0; border-top: 1px solid var(--line); display: grid; grid-template-columns: 13rem 1fr; gap: .25rem 1rem; }
 .happened li:first-child { border-top: 0; }
 .happened time { color: var(--soft); font-variant-numeric: tabular-nums; }
 .turning {

@@ -128,7 +128,7 @@ test('over 20,000 mutations of a good link the browser is sent to the one good a
     insert: fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 6, unit: 'binary' })),
   });
   const mutated = fc.tuple(good, fc.array(cut, { minLength: 1, maxLength: 4 })).map(([link, cuts]) =>
-    cuts.reduce((text, { at, remove, insert }) => {
+    cuts.reduce<string>((text, { at, remove, insert }) => {
       const start = Math.floor(at * text.length);
       return text.slice(0, start) + insert + text.slice(start + remove);
     }, link),

@@ -69,7 +69,7 @@ function accountBox(
 
 function lastDigits(digits: string | null): Html | undefined {
   if (digits === null) return undefined;
-  return html`<span class="digits"><span aria-hidden="true">••••</span> ${digits}</span>`;
+  return html`<span class="digits masked">${digits}</span>`;
 }
 
 function companyQuestion(t: Texts, linked: readonly ListedConnection[], chosen: string | undefined): Html {

@@ -9,7 +9,7 @@ const nothingShared = 'Nothing was shared.';
 export const britishLoginTexts = {
   language: 'en-GB',
   serviceName: 'Bank feeds',
-  footer: 'We never ask for your password by phone or e-mail.',
+  footer: 'We never ask for your password by phone or email.',
 
   signIn: {
     title: 'Sign in',

@@ -1,5 +1,11 @@
 import type { FeedState } from '../../domain/feed.js';
 
+/** What a timeline entry is about: an account's name, and a printed number. */
+export interface Happening {
+  readonly account: string;
+  readonly count: string;
+}
+
 /** What stands on /status and, for operators, on /codec. */
 export const britishStatusTexts = {
   status: {
@@ -38,7 +44,7 @@ export const britishStatusTexts = {
       },
       closed: {
         label: 'Stopped',
-        advice: 'You stopped sharing. To share the account again, choose your bank in Sage.',
+        advice: 'Nothing is sent any more. To share the account again, choose your bank in Sage.',
       },
     } satisfies Record<FeedState, { label: string; advice: string }>,
     held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
@@ -80,13 +86,29 @@ export const britishStatusTexts = {
     },
     happenedHeading: 'What happened',
     happenedNothing: 'Nothing yet.',
+    /** By kind of the timeline; kinds that are not here are for the bank's people. */
     happened: {
-      handoff_completed: 'You connected accounts to a Sage company.',
-      handoff_refused: 'A connection to Sage was refused. Nothing was shared.',
-      handoff_expired: 'A connection to Sage was not finished in time.',
-      connection_created: 'A connection to Sage was made.',
-      stop_requested: 'You asked to stop sharing an account.',
-    } as Readonly<Record<string, string>>,
+      handoff_completed: () => 'You connected accounts to a Sage company.',
+      handoff_refused: () => 'A connection to Sage was refused. Nothing was shared.',
+      handoff_expired: () => 'A connection to Sage was not finished in time.',
+      connection_created: () => 'A connection to Sage was made.',
+      connection_refused: ({ account }) => `Sage stopped accepting the connection of ${account}.`,
+      connection_healed: ({ account }) => `Sage accepts the connection of ${account} again.`,
+      account_not_published: () => 'An account could not be made known to Sage.',
+      feed_published: ({ account }) => `You shared ${account} with Sage.`,
+      feed_reopened: ({ account }) => `You shared ${account} with Sage again.`,
+      feed_activated: ({ account }) => `${account} was chosen in Sage.`,
+      feed_disconnected: ({ account }) => `${account} is no longer chosen in Sage.`,
+      start_date_changed: ({ account }) => `The start date of ${account} was changed in Sage.`,
+      batch_delivered: ({ account, count }) =>
+        `${count} ${count === '1' ? 'transaction' : 'transactions'} of ${account} reached Sage.`,
+      caught_up: ({ account }) => `All past transactions of ${account} are in Sage.`,
+      pause_requested: ({ account }) => `Your bank paused ${account}.`,
+      resume_requested: ({ account }) => `Your bank resumed ${account}.`,
+      close_requested: ({ account }) => `Sharing of ${account} was stopped.`,
+      feed_parked: ({ account }) => `Sending of ${account} is held back; your bank looks into it.`,
+    } satisfies Record<string, (entry: Happening) => string>,
+    someAccount: 'an account',
   },
 
   codec: {
@@ -96,7 +118,6 @@ export const britishStatusTexts = {
     token: 'Operators’ token',
     button: 'Sign in',
     refused: 'That is not the operators’ token.',
-    throttled: 'Too many attempts. Wait a quarter of an hour and try again.',
     signedIn: 'You are signed in.',
     howTo: (endpoint: string, uiUrl: string) =>
       `In the Temporal UI at ${uiUrl} open the codec settings, enter ${endpoint} as the endpoint and switch on “Include cross-origin credentials”.`,

@@ -1,0 +1,36 @@
+import type { Request, Response } from 'express';
+import { listConnectionsOfCustomer } from '../../db/connections.js';
+import { readCustomer } from '../../db/customers.js';
+import { listCustomerFeeds, listCustomerHappenings } from '../../db/status-views.js';
+import { printPage } from '../layout.js';
+import { sendPage } from '../page-problem.js';
+import { feedsMain, signOutForm } from './feeds-view.js';
+import type { StatusPages } from './status-context.js';
+import { forCustomer } from './status-context.js';
+
+const shownHappenings = 20;
+
+/** `GET /status`: the customer's feeds. */
+export async function showFeeds(pages: StatusPages, request: Request, response: Response): Promise<void> {
+  const { t, pool } = pages;
+  await forCustomer(request, response, async ({ customerId, formToken }) => {
+    const kinds = Object.keys(t.status.happened);
+    const [customer, feeds, happenings, connections] = await Promise.all([
+      readCustomer(pool, { customerId }),
+      listCustomerFeeds(pool, { customerId }),
+      listCustomerHappenings(pool, { customerId, kinds, limit: shownHappenings }),
+      listConnectionsOfCustomer(pool, { customerId }),
+    ]);
+    const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
+    const main = feedsMain(t, {
+      formToken,
+      customerName: customer?.name ?? '',
+      feeds,
+      happenings,
+      unusedLinkUrl: unused?.linkUrl ?? null,
+      justStopped: request.query.stopped === '1',
+    });
+    const corner = signOutForm(t, formToken);
+    sendPage(response, 200, printPage(t, { title: t.status.title, main, corner, wide: true }));
+  });
+}

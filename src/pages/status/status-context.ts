@@ -1,0 +1,44 @@
+import type { Request, Response } from 'express';
+import type { PagesDeps } from '../deps.js';
+import type { Authenticator } from '../login/authenticate.js';
+import { seeOther } from '../page-problem.js';
+import { readCustomerSession } from '../session.js';
+import type { Texts } from '../texts.js';
+
+/** What the pages below /status share. */
+export interface StatusPages extends PagesDeps {
+  readonly t: Texts;
+  readonly authenticator: Authenticator;
+}
+
+export const statusPaths = {
+  feeds: '/status',
+  signIn: '/status/sign-in',
+  signOut: '/status/sign-out',
+  connect: '/status/connect',
+  connecting: (commandId: string) => `/status/connect/${commandId}`,
+  stop: (feedId: string) => `/status/feeds/${feedId}/stop`,
+} as const;
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whether a text of an address or a form is one of our ids, before it reaches a query. */
+export function isUuid(text: unknown): text is string {
+  return typeof text === 'string' && uuidPattern.test(text);
+}
+
+export interface StatusCustomer {
+  readonly customerId: string;
+  readonly formToken: string;
+}
+
+/** Runs `work` for the customer who is signed in; anybody else is sent to sign in. */
+export async function forCustomer(
+  request: Request,
+  response: Response,
+  work: (customer: StatusCustomer) => Promise<void>,
+): Promise<void> {
+  const customer = readCustomerSession(request);
+  if (customer === undefined) seeOther(response, statusPaths.signIn);
+  else await work(customer);
+}

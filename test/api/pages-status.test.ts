@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { finishCommand, failCommand } from '../../src/db/commands.js';
+import { writeTimeline } from '../../src/db/timeline.js';
+import { WorkflowsUnavailable } from '../../src/temporal/facade.js';
+import { addConnection, addCustomer, linkOrigin, newVisitor, password, startPages } from './pages-fixture.js';
+import type { PagesFixture, Visitor } from './pages-fixture.js';
+
+let pages: PagesFixture;
+beforeAll(async () => {
+  pages = await startPages();
+});
+afterAll(async () => {
+  await pages.stop();
+});
+afterEach(() => {
+  pages.facade.calls.length = 0;
+  pages.facade.fail = undefined;
+});
+
+async function signedIn(accounts?: readonly (readonly [string, string])[]) {
+  const customer = await addCustomer(pages, accounts);
+  const visitor = newVisitor(pages);
+  const form = await visitor.get('/status/sign-in');
+  const fields = { form_token: form.formToken, username: customer.username, password };
+  const answer = await visitor.post('/status/sign-in', fields);
+  expect(answer.location).toBe('/status');
+  return { ...customer, visitor };
+}
+
+async function formTokenOf(visitor: Visitor) {
+  return (await visitor.get('/status')).formToken;
+}
+
+test('who is not signed in is sent to sign in, from every page below /status', async () => {
+  const id = randomUUID();
+  for (const path of ['/status', `/status/connect/${id}`, `/status/feeds/${id}/stop`]) {
+    expect((await newVisitor(pages).get(path)).location).toBe('/status/sign-in');
+  }
+  for (const path of ['/status/sign-out', '/status/connect', `/status/feeds/${id}/stop`]) {
+    expect((await newVisitor(pages).post(path, {})).location).toBe('/status/sign-in');
+  }
+});
+
+describe('the feeds', () => {
+  test.each([
+    ['awaiting_activation', 'Choose this account and a start date in Sage'],
+    ['backfilling', 'Sending history'],
+    ['live', 'Up to date'],
+    ['paused', 'Your bank has paused this feed'],
+    ['reauth_required', 'Reconnect in Sage'],
+    ['disconnected', 'no longer chosen in Sage'],
+    ['closed', 'Nothing is sent any more'],
+  ])('in state %s the customer reads what to do: %s', async (state, words) => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]!, name: 'Books' });
+    await pages.pool.query(`UPDATE feeds SET state = $2 WHERE feed_id = $1`, [feedId, state]);
+    const { text } = await visitor.get('/status');
+    expect(text).toContain('Trading account');
+    expect(text).toContain(words);
+    expect(text.includes(`/status/feeds/${feedId!}/stop`)).toBe(state !== 'closed');
+  });
+
+  test('delivered transactions are counted and what happened is told, names escaped', async () => {
+    const { customerId, accountIds, visitor } = await signedIn([['<b>Till</b> & "Co"', '1111']]);
+    const accountId = accountIds[0]!;
+    const { feedId, connectionId } = await addConnection(pages, { customerId, accountId });
+    for (const [number, delivered] of [1_000, 234].entries()) {
+      await pages.pool.query(
+        `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+                              last_posted_at, state, delivered_count)
+         VALUES ($1, $2, $3, 'lane', $4, 1000, 'x', now(), now(), 'delivered', $5)`,
+        [randomUUID(), feedId, connectionId, number, delivered],
+      );
+    }
+    const entry = { customerId, feedId, connectionId };
+    await writeTimeline(pages.pool, { ...entry, kind: 'batch_delivered', detail: { delivered: 234 } });
+    await writeTimeline(pages.pool, { ...entry, kind: 'lane_taken_over' });
+    const { text } = await visitor.get('/status');
+    expect(text).toContain('1,234');
+    expect(text).toContain('234 transactions of &lt;b&gt;Till&lt;/b&gt; &amp; &quot;Co&quot; reached Sage.');
+    expect(text).not.toContain('<b>Till');
+    expect(text).not.toContain('lane_taken_over');
+  });
+
+  test('another customer’s feeds are neither shown nor stopped', async () => {
+    const stranger = await addCustomer(pages, [['Stranger’s account', '9999']]);
+    const foreign = await addConnection(pages, {
+      customerId: stranger.customerId,
+      accountId: stranger.accountIds[0]!,
+    });
+    const { visitor } = await signedIn();
+    const feeds = await visitor.get('/status');
+    expect(feeds.text).not.toContain('9999');
+    const path = `/status/feeds/${foreign.feedId!}/stop`;
+    expect((await visitor.get(path)).status).toBe(404);
+    expect((await visitor.post(path, { form_token: feeds.formToken })).status).toBe(404);
+    expect(pages.facade.calls).toEqual([]);
+  });
+});
+
+describe('stop sharing', () => {
+  test('asks first, then asks the feed’s workflow to close it', async () => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
+    const path = `/status/feeds/${feedId!}/stop`;
+    const question = await visitor.get(path);
+    expect(question.text).toContain('Stop sharing Trading account?');
+    expect(pages.facade.calls).toEqual([]);
+    const answer = visitor.post(path, { form_token: question.formToken });
+    await pages.pool.query(`UPDATE feeds SET state = 'closed', operator = 'closed' WHERE feed_id = $1`, [
+      feedId,
+    ]);
+    const { location } = await answer;
+    expect(location).toBe('/status?stopped=1');
+    expect((await visitor.get(location!)).text).toContain('We stop sharing this account now.');
+  });
+
+  test('when Temporal is away a page says so, and nothing pretends to be stopped', async () => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
+    pages.facade.fail = new WorkflowsUnavailable(new Error('away'));
+    const form_token = await formTokenOf(visitor);
+    const answer = await visitor.post(`/status/feeds/${feedId!}/stop`, { form_token });
+    expect(answer.status).toBe(503);
+    expect(answer.text).toContain('try again in a minute');
+  });
+});
+
+describe('connecting a Sage by Rutter Link', () => {
+  test('orders one connection however often the button is pressed, waits, and shows the way', async () => {
+    const { customerId, visitor } = await signedIn();
+    const { text, formToken } = await visitor.get('/status');
+    const command_id = /name="command_id" value="([^"]+)"/.exec(text)![1]!;
+    const fields = { form_token: formToken, command_id };
+    const first = await visitor.post('/status/connect', fields);
+    const second = await visitor.post('/status/connect', fields);
+    expect(first.location).toBe(`/status/connect/${command_id}`);
+    expect(second.location).toBe(first.location);
+    expect(pages.facade.calls).toEqual([
+      { name: 'runCommand', input: { commandId: command_id } },
+      { name: 'runCommand', input: { commandId: command_id } },
+    ]);
+    const rows = await pages.pool.query(`SELECT kind, customer_id FROM commands WHERE command_id = $1`, [
+      command_id,
+    ]);
+    expect(rows.rows).toEqual([{ kind: 'create_connection', customer_id: customerId }]);
+    const waiting = await visitor.get(first.location!);
+    expect(waiting.text).toContain(`content="2;url=/status/connect/${command_id}"`);
+    const link_url = `${linkOrigin}/connection/abc`;
+    await finishCommand(pages.pool, {
+      commandId: command_id,
+      result: { connection_id: randomUUID(), platform: 'SAGE_BANK_FEEDS', status: 'ok', link_url },
+    });
+    const done = await visitor.get(first.location!);
+    expect(done.text).toContain(`href="${link_url}"`);
+    expect(done.text).not.toContain('http-equiv="refresh"');
+  });
+
+  test('a failure says so; another customer’s command is not there', async () => {
+    const { visitor } = await signedIn();
+    const { text, formToken } = await visitor.get('/status');
+    const command_id = /name="command_id" value="([^"]+)"/.exec(text)![1]!;
+    await visitor.post('/status/connect', { form_token: formToken, command_id });
+    const problem = { code: 'provider_refused', message: 'no' } as const;
+    await failCommand(pages.pool, { commandId: command_id, problem });
+    expect((await visitor.get(`/status/connect/${command_id}`)).status).toBe(502);
+    const other = await signedIn();
+    expect((await other.visitor.get(`/status/connect/${command_id}`)).status).toBe(404);
+    const form_token = await formTokenOf(other.visitor);
+    expect((await other.visitor.post('/status/connect', { form_token, command_id })).status).toBe(400);
+  });
+
+  test('a connection that nobody uses is offered again instead of making another', async () => {
+    const { customerId, visitor } = await signedIn();
+    const { connectionId } = await addConnection(pages, { customerId });
+    const { text } = await visitor.get('/status');
+    expect(text).toContain(`href="${linkOrigin}/connection/${connectionId}"`);
+    expect(text).not.toContain('action="/status/connect"');
+  });
+
+  test('an address that is no web address is not shown as a link', async () => {
+    const { customerId, visitor } = await signedIn();
+    await addConnection(pages, { customerId });
+    await pages.pool.query(`UPDATE connections SET link_url = 'javascript:alert(1)' WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect((await visitor.get('/status')).text).not.toContain('javascript:');
+  });
+});
+
+test('signing out ends the session for good', async () => {
+  const { visitor } = await signedIn();
+  const kept = new Map(visitor.cookies);
+  await visitor.post('/status/sign-out', { form_token: await formTokenOf(visitor) });
+  visitor.cookies.clear();
+  for (const [name, value] of kept) visitor.cookies.set(name, value);
+  expect((await visitor.get('/status')).location).toBe('/status/sign-in');
+});
