@@ -36,7 +36,7 @@ export interface Ground {
   /** In place of the one before it, if any, at the same address: a new book. */
   freshSandbox(): Promise<BenchSandbox>;
   /** `worker.ts` as a process of its own; ready when it runs. */
-  startWorker(environment?: Readonly<Record<string, string>>): Promise<MeasuredPart>;
+  startWorker(environment?: Readonly<Record<string, string>>): Promise<RunningRole>;
   /** `src/api/server.ts` as a process of its own; ready when /readyz says so. */
   startApi(): Promise<RunningApi>;
   /** The plain loop as a process of its own. */
@@ -44,7 +44,12 @@ export interface Ground {
   close(): Promise<void>;
 }
 
-export interface RunningApi extends MeasuredPart {
+export interface RunningRole extends MeasuredPart {
+  /** Drains and ends it before its time; harmless when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface RunningApi extends RunningRole {
   readonly url: string;
   readonly coreToken: string;
 }
@@ -175,12 +180,12 @@ function starters(
   const startRole = async (
     role: Pick<Parameters<typeof startRoleProcess>[0], 'name' | 'entry' | 'isReady'>,
     env: Record<string, string>,
-  ): Promise<MeasuredPart> => {
+  ): Promise<RunningRole> => {
     signal.throwIfAborted();
     const onSpawned = (): Promise<void> => Promise.resolve();
     const part = await startRoleProcess({ ...role, env, logFolder, onSpawned });
     stops.add(() => part.stop());
-    return { name: role.name, pid: part.identity.pid };
+    return { name: role.name, pid: part.identity.pid, stop: () => part.stop() };
   };
   return {
     freshSandbox: async () => {
