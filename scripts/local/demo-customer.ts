@@ -57,7 +57,11 @@ export async function makeDemoCustomer(input: DemoInput): Promise<void> {
     const { name, type, number } = account;
     await call(input, 'PUT', `${customer}/accounts/${account.id}`, { name, type, currency: 'GBP', number });
     const transactions = demoPostings(account, input.demoDay);
-    await call(input, 'POST', `/v1/accounts/${account.id}/transactions`, { transactions });
+    const answer = await call(input, 'POST', `/v1/accounts/${account.id}/transactions`, { transactions });
+    const { rejected } = JSON.parse(answer) as { rejected: { reason: string }[] };
+    if (rejected[0] !== undefined) {
+      throw new LocalFailure(`A demo posting was rejected (${rejected[0].reason}): report this as a bug.`);
+    }
   }
 }
 
@@ -79,7 +83,7 @@ export function demoPostings(account: { id: string; days: number }, demoDay: str
   });
 }
 
-async function call(input: DemoInput, method: string, path: string, body: unknown): Promise<void> {
+async function call(input: DemoInput, method: string, path: string, body: unknown): Promise<string> {
   const response = await fetch(new URL(path, input.apiUrl), {
     method,
     headers: { authorization: `Bearer ${input.coreApiToken}`, 'content-type': 'application/json' },
@@ -87,7 +91,7 @@ async function call(input: DemoInput, method: string, path: string, body: unknow
     signal: AbortSignal.timeout(HTTP_MS),
   });
   const text = await response.text();
-  if (response.ok) return;
+  if (response.ok) return text;
   throw new LocalFailure(
     `The demo customer was refused (${method} ${path}: ${response.status} ${text.slice(0, 300)}).`,
   );

@@ -52,8 +52,6 @@ export async function supervise<Part extends RunningPart>(
       stopping.abort();
       await current.stop();
       await kept;
-      // It may have been started again in the very moment of the call.
-      await current.stop();
     },
   };
 }
@@ -67,9 +65,32 @@ async function startAgain<Part extends RunningPart>(
     await delay(waitMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return undefined;
     try {
-      return await input.start();
+      return await orAborted(input.start(), signal);
     } catch (error) {
       input.say(`${input.name} did not start: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+}
+
+/**
+ * A start may take minutes; who stops does not wait for it. What comes up after that is stopped at once.
+ *
+ * @returns undefined when the signal came first
+ */
+async function orAborted<Part extends RunningPart>(
+  starting: Promise<Part>,
+  signal: AbortSignal,
+): Promise<Part | undefined> {
+  const aborted = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const part = await Promise.race([starting, aborted]);
+  if (part === undefined) {
+    void starting.then(
+      (late) => late.stop(),
+      () => undefined,
+    );
+  }
+  return part;
 }

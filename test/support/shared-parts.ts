@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,20 @@ export async function stopSharedParts(): Promise<void> {
   await Promise.all(started.map((part) => part.then((running) => running.stop()).catch(() => undefined)));
 }
 
+/**
+ * Ends these processes when ours is gone without having stopped them (kill -9, a closed terminal): they run in
+ * sessions of their own and would stay.
+ *
+ * @returns a function that ends the watch
+ */
+export function endWithUs(pids: number[]): () => void {
+  const script = 'us=$1; shift; while kill -0 "$us" 2>/dev/null; do sleep 1; done; kill -INT "$@"';
+  const args = ['-c', script, 'sh', String(process.pid), ...pids.map(String)];
+  const watch = spawn('sh', args, { stdio: 'ignore', detached: true });
+  watch.unref();
+  return () => void watch.kill('SIGKILL');
+}
+
 export const sayLine = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
@@ -55,9 +70,11 @@ export async function startTestPostgres(): Promise<SharedPart<string>> {
     durable: false,
     settings: { max_connections: '300', log_min_messages: 'fatal' },
   });
+  const endWatch = endWithUs([postgres.identity.pid]);
   return {
     value: postgres.url,
     stop: async () => {
+      endWatch();
       await postgres.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
@@ -68,5 +85,10 @@ export async function startTestPostgres(): Promise<SharedPart<string>> {
 export async function startTestTemporal(): Promise<SharedPart<{ address: string; cliPath: string }>> {
   const cliPath = await findTemporalCli({ say: sayLine });
   const server = await startTemporalDevServer({ cliPath, port: 0 });
-  return { value: { address: server.address, cliPath }, stop: () => server.stop() };
+  const endWatch = endWithUs([server.identity.pid]);
+  const stop = async (): Promise<void> => {
+    endWatch();
+    await server.stop();
+  };
+  return { value: { address: server.address, cliPath }, stop };
 }
