@@ -61,7 +61,7 @@ export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
       sendMessage(response, t, status, t.problems.badForm);
       return;
     }
-    const reference = randomUUID();
+    const reference = referenceOf(response);
     logger.error({ err: error, reference }, 'page failed');
     const main = messageMain({
       ...t.problems.failed,
@@ -69,6 +69,12 @@ export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
     });
     sendPage(response, 500, printPage(t, { title: t.problems.failed.heading, main }));
   };
+}
+
+/** The request's id, as the application gives it in a header and writes it into its log lines. */
+function referenceOf(response: Response): string {
+  const requestId = response.getHeader('X-Request-Id');
+  return typeof requestId === 'string' ? requestId : randomUUID();
 }
 
 /** Express and its body parsers mark what the client did wrong (too large, not readable) with a 4xx status. */

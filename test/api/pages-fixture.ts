@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
 import { pino } from 'pino';
+import { createApp } from '../../src/api/app.js';
 import { sha256Hex } from '../../src/crypto/hash.js';
 import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import type { Keyring } from '../../src/crypto/keyring.js';
@@ -45,9 +45,9 @@ export interface PagesFixture {
   stop(): Promise<void>;
 }
 
-/** The pages in an application as small as can be, on a port of 127.0.0.1, with a database of their own. */
+/** The pages in the whole application, with fakes for the workflows alone, on a port of 127.0.0.1, with a database of their own. */
 export async function startPages(
-  input: { config?: Partial<PagesConfig>; hasher?: PasswordHasher; trustProxy?: string } = {},
+  input: { config?: Partial<PagesConfig>; hasher?: PasswordHasher; trustedProxies?: string[] } = {},
 ): Promise<PagesFixture> {
   const database = await createTestDatabase();
   const pool = createPool(database.url, 10, () => undefined);
@@ -56,28 +56,28 @@ export async function startPages(
   const facade = recordingFacade();
   const logLines: string[] = [];
   const logger = pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) });
-  const app = express();
-  app.set('trust proxy', input.trustProxy ?? false);
-  const server = createServer(app).listen(0, '127.0.0.1');
+  const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  app.use(
-    createPages({
-      pool,
-      facade,
-      keyring: parsed.keyring,
-      logger,
-      hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
-      config: {
-        publicUrl: `http://localhost:${String(port)}`,
-        RUTTER_REDIRECT_ORIGINS: [linkOrigin],
-        SAGE_FRAME_ANCESTORS: ['https://*.sage.com'],
-        TEMPORAL_UI_URL: 'http://localhost:8233',
-        OPS_API_TOKEN: opsToken,
-        ...input.config,
-      },
-    }),
-  );
+  const parts = {
+    pool,
+    facade,
+    keyring: parsed.keyring,
+    logger,
+    hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
+    config: {
+      publicUrl: `http://localhost:${String(port)}`,
+      RUTTER_REDIRECT_ORIGINS: [linkOrigin],
+      SAGE_FRAME_ANCESTORS: ['https://*.sage.com'],
+      TEMPORAL_UI_URL: 'http://localhost:8233',
+      CORE_API_TOKEN: randomBytes(24).toString('hex'),
+      OPS_API_TOKEN: opsToken,
+      TRUSTED_PROXIES: input.trustedProxies ?? [],
+      ...input.config,
+    },
+  };
+  const { app } = createApp({ ...parts, pages: createPages(parts), verifyWebhook: () => false });
+  server.on('request', app);
   return {
     url: `http://localhost:${String(port)}`,
     port,

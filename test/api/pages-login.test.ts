@@ -154,6 +154,18 @@ describe('the road from Rutter’s link to the redirect', () => {
     expect(shared.location).toContain(`challenge=${one.challenge}&otp=otp-first`);
   });
 
+  test('a double click on Sign in ends on the accounts, whichever answer the browser keeps', async () => {
+    const { username } = await addCustomer(pages);
+    const visitor = newVisitor(pages);
+    const form = await arriveAt(visitor, newChallenge().link);
+    const fields = { form_token: form.formToken, username, password };
+    const copies = [newVisitor(pages), newVisitor(pages)];
+    for (const copy of copies) for (const [name, value] of visitor.cookies) copy.cookies.set(name, value);
+    const answers = await Promise.all(copies.map((copy) => copy.post(form.path, fields)));
+    expect(answers.map(({ status }) => status)).toEqual([303, 303]);
+    for (const copy of copies) expect((await copy.get(`${form.path}/accounts`)).status).toBe(200);
+  });
+
   test('signing in makes a new session id', async () => {
     const { username } = await addCustomer(pages);
     const visitor = newVisitor(pages);

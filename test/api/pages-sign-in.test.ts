@@ -22,7 +22,7 @@ function countingHasher(): PasswordHasher & { asked: number; busy: boolean } {
 let pages: PagesFixture;
 const hasher = countingHasher();
 beforeAll(async () => {
-  pages = await startPages({ hasher, trustProxy: 'loopback' });
+  pages = await startPages({ hasher, trustedProxies: ['127.0.0.1'] });
 });
 afterAll(async () => {
   await pages.stop();

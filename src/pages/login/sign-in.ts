@@ -43,11 +43,12 @@ export async function signIn(pages: HandoffPages, request: Request, response: Re
   const recorded = await recordHandoffLogin(pool, { handoffId, customerId });
   if (recorded === 'other_customer') throw new PageProblem(409, t.over.elsewhere);
   if (recorded === 'over') throw new PageProblem(410, t.over.expired);
-  await renewSession(request);
-  await rememberVisit(request, { handoffId, remainingMs, customerId });
   await pages.facade.loginSucceeded({ handoffId, customerId }).catch((error: unknown) => {
     pages.logger.warn({ err: error, handoffId }, 'workflow not told of the login');
   });
+  // Last: a second click that arrives before this still finds the session of its form.
+  await renewSession(request);
+  await rememberVisit(request, { handoffId, remainingMs, customerId });
   seeOther(response, stepPaths.accounts(handoffId));
 }
 
