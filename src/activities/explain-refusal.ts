@@ -4,24 +4,49 @@ import { failureTypes } from '../domain/failures.js';
 import type { ActivityDeps } from './deps.js';
 import { OrganisationRefused, readFailure } from './failures.js';
 
+/** A refusal of one connection, in the provider's words: the code for programs, the words for people. */
+export interface ConnectionRefusal {
+  readonly code: string;
+  readonly words: string | null;
+}
+
 /**
- * What to throw for an error of a call that carried a connection's token. A 401 is ambiguous: a job that cannot exist
- * is asked for, without a token; refused too, it is the bank's own credentials and no customer's fault. Otherwise a
- * refused connection is recorded, with its feeds, and its workflow nudged to find the way out.
+ * What of an error is a refusal of the connection whose token the call carried; null for everything else. A 401 is
+ * ambiguous: a job that cannot exist is asked for, without a token; refused too, it is the bank's own credentials and
+ * no customer's fault.
  *
- * @throws what the probe throws: then nothing is known and the activity is tried again
+ * @throws OrganisationRefused, or what the probe throws: then nothing is known and the activity is tried again
+ */
+export async function readConnectionRefusal(
+  deps: ActivityDeps,
+  error: unknown,
+): Promise<ConnectionRefusal | null> {
+  if (!isRutterError(error)) return null;
+  const { type } = readFailure(error);
+  if (type === failureTypes.organisationRefused) throw new OrganisationRefused(error);
+  if (type !== failureTypes.connectionRefused) return null;
+  const probe = error.kind === 'unauthorized' ? await deps.rutter.probeCredentials() : 'good';
+  if (probe === 'refused') throw new OrganisationRefused(error);
+  return {
+    code: ('errorCode' in error ? error.errorCode : null) ?? error.kind,
+    words: 'errorMessage' in error ? error.errorMessage : null,
+  };
+}
+
+/**
+ * What to throw for an error of a call that carried a connection's token. A refused connection is recorded, with its
+ * feeds, and its workflow nudged to find the way out.
+ *
+ * @throws OrganisationRefused, or what the probe throws
  */
 export async function explainRefusal(
   deps: ActivityDeps,
   input: { connectionId: string; error: unknown },
 ): Promise<unknown> {
   const { connectionId, error } = input;
-  if (readFailure(error).type !== failureTypes.connectionRefused || !isRutterError(error)) return error;
-  const probe = error.kind === 'unauthorized' ? await deps.rutter.probeCredentials() : 'good';
-  if (probe === 'refused') return new OrganisationRefused(error);
-  const words = 'errorMessage' in error ? error.errorMessage : null;
-  const code = ('errorCode' in error ? error.errorCode : null) ?? error.kind;
-  await recordConnectionRefused(deps.pool, { connectionId, code, words });
+  const refusal = await readConnectionRefusal(deps, error);
+  if (refusal === null) return error;
+  await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
   await deps.workflows.nudgeConnection({ connectionId });
   return error;
 }

@@ -23,7 +23,8 @@ import { finishBatch } from './delivery/finish-batch.js';
 import { whileHoldingLane } from './delivery/lease-keeper.js';
 import { readAccount } from './delivery/read-account.js';
 import type { ActivityDeps } from './deps.js';
-import { Obsolete } from './failures.js';
+import { readConnectionRefusal, type ConnectionRefusal } from './explain-refusal.js';
+import { Obsolete, OrganisationRefused } from './failures.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
@@ -164,23 +165,21 @@ class Slice {
   }
 
   /**
-   * Trouble on the way. Progress is reported instead of thrown away; without any, the failure goes to Temporal, which
-   * waits and tries again. A 401 is told apart first: the connection's own, or everybody's.
+   * Trouble on the way. A refused connection parks its feeds, a refused read parks this one. Progress is reported
+   * instead of thrown away; without any, the failure goes to Temporal, which waits and tries again.
    */
   private async afterTrouble(feed: FeedRow, error: unknown): Promise<DeliverSliceResult> {
-    if (isRutterError(error) && error.kind === 'unauthorized') return await this.afterUnauthorized(feed);
-    if (isRutterError(error) && error.kind === 'refused' && isConnectionRefusal(error.errorCode)) {
-      return await this.connectionRefused(feed, error.errorCode, error.errorMessage);
+    const { feedId, connectionId } = feed;
+    const refusal = await this.connectionRefusal(feed, error);
+    if (refusal !== null) {
+      await recordConnectionRefused(this.deps.pool, { connectionId, ...refusal });
+      await this.deps.workflows.nudgeConnection({ connectionId });
+      return await this.result('waiting');
     }
     if (isRutterError(error) && error.kind === 'refused') {
       // Not of a batch (those are dealt with), but of a read that a batch needs: asking again would not help.
       const detail = error.message;
-      await recordReason(this.deps.pool, {
-        feedId: feed.feedId,
-        reason: 'refused_by_sage',
-        detail,
-        timeline: true,
-      });
+      await recordReason(this.deps.pool, { feedId, reason: 'refused_by_sage', detail, timeline: true });
       return await this.result('waiting');
     }
     if (this.batches > 0) return await this.result('more');
@@ -188,27 +187,19 @@ class Slice {
     throw error;
   }
 
-  private async afterUnauthorized(feed: FeedRow): Promise<DeliverSliceResult> {
-    if ((await this.deps.rutter.probeCredentials({ lane: 'deliver', signal: this.signal })) === 'good') {
-      return await this.connectionRefused(feed, 'INVALID_CREDENTIALS', null);
+  /** Our own credentials are refused for everybody: nothing is this feed's fault, and all wait for the next probe. */
+  private async connectionRefusal(feed: FeedRow, error: unknown): Promise<ConnectionRefusal | null> {
+    try {
+      return await readConnectionRefusal(this.deps, error);
+    } catch (probed) {
+      if (!(probed instanceof OrganisationRefused)) throw probed;
+      await this.noteTrouble(feed, probed.message);
+      throw ApplicationFailure.create({
+        type: failureTypes.peerUnavailable,
+        message: probed.message,
+        nextRetryDelay: organisationProbeMs,
+      });
     }
-    await this.noteTrouble(feed, 'Rutter refuses the credentials of the whole organisation');
-    throw ApplicationFailure.create({
-      type: failureTypes.peerUnavailable,
-      message: 'Rutter refuses the credentials of the organisation',
-      nextRetryDelay: organisationProbeMs,
-    });
-  }
-
-  private async connectionRefused(
-    feed: FeedRow,
-    code: string | null,
-    words: string | null,
-  ): Promise<DeliverSliceResult> {
-    const { connectionId } = feed;
-    await recordConnectionRefused(this.deps.pool, { connectionId, code: code ?? 'REFUSED', words });
-    await this.deps.workflows.nudgeConnection({ connectionId });
-    return await this.result('waiting');
   }
 
   private async noteTrouble(feed: FeedRow, detail: string): Promise<void> {
@@ -242,8 +233,4 @@ class Slice {
     if (feed === null) throw new Obsolete('the feed does not exist');
     return feed;
   }
-}
-
-function isConnectionRefusal(code: string | null): boolean {
-  return code === 'NEEDS_UPDATE' || code === 'CONNECTION_DISABLED';
 }

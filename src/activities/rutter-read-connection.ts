@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { isRutterError } from '../clients/rutter/errors.js';
 import { isAccountReady } from '../clients/rutter/schemas.js';
 import { openAccessToken, readConnection } from '../db/connections.js';
 import { recordAccountsSeen, recordConnectionRefused, type AccountSeen } from '../db/feed-facts.js';
 import { activationPollDelayMs } from '../domain/schedule.js';
 import type { ActivityDeps } from './deps.js';
-import { Obsolete, OrganisationRefused } from './failures.js';
+import { readConnectionRefusal } from './explain-refusal.js';
+import { Obsolete } from './failures.js';
 
 /*
  * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
@@ -47,7 +47,7 @@ export function rutterReadConnection(deps: ActivityDeps) {
       const { awaitedCount } = look;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
     } catch (error) {
-      const refusal = await readRefusal(deps, error);
+      const refusal = await readConnectionRefusal(deps, error);
       if (refusal === null) throw error;
       await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
       return { refused: true, awaitedCount: 0, nextPollMs };
@@ -71,19 +71,4 @@ async function listAccounts(deps: ActivityDeps, accessToken: string): Promise<Ac
     ready: isAccountReady(account),
     transactionStartDate: account.transactionStartDate,
   }));
-}
-
-/** What of a failure is a refusal of this connection; null for everything else. Our own credentials are told apart. */
-async function readRefusal(
-  deps: ActivityDeps,
-  error: unknown,
-): Promise<{ code: string; words: string | null } | null> {
-  if (!isRutterError(error)) return null;
-  if (error.kind === 'unauthorized') {
-    if ((await deps.rutter.probeCredentials()) === 'refused') throw new OrganisationRefused(error);
-    return { code: error.errorCode ?? 'INVALID_CREDENTIALS', words: error.errorMessage };
-  }
-  const refused =
-    error.kind === 'refused' && ['NEEDS_UPDATE', 'CONNECTION_DISABLED'].includes(error.errorCode ?? '');
-  return refused ? { code: error.errorCode ?? '', words: error.errorMessage } : null;
 }

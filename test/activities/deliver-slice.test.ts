@@ -231,6 +231,35 @@ describe('refusals', () => {
   });
 });
 
+describe('a 401', () => {
+  it('of one connection parks that connection and nobody else', async () => {
+    const feed = await world.makeFeed({ startDate });
+    const other = await world.makeFeed({ startDate });
+    for (const each of [feed, other])
+      await world.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
+    await revoke(feed.connectionId, true);
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up' });
+    await revoke(feed.connectionId, false);
+    await world.control('DELETE', '/violations');
+  });
+
+  it('of the whole organisation parks nobody: the slice is tried again until it works', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable', nonRetryable: false });
+    const { rows } = await world.pool.query(`SELECT state, reason FROM feeds WHERE feed_id = $1`, [
+      feed.feedId,
+    ]);
+    expect(rows).toEqual([{ state: 'backfilling', reason: 'peer_unavailable' }]);
+    await world.control('POST', '/organisations/revoke', { revoked: false });
+    await world.control('DELETE', '/violations');
+    await untilCaughtUp(feed);
+    expect(await world.book(feed)).toHaveLength(2);
+  });
+});
+
 describe('the lane', () => {
   it('keeps a second feed of the connection waiting while a batch of the first is in flight', async () => {
     const first = await world.makeFeed({ startDate });
@@ -270,6 +299,14 @@ async function setConnection(connectionId: string, status: string): Promise<void
     [connectionId],
   );
   await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
+}
+
+async function revoke(connectionId: string, revoked: boolean): Promise<void> {
+  const { rows } = await world.pool.query<{ rutter_connection_id: string }>(
+    `SELECT rutter_connection_id FROM connections WHERE connection_id = $1`,
+    [connectionId],
+  );
+  await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
 }
 
 /** Slice after slice, as Temporal would start them; a thrown failure is one attempt. */
