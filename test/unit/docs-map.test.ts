@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { documents, filesBelow, foldersBelow, readText, root } from './docs-files.js';
+
+const architecture = readText('ARCHITECTURE.md');
+const namedFolders = [...architecture.matchAll(/^\| `([a-z][\w/-]*)` +\|/gm)].map((match) => match[1] ?? '');
+
+test('ARCHITECTURE.md names every folder of the code, each once', () => {
+  const folders = ['src', 'scripts', 'sandbox', 'test'].flatMap((folder) =>
+    // Below a test project lie its own data, such as histories.
+    foldersBelow(folder).filter((path) => folder !== 'test' || path.split('/').length === 2),
+  );
+  expect(folders.length).toBeGreaterThan(20);
+  expect(folders.filter((folder) => !namedFolders.includes(folder))).toEqual([]);
+  expect(namedFolders.filter((folder, index) => namedFolders.indexOf(folder) !== index)).toEqual([]);
+});
+
+test('every folder that ARCHITECTURE.md describes is there', () => {
+  const paths = namedFolders.filter((name) => name.includes('/') || ['migrations', 'scripts'].includes(name));
+  expect(paths.filter((path) => !existsSync(root + path))).toEqual([]);
+});
+
+test('every file of the code that a document names is there', () => {
+  const named = documents.flatMap((document) =>
+    [...readText(document).matchAll(/`((?:src|scripts|sandbox|test|docs|migrations|bench)\/[\w./-]+)`/g)].map(
+      (match) => ({ document, path: match[1] ?? '' }),
+    ),
+  );
+  expect(named.length).toBeGreaterThan(80);
+  expect(named.filter(({ path }) => !existsSync(root + path))).toEqual([]);
+});
+
+test('every relative link in the documents leads somewhere', () => {
+  const links = documents.flatMap((document) =>
+    [...readText(document).matchAll(/\]\((?![a-z]+:)([^)#\s]+)(?:#[^)]*)?\)/g)].map((match) => ({
+      document,
+      link: match[1] ?? '',
+    })),
+  );
+  expect(links.length).toBeGreaterThan(25);
+  const dead = links.filter(({ document, link }) => !existsSync(new URL(link, `file://${root}${document}`)));
+  expect(dead).toEqual([]);
+});
+
+test('every section of the contract that the code names is in docs/contracts/rutter.md', () => {
+  const contract = readText('docs/contracts/rutter.md');
+  const sections = new Set(
+    [...contract.matchAll(/^#{2,3} (\d+(?:\.\d+)?)\.? /gm)].map((match) => match[1] ?? ''),
+  );
+  const files = ['src', 'sandbox', 'test'].flatMap((folder) => filesBelow(folder, '.ts'));
+  const cited = files.flatMap(citations);
+  expect(cited.length).toBeGreaterThan(30);
+  expect(cited.filter(({ section }) => !sections.has(section))).toEqual([]);
+});
+
+/** `contract 11.2`, `(contract 9, 11.2)`, `contract, section 8.4`: every number of such a mention. */
+function citations(file: string): { file: string; section: string }[] {
+  const mention = /contract,?(?: sections?)? (\d+(?:\.\d+)?(?:(?:,| and| to) \d+(?:\.\d+)?)*)/gi;
+  return [...readText(file).matchAll(mention)].flatMap((match) =>
+    [...(match[1] ?? '').matchAll(/\d+(?:\.\d+)?/g)].map(([section]) => ({ file, section })),
+  );
+}

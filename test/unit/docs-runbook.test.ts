@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { parkReasons, peerUnavailableReason } from '../../src/domain/feed.js';
+import { filesBelow, readText } from './docs-files.js';
+
+const runbook = readText('docs/runbook.md');
+/** Words in code type of all headings. */
+const headed = new Set(
+  [...runbook.matchAll(/^### (.+)$/gm)].flatMap(([, heading = '']) =>
+    [...heading.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
+  ),
+);
+
+function missing(words: readonly string[]): string[] {
+  return words.filter((word) => !headed.has(word));
+}
+
+test('the runbook has an entry for every reason for which a feed is not sending', () => {
+  expect(missing([...parkReasons, peerUnavailableReason])).toEqual([]);
+  const files = [...filesBelow('src/activities', '.ts'), ...filesBelow('src/workflows', '.ts')];
+  // Both ways in which a reason gets into a feed's row or its workflow's state.
+  const written = files.flatMap((file) =>
+    [...readText(file).matchAll(/(?:state\.reason = |recordReason\([^)]*?reason: )'([a-z_]+)'/g)].map(
+      (match) => match[1] ?? '',
+    ),
+  );
+  expect(written).toContain('unexpected_failure');
+  expect(missing(written)).toEqual([]);
+});
+
+test('the runbook has an entry for every reason for which a hand-off ends', () => {
+  const union = /export type HandoffReason =([\s\S]*?);/.exec(readText('src/domain/handoff.ts'))?.[1] ?? '';
+  const reasons = [...union.matchAll(/\| '([a-z_]+)'/g)].map((match) => match[1] ?? '');
+  expect(reasons.length).toBeGreaterThan(5);
+  expect(missing(reasons)).toEqual([]);
+});
+
+test('the runbook has an entry for every log line at level error', () => {
+  const files = ['worker.ts', ...filesBelow('src', '.ts')];
+  const events = files.flatMap((file) => {
+    const text = readText(file);
+    const ours = [...text.matchAll(/logger\.(?:error|fatal)\((?:\{[^}]*\}, )?'([^']+)'/g)];
+    const theirs = [...text.matchAll(/\blog\.error\('([^']+)'/g)];
+    return [...ours, ...theirs].map((match) => match[1] ?? '');
+  });
+  expect(events.length).toBeGreaterThan(2);
+  expect(missing(events)).toEqual([]);
+});
+
+test('the runbook speaks of the exit code of an unusable configuration', () => {
+  expect(runbook).toMatch(/^### Exit code 78$/m);
+  expect(readText('src/config.ts')).toContain('configurationExitCode = 78');
+});
