@@ -34,6 +34,8 @@ export interface App {
 /** Signals under way at a time, and keys that may wait: beyond that the sweep does it. */
 const nudgesAtOnceMax = 8;
 const nudgesWaitingMax = 10_000;
+/** Between two signals for the same account or connection. */
+const nudgeRestMs = 250;
 
 /** Wires the app: headers, machine API, reference, webhooks, pages, errors. Nothing connects or listens. */
 export function createApp(input: AppInput): App {
@@ -86,6 +88,7 @@ function nudgerOf(
     run,
     concurrencyMax: nudgesAtOnceMax,
     waitingMax: nudgesWaitingMax,
+    restMs: nudgeRestMs,
     onFailed: (key, error) => {
       metrics.countNudge('failed');
       input.logger.warn({ err: error, [`${kind}Id`]: key }, 'wake-up not sent; the sweep will find it');

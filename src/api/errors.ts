@@ -43,6 +43,11 @@ function framework(error: unknown): Problem | null {
 export function createErrorHandler(input: { logger: Logger }): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const requestId = requestIdOf(response);
+    // The caller went away in the middle of its body: there is nobody to answer, and nothing of ours is broken.
+    if (request.destroyed && response.destroyed) {
+      input.logger.info({ requestId }, 'caller went away');
+      return;
+    }
     const problem = problemOf(error);
     if (problem === null) {
       input.logger.error({ err: error, requestId }, 'unexpected error');

@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** Headers come within this time or the connection is dropped. */
 const headersTimeoutMs = 15_000;
@@ -11,6 +10,7 @@ const keepAliveTimeoutMs = 75_000;
 const connectionsMax = 2_000;
 /** Requests under way may take this long once the process is asked to stop. */
 const drainMaxMs = 25_000;
+const idleLookMs = 100;
 
 export interface Listening {
   readonly port: number;
@@ -29,22 +29,27 @@ export async function listen(input: { app: RequestListener; port: number }): Pro
     input.app,
   );
   server.maxConnections = connectionsMax;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(input.port, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { port, close: () => drain(server) };
+  return { port, close: () => drain(server, sockets) };
 }
 
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const late = new AbortController();
-  const gaveUp = sleep(drainMaxMs, undefined, { signal: late.signal }).then(
-    () => server.closeAllConnections(),
-    () => undefined,
-  );
-  await Promise.race([closed, gaveUp]);
-  late.abort();
+  // A connection opened in advance that has not said a word is not idle to Node, and would hold us up to the end.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  // A connection becomes idle when its last answer is out.
+  const idle = setInterval(() => server.closeIdleConnections(), idleLookMs);
+  const late = setTimeout(() => server.closeAllConnections(), drainMaxMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(late);
 }

@@ -7,7 +7,8 @@ export interface Nudger {
 }
 
 /**
- * A key asked for while its nudge is under way is nudged once more afterwards: what was committed in between is
+ * The first nudge of a key goes at once; the next one of the same key not before `restMs` after it, so a burst of calls
+ * is a signal or two. A key asked for while its nudge is under way is nudged once more afterwards: what was committed in between is
  * covered. A failed nudge is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
  * reported: the row is the truth, and the sweep finds what no signal told of.
  */
@@ -15,11 +16,13 @@ export function createNudger(input: {
   run: (key: string) => Promise<void>;
   concurrencyMax: number;
   waitingMax: number;
+  restMs: number;
   onFailed: (key: string, error: unknown) => void;
   onDropped: (key: string) => void;
 }): Nudger {
   const waiting = new Set<string>();
   const underWay = new Set<string>();
+  const resting = new Set<string>();
   const idle: (() => void)[] = [];
 
   const begin = (key: string): void => {
@@ -30,13 +33,22 @@ export function createNudger(input: {
       .catch((error: unknown) => input.onFailed(key, error))
       .finally(() => {
         underWay.delete(key);
+        rest(key);
         pump();
       });
+  };
+  const rest = (key: string): void => {
+    if (input.restMs === 0) return;
+    resting.add(key);
+    setTimeout(() => {
+      resting.delete(key);
+      pump();
+    }, input.restMs);
   };
   const pump = (): void => {
     for (const key of waiting) {
       if (underWay.size >= input.concurrencyMax) break;
-      if (!underWay.has(key)) begin(key);
+      if (!underWay.has(key) && !resting.has(key)) begin(key);
     }
     if (waiting.size + underWay.size > 0) return;
     for (const resolve of idle.splice(0)) resolve();

@@ -32,10 +32,15 @@ export function mediaTypeOf(request: IncomingMessage): string {
  */
 export async function* bodyChunks(request: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
   const iterator = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
-  for (;;) {
-    const next = await withIdleLimit(iterator.next());
-    if (next.done === true) return;
-    yield next.value;
+  try {
+    for (;;) {
+      const next = await withIdleLimit(iterator.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Lets go of the stream, so that Node discards what is left of the body; after an idle time it would wait for ever.
+    void iterator.return?.();
   }
 }
 
@@ -44,7 +49,12 @@ async function withIdleLimit<T>(work: Promise<T>): Promise<T> {
   const idle = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(
-        new Problem({ status: 408, code: 'body_idle', detail: 'the body stopped arriving before its end' }),
+        new Problem({
+          status: 408,
+          code: 'body_idle',
+          detail: 'the body stopped arriving before its end',
+          headers: { Connection: 'close' },
+        }),
       );
     }, bodyIdleMaxMs);
   });

@@ -1,14 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createNudger } from '../../src/api/nudger.js';
 
 /** A nudger whose nudges end when the test says so. */
-function controlled(limits: { concurrencyMax?: number; waitingMax?: number } = {}) {
+function controlled(limits: { concurrencyMax?: number; waitingMax?: number; restMs?: number } = {}) {
   const begun: { key: string; end: (error?: Error) => void }[] = [];
   const failed: string[] = [];
   const dropped: string[] = [];
   const nudger = createNudger({
     concurrencyMax: limits.concurrencyMax ?? 2,
     waitingMax: limits.waitingMax ?? 100,
+    restMs: limits.restMs ?? 0,
     run: (key) =>
       new Promise((resolve, reject) => {
         begun.push({ key, end: (error) => (error === undefined ? resolve() : reject(error)) });
@@ -32,6 +33,25 @@ describe('the nudger', () => {
     begun[1]!.end();
     await settle();
     expect(begun).toHaveLength(2);
+  });
+
+  it('lets a key rest between two nudges, but no other key wait for it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const { nudger, begun, settle } = controlled({ restMs: 250 });
+      nudger.nudge('a');
+      begun[0]!.end();
+      await settle();
+      nudger.nudge('a');
+      nudger.nudge('b');
+      expect(begun.map(({ key }) => key)).toEqual(['a', 'b']);
+      vi.advanceTimersByTime(249);
+      expect(begun).toHaveLength(2);
+      vi.advanceTimersByTime(1);
+      expect(begun.map(({ key }) => key)).toEqual(['a', 'b', 'a']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('has no more under way at a time than allowed, and forgets none that waits', async () => {

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.js';
+import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
+
+let api: ApiFixture;
+beforeAll(async () => (api = await startApi()));
+afterAll(() => api.stop());
+
+const send = (accountId: string, ...transactions: unknown[]) =>
+  api.call('POST', `/v1/accounts/${accountId}/transactions`, { json: { transactions } });
+
+async function stored(accountId: string) {
+  const { rows } = await api.pool.query(
+    `SELECT transaction_id AS id, sequence::int, status, amount::text FROM postings WHERE account_id = $1 ORDER BY sequence`,
+    [accountId],
+  );
+  return rows as { id: string; sequence: number; status: string; amount: string }[];
+}
+
+const tally = (accepted: number, repeated: number, conflicts = 0, rejected = 0) => ({
+  accepted,
+  repeated,
+  conflicts_total: conflicts,
+  rejected_total: rejected,
+});
+
+describe('a posting sent to an account', () => {
+  it('is accepted once and repeated ever after, however it is written', async () => {
+    const { accountId } = await api.makeAccount();
+    expect((await send(accountId, transaction('1'))).body).toMatchObject(tally(1, 0));
+    const again = await send(
+      accountId,
+      transaction('1', { amount: -12.5, posted_at: '2026-02-03T10:14:07+01:00' }),
+    );
+    expect(again.body).toMatchObject(tally(0, 1));
+    expect(await stored(accountId)).toEqual([{ id: '1', sequence: 1, status: 'posted', amount: '-12.5' }]);
+  });
+
+  it('is never overwritten: other content is listed as a conflict, kept and counted', async () => {
+    const { accountId } = await api.makeAccount();
+    await send(accountId, transaction('1'));
+    const other = transaction('1', { amount: '-13' });
+    expect((await send(accountId, other, other)).body).toMatchObject({
+      ...tally(0, 0, 2),
+      conflicts: [
+        { transaction_id: '1', code: 'other_content' },
+        { transaction_id: '1', code: 'other_content' },
+      ],
+    });
+    await send(accountId, other);
+    expect(await stored(accountId)).toMatchObject([{ amount: '-12.5' }]);
+    const { rows } = await api.pool.query(
+      `SELECT times, reason, received->>'amount' AS amount FROM posting_conflicts WHERE account_id = $1`,
+      [accountId],
+    );
+    expect(rows).toEqual([{ times: 3, reason: 'other_content', amount: '-13' }]);
+  });
+
+  it('of another account under the same id is another posting', async () => {
+    const [one, other] = [await api.makeAccount(), await api.makeAccount()];
+    expect((await send(one.accountId, transaction('1'))).body).toMatchObject(tally(1, 0));
+    expect((await send(other.accountId, transaction('1', { amount: '5' }))).body).toMatchObject(tally(1, 0));
+  });
+
+  it('gives way while pending, to a new version, to posted and to void, each time at the end of the order', async () => {
+    const { accountId } = await api.makeAccount();
+    const pending = (id: string, amount: string) => transaction(id, { status: 'pending', amount });
+    await send(accountId, pending('a', '-1'), pending('b', '-1'), transaction('c'));
+    expect((await send(accountId, pending('a', '-2'))).body).toMatchObject(tally(1, 0));
+    expect((await send(accountId, transaction('a', { amount: '-3' }))).body).toMatchObject(tally(1, 0));
+    expect((await send(accountId, transaction('b', { status: 'void' }))).body).toMatchObject(tally(1, 0));
+    expect(await stored(accountId)).toEqual([
+      { id: 'c', sequence: 3, status: 'posted', amount: '-12.5' },
+      { id: 'a', sequence: 5, status: 'posted', amount: '-3' },
+      { id: 'b', sequence: 6, status: 'void', amount: '-12.5' },
+    ]);
+  });
+
+  it('is final once posted or void: pending, void and posted after that are conflicts', async () => {
+    const { accountId } = await api.makeAccount();
+    await send(accountId, transaction('p'), transaction('v', { status: 'void' }));
+    const answer = await send(
+      accountId,
+      transaction('p', { status: 'pending' }),
+      transaction('p', { status: 'void' }),
+      transaction('v'),
+      transaction('v', { status: 'pending' }),
+      transaction('v', { status: 'void', amount: '1' }),
+    );
+    expect(answer.body).toMatchObject(tally(0, 0, 5));
+    expect(answer.body.conflicts.map(({ code }) => code)).toEqual([
+      'already_posted',
+      'already_posted',
+      'already_void',
+      'already_void',
+      'other_content',
+    ]);
+    expect((await stored(accountId)).map(({ status }) => status)).toEqual(['posted', 'void']);
+  });
+
+  it('is judged against an earlier one of the same call', async () => {
+    const { accountId } = await api.makeAccount();
+    const pending = transaction('a', { status: 'pending' });
+    const answer = await send(
+      accountId,
+      pending,
+      transaction('x'),
+      pending,
+      transaction('a', { amount: '-9' }),
+      transaction('a', { amount: '-8' }),
+      transaction('a', { amount: '-9' }),
+    );
+    expect(answer.body).toMatchObject(tally(3, 2, 1));
+    expect(await stored(accountId)).toEqual([
+      { id: 'x', sequence: 2, status: 'posted', amount: '-12.5' },
+      { id: 'a', sequence: 3, status: 'posted', amount: '-9' },
+    ]);
+  });
+
+  it('takes the next sequence in the order of the input, without gaps, also when many write at once', async () => {
+    const { accountId } = await api.makeAccount();
+    const writers = Array.from({ length: 6 }, (_, writer) =>
+      send(accountId, ...Array.from({ length: 50 }, (__, place) => transaction(`${writer % 3}-${place}`))),
+    );
+    const answers = await Promise.all(writers);
+    const sum = (name: string) => answers.reduce((total, { body }) => total + (body[name] as number), 0);
+    expect([sum('accepted'), sum('repeated')]).toEqual([150, 150]);
+    const rows = await stored(accountId);
+    expect(rows.map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: 150 }, (_, index) => index + 1),
+    );
+    for (const writer of ['0', '1', '2']) {
+      const places = rows
+        .filter(({ id }) => id.startsWith(`${writer}-`))
+        .map(({ id }) => Number(id.split('-')[1]));
+      expect(places).toEqual(Array.from({ length: 50 }, (_, index) => index));
+    }
+  });
+
+  it('keeps its amount exactly, to the last of fifteen digits', async () => {
+    const { accountId } = await api.makeAccount({ currency: 'KWD' });
+    await send(
+      accountId,
+      transaction('1', { amount: '-999999999999.999' }),
+      transaction('2', { amount: 0.1 }),
+    );
+    expect((await stored(accountId)).map(({ amount }) => amount)).toEqual(['-999999999999.999', '0.1']);
+  });
+});
+
+describe('the feeds of an account', () => {
+  it('are woken after every call that stored or repeated something, except closed ones', async () => {
+    const account = await api.makeAccount();
+    const running = await api.makeFeed(account);
+    const paused = await api.makeFeed({ ...account, operator: 'paused' });
+    await api.makeFeed({ ...account, operator: 'closed' });
+    const wakes = () => api.facade.calls.filter(({ name }) => name === 'wakeFeed').map(({ input }) => input);
+    for (const expected of [2, 4]) {
+      await send(account.accountId, transaction('1'));
+      await api.drained();
+      expect(wakes()).toHaveLength(expected);
+    }
+    expect(wakes()).toEqual(expect.arrayContaining([{ feedId: running }, { feedId: paused }]));
+  });
+
+  it('do not keep a posting from being stored when Temporal is away: 200, and a warning in the log', async () => {
+    const account = await api.makeAccount();
+    await api.makeFeed(account);
+    api.facade.onCall = () => Promise.reject(new Error('Temporal is away'));
+    try {
+      const answer = await send(account.accountId, transaction('1'));
+      expect([answer.status, answer.body.accepted]).toEqual([200, 1]);
+      await until(() => api.logLines.some((line) => line.includes('wake-up not sent')), {
+        timeoutMs: 5_000,
+        describe: 'the lost wake-up is in the log',
+      });
+    } finally {
+      api.facade.onCall = () => Promise.resolve();
+    }
+  });
+});

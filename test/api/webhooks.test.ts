@@ -1,0 +1,114 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApi, webhookSecret, type ApiFixture } from './machine-api-fixture.js';
+
+let api: ApiFixture;
+let connectionId: string;
+const token = 'live-token-canary-91b2';
+beforeAll(async () => {
+  api = await startApi();
+  await api.makeFeed(await api.makeAccount());
+  [{ connection_id: connectionId } = { connection_id: '' }] = await api.rows<{ connection_id: string }>(
+    `SELECT connection_id FROM connections`,
+  );
+});
+afterAll(() => api.stop());
+beforeEach(() => (api.facade.calls.length = 0));
+
+const bodyOf = (change: Record<string, unknown> = {}) =>
+  JSON.stringify({
+    type: 'CONNECTION',
+    code: 'CONNECTION_UPDATED',
+    connection_id: `rutter-${connectionId}`,
+    access_token: token,
+    nonce: randomUUID(),
+    ...change,
+  });
+const sign = (body: string | Uint8Array) =>
+  `sha256=${createHmac('sha256', webhookSecret).update(body).digest('base64')}`;
+const send = (body: string | Uint8Array, signature: string | null = sign(body)) =>
+  api.call('POST', '/webhooks/rutter', {
+    role: 'none',
+    raw: body,
+    headers: {
+      'Content-Type': 'application/json',
+      ...(signature === null ? {} : { 'X-Rutter-Signature': signature }),
+    },
+  });
+const nudges = async () => {
+  await api.drained();
+  return api.facade.calls.filter(({ name }) => name === 'nudgeConnection').map(({ input }) => input);
+};
+
+describe('a webhook of Rutter', () => {
+  it('with a good signature nudges the connection it names, and says what it was', async () => {
+    expect((await send(bodyOf())).status).toBe(200);
+    expect(await nudges()).toEqual([{ connectionId }]);
+  });
+
+  it('fits the vector of the contract', async () => {
+    const body =
+      '{"type":"CONNECTION","code":"CONNECTION_NEEDS_UPDATE","connection_id":"5b0f6f0e-2f0c-4a51-9c0b-6a1de1d3a6f7","access_token":"0d1b5a5e-7e8e-4b3c-9a57-3f1c2a9d4e60","update_url":"https://link.rutterapi.com/connection/5b0f6f0e-2f0c-4a51-9c0b-6a1de1d3a6f7"}';
+    expect((await send(body, 'sha256=WJp2ZDtwvb4BB+99T/dAR43KY4EbC27pQ+YC4InyH/w=')).status).toBe(200);
+  });
+
+  it('that is repeated is answered 200 again, counted, and at most a nudge more', async () => {
+    const body = bodyOf();
+    expect([(await send(body)).status, (await send(body)).status]).toEqual([200, 200]);
+    const { rows } = await api.pool.query(`SELECT max(times) AS times FROM webhooks`);
+    expect(rows).toEqual([{ times: 2 }]);
+    for (const nudge of await nudges()) expect(nudge).toEqual({ connectionId });
+  });
+
+  it('without or with a wrong signature is 401, is not noted and nudges nobody', async () => {
+    const before = (await api.pool.query(`SELECT count(*) FROM webhooks`)).rows;
+    const body = bodyOf();
+    for (const signature of [
+      null,
+      '',
+      'sha256=',
+      sign(`${body} `),
+      sign(body).slice(7),
+      sign(body).toLowerCase(),
+    ]) {
+      expect((await send(body, signature)).status).toBe(401);
+    }
+    expect((await api.pool.query(`SELECT count(*) FROM webhooks`)).rows).toEqual(before);
+    expect(await nudges()).toEqual([]);
+  });
+
+  it('for a connection that is not ours, or that cannot be read, is taken and nudges nobody', async () => {
+    for (const body of [
+      bodyOf({ connection_id: randomUUID() }),
+      bodyOf({ connection_id: '\u0000' }),
+      '{',
+      '[]',
+      '"x"',
+      bodyOf({ type: 5 }),
+    ]) {
+      expect((await send(body)).status).toBe(200);
+    }
+    expect((await nudges()).length).toBeLessThanOrEqual(1);
+  });
+
+  it('leaves no trace of its token in rows or logs', async () => {
+    await send(bodyOf());
+    const { rows } = await api.pool.query(`SELECT * FROM webhooks`);
+    expect(JSON.stringify(rows) + api.logLines.join('')).not.toContain(token);
+  });
+
+  it('beyond 256 KB is 413, by GET 405', async () => {
+    expect((await send('x'.repeat(300_000))).status).toBe(413);
+    const answer = await api.call('GET', '/webhooks/rutter', { role: 'none' });
+    expect([answer.status, answer.headers.get('Allow')]).toEqual([405, 'POST']);
+  });
+
+  it('in a flood is few nudges, and beyond the rate 429 with Retry-After', async () => {
+    const answers = await Promise.all(Array.from({ length: 400 }, () => send(bodyOf())));
+    const statuses = new Set(answers.map(({ status }) => status));
+    expect([...statuses].sort()).toEqual([200, 429]);
+    expect(answers.find(({ status }) => status === 429)?.headers.get('Retry-After')).toBe('1');
+    const taken = answers.filter(({ status }) => status === 200).length;
+    expect((await nudges()).length).toBeLessThan(taken / 4);
+  });
+});
