@@ -1,15 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveHistory } from '../../scripts/save-history.js';
-import { parseKeyring } from '../../src/crypto/keyring.js';
-import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { launchBrowser } from '../support/browser.js';
+import { readAllHistories } from '../support/histories.js';
 import { prepareLocalGround, type LocalGround, type LocalService } from '../support/local-service.js';
-import { replayKeys } from '../support/replay-key.js';
 import { bookedIds, callApi, control, feedInState, type ShownFeed } from '../support/service-calls.js';
 import { until } from '../support/until.js';
 
@@ -231,9 +226,36 @@ describe('a customer comes from Sage', () => {
     await feedInState(service, { accountId: current, state: 'closed' });
   });
 
+  it('lets an operator who has signed in read payloads from the Temporal UI, and nobody else', async () => {
+    const { payload } = await readAllHistories(service.temporalAddress);
+    const page = await browser.newPage();
+    const decodeFromUi = async () => {
+      await page.goto(service.temporalUi);
+      // As the UI asks, once "include cross-origin credentials" is on in its codec settings.
+      return await page.evaluate(
+        async ({ url, body }) => {
+          const headers = { 'content-type': 'application/json', 'x-namespace': 'default' };
+          const response = await fetch(url, { method: 'POST', credentials: 'include', headers, body });
+          return { status: response.status, text: await response.text() };
+        },
+        { url: `${service.api}/codec/decode`, body: JSON.stringify({ payloads: [payload] }) },
+      );
+    };
+    expect((await decodeFromUi()).status).toBe(401);
+    await page.goto(`${service.api}/codec/sign-in`);
+    await page.locator('input[type=password]').fill(service.opsToken);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const decoded = await decodeFromUi();
+    expect(decoded.status).toBe(200);
+    const { payloads } = JSON.parse(decoded.text) as { payloads: { data: string }[] };
+    const clear = Buffer.from(payloads[0]?.data ?? '', 'base64').toString('utf8');
+    expect(() => JSON.parse(clear) as unknown, clear).not.toThrow();
+    await page.close();
+  });
+
   it('leaves no secret in any log, page or history, and no posting in a history', async () => {
     const secrets = await secretsOf();
-    const histories = await allHistories();
+    const histories = await readAllHistories(service.temporalAddress);
     const sinks = {
       logs: await service.allOutput(),
       pages: seenPages.join('\n'),
@@ -276,52 +298,4 @@ async function secretsOf(): Promise<Record<string, string>> {
     found.forEach((value, index) => (secrets[`${name} ${String(index)}`] = value));
   }
   return secrets;
-}
-
-/** All histories of the namespace, as stored and as the codec reads them; saved for the replay tests when asked. */
-async function allHistories(): Promise<{ raw: string; decoded: string; types: Set<string> }> {
-  const keys = parseKeyring(replayKeys);
-  if (!keys.ok) throw new Error('the replay key is unusable');
-  const { payloadCodecs = [] } = createDataConverter(keys.keyring);
-  const connection = await Connection.connect({ address: service.temporalAddress });
-  const client = new Client({ connection });
-  const raw: string[] = [];
-  const decoded: string[] = [];
-  const types = new Set<string>();
-  for await (const execution of client.workflow.list()) {
-    const { workflowId, runId, type } = execution;
-    types.add(type);
-    const text = historyToJSON(await client.workflow.getHandle(workflowId, runId).fetchHistory());
-    raw.push(
-      workflowId,
-      text,
-      JSON.stringify(execution.memo ?? {}),
-      JSON.stringify(execution.typedSearchAttributes),
-    );
-    for (const data of payloadsOf(JSON.parse(text))) {
-      for (const codec of payloadCodecs) {
-        const [clear] = await codec.decode([data]);
-        decoded.push(Buffer.from(clear?.data ?? []).toString('utf8'));
-      }
-    }
-    if (process.env['SAVE_HISTORIES'] !== undefined) {
-      const name = `${type.replace(/Workflow$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-${runId.slice(0, 8)}`;
-      await saveHistory({ client, workflowId, runId, name });
-    }
-  }
-  await connection.close();
-  return { raw: raw.join('\n'), decoded: decoded.join('\n'), types };
-}
-
-/** Every payload in a history, wherever it stands: anything with base64 `metadata` and `data`. */
-function payloadsOf(value: unknown): { metadata: Record<string, Uint8Array>; data: Uint8Array }[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const { metadata, data } = value as { metadata?: Record<string, string>; data?: string };
-  if (typeof data === 'string' && typeof metadata === 'object') {
-    const entries = Object.entries(metadata).map(
-      ([name, text]) => [name, Buffer.from(text, 'base64')] as const,
-    );
-    return [{ metadata: Object.fromEntries(entries), data: Buffer.from(data, 'base64') }];
-  }
-  return Object.values(value).flatMap(payloadsOf);
 }
