@@ -7,7 +7,12 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { createActivities } from './src/activities/index.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
-import { configOrExit, configurationExitCode, readWorkerConfig } from './src/config.js';
+import {
+  configOrExit,
+  configurationExitCode,
+  readTemporalEnvironment,
+  readWorkerConfig,
+} from './src/config.js';
 import { parseKeyring } from './src/crypto/keyring.js';
 import { createPool } from './src/db/pool.js';
 import { createRateLimiter } from './src/db/rate-limiter.js';
@@ -49,7 +54,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-const temporal = loadClientConnectConfig();
+const temporal = loadClientConnectConfig({ overrideEnvVars: configOrExit(readTemporalEnvironment) });
 const namespace = temporal.namespace ?? 'default';
 const dataConverter = createDataConverter(keys.keyring);
 const connection = await connectWithRetry('temporal', () =>

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { configOrExit, readTemporalEnvironment } from '../src/config.js';
 import protocol from '@temporalio/proto';
 import { taskQueues } from '../src/domain/ids.js';
 
@@ -24,7 +25,9 @@ const polled = [
  * answer.
  */
 export async function queuesNotPolled(input: { host: string; nowMs: number }): Promise<string[]> {
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
+    overrideEnvVars: configOrExit(readTemporalEnvironment),
+  });
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: answeredWithinMs });
   try {
     const missing = await Promise.all(

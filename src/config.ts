@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /**
@@ -72,6 +73,15 @@ const publicUrl = httpUrl.refine((text) => {
 const port = z.coerce.number().int().min(0).max(65_535);
 const token = z.string().min(24, 'must have at least 24 characters');
 
+/** As Express takes them for `trust proxy`: an address, a network, or a name for the usual private ones. */
+const proxyNetwork = z.string().refine((text) => {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', prefix, ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (bits < 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}, 'must be IP addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal');
+
 /** Hosts that may frame the login pages (Banking Service documentation: the Sage products' own hosts). */
 export const sageFrameAncestors =
   'https://*.sagebankdrive.com,https://*.sage.com,https://*.intacct.com,https://*.sageone.com';
@@ -102,7 +112,7 @@ const apiSchema = z.object({
   RUTTER_REDIRECT_ORIGINS: rutter.RUTTER_REDIRECT_ORIGINS,
   SAGE_FRAME_ANCESTORS: list(z.string().regex(/^https?:\/\/[^\s;,'"]+$/)).prefault(sageFrameAncestors),
   TEMPORAL_UI_URL: webOrigin.default('http://localhost:8233'),
-  TRUSTED_PROXIES: list(z.string()).default([]),
+  TRUSTED_PROXIES: list(proxyNetwork).default([]),
 });
 
 const workerSchema = z.object({
@@ -179,6 +189,17 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
 /** What the migration may be told. @throws {ConfigurationError} with every problem at once */
 export function readMigrateConfig(environment: Environment = process.env): MigrateConfig {
   return parse(migrateSchema, environment);
+}
+
+/**
+ * The variables that `@temporalio/envconfig` reads, with `TEMPORAL_API_KEY_FILE` resolved: it knows no such form.
+ * @throws {ConfigurationError}
+ */
+export function readTemporalEnvironment(environment: Environment = process.env): Record<string, string> {
+  const problems: string[] = [];
+  const values = readSecretFiles(environment, problems);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return values;
 }
 
 /** Reads a configuration or ends the process: problems on stderr, exit code 78. */

@@ -17,7 +17,6 @@ export function addressTable(service: RunningService): string {
         ] as [string, string][])
       : []),
     ['Customer pages', `${url}/status`],
-    ['Operators’ console', `${url}/console`],
     ...(service.temporalUiUrl === undefined
       ? []
       : ([['Temporal UI', service.temporalUiUrl]] as [string, string][])),

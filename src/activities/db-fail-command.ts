@@ -21,7 +21,7 @@ const messages: Readonly<Record<CommandProblemCode, string>> = {
   connection_mismatch: 'The access token belongs to another connection.',
   token_refused: 'Rutter does not accept the token of the connection.',
   provider_refused: 'Rutter refused the request.',
-  organisation_refused: 'Rutter does not accept our credentials; operators have been told.',
+  organisation_refused: 'Rutter does not accept our credentials: an operator must look at them.',
   peer_unavailable: 'Rutter did not answer in time. Asking again is safe.',
 };
 

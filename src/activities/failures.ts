@@ -1,6 +1,7 @@
 import { ApplicationFailure, CompleteAsyncError, TemporalFailure } from '@temporalio/common';
 import { isRutterError, type RutterError } from '../clients/rutter/errors.js';
 import { LimiterSaturated } from '../db/rate-limiter.js';
+import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { failureTypes, type FailureType } from '../domain/failures.js';
 
 /** The row, claim or deadline that the activity needs is gone: there is nothing left to do here. Never retried. */
@@ -112,34 +113,6 @@ function detailOf(error: RutterError): FailureDetail {
     ...(refusal?.errorCode == null ? {} : { errorCode: refusal.errorCode }),
     ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
   };
-}
-
-/** Node's codes for a server that is not there or went away. */
-const networkCodes: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-]);
-/**
- * SQLSTATE: connection exceptions, insufficient resources, operator intervention (shutdown, statement given up),
- * system errors; and serialisation, deadlock, lock not available, which pass as well.
- */
-const passingSqlState = /^(08|53|57|58)|^(40001|40P01|55P03|25P03)$/;
-
-/** Whether an error says that PostgreSQL is away or busy, rather than that a statement is wrong. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string') return networkCodes.has(code) || passingSqlState.test(code);
-  // `pg` has no codes for these: its own texts, pinned by a test against the installed version.
-  return (
-    error.message.startsWith('Connection terminated') ||
-    error.message.startsWith('timeout exceeded when trying to connect') ||
-    error.message === 'Client has encountered a connection error and is not queryable'
-  );
 }
 
 /**

@@ -31,7 +31,7 @@ export interface App {
   readonly drained: () => Promise<void>;
 }
 
-/** Signals under way at a time, and keys that may wait: beyond that the sweep does it. */
+/** Signals under way at a time, and keys that may wait: beyond that the feed's own next look does it. */
 const nudgesAtOnceMax = 8;
 const nudgesWaitingMax = 10_000;
 /** Between two signals for the same account or connection. */
@@ -91,11 +91,17 @@ function nudgerOf(
     restMs: nudgeRestMs,
     onFailed: (key, error) => {
       metrics.countNudge('failed');
-      input.logger.warn({ err: error, [`${kind}Id`]: key }, 'wake-up not sent; the sweep will find it');
+      input.logger.warn(
+        { err: error, [`${kind}Id`]: key },
+        'wake-up not sent; the feed will find it at its next look',
+      );
     },
     onDropped: (key) => {
       metrics.countNudge('dropped');
-      input.logger.warn({ [`${kind}Id`]: key }, 'too many wake-ups waiting; the sweep will find it');
+      input.logger.warn(
+        { [`${kind}Id`]: key },
+        'too many wake-ups waiting; the feed will find it at its next look',
+      );
     },
   });
 }

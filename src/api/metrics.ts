@@ -9,7 +9,7 @@ export interface Metrics {
   readonly registry: Registry;
   observeRequest(input: { method: string; route: string; status: number; seconds: number }): void;
   countPostings(input: { result: 'accepted' | 'repeated' | 'conflict' | 'rejected'; count: number }): void;
-  countWebhook(result: 'taken' | 'repeated' | 'bad_signature' | 'unknown_connection'): void;
+  countWebhook(result: 'taken' | 'repeated' | 'bad_signature' | 'unknown_connection' | 'about_a_job'): void;
   countNudge(result: 'failed' | 'dropped'): void;
 }
 
@@ -39,7 +39,7 @@ export function createMetrics(input: { pool: Pool }): Metrics {
   });
   const nudges = new Counter({
     name: 'bankfeeds_lost_nudges_total',
-    help: 'Signals that Temporal did not take; the sweep finds what they told of',
+    help: 'Signals that Temporal did not take; the feed finds what they told of at its next look',
     labelNames: ['reason'],
     registers,
   });

@@ -10,7 +10,7 @@ export interface Nudger {
  * The first nudge of a key goes at once; the next one of the same key not before `restMs` after it, so a burst of calls
  * is a signal or two. A key asked for while its nudge is under way is nudged once more afterwards: what was committed in between is
  * covered. A failed nudge is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
- * reported: the row is the truth, and the sweep finds what no signal told of.
+ * reported: the row is the truth, and the feed's own next look finds what no signal told of.
  */
 export function createNudger(input: {
   run: (key: string) => Promise<void>;

@@ -1,6 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { verifyRutterSignature } from '../clients/rutter/webhook-signature.js';
-import { configOrExit, configurationExitCode, readApiConfig } from '../config.js';
+import { configOrExit, configurationExitCode, readApiConfig, readTemporalEnvironment } from '../config.js';
 import { parseKeyring } from '../crypto/keyring.js';
 import { createPasswordHasher } from '../crypto/password.js';
 import { createPool } from '../db/pool.js';
@@ -22,7 +22,7 @@ import { listen, type Listening } from './listen.js';
 const databaseConnectionsMax = 20;
 /** A hash takes a core for some 25 ms and 19 MiB; beyond the queue callers are asked to come again. */
 const hashing = { concurrencyMax: 2, queueMax: 64 } as const;
-/** Wake-ups that are not sent by then are left to the sweep. */
+/** Wake-ups that are not sent by then are left to the feed's own next look. */
 const wakeUpsMaxMs = 5_000;
 
 const config = configOrExit(readApiConfig);
@@ -32,7 +32,7 @@ const logger = createLogger(config.LOG_LEVEL, 'api');
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
-const environment = loadClientConnectConfig();
+const environment = loadClientConnectConfig({ overrideEnvVars: configOrExit(readTemporalEnvironment) });
 const temporal = createTemporalClient({
   connection: environment.connectionOptions,
   namespace: environment.namespace,

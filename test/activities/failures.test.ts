@@ -5,12 +5,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  isDatabaseUnavailable,
-  Obsolete,
-  OrganisationRefused,
-  toFailure,
-} from '../../src/activities/failures.js';
+import { Obsolete, OrganisationRefused, toFailure } from '../../src/activities/failures.js';
+import { isDatabaseUnavailable } from '../../src/db/unavailable.js';
 import { createActivityInterceptors } from '../../src/activities/interceptor.js';
 import {
   RutterOutcomeUnknown,

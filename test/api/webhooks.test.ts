@@ -60,6 +60,11 @@ describe('a webhook of Rutter', () => {
     for (const nudge of await nudges()) expect(nudge).toEqual({ connectionId });
   });
 
+  it('about a finished job wakes nobody: whoever made the job follows it', async () => {
+    expect((await send(bodyOf({ type: 'JOB', code: 'JOB_COMPLETED' }))).status).toBe(200);
+    expect(await nudges()).toEqual([]);
+  });
+
   it('without or with a wrong signature is 401, is not noted and nudges nobody', async () => {
     const before = (await api.pool.query(`SELECT count(*) FROM webhooks`)).rows;
     const body = bodyOf();

@@ -56,8 +56,15 @@ export function createRutterWebhook(deps: ApiDeps): (request: Request, response:
 
 type Webhook = z.output<typeof webhookSchema>;
 
+/** Jobs are our own requests: whoever made one follows it, and a look at the accounts would tell nothing. */
+const jobWebhookType = 'JOB';
+
 async function nudge(deps: ApiDeps, webhook: Webhook, first: boolean): Promise<void> {
   const { type, code, connection_id: rutterConnectionId } = webhook;
+  if (type === jobWebhookType) {
+    deps.metrics.countWebhook('about_a_job');
+    return;
+  }
   const connectionId =
     rutterConnectionId === null ? null : await connectionOfWebhook(deps.pool, { rutterConnectionId });
   if (connectionId === null) {
