@@ -35,7 +35,10 @@ describe('the API process', () => {
     const url = `http://127.0.0.1:${line.port}`;
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     const ready = await fetch(`${url}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, database: false, temporal: false }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { ready: false, database: false, temporal: false },
+    ]);
     expect(await role.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(role.output()).toContain('api stopped');
   });
@@ -46,7 +49,9 @@ describe('the API process', () => {
     const { port } = other.address() as AddressInfo;
     const role = startServer({ PORT: String(port) });
     expect(await role.exited).toEqual({ code: 1, signal: null });
-    expect(role.output().trim()).toBe(`Port ${port} is in use: stop what listens there, or set PORT to another.`);
+    expect(role.output().trim()).toBe(
+      `Port ${port} is in use: stop what listens there, or set PORT to another.`,
+    );
     other.close();
   });
 

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.js';
 import { startApi, webhookSecret, type ApiFixture } from './machine-api-fixture.js';
 
 let api: ApiFixture;
@@ -14,6 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 beforeEach(() => (api.facade.calls.length = 0));
+
+const patience = { timeoutMs: 20_000, everyMs: 250, describe: 'the webhook is taken' };
 
 const bodyOf = (change: Record<string, unknown> = {}) =>
   JSON.stringify({
@@ -108,12 +111,21 @@ describe('a webhook of Rutter', () => {
     expect([answer.status, answer.headers.get('Allow')]).toEqual([405, 'POST']);
   });
 
-  it('in a flood is few nudges, and beyond the rate 429 with Retry-After', async () => {
-    const answers = await Promise.all(Array.from({ length: 400 }, () => send(bodyOf())));
-    const statuses = new Set(answers.map(({ status }) => status));
-    expect([...statuses].sort()).toEqual([200, 429]);
+  it('in a flood beyond the rate is 429 with Retry-After, before its signature costs anything', async () => {
+    // Not signed, so that this machine's pace of checking and noting does not decide what is seen.
+    const answers = await Promise.all(Array.from({ length: 1_500 }, () => send('{}', null)));
+    expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([401, 429]);
     expect(answers.find(({ status }) => status === 429)?.headers.get('Retry-After')).toBe('1');
-    const taken = answers.filter(({ status }) => status === 200).length;
-    expect((await nudges()).length).toBeLessThan(taken / 4);
+  });
+
+  it('of many at once is few nudges', async () => {
+    const bodies = Array.from({ length: 100 }, () => bodyOf());
+    // What the flood before left of its second is waited for, as Rutter would.
+    const answers = await Promise.all(
+      bodies.map((body) =>
+        until(async () => ((await send(body)).status === 200 ? true : undefined), patience),
+      ),
+    );
+    expect((await nudges()).length).toBeLessThan(answers.length / 4);
   });
 });
