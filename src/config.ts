@@ -140,7 +140,7 @@ export class ConfigurationError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Empty variables count as absent; `NAME_FILE` stands in for `NAME`, and both at once is a problem. */
+/** What is empty counts as absent; `NAME_FILE` stands in for `NAME`, and both at once is a problem. */
 function readSecretFiles(environment: Environment, problems: string[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
@@ -151,9 +151,12 @@ function readSecretFiles(environment: Environment, problems: string[]): Record<s
     if (path === undefined) continue;
     if (values[name] !== undefined) problems.push(`${name}: set either ${name} or ${name}_FILE, not both`);
     try {
-      values[name] = readFileSync(path, 'utf8').trim();
+      const text = readFileSync(path, 'utf8').trim();
+      if (text !== '') values[name] = text;
     } catch (error) {
-      problems.push(`${name}_FILE: ${error instanceof Error ? error.message : String(error)}`);
+      // Without the path, which stands in the error's message: it may be the secret itself, put there by mistake.
+      const code = String((error as NodeJS.ErrnoException).code);
+      problems.push(`${name}_FILE: the file cannot be read (${code})`);
     }
   }
   return values;
@@ -166,7 +169,8 @@ function parse<T>(schema: z.ZodType<T>, environment: Environment): T {
   if (!result.success) {
     for (const issue of result.error.issues) {
       const name = issue.path.join('.');
-      const missing = values[name] === undefined;
+      // Inside a list the path goes on with the item's place: what is there and wrong is not missing.
+      const missing = values[String(issue.path[0])] === undefined;
       problems.push(`${name}: ${missing ? 'is required' : issue.message}`);
     }
   }
