@@ -14,8 +14,11 @@ const past = 10;
 const warmUps = 15;
 const measured = 150;
 const deliveryMs = 30_000;
-/** Between two postings, different each time: the feed stands still by then, and no timer beats in step. */
-const pauseMs = (index: number): number => 60 + ((index * 37) % 90);
+/**
+ * Between two postings, different each time, so that no timer beats in step. Longer than the API's rest between two
+ * signals for one account (250 ms): each posting comes alone, to a feed that stands still.
+ */
+const pauseMs = (index: number): number => 300 + ((index * 37) % 90);
 
 interface Sample {
   readonly transactionId: string;

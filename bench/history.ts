@@ -122,7 +122,7 @@ function backfillFigures(sizes: readonly HistorySize[]): Figure[] {
   const events = median(sizes.map((size) => size.events));
   const slices = median(sizes.map((size) => size.slices));
   const name = 'events per batch of a backfill';
-  const note = `${events} events in all for ${batchesOfPast} batches, ${slices} slice(s)`;
+  const note = `${events} events with the run's start for ${batchesOfPast} batches, ${slices} slice(s)`;
   return [{ name, value: events / batchesOfPast, unit: '', digits: 2, mark: eventsMark, note }];
 }
 
