@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createPool, transaction, type Pool } from '../../src/db/pool.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let pool: Pool;
+beforeAll(async () => {
+  database = await createTestDatabase({ empty: true });
+  pool = createPool(database.url, 2, () => undefined);
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+async function one(text: string, values: unknown[] = []): Promise<unknown> {
+  const { rows } = await pool.query<{ value: unknown }>(`SELECT ${text} AS value`, values);
+  return rows[0]?.value;
+}
+
+it.each([
+  ['2026-02-03T09:14:07.123Z', '2026-02-03T09:14:07.123Z'],
+  ['2026-02-03T09:14:07.123456Z', '2026-02-03T09:14:07.123456Z'],
+  ['2026-02-03T09:14:07Z', '2026-02-03T09:14:07.000Z'],
+  // The night in which London's clocks go back, seen from elsewhere.
+  ['2026-10-25T01:30:00+01:00', '2026-10-25T00:30:00.000Z'],
+  ['2026-10-25T01:30:00+00:00', '2026-10-25T01:30:00.000Z'],
+  ['2026-02-03T09:14:07.5-09:30', '2026-02-03T18:44:07.500Z'],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
+  ['9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'],
+])('the instant %s comes back from PostgreSQL as %s', async (given, expected) => {
+  expect(await one('$1::timestamptz', [given])).toBe(expected);
+});
+
+it('an instant is the same whatever zone the server, the database and the role were set to', async () => {
+  await pool.query(`DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database());
+    EXECUTE format('ALTER DATABASE %I SET datestyle = ''SQL, DMY''', current_database());
+  END $$`);
+  const later = createPool(database.url, 1, () => undefined);
+  try {
+    const { rows } = await later.query(
+      `SELECT timestamptz '2026-07-01T12:00:00.25+05:30' AS at, date '2026-07-01' AS day`,
+    );
+    expect(rows).toEqual([{ at: '2026-07-01T06:30:00.250Z', day: '2026-07-01' }]);
+  } finally {
+    await later.end();
+  }
+});
+
+it('an instant of a session in another zone is left as text that names its own offset', async () => {
+  await transaction(pool, async (db) => {
+    await db.query(`SET LOCAL timezone = 'America/St_Johns'`);
+    const { rows } = await db.query<{ at: string }>(`SELECT timestamptz '2026-02-03T09:14:07.123456Z' AS at`);
+    const at = rows[0]?.at ?? '';
+    expect(at).toBe('2026-02-03 05:44:07.123456-03:30');
+    expect(Date.parse(at.replace(' ', 'T'))).toBe(Date.parse('2026-02-03T09:14:07.123Z'));
+  });
+});
+
+it.each(['0.10', '-0.00', '12345678901234567890.123456789', '100', 'NaN'])(
+  'the numeric %s keeps each of its digits',
+  async (text) => {
+    expect(await one('$1::numeric', [text])).toBe(text === '-0.00' ? '0.00' : text);
+  },
+);
+
+it.each(['9007199254740993', '-9223372036854775808', '9223372036854775807'])(
+  'the bigint %s is not rounded to a double',
+  async (text) => {
+    expect(await one('$1::bigint', [text])).toBe(text);
+  },
+);
+
+it('a count, which is a bigint, comes as text as well', async () => {
+  expect(await one('count(*)')).toBe('1');
+});
+
+it.each(['2026-02-28', '0001-01-01', '9999-12-31'])(
+  'the date %s stays a date, on whatever side of UTC we are',
+  async (text) => {
+    expect(await one('$1::date', [text])).toBe(text);
+  },
+);
+
+it('integers, truth values, JSON, lists and nulls come as what they are', async () => {
+  const { rows } = await pool.query(
+    `SELECT 7::int AS a, true AS b, '{"c": [0.5]}'::jsonb AS c, ARRAY['x', 'y'] AS d, NULL::timestamptz AS e`,
+  );
+  expect(rows).toEqual([{ a: 7, b: true, c: { c: [0.5] }, d: ['x', 'y'], e: null }]);
+});
+
+it('a posting instant that was read can be compared with the very row again', async () => {
+  const at = await one(`timestamptz '2026-02-03 09:14:07.123457+00'`);
+  expect(await one(`$1::timestamptz = timestamptz '2026-02-03 09:14:07.123457+00'`, [at])).toBe(true);
+});
+
+it('a transaction that throws leaves nothing behind and gives its connection back', async () => {
+  await pool.query('CREATE TABLE kept (n int)');
+  for (let round = 0; round < 4; round += 1) {
+    await expect(
+      transaction(pool, async (db) => {
+        await db.query('INSERT INTO kept VALUES (1)');
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+  }
+  expect(await one('(SELECT count(*) FROM kept)')).toBe('0');
+  expect(pool.totalCount - pool.idleCount).toBe(0);
+});
