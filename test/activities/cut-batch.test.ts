@@ -5,7 +5,6 @@ import { serializeBatch } from '../../src/clients/rutter/transform.js';
 import { readBatchPostings, undoBatch, type OpenBatch } from '../../src/db/batches.js';
 import { cutBatch, type CutResult } from '../../src/db/cut-batch.js';
 import { recordAccountSeen } from '../../src/db/feed-facts.js';
-import { takeLane } from '../../src/db/lanes.js';
 import { transaction } from '../../src/db/pool.js';
 import { storePostings } from '../../src/db/postings.js';
 import { renewAttempt, settleBatch } from '../../src/db/settlement.js';
@@ -421,31 +420,39 @@ describe('the lane', () => {
     expect(key).not.toBe(batch.idempotencyKey);
   });
 
-  it('lets whoever holds the evidence settle, once, without taking the lane from its holder', async () => {
+  it('lets whoever holds the evidence settle, without taking the lane from its holder', async () => {
     const feed = await world.makeFeed({ startDate });
     await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const [old, next] = [randomUUID(), randomUUID()];
     const { batch } = await mustCut(feed, old);
     await expireLease(feed);
     expect((await cut(feed, next)).kind).toBe('lane_open');
-    const settled = await Promise.all([settle(feed, batch, old), settle(feed, batch, next)]);
-    expect(settled.sort()).toEqual([false, true]);
-    const { rows } = await world.pool.query(`SELECT kind FROM timeline WHERE feed_id = $1`, [feed.feedId]);
-    expect(rows).toEqual([{ kind: 'batch_delivered' }]);
+    expect(await settle(feed, batch, old)).toBe(true);
+    expect((await cut(feed, randomUUID())).kind).toBe('lane_busy');
     expect(await undo(feed, batch, next)).toBe(false);
   });
 
-  it('gives a lease to one of many that reach for it when it ran out', async () => {
+  it('has a batch settled once, however many say so at the same moment', async () => {
     const feed = await world.makeFeed({ startDate });
-    const laneId = laneOf(feed);
-    await takeLane(world.pool, { laneId, holder: randomUUID(), leaseMs: 60_000 });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const holder = randomUUID();
+    const { batch } = await mustCut(feed, holder);
+    const settled = await Promise.all([1, 2, 3].map(() => settle(feed, batch, holder, ['tx-000003'])));
+    expect(settled.filter(Boolean)).toHaveLength(1);
+    const { rows } = await world.pool.query(`SELECT kind FROM timeline WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ kind: 'batch_delivered' }]);
+    const again = await mustCut(feed, holder);
+    expect(again.postings.map((posting) => posting.transactionId)).toEqual(['tx-000003']);
+  });
+
+  it('is taken by one of many that reach for it when its lease ran out', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    await mustCut(feed, randomUUID());
     await expireLease(feed);
-    const taken = await Promise.all(
-      Array.from({ length: 8 }, () =>
-        takeLane(world.pool, { laneId, holder: randomUUID(), leaseMs: 60_000 }),
-      ),
-    );
-    expect(taken.filter(Boolean)).toHaveLength(1);
+    const results = await Promise.all(Array.from({ length: 8 }, () => cut(feed, randomUUID())));
+    const kinds = results.map((result) => result.kind).sort();
+    expect(kinds).toEqual([...Array.from({ length: 7 }, () => 'lane_busy'), 'lane_open']);
   });
 });
 
