@@ -46,10 +46,19 @@ function failureOf(context: Context, error: unknown): Error {
   if (reading !== undefined) {
     const event = { failureType: reading.type, attempt: context.info.attempt, ...reading.detail };
     // Only the unknown needs its stack; its text may quote data, which is why it goes to the log and nowhere else.
-    if (reading.type === failureTypes.unexpected) log.error('activity attempt failed', { ...event, error });
+    if (reading.type === failureTypes.unexpected)
+      log.error('activity attempt failed', { ...event, error: loggable(error) });
     else log.warn('activity attempt failed', event);
   }
   return failure;
+}
+
+/** Name, text and stack; not the details that a database adds, which quote the values of a row. */
+function loggable(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { name: 'not an error' };
+  const { name, message, stack } = error;
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return { name, message, stack, code, constraint };
 }
 
 function count(context: Context, outcome: string): void {

@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import pLimit from 'p-limit';
 import type { RutterOtp } from '../clients/rutter/schemas.js';
 import { open, seal } from '../crypto/seal.js';
 import { openAccessToken, withConnectionTurn } from '../db/connections.js';
@@ -31,13 +32,19 @@ export type CreateOtpResult =
   | { readonly outcome: 'refused'; readonly reason: HandoffReason }
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
+/** A turn holds a database connection while it waits and asks; the rest of the pool is for everybody else. */
+const turnsAtOnceMax = 6;
+
 export function rutterCreateOtp(deps: ActivityDeps) {
+  const limitTurns = pLimit(turnsAtOnceMax);
   return async (input: CreateOtpInput): Promise<CreateOtpResult> => {
     const handoff = await readHandoff(deps.pool, input);
     const connectionId = handoff?.connectionId;
     if (connectionId == null) throw new Obsolete('the hand-off has no connection');
     try {
-      return await withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input));
+      return await limitTurns(() =>
+        withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input)),
+      );
     } catch (error) {
       throw await explainRefusal(deps, { connectionId, error });
     }

@@ -11,10 +11,18 @@ import {
   recordConnectionRefused,
   recordReason,
 } from '../db/feed-facts.js';
-import { readFeed, type FeedRow } from '../db/feeds.js';
+import { clearOwedLook, readFeed, type FeedRow } from '../db/feeds.js';
 import { releaseLane } from '../db/lanes.js';
 import { failureTypes } from '../domain/failures.js';
-import { isParked, maySend, peerUnavailableReason, type FeedState } from '../domain/feed.js';
+import {
+  isParked,
+  laneParkedReason,
+  maySend,
+  peerUnavailableReason,
+  unexpectedReason,
+  unreachable,
+  type FeedState,
+} from '../domain/feed.js';
 import { laneOf } from '../domain/lane.js';
 import { limits } from '../domain/limits.js';
 import { nextSyncAtMs } from '../domain/schedule.js';
@@ -24,7 +32,7 @@ import { whileHoldingLane } from './delivery/lease-keeper.js';
 import { readAccount } from './delivery/read-account.js';
 import type { ActivityDeps } from './deps.js';
 import { readConnectionRefusal, type ConnectionRefusal } from './explain-refusal.js';
-import { Obsolete, OrganisationRefused } from './failures.js';
+import { Obsolete, OrganisationRefused, readFailure } from './failures.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
@@ -57,6 +65,10 @@ export interface DeliverSliceResult {
 
 /** A slice that cannot end by itself is a bug; this many batches do not fit into its minute. */
 const batchesPerSliceMax = 1_000;
+/** Trouble after some batches went well: the next slice begins after this long. */
+const progressRetryMs = 2_000;
+/** Another feed's batch waits for a person: look again after this long whether one came. */
+const parkedLaneLookMs = 10 * 60_000;
 /** Our credentials are refused for everybody: probe again after this long. */
 const organisationProbeMs = 30_000;
 
@@ -66,6 +78,8 @@ export function rutterDeliverSlice(deps: ActivityDeps) {
     return await whileHeartbeating(() => new Slice(deps, input, cancellationSignal).run());
   };
 }
+
+type WorkableCut = Extract<CutResult, { kind: 'cut' | 'lane_open' }>;
 
 class Slice {
   private readonly holder = randomUUID();
@@ -81,7 +95,12 @@ class Slice {
 
   async run(): Promise<DeliverSliceResult> {
     const feed = await this.mustRead(this.input.feedId);
-    if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) return this.waiting(feed);
+    if (feed.lookOwed) await clearOwedLook(this.deps.pool, feed);
+    if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
+      // A person asked: look whether the connection was healed, even when nobody does any more.
+      if (this.input.readAccount) await this.deps.workflows.nudgeConnection(feed);
+      return this.waiting(feed);
+    }
     try {
       return await this.deliver(feed);
     } catch (error) {
@@ -101,30 +120,63 @@ class Slice {
         serialize: serializeBatch,
         maySend: (now) => maySend(now.facts) && !isParked(now.reason),
       });
-      if (cut.kind === 'lane_busy') return await this.result('lane_busy');
+      if (cut.kind === 'lane_busy') return await this.laneBusy(cut.yieldTo);
       if (cut.kind === 'nothing_ready') return await this.caughtUp(feed);
       if (cut.kind === 'not_sendable') return this.waiting(cut.feed);
-      const ending = await this.work(feed, cut);
-      if (ending.kind === 'settled') {
-        this.batches += 1;
-        this.delivered += ending.delivered;
-      }
-      if (ending.kind === 'job_running') return await this.result('job_running', ending.waitMs);
-      if (ending.kind === 'parked') return await this.result('waiting');
-      if (ending.kind === 'lease_lost') return await this.result('lane_busy');
+      const ended = await this.afterBatch(feed, cut, await this.work(feed, cut));
+      if (ended !== null) return ended;
     }
     return await this.result('more');
   }
 
-  /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the lane. */
-  private async work(
+  /** What the end of a batch means for the slice; null when it goes on with the next one. */
+  private async afterBatch(
     feed: FeedRow,
-    cut: Extract<CutResult, { kind: 'cut' | 'lane_open' }>,
-  ): Promise<BatchEnding> {
+    cut: WorkableCut,
+    ending: BatchEnding,
+  ): Promise<DeliverSliceResult | null> {
+    switch (ending.kind) {
+      case 'settled':
+        this.batches += 1;
+        this.delivered += ending.delivered;
+        return null;
+      case 'undone':
+        return null;
+      case 'stopping':
+        return await this.result('more');
+      case 'job_running':
+      case 'renewed':
+        return await this.result('job_running', ending.waitMs);
+      case 'lease_lost':
+        return await this.result('lane_busy');
+      case 'parked':
+        return await this.afterParked(feed, cut);
+      default:
+        return unreachable(ending);
+    }
+  }
+
+  /** Nothing may be sent past a batch that waits for a person; its own feed says why, the others say for whom. */
+  private async afterParked(feed: FeedRow, cut: WorkableCut): Promise<DeliverSliceResult> {
+    if (cut.batch.feedId === feed.feedId) return await this.result('waiting');
+    const { feedId } = feed;
+    const detail = `batch ${String(cut.batch.number)} of feed ${cut.batch.feedId} waits for a person`;
+    await recordReason(this.deps.pool, { feedId, reason: laneParkedReason, detail, timeline: false });
+    return await this.result('job_running', parkedLaneLookMs);
+  }
+
+  /** The feed whose turn it is may be asleep for seconds: tell it. */
+  private async laneBusy(yieldTo: string | null): Promise<DeliverSliceResult> {
+    if (yieldTo !== null) await this.deps.workflows.feedFactsChanged({ feedId: yieldTo });
+    return await this.result('lane_busy');
+  }
+
+  /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the lane. */
+  private async work(feed: FeedRow, cut: WorkableCut): Promise<BatchEnding> {
     const { pool } = this.deps;
     const laneId = laneOf(feed);
     const owner = cut.batch.feedId === feed.feedId ? feed : await this.mustRead(cut.batch.feedId);
-    const context = this.contextOf(owner);
+    const context = this.contextOf(owner, performance.now());
     try {
       const fresh = cut.kind === 'cut' ? { postings: cut.postings, body: cut.body } : undefined;
       return await whileHoldingLane({ pool, laneId, holder: this.holder }, () =>
@@ -136,19 +188,20 @@ class Slice {
     }
   }
 
-  private contextOf(feed: FeedRow): BatchContext {
+  private contextOf(feed: FeedRow, leaseTakenAtMs: number): BatchContext {
     return {
       deps: this.deps,
       feed,
       laneId: laneOf(feed),
       holder: this.holder,
       accessToken: openAccessToken(this.deps.keyring, feed),
+      leaseTakenAgoMs: () => performance.now() - leaseTakenAtMs,
       signal: this.signal,
     };
   }
 
   private async lookAtAccount(feed: FeedRow): Promise<void> {
-    const account = await readAccount(this.contextOf(feed));
+    const account = await readAccount(this.contextOf(feed, performance.now()));
     await recordAccountSeen(this.deps.pool, { ...feed, account });
     if (!account.ready) await this.deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
   }
@@ -176,14 +229,15 @@ class Slice {
       await this.deps.workflows.nudgeConnection({ connectionId });
       return await this.result('waiting');
     }
-    if (isRutterError(error) && error.kind === 'refused') {
+    const reading = readFailure(error);
+    if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
       // Not of a batch (those are dealt with), but of a read that a batch needs: asking again would not help.
       const detail = error.message;
       await recordReason(this.deps.pool, { feedId, reason: 'refused_by_sage', detail, timeline: true });
       return await this.result('waiting');
     }
-    if (this.batches > 0) return await this.result('more');
-    if (isRutterError(error)) await this.noteTrouble(feed, error.message);
+    if (this.batches > 0) return await this.result('job_running', reading.retryAfterMs ?? progressRetryMs);
+    if (reading.type !== failureTypes.databaseUnavailable) await this.noteTrouble(feed, error);
     throw error;
   }
 
@@ -193,7 +247,7 @@ class Slice {
       return await readConnectionRefusal(this.deps, error);
     } catch (probed) {
       if (!(probed instanceof OrganisationRefused)) throw probed;
-      await this.noteTrouble(feed, probed.message);
+      await this.noteTrouble(feed, probed);
       throw ApplicationFailure.create({
         type: failureTypes.peerUnavailable,
         message: probed.message,
@@ -202,10 +256,15 @@ class Slice {
     }
   }
 
-  private async noteTrouble(feed: FeedRow, detail: string): Promise<void> {
+  /** Puts a trouble that is tried again by itself into the row, so that a late feed has its reason on a screen. */
+  private async noteTrouble(feed: FeedRow, error: unknown): Promise<void> {
     if (isParked(feed.reason)) return;
-    const { feedId } = feed;
-    await recordReason(this.deps.pool, { feedId, reason: peerUnavailableReason, detail, timeline: false });
+    const ours =
+      isRutterError(error) || error instanceof ApplicationFailure || error instanceof OrganisationRefused;
+    const reason = ours ? peerUnavailableReason : unexpectedReason;
+    // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
+    const detail = ours ? error.message : error instanceof Error ? error.name : 'unknown';
+    await recordReason(this.deps.pool, { feedId: feed.feedId, reason, detail, timeline: false });
   }
 
   private waiting(feed: FeedRow): DeliverSliceResult {

@@ -2,10 +2,12 @@ import { Context } from '@temporalio/activity';
 import { isAccountReady } from '../clients/rutter/schemas.js';
 import { openAccessToken, readConnection } from '../db/connections.js';
 import { recordAccountsSeen, recordConnectionRefused, type AccountSeen } from '../db/feed-facts.js';
-import { activationPollDelayMs } from '../domain/schedule.js';
+import { connectionFacts } from '../domain/connection.js';
+import { activationPollDelayMs, refusalHoldOffMs } from '../domain/schedule.js';
 import type { ActivityDeps } from './deps.js';
 import { readConnectionRefusal } from './explain-refusal.js';
 import { Obsolete } from './failures.js';
+import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
  * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
@@ -40,10 +42,18 @@ export function rutterReadConnection(deps: ActivityDeps) {
       minMs: deps.settings.feedActivationPollMinMs,
       maxMs: deps.settings.feedActivationPollMaxMs,
     });
+    const holdOffMs = refusalHoldOffMs(connection.refusedTimes) - (connection.refusedAgoMs ?? Infinity);
+    if (connection.status === 'refused' && holdOffMs > 0) {
+      return { refused: true, awaitedCount: 0, nextPollMs: Math.ceil(holdOffMs) };
+    }
     try {
-      const accounts = await listAccounts(deps, openAccessToken(deps.keyring, connection));
+      const accessToken = openAccessToken(deps.keyring, connection);
+      if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
+        return { refused: true, awaitedCount: 0, nextPollMs };
+      }
+      const accounts = await whileHeartbeating(() => listAccounts(deps, accessToken));
       const look = await recordAccountsSeen(deps.pool, { connectionId, accounts });
-      for (const feedId of look.sendableFeedIds) await deps.workflows.feedFactsChanged({ feedId });
+      for (const feedId of look.owedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
       const { awaitedCount } = look;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
     } catch (error) {
@@ -53,6 +63,13 @@ export function rutterReadConnection(deps: ActivityDeps) {
       return { refused: true, awaitedCount: 0, nextPollMs };
     }
   };
+}
+
+/** Reads may be answered although writes are refused: only Rutter's own word on the connection heals it. */
+async function isStillRefused(deps: ActivityDeps, accessToken: string): Promise<boolean> {
+  const { cancellationSignal: signal } = Context.current();
+  const facts = connectionFacts(await deps.rutter.getConnectionStatus({ accessToken, signal }));
+  return facts.status !== 'ok';
 }
 
 async function listAccounts(deps: ActivityDeps, accessToken: string): Promise<AccountSeen[]> {

@@ -18,9 +18,11 @@ export interface OpenBatch {
   readonly doubted: boolean;
   /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
   readonly inDoubt: boolean;
-  readonly firstPostAtMs: number | null;
-  readonly jobSeenAtMs: number | null;
-  readonly attemptCreatedAtMs: number;
+  /** Epoch ms by the database's clock: where reading back begins. */
+  readonly firstPostAtMs: number;
+  /** Ages by the database's clock when the row was read: no process's clock decides what is old. */
+  readonly jobAgeMs: number | null;
+  readonly attemptAgeMs: number;
 }
 
 interface RawOpenBatch {
@@ -35,14 +37,17 @@ interface RawOpenBatch {
   posts: number;
   doubted: boolean;
   attempt_state: 'open' | 'in_doubt';
-  first_post_at: string | null;
-  job_seen_at: string | null;
-  created_at: string;
+  first_post_at: string;
+  job_age_ms: number | null;
+  attempt_age_ms: number;
 }
 
 const selectOpenBatch = `
   SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
-         a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state, a.first_post_at, a.job_seen_at, a.created_at
+         a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state,
+         coalesce(a.first_post_at, a.created_at) AS first_post_at,
+         extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
+         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms
     FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
 
 function openBatchFrom(raw: RawOpenBatch): OpenBatch {
@@ -58,9 +63,9 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     posts: raw.posts,
     doubted: raw.doubted,
     inDoubt: raw.attempt_state === 'in_doubt',
-    firstPostAtMs: raw.first_post_at === null ? null : Date.parse(raw.first_post_at),
-    jobSeenAtMs: raw.job_seen_at === null ? null : Date.parse(raw.job_seen_at),
-    attemptCreatedAtMs: Date.parse(raw.created_at),
+    firstPostAtMs: Date.parse(raw.first_post_at),
+    jobAgeMs: raw.job_age_ms,
+    attemptAgeMs: raw.attempt_age_ms,
   };
 }
 

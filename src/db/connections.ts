@@ -20,6 +20,9 @@ export interface ConnectionRow {
   readonly statusReason: string | null;
   readonly currentHandoffId: string | null;
   readonly createdAt: string;
+  /** How often it was refused within a day, and how long ago the last time was, by the database's clock. */
+  readonly refusedTimes: number;
+  readonly refusedAgoMs: number | null;
 }
 
 interface RawConnection {
@@ -36,10 +39,13 @@ interface RawConnection {
   status_reason: string | null;
   current_handoff_id: string | null;
   created_at: string;
+  refused_times: number;
+  refused_ago_ms: number | null;
 }
 
 const columns = `connection_id, customer_id, channel, platform, rutter_connection_id, access_token_sealed, name,
-  link_url, status, provider_status, status_reason, current_handoff_id, created_at`;
+  link_url, status, provider_status, status_reason, current_handoff_id, created_at, refused_times,
+  extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS refused_ago_ms`;
 
 function connectionFrom(raw: RawConnection): ConnectionRow {
   return {
@@ -56,6 +62,8 @@ function connectionFrom(raw: RawConnection): ConnectionRow {
     statusReason: raw.status_reason,
     currentHandoffId: raw.current_handoff_id,
     createdAt: raw.created_at,
+    refusedTimes: raw.refused_times,
+    refusedAgoMs: raw.refused_ago_ms,
   };
 }
 

@@ -28,7 +28,8 @@ export type CutResult =
       readonly postings: DeliverablePosting[];
       readonly body: string;
     }
-  | { readonly kind: 'lane_busy' }
+  /** `yieldTo`: it is that feed's turn, and it should be told. */
+  | { readonly kind: 'lane_busy'; readonly yieldTo: string | null }
   | { readonly kind: 'lane_open'; readonly batch: OpenBatch }
   | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
   | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
@@ -40,8 +41,8 @@ export type CutResult =
  */
 export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> {
   return await transaction(pool, async (db): Promise<CutResult> => {
-    const taken = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
-    if (!taken) return { kind: 'lane_busy' };
+    const lane = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
+    if (!lane.taken) return { kind: 'lane_busy', yieldTo: lane.yieldTo };
     const open = await readOpenBatch(db, input);
     if (open !== null) return { kind: 'lane_open', batch: open };
     const feed = await lockFeed(db, input);
@@ -193,7 +194,6 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
   );
   const row = rows[0];
   if (row === undefined) throw new Error('the batch was not stored');
-  const nowMs = Date.parse(row.created_at);
   return {
     batchId,
     feedId: feed.feedId,
@@ -206,8 +206,8 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     posts: 1,
     doubted: false,
     inDoubt: false,
-    firstPostAtMs: nowMs,
-    jobSeenAtMs: null,
-    attemptCreatedAtMs: nowMs,
+    firstPostAtMs: Date.parse(row.created_at),
+    jobAgeMs: null,
+    attemptAgeMs: 0,
   };
 }

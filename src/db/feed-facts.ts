@@ -1,4 +1,4 @@
-import type { AccountFact, OperatorAction } from '../domain/feed.js';
+import { feedState, type AccountFact, type OperatorAction } from '../domain/feed.js';
 import { lockFeed, lockFeedsOfConnection, writeFeed, type FeedChange, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
@@ -13,15 +13,16 @@ export interface AccountSeen {
 }
 
 export interface ConnectionLook {
-  /** Feeds that can send now and have not caught up since they could: to be woken (again). */
-  readonly sendableFeedIds: readonly string[];
+  /** Feeds that may send since their facts changed and have not begun yet: to be woken (again). */
+  readonly owedFeedIds: readonly string[];
   /** Feeds whose account waits for its activation, or was disconnected in Sage. */
   readonly awaitedCount: number;
 }
 
 /**
- * Takes over what a complete list of the connection's accounts says, in one transaction with its timeline rows.
- * That the list was answered at all heals a refused connection. Repeating it changes nothing.
+ * Takes over what a complete list of the connection's accounts says, in one transaction with its timeline rows. The
+ * caller knows that the connection is not refused: one that was is healed. Repeating it changes nothing; feeds stay
+ * owed a look until their slice has begun, so a caller that died before waking them is made up for.
  */
 export async function recordAccountsSeen(
   pool: Pool,
@@ -30,55 +31,60 @@ export async function recordAccountsSeen(
   const seen = new Map(input.accounts.map((account) => [account.rutterAccountId, account]));
   return await transaction(pool, async (db) => {
     // The connection's row before its feeds' rows, here and everywhere: no two lockers can deadlock.
-    const healed = await healConnection(db, input);
-    const feeds = await lockFeedsOfConnection(db, input);
-    const sendableFeedIds: string[] = [];
+    await healConnection(db, input);
+    const owedFeedIds: string[] = [];
     let awaitedCount = 0;
-    for (const feed of feeds) {
-      const account = await takeOverAccount(db, { feed, healed, seen: seen.get(feed.rutterAccountId ?? '') });
+    for (const feed of await lockFeedsOfConnection(db, input)) {
+      const { account, lookOwed } = await takeOverAccount(db, feed, seen.get(feed.rutterAccountId ?? ''));
       if (account !== 'active') awaitedCount += 1;
-      else if (healed || !feed.facts.caughtUp || feed.facts.account !== 'active')
-        sendableFeedIds.push(feed.feedId);
+      else if (lookOwed) owedFeedIds.push(feed.feedId);
     }
-    return { sendableFeedIds, awaitedCount };
+    return { owedFeedIds, awaitedCount };
   });
 }
 
-/** The same for one account alone, as read with a feed's daily sync. Answers the feed as it stands then. */
+/** The same for one account alone, as read with a feed's daily look; it heals no connection. */
 export async function recordAccountSeen(
   pool: Pool,
-  input: { feedId: string; connectionId: string; account: AccountSeen },
+  input: { feedId: string; account: AccountSeen },
 ): Promise<void> {
   await transaction(pool, async (db) => {
-    const healed = await healConnection(db, input);
     const feed = await lockFeed(db, input);
     if (feed === null || feed.facts.operator === 'closed') return;
-    await takeOverAccount(db, { feed, healed, seen: input.account });
+    await takeOverAccount(db, feed, input.account);
   });
 }
 
-async function healConnection(db: Queryable, input: { connectionId: string }): Promise<boolean> {
-  const { rowCount } = await db.query(
+async function healConnection(db: Queryable, input: { connectionId: string }): Promise<void> {
+  await db.query(
     `UPDATE connections SET status = 'ok', provider_status = NULL, status_reason = NULL, updated_at = now()
       WHERE connection_id = $1 AND status <> 'ok'`,
     [input.connectionId],
   );
-  return rowCount === 1;
 }
 
-/** Takes over one account's facts. One that is missing from a complete list is as good as disconnected. */
+/**
+ * Takes over one account's facts. One that is missing from a complete list is as good as disconnected, but for a feed
+ * that still waits: its row may be younger than the list. A feed whose stored state is not what its facts say now was
+ * parked by its connection, whoever healed that.
+ */
 async function takeOverAccount(
   db: Queryable,
-  { feed, healed, seen }: { feed: FeedRow; healed: boolean; seen: AccountSeen | undefined },
-): Promise<AccountFact> {
+  feed: FeedRow,
+  seen: AccountSeen | undefined,
+): Promise<{ account: AccountFact; lookOwed: boolean }> {
   const before = feed.facts.account;
-  const stillWaiting = before === 'waiting' && seen !== undefined;
-  const account = seen?.ready === true ? 'active' : stillWaiting ? 'waiting' : 'inactive';
+  // Without a date there is no telling what of the past was asked for: nothing goes out until Sage says.
+  const ready = seen?.ready === true && (seen.transactionStartDate ?? feed.transactionStartDate) !== null;
+  const account: AccountFact = ready ? 'active' : before === 'waiting' ? 'waiting' : 'inactive';
   const startDate = startDateChange(feed, account, seen);
-  if (account === before && !healed && startDate === null) return account;
+  const healed = feed.state !== feedState(feed.facts);
+  if (account === before && !healed && startDate === null) return { account, lookOwed: feed.lookOwed };
   const activated = account === 'active' && before !== 'active';
   // A feed that was linked again has a past to catch up with: it is backfilling until then.
-  await writeFeed(db, feed, { account, ...startDate, ...(activated ? { caughtUp: false } : {}) });
+  const catchUp: FeedChange = activated ? { caughtUp: false } : {};
+  const lookOwed = account === 'active';
+  await writeFeed(db, feed, { account, ...startDate, ...catchUp, lookOwed });
   await writeTimeline(db, {
     kind: timelineKind({ before, account, healed }),
     customerId: feed.customerId,
@@ -86,7 +92,7 @@ async function takeOverAccount(
     feedId: feed.feedId,
     detail: account === 'active' ? { transaction_start_date: seen?.transactionStartDate ?? null } : {},
   });
-  return account;
+  return { account, lookOwed };
 }
 
 function timelineKind(input: { before: string; account: string; healed: boolean }): string {
@@ -122,7 +128,9 @@ export async function recordConnectionRefused(
 ): Promise<void> {
   await transaction(pool, async (db) => {
     const { rowCount } = await db.query(
-      `UPDATE connections SET status = 'refused', provider_status = $2, status_reason = $3, updated_at = now()
+      `UPDATE connections SET status = 'refused', provider_status = $2, status_reason = $3, updated_at = now(),
+              refused_times = CASE WHEN refused_at > now() - interval '1 day' THEN refused_times + 1 ELSE 1 END,
+              refused_at = now()
         WHERE connection_id = $1 AND status <> 'refused'`,
       [input.connectionId, input.code, input.words],
     );

@@ -114,10 +114,14 @@ export async function listFeedViews(
 /** An account is on few connections; more feeds than this wake with their next look. */
 const wokenFeedsMax = 100;
 
-/** The feeds that new postings of an account concern: all of Rutter's road that are not closed. */
+/**
+ * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken by what ends
+ * that, and looks for itself then: a signal a posting would only fill its history.
+ */
 export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
   const { rows } = await db.query<{ feed_id: string }>(
-    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator <> 'closed' AND channel = 'rutter'
+    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running' AND channel = 'rutter'
+        AND account_status = 'active' AND state <> 'reauth_required'
       ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
     [input.accountId],
   );

@@ -24,6 +24,8 @@ export interface FeedRow {
   readonly cursorSequence: string | null;
   readonly examinedSequence: string;
   readonly nextSyncAt: string | null;
+  /** It may send since its facts changed, and no slice has begun since. */
+  readonly lookOwed: boolean;
 }
 
 interface RawFeed {
@@ -46,13 +48,14 @@ interface RawFeed {
   cursor_sequence: string | null;
   examined_sequence: string;
   next_sync_at: string | null;
+  look_owed: boolean;
 }
 
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
          f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
          f.caught_up_at, f.syncing, f.transaction_start_date, f.cursor_posted_at, f.cursor_sequence,
-         f.examined_sequence, f.next_sync_at
+         f.examined_sequence, f.next_sync_at, f.look_owed
     FROM feeds f JOIN connections c USING (connection_id)`;
 
 function feedFrom(raw: RawFeed): FeedRow {
@@ -78,6 +81,7 @@ function feedFrom(raw: RawFeed): FeedRow {
     cursorSequence: raw.cursor_sequence,
     examinedSequence: raw.examined_sequence,
     nextSyncAt: raw.next_sync_at,
+    lookOwed: raw.look_owed,
   };
 }
 
@@ -87,12 +91,13 @@ export async function readFeed(db: Queryable, input: { feedId: string }): Promis
   return rows[0] === undefined ? null : feedFrom(rows[0]);
 }
 
-/** The feed, locked until the transaction ends: whoever changes facts or cuts a batch goes through here. */
+/**
+ * The feed, locked until the transaction ends: whoever changes facts or cuts a batch goes through here. Locked first
+ * and read in a second statement: after a wait for the lock one statement would show the connection as it was before.
+ */
 export async function lockFeed(db: Queryable, input: { feedId: string }): Promise<FeedRow | null> {
-  const { rows } = await db.query<RawFeed>(`${selectFeed} WHERE f.feed_id = $1 FOR UPDATE OF f`, [
-    input.feedId,
-  ]);
-  return rows[0] === undefined ? null : feedFrom(rows[0]);
+  await db.query(`SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [input.feedId]);
+  return await readFeed(db, input);
 }
 
 /** The feeds of a connection that are not closed, locked in the order of their ids (no two lockers can deadlock). */
@@ -100,11 +105,18 @@ export async function lockFeedsOfConnection(
   db: Queryable,
   input: { connectionId: string },
 ): Promise<FeedRow[]> {
+  const which = `connection_id = $1 AND operator <> 'closed' ORDER BY feed_id`;
+  await db.query(`SELECT 1 FROM feeds WHERE ${which} FOR UPDATE`, [input.connectionId]);
   const { rows } = await db.query<RawFeed>(
-    `${selectFeed} WHERE f.connection_id = $1 AND f.operator <> 'closed' ORDER BY f.feed_id FOR UPDATE OF f`,
+    `${selectFeed} WHERE f.connection_id = $1 AND f.operator <> 'closed' ORDER BY f.feed_id`,
     [input.connectionId],
   );
   return rows.map(feedFrom);
+}
+
+/** A slice has begun: whoever owed the feed a look has paid. */
+export async function clearOwedLook(db: Queryable, input: { feedId: string }): Promise<void> {
+  await db.query(`UPDATE feeds SET look_owed = false WHERE feed_id = $1 AND look_owed`, [input.feedId]);
 }
 
 /** A change of what a feed's row says; absent fields stay. */
@@ -119,6 +131,7 @@ export interface FeedChange {
   /** Look at everything up to the cursor again: an earlier start date makes older postings deliverable. */
   readonly reexamine?: boolean;
   readonly syncedNow?: boolean;
+  readonly lookOwed?: boolean;
   readonly nextSyncAtMs?: number;
 }
 
@@ -145,6 +158,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
        examined_sequence = CASE WHEN $12 THEN 0 ELSE examined_sequence END,
        last_synced_at = CASE WHEN $13 THEN now() ELSE last_synced_at END,
        next_sync_at = coalesce(to_timestamp($14::float8 / 1000), next_sync_at),
+       look_owed = coalesce($15, look_owed),
        closed_at = CASE WHEN $2 = 'closed' THEN coalesce(closed_at, now()) END,
        updated_at = now()
      WHERE feed_id = $1`,
@@ -163,6 +177,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       change.reexamine ?? false,
       change.syncedNow ?? false,
       change.nextSyncAtMs ?? null,
+      change.lookOwed ?? null,
     ],
   );
   return state;

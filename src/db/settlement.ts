@@ -50,6 +50,10 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
      ), attempt AS (
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM settled)
+     ), told AS (
+       -- Whatever held the feed up is over: its batch arrived.
+       UPDATE feeds SET reason = NULL, reason_detail = NULL
+        WHERE feed_id = (SELECT feed_id FROM settled) AND reason IS NOT NULL
      ), lane AS (
        UPDATE lanes SET holder = NULL, lease_until = NULL WHERE lane_id = $7 AND holder = $8
      )
@@ -116,13 +120,21 @@ export async function recordJob(db: Queryable, input: { batch: OpenBatch; jobId:
   );
 }
 
-/** Counts one more POST under the open key, before it is made. */
-export async function recordPost(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
-  await db.query(
+/**
+ * Counts one more POST under the open key, before it is made. Answers false when the key is no longer open or the
+ * lease no longer ours: then nothing may be sent.
+ */
+export async function recordPost(
+  db: Queryable,
+  input: { batch: OpenBatch; laneId: string; holder: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
     `UPDATE attempts SET posts = posts + 1, last_post_at = now(), first_post_at = coalesce(first_post_at, now())
-      WHERE idempotency_key = $1`,
-    [input.batch.idempotencyKey],
+      WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')
+        AND EXISTS (SELECT 1 FROM lanes WHERE lane_id = $2 AND holder = $3 AND lease_until >= clock_timestamp())`,
+    [input.batch.idempotencyKey, input.laneId, input.holder],
   );
+  return rowCount === 1;
 }
 
 /** Notes that a POST under the open key had an unknown outcome, and what was seen of it. */

@@ -32,11 +32,17 @@ export const parkReasons = [
   'job_lost',
   'job_running_too_long',
   'read_back_too_long',
+  'answer_incomplete',
+  'attempts_exhausted',
 ] as const;
 export type ParkReason = (typeof parkReasons)[number];
 
-/** A passing trouble that retries by itself; it stands in the row until the next success. */
+/** Passing troubles that retry by themselves; they stand in the row until the next success. */
 export const peerUnavailableReason = 'peer_unavailable';
+/** A batch of another feed of the connection is parked, and nothing may be sent past it. */
+export const laneParkedReason = 'waiting_for_another_feed';
+/** An error that should not exist: it is tried again, and somebody should read the worker's log. */
+export const unexpectedReason = 'unexpected_failure';
 
 /** Whether the reason in a feed's row keeps it from sending until somebody asks for another try. */
 export function isParked(reason: string | null): reason is ParkReason {

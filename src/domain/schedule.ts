@@ -48,3 +48,11 @@ export function activationPollDelayMs(input: {
   if (input.elapsedMs >= awaitQuicklyMs) return dayMs;
   return Math.min(input.maxMs, Math.max(input.minMs, Math.round(input.elapsedMs / 8)));
 }
+
+/**
+ * How long after the `times`-th refusal of a connection within a day it is not looked at again: at once after the
+ * first (it may have been healed already), then from 10 s doubling to 15 min.
+ */
+export function refusalHoldOffMs(times: number): number {
+  return times <= 1 ? 0 : backoffMs({ tries: times - 2, firstMs: 10_000, maxMs: 15 * 60_000 });
+}

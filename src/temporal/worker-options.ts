@@ -6,10 +6,12 @@ import type { WorkerOptions } from '@temporalio/worker';
  * database connection only in its short transactions, so there may be far more slices than connections.
  */
 
-/** Longer than the longest POST (45 s), so that a batch in flight is settled before the process ends. */
-export const shutdownGraceMs = 50_000;
+/** Longer than a turn at the limiter (15 s) and the longest POST (45 s): a batch in flight is settled before the end. */
+export const shutdownGraceMs = 65_000;
 /** What has not ended by itself then is ended; the ledger takes it up from there. */
-export const shutdownForceMs = 60_000;
+export const shutdownForceMs = 75_000;
+/** Heartbeats reach the server as they are made, every 3 s: of the 10 s without one, one may be lost. */
+const heartbeatThrottleMs = 3_000;
 /** 240 to 270 KB each: half a gigabyte at most. */
 const cachedWorkflowsMax = 1_000;
 const workflowTasksMax = 40;
@@ -22,6 +24,7 @@ const shared = {
   identity: `bankfeeds@${hostname()}:${String(process.pid)}`,
   shutdownGraceTime: shutdownGraceMs,
   shutdownForceTime: shutdownForceMs,
+  maxHeartbeatThrottleInterval: heartbeatThrottleMs,
 } satisfies RoleOptions;
 
 export const workerOptions = {

@@ -42,8 +42,13 @@ const requestTimeout = '45s';
 const requestsTimeout = '3m';
 /** No sign of life for this long means that the process is gone: the activity is given to another. */
 const heartbeatTimeout = '10s';
-/** A slice ends its last batch after its minute: one synchronous answer (45 s), its repeats and settling. */
-const sliceTimeoutMs = limits.sliceMaxMs + 4 * 60_000;
+/** A slice ends its last batch after its minute: its turns at the limiter, a POST of 45 s, a list read twice. */
+const sliceTimeoutMs = limits.sliceMaxMs + 8 * 60_000;
+/**
+ * Attempts of one slice go on this long; then the workflow starts the next. Signals that come meanwhile grow its
+ * history, and only between slices can it be renewed.
+ */
+const sliceTriesMs = sliceTimeoutMs + 60_000;
 
 /** Hand-off, commands and connections: a person or a caller waits. */
 export const interactive = {
@@ -56,6 +61,13 @@ export const interactive = {
   providerRead: {
     taskQueue: taskQueues.interactive,
     startToCloseTimeout: requestTimeout,
+    retry: interactiveRetry,
+  },
+  /** Some pages of a list at Rutter, with heartbeats. */
+  providerReads: {
+    taskQueue: taskQueues.interactive,
+    startToCloseTimeout: requestsTimeout,
+    heartbeatTimeout,
     retry: interactiveRetry,
   },
   /** One write at Rutter under a stored key, which makes the repeat safe. */
@@ -81,6 +93,7 @@ export const deliver = {
   slice: {
     taskQueue: taskQueues.deliver,
     startToCloseTimeout: sliceTimeoutMs,
+    scheduleToCloseTimeout: sliceTriesMs,
     heartbeatTimeout,
     retry: deliverRetry,
   },

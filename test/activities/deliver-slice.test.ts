@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.js';
 import { createDeliveryWorld, postingsFrom, type DeliveryWorld } from '../support/delivery-world.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
@@ -205,6 +207,33 @@ describe('refusals', () => {
     expect(await world.book(feed)).toHaveLength(5);
   });
 
+  it('parks the feed after one look when a successful answer names none of the batch', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    await world.control('POST', '/faults', {
+      kind: 'omit_from_answer',
+      count: 1,
+      match: batchPost,
+      times: 0,
+    });
+    const posts = await world.posts();
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'answer_incomplete' });
+    expect((await world.posts()) - posts).toBe(1);
+  });
+
+  it('is none of a read that passes by itself: the daily look is tried again', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await setConnection(feed.connectionId, 'not_ready');
+    await expect(world.slice(feed, { readAccount: true })).rejects.toThrow();
+    const { rows } = await world.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ reason: 'peer_unavailable' }]);
+    await setConnection(feed.connectionId, 'active');
+    expect(await world.slice(feed, { readAccount: true })).toMatchObject({
+      outcome: 'caught_up',
+      reason: null,
+    });
+  });
+
   it('undoes the batch and waits when the account was disconnected in Sage', async () => {
     const feed = await world.makeFeed({ startDate });
     await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
@@ -275,6 +304,49 @@ describe('the lane', () => {
     expect(await world.book(second)).toHaveLength(5);
   });
 
+  it('passes to a feed with one new posting in the middle of the long backfill of another', async () => {
+    const long = await world.makeFeed({ startDate });
+    const short = await world.makeFeed({ startDate, connectionId: long.connectionId });
+    await world.addPostings(long, postingsFrom({ from: startDate, count: 40_000 }));
+    await world.control('POST', '/knobs', { jobRunMs: 300 });
+    let longDone = false;
+    const backfill = untilCaughtUp(long, 200).then(() => (longDone = true));
+    await until(async () => (await world.book(long)).length > 0, {
+      timeoutMs: 10_000,
+      describe: 'it has begun',
+    });
+    await world.addPostings(short, [{ id: 'urgent', postedAt: startDate }]);
+    await untilCaughtUp(short, 60);
+    expect(longDone).toBe(false);
+    await world.control('POST', '/knobs', { jobRunMs: 0 });
+    await backfill;
+    expect(await world.book(long)).toHaveLength(40_000);
+  });
+
+  it('shows the other feeds of the connection for whom they wait when a batch waits for a person', async () => {
+    const parked = await world.makeFeed({ startDate });
+    const sibling = await world.makeFeed({ startDate, connectionId: parked.connectionId });
+    for (const each of [parked, sibling]) {
+      await world.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
+    }
+    await world.control('POST', '/knobs', { preferSyncWindowMs: 50 });
+    await world.control('POST', '/faults', { kind: 'job_never_ends', match: batchPost, times: 1 });
+    // The sender dies while the job runs, and Rutter has forgotten the job when the next one asks.
+    const died = world.slice(parked).catch(() => undefined);
+    const job = `UPDATE attempts SET job_id = gen_random_uuid(), job_seen_at = now() - interval '1 hour'
+                  WHERE job_id IS NOT NULL AND batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`;
+    await until(async () => (await world.pool.query(job, [parked.feedId])).rowCount === 1, {
+      timeoutMs: 10_000,
+      describe: 'the job was seen',
+    });
+    await died;
+    expect(await world.slice(parked)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
+    const waiting = await world.slice(sibling);
+    expect(waiting).toMatchObject({ outcome: 'job_running', reason: 'waiting_for_another_feed' });
+    await world.control('POST', '/knobs', { preferSyncWindowMs: 30_000 });
+    await world.control('DELETE', '/violations');
+  });
+
   it("lets another feed's sender settle the batch of a dead sender before it cuts its own", async () => {
     const dead = await world.makeFeed({ startDate });
     const other = await world.makeFeed({ startDate, connectionId: dead.connectionId });
@@ -309,11 +381,12 @@ async function revoke(connectionId: string, revoked: boolean): Promise<void> {
   await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
 }
 
-/** Slice after slice, as Temporal would start them; a thrown failure is one attempt. */
-async function untilCaughtUp(feed: { feedId: string }): Promise<void> {
-  for (let tries = 0; tries < 8; tries += 1) {
+/** Slice after slice, as the workflow would start them; a thrown failure is one attempt. */
+async function untilCaughtUp(feed: { feedId: string }, triesMax = 8): Promise<void> {
+  for (let tries = 0; tries < triesMax; tries += 1) {
     const result = await world.slice(feed).catch(() => undefined);
     if (result?.outcome === 'caught_up') return;
+    if (result?.outcome === 'lane_busy') await sleep(300);
   }
   throw new Error('the feed did not catch up');
 }

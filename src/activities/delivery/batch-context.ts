@@ -1,6 +1,9 @@
 import type { OpenBatch } from '../../db/batches.js';
 import { readBatchPostings } from '../../db/batches.js';
+import { recordReason } from '../../db/feed-facts.js';
 import type { FeedRow } from '../../db/feeds.js';
+import type { ParkReason } from '../../domain/feed.js';
+import { backoffMs } from '../../domain/schedule.js';
 import { serializeBatch } from '../../clients/rutter/transform.js';
 import type { DeliverablePosting } from '../../domain/posting.js';
 import type { ActivityDeps } from '../deps.js';
@@ -12,6 +15,8 @@ export interface BatchContext {
   readonly laneId: string;
   readonly holder: string;
   readonly accessToken: string;
+  /** Since the lease was taken, by a clock that runs on while the process is frozen. */
+  readonly leaseTakenAgoMs: () => number;
   /** Aborted when the activity is cancelled. A POST in flight is never aborted; waits and reads are. */
   readonly signal: AbortSignal;
 }
@@ -24,10 +29,12 @@ export interface BatchContent {
 
 export type BatchEnding =
   | { readonly kind: 'settled'; readonly delivered: number }
+  /** The process is asked to end: the batch is left open for the next sender. */
+  | { readonly kind: 'stopping' }
   /** It certainly is not at Rutter; its postings are ready again. */
   | { readonly kind: 'undone' }
-  /** The same bytes go out again under a new key. */
-  | { readonly kind: 'renewed' }
+  /** The same bytes go out again under a new key, but not at once. */
+  | { readonly kind: 'renewed'; readonly waitMs: number }
   | { readonly kind: 'job_running'; readonly waitMs: number }
   /** A person must look; the reason stands in the feed's row and the batch stays open. */
   | { readonly kind: 'parked' }
@@ -50,4 +57,29 @@ export async function loadContent(context: BatchContext, batch: OpenBatch): Prom
   const { body, sha256 } = serializeBatch({ rutterAccountId: context.feed.rutterAccountId ?? '', postings });
   if (sha256 !== batch.bodyHash) throw new BatchBytesChanged(batch.batchId);
   return { postings, body };
+}
+
+const renewedFirstMs = 2_000;
+const renewedMaxMs = 60_000;
+/** After so many attempts of the same bytes a person must look; asking for a sync allows as many again. */
+const attemptsMax = 20;
+
+/** After an attempt in which nothing was synced: from two seconds, doubling with every attempt, to a minute. */
+export async function renewedEnding(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
+  const { attemptNumber } = batch;
+  if (attemptNumber % attemptsMax === 0) {
+    return await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
+  }
+  const tries = attemptNumber - 1;
+  return { kind: 'renewed', waitMs: backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs }) };
+}
+
+/** Parks the batch's feed for a person, in words that stand in its row; the batch stays open. */
+export async function parkFeed(
+  context: BatchContext,
+  reason: ParkReason,
+  detail: string | null,
+): Promise<BatchEnding> {
+  await recordReason(context.deps.pool, { feedId: context.feed.feedId, reason, detail, timeline: true });
+  return { kind: 'parked' };
 }

@@ -2,7 +2,8 @@ import { isRutterError, type RutterOutcomeUnknown, type RutterRefused } from '..
 import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
 import type { OpenBatch } from '../../db/batches.js';
 import { recordDoubt, recordJob, recordPost, renewAttempt } from '../../db/settlement.js';
-import { dayMs } from '../../domain/limits.js';
+import { renewLane } from '../../db/lanes.js';
+import { dayMs, limits } from '../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { loadContent } from './batch-context.js';
 import { followJob } from './follow-job.js';
@@ -12,6 +13,10 @@ import { settleByList } from './settle-by-list.js';
 
 /** Rutter keeps answers under a key for a while we do not know exactly; after a day its own list is asked first. */
 const attemptTrustedMs = dayMs;
+/** After this many POSTs of one key without a clear outcome Rutter's own list is asked before the next. */
+const doubtfulPostsMax = 5;
+/** A lease taken this long ago is renewed before a POST: the process may have been frozen since. */
+const leaseFreshMs = limits.laneLeaseMs / 2;
 
 /**
  * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
@@ -25,15 +30,35 @@ export async function finishBatch(
   fresh?: BatchContent,
 ): Promise<BatchEnding> {
   const content = fresh ?? (await loadContent(context, batch));
-  const old = batch.posts > 0 && Date.now() - batch.attemptCreatedAtMs > attemptTrustedMs;
+  const old = batch.posts > 0 && batch.attemptAgeMs > attemptTrustedMs;
   if (batch.inDoubt || (old && batch.jobId === null)) {
     return await resolveByReadBack(context, batch, content, 'send_again');
   }
   if (batch.jobId !== null) return await followJob(context, batch, content);
-  if (fresh === undefined) await recordPost(context.deps.pool, { batch });
-  // Whether an earlier sender's POST left its process before it died is not known: that is doubt.
-  const known = { ...batch, doubted: batch.doubted || (fresh === undefined && batch.posts > 0) };
-  return await postBatch(context, known, content);
+  if (fresh === undefined) return await takeUp(context, batch, content);
+  const fit =
+    context.leaseTakenAgoMs() < leaseFreshMs || (await renewLane(context.deps.pool, lease(context)));
+  return fit ? await postBatch(context, batch, content) : { kind: 'lease_lost' };
+}
+
+/**
+ * Goes on with a batch whose last sender may have died before, during or after its POST. That of a feed that was
+ * closed meanwhile is only sent on when Rutter has it already.
+ */
+async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
+  if (context.feed.facts.operator === 'closed') {
+    return await resolveByReadBack(context, batch, content, 'undo');
+  }
+  if (batch.doubted && batch.posts >= doubtfulPostsMax) {
+    const ending = await resolveByReadBack(context, batch, content, 'keep');
+    if (ending.kind !== 'absent') return ending;
+  }
+  if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lease_lost' };
+  return await postBatch(context, { ...batch, doubted: batch.doubted || batch.posts > 0 }, content);
+}
+
+function lease(context: BatchContext) {
+  return { laneId: context.laneId, holder: context.holder, leaseMs: limits.laneLeaseMs };
 }
 
 async function postBatch(
@@ -41,6 +66,7 @@ async function postBatch(
   batch: OpenBatch,
   content: BatchContent,
 ): Promise<BatchEnding> {
+  if (context.deps.stopping.aborted) return { kind: 'stopping' };
   let result: PostTransactionsResult;
   try {
     result = await context.deps.rutter.postTransactions({
@@ -55,7 +81,7 @@ async function postBatch(
     return await settleByList(context, batch, content, { ...result, evidence: 'answer' });
   }
   await recordJob(context.deps.pool, { batch, jobId: result.jobId });
-  return await followJob(context, { ...batch, jobId: result.jobId, jobSeenAtMs: Date.now() }, content);
+  return await followJob(context, { ...batch, jobId: result.jobId, jobAgeMs: 0 }, content);
 }
 
 async function afterFailedPost(
@@ -74,8 +100,10 @@ async function afterFailedPost(
       // Accepted and then limited: the key replays that answer for ever, so the bytes need a new one.
       if (error.accepted) await renew(context, batch, error);
       throw error;
-    case 'unreachable':
     case 'unauthorized':
+      if (error.accepted) await renew(context, batch, error);
+      throw error;
+    case 'unreachable':
     case 'unexpected_answer':
       throw error;
   }
@@ -99,7 +127,7 @@ async function afterUnknownOutcome(
   if (error.jobId === undefined) throw error;
   await recordJob(pool, { batch, jobId: error.jobId });
   if (acceptedFailure) return await resolveByReadBack(context, batch, content, 'send_again');
-  return await followJob(context, { ...batch, jobId: error.jobId, jobSeenAtMs: Date.now() }, content);
+  return await followJob(context, { ...batch, jobId: error.jobId, jobAgeMs: 0 }, content);
 }
 
 /** Accepted refusals are final. One that was not accepted proves nothing of an earlier POST under the same key. */

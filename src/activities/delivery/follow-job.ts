@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isRutterError } from '../../clients/rutter/errors.js';
 import type { JobResult } from '../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../db/batches.js';
-import { recordReason } from '../../db/feed-facts.js';
 import { recordDoubt, renewAttempt } from '../../db/settlement.js';
 import { dayMs } from '../../domain/limits.js';
 import { jobPollDelayMs } from '../../domain/schedule.js';
+import { parkFeed, renewedEnding } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { settleByList } from './settle-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
@@ -27,18 +27,20 @@ export async function followJob(
 ): Promise<BatchEnding> {
   const jobId = batch.jobId;
   if (jobId === null) throw new Error('the batch has no job');
-  const seenAtMs = batch.jobSeenAtMs ?? Date.now();
+  const beganMs = performance.now();
   for (;;) {
-    const ageMs = Date.now() - seenAtMs;
+    const ageMs = (batch.jobAgeMs ?? 0) + performance.now() - beganMs;
     // The first look of this slice at an old job is at once: the wait was on the workflow's timer.
     if (ageMs < jobWaitedForMs) await sleep(jobPollDelayMs(ageMs), undefined, { signal: context.signal });
     const result = await pollJob(context, jobId);
-    if (result === 'unknown') return await park(context, 'job_lost', 'Rutter does not know the job any more');
+    if (result === 'unknown')
+      return await parkFeed(context, 'job_lost', 'Rutter does not know the job any more');
     if (result.kind === 'success') {
       return await settleByList(context, batch, content, { ...result, jobId, evidence: 'job' });
     }
     if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
-    if (ageMs > jobAgeMaxMs) return await park(context, 'job_running_too_long', `status ${result.status}`);
+    if (ageMs > jobAgeMaxMs)
+      return await parkFeed(context, 'job_running_too_long', `status ${result.status}`);
     if (ageMs >= jobWaitedForMs) return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
   }
 }
@@ -52,11 +54,6 @@ async function pollJob(context: BatchContext, jobId: string): Promise<JobResult 
     if (unknown) return 'unknown';
     throw error;
   }
-}
-
-async function park(context: BatchContext, reason: string, detail: string): Promise<BatchEnding> {
-  await recordReason(context.deps.pool, { feedId: context.feed.feedId, reason, detail, timeline: true });
-  return { kind: 'parked' };
 }
 
 async function afterFailedJob(
@@ -84,7 +81,7 @@ async function afterFailedJob(
         errorCode,
         errorMessage,
       });
-      return key === null ? { kind: 'lease_lost' } : { kind: 'renewed' };
+      return key === null ? { kind: 'lease_lost' } : await renewedEnding(context, batch);
     }
     case 'refused':
       return await reactToRefusal(context, batch, { refusal: { ...error, httpStatus: httpStatus ?? 400 } });

@@ -1,58 +1,64 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { recordReason } from '../../db/feed-facts.js';
+import type { RutterTransaction } from '../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../db/batches.js';
 import { undoBatch } from '../../db/batches.js';
 import { renewAttempt } from '../../db/settlement.js';
 import { transaction } from '../../db/pool.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { settleByList } from './settle-by-list.js';
+import { parkFeed, renewedEnding } from './batch-context.js';
 import { readBack, ReadBackTooLong } from './read-back.js';
+import { settleByList } from './settle-by-list.js';
 
 /** Rutter's list may lag behind its effect: "not there" counts only when it is said twice, this far apart. */
 const secondLookAfterMs = 10_000;
 
 /**
- * Settles doubt by Rutter's own list: what is there is delivered. When nothing is there in two looks, the batch is
- * sent again under a new key (where Rutter marks what it has after all as a duplicate), or, for one that was refused
- * meanwhile, undone. When only a part is there, the rest becomes ready again.
+ * Settles doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
+ * ready again. When nothing is there in two looks, the batch is sent again under a new key (where Rutter marks what
+ * it has after all as a duplicate), undone, or kept for another POST of the same key: then the answer is `absent`.
  */
-export async function resolveByReadBack(
+export async function resolveByReadBack<When extends 'send_again' | 'undo' | 'keep'>(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-  whenAbsent: 'send_again' | 'undo',
-): Promise<BatchEnding> {
+  whenAbsent: When,
+): Promise<BatchEnding | (When extends 'keep' ? { kind: 'absent' } : never)> {
+  const found = await lookTwice(context, batch, content);
+  if (found === 'too_long') {
+    return await parkFeed(context, 'read_back_too_long', 'its list of transactions does not end');
+  }
+  if (found.length > 0) {
+    const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
+    return await settleByList(context, batch, content, seen);
+  }
+  if (whenAbsent === 'undo') return await undo(context, batch);
+  if (whenAbsent === 'send_again') return await sendAgain(context, batch);
+  return { kind: 'absent' } as When extends 'keep' ? { kind: 'absent' } : never;
+}
+
+async function lookTwice(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<RutterTransaction[] | 'too_long'> {
   const look = () =>
     readBack({
       rutter: context.deps.rutter,
       accessToken: context.accessToken,
       rutterAccountId: context.feed.rutterAccountId ?? '',
       transactionIds: new Set(content.postings.map((posting) => posting.transactionId)),
-      firstPostAtMs: batch.firstPostAtMs ?? batch.attemptCreatedAtMs,
+      firstPostAtMs: batch.firstPostAtMs,
       signal: context.signal,
     });
   try {
-    let found = await look();
-    if (found.length < content.postings.length) {
-      await sleep(secondLookAfterMs, undefined, { signal: context.signal });
-      found = await look();
-    }
-    if (found.length > 0) {
-      const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
-      return await settleByList(context, batch, content, seen);
-    }
+    const first = await look();
+    if (first.length === content.postings.length) return first;
+    await sleep(secondLookAfterMs, undefined, { signal: context.signal });
+    return await look();
   } catch (error) {
-    if (!(error instanceof ReadBackTooLong)) throw error;
-    const { pool } = context.deps;
-    await recordReason(pool, {
-      feedId: context.feed.feedId,
-      reason: 'read_back_too_long',
-      detail: error.message,
-      timeline: true,
-    });
-    return { kind: 'parked' };
+    if (error instanceof ReadBackTooLong) return 'too_long';
+    throw error;
   }
-  return whenAbsent === 'undo' ? await undo(context, batch) : await sendAgain(context, batch);
 }
 
 async function undo(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
@@ -71,5 +77,5 @@ async function sendAgain(context: BatchContext, batch: OpenBatch): Promise<Batch
     errorCode: null,
     errorMessage: 'not found at Rutter in two looks',
   });
-  return { kind: key === null ? 'lease_lost' : 'renewed' };
+  return key === null ? { kind: 'lease_lost' } : await renewedEnding(context, batch);
 }

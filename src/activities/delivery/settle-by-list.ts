@@ -1,6 +1,8 @@
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
-import type { OpenBatch } from '../../db/batches.js';
+import { undoBatch, type OpenBatch } from '../../db/batches.js';
+import { transaction } from '../../db/pool.js';
 import { settleBatch } from '../../db/settlement.js';
+import { parkFeed } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { compareAnswer } from './compare-answer.js';
 
@@ -15,18 +17,22 @@ export async function settleByList(
     evidence: 'answer' | 'job' | 'read_back';
   },
 ): Promise<BatchEnding> {
+  const { laneId, holder } = context;
   const exceptions = compareAnswer(content.postings, input.transactions);
-  await settleBatch(context.deps.pool, {
-    batch,
-    laneId: context.laneId,
-    holder: context.holder,
+  if (exceptions.missing.length === batch.size) {
+    // Sending the same again and again would not help: a person must ask Rutter what its answers mean.
+    const undo = { batch, laneId, holder, errorCode: null };
+    if (!(await transaction(context.deps.pool, (db) => undoBatch(db, undo)))) return { kind: 'lease_lost' };
+    return await parkFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
+  }
+  const settled = await settleBatch(context.deps.pool, {
+    ...{ batch, laneId, holder, exceptions },
     evidence: input.evidence,
     jobId: input.jobId,
     httpStatus: input.evidence === 'read_back' ? null : 200,
-    exceptions,
   });
-  return {
-    kind: 'settled',
-    delivered: batch.size - exceptions.missing.length - exceptions.conflicts.length,
-  };
+  // Somebody else had the same evidence first.
+  if (!settled) return { kind: 'lease_lost' };
+  const delivered = batch.size - exceptions.missing.length - exceptions.conflicts.length;
+  return { kind: 'settled', delivered };
 }

@@ -16,7 +16,8 @@ export interface BankFeedCarried {
   readonly postingsWaiting: boolean;
   readonly readAccount: boolean;
   readonly requests: readonly OperatorAction[];
-  readonly waitingFor: 'postings' | 'lane' | 'job' | 'facts';
+  /** `slice`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
+  readonly waitingFor: 'postings' | 'slice' | 'lane' | 'job' | 'facts';
   /** Epoch ms of the next look that is due without any signal. */
   readonly dueAtMs: number;
   readonly syncsDone: number;

@@ -1,4 +1,4 @@
-import { unreachable, type FeedState, type OperatorAction } from '../../domain/feed.js';
+import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../domain/feed.js';
 import { dayMs } from '../../domain/limits.js';
 import { backoffMs } from '../../domain/schedule.js';
 import type { DeliverSliceResult } from '../../activities/rutter-deliver-slice.js';
@@ -18,7 +18,7 @@ export interface BankFeedState {
   readAccount: boolean;
   requests: OperatorAction[];
   /** What the feed waits for: announced postings wake an idle feed only. */
-  waitingFor: 'postings' | 'lane' | 'job' | 'facts';
+  waitingFor: BankFeedCarried['waitingFor'];
   /** Epoch ms of the next slice that is due without any signal. */
   dueAtMs: number;
   laneTries: number;
@@ -86,6 +86,7 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
   state.reason = result.reason;
   state.customerId = result.customerId;
   if (result.outcome !== 'lane_busy') state.laneTries = 0;
+  state.closed = result.outcome === 'closed';
   switch (result.outcome) {
     case 'caught_up':
       state.waitingFor = 'postings';
@@ -94,7 +95,7 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
       state.syncsDone += 1;
       return;
     case 'more':
-      state.waitingFor = 'postings';
+      state.waitingFor = 'slice';
       state.dueAtMs = nowMs;
       return;
     case 'lane_busy':
@@ -112,11 +113,16 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
       state.dueAtMs = nowMs + parkedLookMs;
       return;
     case 'closed':
-      state.closed = true;
       return;
     default:
       unreachable(result.outcome);
   }
+}
+
+/** The attempts of a slice have taken long enough (Rutter is away, say): the next slice begins, as after a full minute. */
+export function afterUnfinishedSlice(state: BankFeedState, nowMs: number): void {
+  state.waitingFor = 'slice';
+  state.dueAtMs = nowMs;
 }
 
 /**
@@ -124,7 +130,7 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
  * and is tried again now and then, instead of ending.
  */
 export function afterFailedSlice(state: BankFeedState, nowMs: number): void {
-  state.reason = 'unexpected_failure';
+  state.reason = unexpectedReason;
   state.waitingFor = 'facts';
   state.dueAtMs = nowMs + failedSliceLookMs;
 }

@@ -1,7 +1,10 @@
+import { RetryState } from '@temporalio/common';
 import {
+  ActivityFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
+  log,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -16,6 +19,7 @@ import { searchAttributes } from '../search-attributes.js';
 import * as messages from './messages.js';
 import {
   afterFailedSlice,
+  afterUnfinishedSlice,
   afterRequest,
   afterSlice,
   beginSlice,
@@ -56,15 +60,14 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
     publish(state);
     const nowMs = Date.now();
     if (slice !== undefined && isOver(slice)) {
-      if (slice.result === undefined) afterFailedSlice(state, nowMs);
-      else afterSlice(state, slice.result, nowMs);
+      takeIn(slice, state, nowMs);
       slice = undefined;
     } else if (state.requests.length > 0) {
       await applyNextRequest(input.feedId, state);
     } else if (slice !== undefined) {
       const running = slice;
       await condition(() => isOver(running) || state.requests.length > 0);
-    } else if (state.closed) {
+    } else if (state.closed && !state.lookNow) {
       break;
     } else if (mustRenew(input, passes, startedAtMs)) {
       await renew(input, state);
@@ -72,7 +75,8 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
       slice = startSlice(input.feedId, state, nowMs);
     } else {
       const untilMs = Math.min(state.dueAtMs, startedAtMs + limits.runAgeMaxMs);
-      await condition(() => isSliceDue(state, 0) || state.requests.length > 0, Math.max(1, untilMs - nowMs));
+      const mustAct = () => isSliceDue(state, 0) || state.requests.length > 0 || isRenewalSuggested();
+      await condition(mustAct, Math.max(1, untilMs - nowMs));
     }
   }
 }
@@ -124,17 +128,37 @@ function isOver(slice: RunningSlice): boolean {
   return slice.result !== undefined || slice.error !== undefined;
 }
 
+function takeIn(slice: RunningSlice, state: BankFeedState, nowMs: number): void {
+  if (slice.result !== undefined) afterSlice(state, slice.result, nowMs);
+  else if (isOutOfTries(slice.error)) afterUnfinishedSlice(state, nowMs);
+  else afterFailedSlice(state, nowMs);
+}
+
+function isOutOfTries(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.retryState !== RetryState.NON_RETRYABLE_FAILURE;
+}
+
 async function applyNextRequest(feedId: string, state: BankFeedState): Promise<void> {
   const action = state.requests[0];
   if (action === undefined) return;
-  const row = await database.dbApplyFeedRequest({ feedId, action });
+  try {
+    const row = await database.dbApplyFeedRequest({ feedId, action });
+    afterRequest(state, action, row);
+  } catch (error) {
+    // Only a feed that is gone makes it fail for good, and then nobody waits for an answer.
+    log.error('a request was dropped', { action, error: error instanceof Error ? error.name : 'unknown' });
+  }
   state.requests.shift();
-  afterRequest(state, action, row);
 }
 
 function mustRenew(input: messages.BankFeedInput, passes: number, startedAtMs: number): boolean {
-  if (workflowInfo().continueAsNewSuggested || passes >= (input.passesMax ?? Infinity)) return true;
+  if (isRenewalSuggested() || passes >= (input.passesMax ?? Infinity)) return true;
   return Date.now() - startedAtMs >= limits.runAgeMaxMs;
+}
+
+/** The server's word: signals alone, that wake a parked feed for nothing, must not fill its history either. */
+function isRenewalSuggested(): boolean {
+  return workflowInfo().continueAsNewSuggested;
 }
 
 async function renew(input: messages.BankFeedInput, state: BankFeedState): Promise<void> {

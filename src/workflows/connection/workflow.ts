@@ -13,6 +13,7 @@ import type { Activities } from '../../activities/index.js';
 import type { ReadConnectionResult } from '../../activities/rutter-read-connection.js';
 import { failureTypes } from '../../domain/failures.js';
 import { limits } from '../../domain/limits.js';
+import { awaitAtAllMs } from '../../domain/schedule.js';
 import { interactive } from '../activity-options.js';
 import { connectionNudged, type ConnectionInput } from './messages.js';
 
@@ -26,7 +27,10 @@ import { connectionNudged, type ConnectionInput } from './messages.js';
 /** Our own credentials are refused for everybody: the next look comes after this, and nobody is told anything else. */
 const organisationProbeMs = 30_000;
 
-const { rutterReadConnection } = proxyActivities<Activities>(interactive.providerRead);
+/** Rutter refuses the question itself, which it should not: ask again, but seldom. */
+const oddRefusalPollMs = 15 * 60_000;
+
+const { rutterReadConnection } = proxyActivities<Activities>(interactive.providerReads);
 
 export async function connectionWorkflow(input: ConnectionInput): Promise<void> {
   const startedAtMs = Date.now();
@@ -68,13 +72,10 @@ async function readConnection(connectionId: string, awaitedForMs: number): Promi
     if (type === failureTypes.organisationRefused) {
       return { refused: false, awaitedCount: 0, nextPollMs: organisationProbeMs };
     }
-    // The row is gone, or Rutter refuses the question itself: asking again would not help, a nudge may.
-    if (
-      type === failureTypes.obsolete ||
-      type === failureTypes.refused ||
-      type === failureTypes.connectionRefused
-    ) {
-      return { refused: true, awaitedCount: 0, nextPollMs: null };
+    if (type === failureTypes.obsolete) return { refused: true, awaitedCount: 0, nextPollMs: null };
+    if (type === failureTypes.refused || type === failureTypes.connectionRefused) {
+      const nextPollMs = awaitedForMs < awaitAtAllMs ? oddRefusalPollMs : null;
+      return { refused: true, awaitedCount: 0, nextPollMs };
     }
     throw error;
   }
