@@ -43,6 +43,7 @@ export const peerUnavailableReason = 'peer_unavailable';
 export const laneParkedReason = 'waiting_for_another_feed';
 /** An error that should not exist: it is tried again, and somebody should read the worker's log. */
 export const unexpectedReason = 'unexpected_failure';
+export const passingReasons = [peerUnavailableReason, laneParkedReason, unexpectedReason] as const;
 
 /** Whether the reason in a feed's row keeps it from sending until somebody asks for another try. */
 export function isParked(reason: string | null): reason is ParkReason {
