@@ -7,6 +7,7 @@ import {
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveHistory } from '../../scripts/save-history.js';
 import type { Activities } from '../../src/activities/index.js';
 import type { DeliverSliceInput, DeliverSliceResult } from '../../src/activities/rutter-deliver-slice.js';
 import type { FeedState, OperatorAction } from '../../src/domain/feed.js';
@@ -291,6 +292,11 @@ describe('bankFeedWorkflow', () => {
         const described = await client.workflow.getHandle(handle.workflowId).describe();
         expect(described.runId).not.toBe(handle.firstExecutionRunId);
         expect(described.status.name).toBe('RUNNING');
+        if (process.env['SAVE_HISTORIES'] !== undefined) {
+          const { workflowId, firstExecutionRunId: runId } = handle;
+          await saveHistory({ client, workflowId, runId, name: 'bank-feed-renewed' });
+          await saveHistory({ client, workflowId, runId: described.runId, name: 'bank-feed-after-renewal' });
+        }
       },
       { passesMax: 3 },
     );
