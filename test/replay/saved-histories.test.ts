@@ -49,8 +49,7 @@ describe('saved histories', () => {
   });
 
   it('would not replay under another order of commands', async () => {
-    const file = files.find((name) => name.startsWith('bank-feed'));
-    const history = await readHistory(file ?? '');
+    const history = await readHistory('bank-feed-whole-life.json');
     const text = JSON.stringify(history).replaceAll('"rutterDeliverSlice"', '"rutterReadConnection"');
     await expect(
       Worker.runReplayHistory({ workflowBundle, dataConverter }, JSON.parse(text)),
