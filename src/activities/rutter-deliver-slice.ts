@@ -177,14 +177,18 @@ class Slice {
     const laneId = laneOf(feed);
     const owner = cut.batch.feedId === feed.feedId ? feed : await this.mustRead(cut.batch.feedId);
     const context = this.contextOf(owner, performance.now());
+    const release = () => releaseLane(pool, { laneId, holder: this.holder }).catch(() => undefined);
     try {
       const fresh = cut.kind === 'cut' ? { postings: cut.postings, body: cut.body } : undefined;
-      return await whileHoldingLane({ pool, laneId, holder: this.holder }, () =>
+      const ending = await whileHoldingLane({ pool, laneId, holder: this.holder }, () =>
         finishBatch(context, cut.batch, fresh),
       );
-    } finally {
       // Settling gives the lane back in its own transaction; every other way out does it here.
-      await releaseLane(pool, { laneId, holder: this.holder }).catch(() => undefined);
+      if (ending.kind !== 'settled') await release();
+      return ending;
+    } catch (error) {
+      await release();
+      throw error;
     }
   }
 

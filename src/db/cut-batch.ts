@@ -77,7 +77,7 @@ interface NextPostings {
 /**
  * What is ready, without scanning what was delivered: beyond the cursor everything posted is ready; at or before it
  * only postings of a sequence above `examined_sequence` can be new (late arrivals, or all after a reexamination),
- * and the ledger says which. Sequences become visible in order per account, so what was examined stays so.
+ * and the ledger says which (found by the index of the order of arrival, which `account_id || ''` names). Sequences become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
   const last = await db.query<{ last_sequence: string }>(
@@ -100,7 +100,7 @@ async function latePostings(db: Queryable, feed: FeedRow, examinable: string): P
   if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
   const { rows } = await db.query<RawPosting>(
     `SELECT ${postingColumns} FROM postings p
-      WHERE p.account_id = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
+      WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
         AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
         AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
         AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7 AND l.transaction_id = p.transaction_id)

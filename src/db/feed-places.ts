@@ -31,7 +31,7 @@ const placeCase = `
        ELSE 'ready' END`;
 
 const joinedPostings = `
-  feeds f JOIN postings p ON p.account_id = f.account_id
+  feeds f JOIN postings p ON (p.account_id || '') = f.account_id
           LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
           LEFT JOIN batches b ON b.batch_id = l.batch_id`;
 

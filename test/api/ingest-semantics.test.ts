@@ -149,23 +149,24 @@ describe('a posting sent to an account', () => {
 });
 
 describe('the feeds of an account', () => {
-  it('are woken after every call that stored or repeated something, except closed ones', async () => {
+  it('are woken after every call that stored or repeated something, if they could send now', async () => {
     const account = await api.makeAccount();
-    const running = await api.makeFeed(account);
-    const paused = await api.makeFeed({ ...account, operator: 'paused' });
-    await api.makeFeed({ ...account, operator: 'closed' });
+    const feedId = await api.makeFeed({ ...account, account_status: 'active' });
+    await api.makeFeed({ ...account, account_status: 'waiting' });
+    await api.makeFeed({ ...account, account_status: 'active', operator: 'paused' });
+    await api.makeFeed({ ...account, account_status: 'active', operator: 'closed' });
+    await api.makeFeed({ ...account, account_status: 'active', state: 'reauth_required' });
     const wakes = () => api.facade.calls.filter(({ name }) => name === 'wakeFeed').map(({ input }) => input);
-    for (const expected of [2, 4]) {
+    for (const expected of [1, 2]) {
       await send(account.accountId, transaction('1'));
       await api.drained();
-      expect(wakes()).toHaveLength(expected);
+      expect(wakes()).toEqual(Array.from({ length: expected }, () => ({ feedId })));
     }
-    expect(wakes()).toEqual(expect.arrayContaining([{ feedId: running }, { feedId: paused }]));
   });
 
   it('do not keep a posting from being stored when Temporal is away: 200, and a warning in the log', async () => {
     const account = await api.makeAccount();
-    await api.makeFeed(account);
+    await api.makeFeed({ ...account, account_status: 'active' });
     api.facade.onCall = () => Promise.reject(new Error('Temporal is away'));
     try {
       const answer = await send(account.accountId, transaction('1'));

@@ -42,6 +42,9 @@ import type { BankFeedState } from './state.js';
 const livePriority = 2;
 const backfillPriority = 4;
 
+/** `LastSyncedAt` is for finding feeds that have not synced for hours; the row has the exact time. */
+const lastSyncedAtStepMs = 60 * 60_000;
+
 /** People wait for their requests, so these do not queue up behind slices. */
 const database = proxyActivities<Activities>(interactive.database);
 const liveSlice = proxyActivities<Activities>({ ...deliver.slice, priority: { priorityKey: livePriority } });
@@ -187,9 +190,10 @@ function publish(state: BankFeedState): void {
     changed.push({ key: searchAttributes.customerId, value: state.customerId });
     changed.push({ key: searchAttributes.feedChannel, value: 'rutter' });
   }
-  const syncedAt = state.lastSyncedAtMs === null ? undefined : new Date(state.lastSyncedAtMs);
-  if (syncedAt !== undefined && known.get(searchAttributes.lastSyncedAt)?.getTime() !== syncedAt.getTime()) {
-    changed.push({ key: searchAttributes.lastSyncedAt, value: syncedAt });
+  const syncedAtMs = state.lastSyncedAtMs ?? 0;
+  const shownMs = known.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
+  if (syncedAtMs - shownMs > lastSyncedAtStepMs) {
+    changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(syncedAtMs) });
   }
   if (changed.length > 0) upsertSearchAttributes(changed);
 }
