@@ -215,7 +215,7 @@ describe('a stream of postings as NDJSON', () => {
 
   it('wakes the feeds at its end, and while it lasts at most once a second', async () => {
     const account = await api.makeAccount();
-    await api.makeFeed(account);
+    await api.makeFeed({ ...account, account_status: 'active' });
     const before = api.facade.calls.length;
     const lines = Array.from({ length: 5_000 }, (_, index) => JSON.stringify(transaction(`wake-${index}`)));
     const startedMs = Date.now();
