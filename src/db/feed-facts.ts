@@ -169,7 +169,8 @@ export async function applyFeedRequest(
     if (feed === null || feed.facts.operator === 'closed') return feed;
     const change = actionChanges[input.action];
     await writeFeed(db, feed, change);
-    const silent = change.operator === feed.facts.operator && feed.reason === null;
+    const forgets = change.reason === null && feed.reason !== null;
+    const silent = change.operator === feed.facts.operator && !forgets;
     if (!silent) {
       await writeTimeline(db, {
         kind: `${input.action}_requested`,

@@ -369,11 +369,13 @@ describe('what an operator or customer asks', () => {
     },
   );
 
-  it('with pause keeps the reason that a feed is parked for', async () => {
+  it('with pause, once or twice, keeps the reason that a feed is parked for', async () => {
     const feed = await liveFeed();
     await recordReason(world.pool, { feedId: feed.feedId, reason: 'job_lost', detail: null, timeline: true });
     await request(feed, 'pause');
     expect(await rowOf(feed)).toMatchObject({ state: 'paused', reason: 'job_lost' });
+    await request(feed, 'pause');
+    expect((await timelineOf(feed)).slice(1)).toEqual(['feed_parked', 'pause_requested']);
   });
 
   it('of a feed that does not exist is answered with nothing', async () => {
