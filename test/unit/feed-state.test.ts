@@ -4,9 +4,11 @@ import {
   feedState,
   feedStates,
   isParked,
+  laneParkedReason,
   maySend,
   parkReasons,
   peerUnavailableReason,
+  unexpectedReason,
   type FeedFacts,
   type FeedState,
 } from '../../src/domain/feed.js';
@@ -101,6 +103,7 @@ describe('allowedActions', () => {
 describe('isParked', () => {
   it('holds for the reasons that a person must look at, and for no passing trouble', () => {
     for (const reason of parkReasons) expect(isParked(reason)).toBe(true);
-    for (const reason of [null, '', peerUnavailableReason, 'paused']) expect(isParked(reason)).toBe(false);
+    const passing = [null, '', peerUnavailableReason, laneParkedReason, unexpectedReason, 'paused'];
+    for (const reason of passing) expect(isParked(reason)).toBe(false);
   });
 });

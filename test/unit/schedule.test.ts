@@ -8,6 +8,7 @@ import {
   backoffMs,
   jobPollDelayMs,
   nextSyncAtMs,
+  refusalHoldOffMs,
 } from '../../src/domain/schedule.js';
 
 const seed = 20_260_202;
@@ -139,5 +140,12 @@ describe('activationPollDelayMs', () => {
     }
     expect(looks).toBeLessThan(180);
     expect(looks).toBeGreaterThan(90);
+  });
+});
+
+describe('refusalHoldOffMs', () => {
+  it('looks again at once after the first refusal of a day, then from 10 s doubling to 15 minutes', () => {
+    const waits = [0, 1, 2, 3, 4, 8, 9, 10_000].map(refusalHoldOffMs);
+    expect(waits).toEqual([0, 0, 10_000, 20_000, 40_000, 640_000, 900_000, 900_000]);
   });
 });
