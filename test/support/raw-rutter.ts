@@ -28,7 +28,7 @@ export interface RawRutter {
   close(): Promise<void>;
 }
 
-const TIMEOUT_MS = 700;
+const TIMEOUT_MS = 1_500;
 
 export async function startRawRutter(): Promise<RawRutter> {
   const requests: RawRutter['requests'] = [];
