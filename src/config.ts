@@ -42,6 +42,12 @@ const duration = z.string().transform((text, context) => {
   );
 });
 
+/** Shorter ones would only make the workers turn in circles. */
+function atLeast(text: string): [check: (valueMs: number) => boolean, message: string] {
+  const leastMs = duration.parse(text);
+  return [(valueMs) => valueMs >= leastMs, `must be at least ${text}`];
+}
+
 const webOrigin = z.string().transform((text, context) => {
   const url = parseUrl(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== text.replace(/\/$/, '')) {
@@ -59,7 +65,7 @@ const list = <T extends z.ZodType<string, string>>(item: T) =>
         .map((part) => part.trim())
         .filter((part) => part !== ''),
     )
-    .pipe(z.array(item));
+    .pipe(z.array(item).min(1, 'must name at least one'));
 const httpUrl = z
   .string()
   .refine((text) => /^https?:$/.test(parseUrl(text)?.protocol ?? ''), 'must be an http(s) URL');
@@ -118,10 +124,10 @@ const apiSchema = z.object({
 const workerSchema = z.object({
   ...shared,
   ...rutter,
-  FEED_SYNC_INTERVAL: duration.prefault('24h'),
-  FEED_ACTIVATION_POLL_MIN: duration.prefault('2s'),
-  FEED_ACTIVATION_POLL_MAX: duration.prefault('15m'),
-  HANDOFF_OTP_LATEST: duration.prefault('9m30s'),
+  FEED_SYNC_INTERVAL: duration.refine(...atLeast('1s')).prefault('24h'),
+  FEED_ACTIVATION_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('2s'),
+  FEED_ACTIVATION_POLL_MAX: duration.refine(...atLeast('1s')).prefault('15m'),
+  HANDOFF_OTP_LATEST: duration.refine(...atLeast('1s')).prefault('9m30s'),
 });
 
 const migrateSchema = z.object({ LOG_LEVEL: shared.LOG_LEVEL, DATABASE_URL: shared.DATABASE_URL });

@@ -131,7 +131,7 @@ describe('what is wrong', () => {
     },
   );
 
-  it.each(['24', '1.5h', '-1h', '1h 5m', 'h', '5w', '1e3s', '24H'])('refuses the duration %s', (text) => {
+  it.each(['24', '1.5h', '-1h', '1h 5m', 'h', '5w', '1e3s', '24H', '0s', '999ms'])('refuses the duration %s', (text) => {
     expect(workerProblems({ FEED_SYNC_INTERVAL: text })).toEqual([
       'FEED_SYNC_INTERVAL: must be a duration such as 30s, 15m, 9m30s or 24h',
     ]);
