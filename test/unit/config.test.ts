@@ -131,9 +131,19 @@ describe('what is wrong', () => {
     },
   );
 
-  it.each(['24', '1.5h', '-1h', '1h 5m', 'h', '5w', '1e3s', '24H', '0s', '999ms'])('refuses the duration %s', (text) => {
+  it.each(['24', '1.5h', '-1h', '1h 5m', 'h', '5w', '1e3s', '24H'])('refuses the duration %s', (text) => {
     expect(workerProblems({ FEED_SYNC_INTERVAL: text })).toEqual([
       'FEED_SYNC_INTERVAL: must be a duration such as 30s, 15m, 9m30s or 24h',
+    ]);
+  });
+
+  it.each(['0s', '999ms'])('refuses %s as an interval: workers would turn in circles', (text) => {
+    expect(workerProblems({ FEED_SYNC_INTERVAL: text })).toEqual(['FEED_SYNC_INTERVAL: must be at least 1s']);
+  });
+
+  it('refuses a list that names nothing, which would refuse every webhook in silence', () => {
+    expect(apiProblems({ RUTTER_WEBHOOK_SECRETS: ',' })).toEqual([
+      'RUTTER_WEBHOOK_SECRETS: must name at least one',
     ]);
   });
 
