@@ -10,6 +10,8 @@ import { z } from 'zod';
 /** The process ends with this code when its configuration is unusable (EX_CONFIG of sysexits.h). */
 export const configurationExitCode = 78;
 
+const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+
 const secretNames = [
   'DATABASE_URL',
   'TEMPORAL_API_KEY',
@@ -48,6 +50,11 @@ function atLeast(text: string): [check: (valueMs: number) => boolean, message: s
   return [(valueMs) => valueMs >= leastMs, `must be at least ${text}`];
 }
 
+/** Secrets go there: https, and plain http on this machine only. */
+function isSecure(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopbackNames.has(url.hostname));
+}
+
 const webOrigin = z.string().transform((text, context) => {
   const url = parseUrl(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== text.replace(/\/$/, '')) {
@@ -69,7 +76,6 @@ const list = <T extends z.ZodType<string, string>>(item: T) =>
 const httpUrl = z
   .string()
   .refine((text) => /^https?:$/.test(parseUrl(text)?.protocol ?? ''), 'must be an http(s) URL');
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 const publicUrl = httpUrl.refine((text) => {
   const url = parseUrl(text);
   return (
@@ -77,7 +83,7 @@ const publicUrl = httpUrl.refine((text) => {
   );
 }, 'must be https without a path (plain http only on localhost: browsers drop the session cookie elsewhere)');
 const port = z.coerce.number().int().min(0).max(65_535);
-const token = z.string().min(24, 'must have at least 24 characters');
+const token = z.string().min(24, 'must have at least 24 characters').regex(/^\S+$/, 'must hold no blanks');
 
 /** As Express takes them for `trust proxy`: an address, a network, or a name for the usual private ones. */
 const proxyNetwork = z.string().refine((text) => {
@@ -99,12 +105,16 @@ const shared = {
 };
 
 const rutter = {
-  RUTTER_API_URL: httpUrl.default('https://production.rutterapi.com/versioned'),
+  RUTTER_API_URL: httpUrl
+    .refine((text) => isSecure(new URL(text)), 'must be https (plain http only on localhost)')
+    .default('https://production.rutterapi.com/versioned'),
   RUTTER_CLIENT_ID: z.string().min(1),
   RUTTER_CLIENT_SECRET: z.string().min(1),
   RUTTER_VERSION: z.string().default('2024-08-31'),
   RUTTER_PLATFORM: z.string().default('SAGE_BANK_FEEDS'),
-  RUTTER_REDIRECT_ORIGINS: list(webOrigin).default(['https://link.rutterapi.com']),
+  RUTTER_REDIRECT_ORIGINS: list(
+    webOrigin.refine((origin) => isSecure(new URL(origin)), 'must be https (plain http only on localhost)'),
+  ).default(['https://link.rutterapi.com']),
 };
 
 const apiSchema = z.object({

@@ -35,9 +35,18 @@ export function createLogger(level: string, role: string): Logger {
     level,
     base: { role },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: loggableError, error: loggableError },
     redact: {
       paths: secretKeys.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]),
       censor: '[redacted]',
     },
   });
+}
+
+/** Name, text, stack and codes; not the details that a database adds, which quote the values of a row. */
+export function loggableError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack } = error;
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return { name, message, stack, code, constraint };
 }

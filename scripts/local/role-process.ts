@@ -27,7 +27,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 /** A worker finishes the batch it has in flight (its own grace is 65 s, by force after 75); then force. */
-const DRAIN_MS = 75_000;
+const DRAIN_MS = 85_000;
 const LOG_BYTES_MAX = 20_000_000;
 const TAIL_CHARS = 600;
 

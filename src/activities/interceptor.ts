@@ -1,6 +1,7 @@
 import { CancelledFailure, log, metricMeter, type Context } from '@temporalio/activity';
 import type { Headers } from '@temporalio/common';
 import { failureTypes } from '../domain/failures.js';
+import { loggableError } from '../logger.js';
 import { readFailure, toFailure } from './failures.js';
 
 interface ExecuteInput {
@@ -47,18 +48,10 @@ function failureOf(context: Context, error: unknown): Error {
     const event = { failureType: reading.type, attempt: context.info.attempt, ...reading.detail };
     // Only the unknown needs its stack; its text may quote data, which is why it goes to the log and nowhere else.
     if (reading.type === failureTypes.unexpected)
-      log.error('activity attempt failed', { ...event, error: loggable(error) });
+      log.error('activity attempt failed', { ...event, error: loggableError(error) });
     else log.warn('activity attempt failed', event);
   }
   return failure;
-}
-
-/** Name, text and stack; not the details that a database adds, which quote the values of a row. */
-function loggable(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { name: 'not an error' };
-  const { name, message, stack } = error;
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-  return { name, message, stack, code, constraint };
 }
 
 function count(context: Context, outcome: string): void {

@@ -1,4 +1,5 @@
 import type { Pool } from '../db/pool.js';
+import { deleteOldHandoffs } from '../db/handoffs.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
 import { deleteOldWebhooks } from '../db/webhooks.js';
 import type { Logger } from '../logger.js';
@@ -7,7 +8,7 @@ const intervalMs = 10 * 60_000;
 /** Rounds of deleting in one go; what is left waits for the next. */
 const roundsMax = 20;
 
-/** Removes idempotency keys and webhook notes past their time, now and then. Answers how to stop it. */
+/** Removes idempotency keys, webhook notes and hand-offs past their time, now and then. Answers how to stop it. */
 export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => void {
   const timer = setInterval(() => void tidy(input), intervalMs);
   timer.unref();
@@ -17,7 +18,10 @@ export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => 
 async function tidy(input: { pool: Pool; logger: Logger }): Promise<void> {
   try {
     for (let round = 0; round < roundsMax; round += 1) {
-      const deleted = (await deleteExpiredKeys(input.pool)) + (await deleteOldWebhooks(input.pool));
+      const deleted =
+        (await deleteExpiredKeys(input.pool)) +
+        (await deleteOldWebhooks(input.pool)) +
+        (await deleteOldHandoffs(input.pool));
       if (deleted === 0) return;
     }
   } catch (error) {

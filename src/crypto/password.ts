@@ -56,7 +56,12 @@ export function createPasswordHasher(input: { concurrencyMax: number; queueMax: 
       enter(async () => {
         if (passwordHash !== null) return await verify(passwordHash, password);
         dummy ??= hash('nobody has this password', parameters);
-        await verify(await dummy, password);
+        const known = await dummy.catch((error: unknown) => {
+          // Made anew next time: one failure must not tell unknown names from known ones ever after.
+          dummy = undefined;
+          throw error;
+        });
+        await verify(known, password);
         return false;
       }),
   };

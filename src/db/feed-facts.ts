@@ -1,4 +1,4 @@
-import { feedState, type AccountFact, type OperatorAction } from '../domain/feed.js';
+import { feedState, isParked, type AccountFact, type OperatorAction } from '../domain/feed.js';
 import { lockFeed, lockFeedsOfConnection, writeFeed, type FeedChange, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
@@ -222,6 +222,8 @@ export async function recordReason(
   await transaction(pool, async (db) => {
     const feed = await lockFeed(db, input);
     if (feed === null) return;
+    // A passing trouble never hides what a person must act on.
+    if (!input.timeline && isParked(feed.reason)) return;
     await writeFeed(db, feed, { reason: input.reason, reasonDetail: input.detail, syncing: false });
     if (!input.timeline || feed.reason === input.reason) return;
     await writeTimeline(db, {

@@ -182,3 +182,20 @@ export async function takeHandoffAnswer(
   });
   return { answerSealed: taken.answer_sealed };
 }
+
+/** Links that were opened and never used are kept a day past their deadline, hand-offs of customers thirty. */
+const openedKeptDays = 1;
+const keptDays = 30;
+const deletedAtOnceMax = 1_000;
+
+/** Deletes hand-offs long past their deadline, some at a time. Answers how many. */
+export async function deleteOldHandoffs(db: Queryable): Promise<number> {
+  const { rowCount } = await db.query(
+    `DELETE FROM handoffs WHERE handoff_id IN (
+       SELECT handoff_id FROM handoffs
+        WHERE deadline_at < now() - make_interval(days => ${String(openedKeptDays)})
+          AND (customer_id IS NULL OR deadline_at < now() - make_interval(days => ${String(keptDays)}))
+        ORDER BY deadline_at LIMIT ${String(deletedAtOnceMax)})`,
+  );
+  return rowCount ?? 0;
+}

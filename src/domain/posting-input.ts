@@ -193,7 +193,9 @@ function firstCharacters(name: string): string {
 }
 
 function pointerToken(name: string): string {
-  return firstCharacters(name).replaceAll('~', '~0').replaceAll('/', '~1');
+  // What PostgreSQL and JSON text cannot hold would spoil the kept answer of the whole call.
+  const storable = firstCharacters(name).replace(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
+  return storable.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function fieldProblem(transactionId: string | null, name: string, words: string): PostingResult {

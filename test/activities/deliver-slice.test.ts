@@ -221,6 +221,29 @@ describe('refusals', () => {
     expect((await world.posts()) - posts).toBe(1);
   });
 
+  it('keeps its reason and one entry on the timeline while Rutter goes on refusing the key', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const body = {
+      error_type: 'API_REQUEST_ERROR',
+      error_code: 'IDEMPOTENCY_CONFLICT',
+      error_message: 'other body',
+    };
+    const conflict = { kind: 'status', http_status: 409, body, match: batchPost, times: 2 };
+    await world.control('POST', '/faults', conflict);
+    await expect(world.slice(feed)).rejects.toThrow();
+    const { rows } = await world.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ reason: 'conflict_with_peer' }]);
+    await expect(world.slice(feed)).rejects.toThrow();
+    const parked = await world.pool.query(
+      `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'feed_parked'`,
+      [feed.feedId],
+    );
+    expect(parked.rowCount).toBe(1);
+    await untilCaughtUp(feed);
+    expect(await world.book(feed)).toHaveLength(2);
+  });
+
   it('is none of a read that passes by itself: the daily look is tried again', async () => {
     const feed = await world.makeFeed({ startDate });
     await setConnection(feed.connectionId, 'not_ready');

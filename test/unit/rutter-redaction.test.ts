@@ -77,3 +77,9 @@ test.each([
 ])('a webhook with %s is refused', (_, change) => {
   expect(verifyRutterSignature({ rawBody, header, secrets: [secret], ...change })).toBe(false);
 });
+
+test('a message holds nothing that a row would refuse: no control character, no half of a surrogate pair', () => {
+  const message = redactMessage('bad\u0000 input ' + '\u{1F600}'.repeat(ERROR_MESSAGE_MAX_CHARS));
+  expect(message.startsWith('bad  input ')).toBe(true);
+  expect(message).not.toMatch(/\p{Cs}/u);
+});

@@ -23,7 +23,7 @@ const connectionBody = z
   .strictObject({
     name: textField(limits.nameLengthMax)
       .optional()
-      .meta({ description: 'Creates a connection at Rutter under this name.' }),
+      .meta({ description: 'Creates a connection at Rutter; the name is kept here, for people.' }),
     public_token: token.optional().meta({ description: "Exchanges Rutter Link's token.", writeOnly: true }),
     rutter_connection_id: token.optional().meta({ description: 'Adopts an existing connection, with:' }),
     access_token: token.optional().meta({ writeOnly: true }),

@@ -82,7 +82,7 @@ export const putAccount = defineRoute({
           ? null
           : {
               sealed: seal(deps.keyring, body.number, { table: 'accounts', row }),
-              last4: digitsOf(body.number).slice(-4),
+              last4: lastDigitsOf(body.number),
             },
       openedOn: body.opened_on ?? null,
     });
@@ -107,6 +107,12 @@ export const putAccount = defineRoute({
     }
   },
 });
+
+/** Shown to people to tell accounts apart; of a number of four characters only half, since the rest stays sealed. */
+function lastDigitsOf(number: string): string {
+  const digits = digitsOf(number);
+  return digits.slice(digits.length > 4 ? -4 : -2);
+}
 
 function digitsOf(number: string): string {
   return number.replace(/[^A-Za-z0-9]/g, '');

@@ -31,5 +31,9 @@ export function redactText(text: string, secrets: readonly (string | undefined)[
 
 /** Redacts before it cuts, so that no half of a secret is left at the end. */
 export function redactMessage(text: string, secrets: readonly (string | undefined)[] = []): string {
-  return redactText(text, secrets).slice(0, ERROR_MESSAGE_MAX_CHARS);
+  // Neither control characters nor half a surrogate pair: the words go into rows, and PostgreSQL refuses both.
+  const storable = redactText(text, secrets).replace(/[\p{Cc}\p{Cs}]/gu, ' ');
+  return Array.from(storable.slice(0, 2 * ERROR_MESSAGE_MAX_CHARS))
+    .slice(0, ERROR_MESSAGE_MAX_CHARS)
+    .join('');
 }

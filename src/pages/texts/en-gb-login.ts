@@ -175,6 +175,10 @@ export const britishLoginTexts = {
         'To connect your accounts, choose your bank in Sage. Your feeds are listed under /status.',
       ],
     },
+    tooManyArrivals: {
+      heading: 'Too many visits from your network',
+      paragraphs: ['Nothing has been shared. Wait a minute, then choose your bank in Sage again.'],
+    },
     unavailable: {
       heading: 'We cannot do this right now',
       paragraphs: ['A part of our service is not answering. Please try again in a minute.'],
