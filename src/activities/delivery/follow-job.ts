@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRutterError } from '../../clients/rutter/errors.js';
+import { isNotFound } from '../../clients/rutter/errors.js';
 import type { JobResult } from '../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../db/batches.js';
 import { recordDoubt, renewAttempt } from '../../db/settlement.js';
@@ -16,8 +16,6 @@ import { resolveByReadBack } from './resolve-by-read-back.js';
 const jobWaitedForMs = 20_000;
 /** After this a person is told; the batch stays open, since nothing may be sent past it. */
 const jobAgeMaxMs = dayMs;
-/** Assumption: an unknown job is 410 (contract 9); 404 is what older texts say of the same case. */
-const unknownJobStatuses = new Set([404, 410]);
 
 /** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
 export async function followJob(
@@ -49,9 +47,7 @@ async function pollJob(context: BatchContext, jobId: string): Promise<JobResult 
   try {
     return await context.deps.rutter.getJob({ jobId, signal: context.signal });
   } catch (error) {
-    const unknown =
-      isRutterError(error) && error.kind === 'refused' && unknownJobStatuses.has(error.httpStatus);
-    if (unknown) return 'unknown';
+    if (isNotFound(error)) return 'unknown';
     throw error;
   }
 }

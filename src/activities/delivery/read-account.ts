@@ -1,10 +1,7 @@
-import { isRutterError } from '../../clients/rutter/errors.js';
+import { isNotFound } from '../../clients/rutter/errors.js';
 import { isAccountReady } from '../../clients/rutter/schemas.js';
 import type { AccountSeen } from '../../db/feed-facts.js';
 import type { BatchContext } from './batch-context.js';
-
-/** An id that Rutter does not know (any more): 410, or 404 in older texts (contract 12). */
-const goneStatuses = new Set([404, 410]);
 
 /** Reads one account at Rutter (contract 6.1). One that is gone reads as not ready. */
 export async function readAccount(
@@ -24,8 +21,7 @@ export async function readAccount(
       transactionStartDate: account.transactionStartDate,
     };
   } catch (error) {
-    const gone = isRutterError(error) && error.kind === 'refused' && goneStatuses.has(error.httpStatus);
-    if (gone) return { rutterAccountId, ready: false, transactionStartDate: null };
+    if (isNotFound(error)) return { rutterAccountId, ready: false, transactionStartDate: null };
     throw error;
   }
 }
