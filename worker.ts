@@ -88,6 +88,7 @@ const activities = createActivities({
     feedActivationPollMinMs: config.FEED_ACTIVATION_POLL_MIN,
     feedActivationPollMaxMs: config.FEED_ACTIVATION_POLL_MAX,
   },
+  wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
   stopping: stopping.signal,
 });
 

@@ -32,6 +32,8 @@ export interface ActivityDeps {
   readonly rutter: RutterClient;
   readonly workflows: WorkflowWaker;
   readonly settings: ActivitySettings;
+  /** Waits between two looks at Rutter; throws when aborted. A port, so that simulated worlds let time pass at once. */
+  readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
   /** Aborted when the worker is asked to stop: a slice ends after the batch it is at instead of cutting another. */
   readonly stopping: AbortSignal;
 }

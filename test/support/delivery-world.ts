@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
@@ -91,6 +92,7 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
     },
+    wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
     stopping: new AbortController().signal,
   };
   const control = async (method: string, path: string, body?: unknown) => {

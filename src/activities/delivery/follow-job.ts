@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isNotFound } from '../../clients/rutter/errors.js';
 import type { JobResult } from '../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../db/batches.js';
@@ -26,10 +25,15 @@ export async function followJob(
   const jobId = batch.jobId;
   if (jobId === null) throw new Error('the batch has no job');
   const beganMs = performance.now();
+  let waitedMs = 0;
   for (;;) {
-    const ageMs = (batch.jobAgeMs ?? 0) + performance.now() - beganMs;
+    const ageMs = (batch.jobAgeMs ?? 0) + Math.max(waitedMs, performance.now() - beganMs);
     // The first look of this slice at an old job is at once: the wait was on the workflow's timer.
-    if (ageMs < jobWaitedForMs) await sleep(jobPollDelayMs(ageMs), undefined, { signal: context.signal });
+    if (ageMs < jobWaitedForMs) {
+      const waitMs = jobPollDelayMs(ageMs);
+      await context.deps.wait(waitMs, context.signal);
+      waitedMs += waitMs;
+    }
     const result = await pollJob(context, jobId);
     if (result === 'unknown')
       return await parkFeed(context, 'job_lost', 'Rutter does not know the job any more');

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../db/batches.js';
 import { undoBatch } from '../../db/batches.js';
@@ -53,7 +52,7 @@ async function lookTwice(
   try {
     const first = await look();
     if (first.length === content.postings.length) return first;
-    await sleep(secondLookAfterMs, undefined, { signal: context.signal });
+    await context.deps.wait(secondLookAfterMs, context.signal);
     return await look();
   } catch (error) {
     if (error instanceof ReadBackTooLong) return 'too_long';
