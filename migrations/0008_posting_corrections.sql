@@ -19,3 +19,6 @@ CREATE INDEX posting_conflicts_of_account ON posting_conflicts (account_id, conf
 
 -- Which posting corrects another one; few do.
 CREATE INDEX postings_that_correct ON postings (account_id, corrects) WHERE corrects IS NOT NULL;
+
+-- Whether a feed has a batch on its way, asked with every feed that is shown.
+CREATE INDEX batches_open_of_feed ON batches (feed_id) WHERE state = 'open';
