@@ -3,7 +3,9 @@
 ALTER TABLE feeds
   ADD COLUMN reason_at      timestamptz,
   ADD COLUMN sendable_since timestamptz,
-  ADD COLUMN state_since    timestamptz NOT NULL DEFAULT now();
+  ADD COLUMN state_since    timestamptz NOT NULL DEFAULT now(),
+  -- The sweep woke it last: it repeats itself, but not every minute.
+  ADD COLUMN swept_at       timestamptz;
 UPDATE feeds SET
   reason_at = CASE WHEN reason IS NOT NULL THEN updated_at END,
   sendable_since = CASE WHEN state IN ('backfilling', 'syncing', 'live') THEN updated_at END,
@@ -27,7 +29,7 @@ CREATE TABLE alerts (
   customer_id      text,
   detail           jsonb NOT NULL DEFAULT '{}',
   raised_at        timestamptz NOT NULL DEFAULT now(),
-  -- The sweep found the condition last.
+  -- The sweep found the condition last, to within ten minutes.
   last_at          timestamptz NOT NULL DEFAULT now(),
   ended_at         timestamptz,
   -- The log line of each is written before its column, so that a process that dies in between tells it again.
@@ -39,14 +41,15 @@ CREATE INDEX alerts_of_feed ON alerts (feed_id, alert_id DESC) WHERE feed_id IS 
 CREATE INDEX alerts_to_announce ON alerts (alert_id)
   WHERE announced_at IS NULL OR (ended_at IS NOT NULL AND end_announced_at IS NULL);
 
--- How far each sweep has come: it goes on where the last run ended, round after round.
+-- How far each sweep has come: it goes on where the last run ended, round after round. Their rows are there from the
+-- first day, so that a sweep that never ran shows its age.
 CREATE TABLE sweeps (
-  name           text PRIMARY KEY,
-  -- The last feed that was looked at; null at the start of a round.
-  cursor_feed_id uuid,
-  -- When the present round began, and when the last one came to its end.
-  round_began_at timestamptz,
-  round_ended_at timestamptz,
-  -- When the last run ended.
-  ran_at         timestamptz NOT NULL DEFAULT now()
+  name                 text PRIMARY KEY,
+  -- The last one that was looked at; null at the start of a round.
+  cursor_id            uuid,
+  round_began_at       timestamptz,
+  -- When the last round that came to its end had begun: whatever it did not find is over.
+  whole_round_began_at timestamptz,
+  ran_at               timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO sweeps (name) VALUES ('feeds'), ('connections'), ('wakes'), ('alerts');
