@@ -6,9 +6,12 @@ const instantPattern =
 
 /** No bank posting is older; a year like 0026 is a typing error. */
 export const yearMin = 1900;
-/** Offsets in use lie between −12:00 and +14:00. */
-const offsetHoursMax = 14;
 const minuteMs = 60_000;
+/** Offsets in use lie between −12:00 and +14:00. */
+const offsetWestMaxMinutes = 12 * 60;
+const offsetEastMaxMinutes = 14 * 60;
+/** Judged in UTC, as it is kept: what is accepted is acceptable in its canonical form, too. */
+const earliestMs = Date.UTC(yearMin, 0, 1);
 const hoursMax = 23;
 const minutesMax = 59;
 
@@ -40,10 +43,11 @@ export function parseInstant(input: {
   }
   const offsetMinutes = offsetOf(match);
   if (offsetMinutes === null) return { problem: 'not_an_instant' };
-  if (year < yearMin) return { problem: 'year_out_of_range' };
   const millisecond = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
   const epochMs =
     Date.UTC(year, month - 1, day, hour, minute, second, millisecond) - offsetMinutes * minuteMs;
+  // `Date.UTC` takes the years 0 to 99 for those of the last century.
+  if (year < yearMin - 1 || epochMs < earliestMs) return { problem: 'year_out_of_range' };
   if (epochMs > input.nowMs + input.futureMaxMs) return { problem: 'in_the_future' };
   return { instant: new Date(epochMs).toISOString() };
 }
@@ -63,8 +67,9 @@ function offsetOf(match: RegExpExecArray): number | null {
   const hours = Number(match[9]);
   const minutes = Number(match[10]);
   const total = hours * 60 + minutes;
-  if (minutes > minutesMax || total > offsetHoursMax * 60) return null;
-  return match[8] === '-' ? -total : total;
+  const isWest = match[8] === '-';
+  if (minutes > minutesMax || total > (isWest ? offsetWestMaxMinutes : offsetEastMaxMinutes)) return null;
+  return isWest ? -total : total;
 }
 
 /** What to say of a problem, as the end of a sentence that begins with the field's name. */

@@ -14,7 +14,7 @@ export const limits = {
   ingestChunkPostings: 1_000,
   /** Entries in the `conflicts` and `rejected` lists of an ingest answer; totals are always exact. */
   ingestListMax: 1_000,
-  /** Our ids and Rutter's (its bound for ids is an assumption, the same 255). */
+  /** Our ids and Rutter's (its bound for ids is an assumption, the same 255). In UTF-16 units, as all lengths. */
   idLengthMax: 255,
   /** Text of a posting; Rutter's bound is an assumption, the same 1,000. */
   textLengthMax: 1_000,

@@ -2,40 +2,39 @@
  * What texts and ids from outside may hold. PostgreSQL cannot store NUL, and UTF-8 cannot carry a lone surrogate:
  * both are refused by name rather than changed in silence. Everything else is kept exactly as it came (emoji,
  * right-to-left marks, markup): escaping is the duty of whoever shows it.
+ *
+ * Lengths count UTF-16 units, as Java, .NET and JavaScript do: an emoji is two or more. What the peer counts is not
+ * known; be it code points or units, a text that we take is not too long for it.
  */
 
 /** `Cc` are the control characters, `Cs` surrogates without their other half. */
 const forbiddenInId = /[\p{Cc}\p{Cs}]/u;
 /** A text may have several lines and tabs. */
 const forbiddenInText = /(?![\t\n\r])[\p{Cc}\p{Cs}]/u;
+/** Neither space nor one of the characters that Unicode shows as nothing (joiners, marks of direction, fillers). */
+const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/u;
 
 export type TextProblem =
   'not_a_text' | 'empty' | 'too_long' | 'forbidden_character' | 'surrounded_by_whitespace';
 
 /**
- * An id of 1…`lengthMax` characters (code points), compared by its exact bytes. White space around it is refused:
+ * An id of 1…`lengthMax` characters, compared by its exact bytes. White space around it is refused:
  * a peer that trims it would make one id of two.
  */
 export function idProblem(value: unknown, lengthMax: number): TextProblem | null {
   if (typeof value !== 'string') return 'not_a_text';
   if (value === '') return 'empty';
-  if (longerThan(value, lengthMax)) return 'too_long';
+  if (value.length > lengthMax) return 'too_long';
   if (forbiddenInId.test(value)) return 'forbidden_character';
   return value.trim() === value ? null : 'surrounded_by_whitespace';
 }
 
-/** A text of 1…`lengthMax` characters (code points) with at least one that can be seen. */
+/** A text of 1…`lengthMax` characters with at least one that can be seen. */
 export function textProblem(value: unknown, lengthMax: number): TextProblem | null {
   if (typeof value !== 'string') return 'not_a_text';
-  if (longerThan(value, lengthMax)) return 'too_long';
+  if (value.length > lengthMax) return 'too_long';
   if (forbiddenInText.test(value)) return 'forbidden_character';
-  return value.trim() === '' ? 'empty' : null;
-}
-
-/** Counts code points only where the number of UTF-16 units leaves it open. */
-function longerThan(text: string, lengthMax: number): boolean {
-  if (text.length <= lengthMax) return false;
-  return text.length > 2 * lengthMax || Array.from(text).length > lengthMax;
+  return visible.test(value) ? null : 'empty';
 }
 
 /** What to say of a problem, as the end of a sentence that begins with the field's name. */
