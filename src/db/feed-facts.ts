@@ -215,23 +215,30 @@ export async function recordCaughtUp(
  * Writes why a feed cannot go on, in words of the provider (redacted, for people). `timeline` for what a person must
  * act on; a passing trouble only stands in the row until the next success.
  */
-export async function recordReason(
-  pool: Pool,
-  input: { feedId: string; reason: string; detail: string | null; timeline: boolean },
-): Promise<void> {
-  await transaction(pool, async (db) => {
-    const feed = await lockFeed(db, input);
-    if (feed === null) return;
-    // A passing trouble never hides what a person must act on.
-    if (!input.timeline && isParked(feed.reason)) return;
-    await writeFeed(db, feed, { reason: input.reason, reasonDetail: input.detail, syncing: false });
-    if (!input.timeline || feed.reason === input.reason) return;
-    await writeTimeline(db, {
-      kind: 'feed_parked',
-      customerId: feed.customerId,
-      connectionId: feed.connectionId,
-      feedId: feed.feedId,
-      detail: { reason: input.reason },
-    });
+export async function recordReason(pool: Pool, input: ReasonInput): Promise<void> {
+  await transaction(pool, (db) => writeReason(db, input));
+}
+
+export interface ReasonInput {
+  readonly feedId: string;
+  readonly reason: string;
+  readonly detail: string | null;
+  readonly timeline: boolean;
+}
+
+/** The same inside a transaction of the caller's. */
+export async function writeReason(db: Queryable, input: ReasonInput): Promise<void> {
+  const feed = await lockFeed(db, input);
+  if (feed === null) return;
+  // A passing trouble never hides what a person must act on.
+  if (!input.timeline && isParked(feed.reason)) return;
+  await writeFeed(db, feed, { reason: input.reason, reasonDetail: input.detail, syncing: false });
+  if (!input.timeline || feed.reason === input.reason) return;
+  await writeTimeline(db, {
+    kind: 'feed_parked',
+    customerId: feed.customerId,
+    connectionId: feed.connectionId,
+    feedId: feed.feedId,
+    detail: { reason: input.reason },
   });
 }
