@@ -558,7 +558,7 @@ describe('a correction', () => {
 });
 
 describe('items', () => {
-  it('of unknown or doubled fields are refused by name, and __proto__ is one of them', async () => {
+  it('of unknown or doubled fields are refused by name, names of the prototype among them', async () => {
     const feed = await accountIn('GBP');
     const told = await tell(feed, [
       item('a', { desciption: 'x' }),
