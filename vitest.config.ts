@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 const SLOW_TEST_MS = 120_000;
 const SLOW_HOOK_MS = 120_000;
 
+/** A stretch of a soak is one test: see scripts/soak.ts. */
+const SOAK_MS = 3_600_000;
+
 const globalSetup = ['test/support/global-setup.ts'];
 
 export default defineConfig({
@@ -22,6 +25,8 @@ export default defineConfig({
       project('workflows', { ...serial(), globalSetup }),
       project('api', { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }),
       project('sandbox', { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }),
+      // The seeded worlds; a soak runs them for longer, at its own pace.
+      project('reliability', { ...serial(), globalSetup, testTimeout: SOAK_MS, hookTimeout: SLOW_HOOK_MS }),
       project('e2e', { ...serial(), globalSetup, testTimeout: 300_000, hookTimeout: 300_000 }),
     ],
   },

@@ -18,6 +18,7 @@ const NEEDS: Record<string, Part[]> = {
   workflows: ['postgres', 'temporal', 'test-server'],
   api: ['postgres', 'temporal'],
   sandbox: ['postgres'],
+  reliability: ['postgres', 'temporal', 'test-server'],
   e2e: ['postgres', 'temporal', 'test-server', 'chromium'],
 };
 
