@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { postingPlaces, type PlaceCounts } from '../db/feed-places.js';
 import type { FeedView } from '../db/feed-views.js';
-import { allowedActions, feedStates } from '../domain/feed.js';
+import { allowedFeedActions, feedActions, feedStates } from '../domain/feed.js';
 import { instant } from './fields.js';
 
 /** A feed in answers. */
@@ -24,7 +24,7 @@ export const feedSchema = z
     closed_at: instant.nullable(),
     created_at: instant,
     updated_at: instant,
-    allowed_actions: z.array(z.enum(['pause', 'resume', 'sync', 'close'])),
+    allowed_actions: z.array(z.enum(feedActions)),
   })
   .meta({ id: 'FeedSummary' });
 
@@ -61,7 +61,7 @@ export function feedJson(feed: FeedView) {
     closed_at: feed.closedAt,
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
-    allowed_actions: allowedActions(feed.facts),
+    allowed_actions: allowedFeedActions(feed),
   };
 }
 

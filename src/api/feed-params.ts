@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { readFeedView, type FeedView } from '../db/feed-views.js';
+import { allowedFeedActions, type FeedAction } from '../domain/feed.js';
 import type { ApiDeps } from './deps.js';
 import { cursorKey, pageSize, uuid } from './fields.js';
-import { invalid, notFound } from './problem.js';
+import { Problem, invalid, notFound } from './problem.js';
 
 /** Path parameters of everything below one feed. */
 export const feedParams = z.strictObject({ feed_id: uuid });
@@ -12,6 +13,21 @@ export async function requireFeed(deps: ApiDeps, input: { feedId: string }): Pro
   const feed = await readFeedView(deps.pool, input);
   if (feed === null) throw notFound('feed');
   return feed;
+}
+
+/** Whether the feed may be asked for `action` now. @throws {Problem} 409 with the state and what is allowed */
+export function requireAllowed(feed: FeedView, action: FeedAction): void {
+  if (!allowedFeedActions(feed).includes(action)) throw wrongState(feed, action);
+}
+
+/** A 409 that says what the feed is and what it may be asked for. */
+export function wrongState(feed: FeedView, action: string): Problem {
+  return new Problem({
+    status: 409,
+    code: 'wrong_state',
+    detail: `a feed that is ${feed.state} cannot be asked to ${action}`,
+    extra: { state: feed.state, reason: feed.reason, allowed_actions: allowedFeedActions(feed) },
+  });
 }
 
 /** Positive numbers that fit a bigint. */

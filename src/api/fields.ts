@@ -23,6 +23,8 @@ export const accountId = idField(
   "Core banking's id of the account, unique in the installation. No account number.",
 );
 
+export const transactionId = idField("Core banking's id of the transaction, unique in its account.");
+
 /** An id of ours. */
 export const uuid = z
   .string()

@@ -19,6 +19,8 @@ export interface FeedView {
   readonly closedAt: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** Its open batch has a job at Rutter. */
+  readonly hasJob: boolean;
 }
 
 interface RawView {
@@ -42,12 +44,16 @@ interface RawView {
   closed_at: string | null;
   created_at: string;
   updated_at: string;
+  has_job: boolean;
 }
 
 const selectView = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.channel, f.operator, c.status AS connection_status,
          f.account_status, f.caught_up_at, f.syncing, f.state, f.reason, f.reason_detail, f.transaction_start_date,
-         f.last_synced_at, f.next_sync_at, f.published_at, f.closed_at, f.created_at, f.updated_at
+         f.last_synced_at, f.next_sync_at, f.published_at, f.closed_at, f.created_at, f.updated_at,
+         EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)
+                  WHERE b.feed_id = f.feed_id AND b.state = 'open'
+                    AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL) AS has_job
     FROM feeds f JOIN connections c USING (connection_id)`;
 
 function viewFrom(raw: RawView): FeedView {
@@ -75,6 +81,7 @@ function viewFrom(raw: RawView): FeedView {
     closedAt: raw.closed_at,
     createdAt: raw.created_at,
     updatedAt: raw.updated_at,
+    hasJob: raw.has_job,
   };
 }
 

@@ -103,6 +103,29 @@ export function allowedActions(facts: FeedFacts): OperatorAction[] {
   }
 }
 
+/** All that a person may ask of a feed: what its workflow does, and what is done to its rows. */
+export const feedActions = ['pause', 'resume', 'sync', 'close', 'resync', 'abandon-job'] as const;
+export type FeedAction = (typeof feedActions)[number];
+
+/**
+ * The feed actions allowed now. `hasJob`: the feed's open batch has a job at Rutter, which may be abandoned in every
+ * state, a closed feed's too, since nothing of the connection is sent past it. What was delivered can be compared with
+ * Rutter's list only where Rutter answers for an active account.
+ */
+export function allowedFeedActions(feed: { facts: FeedFacts; hasJob: boolean }): FeedAction[] {
+  const { facts, hasJob } = feed;
+  const comparable =
+    facts.operator !== 'closed' &&
+    facts.connection !== 'refused' &&
+    facts.account === 'active' &&
+    facts.published;
+  return [
+    ...allowedActions(facts),
+    ...(comparable ? (['resync'] as const) : []),
+    ...(hasJob ? (['abandon-job'] as const) : []),
+  ];
+}
+
 /** The compiler's proof that a switch is exhaustive. */
 export function unreachable(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);

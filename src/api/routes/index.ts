@@ -6,8 +6,10 @@ import { listFeedBatches } from './list-feed-batches.js';
 import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeedTransactions } from './list-feed-transactions.js';
 import { listFeeds } from './list-feeds.js';
+import { postAbandonJob } from './post-abandon-job.js';
 import { feedActionRoutes } from './post-feed-action.js';
 import { postConnection } from './post-connection.js';
+import { discardFromQuarantine, releaseFromQuarantine } from './post-quarantine-decision.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -25,5 +27,8 @@ export const routes: readonly Route[] = [
   listFeedBatches,
   listFeedTransactions,
   ...feedActionRoutes,
+  postAbandonJob,
+  releaseFromQuarantine,
+  discardFromQuarantine,
   getCommand,
 ];

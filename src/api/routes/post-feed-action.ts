@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { countPlaces } from '../../db/feed-places.js';
 import type { FeedView } from '../../db/feed-views.js';
-import { allowedActions, isParked, type OperatorAction } from '../../domain/feed.js';
+import { isParked, type OperatorAction } from '../../domain/feed.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
-import { feedParams, requireFeed } from '../feed-params.js';
+import { feedParams, requireAllowed, requireFeed } from '../feed-params.js';
 import { nothing } from '../fields.js';
 import { pollRow } from '../poll-row.js';
-import { Problem } from '../problem.js';
 
 /** So long a call waits for the row to show what was asked for. */
 const shownWithinMs = 5_000;
@@ -49,15 +48,7 @@ function feedActionRoute(action: OperatorAction, summary: string) {
 async function ask(deps: ApiDeps, input: { feedId: string; action: OperatorAction }): Promise<RouteAnswer> {
   const { feedId, action } = input;
   const before = await requireFeed(deps, { feedId });
-  const allowed = allowedActions(before.facts);
-  if (!allowed.includes(action)) {
-    throw new Problem({
-      status: 409,
-      code: 'wrong_state',
-      detail: `a feed that is ${before.state} cannot be asked to ${action}`,
-      extra: { state: before.state, allowed_actions: allowed },
-    });
-  }
+  requireAllowed(before, action);
   // A signal would start a workflow for a closed feed, so nothing is sent to one.
   if (before.facts.operator === 'closed') return await answer(deps, before, null);
   await deps.facade.requestOfFeed({ feedId, action });
