@@ -1,6 +1,6 @@
 import type { DeliverablePosting } from '../domain/posting.js';
 import { holdLane } from './lanes.js';
-import type { Queryable } from './pool.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
 
 /** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
 export interface OpenBatch {
@@ -18,7 +18,7 @@ export interface OpenBatch {
   readonly doubted: boolean;
   /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
   readonly inDoubt: boolean;
-  /** Epoch ms by the database's clock: where reading back begins. */
+  /** Of any attempt, epoch ms by the database's clock: where reading back begins. */
   readonly firstPostAtMs: number;
   /** Ages by the database's clock when the row was read: no process's clock decides what is old. */
   readonly jobAgeMs: number | null;
@@ -45,7 +45,8 @@ interface RawOpenBatch {
 const selectOpenBatch = `
   SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
          a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state,
-         coalesce(a.first_post_at, a.created_at) AS first_post_at,
+         coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
+                  a.created_at) AS first_post_at,
          extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
          extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms
     FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
@@ -101,7 +102,19 @@ export function postingFrom(raw: RawPosting): DeliverablePosting {
   };
 }
 
-export const postingColumns = `p.transaction_id, p.sequence, p.posted_at, p.amount, p.description, p.payee, p.transaction_type`;
+/**
+ * What goes out of posting `p` to the feed of correction `c`: its own words, but for those that people put in their
+ * place when they released it from quarantine. Both stand still while the posting is in a batch.
+ */
+export const postingColumns = `
+  p.transaction_id, p.sequence, p.posted_at, coalesce(c.amount, p.amount) AS amount,
+  coalesce(c.description, p.description) AS description, coalesce(c.payee, p.payee) AS payee,
+  coalesce(c.transaction_type, p.transaction_type) AS transaction_type`;
+
+/** To be joined where {@link postingColumns} are read; the feed's id is the given expression. */
+export function correctionsOf(feedId: string): string {
+  return `LEFT JOIN posting_corrections c ON c.feed_id = ${feedId} AND c.transaction_id = p.transaction_id`;
+}
 
 /** The postings of a batch in the order in which they were cut: posted rows are immutable, so the bytes are too. */
 export async function readBatchPostings(
@@ -112,37 +125,98 @@ export async function readBatchPostings(
     `SELECT ${postingColumns}
        FROM ledger l JOIN feeds f USING (feed_id)
        JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
+            ${correctionsOf('l.feed_id')}
       WHERE l.batch_id = $1 ORDER BY l.position`,
     [input.batchId],
   );
   return rows.map(postingFrom);
 }
 
+/** Who acts on an open batch: only the holder of its lane may end it. */
+export interface HeldBatch {
+  readonly batch: OpenBatch;
+  readonly laneId: string;
+  readonly holder: string;
+}
+
+/** A refusal in the provider's words (redacted), as it is kept with the attempt. */
+export interface StoredRefusal {
+  readonly httpStatus: number | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly jobId?: string | null | undefined;
+}
+
 /**
- * Undoes a batch that certainly never reached Rutter: its postings are ready again, the cursor stands where it stood,
- * the lane is free. Only the holder of the lane may, and only while the batch is open. Answers whether it was undone.
+ * Undoes a batch that certainly is not at Rutter, in one transaction: its postings are ready again, the cursor stands
+ * where it stood. Answers false when the lane is lost or the batch is not open: then nothing was changed.
  */
 export async function undoBatch(
+  pool: Pool,
+  input: HeldBatch & { readonly refusal: StoredRefusal | null },
+): Promise<boolean> {
+  return await transaction(pool, async (db) => {
+    if (!(await closeBatch(db, { ...input, state: 'undone' }))) return false;
+    await giveBackPostings(db, input);
+    return true;
+  });
+}
+
+/** Closes an open batch with nothing synced; the caller says in the same transaction what becomes of its postings. */
+export async function closeBatch(
   db: Queryable,
-  input: { batch: OpenBatch; laneId: string; holder: string; errorCode: string | null },
+  input: HeldBatch & { readonly state: 'undone' | 'refused'; readonly refusal: StoredRefusal | null },
 ): Promise<boolean> {
   if (!(await holdLane(db, input))) return false;
+  const { batch, refusal } = input;
   const { rowCount } = await db.query(
-    `UPDATE batches SET state = 'undone', settled_at = now() WHERE batch_id = $1 AND state = 'open'`,
-    [input.batch.batchId],
+    `UPDATE batches SET state = $2, settled_at = now() WHERE batch_id = $1 AND state = 'open'`,
+    [batch.batchId, input.state],
   );
   if (rowCount !== 1) return false;
-  await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [input.batch.batchId]);
+  await db.query(
+    `UPDATE attempts SET state = 'nothing_synced', final_at = now(), http_status = coalesce($2, http_status),
+            error_code = coalesce($3, error_code), error_message = coalesce($4, error_message),
+            job_id = coalesce(job_id, $5)
+      WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
+    [
+      batch.batchId,
+      refusal?.httpStatus ?? null,
+      refusal?.errorCode ?? null,
+      refusal?.errorMessage ?? null,
+      refusal?.jobId ?? null,
+    ],
+  );
+  return true;
+}
+
+/** The postings of a batch that was closed without effect are ready again, where they stood before it was cut. */
+export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
+  const { batchId } = input.batch;
+  await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
   await db.query(
     `UPDATE feeds f SET cursor_posted_at = b.cursor_before_posted_at, cursor_sequence = b.cursor_before_sequence,
             examined_sequence = least(f.examined_sequence, b.examined_before), updated_at = now()
        FROM batches b WHERE b.batch_id = $1 AND f.feed_id = b.feed_id`,
-    [input.batch.batchId],
+    [batchId],
   );
-  await db.query(
-    `UPDATE attempts SET state = 'nothing_synced', final_at = now(), error_code = coalesce($2, error_code)
-      WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
-    [input.batch.batchId, input.errorCode],
+}
+
+/**
+ * The job of the newest other batch of the connection that had one; null when there is none. That it has ended is what
+ * we believe; a refusal that nothing else explains is a reason to ask.
+ */
+export async function readLastJob(
+  db: Queryable,
+  input: { connectionId: string; batchId: string },
+): Promise<string | null> {
+  const { rows } = await db.query<{ job_id: string }>(
+    `SELECT last.job_id FROM feeds f, LATERAL (
+       SELECT b.cut_at, a.job_id FROM batches b JOIN attempts a USING (batch_id)
+        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL
+        ORDER BY b.number DESC, a.number DESC LIMIT 1) last
+      WHERE f.connection_id = $1 ORDER BY last.cut_at DESC LIMIT 1`,
+    [input.connectionId, input.batchId],
   );
-  return true;
+  return rows[0]?.job_id ?? null;
 }

@@ -2,10 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { laneOf } from '../domain/lane.js';
 import { limits } from '../domain/limits.js';
 import type { DeliverablePosting } from '../domain/posting.js';
-import { postingColumns, postingFrom, readOpenBatch, type OpenBatch, type RawPosting } from './batches.js';
+import { splitCutSize, type SplitPlan } from '../domain/split-plan.js';
+import {
+  correctionsOf,
+  postingColumns,
+  postingFrom,
+  readOpenBatch,
+  type OpenBatch,
+  type RawPosting,
+} from './batches.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { releaseLane, takeLane } from './lanes.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
+import { endSplit, splitColumns, splitFrom, type RawSplit } from './split-plans.js';
 
 /** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
 export type SerializePostings = (input: {
@@ -45,8 +54,7 @@ export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> 
     if (!lane.taken) return { kind: 'lane_busy', yieldTo: lane.yieldTo };
     const open = await readOpenBatch(db, input);
     if (open !== null) return { kind: 'lane_open', batch: open };
-    const feed = await lockFeed(db, input);
-    if (feed === null) throw new Error('the feed does not exist');
+    const feed = await mustLock(db, input);
     if (!input.maySend(feed)) {
       await releaseLane(db, input);
       return { kind: 'not_sendable', feed };
@@ -66,6 +74,12 @@ export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> 
   });
 }
 
+async function mustLock(db: Queryable, input: { feedId: string }): Promise<FeedRow> {
+  const feed = await lockFeed(db, input);
+  if (feed === null) throw new Error('the feed does not exist');
+  return feed;
+}
+
 interface NextPostings {
   readonly postings: DeliverablePosting[];
   /** How many of them, at the head, lie at or before the cursor. */
@@ -77,33 +91,53 @@ interface NextPostings {
 /**
  * What is ready, without scanning what was delivered: beyond the cursor everything posted is ready; at or before it
  * only postings of a sequence above `examined_sequence` can be new (late arrivals, or all after a reexamination),
- * and the ledger says which (found by the index of the order of arrival, which `account_id || ''` names). Sequences become visible in order per account, so what was examined stays so.
+ * and the ledger says which (found by the index of the order of arrival, which `account_id || ''` names). Sequences
+ * become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const last = await db.query<{ last_sequence: string }>(
-    `SELECT last_sequence FROM accounts WHERE account_id = $1`,
-    [feed.accountId],
+  const { rows } = await db.query<RawSplit & { last_sequence: string }>(
+    `SELECT a.last_sequence, ${splitColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+    [feed.feedId],
   );
-  const examinable = last.rows[0]?.last_sequence ?? '0';
-  const late = await latePostings(db, feed, examinable);
-  const room = limits.batchPostingsMax - late.length;
+  const examinable = rows[0]?.last_sequence ?? '0';
+  const plan = splitFrom(rows[0]);
+  const postingsMax = Math.min(plan?.left ?? limits.batchPostingsMax, limits.batchPostingsMax);
+  const late = await latePostings(db, { feed, examinable, postingsMax });
+  const room = postingsMax - late.length;
   const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
+  if (plan !== null && late.length + fresh.length === 0) {
+    // What was left of the refused batch is not ready any more: who is still suspected goes out again.
+    await endSplit(db, feed);
+    return await nextPostings(db, await mustLock(db, feed));
+  }
+  const postings = firstOfSplit(plan, [...late, ...fresh]);
   return {
-    postings: [...late, ...fresh],
-    lateCount: late.length,
-    // A full page of late ones may have more behind it: look at the same sequences again next time.
-    examined: room === 0 ? feed.examinedSequence : examinable,
+    postings,
+    lateCount: Math.min(late.length, postings.length),
+    // There may be more late ones behind these: look at the same sequences again next time.
+    examined: room === 0 || postings.length < late.length ? feed.examinedSequence : examinable,
   };
 }
 
-async function latePostings(db: Queryable, feed: FeedRow, examinable: string): Promise<DeliverablePosting[]> {
+/** A refused batch goes out again in parts, from its head. */
+function firstOfSplit(plan: SplitPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
+  if (plan === null) return postings;
+  const ids = postings.map((posting) => posting.transactionId);
+  return postings.slice(0, splitCutSize(plan, ids));
+}
+
+async function latePostings(
+  db: Queryable,
+  input: { feed: FeedRow; examinable: string; postingsMax: number },
+): Promise<DeliverablePosting[]> {
+  const { feed, examinable } = input;
   if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
   const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p
+    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$7::uuid')}
       WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
         AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
         AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
-        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7 AND l.transaction_id = p.transaction_id)
+        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
       ORDER BY p.posted_at, p.sequence LIMIT $8`,
     [
       feed.accountId,
@@ -113,7 +147,7 @@ async function latePostings(db: Queryable, feed: FeedRow, examinable: string): P
       feed.cursorPostedAt,
       feed.cursorSequence,
       feed.feedId,
-      limits.batchPostingsMax,
+      input.postingsMax,
     ],
   );
   return rows.map(postingFrom);
@@ -125,12 +159,19 @@ async function freshPostings(
   postingsMax: number,
 ): Promise<DeliverablePosting[]> {
   const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p
+    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
       WHERE p.account_id = $1 AND p.status = 'posted'
         AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
         AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
       ORDER BY p.posted_at, p.sequence LIMIT $5`,
-    [feed.accountId, feed.cursorPostedAt, feed.cursorSequence, feed.transactionStartDate, postingsMax],
+    [
+      feed.accountId,
+      feed.cursorPostedAt,
+      feed.cursorSequence,
+      feed.transactionStartDate,
+      postingsMax,
+      feed.feedId,
+    ],
   );
   return rows.map(postingFrom);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { OpenBatch } from './batches.js';
+import type { HeldBatch, OpenBatch, StoredRefusal } from './batches.js';
 import { holdLane } from './lanes.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 
@@ -13,10 +13,7 @@ export interface SettlementExceptions {
   readonly missing: readonly string[];
 }
 
-export interface SettleInput {
-  readonly batch: OpenBatch;
-  readonly laneId: string;
-  readonly holder: string;
+export interface SettleInput extends HeldBatch {
   readonly evidence: 'answer' | 'job' | 'read_back';
   readonly jobId: string | null;
   readonly httpStatus: number | null;
@@ -25,7 +22,8 @@ export interface SettleInput {
 
 /**
  * Settles a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
- * lane is given back and the timeline told, all in one transaction. Writing facts needs no lease: whoever holds the
+ * lane is given back and the timeline told, all in one transaction; postings of the same refused batch that were only
+ * suspected are quarantined by it. Writing facts needs no lease: whoever holds the
  * evidence may; the second one changes nothing. Answers whether this call settled it.
  */
 export async function settleBatch(pool: Pool, input: SettleInput): Promise<boolean> {
@@ -51,13 +49,26 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM settled)
      ), told AS (
-       -- Whatever held the feed up is over: its batch arrived.
-       UPDATE feeds SET reason = NULL, reason_detail = NULL
-        WHERE feed_id = (SELECT feed_id FROM settled) AND reason IS NOT NULL
+       -- Whatever held the feed up is over: its batch arrived, and of a refused batch so much less is to be decided.
+       UPDATE feeds f SET reason = NULL, reason_detail = NULL,
+              split_left = CASE WHEN f.split_left > s.size THEN f.split_left - s.size END,
+              split_bad = CASE WHEN f.split_left > s.size THEN greatest(f.split_bad - s.size, 0) END,
+              split_hint = CASE WHEN f.split_left > s.size THEN f.split_hint END,
+              split_accepted = coalesce(f.split_left > s.size, false)
+         FROM settled s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.split_left IS NOT NULL)
+     ), quarantined AS (
+       -- Another posting of their batch was accepted: what was refused alone was refused for its own sake.
+       UPDATE ledger l SET exception = 'quarantined' FROM settled s
+        WHERE l.feed_id = s.feed_id AND l.exception = 'suspected' RETURNING l.transaction_id, l.batch_id
      ), lane AS (
        UPDATE lanes SET holder = NULL, lease_until = NULL WHERE lane_id = $7 AND holder = $8
      )
      INSERT INTO timeline (customer_id, connection_id, feed_id, kind, detail)
+     SELECT f.customer_id, s.connection_id, s.feed_id, 'posting_quarantined', jsonb_build_object(
+              'transaction_id', q.transaction_id, 'code', (
+                SELECT a.error_code FROM attempts a WHERE a.batch_id = q.batch_id ORDER BY a.number DESC LIMIT 1))
+       FROM quarantined q CROSS JOIN settled s JOIN feeds f USING (feed_id)
+     UNION ALL
      SELECT f.customer_id, s.connection_id, s.feed_id, 'batch_delivered', $9::jsonb
             || jsonb_build_object('number', s.number, 'size', s.size, 'delivered', $2::int)
        FROM settled s JOIN feeds f USING (feed_id)
@@ -79,7 +90,7 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
       }),
     ],
   );
-  return rows.length === 1;
+  return rows.length > 0;
 }
 
 async function writeExceptions(db: Queryable, input: SettleInput): Promise<void> {
@@ -124,10 +135,7 @@ export async function recordJob(db: Queryable, input: { batch: OpenBatch; jobId:
  * Counts one more POST under the open key, before it is made. Answers false when the key is no longer open or the
  * lease no longer ours: then nothing may be sent.
  */
-export async function recordPost(
-  db: Queryable,
-  input: { batch: OpenBatch; laneId: string; holder: string },
-): Promise<boolean> {
+export async function recordPost(db: Queryable, input: HeldBatch): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE attempts SET posts = posts + 1, last_post_at = now(), first_post_at = coalesce(first_post_at, now())
       WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')
@@ -157,29 +165,23 @@ export async function recordDoubt(
  */
 export async function renewAttempt(
   pool: Pool,
-  input: {
-    batch: OpenBatch;
-    laneId: string;
-    holder: string;
-    httpStatus: number | null;
-    errorCode: string | null;
-    errorMessage: string | null;
-  },
+  input: HeldBatch & { readonly outcome: StoredRefusal },
 ): Promise<string | null> {
+  const { batch, outcome } = input;
   return await transaction(pool, async (db) => {
     if (!(await holdLane(db, input))) return null;
     const closed = await db.query(
       `UPDATE attempts SET state = 'nothing_synced', final_at = now(), http_status = $2, error_code = $3,
               error_message = $4
         WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')`,
-      [input.batch.idempotencyKey, input.httpStatus, input.errorCode, input.errorMessage],
+      [batch.idempotencyKey, outcome.httpStatus, outcome.errorCode, outcome.errorMessage],
     );
     if (closed.rowCount !== 1) return null;
     const idempotencyKey = randomUUID();
     await db.query(`INSERT INTO attempts (idempotency_key, batch_id, number) VALUES ($1, $2, $3)`, [
       idempotencyKey,
-      input.batch.batchId,
-      input.batch.attemptNumber + 1,
+      batch.batchId,
+      batch.attemptNumber + 1,
     ]);
     return idempotencyKey;
   });

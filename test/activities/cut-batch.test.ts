@@ -5,7 +5,6 @@ import { serializeBatch } from '../../src/clients/rutter/transform.js';
 import { readBatchPostings, undoBatch, type OpenBatch } from '../../src/db/batches.js';
 import { cutBatch, type CutResult } from '../../src/db/cut-batch.js';
 import { recordAccountSeen } from '../../src/db/feed-facts.js';
-import { transaction } from '../../src/db/pool.js';
 import { storePostings } from '../../src/db/postings.js';
 import { renewAttempt, settleBatch } from '../../src/db/settlement.js';
 import { maySend } from '../../src/domain/feed.js';
@@ -58,9 +57,7 @@ function settle(
 }
 
 function undo(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<boolean> {
-  return transaction(world.pool, (db) =>
-    undoBatch(db, { batch, laneId: laneOf(feed), holder, errorCode: null }),
-  );
+  return undoBatch(world.pool, { batch, laneId: laneOf(feed), holder, refusal: null });
 }
 
 function moveStart(feed: DeliveryFeed, transactionStartDate: string): Promise<void> {
@@ -463,9 +460,8 @@ async function expireLease(feed: DeliveryFeed): Promise<void> {
 }
 
 function renew(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<string | null> {
-  return renewAttempt(world.pool, {
-    ...{ batch, laneId: laneOf(feed), holder, httpStatus: 500, errorCode: null, errorMessage: null },
-  });
+  const outcome = { httpStatus: 500, errorCode: null, errorMessage: null };
+  return renewAttempt(world.pool, { batch, laneId: laneOf(feed), holder, outcome });
 }
 
 async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {

@@ -187,17 +187,19 @@ describe('refusals', () => {
   it('parks the feed with the words of the refusal, sends nothing more and loses nothing', async () => {
     const feed = await world.makeFeed({ startDate });
     await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
-    const { id } = (await world.control('POST', '/faults', {
-      kind: 'poison',
-      transaction_ids: ['tx-000003'],
-      match: batchPost,
-    })) as { id: number };
+    const body = {
+      error_type: 'API_REQUEST_ERROR',
+      error_code: 'NOT_SUPPORTED',
+      error_message: 'not for Sage',
+    };
+    const refusal = { kind: 'status', http_status: 404, body, match: batchPost, times: 0 };
+    const { id } = (await world.control('POST', '/faults', refusal)) as { id: number };
     expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
     const parked = await world.pool.query<{ reason_detail: string }>(
       `SELECT reason_detail FROM feeds WHERE feed_id = $1`,
       [feed.feedId],
     );
-    expect(parked.rows[0]?.reason_detail).toContain('450 PLATFORM_BAD_REQUEST');
+    expect(parked.rows[0]?.reason_detail).toContain('404 NOT_SUPPORTED not for Sage');
     const posts = await world.posts();
     expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting' });
     expect(await world.posts()).toBe(posts);

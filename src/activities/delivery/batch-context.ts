@@ -1,7 +1,7 @@
-import type { OpenBatch } from '../../db/batches.js';
-import { readBatchPostings } from '../../db/batches.js';
+import { readBatchPostings, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
 import { recordReason } from '../../db/feed-facts.js';
 import type { FeedRow } from '../../db/feeds.js';
+import { renewAttempt } from '../../db/settlement.js';
 import type { ParkReason } from '../../domain/feed.js';
 import { backoffMs } from '../../domain/schedule.js';
 import { serializeBatch } from '../../clients/rutter/transform.js';
@@ -64,14 +64,25 @@ const renewedMaxMs = 60_000;
 /** After so many attempts of the same bytes a person must look; asking for a sync allows as many again. */
 const attemptsMax = 20;
 
-/** After an attempt in which nothing was synced: from two seconds, doubling with every attempt, to a minute. */
-export async function renewedEnding(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
+/**
+ * Ends an attempt in which certainly nothing was synced: the same bytes get a new key and go out again, from two seconds
+ * on, doubling with every attempt, to a minute, and not before `retryAfterMs`.
+ */
+export async function renewBatch(
+  context: BatchContext,
+  batch: OpenBatch,
+  outcome: StoredRefusal & { readonly retryAfterMs?: number | undefined },
+): Promise<BatchEnding> {
+  const { laneId, holder } = context;
+  const key = await renewAttempt(context.deps.pool, { batch, laneId, holder, outcome });
+  if (key === null) return { kind: 'lease_lost' };
   const { attemptNumber } = batch;
   if (attemptNumber % attemptsMax === 0) {
     return await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
   }
   const tries = attemptNumber - 1;
-  return { kind: 'renewed', waitMs: backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs }) };
+  const backedOffMs = backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs });
+  return { kind: 'renewed', waitMs: Math.max(backedOffMs, outcome.retryAfterMs ?? 0) };
 }
 
 /** Parks the batch's feed for a person, in words that stand in its row; the batch stays open. */

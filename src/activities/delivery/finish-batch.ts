@@ -1,11 +1,11 @@
-import { isRutterError, type RutterOutcomeUnknown, type RutterRefused } from '../../clients/rutter/errors.js';
+import { isRutterError, type RutterOutcomeUnknown } from '../../clients/rutter/errors.js';
 import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
-import type { OpenBatch } from '../../db/batches.js';
-import { recordDoubt, recordJob, recordPost, renewAttempt } from '../../db/settlement.js';
+import { undoBatch, type OpenBatch } from '../../db/batches.js';
+import { recordDoubt, recordJob, recordPost } from '../../db/settlement.js';
 import { renewLane } from '../../db/lanes.js';
 import { dayMs, limits } from '../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { loadContent } from './batch-context.js';
+import { loadContent, renewBatch } from './batch-context.js';
 import { followJob } from './follow-job.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { resolveByReadBack } from './resolve-by-read-back.js';
@@ -47,7 +47,10 @@ export async function finishBatch(
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
   if (context.feed.facts.operator === 'closed') {
-    return await resolveByReadBack(context, batch, content, 'undo');
+    const found = await resolveByReadBack(context, batch, content, 'keep');
+    if (found.kind !== 'absent') return found;
+    const undone = await undoBatch(context.deps.pool, { ...context, batch, refusal: null });
+    return { kind: undone ? 'undone' : 'lease_lost' };
   }
   if (batch.doubted && batch.posts >= doubtfulPostsMax) {
     const ending = await resolveByReadBack(context, batch, content, 'keep');
@@ -95,13 +98,13 @@ async function afterFailedPost(
     case 'outcome_unknown':
       return await afterUnknownOutcome(context, batch, content, error);
     case 'refused':
-      return await afterRefusal(context, batch, content, error);
+      return await reactToRefusal({ context, batch, content, refusal: error, accepted: error.accepted });
     case 'rate_limited':
       // Accepted and then limited: the key replays that answer for ever, so the bytes need a new one.
-      if (error.accepted) await renew(context, batch, error);
+      if (error.accepted) return await renewBatch(context, batch, error);
       throw error;
     case 'unauthorized':
-      if (error.accepted) await renew(context, batch, error);
+      if (error.accepted) await renewBatch(context, batch, error);
       throw error;
     case 'unreachable':
     case 'unexpected_answer':
@@ -128,28 +131,4 @@ async function afterUnknownOutcome(
   await recordJob(pool, { batch, jobId: error.jobId });
   if (acceptedFailure) return await resolveByReadBack(context, batch, content, 'send_again');
   return await followJob(context, { ...batch, jobId: error.jobId, jobAgeMs: 0 }, content);
-}
-
-/** Accepted refusals are final. One that was not accepted proves nothing of an earlier POST under the same key. */
-async function afterRefusal(
-  context: BatchContext,
-  batch: OpenBatch,
-  content: BatchContent,
-  error: RutterRefused,
-): Promise<BatchEnding> {
-  const doubt = batch.doubted && !error.accepted;
-  return await reactToRefusal(context, batch, {
-    refusal: error,
-    undo: doubt ? async () => await resolveByReadBack(context, batch, content, 'undo') : undefined,
-  });
-}
-
-async function renew(
-  context: BatchContext,
-  batch: OpenBatch,
-  error: { httpStatus: number; errorCode: string | null; errorMessage: string | null },
-): Promise<void> {
-  const { pool } = context.deps;
-  const { httpStatus, errorCode, errorMessage } = error;
-  await renewAttempt(pool, { ...context, batch, httpStatus, errorCode, errorMessage });
 }

@@ -1,10 +1,10 @@
 import { isNotFound } from '../../clients/rutter/errors.js';
 import type { JobResult } from '../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../db/batches.js';
-import { recordDoubt, renewAttempt } from '../../db/settlement.js';
+import { recordDoubt } from '../../db/settlement.js';
 import { dayMs } from '../../domain/limits.js';
 import { jobPollDelayMs } from '../../domain/schedule.js';
-import { parkFeed, renewedEnding } from './batch-context.js';
+import { parkFeed, renewBatch } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { settleByList } from './settle-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
@@ -63,7 +63,7 @@ async function afterFailedJob(
   failure: Extract<JobResult, { kind: 'failure' }>,
 ): Promise<BatchEnding> {
   const { httpStatus, error } = failure;
-  switch (meaningOfJobFailure(httpStatus)) {
+  switch (meaningOfJobFailure(httpStatus, error.errorCode)) {
     case 'in_doubt':
       await recordDoubt(context.deps.pool, {
         batch,
@@ -72,18 +72,11 @@ async function afterFailedJob(
         accepted: true,
       });
       return await resolveByReadBack(context, batch, content, 'send_again');
-    case 'rate_limited': {
-      const { errorCode, errorMessage } = error;
-      const key = await renewAttempt(context.deps.pool, {
-        ...context,
-        batch,
-        httpStatus,
-        errorCode,
-        errorMessage,
-      });
-      return key === null ? { kind: 'lease_lost' } : await renewedEnding(context, batch);
+    case 'rate_limited':
+      return await renewBatch(context, batch, { ...error, httpStatus });
+    case 'refused': {
+      const refusal = { ...error, httpStatus: httpStatus ?? 400, jobId: batch.jobId };
+      return await reactToRefusal({ context, batch, content, refusal, accepted: true });
     }
-    case 'refused':
-      return await reactToRefusal(context, batch, { refusal: { ...error, httpStatus: httpStatus ?? 400 } });
   }
 }

@@ -1,101 +1,153 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { RutterErrorBody } from '../../clients/rutter/errors.js';
-import { undoBatch, type OpenBatch } from '../../db/batches.js';
-import { recordAccountSeen, recordConnectionRefused, recordReason } from '../../db/feed-facts.js';
-import { transaction } from '../../db/pool.js';
+import { undoBatch, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
+import {
+  recordAccountSeen,
+  recordConnectionRefused,
+  recordReason,
+  type AccountSeen,
+} from '../../db/feed-facts.js';
+import { closeRefusedBatch } from '../../db/refused-batches.js';
 import { failureTypes } from '../../domain/failures.js';
-import type { BatchContext, BatchEnding } from './batch-context.js';
+import { unreachable } from '../../domain/feed.js';
+import { namedTransaction } from '../../domain/split-plan.js';
+import { renewBatch, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
+import { findExplanation } from './find-explanation.js';
 import { readAccount } from './read-account.js';
-import { meaningOfRefusal } from './refusals.js';
+import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
+import { resolveByReadBack } from './resolve-by-read-back.js';
 
 /** Our stored hash matches and Rutter says otherwise: a bug on one side. Look again, but not in a hurry. */
 const keyConflictRetryMs = 60_000;
 
-export interface RefusalInput {
-  readonly refusal: RutterErrorBody & { readonly httpStatus: number };
-  /** How to get rid of the batch when an earlier POST of its key is in doubt; by default it is simply undone. */
-  readonly undo?: (() => Promise<BatchEnding>) | undefined;
+/** A batch that was refused, and how. */
+interface Refused {
+  readonly context: BatchContext;
+  readonly batch: OpenBatch;
+  readonly content: BatchContent;
+  readonly refusal: RefusalWords & Pick<StoredRefusal, 'jobId'>;
+  /** Rutter had accepted the request: this is the final outcome of its key. */
+  readonly accepted: boolean;
 }
 
 /**
- * Acts on a refusal of a batch. Nothing was synced, so the batch is undone and its postings are ready again; the feed
- * waits for what explains the refusal (account, connection), or is parked with Rutter's words for a person.
+ * Acts on a refusal of a batch. Nothing was synced: the batch is undone, and the feed waits for what explains the
+ * refusal (account, connection) or is parked with Rutter's words. Where nothing else explains it, the postings do: the
+ * batch goes out again in parts until the bad ones stand alone.
  */
-export async function reactToRefusal(
-  context: BatchContext,
-  batch: OpenBatch,
-  input: RefusalInput,
-): Promise<BatchEnding> {
-  const { refusal } = input;
-  const { pool } = context.deps;
-  const feedId = context.feed.feedId;
-  switch (meaningOfRefusal(refusal)) {
+export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
+  const { context, batch, refusal } = refused;
+  const meaning = meaningOfRefusal(refusal);
+  switch (meaning) {
     case 'in_progress':
+      // Accepted and then refused as one too many: the key replays that for ever, so the bytes need a new one.
+      if (refused.accepted) return await renewBatch(context, batch, refusal);
       throw later(failureTypes.peerUnavailable, 'another batch of the connection is in flight at Rutter');
     case 'key_conflict':
-      await recordReason(pool, {
-        feedId,
-        reason: 'conflict_with_peer',
-        detail: words(refusal),
-        timeline: true,
-      });
-      throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
+      return await afterKeyConflict(refused);
     case 'connection_refused': {
-      const { connectionId } = context.feed;
       const code = refusal.errorCode ?? String(refusal.httpStatus);
-      // In doubt nobody can read back now: the batch stays open and is settled when the connection is healed.
-      const ending =
-        input.undo === undefined ? await undo(context, batch, refusal) : ({ kind: 'parked' } as const);
-      await recordConnectionRefused(pool, { connectionId, code, words: refusal.errorMessage });
-      await context.deps.workflows.nudgeConnection({ connectionId });
-      return ending;
+      return await afterConnectionRefused(refused, { code, words: refusal.errorMessage });
     }
     case 'account_not_ready':
-      return await afterAccountNotReady(context, batch, input);
-    case 'postings_refused': {
-      const ending = await rid(context, batch, input);
-      if (ending.kind === 'undone') {
-        await recordReason(pool, {
-          feedId,
-          reason: 'refused_by_sage',
-          detail: words(refusal),
-          timeline: true,
-        });
-      }
-      return ending;
-    }
+      return await afterAccountNotReady(refused, await readAccount(context));
+    case 'request_refused':
+      return await afterRequestRefused(refused);
+    case 'postings_refused':
+      return await afterPostingsRefused(refused);
+    default:
+      return unreachable(meaning);
   }
 }
 
-async function afterAccountNotReady(
-  context: BatchContext,
-  batch: OpenBatch,
-  input: RefusalInput,
+async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
+  const { feedId } = context.feed;
+  const detail = wordsOf(refusal);
+  await recordReason(context.deps.pool, { feedId, reason: 'conflict_with_peer', detail, timeline: true });
+  throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
+}
+
+async function afterConnectionRefused(
+  refused: Refused,
+  said: { code: string; words: string | null },
 ): Promise<BatchEnding> {
-  const ending = await rid(context, batch, input);
-  const account = await readAccount(context);
-  await recordAccountSeen(context.deps.pool, { ...context.feed, account });
-  if (account.ready)
-    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
-  await context.deps.workflows.nudgeConnection({ connectionId: context.feed.connectionId });
+  const { context } = refused;
+  const { connectionId } = context.feed;
+  // In doubt nobody can read back now: the batch stays open and is settled when the connection is healed.
+  const ending: BatchEnding = isDoubtful(refused) ? { kind: 'parked' } : await undo(refused);
+  await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
+  await context.deps.workflows.nudgeConnection({ connectionId });
   return ending;
 }
 
-async function rid(context: BatchContext, batch: OpenBatch, input: RefusalInput): Promise<BatchEnding> {
-  return await (input.undo?.() ?? undo(context, batch, input.refusal));
+async function afterAccountNotReady(refused: Refused, account: AccountSeen): Promise<BatchEnding> {
+  const { deps, feed } = refused.context;
+  const ending = await rid(refused);
+  await recordAccountSeen(deps.pool, { ...feed, account });
+  if (account.ready)
+    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
+  await deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
+  return ending;
 }
 
-async function undo(context: BatchContext, batch: OpenBatch, refusal: RutterErrorBody): Promise<BatchEnding> {
-  const { laneId, holder, deps } = context;
-  const undone = await transaction(deps.pool, (db) =>
-    undoBatch(db, { batch, laneId, holder, errorCode: refusal.errorCode }),
-  );
+async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
+  const { context, refusal } = refused;
+  const ending = await rid(refused);
+  if (ending.kind !== 'undone') return ending;
+  const { feedId } = context.feed;
+  const detail = wordsOf(refusal);
+  await recordReason(context.deps.pool, { feedId, reason: 'refused_by_sage', detail, timeline: true });
+  return ending;
+}
+
+async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
+  const { context, batch, content, refusal } = refused;
+  const explanation = await findExplanation(context, batch);
+  switch (explanation?.kind) {
+    case 'account':
+      return await afterAccountNotReady(refused, explanation.account);
+    case 'connection': {
+      const { providerStatus: code, reason } = explanation.connection;
+      return await afterConnectionRefused(refused, { code, words: reason ?? refusal.errorMessage });
+    }
+    case 'not_yet':
+      throw later(failureTypes.peerUnavailable, explanation.what);
+    case undefined:
+      break;
+    default:
+      return unreachable(explanation);
+  }
+  if (isDoubtful(refused)) {
+    const found = await resolveByReadBack(context, batch, content, 'keep');
+    if (found.kind !== 'absent') return found;
+  }
+  const ids = content.postings.map((posting) => posting.transactionId);
+  const outcome = await closeRefusedBatch(context.deps.pool, {
+    ...{ batch, laneId: context.laneId, holder: context.holder, refusal },
+    words: wordsOf(refusal),
+    hint: namedTransaction(refusal.errorMessage, ids),
+    parkReason: 'refused_by_sage',
+  });
+  return { kind: outcome === 'lane_lost' ? 'lease_lost' : 'undone' };
+}
+
+/** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
+function isDoubtful(refused: Refused): boolean {
+  return refused.batch.doubted && !refused.accepted;
+}
+
+/** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
+async function rid(refused: Refused): Promise<BatchEnding> {
+  if (isDoubtful(refused)) {
+    const found = await resolveByReadBack(refused.context, refused.batch, refused.content, 'keep');
+    if (found.kind !== 'absent') return found;
+  }
+  return await undo(refused);
+}
+
+async function undo({ context, batch, refusal }: Refused): Promise<BatchEnding> {
+  const { laneId, holder } = context;
+  const undone = await undoBatch(context.deps.pool, { batch, laneId, holder, refusal });
   return { kind: undone ? 'undone' : 'lease_lost' };
-}
-
-/** Rutter's own words for people: code first, then its message, which the client has redacted and cut. */
-function words(refusal: RefusalInput['refusal']): string {
-  return [String(refusal.httpStatus), refusal.errorCode, refusal.errorMessage].filter(Boolean).join(' ');
 }
 
 function later(type: string, message: string, afterMs?: number): ApplicationFailure {

@@ -1,4 +1,11 @@
 import type { RutterErrorBody } from '../../clients/rutter/errors.js';
+import {
+  INVALID_CREDENTIALS_CODE,
+  PLATFORM_RATE_LIMIT_CODE,
+  PRODUCT_NOT_ALLOWED_CODE,
+  RATE_LIMIT_CODE,
+  UNAUTHORIZED_STATUSES,
+} from '../../clients/rutter/assumptions.js';
 
 /**
  * What a refusal of a batch means, by Rutter's type and code first and by status second, never by its message.
@@ -13,32 +20,54 @@ export type RefusalMeaning =
   | 'connection_refused'
   /** The key is known with other bytes although our stored hash matches. */
   | 'key_conflict'
-  /** Sage or Rutter will not have these postings. */
-  | 'postings_refused';
+  /** Sage or Rutter will not have these postings, unless account, connection or an earlier job explain it. */
+  | 'postings_refused'
+  /** The request was refused for something that no posting can cause. */
+  | 'request_refused';
+
+export type RefusalWords = RutterErrorBody & { readonly httpStatus: number };
 
 /** Assumed codes (contract 8.4). */
 const inProgressCode = 'BANK_FEED_BATCH_IN_PROGRESS';
 const accountNotReadyCode = 'BANK_FEED_ACCOUNT_NOT_READY';
 /** Documented types and codes (contract 12). */
 const productNotReadyCode = 'PRODUCT_NOT_READY';
-const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED']);
+const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED', INVALID_CREDENTIALS_CODE]);
+const connectionErrorType = 'CONNECTION_ERROR';
+/** "Invalid input" and "the platform answered bad request" (contract 12): only these can speak of a posting. */
+const postingStatuses = new Set([400, 450]);
 
-export function meaningOfRefusal(error: RutterErrorBody & { readonly httpStatus: number }): RefusalMeaning {
+export function meaningOfRefusal(error: RefusalWords): RefusalMeaning {
+  const { httpStatus } = error;
   const code = error.errorCode ?? '';
   if (code === inProgressCode) return 'in_progress';
   if (code === accountNotReadyCode || code === productNotReadyCode) return 'account_not_ready';
   if (connectionRefusedCodes.has(code)) return 'connection_refused';
-  if (error.httpStatus === 409) return 'key_conflict';
-  return 'postings_refused';
+  if (UNAUTHORIZED_STATUSES.includes(httpStatus) && code !== PRODUCT_NOT_ALLOWED_CODE) {
+    return 'connection_refused';
+  }
+  if (httpStatus === 409) return 'key_conflict';
+  const ofConnection = error.errorType === connectionErrorType || code.startsWith('CONNECTION_');
+  return postingStatuses.has(httpStatus) && !ofConnection ? 'postings_refused' : 'request_refused';
 }
 
-/** Statuses that say "not now" of a finished job: nothing was synced and the same bytes may go under a new key. */
+/** Rutter's own words for people: status and code first, then its message, which the client has redacted and cut. */
+export function wordsOf(refusal: RefusalWords): string {
+  return [String(refusal.httpStatus), refusal.errorCode, refusal.errorMessage].filter(Boolean).join(' ');
+}
+
+/** They say "not now" of a finished job: nothing was synced and the same bytes may go under a new key. */
 const rateLimitStatuses = new Set([429, 452]);
+const rateLimitCodes = new Set([RATE_LIMIT_CODE, PLATFORM_RATE_LIMIT_CODE]);
+/** Nobody knows what became of a request that timed out on the way. */
+const requestTimeoutStatus = 408;
 
 export type JobFailureMeaning = 'rate_limited' | 'refused' | 'in_doubt';
 
 /** A job that failed with a 4xx has synced nothing; with a 5xx, or without a status, that is not known (contract 9). */
-export function meaningOfJobFailure(httpStatus: number | null): JobFailureMeaning {
-  if (httpStatus === null || httpStatus >= 500) return 'in_doubt';
-  return rateLimitStatuses.has(httpStatus) ? 'rate_limited' : 'refused';
+export function meaningOfJobFailure(httpStatus: number | null, errorCode: string | null): JobFailureMeaning {
+  if (httpStatus === null || httpStatus < 400 || httpStatus >= 500) return 'in_doubt';
+  if (httpStatus === requestTimeoutStatus) return 'in_doubt';
+  const limited = rateLimitStatuses.has(httpStatus) || rateLimitCodes.has(errorCode ?? '');
+  return limited ? 'rate_limited' : 'refused';
 }

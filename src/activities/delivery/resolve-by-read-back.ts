@@ -1,10 +1,7 @@
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../db/batches.js';
-import { undoBatch } from '../../db/batches.js';
-import { renewAttempt } from '../../db/settlement.js';
-import { transaction } from '../../db/pool.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { parkFeed, renewedEnding } from './batch-context.js';
+import { parkFeed, renewBatch } from './batch-context.js';
 import { readBack, ReadBackTooLong } from './read-back.js';
 import { settleByList } from './settle-by-list.js';
 
@@ -14,9 +11,9 @@ const secondLookAfterMs = 10_000;
 /**
  * Settles doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
  * ready again. When nothing is there in two looks, the batch is sent again under a new key (where Rutter marks what
- * it has after all as a duplicate), undone, or kept for another POST of the same key: then the answer is `absent`.
+ * it has after all as a duplicate), or kept for the caller to decide: then the answer is `absent`.
  */
-export async function resolveByReadBack<When extends 'send_again' | 'undo' | 'keep'>(
+export async function resolveByReadBack<When extends 'send_again' | 'keep'>(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
@@ -30,8 +27,10 @@ export async function resolveByReadBack<When extends 'send_again' | 'undo' | 'ke
     const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
     return await settleByList(context, batch, content, seen);
   }
-  if (whenAbsent === 'undo') return await undo(context, batch);
-  if (whenAbsent === 'send_again') return await sendAgain(context, batch);
+  if (whenAbsent === 'send_again') {
+    const errorMessage = 'not found at Rutter in two looks';
+    return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
+  }
   return { kind: 'absent' } as When extends 'keep' ? { kind: 'absent' } : never;
 }
 
@@ -58,23 +57,4 @@ async function lookTwice(
     if (error instanceof ReadBackTooLong) return 'too_long';
     throw error;
   }
-}
-
-async function undo(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
-  const undone = await transaction(context.deps.pool, (db) =>
-    undoBatch(db, { batch, laneId: context.laneId, holder: context.holder, errorCode: null }),
-  );
-  return { kind: undone ? 'undone' : 'lease_lost' };
-}
-
-async function sendAgain(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
-  const key = await renewAttempt(context.deps.pool, {
-    batch,
-    laneId: context.laneId,
-    holder: context.holder,
-    httpStatus: null,
-    errorCode: null,
-    errorMessage: 'not found at Rutter in two looks',
-  });
-  return key === null ? { kind: 'lease_lost' } : await renewedEnding(context, batch);
 }

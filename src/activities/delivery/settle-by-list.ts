@@ -1,8 +1,7 @@
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
 import { undoBatch, type OpenBatch } from '../../db/batches.js';
-import { transaction } from '../../db/pool.js';
+import { recordReason } from '../../db/feed-facts.js';
 import { settleBatch } from '../../db/settlement.js';
-import { parkFeed } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { compareAnswer } from './compare-answer.js';
 
@@ -21,9 +20,12 @@ export async function settleByList(
   const exceptions = compareAnswer(content.postings, input.transactions);
   if (exceptions.missing.length === batch.size) {
     // Sending the same again and again would not help: a person must ask Rutter what its answers mean.
-    const undo = { batch, laneId, holder, errorCode: null };
-    if (!(await transaction(context.deps.pool, (db) => undoBatch(db, undo)))) return { kind: 'lease_lost' };
-    return await parkFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
+    const { pool } = context.deps;
+    if (!(await undoBatch(pool, { batch, laneId, holder, refusal: null }))) return { kind: 'lease_lost' };
+    const detail = 'a successful answer named none of the batch';
+    const { feedId } = context.feed;
+    await recordReason(pool, { feedId, reason: 'answer_incomplete', detail, timeline: true });
+    return { kind: 'undone' };
   }
   const settled = await settleBatch(context.deps.pool, {
     ...{ batch, laneId, holder, exceptions },
