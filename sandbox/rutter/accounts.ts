@@ -3,7 +3,7 @@ import { CURRENCY_CODES } from './currency-codes.js';
 import { gone, invalidInput, isObject, newId, notSupported, type Answer, type ApiRequest } from './http.js';
 import type { Plan, ResponseMode } from './jobs.js';
 import { page, readExpand, readForceFetch, readListParameters } from './lists.js';
-import { isIsoDate } from './iso-date.js';
+import { isIsoDate } from '../stand-in/iso-date.js';
 import type { AccountFields, AccountRecord, ConnectionRecord } from './records.js';
 import { renderAccount, renderConnectionStub } from './render.js';
 import type { Route } from './route.js';

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkAccess } from './access.js';
 import { ASSUMED_CODE, ASSUMED_TYPE } from './assumptions.js';
-import { applyRequestFaults, transmit } from './fault-effects.js';
-import type { FaultSpec, FaultSubject } from './faults.js';
+import { transmit } from '../stand-in/transmit.js';
+import { applyRequestFaults, bendRutterAnswer } from './fault-effects.js';
+import type { FaultSpec, RutterFaultSubject } from './faults.js';
 import {
   ApiError,
   errorBody,
@@ -66,7 +67,13 @@ export async function handleApi(
   } catch (error) {
     course.answer = answerOf(error);
   }
-  const status = await transmit(sandbox, response, course.answer, course.faults);
+  const status = await transmit({
+    clock: sandbox.clock,
+    response,
+    answer: course.answer,
+    faults: course.faults,
+    bendMore: bendRutterAnswer,
+  });
   logRequest(sandbox, request, course, status, performance.now() - startedMs);
 }
 
@@ -92,7 +99,7 @@ async function write(
   sandbox: Sandbox,
   request: ApiRequest,
   route: WriteRoute,
-  subject: FaultSubject,
+  subject: RutterFaultSubject,
   course: Course,
 ): Promise<Answer> {
   if (route.needsKey === true && idempotencyKeyOf(request) === null) {
@@ -125,15 +132,17 @@ function isTransactionsPost(request: ApiRequest): boolean {
   return request.method === 'POST' && request.path === TRANSACTIONS_PATH;
 }
 
-function subjectOf(request: ApiRequest): FaultSubject {
+function subjectOf(request: ApiRequest): RutterFaultSubject {
   const outer = isObject(request.json) ? request.json['bank_feed_transactions'] : undefined;
   const list = isObject(outer) && Array.isArray(outer['transactions']) ? outer['transactions'] : [];
   const accountId = isObject(outer) ? outer['bank_feed_account_id'] : request.params['id'];
   return {
     method: request.method,
     path: request.path,
-    accountId: typeof accountId === 'string' ? accountId : null,
-    connectionId: request.connection?.id ?? null,
+    ids: {
+      account: typeof accountId === 'string' ? accountId : null,
+      connection: request.connection?.id ?? null,
+    },
     transactionIds: () =>
       new Set(list.map((item: unknown) => (isObject(item) ? String(item['transaction_id']) : ''))),
   };

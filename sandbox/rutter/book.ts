@@ -82,6 +82,21 @@ export class Book {
     return count;
   }
 
+  /** Loses transactions, as no contract allows: what a resync is for. Sent again they are new. */
+  forget(accountId: string, transactionIds: ReadonlySet<string>): void {
+    const entries = this.#byAccount.get(accountId);
+    for (const transactionId of transactionIds) {
+      const entry = entries?.get(transactionId);
+      if (entry === undefined) continue;
+      entries?.delete(transactionId);
+      this.#byId.delete(entry.id);
+    }
+    for (const [connectionId, log] of this.#byConnection) {
+      const kept = log.filter((entry) => this.#byId.has(entry.id));
+      if (kept.length < log.length) this.#byConnection.set(connectionId, kept);
+    }
+  }
+
   #accountEntries(accountId: string): Map<string, BookEntry> {
     let entries = this.#byAccount.get(accountId);
     if (entries === undefined) this.#byAccount.set(accountId, (entries = new Map<string, BookEntry>()));

@@ -7,7 +7,7 @@ import {
   type ControlAction,
   type ControlRequest,
 } from './control-action.js';
-import { isIsoDate } from './iso-date.js';
+import { isIsoDate } from '../stand-in/iso-date.js';
 import type { AccountChange, AccountRecord } from './records.js';
 import { renderAccount } from './render.js';
 import type { Sandbox } from './sandbox.js';

@@ -1,10 +1,12 @@
-import { ControlError, type ControlAction, type ControlRequest } from './control-action.js';
+import { countParameter } from '../stand-in/control.js';
+import type { ControlAction, ControlRequest } from './control-action.js';
 import type { AccountRecord, BookEntry, JobRecord } from './records.js';
 import { iso } from './render.js';
 import type { Sandbox } from './sandbox.js';
 
 export const recordActions: readonly ControlAction[] = [
   { method: 'GET', path: '/book', run: showBook },
+  { method: 'POST', path: '/book/forget', run: forgetTransactions },
   { method: 'GET', path: '/jobs', run: listJobs },
   { method: 'GET', path: '/requests', run: listRequests },
   { method: 'GET', path: '/counters', run: (sandbox) => sandbox.requests.counters },
@@ -34,6 +36,19 @@ function showBook(sandbox: Sandbox, { query }: ControlRequest): unknown {
       return { ...head, transactions: entries.map((entry) => entryView(sandbox, entry, numbers)) };
     }),
   };
+}
+
+/** Rutter loses what it had acknowledged. */
+function forgetTransactions(sandbox: Sandbox, { body }: ControlRequest): unknown {
+  const account = findAccount(sandbox, textOf(body['account_id'], 'account_id'));
+  const ids: unknown = body['transaction_ids'];
+  const isText = (id: unknown): id is string => typeof id === 'string';
+  if (!Array.isArray(ids) || !ids.every(isText)) {
+    throw new ControlError(400, 'transaction_ids must be a list of texts');
+  }
+  const before = sandbox.state.book.countOf(account.id);
+  sandbox.commit({ type: 'book_forgot', accountId: account.id, transactionIds: ids });
+  return { forgotten: before - sandbox.state.book.countOf(account.id) };
 }
 
 function accountHead(
@@ -128,11 +143,4 @@ function listViolations(sandbox: Sandbox): unknown {
 function clearViolations(sandbox: Sandbox): unknown {
   sandbox.commit({ type: 'violations_cleared' });
   return { violations: [] };
-}
-
-function countParameter(query: URLSearchParams, name: string, fallback: number): number {
-  const text = query.get(name);
-  if (text === null) return fallback;
-  if (!/^\d{1,15}$/.test(text)) throw new ControlError(400, `${name} must be a whole number`);
-  return Number(text);
 }

@@ -39,6 +39,7 @@ export type SandboxEvent =
   | { type: 'login_linked'; challenge: string; otp: string; atMs: number }
   | { type: 'account_changed'; accountId: string; change: AccountChange }
   | { type: 'sage_pulled'; atMs: number }
+  | { type: 'book_forgot'; accountId: string; transactionIds: readonly string[] }
   | { type: 'clock_moved'; offsetMs: number }
   | { type: 'violation'; finding: Finding }
   | { type: 'note'; finding: Finding }

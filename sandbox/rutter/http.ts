@@ -1,7 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ASSUMED_CODE, ASSUMED_STATUS, ASSUMED_TYPE, BODY_BYTES_MAX } from './assumptions.js';
+import { BodyTooLarge, readBytes } from '../stand-in/body.js';
+import type { Answer } from '../stand-in/transmit.js';
 import type { ConnectionRecord } from './records.js';
+
+export { isObject, newId, parseJson, sha256 } from '../stand-in/body.js';
+export type { Answer } from '../stand-in/transmit.js';
 
 /** One request to Rutter's API, read whole. */
 export interface ApiRequest {
@@ -19,12 +23,6 @@ export interface ApiRequest {
   params: Record<string, string>;
   /** Whose access_token came along; undefined where the endpoint takes none. */
   connection: ConnectionRecord | undefined;
-}
-
-export interface Answer {
-  status: number;
-  headers?: Record<string, string>;
-  body?: unknown;
 }
 
 /** A refusal in Rutter's error shape. Never recorded under an Idempotency-Key: the request was not accepted. */
@@ -72,39 +70,17 @@ export function notSupported(message: string): ApiError {
 
 /** Reads a request body. @throws ApiError 413 above the limit of bytes. */
 export async function readBody(message: IncomingMessage, bytesMax: number = BODY_BYTES_MAX): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) {
-      const text = `the body is longer than ${bytesMax} bytes`;
-      throw new ApiError(ASSUMED_STATUS.bodyTooLarge, ASSUMED_TYPE.request, ASSUMED_CODE.invalidInput, text);
-    }
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-}
-
-/** Undefined for an empty or broken body; the endpoint decides whether that is an error. */
-export function parseJson(raw: Buffer): unknown {
-  if (raw.length === 0) return undefined;
   try {
-    return JSON.parse(raw.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
+    return await readBytes(message, bytesMax);
+  } catch (error) {
+    if (!(error instanceof BodyTooLarge)) throw error;
+    throw new ApiError(
+      ASSUMED_STATUS.bodyTooLarge,
+      ASSUMED_TYPE.request,
+      ASSUMED_CODE.invalidInput,
+      error.message,
+    );
   }
-}
-
-export function sha256(data: Buffer | string): string {
-  return createHash('sha256').update(data).digest('hex');
-}
-
-export function newId(): string {
-  return randomUUID();
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The path with the secret cut out, for logs and for `request.url` of jobs. */

@@ -1,4 +1,4 @@
-import type { FaultSpec, FaultSubject } from './faults.js';
+import type { FaultSpec, RutterFaultSubject } from './faults.js';
 import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from './assumptions.js';
 import { errorBody, gone, newId, redactedTarget, type Answer, type ApiRequest } from './http.js';
 import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
@@ -23,7 +23,7 @@ export async function accept(
   sandbox: Sandbox,
   request: ApiRequest,
   plan: Plan,
-  subject: FaultSubject,
+  subject: RutterFaultSubject,
 ): Promise<Answer> {
   const faults = sandbox.faults.take('job', subject);
   const nowMs = sandbox.clock.nowMs();

@@ -1,3 +1,5 @@
+import { Ring } from '../stand-in/ring.js';
+
 /** Oldest entries are dropped beyond this; the counters go on. */
 export const REQUEST_LOG_MAX = 10_000;
 
@@ -53,21 +55,16 @@ export class RequestLog {
     rate_limited: 0,
     resent_transactions: 0,
   };
-  #ring: LoggedRequest[] = [];
-  #next = 0;
+  readonly #ring = new Ring<LoggedRequest>(REQUEST_LOG_MAX);
 
   add(entry: LoggedRequest): void {
-    this.#ring[this.#next % REQUEST_LOG_MAX] = entry;
-    this.#next += 1;
+    this.#ring.add(entry);
     this.#count(entry);
   }
 
   /** Oldest first. */
   list(): LoggedRequest[] {
-    const split = this.#next % REQUEST_LOG_MAX;
-    return this.#next <= REQUEST_LOG_MAX
-      ? [...this.#ring]
-      : [...this.#ring.slice(split), ...this.#ring.slice(0, split)];
+    return this.#ring.list();
   }
 
   #count(entry: LoggedRequest): void {

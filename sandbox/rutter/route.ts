@@ -27,17 +27,3 @@ export interface WriteRoute extends RouteBase {
 }
 
 export type Route = ReadRoute | WriteRoute;
-
-/** The named parts of `path` when it has the shape of `pattern`, else undefined. */
-export function matchPath(pattern: string, path: string): Record<string, string> | undefined {
-  const expectedParts = pattern.split('/');
-  const parts = path.split('/');
-  if (expectedParts.length !== parts.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [index, expected] of expectedParts.entries()) {
-    const part = parts[index] ?? '';
-    if (expected.startsWith(':')) params[expected.slice(1)] = part;
-    else if (expected !== part) return undefined;
-  }
-  return params;
-}

@@ -3,7 +3,8 @@ import { configRoutes } from './configs.js';
 import { connectionRoutes } from './connections.js';
 import { fetchJob } from './jobs.js';
 import { otpRoutes } from './otp.js';
-import { matchPath, type Route } from './route.js';
+import { matchPath } from '../stand-in/match-path.js';
+import type { Route } from './route.js';
 import { transactionRoutes } from './transactions.js';
 
 /** Rutter's endpoints as far as a Sage bank feed meets them. Earlier rows win. */

@@ -1,8 +1,8 @@
 import type { Knobs } from './assumptions.js';
-import type { VirtualClock } from './clock.js';
+import type { VirtualClock } from '../stand-in/clock.js';
 import type { SandboxEvent } from './events.js';
-import type { FaultBoard } from './faults.js';
-import type { RateWindow } from './rate-window.js';
+import type { RutterFaultBoard } from './faults.js';
+import type { RateWindow } from '../stand-in/rate-window.js';
 import type { RequestLog } from './request-log.js';
 import type { SandboxState } from './state.js';
 import type { WebhookSender } from './webhooks.js';
@@ -34,7 +34,7 @@ export interface Sandbox {
   readonly clock: VirtualClock;
   readonly knobs: Knobs;
   readonly state: SandboxState;
-  readonly faults: FaultBoard;
+  readonly faults: RutterFaultBoard;
   readonly requests: RequestLog;
   readonly rate: RateWindow;
   readonly webhooks: WebhookSender;

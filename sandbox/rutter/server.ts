@@ -1,15 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { listen, type Listening } from '../stand-in/listen.js';
 import { handleApi } from './api.js';
 import { DEFAULT_KNOBS, RATE_LIMIT_MAX, RATE_WINDOW_MS } from './assumptions.js';
-import { VirtualClock } from './clock.js';
-import { turnKnobs } from './control-machine.js';
+import { VirtualClock } from '../stand-in/clock.js';
+import { turnKnobs } from '../stand-in/control-machine.js';
 import { handleControl } from './control.js';
 import type { SandboxEvent } from './events.js';
-import { FaultBoard } from './faults.js';
+import { rutterFaultBoard } from './faults.js';
 import { startJob } from './jobs.js';
-import { Journal } from './persistence.js';
-import { RateWindow } from './rate-window.js';
+import { Journal } from '../stand-in/journal.js';
+import { RateWindow } from '../stand-in/rate-window.js';
 import { RequestLog } from './request-log.js';
 import { completeLogin, redirectPage } from './sage-redirect.js';
 import type { Sandbox, SandboxOptions } from './sandbox.js';
@@ -20,9 +20,6 @@ export type { SandboxOptions } from './sandbox.js';
 
 /** One organisation lives in a sandbox; its id never changes. */
 const ORGANISATION_ID = '5a6d0000-0000-4000-8000-00000000f00d';
-const DEFAULT_HOST = '127.0.0.1';
-/** Longer than any client keeps an idle connection, so the sandbox never resets one that is about to be used. */
-const KEEP_ALIVE_MS = 120_000;
 
 export interface RunningSandbox {
   /** Origin, no path. */
@@ -41,39 +38,34 @@ export interface RunningSandbox {
  */
 export async function startRutterSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const { sandbox, journal } = await build(options);
-  const server = createServer((message, response) => {
-    void route(sandbox, message, response).catch(() => response.destroy());
-  });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.headersTimeout = KEEP_ALIVE_MS + 1_000;
+  let listening: Listening;
   try {
-    await listen(server, options);
+    listening = await listen(options, (message, response) => route(sandbox, message, response));
   } catch (error) {
     sandbox.clock.close();
     journal?.close();
     throw error;
   }
-  const { port } = server.address() as AddressInfo;
-  sandbox.origin = `http://${options.publicHost ?? options.host ?? DEFAULT_HOST}:${port}`;
+  sandbox.origin = listening.url;
   sandbox.linkOrigin = options.linkOrigin ?? sandbox.origin;
   sandbox.webhooks.start(sandbox);
   for (const job of sandbox.state.jobs.values()) startJob(sandbox, job.id);
   return {
     url: sandbox.origin,
     apiUrl: `${sandbox.origin}/versioned`,
-    port,
+    port: listening.port,
     close: async () => {
       sandbox.clock.close();
       sandbox.webhooks.close();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      await listening.close();
       journal?.close();
     },
   };
 }
 
-async function build(options: SandboxOptions): Promise<{ sandbox: Sandbox; journal: Journal | undefined }> {
+async function build(
+  options: SandboxOptions,
+): Promise<{ sandbox: Sandbox; journal: Journal<SandboxEvent> | undefined }> {
   const state = new SandboxState();
   const apply = (event: SandboxEvent): void => state.apply(event);
   const journal = options.dataFile === undefined ? undefined : await Journal.open(options.dataFile, apply);
@@ -83,9 +75,9 @@ async function build(options: SandboxOptions): Promise<{ sandbox: Sandbox; journ
     options,
     organisationId: ORGANISATION_ID,
     clock,
-    knobs: turnKnobs({ ...DEFAULT_KNOBS }, { ...options.knobs }),
+    knobs: turnKnobs(DEFAULT_KNOBS, { ...DEFAULT_KNOBS }, { ...options.knobs }),
     state,
-    faults: new FaultBoard(),
+    faults: rutterFaultBoard(),
     requests: new RequestLog(),
     rate: new RateWindow(RATE_LIMIT_MAX, RATE_WINDOW_MS),
     webhooks: new WebhookSender(),
@@ -133,14 +125,4 @@ function sageRedirect(sandbox: Sandbox, response: ServerResponse, url: URL): voi
 function sendPage(response: ServerResponse, status: number, html: string): void {
   response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' });
   response.end(html);
-}
-
-function listen(server: Server, options: SandboxOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, options.host ?? DEFAULT_HOST, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

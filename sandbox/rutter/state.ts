@@ -82,6 +82,9 @@ export class SandboxState {
       case 'sage_pulled':
         this.book.pull(event.atMs);
         return;
+      case 'book_forgot':
+        this.book.forget(event.accountId, new Set(event.transactionIds));
+        return;
       case 'clock_moved':
         this.clockOffsetMs = event.offsetMs;
         return;

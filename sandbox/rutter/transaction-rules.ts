@@ -1,6 +1,6 @@
 import { ASSUMED_CODE, BATCH_MAX, BATCH_MIN, ID_CHARACTERS_MAX, TEXT_CHARACTERS_MAX } from './assumptions.js';
 import { invalidInput, isObject, newId } from './http.js';
-import { isoDateMs } from './iso-date.js';
+import { isoDateMs } from '../stand-in/iso-date.js';
 import type { SentTransaction } from './records.js';
 import type { Sandbox } from './sandbox.js';
 

@@ -1,4 +1,4 @@
-import { escapeHtml, layout } from './layout.js';
+import { escapeHtml, layout } from '../stand-in/page-layout.js';
 import { control } from './rutter-control.js';
 import { seeOther, type Reply, type Screen, type ScreenRequest, type Screens } from './screen.js';
 

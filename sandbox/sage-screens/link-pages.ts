@@ -1,4 +1,4 @@
-import { escapeHtml, layout } from './layout.js';
+import { escapeHtml, layout } from '../stand-in/page-layout.js';
 import { control, type ShownConnection } from './rutter-control.js';
 import {
   ScreenError,

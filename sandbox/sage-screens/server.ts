@@ -1,32 +1,21 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BodyTooLarge, readBytes } from '../stand-in/body.js';
+import { DEFAULT_HOST, listen, type Listening, type ListenOptions } from '../stand-in/listen.js';
 import { connectPages } from './connect-pages.js';
 import { feedPages } from './feed-pages.js';
 import { linkPages } from './link-pages.js';
-import { errorPage } from './layout.js';
+import { errorPage } from '../stand-in/page-layout.js';
 import { ScreenError, type Reply, type Screen, type Screens } from './screen.js';
 
-export interface SageScreensOptions {
-  /** 0 (default) takes a free one. */
-  port?: number;
-  /** Address to listen on; default 127.0.0.1. */
-  host?: string;
-  /** Name used in the returned URL; default the listening address. */
-  publicHost?: string;
+export interface SageScreensOptions extends ListenOptions {
   /** Origin of the Rutter sandbox. */
   rutterUrl: string;
   /** The bank's login page, as registered with Rutter. */
   loginUrl: string;
 }
 
-export interface RunningScreens {
-  /** Origin, no path. */
-  url: string;
-  port: number;
-  close(): Promise<void>;
-}
+export type RunningScreens = Listening;
 
-const DEFAULT_HOST = '127.0.0.1';
 /** Forms here have a handful of fields. */
 const FORM_BYTES_MAX = 100_000;
 const SCREENS: readonly Screen[] = [...connectPages, ...feedPages, ...linkPages];
@@ -38,16 +27,7 @@ const SCREENS: readonly Screen[] = [...connectPages, ...feedPages, ...linkPages]
  */
 export async function startSageScreens(options: SageScreensOptions): Promise<RunningScreens> {
   const screens: Screens = { rutterUrl: options.rutterUrl, loginUrl: options.loginUrl };
-  const server = createServer((message, response) => {
-    void handle(screens, message, response).catch(() => response.destroy());
-  });
-  await listen(server, options);
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://${options.publicHost ?? options.host ?? DEFAULT_HOST}:${port}`,
-    port,
-    close: () => close(server),
-  };
+  return listen(options, (message, response) => handle(screens, message, response));
 }
 
 async function handle(screens: Screens, message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -77,28 +57,9 @@ async function replyTo(screens: Screens, message: IncomingMessage): Promise<Repl
 }
 
 async function readForm(message: IncomingMessage): Promise<URLSearchParams> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > FORM_BYTES_MAX) throw new ScreenError(413, 'The form is too long.');
-    chunks.push(chunk);
+  try {
+    return new URLSearchParams((await readBytes(message, FORM_BYTES_MAX)).toString('utf8'));
+  } catch (error) {
+    throw error instanceof BodyTooLarge ? new ScreenError(413, 'The form is too long.') : error;
   }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
-}
-
-function listen(server: Server, options: SageScreensOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, options.host ?? DEFAULT_HOST, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeAllConnections();
-  await closed;
 }

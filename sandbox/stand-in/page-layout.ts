@@ -7,10 +7,12 @@ const STYLE = `
   fieldset { border: 1px solid #8886; border-radius: 0.5rem; margin: 0 0 1rem; padding: 1rem; }
   legend { font-weight: 600; padding: 0 0.25rem; }
   label { display: block; margin: 0.25rem 0; }
-  input[type='datetime-local'], input[type='text'], select { font: inherit; padding: 0.35rem 0.5rem; min-width: 16rem; }
+  input[type='datetime-local'], input[type='text'], input[type='password'], select { font: inherit; padding: 0.35rem 0.5rem; min-width: 16rem; }
   button, a.button { font: inherit; background: #00713f; color: #fff; border: 0; border-radius: 0.4rem;
     padding: 0.55rem 1.1rem; cursor: pointer; text-decoration: none; display: inline-block; }
   header.rutter + main button { background: #5a41b8; }
+  header.bank { background: #1d3557; }
+  header.bank + main button { background: #2a5fa5; }
   button:focus-visible, a:focus-visible, input:focus-visible, select:focus-visible { outline: 3px solid #e0a100; }
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: 0.3rem 0.5rem; border-bottom: 1px solid #8884; }
@@ -18,12 +20,19 @@ const STYLE = `
   iframe { width: 100%; height: 36rem; border: 1px solid #8886; border-radius: 0.5rem; }
 `;
 
+const BRANDS = {
+  sage: 'Sage (sandbox)',
+  rutter: 'Rutter Link (sandbox)',
+  bank: 'A bank (sandbox)',
+} as const;
+export type Brand = keyof typeof BRANDS;
+
 export interface Page {
   title: string;
   /** Already HTML: made with escapeHtml() wherever a value is not ours. */
   body: string;
   /** Whose page it plays. */
-  brand: 'sage' | 'rutter';
+  brand: Brand;
   /** Seconds after which the browser asks again, without a script. */
   refreshSeconds?: number;
 }
@@ -32,7 +41,7 @@ export interface Page {
 export function layout(page: Page): string {
   const refresh =
     page.refreshSeconds === undefined ? '' : `<meta http-equiv="refresh" content="${page.refreshSeconds}">`;
-  const name = page.brand === 'sage' ? 'Sage (sandbox)' : 'Rutter Link (sandbox)';
+  const name = BRANDS[page.brand];
   return `<!doctype html>
 <html lang="en">
 <head>

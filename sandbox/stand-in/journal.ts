@@ -10,7 +10,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { SandboxEvent } from './events.js';
 
 const NEWLINE = 0x0a;
 
@@ -18,7 +17,7 @@ const NEWLINE = 0x0a;
  * An append-only file of JSON lines. A line is in the operating system's hands before append() returns, so a killed
  * process loses nothing it acknowledged (a lost machine may: a sandbox does not fsync).
  */
-export class Journal {
+export class Journal<Event> {
   readonly #fd: number;
   #bytes: number;
 
@@ -32,15 +31,15 @@ export class Journal {
    * writing) was never acknowledged: it is cut off.
    * @throws Error naming the line when a complete line is not JSON: the file is damaged, starting would lose data.
    */
-  static async open(path: string, apply: (event: SandboxEvent) => void): Promise<Journal> {
+  static async open<Event>(path: string, apply: (event: Event) => void): Promise<Journal<Event>> {
     mkdirSync(dirname(path), { recursive: true });
-    const goodBytes = existsSync(path) ? await replay(path, apply) : 0;
+    const goodBytes = existsSync(path) ? await replay(path, (event) => apply(event as Event)) : 0;
     if (existsSync(path) && statSync(path).size > goodBytes) truncateSync(path, goodBytes);
-    return new Journal(openSync(path, 'a'), goodBytes);
+    return new Journal<Event>(openSync(path, 'a'), goodBytes);
   }
 
   /** @throws the file system's error, with the file cut back to the last whole line. */
-  append(event: SandboxEvent): void {
+  append(event: Event): void {
     const line = Buffer.from(`${JSON.stringify(event)}\n`);
     try {
       let written = 0;
@@ -58,7 +57,7 @@ export class Journal {
 }
 
 /** Returns the length in bytes of the whole lines. */
-async function replay(path: string, apply: (event: SandboxEvent) => void): Promise<number> {
+async function replay(path: string, apply: (event: unknown) => void): Promise<number> {
   let rest: Buffer[] = [];
   let goodBytes = 0;
   let lineNumber = 0;
@@ -77,9 +76,9 @@ async function replay(path: string, apply: (event: SandboxEvent) => void): Promi
   return goodBytes;
 }
 
-function parseLine(line: Buffer, path: string, lineNumber: number): SandboxEvent {
+function parseLine(line: Buffer, path: string, lineNumber: number): unknown {
   try {
-    return JSON.parse(line.toString('utf8')) as SandboxEvent;
+    return JSON.parse(line.toString('utf8')) as unknown;
   } catch (error) {
     throw new Error(`${path} is damaged at line ${lineNumber}; move it away to begin anew`, { cause: error });
   }

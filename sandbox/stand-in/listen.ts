@@ -1,0 +1,56 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export const DEFAULT_HOST = '127.0.0.1';
+/** Longer than any client keeps an idle connection, so a stand-in never resets one that is about to be used. */
+const KEEP_ALIVE_MS = 120_000;
+
+export interface ListenOptions {
+  /** 0 (default) takes a free one. */
+  port?: number;
+  /** Address to listen on; default 127.0.0.1. */
+  host?: string;
+  /** Name used in URLs that are handed out; default the listening address. */
+  publicHost?: string;
+}
+
+export interface Listening {
+  /** Origin, no path. */
+  url: string;
+  port: number;
+  /** Stops listening and cuts open connections. */
+  close(): Promise<void>;
+}
+
+/** Serves `handle`; one that rejects cuts its connection. @throws the listen error (EADDRINUSE …). */
+export async function listen(
+  options: ListenOptions,
+  handle: (message: IncomingMessage, response: ServerResponse) => Promise<void>,
+): Promise<Listening> {
+  const server = createServer((message, response) => {
+    void handle(message, response).catch(() => response.destroy());
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 1_000;
+  await bind(server, options);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${options.publicHost ?? options.host ?? DEFAULT_HOST}:${port}`,
+    port,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function bind(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? DEFAULT_HOST, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
