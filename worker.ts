@@ -21,6 +21,7 @@ import { backoffMs } from './src/domain/schedule.js';
 import { createLogger } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createWorkflowFacade } from './src/temporal/facade.js';
+import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
@@ -66,6 +67,8 @@ const clientConnection = await connectWithRetry('temporal', () =>
 await connectWithRetry('search attributes', () =>
   registerSearchAttributes({ connection: clientConnection, namespace }),
 );
+const client = new Client({ connection: clientConnection, namespace, dataConverter });
+await connectWithRetry('schedules', () => ensureSchedules(client));
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
@@ -79,7 +82,7 @@ const activities = createActivities({
     version: config.RUTTER_VERSION,
     limiter: createRateLimiter({ pool, name: 'rutter' }),
   }),
-  workflows: createWorkflowFacade(new Client({ connection: clientConnection, namespace, dataConverter })),
+  workflows: createWorkflowFacade(client),
   settings: {
     rutterPlatform: config.RUTTER_PLATFORM,
     redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,

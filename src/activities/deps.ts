@@ -3,13 +3,16 @@ import type { Keyring } from '../crypto/keyring.js';
 import type { Pool } from '../db/pool.js';
 
 /**
- * What activities need of Temporal: to wake other workflows. `WorkflowFacade` of `src/temporal/facade.ts` is one.
- * Both calls are safe to repeat and throw when the server does not take the message.
+ * What activities need of Temporal: to wake other workflows, and to know which of them are gone. The facade of
+ * `src/temporal/facade.ts` is one. All calls are safe to repeat and throw when the server does not answer.
  */
 export interface WorkflowWaker {
   wakeFeed(input: { feedId: string }): Promise<void>;
   feedFactsChanged(input: { feedId: string }): Promise<void>;
   nudgeConnection(input: { connectionId: string }): Promise<void>;
+  /** Of the given ids, in ascending order, those whose workflow does not run. */
+  missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
+  missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
 }
 
 /** What activities may be told, from the worker's configuration. */

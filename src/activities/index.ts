@@ -4,6 +4,7 @@ import { dbFailCommand } from './db-fail-command.js';
 import { dbReadHandoff } from './db-read-handoff.js';
 import { dbRecordHandoffLogin } from './db-record-handoff-login.js';
 import { dbRefuseHandoff } from './db-refuse-handoff.js';
+import { dbReviewAlerts } from './db-review-alerts.js';
 import type { ActivityDeps } from './deps.js';
 import { rutterCreateOtp } from './rutter-create-otp.js';
 import { rutterDeliverSlice } from './rutter-deliver-slice.js';
@@ -11,6 +12,9 @@ import { rutterEnsureHandoffConnection } from './rutter-ensure-handoff-connectio
 import { rutterPublishAccounts } from './rutter-publish-accounts.js';
 import { rutterReadConnection } from './rutter-read-connection.js';
 import { rutterRunCommand } from './rutter-run-command.js';
+import { temporalNudgeConnections } from './temporal-nudge-connections.js';
+import { temporalRestartFeeds } from './temporal-restart-feeds.js';
+import { temporalWakeFeeds } from './temporal-wake-feeds.js';
 
 /** Every activity of the service, by its wire name, with its dependencies bound. */
 export function createActivities(deps: ActivityDeps) {
@@ -21,12 +25,16 @@ export function createActivities(deps: ActivityDeps) {
     dbReadHandoff: dbReadHandoff(deps),
     dbRecordHandoffLogin: dbRecordHandoffLogin(deps),
     dbRefuseHandoff: dbRefuseHandoff(deps),
+    dbReviewAlerts: dbReviewAlerts(deps),
     rutterCreateOtp: rutterCreateOtp(deps),
     rutterDeliverSlice: rutterDeliverSlice(deps),
     rutterEnsureHandoffConnection: rutterEnsureHandoffConnection(deps),
     rutterPublishAccounts: rutterPublishAccounts(deps),
     rutterReadConnection: rutterReadConnection(deps),
     rutterRunCommand: rutterRunCommand(deps),
+    temporalNudgeConnections: temporalNudgeConnections(deps),
+    temporalRestartFeeds: temporalRestartFeeds(deps),
+    temporalWakeFeeds: temporalWakeFeeds(deps),
   };
 }
 

@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
+import { readSweepAge } from '../db/sweeps.js';
+import { alertCodes } from '../domain/alerts.js';
 
 /** Upper bounds in seconds: from a page to a provider's answer that is waited for. */
 const durationBuckets = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
@@ -54,6 +57,7 @@ export function createMetrics(input: { pool: Pool }): Metrics {
       this.set({ state: 'waited_for' }, input.pool.waitingCount);
     },
   });
+  observeFleet({ pool: input.pool, registers });
   return {
     registry,
     observeRequest: ({ method, route, status, seconds }) =>
@@ -62,4 +66,30 @@ export function createMetrics(input: { pool: Pool }): Metrics {
     countWebhook: (result) => webhooks.inc({ result }),
     countNudge: (reason) => nudges.inc({ reason }),
   };
+}
+
+/**
+ * What the rows say of the fleet, so that the sweep's own absence shows too: every API process answers the same, take the
+ * largest. While the database does not answer they are not a number, and all other metrics go on.
+ */
+function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }): void {
+  new Gauge({
+    name: 'bankfeeds_sweep_age_seconds',
+    help: 'Time since the chore of the sweep that is furthest behind has run; above 300 nobody watches the feeds',
+    registers,
+    async collect() {
+      this.set(await readSweepAge(pool).catch(() => Number.NaN));
+    },
+  });
+  new Gauge({
+    name: 'bankfeeds_alerts',
+    help: 'Alerts that stand now, by code',
+    labelNames: ['code'],
+    registers,
+    async collect() {
+      const standing = await countAlerts(pool).catch(() => null);
+      for (const code of alertCodes)
+        this.set({ code }, standing?.get(code) ?? (standing === null ? Number.NaN : 0));
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import {
   feedState,
+  maySend,
   type AccountFact,
   type ConnectionFact,
   type FeedFacts,
@@ -154,6 +155,11 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
        caught_up_at = CASE WHEN $6 THEN coalesce(caught_up_at, now()) END,
        reason = CASE WHEN $7 THEN $8 ELSE reason END,
        reason_detail = CASE WHEN $7 THEN $9 ELSE reason_detail END,
+       reason_at = CASE WHEN NOT $7 OR reason = $8 THEN reason_at WHEN $8 IS NOT NULL THEN now() END,
+       state_since = CASE WHEN state = $5 THEN state_since ELSE now() END,
+       sendable_since = CASE WHEN NOT $16 THEN NULL
+                             WHEN state IN ('backfilling', 'syncing', 'live') THEN coalesce(sendable_since, now())
+                             ELSE now() END,
        transaction_start_date = CASE WHEN $10 THEN $11 ELSE transaction_start_date END,
        examined_sequence = CASE WHEN $12 THEN 0 ELSE examined_sequence END,
        last_synced_at = CASE WHEN $13 THEN now() ELSE last_synced_at END,
@@ -178,6 +184,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       change.syncedNow ?? false,
       change.nextSyncAtMs ?? null,
       change.lookOwed ?? null,
+      maySend(facts),
     ],
   );
   return state;

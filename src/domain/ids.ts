@@ -28,3 +28,6 @@ export function connectionWorkflowId(connectionId: string): string {
 export function providerCommandWorkflowId(commandId: string): string {
   return `command/${commandId}`;
 }
+
+/** The Schedule of the sweep; its runs are named after it, with the time of their firing. */
+export const fleetSweepScheduleId = 'fleet-sweep';

@@ -27,6 +27,8 @@ export const limits = {
   runAgeMaxMs: 30 * dayMs,
   /** One slice of delivery keeps its activity slot at most this long. */
   sliceMaxMs: minuteMs,
+  /** One chore of the sweep begins no further page after this; the next run goes on there. */
+  sweepMaxMs: 40 * secondMs,
   /** A sender that lost its lease may act for nobody. Renewed every third of it. */
   laneLeaseMs: 10 * secondMs,
   laneLeaseRenewMs: 3 * secondMs,

@@ -15,6 +15,7 @@ import { connectionNudged } from '../workflows/connection/messages.js';
 import type { loginHandoffWorkflow } from '../workflows/login-handoff/workflow.js';
 import { accountsShared, loginSucceeded, type LoginSucceeded } from '../workflows/login-handoff/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
+import { createMissingWorkflows, type MissingWorkflows } from './missing-workflows.js';
 
 /** Temporal did not take the message. The row was committed before; the message may be sent again. */
 export class WorkflowsUnavailable extends Error {
@@ -58,9 +59,10 @@ const actionSignals = {
   close: bankFeed.closeRequested,
 } as const;
 
-export function createWorkflowFacade(client: Client): WorkflowFacade {
+export function createWorkflowFacade(client: Client): WorkflowFacade & MissingWorkflows {
   const { call, signalFeed } = callsOf(client);
   return {
+    ...createMissingWorkflows({ client, call }),
     wakeFeed: ({ feedId }) => signalFeed(feedId, bankFeed.postingsAvailable),
     feedFactsChanged: ({ feedId }) => signalFeed(feedId, bankFeed.factsChanged),
     requestOfFeed: ({ feedId, action }) => signalFeed(feedId, actionSignals[action]),

@@ -50,6 +50,11 @@ const sliceTimeoutMs = limits.sliceMaxMs + 8 * 60_000;
  */
 const sliceTriesMs = sliceTimeoutMs + 60_000;
 
+/** Pages of a sweep: they stop after `limits.sweepMaxMs`, and heartbeat with each page. */
+const sweepTimeout = '75s';
+/** The next firing tries again anyway. */
+const sweepTriesTimeout = '2m';
+
 /** Hand-off, commands and connections: a person or a caller waits. */
 export const interactive = {
   database: {
@@ -82,6 +87,14 @@ export const interactive = {
     startToCloseTimeout: requestsTimeout,
     heartbeatTimeout,
     retry: interactiveRetry,
+  },
+  /** The fleet's chores: nobody waits, but a crowd of slices must not keep the alarm from being raised. */
+  sweep: {
+    taskQueue: taskQueues.interactive,
+    startToCloseTimeout: sweepTimeout,
+    scheduleToCloseTimeout: sweepTriesTimeout,
+    heartbeatTimeout,
+    retry: deliverRetry,
   },
 } as const satisfies Record<string, ActivityOptions>;
 

@@ -263,7 +263,13 @@ describe('a customer comes from Sage', () => {
       'decoded histories': histories.decoded,
     };
     expect(histories.types).toEqual(
-      new Set(['bankFeedWorkflow', 'connectionWorkflow', 'loginHandoffWorkflow', 'providerCommandWorkflow']),
+      new Set([
+        'bankFeedWorkflow',
+        'connectionWorkflow',
+        'fleetSweepWorkflow',
+        'loginHandoffWorkflow',
+        'providerCommandWorkflow',
+      ]),
     );
     for (const [sink, text] of Object.entries(sinks)) {
       for (const [name, secret] of Object.entries(secrets)) {

@@ -71,6 +71,8 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
     wakeFeed: ({ feedId }) => Promise.resolve(void woken.push(`wake ${feedId}`)),
     feedFactsChanged: ({ feedId }) => Promise.resolve(void woken.push(`facts ${feedId}`)),
     nudgeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`nudge ${connectionId}`)),
+    missingFeeds: () => Promise.resolve([]),
+    missingConnections: () => Promise.resolve([]),
   };
   const deps: ActivityDeps = {
     pool,

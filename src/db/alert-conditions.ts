@@ -1,0 +1,61 @@
+import { serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
+import { parkReasons, passingReasons } from '../domain/feed.js';
+
+/** A question to the rows: each row of the answer is one alert of this code. */
+export interface AlertCondition {
+  readonly code: AlertCode;
+  /** Answers subject, feed_id, connection_id, customer_id and detail; `$2` is the sync interval in milliseconds. */
+  readonly sql: string;
+  readonly takesInterval: boolean;
+}
+
+const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
+/** The reason of a feed that waits because the provider refuses our own credentials. */
+const organisationRefusedReason: string = 'organisation_refused';
+const inWords = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
+
+/** A refusal of our own credentials is one trouble of the service, not one of each feed. */
+const troubles = passingReasons.filter((reason) => reason !== organisationRefusedReason);
+
+/** Each is answered from an index that holds little more than the rows wanted. */
+export const alertConditions: readonly AlertCondition[] = [
+  {
+    code: 'feed_parked',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
+           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(parkReasons)}) AND f.operator <> 'closed'`,
+  },
+  {
+    code: 'feed_late',
+    takesInterval: true,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('backfilling', f.caught_up_at IS NULL, 'reason', f.reason,
+                 'last_synced_at', f.last_synced_at) AS detail
+            FROM feeds f
+           WHERE f.state IN ('backfilling', 'syncing', 'live')
+             AND greatest(f.last_synced_at, f.sendable_since) < now() - $2::float8 * interval '1 millisecond'`,
+  },
+  {
+    code: 'trouble_lasts',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
+           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(troubles)})
+             AND f.state IN ('backfilling', 'syncing', 'live')
+             AND f.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'`,
+  },
+  {
+    code: 'organisation_refused',
+    takesInterval: false,
+    sql: `SELECT '${serviceSubject}' AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
+                 NULL::text AS customer_id, '{}'::jsonb AS detail
+           WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.reason IS NOT NULL
+                            AND f.reason = '${organisationRefusedReason}' AND f.operator <> 'closed')`,
+  },
+  {
+    code: 'postings_quarantined',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('count', l.count) AS detail
+            FROM (SELECT feed_id, count(*)::int AS count FROM ledger
+                   WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
+            JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
+  },
+];

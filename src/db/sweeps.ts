@@ -1,0 +1,51 @@
+import type { Queryable } from './pool.js';
+
+export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts';
+
+/** Where a run of a sweep begins. */
+export interface SweepStart {
+  /** It goes on after this id; null at the beginning of a round. */
+  readonly cursorId: string | null;
+  /** Now, by the database's clock. */
+  readonly startedAt: string;
+}
+
+export async function readSweep(db: Queryable, input: { name: SweepName }): Promise<SweepStart> {
+  const { rows } = await db.query<{ cursor_id: string | null; started_at: string }>(
+    `SELECT cursor_id, clock_timestamp() AS started_at FROM sweeps WHERE name = $1`,
+    [input.name],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new Error(`there is no sweep ${input.name}`);
+  return { cursorId: row.cursor_id, startedAt: row.started_at };
+}
+
+/**
+ * A page was dealt with: the next one begins after `cursorId`; null ends the round. `roundBeganAt` is given with the
+ * first page of a round. A page that is looked at twice, because its run died here, is looked at twice.
+ */
+export async function moveSweep(
+  db: Queryable,
+  input: { name: SweepName; roundBeganAt: string | null; cursorId: string | null },
+): Promise<void> {
+  await db.query(
+    `UPDATE sweeps SET
+       cursor_id = $3, ran_at = now(), round_began_at = coalesce($2, round_began_at),
+       whole_round_began_at = CASE WHEN $3::uuid IS NULL THEN coalesce($2, round_began_at) ELSE whole_round_began_at END
+     WHERE name = $1`,
+    [input.name, input.roundBeganAt, input.cursorId],
+  );
+}
+
+/** A sweep without a cursor has run. Locks its row until the transaction ends: one at a time. */
+export async function beginSweep(db: Queryable, input: { name: SweepName }): Promise<void> {
+  await db.query(`UPDATE sweeps SET ran_at = now() WHERE name = $1`, [input.name]);
+}
+
+/** How long ago, in seconds, the sweep that is furthest behind has run. */
+export async function readSweepAge(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ age: number }>(
+    `SELECT extract(epoch FROM now() - min(ran_at))::float8 AS age FROM sweeps`,
+  );
+  return rows[0]?.age ?? 0;
+}
