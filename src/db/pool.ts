@@ -32,6 +32,9 @@ export function createPool(
   });
   // An idle connection that dies must not end the process; the next query takes a fresh one.
   pool.on('error', onIdleError);
+  // The pool does not listen to a connection that is lent. One that dies between two statements of a transaction would
+  // end the process; the next statement tells its user, and the pool drops it when it comes back.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
