@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../clients/rutter/errors.js';
 import { serializeBatch } from '../clients/rutter/transform.js';
 import { cutBatch, type CutResult } from '../db/cut-batch.js';
@@ -14,25 +13,18 @@ import {
 import { clearOwedLook, readFeed, type FeedRow } from '../db/feeds.js';
 import { releaseLane } from '../db/lanes.js';
 import { failureTypes } from '../domain/failures.js';
-import {
-  isParked,
-  laneParkedReason,
-  maySend,
-  peerUnavailableReason,
-  unexpectedReason,
-  unreachable,
-  type FeedState,
-} from '../domain/feed.js';
+import { isParked, laneParkedReason, maySend, unreachable, type FeedState } from '../domain/feed.js';
 import { laneOf } from '../domain/lane.js';
 import { limits } from '../domain/limits.js';
 import { nextSyncAtMs } from '../domain/schedule.js';
 import type { BatchContext, BatchEnding } from './delivery/batch-context.js';
 import { finishBatch } from './delivery/finish-batch.js';
 import { whileHoldingLane } from './delivery/lease-keeper.js';
+import { noteTrouble } from './delivery/note-trouble.js';
+import { explainTrouble, waitForOrganisation } from './delivery/organisation.js';
 import { readAccount } from './delivery/read-account.js';
 import type { ActivityDeps } from './deps.js';
-import { readConnectionRefusal, type ConnectionRefusal } from './explain-refusal.js';
-import { Obsolete, OrganisationRefused, readFailure } from './failures.js';
+import { Obsolete, readFailure } from './failures.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
@@ -69,8 +61,6 @@ const batchesPerSliceMax = 1_000;
 const progressRetryMs = 2_000;
 /** Another feed's batch waits for a person: look again after this long whether one came. */
 const parkedLaneLookMs = 10 * 60_000;
-/** Our credentials are refused for everybody: probe again after this long. */
-const organisationProbeMs = 30_000;
 
 export function rutterDeliverSlice(deps: ActivityDeps) {
   return async (input: DeliverSliceInput): Promise<DeliverSliceResult> => {
@@ -101,6 +91,7 @@ class Slice {
       if (this.input.readAccount) await this.deps.workflows.nudgeConnection(feed);
       return this.waiting(feed);
     }
+    await waitForOrganisation(this.deps, feed);
     try {
       return await this.deliver(feed);
     } catch (error) {
@@ -227,7 +218,7 @@ class Slice {
    */
   private async afterTrouble(feed: FeedRow, error: unknown): Promise<DeliverSliceResult> {
     const { feedId, connectionId } = feed;
-    const refusal = await this.connectionRefusal(feed, error);
+    const refusal = await explainTrouble(this.deps, feed, error);
     if (refusal !== null) {
       await recordConnectionRefused(this.deps.pool, { connectionId, ...refusal });
       await this.deps.workflows.nudgeConnection({ connectionId });
@@ -241,34 +232,8 @@ class Slice {
       return await this.result('waiting');
     }
     if (this.batches > 0) return await this.result('job_running', reading.retryAfterMs ?? progressRetryMs);
-    if (reading.type !== failureTypes.databaseUnavailable) await this.noteTrouble(feed, error);
+    if (reading.type !== failureTypes.databaseUnavailable) await noteTrouble(this.deps, feed, error);
     throw error;
-  }
-
-  /** Our own credentials are refused for everybody: nothing is this feed's fault, and all wait for the next probe. */
-  private async connectionRefusal(feed: FeedRow, error: unknown): Promise<ConnectionRefusal | null> {
-    try {
-      return await readConnectionRefusal(this.deps, error);
-    } catch (probed) {
-      if (!(probed instanceof OrganisationRefused)) throw probed;
-      await this.noteTrouble(feed, probed);
-      throw ApplicationFailure.create({
-        type: failureTypes.peerUnavailable,
-        message: probed.message,
-        nextRetryDelay: organisationProbeMs,
-      });
-    }
-  }
-
-  /** Puts a trouble that is tried again by itself into the row, so that a late feed has its reason on a screen. */
-  private async noteTrouble(feed: FeedRow, error: unknown): Promise<void> {
-    if (isParked(feed.reason)) return;
-    const ours =
-      isRutterError(error) || error instanceof ApplicationFailure || error instanceof OrganisationRefused;
-    const reason = ours ? peerUnavailableReason : unexpectedReason;
-    // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
-    const detail = ours ? error.message : error instanceof Error ? error.name : 'unknown';
-    await recordReason(this.deps.pool, { feedId: feed.feedId, reason, detail, timeline: false });
   }
 
   private waiting(feed: FeedRow): DeliverSliceResult {

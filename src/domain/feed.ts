@@ -43,7 +43,14 @@ export const peerUnavailableReason = 'peer_unavailable';
 export const laneParkedReason = 'waiting_for_another_feed';
 /** An error that should not exist: it is tried again, and somebody should read the worker's log. */
 export const unexpectedReason = 'unexpected_failure';
-export const passingReasons = [peerUnavailableReason, laneParkedReason, unexpectedReason] as const;
+/** Rutter refuses the bank's own credentials, for everybody: no feed and no customer is at fault. */
+export const organisationRefusedReason = 'organisation_refused';
+export const passingReasons = [
+  peerUnavailableReason,
+  organisationRefusedReason,
+  laneParkedReason,
+  unexpectedReason,
+] as const;
 
 /** Whether the reason in a feed's row keeps it from sending until somebody asks for another try. */
 export function isParked(reason: string | null): reason is ParkReason {
@@ -107,21 +114,25 @@ export function allowedActions(facts: FeedFacts): OperatorAction[] {
 export const feedActions = ['pause', 'resume', 'sync', 'close', 'resync', 'abandon-job'] as const;
 export type FeedAction = (typeof feedActions)[number];
 
-/**
- * The feed actions allowed now. `hasJob`: the feed's open batch has a job at Rutter, which may be abandoned in every
- * state, a closed feed's too, since nothing of the connection is sent past it. What was delivered can be compared with
- * Rutter's list only where Rutter answers for an active account.
- */
-export function allowedFeedActions(feed: { facts: FeedFacts; hasJob: boolean }): FeedAction[] {
-  const { facts, hasJob } = feed;
-  const comparable =
+/** Whether what was delivered can be compared with Rutter's list: it answers for an active account only. */
+export function mayResync(facts: FeedFacts): boolean {
+  return (
     facts.operator !== 'closed' &&
     facts.connection !== 'refused' &&
     facts.account === 'active' &&
-    facts.published;
+    facts.published
+  );
+}
+
+/**
+ * The feed actions allowed now. `hasJob`: the feed's open batch has a job at Rutter, which may be abandoned in every
+ * state, a closed feed's too, since nothing of the connection is sent past it.
+ */
+export function allowedFeedActions(feed: { facts: FeedFacts; hasJob: boolean }): FeedAction[] {
+  const { facts, hasJob } = feed;
   return [
     ...allowedActions(facts),
-    ...(comparable ? (['resync'] as const) : []),
+    ...(mayResync(facts) ? (['resync'] as const) : []),
     ...(hasJob ? (['abandon-job'] as const) : []),
   ];
 }

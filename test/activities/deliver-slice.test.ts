@@ -298,7 +298,7 @@ describe('a 401', () => {
     await world.control('DELETE', '/violations');
   });
 
-  it('of the whole organisation parks nobody: the slice is tried again until it works', async () => {
+  it('of the whole organisation parks nobody and sends nothing more: it is probed until it works', async () => {
     const feed = await world.makeFeed({ startDate });
     await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     await world.control('POST', '/organisations/revoke', { revoked: true });
@@ -306,7 +306,10 @@ describe('a 401', () => {
     const { rows } = await world.pool.query(`SELECT state, reason FROM feeds WHERE feed_id = $1`, [
       feed.feedId,
     ]);
-    expect(rows).toEqual([{ state: 'backfilling', reason: 'peer_unavailable' }]);
+    expect(rows).toEqual([{ state: 'backfilling', reason: 'organisation_refused' }]);
+    const posts = await world.posts();
+    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
+    expect(await world.posts()).toBe(posts);
     await world.control('POST', '/organisations/revoke', { revoked: false });
     await world.control('DELETE', '/violations');
     await untilCaughtUp(feed);
