@@ -1,5 +1,11 @@
 import { countParameter } from '../stand-in/control.js';
-import type { ControlAction, ControlRequest } from './control-action.js';
+import {
+  ControlError,
+  findAccount,
+  textOf,
+  type ControlAction,
+  type ControlRequest,
+} from './control-action.js';
 import type { AccountRecord, BookEntry, JobRecord } from './records.js';
 import { iso } from './render.js';
 import type { Sandbox } from './sandbox.js';
