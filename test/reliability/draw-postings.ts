@@ -296,3 +296,6 @@ export function drawCrowd(): fc.Arbitrary<SentCall> {
     })
     .map(crowd);
 }
+
+/** The date that a customer chooses who has not chosen yet. */
+export const defaultStartDate = new Date(worldBeginMs).toISOString();

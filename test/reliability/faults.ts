@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { MALFORMED_SHAPES } from '../../sandbox/rutter/faults.js';
 import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../sandbox/rutter/faults.js';
 
 /*
