@@ -1,0 +1,64 @@
+/*
+ * One clock for all parts of the world. The time-skipping server leaps over hours in which nothing happens; PostgreSQL,
+ * the sandbox and the activities' own process would still be where they were: leases would not run out, jobs would not
+ * grow old, and a day would be over for one half of the service only. So whenever the server's time is seen to be
+ * ahead, the others are moved to it. They are never moved back, and an activity's wait moves them, too: then the
+ * server is behind for a while, which is harmless, since it only ever hears how long to wait, or a time to come.
+ */
+
+/** Less than this is the ordinary passing of time, not worth three messages. */
+const leapMinMs = 250;
+
+export interface WorldClock {
+  /** What every part but the workflow server takes for the time, epoch ms. */
+  nowMs(): number;
+  /** Moves all parts to this time, if it is not over yet. */
+  reach(timeMs: number): Promise<void>;
+  /** Lets this much time pass at once. */
+  advance(ms: number): Promise<void>;
+}
+
+/** `apply` moves the parts to `Date.now() + offsetMs`; it is never called twice at the same time. */
+export function createWorldClock(apply: (offsetMs: number) => Promise<void>): WorldClock {
+  let offsetMs = 0;
+  let applied: Promise<void> = Promise.resolve();
+  const nowMs = () => Date.now() + offsetMs;
+  const reach = async (timeMs: number): Promise<void> => {
+    if (timeMs - nowMs() >= leapMinMs) {
+      offsetMs = Math.ceil(timeMs - Date.now());
+      applied = applied.then(() => apply(offsetMs));
+    }
+    await applied;
+  };
+  return { nowMs, reach, advance: (ms) => reach(nowMs() + ms) };
+}
+
+/**
+ * The clock of a database that can be moved: its own functions of the same names stand before the built-in ones in the
+ * search path, so that every statement and every default of a column made after this reads them.
+ */
+export const movableClockSql = `
+  CREATE SCHEMA world_clock;
+  CREATE TABLE world_clock.shift (by_ms float8 NOT NULL);
+  INSERT INTO world_clock.shift VALUES (0);
+  CREATE FUNCTION world_clock.ahead() RETURNS interval LANGUAGE sql STABLE
+    AS $$ SELECT by_ms * interval '1 millisecond' FROM world_clock.shift $$;
+  CREATE FUNCTION world_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT pg_catalog.now() + world_clock.ahead() $$;
+  CREATE FUNCTION world_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS $$ SELECT pg_catalog.clock_timestamp() + world_clock.ahead() $$;
+  CREATE FUNCTION world_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT pg_catalog.statement_timestamp() + world_clock.ahead() $$;`;
+
+export const movableClockPath = 'public, world_clock, pg_catalog';
+
+/**
+ * Moves the clock to `$1` ms ahead. Whoever is at work on a feed of `$2` lives through that time and renews its lease
+ * meanwhile; the leases of the dead run out.
+ */
+export const moveClockSql = `
+  WITH leap AS (SELECT $1 - by_ms AS ms FROM world_clock.shift), renewed AS (
+    UPDATE lanes SET lease_until = lease_until + leap.ms * interval '1 millisecond' FROM leap
+     WHERE lease_until >= clock_timestamp()
+       AND lane_id IN (SELECT connection_id::text FROM feeds WHERE feed_id = ANY ($2::uuid[]))
+  ) UPDATE world_clock.shift SET by_ms = $1`;

@@ -1,0 +1,245 @@
+import type { Client as TemporalClient } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Context } from '@temporalio/activity';
+import pg from 'pg';
+import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
+import type { ActivityDeps } from '../../src/activities/deps.js';
+import { createActivities } from '../../src/activities/index.js';
+import { createActivityInterceptors } from '../../src/activities/interceptor.js';
+import { createRutterClient } from '../../src/clients/rutter/client.js';
+import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
+import { runMigrations } from '../../src/db/migrate.js';
+import { createPool, type Pool } from '../../src/db/pool.js';
+import { taskQueues } from '../../src/domain/ids.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
+import { createWorkflowFacade, type WorkflowFacade } from '../../src/temporal/facade.js';
+import { workerOptions } from '../../src/temporal/worker-options.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createWorkflowEnvironment } from '../support/workflow-environment.js';
+import type { Traffic } from './traffic.js';
+import { runAttempt, type Trouble } from './workflow-world-attempt.js';
+import {
+  createWorldClock,
+  movableClockPath,
+  movableClockSql,
+  moveClockSql,
+  type WorldClock,
+} from './workflow-world-clock.js';
+
+/*
+ * What many runs stand on: one time-skipping server, one set of workers with the real workflows and activities, one
+ * PostgreSQL database, one Rutter sandbox over HTTP. Each run brings its own customers, connections and feeds.
+ */
+
+const credentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+/** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
+const requestTimeoutMs = 1_000;
+const databaseConnectionsMax = 20;
+/** A heartbeat every 3 s and a lease renewed every 3 s, as in production: only waits are let pass at once. */
+const worldKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
+
+/** What befalls attempts in the run under way; the ground asks before each attempt. */
+export interface AttemptWatch {
+  begins(input: AttemptSubject): Trouble | undefined;
+  ends(input: AttemptSubject): void;
+  /** Feeds whose slice is under way now. */
+  feedsAtWork(): readonly string[];
+  /** Sees what goes out to Rutter. */
+  readonly traffic: Traffic;
+}
+
+/** A slice or a request of a feed, or a look at a connection. */
+export interface AttemptSubject {
+  readonly activity: 'slice' | 'look' | 'request';
+  readonly id: string;
+}
+
+export interface WorldGround {
+  readonly env: TestWorkflowEnvironment;
+  readonly client: TemporalClient;
+  readonly facade: WorkflowFacade;
+  readonly clock: WorldClock;
+  readonly pool: Pool;
+  readonly deps: ActivityDeps;
+  control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+  /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
+  sleep(ms: number): Promise<void>;
+  watch(watch: AttemptWatch | null): void;
+  close(): Promise<void>;
+}
+
+export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Promise<WorldGround> {
+  const keys = parseKeyring(createKeyEntry('world'));
+  if (!keys.ok) throw new Error('no keyring');
+  const [env, sandbox, { database, pool }] = await Promise.all([
+    createWorkflowEnvironment(),
+    startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
+    createMovableDatabase(),
+  ]);
+  const control = controlOf(sandbox);
+  let watching: AttemptWatch | null = null;
+  const clock = createWorldClock(async (offsetMs) => {
+    await pool.query(moveClockSql, [offsetMs, watching?.feedsAtWork() ?? []]);
+    await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
+  });
+  const client = new Client({
+    connection: env.connection,
+    dataConverter: createDataConverter(keys.keyring),
+  });
+  const facade = createWorkflowFacade(client);
+  const watchedFetch: typeof fetch = (...args) =>
+    (watching === null ? fetch : watching.traffic.watch(fetch))(...args);
+  const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });
+  const workers = await createWorkers({ env, bundle, deps, clock, watch: () => watching });
+  const running = workers.map((worker) => worker.run());
+  return {
+    ...{ env, client, facade, clock, pool, deps, control },
+    sleep: async (ms) => {
+      await env.sleep(ms);
+      await clock.reach(await env.currentTimeMs());
+    },
+    watch: (watch) => {
+      watching = watch;
+    },
+    close: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+      await env.teardown();
+      await pool.end();
+      await sandbox.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Migrated with the movable clock in place: the defaults of its columns are bound to it, too. */
+async function createMovableDatabase(): Promise<{ database: TestDatabase; pool: Pool }> {
+  const database = await createTestDatabase({ empty: true });
+  const admin = new pg.Client({ connectionString: database.url });
+  await admin.connect();
+  await admin.query(movableClockSql);
+  const name = new URL(database.url).pathname.slice(1);
+  await admin.query(`ALTER DATABASE ${name} SET search_path = ${movableClockPath}`);
+  await admin.end();
+  await runMigrations(database.url);
+  return { database, pool: createPool(database.url, databaseConnectionsMax, () => undefined) };
+}
+
+function depsOf(input: {
+  pool: Pool;
+  keyring: Keyring;
+  sandbox: RunningSandbox;
+  facade: WorkflowFacade;
+  clock: WorldClock;
+  fetch: typeof fetch;
+}): ActivityDeps {
+  const { pool, keyring, sandbox, facade, clock } = input;
+  return {
+    ...{ pool, keyring, workflows: facade },
+    rutter: createRutterClient({
+      ...credentials,
+      ...{ baseUrl: sandbox.apiUrl, fetch: input.fetch },
+      version: '2024-08-31',
+      // The limiter waits in real time and has its own tests.
+      limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
+      timeouts: { postTransactionsMs: requestTimeoutMs, otherMs: requestTimeoutMs },
+    }),
+    settings: {
+      rutterPlatform: 'SAGE_BANK_FEEDS',
+      redirectOrigins: [sandbox.url],
+      handoffOtpLatestMs: 570_000,
+      feedSyncIntervalMs: 86_400_000,
+      feedActivationPollMinMs: 2_000,
+      feedActivationPollMaxMs: 900_000,
+    },
+    wait: async (waitMs, signal) => {
+      signal.throwIfAborted();
+      await clock.advance(waitMs);
+      signal.throwIfAborted();
+    },
+    stopping: new AbortController().signal,
+  };
+}
+
+function controlOf(sandbox: RunningSandbox): WorldGround['control'] {
+  return async (method, path, body) => {
+    const response = await fetch(`${sandbox.url}/_sandbox${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+}
+
+interface WorkersInput {
+  env: TestWorkflowEnvironment;
+  bundle: WorkflowBundleWithSourceMap;
+  deps: ActivityDeps;
+  clock: WorldClock;
+  watch: () => AttemptWatch | null;
+}
+
+function createWorkers(input: WorkersInput): Promise<Worker[]> {
+  const { env, bundle, deps } = input;
+  const activities = activitiesOf(input);
+  const shared = {
+    connection: env.nativeConnection,
+    namespace: 'default',
+    dataConverter: createDataConverter(deps.keyring),
+  };
+  const interceptors = { activity: [createActivityInterceptors] };
+  return Promise.all([
+    Worker.create({
+      ...{ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows },
+      workflowBundle: bundle,
+    }),
+    Worker.create({
+      ...{ ...shared, ...workerOptions.interactive, taskQueue: taskQueues.interactive },
+      ...{ activities, interceptors },
+    }),
+    Worker.create({
+      ...{ ...shared, ...workerOptions.deliver, taskQueue: taskQueues.deliver },
+      ...{ activities, interceptors },
+    }),
+  ]);
+}
+
+/** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
+function activitiesOf({ deps, clock, watch }: WorkersInput) {
+  const attempt = async <T>(
+    subject: AttemptSubject,
+    work: (activities: ReturnType<typeof createActivities>) => Promise<T>,
+  ): Promise<T> => {
+    await clock.reach(Context.current().info.currentAttemptScheduledTimestampMs);
+    const trouble = watch()?.begins(subject);
+    try {
+      return await runAttempt(deps, trouble, (own) => work(createActivities(own)));
+    } finally {
+      watch()?.ends(subject);
+    }
+  };
+  type Activities = ReturnType<typeof createActivities>;
+  const rutterDeliverSlice: Activities['rutterDeliverSlice'] = async (input) => {
+    const result = await attempt({ activity: 'slice', id: input.feedId }, (own) =>
+      own.rutterDeliverSlice(input),
+    );
+    // The process's own clock is not moved, so what it read from it is.
+    const aheadMs = clock.nowMs() - Date.now();
+    if (result.nextSyncAtMs === undefined || result.syncedAtMs === undefined) return result;
+    return {
+      ...result,
+      nextSyncAtMs: result.nextSyncAtMs + aheadMs,
+      syncedAtMs: result.syncedAtMs + aheadMs,
+    };
+  };
+  const rutterReadConnection: Activities['rutterReadConnection'] = (input) =>
+    attempt({ activity: 'look', id: input.connectionId }, (own) => own.rutterReadConnection(input));
+  const dbApplyFeedRequest: Activities['dbApplyFeedRequest'] = (input) =>
+    attempt({ activity: 'request', id: input.feedId }, (own) => own.dbApplyFeedRequest(input));
+  return { rutterDeliverSlice, rutterReadConnection, dbApplyFeedRequest };
+}

@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import type { FaultSpec } from '../../sandbox/rutter/faults.js';
+import { dayMs } from '../../src/domain/limits.js';
+import type { OperatorAction } from '../../src/domain/feed.js';
+import {
+  drawCall,
+  drawCrowd,
+  drawnCurrencies,
+  drawStartDate,
+  type DrawnCurrency,
+  type SentCall,
+} from './draw-postings.js';
+import { drawFault } from './faults.js';
+import type { Trouble } from './workflow-world-attempt.js';
+
+/*
+ * What one run is to go through, drawn from a seed: who has feeds, what comes in, what people do and when, and what
+ * goes wrong at which call. Plain data, so that a failing plan can be read.
+ */
+
+export interface WorldPlan {
+  readonly connectionCount: number;
+  readonly feeds: readonly PlannedFeed[];
+  /** How long Rutter's jobs run, by its clock. */
+  readonly jobRunMs: number;
+  readonly steps: readonly PlannedStep[];
+  readonly troubles: readonly PlannedTrouble[];
+}
+
+export interface PlannedFeed {
+  readonly connection: number;
+  readonly currency: DrawnCurrency;
+  /** Where history starts; null: not chosen in Sage until somebody does. */
+  readonly startDate: string | null;
+  /** The workflow renews after this many passes of its loop, work or no work. */
+  readonly passesMax: number;
+  /** Its customer shares it once more in the end, should it be closed. */
+  readonly sharedAgainAtLast: boolean;
+}
+
+/** The n-th attempt of an activity for a feed (or of looks at a connection), counted from 1. */
+export interface PlannedTrouble {
+  readonly activity: 'slice' | 'look' | 'request';
+  readonly index: number;
+  readonly attempt: number;
+  readonly trouble: Trouble;
+}
+
+export type SignalFate = 'sent' | 'lost' | 'twice';
+
+export type Step =
+  | { kind: 'ingest'; feed: number; calls: readonly SentCall[]; signal: SignalFate }
+  | { kind: 'request'; feed: number; actions: readonly OperatorAction[] }
+  | { kind: 'share_again'; feed: number }
+  | { kind: 'disconnect'; feed: number; webhook: boolean }
+  | { kind: 'select'; feed: number; startDate: string; webhook: boolean }
+  | { kind: 'refuse'; connection: number; status: 'needs_reauth' | 'disabled'; webhook: boolean }
+  | { kind: 'token'; connection: number; revoked: boolean }
+  | { kind: 'organisation'; revoked: boolean }
+  | { kind: 'heal'; connection: number; webhook: boolean }
+  | { kind: 'forged_webhook'; connection: number; copies: number }
+  | { kind: 'fault'; feed: number; spec: FaultSpec };
+
+export interface PlannedStep {
+  readonly step: Step;
+  /** How long nobody does anything afterwards. */
+  readonly thenWaitMs: number;
+}
+
+const feedsMax = 3;
+const stepsMax = 10;
+const callsAtOnceMax = 4;
+const troublesMax = 5;
+/** Longer costs real time for nothing: a refused connection is asked every quarter of an hour. */
+const pauseMaxMs = dayMs / 8;
+/** A slice with one batch makes some thirty calls. */
+const callsMax = 40;
+
+const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
+const webhook = fc.boolean();
+
+const thenWaitMs = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 3_000, max: 120_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 120_000, max: pauseMaxMs }) },
+);
+
+function ingestOf(currencies: readonly DrawnCurrency[]): fc.Arbitrary<Step> {
+  return fc.nat({ max: currencies.length - 1 }).chain((feed) =>
+    fc.record({
+      ...{ kind: fc.constant('ingest' as const), feed: fc.constant(feed), signal },
+      calls: fc.oneof(
+        {
+          weight: 30,
+          arbitrary: fc.array(drawCall(currencies[feed] ?? 'GBP'), {
+            minLength: 1,
+            maxLength: callsAtOnceMax,
+          }),
+        },
+        { weight: 1, arbitrary: drawCrowd().map((crowd) => [crowd]) },
+      ),
+    }),
+  );
+}
+
+function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<number>): fc.Arbitrary<Step> {
+  const feed = fc.nat({ max: currencies.length - 1 });
+  const action = fc.constantFrom<OperatorAction>(
+    ...(['pause', 'pause', 'resume', 'resume', 'resume', 'sync', 'sync', 'close'] as const),
+  );
+  const actions = fc.array(action, { minLength: 1, maxLength: 3 });
+  const kinds: [number, fc.Arbitrary<Step>][] = [
+    [14, ingestOf(currencies)],
+    [5, fc.record({ kind: fc.constant('request' as const), feed, actions })],
+    [2, fc.record({ kind: fc.constant('share_again' as const), feed })],
+    [2, fc.record({ kind: fc.constant('disconnect' as const), feed, webhook })],
+    [4, fc.record({ kind: fc.constant('select' as const), feed, startDate: drawStartDate(), webhook })],
+    [
+      2,
+      fc.record({
+        ...{ kind: fc.constant('refuse' as const), connection, webhook },
+        status: fc.constantFrom('needs_reauth' as const, 'disabled' as const),
+      }),
+    ],
+    [1, fc.record({ kind: fc.constant('token' as const), connection, revoked: fc.boolean() })],
+    [1, fc.record({ kind: fc.constant('organisation' as const), revoked: fc.boolean() })],
+    [3, fc.record({ kind: fc.constant('heal' as const), connection, webhook })],
+    [
+      1,
+      fc.record({
+        ...{ kind: fc.constant('forged_webhook' as const), connection },
+        copies: fc.integer({ min: 1, max: 20 }),
+      }),
+    ],
+    [9, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawFault() })],
+  ];
+  return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+}
+
+const trouble: fc.Arbitrary<Trouble> = fc.record({
+  call: fc.integer({ min: 1, max: callsMax }),
+  kind: fc.constantFrom('process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
+  afterEffect: fc.boolean(),
+});
+
+/** All that one run goes through. */
+export const worldPlan: fc.Arbitrary<WorldPlan> = fc
+  .record({
+    connectionCount: fc.integer({ min: 1, max: 2 }),
+    currencies: fc.array(fc.constantFrom(...drawnCurrencies), {
+      minLength: 1,
+      maxLength: feedsMax,
+      size: 'max',
+    }),
+  })
+  .chain(({ connectionCount, currencies }) => {
+    const connection = fc.nat({ max: connectionCount - 1 });
+    return fc.record({
+      connectionCount: fc.constant(connectionCount),
+      feeds: fc.tuple(...currencies.map((currency) => plannedFeed(currency, connection))),
+      jobRunMs: fc.constantFrom(0, 0, 0, 5_000, 60_000),
+      steps: fc.array(fc.record({ step: stepOf(currencies, connection), thenWaitMs }), {
+        ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
+      }),
+      troubles: fc.array(plannedTrouble(currencies.length - 1), { maxLength: troublesMax }),
+    });
+  });
+
+function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>): fc.Arbitrary<PlannedFeed> {
+  return fc.record({
+    ...{ connection, currency: fc.constant(currency) },
+    startDate: fc.option(drawStartDate(), { freq: 4 }),
+    passesMax: fc.integer({ min: 1, max: 6 }),
+    sharedAgainAtLast: fc.boolean(),
+  });
+}
+
+function plannedTrouble(indexMax: number): fc.Arbitrary<PlannedTrouble> {
+  return fc.record({
+    activity: fc.constantFrom('slice', 'slice', 'slice', 'look', 'request'),
+    index: fc.nat({ max: indexMax }),
+    attempt: fc.integer({ min: 1, max: 5 }),
+    trouble,
+  });
+}
+
+/** The plan of a seed: the same for ever, as long as this file is. */
+export function planOfSeed(seed: number): WorldPlan {
+  const [plan] = fc.sample(worldPlan, { seed, numRuns: 1 });
+  if (plan === undefined) throw new Error('nothing was drawn');
+  return plan;
+}

@@ -1,0 +1,270 @@
+import { isParked, maySend } from '../../src/domain/feed.js';
+import { bankFeedWorkflowId, connectionWorkflowId } from '../../src/domain/ids.js';
+import { createCast, type Cast, type CastFeed } from './workflow-world-cast.js';
+import { refereeRun } from './referee.js';
+import { Traffic } from './traffic.js';
+import type { AttemptSubject, AttemptWatch, WorldGround } from './workflow-world-ground.js';
+import type { WorldPlan } from './workflow-world-plan.js';
+import {
+  describeSeen,
+  isAtRest,
+  judgeRuns,
+  judgeState,
+  look,
+  type SeenFeed,
+} from './workflow-world-referee.js';
+import { heal, request, select, shareAgain, takeStep } from './workflow-world-steps.js';
+
+/** I8: what may send and has something to send has sent this long after the last fault. */
+const progressWithinMs = 90_000;
+/** Longest wait of ours without a lost signal: a connection that is refused again and again is asked every 15 min. */
+const healedWithinMs = 40 * 60_000;
+/** A feed whose signal was lost is found by its own look, a day after the last at the latest. */
+const foundWithinMs = 26 * 3_600_000;
+/** After a person has asked for another try. */
+const triedAgainWithinMs = 20 * 60_000;
+/** A connection's workflow ends at its next look, once all its feeds are closed. */
+const endedWithinMs = 26 * 3_600_000;
+/** Chosen by a customer who had not chosen before all was over. */
+/** While our own credentials are refused, every feed probes every 30 s. */
+const outageWaitMaxMs = 10 * 60_000;
+/** A change in Sage is seen by the next refusal at the latest. */
+const postsBeforeSeen = 5;
+const lastStartDate = '2026-03-01T00:00:00.000Z';
+
+export interface WorldRun {
+  /** One sentence each; none means that all invariants held. */
+  readonly violations: readonly string[];
+  /** How many attempts died, calls failed, and so on; how much was booked. */
+  readonly troubles: number;
+  readonly booked: number;
+  readonly attempts: number;
+}
+
+/** Lives through a plan to the end and judges what came of it. Leaves no workflow behind. */
+export async function runWorld(ground: WorldGround, plan: WorldPlan): Promise<WorldRun> {
+  await ground.control('DELETE', '/violations');
+  const cast = await createCast(ground, plan);
+  await ground.control('POST', '/knobs', { jobRunMs: plan.jobRunMs });
+  const watch = createWatch(plan, cast);
+  ground.watch(watch);
+  const violations: string[] = [];
+  await begin(ground, plan, cast);
+  await live(ground, plan, cast);
+  watch.calm();
+  await endFaults(ground, plan, cast);
+  violations.push(...(await judgeProgress(ground, cast)));
+  violations.push(...(await judgeRest(ground, cast)));
+  violations.push(...(await judgeRecords(ground, { plan, cast, watch })), ...watch.violations);
+  const seen = await lookAtAll(ground, cast);
+  violations.push(...(await closeAll(ground, cast)));
+  ground.watch(null);
+  const booked = seen.reduce((sum, { counts }) => sum + counts.delivered, 0);
+  return { violations, troubles: watch.struck, attempts: watch.attempts, booked };
+}
+
+async function live(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
+  let outage = false;
+  for (const { step, thenWaitMs } of plan.steps) {
+    await takeStep(ground, cast, step);
+    if (step.kind === 'organisation') outage = step.revoked;
+    const waitMs = outage ? Math.min(thenWaitMs, outageWaitMaxMs) : thenWaitMs;
+    if (waitMs > 0) await ground.sleep(waitMs);
+  }
+}
+
+async function begin(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
+  for (const feed of cast.feeds) {
+    const startDate = plan.feeds[feed.index]?.startDate ?? null;
+    if (startDate !== null) await select(ground, feed, startDate);
+  }
+  for (const { connectionId } of cast.connections) await ground.facade.nudgeConnection({ connectionId });
+}
+
+/** Refusals that Sage did not mean: whichever posting they hit may stand quarantined. */
+const refusingStatuses: ReadonlySet<number | undefined> = new Set([400, 422, 450]);
+
+/** Core banking's books, our tables and the sandbox's book beside each other. */
+async function judgeRecords(
+  ground: WorldGround,
+  { plan, cast, watch }: { plan: WorldPlan; cast: Cast; watch: PlannedWatch },
+): Promise<string[]> {
+  const { pool, control } = ground;
+  const { batches, troubles } = watch.traffic;
+  const specs = plan.steps.flatMap(({ step }) => (step.kind === 'fault' ? [step.spec] : []));
+  const refuses = specs.some(
+    (spec) => refusingStatuses.has(spec.http_status) || spec.kind === 'platform_bad_request',
+  );
+  const changes = plan.steps.filter(
+    ({ step }) => step.kind === 'select' || step.kind === 'disconnect',
+  ).length;
+  return await refereeRun({
+    ...{ pool, control, bank: cast.bank, feeds: cast.feeds, batches },
+    excuses: {
+      ...{ resent: false, lies: false },
+      omissions: specs.some((spec) => spec.kind === 'omit_from_answer'),
+      postsUnderUnseenChange: changes * postsBeforeSeen,
+      poisoned: new Set(refuses ? batches.flatMap((batch) => batch.transactionIds) : []),
+      extraPosts: troubles + watch.attempts,
+      cutsMax: plan.steps.length * cast.feeds.length,
+      resumes: plan.steps.length,
+    },
+  });
+}
+
+interface PlannedWatch extends AttemptWatch {
+  readonly violations: readonly string[];
+  readonly struck: number;
+  readonly attempts: number;
+  /** No trouble from now on. */
+  calm(): void;
+}
+
+/** Deals the plan's troubles to the attempts they are meant for, and sees that a feed has one slice at a time. */
+function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
+  const attempts = new Map<string, number>();
+  const underWay = new Map<string, number>();
+  const violations: string[] = [];
+  let calm = false;
+  let struck = 0;
+  let total = 0;
+  const keyOf = (subject: AttemptSubject) => `${subject.activity} ${subject.id}`;
+  const indexOf = (id: string) =>
+    cast.feeds.find((feed) => feed.feedId === id)?.index ??
+    cast.connections.find((connection) => connection.connectionId === id)?.index;
+  return {
+    begins: (subject) => {
+      const key = keyOf(subject);
+      const attempt = (attempts.get(key) ?? 0) + 1;
+      const together = (underWay.get(key) ?? 0) + 1;
+      attempts.set(key, attempt);
+      underWay.set(key, together);
+      total += 1;
+      if (together > 1 && subject.activity === 'slice')
+        violations.push(`I10: two slices of one feed at a time`);
+      if (calm) return undefined;
+      const index = indexOf(subject.id);
+      const found = plan.troubles.find(
+        (planned) =>
+          planned.activity === subject.activity && planned.index === index && planned.attempt === attempt,
+      );
+      if (found !== undefined) struck += 1;
+      return found?.trouble;
+    },
+    ends: (subject) => {
+      underWay.set(keyOf(subject), (underWay.get(keyOf(subject)) ?? 1) - 1);
+    },
+    calm: () => {
+      calm = true;
+    },
+    feedsAtWork: () =>
+      cast.feeds
+        .map((feed) => feed.feedId)
+        .filter((id) => (underWay.get(keyOf({ activity: 'slice', id })) ?? 0) > 0),
+    ...{ violations, traffic: new Traffic() },
+    get struck() {
+      return struck;
+    },
+    get attempts() {
+      return total;
+    },
+  };
+}
+
+/** The last fault ends: Rutter works again, people have done what only they can do, and nobody does anything more. */
+async function endFaults(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
+  await ground.control('DELETE', '/faults');
+  await ground.control('POST', '/knobs', { jobRunMs: 0 });
+  await ground.control('POST', '/organisations/revoke', { revoked: false });
+  const { jobs } = (await ground.control('GET', '/jobs')) as {
+    jobs: { id: string; finished_at: string | null }[];
+  };
+  for (const job of jobs) {
+    if (job.finished_at === null)
+      await ground.control('POST', `/jobs/${job.id}/finish`, {}).catch(() => undefined);
+  }
+  for (const feed of cast.feeds) {
+    const seen = await look(ground, feed);
+    if (seen.row.state === 'closed' && plan.feeds[feed.index]?.sharedAgainAtLast)
+      await shareAgain(ground, feed);
+    if (seen.row.facts.account !== 'active') await select(ground, feed, lastStartDate);
+    const account = (await ground.control('GET', `/accounts/${feed.rutterAccountId}`)) as {
+      feed_status: string;
+    };
+    if (account.feed_status !== 'active') await select(ground, feed, lastStartDate);
+    await request(ground, feed, seen.row.facts.operator === 'paused' ? ['resume'] : []);
+  }
+  for (const connection of cast.connections) await heal(ground, connection, true);
+}
+
+/** I8: whoever may send, knows of it, and is not behind somebody who waits for a person, sends soon. */
+async function judgeProgress(ground: WorldGround, cast: Cast): Promise<string[]> {
+  const before = await Promise.all(cast.feeds.map((feed) => look(ground, feed)));
+  const parkedLanes = new Set(
+    before.filter(({ row }) => isParked(row.reason)).map(({ row }) => row.connectionId),
+  );
+  const due = before.filter(
+    ({ feed, row, counts }) =>
+      maySend(row.facts) && !feed.signalLost && counts.ready > 0 && !parkedLanes.has(row.connectionId),
+  );
+  await ground.sleep(progressWithinMs);
+  const found: string[] = [];
+  for (const { feed, counts } of due) {
+    const after = await look(ground, feed);
+    if (!maySend(after.row.facts) || isParked(after.row.reason)) continue;
+    const progress = after.counts.ready < counts.ready || after.counts.delivered > counts.delivered;
+    if (!progress)
+      found.push(`I8: nothing went out within ${String(progressWithinMs)} ms: ${describeSeen(after)}`);
+  }
+  return found;
+}
+
+/** I8 and I9: all come to rest by themselves; those parked for a person come on when asked to try again. */
+async function judgeRest(ground: WorldGround, cast: Cast): Promise<string[]> {
+  await ground.sleep(healedWithinMs);
+  const found: string[] = [];
+  for (const seen of await lookAtAll(ground, cast)) {
+    if (!isAtRest(seen) && !seen.feed.signalLost) found.push(`I8: not at rest: ${describeSeen(seen)}`);
+  }
+  if (cast.feeds.some((feed) => feed.signalLost)) await ground.sleep(foundWithinMs);
+  const parked = (await lookAtAll(ground, cast)).filter(({ row }) => isParked(row.reason));
+  for (const { feed } of parked) await request(ground, feed, ['sync']);
+  if (parked.length > 0) await ground.sleep(triedAgainWithinMs);
+  for (const seen of await lookAtAll(ground, cast)) {
+    if (!isAtRest(seen) || isParked(seen.row.reason))
+      found.push(`I8: not at rest at last: ${describeSeen(seen)}`);
+    found.push(...(await judgeState(ground, seen)));
+    if (seen.row.state !== 'closed') found.push(...(await judgeRuns(ground, seen.feed, 'RUNNING')));
+  }
+  return found;
+}
+
+function lookAtAll(ground: WorldGround, cast: Cast): Promise<SeenFeed[]> {
+  return Promise.all(cast.feeds.map((feed) => look(ground, feed)));
+}
+
+/** Nothing is terminated: this server would never skip time again after an activity outlived its workflow. */
+async function closeAll(ground: WorldGround, cast: Cast): Promise<string[]> {
+  for (const feed of cast.feeds) await request(ground, feed, ['close']);
+  await ground.sleep(progressWithinMs);
+  for (const { connectionId } of cast.connections) await ground.facade.nudgeConnection({ connectionId });
+  await ground.sleep(progressWithinMs);
+  const open = await stillOpen(ground, cast);
+  if (open.length === 0) return [];
+  await ground.sleep(endedWithinMs);
+  return (await stillOpen(ground, cast)).map((id) => `I9: ${id} goes on although all is closed`);
+}
+
+async function stillOpen(ground: WorldGround, cast: Cast): Promise<string[]> {
+  const ids = [
+    ...cast.feeds.map((feed: CastFeed) => bankFeedWorkflowId(feed.feedId)),
+    ...cast.connections.map(({ connectionId }) => connectionWorkflowId(connectionId)),
+  ];
+  const statuses = await Promise.all(
+    ids.map(async (id) => ({
+      id,
+      status: (await ground.client.workflow.getHandle(id).describe()).status.name,
+    })),
+  );
+  return statuses.filter(({ status }) => status !== 'COMPLETED').map(({ id, status }) => `${id} (${status})`);
+}
