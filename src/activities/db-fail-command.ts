@@ -23,6 +23,8 @@ const messages: Readonly<Record<CommandProblemCode, string>> = {
   provider_refused: 'Rutter refused the request.',
   organisation_refused: 'Rutter does not accept our credentials: an operator must look at them.',
   peer_unavailable: 'Rutter did not answer in time. Asking again is safe.',
+  wrong_state: 'The state of the feed does not allow it any more.',
+  list_too_long: 'There is more to compare than one request may: ask for a later date.',
 };
 
 export function dbFailCommand(deps: ActivityDeps) {

@@ -12,8 +12,10 @@ import { adoptConnection } from './commands/adopt-connection.js';
 import { createConnection } from './commands/create-connection.js';
 import { exchangePublicToken } from './commands/exchange-public-token.js';
 import type { CommandContext, CommandEnding } from './commands/finish-with-connection.js';
+import { resyncFeed } from './commands/resync-feed.js';
 import type { ActivityDeps } from './deps.js';
 import { Obsolete, readFailure } from './failures.js';
+import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
  * Carries out one command at Rutter (contract 5.2) and ends its row with a result, or with a problem in Rutter's words.
@@ -37,7 +39,7 @@ export function rutterRunCommand(deps: ActivityDeps) {
     if (command.state !== 'running') return { state: command.state };
     const context = { deps, command, customerId: command.customerId, signal: cancellationSignal() };
     try {
-      const ending = await run(context, command);
+      const ending = await whileHeartbeating(() => run(context, command));
       if ('state' in ending) return ending;
       return { state: await failCommand(deps.pool, { ...input, problem: ending.problem }) };
     } catch (error) {
@@ -56,6 +58,8 @@ function run(context: CommandContext, command: CommandRow): Promise<CommandEndin
       return exchangePublicToken(context);
     case 'adopt_connection':
       return adoptConnection(context);
+    case 'resync_feed':
+      return resyncFeed(context);
   }
 }
 

@@ -12,12 +12,33 @@ export const connectionResultSchema = z
   })
   .meta({ id: 'ConnectionResult' });
 
+export const resyncResultSchema = z
+  .object({
+    feed_id: z.string().meta({ format: 'uuid' }),
+    from: instant,
+    effective_from: instant.meta({
+      description: "`from`, or the feed's start date when that is later.",
+    }),
+    compared: z.int().meta({ description: 'Transactions that our settled batches call delivered.' }),
+    at_rutter: z.int().meta({ description: "Those of them that Rutter's list has." }),
+    gap: z.int().meta({ description: 'Those that it has not, looked at twice: sent again.' }),
+    already_waiting: z.int().meta({ description: 'Transactions that are to be sent in any case.' }),
+    known_at_rutter: z.int().meta({
+      description: 'Those of them that Rutter has already; they come back as duplicates.',
+    }),
+    transaction_ids: z.array(z.string()).meta({ description: 'The first 1000 of the gap.' }),
+    first_posted_at: instant.nullable(),
+    last_posted_at: instant.nullable(),
+    dry_run: z.boolean(),
+  })
+  .meta({ id: 'ResyncResult' });
+
 export const commandSchema = z
   .object({
     command_id: z.string().meta({ format: 'uuid' }),
     kind: z.string(),
     state: z.enum(['running', 'done', 'failed']),
-    result: z.union([connectionResultSchema, z.null()]),
+    result: z.union([connectionResultSchema, resyncResultSchema, z.null()]),
     problem: z.object({ code: z.string(), message: z.string() }).nullable(),
     created_at: instant,
     finished_at: instant.nullable(),
@@ -42,7 +63,10 @@ export function commandProblem(problem: CommandProblem, commandId: string): Prob
   const input = { code: problem.code, detail: problem.message, extra: { command_id: commandId } };
   switch (problem.code) {
     case 'connection_taken':
+    case 'wrong_state':
       return new Problem({ ...input, status: 409 });
+    case 'list_too_long':
+      return new Problem({ ...input, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
     case 'connection_mismatch':
     case 'token_refused':
     case 'provider_refused':

@@ -5,18 +5,55 @@ import type { Queryable } from './pool.js';
  * the answer; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
  */
 
-export const commandKinds = ['create_connection', 'exchange_public_token', 'adopt_connection'] as const;
+export const commandKinds = [
+  'create_connection',
+  'exchange_public_token',
+  'adopt_connection',
+  'resync_feed',
+] as const;
 export type CommandKind = (typeof commandKinds)[number];
 export type CommandState = 'running' | 'done' | 'failed';
 
-/** Input by kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, else {}. No secrets. */
+/**
+ * Input by kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from,
+ * dry_run}, else {}. No secrets.
+ */
 export interface CommandInput {
   readonly name?: string;
   readonly rutter_connection_id?: string;
+  readonly feed_id?: string;
+  readonly from?: string;
+  readonly dry_run?: boolean;
 }
 
-/** What a caller gets; never a token. */
-export interface CommandResult {
+/** What a caller gets. */
+export type CommandResult = ConnectionResult | ResyncResult;
+
+/** What a resync found, and without `dry_run` did. Instants are ISO text in UTC. */
+export interface ResyncResult {
+  readonly feed_id: string;
+  readonly from: string;
+  /** `from`, or the feed's start date when that is later. */
+  readonly effective_from: string;
+  /** Postings that our settled batches call delivered. */
+  readonly compared: number;
+  /** Those of them that Rutter's list has. */
+  readonly at_rutter: number;
+  /** Those of them that it has not, looked at twice: sent again. */
+  readonly gap: number;
+  /** Postings that are to be sent in any case. */
+  readonly already_waiting: number;
+  /** Those of them that Rutter has already: they come back as duplicates and count as delivered. */
+  readonly known_at_rutter: number;
+  /** The first 1000 of the gap. */
+  readonly transaction_ids: readonly string[];
+  readonly first_posted_at: string | null;
+  readonly last_posted_at: string | null;
+  readonly dry_run: boolean;
+}
+
+/** A connection, never its token. */
+export interface ConnectionResult {
   readonly connection_id: string;
   readonly platform: string;
   /** Our fact: ok, refused, unavailable. */
@@ -35,7 +72,11 @@ export type CommandProblemCode =
   | 'provider_refused'
   | 'organisation_refused'
   /** Rutter did not answer in time. Whether anything happened there is unknown; asking again is safe. */
-  | 'peer_unavailable';
+  | 'peer_unavailable'
+  /** The feed's state does not allow it any more. */
+  | 'wrong_state'
+  /** More than we compare in one go. */
+  | 'list_too_long';
 
 export interface CommandProblem {
   readonly code: CommandProblemCode;

@@ -10,6 +10,7 @@ import { postAbandonJob } from './post-abandon-job.js';
 import { feedActionRoutes } from './post-feed-action.js';
 import { postConnection } from './post-connection.js';
 import { discardFromQuarantine, releaseFromQuarantine } from './post-quarantine-decision.js';
+import { postResync } from './post-resync.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   listFeedBatches,
   listFeedTransactions,
   ...feedActionRoutes,
+  postResync,
   postAbandonJob,
   releaseFromQuarantine,
   discardFromQuarantine,

@@ -1,20 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { sha256Hex } from '../../crypto/hash.js';
 import { seal } from '../../crypto/seal.js';
-import { insertCommand, readCommand, type CommandInput, type CommandKind } from '../../db/commands.js';
+import { insertCommand, type CommandInput, type CommandKind } from '../../db/commands.js';
 import { readCustomer } from '../../db/customers.js';
 import { limits } from '../../domain/limits.js';
-import { commandJson, commandProblem, commandSchema, connectionResultSchema } from '../command-json.js';
-import { defineRoute, type RouteAnswer } from '../define-route.js';
-import type { ApiDeps } from '../deps.js';
+import { awaitCommand, commandIdOf } from '../await-command.js';
+import { commandSchema, connectionResultSchema } from '../command-json.js';
+import { defineRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../fields.js';
-import type { IdempotencySeed } from '../idempotency.js';
-import { pollRow } from '../poll-row.js';
 import { notFound } from '../problem.js';
 
-/** So long a call waits for a provider's answer before it hands out the command. */
-const answeredWithinMs = 20_000;
 const bodyBytesMax = 64 * 1024;
 
 const token = textField(limits.idLengthMax);
@@ -62,7 +56,7 @@ export const postConnection = defineRoute({
   handle: async ({ deps, params, body, seed }) => {
     const customer = await readCustomer(deps.pool, { customerId: params.customer_id });
     if (customer === null) throw notFound('customer');
-    const commandId = seed === null ? randomUUID() : commandIdFrom(seed);
+    const commandId = commandIdOf(seed);
     const command = commandOf(body);
     await insertCommand(deps.pool, {
       commandId,
@@ -75,25 +69,9 @@ export const postConnection = defineRoute({
           : seal(deps.keyring, command.secret, { table: 'commands', row: commandId }),
     });
     await deps.facade.runCommand({ commandId });
-    return await awaitCommand(deps, commandId);
+    return await awaitCommand(deps, { commandId, doneStatus: 201 });
   },
 });
-
-async function awaitCommand(deps: ApiDeps, commandId: string): Promise<RouteAnswer> {
-  const command = await pollRow({
-    read: () => readCommand(deps.pool, { commandId }),
-    done: (row) => row === null || row.state !== 'running',
-    timeoutMs: answeredWithinMs,
-  });
-  if (command === null) throw notFound('command');
-  if (command.state === 'done') return { status: 201, body: command.result };
-  if (command.problem !== null) throw commandProblem(command.problem, commandId);
-  return {
-    status: 202,
-    body: commandJson(command),
-    headers: { Location: `/v1/commands/${commandId}` },
-  };
-}
 
 interface WantedCommand {
   readonly kind: CommandKind;
@@ -114,12 +92,4 @@ function commandOf(body: ConnectionBody): WantedCommand {
     input: body.name === undefined ? {} : { name: body.name },
     secret: null,
   };
-}
-
-/** The same request under the same key is the same command, also when the first call died before its answer. */
-function commandIdFrom(seed: IdempotencySeed): string {
-  const hex = sha256Hex(`command ${seed}`);
-  // Version 8: a UUID of our own making (RFC 9562).
-  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20, 32)}`;
 }

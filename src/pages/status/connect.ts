@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { insertCommand, readCommand } from '../../db/commands.js';
+import { insertCommand, readCommand, type CommandResult } from '../../db/commands.js';
 import { readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
@@ -50,11 +50,15 @@ export async function showConnecting(
       case 'failed':
         return sendMessage(response, t, 502, t.status.connectFailed);
       case 'done':
-        return sendConnected(pages, response, command.result?.link_url ?? null);
+        return sendConnected(pages, response, linkUrlOf(command.result));
       default:
         return command.state satisfies never;
     }
   });
+}
+
+function linkUrlOf(result: CommandResult | null): string | null {
+  return result !== null && 'link_url' in result ? result.link_url : null;
 }
 
 function sendWaiting({ t }: StatusPages, response: Response, path: string): void {

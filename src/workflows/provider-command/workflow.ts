@@ -23,7 +23,7 @@ const tellingMs = 24 * 60 * 60_000;
 export async function providerCommandWorkflow(input: ProviderCommandInput): Promise<void> {
   const { commandId } = input;
   const write = proxyActivities<Activities>({
-    ...interactive.providerWrite,
+    ...interactive.providerWrites,
     scheduleToCloseTimeout: budgetMs,
   });
   const database = proxyActivities<Activities>({
