@@ -9,7 +9,8 @@ import {
   type DeliverSliceInput,
   type DeliverSliceResult,
 } from '../../src/activities/rutter-deliver-slice.js';
-import { createRutterClient } from '../../src/clients/rutter/client.js';
+import { createRutterClient, type RutterClient } from '../../src/clients/rutter/client.js';
+import type { RequestLimiter } from '../../src/clients/rutter/limiter.js';
 import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import { openAccessToken, sealAccessToken } from '../../src/db/connections.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
@@ -51,7 +52,12 @@ export interface DeliveryWorld {
   makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
   addPostings(feed: { accountId: string }, postings: readonly WorldPosting[]): Promise<void>;
   /** Runs one slice, as one attempt of the activity. */
-  slice(feed: { feedId: string }, input?: { readAccount?: boolean }): Promise<DeliverSliceResult>;
+  slice(
+    feed: { feedId: string },
+    input?: { readAccount?: boolean; deps?: ActivityDeps },
+  ): Promise<DeliverSliceResult>;
+  /** The client of a sender of its own, so that a test can hold it up before each request. */
+  clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
   book(feed: { rutterAccountId: string }): Promise<BookedTransaction[]>;
   violations(): Promise<{ violations: unknown[]; resent: unknown[] }>;
@@ -60,7 +66,9 @@ export interface DeliveryWorld {
   close(): Promise<void>;
 }
 
-export async function createDeliveryWorld(): Promise<DeliveryWorld> {
+export async function createDeliveryWorld(
+  options: { wait?: (waitMs: number) => Promise<void> } = {},
+): Promise<DeliveryWorld> {
   const database = await createTestDatabase();
   const sandbox = await startRutterSandbox({ port: 0, ...sandboxCredentials, knobs: { jobRunMs: 0 } });
   const pool = createPool(database.url, 10, () => undefined);
@@ -74,17 +82,19 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
     missingFeeds: () => Promise.resolve([]),
     missingConnections: () => Promise.resolve([]),
   };
-  const deps: ActivityDeps = {
-    pool,
-    keyring: keys.keyring,
-    rutter: createRutterClient({
+  const clientOf = (limiter: RequestLimiter) =>
+    createRutterClient({
       baseUrl: sandbox.apiUrl,
       ...sandboxCredentials,
       version: '2024-08-31',
-      // The limiter has its own tests; here the sandbox's own limit would notice a flood.
-      limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
+      limiter,
       timeouts: { postTransactionsMs: 3_000, otherMs: 3_000 },
-    }),
+    });
+  const deps: ActivityDeps = {
+    pool,
+    keyring: keys.keyring,
+    // The limiter has its own tests; here the sandbox's own limit would notice a flood.
+    rutter: clientOf({ acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() }),
     workflows,
     settings: {
       rutterPlatform: 'SAGE_BANK_FEEDS',
@@ -94,7 +104,7 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
     },
-    wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
+    wait: options.wait ?? ((waitMs, signal) => sleep(waitMs, undefined, { signal })),
     stopping: new AbortController().signal,
   };
   const control = async (method: string, path: string, body?: unknown) => {
@@ -108,7 +118,7 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
     return answer;
   };
   return {
-    ...{ pool, deps, sandbox, woken, control },
+    ...{ pool, deps, sandbox, woken, control, clientOf },
     makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
     slice: (feed, input = {}) =>
@@ -116,7 +126,10 @@ export async function createDeliveryWorld(): Promise<DeliveryWorld> {
         [DeliverSliceInput],
         DeliverSliceResult,
         (input: DeliverSliceInput) => Promise<DeliverSliceResult>
-      >(rutterDeliverSlice(deps), { feedId: feed.feedId, readAccount: input.readAccount ?? false }),
+      >(rutterDeliverSlice(input.deps ?? deps), {
+        feedId: feed.feedId,
+        readAccount: input.readAccount ?? false,
+      }),
     book: async (feed) => {
       const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
         accounts: { transactions: BookedTransaction[] }[];
