@@ -20,11 +20,19 @@ export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironme
   return env;
 }
 
-/** All our workflows, bundled as the worker's are. */
-export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+/**
+ * All our workflows, bundled as the worker's are; or, by files of this folder, what a careless change would make of them:
+ * `workflows` in their place, `interceptors` around them.
+ */
+export function bundleWorkflows(
+  changed: { workflows?: string; interceptors?: string } = {},
+): Promise<WorkflowBundleWithSourceMap> {
+  const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+  const { workflows = '../../src/workflows/index.ts', interceptors } = changed;
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+    workflowsPath: pathOf(workflows),
     failureConverterPath,
+    ...(interceptors === undefined ? {} : { workflowInterceptorModules: [pathOf(interceptors)] }),
     logger: new DefaultLogger('ERROR'),
   });
 }

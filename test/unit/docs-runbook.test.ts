@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { alertCodes } from '../../src/domain/alerts.js';
 import { parkReasons, passingReasons } from '../../src/domain/feed.js';
 import { filesBelow, readText } from './docs-files.js';
 
@@ -25,6 +26,16 @@ test('the runbook has an entry for every reason for which a feed is not sending'
   );
   expect(written).toContain('refused_by_sage');
   expect(missing(written)).toEqual([]);
+});
+
+test('the runbook says of every alert what it means, where to look, what to do and what not', () => {
+  expect(alertCodes.length).toBeGreaterThan(5);
+  for (const code of alertCodes) {
+    const entry = runbook.split(`\n### Alert \`${code}\`\n`)[1]?.split('\n### ')[0] ?? '';
+    for (const part of ['Means: ', 'Look: ', 'Do: ', 'Do not: ']) {
+      expect(entry.includes(`\n${part}`), `${part} of the alert ${code}`).toBe(true);
+    }
+  }
 });
 
 test('the runbook has an entry for every reason for which a hand-off ends', () => {

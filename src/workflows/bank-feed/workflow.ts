@@ -45,6 +45,9 @@ const backfillPriority = 4;
 /** `LastSyncedAt` is for finding feeds that have not synced for hours; the row has the exact time. */
 const lastSyncedAtStepMs = 60 * 60_000;
 
+/** Renewal is asked for at half of this: so long a history means that something keeps it from being renewed. */
+const longHistoryEvents = 8_000;
+
 /** People wait for their requests, so these do not queue up behind slices. */
 const database = proxyActivities<Activities>(interactive.database);
 const liveSlice = proxyActivities<Activities>({ ...deliver.slice, priority: { priorityKey: livePriority } });
@@ -58,6 +61,7 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
   const state = initialState(input.carried, startedAtMs);
   let slice: { result?: DeliverSliceResult; error?: unknown } | undefined;
   setHandlers(input, state, () => slice !== undefined);
+  void tellOfLongHistory(input.feedId);
 
   for (let passes = 0; ; passes += 1) {
     publish(state);
@@ -104,6 +108,12 @@ function setHandlers(input: messages.BankFeedInput, state: BankFeedState, workin
     dueAt: new Date(state.dueAtMs).toISOString(),
     working: working(),
   }));
+}
+
+/** A condition without a time-out is no command: it is looked at whenever the workflow is awake. */
+async function tellOfLongHistory(feedId: string): Promise<void> {
+  await condition(() => workflowInfo().historyLength >= longHistoryEvents);
+  log.error('history is long', { feedId, events: workflowInfo().historyLength });
 }
 
 interface RunningSlice {

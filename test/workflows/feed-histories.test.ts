@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveHistory } from '../../scripts/save-history.js';
+import type { Activities } from '../../src/activities/index.js';
+import type { DeliverSliceResult } from '../../src/activities/rutter-deliver-slice.js';
+import { feedStates, type FeedState } from '../../src/domain/feed.js';
+import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
+import { dayMs } from '../../src/domain/limits.js';
+import * as messages from '../../src/workflows/bank-feed/messages.js';
+import type { bankFeedWorkflow } from '../../src/workflows/bank-feed/workflow.js';
+import { until } from '../support/until.js';
+import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+
+/*
+ * A feed in the middle of each state of its life, its history carried on by another worker. With SAVE_HISTORIES set the
+ * histories are written to `test/replay/histories`, where the code of later days has to replay them.
+ */
+
+/** What the row says to the workflow, step by step. */
+interface Step {
+  state: FeedState;
+  reason?: string;
+  outcome?: DeliverSliceResult['outcome'];
+}
+
+let env: TestWorkflowEnvironment;
+let workflowBundle: WorkflowBundleWithSourceMap;
+let workers: Worker[];
+let running: Promise<void>[];
+const lives = new Map<string, Step[]>();
+
+beforeAll(async () => {
+  [env, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  const activities: Partial<Activities> = {
+    rutterDeliverSlice: async ({ feedId }) => answer(nextStep(feedId), await env.currentTimeMs()),
+    dbApplyFeedRequest: async ({ feedId }) => {
+      const { state, reason = null } = nextStep(feedId);
+      return { state, reason };
+    },
+  };
+  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
+    Worker.create({ ...shared, taskQueue: taskQueues.deliver, activities }),
+    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
+  ]);
+  running = workers.map((worker) => worker.run());
+});
+afterAll(async () => {
+  for (const worker of workers) worker.shutdown();
+  await Promise.all(running);
+  await env.teardown();
+});
+
+/** The next step of a life; its last one stays. */
+function nextStep(feedId: string): Step {
+  const steps = lives.get(feedId) ?? [];
+  const step = steps.length > 1 ? steps.shift() : steps[0];
+  if (step === undefined) throw new Error('no such feed in this test');
+  return step;
+}
+
+function answer(step: Step, nowMs: number): DeliverSliceResult {
+  const outcome = step.outcome ?? 'waiting';
+  return {
+    ...{ outcome, state: step.state, reason: step.reason ?? null, customerId: 'cust-1' },
+    ...{ batches: 0, delivered: 0, waitMs: 60_000 },
+    ...(outcome === 'caught_up' ? { nextSyncAtMs: nowMs + dayMs, syncedAtMs: nowMs } : {}),
+  };
+}
+
+const live: Step = { state: 'live', outcome: 'caught_up' };
+const waiting: Step = { state: 'awaiting_activation' };
+
+/** How a feed gets into the state, and the request that is made of it on the way. */
+const roads: Record<
+  FeedState | 'parked' | 'reopened',
+  { steps: Step[]; request?: 'pause' | 'close'; reopened?: boolean }
+> = {
+  created: { steps: [{ state: 'created' }] },
+  awaiting_activation: { steps: [waiting] },
+  backfilling: {
+    steps: [
+      waiting,
+      { state: 'backfilling', outcome: 'more' },
+      { state: 'backfilling', outcome: 'job_running' },
+    ],
+  },
+  syncing: {
+    steps: [
+      waiting,
+      { state: 'backfilling', outcome: 'lane_busy' },
+      live,
+      { state: 'syncing', outcome: 'job_running' },
+    ],
+  },
+  live: { steps: [waiting, { state: 'backfilling', outcome: 'more' }, live, live] },
+  paused: { steps: [live, { state: 'paused' }], request: 'pause' },
+  reauth_required: { steps: [live, { state: 'reauth_required' }] },
+  disconnected: { steps: [live, { state: 'disconnected' }] },
+  closed: { steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }], request: 'close' },
+  parked: { steps: [live, { state: 'live', reason: 'refused_by_sage' }] },
+  reopened: {
+    steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }, waiting, live],
+    request: 'close',
+    reopened: true,
+  },
+};
+
+async function start(client: Client, feedId: string) {
+  return await client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
+    workflowId: bankFeedWorkflowId(feedId),
+    taskQueue: taskQueues.workflows,
+    args: [{ feedId }],
+  });
+}
+
+/** Has the workflow look again and again until the life's last step is reached and shown. */
+async function reach(feedId: string, last: Step): Promise<void> {
+  const handle = env.client.workflow.getHandle(bankFeedWorkflowId(feedId));
+  await until(
+    async () => {
+      const shown = await handle.query(messages.feedStatus);
+      if (lives.get(feedId)?.length === 1 && !shown.working && shown.state === last.state) return true;
+      await handle.signal(messages.factsChanged);
+      return false;
+    },
+    { timeoutMs: 30_000, describe: `the feed is ${last.state}` },
+  );
+}
+
+describe('the history of a feed', () => {
+  it.each(Object.keys(roads) as (keyof typeof roads)[])(
+    'that is %s is carried on by another worker',
+    async (life) => {
+      const { steps, request, reopened = false } = roads[life];
+      const feedId = randomUUID();
+      lives.set(feedId, structuredClone(steps));
+      const { client } = env;
+      let handle = await start(client, feedId);
+      if (request !== undefined) {
+        await until(() => (lives.get(feedId) ?? []).length < steps.length, {
+          timeoutMs: 30_000,
+          describe: 'the first slice has run',
+        });
+        await handle.signal(request === 'close' ? messages.closeRequested : messages.pauseRequested);
+      }
+      if (request === 'close') await handle.result();
+      if (reopened) handle = await start(client, feedId);
+      if (request !== 'close' || reopened) await reach(feedId, steps.at(-1) ?? live);
+      const { workflowId, firstExecutionRunId: runId } = handle;
+      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+      if (process.env['SAVE_HISTORIES'] !== undefined) {
+        await saveHistory({ client, workflowId, runId, name: `bank-feed-${life.replaceAll('_', '-')}` });
+      }
+      await client.workflow
+        .getHandle(workflowId)
+        .terminate()
+        .catch(() => undefined);
+    },
+  );
+
+  it('is recorded of every state that a feed can be in', () => {
+    expect(Object.keys(roads)).toEqual(expect.arrayContaining([...feedStates]));
+  });
+});
