@@ -163,6 +163,17 @@ describe('a job', () => {
     await expectBookedOnce(feed);
   });
 
+  it('of a full batch that failed with a 500 after its effect is settled by every page of Rutter’s list', async () => {
+    // Pages hold 500 of the thousand.
+    const feed = await filled(1_000);
+    await world.control('POST', '/knobs', slowJobs);
+    await fault({ kind: 'server_error_after_effect', recorded: true });
+    const posts = await world.posts();
+    await untilCaughtUp(feed);
+    expect((await world.posts()) - posts).toBe(1);
+    await expectBookedOnce(feed, 1_000);
+  });
+
   it('that failed as one too many goes out again under a new key, since its own only repeats that', async () => {
     const feed = await filled();
     const body = {
