@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import { isRutterError } from '../clients/rutter/errors.js';
 import { serializeBatch } from '../clients/rutter/transform.js';
 import { cutBatch, type CutResult } from '../db/cut-batch.js';
+import { readDatabaseClock } from '../db/clock.js';
 import { openAccessToken } from '../db/connections.js';
 import {
   recordAccountSeen,
@@ -73,7 +74,7 @@ type WorkableCut = Extract<CutResult, { kind: 'cut' | 'lane_open' }>;
 
 class Slice {
   private readonly holder = randomUUID();
-  private readonly startedAtMs = Date.now();
+  private readonly startedAtMs = performance.now();
   private batches = 0;
   private delivered = 0;
 
@@ -103,7 +104,7 @@ class Slice {
     if (this.input.readAccount && feed.facts.operator === 'running') await this.lookAtAccount(feed);
     while (this.batches < batchesPerSliceMax) {
       if (this.signal.aborted || this.deps.stopping.aborted) return await this.result('more');
-      if (Date.now() - this.startedAtMs > limits.sliceMaxMs) return await this.result('more');
+      if (performance.now() - this.startedAtMs > limits.sliceMaxMs) return await this.result('more');
       const cut = await cutBatch(this.deps.pool, {
         feedId: feed.feedId,
         laneId: laneOf(feed),
@@ -202,7 +203,8 @@ class Slice {
   }
 
   private async caughtUp(feed: FeedRow): Promise<DeliverSliceResult> {
-    const nowMs = Date.now();
+    // Not this process's clock: a due time in the past would have the feed look again and again.
+    const nowMs = await readDatabaseClock(this.deps.pool);
     const dueMs = nextSyncAtMs({
       feedId: feed.feedId,
       nowMs,

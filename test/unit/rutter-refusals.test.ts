@@ -74,7 +74,7 @@ test.each([
   expect(await rutterErrorOf(post())).toMatchObject({ kind, httpStatus: status });
 });
 
-test('429 holds back all senders for the time asked, cut to a minute; 452 is the platform and holds back nobody', async () => {
+test('429 and 452 hold back all senders for the time asked, cut to a minute', async () => {
   const limited =
     (status: number, retryAfter?: string): RawAnswer =>
     (response) => {
@@ -89,7 +89,20 @@ test('429 holds back all senders for the time asked, cut to a minute; 452 is the
   expect(await rutterErrorOf(read())).toMatchObject({ platform: false, retryAfterMs: undefined });
   rutter.answer = limited(452, '5');
   expect(await rutterErrorOf(read())).toMatchObject({ platform: true, retryAfterMs: 5_000 });
-  expect(rutter.pauses).toEqual([7_000, 60_000, 2_000]);
+  rutter.answer = limited(452);
+  expect(await rutterErrorOf(read())).toMatchObject({ platform: true, retryAfterMs: undefined });
+  expect(rutter.pauses).toEqual([7_000, 60_000, 2_000, 5_000, 2_000]);
+});
+
+test('an accepted job that met a limit holds back all senders, any other failure holds back nobody', async () => {
+  const jobId = '7f1d6a1e-4b0e-4b1c-9a55-0d8f3c1a2b3c';
+  for (const httpStatus of [429, 452, 400, 500]) {
+    const result = { http_status: httpStatus, body: { error_code: 'X' } };
+    rutter.answer = (response) =>
+      response.writeHead(200, json).end(JSON.stringify({ id: jobId, status: 'failure', response: result }));
+    expect(await rutter.client.getJob({ jobId })).toMatchObject({ kind: 'failure', httpStatus });
+  }
+  expect(rutter.pauses).toEqual([2_000, 2_000]);
 });
 
 test('no error shows a token, secret or URL, even when Rutter repeats them', async () => {

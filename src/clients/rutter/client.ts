@@ -50,6 +50,6 @@ export function createRutterClient(options: RutterClientOptions): RutterClient {
     ...createConnectionCalls({ request, timeoutMs, clientId, clientSecret }),
     ...createAccountCalls({ request, timeoutMs }),
     ...createTransactionCalls({ request, timeoutMs, postTransactionsMs }),
-    ...createJobCalls({ request, timeoutMs }),
+    ...createJobCalls({ request, timeoutMs, limiter }),
   };
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { readErrorBody } from './answer.js';
+import { SLOW_DOWN_DEFAULT_MS } from './assumptions.js';
 import type { CallOptions } from './call-options.js';
 import { isNotFound, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
 import type { RutterErrorBody } from './errors.js';
+import type { RequestLimiter } from './limiter.js';
 import type { RutterOperation } from './operations.js';
 import type { Requester } from './request.js';
 import { jobSchema, singleAccountSchema, transactionsBodySchema } from './schemas.js';
@@ -11,6 +13,9 @@ import type { RutterAccount, RutterJob, RutterTransaction } from './schemas.js';
 
 /** An unknown status is shown to people, but not at any length. */
 const STATUS_MAX_CHARS = 100;
+
+/** Of a job that failed because Rutter (429) or the platform (452) had enough: nothing was done. */
+const LIMITED_STATUSES: readonly (number | null)[] = [429, 452];
 
 interface JobRunning {
   kind: 'running';
@@ -40,7 +45,21 @@ export interface JobCalls {
   probeCredentials(input?: CallOptions): Promise<'good' | 'refused'>;
 }
 
-export function createJobCalls({ request, timeoutMs }: { request: Requester; timeoutMs: number }): JobCalls {
+export function createJobCalls(tools: {
+  request: Requester;
+  timeoutMs: number;
+  limiter: RequestLimiter;
+}): JobCalls {
+  const { request, timeoutMs, limiter } = tools;
+
+  /** A limit that an accepted request met is everybody's, just as one that refuses a request. */
+  async function afterJob<End extends JobRunning | JobFailure | { kind: 'success' }>(end: End): Promise<End> {
+    if (end.kind === 'failure' && LIMITED_STATUSES.includes(end.httpStatus)) {
+      await limiter.slowDown({ forMs: SLOW_DOWN_DEFAULT_MS }).catch(() => undefined);
+    }
+    return end;
+  }
+
   async function fetchJob(operation: RutterOperation, input: JobInput): Promise<RutterJob> {
     const answer = await request({
       operation,
@@ -57,18 +76,25 @@ export function createJobCalls({ request, timeoutMs }: { request: Requester; tim
   return {
     async getJob(input) {
       const job = await fetchJob('getJob', input);
-      const end = judgeJob({ operation: 'getJob', jobId: input.jobId, job, schema: transactionsBodySchema });
+      const judged = judgeJob({
+        operation: 'getJob',
+        jobId: input.jobId,
+        job,
+        schema: transactionsBodySchema,
+      });
+      const end = await afterJob(judged);
       return end.kind === 'success' ? { kind: 'success', transactions: end.value } : end;
     },
 
     async getAccountJob(input) {
       const job = await fetchJob('getAccountJob', input);
-      const end = judgeJob({
+      const judged = judgeJob({
         operation: 'getAccountJob',
         jobId: input.jobId,
         job,
         schema: singleAccountSchema,
       });
+      const end = await afterJob(judged);
       return end.kind === 'success' ? { kind: 'success', account: end.value } : end;
     },
 

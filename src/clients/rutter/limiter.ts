@@ -11,6 +11,6 @@ export interface RequestLimiter {
    * when the wait would exceed its limit: then nothing was sent and the caller may try again later.
    */
   acquire(input: { lane: RequestLane; signal?: AbortSignal | undefined }): Promise<void>;
-  /** Holds back all processes for a while, because Rutter answered 429. */
+  /** Holds back all processes for a while, because Rutter answered 429, or the platform 452. */
   slowDown(input: { forMs: number }): Promise<void>;
 }

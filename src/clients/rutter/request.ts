@@ -145,8 +145,8 @@ async function refusal(exchange: Exchange, { head, response }: Received): Promis
     ...(request.secrets ?? []),
   ]);
   const error = toError(head, body);
-  if (error instanceof RutterRateLimited && !error.platform) {
-    // The refusal must reach the caller even when the limiter's database does not answer: the next turn will tell.
+  if (error instanceof RutterRateLimited) {
+    // Also for the platform's limit: a storm of either is slowed by everybody, not by the unlucky one alone. The refusal must reach the caller even when the limiter's database does not answer: the next turn will tell.
     await options.limiter
       .slowDown({ forMs: error.retryAfterMs ?? SLOW_DOWN_DEFAULT_MS })
       .catch(() => undefined);

@@ -1,0 +1,11 @@
+import type { Queryable } from './pool.js';
+
+/** Epoch ms by the database's clock: for times that other processes will compare with theirs. */
+export async function readDatabaseClock(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ now_ms: number }>(
+    `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
+  );
+  const nowMs = rows[0]?.now_ms;
+  if (nowMs === undefined) throw new Error('the database did not tell the time');
+  return nowMs;
+}
