@@ -8,6 +8,8 @@ export type Queryable = Pick<pg.ClientBase, 'query'>;
 
 /** PostgreSQL answers within this time or the statement is given up; slow work is a page, not a minute. */
 const statementTimeoutMs = 15_000;
+/** An answer that has not come this long after the server must have given up is lost on a dead wire. */
+const answerTimeoutMs = statementTimeoutMs + 5_000;
 const idleInTransactionTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
 
@@ -25,6 +27,7 @@ export function createPool(
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     options: '-c timezone=UTC -c datestyle=ISO',
     keepAlive: true,
@@ -58,6 +61,11 @@ export function isoFromPostgres(value: string): string {
   return `${match[1]}T${match[2]}.${fraction}Z`;
 }
 
+/** `pg` has no code for it: its own text, pinned by a test against the installed version. */
+export function isAnswerTimeout(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
 /**
  * Runs `work` in one transaction on one connection: committed when it returns, rolled back when it throws.
  * A connection whose rollback fails is thrown away.
@@ -71,9 +79,12 @@ export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((failure: unknown) => {
-      broken = failure instanceof Error ? failure : new Error(String(failure));
-    });
+    // On a dead wire the rollback would be waited for as long again; the server does it when the connection ends.
+    if (isAnswerTimeout(error)) broken = error;
+    else
+      await client.query('ROLLBACK').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error(String(failure));
+      });
     throw error;
   } finally {
     client.release(broken);

@@ -1,3 +1,5 @@
+import { isAnswerTimeout } from './pool.js';
+
 /** Node's codes for a server that is not there or went away. */
 const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -30,6 +32,6 @@ export function isDatabaseUnavailable(error: unknown): boolean {
     error.message.startsWith('Connection terminated') ||
     error.message.startsWith('timeout exceeded when trying to connect') ||
     error.message === 'Client has encountered a connection error and is not queryable' ||
-    error.message === 'Query read timeout'
+    isAnswerTimeout(error)
   );
 }
