@@ -1,0 +1,83 @@
+/** What the sandbox logged of one request. */
+export interface SeenRequest {
+  readonly at: string;
+  readonly method: string;
+  readonly path: string;
+  readonly idempotency_key: string | null;
+  readonly duration_ms: number;
+  readonly job_id: string | null;
+  readonly faults: readonly string[];
+}
+
+export interface BookedAccount {
+  readonly count: number;
+  readonly batches: readonly { readonly duplicates: number }[];
+  readonly transactions: readonly { readonly transaction_id: string }[];
+}
+
+export interface Verdict {
+  readonly violations: readonly { readonly rule: string; readonly detail: string }[];
+  readonly resent: readonly { readonly detail: string }[];
+}
+
+/** The sandbox's control endpoints, as far as the kills need them. */
+export interface RutterControl {
+  turnKnobs(knobs: Record<string, number | boolean>): Promise<void>;
+  addFault(fault: Record<string, unknown>): Promise<void>;
+  removeFaults(): Promise<void>;
+  selectAccount(input: { rutterAccountId: string; startDate: string }): Promise<void>;
+  /** The last ones, oldest first. */
+  requests(last: number): Promise<readonly SeenRequest[]>;
+  /** What is booked for an account from the `offset`-th transaction on. */
+  book(input: { rutterAccountId: string; offset: number }): Promise<BookedAccount>;
+  verdict(): Promise<Verdict>;
+}
+
+const controlMs = 30_000;
+
+export function controlRutter(url: string): RutterControl {
+  const control = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await fetch(`${url}/_sandbox${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(controlMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${await response.text()}`);
+    return (await response.json()) as Answer;
+  };
+  return {
+    turnKnobs: async (knobs) => {
+      await control('POST', '/knobs', knobs);
+    },
+    addFault: async (fault) => {
+      await control('POST', '/faults', fault);
+    },
+    removeFaults: async () => {
+      await control('DELETE', '/faults');
+    },
+    selectAccount: async ({ rutterAccountId, startDate }) => {
+      await control('POST', `/accounts/${rutterAccountId}/select`, { transaction_start_date: startDate });
+    },
+    requests: async (last) => {
+      const path = `/requests?limit=${String(last)}`;
+      return (await control<{ requests: readonly SeenRequest[] }>('GET', path)).requests;
+    },
+    book: async ({ rutterAccountId, offset }) => {
+      const path = `/book?account_id=${rutterAccountId}&offset=${String(offset)}`;
+      const account = (await control<{ accounts: readonly BookedAccount[] }>('GET', path)).accounts[0];
+      if (account === undefined) throw new Error(`the sandbox has no account ${rutterAccountId}`);
+      return account;
+    },
+    verdict: () => control<Verdict>('GET', '/violations'),
+  };
+}
+
+/** When a request arrived, epoch ms: the log is written at its end. */
+export function arrivedAtMs(request: SeenRequest): number {
+  return Date.parse(request.at) - request.duration_ms;
+}
+
+export function isPostOfTransactions(request: SeenRequest): boolean {
+  return request.method === 'POST' && request.path.startsWith('/accounting/bank_feeds/transactions');
+}

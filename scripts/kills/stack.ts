@@ -1,0 +1,269 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
+import { runMigrations } from '../../src/db/migrate.js';
+import { createPool, type Pool } from '../../src/db/pool.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
+import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.js';
+import { findTemporalCli } from '../local/find-temporal-cli.js';
+import { freePort } from '../local/free-port.js';
+import type { Say } from '../local/local-failure.js';
+import { startPostgres, type RunningPostgres } from '../local/postgres.js';
+import { startRoleProcess } from '../local/role-process.js';
+import type { RunningPart } from '../local/running-part.js';
+import { startTemporalDevServer } from '../local/temporal-dev-server.js';
+import { controlRutter, type RutterControl } from './rutter-sandbox.js';
+import { SupervisedPart } from './supervised-part.js';
+
+/** Ours only: a variable of the developer's shell must not change what is shown. */
+const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
+const connectionsMax = 10;
+const credentials = { clientId: 'rc_kills', clientSecret: 'rs_kills_secret' };
+const coreToken = 'kills-core-token-0123456789';
+
+/** The whole service as real processes, each started again when it ends, and the world around it. */
+export interface Stack {
+  readonly folder: string;
+  readonly postgres: SupervisedPart<RunningPostgres>;
+  readonly temporal: SupervisedPart;
+  readonly api: SupervisedPart;
+  /** Every worker that runs now; the first is the one that is killed. */
+  readonly workers: SupervisedPart[];
+  /** One more worker, ready. */
+  addWorker(): Promise<SupervisedPart>;
+  /** Between the workers and the sandbox. */
+  readonly wire: TcpProxy;
+  /** From worker and API to PostgreSQL, and from the workers to Temporal; straight when they were not asked for. */
+  readonly wires: Wires | undefined;
+  readonly rutter: RutterControl;
+  readonly rutterUrl: string;
+  readonly credentials: typeof credentials;
+  /** For our own statements; its connections die with the server. */
+  readonly pool: Pool;
+  readonly databaseUrl: string;
+  readonly keyring: Keyring;
+  readonly apiUrl: string;
+  readonly coreToken: string;
+  /** How many workflow runs ended other than by completing or renewing themselves. */
+  brokenRuns(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface Wires {
+  readonly workerToPostgres: TcpProxy;
+  readonly apiToPostgres: TcpProxy;
+  readonly workerToTemporal: TcpProxy;
+}
+
+interface StackInput {
+  readonly say: Say;
+  /** Leaves the folder behind. */
+  readonly keep: boolean;
+  /** Puts a wire between all parts; they cost time. */
+  readonly wired?: boolean;
+}
+
+/** What must be ended, in the reverse of the order in which it was started. */
+type Stops = (() => Promise<unknown>)[];
+
+/** Starts PostgreSQL (durable), Temporal (on a file), sandbox, API and worker in a temporary folder. */
+export async function openStack(input: StackInput): Promise<Stack> {
+  const stops: Stops = [];
+  const close = async (): Promise<void> => {
+    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
+      await stop().catch((error: unknown) => input.say(`while stopping: ${String(error)}`));
+    }
+  };
+  try {
+    return { ...(await open(input, stops)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close'>> {
+  const { say } = input;
+  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-kills-'));
+  if (input.keep) say(`data and logs stay in ${folder}`);
+  else stops.push(() => rm(folder, { recursive: true, force: true }));
+  // As root PostgreSQL runs under another account, which has to come through.
+  await chmod(folder, 0o755);
+  const logFolder = join(folder, 'logs');
+  await mkdir(logFolder);
+  const supervised = async <Part extends RunningPart>(
+    name: string,
+    launch: () => Promise<Part>,
+  ): Promise<SupervisedPart<Part>> => {
+    const part = new SupervisedPart(name, launch, say);
+    stops.push(() => part.stop());
+    await part.start();
+    return part;
+  };
+  const servers = await startServers({ folder, logFolder, say, supervised });
+  const pool = createPool(servers.databaseUrl, connectionsMax, () => undefined);
+  stops.push(() => pool.end());
+  const encryptionKeys = createKeyEntry('kills');
+  const keys = parseKeyring(encryptionKeys);
+  if (!keys.ok) throw new Error('the keys made here are unusable');
+  const proxyTo = async (url: string): Promise<TcpProxy> => {
+    const proxy = await startTcpProxy({ targetPort: Number(new URL(url).port) });
+    stops.push(() => proxy.close());
+    return proxy;
+  };
+  const wire = await proxyTo(servers.rutterUrl);
+  const wires =
+    input.wired === true
+      ? {
+          workerToPostgres: await proxyTo(servers.databaseUrl),
+          apiToPostgres: await proxyTo(servers.databaseUrl),
+          workerToTemporal: await proxyTo(`http://${servers.temporalAddress}`),
+        }
+      : undefined;
+  const connection = Connection.lazy({ address: servers.temporalAddress });
+  stops.push(() => connection.close());
+  const client = new Client({ connection, dataConverter: createDataConverter(keys.keyring) });
+  const environment = await roleEnvironment({ ...servers, folder, encryptionKeys });
+  const roles = await startRoles({ environment, wire, wires, logFolder, supervised });
+  const broken = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
+  return {
+    ...{ folder, wire, wires, pool, credentials, coreToken, ...servers, ...roles, keyring: keys.keyring },
+    rutter: controlRutter(servers.rutterUrl),
+    brokenRuns: async () => (await client.workflow.count(broken)).count,
+  };
+}
+
+type Supervise = <Part extends RunningPart>(
+  name: string,
+  launch: () => Promise<Part>,
+) => Promise<SupervisedPart<Part>>;
+
+async function startServers(input: { folder: string; logFolder: string; say: Say; supervised: Supervise }) {
+  const { folder, logFolder, supervised } = input;
+  const ports = { postgres: await freePort(), temporal: await freePort(), sandbox: await freePort() };
+  const dataDir = join(folder, 'postgres');
+  const settings = { max_connections: '200' };
+  const postgres = await supervised('PostgreSQL', () =>
+    startPostgres({ dataDir, port: ports.postgres, settings }),
+  );
+  const cliPath = await findTemporalCli(input);
+  const dbFile = join(folder, 'temporal.db');
+  const logFile = join(logFolder, 'temporal.log');
+  const temporal = await supervised('Temporal', () =>
+    startTemporalDevServer({ cliPath, port: ports.temporal, dbFile, logFile }),
+  );
+  const first = await startPostgres({ dataDir, port: ports.postgres, settings });
+  await runMigrations(first.url);
+  const env = {
+    ...inherited(),
+    SANDBOX_PORT: String(ports.sandbox),
+    RUTTER_CLIENT_ID: credentials.clientId,
+    RUTTER_CLIENT_SECRET: credentials.clientSecret,
+  };
+  await supervised('sandbox', () =>
+    startRole({ name: 'sandbox', entry: 'sandbox/main.ts', env, logFolder, isReady: prints('"ready"') }),
+  );
+  return {
+    ...{ postgres, temporal, databaseUrl: first.url, temporalAddress: `127.0.0.1:${String(ports.temporal)}` },
+    rutterUrl: `http://localhost:${String(ports.sandbox)}`,
+  };
+}
+
+async function startRoles(input: {
+  environment: Record<string, string>;
+  wire: TcpProxy;
+  wires: Wires | undefined;
+  logFolder: string;
+  supervised: Supervise;
+}): Promise<Pick<Stack, 'api' | 'apiUrl' | 'workers' | 'addWorker'>> {
+  const { environment, wires, logFolder, supervised } = input;
+  const through = (proxy: TcpProxy): { DATABASE_URL: string } => {
+    const url = new URL(environment['DATABASE_URL'] ?? '');
+    url.port = String(proxy.port);
+    return { DATABASE_URL: url.href };
+  };
+  const apiPort = await freePort();
+  const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
+  const apiEnv = {
+    ...environment,
+    PORT: String(apiPort),
+    ...(wires === undefined ? {} : through(wires.apiToPostgres)),
+  };
+  const isReady = (): Promise<boolean> => answersOk(`${apiUrl}/healthz`);
+  const api = await supervised('API', () =>
+    startRole({ name: 'api', entry: 'src/api/server.ts', env: apiEnv, logFolder, isReady }),
+  );
+  const workers: SupervisedPart[] = [];
+  let made = 0;
+  const addWorker = async (): Promise<SupervisedPart> => {
+    const name = `worker-${String((made += 1))}`;
+    const env = {
+      ...environment,
+      RUTTER_API_URL: `http://127.0.0.1:${String(input.wire.port)}/versioned`,
+      ...(wires === undefined
+        ? {}
+        : {
+            ...through(wires.workerToPostgres),
+            TEMPORAL_ADDRESS: `127.0.0.1:${String(wires.workerToTemporal.port)}`,
+          }),
+    };
+    const running = prints('"worker running"');
+    const worker = await supervised(name, () =>
+      startRole({ name, entry: 'worker.ts', env, logFolder, isReady: running }),
+    );
+    workers.push(worker);
+    return worker;
+  };
+  await addWorker();
+  return { api, apiUrl, workers, addWorker };
+}
+
+function startRole(input: Omit<Parameters<typeof startRoleProcess>[0], 'onSpawned'>): Promise<RunningPart> {
+  return startRoleProcess({ ...input, onSpawned: () => Promise.resolve() });
+}
+
+function prints(text: string): (printed: string) => boolean {
+  return (printed) => printed.includes(text);
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+function inherited(): Record<string, string> {
+  const found = inheritedVariables.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+async function roleEnvironment(input: {
+  folder: string;
+  encryptionKeys: string;
+  databaseUrl: string;
+  temporalAddress: string;
+}): Promise<Record<string, string>> {
+  // Not simply empty: the SDK fails on a file without any profile.
+  const temporalProfile = join(input.folder, 'temporal.toml');
+  await writeFile(temporalProfile, '[profile.default]\n');
+  return {
+    ...inherited(),
+    DATABASE_URL: input.databaseUrl,
+    ENCRYPTION_KEYS: input.encryptionKeys,
+    TEMPORAL_ADDRESS: input.temporalAddress,
+    TEMPORAL_NAMESPACE: 'default',
+    TEMPORAL_CONFIG_FILE: temporalProfile,
+    RUTTER_CLIENT_ID: credentials.clientId,
+    RUTTER_CLIENT_SECRET: credentials.clientSecret,
+    CORE_API_TOKEN: coreToken,
+    OPS_API_TOKEN: 'kills-ops-token-0123456789',
+    LOG_LEVEL: 'info',
+  };
+}
