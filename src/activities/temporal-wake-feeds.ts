@@ -10,8 +10,8 @@ import { sweepPages, type SweepResult, type SweptPage } from './sweep-pages.js';
  */
 
 const pageSize = 5_000;
-/** A million feeds. */
-const pagesMax = 200;
+/** 300,000 feeds a run, some six seconds of the database's time; a million in four minutes. */
+const pagesMax = 60;
 const wakesMax = 5_000;
 const owedMax = 1_000;
 const signalsAtOnce = 20;
