@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BodyTooLarge, readBytes } from '../stand-in/body.js';
+import { matchPath } from '../stand-in/match-path.js';
+import { transmit } from '../stand-in/transmit.js';
+import { checkAccess } from './access.js';
+import { BODY_BYTES_MAX } from './assumptions.js';
+import { bendSageAnswer, refusalOf, type FaultSpec } from './faults.js';
+import {
+  ApiError,
+  errorBody,
+  invalid,
+  isObject,
+  notFound,
+  parseJson,
+  type Answer,
+  type ApiRequest,
+} from './http.js';
+import type { Route } from './route.js';
+import { ROUTES } from './routes.js';
+import { iso, type Sandbox } from './sandbox.js';
+import { settle } from './settle.js';
+
+/** How one request went; what the request log says of it. */
+interface Course {
+  answer: Answer | undefined;
+  faults: FaultSpec[];
+  route: Route | undefined;
+}
+
+/** Answers one request to an API, from authentication to the log line. */
+export async function handleApi(
+  sandbox: Sandbox,
+  message: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+): Promise<void> {
+  const startedMs = performance.now();
+  const request = requestOf(message, url);
+  const course: Course = { answer: undefined, faults: [], route: undefined };
+  try {
+    request.rawBody = await readBytes(message, BODY_BYTES_MAX);
+    request.json = parseJson(request.rawBody);
+    course.answer = answer(sandbox, request, course);
+  } catch (error) {
+    course.answer = refuse(sandbox, request, error);
+  }
+  const { answer: given, faults } = course;
+  const transmission = { clock: sandbox.clock, response, answer: given, faults, bendMore: bendSageAnswer };
+  const status = await transmit(transmission);
+  const body = given?.body;
+  const error = isObject(body) && isObject(body['error']) ? body['error']['code'] : null;
+  sandbox.requests.add(
+    {
+      at: iso(sandbox.clock.nowMs()),
+      method: request.method,
+      path: redactedTarget(url),
+      application_id: request.applicationId,
+      company_id: request.company?.id ?? null,
+      status,
+      error_code: typeof error === 'string' ? error : null,
+      duration_ms: Math.round(performance.now() - startedMs),
+      faults: faults.map((fault) => fault.kind),
+    },
+    course.route?.counter,
+  );
+}
+
+/** Undefined when a fault has decided that there is none. */
+function answer(sandbox: Sandbox, request: ApiRequest, course: Course): Answer | undefined {
+  settle(sandbox);
+  course.route = findRoute(request);
+  if (course.route === undefined) {
+    sandbox.violation('unknown_endpoint', `${request.method} ${request.path}`);
+    throw notFound(`${request.method} ${request.path}`);
+  }
+  checkAccess(sandbox, request, course.route.access);
+  const { bankAccountId, companyId } = request.params;
+  const subject = {
+    method: request.method,
+    path: request.path,
+    ids: { account: bankAccountId ?? null, company: companyId ?? null },
+  };
+  const early = sandbox.faults.take('request', subject);
+  course.faults = [...early];
+  const [first] = early;
+  if (first !== undefined) return refusalOf(first, sandbox.origin);
+  course.faults.push(...sandbox.faults.take('answer', subject));
+  checkBody(request);
+  return course.route.answer(sandbox, request);
+}
+
+function findRoute(request: ApiRequest): Route | undefined {
+  for (const route of ROUTES) {
+    const params =
+      route.method === request.method ? matchPath(route.path, request.path, { ignoreCase: true }) : undefined;
+    if (params === undefined) continue;
+    request.params = params;
+    return route;
+  }
+  return undefined;
+}
+
+/** A body on a GET is tolerated and ignored (contract 10). */
+function checkBody(request: ApiRequest): void {
+  if (request.rawBody.length === 0 || request.method === 'GET') return;
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    throw invalid({ field: 'Content-Type', reason: 'must be application/json' });
+  }
+  if (request.json === undefined) throw invalid({ field: 'body', reason: 'is not JSON' });
+}
+
+function refuse(sandbox: Sandbox, request: ApiRequest, error: unknown): Answer {
+  if (error instanceof BodyTooLarge) {
+    return new ApiError(400, 'invalidRequest', error.message).toAnswer();
+  }
+  if (!(error instanceof ApiError)) {
+    // A bug or a full disk of the sandbox itself: told apart from ordered faults by its message.
+    const text = `the sandbox itself failed: ${error instanceof Error ? error.message : String(error)}`;
+    return { status: 500, body: errorBody('internal', text) };
+  }
+  const details = error.details.map(({ field, reason }) => `${field} ${reason}`).join('; ');
+  const detail = `${request.method} ${request.path}: ${details === '' ? error.message : details}`;
+  if (error.breach === null) sandbox.note(`answered_${error.status}`, detail);
+  else sandbox.violation(error.breach, detail);
+  return error.toAnswer();
+}
+
+function requestOf(message: IncomingMessage, url: URL): ApiRequest {
+  const query = new Map<string, string>();
+  for (const [name, value] of url.searchParams) {
+    if (!query.has(name.toLowerCase())) query.set(name.toLowerCase(), value);
+  }
+  return {
+    method: message.method ?? 'GET',
+    path: url.pathname,
+    query,
+    rawQuery: url.searchParams,
+    headers: message.headers,
+    rawBody: Buffer.alloc(0),
+    json: undefined,
+    params: {},
+    remoteAddress: message.socket.remoteAddress ?? '',
+    applicationId: null,
+    company: null,
+    account: null,
+  };
+}
+
+function redactedTarget(url: URL): string {
+  const shown = new URLSearchParams(url.searchParams);
+  if (shown.has('signature')) shown.set('signature', 'redacted');
+  const text = shown.toString();
+  return text === '' ? url.pathname : `${url.pathname}?${text}`;
+}

@@ -1,0 +1,96 @@
+import { FaultBoard, type FaultMatch, type FaultOrder } from '../stand-in/faults.js';
+import { JSON_TYPE, type Bent } from '../stand-in/transmit.js';
+import { errorBody, type Answer } from './http.js';
+
+/** Before the request is looked at, right after it was authenticated. */
+const REQUEST_KINDS = [
+  'rate_limited',
+  'unauthorised',
+  'server_error_before_effect',
+  'reset_before_effect',
+  'hang_before_effect',
+  'redirect',
+  'status',
+] as const;
+/** When a reprocess run has been accepted: they decide how it goes. */
+const RUN_KINDS = ['reprocess_fails', 'reprocess_never_ends', 'slow_reprocess'] as const;
+/** When the answer stands: they decide what the client sees of it. */
+const ANSWER_KINDS = [
+  'server_error_after_effect',
+  'reset_after_effect',
+  'hang_after_effect',
+  'slow',
+  'malformed_body',
+  'rewrite_body',
+] as const;
+
+export const FAULT_KINDS = [...REQUEST_KINDS, ...RUN_KINDS, ...ANSWER_KINDS] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+export type FaultStage = 'request' | 'run' | 'answer';
+
+/** The body of `POST /_sandbox/faults`. Which fields count depends on the kind: see the README. */
+export interface FaultSpec extends FaultOrder {
+  kind: FaultKind;
+  match?: FaultMatch & { account?: string; company?: string };
+  /** `slow_reprocess` */
+  run_ms?: number;
+}
+
+export type SageFaultBoard = FaultBoard<FaultSpec, FaultStage>;
+
+export function sageFaultBoard(): SageFaultBoard {
+  return new FaultBoard({
+    kinds: FAULT_KINDS,
+    stageOf: ({ kind }) => {
+      if ((RUN_KINDS as readonly string[]).includes(kind)) return 'run';
+      return (REQUEST_KINDS as readonly string[]).includes(kind) ? 'request' : 'answer';
+    },
+  });
+}
+
+/** The answer that a fault gives before the request is looked at; undefined: none at all. */
+export function refusalOf(fault: FaultSpec, origin: string): Answer | undefined {
+  switch (fault.kind) {
+    case 'hang_before_effect':
+    case 'reset_before_effect':
+      return undefined;
+    case 'redirect':
+      return { status: fault.http_status ?? 302, headers: { Location: fault.location ?? `${origin}/` } };
+    case 'status':
+      return {
+        status: fault.http_status ?? 500,
+        headers: fault.headers ?? {},
+        ...('body' in fault ? { body: fault.body } : {}),
+      };
+    default:
+      return plainRefusal(fault);
+  }
+}
+
+/** What only this sandbox's faults do to an answer that stands. */
+export function bendSageAnswer(bent: Bent, fault: FaultSpec): void {
+  if (fault.kind !== 'server_error_after_effect') return;
+  const { status, body } = plainRefusal(fault);
+  bent.status = status;
+  bent.headers = { 'Content-Type': JSON_TYPE };
+  bent.bytes = Buffer.from(JSON.stringify(body));
+}
+
+function plainRefusal(fault: FaultSpec): Answer {
+  const headers: Record<string, string> = { ...fault.headers };
+  if (fault.kind === 'rate_limited') headers['Retry-After'] = fault.retry_after ?? '1';
+  else if (fault.retry_after !== undefined) headers['Retry-After'] = fault.retry_after;
+  const [status, body] = refusalBody(fault.kind);
+  return { status: fault.http_status ?? status, headers, body: fault.body ?? body };
+}
+
+function refusalBody(kind: FaultKind): [number, unknown] {
+  switch (kind) {
+    case 'rate_limited':
+      return [429, errorBody('tooManyRequests', 'too many requests')];
+    case 'unauthorised':
+      return [401, errorBody('unauthorised', 'the token is not valid')];
+    default:
+      return [500, errorBody('internal', 'something went wrong')];
+  }
+}

@@ -1,0 +1,40 @@
+import { Ring } from '../stand-in/ring.js';
+
+/** Oldest entries are dropped beyond this; the counters go on. */
+export const REQUEST_LOG_MAX = 10_000;
+
+export interface LoggedRequest {
+  at: string;
+  method: string;
+  /** Signatures are cut out. */
+  path: string;
+  application_id: string | null;
+  company_id: string | null;
+  /** 0 when no answer was sent (reset or hang). */
+  status: number;
+  error_code: string | null;
+  duration_ms: number;
+  faults: string[];
+}
+
+/** What the client asked: a capped ring of requests, and sums by the routes' names since the process started. */
+export class SageRequestLog {
+  readonly counters: Record<string, number> = { requests: 0, rate_limited: 0 };
+  readonly #ring = new Ring<LoggedRequest>(REQUEST_LOG_MAX);
+
+  add(entry: LoggedRequest, counter: string | undefined): void {
+    this.#ring.add(entry);
+    this.#count('requests');
+    if (entry.status === 429) this.#count('rate_limited');
+    if (counter !== undefined) this.#count(counter);
+  }
+
+  /** Oldest first. */
+  list(): LoggedRequest[] {
+    return this.#ring.list();
+  }
+
+  #count(name: string): void {
+    this.counters[name] = (this.counters[name] ?? 0) + 1;
+  }
+}

@@ -1,0 +1,24 @@
+/** Documented: which operations a field takes (contract 9.2). */
+export type FieldKind = 'text' | 'amount' | 'date' | 'baseType';
+
+export interface RuleField {
+  kind: FieldKind;
+  operations: readonly string[];
+}
+
+/** Assumed: the row of operations of these four lies beyond the readable part of the page (contract 9.2). */
+const assumedField: RuleField = { kind: 'text', operations: ['eq'] };
+
+export const RULE_FIELDS: ReadonlyMap<string, RuleField> = new Map<string, RuleField>([
+  ['transactionNarrative', { kind: 'text', operations: ['eq', 'contains', 'notcontains', 'containsWords'] }],
+  ['transactionAmount', { kind: 'amount', operations: ['eq', 'gt', 'ge', 'lt', 'le'] }],
+  // Documented: no `eq`.
+  ['datePosted', { kind: 'date', operations: ['gt', 'ge', 'lt', 'le'] }],
+  ['transactionType', { kind: 'text', operations: ['eq'] }],
+  ['checkNum', { kind: 'text', operations: ['eq'] }],
+  ['$baseType', { kind: 'baseType', operations: ['eq'] }],
+  ['currency', assumedField],
+  ['subAccount', assumedField],
+  ['payee.payeeBankId', assumedField],
+  ['payee.payeeAccountId', assumedField],
+]);
