@@ -224,3 +224,107 @@ describe('a refusal that is not the postings’ fault', () => {
     expect(await bookedIds(feed)).toEqual([idOf(3)]);
   });
 });
+
+describe('before the postings are blamed', () => {
+  const bad = { kind: 'platform_bad_request', match: batchPost, times: 1 };
+
+  it('the account is asked: one that was disconnected waits, and nothing is split', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    await world.control('POST', '/faults', { ...bad, accepted: false });
+    await world.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+    const posts = await world.posts();
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    expect((await world.posts()) - posts).toBe(1);
+    expect(await setAside(feed)).toEqual({});
+    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
+  });
+
+  it.each([
+    ['needs_reauth', 'reauth_required'],
+    ['disabled', 'reauth_required'],
+  ])('the connection is asked: one that is %s makes its feeds %s', async (status, state) => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    // The account still answers, as reads may: only the connection's own status tells.
+    const body = { bank_feed_account: renderedAccount(feed) };
+    const answer = { kind: 'status', http_status: 200, body, match: { method: 'GET', path: 'accounts/' } };
+    await world.control('POST', '/faults', answer);
+    await world.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
+    await setConnection(feed, status);
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state });
+    expect(await setAside(feed)).toEqual({});
+    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
+  });
+
+  it('the last job of the connection is asked: while it runs, the batch waits under its key', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    await world.slice(feed);
+    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 2, prefix: 'next' }));
+    const { rows } = await world.pool.query<{ job_id: string }>(
+      `SELECT job_id FROM batches WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    const jobId = rows[0]?.job_id ?? '';
+    const running = { id: jobId, status: 'pending', request: { method: 'POST', url: 'x' } };
+    const poll = {
+      kind: 'status',
+      http_status: 200,
+      body: running,
+      match: { method: 'GET', path: `jobs/${jobId}` },
+    };
+    await world.control('POST', '/faults', poll);
+    await world.control('POST', '/faults', { ...bad, accepted: false });
+    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
+    expect(await countPlaces(world.pool, feed)).toMatchObject({ batched: 2 });
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    expect(await setAside(feed)).toEqual({});
+  });
+
+  it('a job refused for its credentials makes the connection refused, not its postings', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    const body = { error_type: 'CONNECTION_ERROR', error_code: 'INVALID_CREDENTIALS', error_message: 'no' };
+    await world.control('POST', '/knobs', { jobRunMs: 200, preferSyncWindowMs: 50 });
+    await world.control('POST', '/faults', { ...bad, kind: 'job_failure', http_status: 401, body });
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    await world.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
+    expect(await setAside(feed)).toEqual({});
+  });
+
+  it('Rutter’s list is asked when an earlier POST of the key is in doubt: what it has is delivered', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const reset = { kind: 'reset_after_effect', point: 'before_any_byte', match: batchPost, times: 1 };
+    await world.control('POST', '/faults', reset);
+    await expect(world.slice(feed)).rejects.toThrow();
+    await world.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    expect(await setAside(feed)).toEqual({});
+    expect(await bookedIds(feed)).toEqual(idsOf(2));
+  });
+});
+
+/** The account as Rutter showed it before something happened to its connection. */
+function renderedAccount(feed: DeliveryFeed): Record<string, unknown> {
+  return {
+    id: feed.rutterAccountId,
+    internal_bank_account_id: feed.accountId,
+    bank_account_type: 'bank',
+    feed_status: 'active',
+    transaction_ready: true,
+    transaction_start_date: startDate,
+    currency_code: 'GBP',
+    name: 'Trading',
+    last_synced_at: startDate,
+  };
+}
+
+async function setConnection(feed: DeliveryFeed, status: string): Promise<void> {
+  const { rows } = await world.pool.query<{ rutter_connection_id: string }>(
+    `SELECT rutter_connection_id FROM connections WHERE connection_id = $1`,
+    [feed.connectionId],
+  );
+  await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
+}
