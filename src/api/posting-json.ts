@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { postingPlaces, type PlacedPosting } from '../db/feed-places.js';
-import { postingStatuses, transactionTypes } from '../domain/posting-input.js';
+import { postingStatuses, transactionTypes, type Posting } from '../domain/posting-input.js';
 import { instant } from './fields.js';
 
 const releaseSchema = z.object({
@@ -11,6 +11,33 @@ const releaseSchema = z.object({
   reason: z.string(),
   at: instant,
 });
+
+/** The content of a posting. */
+export const postingSchema = z
+  .object({
+    transaction_id: z.string(),
+    posted_at: instant,
+    amount: z.string(),
+    description: z.string(),
+    payee: z.string().nullable(),
+    transaction_type: z.enum(transactionTypes),
+    status: z.enum(postingStatuses),
+    corrects: z.string().nullable(),
+  })
+  .meta({ id: 'TransactionContent' });
+
+export function postingJson(posting: Posting) {
+  return {
+    transaction_id: posting.transactionId,
+    posted_at: posting.postedAt,
+    amount: posting.amount,
+    description: posting.description,
+    payee: posting.payee,
+    transaction_type: posting.transactionType,
+    status: posting.status,
+    corrects: posting.corrects,
+  };
+}
 
 /** A posting of a feed's account with its place in the feed. */
 export const placedPostingSchema = z
@@ -29,7 +56,7 @@ export const placedPostingSchema = z
     place: z.enum(postingPlaces),
     batch_number: z.int().nullable(),
     late: z.boolean(),
-    exception: z.enum(['duplicate', 'conflict', 'quarantined', 'discarded']).nullable(),
+    exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
     detail: z.string().nullable(),
     release: releaseSchema.nullable().meta({
       description: 'Released from quarantine: what goes to this feed in place of the fields above.',

@@ -39,3 +39,74 @@ export async function recordConflicts(
     ],
   );
 }
+
+/** A version of a posting that was not taken over, beside the one that is stored. */
+export interface PostingConflict {
+  /** Decimal text. */
+  readonly conflictId: string;
+  readonly transactionId: string;
+  readonly code: ConflictCode;
+  readonly times: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
+  /** As it stands now; a pending one may have been replaced since. */
+  readonly stored: Posting;
+  readonly received: Posting;
+}
+
+/** Up to `limit` conflicts of an account older than `beforeConflictId`, newest first. */
+export async function listConflicts(
+  db: Queryable,
+  input: {
+    accountId: string;
+    transactionId?: string | undefined;
+    beforeConflictId?: string | undefined;
+    limit: number;
+  },
+): Promise<PostingConflict[]> {
+  const { rows } = await db.query<Omit<PostingConflict, 'stored'> & Omit<Posting, 'transactionId'>>(
+    `SELECT c.conflict_id AS "conflictId", c.transaction_id AS "transactionId", c.reason AS code, c.times,
+            c.first_at AS "firstAt", c.last_at AS "lastAt", c.received, p.posted_at AS "postedAt", p.amount,
+            p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects
+       FROM posting_conflicts c
+       JOIN postings p ON p.transaction_id = c.transaction_id AND p.account_id = c.account_id
+      WHERE c.account_id = $1 AND ($2::text IS NULL OR c.transaction_id = $2)
+        AND ($3::bigint IS NULL OR c.conflict_id < $3)
+      ORDER BY c.conflict_id DESC LIMIT $4`,
+    [input.accountId, input.transactionId ?? null, input.beforeConflictId ?? null, input.limit],
+  );
+  return rows.map(({ conflictId, code, times, firstAt, lastAt, received, ...stored }) => ({
+    ...{ conflictId, transactionId: stored.transactionId, code, times, firstAt, lastAt, received, stored },
+  }));
+}
+
+/** A posting that Rutter has under the same id with other content. */
+export interface ConflictAtRutter {
+  readonly posting: Posting;
+  /** Place in the account's order of arrival, decimal text. */
+  readonly sequence: string;
+  readonly batchNumber: number;
+  readonly settledAt: string | null;
+  /** Our words on what differs. */
+  readonly difference: string | null;
+}
+
+/** Up to `limit` postings of a feed that Rutter has with other content, last arrived first. */
+export async function listConflictsAtRutter(
+  db: Queryable,
+  input: { feedId: string; beforeSequence?: string | undefined; limit: number },
+): Promise<ConflictAtRutter[]> {
+  const { rows } = await db.query<Posting & Omit<ConflictAtRutter, 'posting'>>(
+    `SELECT p.transaction_id AS "transactionId", p.posted_at AS "postedAt", p.amount, p.description, p.payee,
+            p.transaction_type AS "transactionType", p.status, p.corrects, p.sequence, b.number AS "batchNumber",
+            b.settled_at AS "settledAt", l.detail AS difference
+       FROM ledger l JOIN feeds f USING (feed_id) JOIN batches b USING (batch_id)
+       JOIN postings p ON p.transaction_id = l.transaction_id AND p.account_id = f.account_id
+      WHERE l.feed_id = $1 AND l.exception = 'conflict' AND ($2::bigint IS NULL OR p.sequence < $2)
+      ORDER BY p.sequence DESC LIMIT $3`,
+    [input.feedId, input.beforeSequence ?? null, input.limit],
+  );
+  return rows.map(({ sequence, batchNumber, settledAt, difference, ...posting }) => ({
+    ...{ posting, sequence, batchNumber, settledAt, difference },
+  }));
+}

@@ -4,6 +4,8 @@ import type { Queryable } from './pool.js';
 /** A feed as its customer sees it. Instants are ISO text in UTC. */
 export interface CustomerFeed {
   readonly feedId: string;
+  readonly accountId: string;
+  readonly connectionId: string;
   readonly state: FeedState;
   readonly reason: string | null;
   readonly accountName: string;
@@ -17,6 +19,8 @@ export interface CustomerFeed {
   readonly lastSyncedAt: string | null;
   /** Postings that Sage has, decimal text. */
   readonly deliveredCount: string;
+  /** Postings that were set aside, or stand in Sage with other content, decimal text: the bank looks into them. */
+  readonly quarantinedCount: string;
 }
 
 /** A customer has a handful of feeds; the page never shows more than this. */
@@ -28,11 +32,13 @@ export async function listCustomerFeeds(
   input: { customerId: string },
 ): Promise<CustomerFeed[]> {
   const { rows } = await db.query<CustomerFeed>(
-    `SELECT f.feed_id AS "feedId", f.state, f.reason, a.name AS "accountName", a.number_last4 AS "numberLast4",
+    `SELECT f.feed_id AS "feedId", f.account_id AS "accountId", f.connection_id AS "connectionId", f.state, f.reason, a.name AS "accountName", a.number_last4 AS "numberLast4",
             a.currency, c.name AS "connectionName", c.link_url AS "linkUrl",
             f.transaction_start_date AS "transactionStartDate", f.last_synced_at AS "lastSyncedAt",
             (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
-              WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount"
+              WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
+            (SELECT count(*)::text FROM ledger l
+              WHERE l.feed_id = f.feed_id AND l.exception IN ('quarantined', 'conflict')) AS "quarantinedCount"
        FROM feeds f JOIN accounts a USING (account_id) JOIN connections c USING (connection_id)
       WHERE f.customer_id = $1
       ORDER BY f.operator = 'closed', a.name, f.created_at, f.feed_id LIMIT ${shownFeedsMax}`,

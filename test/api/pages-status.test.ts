@@ -189,6 +189,44 @@ describe('connecting a Sage by Rutter Link', () => {
   });
 });
 
+describe('an account on more than one connection', () => {
+  test('is warned of on each of its feeds until one is closed, and other accounts are not', async () => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const [accountId, otherId] = [accountIds[0]!, accountIds[1]!];
+    const first = await addConnection(pages, { customerId, accountId, name: 'Books' });
+    await addConnection(pages, { customerId, accountId: otherId, name: 'Books' });
+    const words = 'shared over more than one connection to Sage';
+    expect((await visitor.get('/status')).text).not.toContain(words);
+    await addConnection(pages, { customerId, accountId, name: 'More books' });
+    expect((await visitor.get('/status')).text.split(words)).toHaveLength(3);
+    await pages.pool.query(`UPDATE feeds SET operator = 'closed', state = 'closed' WHERE feed_id = $1`, [
+      first.feedId,
+    ]);
+    expect((await visitor.get('/status')).text).not.toContain(words);
+  });
+});
+
+test('the customer reads how many transactions the bank looks into, and nothing of their content', async () => {
+  const { customerId, accountIds, visitor } = await signedIn();
+  const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
+  expect((await visitor.get('/status')).text).not.toContain('ask your bank');
+  for (const [id, exception] of [
+    ['a', 'quarantined'],
+    ['b', 'conflict'],
+    ['c', 'discarded'],
+    ['d', 'duplicate'],
+  ]) {
+    await pages.pool.query(
+      `INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception, detail)
+       VALUES ($1, $2, gen_random_uuid(), 0, $3, 'refused: the words of Sage')`,
+      [feedId, id, exception],
+    );
+  }
+  const { text } = await visitor.get('/status');
+  expect(text).toContain('2 transactions could not be delivered as they are');
+  expect(text).not.toContain('the words of Sage');
+});
+
 test('signing out ends the session for good', async () => {
   const { visitor } = await signedIn();
   const kept = new Map(visitor.cookies);

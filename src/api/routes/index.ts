@@ -1,8 +1,11 @@
 import type { Route } from '../define-route.js';
 import { getCommand } from './get-command.js';
 import { getFeed } from './get-feed.js';
+import { listAccountConflicts } from './list-account-conflicts.js';
+import { listAlerts } from './list-alerts.js';
 import { listConnections } from './list-connections.js';
 import { listFeedBatches } from './list-feed-batches.js';
+import { listFeedConflicts } from './list-feed-conflicts.js';
 import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeedTransactions } from './list-feed-transactions.js';
 import { listFeeds } from './list-feeds.js';
@@ -22,15 +25,18 @@ export const routes: readonly Route[] = [
   postConnection,
   listConnections,
   postTransactions,
+  listAccountConflicts,
   listFeeds,
   getFeed,
   listFeedTimeline,
   listFeedBatches,
   listFeedTransactions,
+  listFeedConflicts,
   ...feedActionRoutes,
   postResync,
   postAbandonJob,
   releaseFromQuarantine,
   discardFromQuarantine,
   getCommand,
+  listAlerts,
 ];

@@ -27,7 +27,7 @@ export function feedsMain(t: Texts, view: FeedsView): Html {
       ${view.justStopped && html`<div class="good" role="status"><p>${t.status.stopped}</p></div>`}
     </div>
     ${view.feeds.length === 0 && html`<div class="card"><p>${t.status.none}</p></div>`}
-    ${view.feeds.map((feed) => feedCard(t, feed))}
+    ${view.feeds.map((feed) => feedCard(t, feed, overlaps(feed, view.feeds)))}
     <section class="card" aria-labelledby="connect">
       <h2 class="first" id="connect">${t.status.connectHeading}</h2>
       <p>${t.status.connectLead}</p>
@@ -59,7 +59,18 @@ const stateTones: Record<FeedState, '' | 'is-good' | 'is-waiting'> = {
   closed: '',
 };
 
-function feedCard(t: Texts, feed: CustomerFeed): Html {
+/** Whether the account is sent over another connection too: its history then goes to both. */
+function overlaps(feed: CustomerFeed, feeds: readonly CustomerFeed[]): boolean {
+  if (feed.state === 'closed') return false;
+  return feeds.some(
+    (other) =>
+      other.accountId === feed.accountId &&
+      other.connectionId !== feed.connectionId &&
+      other.state !== 'closed',
+  );
+}
+
+function feedCard(t: Texts, feed: CustomerFeed, overlapping: boolean): Html {
   const { label, advice } = t.status.states[feed.state];
   const open = feed.state !== 'closed';
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
@@ -72,7 +83,8 @@ function feedCard(t: Texts, feed: CustomerFeed): Html {
     </div>
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
-    ${open && trouble(t, feed)}
+    ${overlapping && html`<div class="note" role="note"><p>${t.status.overlap}</p></div>`}
+    ${open && trouble(t, feed)} ${open && quarantined(t, feed)}
     <dl class="facts">
       ${fact(t.status.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${fact(t.status.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
@@ -89,6 +101,13 @@ function feedCard(t: Texts, feed: CustomerFeed): Html {
 function trouble(t: Texts, { reason }: CustomerFeed): Html | undefined {
   if (reason === null) return undefined;
   return html`<div class="note"><p>${isParked(reason) ? t.status.held : t.status.retrying}</p></div>`;
+}
+
+/** What the bank has set aside; which and why is the bank's matter. */
+function quarantined(t: Texts, feed: CustomerFeed): Html | undefined {
+  const count = Number(feed.quarantinedCount);
+  if (count === 0) return undefined;
+  return html`<div class="note"><p>${t.status.quarantined(count)}</p></div>`;
 }
 
 function fact(name: string, value: string): Html {

@@ -48,6 +48,12 @@ export const britishStatusTexts = {
       },
     } satisfies Record<FeedState, { label: string; advice: string }>,
     held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    quarantined: (count: number) =>
+      count === 1
+        ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
+        : `${String(count)} transactions could not be delivered as they are. Your bank is looking into them; ask your bank if you miss them in Sage.`,
+    overlap:
+      'This account is shared over more than one connection to Sage, and each of them receives its transactions from its own start date on. If they lead to the same Sage company, you will find transactions there twice: then stop sharing on the one that you no longer use.',
     retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
     lastSent: 'Last checked with Sage',
     never: 'Not yet',

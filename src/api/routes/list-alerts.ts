@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { listAlerts as readAlerts, type AlertView } from '../../db/alert-views.js';
+import { alertCodes } from '../../domain/alerts.js';
+import { defineRoute } from '../define-route.js';
+import { numberedPage } from '../feed-params.js';
+import { instant, nextCursor, nothing, page, pageFields, uuid } from '../fields.js';
+
+const alertsSchema = z
+  .object({
+    alerts: z.array(
+      z.object({
+        alert_id: z.string(),
+        code: z.enum(alertCodes).meta({ description: 'Each code is in the runbook.' }),
+        subject: z.string().meta({ description: 'What it is of: an id, or `service`.' }),
+        feed_id: z.string().nullable().meta({ format: 'uuid' }),
+        connection_id: z.string().nullable().meta({ format: 'uuid' }),
+        customer_id: z.string().nullable(),
+        detail: z.record(z.string(), z.unknown()),
+        raised_at: instant,
+        last_at: instant.meta({ description: 'When it was last seen to stand.' }),
+        ended_at: instant.nullable(),
+      }),
+    ),
+    next_cursor: nextCursor,
+  })
+  .meta({ id: 'AlertPage' });
+
+/** What a person should know of now, newest first. */
+export const listAlerts = defineRoute({
+  method: 'get',
+  path: '/v1/alerts',
+  roles: ['ops'],
+  resource: 'alert',
+  summary: 'Open alerts, newest first',
+  description:
+    'An alert stands while its condition does: nobody closes one by hand. `all=true` lists ended ones too.',
+  params: nothing,
+  query: z.strictObject({
+    all: z.enum(['true', 'false']).optional().meta({ default: 'false' }),
+    code: z.enum(alertCodes).optional(),
+    feed_id: uuid.optional(),
+    ...pageFields,
+  }),
+  answers: { 200: { description: 'A page of alerts', schema: alertsSchema } },
+  handle: async ({ deps, query }) => {
+    const { before, limit } = numberedPage(query);
+    const rows = await readAlerts(deps.pool, {
+      ended: query.all === 'true',
+      code: query.code,
+      feedId: query.feed_id,
+      beforeAlertId: before,
+      limit: limit + 1,
+    });
+    const { shown, next } = page(rows, limit, (alert) => alert.alertId);
+    return { status: 200, body: { alerts: shown.map(alertJson), next_cursor: next } };
+  },
+});
+
+function alertJson(alert: AlertView) {
+  return {
+    alert_id: alert.alertId,
+    code: alert.code,
+    subject: alert.subject,
+    feed_id: alert.feedId,
+    connection_id: alert.connectionId,
+    customer_id: alert.customerId,
+    detail: alert.detail,
+    raised_at: alert.raisedAt,
+    last_at: alert.lastAt,
+    ended_at: alert.endedAt,
+  };
+}
