@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Depth } from './arguments.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const testFiles: Readonly<Record<Depth, string>> = {
+  activity: 'test/reliability/deliver-world.test.ts',
+  workflow: 'test/reliability/workflow-world.test.ts',
+};
+const progressEveryMs = 5_000;
+
+export interface Stretch {
+  readonly depth: Depth;
+  readonly seed: number;
+  readonly runs: number;
+  readonly path: string | undefined;
+}
+
+export interface StretchResult {
+  readonly passed: boolean;
+  /** What the test process said. */
+  readonly output: string;
+  /** The command that replays the failing example; null when there is none. */
+  readonly replay: string | null;
+}
+
+/** Runs one stretch as a test process of its own and tells how many runs are done every few seconds. */
+export async function runStretch(stretch: Stretch, tell: (runs: number) => void): Promise<StretchResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-soak-'));
+  const progress = join(folder, 'progress');
+  const timer = setInterval(() => void lastRuns(progress).then(tell), progressEveryMs);
+  try {
+    const { code, output } = await runTest(testFiles[stretch.depth], {
+      SOAK_SEED: String(stretch.seed),
+      SOAK_RUNS: String(stretch.runs),
+      SOAK_PROGRESS: progress,
+      ...(stretch.path === undefined ? {} : { SOAK_PATH: stretch.path }),
+    });
+    const replay = /replay: (npm run soak .*)/.exec(output)?.[1] ?? null;
+    return { passed: code === 0, output, replay };
+  } finally {
+    clearInterval(timer);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function lastRuns(file: string): Promise<number> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const line = text.trimEnd().split('\n').at(-1);
+  return line === undefined || line === '' ? 0 : (JSON.parse(line) as { runs: number }).runs;
+}
+
+function runTest(file: string, own: Record<string, string>): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'reliability', file];
+    const env = { ...process.env, ...own, NO_COLOR: '1' };
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const parts: Buffer[] = [];
+    child.stdout.on('data', (part: Buffer) => parts.push(part));
+    child.stderr.on('data', (part: Buffer) => parts.push(part));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ code: code ?? 1, output: Buffer.concat(parts).toString('utf8') });
+    });
+  });
+}
