@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { startRutterSandbox, type SandboxOptions } from './rutter/server.js';
+import { startSageBankingSandbox, type SageBankingOptions } from './sage-banking/server.js';
 import { startSageScreens } from './sage-screens/server.js';
 
-/** Rutter's stand-in listens on the first port; the next one is kept for Sage's Banking Service. */
+/** Rutter's stand-in listens on the first port, then Sage's Banking Service, then Sage's screens. */
+const BANKING_PORT_OFFSET = 1;
 const SCREENS_PORT_OFFSET = 2;
 const DEFAULT_PORT = 8090;
 const PORT_MAX = 65_535 - SCREENS_PORT_OFFSET;
@@ -15,6 +17,7 @@ interface Settings {
   screensPort: number;
   loginUrl: string;
   rutter: SandboxOptions;
+  banking: SageBankingOptions;
 }
 
 /** @throws Error with one sentence when a variable is wrong. */
@@ -43,12 +46,34 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
         ? {}
         : { dataFile: join(dataFolder, 'rutter.jsonl') }),
     },
+    banking: bankingOptions(environment, port + BANKING_PORT_OFFSET),
+  };
+}
+
+/** One product, which may onboard both ways: signed as a cloud product, or through the token service. */
+function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBankingOptions {
+  const dataFolder = environment['SANDBOX_DATA'];
+  return {
+    port,
+    host: LISTEN_HOST,
+    publicHost: PUBLIC_HOST,
+    applications: [
+      {
+        id: environment['SAGE_APPLICATION_ID'] ?? 'Sage.Sandbox.Bankfeeds',
+        signingKey: environment['SAGE_SIGNING_KEY'] ?? 'sandbox-signing-key',
+        desktop: true,
+      },
+    ],
+    ...(dataFolder === undefined || dataFolder === ''
+      ? {}
+      : { dataFile: join(dataFolder, 'sage-banking.jsonl') }),
   };
 }
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const rutter = await startRutterSandbox(settings.rutter);
+  const banking = await startSageBankingSandbox(settings.banking);
   const screens = await startSageScreens({
     port: settings.screensPort,
     host: LISTEN_HOST,
@@ -57,7 +82,7 @@ async function main(): Promise<void> {
     loginUrl: settings.loginUrl,
   });
   const stop = (): void => {
-    void Promise.all([rutter.close(), screens.close()]).then(() => process.exit(0));
+    void Promise.all([rutter.close(), banking.close(), screens.close()]).then(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
@@ -65,6 +90,7 @@ async function main(): Promise<void> {
     sandbox: 'ready',
     rutter: rutter.url,
     rutter_api: rutter.apiUrl,
+    sage_banking: banking.url,
     sage_screens: screens.url,
   };
   process.stdout.write(`${JSON.stringify(ready)}\n`);

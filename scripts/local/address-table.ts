@@ -14,6 +14,7 @@ export function addressTable(service: RunningService): string {
       ? ([
           ['Connect a bank in Sage (sandbox)', `${sandbox.screens}/`],
           ['Rutter sandbox', sandbox.rutter],
+          ['Banking Service sandbox', sandbox.banking],
         ] as [string, string][])
       : []),
     ['Customer pages', `${url}/status`],

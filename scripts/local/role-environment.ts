@@ -20,9 +20,14 @@ export interface RoleEnvironmentInput {
 const SETTLED_HERE = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
 
 /** Where the sandboxes listen. */
-export function sandboxOrigins(settings: StartSettings): { rutter: string; screens: string } {
+export function sandboxOrigins(settings: StartSettings): {
+  rutter: string;
+  banking: string;
+  screens: string;
+} {
   return {
     rutter: `http://localhost:${settings.sandboxPort}`,
+    banking: `http://localhost:${settings.sandboxPort + 1}`,
     screens: `http://localhost:${settings.sandboxPort + 2}`,
   };
 }
