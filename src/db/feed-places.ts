@@ -17,8 +17,8 @@ export type PlaceCounts = Readonly<Record<PostingPlace, number>>;
 /**
  * The place, derived from posting `p`, ledger row `l`, batch `b` and feed `f`, so that places partition the postings by
  * construction. What was cut is told by its ledger row; what was not, by its own status. A posting that the peer has
- * with other content (`conflict`) stands with the quarantined: a person must look. A batch that was refused still holds
- * its postings; one that was undone holds none.
+ * with other content (`conflict`) stands with the quarantined: a person must look. A batch of one that was refused
+ * still holds its posting while that is only suspected; one that was undone holds none.
  */
 const placeCase = `
   CASE WHEN l.exception IN ('quarantined', 'conflict') THEN 'quarantined'
@@ -71,7 +71,7 @@ export interface PlacedPosting {
   readonly place: PostingPlace;
   readonly batchNumber: number | null;
   readonly late: boolean;
-  readonly exception: 'duplicate' | 'conflict' | 'quarantined' | 'discarded' | null;
+  readonly exception: 'duplicate' | 'conflict' | 'suspected' | 'quarantined' | 'discarded' | null;
   readonly detail: string | null;
   /** The postings that name this one in `corrects`, first arrived first. */
   readonly correctedBy: readonly string[];
