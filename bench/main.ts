@@ -5,6 +5,7 @@ import { readArguments } from './arguments.js';
 import { backfill1x20 } from './backfill-1x20.js';
 import { backfill50x4 } from './backfill-50x4.js';
 import { passes, type BenchCase, type CaseContext } from './bench-case.js';
+import { fairness } from './fairness.js';
 import { freshness } from './freshness.js';
 import { openGround } from './ground.js';
 import { history } from './history.js';
@@ -13,7 +14,15 @@ import { describeMachine, quietLoadMax, type Machine } from './machine.js';
 import { requests } from './requests.js';
 import { renderTable, type CaseReport } from './table.js';
 
-const cases: readonly BenchCase[] = [requests, backfill50x4, backfill1x20, history, ingest, freshness];
+const cases: readonly BenchCase[] = [
+  requests,
+  backfill50x4,
+  backfill1x20,
+  history,
+  ingest,
+  freshness,
+  fairness,
+];
 
 /** Marks missed say how fast we are; this says that a run was wrong. */
 const faultExitCode = 1;

@@ -5,7 +5,7 @@ import type { Pool } from '../src/db/pool.js';
 import type { Ground } from './ground.js';
 import { sandboxCredentials, type BenchSandbox } from './sandbox.js';
 
-/** A feed that could send now: published, chosen in Sage, on a connection (and so a lane) of its own. */
+/** A feed that could send now: published, chosen in Sage, on a connection (and so a lane) of its own or a shared one. */
 export interface SeededFeed {
   readonly feedId: string;
   readonly accountId: string;
@@ -38,13 +38,16 @@ export function createUnlimitedClient(apiUrl: string): RutterClient {
 export async function seedFeeds(
   ground: Ground,
   sandbox: BenchSandbox,
-  input: { feeds: number; postingsEach: number },
+  input: { feeds: number; postingsEach: number; onOneConnection?: boolean },
 ): Promise<SeededFeed[]> {
   const client = createUnlimitedClient(sandbox.apiUrl);
+  const shared = input.onOneConnection === true ? await seedConnection({ ground, client }) : undefined;
   const feeds: SeededFeed[] = [];
   while (feeds.length < input.feeds) {
     const count = Math.min(seedersMax, input.feeds - feeds.length);
-    const made = Array.from({ length: count }, () => seedFeed({ ground, sandbox, client }, input));
+    const made = Array.from({ length: count }, () =>
+      seedFeed({ ground, sandbox, client }, { ...input, connection: shared }),
+    );
     feeds.push(...(await Promise.all(made)));
   }
   await ground.pool.query('VACUUM (ANALYZE) postings, ledger, batches, attempts, feeds, accounts');
@@ -58,12 +61,12 @@ interface Tools {
   client: RutterClient;
 }
 
-async function seedFeed(tools: Tools, input: { postingsEach: number }): Promise<SeededFeed> {
+async function seedFeed(
+  tools: Tools,
+  input: { postingsEach: number; connection: SeededConnection | undefined },
+): Promise<SeededFeed> {
   const { ground, sandbox, client } = tools;
-  const connection = await client.createConnection({
-    platform: 'SAGE_BANK_FEEDS',
-    idempotencyKey: randomUUID(),
-  });
+  const connection = input.connection ?? (await seedConnection(tools));
   const accountId = `acc-${randomUUID()}`;
   const created = await client.createAccount({
     accessToken: connection.accessToken,
@@ -83,22 +86,33 @@ async function seedFeed(tools: Tools, input: { postingsEach: number }): Promise<
   return { feedId, accountId, rutterAccountId, accessToken: connection.accessToken };
 }
 
-async function insertRows(
-  { pool, keyring }: Ground,
-  input: {
-    connection: { id: string; accessToken: string };
-    accountId: string;
-    rutterAccountId: string;
-  },
-): Promise<string> {
-  const [connectionId, customerId, feedId] = [randomUUID(), `cust-${randomUUID()}`, randomUUID()];
-  const token = sealAccessToken(keyring, { connectionId, accessToken: input.connection.accessToken });
+interface SeededConnection {
+  readonly connectionId: string;
+  readonly customerId: string;
+  readonly accessToken: string;
+}
+
+/** A connection of a customer of its own, at Rutter and in the rows. */
+async function seedConnection({ ground, client }: Omit<Tools, 'sandbox'>): Promise<SeededConnection> {
+  const { pool, keyring } = ground;
+  const made = await client.createConnection({ platform: 'SAGE_BANK_FEEDS', idempotencyKey: randomUUID() });
+  const [connectionId, customerId] = [randomUUID(), `cust-${randomUUID()}`];
+  const token = sealAccessToken(keyring, { connectionId, accessToken: made.accessToken });
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
   await pool.query(
     `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
      VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
-    [connectionId, customerId, input.connection.id, token],
+    [connectionId, customerId, made.id, token],
   );
+  return { connectionId, customerId, accessToken: made.accessToken };
+}
+
+async function insertRows(
+  { pool }: Ground,
+  input: { connection: SeededConnection; accountId: string; rutterAccountId: string },
+): Promise<string> {
+  const { connectionId, customerId } = input.connection;
+  const feedId = randomUUID();
   await seedAccount(pool, { accountId: input.accountId, customerId });
   await pool.query(
     `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, published_at,
