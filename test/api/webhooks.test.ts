@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deleteOldWebhooks } from '../../src/db/webhooks.js';
 import { until } from '../support/until.js';
-import { startApi, webhookSecret, type ApiFixture } from './machine-api-fixture.js';
+import { startApi, webhookSecret, type ApiAnswer, type ApiFixture } from './machine-api-fixture.js';
 
 let api: ApiFixture;
 let connectionId: string;
@@ -116,6 +117,71 @@ describe('a webhook of Rutter', () => {
     const answers = await Promise.all(Array.from({ length: 1_500 }, () => send('{}', null)));
     expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([401, 429]);
     expect(answers.find(({ status }) => status === 429)?.headers.get('Retry-After')).toBe('1');
+  });
+
+  it('is believed in nothing: claims of any order change no row, and each is at most a look at Rutter', async () => {
+    const rows = () =>
+      api.rows(`SELECT c.status, c.provider_status, f.state, f.account_status, f.updated_at
+                  FROM connections c JOIN feeds f USING (connection_id)`);
+    const before = await rows();
+    // As if they had overtaken each other: healed before it was refused, deleted before it was made.
+    for (const code of [
+      'CONNECTION_UPDATED',
+      'CONNECTION_NEEDS_UPDATE',
+      'CONNECTION_DISABLED',
+      'CONNECTION_DELETED',
+      'CONNECTION_CREATED',
+    ]) {
+      const taken = await until(async () => {
+        const answer = await send(bodyOf({ code, status: 'disabled', created_at: '2020-01-01T00:00:00Z' }));
+        return answer.status === 200;
+      }, patience);
+      expect(taken).toBe(true);
+    }
+    for (const nudge of await nudges()) expect(nudge).toEqual({ connectionId });
+    expect(await rows()).toEqual(before);
+  });
+
+  it('of a thousand in a second costs a note each of those taken, and few nudges', async () => {
+    const count = async () => (await api.rows(`SELECT 1 FROM webhooks`)).length;
+    const before = await count();
+    // A hundred at a time: more connections at once would be refused by a slow machine, not by us.
+    const answers: ApiAnswer[] = [];
+    const sender = async (): Promise<void> => {
+      for (let sent = 0; sent < 10; sent += 1) answers.push(await send(bodyOf()));
+    };
+    await Promise.all(Array.from({ length: 100 }, sender));
+    const taken = answers.filter(({ status }) => status === 200).length;
+    expect(
+      [...new Set(answers.map(({ status }) => status))].filter((status) => ![200, 429].includes(status)),
+    ).toEqual([]);
+    expect((await count()) - before).toBe(taken);
+    expect((await nudges()).length).toBeLessThan(taken / 4);
+  });
+
+  it('is forgotten after thirty days, so that the table is bounded by the rate alone', async () => {
+    await api.pool.query(`UPDATE webhooks SET received_at = now() - interval '31 days'`);
+    const old = (await api.rows(`SELECT 1 FROM webhooks`)).length;
+    expect(old).toBeGreaterThan(0);
+    await until(async () => (await send(bodyOf())).status === 200, patience);
+    expect(await deleteOldWebhooks(api.pool)).toBe(old);
+    expect(await api.rows(`SELECT 1 FROM webhooks`)).toHaveLength(1);
+  });
+
+  it('of a sender with forged addresses escapes no limit', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) =>
+        api.call('POST', '/webhooks/rutter', {
+          role: 'none',
+          raw: '{}',
+          headers: {
+            'X-Forwarded-For': `198.51.100.${String(index % 250)}`,
+            Forwarded: `for=192.0.2.${String(index)}`,
+          },
+        }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
   });
 
   it('of many at once is few nudges', async () => {
