@@ -1,3 +1,4 @@
+import type { Say } from '../local/local-failure.js';
 import type { CoreBanking } from './core-banking.js';
 import { postingId } from './core-banking.js';
 import type { KillFeed } from './feeds.js';
@@ -15,6 +16,7 @@ export interface Findings {
 /** After the last kill, with no hand on it: a signal that was lost is found by a sweep within a minute or two. */
 const settleMs = 240_000;
 const lookEveryMs = 500;
+const tellEveryMs = 10_000;
 const feedsAtOnce = 10;
 
 /** Compares the sandbox's book with what was sent, as it grows, and looks for anything the contract forbids. */
@@ -50,12 +52,17 @@ export class Referee {
   }
 
   /** At the end: waits until everything sent is booked and every feed is live, then looks once more. */
-  async conclude(): Promise<Findings> {
+  async conclude(say: Say): Promise<Findings> {
     await this.core.stop();
     let late = 'nothing was looked at';
+    let toldAtMs = Date.now();
     const settled = await waitUntil(
       async () => {
         late = await this.unfinished();
+        if (Date.now() - toldAtMs > tellEveryMs) {
+          toldAtMs = Date.now();
+          say(`     ${late}`);
+        }
         return late === '' || undefined;
       },
       { what: 'every feed has caught up', everyMs: lookEveryMs, timeoutMs: settleMs },

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
 import { runCommand } from '../local/run-command.js';
 import type { Findings } from './referee.js';
 
@@ -25,6 +26,8 @@ export interface Results {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const gitMs = 5_000;
+/** Rows go in above this line, oldest first. */
+const marker = '<!-- the next kills go here -->';
 
 /** Reads the results before step `from` of an earlier run with this seed; those after it are forgotten. */
 export async function openResults(input: { seed: number; from: number }): Promise<Results> {
@@ -57,8 +60,16 @@ async function readSteps(path: string): Promise<StepResult[]> {
   return text === undefined ? [] : (JSON.parse(text) as { steps: StepResult[] }).steps;
 }
 
-/** The rows of the table in docs/reliability.md. */
-export async function renderRows(results: Results): Promise<string[]> {
+/** Adds a finished run to the table in docs/reliability.md. @throws Error when the document has no place for it */
+export async function addToDocument(results: Results): Promise<void> {
+  const path = join(root, 'docs', 'reliability.md');
+  const text = await readFile(path, 'utf8');
+  if (!text.includes(marker)) throw new Error(`${path} has no line "${marker}"`);
+  const longer = text.replace(`\n\n${marker}`, `\n${(await renderRows(results)).join('\n')}\n\n${marker}`);
+  await writeFile(path, await format(longer, { ...(await resolveConfig(path)), filepath: path }));
+}
+
+async function renderRows(results: Results): Promise<string[]> {
   const commit = await runCommand({
     command: 'git',
     args: ['-C', root, 'rev-parse', '--short', 'HEAD'],

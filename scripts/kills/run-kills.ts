@@ -7,7 +7,7 @@ import { nextNewBatch } from './next-post.js';
 import { killAtPoint } from './points.js';
 import { planSteps, type Step } from './plan.js';
 import { Referee, type Findings } from './referee.js';
-import { openResults, renderResults, type Results } from './results.js';
+import { addToDocument, openResults, renderResults, type Results } from './results.js';
 import { seededRandom } from './seeded-random.js';
 import { openStack, type Stack } from './stack.js';
 import { killAtRandom } from './targets.js';
@@ -50,8 +50,10 @@ export async function runKills(input: KillArguments & { say: Say }): Promise<num
     await beginBackfill({ stack, core, feeds, spareFeeds, say });
     const faults = await doSteps({ ...input, steps, stack, core, spareFeeds, referee, results });
     say('no more kills: waiting until every feed has caught up');
-    const end = await referee.conclude();
+    const end = await referee.conclude(say);
     await results.conclude(end, faults);
+    // Fewer than the full number is somebody's trial.
+    if (input.count === undefined) await addToDocument(results);
     return conclude({ say, results, end, faults, stack, core });
   } finally {
     await stack.close();
