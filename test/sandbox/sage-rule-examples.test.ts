@@ -36,6 +36,11 @@ beforeAll(async () => {
 });
 afterAll(() => session.close());
 
+interface Predicted {
+  rules: unknown[];
+  actions: { accountsPostings: { createdBy: string; grossAmount: number }[] };
+}
+
 type Condition = [field: string, operation: string, criteria: string];
 
 /** Predicted actions of T1, T2 and T3 when they arrive after these rules, by rank. */
@@ -44,9 +49,8 @@ async function predictedBy(rules: Record<string, unknown>[], transactions: unkno
   for (const body of rules) expect((await makeRule(session, company, account, body)).status).toBe(201);
   expect((await fill(session, account, transactions)).body.status).toBe('completed');
   const { body } = await readTransactions(session, company, account);
-  return body.bankTransactionList.transactions.map(
-    (transaction: { predictedActions: Record<string, unknown>[] }) => transaction.predictedActions,
-  );
+  const arrived: { predictedActions: Predicted[] }[] = body.bankTransactionList.transactions;
+  return arrived.map((transaction) => transaction.predictedActions);
 }
 
 /** Reconnecting makes a new account, so one bank account serves all examples. */
@@ -60,7 +64,7 @@ async function freshAccount(): Promise<LinkedAccount> {
 
 async function matchesOf(...conditions: Condition[]): Promise<boolean[]> {
   const predicted = await predictedBy([rule(conditions)]);
-  return predicted.map((actions: unknown[]) => actions.length === 1);
+  return predicted.map((actions) => actions.length === 1);
 }
 
 const E1: Condition = ['transactionNarrative', 'containsWords', 'NORTHGATE ENERGY'];
@@ -121,8 +125,8 @@ describe('the worked examples of contract 9.7', () => {
   it('E9: the rule of rank 1 wins, and is the only one', async () => {
     const [first, second, third] = await predictedBy([rule(E7, { ruleName: 'range' }), rule([E1])]);
     expect(first).toHaveLength(1);
-    expect(first[0].rules).toEqual([{ ruleId: expect.any(String) as string, ruleRank: 1, match: 'all' }]);
-    expect(first[0].actions.accountsPostings[0].createdBy).toBe('range');
+    expect(first![0]!.rules).toEqual([{ ruleId: expect.any(String) as string, ruleRank: 1, match: 'all' }]);
+    expect(first![0]!.actions.accountsPostings[0]!.createdBy).toBe('range');
     expect([second, third]).toEqual([[], []]);
   });
 
@@ -135,8 +139,8 @@ describe('the splits of contract 9.7', () => {
   const anything: Condition[] = [['transactionNarrative', 'notcontains', 'nothing of ours']];
   const shares = async (percentages: number[], transaction: unknown): Promise<number[]> => {
     const body = rule(anything, { ruleActions: percentages.map(split) });
-    const [[action]] = await predictedBy([body], [transaction]);
-    return action.actions.accountsPostings.map((posting: { grossAmount: number }) => posting.grossAmount);
+    const [actions] = await predictedBy([body], [transaction]);
+    return actions![0]!.actions.accountsPostings.map((posting) => posting.grossAmount);
   };
 
   it.each([

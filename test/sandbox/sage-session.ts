@@ -76,7 +76,8 @@ export function sessionAt(url: string): Session {
   };
   const findings = async (kind: 'violations' | 'notes'): Promise<string[]> => {
     const { body } = await control('GET', '/violations');
-    return body[kind].map((finding: { rule: string }) => finding.rule);
+    const found: { rule: string }[] = body[kind];
+    return found.map((finding) => finding.rule);
   };
   return {
     url,
