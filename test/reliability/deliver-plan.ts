@@ -8,7 +8,7 @@ import {
   type DrawnCurrency,
   type SentCall,
 } from './draw-postings.js';
-import { drawFault, drawLie } from './faults.js';
+import { drawFault, drawLie, drawPoison } from './faults.js';
 import type { Death } from './mortal-process.js';
 
 /*
@@ -75,6 +75,7 @@ interface Temper {
   readonly crowds: boolean;
   readonly people: boolean;
   readonly closes: boolean;
+  readonly poison: boolean;
   readonly readBackLagMs: number;
 }
 
@@ -92,6 +93,7 @@ export function drawDeliverPlan(): fc.Arbitrary<DeliverPlan> {
       crowds: oneIn(12),
       people: fc.boolean(),
       closes: oneIn(8),
+      poison: oneIn(4),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
     })
     .chain((temper) =>
@@ -151,7 +153,7 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
   const weighted: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     { weight: 5, arbitrary: drawSend(frame) },
     {
-      weight: 8,
+      weight: 12,
       arbitrary: fc.record({
         kind: fc.constant('slice'),
         feed,
@@ -174,6 +176,9 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
   ];
   if (frame.lies) {
     weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawLie() }) });
+  }
+  if (frame.poison) {
+    weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawPoison() }) });
   }
   if (frame.zombies) weighted.push({ weight: 3, arbitrary: drawZombie() });
   if (frame.people) weighted.push({ weight: 4, arbitrary: drawPeople(frame) });

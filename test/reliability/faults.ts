@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { drawCommonId } from './draw-postings.js';
 import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../sandbox/rutter/faults.js';
 
 /*
@@ -16,7 +17,6 @@ export const networkCalls = {
   anything: {},
 } as const satisfies Record<string, FaultMatch>;
 
-const nthMax = 3;
 const timesMax = 3;
 /** Just over what the client reads. */
 const hugeBytes = 10.5 * 1024 * 1024;
@@ -33,7 +33,7 @@ const retryAfters = [
 
 function at(call: keyof typeof networkCalls): fc.Arbitrary<{ match: FaultMatch; times: number }> {
   return fc.record({
-    match: fc.integer({ min: 1, max: nthMax }).map((nth) => ({ ...networkCalls[call], nth })),
+    match: fc.constantFrom(1, 1, 1, 2, 3).map((nth) => ({ ...networkCalls[call], nth })),
     times: fc.integer({ min: 1, max: timesMax }),
   });
 }
@@ -170,7 +170,13 @@ function joined([bare, where]: [Bare, { match: FaultMatch; times: number }]): Fa
   return { ...bare, ...where };
 }
 
-/** Postings that Sage will never take, until the fault is taken away. */
-export function poison(transactionIds: readonly string[], named: boolean): FaultSpec {
-  return { kind: 'poison', transaction_ids: [...transactionIds], named, times: 0 };
+/** One to three postings that Sage will not take until the fault is taken away; its refusals name them or do not. */
+export function drawPoison(): fc.Arbitrary<FaultSpec> {
+  const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 3 });
+  return fc.record({
+    kind: fc.constant('poison' as const),
+    transaction_ids: ids,
+    named: fc.boolean(),
+    times: fc.constant(0),
+  });
 }

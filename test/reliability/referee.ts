@@ -31,7 +31,7 @@ export interface Excuses {
   readonly omissions: boolean;
   /** POSTs made while Sage had changed the account and nobody had looked since. */
   readonly postsUnderUnseenChange: number;
-  /** Ids that Sage refused for good: they may stand quarantined. */
+  /** Ids that Sage may have refused when they were sent alone: they may stand quarantined. */
   readonly poisoned: ReadonlySet<string>;
   /** POSTs beyond the least possible that the run's faults justify (I6). */
   readonly extraPosts: number;
@@ -107,7 +107,7 @@ async function readRows(pool: Pool, feed: RefereedFeed): Promise<Row[]> {
     `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
             l.exception, b.state AS "batchState", b.evidence,
-            coalesce(p.posted_at < f.transaction_start_date, true) AS "beforeStart"
+            coalesce(p.posted_at < f.transaction_start_date, false) AS "beforeStart"
        FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
        LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
        LEFT JOIN batches b ON b.batch_id = l.batch_id
@@ -271,13 +271,16 @@ function checkOrder(
   record: Pick<FeedRecord, 'rows' | 'booked'>,
 ): void {
   const byId = new Map(record.rows.map((row) => [row.transactionId, row]));
+  // What was set aside had its turn, too: whatever comes before it from then on is late.
+  const aside = record.rows.filter((row) => placeOf(row) === 'quarantined' || placeOf(row) === 'discarded');
   let last: Row | undefined;
   let highest: Row | undefined;
   for (const { transaction_id: id } of record.booked) {
     const row = byId.get(id);
     if (row === undefined) continue;
     if (row.late === true) {
-      const justified = highest !== undefined && isBefore(row, highest);
+      const passedBy = highest === undefined ? aside : [...aside, highest];
+      const justified = passedBy.some((other) => isBefore(row, other));
       if (!justified && !excuses.omissions && !excuses.lies && !excuses.resent) {
         breaches.add('I3', `${id} is marked late and is not`);
       }

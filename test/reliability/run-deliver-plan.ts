@@ -247,13 +247,25 @@ async function judge(
       lies: lied,
       omissions: fired.has('omit_from_answer'),
       postsUnderUnseenChange: counts.postsUnderUnseenChange,
-      poisoned: new Set(),
+      poisoned: refusedIds(world, plan, fired),
       extraPosts,
       cutsMax: counts.cutsMax,
       resumes: counts.resumes,
     },
   });
   return [...world.breaches, ...found];
+}
+
+/** Ids that Sage may have refused alone: poisoned ones, and any that went alone while something refused batches. */
+function refusedIds(world: DeliverWorld, plan: DeliverPlan, fired: ReadonlyMap<string, number>): Set<string> {
+  const poisoned = plan.steps.flatMap(poisonedBy);
+  const refusals = [...fired.keys()].some((kind) => kind.endsWith('(refusal)'));
+  const alone = world.traffic.batches.filter((sent) => sent.transactionIds.length === 1);
+  return new Set([...poisoned, ...(refusals ? alone.flatMap((sent) => sent.transactionIds) : [])]);
+}
+
+function poisonedBy(step: Step): readonly string[] {
+  return step.kind === 'fault' ? (step.spec.kind === 'poison' ? (step.spec.transaction_ids ?? []) : []) : [];
 }
 
 function isLie(spec: { kind: string; booked?: boolean; http_status?: number }): boolean {
