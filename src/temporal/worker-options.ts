@@ -18,6 +18,14 @@ const workflowTasksMax = 40;
 const interactiveActivitiesMax = 50;
 const slicesMax = 100;
 
+/**
+ * The SDK breaks off a turn of workflow code after 5 s of wall time, which Node does not survive when it happens inside
+ * a promise hook ("async hook stack has become corrupted"): the whole process ends. A task that finds some thousand
+ * signals takes a second of CPU, and several seconds on a starved machine; slow is better than dead. The option is the
+ * SDK's own, though not in its types; `test/e2e/signal-storms.test.ts` shows that it counts.
+ */
+const activationTimeout = { isolateExecutionTimeout: '30s' } as const;
+
 type RoleOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'taskQueue'>;
 
 const shared = {
@@ -30,6 +38,7 @@ const shared = {
 export const workerOptions = {
   workflows: {
     ...shared,
+    ...activationTimeout,
     maxCachedWorkflows: cachedWorkflowsMax,
     maxConcurrentWorkflowTaskExecutions: workflowTasksMax,
   },
