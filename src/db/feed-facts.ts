@@ -224,6 +224,8 @@ export interface ReasonInput {
   readonly reason: string;
   readonly detail: string | null;
   readonly timeline: boolean;
+  /** The row as the teller knew it: when the feed has caught up since, the trouble is over and nothing is written. */
+  readonly asOf?: FeedRow;
 }
 
 /** The same inside a transaction of the caller's. */
@@ -232,6 +234,7 @@ export async function writeReason(db: Queryable, input: ReasonInput): Promise<vo
   if (feed === null) return;
   // A passing trouble never hides what a person must act on.
   if (!input.timeline && isParked(feed.reason)) return;
+  if (input.asOf !== undefined && input.asOf.nextSyncAt !== feed.nextSyncAt) return;
   await writeFeed(db, feed, { reason: input.reason, reasonDetail: input.detail, syncing: false });
   if (!input.timeline || feed.reason === input.reason) return;
   await writeTimeline(db, {

@@ -11,7 +11,12 @@ import {
 import type { ActivityDeps } from '../deps.js';
 import { OrganisationRefused } from '../failures.js';
 
-/** Puts a trouble that is tried again by itself into the row, so that a late feed has its reason on a screen. */
+/**
+ * Puts a trouble that is tried again by itself into the row, so that a late feed has its reason on a screen. A sender
+ * that was overtaken (frozen past its lease, say) writes nothing over the success of the one that came after it.
+ *
+ * @param feed the row as it was when the slice began
+ */
 export async function noteTrouble(
   deps: Pick<ActivityDeps, 'pool'>,
   feed: FeedRow,
@@ -23,7 +28,7 @@ export async function noteTrouble(
   // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
   const detail = ours ? error.message : error instanceof Error ? error.name : 'unknown';
   const reason = reasonOf(error, ours);
-  await recordReason(deps.pool, { feedId: feed.feedId, reason, detail, timeline: false });
+  await recordReason(deps.pool, { feedId: feed.feedId, reason, detail, timeline: false, asOf: feed });
 }
 
 function reasonOf(error: unknown, ours: boolean): string {
