@@ -18,7 +18,7 @@ it('a sender that was overtaken leaves no trouble on a feed that has caught up s
   const { feedId } = await world.makeFeed();
   const began = await rowOf(feedId);
   await noteTrouble(world, began, new Error('x'));
-  expect((await rowOf(feedId)).reason).toBe('unexpected');
+  expect((await rowOf(feedId)).reason).toBe('unexpected_failure');
   await recordCaughtUp(world.pool, { feedId, nextSyncAtMs: Date.now() + 1_000 });
   expect((await rowOf(feedId)).reason).toBeNull();
   await noteTrouble(world, began, new Error('x'));
