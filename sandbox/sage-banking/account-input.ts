@@ -62,7 +62,7 @@ function indirectInput(
     accountKey: string;
   },
 ): AccountInput {
-  const { accountKey, ...rest } = sent;
+  const { accountKey: _accountKey, ...rest } = sent;
   const results = sandbox.state
     .all('link')
     .filter((link) => link.kind === 'link' && link.companyId === companyId && link.bankId === bank.id)
