@@ -25,9 +25,9 @@ export interface Excuses {
    * a sender slept through its lease with a request still to come. They must be marked duplicates, not booked twice.
    */
   readonly resent: boolean;
-  /** Rutter's answers carried content that is not Rutter's: conflicts stand with the quarantined though all is booked. */
+  /** Rutter's answers were falsified: conflicts stand with the quarantined though all is booked, and order is a guess. */
   readonly lies: boolean;
-  /** Successful answers left transactions out, so they go again, late without another one before them. */
+  /** Answers left transactions out, or a quarantine was taken back: they go again, marked late, whatever came between. */
   readonly omissions: boolean;
   /** POSTs made while Sage had changed the account and nobody had looked since. */
   readonly postsUnderUnseenChange: number;
@@ -285,7 +285,8 @@ function checkOrder(
         breaches.add('I3', `${id} is marked late and is not`);
       }
     } else {
-      if (last !== undefined && isBefore(row, last)) {
+      // Rutter had booked what its answer denied: the batch was undone, and others may come before it now.
+      if (last !== undefined && isBefore(row, last) && !excuses.lies) {
         breaches.add('I3', `${id} came after ${last.transactionId} and is not marked late`);
       }
       last = row;

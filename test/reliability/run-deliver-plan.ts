@@ -245,7 +245,8 @@ async function judge(
     excuses: {
       resent: plan.readBackLagMs > 0 || lied || counts.zombies > 0,
       lies: lied,
-      omissions: fired.has('omit_from_answer'),
+      // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
+      omissions: fired.has('omit_from_answer') || hasRefusals(fired),
       postsUnderUnseenChange: counts.postsUnderUnseenChange,
       poisoned: refusedIds(world, plan, fired),
       extraPosts,
@@ -259,9 +260,12 @@ async function judge(
 /** Ids that Sage may have refused alone: poisoned ones, and any that went alone while something refused batches. */
 function refusedIds(world: DeliverWorld, plan: DeliverPlan, fired: ReadonlyMap<string, number>): Set<string> {
   const poisoned = plan.steps.flatMap(poisonedBy);
-  const refusals = [...fired.keys()].some((kind) => kind.endsWith('(refusal)'));
   const alone = world.traffic.batches.filter((sent) => sent.transactionIds.length === 1);
-  return new Set([...poisoned, ...(refusals ? alone.flatMap((sent) => sent.transactionIds) : [])]);
+  return new Set([...poisoned, ...(hasRefusals(fired) ? alone.flatMap((sent) => sent.transactionIds) : [])]);
+}
+
+function hasRefusals(fired: ReadonlyMap<string, number>): boolean {
+  return [...fired.keys()].some((kind) => kind.endsWith('(refusal)'));
 }
 
 function poisonedBy(step: Step): readonly string[] {
