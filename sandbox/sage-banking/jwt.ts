@@ -12,7 +12,9 @@ export interface TokenSubject {
 }
 
 export type TokenVerdict =
-  { kind: 'valid'; organisationId: string; companyId: string | null } | { kind: 'expired' | 'malformed' };
+  | { kind: 'valid'; organisationId: string; companyId: string | null }
+  | { kind: 'expired' }
+  | { kind: 'malformed' };
 
 /** The key's name: 64 hex digits, as in the published example. */
 export function keyId(publicKey: string): string {
