@@ -1,3 +1,4 @@
+import type { ParkReason } from '../domain/feed.js';
 import { correctedFields, type PostingCorrection } from '../domain/posting-correction.js';
 import { readPlacedPosting, type PlacedPosting } from './feed-places.js';
 import { lockFeed, type FeedRow } from './feeds.js';
@@ -33,8 +34,10 @@ export async function releasePosting(
 ): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
     if (isRepeatedRelease(posting, input)) return 'repeated';
-    if (posting.exception !== 'quarantined') return 'wrong_place';
-    if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence }))) return 'wrong_place';
+    if (!isBlamed(feed, posting)) {
+      if (posting.exception !== 'quarantined') return 'wrong_place';
+      if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence }))) return 'wrong_place';
+    }
     await writeRelease(db, input);
     await writeTimeline(db, {
       kind: 'posting_released',
@@ -51,17 +54,25 @@ export async function releasePosting(
   });
 }
 
+/**
+ * Whether a posting that is ready may be decided on: Sage refused so many alike that the feed was parked and they were
+ * given back, but it may be their own fault all the same, and then deciding on them is the way out.
+ */
+export function isBlamed(
+  feed: { readonly reason: string | null },
+  posting: { readonly place: string },
+): boolean {
+  return feed.reason === ('refused_by_sage' satisfies ParkReason) && posting.place === 'ready';
+}
+
 /** Gives a quarantined posting up for this feed, or accepts what Rutter has under its id. Final; twice is once. */
 export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
     if (posting.place === 'discarded') return 'repeated';
-    const { rowCount } = await db.query(
-      `UPDATE ledger l SET exception = 'discarded' FROM batches b
-        WHERE l.feed_id = $1 AND l.transaction_id = $2 AND l.exception IN ('quarantined', 'conflict')
-          AND b.batch_id = l.batch_id AND b.state <> 'open'`,
-      [input.feedId, input.transactionId],
-    );
-    if (rowCount !== 1) return 'wrong_place';
+    const discarded = isBlamed(feed, posting)
+      ? await discardReady(db, input)
+      : await discardSetAside(db, input);
+    if (!discarded) return 'wrong_place';
     await writeTimeline(db, {
       kind: 'posting_discarded',
       customerId: feed.customerId,
@@ -71,6 +82,33 @@ export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<
     });
     return 'changed';
   });
+}
+
+async function discardSetAside(db: Queryable, input: PostingOfFeed): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE ledger l SET exception = 'discarded' FROM batches b
+      WHERE l.feed_id = $1 AND l.transaction_id = $2 AND l.exception IN ('quarantined', 'conflict')
+        AND b.batch_id = l.batch_id AND b.state <> 'open'`,
+    [input.feedId, input.transactionId],
+  );
+  return rowCount === 1;
+}
+
+/**
+ * A posting that was refused alone and given back lies at or before the cursor, where cuts look into the ledger: with a
+ * row there, under the feed's last refused batch, none takes it up again. One beyond the cursor was never refused alone.
+ */
+async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception)
+     SELECT f.feed_id, p.transaction_id, refused.batch_id, 0, 'discarded'
+       FROM feeds f JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = $2, LATERAL (
+         SELECT b.batch_id FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'refused'
+          ORDER BY b.number DESC LIMIT 1) refused
+      WHERE f.feed_id = $1 AND (p.posted_at, p.sequence) <= (f.cursor_posted_at, f.cursor_sequence)`,
+    [input.feedId, input.transactionId],
+  );
+  return rowCount === 1;
 }
 
 type Change = 'changed' | 'repeated' | 'wrong_place';

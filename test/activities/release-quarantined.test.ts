@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { applyFeedRequest } from '../../src/db/feed-facts.js';
+import { countPlaces } from '../../src/db/feed-places.js';
 import { discardPosting, releasePosting } from '../../src/db/quarantine.js';
 import { noCorrection } from '../../src/domain/posting-correction.js';
 import {
@@ -146,5 +148,34 @@ describe('a posting released from quarantine', () => {
     expect(await release(feed)).toMatchObject({ kind: 'wrong_place' });
     await world.slice(feed);
     expect(await booked(feed)).toHaveLength(2);
+  });
+});
+
+describe('three postings that were refused alike and given back to a parked feed', () => {
+  it('may each be discarded or corrected, and then the rest goes out: the feed is not stuck', async () => {
+    const feed = await world.makeFeed({ startDate: start });
+    await world.addPostings(feed, postingsFrom({ from: start, count: 5 }));
+    const bad = ['tx-000001', 'tx-000002', 'tx-000003'];
+    await world.control('POST', '/faults', { kind: 'poison', transaction_ids: bad, named: false });
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
+    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 5 });
+    const decide = { feedId: feed.feedId, reason: 'really bad' };
+    for (const transactionId of ['tx-000001', 'tx-000002']) {
+      const result = await discardPosting(world.pool, { ...decide, transactionId });
+      expect(result).toMatchObject({ kind: 'done', posting: { place: 'discarded' } });
+    }
+    // Nothing speaks against this one: it was never refused alone.
+    const innocent = await discardPosting(world.pool, { ...decide, transactionId: 'tx-000005' });
+    expect(innocent.kind).toBe('wrong_place');
+    const correction = { ...noCorrection, description: 'In other words' };
+    const released = await releasePosting(world.pool, { ...decide, transactionId: 'tx-000003', correction });
+    expect(released).toMatchObject({ kind: 'done', posting: { place: 'ready' }, repeated: false });
+    await world.control('DELETE', '/faults');
+    await applyFeedRequest(world.pool, { feedId: feed.feedId, action: 'resume' });
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    const book = await booked(feed);
+    expect(book.map((posting) => posting.transaction_id)).toEqual(['tx-000003', 'tx-000004', 'tx-000005']);
+    expect(book[0]?.description).toBe('In other words');
+    expect(await countPlaces(world.pool, feed)).toMatchObject({ discarded: 2, delivered: 3, ready: 0 });
   });
 });
