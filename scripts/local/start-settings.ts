@@ -93,7 +93,8 @@ export async function readSecret(environment: Environment, name: string): Promis
   return text.trim();
 }
 
-async function freeSandboxPort(): Promise<number> {
+/** The first of as many free ports in a row as the sandboxes want. @throws LocalFailure when there are none */
+export async function freeSandboxPort(): Promise<number> {
   for (let attempt = 1; attempt <= SEARCH_ATTEMPTS_MAX; attempt += 1) {
     const first = await freePort();
     const others = Array.from({ length: SANDBOX_PORTS - 1 }, (_, index) => first + index + 1);

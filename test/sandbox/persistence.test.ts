@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRutterSandbox } from '../../sandbox/rutter/server.js';
+import { freeSandboxPort } from '../../scripts/local/start-settings.js';
 import {
   ACCOUNTS,
   CLIENT_ID,
@@ -38,16 +39,6 @@ async function kill(): Promise<void> {
   }
 }
 
-/** Two free neighbours of a port are not promised, but near enough: the screens take the port after next. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 async function startProcess(port: number) {
   child = spawn(process.execPath, ['--import', 'tsx', 'sandbox/main.ts'], {
     env: {
@@ -71,7 +62,7 @@ async function startProcess(port: number) {
 
 describe('a sandbox with a data folder', () => {
   it('loses nothing it acknowledged when it is killed, and ends the jobs it had accepted', async () => {
-    const port = await freePort();
+    const port = await freeSandboxPort();
     const before = await startProcess(port);
     const feed = await makeReadyFeed(before);
     const send = (session: typeof before, number: number, key: string, more = {}) => {

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startSageBankingSandbox } from '../../sandbox/sage-banking/server.js';
+import { freeSandboxPort } from '../../scripts/local/start-settings.js';
 import {
   APPLICATION,
   APPLICATIONS,
@@ -109,15 +109,6 @@ describe('the Banking Service’s sandbox as a part of the process of all sandbo
     await once(child, 'exit');
   }
 
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-
   async function startProcess(port: number): Promise<string> {
     child = spawn(process.execPath, ['--import', 'tsx', 'sandbox/main.ts'], {
       env: {
@@ -136,7 +127,7 @@ describe('the Banking Service’s sandbox as a part of the process of all sandbo
   }
 
   it('listens one above SANDBOX_PORT, knows the product it is told, and loses nothing to kill -9', async () => {
-    const port = await freePort();
+    const port = await freeSandboxPort();
     const url = await startProcess(port);
     expect(url).toBe(`http://localhost:${port + 1}`);
     const company = await onboard(sessionAt(url));
