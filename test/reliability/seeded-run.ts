@@ -54,8 +54,10 @@ export async function runSeeded<Plan>(input: {
   plans: fc.Arbitrary<Plan>;
   run: (plan: Plan) => Promise<{ breaches: readonly string[]; seen: Readonly<Record<string, number>> }>;
   tally: RunTally;
+  /** What a run takes at most on the average. */
+  runMaxMs?: number;
 }): Promise<void> {
-  const { depth, runs, tally } = input;
+  const { depth, runs, tally, runMaxMs = defaultRunMaxMs } = input;
   const property = fc.asyncProperty(input.plans, async (plan) => {
     const report = await input.run(plan);
     tally.add(report.seen);
@@ -86,7 +88,7 @@ function wordsOf(error: unknown): string {
 }
 
 const shrinkingMaxMs = 120_000;
-const runMaxMs = 2_000;
+const defaultRunMaxMs = 2_000;
 const progressEveryRuns = 25;
 
 /** A line for whoever watches a long stretch. */

@@ -106,9 +106,10 @@ function stricken<Target extends object>(target: Target, call: Call, failure: ()
   });
 }
 
+/** To take a connection of one's own pool is no call to the outside; what is said on it is. */
 function strickenPool(pool: Pool, call: Call): Pool {
   const query = queryOf(pool, call);
-  const connect = async () => strickenClient(await call(databaseAway, () => pool.connect()), call);
+  const connect = async () => strickenClient(await pool.connect(), call);
   return new Proxy(pool, {
     get: (_, name) => {
       if (name === 'query') return query;

@@ -34,25 +34,6 @@ export function createWorldClock(apply: (offsetMs: number) => Promise<void>): Wo
 }
 
 /**
- * The clock of a database that can be moved: its own functions of the same names stand before the built-in ones in the
- * search path, so that every statement and every default of a column made after this reads them.
- */
-export const movableClockSql = `
-  CREATE SCHEMA world_clock;
-  CREATE TABLE world_clock.shift (by_ms float8 NOT NULL);
-  INSERT INTO world_clock.shift VALUES (0);
-  CREATE FUNCTION world_clock.ahead() RETURNS interval LANGUAGE sql STABLE
-    AS $$ SELECT by_ms * interval '1 millisecond' FROM world_clock.shift $$;
-  CREATE FUNCTION world_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.now() + world_clock.ahead() $$;
-  CREATE FUNCTION world_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT pg_catalog.clock_timestamp() + world_clock.ahead() $$;
-  CREATE FUNCTION world_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.statement_timestamp() + world_clock.ahead() $$;`;
-
-export const movableClockPath = 'public, world_clock, pg_catalog';
-
-/**
  * Moves the clock to `$1` ms ahead. Whoever is at work on a feed of `$2` lives through that time and renews its lease
  * meanwhile; the leases of the dead run out.
  */

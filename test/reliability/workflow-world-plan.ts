@@ -10,7 +10,7 @@ import {
   type DrawnCurrency,
   type SentCall,
 } from './draw-postings.js';
-import { drawFault } from './faults.js';
+import { drawFault, drawPoison } from './faults.js';
 import type { Trouble } from './workflow-world-attempt.js';
 
 /*
@@ -25,6 +25,8 @@ export interface WorldPlan {
   readonly jobRunMs: number;
   readonly steps: readonly PlannedStep[];
   readonly troubles: readonly PlannedTrouble[];
+  /** Who finds postings whose signal was lost: the sweep, or the feed's own daily look. */
+  readonly lostSignalsFoundBy: 'sweep' | 'daily_look';
 }
 
 export interface PlannedFeed {
@@ -134,6 +136,7 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
       }),
     ],
     [9, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawFault() })],
+    [1, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawPoison() })],
   ];
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
@@ -163,6 +166,7 @@ export const worldPlan: fc.Arbitrary<WorldPlan> = fc
       steps: fc.array(fc.record({ step: stepOf(currencies, connection), thenWaitMs }), {
         ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
       }),
+      lostSignalsFoundBy: fc.constantFrom('sweep', 'daily_look'),
       troubles: fc.array(plannedTrouble(currencies.length - 1), { maxLength: troublesMax }),
     });
   });
@@ -183,11 +187,4 @@ function plannedTrouble(indexMax: number): fc.Arbitrary<PlannedTrouble> {
     attempt: fc.integer({ min: 1, max: 5 }),
     trouble,
   });
-}
-
-/** The plan of a seed: the same for ever, as long as this file is. */
-export function planOfSeed(seed: number): WorldPlan {
-  const [plan] = fc.sample(worldPlan, { seed, numRuns: 1 });
-  if (plan === undefined) throw new Error('nothing was drawn');
-  return plan;
 }

@@ -1,8 +1,9 @@
+import type { FaultSpec } from '../../sandbox/rutter/faults.js';
 import { isParked, maySend } from '../../src/domain/feed.js';
 import { bankFeedWorkflowId, connectionWorkflowId } from '../../src/domain/ids.js';
 import { createCast, type Cast, type CastFeed } from './workflow-world-cast.js';
 import { refereeRun } from './referee.js';
-import { Traffic } from './traffic.js';
+import { Traffic, type SentBatch } from './traffic.js';
 import type { AttemptSubject, AttemptWatch, WorldGround } from './workflow-world-ground.js';
 import type { WorldPlan } from './workflow-world-plan.js';
 import {
@@ -25,6 +26,8 @@ const foundWithinMs = 26 * 3_600_000;
 const triedAgainWithinMs = 20 * 60_000;
 /** A connection's workflow ends at its next look, once all its feeds are closed. */
 const endedWithinMs = 26 * 3_600_000;
+/** Halving a refused batch down to each of its bad postings takes at most these. */
+const postsPerRefusal = 25;
 /** Chosen by a customer who had not chosen before all was over. */
 /** While our own credentials are refused, every feed probes every 30 s. */
 const outageWaitMaxMs = 10 * 60_000;
@@ -34,11 +37,9 @@ const lastStartDate = '2026-03-01T00:00:00.000Z';
 
 export interface WorldRun {
   /** One sentence each; none means that all invariants held. */
-  readonly violations: readonly string[];
-  /** How many attempts died, calls failed, and so on; how much was booked. */
-  readonly troubles: number;
-  readonly booked: number;
-  readonly attempts: number;
+  readonly breaches: readonly string[];
+  /** What the run has exercised. */
+  readonly seen: Readonly<Record<string, number>>;
 }
 
 /** Lives through a plan to the end and judges what came of it. Leaves no workflow behind. */
@@ -54,13 +55,19 @@ export async function runWorld(ground: WorldGround, plan: WorldPlan): Promise<Wo
   watch.calm();
   await endFaults(ground, plan, cast);
   violations.push(...(await judgeProgress(ground, cast)));
-  violations.push(...(await judgeRest(ground, cast)));
+  violations.push(...(await judgeRest(ground, plan, cast)));
   violations.push(...(await judgeRecords(ground, { plan, cast, watch })), ...watch.violations);
   const seen = await lookAtAll(ground, cast);
   violations.push(...(await closeAll(ground, cast)));
   ground.watch(null);
   const booked = seen.reduce((sum, { counts }) => sum + counts.delivered, 0);
-  return { violations, troubles: watch.struck, attempts: watch.attempts, booked };
+  return {
+    breaches: violations,
+    seen: {
+      ...{ attempts: watch.attempts, troubles: watch.struck, booked, feeds: cast.feeds.length },
+      ...{ posts: watch.traffic.batches.length, answersInTrouble: watch.traffic.troubles },
+    },
+  };
 }
 
 async function live(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
@@ -81,8 +88,23 @@ async function begin(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<
   for (const { connectionId } of cast.connections) await ground.facade.nudgeConnection({ connectionId });
 }
 
-/** Refusals that Sage did not mean: whichever posting they hit may stand quarantined. */
-const refusingStatuses: ReadonlySet<number | undefined> = new Set([400, 422, 450]);
+const refusalKinds: ReadonlySet<string> = new Set(['status', 'platform_bad_request', 'poison']);
+const passingStatuses: ReadonlySet<number> = new Set([429, 452]);
+
+/** Whether a fault refuses postings: whichever it hits alone may stand quarantined. */
+function isRefusal({ kind, http_status: status }: FaultSpec): boolean {
+  if (kind !== 'job_failure') return refusalKinds.has(kind);
+  return status !== undefined && status < 500 && !passingStatuses.has(status);
+}
+
+/** Poisoned ones, and any that went alone while something refused batches. */
+function poisonedIds(specs: readonly FaultSpec[], batches: readonly SentBatch[]): string[] {
+  const alone = batches.filter((sent) => sent.transactionIds.length === 1);
+  return [
+    ...specs.flatMap((spec) => spec.transaction_ids ?? []),
+    ...alone.flatMap((sent) => sent.transactionIds),
+  ];
+}
 
 /** Core banking's books, our tables and the sandbox's book beside each other. */
 async function judgeRecords(
@@ -92,9 +114,8 @@ async function judgeRecords(
   const { pool, control } = ground;
   const { batches, troubles } = watch.traffic;
   const specs = plan.steps.flatMap(({ step }) => (step.kind === 'fault' ? [step.spec] : []));
-  const refuses = specs.some(
-    (spec) => refusingStatuses.has(spec.http_status) || spec.kind === 'platform_bad_request',
-  );
+  const refuses = specs.some(isRefusal);
+  const refusedPosts = refuses ? postsPerRefusal * specs.length : 0;
   const changes = plan.steps.filter(
     ({ step }) => step.kind === 'select' || step.kind === 'disconnect',
   ).length;
@@ -102,10 +123,11 @@ async function judgeRecords(
     ...{ pool, control, bank: cast.bank, feeds: cast.feeds, batches },
     excuses: {
       ...{ resent: false, lies: false },
-      omissions: specs.some((spec) => spec.kind === 'omit_from_answer'),
+      // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
+      omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),
+      poisoned: new Set(refuses ? poisonedIds(specs, batches) : []),
       postsUnderUnseenChange: changes * postsBeforeSeen,
-      poisoned: new Set(refuses ? batches.flatMap((batch) => batch.transactionIds) : []),
-      extraPosts: troubles + watch.attempts,
+      extraPosts: troubles + watch.attempts + refusedPosts,
       cutsMax: plan.steps.length * cast.feeds.length,
       resumes: plan.steps.length,
     },
@@ -192,9 +214,16 @@ async function endFaults(ground: WorldGround, plan: WorldPlan, cast: Cast): Prom
       feed_status: string;
     };
     if (account.feed_status !== 'active') await select(ground, feed, lastStartDate);
-    await request(ground, feed, seen.row.facts.operator === 'paused' ? ['resume'] : []);
+    // By the plan, not by the row: a pause may still be on its way.
+    if (wasPaused(plan, feed)) await request(ground, feed, ['resume']);
   }
   for (const connection of cast.connections) await heal(ground, connection, true);
+}
+
+function wasPaused(plan: WorldPlan, feed: CastFeed): boolean {
+  return plan.steps.some(
+    ({ step }) => step.kind === 'request' && step.feed === feed.index && step.actions.includes('pause'),
+  );
 }
 
 /** I8: whoever may send, knows of it, and is not behind somebody who waits for a person, sends soon. */
@@ -220,13 +249,13 @@ async function judgeProgress(ground: WorldGround, cast: Cast): Promise<string[]>
 }
 
 /** I8 and I9: all come to rest by themselves; those parked for a person come on when asked to try again. */
-async function judgeRest(ground: WorldGround, cast: Cast): Promise<string[]> {
+async function judgeRest(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<string[]> {
   await ground.sleep(healedWithinMs);
   const found: string[] = [];
   for (const seen of await lookAtAll(ground, cast)) {
     if (!isAtRest(seen) && !seen.feed.signalLost) found.push(`I8: not at rest: ${describeSeen(seen)}`);
   }
-  if (cast.feeds.some((feed) => feed.signalLost)) await ground.sleep(foundWithinMs);
+  if (cast.feeds.some((feed) => feed.signalLost)) await findLost(ground, plan);
   const parked = (await lookAtAll(ground, cast)).filter(({ row }) => isParked(row.reason));
   for (const { feed } of parked) await request(ground, feed, ['sync']);
   if (parked.length > 0) await ground.sleep(triedAgainWithinMs);
@@ -237,6 +266,12 @@ async function judgeRest(ground: WorldGround, cast: Cast): Promise<string[]> {
     if (seen.row.state !== 'closed') found.push(...(await judgeRuns(ground, seen.feed, 'RUNNING')));
   }
   return found;
+}
+
+async function findLost(ground: WorldGround, plan: WorldPlan): Promise<void> {
+  if (plan.lostSignalsFoundBy === 'daily_look') return await ground.sleep(foundWithinMs);
+  await ground.sweep();
+  await ground.sleep(progressWithinMs);
 }
 
 function lookAtAll(ground: WorldGround, cast: Cast): Promise<SeenFeed[]> {
