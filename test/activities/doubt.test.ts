@@ -194,6 +194,35 @@ describe('a job', () => {
     await expectBookedOnce(feed);
   });
 
+  const meanwhile = [
+    { what: 'was paused', change: { operator: 'paused', state: 'paused' }, left: [] },
+    { what: 'was disconnected in Sage', change: { account_status: 'inactive' }, left: [] },
+    {
+      what: 'was given a later start date',
+      change: { transaction_start_date: '2026-03-01T00:01:30.000Z' },
+      left: ['tx-000003'],
+    },
+  ];
+  it.each(meanwhile)(
+    'that failed with 452 is not sent again as it was when its feed $what meanwhile',
+    async ({ change, left }) => {
+      const feed = await filled();
+      const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
+      await fault({ kind: 'job_failure', http_status: 452, body });
+      expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
+      for (const [column, value] of Object.entries(change)) {
+        await world.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
+      }
+      await world.slice(feed);
+      expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(left);
+      const { rows } = await world.pool.query<{ state: string }>(
+        `SELECT state FROM batches WHERE feed_id = $1 ORDER BY number`,
+        [feed.feedId],
+      );
+      expect(rows.map((row) => row.state)).toEqual(left.length === 0 ? ['undone'] : ['undone', 'delivered']);
+    },
+  );
+
   it('that fails for ever parks its feed after twenty attempts', async () => {
     const feed = await filled();
     await fault({ kind: 'job_failure', http_status: 452, times: 0 });

@@ -2,7 +2,9 @@ import { isRutterError, type RutterOutcomeUnknown } from '../../clients/rutter/e
 import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
 import { undoBatch, type OpenBatch } from '../../db/batches.js';
 import { recordDoubt, recordJob, recordPost } from '../../db/settlement.js';
+import { readFeed } from '../../db/feeds.js';
 import { renewLane } from '../../db/lanes.js';
+import { isParked, maySend } from '../../domain/feed.js';
 import { dayMs, limits } from '../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { loadContent, renewBatch } from './batch-context.js';
@@ -43,14 +45,14 @@ export async function finishBatch(
 
 /**
  * Goes on with a batch whose last sender may have died before, during or after its POST. That of a feed that was
- * closed meanwhile is only sent on when Rutter has it already.
+ * closed meanwhile is only sent on when Rutter has it already. One whose earlier attempts certainly did nothing is no
+ * longer in flight: it is sent under its new key only if it could be cut now.
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
+  if (batch.posts === 0 && !(await mayStillGo(context, content))) return await undo(context, batch);
   if (context.feed.facts.operator === 'closed') {
     const found = await resolveByReadBack(context, batch, content, 'keep');
-    if (found.kind !== 'absent') return found;
-    const undone = await undoBatch(context.deps.pool, { ...context, batch, refusal: null });
-    return { kind: undone ? 'undone' : 'lease_lost' };
+    return found.kind === 'absent' ? await undo(context, batch) : found;
   }
   if (batch.doubted && batch.posts >= doubtfulPostsMax) {
     const ending = await resolveByReadBack(context, batch, content, 'keep');
@@ -58,6 +60,19 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
   }
   if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lease_lost' };
   return await postBatch(context, { ...batch, doubted: batch.doubted || batch.posts > 0 }, content);
+}
+
+/** While its attempts failed, the feed may have been paused, refused or parked, or its start date moved. */
+async function mayStillGo(context: BatchContext, content: BatchContent): Promise<boolean> {
+  const feed = await readFeed(context.deps.pool, context.feed);
+  if (feed === null || !maySend(feed.facts) || isParked(feed.reason)) return false;
+  const startMs = feed.transactionStartDate === null ? -Infinity : Date.parse(feed.transactionStartDate);
+  return content.postings.every((posting) => Date.parse(posting.postedAt) >= startMs);
+}
+
+async function undo(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
+  const undone = await undoBatch(context.deps.pool, { ...context, batch, refusal: null });
+  return { kind: undone ? 'undone' : 'lease_lost' };
 }
 
 function lease(context: BatchContext) {
