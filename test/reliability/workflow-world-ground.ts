@@ -147,7 +147,7 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
 async function createEnvironment(onFlaw: () => void): Promise<TestWorkflowEnvironment> {
   const logger = new DefaultLogger('WARN', (entry: LogEntry) => {
     if (JSON.stringify([entry.message, entry.meta]).includes(flawWords)) onFlaw();
-    else if (entry.level === 'ERROR')
+    else if (entry.level === 'ERROR' && entry.meta?.['sdkComponent'] === 'core')
       process.stderr.write(`${entry.message} ${JSON.stringify(entry.meta)}\n`);
   });
   const telemetryOptions = { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } } as const;

@@ -38,6 +38,8 @@ export interface PlannedFeed {
   readonly passesMax: number;
   /** Its customer shares it once more in the end, should it be closed. */
   readonly sharedAgainAtLast: boolean;
+  /** What has come in before the feed begins. */
+  readonly before: readonly SentCall[];
 }
 
 /** The n-th attempt of an activity for a feed (or of looks at a connection), counted from 1. */
@@ -70,13 +72,13 @@ export interface PlannedStep {
 }
 
 const feedsMax = 3;
-const stepsMax = 10;
+const stepsMax = 12;
 const callsAtOnceMax = 4;
-const troublesMax = 5;
+const troublesMax = 8;
 /** Longer costs real time for nothing: a refused connection is asked every quarter of an hour. */
 const pauseMaxMs = dayMs / 8;
 /** A slice with one batch makes some thirty calls. */
-const callsMax = 40;
+const callsMax = 30;
 
 const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
 const webhook = fc.boolean();
@@ -167,7 +169,9 @@ export const worldPlan: fc.Arbitrary<WorldPlan> = fc
         ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
       }),
       lostSignalsFoundBy: fc.constantFrom('sweep', 'daily_look'),
-      troubles: fc.array(plannedTrouble(currencies.length - 1), { maxLength: troublesMax }),
+      troubles: fc.array(plannedTrouble(currencies.length - 1), {
+        ...{ maxLength: troublesMax, size: 'max' },
+      }),
     });
   });
 
@@ -177,6 +181,7 @@ function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>):
     startDate: fc.option(drawStartDate(), { freq: 4 }),
     passesMax: fc.integer({ min: 1, max: 6 }),
     sharedAgainAtLast: fc.boolean(),
+    before: fc.array(drawCall(currency), { maxLength: callsAtOnceMax, size: 'max' }),
   });
 }
 

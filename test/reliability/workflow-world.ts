@@ -82,7 +82,8 @@ async function live(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<v
 
 async function begin(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
   for (const feed of cast.feeds) {
-    const startDate = plan.feeds[feed.index]?.startDate ?? null;
+    const { startDate = null, before = [] } = plan.feeds[feed.index] ?? {};
+    for (const call of before) await cast.bank.send(feed, call);
     if (startDate !== null) await select(ground, feed, startDate);
   }
   for (const { connectionId } of cast.connections) await ground.facade.nudgeConnection({ connectionId });
