@@ -43,6 +43,7 @@ export interface Stack {
   /** For our own statements; its connections die with the server. */
   readonly pool: Pool;
   readonly databaseUrl: string;
+  readonly temporalAddress: string;
   readonly keyring: Keyring;
   readonly apiUrl: string;
   readonly coreToken: string;
