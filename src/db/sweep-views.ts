@@ -105,8 +105,14 @@ export async function listUnheardFeeds(
   return { feedIds, looked, lastId: looked < input.limit ? null : last };
 }
 
-/** These feeds were signalled now. */
+/** These feeds were signalled now. Locked in the order of their ids, like everywhere: no two lockers can deadlock. */
 export async function markSwept(db: Queryable, input: { feedIds: readonly string[] }): Promise<void> {
   if (input.feedIds.length === 0) return;
-  await db.query(`UPDATE feeds SET swept_at = now() WHERE feed_id = ANY ($1::uuid[])`, [input.feedIds]);
+  await db.query(
+    `WITH locked AS MATERIALIZED (
+       SELECT feed_id FROM feeds WHERE feed_id = ANY ($1::uuid[]) ORDER BY feed_id FOR UPDATE
+     )
+     UPDATE feeds SET swept_at = now() WHERE feed_id IN (SELECT feed_id FROM locked)`,
+    [input.feedIds],
+  );
 }
