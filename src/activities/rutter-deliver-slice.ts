@@ -77,6 +77,8 @@ class Slice {
   private readonly startedAtMs = performance.now();
   private batches = 0;
   private delivered = 0;
+  /** Whose batch was worked on when trouble came. */
+  private troubledFeedId: string | null = null;
 
   constructor(
     private readonly deps: ActivityDeps,
@@ -105,6 +107,7 @@ class Slice {
     while (this.batches < batchesPerSliceMax) {
       if (this.signal.aborted || this.deps.stopping.aborted) return await this.result('more');
       if (performance.now() - this.startedAtMs > limits.sliceMaxMs) return await this.result('more');
+      const leaseTakenAtMs = performance.now();
       const cut = await cutBatch(this.deps.pool, {
         feedId: feed.feedId,
         laneId: laneOf(feed),
@@ -115,7 +118,7 @@ class Slice {
       if (cut.kind === 'lane_busy') return await this.laneBusy(cut.yieldTo);
       if (cut.kind === 'nothing_ready') return await this.caughtUp(feed);
       if (cut.kind === 'not_sendable') return this.waiting(cut.feed);
-      const ended = await this.afterBatch(feed, cut, await this.work(feed, cut));
+      const ended = await this.afterBatch(feed, cut, await this.work(feed, cut, leaseTakenAtMs));
       if (ended !== null) return ended;
     }
     return await this.result('more');
@@ -127,6 +130,12 @@ class Slice {
     cut: WorkableCut,
     ending: BatchEnding,
   ): Promise<DeliverSliceResult | null> {
+    const { feedId: ownerId } = cut.batch;
+    if (ownerId !== feed.feedId && (ending.kind === 'settled' || ending.kind === 'undone')) {
+      // Its own workflow may sleep until somebody says that what it waited for is over; a closed feed has none.
+      const owner = await this.mustRead(ownerId);
+      if (owner.facts.operator !== 'closed') await this.deps.workflows.feedFactsChanged(owner);
+    }
     switch (ending.kind) {
       case 'settled':
         this.batches += 1;
@@ -151,8 +160,11 @@ class Slice {
   /** Nothing may be sent past a batch that waits for a person; its own feed says why, the others say for whom. */
   private async afterParked(feed: FeedRow, cut: WorkableCut): Promise<DeliverSliceResult> {
     if (cut.batch.feedId === feed.feedId) return await this.result('waiting');
-    const { feedId } = feed;
-    const detail = `batch ${String(cut.batch.number)} of feed ${cut.batch.feedId} waits for a person`;
+    return await this.waitForOther(feed, `batch ${String(cut.batch.number)} of feed ${cut.batch.feedId}`);
+  }
+
+  private async waitForOther({ feedId }: FeedRow, what: string): Promise<DeliverSliceResult> {
+    const detail = `${what} waits for a person`;
     await recordReason(this.deps.pool, { feedId, reason: laneParkedReason, detail, timeline: false });
     return await this.result('job_running', parkedLaneLookMs);
   }
@@ -164,11 +176,11 @@ class Slice {
   }
 
   /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the lane. */
-  private async work(feed: FeedRow, cut: WorkableCut): Promise<BatchEnding> {
+  private async work(feed: FeedRow, cut: WorkableCut, leaseTakenAtMs: number): Promise<BatchEnding> {
     const { pool } = this.deps;
     const laneId = laneOf(feed);
     const owner = cut.batch.feedId === feed.feedId ? feed : await this.mustRead(cut.batch.feedId);
-    const context = this.contextOf(owner, performance.now());
+    const context = this.contextOf(owner, leaseTakenAtMs);
     const release = () => releaseLane(pool, { laneId, holder: this.holder }).catch(() => undefined);
     try {
       const fresh = cut.kind === 'cut' ? { postings: cut.postings, body: cut.body } : undefined;
@@ -180,6 +192,7 @@ class Slice {
       return ending;
     } catch (error) {
       await release();
+      this.troubledFeedId = owner.feedId;
       throw error;
     }
   }
@@ -230,8 +243,11 @@ class Slice {
     if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
       // Not of a batch (those are dealt with), but of a read that a batch needs: asking again would not help.
       const detail = error.message;
-      await recordReason(this.deps.pool, { feedId, reason: 'refused_by_sage', detail, timeline: true });
-      return await this.result('waiting');
+      const refusedId = this.troubledFeedId ?? feedId;
+      const parked = { feedId: refusedId, reason: 'refused_by_sage', detail, timeline: true };
+      await recordReason(this.deps.pool, parked);
+      if (refusedId === feedId) return await this.result('waiting');
+      return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
     }
     if (this.batches > 0) return await this.result('job_running', reading.retryAfterMs ?? progressRetryMs);
     if (reading.type !== failureTypes.databaseUnavailable) await noteTrouble(this.deps, feed, error);

@@ -39,7 +39,7 @@ async function wakeOwed({ pool, workflows }: ActivityDeps): Promise<number> {
 
 async function wakePage({ pool, workflows }: ActivityDeps, afterId: string | null): Promise<SweptPage> {
   const { feedIds, looked, lastId } = await listUnheardFeeds(pool, { afterId, limit: pageSize });
-  await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.wakeFeed({ feedId }));
+  await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.feedFactsChanged({ feedId }));
   await markSwept(pool, { feedIds });
   return { lastId, looked, repaired: feedIds.length };
 }

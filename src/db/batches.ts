@@ -23,6 +23,8 @@ export interface OpenBatch {
   /** Ages by the database's clock when the row was read: no process's clock decides what is old. */
   readonly jobAgeMs: number | null;
   readonly attemptAgeMs: number;
+  /** How long a renewed attempt must still wait before its first POST; 0 or less when it may go. */
+  readonly notBeforeMs: number;
 }
 
 interface RawOpenBatch {
@@ -40,6 +42,7 @@ interface RawOpenBatch {
   first_post_at: string;
   job_age_ms: number | null;
   attempt_age_ms: number;
+  not_before_ms: number | null;
 }
 
 const selectOpenBatch = `
@@ -48,7 +51,8 @@ const selectOpenBatch = `
          coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
                   a.created_at) AS first_post_at,
          extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
-         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms
+         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms,
+         extract(epoch FROM a.not_before - clock_timestamp())::float8 * 1000 AS not_before_ms
     FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
 
 function openBatchFrom(raw: RawOpenBatch): OpenBatch {
@@ -67,6 +71,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     firstPostAtMs: Date.parse(raw.first_post_at),
     jobAgeMs: raw.job_age_ms,
     attemptAgeMs: raw.attempt_age_ms,
+    notBeforeMs: Math.ceil(raw.not_before_ms ?? 0),
   };
 }
 
@@ -204,7 +209,8 @@ export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch 
 
 /**
  * The job of the newest other batch of the connection that had one; null when there is none. That it has ended is what
- * we believe; a refusal that nothing else explains is a reason to ask.
+ * we believe; a refusal that nothing else explains is a reason to ask. One that was in doubt (abandoned, say) is left
+ * out: it may say "pending" for ever, and Rutter's list has decided it.
  */
 export async function readLastJob(
   db: Queryable,
@@ -213,7 +219,7 @@ export async function readLastJob(
   const { rows } = await db.query<{ job_id: string }>(
     `SELECT last.job_id FROM feeds f, LATERAL (
        SELECT b.cut_at, a.job_id FROM batches b JOIN attempts a USING (batch_id)
-        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL
+        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL AND NOT a.doubted
         ORDER BY b.number DESC, a.number DESC LIMIT 1) last
       WHERE f.connection_id = $1 ORDER BY last.cut_at DESC LIMIT 1`,
     [input.connectionId, input.batchId],

@@ -250,5 +250,6 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     firstPostAtMs: Date.parse(row.created_at),
     jobAgeMs: null,
     attemptAgeMs: 0,
+    notBeforeMs: 0,
   };
 }

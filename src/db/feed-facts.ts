@@ -224,6 +224,8 @@ export interface ReasonInput {
   readonly reason: string;
   readonly detail: string | null;
   readonly timeline: boolean;
+  /** Ids and codes that stand in the timeline's row besides the reason. */
+  readonly about?: Readonly<Record<string, unknown>>;
   /** The row as the teller knew it: when the feed has caught up since, the trouble is over and nothing is written. */
   readonly asOf?: FeedRow;
 }
@@ -242,6 +244,6 @@ export async function writeReason(db: Queryable, input: ReasonInput): Promise<vo
     customerId: feed.customerId,
     connectionId: feed.connectionId,
     feedId: feed.feedId,
-    detail: { reason: input.reason },
+    detail: { reason: input.reason, ...input.about },
   });
 }

@@ -105,7 +105,9 @@ async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolea
        FROM feeds f JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = $2, LATERAL (
          SELECT b.batch_id FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'refused'
           ORDER BY b.number DESC LIMIT 1) refused
-      WHERE f.feed_id = $1 AND (p.posted_at, p.sequence) <= (f.cursor_posted_at, f.cursor_sequence)`,
+      WHERE f.feed_id = $1 AND (p.posted_at, p.sequence) <= (f.cursor_posted_at, f.cursor_sequence)
+        -- An open batch may be undone and take the cursor back with it.
+        AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open')`,
     [input.feedId, input.transactionId],
   );
   return rowCount === 1;

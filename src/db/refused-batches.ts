@@ -8,6 +8,8 @@ import { writeTimeline } from './timeline.js';
 
 /** So many postings of a feed refused alone with the same code, one after another: then it is not the postings. */
 const refusedAloneMax = 3;
+/** Of a region of a thousand postings refused with ever other codes, these many are named on the timeline. */
+const toldMax = 20;
 
 export interface RefusedBatchInput extends HeldBatch {
   readonly refusal: StoredRefusal;
@@ -56,21 +58,25 @@ async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_a
   const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
   if (run.alike >= refusedAloneMax) {
     const { acceptedBatch: afterBatch } = run;
-    await makeReady(db, { feedId, exceptions: ['suspected', 'quarantined'], afterBatch });
-    return await stop(db, input);
+    const refused = await makeReady(db, { feedId, exceptions: ['suspected', 'quarantined'], afterBatch });
+    return await stop(db, input, refused);
   }
   const next = plan === null ? null : planAfterRefusedAlone(plan);
-  if (next === null && !sure) return await stop(db, input);
+  if (next === null && !sure) return await stop(db, input, []);
   if (plan !== null) await writeSplitPlan(db, { feedId, plan: next });
   const transactionId = rows[0]?.transaction_id;
   if (sure && transactionId !== undefined) await tellQuarantined(db, input, transactionId);
   return 'set_aside';
 }
 
-async function stop(db: Queryable, input: RefusedBatchInput): Promise<'stopped'> {
+/** `refused`: the postings that were refused alone and are ready again; a person may have to decide on them. */
+async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly string[]): Promise<'stopped'> {
   const { feedId } = input.batch;
-  await endSplit(db, { feedId });
-  await writeReason(db, { feedId, reason: input.parkReason, detail: input.words, timeline: true });
+  const given = [...refused, ...(await endSplit(db, { feedId }))];
+  await writeReason(db, {
+    ...{ feedId, reason: input.parkReason, detail: input.words, timeline: true },
+    about: { transaction_ids: given.slice(0, toldMax) },
+  });
   return 'stopped';
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HeldBatch, OpenBatch, StoredRefusal } from './batches.js';
 import { holdLane } from './lanes.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
+import { parkReasons } from '../domain/feed.js';
 
 /** Postings of a delivered batch whose fate differs from the batch's. */
 export interface SettlementExceptions {
@@ -50,7 +51,9 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM settled)
      ), told AS (
        -- Whatever held the feed up is over: its batch arrived, and of a refused batch so much less is to be decided.
+       -- Its workflow may be asleep for a day when another feed's sender settled it: it is owed a look.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,
+              look_owed = f.look_owed OR coalesce(f.reason = ANY ($10), false),
               split_left = CASE WHEN f.split_left > s.size THEN f.split_left - s.size END,
               split_bad = CASE WHEN f.split_left > s.size THEN greatest(f.split_bad - s.size, 0) END,
               split_hint = CASE WHEN f.split_left > s.size THEN f.split_hint END,
@@ -88,6 +91,7 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
         conflicts: exceptions.conflicts.length,
         missing: exceptions.missing.length,
       }),
+      parkReasons,
     ],
   );
   return rows.length > 0;
@@ -160,12 +164,12 @@ export async function recordDoubt(
 
 /**
  * The open attempt ended with the final outcome "nothing was synced": it is closed and the same bytes get a new
- * attempt under a new key, in one transaction and only while the lane is ours. Answers the key, or null when the
- * lane is lost.
+ * attempt under a new key, not to be sent before `waitMs` have passed, in one transaction and only while the lane is
+ * ours. Answers the key, or null when the lane is lost.
  */
 export async function renewAttempt(
   pool: Pool,
-  input: HeldBatch & { readonly outcome: StoredRefusal },
+  input: HeldBatch & { readonly outcome: StoredRefusal; readonly waitMs: number },
 ): Promise<string | null> {
   const { batch, outcome } = input;
   return await transaction(pool, async (db) => {
@@ -178,11 +182,11 @@ export async function renewAttempt(
     );
     if (closed.rowCount !== 1) return null;
     const idempotencyKey = randomUUID();
-    await db.query(`INSERT INTO attempts (idempotency_key, batch_id, number) VALUES ($1, $2, $3)`, [
-      idempotencyKey,
-      batch.batchId,
-      batch.attemptNumber + 1,
-    ]);
+    await db.query(
+      `INSERT INTO attempts (idempotency_key, batch_id, number, not_before)
+       VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')`,
+      [idempotencyKey, batch.batchId, batch.attemptNumber + 1, input.waitMs],
+    );
     return idempotencyKey;
   });
 }

@@ -40,32 +40,36 @@ export async function writeSplitPlan(
 
 /**
  * Ends a split of which nothing was accepted: there is no plan any more, and no posting is suspected; those that were
- * are ready again.
+ * are ready again. Answers their ids.
  */
-export async function endSplit(db: Queryable, input: { feedId: string }): Promise<void> {
+export async function endSplit(db: Queryable, input: { feedId: string }): Promise<string[]> {
   await writeSplitPlan(db, { ...input, plan: null });
-  await makeReady(db, { ...input, exceptions: ['suspected'], afterBatch: 0 });
+  return await makeReady(db, { ...input, exceptions: ['suspected'], afterBatch: 0 });
 }
 
 /**
  * Takes back what single refusals set aside since a batch: those postings are ready again. The watermark of what was
- * examined goes below them, since they lie at or before the cursor.
+ * examined goes below them, since they lie at or before the cursor. Answers their ids, in the order of delivery.
  */
 export async function makeReady(
   db: Queryable,
   input: { feedId: string; exceptions: readonly ('suspected' | 'quarantined')[]; afterBatch: number },
-): Promise<void> {
-  await db.query(
+): Promise<string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
     `WITH gone AS (
        DELETE FROM ledger l USING batches b
         WHERE l.feed_id = $1 AND l.exception = ANY ($2) AND b.batch_id = l.batch_id AND b.state = 'refused'
           AND b.number > $3
        RETURNING l.transaction_id
+     ), given_back AS (
+       SELECT p.transaction_id, p.posted_at, p.sequence FROM feeds f, postings p JOIN gone USING (transaction_id)
+        WHERE f.feed_id = $1 AND p.account_id = f.account_id
+     ), examined AS (
+       UPDATE feeds f SET examined_sequence = least(f.examined_sequence, (SELECT min(sequence) - 1 FROM given_back))
+        WHERE f.feed_id = $1
      )
-     UPDATE feeds f SET examined_sequence = least(f.examined_sequence, (
-              SELECT min(p.sequence) - 1 FROM postings p JOIN gone USING (transaction_id)
-               WHERE p.account_id = f.account_id))
-      WHERE f.feed_id = $1`,
+     SELECT transaction_id FROM given_back ORDER BY posted_at, sequence`,
     [input.feedId, input.exceptions, input.afterBatch],
   );
+  return rows.map((row) => row.transaction_id);
 }

@@ -461,7 +461,7 @@ async function expireLease(feed: DeliveryFeed): Promise<void> {
 
 function renew(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<string | null> {
   const outcome = { httpStatus: 500, errorCode: null, errorMessage: null };
-  return renewAttempt(world.pool, { batch, laneId: laneOf(feed), holder, outcome });
+  return renewAttempt(world.pool, { batch, laneId: laneOf(feed), holder, outcome, waitMs: 0 });
 }
 
 async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {

@@ -171,7 +171,8 @@ describe('a refusal that is not the postings’ fault', () => {
     expect(await setAside(feed)).toEqual({});
     expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0, quarantined: 0 });
     expect(await timelineOf(feed, 'posting_quarantined')).toEqual([]);
-    expect(await timelineOf(feed, 'feed_parked')).toEqual([{ reason: 'refused_by_sage' }]);
+    const parked = { reason: 'refused_by_sage', transaction_ids: idsOf(2) };
+    expect(await timelineOf(feed, 'feed_parked')).toEqual([parked]);
     await world.control('DELETE', '/faults');
     await resume(feed);
     expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
@@ -185,7 +186,8 @@ describe('a refusal that is not the postings’ fault', () => {
     expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
     expect(await setAside(feed)).toEqual({});
     expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 1_000, batched: 0, quarantined: 0 });
-    expect(await timelineOf(feed, 'feed_parked')).toEqual([{ reason: 'refused_by_sage' }]);
+    const parked = { reason: 'refused_by_sage', transaction_ids: idsOf(3) };
+    expect(await timelineOf(feed, 'feed_parked')).toEqual([parked]);
     const posts = await world.posts();
     await world.slice(feed);
     expect(await world.posts()).toBe(posts);

@@ -51,10 +51,10 @@ export interface DeliveryWorld {
   /** A feed on a connection of its own, or on the given one; chosen in Sage from `startDate` on when given. */
   makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
   addPostings(feed: { accountId: string }, postings: readonly WorldPosting[]): Promise<void>;
-  /** Runs one slice, as one attempt of the activity. */
+  /** Runs one slice, as one attempt of the activity; not `early`: what had to wait may go. */
   slice(
     feed: { feedId: string },
-    input?: { readAccount?: boolean; deps?: ActivityDeps },
+    input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
   ): Promise<DeliverSliceResult>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
@@ -123,15 +123,20 @@ export async function createDeliveryWorld(
     ...{ pool, deps, sandbox, woken, control, clientOf },
     makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    slice: (feed, input = {}) =>
-      new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run<
+    slice: async (feed, input = {}) => {
+      if (input.early !== true) await letAttemptsBeDue(pool);
+      return await new MockActivityEnvironment(
+        {},
+        { logger: new DefaultLogger('ERROR', () => undefined) },
+      ).run<
         [DeliverSliceInput],
         DeliverSliceResult,
         (input: DeliverSliceInput) => Promise<DeliverSliceResult>
       >(rutterDeliverSlice(input.deps ?? deps), {
         feedId: feed.feedId,
         readAccount: input.readAccount ?? false,
-      }),
+      });
+    },
     book: async (feed) => {
       const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
         accounts: { transactions: BookedTransaction[] }[];
@@ -152,6 +157,11 @@ export async function createDeliveryWorld(
       await database.drop();
     },
   };
+}
+
+/** Between two slices the time passes that a renewed attempt must wait. */
+async function letAttemptsBeDue(pool: Pool): Promise<void> {
+  await pool.query(`UPDATE attempts SET not_before = now() WHERE not_before > now()`);
 }
 
 type Ground = Pick<DeliveryWorld, 'pool' | 'deps' | 'control'>;

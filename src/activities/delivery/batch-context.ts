@@ -1,4 +1,4 @@
-import { readBatchPostings, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
+import { readBatchPostings, undoBatch, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
 import { recordReason } from '../../db/feed-facts.js';
 import type { FeedRow } from '../../db/feeds.js';
 import { renewAttempt } from '../../db/settlement.js';
@@ -61,31 +61,35 @@ export async function loadContent(context: BatchContext, batch: OpenBatch): Prom
 
 const renewedFirstMs = 2_000;
 const renewedMaxMs = 60_000;
-/** After so many attempts of the same bytes a person must look; asking for a sync allows as many again. */
+/** After so many attempts of the same bytes a person must look; `sync` or `resume` allows as many again. */
 const attemptsMax = 20;
 
 /**
  * Ends an attempt in which certainly nothing was synced: the same bytes get a new key and go out again, from two seconds
- * on, doubling with every attempt, to a minute, and not before `retryAfterMs`.
+ * on, doubling with every attempt, to a minute, and not before `retryAfterMs`. After too many of them the batch is
+ * undone, so that other feeds of the connection go on, and its feed is parked.
  */
 export async function renewBatch(
   context: BatchContext,
   batch: OpenBatch,
   outcome: StoredRefusal & { readonly retryAfterMs?: number | undefined },
 ): Promise<BatchEnding> {
-  const { laneId, holder } = context;
-  const key = await renewAttempt(context.deps.pool, { batch, laneId, holder, outcome });
-  if (key === null) return { kind: 'lease_lost' };
+  const held = { batch, laneId: context.laneId, holder: context.holder };
   const { attemptNumber } = batch;
-  if (attemptNumber % attemptsMax === 0) {
-    return await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
+  if (attemptNumber >= attemptsMax) {
+    const undone = await undoBatch(context.deps.pool, { ...held, refusal: outcome });
+    if (!undone) return { kind: 'lease_lost' };
+    await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
+    return { kind: 'undone' };
   }
   const tries = attemptNumber - 1;
   const backedOffMs = backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs });
-  return { kind: 'renewed', waitMs: Math.max(backedOffMs, outcome.retryAfterMs ?? 0) };
+  const waitMs = Math.max(backedOffMs, outcome.retryAfterMs ?? 0);
+  const key = await renewAttempt(context.deps.pool, { ...held, outcome, waitMs });
+  return key === null ? { kind: 'lease_lost' } : { kind: 'renewed', waitMs };
 }
 
-/** Parks the batch's feed for a person, in words that stand in its row; the batch stays open. */
+/** Parks the batch's feed for a person, in words that stand in its row; the batch stays as it is. */
 export async function parkFeed(
   context: BatchContext,
   reason: ParkReason,

@@ -2,7 +2,7 @@ import { isRutterError, type RutterOutcomeUnknown } from '../../clients/rutter/e
 import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
 import { undoBatch, type OpenBatch } from '../../db/batches.js';
 import { recordDoubt, recordJob, recordPost } from '../../db/settlement.js';
-import { readFeed } from '../../db/feeds.js';
+import { readFeed, type FeedRow } from '../../db/feeds.js';
 import { renewLane } from '../../db/lanes.js';
 import { isParked, maySend } from '../../domain/feed.js';
 import { dayMs, limits } from '../../domain/limits.js';
@@ -32,6 +32,7 @@ export async function finishBatch(
   fresh?: BatchContent,
 ): Promise<BatchEnding> {
   const content = fresh ?? (await loadContent(context, batch));
+  if (batch.posts === 0 && batch.notBeforeMs > 0) return { kind: 'renewed', waitMs: batch.notBeforeMs };
   const old = batch.posts > 0 && batch.attemptAgeMs > attemptTrustedMs;
   if (batch.inDoubt || (old && batch.jobId === null)) {
     return await resolveByReadBack(context, batch, content, 'send_again');
@@ -45,12 +46,13 @@ export async function finishBatch(
 
 /**
  * Goes on with a batch whose last sender may have died before, during or after its POST. That of a feed that was
- * closed meanwhile is only sent on when Rutter has it already. One whose earlier attempts certainly did nothing is no
- * longer in flight: it is sent under its new key only if it could be cut now.
+ * closed meanwhile, or linked again from a later date, is only sent on when Rutter has it already. One whose earlier
+ * attempts certainly did nothing is no longer in flight: it is sent under its new key only if it could be cut now.
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
-  if (batch.posts === 0 && !(await mayStillGo(context, content))) return await undo(context, batch);
-  if (context.feed.facts.operator === 'closed') {
+  const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;
+  if (batch.posts === 0 && !mayBeCut(feed, content)) return await undo(context, batch);
+  if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
     const found = await resolveByReadBack(context, batch, content, 'keep');
     return found.kind === 'absent' ? await undo(context, batch) : found;
   }
@@ -63,11 +65,13 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
 }
 
 /** While its attempts failed, the feed may have been paused, refused or parked, or its start date moved. */
-async function mayStillGo(context: BatchContext, content: BatchContent): Promise<boolean> {
-  const feed = await readFeed(context.deps.pool, context.feed);
-  if (feed === null || !maySend(feed.facts) || isParked(feed.reason)) return false;
+function mayBeCut(feed: FeedRow, content: BatchContent): boolean {
+  return maySend(feed.facts) && !isParked(feed.reason) && isAfterStart(feed, content);
+}
+
+function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
   const startMs = feed.transactionStartDate === null ? -Infinity : Date.parse(feed.transactionStartDate);
-  return content.postings.every((posting) => Date.parse(posting.postedAt) >= startMs);
+  return postings.every((posting) => Date.parse(posting.postedAt) >= startMs);
 }
 
 async function undo(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {

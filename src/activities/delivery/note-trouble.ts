@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { isRutterError } from '../../clients/rutter/errors.js';
 import { recordReason } from '../../db/feed-facts.js';
 import type { FeedRow } from '../../db/feeds.js';
@@ -8,8 +8,9 @@ import {
   peerUnavailableReason,
   unexpectedReason,
 } from '../../domain/feed.js';
+import { failureTypes } from '../../domain/failures.js';
 import type { ActivityDeps } from '../deps.js';
-import { OrganisationRefused } from '../failures.js';
+import { OrganisationRefused, readFailure } from '../failures.js';
 
 /**
  * Puts a trouble that is tried again by itself into the row, so that a late feed has its reason on a screen. A sender
@@ -22,7 +23,8 @@ export async function noteTrouble(
   feed: FeedRow,
   error: unknown,
 ): Promise<void> {
-  if (isParked(feed.reason)) return;
+  // A slice that was called off has no trouble.
+  if (isParked(feed.reason) || error instanceof CancelledFailure) return;
   const ours =
     isRutterError(error) || error instanceof ApplicationFailure || error instanceof OrganisationRefused;
   // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
@@ -31,7 +33,10 @@ export async function noteTrouble(
   await recordReason(deps.pool, { feedId: feed.feedId, reason, detail, timeline: false, asOf: feed });
 }
 
+/** A crowd before the limiter and Temporal being away pass by themselves, as Rutter's own troubles do. */
+const passingTypes: ReadonlySet<string> = new Set([failureTypes.peerUnavailable, failureTypes.rateLimited]);
+
 function reasonOf(error: unknown, ours: boolean): string {
   if (error instanceof OrganisationRefused) return organisationRefusedReason;
-  return ours ? peerUnavailableReason : unexpectedReason;
+  return ours || passingTypes.has(readFailure(error).type) ? peerUnavailableReason : unexpectedReason;
 }

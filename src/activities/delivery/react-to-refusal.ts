@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { isRutterError } from '../../clients/rutter/errors.js';
 import { undoBatch, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
 import {
   recordAccountSeen,
@@ -80,11 +81,14 @@ async function afterConnectionRefused(
 }
 
 async function afterAccountNotReady(refused: Refused, account: AccountSeen): Promise<BatchEnding> {
-  const { deps, feed } = refused.context;
+  const { context, batch, refusal } = refused;
+  const { deps, feed } = context;
+  if (account.ready) {
+    if (refused.accepted) return await renewBatch(context, batch, refusal);
+    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
+  }
   const ending = await rid(refused);
   await recordAccountSeen(deps.pool, { ...feed, account });
-  if (account.ready)
-    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
   await deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
   return ending;
 }
@@ -101,7 +105,14 @@ async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
 
 async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
   const { context, batch, content, refusal } = refused;
-  const explanation = await findExplanation(context, batch);
+  let explanation;
+  try {
+    explanation = await findExplanation(context, batch);
+  } catch (error) {
+    // The key replays this refusal for ever, and what explains it may be gone when we can look: ask anew instead.
+    if (refused.accepted && isRutterError(error)) return await renewBatch(context, batch, refusal);
+    throw error;
+  }
   switch (explanation?.kind) {
     case 'account':
       return await afterAccountNotReady(refused, explanation.account);
@@ -110,6 +121,8 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
       return await afterConnectionRefused(refused, { code, words: reason ?? refusal.errorMessage });
     }
     case 'not_yet':
+      // The key replays this refusal for ever, and by then nothing may explain it any more.
+      if (refused.accepted) return await renewBatch(context, batch, refusal);
       throw later(failureTypes.peerUnavailable, explanation.what);
     case undefined:
       break;

@@ -34,8 +34,11 @@ const accountNotReadyCode = 'BANK_FEED_ACCOUNT_NOT_READY';
 const productNotReadyCode = 'PRODUCT_NOT_READY';
 const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED', INVALID_CREDENTIALS_CODE]);
 const connectionErrorType = 'CONNECTION_ERROR';
-/** "Invalid input" and "the platform answered bad request" (contract 12): only these can speak of a posting. */
-const postingStatuses = new Set([400, 450]);
+/**
+ * "Invalid input" and "the platform answered bad request" (contract 12) can speak of a posting; 413 does of a batch that
+ * is too large, and smaller ones may pass (the bound is an assumption, contract 8.2).
+ */
+const postingStatuses = new Set([400, 413, 450]);
 
 export function meaningOfRefusal(error: RefusalWords): RefusalMeaning {
   const { httpStatus } = error;

@@ -52,7 +52,9 @@ async function lookTwice(
     const first = await look();
     if (first.length === content.postings.length) return first;
     await context.deps.wait(secondLookAfterMs, context.signal);
-    return await look();
+    // Pages shift while they are read: what the first look saw is there, whatever the second says.
+    const both = new Map([...first, ...(await look())].map((found) => [found.transactionId, found]));
+    return [...both.values()];
   } catch (error) {
     if (error instanceof ReadBackTooLong) return 'too_long';
     throw error;
