@@ -1,6 +1,7 @@
 import { isRutterError } from '../clients/rutter/errors.js';
 import { recordConnectionRefused } from '../db/feed-facts.js';
 import { failureTypes } from '../domain/failures.js';
+import { notingRefusedCredentials } from './credentials-outage.js';
 import type { ActivityDeps } from './deps.js';
 import { OrganisationRefused, readFailure } from './failures.js';
 
@@ -44,7 +45,7 @@ export async function explainRefusal(
   input: { connectionId: string; error: unknown },
 ): Promise<unknown> {
   const { connectionId, error } = input;
-  const refusal = await readConnectionRefusal(deps, error);
+  const refusal = await notingRefusedCredentials(deps, () => readConnectionRefusal(deps, error));
   if (refusal === null) return error;
   await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
   await deps.workflows.nudgeConnection({ connectionId });

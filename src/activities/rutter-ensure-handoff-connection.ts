@@ -12,6 +12,7 @@ import { renewHandoffKey, setHandoffConnection } from '../db/handoff-progress.js
 import { lockHandoff, readHandoff, type HandoffRow } from '../db/handoffs.js';
 import { transaction, type Queryable } from '../db/pool.js';
 import type { HandoffReason, HandoffState } from '../domain/handoff.js';
+import { notingRefusedCredentials } from './credentials-outage.js';
 import type { ActivityDeps } from './deps.js';
 import { isSpentKey } from './explain-refusal.js';
 import { Obsolete } from './failures.js';
@@ -41,7 +42,8 @@ export function rutterEnsureHandoffConnection(deps: ActivityDeps) {
     const { connectionId, connectionKey, customerId } = handoff;
     if (connectionId !== null) return await claimChosen(deps, { handoff, connectionId });
     if (connectionKey === null) throw new Obsolete('the hand-off has no choice of a connection');
-    return await createAndClaim(deps, { handoff, connectionKey, customerId });
+    const creation = { handoff, connectionKey, customerId };
+    return await notingRefusedCredentials(deps, () => createAndClaim(deps, creation));
   };
 }
 

@@ -4,6 +4,7 @@ import { openAccessToken, readConnection } from '../db/connections.js';
 import { recordAccountsSeen, recordConnectionRefused, type AccountSeen } from '../db/feed-facts.js';
 import { connectionFacts } from '../domain/connection.js';
 import { activationPollDelayMs, refusalHoldOffMs } from '../domain/schedule.js';
+import { notingRefusedCredentials, requireCredentials } from './credentials-outage.js';
 import type { ActivityDeps } from './deps.js';
 import { readConnectionRefusal } from './explain-refusal.js';
 import { Obsolete } from './failures.js';
@@ -46,6 +47,7 @@ export function rutterReadConnection(deps: ActivityDeps) {
     if (connection.status === 'refused' && holdOffMs > 0) {
       return { refused: true, awaitedCount: 0, nextPollMs: Math.ceil(holdOffMs) };
     }
+    await requireCredentials(deps);
     try {
       const accessToken = openAccessToken(deps.keyring, connection);
       if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
@@ -57,7 +59,7 @@ export function rutterReadConnection(deps: ActivityDeps) {
       const { awaitedCount } = look;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
     } catch (error) {
-      const refusal = await readConnectionRefusal(deps, error);
+      const refusal = await notingRefusedCredentials(deps, () => readConnectionRefusal(deps, error));
       if (refusal === null) throw error;
       await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
       return { refused: true, awaitedCount: 0, nextPollMs };

@@ -13,6 +13,7 @@ import { createConnection } from './commands/create-connection.js';
 import { exchangePublicToken } from './commands/exchange-public-token.js';
 import type { CommandContext, CommandEnding } from './commands/finish-with-connection.js';
 import { resyncFeed } from './commands/resync-feed.js';
+import { notingRefusedCredentials } from './credentials-outage.js';
 import type { ActivityDeps } from './deps.js';
 import { Obsolete, readFailure } from './failures.js';
 import { whileHeartbeating } from './while-heartbeating.js';
@@ -39,7 +40,9 @@ export function rutterRunCommand(deps: ActivityDeps) {
     if (command.state !== 'running') return { state: command.state };
     const context = { deps, command, customerId: command.customerId, signal: cancellationSignal() };
     try {
-      const ending = await whileHeartbeating(() => run(context, command));
+      const ending = await whileHeartbeating(() =>
+        notingRefusedCredentials(deps, () => run(context, command)),
+      );
       if ('state' in ending) return ending;
       return { state: await failCommand(deps.pool, { ...input, problem: ending.problem }) };
     } catch (error) {

@@ -45,10 +45,9 @@ export const alertConditions: readonly AlertCondition[] = [
   {
     code: 'organisation_refused',
     takesInterval: false,
-    sql: `SELECT '${serviceSubject}' AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
-                 NULL::text AS customer_id, '{}'::jsonb AS detail
-           WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.reason IS NOT NULL
-                            AND f.reason = '${organisationRefusedReason}' AND f.operator <> 'closed')`,
+    // Not of the feeds: one that is paused keeps its reason, and a refusal that only hand-offs met is in none.
+    sql: `SELECT '${serviceSubject}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
+                 NULL::text AS customer_id, '{}'::jsonb AS detail FROM provider_outages`,
   },
   {
     code: 'postings_quarantined',

@@ -260,6 +260,7 @@ describe('a connection that is refused in mid-backfill', () => {
       expect(rows).toEqual([]);
     }
     await world.control('POST', '/organisations/revoke', { revoked: false });
+    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
     for (const feed of feeds) {
       expect(await look(feed)).toMatchObject({ refused: false });
       await world.slice(feed);

@@ -229,6 +229,7 @@ describe('a refused connection', () => {
     }
     expect((await readConnection(world.pool, feed))?.status).toBe('ok');
     expect(await stateOf(feed)).toBe('backfilling');
+    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
     expect(await look(feed)).toMatchObject({ refused: false });
   });
 });

@@ -1,18 +1,20 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { FeedRow } from '../../db/feeds.js';
+import { noteCredentialsRefused } from '../../db/provider-outages.js';
 import { failureTypes } from '../../domain/failures.js';
 import { organisationRefusedReason } from '../../domain/feed.js';
+import { requireCredentials } from '../credentials-outage.js';
 import type { ActivityDeps } from '../deps.js';
 import { readConnectionRefusal, type ConnectionRefusal } from '../explain-refusal.js';
 import { OrganisationRefused } from '../failures.js';
 import { noteTrouble } from './note-trouble.js';
 
-/** Our credentials are refused for everybody: probe again after this long. */
-const organisationProbeMs = 30_000;
+/** Our credentials are refused for everybody: look again after this long. */
+const organisationLookMs = 30_000;
 
 /**
  * What of a trouble is a refusal of the feed's connection; null for anything else. Our own credentials refused for
- * everybody is nothing of this feed's: its reason says so, no customer is told, and all wait for the next probe.
+ * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is told, and all wait.
  */
 export async function explainTrouble(
   deps: ActivityDeps,
@@ -23,22 +25,27 @@ export async function explainTrouble(
     return await readConnectionRefusal(deps, error);
   } catch (probed) {
     if (!(probed instanceof OrganisationRefused)) throw probed;
-    return await probeLater(deps, feed, probed);
+    await noteCredentialsRefused(deps.pool);
+    return await lookLater(deps, feed, probed);
   }
 }
 
-/** Nothing is sent while our own credentials are refused: a feed that met that asks for them alone before it goes on. */
+/** Nothing is sent while our own credentials are refused, whoever met it: of all that wait one asks at a time. */
 export async function waitForOrganisation(deps: ActivityDeps, feed: FeedRow): Promise<void> {
-  if (feed.reason !== organisationRefusedReason) return;
-  const probe = await deps.rutter.probeCredentials({ lane: 'deliver' });
-  if (probe === 'refused') await probeLater(deps, feed, new OrganisationRefused(undefined));
+  try {
+    await requireCredentials(deps);
+  } catch (error) {
+    if (!(error instanceof OrganisationRefused)) throw error;
+    await lookLater(deps, feed, error);
+  }
 }
 
-async function probeLater(deps: ActivityDeps, feed: FeedRow, refused: OrganisationRefused): Promise<never> {
-  await noteTrouble(deps, feed, refused);
+async function lookLater(deps: ActivityDeps, feed: FeedRow, refused: OrganisationRefused): Promise<never> {
+  // Once: ten thousand feeds that wait only read.
+  if (feed.reason !== organisationRefusedReason) await noteTrouble(deps, feed, refused);
   throw ApplicationFailure.create({
     type: failureTypes.peerUnavailable,
     message: refused.message,
-    nextRetryDelay: organisationProbeMs,
+    nextRetryDelay: organisationLookMs,
   });
 }
