@@ -1,3 +1,4 @@
+import { deleteOldAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
 import { deleteOldHandoffs } from '../db/handoffs.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
@@ -8,7 +9,7 @@ const intervalMs = 10 * 60_000;
 /** Rounds of deleting in one go; what is left waits for the next. */
 const roundsMax = 20;
 
-/** Removes idempotency keys, webhook notes and hand-offs past their time, now and then. Answers how to stop it. */
+/** Removes idempotency keys, webhook notes, hand-offs and ended alerts past their time, now and then. Answers how to stop it. */
 export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => void {
   const timer = setInterval(() => void tidy(input), intervalMs);
   timer.unref();
@@ -21,7 +22,8 @@ async function tidy(input: { pool: Pool; logger: Logger }): Promise<void> {
       const deleted =
         (await deleteExpiredKeys(input.pool)) +
         (await deleteOldWebhooks(input.pool)) +
-        (await deleteOldHandoffs(input.pool));
+        (await deleteOldHandoffs(input.pool)) +
+        (await deleteOldAlerts(input.pool));
       if (deleted === 0) return;
     }
   } catch (error) {

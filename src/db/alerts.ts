@@ -1,7 +1,7 @@
-import type { AlertCode } from '../domain/alerts.js';
-import { alertConditions } from './alert-conditions.js';
+import { alertCodes, massAlertCodes, type AlertCode } from '../domain/alerts.js';
+import { alertConditions, type AlertCondition } from './alert-conditions.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
-import { beginSweep } from './sweeps.js';
+import { lockSweep, markSweepRun } from './sweeps.js';
 
 /** What is told of an alert: codes and ids, no text of anybody. */
 export interface AlertRow {
@@ -14,43 +14,81 @@ export interface AlertRow {
 
 /** New alerts of one code in one review; what is left follows with the next. */
 const raisedMax = 10_000;
-/** Log lines of one review. */
+/** Alerts of one code that one review ends, and that it writes again: a statement stays far below its time limit. */
+const rewrittenMax = 50_000;
+/** Log lines of one review, of those that are told one by one. */
 const announcedMax = 1_000;
+/** More of a mass code than this are told in one line; whose they are stands in the rows. */
+const linesOfCodeMax = 100;
+const keptDays = 90;
+const deletedAtOnceMax = 5_000;
 /** An alert that stands is written again only when its detail changed, or to say that it still stands. */
 const confirmEvery = `interval '10 minutes'`;
 
-/**
- * Raises an alert for every condition that holds and has none, and ends those whose condition is over, one code after
- * the other, in one transaction; reviews wait for each other.
- */
-export async function reviewAlerts(pool: Pool, input: { feedSyncIntervalMs: number }): Promise<void> {
-  await transaction(pool, async (db) => {
-    await beginSweep(db, { name: 'alerts' });
-    for (const { code, sql, takesInterval } of alertConditions) {
-      await reviewCode(db, { code, sql, values: takesInterval ? [input.feedSyncIntervalMs] : [] });
-    }
-    await endFoundAgain(db);
-  });
+/** What could not be reviewed, and why. */
+export interface UnreviewedAlerts {
+  readonly code: AlertCode;
+  readonly error: unknown;
 }
 
+/**
+ * Raises an alert for every condition that holds and has none, and ends those whose condition is over: each code in a
+ * transaction of its own, so that one that fails keeps none of the others from being told. Reviews of a code wait for
+ * each other. Answers the codes that failed; then the sweep does not count as run, and its age shows it.
+ */
+export async function reviewAlerts(
+  pool: Pool,
+  input: { feedSyncIntervalMs: number; conditions?: readonly AlertCondition[] },
+): Promise<UnreviewedAlerts[]> {
+  const failed: UnreviewedAlerts[] = [];
+  const review = async (code: AlertCode, work: (db: Queryable) => Promise<void>): Promise<void> => {
+    try {
+      await transaction(pool, async (db) => {
+        await lockSweep(db, { name: 'alerts' });
+        await work(db);
+      });
+    } catch (error) {
+      failed.push({ code, error });
+    }
+  };
+  for (const { code, sql, takesInterval } of input.conditions ?? alertConditions) {
+    const values = takesInterval ? [input.feedSyncIntervalMs] : [];
+    await review(code, (db) => reviewCode(db, { code, sql, values }));
+  }
+  await review('workflow_missing', endFoundAgain);
+  if (failed.length === 0) await markSweepRun(pool, { name: 'alerts' });
+  return failed;
+}
+
+/**
+ * A full join is done by hashing or by merging, never row by row: however wrong the planner's guesses are in the first
+ * minutes of an outage, when no statistics know of it yet, the time grows with the rows and not with their square.
+ */
 async function reviewCode(
   db: Queryable,
   input: { code: AlertCode; sql: string; values: readonly unknown[] },
 ): Promise<void> {
   await db.query(
-    `WITH found AS MATERIALIZED (${input.sql}),
+    `WITH found AS (${input.sql}),
      standing AS (SELECT alert_id, subject, detail, last_at FROM alerts WHERE code = $1 AND ended_at IS NULL),
-     ended AS (
-       UPDATE alerts SET ended_at = now()
-        WHERE alert_id IN (SELECT alert_id FROM standing WHERE subject NOT IN (SELECT subject FROM found))
+     compared AS MATERIALIZED (
+       SELECT s.alert_id, f.subject, f.feed_id, f.connection_id, f.customer_id,
+              f.detail
+         FROM standing s FULL JOIN found f ON f.subject = s.subject
+        WHERE s.alert_id IS NULL OR f.subject IS NULL OR s.detail <> f.detail
+           OR s.last_at < now() - ${confirmEvery}
+     ), ended AS (
+       UPDATE alerts SET ended_at = now() WHERE alert_id IN (
+         SELECT alert_id FROM compared WHERE subject IS NULL LIMIT ${rewrittenMax})
      ), confirmed AS (
-       UPDATE alerts a SET last_at = now(), detail = found.detail
-         FROM standing s JOIN found USING (subject)
-        WHERE a.alert_id = s.alert_id AND (s.detail <> found.detail OR s.last_at < now() - ${confirmEvery})
+       UPDATE alerts a SET last_at = now(), detail = c.detail FROM (
+         SELECT alert_id, detail FROM compared WHERE alert_id IS NOT NULL AND subject IS NOT NULL
+          LIMIT ${rewrittenMax}) c
+        WHERE a.alert_id = c.alert_id
      )
      INSERT INTO alerts (code, subject, feed_id, connection_id, customer_id, detail)
-     SELECT $1, subject, feed_id, connection_id, customer_id, detail FROM found
-      WHERE subject NOT IN (SELECT subject FROM standing) ORDER BY subject LIMIT ${raisedMax}`,
+     SELECT $1, subject, feed_id, connection_id, customer_id, detail FROM compared
+      WHERE alert_id IS NULL ORDER BY subject LIMIT ${raisedMax}`,
     [input.code, ...input.values],
   );
 }
@@ -88,39 +126,97 @@ export async function raiseMissing(db: Queryable, missing: readonly MissingSubje
   );
 }
 
-/** Hands each alert that began or ended, and was not told yet, to `raised` or `ended`, in the order of their ids. */
-export async function announceAlerts(
-  pool: Pool,
-  tell: { raised: (alert: AlertRow) => void; ended: (alert: AlertRow) => void },
-): Promise<{ raised: number; ended: number }> {
-  const raised = await announce(pool, { column: 'announced_at', which: 'true', tell: tell.raised });
-  const ended = await announce(pool, {
-    column: 'end_announced_at',
-    which: 'ended_at IS NOT NULL AND announced_at IS NOT NULL',
-    tell: tell.ended,
-  });
-  return { raised, ended };
+/** How alerts are told. */
+export interface AlertTellers {
+  readonly raised: (alert: AlertRow) => void;
+  readonly ended: (alert: AlertRow) => void;
+  /** Too many of a code at once to be told one by one. */
+  readonly manyRaised: (many: { readonly code: AlertCode; readonly count: number }) => void;
+  readonly manyEnded: (many: { readonly code: AlertCode; readonly count: number }) => void;
 }
 
-async function announce(
+interface Telling {
+  readonly column: string;
+  readonly which: string;
+  readonly one: AlertTellers['raised'];
+  readonly many: AlertTellers['manyRaised'];
+}
+
+/**
+ * Tells of each alert that began or ended and was not told yet: what nobody else would see first, by code and then by
+ * id, and of the codes that an outage raises by the thousand one sum each.
+ */
+export async function announceAlerts(
   pool: Pool,
-  input: { column: string; which: string; tell: (alert: AlertRow) => void },
-): Promise<number> {
+  tell: AlertTellers,
+): Promise<{ raised: number; ended: number }> {
+  const raised = { column: 'announced_at', which: 'true', one: tell.raised, many: tell.manyRaised };
+  const ended = {
+    column: 'end_announced_at',
+    which: 'ended_at IS NOT NULL AND announced_at IS NOT NULL',
+    one: tell.ended,
+    many: tell.manyEnded,
+  };
+  return { raised: await announce(pool, raised), ended: await announce(pool, ended) };
+}
+
+async function announce(pool: Pool, telling: Telling): Promise<number> {
+  let told = await announceEach(
+    pool,
+    telling,
+    alertCodes.filter((code) => !massAlertCodes.has(code)),
+  );
+  for (const code of massAlertCodes) told += await announceMany(pool, telling, code);
+  return told + (await announceEach(pool, telling, [...massAlertCodes]));
+}
+
+async function announceEach(pool: Pool, input: Telling, codes: readonly AlertCode[]): Promise<number> {
   return await transaction(pool, async (db) => {
     const { rows } = await db.query<AlertRow>(
       `WITH told AS (
          UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (
-           SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which}
-            ORDER BY alert_id LIMIT ${announcedMax} FOR UPDATE SKIP LOCKED)
+           SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = ANY ($1::text[])
+            ORDER BY array_position($1::text[], code), alert_id LIMIT ${announcedMax} FOR UPDATE SKIP LOCKED)
          RETURNING alert_id, code, feed_id, connection_id, customer_id
        )
        SELECT alert_id AS "alertId", code, feed_id AS "feedId", connection_id AS "connectionId",
               customer_id AS "customerId"
-         FROM told ORDER BY alert_id`,
+         FROM told ORDER BY array_position($1::text[], code), alert_id`,
+      [codes],
     );
-    for (const alert of rows) input.tell(alert);
+    for (const alert of rows) input.one(alert);
     return rows.length;
   });
+}
+
+/** With more than {@link linesOfCodeMax} of a code to tell: one line for all. */
+async function announceMany(pool: Pool, input: Telling, code: AlertCode): Promise<number> {
+  return await transaction(pool, async (db) => {
+    const { rows } = await db.query<{ count: number }>(
+      `WITH due AS MATERIALIZED (
+         SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = $1
+          LIMIT ${rewrittenMax} FOR UPDATE SKIP LOCKED
+       ), told AS (
+         UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (SELECT alert_id FROM due)
+            AND (SELECT count(*) FROM due) > ${linesOfCodeMax} RETURNING 1
+       )
+       SELECT count(*)::int AS count FROM told`,
+      [code],
+    );
+    const count = rows[0]?.count ?? 0;
+    if (count > 0) input.many({ code, count });
+    return count;
+  });
+}
+
+/** Deletes some alerts that ended long ago; answers how many. */
+export async function deleteOldAlerts(db: Queryable): Promise<number> {
+  const { rowCount } = await db.query(
+    `DELETE FROM alerts WHERE alert_id IN (
+       SELECT alert_id FROM alerts WHERE ended_at < now() - make_interval(days => ${keptDays})
+        LIMIT ${deletedAtOnceMax})`,
+  );
+  return rowCount ?? 0;
 }
 
 /** How many alerts of each code stand now. */

@@ -37,8 +37,13 @@ export async function moveSweep(
   );
 }
 
-/** A sweep without a cursor has run. Locks its row until the transaction ends: one at a time. */
-export async function beginSweep(db: Queryable, input: { name: SweepName }): Promise<void> {
+/** One run of a sweep without a cursor at a time: the others wait until the transaction ends. */
+export async function lockSweep(db: Queryable, input: { name: SweepName }): Promise<void> {
+  await db.query(`SELECT 1 FROM sweeps WHERE name = $1 FOR UPDATE`, [input.name]);
+}
+
+/** A sweep without a cursor has run. */
+export async function markSweepRun(db: Queryable, input: { name: SweepName }): Promise<void> {
   await db.query(`UPDATE sweeps SET ran_at = now() WHERE name = $1`, [input.name]);
 }
 

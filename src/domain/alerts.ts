@@ -1,22 +1,29 @@
 /**
  * What a person should know of. An alert is a row that stands while its condition does; the sweep alone raises and
- * ends it. The runbook has an entry for each code.
+ * ends it. The runbook has an entry for each code. The most urgent first: in this order they are told.
  */
 export const alertCodes = [
-  /** A feed is parked with a reason that waits for a person. */
-  'feed_parked',
-  /** A feed that may send has not caught up for longer than the sync interval. */
-  'feed_late',
-  /** A trouble that should pass by itself has not, for ten minutes. */
-  'trouble_lasts',
   /** The provider refuses our own credentials: one alert for the service. */
   'organisation_refused',
+  /** A feed is parked with a reason that waits for a person. */
+  'feed_parked',
   /** Postings of a feed were set aside, or stand at the provider with other content. */
   'postings_quarantined',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
+  /** A trouble that should pass by itself has not, for ten minutes. */
+  'trouble_lasts',
+  /** A feed that may send has not caught up for longer than the sync interval. */
+  'feed_late',
 ] as const;
 export type AlertCode = (typeof alertCodes)[number];
+
+/** What one outage raises for every feed: many at once are told in one line, so that the others are not drowned. */
+export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
+  'workflow_missing',
+  'trouble_lasts',
+  'feed_late',
+]);
 
 /** The subject of an alert that is of no feed and no connection. */
 export const serviceSubject = 'service';

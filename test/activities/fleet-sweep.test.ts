@@ -54,6 +54,7 @@ beforeEach(async () => {
   lines = [];
   world.woken.length = 0;
   await world.pool.query(`DELETE FROM alerts`);
+  await world.pool.query(`DELETE FROM provider_outages`);
   await world.pool.query(`UPDATE feeds SET operator = 'closed', state = 'closed', look_owed = false`);
   await world.pool.query(`UPDATE sweeps SET cursor_id = NULL`);
 });
@@ -354,19 +355,22 @@ describe('alerts', () => {
     expect(await standing()).toEqual([]);
   });
 
-  it('tell of refused credentials once for the service, whatever the number of feeds', async () => {
+  it('tell of refused credentials once for the service, until they are good, be all its feeds paused', async () => {
     const feeds = [await liveFeed(), await liveFeed()];
+    await world.control('POST', '/organisations/revoke', { revoked: true });
     for (const feed of feeds) {
-      await recordReason(world.pool, {
-        feedId: feed.feedId,
-        reason: 'organisation_refused',
-        detail: null,
-        timeline: false,
-      });
+      await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1 }));
+      await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
       await ago(feed, '11 minutes');
     }
     await review();
     expect(await standing()).toEqual([{ code: 'organisation_refused', subject: 'service', detail: {} }]);
+    for (const feed of feeds) await applyFeedRequest(world.pool, { feedId: feed.feedId, action: 'pause' });
+    await world.control('POST', '/organisations/revoke', { revoked: false });
+    await world.control('DELETE', '/violations');
+    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await review();
+    expect(await standing()).toEqual([]);
   });
 
   it('tell of postings that were set aside, once a feed, as long as there are any', async () => {
@@ -417,6 +421,8 @@ describe('alerts', () => {
         throw new Error('killed');
       },
       ended: () => undefined,
+      manyRaised: () => undefined,
+      manyEnded: () => undefined,
     };
     await world.pool.query(`INSERT INTO alerts (code, subject, feed_id) VALUES ('feed_parked', $1, $2)`, [
       feed.feedId,

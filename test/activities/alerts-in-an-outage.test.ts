@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AlertCondition } from '../../src/db/alert-conditions.js';
+import { announceAlerts, deleteOldAlerts, reviewAlerts } from '../../src/db/alerts.js';
+import { createPool, type Pool } from '../../src/db/pool.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let pool: Pool;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool(database.url, 4, () => undefined);
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+beforeEach(async () => {
+  await pool.query(`DELETE FROM alerts`);
+});
+
+const feedSyncIntervalMs = 86_400_000;
+
+/** A condition that holds for `count` subjects, without the feeds. */
+const holdsFor = (code: AlertCondition['code'], count: number): AlertCondition => ({
+  code,
+  takesInterval: false,
+  sql: `SELECT n::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id, NULL::text AS customer_id,
+               '{}'::jsonb AS detail FROM generate_series(1, ${String(count)}) n`,
+});
+const broken: AlertCondition = {
+  ...holdsFor('feed_late', 1),
+  sql: holdsFor('feed_late', 1).sql.replace('n::text', '(1 / (n - n))::text'),
+};
+
+async function stand(code: string, count: number): Promise<void> {
+  await pool.query(
+    `INSERT INTO alerts (code, subject) SELECT $1, n::text FROM generate_series(1, $2::int) n`,
+    [code, count],
+  );
+}
+
+async function countStanding(): Promise<Record<string, number>> {
+  const { rows } = await pool.query<{ code: string; count: number }>(
+    `SELECT code, count(*)::int AS count FROM alerts WHERE ended_at IS NULL GROUP BY code`,
+  );
+  return Object.fromEntries(rows.map(({ code, count }) => [code, count]));
+}
+
+/** What is told, a line each. */
+async function announce(): Promise<string[]> {
+  const lines: string[] = [];
+  await announceAlerts(pool, {
+    raised: ({ code }) => void lines.push(`raised ${code}`),
+    ended: ({ code }) => void lines.push(`ended ${code}`),
+    manyRaised: ({ code, count }) => void lines.push(`raised ${code} x ${String(count)}`),
+    manyEnded: ({ code, count }) => void lines.push(`ended ${code} x ${String(count)}`),
+  });
+  return lines;
+}
+
+describe('a review', () => {
+  it('gets through its statements with 200,000 alerts of a code standing, although no statistics know of them', async () => {
+    await stand('trouble_lasts', 200_000);
+    const conditions = [holdsFor('trouble_lasts', 200_000), holdsFor('organisation_refused', 1)];
+    expect(await reviewAlerts(pool, { feedSyncIntervalMs, conditions })).toEqual([]);
+    expect(await countStanding()).toEqual({ trouble_lasts: 200_000, organisation_refused: 1 });
+    // Over: they end in portions that fit into a statement.
+    expect(
+      await reviewAlerts(pool, { feedSyncIntervalMs, conditions: [holdsFor('trouble_lasts', 0)] }),
+    ).toEqual([]);
+    expect(await countStanding()).toEqual({ trouble_lasts: 150_000, organisation_refused: 1 });
+  });
+
+  it('raises and ends the alerts of all codes but the one whose question fails, and does not count as run', async () => {
+    await stand('feed_parked', 2);
+    await stand('feed_late', 2);
+    await pool.query(`UPDATE sweeps SET ran_at = '2026-01-01' WHERE name = 'alerts'`);
+    const conditions = [broken, holdsFor('feed_parked', 1), holdsFor('organisation_refused', 1)];
+    const unreviewed = await reviewAlerts(pool, { feedSyncIntervalMs, conditions });
+    expect(unreviewed).toMatchObject([{ code: 'feed_late', error: { message: 'division by zero' } }]);
+    expect(await countStanding()).toEqual({ feed_late: 2, feed_parked: 1, organisation_refused: 1 });
+    const ranLongAgo = `SELECT 1 FROM sweeps WHERE name = 'alerts' AND ran_at < '2026-01-02'`;
+    expect((await pool.query(ranLongAgo)).rows).toHaveLength(1);
+    await reviewAlerts(pool, { feedSyncIntervalMs, conditions: conditions.slice(1) });
+    expect((await pool.query(ranLongAgo)).rows).toHaveLength(0);
+  });
+});
+
+describe('telling', () => {
+  it('is of what is urgent first, and of thousands of late feeds in one line, each alert once', async () => {
+    await stand('feed_late', 2_500);
+    await stand('trouble_lasts', 3);
+    await stand('feed_parked', 2);
+    await stand('organisation_refused', 1);
+    expect(await announce()).toEqual([
+      'raised organisation_refused',
+      ...['raised feed_parked', 'raised feed_parked'],
+      'raised feed_late x 2500',
+      ...['raised trouble_lasts', 'raised trouble_lasts', 'raised trouble_lasts'],
+    ]);
+    expect(await announce()).toEqual([]);
+    await pool.query(`UPDATE alerts SET ended_at = now() WHERE code IN ('feed_late', 'feed_parked')`);
+    expect(await announce()).toEqual(['ended feed_parked', 'ended feed_parked', 'ended feed_late x 2500']);
+    expect(await announce()).toEqual([]);
+  });
+});
+
+it('keeps alerts for 90 days after their end, and those that stand for ever', async () => {
+  await pool.query(
+    `INSERT INTO alerts (code, subject, raised_at, ended_at) VALUES
+       ('feed_late', 'old', now() - interval '200 days', now() - interval '91 days'),
+       ('feed_late', 'young', now() - interval '200 days', now() - interval '89 days'),
+       ('feed_late', 'stands', now() - interval '200 days', NULL)`,
+  );
+  expect(await deleteOldAlerts(pool)).toBe(1);
+  const { rows } = await pool.query(`SELECT subject FROM alerts ORDER BY subject`);
+  expect(rows).toEqual([{ subject: 'stands' }, { subject: 'young' }]);
+});
