@@ -4,6 +4,7 @@ import { RETRY_AFTER_MAX_MS } from '../../src/clients/rutter/retry-after.js';
 import { serializeBatch } from '../../src/clients/rutter/transform.js';
 import { abandonJob } from '../../src/db/abandon-job.js';
 import { openAccessToken } from '../../src/db/connections.js';
+import { applyFeedRequest } from '../../src/db/feed-facts.js';
 import { readFeed } from '../../src/db/feeds.js';
 import {
   createDeliveryWorld,
@@ -254,6 +255,23 @@ describe('a job', () => {
     await expectBookedOnce(feed);
   });
 
+  it('that was abandoned is settled by the one slice of a feed that was closed, the last of its connection', async () => {
+    const feed = await filled();
+    await world.control('POST', '/knobs', slowJobs);
+    await fault({ kind: 'job_never_ends' });
+    const posts = await world.posts();
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
+    await world.control('POST', '/knobs', calm);
+    await endJobsOf(feed, {});
+    await applyFeedRequest(world.pool, { feedId: feed.feedId, action: 'close' });
+    expect(await abandonJob(world.pool, { feedId: feed.feedId, reason: 'it never ends' })).toBe(true);
+    await world.addPostings(feed, postingsFrom({ from: '2026-04-01T00:00:00Z', count: 1, prefix: 'later' }));
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'closed', delivered: 3 });
+    const { rows } = await world.pool.query(`SELECT state FROM batches WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ state: 'delivered' }]);
+    expect((await world.posts()) - posts).toBe(1);
+  });
+
   it('that Rutter does not know any more parks its feed, with one POST', async () => {
     const feed = await filled();
     await world.control('POST', '/knobs', slowJobs);
@@ -268,14 +286,17 @@ describe('a job', () => {
   });
 });
 
-/** What was never going to end does, without effect: nothing of it must stand in the way of the next batch. */
-async function endJobsOf(feed: DeliveryFeed): Promise<void> {
+/** What was never going to end does, without effect unless told: nothing of it must stand in the way of the next batch. */
+async function endJobsOf(
+  feed: DeliveryFeed,
+  outcome: object = { http_status: 500, body: {} },
+): Promise<void> {
   const { rows } = await world.pool.query<{ job_id: string }>(
     `SELECT a.job_id FROM attempts a JOIN batches b USING (batch_id) WHERE b.feed_id = $1 AND a.job_id IS NOT NULL`,
     [feed.feedId],
   );
   for (const { job_id: jobId } of rows) {
-    await world.control('POST', `/jobs/${jobId}/finish`, { http_status: 500, body: {} });
+    await world.control('POST', `/jobs/${jobId}/finish`, outcome);
   }
 }
 

@@ -38,6 +38,8 @@ export const postAbandonJob = defineRoute({
       // A job that was just seen: the caller looks again.
       throw wrongState(feed, 'abandon a job');
     }
+    // A closed feed's too, which starts its workflow once more: it may be the last of its connection, and then nobody
+    // else would come by and settle the batch. Its one slice does that, cuts nothing, and the workflow ends again.
     await deps.facade.feedFactsChanged({ feedId });
     return { status: 200, body: countedFeedJson(feed, await countPlaces(deps.pool, { feedId })) };
   },
