@@ -127,6 +127,9 @@ describe('create_connection', () => {
     await world.control('POST', '/organisations/revoke', { revoked: true });
     expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem?.code).toBe('organisation_refused');
+    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+      { name: 'rutter' },
+    ]);
   });
 });
 

@@ -108,6 +108,10 @@ describe('a new connection', () => {
       type: 'OrganisationRefused',
       nonRetryable: true,
     });
+    // For everybody: no feed need meet it for the alert to come.
+    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+      { name: 'rutter' },
+    ]);
   });
 
   it('is not made after the deadline', async () => {

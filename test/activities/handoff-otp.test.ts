@@ -304,6 +304,9 @@ describe('a refusal', () => {
       type: 'OrganisationRefused',
     });
     expect(await statusOf()).toBe('ok');
+    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+      { name: 'rutter' },
+    ]);
   });
 
   it('of a revoked token is blamed on the connection alone', async () => {
