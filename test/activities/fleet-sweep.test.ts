@@ -193,13 +193,13 @@ describe('a lost wake-up', () => {
     await world.addPostings(feed, some);
     await settled();
     expect(await run(temporalWakeFeeds)).toMatchObject({ repaired: 1, roundEnded: true });
-    expect(world.woken).toEqual([`wake ${feed.feedId}`]);
+    expect(world.woken).toEqual([`facts ${feed.feedId}`]);
     // It has not come to its slice yet: no second signal in the next minutes.
     await run(temporalWakeFeeds);
     expect(world.woken).toHaveLength(1);
     await world.pool.query(`UPDATE feeds SET swept_at = swept_at - interval '11 minutes'`);
     await run(temporalWakeFeeds);
-    expect(world.woken).toEqual([`wake ${feed.feedId}`, `wake ${feed.feedId}`]);
+    expect(world.woken).toEqual([`facts ${feed.feedId}`, `facts ${feed.feedId}`]);
     await world.slice(feed);
     expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(some.map(({ id }) => id));
     await world.pool.query(`UPDATE feeds SET swept_at = NULL`);
