@@ -1,13 +1,7 @@
 import type { Client as TemporalClient } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type LogEntry,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { Context } from '@temporalio/activity';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
@@ -19,13 +13,12 @@ import { runMigrations } from '../../src/db/migrate.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
-import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createTimeSkipping } from '../support/temporal.js';
 import { makeClockMovable } from './deliver-clock.js';
 import type { Traffic } from './traffic.js';
+import { createWorldServer, patient, ServerFlaw, type WorldFacade } from './workflow-world-server.js';
 import { runAttempt, type Trouble } from './workflow-world-attempt.js';
 import { createWorldClock, moveClockSql, type WorldClock } from './workflow-world-clock.js';
 
@@ -43,17 +36,6 @@ const worldKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webh
 
 /** Real time for one sleep: a server that takes longer has stopped. */
 const sleepMaxMs = 60_000;
-/**
- * The time-skipping server loses a workflow task that cancels a timer in the very moment in which it fires, and never
- * skips time again. It says so, in the words of the SDK's core; the real server gives the workflow a new task.
- */
-const flawWords = 'invalid history builder state for action';
-
-/** Not the service's fault: the run says nothing and is to be repeated on another ground. */
-export class ServerFlaw extends Error {
-  override readonly name = 'ServerFlaw';
-}
-
 /** What befalls attempts in the run under way; the ground asks before each attempt. */
 export interface AttemptWatch {
   begins(input: AttemptSubject): Trouble | undefined;
@@ -69,8 +51,6 @@ export interface AttemptSubject {
   readonly activity: 'slice' | 'look' | 'request';
   readonly id: string;
 }
-
-type WorldFacade = ReturnType<typeof createWorkflowFacade>;
 
 export interface WorldGround {
   readonly env: TestWorkflowEnvironment;
@@ -93,7 +73,7 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
   const [env, sandbox, { database, pool }] = await Promise.all([
-    createEnvironment(() => flaw.abort(new ServerFlaw(flawWords))),
+    createWorldServer(() => flaw.abort(new ServerFlaw())),
     startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
     createMovableDatabase(),
   ]);
@@ -107,7 +87,7 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
     connection: env.connection,
     dataConverter: createDataConverter(keys.keyring),
   });
-  const facade = createWorkflowFacade(client);
+  const facade = patient(createWorkflowFacade(client));
   const watchedFetch: typeof fetch = (...args) =>
     (watching === null ? fetch : watching.traffic.watch(fetch))(...args);
   const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });
@@ -141,21 +121,6 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
       await database.drop();
     },
   };
-}
-
-/** A server with our search attributes. What the SDK's core warns of goes through our hands: the flaw is among it. */
-async function createEnvironment(onFlaw: () => void): Promise<TestWorkflowEnvironment> {
-  const logger = new DefaultLogger('WARN', (entry: LogEntry) => {
-    if (JSON.stringify([entry.message, entry.meta]).includes(flawWords)) onFlaw();
-    else if (entry.level === 'ERROR' && entry.meta?.['sdkComponent'] === 'core')
-      process.stderr.write(`${entry.message} ${JSON.stringify(entry.meta)}\n`);
-  });
-  const telemetryOptions = { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } } as const;
-  Runtime.install({ logger, telemetryOptions });
-  const env = await createTimeSkipping();
-  const { operatorService } = env.connection;
-  await operatorService.addSearchAttributes({ namespace: 'default', searchAttributes: searchAttributeTypes });
-  return env;
 }
 
 async function createMovableDatabase(): Promise<{ database: TestDatabase; pool: Pool }> {

@@ -23,6 +23,8 @@ export interface WorldPlan {
   readonly feeds: readonly PlannedFeed[];
   /** How long Rutter's jobs run, by its clock. */
   readonly jobRunMs: number;
+  /** How long a POST is on its way, in real time: what happens meanwhile meets a slice under way. */
+  readonly postLatencyMs: number;
   readonly steps: readonly PlannedStep[];
   readonly troubles: readonly PlannedTrouble[];
   /** Who finds postings whose signal was lost: the sweep, or the feed's own daily look. */
@@ -67,6 +69,8 @@ export type Step =
 
 export interface PlannedStep {
   readonly step: Step;
+  /** Done while a slice is under way, if one is soon. */
+  readonly duringSlice: boolean;
   /** How long nobody does anything afterwards. */
   readonly thenWaitMs: number;
 }
@@ -83,6 +87,7 @@ const callsMax = 30;
 const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
 const webhook = fc.boolean();
 
+const duringSlice = fc.constantFrom(false, false, true);
 const thenWaitMs = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0) },
   { weight: 4, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
@@ -164,8 +169,9 @@ export const worldPlan: fc.Arbitrary<WorldPlan> = fc
     return fc.record({
       connectionCount: fc.constant(connectionCount),
       feeds: fc.tuple(...currencies.map((currency) => plannedFeed(currency, connection))),
+      postLatencyMs: fc.constantFrom(0, 40, 150),
       jobRunMs: fc.constantFrom(0, 0, 0, 5_000, 60_000),
-      steps: fc.array(fc.record({ step: stepOf(currencies, connection), thenWaitMs }), {
+      steps: fc.array(fc.record({ step: stepOf(currencies, connection), duringSlice, thenWaitMs }), {
         ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
       }),
       lostSignalsFoundBy: fc.constantFrom('sweep', 'daily_look'),

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { bundleWorkflows } from '../support/workflow-environment.js';
 import { readSeededRuns, RunTally, runSeeded } from './seeded-run.js';
-import { createWorldGround, ServerFlaw, type WorldGround } from './workflow-world-ground.js';
+import { createWorldGround, type WorldGround } from './workflow-world-ground.js';
 import { worldPlan, type WorldPlan } from './workflow-world-plan.js';
+import { ServerFlaw } from './workflow-world-server.js';
 import { runWorld, type WorldRun } from './workflow-world.js';
 
 /** In CI; `npm run soak -- --depth workflow` runs the rest. */
@@ -52,10 +53,6 @@ async function runTimed(onGround: WorldGround, plan: WorldPlan): Promise<WorldRu
   const beganMs = performance.now();
   const run = await runWorld(onGround, plan);
   const tookMs = Math.round(performance.now() - beganMs);
-  if (process.env['WORLD_SHOW'] !== undefined)
-    process.stdout.write(
-      `${JSON.stringify({ tookMs, ...run.seen, breaches: run.breaches, ...(run.breaches.length > 0 ? { plan } : {}) })}\n`,
-    );
   // What a run with breaches leaves behind is nothing to stand on.
   if (run.breaches.length > 0) await leaveGround();
   return { ...run, seen: { ...run.seen, tookMs } };

@@ -1,10 +1,8 @@
-import type { FaultSpec } from '../../sandbox/rutter/faults.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isParked, maySend } from '../../src/domain/feed.js';
 import { bankFeedWorkflowId, connectionWorkflowId } from '../../src/domain/ids.js';
 import { createCast, type Cast, type CastFeed } from './workflow-world-cast.js';
-import { refereeRun } from './referee.js';
-import { Traffic, type SentBatch } from './traffic.js';
-import type { AttemptSubject, AttemptWatch, WorldGround } from './workflow-world-ground.js';
+import type { WorldGround } from './workflow-world-ground.js';
 import type { WorldPlan } from './workflow-world-plan.js';
 import {
   describeSeen,
@@ -14,6 +12,8 @@ import {
   look,
   type SeenFeed,
 } from './workflow-world-referee.js';
+import { judgeRecords } from './workflow-world-records.js';
+import { createWatch, type PlannedWatch } from './workflow-world-watch.js';
 import { heal, request, select, shareAgain, takeStep } from './workflow-world-steps.js';
 
 /** I8: what may send and has something to send has sent this long after the last fault. */
@@ -26,13 +26,11 @@ const foundWithinMs = 26 * 3_600_000;
 const triedAgainWithinMs = 20 * 60_000;
 /** A connection's workflow ends at its next look, once all its feeds are closed. */
 const endedWithinMs = 26 * 3_600_000;
-/** Halving a refused batch down to each of its bad postings takes at most these. */
-const postsPerRefusal = 25;
 /** Chosen by a customer who had not chosen before all was over. */
+/** Real time. */
+const sliceAwaitedMs = 100;
 /** While our own credentials are refused, every feed probes every 30 s. */
 const outageWaitMaxMs = 10 * 60_000;
-/** A change in Sage is seen by the next refusal at the latest. */
-const postsBeforeSeen = 5;
 const lastStartDate = '2026-03-01T00:00:00.000Z';
 
 export interface WorldRun {
@@ -46,12 +44,15 @@ export interface WorldRun {
 export async function runWorld(ground: WorldGround, plan: WorldPlan): Promise<WorldRun> {
   await ground.control('DELETE', '/violations');
   const cast = await createCast(ground, plan);
-  await ground.control('POST', '/knobs', { jobRunMs: plan.jobRunMs });
+  await ground.control('POST', '/knobs', {
+    jobRunMs: plan.jobRunMs,
+    postLatencyMs: plan.postLatencyMs,
+  });
   const watch = createWatch(plan, cast);
   ground.watch(watch);
   const violations: string[] = [];
   await begin(ground, plan, cast);
-  await live(ground, plan, cast);
+  await live(ground, { plan, cast, watch });
   watch.calm();
   await endFaults(ground, plan, cast);
   violations.push(...(await judgeProgress(ground, cast)));
@@ -70,14 +71,24 @@ export async function runWorld(ground: WorldGround, plan: WorldPlan): Promise<Wo
   };
 }
 
-async function live(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
+async function live(
+  ground: WorldGround,
+  { plan, cast, watch }: { plan: WorldPlan; cast: Cast; watch: PlannedWatch },
+): Promise<void> {
   let outage = false;
-  for (const { step, thenWaitMs } of plan.steps) {
+  for (const { step, duringSlice, thenWaitMs } of plan.steps) {
+    if (duringSlice) await sliceUnderWay(watch);
     await takeStep(ground, cast, step);
     if (step.kind === 'organisation') outage = step.revoked;
     const waitMs = outage ? Math.min(thenWaitMs, outageWaitMaxMs) : thenWaitMs;
     if (waitMs > 0) await ground.sleep(waitMs);
   }
+}
+
+/** Waits a moment in real time, in which none may begin: then the step comes between slices. */
+async function sliceUnderWay(watch: PlannedWatch): Promise<void> {
+  const beganMs = performance.now();
+  while (watch.feedsAtWork().length === 0 && performance.now() - beganMs < sliceAwaitedMs) await sleep(5);
 }
 
 async function begin(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
@@ -89,115 +100,10 @@ async function begin(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<
   for (const { connectionId } of cast.connections) await ground.facade.nudgeConnection({ connectionId });
 }
 
-const refusalKinds: ReadonlySet<string> = new Set(['status', 'platform_bad_request', 'poison']);
-const passingStatuses: ReadonlySet<number> = new Set([429, 452]);
-
-/** Whether a fault refuses postings: whichever it hits alone may stand quarantined. */
-function isRefusal({ kind, http_status: status }: FaultSpec): boolean {
-  if (kind !== 'job_failure') return refusalKinds.has(kind);
-  return status !== undefined && status < 500 && !passingStatuses.has(status);
-}
-
-/** Poisoned ones, and any that went alone while something refused batches. */
-function poisonedIds(specs: readonly FaultSpec[], batches: readonly SentBatch[]): string[] {
-  const alone = batches.filter((sent) => sent.transactionIds.length === 1);
-  return [
-    ...specs.flatMap((spec) => spec.transaction_ids ?? []),
-    ...alone.flatMap((sent) => sent.transactionIds),
-  ];
-}
-
-/** Core banking's books, our tables and the sandbox's book beside each other. */
-async function judgeRecords(
-  ground: WorldGround,
-  { plan, cast, watch }: { plan: WorldPlan; cast: Cast; watch: PlannedWatch },
-): Promise<string[]> {
-  const { pool, control } = ground;
-  const { batches, troubles } = watch.traffic;
-  const specs = plan.steps.flatMap(({ step }) => (step.kind === 'fault' ? [step.spec] : []));
-  const refuses = specs.some(isRefusal);
-  const refusedPosts = refuses ? postsPerRefusal * specs.length : 0;
-  const changes = plan.steps.filter(
-    ({ step }) => step.kind === 'select' || step.kind === 'disconnect',
-  ).length;
-  return await refereeRun({
-    ...{ pool, control, bank: cast.bank, feeds: cast.feeds, batches },
-    excuses: {
-      ...{ resent: false, lies: false },
-      // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
-      omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),
-      poisoned: new Set(refuses ? poisonedIds(specs, batches) : []),
-      postsUnderUnseenChange: changes * postsBeforeSeen,
-      extraPosts: troubles + watch.attempts + refusedPosts,
-      cutsMax: plan.steps.length * cast.feeds.length,
-      resumes: plan.steps.length,
-    },
-  });
-}
-
-interface PlannedWatch extends AttemptWatch {
-  readonly violations: readonly string[];
-  readonly struck: number;
-  readonly attempts: number;
-  /** No trouble from now on. */
-  calm(): void;
-}
-
-/** Deals the plan's troubles to the attempts they are meant for, and sees that a feed has one slice at a time. */
-function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
-  const attempts = new Map<string, number>();
-  const underWay = new Map<string, number>();
-  const violations: string[] = [];
-  let calm = false;
-  let struck = 0;
-  let total = 0;
-  const keyOf = (subject: AttemptSubject) => `${subject.activity} ${subject.id}`;
-  const indexOf = (id: string) =>
-    cast.feeds.find((feed) => feed.feedId === id)?.index ??
-    cast.connections.find((connection) => connection.connectionId === id)?.index;
-  return {
-    begins: (subject) => {
-      const key = keyOf(subject);
-      const attempt = (attempts.get(key) ?? 0) + 1;
-      const together = (underWay.get(key) ?? 0) + 1;
-      attempts.set(key, attempt);
-      underWay.set(key, together);
-      total += 1;
-      if (together > 1 && subject.activity === 'slice')
-        violations.push(`I10: two slices of one feed at a time`);
-      if (calm) return undefined;
-      const index = indexOf(subject.id);
-      const found = plan.troubles.find(
-        (planned) =>
-          planned.activity === subject.activity && planned.index === index && planned.attempt === attempt,
-      );
-      if (found !== undefined) struck += 1;
-      return found?.trouble;
-    },
-    ends: (subject) => {
-      underWay.set(keyOf(subject), (underWay.get(keyOf(subject)) ?? 1) - 1);
-    },
-    calm: () => {
-      calm = true;
-    },
-    feedsAtWork: () =>
-      cast.feeds
-        .map((feed) => feed.feedId)
-        .filter((id) => (underWay.get(keyOf({ activity: 'slice', id })) ?? 0) > 0),
-    ...{ violations, traffic: new Traffic() },
-    get struck() {
-      return struck;
-    },
-    get attempts() {
-      return total;
-    },
-  };
-}
-
 /** The last fault ends: Rutter works again, people have done what only they can do, and nobody does anything more. */
 async function endFaults(ground: WorldGround, plan: WorldPlan, cast: Cast): Promise<void> {
   await ground.control('DELETE', '/faults');
-  await ground.control('POST', '/knobs', { jobRunMs: 0 });
+  await ground.control('POST', '/knobs', { jobRunMs: 0, postLatencyMs: 0 });
   await ground.control('POST', '/organisations/revoke', { revoked: false });
   const { jobs } = (await ground.control('GET', '/jobs')) as {
     jobs: { id: string; finished_at: string | null }[];
