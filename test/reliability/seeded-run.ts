@@ -3,7 +3,8 @@ import fc from 'fast-check';
 
 /*
  * How many runs, from which seed: few in CI, as many as one likes in a soak. The environment is that of the one test
- * process that scripts/soak.ts starts for a stretch; without it the seed is drawn anew each time.
+ * process that scripts/soak.ts starts for a stretch. CI draws the same plans each time, so that a change which turns it
+ * red is the one that broke it; soaks draw others.
  */
 
 export type Depth = 'activity' | 'workflow';
@@ -15,12 +16,12 @@ export interface SeededRuns {
   readonly path: string | undefined;
 }
 
-const seedMax = 0x7fff_ffff;
+const seedOfCi = 2_611;
 
 export function readSeededRuns(input: { runsInCi: number }): SeededRuns {
   const { SOAK_SEED, SOAK_RUNS, SOAK_PATH } = process.env;
   return {
-    seed: SOAK_SEED === undefined ? Math.floor(Math.random() * seedMax) : Number(SOAK_SEED),
+    seed: SOAK_SEED === undefined ? seedOfCi : Number(SOAK_SEED),
     runs: SOAK_RUNS === undefined ? input.runsInCi : Number(SOAK_RUNS),
     path: SOAK_PATH,
   };
