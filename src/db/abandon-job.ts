@@ -1,12 +1,12 @@
 import { isParked } from '../domain/feed.js';
 import { lockFeed, writeFeed } from './feeds.js';
-import { transaction, type Pool } from './pool.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
 /**
  * Gives up waiting for the job of a feed's open batch: whether it had an effect is now in doubt, and the next slice
  * asks Rutter's own list instead. Nothing is sent by this, and a job that ends after all is found by that list too.
- * Done again for the same job it only takes the feed's reason away. Answers false when there is no such job.
+ * Done again for the same job it only takes the feed's reason away, and is told once. Answers false when there is no such job.
  */
 export async function abandonJob(pool: Pool, input: { feedId: string; reason: string }): Promise<boolean> {
   return await transaction(pool, async (db) => {
@@ -15,10 +15,9 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
     const { rows } = await db.query<{
       number: number;
       job_id: string;
-      state: string;
       idempotency_key: string;
     }>(
-      `SELECT b.number, a.job_id, a.state, a.idempotency_key FROM batches b JOIN attempts a USING (batch_id)
+      `SELECT b.number, a.job_id, a.idempotency_key FROM batches b JOIN attempts a USING (batch_id)
         WHERE b.feed_id = $1 AND b.state = 'open' AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL
           FOR UPDATE OF a`,
       [input.feedId],
@@ -31,7 +30,7 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
       [job.idempotency_key],
     );
     if (isParked(feed.reason)) await writeFeed(db, feed, { reason: null });
-    if (job.state === 'in_doubt') return true;
+    if (await wasToldBefore(db, { ...input, jobId: job.job_id })) return true;
     await writeTimeline(db, {
       kind: 'job_abandoned',
       customerId: feed.customerId,
@@ -41,4 +40,12 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
     });
     return true;
   });
+}
+
+async function wasToldBefore(db: Queryable, input: { feedId: string; jobId: string }): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'job_abandoned' AND detail ->> 'job_id' = $2 LIMIT 1`,
+    [input.feedId, input.jobId],
+  );
+  return rowCount === 1;
 }

@@ -34,7 +34,7 @@ export async function releasePosting(
 ): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
     if (isRepeatedRelease(posting, input)) return 'repeated';
-    if (!isBlamed(feed, posting)) {
+    if (!(await isBlamed(db, feed, posting))) {
       if (posting.exception !== 'quarantined') return 'wrong_place';
       if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence }))) return 'wrong_place';
     }
@@ -56,22 +56,24 @@ export async function releasePosting(
 
 /**
  * Whether a posting that is ready may be decided on: Sage refused so many alike that the feed was parked and they were
- * given back, but it may be their own fault all the same, and then deciding on them is the way out.
+ * given back, named on the timeline; it may be their own fault all the same, and then deciding on them is the way out.
  */
-export function isBlamed(
-  feed: { readonly reason: string | null },
-  posting: { readonly place: string },
-): boolean {
-  return feed.reason === ('refused_by_sage' satisfies ParkReason) && posting.place === 'ready';
+async function isBlamed(db: Queryable, feed: FeedRow, posting: PlacedPosting): Promise<boolean> {
+  if (feed.reason !== ('refused_by_sage' satisfies ParkReason) || posting.place !== 'ready') return false;
+  const { rows } = await db.query<{ named: boolean }>(
+    `SELECT coalesce(detail -> 'transaction_ids' ? $2, false) AS named FROM timeline
+      WHERE feed_id = $1 AND kind = 'feed_parked' ORDER BY entry_id DESC LIMIT 1`,
+    [feed.feedId, posting.transactionId],
+  );
+  return rows[0]?.named ?? false;
 }
 
 /** Gives a quarantined posting up for this feed, or accepts what Rutter has under its id. Final; twice is once. */
 export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
     if (posting.place === 'discarded') return 'repeated';
-    const discarded = isBlamed(feed, posting)
-      ? await discardReady(db, input)
-      : await discardSetAside(db, input);
+    const blamed = await isBlamed(db, feed, posting);
+    const discarded = blamed ? await discardReady(db, input) : await discardSetAside(db, input);
     if (!discarded) return 'wrong_place';
     await writeTimeline(db, {
       kind: 'posting_discarded',

@@ -68,7 +68,7 @@ const stepsMax = 24;
 const deathCallMax = 40;
 const hourMs = 3_600_000;
 
-/** What sort of run it is. Lies, lags and sleeping senders excuse something, so most runs have none of them. */
+/** What sort of run it is. Lies, lags and sleeping senders excuse something, so each is drawn in a part of the runs only. */
 interface Temper {
   readonly lies: boolean;
   readonly zombies: boolean;

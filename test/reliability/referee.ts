@@ -37,8 +37,6 @@ export interface Excuses {
   readonly extraPosts: number;
   /** Moments at which new work could appear: each may begin a batch that is not full (I6). */
   readonly cutsMax: number;
-  /** Times that a person asked to try again: each allows another round of attempts (I14). */
-  readonly resumes: number;
 }
 
 export interface RefereeInput {
@@ -370,8 +368,7 @@ async function checkAttempts(breaches: Breaches, input: RefereeInput): Promise<v
   for (const row of rows) {
     if (row.overtaken)
       breaches.add('I2', `attempt ${row.number} of a batch had no final outcome before the next`);
-    const allowed = attemptsMax * (1 + input.excuses.resumes);
-    if (row.number > allowed) breaches.add('I14', `a batch has ${row.number} attempts`);
+    if (row.number > attemptsMax) breaches.add('I14', `a batch has ${row.number} attempts`);
     if (row.batchState !== 'open' && (row.state === 'open' || row.state === 'in_doubt')) {
       breaches.add('I4', `a batch is ${row.batchState} and its attempt ${row.state}`);
     }

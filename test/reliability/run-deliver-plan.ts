@@ -251,7 +251,6 @@ async function judge(
       poisoned: refusedIds(world, plan, fired),
       extraPosts,
       cutsMax: counts.cutsMax,
-      resumes: counts.resumes,
     },
   });
   return [...world.breaches, ...found];

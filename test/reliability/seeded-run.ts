@@ -70,6 +70,8 @@ export async function runSeeded<Plan>(input: {
     numRuns: runs.path === undefined ? runs.runs : 1,
     // Each run of shrinking costs as much as any other: an hour of it helps nobody.
     interruptAfterTimeLimit: shrinkingMaxMs + runs.runs * runMaxMs,
+    // Runs that were not made have shown nothing.
+    markInterruptAsFailure: true,
     ...(runs.path === undefined ? {} : { path: runs.path, endOnFailure: true }),
   });
   if (!details.failed) return;

@@ -52,7 +52,6 @@ export async function judgeRecords(
       postsUnderUnseenChange: changes * postsBeforeSeen,
       extraPosts: troubles + watch.attempts + refusedPosts,
       cutsMax: plan.steps.length * cast.feeds.length,
-      resumes: plan.steps.length,
     },
   });
 }

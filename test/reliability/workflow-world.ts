@@ -26,11 +26,11 @@ const foundWithinMs = 26 * 3_600_000;
 const triedAgainWithinMs = 20 * 60_000;
 /** A connection's workflow ends at its next look, once all its feeds are closed. */
 const endedWithinMs = 26 * 3_600_000;
-/** Chosen by a customer who had not chosen before all was over. */
 /** Real time. */
 const sliceAwaitedMs = 100;
 /** While our own credentials are refused, every feed probes every 30 s. */
 const outageWaitMaxMs = 10 * 60_000;
+/** Chosen by a customer who had not chosen before all was over. */
 const lastStartDate = '2026-03-01T00:00:00.000Z';
 
 export interface WorldRun {

@@ -263,6 +263,15 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
+  it('that somebody cancels ends as cancelled, so that the sweep can begin another run', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow();
+      expect((await handle.describe()).status.name).toBe('CANCELLED');
+    });
+  });
+
   it('never fails: a slice that failed for good leaves the feed waiting and is tried again', async () => {
     const feed = new FakeFeed();
     feed.script.push(() => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readAccount } from '../../db/accounts.js';
 import type { FeedView } from '../../db/feed-views.js';
-import { discardPosting, isBlamed, releasePosting, type QuarantineResult } from '../../db/quarantine.js';
+import { discardPosting, releasePosting, type QuarantineResult } from '../../db/quarantine.js';
 import { limits } from '../../domain/limits.js';
 import { noCorrection, parseCorrection, type PostingCorrection } from '../../domain/posting-correction.js';
 import { transactionTypes } from '../../domain/posting-input.js';
@@ -37,7 +37,7 @@ export const releaseFromQuarantine = defineRoute({
   resource: 'feed or transaction',
   summary: 'Send a quarantined transaction again',
   description:
-    'With the corrected fields given, or as core banking gave it. The stored transaction stays as it is, and so does what other feeds send. It goes out with the next batch, marked late. One that Rutter has with other content cannot be released: Rutter would answer with what it has. Repeating the same release changes nothing. A ready transaction of a feed that is parked for `refused_by_sage` can be corrected too: it goes out after `resume`.',
+    'With the corrected fields given, or as core banking gave it. The stored transaction stays as it is, and so does what other feeds send. It goes out with the next batch, marked late. One that Rutter has with other content cannot be released: Rutter would answer with what it has. Repeating the same release changes nothing. Of a feed that is parked for `refused_by_sage` also those ready transactions that `feed_parked` on its timeline names: they go out after `resume`.',
   params,
   query: nothing,
   body: {
@@ -69,7 +69,7 @@ export const discardFromQuarantine = defineRoute({
   resource: 'feed or transaction',
   summary: 'Give a quarantined transaction up',
   description:
-    'It is never sent to this feed, or accepted as Rutter has it, and counts as `discarded`. Final. Asking twice is asking once. Of a feed that is parked for `refused_by_sage` also those ready transactions that were refused alone.',
+    'It is never sent to this feed, or accepted as Rutter has it, and counts as `discarded`. Final. Asking twice is asking once. Of a feed that is parked for `refused_by_sage` also those ready transactions that `feed_parked` on its timeline names.',
   params,
   query: nothing,
   body: { schema: z.strictObject({ reason }).meta({ id: 'DiscardInput' }), bytesMax: bodyBytesMax },
@@ -116,12 +116,11 @@ function answerOf(feed: FeedView, result: QuarantineResult, action: 'release' | 
     case 'closed':
       throw wrongState({ ...feed, state: 'closed', facts: { ...feed.facts, operator: 'closed' } }, action);
     case 'wrong_place':
-      throw wrongPlace(feed, result, action);
+      throw wrongPlace(result, action);
   }
 }
 
 function wrongPlace(
-  feed: FeedView,
   { posting }: Extract<QuarantineResult, { kind: 'wrong_place' }>,
   action: 'release' | 'discard',
 ): Problem {
@@ -129,14 +128,7 @@ function wrongPlace(
   const detail = conflict
     ? 'Rutter has this transaction with other content and ignores another one of its id: it can only be discarded'
     : `a transaction that is ${posting.place} cannot be asked to ${action}`;
-  const both = posting.exception === 'quarantined';
-  const allowed = both
-    ? ['release', 'discard']
-    : conflict
-      ? ['discard']
-      : isBlamed(feed, posting)
-        ? ['release']
-        : [];
+  const allowed = conflict ? ['discard'] : [];
   return new Problem({
     status: 409,
     code: conflict ? 'conflict_at_rutter' : 'wrong_place',

@@ -61,7 +61,8 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
   const state = initialState(input.carried, startedAtMs);
   let slice: { result?: DeliverSliceResult; error?: unknown } | undefined;
   setHandlers(input, state, () => slice !== undefined);
-  void tellOfLongHistory(input.feedId);
+  // A cancelled run ends as cancelled, and the sweep begins another: nothing here may fail its last task.
+  tellOfLongHistory(input.feedId).catch(() => undefined);
 
   for (let passes = 0; ; passes += 1) {
     publish(state);
