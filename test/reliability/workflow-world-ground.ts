@@ -39,7 +39,7 @@ const sleepMaxMs = 60_000;
 /** What befalls attempts in the run under way; the ground asks before each attempt. */
 export interface AttemptWatch {
   begins(input: AttemptSubject): Trouble | undefined;
-  ends(input: AttemptSubject): void;
+  ends(input: AttemptSubject & { ok: boolean }): void;
   /** Feeds whose slice is under way now. */
   feedsAtWork(): readonly string[];
   /** Sees what goes out to Rutter. */
@@ -220,10 +220,13 @@ function activitiesOf({ deps, clock, watch }: WorkersInput) {
   ): Promise<T> => {
     await clock.reach(Context.current().info.currentAttemptScheduledTimestampMs);
     const trouble = watch()?.begins(subject);
+    let ok = false;
     try {
-      return await runAttempt(deps, trouble, (own) => work(createActivities(own)));
+      const result = await runAttempt(deps, trouble, (own) => work(createActivities(own)));
+      ok = true;
+      return result;
     } finally {
-      watch()?.ends(subject);
+      watch()?.ends({ ...subject, ok });
     }
   };
   type Activities = ReturnType<typeof createActivities>;

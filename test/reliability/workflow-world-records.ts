@@ -8,8 +8,8 @@ import type { PlannedWatch } from './workflow-world-watch.js';
 
 /** Halving a refused batch down to each of its bad postings takes at most these. */
 const postsPerRefusal = 25;
-/** A change in Sage is seen by the next refusal at the latest. */
-const postsBeforeSeen = 5;
+/** Cut before the change was seen, sent after. */
+const postsOnTheWay = 2;
 
 const refusalKinds: ReadonlySet<string> = new Set(['status', 'platform_bad_request', 'poison']);
 const passingStatuses: ReadonlySet<number> = new Set([429, 452]);
@@ -49,7 +49,7 @@ export async function judgeRecords(
       // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
       omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),
       poisoned: new Set(refuses ? poisonedIds(specs, batches) : []),
-      postsUnderUnseenChange: changes * postsBeforeSeen,
+      postsUnderUnseenChange: watch.unseen.posts() + changes * postsOnTheWay,
       extraPosts: troubles + watch.attempts + refusedPosts,
       cutsMax: plan.steps.length * cast.feeds.length,
     },

@@ -2,11 +2,13 @@ import { Traffic } from './traffic.js';
 import type { Cast } from './workflow-world-cast.js';
 import type { AttemptSubject, AttemptWatch } from './workflow-world-ground.js';
 import type { WorldPlan } from './workflow-world-plan.js';
+import { UnseenChanges } from './workflow-world-unseen.js';
 
 export interface PlannedWatch extends AttemptWatch {
   readonly violations: readonly string[];
   readonly struck: number;
   readonly attempts: number;
+  readonly unseen: UnseenChanges;
   /** No trouble from now on. */
   calm(): void;
 }
@@ -16,6 +18,8 @@ export function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
   const attempts = new Map<string, number>();
   const underWay = new Map<string, number>();
   const violations: string[] = [];
+  const traffic = new Traffic();
+  const unseen = new UnseenChanges(cast, traffic);
   let calm = false;
   let struck = 0;
   let total = 0;
@@ -31,6 +35,7 @@ export function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
       attempts.set(key, attempt);
       underWay.set(key, together);
       total += 1;
+      if (subject.activity === 'look') unseen.lookBegins(subject.id);
       if (together > 1 && subject.activity === 'slice')
         violations.push(`I10: two slices of one feed at a time`);
       if (calm) return undefined;
@@ -43,6 +48,7 @@ export function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
       return found?.trouble;
     },
     ends: (subject) => {
+      if (subject.activity === 'look' && subject.ok) unseen.lookEnds(subject.id);
       underWay.set(keyOf(subject), (underWay.get(keyOf(subject)) ?? 1) - 1);
     },
     calm: () => {
@@ -52,7 +58,7 @@ export function createWatch(plan: WorldPlan, cast: Cast): PlannedWatch {
       cast.feeds
         .map((feed) => feed.feedId)
         .filter((id) => (underWay.get(keyOf({ activity: 'slice', id })) ?? 0) > 0),
-    ...{ violations, traffic: new Traffic() },
+    ...{ violations, traffic, unseen },
     get struck() {
       return struck;
     },

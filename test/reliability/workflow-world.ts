@@ -79,6 +79,8 @@ async function live(
   for (const { step, duringSlice, thenWaitMs } of plan.steps) {
     if (duringSlice) await sliceUnderWay(watch);
     await takeStep(ground, cast, step);
+    const changed = step.kind === 'select' || step.kind === 'disconnect' ? cast.feeds[step.feed] : undefined;
+    if (changed !== undefined) watch.unseen.changed(changed);
     if (step.kind === 'organisation') outage = step.revoked;
     const waitMs = outage ? Math.min(thenWaitMs, outageWaitMaxMs) : thenWaitMs;
     if (waitMs > 0) await ground.sleep(waitMs);
