@@ -63,6 +63,7 @@ export type Step =
   | { kind: 'refuse'; connection: number; status: 'needs_reauth' | 'disabled'; webhook: boolean }
   | { kind: 'token'; connection: number; revoked: boolean }
   | { kind: 'organisation'; revoked: boolean }
+  | { kind: 'outage'; feed: number; minutes: number }
   | { kind: 'heal'; connection: number; webhook: boolean }
   | { kind: 'forged_webhook'; connection: number; copies: number }
   | { kind: 'fault'; feed: number; spec: FaultSpec };
@@ -86,6 +87,8 @@ const callsMax = 30;
 
 const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
 const webhook = fc.boolean();
+/** Attempts of one slice go on for ten minutes; then its workflow begins the next. */
+const minutes = fc.integer({ min: 1, max: 20 });
 
 const duringSlice = fc.constantFrom(false, false, true);
 const thenWaitMs = fc.oneof(
@@ -134,6 +137,7 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
     ],
     [1, fc.record({ kind: fc.constant('token' as const), connection, revoked: fc.boolean() })],
     [1, fc.record({ kind: fc.constant('organisation' as const), revoked: fc.boolean() })],
+    [2, fc.record({ kind: fc.constant('outage' as const), feed, minutes })],
     [3, fc.record({ kind: fc.constant('heal' as const), connection, webhook })],
     [
       1,

@@ -12,7 +12,7 @@ const signalTriesMax = 5;
 const betweenTriesMs = 20;
 /**
  * The time-skipping server loses a workflow task that cancels a timer in the very moment in which it fires, and never
- * skips time again. It says so, in the words of the SDK's core; the real server gives the workflow a new task.
+ * skips time again. It says so to the SDK's core; the real server does nothing of the kind.
  */
 const flawWords = 'invalid history builder state for action';
 

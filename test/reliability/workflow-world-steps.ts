@@ -12,6 +12,8 @@ import type { SignalFate, Step } from './workflow-world-plan.js';
  * own code, the facade, and what a webhook, a page or an operator's call comes down to.
  */
 
+const minuteMs = 60_000;
+
 export async function takeStep(ground: WorldGround, cast: Cast, step: Step): Promise<void> {
   switch (step.kind) {
     case 'ingest':
@@ -43,6 +45,8 @@ export async function takeStep(ground: WorldGround, cast: Cast, step: Step): Pro
     case 'organisation':
       await ground.control('POST', '/organisations/revoke', { revoked: step.revoked });
       return;
+    case 'outage':
+      return await outage(ground, feedOf(cast, step.feed), step.minutes);
     case 'heal':
       return await heal(ground, connectionOf(cast, step.connection), step.webhook);
     case 'forged_webhook':
@@ -61,6 +65,16 @@ export async function takeStep(ground: WorldGround, cast: Cast, step: Step): Pro
 export async function select({ control }: WorldGround, feed: CastFeed, startDate: string): Promise<void> {
   const path = `/accounts/${feed.rutterAccountId}/select`;
   await control('POST', path, { transaction_start_date: startDate });
+}
+
+/** Nothing of the connection gets through to Rutter; what came in meanwhile waits, and others do not. */
+async function outage(ground: WorldGround, feed: CastFeed, minutes: number): Promise<void> {
+  const { control, sleep } = ground;
+  const match = { connection: feed.connection.rutterConnectionId };
+  const fault = await control('POST', '/faults', { kind: 'reset_before_effect', times: 0, match });
+  await request(ground, feed, ['sync']);
+  await sleep(minutes * minuteMs);
+  await control('DELETE', `/faults/${String(fault['id'])}`);
 }
 
 /** The customer re-authorises the connection, or Rutter takes it back. */
