@@ -10,11 +10,12 @@ import {
 import { mayResync } from '../../domain/feed.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../failures.js';
+import { ListTooLong, secondLookAfterMs, transactionsSince } from '../transactions-since.js';
 import type { CommandContext, CommandEnding } from './finish-with-connection.js';
-import { listAtRutter, listPagesMax, pageTransactions } from './list-at-rutter.js';
 
-/** Rutter's list may lag behind its effect: "not there" counts only when it is said twice, this far apart. */
-const secondLookAfterMs = 10_000;
+/** What one activity reads twice within its three minutes. */
+const listPagesMax = 100;
+const pageTransactions = 500;
 /** Ids of the gap in the answer; the count is exact. */
 const listedIdsMax = 1_000;
 /** As many as the list that they are compared with can hold. */
@@ -97,20 +98,28 @@ function unknownOf(ground: ResyncGround, atRutter: ReadonlySet<string>): string[
   return [...atRutter].filter((id) => !delivered.has(id));
 }
 
+/** The ids of what Rutter holds for the account; null when its list is too long. */
 async function look(
   context: CommandContext,
   { feed, sentSinceMs }: ResyncGround,
 ): Promise<Set<string> | null> {
   const { deps, signal } = context;
+  const ids = new Set<string>();
   try {
-    return await listAtRutter({
-      deps,
+    const pages = transactionsSince({
+      rutter: deps.rutter,
       accessToken: openAccessToken(deps.keyring, feed),
       rutterAccountId: feed.rutterAccountId ?? '',
       sinceMs: sentSinceMs,
+      pagesMax: listPagesMax,
       signal,
     });
+    for await (const page of pages) {
+      for (const { transactionId } of page) if (transactionId !== null) ids.add(transactionId);
+    }
+    return ids;
   } catch (error) {
+    if (error instanceof ListTooLong) return null;
     throw await explainRefusal(deps, { connectionId: feed.connectionId, error });
   }
 }

@@ -74,19 +74,31 @@ export async function renewBatch(
   batch: OpenBatch,
   outcome: StoredRefusal & { readonly retryAfterMs?: number | undefined },
 ): Promise<BatchEnding> {
-  const held = { batch, laneId: context.laneId, holder: context.holder };
   const { attemptNumber } = batch;
   if (attemptNumber >= attemptsMax) {
-    const undone = await undoBatch(context.deps.pool, { ...held, refusal: outcome });
-    if (!undone) return { kind: 'lease_lost' };
-    await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
-    return { kind: 'undone' };
+    const ending = await undo(context, batch, outcome);
+    if (ending.kind === 'undone') {
+      await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
+    }
+    return ending;
   }
   const tries = attemptNumber - 1;
   const backedOffMs = backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs });
   const waitMs = Math.max(backedOffMs, outcome.retryAfterMs ?? 0);
-  const key = await renewAttempt(context.deps.pool, { ...held, outcome, waitMs });
+  const { laneId, holder } = context;
+  const key = await renewAttempt(context.deps.pool, { batch, laneId, holder, outcome, waitMs });
   return key === null ? { kind: 'lease_lost' } : { kind: 'renewed', waitMs };
+}
+
+/** Undoes a batch that certainly is not at Rutter; `refusal` is what its last attempt met, null for nothing. */
+export async function undo(
+  context: BatchContext,
+  batch: OpenBatch,
+  refusal: StoredRefusal | null,
+): Promise<Extract<BatchEnding, { kind: 'undone' | 'lease_lost' }>> {
+  const { laneId, holder } = context;
+  const undone = await undoBatch(context.deps.pool, { batch, laneId, holder, refusal });
+  return { kind: undone ? 'undone' : 'lease_lost' };
 }
 
 /** Parks the batch's feed for a person, in words that stand in its row; the batch stays as it is. */

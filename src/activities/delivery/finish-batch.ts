@@ -1,16 +1,16 @@
 import { isRutterError, type RutterOutcomeUnknown } from '../../clients/rutter/errors.js';
 import type { PostTransactionsResult } from '../../clients/rutter/transactions.js';
-import { undoBatch, type OpenBatch } from '../../db/batches.js';
+import type { OpenBatch } from '../../db/batches.js';
 import { recordDoubt, recordJob, recordPost } from '../../db/settlement.js';
 import { readFeed, type FeedRow } from '../../db/feeds.js';
 import { renewLane } from '../../db/lanes.js';
 import { isParked, maySend } from '../../domain/feed.js';
 import { dayMs, limits } from '../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { loadContent, renewBatch } from './batch-context.js';
+import { loadContent, renewBatch, undo } from './batch-context.js';
 import { followJob } from './follow-job.js';
 import { reactToRefusal } from './react-to-refusal.js';
-import { resolveByReadBack } from './resolve-by-read-back.js';
+import { resolveByReadBack, resolveOrSendAgain, resolveOrUndo } from './resolve-by-read-back.js';
 import { settleByList } from './settle-by-list.js';
 
 /** Rutter keeps answers under a key for a while we do not know exactly; after a day its own list is asked first. */
@@ -35,7 +35,7 @@ export async function finishBatch(
   if (batch.posts === 0 && batch.notBeforeMs > 0) return { kind: 'renewed', waitMs: batch.notBeforeMs };
   const old = batch.posts > 0 && batch.attemptAgeMs > attemptTrustedMs;
   if (batch.inDoubt || (old && batch.jobId === null)) {
-    return await resolveByReadBack(context, batch, content, 'send_again');
+    return await resolveOrSendAgain(context, batch, content);
   }
   if (batch.jobId !== null) return await followJob(context, batch, content);
   if (fresh === undefined) return await takeUp(context, batch, content);
@@ -51,13 +51,12 @@ export async function finishBatch(
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
   const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;
-  if (batch.posts === 0 && !mayBeCut(feed, content)) return await undo(context, batch);
+  if (batch.posts === 0 && !mayBeCut(feed, content)) return await undo(context, batch, null);
   if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
-    const found = await resolveByReadBack(context, batch, content, 'keep');
-    return found.kind === 'absent' ? await undo(context, batch) : found;
+    return await resolveOrUndo(context, batch, content, null);
   }
   if (batch.doubted && batch.posts >= doubtfulPostsMax) {
-    const ending = await resolveByReadBack(context, batch, content, 'keep');
+    const ending = await resolveByReadBack(context, batch, content);
     if (ending.kind !== 'absent') return ending;
   }
   if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lease_lost' };
@@ -72,11 +71,6 @@ function mayBeCut(feed: FeedRow, content: BatchContent): boolean {
 function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
   const startMs = feed.transactionStartDate === null ? -Infinity : Date.parse(feed.transactionStartDate);
   return postings.every((posting) => Date.parse(posting.postedAt) >= startMs);
-}
-
-async function undo(context: BatchContext, batch: OpenBatch): Promise<BatchEnding> {
-  const undone = await undoBatch(context.deps.pool, { ...context, batch, refusal: null });
-  return { kind: undone ? 'undone' : 'lease_lost' };
 }
 
 function lease(context: BatchContext) {
@@ -148,6 +142,6 @@ async function afterUnknownOutcome(
   });
   if (error.jobId === undefined) throw error;
   await recordJob(pool, { batch, jobId: error.jobId });
-  if (acceptedFailure) return await resolveByReadBack(context, batch, content, 'send_again');
+  if (acceptedFailure) return await resolveOrSendAgain(context, batch, content);
   return await followJob(context, { ...batch, jobId: error.jobId, jobAgeMs: 0 }, content);
 }

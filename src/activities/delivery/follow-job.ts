@@ -9,7 +9,7 @@ import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js
 import { settleByList } from './settle-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { meaningOfJobFailure } from './refusals.js';
-import { resolveByReadBack } from './resolve-by-read-back.js';
+import { resolveOrSendAgain } from './resolve-by-read-back.js';
 
 /** A job younger than this is waited for in the slice; an older one on the workflow's timer, its slot given back. */
 const jobWaitedForMs = 20_000;
@@ -71,7 +71,7 @@ async function afterFailedJob(
         message: error.errorMessage ?? 'the job failed and its effect is unknown',
         accepted: true,
       });
-      return await resolveByReadBack(context, batch, content, 'send_again');
+      return await resolveOrSendAgain(context, batch, content);
     case 'rate_limited':
       return await renewBatch(context, batch, { ...error, httpStatus });
     case 'refused': {

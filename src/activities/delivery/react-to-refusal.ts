@@ -1,21 +1,23 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../../clients/rutter/errors.js';
-import { undoBatch, type OpenBatch, type StoredRefusal } from '../../db/batches.js';
-import {
-  recordAccountSeen,
-  recordConnectionRefused,
-  recordReason,
-  type AccountSeen,
-} from '../../db/feed-facts.js';
+import type { OpenBatch, StoredRefusal } from '../../db/batches.js';
+import { recordAccountSeen, recordConnectionRefused, type AccountSeen } from '../../db/feed-facts.js';
 import { closeRefusedBatch } from '../../db/refused-batches.js';
 import { failureTypes } from '../../domain/failures.js';
 import { unreachable } from '../../domain/feed.js';
 import { namedTransaction } from '../../domain/split-plan.js';
-import { renewBatch, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
+import {
+  parkFeed,
+  renewBatch,
+  undo,
+  type BatchContent,
+  type BatchContext,
+  type BatchEnding,
+} from './batch-context.js';
 import { findExplanation } from './find-explanation.js';
 import { readAccount } from './read-account.js';
 import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
-import { resolveByReadBack } from './resolve-by-read-back.js';
+import { resolveByReadBack, resolveOrUndo } from './resolve-by-read-back.js';
 
 /** Our stored hash matches and Rutter says otherwise: a bug on one side. Look again, but not in a hurry. */
 const keyConflictRetryMs = 60_000;
@@ -61,9 +63,7 @@ export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
 }
 
 async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
-  const { feedId } = context.feed;
-  const detail = wordsOf(refusal);
-  await recordReason(context.deps.pool, { feedId, reason: 'conflict_with_peer', detail, timeline: true });
+  await parkFeed(context, 'conflict_with_peer', wordsOf(refusal));
   throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
 }
 
@@ -71,10 +71,10 @@ async function afterConnectionRefused(
   refused: Refused,
   said: { code: string; words: string | null },
 ): Promise<BatchEnding> {
-  const { context } = refused;
+  const { context, batch, refusal } = refused;
   const { connectionId } = context.feed;
   // In doubt nobody can read back now: the batch stays open and is settled when the connection is healed.
-  const ending: BatchEnding = isDoubtful(refused) ? { kind: 'parked' } : await undo(refused);
+  const ending: BatchEnding = isDoubtful(refused) ? { kind: 'parked' } : await undo(context, batch, refusal);
   await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
   await context.deps.workflows.nudgeConnection({ connectionId });
   return ending;
@@ -96,10 +96,7 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
 async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
   const { context, refusal } = refused;
   const ending = await rid(refused);
-  if (ending.kind !== 'undone') return ending;
-  const { feedId } = context.feed;
-  const detail = wordsOf(refusal);
-  await recordReason(context.deps.pool, { feedId, reason: 'refused_by_sage', detail, timeline: true });
+  if (ending.kind === 'undone') await parkFeed(context, 'refused_by_sage', wordsOf(refusal));
   return ending;
 }
 
@@ -130,7 +127,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
       return unreachable(explanation);
   }
   if (isDoubtful(refused)) {
-    const found = await resolveByReadBack(context, batch, content, 'keep');
+    const found = await resolveByReadBack(context, batch, content);
     if (found.kind !== 'absent') return found;
   }
   const ids = content.postings.map((posting) => posting.transactionId);
@@ -150,17 +147,10 @@ function isDoubtful(refused: Refused): boolean {
 
 /** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
 async function rid(refused: Refused): Promise<BatchEnding> {
-  if (isDoubtful(refused)) {
-    const found = await resolveByReadBack(refused.context, refused.batch, refused.content, 'keep');
-    if (found.kind !== 'absent') return found;
-  }
-  return await undo(refused);
-}
-
-async function undo({ context, batch, refusal }: Refused): Promise<BatchEnding> {
-  const { laneId, holder } = context;
-  const undone = await undoBatch(context.deps.pool, { batch, laneId, holder, refusal });
-  return { kind: undone ? 'undone' : 'lease_lost' };
+  const { context, batch, content, refusal } = refused;
+  return isDoubtful(refused)
+    ? await resolveOrUndo(context, batch, content, refusal)
+    : await undo(context, batch, refusal);
 }
 
 function later(type: string, message: string, afterMs?: number): ApplicationFailure {

@@ -1,37 +1,57 @@
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
-import type { OpenBatch } from '../../db/batches.js';
+import type { OpenBatch, StoredRefusal } from '../../db/batches.js';
+import { ListTooLong, secondLookAfterMs, transactionsSince } from '../transactions-since.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { parkFeed, renewBatch } from './batch-context.js';
-import { readBack, ReadBackTooLong } from './read-back.js';
+import { parkFeed, renewBatch, undo } from './batch-context.js';
 import { settleByList } from './settle-by-list.js';
 
-/** Rutter's list may lag behind its effect: "not there" counts only when it is said twice, this far apart. */
-const secondLookAfterMs = 10_000;
+/** Ten thousand transactions of the connection since the first POST, then a person must look. */
+const readBackPagesMax = 20;
+
+/** Nothing of the batch is at Rutter, by two looks: the caller decides. */
+interface Absent {
+  readonly kind: 'absent';
+}
 
 /**
  * Settles doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
- * ready again. When nothing is there in two looks, the batch is sent again under a new key (where Rutter marks what
- * it has after all as a duplicate), or kept for the caller to decide: then the answer is `absent`.
+ * ready again.
  */
-export async function resolveByReadBack<When extends 'send_again' | 'keep'>(
+export async function resolveByReadBack(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-  whenAbsent: When,
-): Promise<BatchEnding | (When extends 'keep' ? { kind: 'absent' } : never)> {
+): Promise<BatchEnding | Absent> {
   const found = await lookTwice(context, batch, content);
   if (found === 'too_long') {
     return await parkFeed(context, 'read_back_too_long', 'its list of transactions does not end');
   }
-  if (found.length > 0) {
-    const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
-    return await settleByList(context, batch, content, seen);
-  }
-  if (whenAbsent === 'send_again') {
-    const errorMessage = 'not found at Rutter in two looks';
-    return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
-  }
-  return { kind: 'absent' } as When extends 'keep' ? { kind: 'absent' } : never;
+  if (found.length === 0) return { kind: 'absent' };
+  const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
+  return await settleByList(context, batch, content, seen);
+}
+
+/** The same; what is not there goes out again under a new key, where Rutter marks what it has after all as a duplicate. */
+export async function resolveOrSendAgain(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding> {
+  const found = await resolveByReadBack(context, batch, content);
+  if (found.kind !== 'absent') return found;
+  const errorMessage = 'not found at Rutter in two looks';
+  return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
+}
+
+/** The same; what is not there is undone. */
+export async function resolveOrUndo(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  refusal: StoredRefusal | null,
+): Promise<BatchEnding> {
+  const found = await resolveByReadBack(context, batch, content);
+  return found.kind === 'absent' ? await undo(context, batch, refusal) : found;
 }
 
 async function lookTwice(
@@ -39,24 +59,42 @@ async function lookTwice(
   batch: OpenBatch,
   content: BatchContent,
 ): Promise<RutterTransaction[] | 'too_long'> {
-  const look = () =>
-    readBack({
-      rutter: context.deps.rutter,
-      accessToken: context.accessToken,
-      rutterAccountId: context.feed.rutterAccountId ?? '',
-      transactionIds: new Set(content.postings.map((posting) => posting.transactionId)),
-      firstPostAtMs: batch.firstPostAtMs,
-      signal: context.signal,
-    });
   try {
-    const first = await look();
-    if (first.length === content.postings.length) return first;
-    await context.deps.wait(secondLookAfterMs, context.signal);
-    // Pages shift while they are read: what the first look saw is there, whatever the second says.
-    const both = new Map([...first, ...(await look())].map((found) => [found.transactionId, found]));
-    return [...both.values()];
+    const found = await look(context, batch, content);
+    if (found.size < content.postings.length) {
+      await context.deps.wait(secondLookAfterMs, context.signal);
+      // Pages shift while they are read: what the first look saw is there, whatever the second says.
+      for (const [id, transaction] of await look(context, batch, content)) found.set(id, transaction);
+    }
+    return [...found.values()];
   } catch (error) {
-    if (error instanceof ReadBackTooLong) return 'too_long';
+    if (error instanceof ListTooLong) return 'too_long';
     throw error;
   }
+}
+
+/** What Rutter holds of the batch, by transaction id. @throws ListTooLong */
+async function look(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<Map<string, RutterTransaction>> {
+  const wanted = new Set(content.postings.map((posting) => posting.transactionId));
+  const found = new Map<string, RutterTransaction>();
+  const pages = transactionsSince({
+    rutter: context.deps.rutter,
+    accessToken: context.accessToken,
+    rutterAccountId: context.feed.rutterAccountId ?? '',
+    sinceMs: batch.firstPostAtMs,
+    pagesMax: readBackPagesMax,
+    signal: context.signal,
+  });
+  for await (const page of pages) {
+    for (const transaction of page) {
+      const id = transaction.transactionId;
+      if (id !== null && wanted.has(id)) found.set(id, transaction);
+    }
+    if (found.size === wanted.size) break;
+  }
+  return found;
 }

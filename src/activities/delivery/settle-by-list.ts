@@ -1,8 +1,7 @@
 import type { RutterTransaction } from '../../clients/rutter/schemas.js';
-import { undoBatch, type OpenBatch } from '../../db/batches.js';
-import { recordReason } from '../../db/feed-facts.js';
+import type { OpenBatch } from '../../db/batches.js';
 import { settleBatch } from '../../db/settlement.js';
-import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
+import { parkFeed, undo, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
 import { compareAnswer } from './compare-answer.js';
 
 /** Settles a batch by the list in Rutter's answer, compared posting by posting with what was sent. */
@@ -20,12 +19,11 @@ export async function settleByList(
   const exceptions = compareAnswer(content.postings, input.transactions);
   if (exceptions.missing.length === batch.size) {
     // Sending the same again and again would not help: a person must ask Rutter what its answers mean.
-    const { pool } = context.deps;
-    if (!(await undoBatch(pool, { batch, laneId, holder, refusal: null }))) return { kind: 'lease_lost' };
-    const detail = 'a successful answer named none of the batch';
-    const { feedId } = context.feed;
-    await recordReason(pool, { feedId, reason: 'answer_incomplete', detail, timeline: true });
-    return { kind: 'undone' };
+    const ending = await undo(context, batch, null);
+    if (ending.kind === 'undone') {
+      await parkFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
+    }
+    return ending;
   }
   const settled = await settleBatch(context.deps.pool, {
     ...{ batch, laneId, holder, exceptions },
