@@ -5,13 +5,17 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './src/activities/index.js';
+import type { SageRoad } from './src/activities/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
+import { organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
+import { createSageBankingClient } from './src/clients/sage-banking/create-client.js';
 import {
   configOrExit,
   configurationExitCode,
   readTemporalEnvironment,
   readWorkerConfig,
+  type WorkerConfig,
 } from './src/config.js';
 import { parseKeyring } from './src/crypto/keyring.js';
 import { createPool } from './src/db/pool.js';
@@ -21,6 +25,7 @@ import { backoffMs } from './src/domain/schedule.js';
 import { createLogger } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createWorkflowFacade } from './src/temporal/facade.js';
+import { createSageFacade } from './src/temporal/sage-facade.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';
@@ -83,6 +88,7 @@ const activities = createActivities({
     limiter: createRateLimiter({ pool, name: 'rutter' }),
   }),
   workflows: createWorkflowFacade(client),
+  sage: sageRoad(config, client),
   settings: {
     rutterPlatform: config.RUTTER_PLATFORM,
     redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,
@@ -119,6 +125,29 @@ try {
   await Promise.allSettled([connection.close(), clientConnection.close(), pool.end()]);
 }
 logger.info('worker stopped');
+
+/** Null without `SAGE_BANKING_URL`: the service is run for the first road alone. */
+function sageRoad(config: WorkerConfig, client: Client): SageRoad | null {
+  const { SAGE_BANKING_URL: bankingUrl, SAGE_APPLICATION_ID: applicationId } = config;
+  if (bankingUrl === undefined || applicationId === undefined) return null;
+  return {
+    client: createSageBankingClient({
+      bankingUrl,
+      authUrl: config.SAGE_AUTH_URL,
+      tokenServiceUrl: config.SAGE_TOKEN_SERVICE_URL ?? bankingUrl,
+      linkOrigins: config.SAGE_LINK_ORIGINS ?? [bankingUrl],
+      applicationId,
+      signingKey: config.SAGE_SIGNING_KEY,
+      provider: config.SAGE_PROVIDER,
+    }),
+    workflows: createSageFacade(client),
+    settings: {
+      statusPollMinMs: config.SAGE_STATUS_POLL_MIN,
+      statusPollMaxMs: config.SAGE_STATUS_POLL_MAX,
+      organisationLimit: organisationLimitOf(bankingUrl),
+    },
+  };
+}
 
 /** Start order does not matter: waits for a part that is not there yet, until the process is asked to stop. */
 async function connectWithRetry<T>(part: string, connect: () => Promise<T>): Promise<T> {

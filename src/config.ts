@@ -18,6 +18,7 @@ const secretNames = [
   'RUTTER_CLIENT_ID',
   'RUTTER_CLIENT_SECRET',
   'RUTTER_WEBHOOK_SECRETS',
+  'SAGE_SIGNING_KEY',
   'ENCRYPTION_KEYS',
   'CORE_API_TOKEN',
   'OPS_API_TOKEN',
@@ -104,6 +105,11 @@ const shared = {
   ENCRYPTION_KEYS: z.string().min(1),
 };
 
+const secureOrigin = webOrigin.refine(
+  (origin) => isSecure(new URL(origin)),
+  'must be https (plain http only on localhost)',
+);
+
 const rutter = {
   RUTTER_API_URL: httpUrl
     .refine((text) => isSecure(new URL(text)), 'must be https (plain http only on localhost)')
@@ -112,9 +118,20 @@ const rutter = {
   RUTTER_CLIENT_SECRET: z.string().min(1),
   RUTTER_VERSION: z.string().default('2024-08-31'),
   RUTTER_PLATFORM: z.string().default('SAGE_BANK_FEEDS'),
-  RUTTER_REDIRECT_ORIGINS: list(
-    webOrigin.refine((origin) => isSecure(new URL(origin)), 'must be https (plain http only on localhost)'),
-  ).default(['https://link.rutterapi.com']),
+  RUTTER_REDIRECT_ORIGINS: list(secureOrigin).default(['https://link.rutterapi.com']),
+};
+
+/** The road of Sage's Banking Service; without `SAGE_BANKING_URL` it is closed. */
+const sage = {
+  SAGE_BANKING_URL: secureOrigin.optional(),
+  SAGE_AUTH_URL: secureOrigin.default('https://api-money.sage.com'),
+  SAGE_TOKEN_SERVICE_URL: secureOrigin.optional(),
+  SAGE_LINK_ORIGINS: list(secureOrigin).optional(),
+  SAGE_APPLICATION_ID: z.string().min(1).optional(),
+  SAGE_SIGNING_KEY: z.string().min(1).optional(),
+  SAGE_PROVIDER: z.string().min(1).optional(),
+  SAGE_STATUS_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('5s'),
+  SAGE_STATUS_POLL_MAX: duration.refine(...atLeast('1s')).prefault('1h'),
 };
 
 const apiSchema = z.object({
@@ -127,18 +144,25 @@ const apiSchema = z.object({
   RUTTER_WEBHOOK_SECRETS: list(z.string().min(1)).optional(),
   RUTTER_REDIRECT_ORIGINS: rutter.RUTTER_REDIRECT_ORIGINS,
   SAGE_FRAME_ANCESTORS: list(z.string().regex(/^https?:\/\/[^\s;,'"]+$/)).prefault(sageFrameAncestors),
+  SAGE_BANKING_URL: sage.SAGE_BANKING_URL,
   TEMPORAL_UI_URL: webOrigin.default('http://localhost:8233'),
   TRUSTED_PROXIES: list(proxyNetwork).default([]),
 });
 
-const workerSchema = z.object({
-  ...shared,
-  ...rutter,
-  FEED_SYNC_INTERVAL: duration.refine(...atLeast('1s')).prefault('24h'),
-  FEED_ACTIVATION_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('2s'),
-  FEED_ACTIVATION_POLL_MAX: duration.refine(...atLeast('1s')).prefault('15m'),
-  HANDOFF_OTP_LATEST: duration.refine(...atLeast('1s')).prefault('9m30s'),
-});
+const workerSchema = z
+  .object({
+    ...shared,
+    ...rutter,
+    ...sage,
+    FEED_SYNC_INTERVAL: duration.refine(...atLeast('1s')).prefault('24h'),
+    FEED_ACTIVATION_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('2s'),
+    FEED_ACTIVATION_POLL_MAX: duration.refine(...atLeast('1s')).prefault('15m'),
+    HANDOFF_OTP_LATEST: duration.refine(...atLeast('1s')).prefault('9m30s'),
+  })
+  .superRefine((config, context) => {
+    if (config.SAGE_BANKING_URL === undefined || config.SAGE_APPLICATION_ID !== undefined) return;
+    context.addIssue({ code: 'custom', path: ['SAGE_APPLICATION_ID'], message: 'is required' });
+  });
 
 const migrateSchema = z.object({ LOG_LEVEL: shared.LOG_LEVEL, DATABASE_URL: shared.DATABASE_URL });
 

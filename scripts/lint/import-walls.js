@@ -52,7 +52,7 @@ export const walls = [
   ...['src/api/', 'src/pages/'].map((from) => ({
     from,
     own: ['src/api/', 'src/pages/', 'src/domain/', 'src/db/', 'src/crypto/', ...SHARED],
-    exact: [/^src\/temporal\/(facade|codec-json)$/, /^src\/clients\/[^/]+\/schemas$/],
+    exact: [/^src\/temporal\/(facade|sage-facade|calls|codec-json)$/, /^src\/clients\/[^/]+\/schemas$/],
     node: true,
     not: ['@temporalio'],
   })),

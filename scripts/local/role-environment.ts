@@ -59,7 +59,7 @@ export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
 
 function sandboxVariables(input: RoleEnvironmentInput): Record<string, string> {
   const { environment, settings, secrets } = input;
-  const { rutter, screens } = sandboxOrigins(settings);
+  const { rutter, banking, screens } = sandboxOrigins(settings);
   const redirects = environment['RUTTER_REDIRECT_ORIGINS'] || 'https://link.rutterapi.com';
   const ancestors = environment['SAGE_FRAME_ANCESTORS'] || sageFrameAncestors;
   return {
@@ -68,10 +68,23 @@ function sandboxVariables(input: RoleEnvironmentInput): Record<string, string> {
     RUTTER_CLIENT_SECRET: secrets.rutterClientSecret,
     RUTTER_REDIRECT_ORIGINS: [redirects, rutter].join(','),
     SAGE_FRAME_ANCESTORS: [ancestors, rutter, screens].join(','),
+    ...(environment['SAGE_BANKING_URL'] ? {} : sageVariables(banking)),
     SANDBOX_PORT: String(settings.sandboxPort),
     SANDBOX_DATA: input.sandboxData,
     LOGIN_URL: `${settings.publicUrl}/login`,
     WEBHOOK_URL: `${settings.publicUrl}/webhooks/rutter`,
+  };
+}
+
+/** The product that the sandbox knows: it may onboard both ways. */
+function sageVariables(origin: string): Record<string, string> {
+  return {
+    SAGE_BANKING_URL: origin,
+    SAGE_AUTH_URL: origin,
+    SAGE_TOKEN_SERVICE_URL: origin,
+    SAGE_APPLICATION_ID: 'Sage.Sandbox.Bankfeeds',
+    SAGE_SIGNING_KEY: 'sandbox-signing-key',
+    SAGE_PROVIDER: 'sandbox.bankfeeds',
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RutterClient } from '../clients/rutter/client.js';
+import type { SageBankingClient } from '../clients/sage-banking/client.js';
 import type { Keyring } from '../crypto/keyring.js';
 import type { Pool } from '../db/pool.js';
 
@@ -13,6 +14,31 @@ export interface WorkflowWaker {
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
   missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
+}
+
+/**
+ * The same for the road of Sage's Banking Service. All calls are safe to repeat, start the workflow when it is missing,
+ * and throw when the server does not answer. `src/temporal/sage-facade.ts` is one.
+ */
+export interface SageWaker {
+  startOnboarding(input: { onboardingId: string }): Promise<void>;
+  startLink(input: { linkId: string }): Promise<void>;
+  nudgeAccount(input: { sageAccountId: string }): Promise<void>;
+  startReprocess(input: { reprocessId: string }): Promise<void>;
+  /** Of the given ids, in ascending order, those whose workflow does not run. */
+  missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
+}
+
+/** What activities of Sage's road work with. */
+export interface SageRoad {
+  readonly client: SageBankingClient;
+  readonly workflows: SageWaker;
+  readonly settings: {
+    readonly statusPollMinMs: number;
+    readonly statusPollMaxMs: number;
+    /** The most organisations of a customer in this environment (contract 3.2); null: no limit, or not known. */
+    readonly organisationLimit: number | null;
+  };
 }
 
 /** What activities may be told, from the worker's configuration. */
@@ -34,6 +60,8 @@ export interface ActivityDeps {
   readonly keyring: Keyring;
   readonly rutter: RutterClient;
   readonly workflows: WorkflowWaker;
+  /** Null where the service is run for the first road alone. */
+  readonly sage: SageRoad | null;
   readonly settings: ActivitySettings;
   /** Waits between two looks at Rutter; throws when aborted. A port, so that simulated worlds let time pass at once. */
   readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;

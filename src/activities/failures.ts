@@ -1,5 +1,6 @@
 import { ApplicationFailure, CompleteAsyncError, TemporalFailure } from '@temporalio/common';
 import { isRutterError, type RutterError } from '../clients/rutter/errors.js';
+import { isSageError, type SageError } from '../clients/sage-banking/errors.js';
 import { LimiterSaturated } from '../db/rate-limiter.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { failureTypes, type FailureType } from '../domain/failures.js';
@@ -54,6 +55,7 @@ const organisationOperations: ReadonlySet<string> = new Set([
  */
 export function readFailure(error: unknown): FailureReading {
   if (isRutterError(error)) return readRutterError(error);
+  if (isSageError(error)) return readSageError(error);
   if (error instanceof Obsolete) return { type: failureTypes.obsolete, retryable: false };
   if (error instanceof OrganisationRefused)
     return { type: failureTypes.organisationRefused, retryable: false };
@@ -92,6 +94,50 @@ function readRutterError(error: RutterError): FailureReading {
     case 'unexpected_answer':
       return { type: failureTypes.unexpected, retryable: true, detail: detailOf(error) };
   }
+}
+
+/** Calls that are signed with the application's own key, or carry its id alone: a 401 there is about nobody's company. */
+const sageApplicationOperations: ReadonlySet<string> = new Set([
+  'createOrganisation',
+  'requestToken',
+  'getCaptcha',
+  'listBanks',
+  'getBank',
+]);
+
+function readSageError(error: SageError): FailureReading {
+  const detail = sageDetailOf(error);
+  switch (error.kind) {
+    case 'unreachable':
+    case 'outcome_unknown':
+      return { type: failureTypes.peerUnavailable, retryable: true, detail };
+    case 'rate_limited': {
+      const { retryAfterMs } = error;
+      const base = { type: failureTypes.rateLimited, retryable: true, detail };
+      return retryAfterMs === undefined ? base : { ...base, retryAfterMs };
+    }
+    case 'unauthorized':
+      return {
+        type: sageApplicationOperations.has(error.operation)
+          ? failureTypes.organisationRefused
+          : failureTypes.connectionRefused,
+        retryable: false,
+        detail,
+      };
+    case 'refused':
+    case 'gone':
+    case 'foreign_address':
+      return { type: failureTypes.refused, retryable: false, detail };
+  }
+}
+
+function sageDetailOf(error: SageError): FailureDetail {
+  const httpStatus = 'httpStatus' in error ? error.httpStatus : undefined;
+  const errorCode = 'errorCode' in error ? error.errorCode : null;
+  return {
+    ...(httpStatus === undefined ? {} : { httpStatus }),
+    ...(errorCode === null ? {} : { errorCode }),
+  };
 }
 
 function readRefusal(errorCode: string | null): { type: FailureType; retryable: boolean } {
@@ -135,6 +181,7 @@ export function toFailure(error: unknown): Error {
 function isOurs(error: unknown): error is Error {
   return (
     isRutterError(error) ||
+    isSageError(error) ||
     error instanceof Obsolete ||
     error instanceof OrganisationRefused ||
     error instanceof LimiterSaturated

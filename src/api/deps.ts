@@ -3,6 +3,7 @@ import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
+import type { SageFacade } from '../temporal/sage-facade.js';
 import type { Metrics } from './metrics.js';
 import type { Nudger } from './nudger.js';
 
@@ -24,6 +25,8 @@ export type VerifyWebhook = (input: {
 export interface ApiDeps {
   readonly pool: Pool;
   readonly facade: WorkflowFacade;
+  /** Null where the road of Sage's Banking Service is closed. */
+  readonly sage: SageFacade | null;
   readonly config: ApiSettings;
   readonly logger: Logger;
   readonly keyring: Keyring;

@@ -2,7 +2,7 @@ import type { ErrorRequestHandler } from 'express';
 import { HasherBusy } from '../crypto/password.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { Logger } from '../logger.js';
-import { WorkflowsUnavailable } from '../temporal/facade.js';
+import { WorkflowsUnavailable } from '../temporal/calls.js';
 import { Problem, problemBody, unavailable } from './problem.js';
 import { requestIdOf } from './request-id.js';
 

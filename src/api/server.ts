@@ -9,6 +9,7 @@ import { createPages } from '../pages/index.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import { createWorkflowFacade } from '../temporal/facade.js';
+import { createSageFacade } from '../temporal/sage-facade.js';
 import { createApp } from './app.js';
 import { startHousekeeping } from './housekeeping.js';
 import { listen, type Listening } from './listen.js';
@@ -45,6 +46,7 @@ const parts = {
   logger,
   keyring: keys.keyring,
   facade: createWorkflowFacade(temporal.client),
+  sage: config.SAGE_BANKING_URL === undefined ? null : createSageFacade(temporal.client),
   hasher: createPasswordHasher(hashing),
 };
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];

@@ -29,5 +29,22 @@ export function providerCommandWorkflowId(commandId: string): string {
   return `command/${commandId}`;
 }
 
+export function sageOnboardingWorkflowId(onboardingId: string): string {
+  return `sage-onboarding/${onboardingId}`;
+}
+
+export function sageAccountLinkWorkflowId(linkId: string): string {
+  return `sage-link/${linkId}`;
+}
+
+/** One open workflow per account at Sage. */
+export function sageBankAccountWorkflowId(sageAccountId: string): string {
+  return `sage-account/${sageAccountId}`;
+}
+
+export function sageReprocessWorkflowId(reprocessId: string): string {
+  return `sage-reprocess/${reprocessId}`;
+}
+
 /** The Schedule of the sweep; its runs are named after it, with the time of their firing. */
 export const fleetSweepScheduleId = 'fleet-sweep';

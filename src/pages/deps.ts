@@ -4,6 +4,7 @@ import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
+import type { SageFacade } from '../temporal/sage-facade.js';
 
 /** What the pages may be told. */
 export type PagesConfig = Pick<
@@ -15,6 +16,8 @@ export type PagesConfig = Pick<
 export interface PagesDeps {
   readonly pool: Pool;
   readonly facade: WorkflowFacade;
+  /** Null where the road of Sage's Banking Service is closed. */
+  readonly sage: SageFacade | null;
   readonly config: PagesConfig;
   readonly logger: Logger;
   readonly keyring: Keyring;

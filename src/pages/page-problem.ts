@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { Logger } from '../logger.js';
-import { WorkflowsUnavailable } from '../temporal/facade.js';
+import { WorkflowsUnavailable } from '../temporal/calls.js';
 import { html } from './html.js';
 import { messageMain, printPage } from './layout.js';
 import type { Message, Texts } from './texts.js';

@@ -6,7 +6,6 @@ import {
   connectionWorkflowId,
   loginHandoffWorkflowId,
   providerCommandWorkflowId,
-  taskQueues,
 } from '../domain/ids.js';
 import type { bankFeedWorkflow } from '../workflows/bank-feed/workflow.js';
 import * as bankFeed from '../workflows/bank-feed/messages.js';
@@ -15,20 +14,13 @@ import { connectionNudged } from '../workflows/connection/messages.js';
 import type { loginHandoffWorkflow } from '../workflows/login-handoff/workflow.js';
 import { accountsShared, loginSucceeded, type LoginSucceeded } from '../workflows/login-handoff/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
+import { callsTo, startedOnce, type Call } from './calls.js';
 import { createMissingWorkflows, type MissingWorkflows } from './missing-workflows.js';
-
-/** Temporal did not take the message. The row was committed before; the message may be sent again. */
-export class WorkflowsUnavailable extends Error {
-  constructor(cause: unknown) {
-    super('Temporal did not take the message', { cause });
-    this.name = 'WorkflowsUnavailable';
-  }
-}
 
 /**
  * The only way from API and pages (and from activities that wake other workflows) to Temporal. Every call is safe
  * to repeat. Record first, then call, and call even if it was recorded before: a second signal is harmless.
- * All throw {@link WorkflowsUnavailable} when the server does not take the message in time.
+ * All throw `WorkflowsUnavailable` when the server does not take the message in time.
  */
 export interface WorkflowFacade {
   /** Signal-with-Start `postingsAvailable`: starts the feed's workflow when it is missing. Not for closed feeds. */
@@ -49,9 +41,6 @@ export interface WorkflowFacade {
   reachable(): Promise<boolean>;
 }
 
-/** A call to Temporal is given up after this time; the caller answers 503 and the row stays. */
-const callTimeoutMs = 5_000;
-
 const actionSignals = {
   pause: bankFeed.pauseRequested,
   resume: bankFeed.resumeRequested,
@@ -60,7 +49,8 @@ const actionSignals = {
 } as const;
 
 export function createWorkflowFacade(client: Client): WorkflowFacade & MissingWorkflows {
-  const { call, signalFeed } = callsOf(client);
+  const call = callsTo(client);
+  const signalFeed = feedSignals(client, call);
   return {
     ...createMissingWorkflows({ client, call }),
     wakeFeed: ({ feedId }) => signalFeed(feedId, bankFeed.postingsAvailable),
@@ -113,26 +103,8 @@ export function createWorkflowFacade(client: Client): WorkflowFacade & MissingWo
   };
 }
 
-/** A running workflow of this id takes the message; a closed one may begin anew. */
-function startedOnce(workflowId: string) {
-  return {
-    workflowId,
-    taskQueue: taskQueues.workflows,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-  } as const;
-}
-
-function callsOf(client: Client) {
-  const call = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await client.withDeadline(Date.now() + callTimeoutMs, work);
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) throw error;
-      throw new WorkflowsUnavailable(error);
-    }
-  };
-  const signalFeed = (feedId: string, signal: SignalDefinition) =>
+function feedSignals(client: Client, call: Call) {
+  return (feedId: string, signal: SignalDefinition) =>
     call(async () => {
       await client.workflow.signalWithStart<typeof bankFeedWorkflow>('bankFeedWorkflow', {
         ...startedOnce(bankFeedWorkflowId(feedId)),
@@ -140,5 +112,4 @@ function callsOf(client: Client) {
         signal,
       });
     });
-  return { call, signalFeed };
 }

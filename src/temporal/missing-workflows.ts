@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import pLimit from 'p-limit';
+import type { Call } from './calls.js';
 import { bankFeedWorkflowId, connectionWorkflowId } from '../domain/ids.js';
 
 /** Which of the workflows that should run do not. */
@@ -15,23 +16,8 @@ const listPageSize = 1_000;
 const listedMax = 20 * listPageSize;
 const describedAtOnce = 10;
 
-/**
- * The list of running workflows is cheap but lags behind; so what is not in it is asked for one by one, which is exact.
- * The text of uuids sorts like the uuids, so a page of ids is one range of workflow ids.
- */
-export function createMissingWorkflows(input: {
-  client: Client;
-  call: <T>(work: () => Promise<T>) => Promise<T>;
-}): MissingWorkflows {
-  const missing = async (type: string, ids: readonly string[], workflowIdOf: (id: string) => string) => {
-    const [first, last] = [ids[0], ids.at(-1)];
-    if (first === undefined || last === undefined) return [];
-    const listed = await listRunning(input, { type, from: workflowIdOf(first), to: workflowIdOf(last) });
-    const absent = ids.filter((id) => !listed.has(workflowIdOf(id)));
-    const limit = pLimit(describedAtOnce);
-    const running = await limit.map(absent, (id) => isRunning(input, workflowIdOf(id)));
-    return absent.filter((_, index) => running[index] === false);
-  };
+export function createMissingWorkflows(calls: Calls): MissingWorkflows {
+  const missing = createMissing(calls);
   return {
     missingFeeds: ({ feedIds }) => missing('bankFeedWorkflow', feedIds, bankFeedWorkflowId),
     missingConnections: ({ connectionIds }) =>
@@ -39,9 +25,30 @@ export function createMissingWorkflows(input: {
   };
 }
 
+/**
+ * Which of some ids have no running workflow. The list of running workflows is cheap but lags behind; so what is not in
+ * it is asked for one by one, which is exact. The text of uuids sorts like the uuids, so a page of ids is one range of
+ * workflow ids.
+ */
+export function createMissing(calls: Calls) {
+  return async (
+    type: string,
+    ids: readonly string[],
+    workflowIdOf: (id: string) => string,
+  ): Promise<string[]> => {
+    const [first, last] = [ids[0], ids.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const listed = await listRunning(calls, { type, from: workflowIdOf(first), to: workflowIdOf(last) });
+    const absent = ids.filter((id) => !listed.has(workflowIdOf(id)));
+    const limit = pLimit(describedAtOnce);
+    const running = await limit.map(absent, (id) => isRunning(calls, workflowIdOf(id)));
+    return absent.filter((_, index) => running[index] === false);
+  };
+}
+
 interface Calls {
   readonly client: Client;
-  readonly call: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly call: Call;
 }
 
 async function listRunning(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { open } from '../../src/crypto/seal.js';
 import { failCommand, finishCommand, readCommand, type CommandProblemCode } from '../../src/db/commands.js';
-import { WorkflowsUnavailable } from '../../src/temporal/facade.js';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { startApi, type ApiFixture, type FacadeCall } from './machine-api-fixture.js';
 
 let api: ApiFixture;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { WorkflowsUnavailable } from '../../src/temporal/facade.js';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
 
 let api: ApiFixture;

@@ -83,6 +83,7 @@ export async function startApi(
   const facade = recordingFacade();
   const logLines: string[] = [];
   const { app, drained } = createApp({
+    sage: null,
     pool,
     facade,
     keyring: parsed.keyring,

@@ -62,6 +62,7 @@ export async function startPages(
   const parts = {
     pool,
     facade,
+    sage: null,
     keyring: parsed.keyring,
     logger,
     hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { WorkflowsUnavailable } from '../../src/temporal/facade.js';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { until } from '../support/until.js';
 import {
   addConnection,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { finishCommand, failCommand } from '../../src/db/commands.js';
 import { writeTimeline } from '../../src/db/timeline.js';
-import { WorkflowsUnavailable } from '../../src/temporal/facade.js';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { addConnection, addCustomer, linkOrigin, newVisitor, password, startPages } from './pages-fixture.js';
 import type { PagesFixture, Visitor } from './pages-fixture.js';
 

@@ -8,11 +8,8 @@ import type { DeliverSliceResult } from '../../src/activities/rutter-deliver-sli
 import { whileHeartbeating } from '../../src/activities/while-heartbeating.js';
 import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
-import {
-  createWorkflowFacade,
-  WorkflowsUnavailable,
-  type WorkflowFacade,
-} from '../../src/temporal/facade.js';
+import { createWorkflowFacade, type WorkflowFacade } from '../../src/temporal/facade.js';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
 import * as messages from '../../src/workflows/bank-feed/messages.js';

@@ -114,6 +114,7 @@ export function depsOf(input: {
       await ground.clock.wait(waitMs);
       signal.throwIfAborted();
     },
+    sage: null,
     stopping: new AbortController().signal,
   };
 }

@@ -162,6 +162,7 @@ function depsOf(input: {
       await clock.advance(waitMs);
       signal.throwIfAborted();
     },
+    sage: null,
     stopping: new AbortController().signal,
   };
 }

@@ -107,6 +107,7 @@ export async function createDeliveryWorld(
       feedActivationPollMaxMs: 900_000,
     },
     wait: options.wait ?? ((waitMs, signal) => sleep(waitMs, undefined, { signal })),
+    sage: null,
     stopping: new AbortController().signal,
   };
   const control = async (method: string, path: string, body?: unknown) => {

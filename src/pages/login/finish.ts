@@ -4,7 +4,7 @@ import { open } from '../../crypto/seal.js';
 import type { HandoffRow } from '../../db/handoffs.js';
 import { readHandoff, takeHandoffAnswer } from '../../db/handoffs.js';
 import { transaction } from '../../db/pool.js';
-import { WorkflowsUnavailable } from '../../temporal/facade.js';
+import { WorkflowsUnavailable } from '../../temporal/calls.js';
 import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
 import { PageProblem, seeOther, sendPage } from '../page-problem.js';

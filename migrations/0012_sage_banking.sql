@@ -1,0 +1,164 @@
+-- The second road: Sage's own Banking Service. A company there is a connection, an account there is a feed: their ids
+-- are of one kind with those of the first road, their tables are not, since nearly nothing else is alike.
+
+CREATE TABLE sage_onboardings (
+  onboarding_id     uuid PRIMARY KEY,
+  customer_id       text NOT NULL REFERENCES customers,
+  kind              text NOT NULL CHECK (kind IN ('cloud', 'desktop')),
+  -- Company, CRM id and user as they are sent; licence details stand sealed beside.
+  request           jsonb NOT NULL,
+  licence_sealed    text,
+  terms_accepted_at timestamptz NOT NULL,
+  state             text NOT NULL DEFAULT 'registering'
+                    CHECK (state IN ('registering', 'waiting_captcha', 'creating', 'ready', 'refused', 'in_doubt')),
+  captcha_id        text,
+  captcha_image     text,
+  captcha_at        timestamptz,
+  -- What the person read in the picture, until it is sent.
+  captcha_text      text,
+  captcha_failures  integer NOT NULL DEFAULT 0,
+  -- The POST that creates went out and its answer is not stored: nothing may be sent again before a person has said
+  -- what came of it. Written before the POST, cleared with its answer.
+  posting_since     timestamptz,
+  -- What an operator found out about a lost answer, until it is done; its signing key sealed.
+  resolution_sealed text,
+  reason            text,
+  message           text,
+  created_at        timestamptz NOT NULL DEFAULT now(),
+  updated_at        timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX sage_onboardings_one_open ON sage_onboardings (customer_id)
+  WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt');
+
+-- A company in its organisation: the customer's tie to Sage on this road, so its id is a connection's.
+CREATE TABLE sage_companies (
+  connection_id      uuid PRIMARY KEY,
+  customer_id        text NOT NULL REFERENCES customers,
+  onboarding_id      uuid UNIQUE REFERENCES sage_onboardings,
+  organisation_id    text NOT NULL,
+  company_id         text NOT NULL,
+  name               text NOT NULL,
+  signing_key_sealed text NOT NULL,
+  created_at         timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (organisation_id, company_id)
+);
+CREATE INDEX sage_companies_of_customer ON sage_companies (customer_id);
+
+-- One bank account at Sage for its whole life; its id is the feed's. Cancelled is final, a reconnected one is new.
+CREATE TABLE sage_accounts (
+  sage_account_id      uuid PRIMARY KEY,
+  customer_id          text NOT NULL REFERENCES customers,
+  connection_id        uuid NOT NULL REFERENCES sage_companies,
+  bank_account_id      text NOT NULL,
+  bank_id              text NOT NULL,
+  bank_name            text NOT NULL,
+  data_provider        text NOT NULL CHECK (data_provider IN ('indirect', 'direct')),
+  name                 text NOT NULL,
+  number_last4         text,
+  -- SHA-256 of bank and account identifiers: tells the same account again without keeping its number.
+  identity_hash        text NOT NULL,
+  currency             text,
+  status               text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'active', 'authRequired', 'cancelled')),
+  status_reason        text,
+  status_since         timestamptz NOT NULL DEFAULT now(),
+  requested_start_date timestamptz,
+  predecessor_id       uuid REFERENCES sage_accounts,
+  -- For a direct bank: what the customer must do, as Sage says it (a form's address is good for an hour).
+  authorisation        jsonb,
+  -- The cursor: every transaction up to it is stored. Moved only in the transaction that stores them.
+  last_transaction_id  bigint NOT NULL DEFAULT 0,
+  received             bigint NOT NULL DEFAULT 0,
+  cancel_requested_at  timestamptz,
+  reason               text,
+  reason_detail        text,
+  reason_at            timestamptz,
+  last_read_at         timestamptz,
+  next_read_at         timestamptz,
+  cancelled_at         timestamptz,
+  created_at           timestamptz NOT NULL DEFAULT now(),
+  updated_at           timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (connection_id, bank_account_id)
+);
+CREATE INDEX sage_accounts_of_customer ON sage_accounts (customer_id, sage_account_id);
+CREATE INDEX sage_accounts_with_reason ON sage_accounts (sage_account_id) WHERE reason IS NOT NULL;
+
+-- One way through a bank's pages, to a new account or to the renewal of an old one's authorisation.
+CREATE TABLE sage_links (
+  link_id              uuid PRIMARY KEY,
+  customer_id          text NOT NULL REFERENCES customers,
+  connection_id        uuid NOT NULL REFERENCES sage_companies,
+  purpose              text NOT NULL CHECK (purpose IN ('link', 'direct', 'reauthorise')),
+  state                text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'linked', 'refused', 'expired')),
+  bank_id              text NOT NULL,
+  bank_name            text,
+  requested_start_date timestamptz,
+  -- The account that is re-authorised, or the one that came of the link.
+  sage_account_id      uuid REFERENCES sage_accounts,
+  redirect_sealed      text,
+  -- The one route that may be called next; replaced in the transaction that learns the new one.
+  poll_route_sealed    text,
+  poll_period_ms       integer,
+  -- Ways begun, the first included: a lost answer costs the route, and the person begins again.
+  attempts             integer NOT NULL DEFAULT 0,
+  expires_at           timestamptz,
+  -- What the bank told of the account, or what the customer typed for a direct bank, until it is created.
+  account_sealed       text,
+  reason               text,
+  message              text,
+  created_at           timestamptz NOT NULL DEFAULT now(),
+  updated_at           timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX sage_links_waiting ON sage_links (link_id) WHERE state = 'waiting';
+CREATE INDEX sage_links_of_customer ON sage_links (customer_id, created_at DESC);
+
+-- What Sage told of each transaction: its whole object, and beside it what rules ask for.
+CREATE TABLE sage_transactions (
+  sage_account_id       uuid NOT NULL,
+  transaction_id        bigint NOT NULL,
+  transaction_amount    numeric NOT NULL,
+  transaction_narrative text,
+  date_posted           text,
+  body                  jsonb NOT NULL,
+  -- Suggestions of the last reading or reprocess run. Never facts.
+  predicted_actions     jsonb NOT NULL DEFAULT '[]',
+  predicted_at          timestamptz,
+  received_at           timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (sage_account_id, transaction_id)
+);
+
+-- A run of the rules over stored transactions, in chunks that Sage takes.
+CREATE TABLE sage_reprocesses (
+  reprocess_id    uuid PRIMARY KEY,
+  sage_account_id uuid NOT NULL REFERENCES sage_accounts,
+  customer_id     text NOT NULL REFERENCES customers,
+  -- The ids asked for; null: every pending one.
+  transaction_ids bigint[],
+  state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed')),
+  -- Everything up to this id was reprocessed, or left out.
+  done_up_to      bigint NOT NULL DEFAULT 0,
+  done_count      integer NOT NULL DEFAULT 0,
+  total           integer,
+  -- The chunk under way at Sage.
+  chunk_ids       bigint[],
+  poll_route_sealed text,
+  poll_period_ms  integer,
+  chunk_attempts  integer NOT NULL DEFAULT 0,
+  message         text,
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  finished_at     timestamptz
+);
+CREATE INDEX sage_reprocesses_running ON sage_reprocesses (reprocess_id) WHERE state = 'running';
+CREATE INDEX sage_reprocesses_of_account ON sage_reprocesses (sage_account_id, created_at DESC);
+
+-- Which rule of a disconnected account was made anew on which account: restoring again restores nothing twice.
+CREATE TABLE sage_restored_rules (
+  sage_account_id uuid NOT NULL REFERENCES sage_accounts,
+  old_rule_id     text NOT NULL,
+  new_rule_id     text,
+  reason          text,
+  restored_at     timestamptz,
+  updated_at      timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (sage_account_id, old_rule_id)
+);
+
+INSERT INTO sweeps (name) VALUES ('sage');

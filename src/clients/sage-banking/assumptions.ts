@@ -1,0 +1,41 @@
+/**
+ * What this client relies on although no page of Sage's that could be read says so, in one place
+ * (docs/contracts/sage-banking.md marks each as assumed), and the documented figures beside it.
+ */
+
+/** Documented: organisations of one customer and product, by the host's environment (contract 3.2). */
+const organisationLimits: readonly (readonly [host: RegExp, limit: number | null])[] = [
+  [/^qa(eu)?\.sagebankdrive\.com$/, null],
+  [/^pp(eu)?\.sagebankdrive\.com$/, 15],
+  [/^(www|eu)\.sagebankdrive\.com$/, 1],
+];
+
+/** The most organisations that a customer may have behind this origin; null: no limit, or not known. */
+export function organisationLimitOf(origin: string): number | null {
+  const { hostname } = new URL(origin);
+  return organisationLimits.find(([host]) => host.test(hostname))?.[1] ?? null;
+}
+
+/** A signature's key is the signing key followed by this (documented, contract 2.1). */
+export const signingKeySuffix = '&null';
+
+/** Documented lifetime of a token is 20 minutes; a new one is fetched this long before (contract 2.2). */
+export const tokenRenewedBeforeMs = 2 * 60_000;
+
+/** Documented: what is sent when a link's answer has no `accountKey` (contract 5.2). */
+export const accountKeyFallback = '1';
+
+/** Assumed: the error codes that tell the refusals of an organisation apart (contract 3.2). */
+export const organisationErrorCodes = { captchaInvalid: 'captchaInvalid' } as const;
+
+/** Assumed: a registration at the token service and a captcha live 15 minutes; a new one is fetched before. */
+export const captchaGoodForMs = 13 * 60_000;
+
+/** Assumed: the way through a bank's pages lives 20 minutes, as on the provider's side (contract 5.1). */
+export const linkLifetimeMs = 20 * 60_000;
+
+/** Assumed: transactions a reprocess run takes (contract 10). */
+export const reprocessTransactionsMax = 1_000;
+
+/** Assumed: of a poll period that Sage names, and of the wait after a 429, no more and no less than this counts. */
+export const pollPeriodBoundsMs = { least: 500, most: 60_000 } as const;

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+/**
+ * What Sage's Banking Service answers, as far as the service reads it (docs/contracts/sage-banking.md). Objects that
+ * customers get as they are (transactions, rules) keep every member.
+ */
+
+/** Contract 4. */
+export const sageBankSchema = z.object({
+  bankId: z.string().min(1),
+  name: z.string(),
+  primaryCountry: z.string().nullish(),
+  dataProvider: z.enum(['indirect', 'direct']),
+  authorisationMechanism: z.looseObject({ type: z.string() }).nullish(),
+  accountTypes: z.array(z.string()).nullish(),
+  status: z.string().nullish(),
+  offBoardingMechanism: z.looseObject({ type: z.string(), instructions: z.string().nullish() }).nullish(),
+});
+export type SageBank = z.output<typeof sageBankSchema>;
+
+/** Contract 5.2: what a successful link tells of the account. */
+export const sageLinkedAccountSchema = z.object({
+  accountName: z.string(),
+  accountKey: z.string().nullish(),
+  accountIdentifier: z.string(),
+  bankIdentifier: z.string().nullish(),
+  bankAccountExternalId: z.string().nullish(),
+});
+export type SageLinkedAccount = z.output<typeof sageLinkedAccountSchema>;
+
+/** Contract 6.2. An unknown status is no status of ours: the answer is not understood. */
+export const sageBankAccountSchema = z.object({
+  bankAccountId: z.string().min(1),
+  bankId: z.string(),
+  status: z.enum(['pending', 'active', 'authRequired', 'cancelled']),
+  statusReason: z.string().nullish(),
+  accountName: z.string().nullish(),
+  accountIdentifier: z.string().nullish(),
+  bankIdentifier: z.string().nullish(),
+  defaultCurrency: z.string().nullish(),
+  requestedStartDate: z.string().nullish(),
+  lastTransactionId: z.number().int().nullish(),
+  dataProvider: z.string().nullish(),
+  authorisationData: z.looseObject({}).nullish(),
+});
+export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
+
+/** Contract 9.6: suggestions, never facts. */
+export const sagePredictedActionSchema = z.looseObject({ predictedId: z.string().nullish() });
+
+/** Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came. */
+export const sageTransactionSchema = z.looseObject({
+  transactionId: z.number().int().min(1),
+  transactionAmount: z.number(),
+  transactionNarrative: z.string().nullish(),
+  datePosted: z.string().nullish(),
+  predictedActions: z.array(sagePredictedActionSchema).nullish(),
+});
+export type SageTransaction = z.output<typeof sageTransactionSchema>;
+
+/** Contract 8, as it is sent. */
+export const sageRuleInputSchema = z.object({
+  ruleName: z.string(),
+  ruleConditions: z.array(
+    z.object({ ruleField: z.string(), ruleOperation: z.string(), ruleCriteria: z.string() }),
+  ),
+  ruleActions: z.array(
+    z.object({
+      splitPercentage: z.number(),
+      accountantNarrative: z.string().nullish(),
+      accountsPostings: z.array(z.object({ type: z.string(), code: z.string() })),
+    }),
+  ),
+  ruleAdditionalFields: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  ruleRank: z.number().int().nullish(),
+});
+export type SageRuleInput = z.output<typeof sageRuleInputSchema>;
+
+/** Contract 8, as it is answered. */
+export const sageRuleSchema = sageRuleInputSchema.extend({
+  ruleId: z.string().min(1),
+  ruleRank: z.number().int(),
+  status: z.string().nullish(),
+  bankAccountId: z.string().nullish(),
+});
+export type SageRule = z.output<typeof sageRuleSchema>;

@@ -1,0 +1,37 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { taskQueues } from '../domain/ids.js';
+
+/** Temporal did not take the message. The row was committed before; the message may be sent again. */
+export class WorkflowsUnavailable extends Error {
+  constructor(cause: unknown) {
+    super('Temporal did not take the message', { cause });
+    this.name = 'WorkflowsUnavailable';
+  }
+}
+
+/** A call to Temporal is given up after this time; the caller answers 503 and the row stays. */
+const callTimeoutMs = 5_000;
+
+export type Call = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Every call under one deadline, and every failure but "not found" as {@link WorkflowsUnavailable}. */
+export function callsTo(client: Client): Call {
+  return async (work) => {
+    try {
+      return await client.withDeadline(Date.now() + callTimeoutMs, work);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw error;
+      throw new WorkflowsUnavailable(error);
+    }
+  };
+}
+
+/** A running workflow of this id takes the message; a closed one may begin anew. */
+export function startedOnce(workflowId: string) {
+  return {
+    workflowId,
+    taskQueue: taskQueues.workflows,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+  } as const;
+}
