@@ -1,0 +1,156 @@
+import { lockSageAccount } from './sage-accounts.js';
+import { transaction, type Pool, type Queryable } from './pool.js';
+
+/** What Sage told of transactions, for one account each. Read once, by cursor; only their suggestions change later. */
+
+/** Sage's own object, every member kept. */
+export interface SageTransactionObject {
+  readonly transactionId: number;
+  readonly transactionAmount: number;
+  readonly transactionNarrative?: string | null | undefined;
+  readonly datePosted?: string | null | undefined;
+  readonly predictedActions?: readonly unknown[] | null | undefined;
+  readonly [member: string]: unknown;
+}
+
+export interface StoredSageTransaction {
+  readonly transactionId: number;
+  /** Sage's object with the suggestions as they are stored. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly predictedActions: readonly unknown[];
+  readonly predictedAt: string | null;
+  readonly receivedAt: string;
+}
+
+interface RawTransaction {
+  transaction_id: string;
+  body: Record<string, unknown>;
+  predicted_actions: unknown[];
+  predicted_at: string | null;
+  received_at: string;
+}
+
+const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at';
+
+function transactionFrom(raw: RawTransaction): StoredSageTransaction {
+  return {
+    transactionId: Number(raw.transaction_id),
+    body: { ...raw.body, predictedActions: raw.predicted_actions },
+    predictedActions: raw.predicted_actions,
+    predictedAt: raw.predicted_at,
+    receivedAt: raw.received_at,
+  };
+}
+
+/**
+ * Stores a page and moves the cursor over it, in one transaction: the cursor never stands before its rows do. Rows that
+ * stand already stay as they are, and a page behind the cursor moves nothing, so a page may come twice. Null when the
+ * account is gone.
+ */
+export async function storePage(
+  pool: Pool,
+  input: { sageAccountId: string; transactions: readonly SageTransactionObject[]; endIndex: number },
+): Promise<{ storedCount: number; lastTransactionId: number } | null> {
+  return await transaction(pool, async (db) => {
+    const account = await lockSageAccount(db, input);
+    if (account === null) return null;
+    const { rowCount } = await db.query(
+      `INSERT INTO sage_transactions
+         (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
+          predicted_actions, predicted_at)
+       SELECT $1, (item ->> 'transactionId')::bigint, (item ->> 'transactionAmount')::numeric,
+              item ->> 'transactionNarrative', item ->> 'datePosted', item - 'predictedActions',
+              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN item -> 'predictedActions' ELSE '[]' END,
+              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN now() END
+         FROM jsonb_array_elements($2::jsonb) AS item
+       ON CONFLICT (sage_account_id, transaction_id) DO NOTHING`,
+      [input.sageAccountId, storableJson(input.transactions)],
+    );
+    const storedCount = rowCount ?? 0;
+    const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
+    await db.query(
+      `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, updated_at = now()
+        WHERE sage_account_id = $1`,
+      [input.sageAccountId, lastTransactionId, storedCount],
+    );
+    return { storedCount, lastTransactionId };
+  });
+}
+
+/** Up to `limit` transactions with a larger id than `afterId`, in the order of their ids. */
+export async function listStoredTransactions(
+  db: Queryable,
+  input: { sageAccountId: string; afterId: number; limit: number },
+): Promise<StoredSageTransaction[]> {
+  const { rows } = await db.query<RawTransaction>(
+    `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id > $2
+      ORDER BY transaction_id LIMIT $3`,
+    [input.sageAccountId, input.afterId, input.limit],
+  );
+  return rows.map(transactionFrom);
+}
+
+/** The same from the newest down: those with a smaller id than `beforeId`, or the newest of all. */
+export async function listNewestTransactions(
+  db: Queryable,
+  input: { sageAccountId: string; beforeId?: number | undefined; limit: number },
+): Promise<StoredSageTransaction[]> {
+  const { rows } = await db.query<RawTransaction>(
+    `SELECT ${columns} FROM sage_transactions
+      WHERE sage_account_id = $1 AND ($2::bigint IS NULL OR transaction_id < $2)
+      ORDER BY transaction_id DESC LIMIT $3`,
+    [input.sageAccountId, input.beforeId ?? null, input.limit],
+  );
+  return rows.map(transactionFrom);
+}
+
+/** Those of the given ids that are stored, in the order of their ids. */
+export async function readStoredTransactions(
+  db: Queryable,
+  input: { sageAccountId: string; transactionIds: readonly number[] },
+): Promise<StoredSageTransaction[]> {
+  const { rows } = await db.query<RawTransaction>(
+    `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id = ANY ($2::bigint[])
+      ORDER BY transaction_id`,
+    [input.sageAccountId, input.transactionIds],
+  );
+  return rows.map(transactionFrom);
+}
+
+export async function countStoredTransactions(
+  db: Queryable,
+  input: { sageAccountId: string },
+): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    `SELECT count(*)::float8 AS count FROM sage_transactions WHERE sage_account_id = $1`,
+    [input.sageAccountId],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/**
+ * Replaces the suggestions of stored transactions by those that Sage tells now; answers of how many. What we never
+ * stored is left out: the cursor brings it.
+ */
+export async function storePredictions(
+  db: Queryable,
+  input: {
+    sageAccountId: string;
+    predictions: readonly { transactionId: number; predictedActions: readonly unknown[] }[];
+  },
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `UPDATE sage_transactions t SET predicted_actions = item -> 'predictedActions', predicted_at = now()
+       FROM jsonb_array_elements($2::jsonb) AS item
+      WHERE t.sage_account_id = $1 AND t.transaction_id = (item ->> 'transactionId')::bigint`,
+    [input.sageAccountId, storableJson(input.predictions)],
+  );
+  return rowCount ?? 0;
+}
+
+/** JSON that `jsonb` takes: it refuses NUL and halves of surrogate pairs, and one such text must not end a feed. */
+function storableJson(value: unknown): string {
+  return JSON.stringify(value, (_name, item: unknown) =>
+    typeof item === 'string' ? item.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd') : item,
+  );
+}
