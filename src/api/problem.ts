@@ -54,6 +54,7 @@ const titles: Readonly<Record<number, string>> = {
   422: 'Cannot be processed',
   429: 'Too many requests',
   500: 'Internal error',
+  501: 'Not configured',
   502: 'Provider error',
   503: 'Unavailable',
 };
