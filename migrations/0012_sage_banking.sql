@@ -17,6 +17,10 @@ CREATE TABLE sage_onboardings (
   -- What the person read in the picture, until it is sent.
   captcha_text      text,
   captcha_failures  integer NOT NULL DEFAULT 0,
+  -- The registration that was judged unknown was made anew once, in case it had expired.
+  registered_again  boolean NOT NULL DEFAULT false,
+  -- When a person last did something about it: began it, typed what the picture shows, resolved a doubt.
+  person_at         timestamptz NOT NULL DEFAULT now(),
   -- The POST that creates went out and its answer is not stored: nothing may be sent again before a person has said
   -- what came of it. Written before the POST, cleared with its answer.
   posting_since     timestamptz,
@@ -131,22 +135,33 @@ CREATE TABLE sage_reprocesses (
   reprocess_id    uuid PRIMARY KEY,
   sage_account_id uuid NOT NULL REFERENCES sage_accounts,
   customer_id     text NOT NULL REFERENCES customers,
-  -- The ids asked for; null: every pending one.
+  -- The stored ones of the ids asked for, ascending; null: every pending one up to `last_id`.
   transaction_ids bigint[],
+  -- The last id that belongs to the run: what arrives later has been through the rules.
+  last_id         bigint NOT NULL,
   state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed')),
+  total           integer NOT NULL,
   -- Everything up to this id was reprocessed, or left out.
   done_up_to      bigint NOT NULL DEFAULT 0,
   done_count      integer NOT NULL DEFAULT 0,
-  total           integer,
-  -- The chunk under way at Sage.
+  -- Ids that we do not have, or Sage does not: the first of them, and how many.
+  left_out        bigint[] NOT NULL DEFAULT '{}',
+  left_out_count  integer NOT NULL DEFAULT 0,
+  -- The chunk under way: chosen before it is asked for, its route and beginning known after.
   chunk_ids       bigint[],
   poll_route_sealed text,
   poll_period_ms  integer,
-  chunk_attempts  integer NOT NULL DEFAULT 0,
+  chunk_began_at  timestamptz,
+  -- Runs at Sage for this chunk that came to nothing.
+  chunk_failures  integer NOT NULL DEFAULT 0,
+  reason          text,
+  -- Sage's own words, redacted.
   message         text,
   created_at      timestamptz NOT NULL DEFAULT now(),
   finished_at     timestamptz
 );
+-- One run of an account at a time, as Sage works on them.
+CREATE UNIQUE INDEX sage_reprocesses_one_running ON sage_reprocesses (sage_account_id) WHERE state = 'running';
 CREATE INDEX sage_reprocesses_running ON sage_reprocesses (reprocess_id) WHERE state = 'running';
 CREATE INDEX sage_reprocesses_of_account ON sage_reprocesses (sage_account_id, created_at DESC);
 

@@ -22,6 +22,8 @@ export interface WorkflowWaker {
  */
 export interface SageWaker {
   startOnboarding(input: { onboardingId: string }): Promise<void>;
+  /** Its row says something new. */
+  onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
   nudgeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
@@ -38,6 +40,8 @@ export interface SageRoad {
     readonly statusPollMaxMs: number;
     /** The most organisations of a customer in this environment (contract 3.2); null: no limit, or not known. */
     readonly organisationLimit: number | null;
+    /** Ways of onboarding that are configured: cloud needs the application's signing key, desktop its provider. */
+    readonly onboards: { readonly cloud: boolean; readonly desktop: boolean };
   };
 }
 

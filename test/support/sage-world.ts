@@ -72,6 +72,8 @@ export interface SageWorldInput {
   readonly wrap?: (client: SageBankingClient) => SageBankingClient;
   readonly statusPollMinMs?: number;
   readonly statusPollMaxMs?: number;
+  /** Ways of onboarding that are configured; both unless given. */
+  readonly onboards?: { readonly cloud: boolean; readonly desktop: boolean };
 }
 
 /** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
@@ -168,6 +170,7 @@ function activityDeps(
         statusPollMinMs: input.statusPollMinMs ?? 200,
         statusPollMaxMs: input.statusPollMaxMs ?? 1_000,
         organisationLimit: input.environment === 'production' ? 1 : null,
+        onboards: input.onboards ?? { cloud: true, desktop: true },
       },
     },
     wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),

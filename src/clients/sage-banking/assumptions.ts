@@ -19,17 +19,20 @@ export function organisationLimitOf(origin: string): number | null {
 /** A signature's key is the signing key followed by this (documented, contract 2.1). */
 export const signingKeySuffix = '&null';
 
-/** Documented lifetime of a token is 20 minutes; a new one is fetched this long before (contract 2.2). */
+/** Documented by the published example: how long a token lives; a shorter life that it tells itself counts (contract 2.2). */
+export const tokenLifetimeMs = 20 * 60_000;
+
+/** A new token is fetched this long before the end of the old one. */
 export const tokenRenewedBeforeMs = 2 * 60_000;
 
 /** Documented: what is sent when a link's answer has no `accountKey` (contract 5.2). */
 export const accountKeyFallback = '1';
 
 /** Assumed: the error codes that tell the refusals of an organisation apart (contract 3.2). */
-export const organisationErrorCodes = { captchaInvalid: 'captchaInvalid' } as const;
-
-/** Assumed: a registration at the token service and a captcha live 15 minutes; a new one is fetched before. */
-export const captchaGoodForMs = 13 * 60_000;
+export const organisationErrorCodes = {
+  captchaInvalid: 'captchaInvalid',
+  invalidRequest: 'invalidRequest',
+} as const;
 
 /** Assumed: the way through a bank's pages lives 20 minutes, as on the provider's side (contract 5.1). */
 export const linkLifetimeMs = 20 * 60_000;
