@@ -1,0 +1,44 @@
+import { readCondition, type ConditionTest } from './read-condition.js';
+import type { RuleDraft, RuleTransaction } from './rule.js';
+import { factsOf } from './transaction-facts.js';
+
+export interface RankedRule extends RuleDraft {
+  readonly ruleRank: number;
+}
+
+export interface RuleMatcher<Rule> {
+  /** The one rule that is applied: the first by rank that matches; null when none does (contract 9.4). */
+  firstMatch(transaction: RuleTransaction): Rule | null;
+  /** Rules with a condition that this engine does not know. They are passed over, so a later one may seem to win. */
+  readonly unread: readonly Rule[];
+}
+
+/** Reads a set of rules once, to be asked of many transactions. */
+export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): RuleMatcher<Rule> {
+  const readable: { rule: Rule; tests: readonly ConditionTest[] }[] = [];
+  const unread: Rule[] = [];
+  for (const rule of [...rules].sort((left, right) => left.ruleRank - right.ruleRank)) {
+    const tests = testsOf(rule);
+    if (tests === null) unread.push(rule);
+    else readable.push({ rule, tests });
+  }
+  return {
+    firstMatch: (transaction) => {
+      const facts = factsOf(transaction);
+      // All conditions must hold (contract 9.3).
+      return readable.find(({ tests }) => tests.every((holds) => holds(facts)))?.rule ?? null;
+    },
+    unread,
+  };
+}
+
+/** Null: a condition is not understood. Without any condition nothing would be left to judge by, so that is none either. */
+function testsOf(rule: RuleDraft): ConditionTest[] | null {
+  const tests: ConditionTest[] = [];
+  for (const condition of rule.ruleConditions) {
+    const read = readCondition(condition);
+    if (!('holds' in read)) return null;
+    tests.push(read.holds);
+  }
+  return tests.length === 0 ? null : tests;
+}

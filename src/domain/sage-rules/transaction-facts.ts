@@ -1,0 +1,47 @@
+import { readDecimal, type ExactDecimal } from './exact-decimal.js';
+import { memberText, narrativeOf } from './narrative.js';
+import { wordPattern } from './rule-assumptions.js';
+import { readPostedDate, type RuleDate } from './rule-date.js';
+import type { RuleTransaction } from './rule.js';
+
+/**
+ * What conditions ask of one transaction, each read once for all of a set's rules, and only when a rule asks for it.
+ * Null: the field is missing, null, empty or not readable.
+ */
+export interface TransactionFacts {
+  narrative(): string | null;
+  /** The narrative's words, each between single spaces; null without a narrative. */
+  words(): string | null;
+  amount(): ExactDecimal | null;
+  posted(): RuleDate | null;
+  text(path: string): string | null;
+}
+
+export function factsOf(transaction: RuleTransaction): TransactionFacts {
+  const narrative = once(() => narrativeOf(transaction));
+  return {
+    narrative,
+    words: once(() => {
+      const text = narrative();
+      return text === null ? null : wordsOf(text);
+    }),
+    amount: once(() => readDecimal(transaction['transactionAmount'])),
+    posted: once(() => readPostedDate(transaction['datePosted'])),
+    text: (path) => memberText(transaction, path),
+  };
+}
+
+/** The words of a text, each between single spaces, so that consecutive whole words are a part of it. */
+export function wordsOf(text: string): string {
+  return ` ${(text.match(wordPattern) ?? []).join(' ')} `;
+}
+
+/** Whether there is no word in what {@link wordsOf} answered. */
+export function isWordless(words: string): boolean {
+  return words.trim() === '';
+}
+
+function once<T>(read: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => (known ??= { value: read() }).value;
+}
