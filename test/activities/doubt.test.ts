@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RETRY_AFTER_MAX_MS } from '../../src/clients/rutter/retry-after.js';
+import { RETRY_AFTER_MAX_MS } from '../../src/clients/http/retry-after.js';
 import { serializeBatch } from '../../src/clients/rutter/transform.js';
 import { abandonJob } from '../../src/db/abandon-job.js';
 import { openAccessToken } from '../../src/db/connections.js';

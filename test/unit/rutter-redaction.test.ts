@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseRetryAfter, RETRY_AFTER_MAX_MS } from '../../src/clients/rutter/retry-after.js';
-import { ERROR_MESSAGE_MAX_CHARS, redactMessage, redactText } from '../../src/clients/rutter/redact.js';
+import { parseRetryAfter, RETRY_AFTER_MAX_MS } from '../../src/clients/http/retry-after.js';
+import { ERROR_MESSAGE_MAX_CHARS } from '../../src/clients/http/redact.js';
+import { redactMessage, redactText } from '../../src/clients/rutter/redact.js';
 import { verifyRutterSignature } from '../../src/clients/rutter/webhook-signature.js';
 
 const token = '0d1b5a5e-7e8e-4b3c-9a57-3f1c2a9d4e60';

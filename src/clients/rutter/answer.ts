@@ -1,3 +1,4 @@
+import { parseRetryAfter } from '../http/retry-after.js';
 import {
   INVALID_CREDENTIALS_CODE,
   PLATFORM_RATE_LIMIT_CODE,
@@ -9,7 +10,6 @@ import { RutterOutcomeUnknown, RutterRateLimited, RutterRefused, RutterUnauthori
 import type { RutterError, RutterErrorBody } from './errors.js';
 import type { RutterOperation } from './operations.js';
 import { redactMessage } from './redact.js';
-import { parseRetryAfter } from './retry-after.js';
 import { errorBodySchema } from './schemas.js';
 
 const RATE_LIMITED_STATUS = 429;
@@ -83,13 +83,4 @@ function isUnauthorized(httpStatus: number, errorCode: string | null): boolean {
 function headerId(response: Response, name: string): string | undefined {
   const value = response.headers.get(name);
   return value !== null && HEADER_ID_PATTERN.test(value) ? value : undefined;
-}
-
-/** For bodies of errors only, whose status has already told what matters. */
-export function parseJsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }

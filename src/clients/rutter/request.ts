@@ -1,5 +1,8 @@
 import type { z } from 'zod';
-import { parseJsonOrNull, readErrorBody, readHead, toError } from './answer.js';
+import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
+import { unsentCode } from '../http/network-failure.js';
+import { BodyNotText, BodyTooLarge, discardBody, ERROR_BODY_BYTES_MAX, readBody } from '../http/read-body.js';
+import { readErrorBody, readHead, toError } from './answer.js';
 import type { AnswerHead } from './answer.js';
 import { SLOW_DOWN_DEFAULT_MS } from './assumptions.js';
 import {
@@ -10,14 +13,7 @@ import {
 } from './errors.js';
 import type { DoubtReason } from './errors.js';
 import type { RequestLane, RequestLimiter } from './limiter.js';
-import { unsentCode } from './network-failure.js';
 import type { RutterOperation } from './operations.js';
-import { BodyNotText, BodyTooLarge, discardBody, readBody } from './read-body.js';
-
-/** An error body longer than this is not read: type, code and message need far less. */
-export const ERROR_BODY_BYTES_MAX = 64 * 1024;
-
-const SHAPE_PROBLEMS_MAX = 5;
 
 export interface RequesterOptions {
   /** With `/versioned`, without a slash at the end. */
@@ -178,16 +174,6 @@ function readFailure(exchange: Exchange, error: unknown): DoubtReason {
   if (error instanceof BodyTooLarge) return 'body_too_large';
   if (exchange.signal.aborted) return interruption(exchange);
   return error instanceof SyntaxError || error instanceof BodyNotText ? 'unreadable_body' : 'connection_lost';
-}
-
-function isJson(contentType: string | null): boolean {
-  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
-}
-
-/** Paths and expected types only; values could be customers' data. */
-function shapeProblems(error: z.ZodError): string {
-  const problems = error.issues.slice(0, SHAPE_PROBLEMS_MAX);
-  return problems.map((issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.code}`).join(', ');
 }
 
 /**

@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 
-/** An answer is read up to this many bytes, after decompression; a full page of 500 or batch of 1,000 is under 1 MB. */
+/** An answer is read up to this many bytes, after decompression; the longest honest page of a list is under 1 MB. */
 export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+
+/** An error body longer than this is not read: its words need far less. */
+export const ERROR_BODY_BYTES_MAX = 64 * 1024;
 
 /** The answer is longer than `ANSWER_BYTES_MAX`. */
 export class BodyTooLarge extends Error {

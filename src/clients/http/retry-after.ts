@@ -1,4 +1,4 @@
-/** A wait that Rutter asks for is honoured up to here; its own window is 10 s (contract 11.3). */
+/** A wait that a provider asks for is honoured up to here: the windows we know of are far shorter. */
 export const RETRY_AFTER_MAX_MS = 60_000;
 
 /**
