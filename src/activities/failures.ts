@@ -124,6 +124,8 @@ function readSageError(error: SageError): FailureReading {
         retryable: false,
         detail,
       };
+    case 'not_configured':
+      return { type: failureTypes.organisationRefused, retryable: false, detail };
     case 'refused':
     case 'gone':
     case 'foreign_address':

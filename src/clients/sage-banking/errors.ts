@@ -136,6 +136,17 @@ export class SageForeignAddress extends SageErrorBase {
   }
 }
 
+/** The installation lacks what the call needs: no signing key (cloud customers), no provider (desktop ones). */
+export class SageNotConfigured extends SageErrorBase {
+  readonly kind = 'not_configured';
+  override readonly name = 'SageNotConfigured';
+  readonly variable: string;
+  constructor(input: { operation: SageOperation; variable: string }) {
+    super(`${input.operation}: ${input.variable} is not set`, input.operation);
+    this.variable = input.variable;
+  }
+}
+
 export type SageError =
   | SageUnreachable
   | SageOutcomeUnknown
@@ -143,7 +154,8 @@ export type SageError =
   | SageGone
   | SageUnauthorized
   | SageRateLimited
-  | SageForeignAddress;
+  | SageForeignAddress
+  | SageNotConfigured;
 
 /** Whether an error is one of this client's; then `kind` tells which. */
 export function isSageError(error: unknown): error is SageError {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What Sage's Banking Service answers, as far as the service reads it (docs/contracts/sage-banking.md). Objects that
- * customers get as they are (transactions, rules) keep every member.
+ * What Sage's Banking Service answers, as far as the service reads it (docs/contracts/sage-banking.md). Transactions,
+ * which customers get as they are, keep every member.
  */
 
 /** Contract 4. */

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { parseRetryAfter } from '../http/retry-after.js';
+import {
+  SageGone,
+  SageOutcomeUnknown,
+  SageRateLimited,
+  SageRefused,
+  SageUnauthorized,
+  type SageError,
+  type SageFieldProblem,
+} from './errors.js';
+import type { SageOperation } from './operations.js';
+import { redactMessage } from './redact.js';
+
+/** A gateway gave up waiting for the request: as with a 5xx nobody knows what became of it. */
+const requestTimeoutStatus = 408;
+/** Problems of a refusal that are kept for people. */
+const fieldProblemsMax = 50;
+
+/** Shape assumed (contract 13); what is missing in it is told as missing, what is no such body as none. */
+const text = z.string().nullish().catch(null);
+const errorBodySchema = z.object({
+  error: z.object({
+    code: text,
+    message: text,
+    details: z
+      .array(z.object({ field: text, reason: text }).catch({ field: null, reason: null }))
+      .nullish()
+      .catch(null),
+  }),
+});
+
+/** What an error body says, redacted and cut. */
+export interface SageWords {
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly fields: readonly SageFieldProblem[];
+}
+
+const noWords: SageWords = { errorCode: null, errorMessage: null, fields: [] };
+
+/** Null when there is no error body of the assumed shape. */
+export function readSageWords(json: unknown, secrets: readonly (string | undefined)[]): SageWords | null {
+  const parsed = errorBodySchema.safeParse(json);
+  if (!parsed.success) return null;
+  const { code, message, details } = parsed.data.error;
+  const redact = (value: string | null | undefined): string | null =>
+    value == null ? null : redactMessage(value, secrets);
+  return {
+    errorCode: redact(code),
+    errorMessage: redact(message),
+    fields: (details ?? [])
+      .slice(0, fieldProblemsMax)
+      .map(({ field, reason }) => ({ field: redact(field) ?? '', reason: redact(reason) ?? '' })),
+  };
+}
+
+/** The typed error of a 4xx or 5xx. The status decides; words only tell people and programs more. */
+export function sageErrorOf(
+  { operation, response, nowMs }: { operation: SageOperation; response: Response; nowMs: number },
+  words: SageWords | null,
+): SageError {
+  const httpStatus = response.status;
+  const said = words ?? noWords;
+  if (httpStatus >= 500 || httpStatus === requestTimeoutStatus) {
+    const detail = [said.errorCode, said.errorMessage].filter((each) => each !== null).join(' ');
+    return new SageOutcomeUnknown({
+      ...{ operation, httpStatus },
+      reason: 'server_error',
+      detail: detail === '' ? undefined : detail,
+    });
+  }
+  const refusal = { operation, httpStatus, ...said };
+  switch (httpStatus) {
+    case 401:
+    case 403:
+      return new SageUnauthorized(refusal);
+    case 410:
+      return new SageGone(refusal);
+    case 429: {
+      const retryAfterMs = parseRetryAfter({ header: response.headers.get('retry-after'), nowMs });
+      return new SageRateLimited({ ...refusal, retryAfterMs });
+    }
+    default:
+      return new SageRefused(refusal);
+  }
+}

@@ -1,0 +1,153 @@
+import type { z } from 'zod';
+import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
+import { unsentCode } from '../http/network-failure.js';
+import { BodyNotText, BodyTooLarge, discardBody, ERROR_BODY_BYTES_MAX, readBody } from '../http/read-body.js';
+import { readSageWords, sageErrorOf, type SageWords } from './answer.js';
+import { SageOutcomeUnknown, SageUnreachable, type SageDoubtReason } from './errors.js';
+import type { SageOperation } from './operations.js';
+
+const acceptedStatus = 202;
+const redirectStatus = 302;
+const serverErrorStatus = 500;
+
+export interface RequesterOptions {
+  readonly fetch: typeof fetch;
+  /** From sending to the last byte of the answer. */
+  readonly timeoutMs: number;
+  readonly nowMs: () => number;
+  /** Redacted from whatever Sage says. */
+  readonly secrets: readonly (string | undefined)[];
+}
+
+export interface SageRequest<T> {
+  readonly operation: SageOperation;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Built by us, or checked: it is called as it is. */
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON text. */
+  readonly body?: string;
+  readonly schema: z.ZodType<T>;
+  /** Of a 202, where it is another answer than a 200. */
+  readonly waitingSchema?: z.ZodType<T>;
+  /** A 302 with a JSON body is the answer (contract 5.1). */
+  readonly redirectIsAnswer?: true;
+  /** An answer may have no body: then the schema sees undefined. */
+  readonly mayBeEmpty?: true;
+  /** What a 500 with an error body means, where that is an answer (contract 10). */
+  readonly finalFailure?: (words: SageWords) => T;
+  /** A GET that cannot be made again (contract 5.2). */
+  readonly spendsRoute?: true;
+  readonly secrets?: readonly (string | undefined)[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type Requester = <T>(request: SageRequest<T>) => Promise<T>;
+
+/**
+ * One request to Sage: sends once, reads within the limits, parses strictly. It never retries and never follows a
+ * redirect. Errors are those of `errors.ts`, and the signal's reason when the caller aborts before anything was sent or
+ * during a read.
+ */
+export function createRequester(options: RequesterOptions): Requester {
+  return async (request) => {
+    request.signal?.throwIfAborted();
+    const timeout = AbortSignal.timeout(options.timeoutMs);
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+    const exchange = { options, request, signal, timeout };
+    const response = await send(exchange);
+    const { status } = response;
+    const isAnswer = response.ok || (status === redirectStatus && request.redirectIsAnswer === true);
+    if (isAnswer) return readAnswer(exchange, response);
+    if (status < 400) {
+      await discardBody(response);
+      throw doubt(exchange, { httpStatus: status, reason: 'redirect' });
+    }
+    return refuse(exchange, response);
+  };
+}
+
+interface Exchange<T> {
+  readonly options: RequesterOptions;
+  readonly request: SageRequest<T>;
+  readonly signal: AbortSignal;
+  readonly timeout: AbortSignal;
+}
+
+async function send<T>(exchange: Exchange<T>): Promise<Response> {
+  const { options, request } = exchange;
+  try {
+    return await options.fetch(request.url, {
+      method: request.method,
+      headers: { ...request.headers },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      redirect: 'manual',
+      signal: exchange.signal,
+    });
+  } catch (error) {
+    const code = unsentCode(error);
+    if (code !== undefined) throw new SageUnreachable({ operation: request.operation, code });
+    throw doubt(exchange, { reason: interruption(exchange) });
+  }
+}
+
+/** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
+function interruption<T>({ timeout, request }: Exchange<T>): SageDoubtReason {
+  if (timeout.aborted) return 'timeout';
+  return request.signal?.aborted === true ? 'aborted' : 'connection_lost';
+}
+
+async function refuse<T>(exchange: Exchange<T>, response: Response): Promise<T> {
+  const { options, request } = exchange;
+  // The status alone decides; the body only adds words, so a broken one changes nothing.
+  const text = await readBody(response, ERROR_BODY_BYTES_MAX).catch(() => '');
+  const words = readSageWords(parseJsonOrNull(text), [...options.secrets, ...(request.secrets ?? [])]);
+  if (response.status === serverErrorStatus && words !== null && request.finalFailure !== undefined) {
+    return request.finalFailure(words);
+  }
+  throw sageErrorOf({ operation: request.operation, response, nowMs: options.nowMs() }, words);
+}
+
+async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise<T> {
+  const { request } = exchange;
+  const httpStatus = response.status;
+  const isCalledJson = isJson(response.headers.get('content-type'));
+  if (!isCalledJson && request.mayBeEmpty !== true) {
+    await discardBody(response);
+    throw doubt(exchange, {
+      ...{ httpStatus, reason: 'unreadable_body' },
+      detail: 'the content type is not JSON',
+    });
+  }
+  let json: unknown;
+  try {
+    const text = await readBody(response);
+    if (text !== '' && !isCalledJson) throw new BodyNotText('the content type is not JSON');
+    json = text === '' && request.mayBeEmpty === true ? undefined : JSON.parse(text);
+  } catch (error) {
+    throw doubt(exchange, { httpStatus, reason: readFailure(exchange, error) });
+  }
+  const isWaiting = httpStatus === acceptedStatus && request.waitingSchema !== undefined;
+  const parsed = (isWaiting ? request.waitingSchema : request.schema).safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw doubt(exchange, { httpStatus, reason: 'unexpected_shape', detail: shapeProblems(parsed.error) });
+}
+
+function readFailure<T>(exchange: Exchange<T>, error: unknown): SageDoubtReason {
+  if (error instanceof BodyTooLarge) return 'body_too_large';
+  if (exchange.signal.aborted) return interruption(exchange);
+  return error instanceof SyntaxError || error instanceof BodyNotText ? 'unreadable_body' : 'connection_lost';
+}
+
+/**
+ * The error of an answer that tells us nothing. A read that the caller gave up is simply over; anything else may have
+ * happened at Sage.
+ */
+function doubt<T>(
+  { request }: Exchange<T>,
+  found: { httpStatus?: number; reason: SageDoubtReason; detail?: string },
+): Error {
+  const isMereRead = request.method === 'GET' && request.spendsRoute !== true;
+  if (found.reason === 'aborted' && isMereRead) return request.signal?.reason as Error;
+  return new SageOutcomeUnknown({ operation: request.operation, ...found });
+}

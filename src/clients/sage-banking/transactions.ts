@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { accountSchemaOf } from './accounts.js';
+import type { SageBankingClient, SageTransactionPage } from './client.js';
+import type { CompanyRequester } from './company-request.js';
+import { sageTransactionSchema } from './schemas.js';
+
+export type TransactionCalls = Pick<SageBankingClient, 'readTransactions'>;
+
+/** Transactions by cursor (contract 7.1). */
+export function createTransactionCalls({
+  companyRequest,
+}: {
+  companyRequest: CompanyRequester;
+}): TransactionCalls {
+  return {
+    readTransactions: ({ access, bankAccountId, startIndex, signal }) =>
+      companyRequest({
+        ...{ operation: 'readTransactions', method: 'GET', access, signal },
+        segments: ['bankaccounts', bankAccountId, 'transactions'],
+        query: { startIndex },
+        schema: pageSchemaOf({ bankAccountId, startIndex }),
+      }),
+  };
+}
+
+/** Ids that do not grow from the one asked for would let a cursor pass over transactions: such a page is not understood. */
+function pageSchemaOf(asked: { bankAccountId: string; startIndex: number }): z.ZodType<SageTransactionPage> {
+  const transactions = z.array(sageTransactionSchema).refine(
+    (list) => {
+      let least = asked.startIndex;
+      return list.every(({ transactionId }) => {
+        const isNext = transactionId >= least;
+        least = transactionId + 1;
+        return isNext;
+      });
+    },
+    { error: 'ids must grow' },
+  );
+  return z
+    .object({
+      bankAccount: accountSchemaOf(asked.bankAccountId),
+      bankTransactionList: z.object({ transactions, next: z.string().nullish() }),
+    })
+    .transform(({ bankAccount, bankTransactionList: list }) => ({
+      account: bankAccount,
+      transactions: list.transactions,
+      // Of the rows, not of the answer's own figure: the cursor never goes past what was read.
+      endIndex: list.transactions.at(-1)?.transactionId ?? asked.startIndex - 1,
+      // An empty page that names a next one would have us ask for ever.
+      hasMore: list.next != null && list.transactions.length > 0,
+    }));
+}
