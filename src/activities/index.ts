@@ -12,6 +12,10 @@ import { rutterEnsureHandoffConnection } from './rutter-ensure-handoff-connectio
 import { rutterPublishAccounts } from './rutter-publish-accounts.js';
 import { rutterReadConnection } from './rutter-read-connection.js';
 import { rutterRunCommand } from './rutter-run-command.js';
+import { sageAdvanceOnboarding } from './sage-advance-onboarding.js';
+import { dbFailSageReprocess } from './sage-reprocess/db-fail-sage-reprocess.js';
+import { sagePollReprocessChunk } from './sage-reprocess/sage-poll-reprocess-chunk.js';
+import { sageStartReprocessChunk } from './sage-reprocess/sage-start-reprocess-chunk.js';
 import { temporalNudgeConnections } from './temporal-nudge-connections.js';
 import { temporalRestartFeeds } from './temporal-restart-feeds.js';
 import { temporalWakeFeeds } from './temporal-wake-feeds.js';
@@ -22,6 +26,7 @@ export function createActivities(deps: ActivityDeps) {
     dbApplyFeedRequest: dbApplyFeedRequest(deps),
     dbExpireHandoff: dbExpireHandoff(deps),
     dbFailCommand: dbFailCommand(deps),
+    dbFailSageReprocess: dbFailSageReprocess(deps),
     dbReadHandoff: dbReadHandoff(deps),
     dbRecordHandoffLogin: dbRecordHandoffLogin(deps),
     dbRefuseHandoff: dbRefuseHandoff(deps),
@@ -32,6 +37,9 @@ export function createActivities(deps: ActivityDeps) {
     rutterPublishAccounts: rutterPublishAccounts(deps),
     rutterReadConnection: rutterReadConnection(deps),
     rutterRunCommand: rutterRunCommand(deps),
+    sageAdvanceOnboarding: sageAdvanceOnboarding(deps),
+    sagePollReprocessChunk: sagePollReprocessChunk(deps),
+    sageStartReprocessChunk: sageStartReprocessChunk(deps),
     temporalNudgeConnections: temporalNudgeConnections(deps),
     temporalRestartFeeds: temporalRestartFeeds(deps),
     temporalWakeFeeds: temporalWakeFeeds(deps),

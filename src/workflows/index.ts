@@ -4,3 +4,5 @@ export { connectionWorkflow } from './connection/workflow.js';
 export { fleetSweepWorkflow } from './fleet-sweep/workflow.js';
 export { loginHandoffWorkflow } from './login-handoff/workflow.js';
 export { providerCommandWorkflow } from './provider-command/workflow.js';
+export { sageReprocessWorkflow } from './sage-reprocess/workflow.js';
+export { sageOnboardingWorkflow } from './sage-onboarding/workflow.js';

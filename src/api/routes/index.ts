@@ -1,6 +1,7 @@
 import type { Route } from '../define-route.js';
 import { getCommand } from './get-command.js';
 import { getFeed } from './get-feed.js';
+import { getSageReprocess } from './get-sage-reprocess.js';
 import { listAccountConflicts } from './list-account-conflicts.js';
 import { listAlerts } from './list-alerts.js';
 import { listConnections } from './list-connections.js';
@@ -14,6 +15,7 @@ import { feedActionRoutes } from './post-feed-action.js';
 import { postConnection } from './post-connection.js';
 import { discardFromQuarantine, releaseFromQuarantine } from './post-quarantine-decision.js';
 import { postResync } from './post-resync.js';
+import { postSageReprocess } from './post-sage-reprocess.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -37,6 +39,8 @@ export const routes: readonly Route[] = [
   postAbandonJob,
   releaseFromQuarantine,
   discardFromQuarantine,
+  postSageReprocess,
+  getSageReprocess,
   getCommand,
   listAlerts,
 ];

@@ -1,0 +1,105 @@
+import { cancellationSignal } from '@temporalio/activity';
+import type { SageReprocessPoll } from '../../clients/sage-banking/client.js';
+import { isSageError, isSageNotFound } from '../../clients/sage-banking/errors.js';
+import { open } from '../../crypto/seal.js';
+import { noteChunkFailure, storeChunk } from '../../db/sage-reprocess-progress.js';
+import { readSageReprocess, type SageReprocessRow } from '../../db/sage-reprocesses.js';
+import {
+  nextReprocessPollMs,
+  sageReprocessLimits,
+  type SageReprocessReason,
+} from '../../domain/sage-reprocess.js';
+import type { ActivityDeps } from '../deps.js';
+import { Obsolete } from '../failures.js';
+import { accountAccess } from '../sage-access.js';
+import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-reprocess.js';
+
+/*
+ * Asks Sage once how its run over the chunk under way stands (contract 10) and stores what it predicts. The route may be
+ * asked again and again, and a chunk that is stored is not the one under way any more, so a repeat changes nothing. A
+ * run that failed, is forgotten or does not end is counted in the row; then another is begun, up to a limit. Failures:
+ * PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ */
+
+export interface PollReprocessChunkInput {
+  readonly reprocessId: string;
+}
+
+export type PollReprocessChunkResult =
+  | { readonly outcome: 'waiting'; readonly pollAfterMs: number }
+  /** No chunk is under way: the next one, or the same anew, is begun after the wait. */
+  | { readonly outcome: 'next'; readonly startAfterMs: number }
+  | ReprocessOver;
+
+/** Before another run is begun for a chunk whose run came to nothing; times the failures so far. */
+const startAgainMs = 2_000;
+
+export function sagePollReprocessChunk(deps: ActivityDeps) {
+  return async (input: PollReprocessChunkInput): Promise<PollReprocessChunkResult> => {
+    const { reprocessId } = input;
+    const reprocess = await readSageReprocess(deps.pool, input);
+    if (reprocess === null) throw new Obsolete('the reprocess run does not exist');
+    if (reprocess.state !== 'running') return { outcome: 'over', state: reprocess.state };
+    const { chunkIds, pollRouteSealed } = reprocess;
+    if (chunkIds === null || pollRouteSealed === null) return { outcome: 'next', startAfterMs: 0 };
+    try {
+      const polled = await poll(deps, reprocess, pollRouteSealed);
+      switch (polled.kind) {
+        case 'done': {
+          const predictions = polled.transactions.map(({ transactionId, predictedActions }) => ({
+            transactionId,
+            predictedActions: predictedActions ?? [],
+          }));
+          await storeChunk(deps.pool, { reprocessId, chunkIds, predictions });
+          return { outcome: 'next', startAfterMs: 0 };
+        }
+        case 'waiting': {
+          const waitedMs = reprocess.chunkAgeMs ?? 0;
+          if (waitedMs <= sageReprocessLimits.chunkRunMaxMs) {
+            const pollAfterMs = nextReprocessPollMs({ periodMs: polled.pollPeriodMs, waitedMs });
+            return { outcome: 'waiting', pollAfterMs };
+          }
+          return await cameToNothing(deps, reprocess, { reason: 'reprocess_never_ended', message: null });
+        }
+        case 'failed':
+          return await cameToNothing(deps, reprocess, {
+            reason: 'reprocess_failed_at_sage',
+            message: polled.message,
+          });
+      }
+    } catch (error) {
+      return await endRefusedReprocess(deps, { reprocessId, error });
+    }
+  };
+}
+
+/** One look. A run that Sage does not know any more is one that failed. */
+async function poll(
+  deps: ActivityDeps,
+  reprocess: SageReprocessRow,
+  pollRouteSealed: string,
+): Promise<SageReprocessPoll> {
+  const { road, access } = await accountAccess(deps, reprocess);
+  const context = { table: 'sage_reprocesses', row: reprocess.reprocessId };
+  const pollRoute = open(deps.keyring, pollRouteSealed, context);
+  try {
+    return await road.client.pollReprocess({ access, pollRoute, signal: cancellationSignal() });
+  } catch (error) {
+    const isForgotten = isSageNotFound(error) || (isSageError(error) && error.kind === 'gone');
+    if (!isForgotten) throw error;
+    return { kind: 'failed', message: error.errorMessage };
+  }
+}
+
+async function cameToNothing(
+  deps: ActivityDeps,
+  reprocess: SageReprocessRow,
+  why: { reason: SageReprocessReason; message: string | null },
+): Promise<PollReprocessChunkResult> {
+  const { reprocessId, pollRouteSealed } = reprocess;
+  const failures = await noteChunkFailure(deps.pool, { reprocessId, pollRouteSealed: pollRouteSealed ?? '' });
+  if (failures === null || failures < sageReprocessLimits.chunkFailuresMax) {
+    return { outcome: 'next', startAfterMs: startAgainMs * (failures ?? 0) };
+  }
+  return await endReprocess(deps, { reprocessId, ...why });
+}
