@@ -145,10 +145,6 @@ function sageRoad(config: WorkerConfig, client: Client): SageRoad | null {
       statusPollMinMs: config.SAGE_STATUS_POLL_MIN,
       statusPollMaxMs: config.SAGE_STATUS_POLL_MAX,
       organisationLimit: organisationLimitOf(bankingUrl),
-      onboards: {
-        cloud: config.SAGE_SIGNING_KEY !== undefined,
-        desktop: config.SAGE_PROVIDER !== undefined,
-      },
     },
   };
 }

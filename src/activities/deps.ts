@@ -40,8 +40,6 @@ export interface SageRoad {
     readonly statusPollMaxMs: number;
     /** The most organisations of a customer in this environment (contract 3.2); null: no limit, or not known. */
     readonly organisationLimit: number | null;
-    /** Ways of onboarding that are configured: cloud needs the application's signing key, desktop its provider. */
-    readonly onboards: { readonly cloud: boolean; readonly desktop: boolean };
   };
 }
 

@@ -138,14 +138,18 @@ export async function markPosting(db: Queryable, row: SageOnboardingRow): Promis
   return rows[0]?.posting_since ?? '';
 }
 
-/** Something stands in the way and passes, or waits for an operator; the state stays. Told once per reason. */
+/**
+ * Something stands in the way and passes, or waits for an operator; told once per reason. `postingOver`: the POST under
+ * way surely changed nothing, and may be made again.
+ */
 export async function noteOnboardingTrouble(
   db: Queryable,
   row: SageOnboardingRow,
   input: Why<SageOnboardingTrouble> & { postingOver?: boolean },
 ): Promise<void> {
   const { reason, message, postingOver = false } = input;
-  await change(db, row, { to: { reason, message, ...(postingOver ? { posting_since: null } : {}) } });
+  const unmarked = postingOver ? { state: 'creating', posting_since: null } : {};
+  await change(db, row, { to: { reason, message, ...unmarked } });
   if (row.reason !== reason) await tell(db, row, 'sage_onboarding_trouble', { reason });
 }
 

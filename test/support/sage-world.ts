@@ -72,8 +72,8 @@ export interface SageWorldInput {
   readonly wrap?: (client: SageBankingClient) => SageBankingClient;
   readonly statusPollMinMs?: number;
   readonly statusPollMaxMs?: number;
-  /** Ways of onboarding that are configured; both unless given. */
-  readonly onboards?: { readonly cloud: boolean; readonly desktop: boolean };
+  /** Whether the worker is configured for both ways of onboarding; it is unless told otherwise. */
+  readonly onboards?: boolean;
 }
 
 /** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
@@ -142,8 +142,8 @@ function activityDeps(
     tokenServiceUrl: input.sandboxUrl,
     linkOrigins: [input.sandboxUrl],
     applicationId: sageApplication.id,
-    signingKey: sageApplication.signingKey,
-    provider: 'world.provider',
+    signingKey: input.onboards === false ? undefined : sageApplication.signingKey,
+    provider: input.onboards === false ? undefined : 'world.provider',
     timeoutMs: 3_000,
   });
   return {
@@ -170,7 +170,6 @@ function activityDeps(
         statusPollMinMs: input.statusPollMinMs ?? 200,
         statusPollMaxMs: input.statusPollMaxMs ?? 1_000,
         organisationLimit: input.environment === 'production' ? 1 : null,
-        onboards: input.onboards ?? { cloud: true, desktop: true },
       },
     },
     wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
