@@ -1,4 +1,5 @@
 import { dbApplyFeedRequest } from './db-apply-feed-request.js';
+import { dbEndSageLink } from './sage-link/db-end-sage-link.js';
 import { dbExpireHandoff } from './db-expire-handoff.js';
 import { dbFailCommand } from './db-fail-command.js';
 import { dbReadHandoff } from './db-read-handoff.js';
@@ -16,6 +17,11 @@ import { sageAdvanceOnboarding } from './sage-advance-onboarding.js';
 import { dbFailSageReprocess } from './sage-reprocess/db-fail-sage-reprocess.js';
 import { sagePollReprocessChunk } from './sage-reprocess/sage-poll-reprocess-chunk.js';
 import { sageStartReprocessChunk } from './sage-reprocess/sage-start-reprocess-chunk.js';
+import { sageBeginLink } from './sage-link/sage-begin-link.js';
+import { sageCancelAccount } from './sage-account/sage-cancel-account.js';
+import { sageCreateAccount } from './sage-link/sage-create-account.js';
+import { sagePollLink } from './sage-link/sage-poll-link.js';
+import { sageReadAccount } from './sage-account/sage-read-account.js';
 import { temporalNudgeConnections } from './temporal-nudge-connections.js';
 import { temporalRestartFeeds } from './temporal-restart-feeds.js';
 import { temporalWakeFeeds } from './temporal-wake-feeds.js';
@@ -24,6 +30,7 @@ import { temporalWakeFeeds } from './temporal-wake-feeds.js';
 export function createActivities(deps: ActivityDeps) {
   return {
     dbApplyFeedRequest: dbApplyFeedRequest(deps),
+    dbEndSageLink: dbEndSageLink(deps),
     dbExpireHandoff: dbExpireHandoff(deps),
     dbFailCommand: dbFailCommand(deps),
     dbFailSageReprocess: dbFailSageReprocess(deps),
@@ -40,6 +47,11 @@ export function createActivities(deps: ActivityDeps) {
     sageAdvanceOnboarding: sageAdvanceOnboarding(deps),
     sagePollReprocessChunk: sagePollReprocessChunk(deps),
     sageStartReprocessChunk: sageStartReprocessChunk(deps),
+    sageBeginLink: sageBeginLink(deps),
+    sageCancelAccount: sageCancelAccount(deps),
+    sageCreateAccount: sageCreateAccount(deps),
+    sagePollLink: sagePollLink(deps),
+    sageReadAccount: sageReadAccount(deps),
     temporalNudgeConnections: temporalNudgeConnections(deps),
     temporalRestartFeeds: temporalRestartFeeds(deps),
     temporalWakeFeeds: temporalWakeFeeds(deps),

@@ -50,6 +50,11 @@ const sliceTimeoutMs = limits.sliceMaxMs + 8 * 60_000;
  */
 const sliceTriesMs = sliceTimeoutMs + 60_000;
 
+/** Pages of transactions, one request each with perhaps a token before it. */
+const sageLookTimeoutMs = 10 * 60_000;
+/** Then the workflow takes its wake-ups in and begins the next look. */
+const sageLookTriesMs = 11 * 60_000;
+
 /** Pages of a sweep: they stop after `limits.sweepMaxMs`, and heartbeat with each page. */
 const sweepTimeout = '75s';
 /** The next firing tries again anyway. */
@@ -81,6 +86,12 @@ export const interactive = {
     startToCloseTimeout: requestTimeout,
     retry: interactiveRetry,
   },
+  /** A write without a key: what came of it is looked up first, and not at once, since it may be under way still. */
+  doubtfulWrite: {
+    taskQueue: taskQueues.interactive,
+    startToCloseTimeout: requestTimeout,
+    retry: deliverRetry,
+  },
   /** Several writes, each under its stored key. */
   providerWrites: {
     taskQueue: taskQueues.interactive,
@@ -102,6 +113,14 @@ export const interactive = {
 export const deliver = {
   database: { taskQueue: taskQueues.deliver, startToCloseTimeout: databaseTimeout, retry: deliverRetry },
   providerRead: { taskQueue: taskQueues.deliver, startToCloseTimeout: requestTimeout, retry: deliverRetry },
+  /** A look at an account of Sage's Banking Service: at most `sagePagesPerLookMax` pages, heartbeating with each. */
+  sageLook: {
+    taskQueue: taskQueues.deliver,
+    startToCloseTimeout: sageLookTimeoutMs,
+    scheduleToCloseTimeout: sageLookTriesMs,
+    heartbeatTimeout,
+    retry: deliverRetry,
+  },
   /** Batch after batch; attempts are counted in the ledger, and a slice that dies is taken up from there. */
   slice: {
     taskQueue: taskQueues.deliver,

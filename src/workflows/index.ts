@@ -6,3 +6,5 @@ export { loginHandoffWorkflow } from './login-handoff/workflow.js';
 export { providerCommandWorkflow } from './provider-command/workflow.js';
 export { sageReprocessWorkflow } from './sage-reprocess/workflow.js';
 export { sageOnboardingWorkflow } from './sage-onboarding/workflow.js';
+export { sageAccountLinkWorkflow } from './sage-link/workflow.js';
+export { sageBankAccountWorkflow } from './sage-account/workflow.js';
