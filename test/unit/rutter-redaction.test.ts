@@ -20,6 +20,11 @@ test.each([
   expect(redacted).toContain('[redacted]');
 });
 
+test('a parameter that carries a secret is blanked in an address within an address too', () => {
+  const text = 'to https%3A%2F%2Fx.test%3Fotp%3D482913%26challenge%3Dabc';
+  expect(redactText(text)).toBe('to https%3A%2F%2Fx.test%3Fotp%3D[redacted]');
+});
+
 test('parameters and fields that carry secrets are blanked without knowing their values', () => {
   const text = 'GET /x?otp=482913&challenge=abc&limit=5 {"secret":"s","public_token":"p","name":"n"}';
   expect(redactText(text)).toBe(

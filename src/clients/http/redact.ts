@@ -23,7 +23,8 @@ export interface Redactor {
  * @param input.names alternatives of a regular expression
  */
 export function createRedactor(input: { names: string; patterns?: readonly RegExp[] }): Redactor {
-  const parameter = new RegExp(`\\b(${input.names})(=|%3D)([^&\\s"'<>]*)`, 'gi');
+  // Encoded in another address, what stands before a name is the end of `%3F` or `%26`: no boundary of a word.
+  const parameter = new RegExp(`(?:\\b|(?<=%3F|%26))(${input.names})(=|%3D)([^&\\s"'<>]*)`, 'gi');
   const jsonField = new RegExp(`("(?:${input.names})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
   const redactText: Redactor['text'] = (text, secrets = []) => {
     let redacted = text
