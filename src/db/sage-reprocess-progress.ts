@@ -50,7 +50,10 @@ async function nextIds(
   return rows.map((row) => Number(row.id));
 }
 
-/** Sage took the chunk: where to ask for it. Another attempt's answer for the same chunk is as good, so the last stays. */
+/**
+ * Sage took the chunk, or told another route for it: where to ask next. Another attempt's answer for the same chunk is
+ * as good, so the last stays.
+ */
 export async function storeChunkRoute(
   db: Queryable,
   input: {
@@ -61,7 +64,7 @@ export async function storeChunkRoute(
   },
 ): Promise<void> {
   await db.query(
-    `UPDATE sage_reprocesses SET poll_route_sealed = $3, poll_period_ms = $4, chunk_began_at = now()
+    `UPDATE sage_reprocesses SET poll_route_sealed = $3, poll_period_ms = $4, chunk_began_at = coalesce(chunk_began_at, now())
       WHERE reprocess_id = $1 AND state = 'running' AND chunk_ids = $2::bigint[]`,
     [input.reprocessId, input.chunkIds, input.pollRouteSealed, input.pollPeriodMs],
   );

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Knobs } from '../../sandbox/sage-banking/assumptions.js';
+import { saveHistory } from '../../scripts/save-history.js';
 import { startSageBankingSandbox, type SageBankingOptions } from '../../sandbox/sage-banking/server.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { createActivities } from '../../src/activities/index.js';
@@ -15,7 +16,7 @@ import { createApp } from '../../src/api/app.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
 import type { SageBankingClient } from '../../src/clients/sage-banking/client.js';
 import { createSageBankingClient } from '../../src/clients/sage-banking/create-client.js';
-import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
+import { parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
 import { createPasswordHasher } from '../../src/crypto/password.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { taskQueues } from '../../src/domain/ids.js';
@@ -25,6 +26,7 @@ import { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { createSageFacade } from '../../src/temporal/sage-facade.js';
 import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
 import { createTestDatabase } from './database.js';
+import { replayKeys } from './replay-key.js';
 import { createTestNamespace } from './temporal.js';
 import { bundleWorkflows } from './workflow-environment.js';
 
@@ -60,6 +62,10 @@ export interface SageWorld {
   control(method: string, path: string, body?: unknown): Promise<any>;
   /** A customer with a login to the pages (`worldPassword`). */
   makeCustomer(): Promise<{ customerId: string; username: string }>;
+  /** Stops the workers, whatever they are at, and starts others that know nothing of them. */
+  restartWorkers(): Promise<void>;
+  /** With SAVE_HISTORIES set, writes the run's history for the replay tests. */
+  keepHistory(input: { workflowId: string; runId?: string; name: string }): Promise<void>;
   /** What the sandbox holds against us. */
   violations(): Promise<unknown[]>;
   close(): Promise<void>;
@@ -82,7 +88,7 @@ const quickKnobs: Partial<Knobs> = { linkPollPeriodMs: 200, reprocessPollPeriodM
 export async function createSageWorld(input: SageWorldInput = {}): Promise<SageWorld> {
   const database = await createTestDatabase();
   const pool = createPool(database.url, 20, () => undefined);
-  const parsed = parseKeyring(createKeyEntry('test'));
+  const parsed = parseKeyring(replayKeys);
   if (!parsed.ok) throw new Error('no keyring');
   const { keyring } = parsed;
   const sandbox = await startSageBankingSandbox({
@@ -97,7 +103,8 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
   const facade = createWorkflowFacade(client);
   const sage = createSageFacade(client);
   const deps = activityDeps({ ...input, pool, keyring, sandboxUrl: sandbox.url, facade, sage });
-  const stopWorkers = await runWorkers({ address, namespace, dataConverter, deps });
+  const startWorkers = () => runWorkers({ address, namespace, dataConverter, deps });
+  let stopWorkers = await startWorkers();
   const service = await serve({ pool, keyring, facade, sage });
   const control = (method: string, path: string, body?: unknown) =>
     controlSandbox(sandbox.url, method, path, body);
@@ -114,6 +121,13 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
       const answer = await service.api('PUT', `/v1/customers/${customerId}`, { json });
       if (answer.status !== 201) throw new Error(`no customer: ${JSON.stringify(answer.body)}`);
       return { customerId, username };
+    },
+    restartWorkers: async () => {
+      await stopWorkers();
+      stopWorkers = await startWorkers();
+    },
+    keepHistory: async (run) => {
+      if (process.env['SAVE_HISTORIES'] !== undefined) await saveHistory({ client, ...run });
     },
     violations: async () => ((await control('GET', '/violations')) as { violations: unknown[] }).violations,
     close: async () => {

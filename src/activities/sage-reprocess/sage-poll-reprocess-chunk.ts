@@ -1,8 +1,8 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { SageReprocessPoll } from '../../clients/sage-banking/client.js';
 import { isSageError, isSageNotFound } from '../../clients/sage-banking/errors.js';
-import { open } from '../../crypto/seal.js';
-import { noteChunkFailure, storeChunk } from '../../db/sage-reprocess-progress.js';
+import { open, seal } from '../../crypto/seal.js';
+import { noteChunkFailure, storeChunk, storeChunkRoute } from '../../db/sage-reprocess-progress.js';
 import { readSageReprocess, type SageReprocessRow } from '../../db/sage-reprocesses.js';
 import {
   nextReprocessPollMs,
@@ -56,6 +56,7 @@ export function sagePollReprocessChunk(deps: ActivityDeps) {
         case 'waiting': {
           const waitedMs = reprocess.chunkAgeMs ?? 0;
           if (waitedMs <= sageReprocessLimits.chunkRunMaxMs) {
+            await keepRoute(deps, { reprocess, chunkIds, polled });
             const pollAfterMs = nextReprocessPollMs({ periodMs: polled.pollPeriodMs, waitedMs });
             return { outcome: 'waiting', pollAfterMs };
           }
@@ -71,6 +72,25 @@ export function sagePollReprocessChunk(deps: ActivityDeps) {
       return await endRefusedReprocess(deps, { reprocessId, error });
     }
   };
+}
+
+/** The route is said to stay the same (assumed, contract 10); should it change, the new one counts. */
+async function keepRoute(
+  deps: ActivityDeps,
+  input: {
+    reprocess: SageReprocessRow;
+    chunkIds: readonly number[];
+    polled: Extract<SageReprocessPoll, { kind: 'waiting' }>;
+  },
+): Promise<void> {
+  const { reprocessId, pollRouteSealed } = input.reprocess;
+  const context = { table: 'sage_reprocesses', row: reprocessId };
+  if (pollRouteSealed !== null && open(deps.keyring, pollRouteSealed, context) === input.polled.pollRoute)
+    return;
+  await storeChunkRoute(deps.pool, {
+    ...{ reprocessId, chunkIds: input.chunkIds, pollPeriodMs: input.polled.pollPeriodMs },
+    pollRouteSealed: seal(deps.keyring, input.polled.pollRoute, context),
+  });
 }
 
 /** One look. A run that Sage does not know any more is one that failed. */
