@@ -1,6 +1,7 @@
 import type { Route } from '../define-route.js';
 import { getCommand } from './get-command.js';
 import { getFeed } from './get-feed.js';
+import { getSageOnboarding } from './get-sage-onboarding.js';
 import { getSageReprocess } from './get-sage-reprocess.js';
 import { listAccountConflicts } from './list-account-conflicts.js';
 import { listAlerts } from './list-alerts.js';
@@ -15,7 +16,18 @@ import { feedActionRoutes } from './post-feed-action.js';
 import { postConnection } from './post-connection.js';
 import { discardFromQuarantine, releaseFromQuarantine } from './post-quarantine-decision.js';
 import { postResync } from './post-resync.js';
+import { postSageCaptcha } from './post-sage-captcha.js';
+import { postSageOrganisation } from './post-sage-organisation.js';
 import { postSageReprocess } from './post-sage-reprocess.js';
+import { postSageResolution } from './post-sage-resolution.js';
+import { deleteSageAccount } from './delete-sage-account.js';
+import { getSageAccount } from './get-sage-account.js';
+import { getSageLink } from './get-sage-link.js';
+import { listSageAccounts } from './list-sage-accounts.js';
+import { listSageTransactions } from './list-sage-transactions.js';
+import { postSageAccount } from './post-sage-account.js';
+import { postSageLink } from './post-sage-link.js';
+import { postSageReauth } from './post-sage-reauth.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -43,4 +55,16 @@ export const routes: readonly Route[] = [
   getSageReprocess,
   getCommand,
   listAlerts,
+  postSageLink,
+  getSageLink,
+  listSageAccounts,
+  postSageAccount,
+  getSageAccount,
+  listSageTransactions,
+  postSageReauth,
+  deleteSageAccount,
+  postSageOrganisation,
+  getSageOnboarding,
+  postSageCaptcha,
+  postSageResolution,
 ];
