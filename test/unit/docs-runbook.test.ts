@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { alertCodes } from '../../src/domain/alerts.js';
 import { parkReasons, passingReasons } from '../../src/domain/feed.js';
+import { sageReprocessReasons } from '../../src/domain/sage-reprocess.js';
 import { filesBelow, readText } from './docs-files.js';
 
 const runbook = readText('docs/runbook.md');
@@ -43,6 +44,10 @@ test('the runbook has an entry for every reason for which a hand-off ends', () =
   const reasons = [...union.matchAll(/\| '([a-z_]+)'/g)].map((match) => match[1] ?? '');
   expect(reasons.length).toBeGreaterThan(5);
   expect(missing(reasons)).toEqual([]);
+});
+
+test('the runbook has an entry for every reason for which a reprocess run fails', () => {
+  expect(missing(sageReprocessReasons)).toEqual([]);
 });
 
 test('the runbook has an entry for every log line at level error', () => {
