@@ -4,7 +4,7 @@ import type { Role } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import type { IdempotencySeed } from './idempotency.js';
 
-export type Method = 'get' | 'put' | 'post';
+export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
 /** What a handler answers; written as JSON. */
 export interface RouteAnswer {
@@ -50,7 +50,12 @@ export interface RouteDefinition<
   readonly roles: readonly Role[];
   readonly params: Params;
   readonly query: Query;
-  readonly body?: { readonly schema: Body; readonly bytesMax: number };
+  readonly body?: {
+    readonly schema: Body;
+    readonly bytesMax: number;
+    /** What the reference shows where the handler judges the body itself. */
+    readonly documented?: z.ZodType;
+  };
   handle(context: RouteContext<z.output<Params>, z.output<Query>, z.output<Body>>): Promise<RouteAnswer>;
 }
 
