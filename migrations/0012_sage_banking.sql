@@ -165,6 +165,9 @@ CREATE UNIQUE INDEX sage_reprocesses_one_running ON sage_reprocesses (sage_accou
 CREATE INDEX sage_reprocesses_running ON sage_reprocesses (reprocess_id) WHERE state = 'running';
 CREATE INDEX sage_reprocesses_of_account ON sage_reprocesses (sage_account_id, created_at DESC);
 
+-- A POST that no key protects went out, a rule for instance: before another what came of it has to be looked up.
+ALTER TABLE commands ADD COLUMN posted_at timestamptz;
+
 -- Which rule of a disconnected account was made anew on which account: restoring again restores nothing twice.
 CREATE TABLE sage_restored_rules (
   sage_account_id uuid NOT NULL REFERENCES sage_accounts,

@@ -9,6 +9,8 @@ import type { ActivityDeps } from './deps.js';
 export interface FailCommandInput {
   readonly commandId: string;
   readonly code: CommandProblemCode;
+  /** Who was asked; Rutter unless given. */
+  readonly provider?: 'sage';
 }
 
 export interface FailCommandResult {
@@ -16,21 +18,24 @@ export interface FailCommandResult {
   readonly state: CommandState;
 }
 
-const messages: Readonly<Record<CommandProblemCode, string>> = {
-  connection_taken: 'The connection belongs to another customer.',
-  connection_mismatch: 'The access token belongs to another connection.',
-  token_refused: 'Rutter does not accept the token of the connection.',
-  provider_refused: 'Rutter refused the request.',
-  organisation_refused: 'Rutter does not accept our credentials: an operator must look at them.',
-  peer_unavailable: 'Rutter did not answer in time. Asking again is safe.',
-  wrong_state: 'The state of the feed does not allow it any more.',
-  list_too_long: 'There is more to compare than one request may: ask for a later date.',
+const messages: Readonly<Record<CommandProblemCode, (peer: string) => string>> = {
+  connection_taken: () => 'The connection belongs to another customer.',
+  connection_mismatch: () => 'The access token belongs to another connection.',
+  token_refused: (peer) => `${peer} does not accept the token of the connection.`,
+  provider_refused: (peer) => `${peer} refused the request.`,
+  organisation_refused: (peer) => `${peer} does not accept our credentials: an operator must look at them.`,
+  peer_unavailable: (peer) => `${peer} did not answer in time. Asking again is safe.`,
+  wrong_state: () => 'The state of the feed does not allow it any more.',
+  rule_not_found: () => 'The account has no such rule.',
+  rule_name_taken: () => 'Another rule of the account has this name.',
+  list_too_long: () => 'There is more to compare than one request may: ask for a later date.',
 };
 
 export function dbFailCommand(deps: ActivityDeps) {
   return async (input: FailCommandInput): Promise<FailCommandResult> => {
-    const { commandId, code } = input;
-    const state = await failCommand(deps.pool, { commandId, problem: { code, message: messages[code] } });
+    const { commandId, code, provider } = input;
+    const message = messages[code](provider === 'sage' ? 'Sage' : 'Rutter');
+    const state = await failCommand(deps.pool, { commandId, problem: { code, message } });
     return { state };
   };
 }

@@ -14,6 +14,7 @@ import { rutterPublishAccounts } from './rutter-publish-accounts.js';
 import { rutterReadConnection } from './rutter-read-connection.js';
 import { rutterRunCommand } from './rutter-run-command.js';
 import { sageAdvanceOnboarding } from './sage-advance-onboarding.js';
+import { sageRunCommand } from './sage-run-command.js';
 import { dbFailSageReprocess } from './sage-reprocess/db-fail-sage-reprocess.js';
 import { sagePollReprocessChunk } from './sage-reprocess/sage-poll-reprocess-chunk.js';
 import { sageStartReprocessChunk } from './sage-reprocess/sage-start-reprocess-chunk.js';
@@ -46,6 +47,7 @@ export function createActivities(deps: ActivityDeps) {
     rutterRunCommand: rutterRunCommand(deps),
     sageAdvanceOnboarding: sageAdvanceOnboarding(deps),
     sagePollReprocessChunk: sagePollReprocessChunk(deps),
+    sageRunCommand: sageRunCommand(deps),
     sageStartReprocessChunk: sageStartReprocessChunk(deps),
     sageBeginLink: sageBeginLink(deps),
     sageCancelAccount: sageCancelAccount(deps),

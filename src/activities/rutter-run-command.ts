@@ -63,6 +63,8 @@ function run(context: CommandContext, command: CommandRow): Promise<CommandEndin
       return adoptConnection(context);
     case 'resync_feed':
       return resyncFeed(context);
+    default:
+      throw new Obsolete('the command is not for Rutter');
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { CommandProblem, CommandRow } from '../db/commands.js';
 import { instant } from './fields.js';
 import { Problem, unavailable } from './problem.js';
+import { sageResultSchemas } from './sage-command-json.js';
 
 export const connectionResultSchema = z
   .object({
@@ -38,7 +39,7 @@ export const commandSchema = z
     command_id: z.string().meta({ format: 'uuid' }),
     kind: z.string(),
     state: z.enum(['running', 'done', 'failed']),
-    result: z.union([connectionResultSchema, resyncResultSchema, z.null()]),
+    result: z.union([connectionResultSchema, resyncResultSchema, ...sageResultSchemas, z.null()]),
     problem: z.object({ code: z.string(), message: z.string() }).nullable(),
     created_at: instant,
     finished_at: instant.nullable(),
@@ -64,7 +65,10 @@ export function commandProblem(problem: CommandProblem, commandId: string): Prob
   switch (problem.code) {
     case 'connection_taken':
     case 'wrong_state':
+    case 'rule_name_taken':
       return new Problem({ ...input, status: 409 });
+    case 'rule_not_found':
+      return new Problem({ ...input, status: 404 });
     case 'list_too_long':
       return new Problem({ ...input, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
     case 'connection_mismatch':

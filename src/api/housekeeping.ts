@@ -2,6 +2,7 @@ import { deleteOldAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
 import { deleteOldHandoffs } from '../db/handoffs.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
+import { deleteOldReadings } from '../db/sage-commands.js';
 import { deleteOldWebhooks } from '../db/webhooks.js';
 import type { Logger } from '../logger.js';
 
@@ -9,7 +10,7 @@ const intervalMs = 10 * 60_000;
 /** Rounds of deleting in one go; what is left waits for the next. */
 const roundsMax = 20;
 
-/** Removes idempotency keys, webhook notes, hand-offs and ended alerts past their time, now and then. Answers how to stop it. */
+/** Removes idempotency keys, webhook notes, hand-offs, ended alerts and answers that were only read past their time, now and then. Answers how to stop it. */
 export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => void {
   const timer = setInterval(() => void tidy(input), intervalMs);
   timer.unref();
@@ -23,7 +24,8 @@ async function tidy(input: { pool: Pool; logger: Logger }): Promise<void> {
         (await deleteExpiredKeys(input.pool)) +
         (await deleteOldWebhooks(input.pool)) +
         (await deleteOldHandoffs(input.pool)) +
-        (await deleteOldAlerts(input.pool));
+        (await deleteOldAlerts(input.pool)) +
+        (await deleteOldReadings(input.pool));
       if (deleted === 0) return;
     }
   } catch (error) {

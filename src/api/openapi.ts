@@ -101,7 +101,8 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
 
 function bodyOf(route: Route) {
   if ('bodies' in route) return route.bodies;
-  return route.body === undefined ? undefined : { 'application/json': { schema: route.body.schema } };
+  if (route.body === undefined) return undefined;
+  return { 'application/json': { schema: route.body.documented ?? route.body.schema } };
 }
 
 function goodAnswers(route: Route) {

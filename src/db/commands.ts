@@ -1,24 +1,42 @@
 import type { Queryable } from './pool.js';
+import type { SageCommandInput, SageCommandResult } from './sage-command-types.js';
 
 /**
  * Commands: something asked of a provider on behalf of an API caller or a page. The row is the order, the receipt and
  * the answer; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
  */
 
-export const commandKinds = [
+export const rutterCommandKinds = [
   'create_connection',
   'exchange_public_token',
   'adopt_connection',
   'resync_feed',
 ] as const;
-export type CommandKind = (typeof commandKinds)[number];
+export type RutterCommandKind = (typeof rutterCommandKinds)[number];
+
+/** What is asked of Sage's Banking Service and has no workflow of its own. */
+export const sageCommandKinds = [
+  'sage_list_banks',
+  'sage_list_rules',
+  'sage_get_rule',
+  'sage_create_rule',
+  'sage_replace_rule',
+  'sage_amend_rule',
+  'sage_delete_rule',
+  'sage_dry_run_rule',
+  'sage_list_restorable_rules',
+  'sage_restore_rules',
+] as const;
+export type SageCommandKind = (typeof sageCommandKinds)[number];
+
+export type CommandKind = RutterCommandKind | SageCommandKind;
 export type CommandState = 'running' | 'done' | 'failed';
 
 /**
  * Input by kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from,
- * dry_run}, else {}. No secrets.
+ * dry_run}, `sage_…` as `SageCommandInput` says, else {}. No secrets.
  */
-export interface CommandInput {
+export interface CommandInput extends SageCommandInput {
   readonly name?: string;
   readonly rutter_connection_id?: string;
   readonly feed_id?: string;
@@ -27,7 +45,7 @@ export interface CommandInput {
 }
 
 /** What a caller gets. */
-export type CommandResult = ConnectionResult | ResyncResult;
+export type CommandResult = ConnectionResult | ResyncResult | SageCommandResult;
 
 /** What a resync found, and without `dry_run` did. Instants are ISO text in UTC. */
 export interface ResyncResult {
@@ -66,21 +84,25 @@ export type CommandProblemCode =
   | 'connection_taken'
   /** The token belongs to another connection than the one named. */
   | 'connection_mismatch'
-  /** Rutter does not accept the connection's token. */
+  /** The provider does not accept the token of the connection or company. */
   | 'token_refused'
-  /** Rutter said no; the message has its words. */
+  /** The provider said no; the message has its words. */
   | 'provider_refused'
   | 'organisation_refused'
-  /** Rutter did not answer in time. Whether anything happened there is unknown; asking again is safe. */
+  /** The provider did not answer in time. Whether anything happened there is unknown; asking again is safe. */
   | 'peer_unavailable'
-  /** The feed's state does not allow it any more. */
+  /** The state of the feed or account does not allow it any more. */
   | 'wrong_state'
+  /** The account at Sage has no such rule. */
+  | 'rule_not_found'
+  /** Another rule of the account has the name. */
+  | 'rule_name_taken'
   /** More than we compare in one go. */
   | 'list_too_long';
 
 export interface CommandProblem {
   readonly code: CommandProblemCode;
-  /** For people: Rutter's words, redacted, where there are any. */
+  /** For people: the provider's words, redacted, where there are any. */
   readonly message: string;
 }
 
@@ -117,7 +139,8 @@ export async function insertCommand(
   db: Queryable,
   input: {
     commandId: string;
-    customerId: string;
+    /** Null where it is about no customer: banks. */
+    customerId: string | null;
     kind: CommandKind;
     input: CommandInput;
     secretSealed: string | null;

@@ -13,6 +13,7 @@ import type { connectionWorkflow } from '../workflows/connection/workflow.js';
 import { connectionNudged } from '../workflows/connection/messages.js';
 import type { loginHandoffWorkflow } from '../workflows/login-handoff/workflow.js';
 import { accountsShared, loginSucceeded, type LoginSucceeded } from '../workflows/login-handoff/messages.js';
+import type { ProviderCommandInput } from '../workflows/provider-command/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
 import { callsTo, startedOnce, type Call } from './calls.js';
 import { createMissingWorkflows, type MissingWorkflows } from './missing-workflows.js';
@@ -36,7 +37,7 @@ export interface WorkflowFacade {
   /** Signal-with-Start `connectionNudged`. */
   nudgeConnection(input: { connectionId: string }): Promise<void>;
   /** Starts the command's workflow; starting it again is no second command. */
-  runCommand(input: { commandId: string }): Promise<void>;
+  runCommand(input: ProviderCommandInput): Promise<void>;
   /** Whether the server answers now: for readiness. */
   reachable(): Promise<boolean>;
 }
@@ -85,11 +86,11 @@ export function createWorkflowFacade(client: Client): WorkflowFacade & MissingWo
           signal: connectionNudged,
         });
       }),
-    runCommand: ({ commandId }) =>
+    runCommand: ({ commandId, provider }) =>
       call(async () => {
         await client.workflow.start<typeof providerCommandWorkflow>('providerCommandWorkflow', {
           ...startedOnce(providerCommandWorkflowId(commandId)),
-          args: [{ commandId }],
+          args: [{ commandId, ...(provider === undefined ? {} : { provider }) }],
         });
       }),
     reachable: async () => {

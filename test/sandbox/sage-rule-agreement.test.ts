@@ -35,6 +35,8 @@ afterAll(() => session.close());
 type Condition = [field: string, operation: string, criteria: string];
 
 interface Arrived extends RuleTransaction {
+  readonly transactionAmount: number;
+  readonly currency: string;
   readonly predictedActions: readonly {
     readonly rules: readonly { readonly ruleId: string; readonly ruleRank: number }[];
     readonly actions: { readonly accountsPostings: readonly { readonly grossAmount: number }[] };
@@ -83,10 +85,7 @@ function verdicts(rules: readonly MadeRule[], transactions: readonly Arrived[]) 
   const ours = transactions.map((transaction) => {
     const first = matcher.firstMatch(transaction);
     if (first === null) return [];
-    const { transactionAmount: amount, currency } = transaction as {
-      transactionAmount: number;
-      currency: string;
-    };
+    const { transactionAmount: amount, currency } = transaction;
     const percentages = first.ruleActions.map(({ splitPercentage }) => splitPercentage);
     const shares = splitShares({ amount, currency, percentages });
     return [{ matched: [{ ruleId: first.ruleId, ruleRank: first.ruleRank }], shares: shares?.map(Number) }];
@@ -177,7 +176,8 @@ const word = fc.constantFrom(
 );
 const phrase = fc
   .tuple(fc.array(word, { minLength: 1, maxLength: 4 }), fc.constantFrom(' ', ' ', '/', '-'))
-  .map(([words, separator]) => words.join(separator));
+  .map(([words, separator]) => words.join(separator))
+  .filter((text) => /[\p{L}\p{Nd}]/u.test(text));
 const amountText = fc
   .tuple(fc.integer({ min: -30_000, max: 30_000 }), fc.constantFrom(0, 1, 2))
   .map(([units, decimals]) => (units / 10 ** decimals).toFixed(decimals));

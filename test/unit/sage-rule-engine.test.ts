@@ -341,7 +341,7 @@ describe('validation', () => {
     expect(Object.keys(messagesOf({}))).toEqual(['/ruleName', '/ruleConditions', '/ruleActions']);
   });
 
-  it('takes back a rule as it was read, without what Sage added', () => {
+  it('takes back a rule as it was read, without what Sage added and what nobody set', () => {
     const read = {
       ...draft(E1),
       ruleId: 'r',
@@ -351,7 +351,7 @@ describe('validation', () => {
       modified: '',
     };
     expect(validateRule({ ...read, ruleAdditionalFields: null, ruleRank: null })).toEqual({
-      rule: { ...draft(E1), ruleAdditionalFields: null, ruleRank: null },
+      rule: draft(E1),
     });
   });
 

@@ -9,6 +9,9 @@ import { splitProblems } from './split-shares.js';
 const postingsMax = 20;
 const additionalFieldsMax = 50;
 
+/** Long enough to recognise an unknown member. */
+const namedLengthMax = 100;
+
 /** Members that Sage adds to a rule it answers with: a rule may come back as it was read, they are left out. */
 const answeredMembers: ReadonlySet<string> = new Set([
   'ruleId',
@@ -27,10 +30,10 @@ const judges: Readonly<Record<keyof RuleDraft, { readonly judge: Judge; readonly
   ruleConditions: { judge: listOf(judgeCondition, 1, ruleLimits.conditionsMax), required: true },
   ruleActions: { judge: judgeActions, required: true },
   ruleAdditionalFields: {
-    judge: orNull(listOf(judgeTexts('name', 'value'), 0, additionalFieldsMax)),
+    judge: listOf(judgeTexts('name', 'value'), 0, additionalFieldsMax),
     required: false,
   },
-  ruleRank: { judge: orNull(judgeRank), required: false },
+  ruleRank: { judge: judgeRank, required: false },
 };
 const members = Object.keys(judges) as (keyof RuleDraft)[];
 
@@ -52,7 +55,8 @@ function validate<Rule>(value: unknown, { partial }: { partial: boolean }): Vali
   const rule: Members = {};
   for (const member of members) {
     const { judge, required } = judges[member];
-    const given = value[member];
+    // Null is how Sage answers a member that nobody set.
+    const given = required ? value[member] : (value[member] ?? undefined);
     if (given !== undefined) {
       judge(given, `/${member}`, problems);
       rule[member] = given;
@@ -80,15 +84,13 @@ function refuseUnknown(
 ): void {
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
-    const place = name.replaceAll('~', '~0').replaceAll('/', '~1');
+    const place = Array.from(name)
+      .slice(0, namedLengthMax)
+      .join('')
+      .replaceAll('~', '~0')
+      .replaceAll('/', '~1');
     problems.push({ pointer: `${pointer}/${place}`, message: 'is no member that is known here' });
   }
-}
-
-function orNull(judge: Judge): Judge {
-  return (value, pointer, problems) => {
-    if (value !== null) judge(value, pointer, problems);
-  };
 }
 
 function judgeText(lengthMax: number): Judge {
@@ -156,8 +158,8 @@ function judgeAction(value: unknown, pointer: string, problems: RuleProblem[]): 
     return;
   }
   const { accountantNarrative: narrative, accountsPostings: postings } = value;
-  if (narrative !== undefined) {
-    orNull(judgeText(limits.textLengthMax))(narrative, `${pointer}/accountantNarrative`, problems);
+  if (narrative !== undefined && narrative !== null) {
+    judgeText(limits.textLengthMax)(narrative, `${pointer}/accountantNarrative`, problems);
   }
   judgePostings(postings, `${pointer}/accountsPostings`, problems);
   refuseUnknown(value, actionMembers, pointer, problems);

@@ -21,7 +21,8 @@ const budgetMs = 5 * 60_000;
 const tellingMs = 24 * 60 * 60_000;
 
 export async function providerCommandWorkflow(input: ProviderCommandInput): Promise<void> {
-  const { commandId } = input;
+  const { commandId, provider } = input;
+  const peer = provider === 'sage' ? 'Sage' : 'Rutter';
   const write = proxyActivities<Activities>({
     ...interactive.providerWrites,
     scheduleToCloseTimeout: budgetMs,
@@ -30,15 +31,18 @@ export async function providerCommandWorkflow(input: ProviderCommandInput): Prom
     ...interactive.database,
     scheduleToCloseTimeout: tellingMs,
   });
-  setCurrentDetails('Asking Rutter.');
+  setCurrentDetails(`Asking ${peer}.`);
   try {
-    const { state } = await write.rutterRunCommand({ commandId });
-    setCurrentDetails(state === 'done' ? 'Done.' : 'Rutter refused; the command says why.');
+    const { state } = await (provider === 'sage'
+      ? write.sageRunCommand({ commandId })
+      : write.rutterRunCommand({ commandId }));
+    setCurrentDetails(state === 'done' ? 'Done.' : `${peer} refused; the command says why.`);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The row is gone: nobody is left to tell.
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete) return;
-    await database.dbFailCommand({ commandId, code: 'peer_unavailable' });
-    setCurrentDetails('Rutter did not answer in time.');
+    const code = 'peer_unavailable';
+    await database.dbFailCommand({ commandId, code, ...(provider === undefined ? {} : { provider }) });
+    setCurrentDetails(`${peer} did not answer in time.`);
   }
 }

@@ -1,0 +1,121 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { isSageError } from '../clients/sage-banking/errors.js';
+import {
+  failCommand,
+  finishCommand,
+  readCommand,
+  type CommandProblem,
+  type CommandState,
+} from '../db/commands.js';
+import { transaction } from '../db/pool.js';
+import { lockRunningCommand } from '../db/sage-commands.js';
+import { writeTimeline } from '../db/timeline.js';
+import { failureTypes } from '../domain/failures.js';
+import type { ActivityDeps } from './deps.js';
+import { Obsolete, readFailure } from './failures.js';
+import type { RunCommandInput, RunCommandResult } from './rutter-run-command.js';
+import { requireSageRoad } from './sage-access.js';
+import { createRule } from './sage-commands/create-rule.js';
+import { deleteRule } from './sage-commands/delete-rule.js';
+import { dryRunRule } from './sage-commands/dry-run-rule.js';
+import { listBanks } from './sage-commands/list-banks.js';
+import { listRestorableRules } from './sage-commands/list-restorable-rules.js';
+import { getRule, listRules } from './sage-commands/read-rules.js';
+import { restoreRules } from './sage-commands/restore-rules.js';
+import {
+  CommandRefused,
+  type SageCommandContext,
+  type SageCommandEnding,
+} from './sage-commands/sage-command-context.js';
+import { amendRule, replaceRule } from './sage-commands/write-rule.js';
+import { whileHeartbeating } from './while-heartbeating.js';
+
+/*
+ * Carries out one command at Sage's Banking Service and ends its row with a result, or with a problem in Sage's words.
+ * A repeat is safe: an ended command is left alone; PUT, PATCH and DELETE of a rule may be done twice; before a rule is
+ * posted again its name is looked for; restoring writes down each rule's outcome as it comes. Failures: PeerUnavailable,
+ * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's answer.
+ */
+export function sageRunCommand(deps: ActivityDeps) {
+  return async (input: RunCommandInput): Promise<RunCommandResult> => {
+    const command = await readCommand(deps.pool, input);
+    if (command === null) throw new Obsolete('the command does not exist');
+    if (command.state !== 'running') return { state: command.state };
+    const context = { deps, command, road: requireSageRoad(deps), signal: cancellationSignal() };
+    try {
+      const ending = await whileHeartbeating(() => run(context));
+      return { state: await finish(context, ending) };
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem === null) throw error;
+      return { state: await failCommand(deps.pool, { ...input, problem }) };
+    }
+  };
+}
+
+function run(context: SageCommandContext): Promise<SageCommandEnding> {
+  switch (context.command.kind) {
+    case 'sage_list_banks':
+      return listBanks(context);
+    case 'sage_list_rules':
+      return listRules(context);
+    case 'sage_get_rule':
+      return getRule(context);
+    case 'sage_create_rule':
+      return createRule(context);
+    case 'sage_replace_rule':
+      return replaceRule(context);
+    case 'sage_amend_rule':
+      return amendRule(context);
+    case 'sage_delete_rule':
+      return deleteRule(context);
+    case 'sage_dry_run_rule':
+      return dryRunRule(context);
+    case 'sage_list_restorable_rules':
+      return listRestorableRules(context);
+    case 'sage_restore_rules':
+      return restoreRules(context);
+    default:
+      throw new Obsolete("the command is not for Sage's Banking Service");
+  }
+}
+
+/** Result, timeline and what else the command leaves behind, in one transaction and once. */
+async function finish(
+  { deps, command: { commandId } }: SageCommandContext,
+  { result, tell, also }: SageCommandEnding,
+): Promise<CommandState> {
+  return await transaction(deps.pool, async (db) => {
+    if (await lockRunningCommand(db, { commandId })) {
+      if (tell !== undefined) await writeTimeline(db, tell);
+      await also?.(db);
+    }
+    return await finishCommand(db, { commandId, result });
+  });
+}
+
+/** The answer that a refusal gives to the command; null for what passes by itself or is ours to mend. */
+function problemOf(error: unknown): CommandProblem | null {
+  if (error instanceof CommandRefused) return error.problem;
+  const { type, retryable } = readFailure(error);
+  if (retryable || !isSageError(error)) return null;
+  const message = wordsOf(error);
+  switch (type) {
+    case failureTypes.organisationRefused:
+      return { code: 'organisation_refused', message };
+    case failureTypes.connectionRefused:
+      return { code: 'token_refused', message };
+    case failureTypes.refused:
+      return { code: 'provider_refused', message };
+    default:
+      return null;
+  }
+}
+
+/** Sage's own words, with what it says of single fields. */
+function wordsOf(error: Error): string {
+  const said =
+    'errorMessage' in error && typeof error.errorMessage === 'string' ? error.errorMessage : error.message;
+  const fields = 'fields' in error ? (error.fields as readonly { field: string; reason: string }[]) : [];
+  return [said, ...fields.map(({ field, reason }) => `${field} ${reason}`)].join('; ');
+}
