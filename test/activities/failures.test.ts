@@ -16,6 +16,16 @@ import {
   RutterUnexpectedAnswer,
   RutterUnreachable,
 } from '../../src/clients/rutter/errors.js';
+import {
+  SageForeignAddress,
+  SageGone,
+  SageNotConfigured,
+  SageOutcomeUnknown,
+  SageRateLimited,
+  SageRefused,
+  SageUnauthorized,
+  SageUnreachable,
+} from '../../src/clients/sage-banking/errors.js';
 import { LimiterSaturated } from '../../src/db/rate-limiter.js';
 import { createPool } from '../../src/db/pool.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -31,11 +41,19 @@ afterAll(async () => {
 
 const operation = 'createOtp' as const;
 const words = { errorType: 'T', errorMessage: 'words for people', jobId: undefined };
+const ofSage = { operation: 'readTransactions' as const };
+const sageRefusal = (httpStatus: number) => ({
+  httpStatus,
+  errorCode: 'someCode',
+  errorMessage: 'words for people',
+  fields: [{ field: 'company.name', reason: 'words for people' }],
+});
 const refusal = (errorCode: string | null) =>
   new RutterRefused({ operation, httpStatus: 400, errorCode, ...words });
 
 describe('the table from errors to failures', () => {
-  const cases: [string, unknown, { type: string; nonRetryable: boolean; nextRetryDelay?: number }][] = [
+  type Case = [string, unknown, { type: string; nonRetryable: boolean; nextRetryDelay?: number }];
+  const cases: Case[] = [
     ['not reached', new RutterUnreachable({ operation, code: 'ECONNREFUSED' }), retried('PeerUnavailable')],
     [
       'outcome unknown',
@@ -79,6 +97,51 @@ describe('the table from errors to failures', () => {
       new RutterUnexpectedAnswer({ operation, httpStatus: 200, reason: 'unexpected_shape' }),
       retried('Unexpected'),
     ],
+    [
+      'Sage not reached',
+      new SageUnreachable({ ...ofSage, code: 'ECONNREFUSED' }),
+      retried('PeerUnavailable'),
+    ],
+    [
+      'no answer of Sage',
+      new SageOutcomeUnknown({ ...ofSage, reason: 'timeout' }),
+      retried('PeerUnavailable'),
+    ],
+    [
+      'an answer of Sage that nobody understands',
+      new SageOutcomeUnknown({ ...ofSage, reason: 'unexpected_shape', httpStatus: 200 }),
+      retried('PeerUnavailable'),
+    ],
+    [
+      'limited at Sage',
+      new SageRateLimited({ ...ofSage, ...sageRefusal(429), retryAfterMs: 7_000 }),
+      { ...retried('RateLimited'), nextRetryDelay: 7_000 },
+    ],
+    ['refused by Sage', new SageRefused({ ...ofSage, ...sageRefusal(409) }), final('Refused')],
+    ['a spent poll route', new SageGone({ ...ofSage, ...sageRefusal(410) }), final('Refused')],
+    ['a foreign address', new SageForeignAddress({ ...ofSage, host: 'x.test' }), final('Refused')],
+    [
+      'a company refused by Sage',
+      new SageUnauthorized({ ...ofSage, ...sageRefusal(401) }),
+      final('ConnectionRefused'),
+    ],
+    [
+      'a token refused by Sage',
+      new SageUnauthorized({ operation: 'getAccessToken', ...sageRefusal(401) }),
+      final('ConnectionRefused'),
+    ],
+    ...(['createOrganisation', 'requestToken', 'getCaptcha', 'listBanks', 'getBank'] as const).map(
+      (operation): Case => [
+        `our product refused by Sage at ${operation}`,
+        new SageUnauthorized({ operation, ...sageRefusal(403) }),
+        final('OrganisationRefused'),
+      ],
+    ),
+    [
+      'a product that is not set up',
+      new SageNotConfigured({ operation: 'requestToken', variable: 'SAGE_PROVIDER' }),
+      final('OrganisationRefused'),
+    ],
     ['nothing left to do', new Obsolete('gone'), final('Obsolete')],
     ['a bug', new TypeError('x is undefined'), retried('Unexpected')],
     ['something thrown that is no error', 'oops', retried('Unexpected')],
@@ -95,12 +158,14 @@ describe('the table from errors to failures', () => {
     }
   });
 
-  it('lets neither Rutter’s words nor a foreign error’s text or cause travel', () => {
+  it('lets neither a provider’s words nor a foreign error’s text or cause travel', () => {
     const cause = new Error('https://x.example/?access_token=canary');
     for (const error of [
       refusal('INVALID_INPUT'),
       new Error('canary', { cause }),
       new OrganisationRefused(cause),
+      new SageRefused({ ...ofSage, ...sageRefusal(400) }),
+      new SageOutcomeUnknown({ ...ofSage, reason: 'server_error', detail: 'words for people' }),
     ]) {
       const failure = toFailure(error);
       const details = failure instanceof ApplicationFailure ? failure.details : undefined;
