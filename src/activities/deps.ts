@@ -38,7 +38,7 @@ export interface SageRoad {
   readonly settings: {
     readonly statusPollMinMs: number;
     readonly statusPollMaxMs: number;
-    /** The most organisations of a customer in this environment (contract 3.2); null: no limit, or not known. */
+    /** The most organisations of a customer in this environment, by Sage's contract; null: no limit, or not known. */
     readonly organisationLimit: number | null;
   };
 }

@@ -65,9 +65,9 @@ test.each(contracts)(
   },
 );
 
-/** A folder or file called `sage-…` is about the Banking Service, but for Sage's screens and what plays Rutter. */
+/** What is called `sage` or has it in its name is about the Banking Service, but for Sage's screens and what plays Rutter. */
 function ofBankingService(file: string): boolean {
-  return !file.startsWith('sandbox/rutter/') && /(?:^|\/)sage-(?!screens)/.test(file);
+  return !file.startsWith('sandbox/rutter/') && /[/-]sage(?:-(?!screens)|[/.])/.test(file);
 }
 
 /** `contract 11.2`, `(contract 9, 11.2)`, `contract, section 8.4`: every number of such a mention. */

@@ -32,7 +32,9 @@ function rowsOf(heading: string): Row[] {
 
 function configNames(): string[] {
   return [
-    ...new Set([...readText('src/config.ts').matchAll(/^ {2}([A-Z][A-Z0-9_]+):/gm)].map((match) => match[1])),
+    ...new Set(
+      [...readText('src/config.ts').matchAll(/^ {2,4}([A-Z][A-Z0-9_]+):/gm)].map((match) => match[1]),
+    ),
   ].map(String);
 }
 
