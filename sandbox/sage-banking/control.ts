@@ -26,6 +26,7 @@ export const controlActions: readonly Action[] = [
   { method: 'GET', path: '/captchas/:id', run: showCaptcha },
   { method: 'POST', path: '/licences', run: setLicence },
   { method: 'GET', path: '/organisations', run: listOrganisations },
+  { method: 'GET', path: '/organisations/:id/key', run: showKey },
   {
     method: 'GET',
     path: '/notifications',
@@ -75,6 +76,13 @@ function listOrganisations(sandbox: Sandbox): unknown {
       companies: companies.filter(({ organisationId }) => organisationId === organisation.id),
     })),
   };
+}
+
+/** What Sage would tell somebody who asks after an answer that was lost. */
+function showKey(sandbox: Sandbox, { params }: ControlRequest): unknown {
+  const organisation = sandbox.state.get('organisation', params['id'] ?? '');
+  if (organisation === undefined) throw new ControlError(404, 'no such organisation');
+  return { signing_key: organisation.signingKey };
 }
 
 function listRequests(sandbox: Sandbox, { query }: ControlRequest): unknown {

@@ -19,12 +19,12 @@ export interface AllHistories {
  * Every history of the namespace, as stored and as the codec reads it. With SAVE_HISTORIES set they are also written
  * to `test/replay/histories`, for the replay tests.
  */
-export async function readAllHistories(address: string): Promise<AllHistories> {
+export async function readAllHistories(address: string, namespace = 'default'): Promise<AllHistories> {
   const keys = parseKeyring(replayKeys);
   if (!keys.ok) throw new Error('the replay key is unusable');
   const { payloadCodecs = [] } = createDataConverter(keys.keyring);
   const connection = await Connection.connect({ address });
-  const client = new Client({ connection });
+  const client = new Client({ connection, namespace });
   const raw: string[] = [];
   const decoded: string[] = [];
   const types = new Set<string>();

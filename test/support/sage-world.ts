@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import { IllegalStateError } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Knobs } from '../../sandbox/sage-banking/assumptions.js';
@@ -197,7 +198,7 @@ async function runWorkers(input: {
   dataConverter: ReturnType<typeof createDataConverter>;
   deps: ActivityDeps;
 }): Promise<() => Promise<void>> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installRuntime();
   const { namespace, dataConverter } = input;
   const connection = await NativeConnection.connect({ address: input.address });
   const shared = { connection, namespace, dataConverter };
@@ -221,6 +222,15 @@ async function runWorkers(input: {
     await Promise.all(running);
     await connection.close();
   };
+}
+
+/** Once a process: a file may open several worlds. */
+function installRuntime(): void {
+  try {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
 }
 
 async function serve(input: {
