@@ -22,7 +22,8 @@ export interface RefereedFeed {
 export interface Excuses {
   /**
    * Transactions may have been sent again under a new key although they were booked: Rutter's list lagged or lied, or
-   * a sender slept through its lease with a request still to come. They must be marked duplicates, not booked twice.
+   * a sender slept through its lease with a request still to come. They must be marked duplicates, not booked twice; or,
+   * where their batch was undone meanwhile because the start date moved past them, they stand before it.
    */
   readonly resent: boolean;
   /** Rutter's answers were falsified: conflicts stand with the quarantined though all is booked, and order is a guess. */
@@ -255,7 +256,10 @@ function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: Fee
       breaches.add('I1', `${id} is quarantined (${String(row.exception)}) for no reason`);
     }
     if (arrived && row.status !== 'posted') breaches.add('I5', `${id} was sent and is ${row.status}`);
-    if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed) {
+    // Nothing fences a sender that is frozen between its last look and its POST, or a list that lags: what is then sent
+    // of a batch that a later start date had undone stands in Sage once, and before that date.
+    const overtaken = excuses.resent && place === 'before_start';
+    if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed && !overtaken) {
       breaches.add('I7', `${id} is in the book and stands as ${place}`);
     }
   }
