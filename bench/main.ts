@@ -12,6 +12,7 @@ import { history } from './history.js';
 import { ingest } from './ingest.js';
 import { describeMachine, quietLoadMax, type Machine } from './machine.js';
 import { requests } from './requests.js';
+import { sageReading } from './sage-reading.js';
 import { renderTable, type CaseReport } from './table.js';
 
 const cases: readonly BenchCase[] = [
@@ -21,6 +22,7 @@ const cases: readonly BenchCase[] = [
   history,
   ingest,
   freshness,
+  sageReading,
   fairness,
 ];
 

@@ -1,12 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { HARBOUR_BANK } from '../../sandbox/sage-banking/seed-banks.js';
-import type { SageCompanyAccess } from '../../src/clients/sage-banking/client.js';
+import type { SageBankingClient, SageCompanyAccess } from '../../src/clients/sage-banking/client.js';
 import { sha256Hex } from '../../src/crypto/hash.js';
 import { transaction } from '../../src/db/pool.js';
 import { insertSageAccount, readSageAccount } from '../../src/db/sage-accounts.js';
 import { insertSageCompany, sealSageSigningKey } from '../../src/db/sage-companies.js';
 import { storePage } from '../../src/db/sage-transactions.js';
 import type { SageWorld } from './sage-world.js';
+
+/** What accounts are made with: a {@link SageWorld}, or less. */
+export interface AccountGround extends Pick<SageWorld, 'pool' | 'keyring' | 'control'> {
+  makeCustomer(): Promise<{ customerId: string }>;
+  readonly deps: { readonly sage: { readonly client: SageBankingClient } | null };
+}
 
 /** A customer's company at Sage, with its row. */
 export interface SageTestCompany {
@@ -42,7 +48,7 @@ const pagesMax = 2_000;
  * workflow.
  */
 export async function makeSageCompany(
-  world: SageWorld,
+  world: AccountGround,
   input: { customerId?: string } = {},
 ): Promise<SageTestCompany> {
   const customerId = input.customerId ?? (await world.makeCustomer()).customerId;
@@ -64,7 +70,7 @@ export async function makeSageCompany(
  * a new company is made, without `at` a new customer of Harbour Bank with one account.
  */
 export async function makeSageAccount(
-  world: SageWorld,
+  world: AccountGround,
   input: {
     customerId?: string;
     company?: SageTestCompany;
@@ -145,7 +151,7 @@ export function someLines(count: number, narrative = 'CARD'): StatementLine[] {
 }
 
 /** Reads what Sage has beyond the account's cursor, and stores it as the account's own workflow would. */
-export async function storeTransactions(world: SageWorld, account: SageTestAccount): Promise<void> {
+export async function storeTransactions(world: AccountGround, account: SageTestAccount): Promise<void> {
   const row = await readSageAccount(world.pool, account);
   let startIndex = (row?.lastTransactionId ?? 0) + 1;
   for (let pages = 0; pages < pagesMax; pages += 1) {
@@ -161,7 +167,7 @@ export async function storeTransactions(world: SageWorld, account: SageTestAccou
 }
 
 /** Ids of the account's stored transactions, ascending. */
-export async function transactionIds(world: SageWorld, account: SageTestAccount): Promise<number[]> {
+export async function transactionIds(world: AccountGround, account: SageTestAccount): Promise<number[]> {
   const { rows } = await world.pool.query<{ id: string }>(
     `SELECT transaction_id AS id FROM sage_transactions WHERE sage_account_id = $1 ORDER BY transaction_id`,
     [account.sageAccountId],
@@ -169,7 +175,7 @@ export async function transactionIds(world: SageWorld, account: SageTestAccount)
   return rows.map((row) => Number(row.id));
 }
 
-async function linkAtBank(world: SageWorld, company: SageTestCompany, at: AtTheBank) {
+async function linkAtBank(world: AccountGround, company: SageTestCompany, at: AtTheBank) {
   const client = clientOf(world);
   const { redirect, pollRoute } = await client.startLink({ access: company.access, bankId: at.bankId });
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
@@ -179,7 +185,7 @@ async function linkAtBank(world: SageWorld, company: SageTestCompany, at: AtTheB
   return polled.account;
 }
 
-function clientOf(world: SageWorld) {
+function clientOf(world: AccountGround) {
   if (world.deps.sage === null) throw new Error('a world without Sage');
   return world.deps.sage.client;
 }
