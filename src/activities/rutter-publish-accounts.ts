@@ -105,7 +105,8 @@ async function publishOne(
     createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
   );
   if (feed.outcome === 'conflict') return await refuse(context, { account, reason: 'account_mismatch' });
-  await deps.workflows.wakeFeed({ feedId: feed.feedId });
+  // A fact, not a posting: a reopened feed whose closing slice is still under way must look once more.
+  await deps.workflows.feedFactsChanged({ feedId: feed.feedId });
   return null;
 }
 

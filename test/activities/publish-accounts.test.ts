@@ -81,7 +81,7 @@ async function expectOneEach(each: Ready): Promise<void> {
     expect((await atRutter(feed.account_id)).map((account) => account.account_id)).toEqual([
       feed.rutter_account_id,
     ]);
-    expect(world.woken).toContain(`wake ${feed.feed_id}`);
+    expect(world.woken).toContain(`facts ${feed.feed_id}`);
   }
 }
 
@@ -165,9 +165,9 @@ describe('publishing', () => {
     let calls = 0;
     const flaky = {
       ...workflows,
-      wakeFeed: (input: { feedId: string }) => {
+      feedFactsChanged: (input: { feedId: string }) => {
         calls += 1;
-        return calls === 1 ? Promise.reject(new Error('away')) : workflows.wakeFeed(input);
+        return calls === 1 ? Promise.reject(new Error('away')) : workflows.feedFactsChanged(input);
       },
     };
     expect(await world.insist(rutterPublishAccounts, each.handoff, { workflows: flaky })).toMatchObject({

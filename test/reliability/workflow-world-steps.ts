@@ -102,7 +102,7 @@ export async function shareAgain({ pool, facade }: WorldGround, feed: CastFeed):
   const { customerId, accountId, rutterAccountId } = feed;
   const { connectionId } = feed.connection;
   await transaction(pool, (db) => createFeed(db, { customerId, accountId, connectionId, rutterAccountId }));
-  await facade.wakeFeed(feed);
+  await facade.feedFactsChanged(feed);
   await facade.nudgeConnection({ connectionId });
 }
 

@@ -173,7 +173,7 @@ export class FeedLife {
     const customerId = rows[0]?.customer_id ?? '';
     const made = await transaction(world.pool, (db) => createFeed(db, { ...this.feed, customerId }));
     if (made.outcome !== 'reopened') throw new Error(`the feed was not reopened but ${made.outcome}`);
-    await facade.wakeFeed(this.feed);
+    await facade.feedFactsChanged(this.feed);
   }
 
   /** From now on Rutter's answers to this feed's batches do not arrive, though it has done its work. */
