@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { saveHistory } from '../../scripts/save-history.js';
 import { accessOf, readSageCompany } from '../../src/db/sage-companies.js';
 import { listOnboardingsToCheck } from '../../src/db/sage-onboardings.js';
 import { sageOnboardingWorkflowId } from '../../src/domain/ids.js';
@@ -135,7 +134,7 @@ describe('a cloud product', () => {
     ]);
     const handle = world.client.workflow.getHandle(sageOnboardingWorkflowId(id));
     await handle.result();
-    await keepHistory(id, 'sage-onboarding-cloud');
+    await world.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
   });
 
   it('that Sage refuses is told apart by what Sage said, and the customer may begin anew', async () => {
@@ -223,7 +222,7 @@ describe('a desktop product', () => {
       'sage_organisation_created',
       'sage_onboarding_ready',
     ]);
-    await keepHistory(id, 'sage-onboarding-desktop');
+    await world.keepHistory({ workflowId: sageOnboardingWorkflowId(id), name: 'sage-onboarding-desktop' });
   });
 
   it('is not refused for a picture that was answered too late: it gets a new one', async () => {
@@ -382,6 +381,8 @@ describe('an answer that got lost', () => {
     expect((await resolve(cloud, { not_created: true })).status).toBe(200);
     await reaches(cloud, 'ready');
     expect(await organisationsOf(cloud)).toHaveLength(1);
+    const workflowId = sageOnboardingWorkflowId(cloud);
+    await world.keepHistory({ workflowId, name: 'sage-onboarding-in-doubt' });
 
     await world.control('POST', '/faults', {
       ...{ kind: 'reset_before_effect', match: { method: 'POST', path: organisations } },
@@ -610,11 +611,4 @@ async function age(id: string, ms: number): Promise<void> {
 /** What Sage would tell somebody who asks. */
 async function keyOf(organisationId: string): Promise<string> {
   return (await world.control('GET', `/organisations/${organisationId}/key`)).signing_key as string;
-}
-
-/** With SAVE_HISTORIES set, for the replay tests. */
-async function keepHistory(id: string, name: string): Promise<void> {
-  if (process.env['SAVE_HISTORIES'] === undefined) return;
-  const workflowId = sageOnboardingWorkflowId(id);
-  await saveHistory({ client: world.client, workflowId, name });
 }

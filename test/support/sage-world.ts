@@ -63,6 +63,8 @@ export interface SageWorld {
   control(method: string, path: string, body?: unknown): Promise<any>;
   /** A customer with a login to the pages (`worldPassword`). */
   makeCustomer(): Promise<{ customerId: string; username: string }>;
+  /** For a worker as a process of its own. */
+  readonly workerEnvironment: Record<string, string>;
   /** Stops the workers, whatever they are at, and starts others that know nothing of them. */
   restartWorkers(): Promise<void>;
   /** With SAVE_HISTORIES set, writes the run's history for the replay tests. */
@@ -81,6 +83,8 @@ export interface SageWorldInput {
   readonly statusPollMaxMs?: number;
   /** Whether the worker is configured for both ways of onboarding; it is unless told otherwise. */
   readonly onboards?: boolean;
+  /** False: none in this process; start `worker.ts` with `workerEnvironment`. */
+  readonly workers?: boolean;
 }
 
 /** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
@@ -104,7 +108,10 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
   const facade = createWorkflowFacade(client);
   const sage = createSageFacade(client);
   const deps = activityDeps({ ...input, pool, keyring, sandboxUrl: sandbox.url, facade, sage });
-  const startWorkers = () => runWorkers({ address, namespace, dataConverter, deps });
+  const startWorkers = () =>
+    input.workers === false
+      ? Promise.resolve(() => Promise.resolve())
+      : runWorkers({ address, namespace, dataConverter, deps });
   let stopWorkers = await startWorkers();
   const service = await serve({ pool, keyring, facade, sage });
   const control = (method: string, path: string, body?: unknown) =>
@@ -115,6 +122,10 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
     sandboxUrl: sandbox.url,
     logLines: service.logLines,
     api: service.api,
+    workerEnvironment: workerEnvironment({
+      databaseUrl: database.url,
+      ...{ address, namespace, sandboxUrl: sandbox.url },
+    }),
     makeCustomer: async () => {
       const customerId = `customer-${randomBytes(6).toString('hex')}`;
       const username = `user-${customerId}`;
@@ -139,6 +150,29 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
       await pool.end();
       await database.drop();
     },
+  };
+}
+
+function workerEnvironment(input: {
+  databaseUrl: string;
+  address: string;
+  namespace: string;
+  sandboxUrl: string;
+}): Record<string, string> {
+  return {
+    DATABASE_URL: input.databaseUrl,
+    TEMPORAL_ADDRESS: input.address,
+    TEMPORAL_NAMESPACE: input.namespace,
+    ENCRYPTION_KEYS: replayKeys,
+    RUTTER_API_URL: 'http://127.0.0.1:9/versioned',
+    RUTTER_CLIENT_ID: 'none',
+    RUTTER_CLIENT_SECRET: 'none',
+    SAGE_BANKING_URL: input.sandboxUrl,
+    SAGE_AUTH_URL: input.sandboxUrl,
+    SAGE_TOKEN_SERVICE_URL: input.sandboxUrl,
+    SAGE_APPLICATION_ID: sageApplication.id,
+    SAGE_SIGNING_KEY: sageApplication.signingKey,
+    SAGE_PROVIDER: 'world.provider',
   };
 }
 
