@@ -12,15 +12,19 @@ const hstsSeconds = 63_072_000;
  * list of hosts); both are taken away should the application around have set them. `form-action` names `https:`
  * because a form's redirect to Rutter goes on to Sage, and browsers check every hop. The referrer policy is
  * `same-origin`: under `no-referrer` forms would send `Origin: null` and the check of the origin could not work.
+ * `images: 'inline'` lets the page hold pictures in data URLs, such as a captcha.
  */
-export function pageHeaders(config: PagesConfig, input: { framedBy: 'sage' | 'nobody' }): RequestHandler {
+export function pageHeaders(
+  config: PagesConfig,
+  input: { framedBy: 'sage' | 'nobody'; images?: 'inline' },
+): RequestHandler {
   const secure = config.publicUrl.startsWith('https:');
   const ancestors = input.framedBy === 'sage' ? ["'self'", ...config.SAGE_FRAME_ANCESTORS] : ["'none'"];
   const formTargets = ["'self'", 'https:', ...(secure ? [] : ['http:'])];
   const policy = [
     "default-src 'none'",
     "style-src 'self'",
-    "img-src 'self'",
+    input.images === 'inline' ? "img-src 'self' data:" : "img-src 'self'",
     "base-uri 'none'",
     `form-action ${formTargets.join(' ')}`,
     `frame-ancestors ${ancestors.join(' ')}`,

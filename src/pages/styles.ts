@@ -6,14 +6,14 @@ export const stylesheet = `
   color-scheme: light dark;
   --page: #f3f5f7; --card: #ffffff; --ink: #16202b; --soft: #51606f; --line: #d5dce3; --field: #7b8a99;
   --accent: #0b6b4f; --accent-dark: #08543e; --accent-ink: #ffffff; --focus: #1a66d6;
-  --note: #eaf2fc; --note-line: #1a66d6; --alert: #fdecea; --alert-line: #b3261e; --good: #e6f4ee; --good-ink: #0b5640;
+  --note: #eaf2fc; --note-line: #1a66d6; --alert: #fdecea; --alert-line: #b3261e; --alert-ink: #a01f18; --good: #e6f4ee; --good-ink: #0b5640;
   --warn: #fdf2dc; --warn-ink: #6f4a00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #10161c; --card: #19222b; --ink: #eef2f5; --soft: #adb9c4; --line: #33404c; --field: #8797a5;
     --accent: #3fbf95; --accent-dark: #62d3ae; --accent-ink: #06231a; --focus: #8db9ff;
-    --note: #17283d; --note-line: #6ea6f5; --alert: #3a1a18; --alert-line: #ff8a80; --good: #133126; --good-ink: #8fe0c2;
+    --note: #17283d; --note-line: #6ea6f5; --alert: #3a1a18; --alert-line: #ff8a80; --alert-ink: #ffaaa2; --good: #133126; --good-ink: #8fe0c2;
     --warn: #3a2c10; --warn-ink: #ffd58a;
   }
 }
@@ -53,10 +53,13 @@ a:hover { color: var(--accent-dark); }
 label { font-weight: 600; }
 .field { margin: 0 0 1.125rem; }
 .field label { display: block; margin-bottom: .375rem; }
-input[type="text"], input[type="password"] {
+input[type="text"], input[type="password"], input[type="date"], select {
   width: 100%; min-height: 2.875rem; padding: .5rem .75rem; font: inherit; color: inherit;
   background: var(--card); border: 1px solid var(--field); border-radius: .5rem;
 }
+.hint { color: var(--soft); font-size: .875rem; margin: 0 0 .375rem; }
+.error { color: var(--alert-ink); font-size: .875rem; font-weight: 600; margin: .375rem 0 0; }
+[aria-invalid="true"] { border-color: var(--alert-line) !important; }
 button, .button {
   display: inline-flex; align-items: center; justify-content: center; min-height: 2.875rem; padding: .625rem 1.25rem; font: inherit; font-weight: 650; line-height: 1.5;
   color: var(--accent-ink); background: var(--accent); border: 1px solid transparent; border-radius: .5rem;
@@ -97,6 +100,25 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem 1.25rem; margin: .875rem 0 0; }
 .facts dt { color: var(--soft); font-size: .875rem; }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; }
+.plain { list-style: none; padding: 0; }
+.plain > li { padding: .875rem 0; border-top: 1px solid var(--line); }
+.plain > li:first-child { border-top: 0; padding-top: 0; }
+.plain > li:last-child { padding-bottom: 0; }
+.plain p { margin: .25rem 0 0; overflow-wrap: anywhere; }
+.ranked { counter-reset: rank; }
+.ranked h3::before { counter-increment: rank; content: counter(rank) ". "; color: var(--soft); font-variant-numeric: tabular-nums; }
+.line { display: grid; grid-template-columns: auto 7rem 1fr auto; gap: .125rem .875rem; align-items: baseline; }
+.line > input { width: 1.125rem; height: 1.125rem; margin: 0; align-self: center; accent-color: var(--accent); }
+.line time { color: var(--soft); font-size: .875rem; font-variant-numeric: tabular-nums; }
+.line .text { overflow-wrap: anywhere; min-width: 0; }
+.line .suggested { grid-column: 3 / -1; color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
+.amount { font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }
+.part { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin-bottom: .75rem; }
+.part legend { padding: 0 .375rem; margin: 0 0 0 -.375rem; font-size: .9375rem; }
+.unseen { position: absolute; left: -100rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0 .875rem; align-items: end; }
+.columns .field { margin-bottom: .75rem; }
+.captcha { display: block; max-width: 100%; height: auto; margin: 0 0 1rem; border: 1px solid var(--line); border-radius: .5rem; background: #ffffff; }
 .happened { list-style: none; padding: 0; margin: 0; }
 .happened li { padding: .5rem 0; border-top: 1px solid var(--line); display: grid; grid-template-columns: 13rem 1fr; gap: .25rem 1rem; }
 .happened li:first-child { border-top: 0; }
@@ -111,6 +133,8 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
   header, main, footer { padding-left: .875rem; padding-right: .875rem; }
   .card { padding: 1.125rem; }
   .happened li { grid-template-columns: 1fr; }
+  .line { grid-template-columns: auto 1fr auto; }
+  .line .text, .line .suggested { grid-column: 2 / -1; }
 }
 `;
 

@@ -1,4 +1,5 @@
 import { britishLoginTexts } from './texts/en-gb-login.js';
+import { britishSageTexts } from './texts/en-gb-sage.js';
 import { britishStatusTexts } from './texts/en-gb-status.js';
 
 /** A heading and what to do next. */
@@ -8,7 +9,7 @@ export interface Message {
 }
 
 /** All words of the pages, in the language of Britain; another language is another object of this type. */
-export const britishTexts = { ...britishLoginTexts, ...britishStatusTexts } as const;
+export const britishTexts = { ...britishLoginTexts, ...britishStatusTexts, ...britishSageTexts } as const;
 
 type Widened<T> = T extends string
   ? string

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CustomerFeed, CustomerHappening } from '../../db/status-views.js';
+import type { CustomerFeed, CustomerHappening, RutterFeed } from '../../db/status-views.js';
 import type { FeedState } from '../../domain/feed.js';
 import { isParked } from '../../domain/feed.js';
 import { csrfFieldName } from '../form.js';
@@ -7,6 +7,7 @@ import { html } from '../html.js';
 import type { Html } from '../html.js';
 import type { Texts } from '../texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
+import { connectBankCard, sageFeedCard } from './sage-feed-card.js';
 import { statusPaths } from './status-context.js';
 
 export interface FeedsView {
@@ -17,6 +18,8 @@ export interface FeedsView {
   /** Where an unused connection can be linked; null when one has to be made first. */
   readonly unusedLinkUrl: string | null;
   readonly justStopped: boolean;
+  /** Whether the road of Sage's Banking Service is open. */
+  readonly sageIsOpen: boolean;
 }
 
 /** The customer's feeds with what to do about each, connecting another company, and what happened. */
@@ -27,7 +30,12 @@ export function feedsMain(t: Texts, view: FeedsView): Html {
       ${view.justStopped && html`<div class="good" role="status"><p>${t.status.stopped}</p></div>`}
     </div>
     ${view.feeds.length === 0 && html`<div class="card"><p>${t.status.none}</p></div>`}
-    ${view.feeds.map((feed) => feedCard(t, feed, overlaps(feed, view.feeds)))}
+    ${view.feeds.map((feed) =>
+      feed.channel === 'rutter'
+        ? feedCard(t, feed, overlaps(feed, view.feeds))
+        : sageFeedCard(t, feed, { formToken: view.formToken, isOpen: view.sageIsOpen }),
+    )}
+    ${view.sageIsOpen && connectBankCard(t)}
     <section class="card" aria-labelledby="connect">
       <h2 class="first" id="connect">${t.status.connectHeading}</h2>
       <p>${t.status.connectLead}</p>
@@ -60,17 +68,18 @@ const stateTones: Record<FeedState, '' | 'is-good' | 'is-waiting'> = {
 };
 
 /** Whether the account is sent over another connection too: its history then goes to both. */
-function overlaps(feed: CustomerFeed, feeds: readonly CustomerFeed[]): boolean {
+function overlaps(feed: RutterFeed, feeds: readonly CustomerFeed[]): boolean {
   if (feed.state === 'closed') return false;
   return feeds.some(
     (other) =>
+      other.channel === 'rutter' &&
       other.accountId === feed.accountId &&
       other.connectionId !== feed.connectionId &&
       other.state !== 'closed',
   );
 }
 
-function feedCard(t: Texts, feed: CustomerFeed, overlapping: boolean): Html {
+function feedCard(t: Texts, feed: RutterFeed, overlapping: boolean): Html {
   const { label, advice } = t.status.states[feed.state];
   const open = feed.state !== 'closed';
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
@@ -98,13 +107,13 @@ function feedCard(t: Texts, feed: CustomerFeed, overlapping: boolean): Html {
 }
 
 /** Why a feed that should be sending is not, where its state does not say it. */
-function trouble(t: Texts, { reason }: CustomerFeed): Html | undefined {
+function trouble(t: Texts, { reason }: RutterFeed): Html | undefined {
   if (reason === null) return undefined;
   return html`<div class="note"><p>${isParked(reason) ? t.status.held : t.status.retrying}</p></div>`;
 }
 
 /** What the bank has set aside; which and why is the bank's matter. */
-function quarantined(t: Texts, feed: CustomerFeed): Html | undefined {
+function quarantined(t: Texts, feed: RutterFeed): Html | undefined {
   const count = Number(feed.quarantinedCount);
   if (count === 0) return undefined;
   return html`<div class="note"><p>${t.status.quarantined(count)}</p></div>`;
@@ -117,7 +126,7 @@ function fact(name: string, value: string): Html {
   </div>`;
 }
 
-function feedActions(t: Texts, feed: CustomerFeed): Html {
+function feedActions(t: Texts, feed: RutterFeed): Html {
   const reconnect = feed.state === 'reauth_required' && isWebAddress(feed.linkUrl);
   return html`<div class="actions">
     ${reconnect && html`<a class="button" href="${feed.linkUrl}">${t.status.reconnect}</a>`}
@@ -161,7 +170,9 @@ function happenedList(t: Texts, happenings: readonly CustomerHappening[]): Html 
 }
 
 function happenedText(t: Texts, entry: CustomerHappening): string {
-  const words = Object.entries(t.status.happened).find(([kind]) => kind === entry.kind)?.[1];
+  const names = [entry.kind, `${entry.kind}_${entry.status ?? ''}`];
+  const known = Object.entries({ ...t.status.happened, ...t.sage.happened });
+  const words = known.find(([name]) => names.includes(name))?.[1];
   const account = entry.accountName ?? t.status.someAccount;
   return words?.({ account, count: printCount(t, Number(entry.delivered ?? 0)) }) ?? '';
 }

@@ -14,7 +14,7 @@ const shownHappenings = 20;
 export async function showFeeds(pages: StatusPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
-    const kinds = Object.keys(t.status.happened);
+    const kinds = [...Object.keys(t.status.happened), ...Object.keys(t.sage.happened).map(kindOf)];
     const [customer, feeds, happenings, connections] = await Promise.all([
       readCustomer(pool, { customerId }),
       listCustomerFeeds(pool, { customerId }),
@@ -29,8 +29,14 @@ export async function showFeeds(pages: StatusPages, request: Request, response: 
       happenings,
       unusedLinkUrl: unused?.linkUrl ?? null,
       justStopped: request.query.stopped === '1',
+      sageIsOpen: pages.sage !== null,
     });
     const corner = signOutForm(t, formToken);
     sendPage(response, 200, printPage(t, { title: t.status.title, main, corner, wide: true }));
   });
+}
+
+/** What an account became is told by status: kind and status make the key of the words. */
+function kindOf(key: string): string {
+  return key.replace(/^(sage_account_status)_\w+$/, '$1');
 }

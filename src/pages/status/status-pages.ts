@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { formBody } from '../form.js';
+import { createSagePages } from '../sage/sage-pages.js';
 import { connectSage, showConnecting } from './connect.js';
 import { showFeeds } from './feeds.js';
 import { showStatusSignIn, signInToStatus, signOutOfStatus } from './sign-in.js';
@@ -19,5 +20,7 @@ export function createStatusPages(pages: StatusPages): Router {
   router.post('/feeds/:feedId/stop', formBody(), (request, response) =>
     stopSharing(pages, request, response),
   );
+  const { sage } = pages;
+  if (sage !== null) router.use('/sage', createSagePages({ ...pages, sage }));
   return router;
 }

@@ -1,0 +1,78 @@
+import type { SageAccountRow } from '../../db/sage-accounts.js';
+import type { SageDryRunResult, SageDryRunSample } from '../../db/sage-command-types.js';
+import { readStoredTransactions } from '../../db/sage-transactions.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { printCount } from '../time-text.js';
+import { printAmount } from './print-amount.js';
+import type { SageVisit } from './sage-context.js';
+
+/** Of the transactions that a rule would hit, those that are shown. */
+const shownTransactions = 20;
+
+/** What a rule would hit before it is saved: how many, which, how they would be split, and what stands in its way. */
+export async function dryRunView(
+  visit: SageVisit,
+  { account, result }: { account: SageAccountRow; result: SageDryRunResult },
+): Promise<Html> {
+  const { t, pool } = visit.pages;
+  const texts = t.sage.ruleForm;
+  const shownIds = result.transaction_ids.slice(0, shownTransactions);
+  const transactions = await readStoredTransactions(pool, {
+    sageAccountId: account.sageAccountId,
+    transactionIds: shownIds,
+  });
+  const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
+  const lookedAt = printCount(t, result.looked_at);
+  return html`<section class="part" id="dry-run" role="status">
+    <h2 class="first">${texts.dryRunHeading}</h2>
+    <p>
+      ${result.hits === 0 ? texts.dryRunNone(lookedAt) : texts.dryRunSome(printCount(t, result.hits), lookedAt)}
+    </p>
+    ${besideNote(visit, result)}
+    <p class="soft small">${texts.dryRunNote}</p>
+    ${
+      transactions.length > 0 &&
+      html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>
+        <ul class="plain">
+          ${transactions.map(({ transactionId, body }) =>
+            hitLine(visit, { body, currency: account.currency, sample: samples.get(transactionId) }),
+          )}
+        </ul>`
+    }
+  </section>`;
+}
+
+/** Rules above take a transaction first; a rule of the same name would be refused. */
+function besideNote({ pages: { t } }: SageVisit, { beside, hits }: SageDryRunResult): Html | undefined {
+  const texts = t.sage.ruleForm;
+  if (beside === null || hits === 0 || beside.applied === hits) return undefined;
+  return html`<p>${texts.dryRunTaken(printCount(t, hits - beside.applied))}</p>`;
+}
+
+function hitLine(
+  { pages: { t } }: SageVisit,
+  hit: {
+    body: Readonly<Record<string, unknown>>;
+    currency: string | null;
+    sample: SageDryRunSample | undefined;
+  },
+): Html {
+  const { body, sample } = hit;
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const shares = sample?.shares.map((share) => printAmount(t, share)).join(' + ');
+  return html`<li class="line">
+    <span></span>
+    <time>${text(body.datePosted).slice(0, 'YYYY-MM-DD'.length)}</time>
+    <span class="text"><bdi>${text(body.transactionNarrative)}</bdi></span>
+    <span class="amount"
+      >${printAmount(t, String(body.transactionAmount), text(body.currency) || hit.currency)}</span
+    >
+    ${
+      sample !== undefined &&
+      html`<span class="suggested">
+        ${sample.taken_by === null ? t.sage.ruleForm.dryRunShares(shares ?? '') : t.sage.ruleForm.dryRunTakenFirst}
+      </span>`
+    }
+  </li>`;
+}

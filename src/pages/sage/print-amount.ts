@@ -1,0 +1,13 @@
+import type { Texts } from '../texts.js';
+
+/** Currencies of Sage have at most four decimals; money is shown with two at least. */
+const decimals = { minimumFractionDigits: 2, maximumFractionDigits: 6 } as const;
+
+/** A decimal text as people write it, with a true minus: `−1,250.00 GBP`. Nothing is rounded on the way. */
+export function printAmount(t: Texts, decimal: string, currency?: string | null): string {
+  const isDecimal = (text: string): text is `${number}` => /^-?\d+(\.\d+)?$/.test(text);
+  const text = isDecimal(decimal)
+    ? new Intl.NumberFormat(t.language, decimals).format(decimal).replace('-', '−')
+    : decimal;
+  return currency == null || currency === '' ? text : `${text} ${currency}`;
+}

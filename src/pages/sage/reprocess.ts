@@ -1,0 +1,113 @@
+import { readSageAccount } from '../../db/sage-accounts.js';
+import type { SageReprocessRow } from '../../db/sage-reprocesses.js';
+import { beginSageReprocess, readSageReprocess } from '../../db/sage-reprocesses.js';
+import { listNewestTransactions, readStoredTransactions } from '../../db/sage-transactions.js';
+import { sageReprocessLimits } from '../../domain/sage-reprocess.js';
+import { readField, readFields } from '../form.js';
+import { html } from '../html.js';
+import { PageProblem, seeOther } from '../page-problem.js';
+import { printCount } from '../time-text.js';
+import { sendAccount } from './account.js';
+import { requireOwnAccount } from './own-account.js';
+import type { SageVisit } from './sage-context.js';
+import { notThere, readOrderId, requireUuid } from './sage-context.js';
+import { sendSageMessage, sendSagePage, sendWaiting, wayTo } from './sage-page.js';
+import { sagePaths } from './sage-paths.js';
+import { transactionFieldName, transactionList } from './transactions-view.js';
+
+/** Of a run over many, what is shown: the newest. */
+const shownTransactions = 50;
+const transactionIdPattern = /^[1-9]\d{0,14}$/;
+
+/** `POST /status/sage/accounts/<account>/reprocess`: the account's rules over the ticked transactions, or over all pending ones. */
+export async function reprocess(visit: SageVisit): Promise<void> {
+  const { pages, request, customer } = visit;
+  const { t } = pages;
+  const account = await requireOwnAccount(visit);
+  const reprocessId = readOrderId(visit);
+  const transactionIds = readField(request, t, 'of') === 'all' ? null : readTicked(visit);
+  if (transactionIds?.length === 0) {
+    return await sendAccount(visit, account, { alert: t.sage.reprocess.noneTicked, status: 422 });
+  }
+  if (account.status === 'cancelled') throw new PageProblem(409, t.sage.reprocess.closed);
+  const { sageAccountId } = account;
+  const begun = await beginSageReprocess(pages.pool, {
+    ...{ reprocessId, sageAccountId, customerId: customer.customerId, transactionIds },
+  });
+  switch (begun.outcome) {
+    case 'begun':
+      if (begun.reprocess.sageAccountId !== sageAccountId) throw new PageProblem(400, t.problems.badForm);
+      await pages.sage.startReprocess({ reprocessId });
+      return seeOther(visit.response, sagePaths.reprocessing(reprocessId));
+    case 'running':
+      // One at a time: the one under way is shown, and says so.
+      return seeOther(visit.response, sagePaths.reprocessing(begun.reprocessId));
+    case 'unknown_ids':
+      throw new PageProblem(400, t.problems.badForm);
+    default:
+      return begun satisfies never;
+  }
+}
+
+function readTicked({ pages: { t }, request }: SageVisit): number[] {
+  const ids = readFields(request, transactionFieldName);
+  if (ids.length > sageReprocessLimits.idsMax || !ids.every((id) => transactionIdPattern.test(id))) {
+    throw new PageProblem(400, t.problems.badForm);
+  }
+  return [...new Set(ids.map(Number))];
+}
+
+/** `GET /status/sage/reprocesses/<run>`: how far it is, then what the rules suggest. */
+export async function showReprocess(visit: SageVisit): Promise<void> {
+  const { pool, t } = visit.pages;
+  const run = await readSageReprocess(pool, { reprocessId: requireUuid(visit, 'reprocessId') });
+  if (run?.customerId !== visit.customer.customerId) throw notThere(visit);
+  const texts = t.sage.reprocess;
+  switch (run.state) {
+    case 'running':
+      return sendWaiting(visit, {
+        title: texts.title,
+        heading: texts.running.heading,
+        lead: `${texts.running.progress(printCount(t, run.doneCount), printCount(t, run.total))} ${texts.starting}`,
+        path: sagePaths.reprocessing(run.reprocessId),
+      });
+    case 'failed':
+      return sendSageMessage(visit, {
+        message: {
+          heading: texts.failed.heading,
+          paragraphs: [
+            ...(run.reason === null ? [] : [texts.reasons[run.reason]]),
+            ...texts.failed.paragraphs,
+          ],
+        },
+        wayBack: wayTo(sagePaths.account(run.sageAccountId), t.sage.backToAccount),
+      });
+    case 'done':
+      return await sendDone(visit, run);
+    default:
+      return run.state satisfies never;
+  }
+}
+
+async function sendDone(visit: SageVisit, run: SageReprocessRow): Promise<void> {
+  const { pool, t } = visit.pages;
+  const { sageAccountId } = run;
+  const texts = t.sage.reprocess;
+  const account = await readSageAccount(pool, { sageAccountId });
+  const transactions =
+    run.transactionIds === null
+      ? await listNewestTransactions(pool, { sageAccountId, limit: shownTransactions })
+      : await readStoredTransactions(pool, {
+          sageAccountId,
+          transactionIds: run.transactionIds.slice(-shownTransactions),
+        });
+  const shown = { transactions, currency: account?.currency ?? null, boxes: false };
+  const main = html`<div class="card">
+    <h1>${texts.doneHeading}</h1>
+    <div class="good" role="status"><p>${texts.done(run.doneCount, printCount(t, run.doneCount))}</p></div>
+    <p class="soft small">${t.sage.account.suggestionNote}</p>
+    ${transactionList(visit, shown)}
+    <div class="actions">${wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount)}</div>
+  </div>`;
+  sendSagePage(visit, { title: texts.doneHeading, main, wide: true });
+}

@@ -1,0 +1,88 @@
+import type { CommandRow } from '../../db/commands.js';
+import type { SageAccountRow } from '../../db/sage-accounts.js';
+import type { SageDryRunResult } from '../../db/sage-command-types.js';
+import type { RuleDraft } from '../../domain/sage-rules/rule.js';
+import { validateRule } from '../../domain/sage-rules/validate-rule.js';
+import { seeOther } from '../page-problem.js';
+import { dryRunView } from './dry-run-view.js';
+import { formOfRule } from './rule-form-state.js';
+import { sendRuleForm } from './save-rule.js';
+import { requireConnected } from './rules.js';
+import type { SageVisit } from './sage-context.js';
+import { requireUuid } from './sage-context.js';
+import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './sage-command.js';
+import { sendWaiting, wayTo } from './sage-page.js';
+import { sagePaths } from './sage-paths.js';
+
+const ruleOrderKinds = [
+  'sage_create_rule',
+  'sage_amend_rule',
+  'sage_delete_rule',
+  'sage_dry_run_rule',
+] as const;
+
+/**
+ * `GET /status/sage/accounts/<account>/rule-orders/<command>`: waits until Sage has changed the rule, then shows the
+ * list. A rule that Sage did not take comes back in its form, so that nobody types it twice; a dry run stands below it.
+ */
+export async function showRuleOrder(visit: SageVisit): Promise<void> {
+  const { t } = visit.pages;
+  const account = await requireConnected(visit);
+  const { sageAccountId } = account;
+  const commandId = requireUuid(visit, 'commandId');
+  const command = await awaitOwnCommand(visit, { commandId, kinds: ruleOrderKinds, account });
+  switch (command.state) {
+    case 'running': {
+      const { title, heading, lead } = t.sage.waiting;
+      return sendWaiting(visit, {
+        title,
+        heading,
+        lead,
+        path: sagePaths.ruleOrder(sageAccountId, commandId),
+      });
+    }
+    case 'failed':
+      return sendOrderFailed(visit, account, command);
+    case 'done':
+      if (command.kind === 'sage_dry_run_rule') return await sendDryRun(visit, account, command);
+      return seeOther(visit.response, `${sagePaths.rules(sageAccountId)}?saved=1`);
+    default:
+      return command.state satisfies never;
+  }
+}
+
+function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: CommandRow): void {
+  const { t } = visit.pages;
+  const rule = wholeRuleOf(command);
+  if (rule === null) {
+    const wayBack = wayTo(sagePaths.rules(account.sageAccountId), t.sage.account.rules);
+    return sendCommandFailed(visit, command, wayBack);
+  }
+  const alert = `${t.sage.ruleForm.notSaved} ${commandProblemText(visit, command)}`;
+  sendRuleForm(visit, {
+    account,
+    ruleId: command.input.rule_id ?? null,
+    state: formOfRule(rule),
+    alert,
+    status: 409,
+  });
+}
+
+async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: CommandRow): Promise<void> {
+  const rule = wholeRuleOf(command);
+  if (rule === null) throw new Error('a dry run without its rule');
+  // The kind says which result; the row was written by our own activity.
+  const result = command.result as SageDryRunResult;
+  sendRuleForm(visit, {
+    account,
+    ruleId: command.input.rule_id ?? null,
+    state: formOfRule(rule),
+    below: await dryRunView(visit, { account, result }),
+  });
+}
+
+/** The rule as it was ordered; null when only its rank, or its end, was. */
+function wholeRuleOf({ input }: CommandRow): RuleDraft | null {
+  const judged = validateRule(input.rule);
+  return 'rule' in judged ? judged.rule : null;
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import type { SageFeed } from '../../db/status-views.js';
+import { csrfFieldName } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { sagePaths } from '../sage/sage-paths.js';
+import { statusTones } from '../sage/status-tones.js';
+import type { Texts } from '../texts.js';
+import { printCount, printDate, printMoment } from '../time-text.js';
+
+/** An account at another bank among the feeds: how it stands and what to do. */
+export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
+  const { label, advice } = t.sage.states[feed.status];
+  const lastRead = feed.lastReadAt === null ? t.status.never : printMoment(t, feed.lastReadAt);
+  return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
+    <div class="row">
+      <h2 class="first" id="feed-${feed.feedId}">
+        <bdi>${feed.accountName}</bdi>
+        ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
+      </h2>
+      <span class="state ${statusTones[feed.status]}">${label}</span>
+    </div>
+    <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
+    <p class="advice">${advice}</p>
+    ${feed.reason !== null && feed.status !== 'cancelled' && html`<div class="note"><p>${t.sage.trouble}</p></div>`}
+    <dl class="facts">
+      ${fact(t.sage.received, printCount(t, Number(feed.received)))} ${fact(t.sage.lastRead, lastRead)}
+      ${feed.requestedStartDate !== null && fact(t.sage.startDate, printDate(t, feed.requestedStartDate))}
+    </dl>
+    ${page.isOpen && actions(t, feed, page.formToken)}
+  </section>`;
+}
+
+/** The way to connect a bank, or to what has to be done before. */
+export function connectBankCard(t: Texts): Html {
+  return html`<section class="card" aria-labelledby="connect-bank">
+    <h2 class="first" id="connect-bank">${t.sage.connect.heading}</h2>
+    <p>${t.sage.connect.lead}</p>
+    <p><a class="button" href="${sagePaths.connect}">${t.sage.connect.button}</a></p>
+  </section>`;
+}
+
+function actions(t: Texts, feed: SageFeed, formToken: string): Html {
+  const asks = feed.status === 'authRequired' && feed.dataProvider === 'indirect';
+  return html`<div class="actions">
+    ${
+      asks &&
+      html`<form method="post" action="${sagePaths.reauthorise(feed.feedId)}">
+        <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
+        <input type="hidden" name="order_id" value="${randomUUID()}" />
+        <button type="submit">${t.sage.account.reauthorise}</button>
+      </form>`
+    }
+    <a
+      class="button quiet slim"
+      href="${sagePaths.account(feed.feedId)}"
+      aria-label="${t.sage.openLabel(feed.accountName)}"
+      >${t.sage.open}</a
+    >
+  </div>`;
+}
+
+function fact(name: string, value: string): Html {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;
+}
