@@ -1,0 +1,28 @@
+import { commandSchema } from '../command-json.js';
+import { defineRoute } from '../define-route.js';
+import { nothing } from '../fields.js';
+import { requireSage } from '../require-sage.js';
+import { runSageCommand } from '../run-sage-command.js';
+import { requireSageAccount } from '../sage-account-params.js';
+import { sageRuleDoc } from '../sage-command-json.js';
+import { sageRuleParams } from '../sage-rule-params.js';
+
+/** One rule as Sage has it now, as a command. */
+export const getSageRule = defineRoute({
+  method: 'get',
+  path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
+  roles: ['core', 'ops'],
+  resource: 'account or rule',
+  summary: 'A rule',
+  params: sageRuleParams,
+  query: nothing,
+  answers: {
+    200: { description: 'The rule', schema: sageRuleDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, seed }) => {
+    requireSage(deps);
+    const { customerId } = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
+    return await runSageCommand(deps, { kind: 'sage_get_rule', customerId, input: params, seed });
+  },
+});
