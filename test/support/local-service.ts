@@ -9,6 +9,8 @@ import { startRole, until, type RoleProcess } from './processes.js';
 export interface LocalService {
   api: string;
   sandbox: string;
+  /** Of Sage's Banking Service. */
+  bankingSandbox: string;
   screens: string;
   temporalAddress: string;
   temporalUi: string;
@@ -84,6 +86,7 @@ async function startLocalService(ground: {
   return {
     api: address(/^\s+API\s{2,}/).replace(/\/v1$/, ''),
     sandbox: address(/Rutter sandbox/),
+    bankingSandbox: address(/Banking Service sandbox/),
     screens: address(/Connect a bank in Sage/).replace(/\/$/, ''),
     temporalAddress: `127.0.0.1:${ground.environment['TEMPORAL_PORT'] ?? ''}`,
     temporalUi: address(/Temporal UI/),

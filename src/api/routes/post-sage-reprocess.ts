@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { readSageAccount } from '../../db/sage-accounts.js';
 import { beginSageReprocess } from '../../db/sage-reprocesses.js';
 import { sageReprocessLimits } from '../../domain/sage-reprocess.js';
 import { commandIdOf } from '../await-command.js';
 import { defineRoute } from '../define-route.js';
-import { nothing, uuid } from '../fields.js';
-import { Problem, invalid, notFound } from '../problem.js';
+import { nothing } from '../fields.js';
+import { Problem, invalid } from '../problem.js';
 import { requireSage } from '../require-sage.js';
+import { requireSageAccount, sageAccountParams } from '../sage-account-params.js';
 import { sageReprocessJson, sageReprocessSchema } from '../sage-reprocess-json.js';
 
 const { idsMax } = sageReprocessLimits;
@@ -42,14 +42,13 @@ export const postSageReprocess = defineRoute({
   summary: 'Run the rules over stored transactions again',
   description:
     'Runs in the background, in chunks that Sage takes: read the run at `Location`. An account has one run at a time: while one is under way another is 409, with its id.',
-  params: z.strictObject({ sage_account_id: uuid }),
+  params: sageAccountParams,
   query: nothing,
   body: { schema: reprocessBody, bytesMax: bodyBytesMax },
   answers: { 202: { description: 'Begun', schema: sageReprocessSchema } },
   handle: async ({ deps, params, body, seed }) => {
     const sage = requireSage(deps);
-    const account = await readSageAccount(deps.pool, { sageAccountId: params.sage_account_id });
-    if (account === null) throw notFound('account');
+    const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { sageAccountId, customerId, status } = account;
     if (status === 'cancelled' || account.cancelRequestedAt !== null) {
       const detail = 'a cancelled account cannot be reprocessed';
