@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { alertCodes } from '../../src/domain/alerts.js';
 import { parkReasons, passingReasons } from '../../src/domain/feed.js';
 import { sageReprocessReasons } from '../../src/domain/sage-reprocess.js';
+import { sageOnboardingRefusals, sageOnboardingTroubles } from '../../src/domain/sage-onboarding.js';
 import { filesBelow, readText } from './docs-files.js';
 
 const runbook = readText('docs/runbook.md');
@@ -48,6 +49,10 @@ test('the runbook has an entry for every reason for which a hand-off ends', () =
 
 test('the runbook has an entry for every reason for which a reprocess run fails', () => {
   expect(missing(sageReprocessReasons)).toEqual([]);
+});
+
+test('the runbook has an entry for every reason that an onboarding at Sage can show', () => {
+  expect(missing([...sageOnboardingRefusals, ...sageOnboardingTroubles])).toEqual([]);
 });
 
 test('the runbook has an entry for every log line at level error', () => {
