@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { postingPlaces, type PlaceCounts } from '../db/feed-places.js';
+import { countPlaces, postingPlaces } from '../db/feed-places.js';
 import type { FeedView } from '../db/feed-views.js';
-import { allowedFeedActions, feedActions, feedStates } from '../domain/feed.js';
+import { feedActions, feedStates } from '../domain/feed.js';
+import type { ApiDeps } from './deps.js';
+import { allowedActionsOf } from './feed-params.js';
 import { instant } from './fields.js';
 
 /** A feed in answers. */
@@ -9,7 +11,10 @@ export const feedSchema = z
   .object({
     feed_id: z.string().meta({ format: 'uuid' }),
     customer_id: z.string(),
-    account_id: z.string(),
+    account_id: z
+      .string()
+      .nullable()
+      .meta({ description: "Null on the road of Sage's Banking Service, where the feed is Sage's account." }),
     connection_id: z.string().meta({ format: 'uuid' }),
     channel: z.enum(['rutter', 'sage-banking']),
     state: z.enum(feedStates),
@@ -41,7 +46,14 @@ export const countsSchema = z
       "Every posting of the account is in exactly one: the sum is the number of the account's postings.",
   });
 
-export const countedFeedSchema = feedSchema.extend({ counts: countsSchema }).meta({ id: 'Feed' });
+const receivedSchema = z.object({ received: z.int().min(0) }).meta({
+  id: 'ReceivedCounts',
+  description: "On the road of Sage's Banking Service: transactions read there.",
+});
+
+export const countedFeedSchema = feedSchema
+  .extend({ counts: z.union([countsSchema, receivedSchema]) })
+  .meta({ id: 'Feed' });
 
 /** A feed as JSON, without counts: they cost a pass over its postings. */
 export function feedJson(feed: FeedView) {
@@ -61,11 +73,15 @@ export function feedJson(feed: FeedView) {
     closed_at: feed.closedAt,
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
-    allowed_actions: allowedFeedActions(feed),
+    allowed_actions: allowedActionsOf(feed),
   };
 }
 
 /** A feed as JSON with its counts. */
-export function countedFeedJson(feed: FeedView, counts: PlaceCounts) {
+export async function countedFeedJson({ pool }: Pick<ApiDeps, 'pool'>, feed: FeedView) {
+  const counts =
+    feed.received === null
+      ? await countPlaces(pool, { feedId: feed.feedId })
+      : { received: Number(feed.received) };
   return { ...feedJson(feed), counts };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readFeedView, type FeedView } from '../db/feed-views.js';
-import { allowedFeedActions, type FeedAction } from '../domain/feed.js';
+import { allowedFeedActions, allowedSageActions, type FeedAction } from '../domain/feed.js';
 import type { ApiDeps } from './deps.js';
 import { cursorKey, pageSize, uuid } from './fields.js';
 import { Problem, invalid, notFound } from './problem.js';
@@ -15,9 +15,28 @@ export async function requireFeed(deps: ApiDeps, input: { feedId: string }): Pro
   return feed;
 }
 
+/** What the feed may be asked for now, on its road. */
+export function allowedActionsOf(feed: FeedView): FeedAction[] {
+  return feed.channel === 'sage-banking' ? allowedSageActions(feed.facts) : allowedFeedActions(feed);
+}
+
+/** A feed that sends postings to Rutter. */
+export type RutterFeed = FeedView & { readonly accountId: string };
+
+/** The feed, for what only one that sends postings can be asked. @throws {Problem} 404; 409 for one of the other road */
+export async function requireRutterFeed(
+  deps: ApiDeps,
+  input: { feedId: string; action: string },
+): Promise<RutterFeed> {
+  const feed = await requireFeed(deps, input);
+  const { accountId } = feed;
+  if (accountId === null) throw wrongState(feed, input.action);
+  return { ...feed, accountId };
+}
+
 /** Whether the feed may be asked for `action` now. @throws {Problem} 409 with the state and what is allowed */
 export function requireAllowed(feed: FeedView, action: FeedAction): void {
-  if (!allowedFeedActions(feed).includes(action)) throw wrongState(feed, action);
+  if (!allowedActionsOf(feed).includes(action)) throw wrongState(feed, action);
 }
 
 /** A 409 that says what the feed is and what it may be asked for. */
@@ -26,7 +45,7 @@ export function wrongState(feed: FeedView, action: string): Problem {
     status: 409,
     code: 'wrong_state',
     detail: `a feed that is ${feed.state} cannot be asked to ${action}`,
-    extra: { state: feed.state, reason: feed.reason, allowed_actions: allowedFeedActions(feed) },
+    extra: { state: feed.state, reason: feed.reason, allowed_actions: allowedActionsOf(feed) },
   });
 }
 

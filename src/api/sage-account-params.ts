@@ -5,7 +5,7 @@ import { listSageCompanies, type SageCompanyRow } from '../db/sage-companies.js'
 import { describeInstantProblem, parseInstant } from '../domain/instant.js';
 import type { ApiDeps } from './deps.js';
 import { uuid } from './fields.js';
-import type { Problem} from './problem.js';
+import type { Problem } from './problem.js';
 import { invalid, notFound } from './problem.js';
 
 /** Path parameters of everything below one account of the second road. */

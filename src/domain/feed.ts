@@ -137,6 +137,11 @@ export function allowedFeedActions(feed: { facts: FeedFacts; hasJob: boolean }):
   ];
 }
 
+/** The feed actions allowed on the road of Sage's Banking Service: what is read there is not sent anywhere by us. */
+export function allowedSageActions(facts: FeedFacts): FeedAction[] {
+  return facts.operator === 'closed' ? ['close'] : ['sync', 'close'];
+}
+
 /** The compiler's proof that a switch is exhaustive. */
 export function unreachable(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);

@@ -1,4 +1,3 @@
-import { countPlaces } from '../../db/feed-places.js';
 import { defineRoute } from '../define-route.js';
 import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
 import { feedParams, requireFeed } from '../feed-params.js';
@@ -16,7 +15,6 @@ export const getFeed = defineRoute({
   answers: { 200: { description: 'The feed', schema: countedFeedSchema } },
   handle: async ({ deps, params }) => {
     const feed = await requireFeed(deps, { feedId: params.feed_id });
-    const counts = await countPlaces(deps.pool, { feedId: feed.feedId });
-    return { status: 200, body: countedFeedJson(feed, counts) };
+    return { status: 200, body: await countedFeedJson(deps, feed) };
   },
 });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { abandonJob } from '../../db/abandon-job.js';
-import { countPlaces } from '../../db/feed-places.js';
 import { limits } from '../../domain/limits.js';
 import { defineRoute } from '../define-route.js';
 import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
@@ -41,6 +40,6 @@ export const postAbandonJob = defineRoute({
     // A closed feed's too, which starts its workflow once more: it may be the last of its connection, and then nobody
     // else would come by and settle the batch. Its one slice does that, cuts nothing, and the workflow ends again.
     await deps.facade.feedFactsChanged({ feedId });
-    return { status: 200, body: countedFeedJson(feed, await countPlaces(deps.pool, { feedId })) };
+    return { status: 200, body: await countedFeedJson(deps, feed) };
   },
 });

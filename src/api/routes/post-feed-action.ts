@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { countPlaces } from '../../db/feed-places.js';
 import type { FeedView } from '../../db/feed-views.js';
+import { requestSageCancellation } from '../../db/sage-account-life.js';
 import { isParked, type OperatorAction } from '../../domain/feed.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
@@ -8,6 +8,7 @@ import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
 import { feedParams, requireAllowed, requireFeed } from '../feed-params.js';
 import { nothing } from '../fields.js';
 import { pollRow } from '../poll-row.js';
+import { requireSage } from '../require-sage.js';
 
 /** So long a call waits for the row to show what was asked for. */
 const shownWithinMs = 5_000;
@@ -49,11 +50,26 @@ async function ask(deps: ApiDeps, input: { feedId: string; action: OperatorActio
   const { feedId, action } = input;
   const before = await requireFeed(deps, { feedId });
   requireAllowed(before, action);
+  if (before.channel === 'sage-banking') return await askSage(deps, before, action);
   // A signal would start a workflow for a closed feed, so nothing is sent to one.
   if (before.facts.operator === 'closed') return await answer(deps, before, null);
   await deps.facade.requestOfFeed({ feedId, action });
+  return await shown(deps, before, action);
+}
+
+/** The same for a feed that is an account at Sage: its row asks for the end, and anything else is a look. */
+async function askSage(deps: ApiDeps, before: FeedView, action: OperatorAction): Promise<RouteAnswer> {
+  const sage = requireSage(deps);
+  if (before.facts.operator === 'closed') return await answer(deps, before, null);
+  const sageAccountId = before.feedId;
+  if (action === 'close') await requestSageCancellation(deps.pool, { sageAccountId });
+  await sage.nudgeAccount({ sageAccountId });
+  return await shown(deps, before, action);
+}
+
+async function shown(deps: ApiDeps, before: FeedView, action: OperatorAction): Promise<RouteAnswer> {
   const after = await pollRow({
-    read: () => requireFeed(deps, { feedId }),
+    read: () => requireFeed(deps, before),
     done: (feed) => shows(feed, action, before),
     timeoutMs: shownWithinMs,
   });
@@ -76,6 +92,6 @@ function shows(feed: FeedView, action: OperatorAction, before: FeedView): boolea
 }
 
 async function answer(deps: ApiDeps, feed: FeedView, requested: OperatorAction | null): Promise<RouteAnswer> {
-  const body = countedFeedJson(feed, await countPlaces(deps.pool, { feedId: feed.feedId }));
+  const body = await countedFeedJson(deps, feed);
   return requested === null ? { status: 200, body } : { status: 202, body: { ...body, requested } };
 }

@@ -7,7 +7,7 @@ import { noCorrection, parseCorrection, type PostingCorrection } from '../../dom
 import { transactionTypes } from '../../domain/posting-input.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
-import { feedParams, requireFeed, wrongState } from '../feed-params.js';
+import { feedParams, requireRutterFeed, wrongState, type RutterFeed } from '../feed-params.js';
 import { nothing, textField, transactionId } from '../fields.js';
 import { placedPostingJson, placedPostingSchema } from '../posting-json.js';
 import { Problem, invalid, notFound } from '../problem.js';
@@ -46,7 +46,7 @@ export const releaseFromQuarantine = defineRoute({
   },
   answers: { 200: { description: 'Where the transaction stands now', schema: placedPostingSchema } },
   handle: async ({ deps, params: ids, body }) => {
-    const feed = await requireFeed(deps, { feedId: ids.feed_id });
+    const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'release' });
     const correction = await correctionFor(deps, feed, body.transaction);
     const result = await releasePosting(deps.pool, {
       feedId: feed.feedId,
@@ -75,7 +75,7 @@ export const discardFromQuarantine = defineRoute({
   body: { schema: z.strictObject({ reason }).meta({ id: 'DiscardInput' }), bytesMax: bodyBytesMax },
   answers: { 200: { description: 'Where the transaction stands now', schema: placedPostingSchema } },
   handle: async ({ deps, params: ids, body }) => {
-    const feed = await requireFeed(deps, { feedId: ids.feed_id });
+    const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'discard' });
     const result = await discardPosting(deps.pool, {
       feedId: feed.feedId,
       transactionId: ids.transaction_id,
@@ -89,7 +89,7 @@ export const discardFromQuarantine = defineRoute({
 
 async function correctionFor(
   deps: ApiDeps,
-  feed: FeedView,
+  feed: RutterFeed,
   value: Readonly<Record<string, unknown>> | undefined,
 ): Promise<PostingCorrection> {
   if (value === undefined) return noCorrection;

@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { readAccount } from '../../db/accounts.js';
 import { insertCommand } from '../../db/commands.js';
-import type { FeedView } from '../../db/feed-views.js';
 import { describeInstantProblem, parseInstant } from '../../domain/instant.js';
 import { awaitCommand, commandIdOf } from '../await-command.js';
 import { commandSchema, resyncResultSchema } from '../command-json.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
-import { feedParams, requireAllowed, requireFeed, wrongState } from '../feed-params.js';
+import {
+  feedParams,
+  requireAllowed,
+  requireFeed,
+  requireRutterFeed,
+  wrongState,
+  type RutterFeed,
+} from '../feed-params.js';
 import { nothing } from '../fields.js';
 import { Problem, invalid } from '../problem.js';
 
@@ -41,7 +47,7 @@ export const postResync = defineRoute({
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, body, seed }) => {
-    const feed = await requireFeed(deps, { feedId: params.feed_id });
+    const feed = await requireRutterFeed(deps, { feedId: params.feed_id, action: 'resync' });
     const from = await readFrom(deps, feed, body.from);
     requireAllowed(feed, 'resync');
     const commandId = commandIdOf(seed);
@@ -65,7 +71,7 @@ export const postResync = defineRoute({
 
 const dateForm = /^\d{4}-\d\d-\d\d$/;
 
-async function readFrom(deps: ApiDeps, feed: FeedView, value: string): Promise<string> {
+async function readFrom(deps: ApiDeps, feed: RutterFeed, value: string): Promise<string> {
   const parsed = parseInstant({
     value: dateForm.test(value) ? `${value}T00:00:00Z` : value,
     nowMs: deps.nowMs(),

@@ -57,7 +57,9 @@ async function requireOwnFeed(
 ): Promise<{ feedId: string; open: boolean; account: AccountRow }> {
   const { feedId } = request.params;
   const feed = isUuid(feedId) ? await readFeedView(pool, { feedId }) : null;
-  const account = feed?.customerId === customerId ? await readAccount(pool, feed) : null;
+  // One that is an account at Sage is disconnected on its own page.
+  const accountId = feed?.customerId === customerId ? feed.accountId : null;
+  const account = accountId === null ? null : await readAccount(pool, { accountId });
   if (feed === null || account === null) throw new PageProblem(404, t.problems.notFound);
   return { feedId: feed.feedId, open: feed.state !== 'closed', account };
 }
