@@ -34,7 +34,7 @@ export type CaptchaAnswer =
   /** It was too old, or a person wants another one: a new picture is fetched. */
   | { readonly kind: 'renewing' }
   /** It is about a picture that is not shown any more; nothing changed. */
-  | { readonly kind: 'outdated' }
+  | { readonly kind: 'outdated'; readonly row: SageOnboardingRow }
   /** No picture waits to be read. */
   | { readonly kind: 'not_waiting'; readonly row: SageOnboardingRow }
   | { readonly kind: 'unknown' };
@@ -50,7 +50,7 @@ export async function answerCaptcha(
     if (row === null) return { kind: 'unknown' };
     if (row.state === 'registering' && text === null) return { kind: 'renewing' };
     if (row.state !== 'waiting_captcha') return { kind: 'not_waiting', row };
-    if (captchaId !== null && captchaId !== row.captchaId) return { kind: 'outdated' };
+    if (captchaId !== null && captchaId !== row.captchaId) return { kind: 'outdated', row };
     if (text !== null && !isStaleCaptcha(row)) {
       await takeCaptchaText(db, row, { text });
       return { kind: 'taken' };
