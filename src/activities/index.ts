@@ -25,6 +25,7 @@ import { sagePollLink } from './sage-link/sage-poll-link.js';
 import { sageReadAccount } from './sage-account/sage-read-account.js';
 import { temporalNudgeConnections } from './temporal-nudge-connections.js';
 import { temporalRestartFeeds } from './temporal-restart-feeds.js';
+import { temporalRestartSage } from './temporal-restart-sage.js';
 import { temporalWakeFeeds } from './temporal-wake-feeds.js';
 
 /** Every activity of the service, by its wire name, with its dependencies bound. */
@@ -56,6 +57,7 @@ export function createActivities(deps: ActivityDeps) {
     sageReadAccount: sageReadAccount(deps),
     temporalNudgeConnections: temporalNudgeConnections(deps),
     temporalRestartFeeds: temporalRestartFeeds(deps),
+    temporalRestartSage: temporalRestartSage(deps),
     temporalWakeFeeds: temporalWakeFeeds(deps),
   };
 }

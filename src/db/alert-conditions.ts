@@ -1,5 +1,6 @@
 import { serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
 import { parkReasons, passingReasons } from '../domain/feed.js';
+import { lastingSageReasons } from '../domain/sage-account.js';
 
 /** A question to the rows: each row of the answer is one alert of this code. */
 export interface AlertCondition {
@@ -9,6 +10,8 @@ export interface AlertCondition {
   readonly takesInterval: boolean;
 }
 
+/** An account of the other road, as the feed that it is. */
+const ofSageAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
 /** The reason of a feed that waits because the provider refuses our own credentials. */
 const organisationRefusedReason: string = 'organisation_refused';
@@ -23,7 +26,10 @@ export const alertConditions: readonly AlertCondition[] = [
     code: 'feed_parked',
     takesInterval: false,
     sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
-           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(parkReasons)}) AND f.operator <> 'closed'`,
+           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(parkReasons)}) AND f.operator <> 'closed'
+          UNION ALL
+          SELECT ${ofSageAccount}, jsonb_build_object('reason', s.reason) FROM sage_accounts s
+           WHERE s.reason IS NOT NULL AND s.reason IN (${inWords(lastingSageReasons)}) AND s.status <> 'cancelled'`,
   },
   {
     code: 'feed_late',
@@ -40,7 +46,11 @@ export const alertConditions: readonly AlertCondition[] = [
     sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
            WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(troubles)})
              AND f.state IN ('backfilling', 'syncing', 'live')
-             AND f.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'`,
+             AND f.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'
+          UNION ALL
+          SELECT ${ofSageAccount}, jsonb_build_object('reason', s.reason) FROM sage_accounts s
+           WHERE s.reason IS NOT NULL AND s.reason IN (${inWords(troubles)}) AND s.status <> 'cancelled'
+             AND s.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'`,
   },
   {
     code: 'organisation_refused',

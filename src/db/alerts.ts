@@ -98,7 +98,9 @@ async function endFoundAgain(db: Queryable): Promise<void> {
   await db.query(
     `UPDATE alerts a SET ended_at = now() FROM sweeps s
       WHERE a.code = 'workflow_missing' AND a.ended_at IS NULL AND a.last_at < s.whole_round_began_at
-        AND s.name = CASE WHEN a.feed_id IS NULL THEN 'connections' ELSE 'feeds' END`,
+        AND s.name = CASE WHEN a.feed_id IS NULL THEN 'connections'
+                          WHEN EXISTS (SELECT 1 FROM sage_accounts x WHERE x.sage_account_id = a.feed_id) THEN 'sage'
+                          ELSE 'feeds' END`,
   );
 }
 

@@ -268,12 +268,16 @@ async function tell(
 /** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
 const settledAfter = `interval '1 minute'`;
 
-/** Links that must have a workflow, oldest first. */
-export async function listLinksToCheck(db: Queryable, input: { limit: number }): Promise<string[]> {
+/** Links that must have a workflow, after `afterId`. */
+export async function listLinksToCheck(
+  db: Queryable,
+  input: { afterId: string | null; limit: number },
+): Promise<string[]> {
   const { rows } = await db.query<{ link_id: string }>(
     `SELECT link_id FROM sage_links WHERE state = 'waiting' AND created_at < now() - ${settledAfter}
-      ORDER BY link_id LIMIT $1`,
-    [input.limit],
+        AND ($1::uuid IS NULL OR link_id > $1)
+      ORDER BY link_id LIMIT $2`,
+    [input.afterId, input.limit],
   );
   return rows.map((row) => row.link_id);
 }

@@ -1,6 +1,6 @@
 import type { Queryable } from './pool.js';
 
-export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts';
+export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts' | 'sage';
 
 /** Where a run of a sweep begins. */
 export interface SweepStart {

@@ -5,6 +5,12 @@
  *
  * The histories of every state of a feed's life are recorded (`test/replay/histories`): from now on every change of the
  * order of commands (an activity, timer, child or search attribute added, removed or moved) stands here as a patch, or
- * the replay fails. How a deployment goes: `docs/decisions/0013-deploying-with-feeds-under-way.md`. There is none yet.
+ * the replay fails. How a deployment goes: `docs/decisions/0013-deploying-with-feeds-under-way.md`.
  */
-export const patches = {} as const satisfies Record<string, string>;
+export const patches = {
+  /**
+   * 2026-11-21: the sweep looks after the road of Sage's Banking Service, too. Its runs are seconds long, so a minute
+   * after every worker has this code `deprecatePatch` may follow.
+   */
+  sageSweep: 'sage-sweep',
+} as const satisfies Record<string, string>;

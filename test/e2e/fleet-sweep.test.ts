@@ -246,7 +246,7 @@ describe('the sweep', () => {
         client,
         workflowId: workflow.workflowId,
         runId: workflow.firstExecutionRunId,
-        name: 'fleet-sweep',
+        name: 'fleet-sweep-both-roads',
       });
     }
   });

@@ -1,10 +1,11 @@
-import { log, proxyActivities } from '@temporalio/workflow';
+import { log, patched, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../../activities/index.js';
 import { interactive } from '../activity-options.js';
+import { patches } from '../patches.js';
 
 /*
- * The fleet's chores, started every minute by the Schedule `fleet-sweep`: feeds and connections that lost their workflow
- * get it back, feeds whose wake-up was lost are woken, alerts are raised and ended. One run, seconds long, with no
+ * The fleet's chores, started every minute by the Schedule `fleet-sweep`: whatever lost its workflow, on either road,
+ * gets it back, feeds whose wake-up was lost are woken, alerts are raised and ended. One run, seconds long, with no
  * messages and nothing to carry: how far each chore has come stands in the database. A chore that fails keeps no other
  * from its turn; the next run tries it again, and its age shows in the metrics.
  */
@@ -17,10 +18,12 @@ export interface FleetSweepResult {
 }
 
 export async function fleetSweepWorkflow(): Promise<FleetSweepResult> {
+  const sweepsSage = patched(patches.sageSweep);
   const repaired = await Promise.allSettled([
     chores.temporalRestartFeeds(),
     chores.temporalNudgeConnections(),
     chores.temporalWakeFeeds(),
+    ...(sweepsSage ? [chores.temporalRestartSage()] : []),
   ]);
   // Last, so that what the others found is told in the same minute.
   const reviewed = await Promise.allSettled([chores.dbReviewAlerts()]);
