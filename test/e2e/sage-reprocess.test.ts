@@ -224,6 +224,66 @@ test('a cancelled account is refused; one that is cancelled meanwhile ends the r
   });
 });
 
+test('an address to poll on a foreign host is not called: the run ends with that reason', async () => {
+  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const polledBefore = await counter('reprocess_polls');
+  const foreign = { kind: 'rewrite_body', find: world.sandboxUrl, replace: 'https://elsewhere.example' };
+  const run = await withFault(account, { ...foreign, times: 0 }, async () =>
+    ended(await reprocess(account, { all_pending: true })),
+  );
+  expect(run).toMatchObject({ state: 'failed', reason: 'reprocess_foreign_address', done: 0 });
+  expect(await counter('reprocess_polls')).toBe(polledBefore);
+});
+
+test('credentials that Sage does not accept end the run with that reason, after one fresh token', async () => {
+  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const run = await withFault(account, { kind: 'unauthorised', times: 0 }, async () =>
+    ended(await reprocess(account, { all_pending: true })),
+  );
+  expect(run).toMatchObject({ state: 'failed', reason: 'reprocess_not_authorised' });
+});
+
+test('after a day no further chunk is begun, and what is reprocessed by then stays', async () => {
+  const account = await makeSageAccount(world, { transactions: someLines(1_200) });
+  await makeRule(account, 'Cards');
+  const slow = { kind: 'slow_reprocess', times: 1, run_ms: 3_000 };
+  const answer = await withFault(account, slow, async () => {
+    const begun = await reprocess(account, { all_pending: true });
+    await until(async () => (await chunkOf(begun)) > 0, {
+      ...{ timeoutMs: 20_000, describe: 'the first chunk is at Sage' },
+    });
+    return begun;
+  });
+  await world.pool.query(
+    `UPDATE sage_reprocesses SET created_at = now() - interval '25 hours' WHERE reprocess_id = $1`,
+    [answer.body.reprocess_id],
+  );
+  const run = await ended(answer);
+  expect(run).toMatchObject({
+    state: 'failed',
+    reason: 'reprocess_took_too_long',
+    done: 1_000,
+    total: 1_200,
+  });
+  expect((await stored(account)).filter(([, rules]) => rules.length > 0)).toHaveLength(1_000);
+});
+
+test('a run that Sage has forgotten is begun again', async () => {
+  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  await makeRule(account, 'Cards');
+  const before = await counter('reprocess_posts');
+  const run = await withFault(account, { kind: 'slow_reprocess', times: 1, run_ms: 60_000 }, async () => {
+    const answer = await reprocess(account, { all_pending: true });
+    await until(async () => (await chunkOf(answer)) > 0, {
+      ...{ timeoutMs: 20_000, describe: 'the chunk is at Sage' },
+    });
+    await world.control('POST', '/clock', { advance_ms: 25 * 3_600_000 });
+    return await ended(answer);
+  });
+  expect(run).toMatchObject({ state: 'done', done: 1 });
+  expect((await counter('reprocess_posts')) - before).toBe(2);
+});
+
 test('a call that names neither ids nor all, both, or too many is refused; unknown accounts and runs are not found', async () => {
   const account = await makeSageAccount(world);
   const tooMany = Array.from({ length: 10_001 }, (_, index) => index + 1);
@@ -293,6 +353,15 @@ async function counter(name: string): Promise<number> {
 function keepHistory(run: Run, name: string): Promise<void> {
   const workflowId = sageReprocessWorkflowId(run.reprocess_id);
   return world.keepHistory({ workflowId, name: `sage-reprocess-${name}` });
+}
+
+/** Transactions of the chunk that Sage has taken. */
+async function chunkOf(answer: ApiAnswer): Promise<number> {
+  const { rows } = await world.pool.query<{ ids: string[] | null; route: string | null }>(
+    `SELECT chunk_ids AS ids, poll_route_sealed AS route FROM sage_reprocesses WHERE reprocess_id = $1`,
+    [answer.body.reprocess_id],
+  );
+  return rows[0]?.route === null ? 0 : (rows[0]?.ids?.length ?? 0);
 }
 
 function clientOf() {
