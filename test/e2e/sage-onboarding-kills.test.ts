@@ -39,6 +39,9 @@ const random = seededRandom(seed);
 let world: SageWorld;
 let worker: RoleProcess | undefined;
 const orders: Order[] = [];
+/** Licences, texts and keys, and every line that any of the killed workers printed. */
+const secrets: string[] = [];
+const printed: string[] = [];
 /** A person in front of the pictures, all the time. */
 const person = { answering: new Set<Promise<unknown>>(), stopped: false };
 let watching: Promise<void>;
@@ -57,6 +60,7 @@ afterAll(async () => {
 });
 
 async function startWorker(): Promise<void> {
+  if (worker !== undefined) printed.push(worker.output());
   worker = startRole({ entry: 'worker.ts', env: world.workerEnvironment });
   await worker.waitForLine(/worker running/, 60_000);
 }
@@ -65,6 +69,7 @@ async function begin(kind: 'cloud' | 'desktop'): Promise<Order> {
   const { customerId } = await world.makeCustomer();
   const name = `Kept Once ${randomUUID()}`;
   const value = randomUUID();
+  secrets.push(value);
   if (kind === 'desktop') await world.control('POST', '/licences', { serial: value });
   const json = {
     ...{ customer_id: customerId, kind, company: { name } },
@@ -85,6 +90,7 @@ async function readPictures(): Promise<void> {
     for (const { onboarding_id: id, captcha_id } of rows.filter((row) => !read.has(row.captcha_id))) {
       read.add(captcha_id);
       const { text } = (await world.control('GET', `/captchas/${captcha_id}`)) as { text: string };
+      secrets.push(text);
       const answering = world.api('POST', `/v1/sage/onboardings/${id}/captcha`, {
         json: { text, captcha_id },
       });
@@ -207,6 +213,14 @@ it(
     const { rows } = await world.pool.query('SELECT 1 FROM sage_companies');
     expect(rows).toHaveLength(orders.length);
     expect(await world.violations()).toEqual([]);
+
+    for (const order of orders) {
+      for (const organisation of await organisationsOf(order))
+        secrets.push((await keyOf(organisation)).signing_key);
+    }
+    const lines = [...printed, worker?.output() ?? '', ...world.logLines].join('\n');
+    expect(lines).toContain('worker running');
+    expect(secrets.filter((secret) => lines.includes(secret))).toEqual([]);
   },
 );
 
@@ -244,7 +258,9 @@ async function resolveAll(): Promise<void> {
   }
 }
 
-async function keyOf(organisation: Organisation): Promise<Record<string, unknown>> {
+async function keyOf(
+  organisation: Organisation,
+): Promise<{ organisation_id: string; company_id: string | undefined; signing_key: string }> {
   const { signing_key } = (await world.control('GET', `/organisations/${organisation.id}/key`)) as {
     signing_key: string;
   };

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { accessOf, readSageCompany } from '../../src/db/sage-companies.js';
-import { listOnboardingsToCheck } from '../../src/db/sage-onboardings.js';
+import { transaction } from '../../src/db/pool.js';
+import { insertSageOnboarding, listOnboardingsToCheck } from '../../src/db/sage-onboardings.js';
 import { sageOnboardingWorkflowId } from '../../src/domain/ids.js';
+import { searchAttributes } from '../../src/workflows/search-attributes.js';
 import { createSageWorld, sageApplication, type ApiAnswer, type SageWorld } from '../support/sage-world.js';
 import { readAllHistories } from '../support/histories.js';
 import '../support/provided.js';
@@ -134,6 +136,8 @@ describe('a cloud product', () => {
     ]);
     const handle = world.client.workflow.getHandle(sageOnboardingWorkflowId(id));
     await handle.result();
+    const { typedSearchAttributes } = await handle.describe();
+    expect(typedSearchAttributes.get(searchAttributes.customerId)).toBe(ready.customer_id);
     await world.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
   });
 
@@ -532,6 +536,35 @@ describe('the sweep', () => {
     expect(all).toContain(open);
     expect(all).not.toContain(done);
     expect(all).toEqual([...all].sort());
+  });
+});
+
+describe('an order whose start was lost with the process that should have sent it', () => {
+  it('begins when somebody looks at it, or orders again', async () => {
+    const lost = async (): Promise<{ id: string; customerId: string }> => {
+      const { customerId } = await world.makeCustomer();
+      const id = randomUUID();
+      await transaction(world.pool, (db) =>
+        insertSageOnboarding(db, {
+          ...{ onboardingId: id, customerId, kind: 'cloud', licenceSealed: null },
+          request: { company: { name: `Lost ${id}` } },
+          termsAcceptedAt: minuteAgo(),
+        }),
+      );
+      return { id, customerId };
+    };
+    const seen = await lost();
+    await world.pool.query(
+      `UPDATE sage_onboardings SET updated_at = updated_at - interval '1 minute' WHERE onboarding_id = $1`,
+      [seen.id],
+    );
+    await reaches(seen.id, 'ready');
+    const ordered = await lost();
+    expect((await begin({ customer_id: ordered.customerId })).body).toMatchObject({
+      ...{ code: 'onboarding_open', onboarding_id: ordered.id },
+    });
+    await reaches(ordered.id, 'ready');
+    expect(await organisationsOf(ordered.id)).toHaveLength(1);
   });
 });
 
