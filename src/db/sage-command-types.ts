@@ -8,7 +8,7 @@ import type { RuleDraft } from '../domain/sage-rules/rule.js';
 /**
  * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
  * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` and `sage_dry_run_rule`
- * with {rule}, `sage_replace_rule` with {rule_id, rule}, `sage_amend_rule` the same with what changes alone,
+ * with {rule} (the latter perhaps with the {rule_id} that is being edited), `sage_replace_rule` with {rule_id, rule}, `sage_amend_rule` the same with what changes alone,
  * `sage_restore_rules` with {rule_ids}. Rules were validated before they are stored here.
  */
 export interface SageCommandInput {
@@ -92,7 +92,7 @@ export interface SageDryRunBeside {
   }[];
   /** Rules of a better rank with a condition that we cannot judge: they may take hits, too. */
   readonly not_judged: readonly string[];
-  /** A rule that has the name already. It is left out here, as if it were replaced; a new rule would be refused. */
+  /** A rule that has the name already: a new rule would be refused. It is left out here unless another is edited. */
   readonly same_name_rule_id: string | null;
 }
 

@@ -297,6 +297,25 @@ describe('trying out', () => {
   });
 });
 
+test('a rule that is edited does not stand in its own way, and a name that is taken is told', async () => {
+  const desk = await ruleDesk();
+  await saveNew(desk, filled('Fees'));
+  await saveNew(desk, filled('Cards', { conditions: [['transactionNarrative', 'contains', 'CARD']] }));
+  const fees = (await rulesAtSage(desk)).find(({ ruleName }) => ruleName === 'Fees')!;
+  const path = `${desk.base}/rules/${fees.ruleId}`;
+  const form = await settled(desk.visitor, path);
+  const tryOut = async (name: string) => {
+    const answer = await send(desk.visitor, form, path, { ...filled(name), do: 'dry_run' });
+    return wordsOf(await settled(desk.visitor, answer.location!));
+  };
+  const renamed = await tryOut('Charges');
+  expect(renamed).toContain('1 of the 4 transactions');
+  expect(renamed).not.toContain('rules above it');
+  expect(renamed).not.toContain('has this name already');
+  expect(await tryOut('Fees')).not.toContain('has this name already');
+  expect(await tryOut('Cards')).toContain('has this name already');
+});
+
 describe('the list', () => {
   test('moves rules up and down, and Sage has them in that order', async () => {
     const desk = await ruleDesk();
@@ -343,7 +362,7 @@ describe('the list', () => {
   test('deletes a rule after asking once more', async () => {
     const desk = await ruleDesk();
     await saveNew(desk, filled('Old one'));
-    const [{ ruleId }] = (await rulesAtSage(desk)) as [{ ruleId: string }];
+    const { ruleId } = (await rulesAtSage(desk))[0]!;
     const question = await settled(desk.visitor, `${desk.base}/rules/${ruleId}/delete`);
     expect(wordsOf(question)).toContain('Delete rule Old one?');
     expect(await namesByRank(desk)).toEqual(['Old one']);

@@ -1,7 +1,9 @@
 import { isSageError } from '../../clients/sage-banking/errors.js';
 import type { SageRule } from '../../clients/sage-banking/schemas.js';
-import type { SageDryRunBeside, SageDryRunResult } from '../../db/sage-command-types.js';
-import { ruleTransactions } from '../../db/sage-rule-transactions.js';
+import type { Pool } from '../../db/pool.js';
+import type { SageAccountRow } from '../../db/sage-accounts.js';
+import type { SageDryRunBeside, SageDryRunResult, SageDryRunSample } from '../../db/sage-command-types.js';
+import { ruleTransactions, type RuleTransactionRow } from '../../db/sage-rule-transactions.js';
 import { matcherOf, type RuleMatcher } from '../../domain/sage-rules/match-rules.js';
 import type { RuleDraft } from '../../domain/sage-rules/rule.js';
 import { splitShares } from '../../domain/sage-rules/split-shares.js';
@@ -26,7 +28,9 @@ export async function dryRunRule(context: SageCommandContext): Promise<SageComma
   const ground = await openRuleGround(context);
   const draft = ruleOf(context);
   const rules = await rulesInTime(context, ground);
-  return { result: await dryRun(context, { ...ground, draft, rules }) };
+  const { deps, signal } = context;
+  const { account } = ground;
+  return { result: await dryRun({ pool: deps.pool, signal, account, draft, rules }) };
 }
 
 async function rulesInTime(
@@ -48,12 +52,13 @@ interface Place {
   readonly sameNameRuleId: string | null;
 }
 
-/** A rule of the same name is the one that is being edited: it is left out, and its rank taken. */
-function placeOf(draft: RuleDraft, rules: readonly SageRule[]): Place {
+/** The rule that is being edited is left out, and its rank taken: the one named, or else the one of the same name. */
+function placeOf(draft: RuleDraft, rules: readonly SageRule[], editedRuleId: string | undefined): Place {
   const sameName = rules.find(({ ruleName }) => ruleName === draft.ruleName);
-  const others = rules.filter((rule) => rule !== sameName);
+  const edited = rules.find(({ ruleId }) => ruleId === editedRuleId) ?? sameName;
+  const others = rules.filter((rule) => rule !== edited);
   const last = others.length + 1;
-  const rank = Math.min(draft.ruleRank ?? sameName?.ruleRank ?? last, last);
+  const rank = Math.min(draft.ruleRank ?? edited?.ruleRank ?? last, last);
   return {
     rank,
     better: matcherOf(others.filter(({ ruleRank }) => ruleRank < rank)),
@@ -61,43 +66,42 @@ function placeOf(draft: RuleDraft, rules: readonly SageRule[]): Place {
   };
 }
 
-async function dryRun(
-  { deps, signal }: SageCommandContext,
-  {
-    account,
-    draft,
-    rules,
-  }: Pick<RuleGround, 'account'> & { draft: RuleDraft; rules: readonly SageRule[] | null },
-): Promise<SageDryRunResult> {
+interface DryRunInput {
+  readonly pool: Pool;
+  readonly signal: AbortSignal;
+  readonly account: Pick<SageAccountRow, 'sageAccountId' | 'lastTransactionId' | 'currency'>;
+  readonly draft: RuleDraft;
+  /** The account's own, as Sage has them; null when it did not tell. */
+  readonly rules: readonly SageRule[] | null;
+}
+
+/** The dry run itself, over the account's rows: chunk by chunk, so that memory stays small whatever it holds. */
+export async function dryRun({
+  pool,
+  signal,
+  account,
+  draft,
+  rules,
+}: DryRunInput): Promise<SageDryRunResult> {
   const { sageAccountId, lastTransactionId: upToId } = account;
   const place = rules === null ? null : placeOf(draft, rules);
   const own = matcherOf([{ ...draft, ruleRank: 1 }]);
-  const percentages = draft.ruleActions.map(({ splitPercentage }) => splitPercentage);
+  const fields = fieldsOf([draft, ...(rules ?? [])]);
   const counts = { lookedAt: 0, hits: 0, applied: 0 };
   const ids: number[] = [];
-  const samples: SageDryRunResult['samples'][number][] = [];
+  const samples: SageDryRunSample[] = [];
   const taken = new Map<SageRule, number>();
-  for await (const chunk of ruleTransactions(deps.pool, { sageAccountId, upToId })) {
+  for await (const chunk of ruleTransactions(pool, { sageAccountId, upToId, fields })) {
     signal.throwIfAborted();
     counts.lookedAt += chunk.length;
-    for (const { transactionId, body } of chunk) {
-      if (own.firstMatch(body) === null) continue;
+    for (const row of chunk) {
+      if (own.firstMatch(row.body) === null) continue;
       counts.hits += 1;
-      const taker = place?.better.firstMatch(body) ?? null;
+      const taker = place?.better.firstMatch(row.body) ?? null;
       if (taker === null) counts.applied += 1;
       else taken.set(taker, (taken.get(taker) ?? 0) + 1);
-      if (ids.length < listedIdsMax) ids.push(transactionId);
-      if (samples.length >= samplesMax) continue;
-      const amount = String(body['transactionAmount']);
-      const currency = typeof body['currency'] === 'string' ? body['currency'] : (account.currency ?? '');
-      const shares = splitShares({ amount, currency, percentages }) ?? [];
-      samples.push({
-        transaction_id: transactionId,
-        amount,
-        currency,
-        shares,
-        taken_by: taker?.ruleId ?? null,
-      });
+      if (ids.length < listedIdsMax) ids.push(row.transactionId);
+      if (samples.length < samplesMax) samples.push(sampleOf(row, { account, draft, taker }));
     }
   }
   return {
@@ -106,6 +110,26 @@ async function dryRun(
     transaction_ids: ids,
     samples,
     beside: place === null ? null : besideOf(place, counts.applied, taken),
+  };
+}
+
+function fieldsOf(rules: readonly RuleDraft[]): ReadonlySet<string> {
+  return new Set(rules.flatMap((rule) => rule.ruleConditions.map(({ ruleField }) => ruleField)));
+}
+
+function sampleOf(
+  { transactionId, body }: RuleTransactionRow,
+  input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRule | null },
+): SageDryRunSample {
+  const amount = String(body['transactionAmount']);
+  const currency = typeof body['currency'] === 'string' ? body['currency'] : (input.account.currency ?? '');
+  const percentages = input.draft.ruleActions.map(({ splitPercentage }) => splitPercentage);
+  return {
+    transaction_id: transactionId,
+    amount,
+    currency,
+    shares: splitShares({ amount, currency, percentages }) ?? [],
+    taken_by: input.taker?.ruleId ?? null,
   };
 }
 

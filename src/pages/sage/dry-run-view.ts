@@ -13,7 +13,7 @@ const shownTransactions = 20;
 /** What a rule would hit before it is saved: how many, which, how they would be split, and what stands in its way. */
 export async function dryRunView(
   visit: SageVisit,
-  { account, result }: { account: SageAccountRow; result: SageDryRunResult },
+  { account, result, ruleId }: { account: SageAccountRow; result: SageDryRunResult; ruleId: string | null },
 ): Promise<Html> {
   const { t, pool } = visit.pages;
   const texts = t.sage.ruleForm;
@@ -29,7 +29,7 @@ export async function dryRunView(
     <p>
       ${result.hits === 0 ? texts.dryRunNone(lookedAt) : texts.dryRunSome(printCount(t, result.hits), lookedAt)}
     </p>
-    ${besideNote(visit, result)}
+    ${besideNotes(visit, result, ruleId)}
     <p class="soft small">${texts.dryRunNote}</p>
     ${
       transactions.length > 0 &&
@@ -43,11 +43,19 @@ export async function dryRunView(
   </section>`;
 }
 
-/** Rules above take a transaction first; a rule of the same name would be refused. */
-function besideNote({ pages: { t } }: SageVisit, { beside, hits }: SageDryRunResult): Html | undefined {
+/** Rules above take a transaction first; a rule whose name another one has would be refused. */
+function besideNotes(
+  { pages: { t } }: SageVisit,
+  { beside, hits }: SageDryRunResult,
+  ruleId: string | null,
+): Html | undefined {
+  if (beside === null) return undefined;
   const texts = t.sage.ruleForm;
-  if (beside === null || hits === 0 || beside.applied === hits) return undefined;
-  return html`<p>${texts.dryRunTaken(printCount(t, hits - beside.applied))}</p>`;
+  const taken = hits - beside.applied;
+  const sameName = beside.same_name_rule_id;
+  return html`${taken > 0 && html`<p>${texts.dryRunTaken(printCount(t, taken))}</p>`}
+  ${beside.not_judged.length > 0 && html`<p>${texts.dryRunUnread}</p>`}
+  ${sameName !== null && sameName !== ruleId && html`<p>${t.sage.commandProblems.rule_name_taken}</p>`}`;
 }
 
 function hitLine(

@@ -1,13 +1,7 @@
-import { transaction } from '../../db/pool.js';
+import { answerCaptcha, isStaleCaptcha, renewStaleCaptcha } from '../../db/sage-captcha.js';
 import { listSageCompanies } from '../../db/sage-companies.js';
-import { takeCaptchaText, wantNewCaptcha } from '../../db/sage-onboarding-steps.js';
 import type { SageOnboardingRow } from '../../db/sage-onboardings.js';
-import {
-  lockSageOnboarding,
-  readNewestSageOnboarding,
-  readSageOnboarding,
-} from '../../db/sage-onboardings.js';
-import { captchaGoodForMs } from '../../domain/sage-onboarding.js';
+import { readNewestSageOnboarding, readSageOnboarding } from '../../db/sage-onboardings.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -33,7 +27,16 @@ export async function showOnboarding(visit: SageVisit): Promise<void> {
     if (companies.length > 0) return seeOther(visit.response, sagePaths.connect);
     return sendSageMessage(visit, { message: pages.t.sage.onboarding.none });
   }
-  sendOnboarding(visit, onboarding, {});
+  sendOnboarding(visit, await freshOnboarding(visit, onboarding), {});
+}
+
+/** A picture that Sage may have forgotten is shown to nobody: with the look at it a new one is fetched. */
+async function freshOnboarding(visit: SageVisit, row: SageOnboardingRow): Promise<SageOnboardingRow> {
+  const { pool, sage } = visit.pages;
+  if (!isStaleCaptcha(row)) return row;
+  await renewStaleCaptcha(pool, row);
+  await sage.onboardingChanged({ onboardingId: row.onboardingId });
+  return (await readSageOnboarding(pool, row)) ?? row;
 }
 
 function sendOnboarding(
@@ -101,12 +104,12 @@ function captchaMain(
           name: 'captcha_text',
           label: texts.captchaField,
           value: '',
-          required: true,
           lengthMax: captchaTextMax,
           error,
         })}
         <div class="actions">
           <button type="submit">${texts.captchaButton}</button>
+          <button type="submit" name="do" value="another" class="quiet">${texts.captchaAnother}</button>
           ${backToFeeds(visit)}
         </div>
       </form>`,
@@ -114,33 +117,39 @@ function captchaMain(
 }
 
 /**
- * `POST /status/sage/begin/<onboarding>/captcha`: takes what a person read in the picture, once a picture. Sending it
- * again, or for a picture that is no longer shown, changes nothing and shows how things stand.
+ * `POST /status/sage/begin/<onboarding>/captcha`: takes what a person read in the picture, or their wish for another
+ * one. Sending it again, or for a picture that is no longer shown, changes nothing and shows how things stand.
  */
-export async function answerCaptcha(visit: SageVisit): Promise<void> {
+export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const { pages, request } = visit;
   const { t } = pages;
   const onboardingId = requireUuid(visit, 'onboardingId');
+  const wantsAnother = readField(request, t, 'do') === 'another';
+  const typed = readField(request, t, 'captcha_text').trim();
   const captchaId = readField(request, t, 'captcha_id');
-  const text = readField(request, t, 'captcha_text').trim();
   const seen = await readSageOnboarding(pages.pool, { onboardingId });
   if (seen?.customerId !== visit.customer.customerId) throw notThere(visit);
-  if (seen.state === 'waiting_captcha' && seen.captchaId !== captchaId) {
-    return sendOnboarding(visit, seen, { alert: t.sage.onboarding.captchaOutdated, status: 409 });
-  }
-  if (seen.state === 'waiting_captcha' && (text === '' || text.length > captchaTextMax)) {
+  const isShown = seen.state === 'waiting_captcha' && seen.captchaId === captchaId;
+  if (isShown && !wantsAnother && (typed === '' || typed.length > captchaTextMax)) {
     return sendOnboarding(visit, seen, { error: t.sage.onboarding.captchaEmpty, status: 422 });
   }
-  await transaction(pages.pool, async (db) => {
-    const row = await lockSageOnboarding(db, { onboardingId });
-    if (row?.state !== 'waiting_captcha' || row.captchaId !== captchaId) return;
-    if ((row.captchaAgeMs ?? Infinity) > captchaGoodForMs) {
-      await wantNewCaptcha(db, row, {
-        reason: 'captcha_expired',
-        message: t.sage.onboarding.reasons.captcha_expired,
-      });
-    } else await takeCaptchaText(db, row, { text });
-  });
-  await pages.sage.onboardingChanged({ onboardingId });
-  seeOther(visit.response, sagePaths.begin);
+  const text = wantsAnother ? null : typed;
+  const answer = await answerCaptcha(pages.pool, { onboardingId, captchaId, text });
+  switch (answer.kind) {
+    case 'unknown':
+      throw notThere(visit);
+    case 'outdated': {
+      const row = await readSageOnboarding(pages.pool, { onboardingId });
+      if (row === null) throw notThere(visit);
+      return sendOnboarding(visit, row, { alert: t.sage.onboarding.captchaOutdated, status: 409 });
+    }
+    case 'taken':
+    case 'renewing':
+      await pages.sage.onboardingChanged({ onboardingId });
+      return seeOther(visit.response, sagePaths.begin);
+    case 'not_waiting':
+      return seeOther(visit.response, sagePaths.begin);
+    default:
+      return answer satisfies never;
+  }
 }

@@ -73,12 +73,9 @@ async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: Co
   if (rule === null) throw new Error('a dry run without its rule');
   // The kind says which result; the row was written by our own activity.
   const result = command.result as SageDryRunResult;
-  sendRuleForm(visit, {
-    account,
-    ruleId: command.input.rule_id ?? null,
-    state: formOfRule(rule),
-    below: await dryRunView(visit, { account, result }),
-  });
+  const ruleId = command.input.rule_id ?? null;
+  const below = await dryRunView(visit, { account, result, ruleId });
+  sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), below });
 }
 
 /** The rule as it was ordered; null when only its rank, or its end, was. */

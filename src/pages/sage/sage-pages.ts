@@ -5,7 +5,7 @@ import { askToDisconnect, disconnect, reauthorise, showAccount } from './account
 import { searchBanks, showBanks, showBankSearch } from './bank-search.js';
 import { beginLink, showBeginLink } from './begin-link.js';
 import { beginLinkAgain, showLink } from './link-progress.js';
-import { answerCaptcha, showOnboarding } from './onboarding.js';
+import { showOnboarding, takeCaptcha } from './onboarding.js';
 import { reprocess, showReprocess } from './reprocess.js';
 import { restoreRules, showRestorable, showRestored } from './restore.js';
 import { showRuleOrder } from './rule-order.js';
@@ -22,7 +22,7 @@ export function createSagePages(pages: SagePages): Router {
   // Only here stands a picture in the page itself: the captcha.
   router.use('/begin', pageHeaders(pages.config, { framedBy: 'nobody', images: 'inline' }));
   show('/begin', showOnboarding);
-  take('/begin/:onboardingId/captcha', answerCaptcha);
+  take('/begin/:onboardingId/captcha', takeCaptcha);
   show('/connect', showBankSearch);
   take('/connect', searchBanks);
   show('/connect/:searchId', showBanks);

@@ -89,6 +89,8 @@ export const britishSageRuleTexts = {
     dryRunHeading: 'What the rule would hit',
     dryRunNote: 'Nothing was saved.',
     dryRunTaken: (count: string) => `Of these, rules above it would take ${count} first.`,
+    dryRunUnread:
+      'A rule above holds a condition that is not known here, so it may take some of them first, too.',
     dryRunTakenFirst: 'A rule above takes it first.',
     dryRunShares: (shares: string) => `Would be split: ${shares}`,
     dryRunNone: (checked: string) => `None of the ${checked} transactions that are here.`,

@@ -192,9 +192,10 @@ export const britishSageTexts = {
       },
       captchaLead:
         'Sage wants to know that you are a person. Type the characters of the picture; capitals do not matter.',
-      captchaAlt: 'Characters to type. If you cannot see them, ask your bank for help.',
+      captchaAlt: 'Picture of the characters to type. If you cannot see it, ask your bank for help.',
       captchaField: 'Characters',
       captchaButton: 'Send',
+      captchaAnother: 'Show another picture',
       captchaEmpty: 'Type the characters of the picture.',
       captchaSent: 'Sage looks at what you typed. The page goes on by itself.',
       captchaFetching: 'A picture is being fetched. The page goes on by itself.',
