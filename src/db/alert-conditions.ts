@@ -1,6 +1,7 @@
 import { serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
 import { parkReasons, passingReasons } from '../domain/feed.js';
 import { lastingSageReasons } from '../domain/sage-account.js';
+import { sageOnboardingStuckReasons } from '../domain/sage-onboarding.js';
 
 /** A question to the rows: each row of the answer is one alert of this code. */
 export interface AlertCondition {
@@ -66,5 +67,15 @@ export const alertConditions: readonly AlertCondition[] = [
             FROM (SELECT feed_id, count(*)::int AS count FROM ledger
                    WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
+  },
+  {
+    code: 'onboarding_stuck',
+    takesInterval: false,
+    sql: `SELECT o.onboarding_id::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id, o.customer_id,
+                 jsonb_build_object('onboarding_id', o.onboarding_id, 'state', o.state, 'reason', o.reason) AS detail
+            FROM sage_onboardings o
+           WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
+             AND (o.state = 'in_doubt' OR (o.reason IN (${inWords(sageOnboardingStuckReasons)})
+                  AND o.person_at < now() - interval '${String(troubleLastsMs)} milliseconds'))`,
   },
 ];

@@ -5,6 +5,8 @@
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
   'organisation_refused',
+  /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
+  'onboarding_stuck',
   /** A feed is parked with a reason that waits for a person. */
   'feed_parked',
   /** Postings of a feed were set aside, or stand at the provider with other content. */

@@ -54,3 +54,10 @@ export const sageOnboardingTroubles = [
 export type SageOnboardingTrouble = (typeof sageOnboardingTroubles)[number];
 
 export type SageOnboardingReason = SageOnboardingRefusal | SageOnboardingTrouble;
+
+/** Troubles that no next minute mends: an operator has to look when one lasts. */
+export const sageOnboardingStuckReasons: readonly SageOnboardingTrouble[] = [
+  'sage_application_refused',
+  'road_closed',
+  'company_not_accepted',
+];

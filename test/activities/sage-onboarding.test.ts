@@ -5,6 +5,7 @@ import type { ActivityDeps } from '../../src/activities/deps.js';
 import { sageAdvanceOnboarding } from '../../src/activities/sage-advance-onboarding.js';
 import type { SageBankingClient } from '../../src/clients/sage-banking/client.js';
 import { SageUnreachable } from '../../src/clients/sage-banking/errors.js';
+import { reviewAlerts } from '../../src/db/alerts.js';
 import { transaction, type Pool } from '../../src/db/pool.js';
 import { readSageCompanyOfOnboarding } from '../../src/db/sage-companies.js';
 import { beginAgain } from '../../src/db/sage-onboarding-steps.js';
@@ -13,6 +14,7 @@ import {
   lockSageOnboarding,
   readSageOnboarding,
 } from '../../src/db/sage-onboardings.js';
+import { dayMs } from '../../src/domain/limits.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
 import { until } from '../support/until.js';
 
@@ -260,6 +262,34 @@ describe('an onboarding', () => {
       [doubted],
     );
     expect(await attempt(closed, doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+  });
+
+  it('that waits for an operator raises an alert, which ends when it goes on', async () => {
+    const id = await begin();
+    const { deps } = workerOf();
+    const alerts = async (): Promise<unknown[]> => {
+      await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+      const { rows } = await world.pool.query<{ detail: unknown }>(
+        `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
+        [id],
+      );
+      return rows.map(({ detail }) => detail);
+    };
+    const say = (set: string): Promise<unknown> =>
+      world.pool.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [id]);
+    await say(`reason = 'sage_application_refused'`);
+    // For a moment it is nobody's business.
+    expect(await alerts()).toEqual([]);
+    await say(`person_at = now() - interval '11 minutes'`);
+    expect(await alerts()).toEqual([
+      { onboarding_id: id, state: 'creating', reason: 'sage_application_refused' },
+    ]);
+    await say(`state = 'in_doubt', reason = 'answer_lost', person_at = now(), posting_since = now()`);
+    expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost' }]);
+    await say(`state = 'creating', reason = NULL, posting_since = NULL`);
+    expect(await alerts()).toEqual([]);
+    await attempt(deps, id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
   });
 
   it('that is over, or was never there, is left alone', async () => {

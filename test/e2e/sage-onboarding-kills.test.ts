@@ -186,7 +186,7 @@ it(
       );
       // At random moments the orders still come in.
       if (moment !== 'any') await begun;
-      await reach(moment, batch);
+      await reach(moment, batch).catch((error: unknown) => explain(error, batch));
       await worker?.kill('SIGKILL');
       await begun;
       orders.push(...batch);
@@ -223,6 +223,14 @@ it(
     expect(secrets.filter((secret) => lines.includes(secret))).toEqual([]);
   },
 );
+
+/** A moment that never came: what the orders and the worker were at. */
+async function explain(error: unknown, batch: readonly Order[]): Promise<never> {
+  const states = await statesOf();
+  const stands = batch.map(({ id }) => `${id} ${JSON.stringify(states.get(id))}`);
+  const last = worker?.output().slice(-4_000) ?? 'no worker';
+  throw new Error([String(error), ...stands, last].join('\n'), { cause: error });
+}
 
 /** What stands at Sage against what our rows say. */
 async function judge(): Promise<{ created: number; notCreated: number }> {
