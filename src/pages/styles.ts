@@ -106,7 +106,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .plain > li:last-child { padding-bottom: 0; }
 .plain p { margin: .25rem 0 0; overflow-wrap: anywhere; }
 .ranked { counter-reset: rank; }
-.ranked h3::before { counter-increment: rank; content: counter(rank) ". "; color: var(--soft); font-variant-numeric: tabular-nums; }
+.ranked h2::before { counter-increment: rank; content: counter(rank) ". "; color: var(--soft); font-variant-numeric: tabular-nums; }
 .line { display: grid; grid-template-columns: auto 7rem 1fr auto; gap: .125rem .875rem; align-items: baseline; }
 .line > input { width: 1.125rem; height: 1.125rem; margin: 0; align-self: center; accent-color: var(--accent); }
 .line time { color: var(--soft); font-size: .875rem; font-variant-numeric: tabular-nums; }

@@ -1,7 +1,4 @@
-import { createRequire } from 'node:module';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,6 +16,7 @@ import {
 } from '../api/pages-fixture.js';
 import type { PagesFixture } from '../api/pages-fixture.js';
 import { launchBrowser } from '../support/browser.js';
+import { lookAtPage as look } from '../support/look-at-page.js';
 
 /*
  * The pages in a real Chromium. Three servers play three sites: the bank on localhost; Rutter's link host, which
@@ -26,9 +24,6 @@ import { launchBrowser } from '../support/browser.js';
  * frame. localhost and 127.0.0.1 are two sites, so the frame is a cross-site one.
  */
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** For people to look at: one picture of each page. */
-const screenshotDir = '.cache/screenshots/pages';
 const controlCookie = 'control';
 
 let pages: PagesFixture;
@@ -61,7 +56,6 @@ beforeAll(async () => {
   });
   browser = await launchBrowser();
   context = await browser.newContext();
-  await mkdir(screenshotDir, { recursive: true });
 });
 afterAll(async () => {
   await browser.close();
@@ -121,23 +115,6 @@ async function signIn(view: Page | Frame): Promise<void> {
 
 async function share(view: Page | Frame): Promise<void> {
   await view.getByRole('button', { name: 'Share accounts' }).click();
-}
-
-/** Accessibility rules of WCAG 2.2 A and AA that are broken, by name. Injected past the page's policy, by the test. */
-async function brokenRules(page: Page, allowed: readonly string[]): Promise<string[]> {
-  const broken = await page.evaluate<string[]>(`${axeSource};
-    axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-      .then((result) => result.violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html).join(' | ')))`);
-  return broken.filter((rule) => !allowed.some((name) => rule.startsWith(`${name}:`)));
-}
-
-async function look(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
-  await page.screenshot({ path: `${screenshotDir}/${name}.png`, fullPage: true });
-  expect(await brokenRules(page, allowed), name).toEqual([]);
-  const overflows = await page.evaluate(
-    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-  );
-  expect(overflows, `${name} scrolls sideways`).toBe(false);
 }
 
 describe('the way from Sage to the bank and back', () => {

@@ -65,7 +65,7 @@ function ruleLine(
       ${label}
     </button>`;
   return html`<li>
-    <h3><bdi>${ruleName}</bdi></h3>
+    <h2 class="first"><bdi>${ruleName}</bdi></h2>
     <p>${conditionWords(visit, rule)}</p>
     <p class="soft small">${actionWords(rule)}</p>
     <div class="actions">
