@@ -12,6 +12,7 @@ import { history } from './history.js';
 import { ingest } from './ingest.js';
 import { describeMachine, quietLoadMax, type Machine } from './machine.js';
 import { requests } from './requests.js';
+import { sageDryRun } from './sage-dry-run.js';
 import { sageReading } from './sage-reading.js';
 import { renderTable, type CaseReport } from './table.js';
 
@@ -23,6 +24,7 @@ const cases: readonly BenchCase[] = [
   ingest,
   freshness,
   sageReading,
+  sageDryRun,
   fairness,
 ];
 

@@ -7,9 +7,10 @@ import type { RuleDraft } from '../domain/sage-rules/rule.js';
 
 /**
  * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
- * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` and `sage_dry_run_rule`
- * with {rule} (the latter perhaps with the {rule_id} that is being edited), `sage_replace_rule` with {rule_id, rule}, `sage_amend_rule` the same with what changes alone,
- * `sage_restore_rules` with {rule_ids}. Rules were validated before they are stored here.
+ * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` with {rule},
+ * `sage_dry_run_rule` with {rule} and, where one is edited, its {rule_id}, `sage_replace_rule` with {rule_id, rule},
+ * `sage_amend_rule` the same with what changes alone, `sage_restore_rules` with {rule_ids}. Rules were validated before
+ * they are stored here.
  */
 export interface SageCommandInput {
   readonly country?: string;

@@ -193,8 +193,8 @@ describe('a dry run', () => {
     account = await makeSageAccount(world, { transactions: lines });
   });
 
-  async function dryRun(json: unknown) {
-    const answer = await world.api('POST', `${rulesPath()}?dry_run=true`, { json });
+  async function dryRun(json: unknown, more = '') {
+    const answer = await world.api('POST', `${rulesPath()}?dry_run=true${more}`, { json });
     expect(answer.status).toBe(200);
     return answer.body;
   }
@@ -239,6 +239,10 @@ describe('a dry run', () => {
     });
     const edited = await dryRun({ ...credit, ruleName: last.body.ruleName });
     expect(edited.beside).toMatchObject({ rank: 2, same_name_rule_id: last.body.ruleId });
+    const renamed = await dryRun(credit, `&rule_id=${first.body.ruleId as string}`);
+    expect(renamed.beside).toMatchObject({ rank: 1, applied: 2, same_name_rule_id: null });
+    const path = `${rulesPath()}?rule_id=${first.body.ruleId as string}`;
+    expect((await world.api('POST', path, { json: credit })).status).toBe(400);
   });
 
   it('agrees with what Sage then predicts', async () => {
@@ -260,6 +264,18 @@ describe('a dry run', () => {
       .filter(({ predictedActions }) => JSON.stringify(predictedActions).includes(made.body.ruleId as string))
       .map(({ transactionId }) => transactionId);
     expect(predicted).toEqual(wanted);
+  });
+
+  it('reads whole objects where a rule asks for more than amount, narrative, date and currency', async () => {
+    const of = await makeSageAccount(world, {
+      transactions: [
+        { transactionAmount: -1, checkNumber: '007', datePosted: '2024-03-05' },
+        { transactionAmount: -1, checkNumber: '7', datePosted: '2024-03-05' },
+      ],
+    });
+    const json = draft('checkNum', 'eq', '007');
+    const answer = await world.api('POST', `${rulesPath(of)}?dry_run=true`, { json });
+    expect(answer.body).toMatchObject({ looked_at: 2, hits: 1 });
   });
 
   it('tells all but the other rules while Sage does not answer', async () => {

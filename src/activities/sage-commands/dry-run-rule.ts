@@ -28,9 +28,10 @@ export async function dryRunRule(context: SageCommandContext): Promise<SageComma
   const ground = await openRuleGround(context);
   const draft = ruleOf(context);
   const rules = await rulesInTime(context, ground);
-  const { deps, signal } = context;
+  const { deps, command, signal } = context;
+  const editedRuleId = command.input.rule_id;
   const { account } = ground;
-  return { result: await dryRun({ pool: deps.pool, signal, account, draft, rules }) };
+  return { result: await dryRun({ pool: deps.pool, signal, account, draft, rules, editedRuleId }) };
 }
 
 async function rulesInTime(
@@ -73,18 +74,15 @@ interface DryRunInput {
   readonly draft: RuleDraft;
   /** The account's own, as Sage has them; null when it did not tell. */
   readonly rules: readonly SageRule[] | null;
+  /** The one that the draft would replace. */
+  readonly editedRuleId?: string | undefined;
 }
 
 /** The dry run itself, over the account's rows: chunk by chunk, so that memory stays small whatever it holds. */
-export async function dryRun({
-  pool,
-  signal,
-  account,
-  draft,
-  rules,
-}: DryRunInput): Promise<SageDryRunResult> {
+export async function dryRun(input: DryRunInput): Promise<SageDryRunResult> {
+  const { pool, signal, account, draft, rules, editedRuleId } = input;
   const { sageAccountId, lastTransactionId: upToId } = account;
-  const place = rules === null ? null : placeOf(draft, rules);
+  const place = rules === null ? null : placeOf(draft, rules, editedRuleId);
   const own = matcherOf([{ ...draft, ruleRank: 1 }]);
   const fields = fieldsOf([draft, ...(rules ?? [])]);
   const counts = { lookedAt: 0, hits: 0, applied: 0 };

@@ -6,7 +6,7 @@ import { requireSage } from '../require-sage.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-sage-command.js';
 import { sageAccountParams } from '../sage-account-params.js';
 import { sageDryRunDoc, sageRuleDoc, sageRuleInputDoc } from '../sage-command-json.js';
-import { ruleBodyBytesMax } from '../sage-rule-params.js';
+import { ruleBodyBytesMax, ruleIdField } from '../sage-rule-params.js';
 
 /** Creates a rule, or only tells what it would hit, as a command. */
 export const postSageRule = defineRoute({
@@ -18,12 +18,22 @@ export const postSageRule = defineRoute({
   description:
     'Judged by us before anything is sent: a 422 names all that is wrong. Without `ruleRank` a new rule comes last; a rank that is taken moves the others down. With `dry_run=true` nothing is saved: the answer tells which stored transactions the rule would hit, how it would split the first of them, and which rules come before it. A rule changes no suggestion by itself: see reprocess.',
   params: sageAccountParams,
-  query: z.strictObject({
-    dry_run: z
-      .enum(['true', 'false'])
-      .optional()
-      .meta({ default: 'false', description: 'Only tell what the rule would hit.' }),
-  }),
+  query: z
+    .strictObject({
+      dry_run: z
+        .enum(['true', 'false'])
+        .optional()
+        .meta({ default: 'false', description: 'Only tell what the rule would hit.' }),
+      rule_id: ruleIdField
+        .optional()
+        .meta({
+          description: 'With `dry_run`: the rule that is edited. It is left out, and its rank taken.',
+        }),
+    })
+    .refine((query) => query.rule_id === undefined || query.dry_run === 'true', {
+      path: ['rule_id'],
+      message: 'belongs to a dry run: replace a rule by PUT',
+    }),
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
   answers: {
     200: { description: 'What the rule would hit', schema: sageDryRunDoc },
@@ -36,8 +46,18 @@ export const postSageRule = defineRoute({
     const rule = await judgeRule(deps, account, body);
     const { customerId } = account;
     const input = { sage_account_id: account.sageAccountId, rule };
-    return query.dry_run === 'true'
-      ? await runSageCommand(deps, { kind: 'sage_dry_run_rule', customerId, input, seed })
-      : await runSageCommand(deps, { kind: 'sage_create_rule', customerId, input, seed, doneStatus: 201 });
+    if (query.dry_run !== 'true') {
+      return await runSageCommand(deps, {
+        kind: 'sage_create_rule',
+        doneStatus: 201,
+        ...{ customerId, input, seed },
+      });
+    }
+    const edited = query.rule_id === undefined ? {} : { rule_id: query.rule_id };
+    return await runSageCommand(deps, {
+      kind: 'sage_dry_run_rule',
+      ...{ customerId, seed },
+      input: { ...input, ...edited },
+    });
   },
 });

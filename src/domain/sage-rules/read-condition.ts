@@ -3,7 +3,7 @@ import { amountCriteriaPattern, baseTypeOfZero, wildcardPattern } from './rule-a
 import { compareDates, readCriteriaDate } from './rule-date.js';
 import { meaningOfField, ruleFields, type RuleFieldMeaning } from './rule-fields.js';
 import type { RuleCondition } from './rule.js';
-import { isWordless, wordsOf, type TransactionFacts } from './transaction-facts.js';
+import { holdsWords, isWordless, wordsOf, type TransactionFacts } from './transaction-facts.js';
 
 export type ConditionTest = (facts: TransactionFacts) => boolean;
 
@@ -65,7 +65,7 @@ function readNarrative(operation: string, criteria: string): ReadCondition {
     default:
       return isWordless(words)
         ? wrong('ruleCriteria', 'holds no word: containsWords looks for letters and digits')
-        : { holds: (facts) => facts.words()?.includes(words) === true };
+        : { holds: (facts) => holdsWords(facts.words() ?? '', words) };
   }
 }
 
