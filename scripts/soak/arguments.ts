@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const depths = ['activity', 'workflow'] as const;
+export const depths = ['activity', 'workflow', 'sage'] as const;
 export type Depth = (typeof depths)[number];
 
 export interface SoakArguments {
@@ -17,13 +17,14 @@ export interface SoakArguments {
 }
 
 /** One test process with a fresh database each: tables do not grow without end, and little is lost on Ctrl-C. */
-export const stretchRuns: Readonly<Record<Depth, number>> = { activity: 500, workflow: 50 };
-const runsOfDepth: Readonly<Record<Depth, number>> = { activity: 10_000, workflow: 1_000 };
+export const stretchRuns: Readonly<Record<Depth, number>> = { activity: 500, workflow: 50, sage: 50 };
+const runsOfDepth: Readonly<Record<Depth, number>> = { activity: 10_000, workflow: 1_000, sage: 300 };
 const runsMax = 10_000_000;
 const seedMax = 0x7fff_ffff;
 
 export const helpText = `npm run soak                                 10,000 runs of the deliver activity
 npm run soak -- --depth workflow             1,000 runs of the real workflows
+npm run soak -- --depth sage                 300 runs of the road of Sage's Banking Service
   --runs N    so many       --from N   go on from run N, as the last line said
   --seed N    1 by default  --path P   replay one failing example, as it was printed
   --dry       add nothing to docs/reliability.md`;

@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const testFiles: Readonly<Record<Depth, string>> = {
   activity: 'test/reliability/deliver-world.test.ts',
   workflow: 'test/reliability/workflow-world.test.ts',
+  sage: 'test/reliability/sage-road-world.test.ts',
 };
 const progressEveryMs = 5_000;
 

@@ -7,7 +7,7 @@ import fc from 'fast-check';
  * red is the one that broke it; soaks draw others.
  */
 
-export type Depth = 'activity' | 'workflow';
+export type Depth = 'activity' | 'workflow' | 'sage';
 
 export interface SeededRuns {
   readonly seed: number;
@@ -57,8 +57,10 @@ export async function runSeeded<Plan>(input: {
   tally: RunTally;
   /** What a run takes at most on the average. */
   runMaxMs?: number;
+  /** For finding the smallest plan. */
+  shrinkingMaxMs?: number;
 }): Promise<void> {
-  const { depth, runs, tally, runMaxMs = defaultRunMaxMs } = input;
+  const { depth, runs, tally, runMaxMs = defaultRunMaxMs, shrinkingMaxMs = defaultShrinkingMaxMs } = input;
   const property = fc.asyncProperty(input.plans, async (plan) => {
     const report = await input.run(plan);
     tally.add(report.seen);
@@ -90,7 +92,7 @@ function wordsOf(error: unknown): string {
   return error instanceof Breach ? error.message : (error.stack ?? error.message);
 }
 
-const shrinkingMaxMs = 120_000;
+const defaultShrinkingMaxMs = 120_000;
 const defaultRunMaxMs = 2_000;
 const progressEveryRuns = 25;
 

@@ -4,8 +4,8 @@ import type { Pool, PoolClient } from '../../src/db/pool.js';
 
 /*
  * What can befall one attempt of an activity from inside its own process: at one of its calls (a statement, a request
- * to Rutter, a message to Temporal, counted together) the process dies, or the call alone fails, before it took effect
- * or after it.
+ * to Rutter or Sage, a message to Temporal, counted together) the process dies, or the call alone fails, before it took
+ * effect or after it.
  */
 
 export interface Trouble {
@@ -74,6 +74,14 @@ function strike(deps: ActivityDeps, trouble: Trouble, life: Life): ActivityDeps 
     pool: strickenPool(deps.pool, call),
     rutter: stricken(deps.rutter, call, requestLost),
     workflows: stricken(deps.workflows, call, temporalAway),
+    sage:
+      deps.sage === null
+        ? null
+        : {
+            ...deps.sage,
+            client: stricken(deps.sage.client, call, requestLost),
+            workflows: stricken(deps.sage.workflows, call, temporalAway),
+          },
     wait: (waitMs, signal) => {
       if (life.dead) return Promise.reject(new ProcessIsDead());
       return deps.wait(waitMs, signal);

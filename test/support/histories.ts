@@ -56,7 +56,7 @@ export async function readAllHistories(address: string, namespace = 'default'): 
 }
 
 /** Every payload in a history, wherever it stands: anything with base64 `metadata` and `data`. */
-function payloadsOf(value: unknown): { metadata: Record<string, Uint8Array>; data: Uint8Array }[] {
+export function payloadsOf(value: unknown): { metadata: Record<string, Uint8Array>; data: Uint8Array }[] {
   if (typeof value !== 'object' || value === null) return [];
   const { metadata, data } = value as { metadata?: Record<string, string>; data?: string };
   if (typeof data === 'string' && typeof metadata === 'object') {
