@@ -55,7 +55,8 @@ export function sageReadAccount(deps: ActivityDeps) {
         return await look(deps, input);
       } catch (error) {
         const reason = reasonOf(error);
-        if (reason === null) throw error;
+        // A worker that stops is no trouble of the account's.
+        if (reason === null || Context.current().cancellationSignal.aborted) throw error;
         const detail = isSageError(error) && 'errorMessage' in error ? error.errorMessage : null;
         await recordSageReason(deps.pool, { sageAccountId: input.sageAccountId, reason, detail });
         if (readFailure(error).retryable) throw error;
