@@ -18,6 +18,7 @@ const commands = new Map<string, FakeCommand>();
 class FakeCommand {
   readonly commandId = randomUUID();
   triesAtMs: number[] = [];
+  askedSage = 0;
   failed: FailCommandInput[] = [];
   constructor(readonly answer: (tries: number) => Awaited<ReturnType<Activities['rutterRunCommand']>>) {}
 }
@@ -35,6 +36,11 @@ beforeAll(async () => {
       const fake = fakeOf(input);
       fake.triesAtMs.push(await env.currentTimeMs());
       return fake.answer(fake.triesAtMs.length);
+    },
+    sageRunCommand: async (input) => {
+      const fake = fakeOf(input);
+      fake.askedSage += 1;
+      return fake.answer(fake.askedSage);
     },
     dbFailCommand: async (input) => {
       const fake = fakeOf(input);
@@ -56,13 +62,13 @@ afterAll(async () => {
   await env.teardown();
 });
 
-async function run(fake: FakeCommand): Promise<void> {
+async function run(fake: FakeCommand, more: { provider?: 'sage' } = {}): Promise<void> {
   commands.set(fake.commandId, fake);
   const { commandId } = fake;
   await env.client.workflow.execute<typeof providerCommandWorkflow>('providerCommandWorkflow', {
     workflowId: providerCommandWorkflowId(commandId),
     taskQueue: taskQueues.workflows,
-    args: [{ commandId }],
+    args: [{ commandId, ...more }],
   });
 }
 
@@ -106,5 +112,22 @@ describe('providerCommandWorkflow', () => {
     });
     await run(fake);
     expect(fake.failed).toEqual([]);
+  });
+
+  it('asks whom its input names, and Rutter when it names nobody', async () => {
+    const [plain, sage] = [1, 2].map(() => new FakeCommand(() => ({ state: 'done' })));
+    await run(plain!);
+    await run(sage!, { provider: 'sage' });
+    expect([plain!.triesAtMs.length, plain!.askedSage]).toEqual([1, 0]);
+    expect([sage!.triesAtMs.length, sage!.askedSage]).toEqual([0, 1]);
+  });
+
+  it('tells the row that it was Sage who did not answer', async () => {
+    const fake = new FakeCommand(() => {
+      throw away();
+    });
+    await run(fake, { provider: 'sage' });
+    const { commandId } = fake;
+    expect(fake.failed[0]).toEqual({ commandId, code: 'peer_unavailable', provider: 'sage' });
   });
 });
