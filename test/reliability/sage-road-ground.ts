@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { startSageBankingSandbox } from '../../sandbox/sage-banking/server.js';
 import type { ActivityDeps, SageRoad } from '../../src/activities/deps.js';
@@ -11,7 +11,7 @@ import { createSageBankingClient } from '../../src/clients/sage-banking/create-c
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
 import { runMigrations } from '../../src/db/migrate.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
-import { taskQueues } from '../../src/domain/ids.js';
+import { sageBankAccountWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { createSageFacade, type SageFacade } from '../../src/temporal/sage-facade.js';
@@ -49,6 +49,8 @@ export interface SageRoadGround {
   readonly control: (method: string, path: string, body?: unknown) => Promise<any>;
   /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;
+  /** One run of the sweep that finds lost starts. Schedules are not in this server, so it is not run by one. */
+  readonly sweep: () => Promise<void>;
   readonly watch: (watch: SageRoadWatch | null) => void;
   readonly close: () => Promise<void>;
 }
@@ -83,6 +85,10 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
     settings: { ...sageLooks, organisationLimit: null },
   };
   const deps = depsOf({ pool, keyring, facade, road, clock });
+  const sweepDeps = {
+    ...deps,
+    sage: { ...road, workflows: { ...sage, missingAccounts: missingOf(client) } },
+  };
   const workers = await createWorkers({ env, bundle, deps, clock, watch: () => watching });
   const running = workers.map((worker) => worker.run());
   return {
@@ -97,6 +103,9 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
         });
       await clock.reach(await env.currentTimeMs());
     },
+    sweep: async () => {
+      await new MockActivityEnvironment().run(() => createActivities(sweepDeps).temporalRestartSage());
+    },
     watch: (watch) => {
       watching = watch;
     },
@@ -108,6 +117,22 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
       await sandbox.close();
       await database.drop();
     },
+  };
+}
+
+/** This server cannot list, so each is asked for by itself. */
+function missingOf(client: Client): SageFacade['missingAccounts'] {
+  return async ({ sageAccountIds }) => {
+    const missing: string[] = [];
+    for (const sageAccountId of sageAccountIds) {
+      const handle = client.workflow.getHandle(sageBankAccountWorkflowId(sageAccountId));
+      const isRunning = await handle.describe().then(
+        ({ status }) => status.name === 'RUNNING',
+        () => false,
+      );
+      if (!isRunning) missing.push(sageAccountId);
+    }
+    return missing;
   };
 }
 

@@ -8,6 +8,7 @@ import {
 } from './sage-road-cast.js';
 import type { SageRoadGround } from './sage-road-ground.js';
 import { answerPicture, beginOnboarding, resolveDoubt } from './sage-road-onboarding.js';
+import type { SageRoadPlan } from './sage-road-plan.js';
 import { beginLink, reauthorise } from './sage-road-steps.js';
 import { visitBank } from './sage-road-visit.js';
 
@@ -25,7 +26,11 @@ const soonRounds = 10;
 const againMax = 3;
 
 /** Answers what is still on its way in the end, each in a sentence. */
-export async function settleSageRoad(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
+export async function settleSageRoad(
+  ground: SageRoadGround,
+  cast: RoadCast,
+  { lostStartsFoundBy }: Pick<SageRoadPlan, 'lostStartsFoundBy'>,
+): Promise<string[]> {
   const again = new Map<string, number>();
   const mayAgain = (what: string) => {
     const tries = (again.get(what) ?? 0) + 1;
@@ -34,7 +39,8 @@ export async function settleSageRoad(ground: SageRoadGround, cast: RoadCast): Pr
   };
   let left: string[] = [];
   for (let round = 1; round <= roundsMax; round += 1) {
-    for (const call of cast.unacknowledged.splice(0)) await call();
+    if (lostStartsFoundBy === 'sweep') await ground.sweep();
+    else for (const call of cast.unacknowledged.splice(0)) await call();
     for (const customer of cast.customers) await actFor(ground, cast, { customer, mayAgain });
     await ground.sleep(round <= soonRounds ? soonMs : seldomMs);
     left = [...(await underWay(ground, cast)), ...(await toBeDone(ground, cast, mayAgain))];

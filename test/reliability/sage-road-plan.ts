@@ -16,6 +16,8 @@ export interface SageRoadPlan {
   readonly faultsFirst: readonly SageFaultSpec[];
   readonly steps: readonly PlannedSageStep[];
   readonly troubles: readonly PlannedSageTrouble[];
+  /** Who begins the workflow of a link whose caller ended before it could. */
+  readonly lostStartsFoundBy: 'sweep' | 'caller';
 }
 
 export interface PlannedCustomer {
@@ -35,7 +37,7 @@ export interface PlannedLink {
   readonly account: number;
   readonly startDate: string;
   readonly visit: 'grant' | 'refuse' | 'leave';
-  /** The caller's process ended after its commit: the workflow is begun when the call is repeated, at the end. */
+  /** The caller's process ended after its commit. */
   readonly startLost: boolean;
 }
 
@@ -73,7 +75,7 @@ export type SageStep =
       readonly authRequired: boolean;
     }
   | { readonly kind: 'reauthorise'; readonly account: number; readonly visit: PlannedLink['visit'] }
-  | { readonly kind: 'cancel'; readonly account: number }
+  | { readonly kind: 'cancel'; readonly account: number; readonly nudgeLost: boolean }
   | { readonly kind: 'rule'; readonly account: number; readonly rule: PlannedRule }
   | { readonly kind: 'delete_rule'; readonly account: number; readonly rule: number }
   | { readonly kind: 'restore'; readonly account: number; readonly times: number }
@@ -175,7 +177,7 @@ function drawStep(): fc.Arbitrary<SageStep> {
     ],
     [9, fc.record({ kind: fc.constant('statement'), account: any, lines, authRequired: oneIn(4) })],
     [3, fc.record({ kind: fc.constant('reauthorise'), account: any, visit })],
-    [3, fc.record({ kind: fc.constant('cancel'), account: any })],
+    [3, fc.record({ kind: fc.constant('cancel'), account: any, nudgeLost: oneIn(4) })],
     [6, fc.record({ kind: fc.constant('rule'), account: any, rule })],
     [1, fc.record({ kind: fc.constant('delete_rule'), account: any, rule: any })],
     [2, fc.record({ kind: fc.constant('restore'), account: any, times: fc.integer({ min: 1, max: 2 }) })],
@@ -218,6 +220,7 @@ export const sageRoadPlan: fc.Arbitrary<SageRoadPlan> = fc.record({
     bankIdentifierMissing: oneIn(4),
     extraFields: oneIn(4),
   }),
+  lostStartsFoundBy: fc.constantFrom('sweep', 'caller'),
   faultsFirst: fc.array(drawSageFault(), { maxLength: faultsFirstMax, size: 'max' }),
   steps: fc.array(fc.record({ step: drawStep(), thenWaitMs }), {
     ...{ minLength: stepsMin, maxLength: stepsMax, size: 'max' },

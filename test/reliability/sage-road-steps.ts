@@ -79,7 +79,7 @@ async function takeAccountStep(ground: SageRoadGround, cast: RoadCast, step: Acc
   if (account === undefined) return;
   switch (step.kind) {
     case 'cancel':
-      return await cancelAccount(ground, cast, account);
+      return await cancelAccount(ground, cast, account, step.nudgeLost);
     case 'rule':
       return await createRule(ground, account, step.rule);
     case 'delete_rule':
@@ -167,10 +167,12 @@ export async function reauthorise(
   await visitBank(ground, cast, { customer, success: visit === 'grant' });
 }
 
+/** Without a nudge the account's own next look finds it. */
 export async function cancelAccount(
   ground: SageRoadGround,
   cast: RoadCast,
   account: SageAccountRow,
+  nudgeLost = false,
 ): Promise<void> {
   const { bankAccountId, sageAccountId } = account;
   const { status } = (await ground.control('GET', `/accounts/${bankAccountId}`)) as { status: string };
@@ -181,7 +183,8 @@ export async function cancelAccount(
       bankAccount.isWanted = false;
   }
   const asked = await requestSageCancellation(ground.pool, { sageAccountId });
-  if (asked !== null && asked.status !== 'cancelled') await ground.sage.nudgeAccount({ sageAccountId });
+  if (nudgeLost || asked === null || asked.status === 'cancelled') return;
+  await ground.sage.nudgeAccount({ sageAccountId });
 }
 
 /** The bank has something to say about an account that stands open at Sage. */

@@ -43,7 +43,7 @@ export async function runSageRoad(ground: SageRoadGround, plan: SageRoadPlan): P
     if (thenWaitMs > 0) await ground.sleep(thenWaitMs);
   }
   const faults = await endFaults(ground, watch);
-  const breaches = await settleSageRoad(ground, cast);
+  const breaches = await settleSageRoad(ground, cast, plan);
   breaches.push(...(await lastDay(ground, cast)));
   breaches.push(...(await judgeSageOnboardings(ground, { cast, plan, watch })));
   breaches.push(...(await judgeSageBooks(ground, { cast, watch })));
