@@ -33,7 +33,7 @@ header form { margin: 0; }
   background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.5rem;
   box-shadow: 0 1px 2px rgb(16 32 48 / .06);
 }
-.card + .card { margin-top: 1.25rem; }
+.card + .card, .card + .actions, .actions + .part { margin-top: 1.25rem; }
 .opening { margin: .75rem 0 1.25rem; }
 .opening h1, .opening p:last-child { margin-bottom: 0; }
 .opening .good { margin-top: 1rem; }
@@ -41,7 +41,8 @@ footer { color: var(--soft); font-size: .875rem; padding-top: 1rem; padding-bott
 h1 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.015em; margin: 0 0 .75rem; text-wrap: balance; }
 h2 { font-size: 1.125rem; line-height: 1.35; margin: 1.75rem 0 .75rem; }
 h2.first { margin-top: 0; }
-.row h2.first { margin: 0; }
+.row h1, .row h2.first { margin: 0; }
+.row + .soft { margin-top: .375rem; }
 .advice { margin: .75rem 0 0; }
 h3 { font-size: 1.0625rem; line-height: 1.35; margin: 0; }
 p, ul, dl { margin: 0 0 1rem; }
@@ -107,12 +108,12 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .plain p { margin: .25rem 0 0; overflow-wrap: anywhere; }
 .ranked { counter-reset: rank; }
 .ranked h2::before { counter-increment: rank; content: counter(rank) ". "; color: var(--soft); font-variant-numeric: tabular-nums; }
-.line { display: grid; grid-template-columns: auto 7rem 1fr auto; gap: .125rem .875rem; align-items: baseline; }
-.line > input { width: 1.125rem; height: 1.125rem; margin: 0; align-self: center; accent-color: var(--accent); }
-.line time { color: var(--soft); font-size: .875rem; font-variant-numeric: tabular-nums; }
-.line .text { overflow-wrap: anywhere; min-width: 0; }
-.line .suggested { grid-column: 3 / -1; color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
-.amount { font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }
+.line { display: grid; grid-template: "box date text amount" "box . suggested suggested" / auto 6.5rem 1fr auto; gap: .125rem .875rem; align-items: baseline; }
+.line > input { grid-area: box; width: 1.125rem; height: 1.125rem; margin: .2rem 0 0; align-self: start; accent-color: var(--accent); }
+.line time { grid-area: date; color: var(--soft); font-size: .875rem; font-variant-numeric: tabular-nums; }
+.line .text { grid-area: text; overflow-wrap: anywhere; min-width: 0; }
+.line .suggested { grid-area: suggested; color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
+.amount { grid-area: amount; font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }
 .part { border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin-bottom: .75rem; }
 .part legend { padding: 0 .375rem; margin: 0 0 0 -.375rem; font-size: .9375rem; }
 .unseen { position: absolute; left: -100rem; }
@@ -133,8 +134,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
   header, main, footer { padding-left: .875rem; padding-right: .875rem; }
   .card { padding: 1.125rem; }
   .happened li { grid-template-columns: 1fr; }
-  .line { grid-template-columns: auto 1fr auto; }
-  .line .text, .line .suggested { grid-column: 2 / -1; }
+  .line { grid-template: "box date amount" "box text text" "box suggested suggested" / auto 1fr auto; }
 }
 `;
 

@@ -40,7 +40,7 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       ${facts(visit, account)} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
-    <p>${backToFeeds(visit)}</p>`;
+    <div class="actions">${backToFeeds(visit)}</div>`;
 }
 
 /** Where an account was connected before or again. */

@@ -33,7 +33,7 @@ export async function dryRunView(
     <p class="soft small">${texts.dryRunNote}</p>
     ${
       transactions.length > 0 &&
-      html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>
+      html`${result.hits > transactions.length && html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>`}
         <ul class="plain">
           ${transactions.map(({ transactionId, body }) =>
             hitLine(visit, { body, currency: account.currency, sample: samples.get(transactionId) }),
@@ -70,7 +70,6 @@ function hitLine(
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const shares = sample?.shares.map((share) => printAmount(t, share)).join(' + ');
   return html`<li class="line">
-    <span></span>
     <time>${text(body.datePosted).slice(0, 'YYYY-MM-DD'.length)}</time>
     <span class="text"><bdi>${text(body.transactionNarrative)}</bdi></span>
     <span class="amount"

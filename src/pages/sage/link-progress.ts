@@ -112,7 +112,6 @@ function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
       <a class="button" href="${target.address}" target="_blank" rel="noopener noreferrer"
         >${texts.waiting.button(bank)}</a
       >
-      <span class="soft small">${target.host} (${texts.waiting.newWindow})</span>
     </p>
     <div class="turning" aria-hidden="true"></div>
     <p role="status">${texts.waiting.status}</p>

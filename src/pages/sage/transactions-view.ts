@@ -33,14 +33,13 @@ function transactionLine(
   const suggested = suggestionLines(visit, transaction.predictedActions);
   return html`<li class="line">
     ${
-      boxes
-        ? html`<input
-            type="checkbox"
-            name="${transactionFieldName}"
-            value="${transactionId}"
-            aria-label="${t.sage.account.pick(date, narrative)}"
-          />`
-        : html`<span></span>`
+      boxes &&
+      html`<input
+        type="checkbox"
+        name="${transactionFieldName}"
+        value="${transactionId}"
+        aria-label="${t.sage.account.pick(date, narrative)}"
+      />`
     }
     <time>${date}</time>
     <span class="text"><bdi>${narrative}</bdi></span>

@@ -78,7 +78,7 @@ export const britishSageConnectTexts = {
       button: (bank: string) => `Go to ${bank}`,
       newWindow: 'opens in a new window',
       status: 'Waiting for you at the bank …',
-      opened: 'Leave this page open meanwhile.',
+      opened: 'Leave this page open meanwhile: it goes on by itself.',
       unsafe:
         'Sage named an address for this bank that is not safe, so we do not send you there. Start again later, and please tell your bank.',
     },
