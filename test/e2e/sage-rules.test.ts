@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deleteOldReadings } from '../../src/db/sage-commands.js';
+import { providerCommandWorkflowId } from '../../src/domain/ids.js';
 import { makeSageAccount, type SageTestAccount } from '../support/sage-account.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
 
@@ -155,6 +157,7 @@ describe('rules', () => {
     expect((await requestsAtSage()).filter(isPost).length - before).toBe(posts);
     expect(made).toMatchObject({ status: 201, body: { ruleName: rule.ruleName } });
     expect((await namesAtSage()).filter((name) => name === rule.ruleName)).toHaveLength(1);
+    await keepHistoryOf(rule.ruleName);
   });
 
   it('are gone although the answer to deleting them got lost', async () => {
@@ -303,6 +306,40 @@ describe('bank search', () => {
   it('refuses a country that is none', async () => {
     const answer = await world.api('GET', '/v1/sage/banks?country=gb');
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '/country' }] } });
+  });
+});
+
+/** For the replay tests: a command to Sage whose first attempt got no answer. */
+async function keepHistoryOf(ruleName: string): Promise<void> {
+  const { rows } = await world.pool.query<{ id: string }>(
+    `SELECT command_id AS id FROM commands WHERE input -> 'rule' ->> 'ruleName' = $1`,
+    [ruleName],
+  );
+  const workflowId = providerCommandWorkflowId(rows[0]!.id);
+  await world.client.workflow.getHandle(workflowId).result();
+  await world.keepHistory({ workflowId, name: 'provider-command-sage-rule-created' });
+}
+
+describe('answers that were only read', () => {
+  it('are removed after a day, and orders are kept', async () => {
+    const of = await makeSageAccount(world);
+    await world.api('GET', rulesPath(of));
+    await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
+    const kinds = async () => {
+      const { rows } = await world.pool.query<{ kind: string }>(
+        `SELECT kind FROM commands WHERE customer_id = $1 ORDER BY kind`,
+        [of.customerId],
+      );
+      return rows.map(({ kind }) => kind);
+    };
+    await deleteOldReadings(world.pool);
+    expect(await kinds()).toEqual(['sage_create_rule', 'sage_list_rules']);
+    await world.pool.query(
+      `UPDATE commands SET created_at = now() - interval '25 hours' WHERE customer_id = $1`,
+      [of.customerId],
+    );
+    expect(await deleteOldReadings(world.pool)).toBe(1);
+    expect(await kinds()).toEqual(['sage_create_rule']);
   });
 });
 
