@@ -185,6 +185,26 @@ test.each(['not-an-id', randomUUID(), '%E0%A4%A', "' OR 1=1"])('there is nothing
   }
 });
 
+test('characters that PostgreSQL cannot keep are refused with the form, and nothing breaks', async () => {
+  const { visitor } = owner;
+  const base = shown.find((path) => path.endsWith('/new-rule'))!.replace('/new-rule', '');
+  const { formToken } = await visitor.get('/status');
+  const nul = 'a\0b';
+  const typed = { name: nul, accountName: nul, rule_name: nul, rule_id: nul, transaction_id: nul, rank: nul };
+  for (const [path, status] of [
+    ['/status/sage/connect', 422],
+    [`${base}/new-rule`, 422],
+    [`${base}/restore`, 400],
+    [`${base}/reprocess`, 400],
+    [`${base}/rules/a%00b/move`, 400],
+    [`${base}/rules/a%00b/delete`, 404],
+  ] as const) {
+    const fields = { ...everyField, ...typed, of: 'ticked', form_token: formToken, order_id: randomUUID() };
+    expect([path, (await visitor.post(path, fields)).status]).toEqual([path, status]);
+  }
+  expect((await visitor.get(`${base}/rules/a%00b`)).status).toBe(404);
+});
+
 test('pages of this road may not be framed, and are stored nowhere', async () => {
   for (const path of shown) {
     const { headers } = await owner.visitor.get(path);

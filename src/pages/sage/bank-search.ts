@@ -1,5 +1,6 @@
 import type { SageBank } from '../../clients/sage-banking/schemas.js';
 import { listSageCompanies } from '../../db/sage-companies.js';
+import { textProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -41,7 +42,7 @@ export async function searchBanks(visit: SageVisit): Promise<void> {
   const name = readField(visit.request, t, 'name').trim();
   const country = readField(visit.request, t, 'country');
   const commandId = readOrderId(visit);
-  const nameIsGood = name !== '' && name.length <= nameLengthMax;
+  const nameIsGood = textProblem(name, nameLengthMax) === null;
   if (!nameIsGood || !Object.hasOwn(texts.countries, country)) {
     const form: SearchForm = {
       name,

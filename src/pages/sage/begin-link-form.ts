@@ -2,6 +2,7 @@ import type { SageBank } from '../../clients/sage-banking/schemas.js';
 import type { SageCompanyRow } from '../../db/sage-companies.js';
 import { parseInstant, yearMin } from '../../domain/instant.js';
 import { dayMs } from '../../domain/limits.js';
+import { textProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -76,7 +77,7 @@ export function judgeBeginForm(
     ...(dateProblem === undefined ? {} : { startDate: dateProblem }),
   };
   if (bank.dataProvider === 'indirect') return problems;
-  const isName = form.accountName !== '' && form.accountName.length <= accountNameMax;
+  const isName = textProblem(form.accountName, accountNameMax) === null;
   return {
     ...problems,
     ...(isName ? {} : { accountName: texts.nameMissing }),

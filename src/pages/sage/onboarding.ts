@@ -2,6 +2,7 @@ import { answerCaptcha, isStaleCaptcha, renewStaleCaptcha } from '../../db/sage-
 import { listSageCompanies } from '../../db/sage-companies.js';
 import type { SageOnboardingRow } from '../../db/sage-onboardings.js';
 import { readNewestSageOnboarding, readSageOnboarding } from '../../db/sage-onboardings.js';
+import { textProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -130,7 +131,7 @@ export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const seen = await readSageOnboarding(pages.pool, { onboardingId });
   if (seen?.customerId !== visit.customer.customerId) throw notThere(visit);
   const isShown = seen.state === 'waiting_captcha' && seen.captchaId === captchaId;
-  if (isShown && !wantsAnother && (typed === '' || typed.length > captchaTextMax)) {
+  if (isShown && !wantsAnother && textProblem(typed, captchaTextMax) !== null) {
     return sendOnboarding(visit, seen, { error: t.sage.onboarding.captchaEmpty, status: 422 });
   }
   const text = wantsAnother ? null : typed;

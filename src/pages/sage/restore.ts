@@ -2,6 +2,8 @@ import type { CommandRow } from '../../db/commands.js';
 import type { SageAccountRow } from '../../db/sage-accounts.js';
 import { listSageAccountsOfConnection } from '../../db/sage-accounts.js';
 import type { SageRestorableRule, SageRestoreResult } from '../../db/sage-command-types.js';
+import { limits } from '../../domain/limits.js';
+import { idProblem } from '../../domain/text.js';
 import { readFields } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -36,7 +38,8 @@ export async function restoreRules(visit: SageVisit): Promise<void> {
   if (ruleIds.length === 0) {
     return await sendRestorable(visit, account, { alert: t.sage.restore.noneTicked, status: 422 });
   }
-  if (ruleIds.length > ruleIdsMax) throw new PageProblem(400, t.problems.badForm);
+  const areIds = ruleIds.every((ruleId) => idProblem(ruleId, limits.idLengthMax) === null);
+  if (ruleIds.length > ruleIdsMax || !areIds) throw new PageProblem(400, t.problems.badForm);
   await orderCommand(visit, {
     commandId,
     kind: 'sage_restore_rules',
@@ -141,7 +144,7 @@ export async function showRestored(visit: SageVisit): Promise<void> {
     </ul>
     ${outcome.some(({ reason }) => reason === null) && html`<p>${texts.offer}</p>`}
     <div class="actions">
-      ${outcome.some(({ reason }) => reason === null) && reprocessForm(visit, sageAccountId)}
+      ${outcome.some(({ reason }) => reason === null) && reprocessForm(visit, sageAccountId, 'primary')}
       ${wayTo(sagePaths.rules(sageAccountId), t.sage.account.rules)} ${back}
     </div>
   </div>`;

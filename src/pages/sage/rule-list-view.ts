@@ -43,12 +43,14 @@ export function ruleListMain(
 }
 
 /** Runs the rules over all pending transactions of the account. */
-export function reprocessForm(visit: SageVisit, sageAccountId: string): Html {
+export function reprocessForm(
+  visit: SageVisit,
+  sageAccountId: string,
+  look: 'primary' | 'quiet slim' = 'quiet slim',
+): Html {
   return html`<form method="post" action="${sagePaths.reprocess(sageAccountId)}">
     ${orderFields(visit)}
-    <button type="submit" name="of" value="all" class="quiet slim">
-      ${visit.pages.t.sage.reprocess.all}
-    </button>
+    <button type="submit" name="of" value="all" class="${look}">${visit.pages.t.sage.reprocess.all}</button>
   </form>`;
 }
 

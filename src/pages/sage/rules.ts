@@ -1,5 +1,7 @@
 import type { SageAccountRow } from '../../db/sage-accounts.js';
 import type { SageRuleResult } from '../../db/sage-command-types.js';
+import { limits } from '../../domain/limits.js';
+import { idProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
 import { messageMain } from '../layout.js';
@@ -86,8 +88,11 @@ export async function readRule(
   return rule;
 }
 
-export function ruleIdOf({ request }: SageVisit): string {
-  return String(request.params.ruleId);
+/** Sage's id of the address. @throws {PageProblem} 404 when it can be none */
+export function ruleIdOf(visit: SageVisit): string {
+  const { ruleId } = visit.request.params;
+  if (typeof ruleId !== 'string' || idProblem(ruleId, limits.idLengthMax) !== null) throw notThere(visit);
+  return ruleId;
 }
 
 /** The customer's account, while its rules can be changed. @throws {PageProblem} 404, 409 */

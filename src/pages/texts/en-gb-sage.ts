@@ -12,7 +12,6 @@ export const britishSageTexts = {
     ...britishSageRuleTexts,
     back: 'Back to your feeds',
     backToAccount: 'Back to the account',
-    continue: 'Continue',
     cancel: 'Cancel',
     notFound: {
       heading: 'There is no such page',
@@ -57,7 +56,6 @@ export const britishSageTexts = {
     received: 'Transactions received',
     lastRead: 'Last asked',
     startDate: 'Start date',
-    bank: 'Bank',
     open: 'Open account',
     openLabel: (name: string) => `Open account ${name}`,
     /** By kind of the timeline; kinds that are not here are for the bank’s people. */
@@ -73,8 +71,6 @@ export const britishSageTexts = {
 
     account: {
       title: 'Account',
-      balance: 'Balance',
-      balanceOn: (amount: string, date: string) => `${amount} on ${date}`,
       reauthorise: 'Agree again at the bank',
       authorisation: 'What the bank wants of you',
       form: 'Open the form',
@@ -86,11 +82,7 @@ export const britishSageTexts = {
       disconnect: 'Disconnect',
       transactions: 'Last transactions',
       noTransactions: 'None yet.',
-      date: 'Date',
-      narrative: 'Narrative',
-      amount: 'Amount',
       pick: (date: string, narrative: string) => `Run the rules again over: ${date} ${narrative}`,
-      pickHead: 'Tick',
       suggestion: 'Suggestion',
       noSuggestion: 'No suggestion',
       suggestionNote:
