@@ -6,6 +6,7 @@ import { dbReviewAlerts } from '../../src/activities/db-review-alerts.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { temporalNudgeConnections } from '../../src/activities/temporal-nudge-connections.js';
 import { temporalRestartFeeds } from '../../src/activities/temporal-restart-feeds.js';
+import { temporalRestartSage } from '../../src/activities/temporal-restart-sage.js';
 import { temporalWakeFeeds } from '../../src/activities/temporal-wake-feeds.js';
 import { announceAlerts } from '../../src/db/alerts.js';
 import {
@@ -99,6 +100,14 @@ async function standing(): Promise<{ code: string; subject: string; detail: Reco
   );
   return rows;
 }
+
+it('does not look as if it stood still where the second road is closed', async () => {
+  await world.pool.query(`UPDATE sweeps SET ran_at = now()`);
+  await world.pool.query(`UPDATE sweeps SET ran_at = now() - interval '1 hour' WHERE name = 'sage'`);
+  expect(await readSweepAge(world.pool)).toBeGreaterThan(3_000);
+  expect(await run(temporalRestartSage)).toEqual({ looked: 0, repaired: 0, roundEnded: true });
+  expect(await readSweepAge(world.pool)).toBeLessThan(60);
+});
 
 describe('a feed that lost its workflow', () => {
   it('gets it back, is told of once, and the alert ends when a whole round finds it running', async () => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { alertCodes } from '../../src/domain/alerts.js';
 import { parkReasons, passingReasons } from '../../src/domain/feed.js';
+import { sageAccountReasons } from '../../src/domain/sage-account.js';
+import { sageLinkReasons } from '../../src/domain/sage-link.js';
 import { sageReprocessReasons } from '../../src/domain/sage-reprocess.js';
 import { sageOnboardingRefusals, sageOnboardingTroubles } from '../../src/domain/sage-onboarding.js';
 import { filesBelow, readText } from './docs-files.js';
@@ -53,6 +55,11 @@ test('the runbook has an entry for every reason for which a reprocess run fails'
 
 test('the runbook has an entry for every reason that an onboarding at Sage can show', () => {
   expect(missing([...sageOnboardingRefusals, ...sageOnboardingTroubles])).toEqual([]);
+});
+
+test('the runbook has an entry for every reason for which a link ends, or an account at Sage is not read', () => {
+  expect(sageLinkReasons.length + sageAccountReasons.length).toBeGreaterThan(10);
+  expect(missing([...sageLinkReasons, ...sageAccountReasons])).toEqual([]);
 });
 
 test('the runbook has an entry for every log line at level error', () => {
