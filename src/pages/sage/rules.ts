@@ -63,7 +63,7 @@ export async function askToDeleteRule(visit: SageVisit): Promise<void> {
   sendSagePage(visit, { title: texts.deleteConfirm, main });
 }
 
-/** `POST` the same: deletes the rule at Sage. One that is gone already is gone. */
+/** `POST` the same: deletes the rule at Sage, once under the form's id. */
 export async function deleteRule(visit: SageVisit): Promise<void> {
   const { sageAccountId } = await requireConnected(visit);
   const commandId = readOrderId(visit);
