@@ -103,7 +103,7 @@ async function standing(): Promise<{ code: string; subject: string; detail: Reco
 
 it('does not look as if it stood still where the second road is closed', async () => {
   await world.pool.query(`UPDATE sweeps SET ran_at = now()`);
-  await world.pool.query(`UPDATE sweeps SET ran_at = now() - interval '1 hour' WHERE name = 'sage'`);
+  await world.pool.query(`UPDATE sweeps SET ran_at = now() - interval '1 hour' WHERE name LIKE 'sage%'`);
   expect(await readSweepAge(world.pool)).toBeGreaterThan(3_000);
   expect(await run(temporalRestartSage)).toEqual({ looked: 0, repaired: 0, roundEnded: true });
   expect(await readSweepAge(world.pool)).toBeLessThan(60);
@@ -463,6 +463,7 @@ it('shows its age as long as any of its chores has not run', async () => {
   await run(temporalNudgeConnections);
   await run(dbReviewAlerts);
   expect(await readSweepAge(world.pool)).toBeGreaterThan(299);
+  await run(temporalRestartSage);
   await run(temporalWakeFeeds);
   expect(await readSweepAge(world.pool)).toBeLessThan(60);
 });
