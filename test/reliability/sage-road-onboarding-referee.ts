@@ -32,7 +32,7 @@ export async function judgeSageOnboardings(
       const row = await readSageOnboarding(ground.pool, { onboardingId });
       if (row === null) continue;
       if (row.state === 'ready') found.push(...(await judgeReady(ground, row)));
-      else found.push(...(await judgeRefused(ground, { row, customer, plan })));
+      else found.push(...(await judgeRefused(ground, { row, customer, plan, watch })));
     }
   }
   found.push(...(await judgeDoubts(ground, { cast, watch })));
@@ -58,26 +58,31 @@ async function judgeReady(ground: SageRoadGround, row: SageOnboardingRow): Promi
   return isTrue ? [] : ['a company has other ids, or another key, than its organisation at Sage'];
 }
 
+interface Refused extends Pick<Judged, 'plan' | 'watch'> {
+  readonly row: SageOnboardingRow;
+  readonly customer: RoadCustomer;
+}
+
 async function judgeRefused(
   ground: SageRoadGround,
-  { row, customer, plan }: { row: SageOnboardingRow; customer: RoadCustomer; plan: SageRoadPlan },
+  { row, customer, plan, watch }: Refused,
 ): Promise<string[]> {
   if (row.state !== 'refused') return [`an onboarding is ${row.state} in the end (${row.reason ?? ''})`];
   const organisations = await organisationsOf(ground, row);
   if (organisations.length > 0)
     return [`an onboarding is refused (${row.reason ?? ''}) and has organisations`];
-  return (await isTrueReason(ground, { row, customer, plan }))
+  return (await isTrueReason(ground, { row, customer, plan, watch }))
     ? []
     : [`an onboarding is refused for ${row.reason ?? 'nothing'}, which is not so`];
 }
 
 async function isTrueReason(
   ground: SageRoadGround,
-  { row, customer, plan }: { row: SageOnboardingRow; customer: RoadCustomer; plan: SageRoadPlan },
+  { row, customer, plan, watch }: Refused,
 ): Promise<boolean> {
   switch (row.reason) {
     case 'invalid_customer':
-      return row.kind === 'desktop' && !customer.planned.licenceIsValid;
+      return row.kind === 'desktop' && (!customer.planned.licenceIsValid || watch.wordlessRefusals > 0);
     case 'organisation_limit': {
       const taken = await organisationsOfLicence(ground, customer);
       return row.kind === 'desktop' && taken >= ORGANISATION_LIMIT[plan.environment];

@@ -18,6 +18,8 @@ export class SageRoadWatch {
   requests = 0;
   /** POSTs of an organisation after which nobody could know what came of it. */
   lostOrganisationAnswers = 0;
+  /** Refusals of an organisation of which only the status arrived: what they mean is then what Sage documents. */
+  wordlessRefusals = 0;
   /** Workflows of accounts that Sage refused to read at least once. */
   readonly #unreadable = new Set<string>();
 
@@ -59,7 +61,10 @@ export class SageRoadWatch {
     if (!posts) return await fetch(input, init);
     try {
       const response = await fetch(input, init);
-      if (!(await isAnswer(response.clone()))) this.lostOrganisationAnswers += 1;
+      const { status } = response;
+      if (await isAnswer(response.clone())) return response;
+      if (status >= 400 && status < 500) this.wordlessRefusals += 1;
+      else this.lostOrganisationAnswers += 1;
       return response;
     } catch (error) {
       this.lostOrganisationAnswers += 1;
