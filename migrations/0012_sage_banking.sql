@@ -33,6 +33,10 @@ CREATE TABLE sage_onboardings (
 );
 CREATE UNIQUE INDEX sage_onboardings_one_open ON sage_onboardings (customer_id)
   WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt');
+-- For the sweep, by id.
+CREATE INDEX sage_onboardings_open ON sage_onboardings (onboarding_id)
+  WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt');
+CREATE INDEX sage_onboardings_of_customer ON sage_onboardings (customer_id, created_at DESC);
 
 -- A company in its organisation: the customer's tie to Sage on this road, so its id is a connection's.
 CREATE TABLE sage_companies (
@@ -47,6 +51,16 @@ CREATE TABLE sage_companies (
   UNIQUE (organisation_id, company_id)
 );
 CREATE INDEX sage_companies_of_customer ON sage_companies (customer_id);
+
+-- Organisations whose answer came when their onboarding had gone on without it: the one time that Sage tells the key.
+CREATE TABLE sage_unclaimed_organisations (
+  organisation_id    text NOT NULL,
+  company_id         text NOT NULL,
+  onboarding_id      uuid NOT NULL REFERENCES sage_onboardings,
+  signing_key_sealed text NOT NULL,
+  created_at         timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, company_id)
+);
 
 -- One bank account at Sage for its whole life; its id is the feed's. Cancelled is final, a reconnected one is new.
 CREATE TABLE sage_accounts (
@@ -67,8 +81,10 @@ CREATE TABLE sage_accounts (
   status_since         timestamptz NOT NULL DEFAULT now(),
   requested_start_date timestamptz,
   predecessor_id       uuid REFERENCES sage_accounts,
-  -- For a direct bank: what the customer must do, as Sage says it (a form's address is good for an hour).
-  authorisation        jsonb,
+  -- For a direct bank: how its customers authorise, and, sealed, what Sage tells of this account while that is awaited
+  -- (a form's signed address, good for an hour).
+  authorisation_mechanism jsonb,
+  authorisation_sealed text,
   -- The cursor: every transaction up to it is stored. Moved only in the transaction that stores them.
   last_transaction_id  bigint NOT NULL DEFAULT 0,
   received             bigint NOT NULL DEFAULT 0,
@@ -77,7 +93,8 @@ CREATE TABLE sage_accounts (
   reason_detail        text,
   reason_at            timestamptz,
   last_read_at         timestamptz,
-  next_read_at         timestamptz,
+  -- A new one is looked at as soon as it has its workflow.
+  next_read_at         timestamptz DEFAULT now(),
   cancelled_at         timestamptz,
   created_at           timestamptz NOT NULL DEFAULT now(),
   updated_at           timestamptz NOT NULL DEFAULT now(),
@@ -85,6 +102,8 @@ CREATE TABLE sage_accounts (
 );
 CREATE INDEX sage_accounts_of_customer ON sage_accounts (customer_id, sage_account_id);
 CREATE INDEX sage_accounts_with_reason ON sage_accounts (sage_account_id) WHERE reason IS NOT NULL;
+-- For the alert of those whose look is overdue.
+CREATE INDEX sage_accounts_by_next_read ON sage_accounts (next_read_at) WHERE status <> 'cancelled';
 
 -- One way through a bank's pages, to a new account or to the renewal of an old one's authorisation.
 CREATE TABLE sage_links (
@@ -113,7 +132,6 @@ CREATE TABLE sage_links (
   updated_at           timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX sage_links_waiting ON sage_links (link_id) WHERE state = 'waiting';
-CREATE INDEX sage_links_of_customer ON sage_links (customer_id, created_at DESC);
 
 -- What Sage told of each transaction: its whole object, and beside it what rules ask for.
 CREATE TABLE sage_transactions (
@@ -163,7 +181,6 @@ CREATE TABLE sage_reprocesses (
 -- One run of an account at a time, as Sage works on them.
 CREATE UNIQUE INDEX sage_reprocesses_one_running ON sage_reprocesses (sage_account_id) WHERE state = 'running';
 CREATE INDEX sage_reprocesses_running ON sage_reprocesses (reprocess_id) WHERE state = 'running';
-CREATE INDEX sage_reprocesses_of_account ON sage_reprocesses (sage_account_id, created_at DESC);
 
 -- A POST that no key protects went out, a rule for instance: before another what came of it has to be looked up.
 ALTER TABLE commands ADD COLUMN posted_at timestamptz;
@@ -179,4 +196,4 @@ CREATE TABLE sage_restored_rules (
   PRIMARY KEY (sage_account_id, old_rule_id)
 );
 
-INSERT INTO sweeps (name) VALUES ('sage');
+INSERT INTO sweeps (name) VALUES ('sage'), ('sage_onboardings'), ('sage_links'), ('sage_reprocesses');

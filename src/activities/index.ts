@@ -7,6 +7,7 @@ import { dbRecordHandoffLogin } from './db-record-handoff-login.js';
 import { dbRefuseHandoff } from './db-refuse-handoff.js';
 import { dbReviewAlerts } from './db-review-alerts.js';
 import type { ActivityDeps } from './deps.js';
+import { dbNoteOnboardingFailure } from './sage-onboarding/db-note-onboarding-failure.js';
 import { rutterCreateOtp } from './rutter-create-otp.js';
 import { rutterDeliverSlice } from './rutter-deliver-slice.js';
 import { rutterEnsureHandoffConnection } from './rutter-ensure-handoff-connection.js';
@@ -36,6 +37,7 @@ export function createActivities(deps: ActivityDeps) {
     dbExpireHandoff: dbExpireHandoff(deps),
     dbFailCommand: dbFailCommand(deps),
     dbFailSageReprocess: dbFailSageReprocess(deps),
+    dbNoteOnboardingFailure: dbNoteOnboardingFailure(deps),
     dbReadHandoff: dbReadHandoff(deps),
     dbRecordHandoffLogin: dbRecordHandoffLogin(deps),
     dbRefuseHandoff: dbRefuseHandoff(deps),

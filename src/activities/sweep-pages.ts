@@ -28,10 +28,13 @@ export async function sweepPages(
     name: SweepName;
     pagesMax: number;
     repairsMax: number;
+    /** No further page after this; `limits.sweepMaxMs` unless told otherwise. */
+    maxMs?: number;
     page: (afterId: string | null) => Promise<SweptPage>;
   },
 ): Promise<SweepResult> {
   const { cancellationSignal } = Context.current();
+  const { maxMs = limits.sweepMaxMs } = input;
   const startedAtMs = performance.now();
   const start = await readSweep(deps.pool, input);
   let { cursorId } = start;
@@ -47,7 +50,7 @@ export async function sweepPages(
     looked += page.looked;
     repaired += page.repaired;
     if (cursorId === null) return { looked, repaired, roundEnded: true };
-    const spent = performance.now() - startedAtMs > limits.sweepMaxMs || repaired >= input.repairsMax;
+    const spent = performance.now() - startedAtMs > maxMs || repaired >= input.repairsMax;
     if (spent || cancellationSignal.aborted || deps.stopping.aborted) break;
   }
   return { looked, repaired, roundEnded: false };

@@ -1,7 +1,11 @@
 import type { Keyring } from '../crypto/keyring.js';
 import { open, seal } from '../crypto/seal.js';
 import type { SageOnboardingState } from '../domain/sage.js';
-import type { SageOnboardingReason, SageProductKind } from '../domain/sage-onboarding.js';
+import {
+  sageOnboardingWaits,
+  type SageOnboardingReason,
+  type SageProductKind,
+} from '../domain/sage-onboarding.js';
 import type { Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
@@ -75,6 +79,9 @@ interface RawOnboarding {
   unattended_ms: number;
 }
 
+/** Word for word the condition of the partial indexes: `NOT IN` the others would not use them. */
+const isOpen = `state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')`;
+const inWords = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
 const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
 
 const columns = `onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, captcha_id,
@@ -174,7 +181,7 @@ export async function insertSageOnboarding(
   }
   const { rows } = await db.query<{ onboarding_id: string; state: SageOnboardingState }>(
     `SELECT onboarding_id, state FROM sage_onboardings
-      WHERE customer_id = $1 AND (onboarding_id = $2 OR state NOT IN ('ready', 'refused'))
+      WHERE customer_id = $1 AND (onboarding_id = $2 OR ${isOpen})
       ORDER BY onboarding_id = $2 DESC LIMIT 1`,
     [customerId, onboardingId],
   );
@@ -183,6 +190,18 @@ export async function insertSageOnboarding(
   if (found === undefined) return await insertSageOnboarding(db, input);
   if (found.onboarding_id === onboardingId) return { kind: 'stored' };
   return { kind: 'other_open', onboardingId: found.onboarding_id, state: found.state };
+}
+
+/** The one onboarding of a customer that is not over, or null. */
+export async function readOpenOnboarding(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<{ onboardingId: string } | null> {
+  const { rows } = await db.query<{ onboardingId: string }>(
+    `SELECT onboarding_id AS "onboardingId" FROM sage_onboardings WHERE customer_id = $1 AND ${isOpen}`,
+    [input.customerId],
+  );
+  return rows[0] ?? null;
 }
 
 /** The onboarding, or null when there is none. */
@@ -216,22 +235,42 @@ export async function readNewestSageOnboarding(
 ): Promise<SageOnboardingRow | null> {
   const { rows } = await db.query<RawOnboarding>(
     `SELECT ${columns} FROM sage_onboardings WHERE customer_id = $1
-      ORDER BY created_at DESC, onboarding_id LIMIT 1`,
+      ORDER BY created_at DESC LIMIT 1`,
     [input.customerId],
   );
   return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+}
+
+/** Younger ones may be on their way: whoever wrote them is still at it. */
+const settledAfter = `interval '1 minute'`;
+/** A workflow that waits for an operator touches its row every hour; one that does not has lost its signal. */
+const untouchedAfter = `interval '2 hours'`;
+
+/**
+ * Something that its workflow should have done by now: a step that nothing is said to stand in the way of, or what an
+ * operator entered. A trouble is met by the workflow's own next try.
+ */
+const isOwed = `(state IN ('registering', 'creating') OR resolution_sealed IS NOT NULL)
+  AND updated_at < clock_timestamp() - CASE
+    WHEN state IN ('registering', 'creating') AND reason IN (${inWords(sageOnboardingWaits)}) THEN ${untouchedAfter}
+    ELSE ${settledAfter} END`;
+
+export interface OnboardingToCheck {
+  readonly onboardingId: string;
+  /** Its workflow may wait for a signal that was lost: signal it, instead of starting it only. */
+  readonly isOwed: boolean;
 }
 
 /** Onboardings that are not over, by id: each has a workflow, or the sweep starts it again. */
 export async function listOnboardingsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
-): Promise<string[]> {
-  const { rows } = await db.query<{ onboarding_id: string }>(
-    `SELECT onboarding_id FROM sage_onboardings
-      WHERE state NOT IN ('ready', 'refused') AND ($1::uuid IS NULL OR onboarding_id > $1)
+): Promise<OnboardingToCheck[]> {
+  const { rows } = await db.query<OnboardingToCheck>(
+    `SELECT onboarding_id AS "onboardingId", ${isOwed} AS "isOwed" FROM sage_onboardings
+      WHERE ${isOpen} AND ($1::uuid IS NULL OR onboarding_id > $1)
       ORDER BY onboarding_id LIMIT $2`,
     [input.afterId, input.limit],
   );
-  return rows.map((row) => row.onboarding_id);
+  return rows;
 }

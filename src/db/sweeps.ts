@@ -1,6 +1,9 @@
 import type { Queryable } from './pool.js';
 
-export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts' | 'sage';
+/** What the second road's chore goes through, each with a place of its own. */
+export const sageSweepNames = ['sage', 'sage_onboardings', 'sage_links', 'sage_reprocesses'] as const;
+
+export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts' | (typeof sageSweepNames)[number];
 
 /** Where a run of a sweep begins. */
 export interface SweepStart {

@@ -43,6 +43,8 @@ export const sageOnboardingTroubles = [
   'road_closed',
   /** The new organisation exists, and its own key is not accepted yet. */
   'company_not_accepted',
+  /** A step went on failing for a reason that nobody foresaw: ours to find. */
+  'unexpected',
   'captcha_wrong',
   'captcha_expired',
   'registration_expired',
@@ -60,4 +62,11 @@ export const sageOnboardingStuckReasons: readonly SageOnboardingTrouble[] = [
   'sage_application_refused',
   'road_closed',
   'company_not_accepted',
+  'unexpected',
+];
+
+/** Troubles that the workflow meets by its own next try, which touches the row; anything else waits for a signal. */
+export const sageOnboardingWaits: readonly SageOnboardingTrouble[] = [
+  ...sageOnboardingStuckReasons,
+  'peer_unavailable',
 ];

@@ -28,6 +28,10 @@ export interface SageFacade {
   missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
 }
 
+/**
+ * Only the id of what a caller hands in goes to the workflow, where it stays for ever: callers may hold a whole row, with
+ * what must not stand in a history.
+ */
 export function createSageFacade(client: Client): SageFacade {
   const call = callsTo(client);
   const missing = createMissing({ client, call });
@@ -44,25 +48,26 @@ export function createSageFacade(client: Client): SageFacade {
       });
     });
   return {
-    startOnboarding: (input) =>
-      start('sageOnboardingWorkflow', sageOnboardingWorkflowId(input.onboardingId), input),
-    onboardingChanged: (input) =>
+    startOnboarding: ({ onboardingId }) =>
+      start('sageOnboardingWorkflow', sageOnboardingWorkflowId(onboardingId), { onboardingId }),
+    onboardingChanged: ({ onboardingId }) =>
       signal(
         'sageOnboardingWorkflow',
-        sageOnboardingWorkflowId(input.onboardingId),
-        input,
+        sageOnboardingWorkflowId(onboardingId),
+        { onboardingId },
         sageOnboardingChanged,
       ),
-    startLink: (input) => start('sageAccountLinkWorkflow', sageAccountLinkWorkflowId(input.linkId), input),
-    nudgeAccount: (input) =>
+    startLink: ({ linkId }) =>
+      start('sageAccountLinkWorkflow', sageAccountLinkWorkflowId(linkId), { linkId }),
+    nudgeAccount: ({ sageAccountId }) =>
       signal(
         'sageBankAccountWorkflow',
-        sageBankAccountWorkflowId(input.sageAccountId),
-        input,
+        sageBankAccountWorkflowId(sageAccountId),
+        { sageAccountId },
         sageAccountNudged,
       ),
-    startReprocess: (input) =>
-      start('sageReprocessWorkflow', sageReprocessWorkflowId(input.reprocessId), input),
+    startReprocess: ({ reprocessId }) =>
+      start('sageReprocessWorkflow', sageReprocessWorkflowId(reprocessId), { reprocessId }),
     missingAccounts: ({ sageAccountIds }) =>
       missing('sageBankAccountWorkflow', sageAccountIds, sageBankAccountWorkflowId),
   };

@@ -25,6 +25,10 @@ class FakeOnboarding {
   readonly onboardingId = randomUUID();
   readonly workflowId = sageOnboardingWorkflowId(this.onboardingId);
   readonly looksAtMs: number[] = [];
+  failuresNoted = 0;
+  noting = (): void => {
+    this.failuresNoted += 1;
+  };
   constructor(readonly script: (Step | (() => Promise<Step> | never))[]) {
     onboardings.set(this.onboardingId, this);
   }
@@ -53,6 +57,10 @@ beforeAll(async () => {
       const onboarding = onboardings.get(onboardingId);
       if (onboarding === undefined) throw new Error('no such onboarding in this test');
       return onboarding.look();
+    },
+    dbNoteOnboardingFailure: ({ onboardingId }) => {
+      onboardings.get(onboardingId)?.noting();
+      return Promise.resolve();
     },
   };
   const shared = { connection: env.nativeConnection, namespace: 'default' };
@@ -148,7 +156,33 @@ describe('sageOnboardingWorkflow', () => {
     };
     const onboarding = new FakeOnboarding([broken, broken, over]);
     await run(onboarding);
-    expect(onboarding.waitsSeconds()).toEqual([1, 2]);
+    expect(onboarding.waitsSeconds()).toEqual([60, 120]);
+    expect(onboarding.failuresNoted).toBe(2);
+  });
+
+  it('has its row told of a step that fails on and on, within a quarter of an hour', async () => {
+    const broken = (): never => {
+      throw ApplicationFailure.retryable('a key that is missing', failureTypes.unexpected);
+    };
+    const onboarding = new FakeOnboarding([broken]);
+    const handle = await start(onboarding);
+    // Time passes for somebody who waits.
+    await env.sleep('15m');
+    expect(onboarding.failuresNoted).toBe(1);
+    onboarding.script.splice(0, 1, over);
+    await handle.result();
+  });
+
+  it('goes on when even the row cannot be told', async () => {
+    const broken = (): never => {
+      throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
+    };
+    const onboarding = new FakeOnboarding([broken, over]);
+    onboarding.noting = () => {
+      throw ApplicationFailure.nonRetryable('no database', failureTypes.refused);
+    };
+    await run(onboarding);
+    expect([onboarding.looksAtMs.length, onboarding.failuresNoted]).toEqual([2, 0]);
   });
 
   it('ends, telling nobody, when the onboarding does not exist', async () => {

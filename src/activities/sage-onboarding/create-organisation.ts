@@ -21,7 +21,7 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   const { deps, sage, row } = context;
   // Opened before the mark: a key that is missing must leave no doubt behind.
   const licence = row.kind === 'desktop' ? licenceOf(deps, row) : null;
-  const beganMs = performance.now();
+  const began = clocks();
   const begun = await underLock(context, async (db, locked) => {
     if (locked.state !== 'creating') return null;
     if (locked.postingSince !== null) {
@@ -36,7 +36,7 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   });
   if (begun === null) return again;
   const { locked, mark } = begun;
-  if (performance.now() - beganMs > sentWithinMs) return await forgetUnsent(context, mark);
+  if (sinceMs(began) > sentWithinMs) return await forgetUnsent(context, mark);
   let answer;
   try {
     // Without the activity's signal: a POST under way is never cut off, or its answer would be lost.
@@ -48,6 +48,21 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   }
   const created = answer;
   return await untilStored(() => settleAnswer(context, { mark, created }));
+}
+
+interface Clocks {
+  readonly runningMs: number;
+  readonly wallMs: number;
+}
+
+function clocks(): Clocks {
+  return { runningMs: performance.now(), wallMs: Date.now() };
+}
+
+/** The longer of two: one clock stands still with a suspended machine, the other can be set back. */
+function sinceMs(began: Clocks): number {
+  const now = clocks();
+  return Math.max(now.runningMs - began.runningMs, now.wallMs - began.wallMs);
 }
 
 /** Whether somebody has read a picture that Sage still knows. */

@@ -28,7 +28,7 @@ export const again: StepEnd = { next: 'again' };
 
 /** Works on the row under its lock, in one transaction; null when it is gone. */
 export async function underLock<T>(
-  { deps, row }: Pick<StepContext, 'deps' | 'row'>,
+  { deps, row }: Pick<StepContext, 'deps'> & { readonly row: Pick<SageOnboardingRow, 'onboardingId'> },
   work: (db: Queryable, locked: SageOnboardingRow) => Promise<T>,
 ): Promise<T | null> {
   return await transaction(deps.pool, async (db) => {

@@ -210,6 +210,7 @@ export const britishSageTexts = {
           'We cannot reach Sage at the moment. The fault is ours and is being looked at.',
         road_closed: 'We cannot reach Sage at the moment. The fault is ours and is being looked at.',
         company_not_accepted: 'Sage has not finished its side yet. We keep trying by ourselves.',
+        unexpected: 'Something went wrong on our side. It is being looked at, and we keep trying.',
         captcha_wrong: 'That was not right. Here is a new picture.',
         captcha_expired: 'That picture was too old. Here is a new one.',
         registration_expired: 'That took too long, so Sage was asked anew. Here is a new picture.',

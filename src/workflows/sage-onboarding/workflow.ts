@@ -32,10 +32,22 @@ import { describe, initialState, type SageOnboardingRun } from './state.js';
 const lookAgainMs = dayMs;
 /** While Sage does not answer: soon, then every five minutes. */
 const passing = { firstMs: 1_000, maxMs: 5 * 60_000 };
-/** When an operator must act first: a minute, then every hour. A signal asks at once. */
+/** When an operator must act first, or nobody knows why: a minute, then every hour. A signal asks at once. */
 const standing = { firstMs: 60_000, maxMs: 60 * 60_000 };
 
-const { sageAdvanceOnboarding } = proxyActivities<Activities>(interactive.providerWrites);
+/** Attempts of one step, so that a step that cannot succeed is told of, and signals and renewal get their turn. */
+const stepTriesMs = 10 * 60_000;
+/** The row is told of it with the next failure, too. */
+const noteTriesMs = 2 * 60_000;
+
+const { sageAdvanceOnboarding } = proxyActivities<Activities>({
+  ...interactive.providerWrites,
+  scheduleToCloseTimeout: stepTriesMs,
+});
+const { dbNoteOnboardingFailure } = proxyActivities<Activities>({
+  ...interactive.database,
+  scheduleToCloseTimeout: noteTriesMs,
+});
 
 export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput): Promise<void> {
   const run = initialState();
@@ -57,7 +69,7 @@ async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput)
   for (;;) {
     const result = await advance(input);
     if (result === 'gone') return 'over';
-    if (result === 'failed') return backoffMs({ tries: run.tries++, ...passing });
+    if (result === 'failed') return backoffMs({ tries: run.tries++, ...standing });
     if (run.customerId === null) {
       run.customerId = result.customerId;
       upsertSearchAttributes([{ key: searchAttributes.customerId, value: result.customerId }]);
@@ -90,7 +102,17 @@ async function advance(input: messages.SageOnboardingInput) {
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete)
       return 'gone';
     log.warn('a step of an onboarding failed');
+    await noteFailure(input);
     return 'failed';
+  }
+}
+
+/** The row says so, which raises the alert; a database that is away is told with the next failure. */
+async function noteFailure(input: messages.SageOnboardingInput): Promise<void> {
+  try {
+    await dbNoteOnboardingFailure(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }
 }
 
