@@ -20,10 +20,13 @@ type Look = () => Partial<ReadSageAccountResult>;
 let env: TestWorkflowEnvironment;
 let workers: Worker[];
 let running: Promise<void>[];
-const lives = new Map<
-  string,
-  { look: (count: number) => Partial<ReadSageAccountResult>; looksAtMs: number[] }
->();
+interface Life {
+  readonly look: (count: number) => Partial<ReadSageAccountResult>;
+  readonly looksAtMs: number[];
+  /** The delays that the looks chose. */
+  readonly chosen: number[];
+}
+const lives = new Map<string, Life>();
 
 beforeAll(async () => {
   const [made, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
@@ -68,7 +71,7 @@ async function liveOn(
   look: (count: number) => Partial<ReadSageAccountResult>,
 ): Promise<{ waits: number[]; chosen: number[]; renewed: boolean }> {
   const sageAccountId = randomUUID();
-  const life = { look, looksAtMs: [] as number[], chosen: [] as number[] };
+  const life: Life = { look, looksAtMs: [], chosen: [] };
   lives.set(sageAccountId, life);
   const handle = await env.client.workflow.start<typeof sageBankAccountWorkflow>('sageBankAccountWorkflow', {
     workflowId: sageBankAccountWorkflowId(sageAccountId),
