@@ -164,15 +164,22 @@ export async function standInDoubt(
   await tell(db, row, 'sage_onboarding_in_doubt', { posting_since: row.postingSince });
 }
 
-/** What an operator found out, to be proven before it counts. */
+/** What an operator found out, to be proven before it counts. An onboarding that was refused is in doubt again. */
 export async function wantResolution(
   db: Queryable,
   row: SageOnboardingRow,
   input: { resolutionSealed: string },
 ): Promise<void> {
-  await change(db, row, { to: { resolution_sealed: input.resolutionSealed }, now: ['person_at'] });
+  const reopened: Change =
+    row.state === 'refused' ? { state: 'in_doubt', reason: 'answer_lost', message: answeredLate } : {};
+  await change(db, row, {
+    to: { ...reopened, resolution_sealed: input.resolutionSealed },
+    now: ['person_at'],
+  });
   await tell(db, row, 'sage_resolution_entered');
 }
+
+const answeredLate = 'Sage created an organisation after all, and its answer came late. It is being proven.';
 
 /** It did not prove true: the doubt stays. */
 export async function refuseResolution(
@@ -240,7 +247,7 @@ export async function refuseOnboarding(
   await tell(db, row, 'sage_onboarding_refused', { reason, ...detail });
 }
 
-/** An organisation answered to a request that was given up meanwhile: nobody has its key. */
+/** An organisation answered to a request that was given up meanwhile; its key is kept apart. */
 export async function tellUnclaimedOrganisation(
   db: Queryable,
   row: SageOnboardingRow,

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { sageAdvanceOnboarding } from '../../src/activities/sage-advance-onboarding.js';
+import { dbNoteOnboardingFailure } from '../../src/activities/sage-onboarding/db-note-onboarding-failure.js';
 import type { SageBankingClient } from '../../src/clients/sage-banking/client.js';
 import { SageUnreachable } from '../../src/clients/sage-banking/errors.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
@@ -14,6 +15,7 @@ import {
   lockSageOnboarding,
   readSageOnboarding,
 } from '../../src/db/sage-onboardings.js';
+import { readUnclaimedKey } from '../../src/db/sage-unclaimed-organisations.js';
 import { dayMs } from '../../src/domain/limits.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
 import { until } from '../support/until.js';
@@ -160,6 +162,25 @@ describe('an attempt that finds the mark of another', () => {
     await under;
     expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: id })).toEqual(company);
     expect(await kindsOf(id)).toContain('sage_organisation_unclaimed');
+    // Its key is kept, for the customer whose it is.
+    const { rows } = await world.pool.query<{
+      organisationId: string;
+      companyId: string;
+      customerId: string;
+    }>(
+      `SELECT u.organisation_id AS "organisationId", u.company_id AS "companyId", o.customer_id AS "customerId"
+         FROM sage_unclaimed_organisations u JOIN sage_onboardings o USING (onboarding_id) WHERE onboarding_id = $1`,
+      [id],
+    );
+    const [unclaimed] = rows;
+    const access = (customerId: string) =>
+      readUnclaimedKey(world.pool, world.keyring, { ...unclaimed!, customerId });
+    const signingKey = await access(unclaimed!.customerId);
+    await world.deps.sage!.client.proveAccess({
+      access: { ...unclaimed!, signingKey: signingKey! },
+      signal: new AbortController().signal,
+    });
+    expect(await access('another')).toBeNull();
     expect(await attempt(second.deps, id)).toMatchObject({ state: 'ready' });
   });
 });
@@ -197,6 +218,25 @@ describe('the POST', () => {
     await blocker.query('COMMIT');
     blocker.release();
     expect(await under).toMatchObject({ state: 'creating', next: 'later' });
+    expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
+    await attempt(deps, id);
+    expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
+  });
+
+  it('is not sent by a machine that was suspended after its mark, whose running time stood still', async () => {
+    const id = await begin();
+    let sent = 0;
+    const { deps } = workerOf({
+      create: (real) => (order) => {
+        sent += 1;
+        return real(order);
+      },
+    });
+    const now = Date.now.bind(Date);
+    let sleptMs = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + (sleptMs += 6_000));
+    const result = await attempt(deps, id).finally(() => clock.mockRestore());
+    expect(result).toMatchObject({ state: 'creating', next: 'later' });
     expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
     await attempt(deps, id);
     expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
@@ -290,6 +330,38 @@ describe('an onboarding', () => {
     expect(await alerts()).toEqual([]);
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('whose step fails for a reason of ours says so, raises the alert, and says it once', async () => {
+    const id = await begin();
+    const note = (onboardingId: string) =>
+      new MockActivityEnvironment().run(dbNoteOnboardingFailure(world.deps), { onboardingId });
+    await note(id);
+    await note(id);
+    expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });
+    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_trouble')).toHaveLength(1);
+    await world.pool.query(
+      `UPDATE sage_onboardings SET person_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
+      [id],
+    );
+    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    const { rows } = await world.pool.query(
+      `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
+      [id],
+    );
+    expect(rows).toMatchObject([{ detail: { reason: 'unexpected' } }]);
+    const { deps } = workerOf();
+    await attempt(deps, id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
+    // In doubt the row has something else to say.
+    const doubted = await begin();
+    await world.pool.query(
+      `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
+      [doubted],
+    );
+    await note(doubted);
+    await note(randomUUID());
+    expect(await rowOf(doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
   });
 
   it('that is over, or was never there, is left alone', async () => {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { accessOf, readSageCompany } from '../../src/db/sage-companies.js';
 import { transaction } from '../../src/db/pool.js';
 import { insertSageOnboarding, listOnboardingsToCheck } from '../../src/db/sage-onboardings.js';
+import { keepUnclaimedOrganisation } from '../../src/db/sage-unclaimed-organisations.js';
 import { sageOnboardingWorkflowId } from '../../src/domain/ids.js';
 import { searchAttributes } from '../../src/workflows/search-attributes.js';
 import { createSageWorld, sageApplication, type ApiAnswer, type SageWorld } from '../support/sage-world.js';
@@ -398,6 +399,32 @@ describe('an answer that got lost', () => {
     expect(await organisationsOf(desktop)).toHaveLength(1);
   });
 
+  it('ends with the key that was kept of an organisation whose answer came late, be the onboarding refused', async () => {
+    const id = await loseAnswer({ kind: 'reset_after_effect' });
+    const [organisation] = await organisationsOf(id);
+    const made = { organisationId: organisation!.id, companyId: organisation!.companies[0]!.id };
+    const ids = { organisation_id: made.organisationId, company_id: made.companyId };
+    const unknown = await resolve(id, ids);
+    expect([unknown.status, unknown.body.errors]).toMatchObject([422, [{ pointer: '/signing_key' }]]);
+    const signingKey = await keyOf(made.organisationId);
+    secrets.add(signingKey);
+    // As after `not_created` in production: Sage allows no second one, and then the first answer comes.
+    await world.pool.query(
+      `UPDATE sage_onboardings SET state = 'refused', reason = 'organisation_limit', posting_since = NULL
+        WHERE onboarding_id = $1`,
+      [id],
+    );
+    expect((await resolve(id, { ...ids, signing_key: signingKey })).status).toBe(409);
+    const kept = { ...made, onboardingId: id, signingKey };
+    await keepUnclaimedOrganisation(world.pool, world.keyring, kept);
+    expect((await resolve(id, { not_created: true })).status).toBe(409);
+    const done = await resolve(id, ids);
+    expect([done.status, done.body]).toMatchObject([200, { state: 'ready', ...ids }]);
+    expect(await organisationsOf(id)).toHaveLength(1);
+    const { rows } = await world.pool.query('SELECT 1 FROM sage_unclaimed_organisations');
+    expect(rows).toEqual([]);
+  });
+
   it('is not resolved with a company that is onboarded already', async () => {
     const other = await reaches(await idOf(await begin()), 'ready');
     const company = await readSageCompany(world.pool, { connectionId: other.connection_id as string });
@@ -501,6 +528,7 @@ describe('the machine API', () => {
       {},
       { not_created: false },
       { organisation_id: 'a', company_id: 'b' },
+      { organisation_id: 'a' },
       { organisation_id: 'a', company_id: 'b', signing_key: 'c', not_created: true },
       { organisation_id: 'a\r\nx-evil: 1', company_id: 'b', signing_key: 'c' },
     ]) {
@@ -531,7 +559,7 @@ describe('the sweep', () => {
     for (let afterId: string | null = null; ; afterId = all.at(-1) ?? null) {
       const page = await listOnboardingsToCheck(world.pool, { afterId, limit: 1 });
       if (page.length === 0) break;
-      all.push(...page);
+      all.push(...page.map(({ onboardingId }) => onboardingId));
     }
     expect(all).toContain(open);
     expect(all).not.toContain(done);

@@ -3,6 +3,7 @@ import { isSageError } from '../../clients/sage-banking/errors.js';
 import { readSageCompanyByIds, sealSageSigningKey } from '../../db/sage-companies.js';
 import { finishOnboarding, refuseResolution, storeOnboardedCompany } from '../../db/sage-onboarding-steps.js';
 import { openOnboardingSecret } from '../../db/sage-onboardings.js';
+import { forgetUnclaimedOrganisation } from '../../db/sage-unclaimed-organisations.js';
 import { again, laterEnd, troubleOf, underLock, words, type StepContext, type StepEnd } from './step.js';
 
 /** What an operator found at Sage. */
@@ -44,8 +45,10 @@ export async function resolveDoubt(context: StepContext, resolutionSealed: strin
     if (locked.resolutionSealed !== resolutionSealed) return;
     const { organisationId, companyId } = resolution;
     const company = { connectionId, organisationId, companyId, signingKeySealed };
-    if (await storeOnboardedCompany(db, locked, company)) await finishOnboarding(db, locked, company);
-    else await refuseResolution(db, locked, { message: taken, detail: { because: 'company_taken' } });
+    if (await storeOnboardedCompany(db, locked, company)) {
+      await finishOnboarding(db, locked, company);
+      await forgetUnclaimedOrganisation(db, company);
+    } else await refuseResolution(db, locked, { message: taken, detail: { because: 'company_taken' } });
   });
   return again;
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '@temporalio/activity';
 import { organisationErrorCodes } from '../../clients/sage-banking/assumptions.js';
 import type { SageError, SageGone, SageRefused } from '../../clients/sage-banking/errors.js';
@@ -14,8 +13,9 @@ import {
   wantNewCaptcha,
 } from '../../db/sage-onboarding-steps.js';
 import type { SageOnboardingRow } from '../../db/sage-onboardings.js';
-import { isDatabaseUnavailable } from '../../db/unavailable.js';
+import { keepUnclaimedOrganisation } from '../../db/sage-unclaimed-organisations.js';
 import { captchaFailuresMax, type SageOnboardingRefusal } from '../../domain/sage-onboarding.js';
+import { untilStored as storedInTime } from '../until-stored.js';
 import {
   again,
   laterEnd,
@@ -33,20 +33,11 @@ import {
  */
 
 /** An answer that the database does not take is offered to it this long; then the onboarding is in doubt. */
-const storedWithinMs = 2 * 60_000;
-const storeAgainAfterMs = 500;
+const withinMs = 2 * 60_000;
 
-/** The answer is all there is: a database that is away for a moment must not cost it. */
+/** The answer is all there is. */
 export async function untilStored(store: () => Promise<StepEnd>): Promise<StepEnd> {
-  const deadlineMs = performance.now() + storedWithinMs;
-  for (;;) {
-    try {
-      return await store();
-    } catch (error) {
-      if (!isDatabaseUnavailable(error) || performance.now() > deadlineMs) throw error;
-      await sleep(storeAgainAfterMs);
-    }
-  }
+  return await storedInTime(store, { withinMs });
 }
 
 interface Created {
@@ -75,6 +66,7 @@ export async function settleAnswer(
     tooLate: async (db, locked) => {
       const known = await readSageCompanyByIds(db, created);
       if (known !== null) return;
+      await keepUnclaimedOrganisation(db, deps.keyring, { ...created, onboardingId: locked.onboardingId });
       await tellUnclaimedOrganisation(db, locked, created);
       log.error('an organisation answered to a request that was given up', {
         onboardingId: locked.onboardingId,

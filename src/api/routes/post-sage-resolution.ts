@@ -1,13 +1,20 @@
 import { z } from 'zod';
-import { transaction } from '../../db/pool.js';
+import { transaction, type Queryable } from '../../db/pool.js';
 import { beginAgain, wantResolution } from '../../db/sage-onboarding-steps.js';
-import { lockSageOnboarding, readSageOnboarding, sealOnboardingSecret } from '../../db/sage-onboardings.js';
+import {
+  lockSageOnboarding,
+  readOpenOnboarding,
+  readSageOnboarding,
+  sealOnboardingSecret,
+  type SageOnboardingRow,
+} from '../../db/sage-onboardings.js';
+import { readUnclaimedKey } from '../../db/sage-unclaimed-organisations.js';
 import { limits } from '../../domain/limits.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { nothing } from '../fields.js';
 import { pollRow } from '../poll-row.js';
-import { Problem, notFound } from '../problem.js';
+import { Problem, invalid, notFound } from '../problem.js';
 import { requireSage } from '../require-sage.js';
 import {
   onboardingJson,
@@ -30,12 +37,17 @@ const resolutionBody = z
   .strictObject({
     organisation_id: word.optional(),
     company_id: word.optional(),
-    signing_key: word.optional().meta({ writeOnly: true, description: "The organisation's own." }),
+    signing_key: word.optional().meta({
+      writeOnly: true,
+      description:
+        "The organisation's own. May be left out for one that the timeline calls unclaimed: its key was kept.",
+    }),
     not_created: z.literal(true).optional(),
   })
   .superRefine((body, context) => {
     const given = Object.keys(body).sort().join(' ');
-    if (['company_id organisation_id signing_key', 'not_created'].includes(given)) return;
+    const forms = ['company_id organisation_id signing_key', 'company_id organisation_id', 'not_created'];
+    if (forms.includes(given)) return;
     const message = 'must be {organisation_id, company_id, signing_key} or {not_created: true}';
     context.addIssue({ code: 'custom', message });
   })
@@ -52,7 +64,7 @@ export const postSageResolution = defineRoute({
   resource: 'onboarding',
   summary: 'End the doubt about an organisation',
   description:
-    'Ids and key are proven at Sage before they count: when Sage does not accept them, 422, and the doubt stays. `not_created` sends the order again, so be sure: an organisation that exists all the same is then a second one.',
+    'Ids and key are proven at Sage before they count: when Sage does not accept them, 422, and the doubt stays. An onboarding that was `refused` can be resolved with the ids of an organisation that answered late (`sage_organisation_unclaimed` on the timeline). `not_created` sends the order again, so be sure: an organisation that exists all the same is then a second one.',
   params: onboardingParams,
   query: nothing,
   body: { schema: resolutionBody, bytesMax: bodyBytesMax },
@@ -96,19 +108,24 @@ async function store(
   onboardingId: string,
   body: z.output<typeof resolutionBody>,
 ): Promise<string | null> {
-  const secret = {
-    organisationId: body.organisation_id,
-    companyId: body.company_id,
-    signingKey: body.signing_key,
-  };
   return await transaction(deps.pool, async (db) => {
     const row = await lockSageOnboarding(db, { onboardingId });
     if (row === null) throw notFound('onboarding');
-    if (row.state !== 'in_doubt') throw wrongOnboardingState(row, 'resolve');
-    if (body.not_created === true) {
+    const { organisation_id: organisationId, company_id: companyId } = body;
+    if (organisationId === undefined || companyId === undefined) {
+      if (row.state !== 'in_doubt') throw wrongOnboardingState(row, 'resolve');
       await beginAgain(db, row);
       return null;
     }
+    const ids = { organisationId, companyId, customerId: row.customerId };
+    const kept = await readUnclaimedKey(db, deps.keyring, ids);
+    const signingKey = body.signing_key ?? kept;
+    if (signingKey === null) throw noKey();
+    if (row.state !== 'in_doubt' && (row.state !== 'refused' || kept === null)) {
+      throw wrongOnboardingState(row, 'resolve');
+    }
+    await requireNoOther(db, row);
+    const secret = { organisationId, companyId, signingKey };
     const resolutionSealed = sealOnboardingSecret(deps.keyring, {
       onboardingId,
       column: 'resolution',
@@ -116,5 +133,22 @@ async function store(
     });
     await wantResolution(db, row, { resolutionSealed });
     return resolutionSealed;
+  });
+}
+
+function noKey(): Problem {
+  const message = 'is needed: none was kept of an organisation with these ids';
+  return invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/signing_key', message }] });
+}
+
+/** An onboarding that is opened again stands beside no other. */
+async function requireNoOther(db: Queryable, row: SageOnboardingRow): Promise<void> {
+  const open = await readOpenOnboarding(db, row);
+  if (open === null || open.onboardingId === row.onboardingId) return;
+  throw new Problem({
+    status: 409,
+    code: 'onboarding_open',
+    detail: 'the customer has another onboarding that is not over',
+    extra: { onboarding_id: open.onboardingId },
   });
 }
