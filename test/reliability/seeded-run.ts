@@ -61,16 +61,20 @@ export async function runSeeded<Plan>(input: {
   shrinkingMaxMs?: number;
 }): Promise<void> {
   const { depth, runs, tally, runMaxMs = defaultRunMaxMs, shrinkingMaxMs = defaultShrinkingMaxMs } = input;
+  let failedAtMs: number | null = null;
   const property = fc.asyncProperty(input.plans, async (plan) => {
+    // Each run of shrinking costs as much as any other: past its time no smaller plan is tried.
+    if (failedAtMs !== null && performance.now() - failedAtMs > shrinkingMaxMs) return;
     const report = await input.run(plan);
     tally.add(report.seen);
     await tellProgress(tally);
-    if (report.breaches.length > 0) throw new Breach(report.breaches.join('\n'));
+    if (report.breaches.length === 0) return;
+    failedAtMs ??= performance.now();
+    throw new Breach(report.breaches.join('\n'));
   });
   const details = await fc.check(property, {
     seed: runs.seed,
     numRuns: runs.path === undefined ? runs.runs : 1,
-    // Each run of shrinking costs as much as any other: an hour of it helps nobody.
     interruptAfterTimeLimit: shrinkingMaxMs + runs.runs * runMaxMs,
     // Runs that were not made have shown nothing.
     markInterruptAsFailure: true,
