@@ -9,7 +9,12 @@ import type { SageFacade } from '../temporal/sage-facade.js';
 /** What the pages may be told. */
 export type PagesConfig = Pick<
   ApiConfig,
-  'publicUrl' | 'RUTTER_REDIRECT_ORIGINS' | 'SAGE_FRAME_ANCESTORS' | 'TEMPORAL_UI_URL' | 'OPS_API_TOKEN'
+  | 'publicUrl'
+  | 'RUTTER_REDIRECT_ORIGINS'
+  | 'SAGE_BANKING_URL'
+  | 'SAGE_FRAME_ANCESTORS'
+  | 'TEMPORAL_UI_URL'
+  | 'OPS_API_TOKEN'
 >;
 
 /** All that the pages work with; nothing connects on import. */

@@ -127,6 +127,12 @@ describe('the start date', () => {
     expect(answer.status).toBe(422);
     expect(wordsOf(answer)).toContain(words);
     expect(await linkCount(customerId)).toBe(0);
+    const { rows } = await world.pool.query(
+      `SELECT detail FROM timeline WHERE customer_id = $1 AND kind = 'sage_link_refused'`,
+      [customerId],
+    );
+    expect(JSON.stringify(rows)).toContain('"field":"requested_start_date"');
+    expect(rows).toHaveLength(1);
   });
 
   test('may be today', async () => {
@@ -224,6 +230,45 @@ describe('the way through the bank’s pages', () => {
       customerId,
     ]);
     expect(rows).toEqual([{ connection_id: second.connectionId }]);
+  });
+
+  test('changed after going back is refused under the spent id, and the first entries stand', async () => {
+    const { visitor, customerId, connectionId } = await connected();
+    const second = await makeSageCompany(world, { customerId });
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const fields = { startDate: '2024-02-03', connectionId };
+    const begun = await send(visitor, form, form.path, fields);
+    expect(begun.status).toBe(303);
+    for (const changed of [{ startDate: '2024-02-04' }, { connectionId: second.connectionId }]) {
+      const answer = await send(visitor, form, form.path, { ...fields, ...changed });
+      expect([answer.status, wordsOf(answer)]).toEqual([409, expect.stringContaining('sent already')]);
+    }
+    expect((await send(visitor, form, form.path, fields)).location).toBe(begun.location);
+    const { rows } = await world.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect(rows).toEqual([{ connection_id: connectionId }]);
+  });
+
+  test.each([
+    ['link', 'The account was not connected'],
+    ['reauthorise', 'The account was not authorised again'],
+  ])('that has run out of time (%s) says so, and offers to start again: %s', async (purpose, heading) => {
+    const { visitor } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+    await wayToBank(visitor, begun.location!);
+    await world.pool.query(
+      `UPDATE sage_links SET state = 'expired', reason = 'out_of_time', purpose = $2, redirect_sealed = NULL
+        WHERE link_id = $1`,
+      [begun.location!.split('/').at(-1), purpose],
+    );
+    const page = await visitor.get(begun.location!);
+    expect(wordsOf(page)).toContain(heading);
+    expect(wordsOf(page)).toContain('The time has run out');
+    expect(wordsOf(page)).not.toContain('The bank did not agree');
+    expect(page.text).toContain(`action="${begun.location!}/again"`);
+    expect(page.text).not.toContain('http-equiv="refresh"');
   });
 
   test('under an id of another customer’s link is refused', async () => {

@@ -28,11 +28,13 @@ interface SearchForm {
 export async function showBankSearch(visit: SageVisit): Promise<void> {
   const companies = await listSageCompanies(visit.pages.pool, visit.customer);
   if (companies.length === 0) return seeOther(visit.response, sagePaths.begin);
-  sendSearchForm(
-    visit,
-    { name: '', country: Object.keys(visit.pages.t.sage.connect.countries)[0] ?? '' },
-    200,
-  );
+  sendSearchForm(visit, { name: '', country: defaultCountry(visit.pages.config.SAGE_BANKING_URL) }, 200);
+}
+
+/** Where Sage keeps data in the US it lists American banks unless told otherwise (contract 1). */
+export function defaultCountry(bankingUrl: string | undefined): 'USA' | 'GBR' {
+  const host = bankingUrl === undefined ? '' : new URL(bankingUrl).hostname;
+  return /^(qa|pp|www)\.sagebankdrive\.com$/.test(host) ? 'USA' : 'GBR';
 }
 
 /** `POST /status/sage/connect`: asks Sage for its banks. */

@@ -1,5 +1,6 @@
 import type { SageBank } from '../../clients/sage-banking/schemas.js';
 import type { SageCompanyRow } from '../../db/sage-companies.js';
+import type { InstantProblem } from '../../domain/instant.js';
 import { parseInstant, yearMin } from '../../domain/instant.js';
 import { dayMs } from '../../domain/limits.js';
 import { textProblem } from '../../domain/text.js';
@@ -7,7 +8,7 @@ import { readField } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { radioField, selectField, textField } from './fields.js';
-import { labelOf } from './rule-form-view.js';
+import { labelOf } from './label-of.js';
 import type { SageVisit } from './sage-context.js';
 import { orderFields } from './sage-context.js';
 import { sendSagePage, wayTo } from './sage-page.js';
@@ -87,12 +88,17 @@ export function judgeBeginForm(
   };
 }
 
-/** Judged by UTC, as Sage judges it: today is the latest. */
-function startDateProblem(texts: SageVisit['pages']['t']['sage']['begin'], date: string): string | undefined {
+/** What is wrong with a start date, or null. Judged by UTC, as Sage judges it: today is the latest. */
+export function startDateFault(date: string): InstantProblem | null {
   const read = parseInstant({ value: `${date}T00:00:00Z`, nowMs: Date.now(), futureMaxMs: 0 });
-  if (!('problem' in read)) return undefined;
-  if (read.problem === 'in_the_future') return texts.dateFuture;
-  return read.problem === 'year_out_of_range' ? texts.dateTooEarly(String(yearMin)) : texts.dateMissing;
+  return 'problem' in read ? read.problem : null;
+}
+
+function startDateProblem(texts: SageVisit['pages']['t']['sage']['begin'], date: string): string | undefined {
+  const fault = startDateFault(date);
+  if (fault === null) return undefined;
+  if (fault === 'in_the_future') return texts.dateFuture;
+  return fault === 'year_out_of_range' ? texts.dateTooEarly(String(yearMin)) : texts.dateMissing;
 }
 
 function typesOf(bank: SageBank): readonly string[] {

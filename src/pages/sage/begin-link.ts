@@ -1,14 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SageBank } from '../../clients/sage-banking/schemas.js';
-import { seal } from '../../crypto/seal.js';
+import { open, seal } from '../../crypto/seal.js';
 import { transaction } from '../../db/pool.js';
 import type { SageCompanyRow } from '../../db/sage-companies.js';
 import { listSageCompanies } from '../../db/sage-companies.js';
+import type { SageLinkRow } from '../../db/sage-links.js';
 import { insertSageLink, readSageLink } from '../../db/sage-links.js';
+import { writeTimeline } from '../../db/timeline.js';
 import { PageProblem, seeOther } from '../page-problem.js';
 import type { BeginForm } from './begin-link-form.js';
-import { judgeBeginForm, newBeginForm, readBeginForm, sendBeginForm } from './begin-link-form.js';
+import {
+  judgeBeginForm,
+  newBeginForm,
+  readBeginForm,
+  sendBeginForm,
+  startDateFault,
+} from './begin-link-form.js';
 import { foundBanks } from './found-banks.js';
-import type { SageVisit } from './sage-context.js';
+import type { SagePages, SageVisit } from './sage-context.js';
 import { notThere, readOrderId } from './sage-context.js';
 import { sendSageMessage, wayTo } from './sage-page.js';
 import { sagePaths } from './sage-paths.js';
@@ -32,10 +41,30 @@ export async function beginLink(visit: SageVisit): Promise<void> {
   if (choice === null) return;
   const form = readBeginForm(visit, choice);
   const problems = judgeBeginForm(visit, choice, form);
-  if (Object.keys(problems).length > 0) return sendBeginForm(visit, choice, { form, problems }, 422);
+  if (Object.keys(problems).length > 0) {
+    await tellOfRefusedDate(visit, choice, form);
+    return sendBeginForm(visit, choice, { form, problems }, 422);
+  }
   await storeLink(visit, { linkId, choice, form });
   await visit.pages.sage.startLink({ linkId });
   seeOther(visit.response, sagePaths.link(linkId));
+}
+
+/** A start date that is none shows on the timeline, as one that came by the API does. */
+async function tellOfRefusedDate(
+  { pages, customer }: SageVisit,
+  choice: Choice,
+  form: BeginForm,
+): Promise<void> {
+  const problem = startDateFault(form.startDate);
+  if (problem === null) return;
+  const company = choice.companies.find(({ connectionId }) => connectionId === form.connectionId);
+  await writeTimeline(pages.pool, {
+    kind: 'sage_link_refused',
+    customerId: customer.customerId,
+    connectionId: company?.connectionId ?? null,
+    detail: { field: 'requested_start_date', problem },
+  });
 }
 
 /** The bank of the address, from what the search found. Null: answered already. @throws {PageProblem} 404 */
@@ -74,7 +103,7 @@ async function storeLink(
       purpose: isDirect ? 'direct' : 'link',
       bankId: bank.bankId,
       bankName: bank.name,
-      requestedStartDate: `${form.startDate}T00:00:00.000Z`,
+      requestedStartDate: startInstant(form),
       sageAccountId: null,
       accountSealed: isDirect
         ? seal(pages.keyring, JSON.stringify(directAccount(form)), {
@@ -89,6 +118,32 @@ async function storeLink(
   if (link?.customerId !== customer.customerId || link.bankId !== bank.bankId) {
     throw new PageProblem(400, pages.t.problems.badForm);
   }
+  if (!isSameOrder(pages, { link, form, isDirect })) {
+    throw new PageProblem(409, pages.t.sage.begin.alreadySent);
+  }
+}
+
+/**
+ * Whether a form that came again, perhaps after going back in the browser, asks for what was ordered under its id. The
+ * account of a direct bank stands in the row until it is made; after that the way's own page tells what came of it.
+ */
+function isSameOrder(
+  { keyring }: SagePages,
+  { link, form, isDirect }: { link: SageLinkRow; form: BeginForm; isDirect: boolean },
+): boolean {
+  const { linkId: row, accountSealed } = link;
+  const isSameDate = Date.parse(link.requestedStartDate ?? '') === Date.parse(startInstant(form));
+  const isSamePlace = link.connectionId === form.connectionId && (link.purpose === 'direct') === isDirect;
+  if (!isSameDate || !isSamePlace) return false;
+  if (!isDirect || accountSealed === null) return true;
+  const account: unknown = JSON.parse(
+    open(keyring, accountSealed, { table: 'sage_links', row, column: 'account' }),
+  );
+  return isDeepStrictEqual(account, directAccount(form));
+}
+
+function startInstant({ startDate }: BeginForm): string {
+  return `${startDate}T00:00:00.000Z`;
 }
 
 function directAccount(form: BeginForm) {

@@ -66,7 +66,9 @@ export async function startLink(
     }),
   );
   const link = await readSageLink(pages.pool, { linkId });
-  if (link?.customerId !== customer.customerId || link.purpose !== purpose || link.bankId !== bankId) {
+  const isSame = link?.purpose === purpose && link.bankId === bankId && link.connectionId === connectionId;
+  const isSameAccount = purpose !== 'reauthorise' || link?.sageAccountId === sageAccountId;
+  if (link?.customerId !== customer.customerId || !isSame || !isSameAccount) {
     throw new PageProblem(400, pages.t.problems.badForm);
   }
   await pages.sage.startLink({ linkId });
@@ -85,7 +87,7 @@ function bankOf({ pages: { t } }: SageVisit, link: SageLinkRow): string {
 
 /** Where the bank's pages stand in the row, the way there is shown; else they are being asked for, or done with. */
 function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
-  const { t, keyring } = visit.pages;
+  const { t, keyring, config } = visit.pages;
   const texts = t.sage.link;
   const path = sagePaths.link(link.linkId);
   const bank = bankOf(visit, link);
@@ -100,7 +102,7 @@ function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
     });
   }
   const context = { table: 'sage_links', row: link.linkId, column: 'redirect' };
-  const target = safeAddress(open(keyring, link.redirectSealed, context));
+  const target = safeAddress(open(keyring, link.redirectSealed, context), config);
   if (target === null) {
     return sendSageMessage(visit, {
       message: { heading: texts.failed.heading, paragraphs: [texts.waiting.unsafe] },

@@ -49,7 +49,7 @@ export const britishSageConnectTexts = {
     nextDirect: (bank: string) => `${bank} is asked directly. Give the account as ${bank} knows it.`,
     mechanisms: {
       pdf: 'Sage then prepares a form, which you sign and send to the bank.',
-      url: 'You then agree on the bank’s own site.',
+      url: 'You then authorise it on the bank’s own site.',
       instructions: 'You then follow the bank’s instructions, which we show you.',
       other: 'We then show you what the bank wants.',
     },
@@ -63,6 +63,13 @@ export const britishSageConnectTexts = {
     codeMissing: 'Enter the bank’s sort code: letters, digits, spaces and hyphens.',
     typeMissing: 'Choose a type of the list.',
     button: 'Connect',
+    alreadySent: {
+      heading: 'This form was sent already',
+      paragraphs: [
+        'Its first entries stand: the way to the bank was begun with them, and what you changed was not used.',
+        'To use other entries, go back to your feeds and choose the bank again.',
+      ],
+    },
     notNow: {
       heading: 'This bank cannot be connected now',
       paragraphs: ['Sage does not support it at present. Choose another one, or try again another day.'],
@@ -88,15 +95,15 @@ export const britishSageConnectTexts = {
       paragraphs: ['Its transactions come in as the bank sends them; the first can take some days.'],
     },
     reauthorised: {
-      heading: 'The bank goes on',
-      paragraphs: ['You have agreed again. New transactions come in as the bank sends them.'],
+      heading: 'The account is authorised again',
+      paragraphs: ['New transactions come in as the bank sends them.'],
     },
     failed: {
       heading: 'The account was not connected',
       more: 'Nothing was connected.',
     },
     notReauthorised: {
-      heading: 'The bank did not agree',
+      heading: 'The account was not authorised again',
       more: 'Nothing has changed: the account stands as it did.',
     },
     reasons: {
@@ -111,7 +118,7 @@ export const britishSageConnectTexts = {
       unknown_bank: 'Sage does not know this bank any more. Choose another one.',
       no_account_told: 'The bank agreed, but Sage did not say to which account. Start again.',
       account_taken: 'Sage knows this account already, as another company’s. It can be connected only once.',
-      not_auth_required: 'The bank does not ask you to agree again at present.',
+      not_auth_required: 'The bank does not ask you to authorise the account again at present.',
       refused_by_sage: 'Sage did not take the account.',
       sage_company_refused:
         'Sage does not accept your company’s connection at present. Your bank has been told.',
