@@ -1,4 +1,4 @@
-import { isSageError } from '../../clients/sage-banking/errors.js';
+import { isSageConflict, isSageError } from '../../clients/sage-banking/errors.js';
 import { failSageReprocess } from '../../db/sage-reprocess-progress.js';
 import type { SageReprocessReason } from '../../domain/sage-reprocess.js';
 import type { ActivityDeps } from '../deps.js';
@@ -40,7 +40,7 @@ function reasonOf(error: unknown): SageReprocessReason | null {
       return 'reprocess_foreign_address';
     case 'refused':
       // A write on a cancelled account is refused with this (assumed, contract 6.5); reading its run is not a write.
-      return error.httpStatus === 409 ? 'reprocess_account_cancelled' : 'reprocess_refused';
+      return isSageConflict(error) ? 'reprocess_account_cancelled' : 'reprocess_refused';
     case 'gone':
       return 'reprocess_refused';
     case 'rate_limited':

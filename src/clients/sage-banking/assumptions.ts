@@ -34,6 +34,9 @@ export const organisationErrorCodes = {
   invalidRequest: 'invalidRequest',
 } as const;
 
+/** Assumed: the error code of a 404 that Sage itself answers, and no gateway before it (contract 13). */
+export const notFoundErrorCode = 'notFound';
+
 /** Assumed: the way through a bank's pages lives 20 minutes, as on the provider's side (contract 5.1). */
 export const linkLifetimeMs = 20 * 60_000;
 

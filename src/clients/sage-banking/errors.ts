@@ -1,3 +1,4 @@
+import { notFoundErrorCode } from './assumptions.js';
 import type { SageOperation } from './operations.js';
 
 /**
@@ -162,12 +163,29 @@ export function isSageError(error: unknown): error is SageError {
   return error instanceof SageErrorBase;
 }
 
-/** Whether Sage says that what the path names does not exist. */
+/** A refusal of the call itself: one of the token that it needs first says nothing of what the path names. */
+function isRefusedWith(error: unknown, httpStatus: number): error is SageRefused {
+  return (
+    error instanceof SageRefused && error.httpStatus === httpStatus && error.operation !== 'getAccessToken'
+  );
+}
+
+/** Whether the answer is that what the path names does not exist. A gateway may have said so: see {@link isUnknownToSage}. */
 export function isSageNotFound(error: unknown): error is SageRefused {
-  return error instanceof SageRefused && error.httpStatus === 404;
+  return isRefusedWith(error, 404);
+}
+
+/** The same in Sage's own words: what is done for good rests on no less. */
+export function isUnknownToSage(error: unknown): error is SageRefused {
+  return isSageNotFound(error) && error.errorCode === notFoundErrorCode;
 }
 
 /** Whether Sage says that it exists already, or that its state does not allow this. */
 export function isSageConflict(error: unknown): error is SageRefused {
-  return error instanceof SageRefused && error.httpStatus === 409;
+  return isRefusedWith(error, 409);
+}
+
+/** Whether Sage says that what is asked for cannot be asked, of this account now for instance. */
+export function isSageInvalid(error: unknown): error is SageRefused {
+  return isRefusedWith(error, 400);
 }
