@@ -1,5 +1,6 @@
 import type { Queryable } from './pool.js';
 import type { SageCommandInput, SageCommandResult } from './sage-command-types.js';
+import { storableJson } from './storable-json.js';
 
 /**
  * Commands: something asked of a provider on behalf of an API caller or a page. The row is the order, the receipt and
@@ -228,8 +229,8 @@ async function endCommand(
     [
       input.commandId,
       input.state,
-      input.result === null ? null : JSON.stringify(input.result),
-      input.problem === null ? null : JSON.stringify(input.problem),
+      input.result === null ? null : storableJson(input.result),
+      input.problem === null ? null : storableJson(input.problem),
     ],
   );
   return rows[0]?.state ?? input.state;

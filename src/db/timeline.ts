@@ -1,4 +1,5 @@
 import type { Queryable } from './pool.js';
+import { storableJson } from './storable-json.js';
 
 /** One thing that happened, for people. `detail` holds ids, counts and provider codes; never names or secrets. */
 export interface TimelineEntry {
@@ -18,7 +19,7 @@ export async function writeTimeline(db: Queryable, entry: TimelineEntry): Promis
       entry.customerId ?? null,
       entry.connectionId ?? null,
       entry.feedId ?? null,
-      JSON.stringify(entry.detail ?? {}),
+      storableJson(entry.detail ?? {}),
     ],
   );
 }
