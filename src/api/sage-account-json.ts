@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { Keyring } from '../crypto/keyring.js';
 import type { SageAccountRow } from '../db/sage-accounts.js';
+import { sageAuthorisationOf } from '../db/sage-authorisation.js';
 import { sageAccountStatuses } from '../domain/sage.js';
 import { instant } from './fields.js';
 
@@ -22,11 +24,11 @@ export const sageAccountSchema = z
     requested_start_date: instant.nullable(),
     predecessor_id: z.string().nullable().meta({
       format: 'uuid',
-      description: 'The cancelled account that this one takes the place of; its rules can be restored.',
+      description: 'The account that this one takes the place of; its rules can be restored.',
     }),
     authorisation: z.record(z.string(), z.unknown()).nullable().meta({
       description:
-        "What the customer has to do at a direct bank, in Sage's members. A form's address is good for an hour.",
+        "What the customer has to do now at a direct bank, in Sage's members. A form's address is good for an hour, and renewed before.",
     }),
     last_transaction_id: z.int().nullable().meta({ description: 'Everything up to it is stored.' }),
     received: z.int().meta({ description: 'Transactions stored.' }),
@@ -41,7 +43,11 @@ export const sageAccountSchema = z
   })
   .meta({ id: 'SageAccount' });
 
-export function sageAccountJson(account: SageAccountRow): z.output<typeof sageAccountSchema> {
+/** @throws UnsealError */
+export function sageAccountJson(
+  { keyring }: { readonly keyring: Keyring },
+  account: SageAccountRow,
+): z.output<typeof sageAccountSchema> {
   return {
     sage_account_id: account.sageAccountId,
     customer_id: account.customerId,
@@ -58,7 +64,7 @@ export function sageAccountJson(account: SageAccountRow): z.output<typeof sageAc
     status_since: account.statusSince,
     requested_start_date: account.requestedStartDate,
     predecessor_id: account.predecessorId,
-    authorisation: account.authorisation,
+    authorisation: sageAuthorisationOf(keyring, account),
     last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
     received: account.received,
     cancel_requested_at: account.cancelRequestedAt,

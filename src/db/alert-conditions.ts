@@ -1,6 +1,6 @@
 import { serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
 import { parkReasons, passingReasons } from '../domain/feed.js';
-import { lastingSageReasons } from '../domain/sage-account.js';
+import { lastingSageReasons, sageLookLateMs } from '../domain/sage-account.js';
 import { sageOnboardingStuckReasons } from '../domain/sage-onboarding.js';
 
 /** A question to the rows: each row of the answer is one alert of this code. */
@@ -39,7 +39,12 @@ export const alertConditions: readonly AlertCondition[] = [
                  'last_synced_at', f.last_synced_at) AS detail
             FROM feeds f
            WHERE f.state IN ('backfilling', 'syncing', 'live')
-             AND greatest(f.last_synced_at, f.sendable_since) < now() - $2::float8 * interval '1 millisecond'`,
+             AND greatest(f.last_synced_at, f.sendable_since) < now() - $2::float8 * interval '1 millisecond'
+          UNION ALL
+          SELECT ${ofSageAccount}, jsonb_build_object('status', s.status, 'reason', s.reason,
+                 'last_synced_at', s.last_read_at)
+            FROM sage_accounts s
+           WHERE s.status <> 'cancelled' AND s.next_read_at < now() - interval '${String(sageLookLateMs)} milliseconds'`,
   },
   {
     code: 'trouble_lasts',

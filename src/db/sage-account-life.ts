@@ -2,6 +2,7 @@ import type { SageAccountStatus } from '../domain/sage.js';
 import type { SageAccountReason } from '../domain/sage-account.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockSageAccount, whereOf, type SageAccountRow } from './sage-accounts.js';
+import { storableTextOrNull } from './storable-json.js';
 import { writeTimeline } from './timeline.js';
 
 /** What looks at an account change of its row. */
@@ -11,17 +12,17 @@ export interface SageAccountSeen {
   readonly status: SageAccountStatus;
   readonly statusReason: string | null;
   readonly currency: string | null;
-  /** For a direct bank; new with every look. */
-  readonly authorisation: Readonly<Record<string, unknown>> | null;
+  /** For a direct bank; new with every look. Null when Sage tells nothing of it. */
+  readonly authorisationSealed: string | null;
 }
 
 /**
- * Takes over what Sage said in a look that read everything there was: a look clears whatever trouble there was before.
- * A change of status is on the timeline. Cancelled is final. Null when the account is gone.
+ * Takes over what Sage said in a look that succeeded: it clears whatever trouble there was before. `nextLookMs` is 0
+ * while there is more to read. A change of status is on the timeline. Cancelled is final. Null when the account is gone.
  */
 export async function recordSageLook(
   pool: Pool,
-  input: { sageAccountId: string; seen: SageAccountSeen; nextLookMs: number | null },
+  input: { sageAccountId: string; seen: SageAccountSeen; nextLookMs: number },
 ): Promise<SageAccountRow | null> {
   return await transaction(pool, async (db) => {
     const before = await lockSageAccount(db, input);
@@ -29,17 +30,18 @@ export async function recordSageLook(
     const { seen } = input;
     await db.query(
       `UPDATE sage_accounts SET status_reason = $2, currency = coalesce($3, currency),
-              authorisation = CASE WHEN $4::jsonb IS NULL THEN authorisation
-                                   ELSE coalesce(authorisation, '{}') || $4::jsonb END,
+              authorisation_sealed = CASE WHEN $6 IN ('pending', 'authRequired')
+                                          THEN coalesce($4, authorisation_sealed) END,
               last_read_at = clock_timestamp(), reason = NULL, reason_detail = NULL, reason_at = NULL,
               next_read_at = clock_timestamp() + $5::float8 * interval '1 millisecond', updated_at = now()
         WHERE sage_account_id = $1`,
       [
         input.sageAccountId,
-        seen.statusReason,
-        seen.currency,
-        seen.authorisation === null ? null : JSON.stringify(seen.authorisation),
+        storableTextOrNull(seen.statusReason),
+        storableTextOrNull(seen.currency),
+        seen.authorisationSealed,
         input.nextLookMs,
+        seen.status,
       ],
     );
     await changeStatus(db, before, seen.status);
@@ -59,7 +61,7 @@ async function changeStatus(db: Queryable, before: SageAccountRow, status: SageA
   if (before.status === status) return;
   await db.query(
     `UPDATE sage_accounts SET status = $2, status_since = clock_timestamp(), updated_at = now(),
-            authorisation = CASE WHEN $2 = 'pending' THEN authorisation END,
+            authorisation_sealed = CASE WHEN $2 <> 'cancelled' THEN authorisation_sealed END,
             cancelled_at = CASE WHEN $2 = 'cancelled' THEN clock_timestamp() END,
             next_read_at = CASE WHEN $2 = 'cancelled' THEN NULL ELSE next_read_at END,
             reason = CASE WHEN $2 = 'cancelled' THEN NULL ELSE reason END
@@ -85,7 +87,7 @@ export async function recordSageReason(
       `UPDATE sage_accounts SET reason = $2, reason_detail = $3, updated_at = now(),
               reason_at = CASE WHEN reason IS NOT DISTINCT FROM $2 THEN reason_at ELSE clock_timestamp() END
         WHERE sage_account_id = $1`,
-      [input.sageAccountId, input.reason, input.detail],
+      [input.sageAccountId, input.reason, storableTextOrNull(input.detail)],
     );
     if (before.reason === input.reason) return;
     const { reason } = input;

@@ -1,5 +1,6 @@
 import type { SageAccountStatus } from '../domain/sage.js';
 import type { Queryable } from './pool.js';
+import { storableJson, storableText, storableTextOrNull } from './storable-json.js';
 import { writeTimeline } from './timeline.js';
 
 /** One bank account at Sage's Banking Service for its whole life; its id is the feed's. Instants are ISO text in UTC. */
@@ -20,15 +21,19 @@ export interface SageAccountRow {
   readonly statusReason: string | null;
   readonly statusSince: string;
   readonly requestedStartDate: string | null;
-  /** The cancelled account that this one takes the place of. */
+  /** The account that this one takes the place of; Sage has cancelled it, even if our row does not say so yet. */
   readonly predecessorId: string | null;
-  /** What the customer must do for a direct bank, in Sage's own members. */
-  readonly authorisation: Readonly<Record<string, unknown>> | null;
+  /** How customers of a direct bank authorise, in Sage's own members. */
+  readonly authorisationMechanism: Readonly<Record<string, unknown>> | null;
+  /** What Sage tells of this account's own authorisation while it is awaited; see `sageAuthorisationOf`. */
+  readonly authorisationSealed: string | null;
   /** The cursor: every transaction up to it is stored. 0: none. */
   readonly lastTransactionId: number;
   /** Transactions stored. */
   readonly received: number;
   readonly cancelRequestedAt: string | null;
+  /** By the database's clock. */
+  readonly cancelAskedAgoMs: number | null;
   readonly reason: string | null;
   readonly reasonDetail: string | null;
   readonly reasonAt: string | null;
@@ -48,8 +53,10 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   bank_account_id AS "bankAccountId", bank_id AS "bankId", bank_name AS "bankName", data_provider AS "dataProvider",
   name, number_last4 AS "numberLast4", identity_hash AS "identityHash", currency, status,
   status_reason AS "statusReason", status_since AS "statusSince", requested_start_date AS "requestedStartDate",
-  predecessor_id AS "predecessorId", authorisation, last_transaction_id AS "lastTransactionId", received,
-  cancel_requested_at AS "cancelRequestedAt", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
+  predecessor_id AS "predecessorId", authorisation_mechanism AS "authorisationMechanism",
+  authorisation_sealed AS "authorisationSealed", last_transaction_id AS "lastTransactionId", received,
+  cancel_requested_at AS "cancelRequestedAt",
+  (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",
   created_at AS "createdAt", updated_at AS "updatedAt"`;
 
@@ -139,12 +146,14 @@ export type NewSageAccount = Pick<
   | 'currency'
   | 'status'
   | 'requestedStartDate'
-  | 'authorisation'
+  | 'authorisationMechanism'
+  | 'authorisationSealed'
 >;
 
 /**
- * Stores an account of Sage's, with its timeline row and, as its predecessor, the customer's latest cancelled account
- * of the same identity in the company. One that stands already is answered as it stands. Call it in a transaction.
+ * Stores an account of Sage's, with its timeline row and, as its predecessor, the customer's latest other account of the
+ * same identity in the company. That need not be cancelled in our row: Sage makes no second one while the first lives
+ * (contract 6.2), so the row is only behind. One that stands already is answered as it stands. Call it in a transaction.
  */
 export async function insertSageAccount(
   db: Queryable,
@@ -153,11 +162,13 @@ export async function insertSageAccount(
   const { rows } = await db.query<RawAccount>(
     `INSERT INTO sage_accounts
        (sage_account_id, customer_id, connection_id, bank_account_id, bank_id, bank_name, data_provider, name,
-        number_last4, identity_hash, currency, status, requested_start_date, authorisation, predecessor_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+        number_last4, identity_hash, currency, status, requested_start_date, authorisation_mechanism,
+        authorisation_sealed, predecessor_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
              (SELECT p.sage_account_id FROM sage_accounts p
-               WHERE p.customer_id = $2 AND p.connection_id = $3 AND p.identity_hash = $10 AND p.status = 'cancelled'
-               ORDER BY p.cancelled_at DESC NULLS LAST, p.created_at DESC LIMIT 1))
+               WHERE p.customer_id = $2 AND p.connection_id = $3 AND p.identity_hash = $10
+                 AND p.bank_account_id <> $4
+               ORDER BY p.created_at DESC LIMIT 1))
      ON CONFLICT (connection_id, bank_account_id) DO NOTHING RETURNING ${columns}`,
     [
       input.sageAccountId,
@@ -165,15 +176,16 @@ export async function insertSageAccount(
       input.connectionId,
       input.bankAccountId,
       input.bankId,
-      input.bankName,
+      storableText(input.bankName),
       input.dataProvider,
-      input.name,
-      input.numberLast4,
+      storableText(input.name),
+      storableTextOrNull(input.numberLast4),
       input.identityHash,
-      input.currency,
+      storableTextOrNull(input.currency),
       input.status,
       input.requestedStartDate,
-      input.authorisation === null ? null : JSON.stringify(input.authorisation),
+      input.authorisationMechanism === null ? null : storableJson(input.authorisationMechanism),
+      input.authorisationSealed,
     ],
   );
   if (rows[0] === undefined) {

@@ -1,5 +1,6 @@
 import { lockSageAccount } from './sage-accounts.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
+import { storableJson } from './storable-json.js';
 
 /** What Sage told of transactions, for one account each. Read once, by cursor; only their suggestions change later. */
 
@@ -117,17 +118,6 @@ export async function readStoredTransactions(
   return rows.map(transactionFrom);
 }
 
-export async function countStoredTransactions(
-  db: Queryable,
-  input: { sageAccountId: string },
-): Promise<number> {
-  const { rows } = await db.query<{ count: number }>(
-    `SELECT count(*)::float8 AS count FROM sage_transactions WHERE sage_account_id = $1`,
-    [input.sageAccountId],
-  );
-  return rows[0]?.count ?? 0;
-}
-
 /**
  * Replaces the suggestions of stored transactions by those that Sage tells now; answers of how many. What we never
  * stored is left out: the cursor brings it.
@@ -146,11 +136,4 @@ export async function storePredictions(
     [input.sageAccountId, storableJson(input.predictions)],
   );
   return rowCount ?? 0;
-}
-
-/** JSON that `jsonb` takes: it refuses NUL and halves of surrogate pairs, and one such text must not end a feed. */
-function storableJson(value: unknown): string {
-  return JSON.stringify(value, (_name, item: unknown) =>
-    typeof item === 'string' ? item.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd') : item,
-  );
 }

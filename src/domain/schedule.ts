@@ -13,7 +13,7 @@ export function nextSyncAtMs(input: { feedId: string; nowMs: number; intervalMs:
 }
 
 /** A number in [0, 1) that depends on the text alone (FNV-1a, 32 bits). */
-function shareOf(text: string): number {
+export function shareOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

@@ -34,6 +34,9 @@ const deliverRetry: RetryPolicy = {
   nonRetryableErrorTypes: finalFailureTypes,
 };
 
+/** What the next look makes up for: slower still, since an outage is met by every account at once. */
+const sageLookRetry: RetryPolicy = { ...deliverRetry, maximumInterval: '3m' };
+
 /** A few statements; the pool gives up a connection after 5 s and a statement after 15 s. */
 const databaseTimeout = '25s';
 /** One request of at most 10 s, its turn at the limiter, and the transactions before and after it. */
@@ -119,7 +122,7 @@ export const deliver = {
     startToCloseTimeout: sageLookTimeoutMs,
     scheduleToCloseTimeout: sageLookTriesMs,
     heartbeatTimeout,
-    retry: deliverRetry,
+    retry: sageLookRetry,
   },
   /** Batch after batch; attempts are counted in the ledger, and a slice that dies is taken up from there. */
   slice: {

@@ -29,7 +29,8 @@ async function makeAccount(): Promise<string> {
     insertSageAccount(db, {
       ...{ sageAccountId, customerId, connectionId, bankAccountId: randomUUID(), bankId: randomUUID() },
       ...{ bankName: 'Harbour Bank', dataProvider: 'indirect', name: 'Current', numberLast4: null },
-      ...{ identityHash: 'hash', currency: 'GBP', status: 'active', authorisation: null },
+      ...{ identityHash: 'hash', currency: 'GBP', status: 'active' },
+      ...{ authorisationMechanism: null, authorisationSealed: null },
       requestedStartDate: '2024-01-01T00:00:00Z',
     }),
   );

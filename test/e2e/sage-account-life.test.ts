@@ -404,7 +404,10 @@ describe('a trouble', () => {
 
   it('that Sage does not know the account does not keep it from being cancelled', async () => {
     const account = await living({ lines: 1 });
-    await fault({ kind: 'status', http_status: 404, match: { path: account.bankAccountId }, times: 0 });
+    await fault({
+      ...{ kind: 'status', http_status: 404, match: { path: account.bankAccountId }, times: 0 },
+      body: { error: { code: 'notFound', message: 'bank account was not found' } },
+    });
     await nudge(account);
     await shows(account, { reason: 'sage_account_unknown' });
     expect((await world.api('DELETE', pathOf(account))).body.status).toBe('cancelled');

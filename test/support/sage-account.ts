@@ -100,7 +100,8 @@ export async function makeSageAccount(
     insertSageAccount(db, {
       ...{ sageAccountId: account.sageAccountId, bankAccountId: account.bankAccountId, bankId: at.bankId },
       ...{ customerId: account.customerId, connectionId: account.connectionId },
-      ...{ bankName: 'Harbour Bank', dataProvider: 'indirect', currency: 'GBP', authorisation: null },
+      ...{ bankName: 'Harbour Bank', dataProvider: 'indirect', currency: 'GBP' },
+      ...{ authorisationMechanism: null, authorisationSealed: null },
       ...{ name: linked.accountName, numberLast4: linked.accountIdentifier.slice(-4) },
       identityHash: sha256Hex(JSON.stringify([linked.bankIdentifier ?? null, linked.accountIdentifier])),
       status: made.status,

@@ -24,6 +24,6 @@ export const deleteSageAccount = defineRoute({
     const sage = requireSage(deps);
     const { sageAccountId } = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const account = await cancelSageAccount({ deps, sage, sageAccountId });
-    return { status: account.status === 'cancelled' ? 200 : 202, body: sageAccountJson(account) };
+    return { status: account.status === 'cancelled' ? 200 : 202, body: sageAccountJson(deps, account) };
   },
 });

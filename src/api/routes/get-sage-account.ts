@@ -17,6 +17,6 @@ export const getSageAccount = defineRoute({
   handle: async ({ deps, params }) => {
     requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
-    return { status: 200, body: sageAccountJson(account) };
+    return { status: 200, body: sageAccountJson(deps, account) };
   },
 });

@@ -27,6 +27,6 @@ export const listSageAccounts = defineRoute({
     const customer = await readCustomer(deps.pool, { customerId: query.customer_id });
     if (customer === null) throw notFound('customer');
     const accounts = await listSageAccountsOfCustomer(deps.pool, customer);
-    return { status: 200, body: { accounts: accounts.map(sageAccountJson) } };
+    return { status: 200, body: { accounts: accounts.map((account) => sageAccountJson(deps, account)) } };
   },
 });

@@ -78,7 +78,7 @@ export const postSageAccount = defineRoute({
     if (link.sageAccountId === null) return answer;
     const account = await requireSageAccount(deps, { sageAccountId: link.sageAccountId });
     const headers = { Location: `/v1/sage/accounts/${account.sageAccountId}` };
-    return { status: 201, body: sageAccountJson(account), headers };
+    return { status: 201, body: sageAccountJson(deps, account), headers };
   },
 });
 

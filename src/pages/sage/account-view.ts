@@ -1,4 +1,5 @@
 import type { SageAccountRow } from '../../db/sage-accounts.js';
+import { sageAuthorisationOf } from '../../db/sage-authorisation.js';
 import type { StoredSageTransaction } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -36,7 +37,7 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       <p>${advice}</p>
       ${account.reason !== null && html`<div class="note"><p>${t.sage.trouble}</p></div>`}
       ${account.cancelRequestedAt !== null && account.status !== 'cancelled' && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
-      ${relatives(visit, view)} ${account.status === 'pending' && authorisation(visit, account)}
+      ${relatives(visit, view)} ${authorisation(visit, account)}
       ${facts(visit, account)} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
@@ -61,14 +62,18 @@ function relatives({ pages: { t } }: SageVisit, { account, successorId }: Accoun
 }
 
 /** What a direct bank wants: a form to sign, a site to agree on, or instructions, in whatever members Sage says it. */
-export function authorisation({ pages: { t } }: SageVisit, account: SageAccountRow): Html | undefined {
-  if (account.authorisation === null) return undefined;
+export function authorisation(
+  { pages: { t, keyring } }: SageVisit,
+  account: SageAccountRow,
+): Html | undefined {
+  const wanted = sageAuthorisationOf(keyring, account);
+  if (wanted === null) return undefined;
   const texts = t.sage.account;
-  const addresses = Object.entries(account.authorisation).flatMap(([name, value]) => {
+  const addresses = Object.entries(wanted).flatMap(([name, value]) => {
     const safe = safeAddress(value);
     return safe === null ? [] : [{ ...safe, isForm: /form/i.test(name) }];
   });
-  const { instructions } = account.authorisation;
+  const { instructions } = wanted;
   if (addresses.length === 0 && typeof instructions !== 'string') return undefined;
   return html`<div class="note">
     <p><strong>${texts.authorisation}</strong></p>

@@ -26,11 +26,19 @@ import { sageAccountNudged, type SageBankAccountInput } from './messages.js';
  * One bank account at Sage's Banking Service for its whole life: pending, active, waiting for a new authorisation, and
  * active again, until it is cancelled, by us or at Sage's side. One loop: read what is there, then wait until the next
  * look is due or somebody nudges. A cancellation that was asked for stands in the row; it comes after everything was
- * read. Message: `sageAccountNudged`. Never fails: troubles stand in the row and are tried again. Renews when the server
+ * read, or could not be for `sageUnreadCancelAfterMs`. Message: `sageAccountNudged`. Never fails: troubles stand in the row and are tried again. Renews when the server
  * suggests it or after 30 days; ends when the account is cancelled.
  */
 
-const { sageReadAccount, sageCancelAccount } = proxyActivities<Activities>(deliver.sageLook);
+/** After postings, somebody's past among them: what is read here is at Sage already (5 is the least urgent of 5). */
+const lookPriority = 5;
+
+const { sageReadAccount } = proxyActivities<Activities>({
+  ...deliver.sageLook,
+  priority: { priorityKey: lookPriority },
+});
+/** A customer has asked us to stop. */
+const { sageCancelAccount } = proxyActivities<Activities>(deliver.sageLook);
 
 /** `LastSyncedAt` is for finding accounts that have not been read for hours; the row has the exact time. */
 const lastSyncedAtStepMs = 60 * 60_000;
