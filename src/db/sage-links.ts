@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { SageLinkPurpose, SageLinkState } from '../domain/sage.js';
 import type { SageLinkReason } from '../domain/sage-link.js';
 import type { Queryable } from './pool.js';
+import { storableText, storableTextOrNull } from './storable-json.js';
 import { writeTimeline } from './timeline.js';
 
 /**
@@ -32,6 +33,8 @@ export interface SageLinkRow {
   readonly message: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** How long nothing has changed in the row. */
+  readonly unchangedMs: number;
 }
 
 const columns = `link_id AS "linkId", customer_id AS "customerId", connection_id AS "connectionId", purpose, state,
@@ -39,28 +42,14 @@ const columns = `link_id AS "linkId", customer_id AS "customerId", connection_id
   sage_account_id AS "sageAccountId", redirect_sealed AS "redirectSealed", poll_route_sealed AS "pollRouteSealed",
   poll_period_ms AS "pollPeriodMs", attempts, expires_at AS "expiresAt",
   (extract(epoch FROM expires_at - clock_timestamp()) * 1000)::float8 AS "remainingMs",
-  account_sealed AS "accountSealed", reason, message, created_at AS "createdAt", updated_at AS "updatedAt"`;
-
-/** A customer has few; a list never shows more than this. */
-const listedLinksMax = 50;
+  account_sealed AS "accountSealed", reason, message, created_at AS "createdAt", updated_at AS "updatedAt",
+  (extract(epoch FROM clock_timestamp() - updated_at) * 1000)::float8 AS "unchangedMs"`;
 
 export async function readSageLink(db: Queryable, input: { linkId: string }): Promise<SageLinkRow | null> {
   const { rows } = await db.query<SageLinkRow>(`SELECT ${columns} FROM sage_links WHERE link_id = $1`, [
     input.linkId,
   ]);
   return rows[0] ?? null;
-}
-
-/** A customer's links, newest first. */
-export async function listSageLinksOfCustomer(
-  db: Queryable,
-  input: { customerId: string },
-): Promise<SageLinkRow[]> {
-  const { rows } = await db.query<SageLinkRow>(
-    `SELECT ${columns} FROM sage_links WHERE customer_id = $1 ORDER BY created_at DESC LIMIT ${listedLinksMax}`,
-    [input.customerId],
-  );
-  return rows;
 }
 
 export type NewSageLink = Pick<
@@ -108,7 +97,8 @@ export async function insertSageLink(db: Queryable, input: NewSageLink): Promise
 
 /**
  * Stores a way that Sage has opened: where the person goes, and the one route that may be asked. The time that a link
- * has begins with its first way; a later one does not lengthen it. False when the link has ended.
+ * has begins with its first way; a later one does not lengthen it. False when the link has ended, has its account, or
+ * another attempt has stored its way: the customer may have been sent there.
  */
 export async function storeLinkWay(
   db: Queryable,
@@ -128,7 +118,8 @@ export async function storeLinkWay(
             updated_at = now(),
             expires_at = coalesce(expires_at,
                                   clock_timestamp() + ($5::float8 - $6::float8) * interval '1 millisecond')
-      WHERE link_id = $1 AND state = 'waiting' RETURNING ${place}, attempts`,
+      WHERE link_id = $1 AND state = 'waiting' AND poll_route_sealed IS NULL AND account_sealed IS NULL
+      RETURNING ${place}, attempts`,
     [
       input.linkId,
       input.redirectSealed,
@@ -176,10 +167,10 @@ export async function storeLinkBank(
   db: Queryable,
   input: { linkId: string; bankName: string },
 ): Promise<void> {
-  await db.query(`UPDATE sage_links SET bank_name = $2, updated_at = now() WHERE link_id = $1`, [
-    input.linkId,
-    input.bankName,
-  ]);
+  await db.query(
+    `UPDATE sage_links SET bank_name = $2, updated_at = now() WHERE link_id = $1 AND state = 'waiting'`,
+    [input.linkId, storableText(input.bankName)],
+  );
 }
 
 /** The bank has said yes: what Sage told of the account stands sealed until it is created, and no way is needed more. */
@@ -226,7 +217,7 @@ export async function endSageLink(
       ending.state,
       ending.state === 'linked' ? ending.sageAccountId : null,
       failed?.reason ?? null,
-      failed?.message ?? null,
+      storableTextOrNull(failed?.message),
     ],
   );
   const row = rows[0];

@@ -37,5 +37,16 @@ export const sageLinkWayTriesMs = 20 * 60_000;
 /** So long Sage is asked to create an account that its bank has granted: an outage must not cost the customer's work. */
 export const sageLinkCreateTriesMs = 24 * 60 * 60_000;
 
+/**
+ * So long an account that was granted waits for the end of the one that it is to follow; longer than a disconnection
+ * waits for its last look (`sageUnreadCancelAfterMs`).
+ */
+export const sageLinkWaitsForEndMs = 20 * 60_000;
+
+/** How long until it is looked again whether the earlier account has ended: an eighth of the wait so far. */
+export function sageLinkEndPauseMs(waitedMs: number): number {
+  return Math.min(60_000, Math.max(3_000, Math.round(waitedMs / 8)));
+}
+
 /** Assumed: the type of an account whose bank lists none (contract 6.2). */
 export const sageAccountTypeFallback = 'DEBIT';

@@ -1,4 +1,4 @@
-import { isSageError, SageRefused, type SageError } from '../../clients/sage-banking/errors.js';
+import { isSageError, type SageError } from '../../clients/sage-banking/errors.js';
 import { open, seal } from '../../crypto/seal.js';
 import { transaction } from '../../db/pool.js';
 import { endSageLink, readSageLink, type SageLinkEnding, type SageLinkRow } from '../../db/sage-links.js';
@@ -66,16 +66,10 @@ export function openOfLink(
   return open(deps.keyring, input.sealed, { table: 'sage_links', row: link.linkId, column: input.column });
 }
 
-/**
- * How an error ends a link; null for what passes by itself and is tried again. `reasons` names refusals that mean
- * something else than usual at this call, by status.
- */
-export function endingOfError(
-  error: unknown,
-  reasons: Readonly<Record<number, SageLinkReason>> = {},
-): SageLinkEnding | null {
+/** How an error ends a link; null for what passes by itself and is tried again. */
+function endingOfError(error: unknown): SageLinkEnding | null {
   if (!isSageError(error)) return null;
-  const reason = reasonOf(error, reasons);
+  const reason = reasonOf(error);
   if (reason === null) return null;
   const message = 'errorMessage' in error ? error.errorMessage : null;
   const detail = {
@@ -85,10 +79,7 @@ export function endingOfError(
   return { state: 'refused', reason, message, detail };
 }
 
-function reasonOf(
-  error: SageError,
-  reasons: Readonly<Record<number, SageLinkReason>>,
-): SageLinkReason | null {
+function reasonOf(error: SageError): SageLinkReason | null {
   switch (error.kind) {
     case 'foreign_address':
       return 'foreign_address';
@@ -96,7 +87,7 @@ function reasonOf(
       return 'sage_company_refused';
     case 'refused':
     case 'gone':
-      return (error instanceof SageRefused ? reasons[error.httpStatus] : undefined) ?? 'refused_by_sage';
+      return 'refused_by_sage';
     case 'unreachable':
     case 'outcome_unknown':
     case 'rate_limited':

@@ -1,7 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { linkLifetimeMs } from '../../clients/sage-banking/assumptions.js';
 import type { SageLinkStart } from '../../clients/sage-banking/client.js';
-import { isSageNotFound, SageRefused } from '../../clients/sage-banking/errors.js';
+import { isSageInvalid, isSageNotFound } from '../../clients/sage-banking/errors.js';
 import { readSageAccount } from '../../db/sage-accounts.js';
 import { readSageLink, storeLinkBank, storeLinkWay, type SageLinkEnding } from '../../db/sage-links.js';
 import { sageLinkAttemptsMax } from '../../domain/sage-link.js';
@@ -115,11 +115,17 @@ async function openWay(context: LinkContext): Promise<SageLinkStart | SageLinkEn
   const sageAccountId = link.sageAccountId ?? '';
   const account = await readSageAccount(deps.pool, { sageAccountId });
   if (account === null) throw new Obsolete('the account does not exist');
+  const { bankAccountId } = account;
+  if (link.attempts > 0) {
+    // An earlier way was lost, and perhaps with it the answer that it had come to its end.
+    const { status } = await road.client.getBankAccount({ access, bankAccountId, signal });
+    if (status === 'active') return { state: 'linked', sageAccountId };
+  }
   try {
-    return await road.client.startReauthorisation({ access, bankAccountId: account.bankAccountId, signal });
+    return await road.client.startReauthorisation({ access, bankAccountId, signal });
   } catch (error) {
     // Assumed: this is how an account answers that does not wait for it (contract 6.4).
-    if (!(error instanceof SageRefused) || error.httpStatus !== 400) throw error;
+    if (!isSageInvalid(error)) throw error;
     await road.workflows.nudgeAccount({ sageAccountId });
     return { state: 'refused', reason: 'not_auth_required', message: error.errorMessage };
   }

@@ -3,13 +3,18 @@ import { cancellationSignal } from '@temporalio/activity';
 import { z } from 'zod';
 import { accountKeyFallback } from '../../clients/sage-banking/assumptions.js';
 import type { SageCompanyAccess } from '../../clients/sage-banking/client.js';
-import { isSageConflict } from '../../clients/sage-banking/errors.js';
+import { isSageConflict, SageRefused } from '../../clients/sage-banking/errors.js';
 import type { SageBank, SageBankAccount } from '../../clients/sage-banking/schemas.js';
 import { sha256Hex } from '../../crypto/hash.js';
 import { transaction } from '../../db/pool.js';
 import { insertSageAccount, readSageAccountByBankAccount } from '../../db/sage-accounts.js';
+import { sealSageAuthorisation } from '../../db/sage-authorisation.js';
 import { endSageLink } from '../../db/sage-links.js';
-import { sageAccountTypeFallback } from '../../domain/sage-link.js';
+import {
+  sageAccountTypeFallback,
+  sageLinkEndPauseMs,
+  sageLinkWaitsForEndMs,
+} from '../../domain/sage-link.js';
 import type { ActivityDeps } from '../deps.js';
 import { Obsolete } from '../failures.js';
 import { companyAccess } from '../sage-access.js';
@@ -33,11 +38,8 @@ import type { LinkInput } from './sage-begin-link.js';
 
 export type CreateAccountResult =
   | LinkOver
-  /** The same account is just being disconnected: only afterwards can it be a new one. */
+  /** The same account is just being disconnected: only afterwards can it be a new one. Ends by the row's age. */
   | { readonly outcome: 'again'; readonly waitMs: number };
-
-/** An account that is being disconnected is gone within a look or two. */
-const disconnectingWaitMs = 3_000;
 
 /** What is known of the account before it is created; stands sealed in the link's row. */
 export const toldAccountSchema = z.object({
@@ -71,10 +73,12 @@ async function ensure(context: LinkContext, told: ToldAccount): Promise<CreateAc
   try {
     created = await road.client.createBankAccount({ access, account: inputOf(context, told, bank), signal });
   } catch (error) {
-    if (!isSageConflict(error)) throw error;
-    // It came to be since the list was read, or it is not one that this company's list shows.
+    if (!(error instanceof SageRefused) || error.operation === 'getAccessToken') throw error;
+    // It came to be since the list was read, by a POST that was taken for lost: then any refusal may be about it.
     const raced = await findAtSage(context, access, told);
     if (raced !== null) return await adopt(context, { found: raced, bank, told });
+    // Sage knows it, and not as one that this company's list shows.
+    if (!isSageConflict(error)) throw error;
     return await endLink(context, {
       state: 'refused',
       reason: 'account_taken',
@@ -122,7 +126,12 @@ async function adopt(context: LinkContext, found: Found): Promise<CreateAccountR
   });
   if (known !== null && (known.cancelRequestedAt !== null || known.status === 'cancelled')) {
     await road.workflows.nudgeAccount({ sageAccountId: known.sageAccountId });
-    return { outcome: 'again', waitMs: disconnectingWaitMs };
+    // Nothing has changed in the row since the account was granted.
+    if (link.unchangedMs < sageLinkWaitsForEndMs) {
+      return { outcome: 'again', waitMs: sageLinkEndPauseMs(link.unchangedMs) };
+    }
+    const detail = { sage_account_id: known.sageAccountId };
+    return await endLink(context, { state: 'expired', reason: 'account_taken', message: null, detail });
   }
   return await finish(context, found);
 }
@@ -133,9 +142,10 @@ async function finish(context: LinkContext, { found, bank, told }: Found): Promi
   const { linkId, customerId, connectionId, bankId } = link;
   const accountIdentifier = found.accountIdentifier ?? told.accountIdentifier;
   const bankIdentifier = found.bankIdentifier ?? told.bankIdentifier ?? '';
+  const sageAccountId = randomUUID();
   const account = await transaction(deps.pool, async (db) => {
     const stored = await insertSageAccount(db, {
-      ...{ sageAccountId: randomUUID(), customerId, connectionId, bankId },
+      ...{ sageAccountId, customerId, connectionId, bankId },
       bankAccountId: found.bankAccountId,
       bankName: bank.name,
       dataProvider: bank.dataProvider,
@@ -145,10 +155,10 @@ async function finish(context: LinkContext, { found, bank, told }: Found): Promi
       currency: found.defaultCurrency ?? null,
       status: found.status,
       requestedStartDate: link.requestedStartDate,
-      authorisation: authorisationOf(bank, found),
+      ...authorisationOf(context, { sageAccountId, bank, found }),
     });
-    const { sageAccountId } = stored.account;
-    await endSageLink(db, { linkId, ending: { state: 'linked', sageAccountId } });
+    const ending = { state: 'linked', sageAccountId: stored.account.sageAccountId } as const;
+    await endSageLink(db, { linkId, ending });
     return stored.account;
   });
   await road.workflows.nudgeAccount({ sageAccountId: account.sageAccountId });
@@ -161,10 +171,17 @@ function lastFour(identifier: string): string | null {
 }
 
 /** What the customer has to do at a direct bank: the bank's own way, and with it what Sage tells of this account. */
-function authorisationOf(bank: SageBank, found: SageBankAccount): Record<string, unknown> | null {
-  if (bank.dataProvider === 'indirect') return null;
-  const together = { ...bank.authorisationMechanism, ...found.authorisationData };
-  return Object.keys(together).length === 0 ? null : together;
+function authorisationOf(
+  { deps }: LinkContext,
+  { sageAccountId, bank, found }: { sageAccountId: string; bank: SageBank; found: SageBankAccount },
+) {
+  if (bank.dataProvider === 'indirect') return { authorisationMechanism: null, authorisationSealed: null };
+  const { authorisationData: authorisation } = found;
+  return {
+    authorisationMechanism: bank.authorisationMechanism ?? null,
+    authorisationSealed:
+      authorisation == null ? null : sealSageAuthorisation(deps.keyring, { sageAccountId, authorisation }),
+  };
 }
 
 function inputOf({ link }: LinkContext, told: ToldAccount, bank: SageBank) {

@@ -3,6 +3,7 @@ import type { SageLinkPoll } from '../../clients/sage-banking/client.js';
 import { SageGone, SageRefused, SageUnauthorized } from '../../clients/sage-banking/errors.js';
 import { clearLinkRoute, storeLinkedAccount, storeNextRoute } from '../../db/sage-links.js';
 import type { ActivityDeps } from '../deps.js';
+import { untilStored } from '../until-stored.js';
 import {
   endingOnRefusal,
   endLink,
@@ -17,10 +18,13 @@ import type { LinkInput } from './sage-begin-link.js';
 
 /*
  * Asks once how a link has gone (contract 5.2). The question spends its route, so the next route, or the result, is
- * stored at once. A repeat is safe: it asks the stored route; when that is spent, because the answer was lost or this
+ * stored at once, and offered to the database until it takes it. A repeat is safe: it asks the stored route; when that is spent, because the answer was lost or this
  * process died before it stored it, Sage says 410, the route is cleared and the answer is `lost`. A refusal ends the
  * link and is no failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
+
+/** The rest of the activity's time after the question itself: an answer that is not stored by then is lost. */
+const storedWithinMs = 20_000;
 
 export type PollLinkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
@@ -58,13 +62,15 @@ async function poll(context: LinkContext, spentSealed: string): Promise<PollLink
       if (isOutOfTime(context)) return await endOutOfTime(context);
       const { pollPeriodMs } = answer;
       const pollRouteSealed = sealOfLink(context, { column: 'poll_route', value: answer.pollRoute });
-      await storeNextRoute(deps.pool, { linkId, spentSealed, pollRouteSealed, pollPeriodMs });
+      await stored(() => storeNextRoute(deps.pool, { linkId, spentSealed, pollRouteSealed, pollPeriodMs }));
       const remainingMs = Math.max(0, Math.floor(link.remainingMs ?? 0));
       return { outcome: 'waiting', pollAfterMs: pollPeriodMs, remainingMs };
     }
     case 'failed':
       if (isOutOfTime(context)) return await endOutOfTime(context);
-      return await endLink(context, { state: 'refused', reason: 'bank_refused', message: null });
+      return await stored(() =>
+        endLink(context, { state: 'refused', reason: 'bank_refused', message: null }),
+      );
     case 'succeeded':
       return await succeeded(context, answer.account);
   }
@@ -81,13 +87,21 @@ async function succeeded(
 ): Promise<PollLinkResult> {
   const { deps, link } = context;
   if (link.purpose === 'reauthorise') {
-    return await endLink(context, { state: 'linked', sageAccountId: link.sageAccountId ?? '' });
+    const sageAccountId = link.sageAccountId ?? '';
+    return await stored(() => endLink(context, { state: 'linked', sageAccountId }));
   }
-  if (account === null)
-    return await endLink(context, { state: 'refused', reason: 'no_account_told', message: null });
+  if (account === null) {
+    return await stored(() =>
+      endLink(context, { state: 'refused', reason: 'no_account_told', message: null }),
+    );
+  }
   const accountSealed = sealOfLink(context, { column: 'account', value: JSON.stringify(account) });
-  await storeLinkedAccount(deps.pool, { linkId: link.linkId, accountSealed });
+  await stored(() => storeLinkedAccount(deps.pool, { linkId: link.linkId, accountSealed }));
   return { outcome: 'granted' };
+}
+
+function stored<T>(store: () => Promise<T>): Promise<T> {
+  return untilStored(store, { withinMs: storedWithinMs });
 }
 
 /** By the database's clock, before the question: a bank that says no at the last moment has not been asked too late. */

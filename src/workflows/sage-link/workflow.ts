@@ -18,9 +18,10 @@ import type { SageAccountLinkInput } from './messages.js';
 /*
  * One way through a bank's pages: to a new account at Sage, or to the renewal of an old one's authorisation (contract 5,
  * 6.2, 6.4); for a direct bank only the creation of its account. Asks the stored poll route at the period that Sage
- * gives; when a route is lost it opens another way. Lives until the link's time is over, at most 20 minutes, and for
- * the creation of an account at most a day more. No messages; everything stands in the row. It always completes: the
- * row tells how. Renews when the server suggests it (a short period fills a history).
+ * gives; when a route is lost it opens another way. Lives until the link's time is over, at most 20 minutes; then for
+ * the creation of an account, which waits for the end of an earlier one (`sageLinkWaitsForEndMs`) and, when Sage does not
+ * answer, up to a day more. No messages; everything stands in the row. It always completes: the row tells how. Renews
+ * when the server suggests it (a short period fills a history).
  */
 
 const database = proxyActivities<Activities>(interactive.database);
@@ -42,8 +43,7 @@ export async function sageAccountLinkWorkflow(input: SageAccountLinkInput): Prom
     let leftMs = sageLinkWayTriesMs;
     let step: PollLinkResult = await within(leftMs).sageBeginLink(input);
     while (step.outcome === 'waiting' || step.outcome === 'lost') {
-      if (workflowInfo().continueAsNewSuggested)
-        await continueAsNew<typeof sageAccountLinkWorkflow>({ linkId });
+      await renewIfSuggested(input);
       if (step.outcome === 'lost') {
         setCurrentDetails('The way was lost; opening another one.');
         step = await within(leftMs).sageBeginLink(input);
@@ -67,18 +67,20 @@ function within(scheduleToCloseTimeout: number) {
   return proxyActivities<Activities>({ ...interactive.providerRead, scheduleToCloseTimeout });
 }
 
+/** The activity ends the link by its row's age, so the loop ends, too; a renewed run finds the row where it stands. */
 async function create(input: SageAccountLinkInput): Promise<void> {
   setCurrentDetails('The bank has said yes; creating the account at Sage.');
-  const triesEndMs = Date.now() + sageLinkCreateTriesMs;
   for (;;) {
     const result = await creation.sageCreateAccount(input);
     if (result.outcome === 'over') return;
-    if (Date.now() >= triesEndMs) {
-      await database.dbEndSageLink({ linkId: input.linkId, reason: 'account_taken' });
-      return;
-    }
+    setCurrentDetails('Waiting for the end of the account that this one is to follow.');
     await sleep(result.waitMs);
+    await renewIfSuggested(input);
   }
+}
+
+async function renewIfSuggested({ linkId }: SageAccountLinkInput): Promise<void> {
+  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageAccountLinkWorkflow>({ linkId });
 }
 
 /** What is left when an activity's tries are spent; null: the row is gone, and nothing is to be told. */
