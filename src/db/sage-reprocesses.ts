@@ -209,19 +209,6 @@ export async function readRunningSageReprocess(
   return rows[0] === undefined ? null : reprocessFrom(rows[0]);
 }
 
-/** The account's latest runs, newest first. */
-export async function listSageReprocessesOfAccount(
-  db: Queryable,
-  input: { sageAccountId: string; limit: number },
-): Promise<SageReprocessRow[]> {
-  const { rows } = await db.query<RawReprocess>(
-    `SELECT ${columns} FROM sage_reprocesses WHERE sage_account_id = $1
-      ORDER BY created_at DESC, reprocess_id LIMIT $2`,
-    [input.sageAccountId, input.limit],
-  );
-  return rows.map(reprocessFrom);
-}
-
 /** For the sweep: runs under way with a larger id than `afterId`, in the order of their ids. */
 export async function listReprocessesToCheck(
   db: Queryable,
