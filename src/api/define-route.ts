@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { Role } from './auth.js';
 import type { ApiDeps } from './deps.js';
-import type { IdempotencySeed } from './idempotency.js';
+import type { AnswerReplay, IdempotencySeed } from './idempotency.js';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
@@ -35,6 +35,8 @@ interface RouteDocs {
   readonly description?: string;
   /** Answers that are not problems, by status. */
   readonly answers: Readonly<Record<number, AnswerDoc>>;
+  /** Further problems that a read can answer; every other method lists all that there are. */
+  readonly problems?: readonly number[];
   /** What a 404 means here: "customer", "feed". */
   readonly resource: string;
 }
@@ -56,6 +58,8 @@ export interface RouteDefinition<
     /** What the reference shows where the handler judges the body itself. */
     readonly documented?: z.ZodType;
   };
+  /** For a POST whose answer must not be kept under its `Idempotency-Key` as it is. */
+  readonly replay?: AnswerReplay;
   handle(context: RouteContext<z.output<Params>, z.output<Query>, z.output<Body>>): Promise<RouteAnswer>;
 }
 

@@ -20,18 +20,27 @@ export interface KeyedRequest {
   readonly requestId: string;
 }
 
+/** For answers that hold what must not be kept: what is kept of one instead, and the answer made of that again. */
+export interface AnswerReplay {
+  /** Of the body of an answer that is no problem. */
+  keep(body: unknown): unknown;
+  /** @throws {Problem} 404 when what the answer told of is gone */
+  rebuild(deps: ApiDeps, kept: unknown): Promise<unknown>;
+}
+
 /** Seconds after which a caller should look whether the first call under its key has ended. */
 const runningRetrySeconds = '2';
 const keyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Runs a request under its `Idempotency-Key`: once, and later calls get the first answer, whatever it was, for 24
- * hours. Not kept is an answer that says "come again" (5xx, 408, 409, 429): it would stand in its own way.
+ * hours, or what `replay` makes of it. Not kept is an answer that says "come again" (5xx, 408, 409, 429): it would stand in its own way.
  * @throws {Problem} 400 bad key, 409 for a key of another request or of one still running
  */
 export async function underKey(
   request: KeyedRequest,
   work: (seed: IdempotencySeed | null) => Promise<RouteAnswer>,
+  replay?: AnswerReplay,
 ): Promise<RouteAnswer> {
   if (request.key === undefined) return await work(null);
   const { deps, role, key } = request;
@@ -41,7 +50,10 @@ export async function underKey(
     case 'answered':
       return {
         status: begun.status,
-        body: begun.response,
+        body:
+          begun.status < 400 && replay !== undefined
+            ? await replay.rebuild(deps, begun.response)
+            : begun.response,
         headers: {
           'Idempotency-Replayed': 'true',
           ...(begun.status >= 400 ? { 'Content-Type': 'application/problem+json' } : {}),
@@ -52,7 +64,12 @@ export async function underKey(
     case 'running':
       throw conflict('request_in_progress', 'the first request under this Idempotency-Key is still running');
     case 'begun':
-      return await workAndKeep(request, { role, key }, () => work(seedOf(role, key, begun.startedAt)));
+      return await workAndKeep(
+        request,
+        { role, key },
+        () => work(seedOf(role, key, begun.startedAt)),
+        replay,
+      );
   }
 }
 
@@ -60,6 +77,7 @@ async function workAndKeep(
   request: KeyedRequest,
   id: { role: Role; key: string },
   work: () => Promise<RouteAnswer>,
+  replay: AnswerReplay | undefined,
 ): Promise<RouteAnswer> {
   const { pool, logger } = request.deps;
   let answer: RouteAnswer;
@@ -78,7 +96,8 @@ async function workAndKeep(
     }
     throw error;
   }
-  await keepAnswer(pool, { ...id, status: answer.status, response: answer.body });
+  const response = replay === undefined ? answer.body : replay.keep(answer.body);
+  await keepAnswer(pool, { ...id, status: answer.status, response });
   return answer;
 }
 

@@ -25,7 +25,7 @@ export async function runRoute(
   const work = (seed: IdempotencySeed | null) => route.handle({ deps, role, params, query, body, seed });
   const answer =
     route.method === 'post'
-      ? await underKey(keyedRequest(deps, role, request, response, rawBody), work)
+      ? await underKey(keyedRequest(deps, role, request, response, rawBody), work, route.replay)
       : await work(null);
   writeAnswer(response, answer);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { readCustomer } from '../db/customers.js';
 import { readSageAccount, type SageAccountRow } from '../db/sage-accounts.js';
 import { listSageCompanies, type SageCompanyRow } from '../db/sage-companies.js';
+import { writeTimeline } from '../db/timeline.js';
 import { describeInstantProblem, parseInstant } from '../domain/instant.js';
 import type { ApiDeps } from './deps.js';
 import { uuid } from './fields.js';
@@ -52,15 +53,25 @@ function companyProblem(count: number, companyId: string | undefined): string {
 
 const dateForm = /^\d{4}-\d\d-\d\d$/;
 
-/** A start date as an instant in UTC. @throws {Problem} 422 */
-export function readStartDate(value: string, nowMs: number): string {
+/** A start date as an instant in UTC; one that is none shows on the company's timeline. @throws {Problem} 422 */
+export async function requireStartDate(
+  deps: ApiDeps,
+  input: { company: SageCompanyRow; value: string },
+): Promise<string> {
+  const { company, value } = input;
   const parsed = parseInstant({
     value: dateForm.test(value) ? `${value}T00:00:00Z` : value,
-    nowMs,
+    nowMs: deps.nowMs(),
     futureMaxMs: 0,
   });
   if ('instant' in parsed) return parsed.instant;
   const { problem } = parsed;
+  await writeTimeline(deps.pool, {
+    kind: 'sage_link_refused',
+    customerId: company.customerId,
+    connectionId: company.connectionId,
+    detail: { field: 'requested_start_date', problem },
+  });
   const message = problem === 'in_the_future' ? 'lies in the future' : describeInstantProblem(problem, 0);
   throw invalidField('/requested_start_date', message);
 }

@@ -508,7 +508,13 @@ describe('bad input', () => {
       [404, undefined],
       [404, undefined],
     ]);
-    expect(await timelineOf(customer)).toEqual([]);
+    // Nothing is begun, and what was refused for this company shows where people look.
+    expect(await timelineOf(customer)).toMatchObject(
+      ['in_the_future', 'no_such_date'].map((problem) => ({
+        kind: 'sage_link_refused',
+        detail: { field: 'requested_start_date', problem },
+      })),
+    );
   });
 
   it('of a customer with several companies names the one that is meant', async () => {

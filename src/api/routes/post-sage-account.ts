@@ -11,11 +11,12 @@ import { requireSage } from '../require-sage.js';
 import { sageAccountJson, sageAccountSchema } from '../sage-account-json.js';
 import {
   companyField,
-  readStartDate,
   requireSageAccount,
   requireSageCompany,
+  requireStartDate,
   startDateField,
 } from '../sage-account-params.js';
+import { sageAccountReplay } from '../sage-account-replay.js';
 import { sageLinkSchema } from '../sage-link-json.js';
 
 const bodyBytesMax = 64 * 1024;
@@ -50,14 +51,15 @@ export const postSageAccount = defineRoute({
     201: { description: 'Created', schema: sageAccountSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
+  replay: sageAccountReplay,
   handle: async ({ deps, body, seed }) => {
     const sage = requireSage(deps);
     const startDate = body.requested_start_date ?? new Date(startOfDayMs(deps.nowMs())).toISOString();
-    const requestedStartDate = readStartDate(startDate, deps.nowMs());
     const company = await requireSageCompany(deps, {
       customerId: body.customer_id,
       companyId: body.company_id,
     });
+    const requestedStartDate = await requireStartDate(deps, { company, value: startDate });
     const linkId = commandIdOf(seed);
     const told = {
       accountName: body.account_name,

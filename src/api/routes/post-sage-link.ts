@@ -7,8 +7,14 @@ import { awaitSageLink } from '../await-sage-link.js';
 import { defineRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../fields.js';
 import { requireSage } from '../require-sage.js';
-import { companyField, readStartDate, requireSageCompany, startDateField } from '../sage-account-params.js';
+import {
+  companyField,
+  requireSageCompany,
+  requireStartDate,
+  startDateField,
+} from '../sage-account-params.js';
 import { sageLinkSchema } from '../sage-link-json.js';
+import { sageLinkReplay } from '../sage-link-replay.js';
 
 const bodyBytesMax = 64 * 1024;
 
@@ -37,13 +43,14 @@ export const postSageLink = defineRoute({
     201: { description: 'The way is open', schema: sageLinkSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
+  replay: sageLinkReplay,
   handle: async ({ deps, body, seed }) => {
     const sage = requireSage(deps);
-    const requestedStartDate = readStartDate(body.requested_start_date, deps.nowMs());
     const company = await requireSageCompany(deps, {
       customerId: body.customer_id,
       companyId: body.company_id,
     });
+    const requestedStartDate = await requireStartDate(deps, { company, value: body.requested_start_date });
     const { customerId: owner, connectionId } = company;
     const { linkId } = await transaction(deps.pool, (db) =>
       insertSageLink(db, {

@@ -9,6 +9,7 @@ import { Problem } from '../problem.js';
 import { requireSage } from '../require-sage.js';
 import { requireSageAccount, sageAccountParams } from '../sage-account-params.js';
 import { sageLinkSchema } from '../sage-link-json.js';
+import { sageLinkReplay } from '../sage-link-replay.js';
 
 /** Begins the renewal of an account's authorisation: its own way through the bank's pages. */
 export const postSageReauth = defineRoute({
@@ -25,6 +26,7 @@ export const postSageReauth = defineRoute({
     201: { description: 'The way is open', schema: sageLinkSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
+  replay: sageLinkReplay,
   handle: async ({ deps, params, seed }) => {
     const sage = requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
