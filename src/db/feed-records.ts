@@ -1,6 +1,6 @@
 import type { Queryable } from './pool.js';
 
-/** What a feed has been through, for operators: its batches and its timeline, newest first. */
+/** What a feed or a customer has been through, for operators: batches and timeline, newest first. */
 
 export interface BatchRecord {
   readonly batchId: string;
@@ -71,6 +71,26 @@ export async function listTimeline(
     `SELECT entry_id AS "entryId", kind, detail, at FROM timeline
       WHERE feed_id = $1 AND ($2::bigint IS NULL OR entry_id < $2) ORDER BY entry_id DESC LIMIT $3`,
     [input.feedId, input.beforeEntryId ?? null, input.limit],
+  );
+  return rows;
+}
+
+/** One thing that happened to a customer, and to which of its connections and feeds. */
+export interface CustomerTimelineRecord extends TimelineRecord {
+  readonly connectionId: string | null;
+  readonly feedId: string | null;
+}
+
+/** Up to `limit` timeline rows of a customer, those of its feeds included, older than `beforeEntryId`, newest first. */
+export async function listCustomerTimeline(
+  db: Queryable,
+  input: { customerId: string; beforeEntryId?: string | undefined; limit: number },
+): Promise<CustomerTimelineRecord[]> {
+  const { rows } = await db.query<CustomerTimelineRecord>(
+    `SELECT entry_id AS "entryId", kind, detail, at, connection_id AS "connectionId", feed_id AS "feedId"
+       FROM timeline
+      WHERE customer_id = $1 AND ($2::bigint IS NULL OR entry_id < $2) ORDER BY entry_id DESC LIMIT $3`,
+    [input.customerId, input.beforeEntryId ?? null, input.limit],
   );
   return rows;
 }

@@ -7,6 +7,7 @@ import { getSageReprocess } from './get-sage-reprocess.js';
 import { getSageRule } from './get-sage-rule.js';
 import { listAccountConflicts } from './list-account-conflicts.js';
 import { listAlerts } from './list-alerts.js';
+import { listCustomerTimelineEntries } from './list-customer-timeline.js';
 import { listConnections } from './list-connections.js';
 import { listFeedBatches } from './list-feed-batches.js';
 import { listFeedConflicts } from './list-feed-conflicts.js';
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   putAccount,
   postConnection,
   listConnections,
+  listCustomerTimelineEntries,
   postTransactions,
   listAccountConflicts,
   listFeeds,
