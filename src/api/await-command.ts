@@ -27,7 +27,7 @@ export async function awaitCommand(
   });
   if (command === null) throw notFound('command');
   if (command.state === 'done') return { status: input.doneStatus, body: command.result };
-  if (command.problem !== null) throw commandProblem(command.problem, commandId);
+  if (command.problem !== null) throw commandProblem(command.problem, command);
   return {
     status: 202,
     body: commandJson(command),

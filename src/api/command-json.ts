@@ -60,19 +60,25 @@ export function commandJson(command: CommandRow) {
 }
 
 /** A failed command as the answer of the call that gave it. */
-export function commandProblem(problem: CommandProblem, commandId: string): Problem {
+export function commandProblem(
+  problem: CommandProblem,
+  { commandId, kind }: Pick<CommandRow, 'commandId' | 'kind'>,
+): Problem {
   const input = { code: problem.code, detail: problem.message, extra: { command_id: commandId } };
   switch (problem.code) {
     case 'connection_taken':
     case 'wrong_state':
     case 'rule_name_taken':
+    case 'superseded':
       return new Problem({ ...input, status: 409 });
     case 'rule_not_found':
       return new Problem({ ...input, status: 404 });
     case 'list_too_long':
       return new Problem({ ...input, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
-    case 'connection_mismatch':
     case 'token_refused':
+      // Of the other road: no token of the caller's, but our key that Sage refuses.
+      return new Problem({ ...input, status: kind.startsWith('sage_') ? 502 : 422 });
+    case 'connection_mismatch':
     case 'provider_refused':
       return new Problem({ ...input, status: 422 });
     case 'organisation_refused':

@@ -34,6 +34,15 @@ export async function requireRutterFeed(
   return { ...feed, accountId };
 }
 
+/** The feed, for reading its postings and batches. @throws {Problem} 404; 409 for one of the other road, which has none */
+export async function requireFeedOfPostings(deps: ApiDeps, input: { feedId: string }): Promise<FeedView> {
+  const feed = await requireFeed(deps, input);
+  if (feed.channel !== 'sage-banking') return feed;
+  const transactions = `/v1/sage/accounts/${feed.feedId}/transactions`;
+  const detail = `a feed of Sage's Banking Service has no postings: what it received is at ${transactions}`;
+  throw new Problem({ status: 409, code: 'other_channel', detail, extra: { transactions } });
+}
+
 /** Whether the feed may be asked for `action` now. @throws {Problem} 409 with the state and what is allowed */
 export function requireAllowed(feed: FeedView, action: FeedAction): void {
   if (!allowedActionsOf(feed).includes(action)) throw wrongState(feed, action);

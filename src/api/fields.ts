@@ -4,8 +4,8 @@ import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
 
 /** Fields that several routes share. `meta` speaks to the reference, the refinement judges. */
 
-/** An id of core banking: 1…255 characters, exact bytes, without control characters and surrounding white space. */
-function idField(description: string) {
+/** An id: 1…255 characters, exact bytes, without control characters and surrounding white space. */
+export function idField(description: string) {
   return z
     .string()
     .superRefine((value, context) => {

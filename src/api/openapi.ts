@@ -31,9 +31,15 @@ const problemAnswers: Readonly<Record<string, string>> = {
   415: 'Another media type, encoding or charset',
   422: 'The body breaks a rule; `errors` names the places',
   429: 'Come again after `Retry-After`',
+  501: "This installation does not use Sage's Banking Service",
+  502: 'The provider refuses our own credentials, or answers what it should not',
   503: 'The database, Temporal or the provider does not answer; come again after `Retry-After`',
 };
 const answersOfReads = ['400', '401', '403', '503'];
+/** Of everything below the paths of a road that may be closed. */
+const roadClosed = '501';
+const sagePaths = '/v1/sage/';
+const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== roadClosed);
 
 /** What needs no token. */
 const openPaths = [
@@ -121,7 +127,11 @@ function goodAnswers(route: Route) {
 
 function badAnswers(route: Route) {
   const content = { 'application/problem+json': { schema: problemSchema } };
-  const statuses = route.method === 'get' ? answersOfReads : Object.keys(problemAnswers);
+  const statuses = [
+    ...(route.method === 'get' ? answersOfReads : answersOfWrites),
+    ...(route.path.startsWith(sagePaths) ? [roadClosed] : []),
+    ...(route.problems ?? []).map(String),
+  ];
   const answers = Object.fromEntries(
     statuses.map((status) => [status, { description: problemAnswers[status] ?? '', content }]),
   );

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { uuid } from './fields.js';
+import { idField, uuid } from './fields.js';
 
-/** Sage's own, whatever it looks like. */
-export const ruleIdField = z.string().min(1).max(255).meta({ description: "Sage's id." });
+/** Sage's own, of which we only know that it is an id. */
+export const ruleIdField = idField("Sage's id.");
 
 /** Path parameters of one rule of an account. */
 export const sageRuleParams = z.strictObject({ sage_account_id: uuid, rule_id: ruleIdField });

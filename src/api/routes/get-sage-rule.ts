@@ -16,6 +16,7 @@ export const getSageRule = defineRoute({
   summary: 'A rule',
   params: sageRuleParams,
   query: nothing,
+  problems: [409, 422, 502],
   answers: {
     200: { description: 'The rule', schema: sageRuleDoc },
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listBatches, type BatchRecord } from '../../db/feed-records.js';
 import { defineRoute } from '../define-route.js';
-import { feedParams, numberedPage, requireFeed } from '../feed-params.js';
+import { feedParams, numberedPage, requireFeedOfPostings } from '../feed-params.js';
 import { instant, nextCursor, page, pageFields } from '../fields.js';
 
 const attemptSchema = z.object({
@@ -46,9 +46,10 @@ export const listFeedBatches = defineRoute({
   summary: "A feed's batches with their attempts, newest first",
   params: feedParams,
   query: z.strictObject(pageFields),
+  problems: [409],
   answers: { 200: { description: 'A page of batches', schema: batchesSchema } },
   handle: async ({ deps, params, query }) => {
-    const feed = await requireFeed(deps, { feedId: params.feed_id });
+    const feed = await requireFeedOfPostings(deps, { feedId: params.feed_id });
     const { before, limit } = numberedPage(query);
     const batches = await listBatches(deps.pool, {
       feedId: feed.feedId,

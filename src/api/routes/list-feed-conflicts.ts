@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listConflictsAtRutter } from '../../db/posting-conflicts.js';
 import { defineRoute } from '../define-route.js';
-import { feedParams, numberedPage, requireFeed } from '../feed-params.js';
+import { feedParams, numberedPage, requireFeedOfPostings } from '../feed-params.js';
 import { instant, nextCursor, page, pageFields } from '../fields.js';
 import { postingJson, postingSchema } from '../posting-json.js';
 
@@ -30,9 +30,10 @@ export const listFeedConflicts = defineRoute({
     'Rutter keeps what came first. Once looked at, each can be discarded: accepted as Rutter has it.',
   params: feedParams,
   query: z.strictObject(pageFields),
+  problems: [409],
   answers: { 200: { description: 'A page of conflicts', schema: conflictsSchema } },
   handle: async ({ deps, params, query }) => {
-    const feed = await requireFeed(deps, { feedId: params.feed_id });
+    const feed = await requireFeedOfPostings(deps, { feedId: params.feed_id });
     const { before, limit } = numberedPage(query);
     const rows = await listConflictsAtRutter(deps.pool, {
       feedId: feed.feedId,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listPlacedPostings, postingPlaces, readPlacedPosting } from '../../db/feed-places.js';
 import { defineRoute } from '../define-route.js';
-import { feedParams, numberedPage, requireFeed } from '../feed-params.js';
+import { feedParams, numberedPage, requireFeedOfPostings } from '../feed-params.js';
 import { nextCursor, page, pageFields, transactionId } from '../fields.js';
 import { placedPostingJson, placedPostingSchema } from '../posting-json.js';
 
@@ -22,9 +22,10 @@ export const listFeedTransactions = defineRoute({
     transaction_id: transactionId.optional(),
     ...pageFields,
   }),
+  problems: [409],
   answers: { 200: { description: 'A page of postings', schema: transactionsSchema } },
   handle: async ({ deps, params, query }) => {
-    const feed = await requireFeed(deps, { feedId: params.feed_id });
+    const feed = await requireFeedOfPostings(deps, { feedId: params.feed_id });
     const { before, limit } = numberedPage(query);
     if (query.transaction_id !== undefined) {
       const found = await readPlacedPosting(deps.pool, {

@@ -33,6 +33,7 @@ export const listSageBanks = defineRoute({
       .optional()
       .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the page before.' }),
   }),
+  problems: [422, 502],
   answers: {
     200: { description: 'A page of banks', schema: sageBanksDoc },
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },

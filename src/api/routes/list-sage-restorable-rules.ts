@@ -17,6 +17,7 @@ export const listSageRestorableRules = defineRoute({
     'A reconnected account is a new one, and gets no rules by itself. Those of its own predecessors come first, by rank. `restored_rule_id` tells which stand on this account already.',
   params: sageAccountParams,
   query: nothing,
+  problems: [409, 422, 502],
   answers: {
     200: { description: 'All of them', schema: sageRestorableRulesDoc },
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },

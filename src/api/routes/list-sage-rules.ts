@@ -15,6 +15,7 @@ export const listSageRules = defineRoute({
   summary: 'Rules of an account, by rank',
   params: sageAccountParams,
   query: nothing,
+  problems: [409, 422, 502],
   answers: {
     200: { description: 'All of them', schema: sageRulesDoc },
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },

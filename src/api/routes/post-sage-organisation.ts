@@ -66,7 +66,7 @@ export const postSageOrganisation = defineRoute({
   resource: 'customer',
   summary: "Onboard a customer at Sage's Banking Service",
   description:
-    'Answers at once; read the onboarding at `Location`. One open onboarding a customer: while there is one, 409 with its `onboarding_id`.',
+    'Answers at once; read the onboarding at `Location`. One open onboarding a customer: while there is one, 409 with its `onboarding_id`. After `ready` another call begins another onboarding, since a customer may have several companies: send an `Idempotency-Key`, or a call that is repeated late makes a second organisation.',
   params: nothing,
   query: nothing,
   body: { schema: organisationBody, bytesMax: bodyBytesMax },

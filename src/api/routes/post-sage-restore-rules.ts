@@ -7,13 +7,14 @@ import { requireSage } from '../require-sage.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-sage-command.js';
 import { sageAccountParams } from '../sage-account-params.js';
 import { sageRestoreDoc } from '../sage-command-json.js';
+import { ruleIdField } from '../sage-rule-params.js';
 
 const bodyBytesMax = 128 * 1024;
 
 const restoreBody = z
   .strictObject({
     rule_ids: z
-      .array(z.string().min(1).max(255))
+      .array(ruleIdField)
       .min(1)
       .max(ruleLimits.rulesMax)
       .meta({ description: 'Ids of restorable rules. In whichever order: they are restored by rank.' }),
