@@ -183,6 +183,8 @@ test('a licence that Sage does not know is told as such', async () => {
 test('each refusal has words of its own, and none shows Sage’s raw ones', async () => {
   const { visitor, onboardingId } = await begun('cloud');
   await settled(visitor, begin);
+  // The customer's first and only company: with another one the page speaks of that.
+  await world.pool.query(`DELETE FROM sage_companies WHERE onboarding_id = $1`, [onboardingId]);
   const seen = new Set<string>();
   for (const reason of sageOnboardingRefusals) {
     await world.pool.query(
@@ -207,4 +209,49 @@ test('one that stands in doubt tells the customer to wait for their bank', async
   const page = await visitor.get(begin);
   expect(wordsOf(page)).toContain('a person at your bank now finds out');
   expect(page.text).not.toContain('http-equiv="refresh"');
+});
+
+describe('the list of feeds', () => {
+  test('shows a waiting picture to a customer who has another company, and leads to it', async () => {
+    const { visitor, customerId } = await begun('desktop');
+    await makeSageCompany(world, { customerId });
+    const page = await picture(visitor);
+    const list = await visitor.get('/status');
+    expect(wordsOf(list)).toContain('a person has to type them');
+    expect(list.text).toContain(`class="button" href="${begin}"`);
+    await answerPicture(visitor, page, await rightText(page.captchaId));
+    await settled(visitor, begin);
+    expect((await visitor.get('/status')).text).not.toContain(`href="${begin}"`);
+  });
+
+  test.each([
+    ['creating', null, 'is being made ready'],
+    ['waiting_captcha', 'typed', 'is being made ready'],
+    ['in_doubt', null, 'Sage did not say whether'],
+    ['ready', null, null],
+    ['refused', null, null],
+  ])('tells of an onboarding that is %s (typed: %s): %s', async (state, typed, words) => {
+    const { visitor, onboardingId } = await begun('cloud');
+    await settled(visitor, begin);
+    await world.pool.query(
+      `UPDATE sage_onboardings SET state = $2, captcha_text = $3 WHERE onboarding_id = $1`,
+      [onboardingId, state, typed],
+    );
+    const list = await visitor.get('/status');
+    expect(list.text.includes(`href="${begin}"`)).toBe(words !== null);
+    if (words !== null) expect(wordsOf(list)).toContain(words);
+  });
+});
+
+test('a further company that was refused does not stand before one that is ready', async () => {
+  const { visitor, onboardingId } = await begun('cloud');
+  await settled(visitor, begin);
+  await world.pool.query(
+    `UPDATE sage_onboardings SET state = 'refused', reason = 'captcha_abandoned' WHERE onboarding_id = $1`,
+    [onboardingId],
+  );
+  const page = await visitor.get(begin);
+  expect(wordsOf(page)).toContain('Your Sage company is ready');
+  expect(wordsOf(page)).toContain('Nobody typed the characters in time');
+  expect(page.text).toContain('href="/status/sage/connect"');
 });

@@ -23,12 +23,24 @@ const imagePattern = /^data:image\/(png|jpeg|gif|svg\+xml|webp)[;,]/;
 export async function showOnboarding(visit: SageVisit): Promise<void> {
   const { pages, customer } = visit;
   const onboarding = await readNewestSageOnboarding(pages.pool, customer);
-  if (onboarding === null) {
+  if (onboarding === null || onboarding.state === 'refused') {
     const companies = await listSageCompanies(pages.pool, customer);
-    if (companies.length > 0) return seeOther(visit.response, sagePaths.connect);
-    return sendSageMessage(visit, { message: pages.t.sage.onboarding.none });
+    if (companies.length > 0) return sendOtherReady(visit, onboarding);
   }
+  if (onboarding === null) return sendSageMessage(visit, { message: pages.t.sage.onboarding.none });
   sendOnboarding(visit, await freshOnboarding(visit, onboarding), {});
+}
+
+/** A company that is ready counts for more than a further one that was refused, which is told all the same. */
+function sendOtherReady(visit: SageVisit, refused: SageOnboardingRow | null): void {
+  const { t } = visit.pages;
+  const texts = t.sage.onboarding;
+  if (refused === null) return seeOther(visit.response, sagePaths.connect);
+  const why = refused.reason === null ? [] : [texts.reasons[refused.reason]];
+  sendSageMessage(visit, {
+    message: { heading: texts.headings.ready, paragraphs: [texts.furtherRefused, ...why] },
+    more: html`<a class="button" href="${sagePaths.connect}">${t.sage.connect.button}</a>`,
+  });
 }
 
 /** A picture that Sage may have forgotten is shown to nobody: with the look at it a new one is fetched. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { SageOnboardingRow } from '../../db/sage-onboardings.js';
 import type { CustomerFeed, CustomerHappening, RutterFeed } from '../../db/status-views.js';
 import type { FeedState } from '../../domain/feed.js';
 import { isParked } from '../../domain/feed.js';
@@ -8,6 +9,7 @@ import type { Html } from '../html.js';
 import type { Texts } from '../texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 import { connectBankCard, sageFeedCard } from './sage-feed-card.js';
+import { onboardingCard } from './sage-onboarding-card.js';
 import { statusPaths } from './status-context.js';
 
 export interface FeedsView {
@@ -20,6 +22,8 @@ export interface FeedsView {
   readonly justStopped: boolean;
   /** Whether the road of Sage's Banking Service is open. */
   readonly sageIsOpen: boolean;
+  /** The customer's newest at Sage's Banking Service; null where there is none, or the road is closed. */
+  readonly onboarding: SageOnboardingRow | null;
 }
 
 /** The customer's feeds with what to do about each, connecting another company, and what happened. */
@@ -29,6 +33,7 @@ export function feedsMain(t: Texts, view: FeedsView): Html {
       <p class="soft">${t.accounts.signedInAs} <bdi>${view.customerName}</bdi></p>
       ${view.justStopped && html`<div class="good" role="status"><p>${t.status.stopped}</p></div>`}
     </div>
+    ${view.onboarding !== null && onboardingCard(t, view.onboarding)}
     ${view.feeds.length === 0 && html`<div class="card"><p>${t.status.none}</p></div>`}
     ${view.feeds.map((feed) =>
       feed.channel === 'rutter'

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
+import { readNewestSageOnboarding } from '../../db/sage-onboardings.js';
 import { listCustomerFeeds, listCustomerHappenings } from '../../db/status-views.js';
 import { printPage } from '../layout.js';
 import { sendPage } from '../page-problem.js';
@@ -15,11 +16,12 @@ export async function showFeeds(pages: StatusPages, request: Request, response: 
   const { t, pool } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
     const kinds = [...Object.keys(t.status.happened), ...Object.keys(t.sage.happened).map(kindOf)];
-    const [customer, feeds, happenings, connections] = await Promise.all([
+    const [customer, feeds, happenings, connections, onboarding] = await Promise.all([
       readCustomer(pool, { customerId }),
       listCustomerFeeds(pool, { customerId }),
       listCustomerHappenings(pool, { customerId, kinds, limit: shownHappenings }),
       listConnectionsOfCustomer(pool, { customerId }),
+      pages.sage === null ? null : readNewestSageOnboarding(pool, { customerId }),
     ]);
     const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
     const main = feedsMain(t, {
@@ -30,6 +32,7 @@ export async function showFeeds(pages: StatusPages, request: Request, response: 
       unusedLinkUrl: unused?.linkUrl ?? null,
       justStopped: request.query.stopped === '1',
       sageIsOpen: pages.sage !== null,
+      onboarding,
     });
     const corner = signOutForm(t, formToken);
     sendPage(response, 200, printPage(t, { title: t.status.title, main, corner, wide: true }));

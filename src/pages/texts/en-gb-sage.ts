@@ -1,3 +1,4 @@
+import type { SageAccountReason } from '../../domain/sage-account.js';
 import type { SageAccountStatus, SageOnboardingState } from '../../domain/sage.js';
 import type { SageOnboardingReason } from '../../domain/sage-onboarding.js';
 import type { SageReprocessReason } from '../../domain/sage-reprocess.js';
@@ -31,6 +32,7 @@ export const britishSageTexts = {
       wrong_state: 'The account is not in a state that allows this.',
       rule_not_found: 'Sage has no such rule any more.',
       rule_name_taken: 'Another rule of the account has this name already: choose another one.',
+      superseded: 'The rule was changed again meanwhile: please look at it as it is now.',
       peer_unavailable: 'Sage did not answer in time.',
       token_refused: 'Sage does not accept your company’s connection at present.',
       other: 'Sage refused.',
@@ -44,7 +46,7 @@ export const britishSageTexts = {
       active: { label: 'Up to date', advice: 'New transactions come in as the bank sends them.' },
       authRequired: {
         label: 'Needs you',
-        advice: 'The bank wants you to agree again. Until then no new transactions come in.',
+        advice: 'The bank wants you to authorise the account again. Until then no new transactions come in.',
       },
       cancelled: {
         label: 'Disconnected',
@@ -52,6 +54,18 @@ export const britishSageTexts = {
           'Nothing comes in any more. To go on, connect the bank again: that makes a new account, and your rules can be restored there.',
       },
     } satisfies Record<SageAccountStatus, { label: string; advice: string }>,
+    /** Instead of what an active account says while it cannot be read. */
+    heldUp: { label: 'Held up', advice: 'New transactions do not come in at present.' },
+    troubles: {
+      peer_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
+      unexpected_failure: 'Something went wrong on our side. It is being looked at, and we keep trying.',
+      sage_company_refused:
+        'Sage does not accept your company’s connection at present. Your bank has been told, and we keep trying.',
+      sage_account_unknown: 'Sage does not know this account at present. Your bank has been told.',
+      refused_by_sage: 'Sage refuses to send the account’s transactions. Your bank has been told.',
+      sage_answer_not_understood:
+        'Sage sends something that we cannot read. Your bank has been told, and we keep trying.',
+    } satisfies Record<SageAccountReason, string>,
     trouble: 'Sage is not answering as it should. Your bank has been told, and we keep trying.',
     received: 'Transactions received',
     lastRead: 'Last asked',
@@ -62,19 +76,22 @@ export const britishSageTexts = {
     happened: {
       sage_onboarding_ready: () => 'Your Sage company is ready to be connected to banks.',
       sage_onboarding_refused: () => 'Your Sage company could not be made ready.',
-      sage_link_failed: () => 'A connection to a bank came to nothing.',
+      sage_link_failed: () => 'A bank was not connected, or did not renew its connection.',
       sage_account_linked: ({ account }) => `You connected ${account}.`,
       sage_account_status_active: ({ account }) => `${account} sends its transactions.`,
-      sage_account_status_authRequired: ({ account }) => `The bank of ${account} wants you to agree again.`,
+      sage_account_status_authRequired: ({ account }) =>
+        `The bank of ${account} wants you to authorise it again.`,
       sage_account_status_cancelled: ({ account }) => `${account} was disconnected.`,
     } satisfies Record<string, (entry: Happening) => string>,
 
     account: {
       title: 'Account',
-      reauthorise: 'Agree again at the bank',
+      reauthorise: 'Authorise again at the bank',
       authorisation: 'What the bank wants of you',
       form: 'Open the form',
-      formHint: 'The address of the form is good for an hour; load this page again for a new one.',
+      formHint:
+        'The address of the form is good for an hour. If it does not open, load this page again in a minute: by then there is a new one.',
+      askBank: (bank: string) => `Ask ${bank} what you have to do to let it send its transactions again.`,
       site: 'Open the bank’s site',
       onHost: (host: string) => `at ${host}`,
       rules: 'Rules',
@@ -97,22 +114,24 @@ export const britishSageTexts = {
       ],
       disconnectConfirm: 'Disconnect',
       disconnectKeep: 'Keep it',
-      disconnecting: 'The account is being disconnected.',
+      disconnecting: 'The account is being disconnected. Nothing else can be done with it meanwhile.',
       successor: 'This account was connected again since. Go on there.',
       openSuccessor: 'Open the new account',
       predecessor: 'This account takes the place of one that was disconnected.',
       notActive: {
         heading: 'The account does not wait for you',
-        paragraphs: ['The bank does not ask you to agree again at present. Nothing was done.'],
+        paragraphs: ['The bank does not ask you to authorise it again at present. Nothing was done.'],
       },
     },
 
     reprocess: {
       title: 'Running the rules',
-      lead: 'After a change of rules, run them over the transactions that are already here.',
-      all: 'Run the rules over all',
+      lead: 'After a change of rules, run them over the transactions that are already here. Pending are those that came without a posting.',
+      all: 'Run the rules over all pending',
       ticked: 'Run the rules over the ticked',
       noneTicked: 'Tick at least one transaction.',
+      notBegun:
+        'This run was under way already when you asked for another one, so yours was not begun. Ask again once this one is done.',
       running: {
         heading: 'Sage runs your rules',
         progress: (done: string, total: string) => `${done} of ${total} done.`,
@@ -124,7 +143,7 @@ export const britishSageTexts = {
           : `The rules were run over ${text} transactions.`,
       doneHeading: 'What your rules suggest',
       closed: {
-        heading: 'The account is disconnected',
+        heading: 'The account is disconnected, or is about to be',
         paragraphs: ['Rules run over connected accounts only. Connect the bank again to go on.'],
       },
       failed: {
@@ -146,7 +165,7 @@ export const britishSageTexts = {
     restore: {
       title: 'Restore rules',
       heading: 'Restore rules',
-      lead: 'These rules belonged to accounts of your company that are disconnected. Those that you tick are made anew on this account.',
+      lead: 'These rules belonged to accounts of your company that are disconnected. Those that you tick are made anew on this account. Rules of this account from before are ticked already.',
       none: 'There are no rules to restore.',
       of: (account: string) => `of ${account}`,
       ofUnknown: 'of a former account',
@@ -171,11 +190,31 @@ export const britishSageTexts = {
         in_doubt: 'Your bank is looking into it',
       } satisfies Record<SageOnboardingState, string>,
       ready: 'Now connect your first bank.',
+      furtherRefused: 'You can connect banks to it. A further company could not be made ready.',
       working: 'This takes a few seconds. The page goes on by itself.',
       inDoubt: [
         'Sage did not say whether your company was made ready. So that it is not done twice, a person at your bank now finds out.',
         'You need not do anything. Come back later.',
       ],
+      /** On the page of the feeds. */
+      cards: {
+        picture: {
+          label: 'Needs you',
+          advice:
+            'Sage shows a picture of some characters, and a person has to type them. If nobody does, your bank has to begin again.',
+          button: 'Type the characters',
+        },
+        working: {
+          label: 'In progress',
+          advice: 'Your company is being made ready to be connected to banks.',
+          button: 'See how it stands',
+        },
+        in_doubt: {
+          label: 'Your bank is looking into it',
+          advice: 'Sage did not say whether your company was made ready. You need not do anything.',
+          button: 'See how it stands',
+        },
+      },
       none: {
         heading: 'Your Sage company is not set up yet',
         paragraphs: [
