@@ -147,6 +147,10 @@ CREATE TABLE sage_transactions (
   received_at           timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (sage_account_id, transaction_id)
 );
+-- Those that came without postings, which reprocess runs count and go through (`pendingTransaction`, word for word).
+CREATE INDEX sage_transactions_pending ON sage_transactions (sage_account_id, transaction_id)
+  WHERE CASE jsonb_typeof(body -> 'accountsPostings')
+    WHEN 'array' THEN jsonb_array_length(body -> 'accountsPostings') = 0 ELSE true END;
 
 -- A run of the rules over stored transactions, in chunks that Sage takes.
 CREATE TABLE sage_reprocesses (

@@ -1,9 +1,10 @@
 import { failCommand, type CommandProblemCode, type CommandState } from '../db/commands.js';
 import type { ActivityDeps } from './deps.js';
+import { endUnfinishedRestore } from './sage-commands/end-restore.js';
 
 /*
- * Ends a command that could not be carried out within its budget. A repeat changes nothing, and neither does it touch
- * one that has ended. Failures: DatabaseUnavailable (retried).
+ * Ends a command that could not be carried out within its budget; a restoring that got somewhere with what it restored.
+ * A repeat changes nothing, and neither does it touch one that has ended. Failures: DatabaseUnavailable (retried).
  */
 
 export interface FailCommandInput {
@@ -14,7 +15,7 @@ export interface FailCommandInput {
 }
 
 export interface FailCommandResult {
-  /** The state in which the command stands: `done` when an attempt came through after all. */
+  /** The state in which the command stands: `done` when an attempt came through after all, or far enough. */
   readonly state: CommandState;
 }
 
@@ -34,6 +35,8 @@ const messages: Readonly<Record<CommandProblemCode, (peer: string) => string>> =
 export function dbFailCommand(deps: ActivityDeps) {
   return async (input: FailCommandInput): Promise<FailCommandResult> => {
     const { commandId, code, provider } = input;
+    const restored = provider === 'sage' ? await endUnfinishedRestore(deps, { commandId }) : null;
+    if (restored !== null) return { state: restored };
     const message = messages[code](provider === 'sage' ? 'Sage' : 'Rutter');
     const state = await failCommand(deps.pool, { commandId, problem: { code, message } });
     return { state };

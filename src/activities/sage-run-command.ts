@@ -1,15 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { isSageError } from '../clients/sage-banking/errors.js';
-import {
-  failCommand,
-  finishCommand,
-  readCommand,
-  type CommandProblem,
-  type CommandState,
-} from '../db/commands.js';
-import { transaction } from '../db/pool.js';
-import { lockRunningCommand } from '../db/sage-commands.js';
-import { writeTimeline } from '../db/timeline.js';
+import { failCommand, readCommand, type CommandProblem } from '../db/commands.js';
 import { failureTypes } from '../domain/failures.js';
 import type { ActivityDeps } from './deps.js';
 import { Obsolete, readFailure } from './failures.js';
@@ -18,6 +9,7 @@ import { requireSageRoad } from './sage-access.js';
 import { createRule } from './sage-commands/create-rule.js';
 import { deleteRule } from './sage-commands/delete-rule.js';
 import { dryRunRule } from './sage-commands/dry-run-rule.js';
+import { endSageCommand } from './sage-commands/end-sage-command.js';
 import { listBanks } from './sage-commands/list-banks.js';
 import { listRestorableRules } from './sage-commands/list-restorable-rules.js';
 import { getRule, listRules } from './sage-commands/read-rules.js';
@@ -44,7 +36,7 @@ export function sageRunCommand(deps: ActivityDeps) {
     const context = { deps, command, road: requireSageRoad(deps), signal: cancellationSignal() };
     try {
       const ending = await whileHeartbeating(() => run(context));
-      return { state: await finish(context, ending) };
+      return { state: await endSageCommand(deps, { ...input, ending }) };
     } catch (error) {
       const problem = problemOf(error);
       if (problem === null) throw error;
@@ -78,20 +70,6 @@ function run(context: SageCommandContext): Promise<SageCommandEnding> {
     default:
       throw new Obsolete("the command is not for Sage's Banking Service");
   }
-}
-
-/** Result, timeline and what else the command leaves behind, in one transaction and once. */
-async function finish(
-  { deps, command: { commandId } }: SageCommandContext,
-  { result, tell, also }: SageCommandEnding,
-): Promise<CommandState> {
-  return await transaction(deps.pool, async (db) => {
-    if (await lockRunningCommand(db, { commandId })) {
-      if (tell !== undefined) await writeTimeline(db, tell);
-      await also?.(db);
-    }
-    return await finishCommand(db, { commandId, result });
-  });
 }
 
 /** The answer that a refusal gives to the command; null for what passes by itself or is ours to mend. */

@@ -79,11 +79,21 @@ export const sageRestorableRulesDoc = z
 export const sageRestoreDoc = z
   .object({
     restored: z.array(z.object({ rule_id: z.string(), new_rule_id: z.string() })),
-    failed: z.array(z.object({ rule_id: z.string(), reason: z.string().meta({ description: 'In words.' }) })),
+    failed: z.array(
+      z.object({
+        rule_id: z.string(),
+        reason: z.string().meta({ description: 'In words.' }),
+        code: z.literal('not_reached').optional().meta({
+          description: 'The time of the command, five minutes, was over before this rule: ask again.',
+        }),
+      }),
+    ),
     reprocess_suggested: z.boolean().meta({
       description: 'There are transactions that arrived before these rules: a reprocess run would sort them.',
     }),
-    pending: z.int().meta({ description: 'Stored transactions without postings.' }),
+    pending: z.int().nullable().meta({
+      description: 'Stored transactions without postings; null when they could not be counted in a moment.',
+    }),
   })
   .meta({ id: 'SageRestore' });
 

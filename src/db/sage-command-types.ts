@@ -111,9 +111,15 @@ export interface SageRestorableRulesResult {
 
 export interface SageRestoreResult {
   readonly restored: readonly { readonly rule_id: string; readonly new_rule_id: string }[];
-  readonly failed: readonly { readonly rule_id: string; readonly reason: string }[];
-  /** There are rules now, and transactions that arrived before them. */
+  readonly failed: readonly {
+    readonly rule_id: string;
+    /** In words. */
+    readonly reason: string;
+    /** The command's time was over before it: asking again goes on there. */
+    readonly code?: 'not_reached';
+  }[];
+  /** There are rules now, and transactions that arrived before them, as far as is known. */
   readonly reprocess_suggested: boolean;
-  /** Stored transactions that came without postings. */
-  readonly pending: number;
+  /** Stored transactions that came without postings; null when they could not be counted in a moment. */
+  readonly pending: number | null;
 }

@@ -1,5 +1,5 @@
+import { transaction, type Pool, type Queryable } from './pool.js';
 import { pendingTransaction } from './sage-reprocesses.js';
-import type { Queryable } from './pool.js';
 
 /** What became of a disconnected account's rule on the account that it was restored to. */
 export interface RestoredRule {
@@ -23,6 +23,20 @@ export async function listRestoredRules(
   return rows;
 }
 
+/** The same, and which of them got their outcome since an instant, which is ISO text. */
+export async function listRestoredRulesSince(
+  db: Queryable,
+  input: { sageAccountId: string; since: string },
+): Promise<(RestoredRule & { readonly isSince: boolean })[]> {
+  const { rows } = await db.query<RestoredRule & { isSince: boolean }>(
+    `SELECT old_rule_id AS "oldRuleId", new_rule_id AS "newRuleId", reason,
+            updated_at >= $2::timestamptz AS "isSince"
+       FROM sage_restored_rules WHERE sage_account_id = $1`,
+    [input.sageAccountId, input.since],
+  );
+  return rows;
+}
+
 /** Writes down the outcome for one rule the moment it is known. One that is restored stays so. */
 export async function recordRestoredRule(
   db: Queryable,
@@ -39,7 +53,7 @@ export async function recordRestoredRule(
   );
 }
 
-/** A restored rule that was deleted may be restored again. */
+/** A restored rule that was deleted, here or elsewhere, may be restored again. */
 export async function forgetRestoredRule(
   db: Queryable,
   input: { sageAccountId: string; newRuleId: string },
@@ -50,14 +64,25 @@ export async function forgetRestoredRule(
   ]);
 }
 
-/** Stored transactions that a reprocess run could sort by new rules. */
+/** Nobody is kept waiting for a figure. */
+const countTimeoutMs = 3_000;
+
+/** Stored transactions that a reprocess run could sort by new rules; null when they cannot be counted in a moment. */
 export async function countPendingTransactions(
-  db: Queryable,
+  pool: Pool,
   input: { sageAccountId: string },
-): Promise<number> {
-  const { rows } = await db.query<{ pending: number }>(
-    `SELECT count(*)::int AS pending FROM sage_transactions WHERE sage_account_id = $1 AND ${pendingTransaction}`,
-    [input.sageAccountId],
-  );
-  return rows[0]?.pending ?? 0;
+): Promise<number | null> {
+  try {
+    return await transaction(pool, async (db) => {
+      await db.query(`SET LOCAL statement_timeout = ${String(countTimeoutMs)}`);
+      const { rows } = await db.query<{ pending: number }>(
+        `SELECT count(*)::int AS pending FROM sage_transactions WHERE sage_account_id = $1 AND ${pendingTransaction}`,
+        [input.sageAccountId],
+      );
+      return rows[0]?.pending ?? 0;
+    });
+  } catch {
+    // Whatever ails it: what is told beside the figure is worth more than the figure.
+    return null;
+  }
 }

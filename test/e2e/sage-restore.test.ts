@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createActivities } from '../../src/activities/index.js';
+import { insertCommand } from '../../src/db/commands.js';
 import {
   makeBankCustomer,
   makeSageAccount,
@@ -68,6 +71,24 @@ async function cancel(account: SageTestAccount): Promise<void> {
 async function namesAtSage(account: SageTestAccount): Promise<string[]> {
   const rules = await world.deps.sage!.client.listRules(atSage(account));
   return rules.map(({ ruleName }) => ruleName);
+}
+
+/** The order without its workflow, which a test plays. */
+async function orderRestore(account: SageTestAccount, ruleIds: readonly string[]): Promise<string> {
+  const commandId = randomUUID();
+  await insertCommand(world.pool, {
+    ...{ commandId, customerId: account.customerId, kind: 'sage_restore_rules', secretSealed: null },
+    input: { sage_account_id: account.sageAccountId, rule_ids: ruleIds },
+  });
+  return commandId;
+}
+
+async function failWrites(account: SageTestAccount, match: { nth: number }): Promise<void> {
+  await world.control('POST', '/faults', {
+    kind: 'server_error_before_effect',
+    match: { method: 'POST', account: account.bankAccountId, ...match },
+    times: 0,
+  });
 }
 
 async function restore(account: SageTestAccount, ruleIds: (string | undefined)[]) {
@@ -162,6 +183,27 @@ describe('rules of a disconnected account', () => {
     expect(await namesAtSage(fresh)).toEqual(['Energy']);
   });
 
+  it('that were deleted elsewhere after their restoring are offered and restored again', async () => {
+    const { fresh, oldIds } = await reconnect(['Energy', 'Rent']);
+    const first = await restore(fresh, Object.values(oldIds));
+    const { new_rule_id: ruleId } = (first.body.restored as { rule_id: string; new_rule_id: string }[]).find(
+      ({ rule_id }) => rule_id === oldIds.Energy,
+    )!;
+    await world.deps.sage!.client.deleteRule({ ...atSage(fresh), ruleId });
+
+    const offered = await world.api('GET', pathOf(fresh, 'restorable-rules'));
+    const restoredIds = (offered.body.rules as { ruleName: string; restored_rule_id: string | null }[]).map(
+      ({ ruleName, restored_rule_id }) => [ruleName, restored_rule_id !== null],
+    );
+    expect(restoredIds).toEqual([
+      ['Energy', false],
+      ['Rent', true],
+    ]);
+    const second = await restore(fresh, Object.values(oldIds));
+    expect(second.body).toMatchObject({ restored: [{}, {}], failed: [] });
+    expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent']);
+  });
+
   it('keep their order when they come from two accounts', async () => {
     const { old, fresh, oldIds } = await reconnect(['A1', 'A2']);
     const other = await makeSageAccount(world, { company: old });
@@ -172,6 +214,53 @@ describe('rules of a disconnected account', () => {
     await cancel(other);
     await restore(fresh, Object.values(oldIds));
     expect(await namesAtSage(fresh)).toEqual(['A1', 'A2', 'B1', 'B2']);
+  });
+
+  it('that the time of the command did not reach are told so rule by rule, and repeating goes on with them', async () => {
+    const { fresh, oldIds } = await reconnect();
+    const commandId = await orderRestore(fresh, Object.values(oldIds));
+    await failWrites(fresh, { nth: 2 });
+    const { sageRunCommand, dbFailCommand } = createActivities(world.deps);
+    const activity = new MockActivityEnvironment();
+    await expect(activity.run(sageRunCommand, { commandId })).rejects.toThrow();
+    const failed = { commandId, code: 'peer_unavailable', provider: 'sage' } as const;
+    expect(await activity.run(dbFailCommand, failed)).toEqual({ state: 'done' });
+    await world.control('DELETE', '/faults');
+
+    const { body } = await world.api('GET', `/v1/commands/${commandId}`);
+    const notReached = { code: 'not_reached', reason: expect.stringContaining('Ask again') };
+    expect(body.result).toMatchObject({
+      restored: [{ rule_id: oldIds.Energy }],
+      failed: [
+        { rule_id: oldIds.Rent, ...notReached },
+        { rule_id: oldIds.Fees, ...notReached },
+      ],
+      ...{ reprocess_suggested: true, pending: 3 },
+    });
+    expect((await restore(fresh, Object.values(oldIds))).body).toMatchObject({ restored: [{}, {}, {}] });
+    expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent', 'Fees']);
+  });
+
+  it('of which none was reached in time fail as a whole', async () => {
+    const { fresh, oldIds } = await reconnect(['Energy']);
+    const commandId = await orderRestore(fresh, [oldIds.Energy!]);
+    const { dbFailCommand } = createActivities(world.deps);
+    const failed = { commandId, code: 'peer_unavailable', provider: 'sage' } as const;
+    expect(await new MockActivityEnvironment().run(dbFailCommand, failed)).toEqual({ state: 'failed' });
+  });
+
+  it('are restored although what waits for them cannot be counted in time', async () => {
+    const { fresh, oldIds } = await reconnect(['Energy']);
+    const lock = await world.pool.connect();
+    try {
+      await lock.query('BEGIN');
+      await lock.query('LOCK TABLE sage_transactions');
+      const answer = await restore(fresh, [oldIds.Energy]);
+      expect(answer.body).toMatchObject({ restored: [{}], reprocess_suggested: true, pending: null });
+    } finally {
+      await lock.query('ROLLBACK');
+      lock.release();
+    }
   });
 
   it('suggest no reprocessing where nothing waits for it', async () => {

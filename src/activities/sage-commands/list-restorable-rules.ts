@@ -13,14 +13,28 @@ import {
 export async function listRestorableRules(context: SageCommandContext): Promise<SageCommandEnding> {
   const ground = await ruleGround(context);
   const disconnected = await readDisconnectedRules(context, ground);
-  const restored = await listRestoredRules(context.deps.pool, ground.account);
-  const newIds = new Map(restored.map(({ oldRuleId, newRuleId }) => [oldRuleId, newRuleId]));
+  const newIds = await readRestoredIds(context, ground);
   const rules = disconnected.map(({ rule, sageAccountId }): SageRestorableRule => ({
     ...rule,
     sage_account_id: sageAccountId,
     restored_rule_id: newIds.get(rule.ruleId) ?? null,
   }));
   return { result: { rules } };
+}
+
+/** Ids of the new rules by those of the old ones, as far as they still stand there: others may delete them, too. */
+async function readRestoredIds(
+  { deps, road }: SageCommandContext,
+  { account, call }: RuleGround,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await listRestoredRules(deps.pool, account);
+  if (!rows.some(({ newRuleId }) => newRuleId !== null)) return new Map();
+  const present = new Set((await road.client.listRules(call)).map(({ ruleId }) => ruleId));
+  return new Map(
+    rows.flatMap(({ oldRuleId, newRuleId }) =>
+      newRuleId !== null && present.has(newRuleId) ? [[oldRuleId, newRuleId] as const] : [],
+    ),
+  );
 }
 
 export interface DisconnectedRule {

@@ -1,14 +1,9 @@
 import { SageRefused } from '../../clients/sage-banking/errors.js';
 import { sageRuleInputSchema, type SageRule } from '../../clients/sage-banking/schemas.js';
-import { whereOf } from '../../db/sage-accounts.js';
-import type { SageRestoreResult } from '../../db/sage-command-types.js';
-import {
-  countPendingTransactions,
-  listRestoredRules,
-  recordRestoredRule,
-} from '../../db/sage-restored-rules.js';
+import { forgetRestoredRule, listRestoredRules, recordRestoredRule } from '../../db/sage-restored-rules.js';
 import { isSameRule } from '../../domain/sage-rules/same-rule.js';
 import { Obsolete } from '../failures.js';
+import { restoreEnding, type Restored } from './end-restore.js';
 import { readDisconnectedRules } from './list-restorable-rules.js';
 import {
   isCancelledAtSage,
@@ -28,29 +23,16 @@ type Outcome = { readonly newRule: SageRule } | { readonly reason: string };
 /**
  * Makes chosen rules of disconnected accounts anew on this one, in the order of their ranks, each with its rank
  * (contract 8.1). Each outcome stands in its row before the next rule is sent. Repeating restores nothing twice: a row
- * that names the new rule is the answer, and after a lost answer the rule is found by its name, which Sage keeps unique
- * in an account, and by what it says.
+ * that names a new rule which stands there is the answer, and after a lost answer the rule is found by its name, which
+ * Sage keeps unique in an account, and by what it says.
  */
 export async function restoreRules(context: SageCommandContext): Promise<SageCommandEnding> {
   const { deps, command } = context;
   const ground = await openRuleGround(context);
-  const { sageAccountId } = ground.account;
   if (command.input.rule_ids === undefined) throw new Obsolete('the command names no rules');
   const outcomes = await restoreAll(context, ground, command.input.rule_ids);
-  const pending = await countPendingTransactions(deps.pool, { sageAccountId });
-  const result = resultOf(outcomes, pending);
-  const counts = { restored: result.restored.length, failed: result.failed.length };
-  return {
-    result,
-    tell: {
-      ...whereOf(ground.account),
-      kind: 'sage_rules_restored',
-      detail: { ...counts, command_id: command.commandId },
-    },
-  };
+  return await restoreEnding(deps, { ...command, account: ground.account, outcomes });
 }
-
-type Restored = { readonly newRuleId: string } | { readonly reason: string };
 
 async function restoreAll(
   context: SageCommandContext,
@@ -61,11 +43,15 @@ async function restoreAll(
   const { sageAccountId } = ground.account;
   const wanted = new Set(ruleIds);
   const outcomes = new Map<string, Restored>();
-  for (const { oldRuleId, newRuleId } of await listRestoredRules(deps.pool, { sageAccountId })) {
-    if (newRuleId !== null && wanted.has(oldRuleId)) outcomes.set(oldRuleId, { newRuleId });
-  }
+  // Read before Sage's list, so that a rule which the list lacks was deleted, and is not one that is being made.
+  const rows = await listRestoredRules(deps.pool, { sageAccountId });
   const disconnected = await readDisconnectedRules(context, ground);
   let present = await road.client.listRules(ground.call);
+  for (const { oldRuleId, newRuleId } of rows) {
+    if (newRuleId === null || !wanted.has(oldRuleId)) continue;
+    if (present.some(({ ruleId }) => ruleId === newRuleId)) outcomes.set(oldRuleId, { newRuleId });
+    else await forgetRestoredRule(deps.pool, { sageAccountId, newRuleId });
+  }
   let behindRank = 0;
   for (const { rule } of disconnected) {
     if (!wanted.has(rule.ruleId)) continue;
@@ -137,14 +123,4 @@ async function explainRefusal(
     ({ ruleName }) => ruleName === rule.ruleName,
   );
   return namesake === undefined ? { reason: nameTaken } : sameOrTaken(namesake, rule);
-}
-
-function resultOf(outcomes: ReadonlyMap<string, Restored>, pending: number): SageRestoreResult {
-  const restored: SageRestoreResult['restored'][number][] = [];
-  const failed: SageRestoreResult['failed'][number][] = [];
-  for (const [ruleId, outcome] of outcomes) {
-    if ('newRuleId' in outcome) restored.push({ rule_id: ruleId, new_rule_id: outcome.newRuleId });
-    else failed.push({ rule_id: ruleId, reason: outcome.reason });
-  }
-  return { restored, failed, reprocess_suggested: restored.length > 0 && pending > 0, pending };
 }
