@@ -171,6 +171,8 @@ CREATE TABLE sage_reprocesses (
   left_out_count  integer NOT NULL DEFAULT 0,
   -- The chunk under way: chosen before it is asked for, its route and beginning known after.
   chunk_ids       bigint[],
+  -- Fewer ids than Sage takes, after an answer that was too large to read; null until then.
+  chunk_max       integer,
   poll_route_sealed text,
   poll_period_ms  integer,
   chunk_began_at  timestamptz,

@@ -23,7 +23,8 @@ export async function chooseChunk(
   return await transaction(pool, async (db) => {
     const reprocess = await lockSageReprocess(db, input);
     if (reprocess?.state !== 'running' || reprocess.chunkIds !== null) return reprocess;
-    const chunkIds = await nextIds(db, { reprocess, transactionsMax: input.transactionsMax });
+    const transactionsMax = Math.min(input.transactionsMax, reprocess.chunkMax ?? input.transactionsMax);
+    const chunkIds = await nextIds(db, { reprocess, transactionsMax });
     if (chunkIds.length === 0) await end(db, { reprocess, state: 'done', reason: null, message: null });
     else
       await db.query(
@@ -72,7 +73,8 @@ export async function storeChunkRoute(
 
 /**
  * Stores what Sage predicts for the chunk and moves the run over it, in one transaction. A chunk that is not the one
- * under way any more was stored before: nothing happens.
+ * under way any more was stored before: nothing happens. After a chunk that was made smaller the next may be twice as
+ * large: what made it so may be behind.
  */
 export async function storeChunk(
   pool: Pool,
@@ -94,7 +96,8 @@ export async function storeChunk(
     await db.query(
       `UPDATE sage_reprocesses SET done_up_to = $2, done_count = done_count + $3,
          left_out = left_out || $4::bigint[], left_out_count = left_out_count + $5,
-         chunk_ids = NULL, poll_route_sealed = NULL, poll_period_ms = NULL, chunk_began_at = NULL, chunk_failures = 0
+         chunk_ids = NULL, chunk_max = CASE WHEN chunk_max IS NOT NULL THEN cardinality(chunk_ids) * 2 END,
+         poll_route_sealed = NULL, poll_period_ms = NULL, chunk_began_at = NULL, chunk_failures = 0
        WHERE reprocess_id = $1`,
       [
         ...[input.reprocessId, input.chunkIds.at(-1), storedCount],
@@ -123,6 +126,24 @@ export async function noteChunkFailure(
     [input.reprocessId, input.pollRouteSealed],
   );
   return rows[0]?.failures ?? null;
+}
+
+/**
+ * The answer to the chunk was too large to read: half of it is to be asked for next. Done once for each route. False:
+ * it was one id alone, or another route stands there by now.
+ */
+export async function halveChunk(
+  db: Queryable,
+  input: { reprocessId: string; pollRouteSealed: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE sage_reprocesses SET chunk_ids = chunk_ids[1:cardinality(chunk_ids) / 2],
+       chunk_max = cardinality(chunk_ids) / 2, poll_route_sealed = NULL, poll_period_ms = NULL, chunk_began_at = NULL,
+       chunk_failures = 0
+     WHERE reprocess_id = $1 AND state = 'running' AND poll_route_sealed = $2 AND cardinality(chunk_ids) > 1`,
+    [input.reprocessId, input.pollRouteSealed],
+  );
+  return rowCount === 1;
 }
 
 /** Ends a run that has not ended yet; what was reprocessed stays. Answers how it stands then, null when it is gone. */

@@ -18,11 +18,13 @@ export interface SageReprocessRow {
   readonly total: number;
   readonly doneUpTo: number;
   readonly doneCount: number;
-  /** The first of the ids that we or Sage do not have. */
+  /** The first of the ids that we or Sage do not have, or whose object is too large to read. */
   readonly leftOut: readonly number[];
   readonly leftOutCount: number;
   /** The chunk under way. */
   readonly chunkIds: readonly number[] | null;
+  /** Ids that the next chunk may have after an answer that was too large to read; null: as many as Sage takes. */
+  readonly chunkMax: number | null;
   readonly pollRouteSealed: string | null;
   readonly pollPeriodMs: number | null;
   readonly chunkFailures: number;
@@ -49,14 +51,15 @@ type RawReprocess = Omit<
 const columns = `reprocess_id AS "reprocessId", sage_account_id AS "sageAccountId", customer_id AS "customerId",
   transaction_ids AS "transactionIds", last_id AS "lastId", state, total, done_up_to AS "doneUpTo",
   done_count AS "doneCount", left_out AS "leftOut", left_out_count AS "leftOutCount", chunk_ids AS "chunkIds",
-  poll_route_sealed AS "pollRouteSealed", poll_period_ms AS "pollPeriodMs", chunk_failures AS "chunkFailures",
-  reason, message, created_at AS "createdAt", finished_at AS "finishedAt",
+  chunk_max AS "chunkMax", poll_route_sealed AS "pollRouteSealed", poll_period_ms AS "pollPeriodMs",
+  chunk_failures AS "chunkFailures", reason, message, created_at AS "createdAt", finished_at AS "finishedAt",
   (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS "ageMs",
   (extract(epoch FROM clock_timestamp() - chunk_began_at) * 1000)::float8 AS "chunkAgeMs"`;
 
 /**
  * Named assumption: a stored transaction is pending when nothing had been done with it, that is when it came without
  * postings (contract 7.3: nothing else tells it, and what a product does later is not told to us).
+ * An index goes by the same words.
  */
 export const pendingTransaction = `CASE jsonb_typeof(body -> 'accountsPostings')
   WHEN 'array' THEN jsonb_array_length(body -> 'accountsPostings') = 0 ELSE true END`;

@@ -100,6 +100,22 @@ test('a run that fails once is begun again', async () => {
   expect(run).toMatchObject({ state: 'done', done: 2 });
 });
 
+test('an answer too large to read halves the chunk; a transaction that is too large by itself is left out and told', async () => {
+  const account = await makeSageAccount(world, { transactions: someLines(4) });
+  const [first = 0, ...others] = await transactionIds(world, account);
+  await makeRule(account, 'Cards');
+  const before = await counter('reprocess_posts');
+  const match = { method: 'GET', path: '/reprocesstransactions$', account: account.bankAccountId };
+  const huge = { kind: 'malformed_body', shape: 'huge', bytes: 11 * 1024 * 1024, times: 3, match };
+  await world.control('POST', '/faults', huge);
+
+  const run = await ended(await reprocess(account, { all_pending: true }));
+  expect(run).toMatchObject({ state: 'done', total: 4, done: 3, left_out: [first], left_out_total: 1 });
+  expect((await stored(account)).filter(([, rules]) => rules.length > 0).map(([id]) => id)).toEqual(others);
+  // Four, two and one that are too large; then two, and the last.
+  expect((await counter('reprocess_posts')) - before).toBe(5);
+});
+
 test('answers that get lost, at the start and at a poll, cost another request and nothing else', async () => {
   const account = await makeSageAccount(world, { transactions: someLines(2) });
   await makeRule(account, 'Cards');

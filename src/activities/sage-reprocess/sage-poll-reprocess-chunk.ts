@@ -2,7 +2,12 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { SageReprocessPoll } from '../../clients/sage-banking/client.js';
 import { isSageError, isSageNotFound } from '../../clients/sage-banking/errors.js';
 import { open, seal } from '../../crypto/seal.js';
-import { noteChunkFailure, storeChunk, storeChunkRoute } from '../../db/sage-reprocess-progress.js';
+import {
+  halveChunk,
+  noteChunkFailure,
+  storeChunk,
+  storeChunkRoute,
+} from '../../db/sage-reprocess-progress.js';
 import { readSageReprocess, type SageReprocessRow } from '../../db/sage-reprocesses.js';
 import {
   nextReprocessPollMs,
@@ -17,8 +22,9 @@ import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-rep
 /*
  * Asks Sage once how its run over the chunk under way stands (contract 10) and stores what it predicts. The route may be
  * asked again and again, and a chunk that is stored is not the one under way any more, so a repeat changes nothing. A
- * run that failed, is forgotten or does not end is counted in the row; then another is begun, up to a limit. Failures:
- * PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * run that failed, is forgotten or does not end is counted in the row; then another is begun, up to a limit. An answer
+ * that is too large to read will be so again: half of the chunk is asked for instead, down to one transaction, which
+ * then is left out. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export interface PollReprocessChunkInput {
@@ -69,9 +75,23 @@ export function sagePollReprocessChunk(deps: ActivityDeps) {
           });
       }
     } catch (error) {
+      if (isTooLarge(error)) return await askForLess(deps, { reprocessId, chunkIds, pollRouteSealed });
       return await endRefusedReprocess(deps, { reprocessId, error });
     }
   };
+}
+
+function isTooLarge(error: unknown): boolean {
+  return isSageError(error) && error.kind === 'outcome_unknown' && error.reason === 'body_too_large';
+}
+
+async function askForLess(
+  { pool }: ActivityDeps,
+  chunk: { reprocessId: string; chunkIds: readonly number[]; pollRouteSealed: string },
+): Promise<PollReprocessChunkResult> {
+  if (chunk.chunkIds.length > 1) await halveChunk(pool, chunk);
+  else await storeChunk(pool, { ...chunk, predictions: [] });
+  return { outcome: 'next', startAfterMs: 0 };
 }
 
 /** The route is said to stay the same (assumed, contract 10); should it change, the new one counts. */
