@@ -98,6 +98,8 @@ export type CommandProblemCode =
   | 'rule_not_found'
   /** Another rule of the account has the name. */
   | 'rule_name_taken'
+  /** A later command has changed the same rule: whether this one did before is unknown, and it is not sent again. */
+  | 'superseded'
   /** More than we compare in one go. */
   | 'list_too_long';
 

@@ -20,6 +20,22 @@ export async function markCommandPosted(
   return { again: rows[0]?.again ?? false };
 }
 
+const changingKinds: readonly SageCommandKind[] = ['sage_replace_rule', 'sage_amend_rule'];
+
+/** Whether a later command has changed the same rule, or is about to; one that failed has not. */
+export async function isRuleChangedLater(
+  db: Queryable,
+  input: { commandId: string; sageAccountId: string; ruleId: string },
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT 1 FROM commands WHERE created_at > (SELECT created_at FROM commands WHERE command_id = $1)
+        AND kind = ANY ($2) AND state <> 'failed' AND input ->> 'sage_account_id' = $3 AND input ->> 'rule_id' = $4
+      LIMIT 1`,
+    [input.commandId, changingKinds, input.sageAccountId, input.ruleId],
+  );
+  return rows.length > 0;
+}
+
 /** Locks a command until the transaction ends. False: it has ended, and what it did was told. */
 export async function lockRunningCommand(db: Queryable, input: { commandId: string }): Promise<boolean> {
   const { rows } = await db.query(

@@ -1,8 +1,8 @@
 import { isSageConflict, isSageNotFound } from '../../clients/sage-banking/errors.js';
-import { markCommandPosted } from '../../db/sage-commands.js';
 import { forgetRestoredRule } from '../../db/sage-restored-rules.js';
 import {
   isCancelledAtSage,
+  markRuleWrite,
   openRuleGround,
   ruleIdOf,
   ruleNotFound,
@@ -17,7 +17,7 @@ export async function deleteRule(context: SageCommandContext): Promise<SageComma
   const ground = await openRuleGround(context);
   const ruleId = ruleIdOf(context);
   const { sageAccountId } = ground.account;
-  const { again } = await markCommandPosted(context.deps.pool, context.command);
+  const { again } = await markRuleWrite(context, { sageAccountId, ruleId });
   try {
     await context.road.client.deleteRule({ ...ground.call, ruleId });
   } catch (error) {

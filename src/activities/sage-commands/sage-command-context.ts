@@ -4,6 +4,7 @@ import { sageRuleInputSchema, type SageRuleInput } from '../../clients/sage-bank
 import type { CommandProblem, CommandRow } from '../../db/commands.js';
 import type { Queryable } from '../../db/pool.js';
 import { whereOf, type SageAccountRow } from '../../db/sage-accounts.js';
+import { isRuleChangedLater, markCommandPosted } from '../../db/sage-commands.js';
 import type { SageCommandResult } from '../../db/sage-command-types.js';
 import type { TimelineEntry } from '../../db/timeline.js';
 import type { ActivityDeps, SageRoad } from '../deps.js';
@@ -48,6 +49,26 @@ export function ruleNameTaken(): CommandRefused {
     code: 'rule_name_taken',
     message: 'Another rule of the account has this name: names are unique in an account.',
   });
+}
+
+/**
+ * Notes that a rule is about to be changed or deleted. A second time only the newest command may be sent: the change of
+ * a later one would be undone by an earlier one whose answer got lost.
+ * @throws CommandRefused when a later one has changed the rule
+ */
+export async function markRuleWrite(
+  { deps, command: { commandId } }: SageCommandContext,
+  input: { sageAccountId: string; ruleId: string },
+): Promise<{ again: boolean }> {
+  const { again } = await markCommandPosted(deps.pool, { commandId });
+  if (again && (await isRuleChangedLater(deps.pool, { commandId, ...input }))) {
+    throw new CommandRefused({
+      code: 'superseded',
+      message:
+        'A later command has changed the same rule. Whether this one came before it is unknown: read the rule.',
+    });
+  }
+  return { again };
 }
 
 /** The command's account, and what calls about its rules are made with. */

@@ -3,6 +3,7 @@ import type { SageRule } from '../../clients/sage-banking/schemas.js';
 import {
   aboutOneRule,
   explainConflict,
+  markRuleWrite,
   openRuleGround,
   ruleChangesOf,
   ruleIdOf,
@@ -35,9 +36,11 @@ async function write(
   send: (ground: RuleGround, ruleId: string) => Promise<SageRule>,
 ): Promise<SageCommandEnding> {
   const ground = await openRuleGround(context);
+  const ruleId = ruleIdOf(context);
+  await markRuleWrite(context, { ...ground.account, ruleId });
   try {
-    const rule = await aboutOneRule(() => send(ground, ruleIdOf(context)));
-    return { result: rule, tell: ruleTold(context, ground, { kind, ...rule }) };
+    const rule = await aboutOneRule(() => send(ground, ruleId));
+    return { result: rule, tell: ruleTold(context, ground, { ...rule, kind }) };
   } catch (error) {
     throw isSageConflict(error) ? await explainConflict(context, ground) : error;
   }

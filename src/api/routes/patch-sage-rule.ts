@@ -16,7 +16,7 @@ export const patchSageRule = defineRoute({
   resource: 'account or rule',
   summary: 'Change a rule, or its rank',
   description:
-    'Judged as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end.',
+    'Judged as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end. 409 `superseded` as on replacing it.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },

@@ -15,7 +15,8 @@ export const putSageRule = defineRoute({
   roles: ['core'],
   resource: 'account or rule',
   summary: 'Replace a rule',
-  description: 'Judged as on creating it. Without `ruleRank` it keeps its rank.',
+  description:
+    'Judged as on creating it. Without `ruleRank` it keeps its rank. Commands of one rule are not kept in order: the one that Sage got last counts. One whose answer got lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },

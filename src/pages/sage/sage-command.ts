@@ -80,6 +80,7 @@ export function commandProblemText({ pages: { t } }: SageVisit, { problem }: Com
     case 'wrong_state':
     case 'rule_not_found':
     case 'rule_name_taken':
+    case 'superseded':
     case 'peer_unavailable':
     case 'token_refused':
       return texts[problem.code];
