@@ -8,7 +8,7 @@ const ruleIds = z.array(z.string());
 export const sageRuleInputDoc = sageRuleInputSchema.meta({
   id: 'SageRuleInput',
   description:
-    'At most 20 conditions, which must all hold, and 20 actions. Each `splitPercentage` is taken of what the actions before left; the last is 100. Criteria are text, for numbers and dates too. Members that Sage adds to its answers are left out.',
+    'At most 20 conditions, which must all hold, and 20 actions. Each `splitPercentage` is taken of what the actions before left; the last is 100. Criteria are text, for numbers and dates too. `ruleId`, `status`, `bankAccountId`, `created` and `modified`, which Sage adds to its answers, are left out; any other member that is unknown here is refused, so that a rule which has one is not replaced by one without it unawares.',
 });
 
 export const sageRuleChangesDoc = sageRuleInputSchema.partial().meta({

@@ -38,7 +38,7 @@ export interface SageBanksResult {
   readonly next_index: number | null;
 }
 
-/** A rule in Sage's own members. */
+/** A rule in Sage's own members; those that are unknown here stand there, too. */
 export type SageRuleResult = RuleDraft & {
   readonly ruleId: string;
   readonly ruleRank: number;

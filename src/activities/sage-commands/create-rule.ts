@@ -23,7 +23,7 @@ export async function createRule(context: SageCommandContext): Promise<SageComma
   const { again } = await markCommandPosted(context.deps.pool, context.command);
   const found = again ? await findOurs(context, ground, draft) : null;
   const rule = found ?? (await post(context, ground, { draft, again }));
-  return { result: rule, tell: ruleTold(context, ground, { kind: 'sage_rule_created', ...rule }) };
+  return { result: rule, tell: ruleTold(context, ground, { ...rule, kind: 'sage_rule_created' }) };
 }
 
 async function post(

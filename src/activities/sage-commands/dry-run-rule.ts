@@ -1,8 +1,12 @@
 import { isSageError } from '../../clients/sage-banking/errors.js';
-import type { SageRule } from '../../clients/sage-banking/schemas.js';
 import type { Pool } from '../../db/pool.js';
 import type { SageAccountRow } from '../../db/sage-accounts.js';
-import type { SageDryRunBeside, SageDryRunResult, SageDryRunSample } from '../../db/sage-command-types.js';
+import type {
+  SageDryRunBeside,
+  SageDryRunResult,
+  SageDryRunSample,
+  SageRuleResult,
+} from '../../db/sage-command-types.js';
 import { ruleTransactions, type RuleTransactionRow } from '../../db/sage-rule-transactions.js';
 import { matcherOf, type RuleMatcher } from '../../domain/sage-rules/match-rules.js';
 import type { RuleDraft } from '../../domain/sage-rules/rule.js';
@@ -37,7 +41,7 @@ export async function dryRunRule(context: SageCommandContext): Promise<SageComma
 async function rulesInTime(
   { road }: SageCommandContext,
   { call }: RuleGround,
-): Promise<readonly SageRule[] | null> {
+): Promise<readonly SageRuleResult[] | null> {
   try {
     return await road.client.listRules(call);
   } catch (error) {
@@ -49,12 +53,16 @@ async function rulesInTime(
 /** Where the rule would stand among the account's own. */
 interface Place {
   readonly rank: number;
-  readonly better: RuleMatcher<SageRule>;
+  readonly better: RuleMatcher<SageRuleResult>;
   readonly sameNameRuleId: string | null;
 }
 
 /** The rule that is being edited is left out, and its rank taken: the one named, or else the one of the same name. */
-function placeOf(draft: RuleDraft, rules: readonly SageRule[], editedRuleId: string | undefined): Place {
+function placeOf(
+  draft: RuleDraft,
+  rules: readonly SageRuleResult[],
+  editedRuleId: string | undefined,
+): Place {
   const sameName = rules.find(({ ruleName }) => ruleName === draft.ruleName);
   const edited = rules.find(({ ruleId }) => ruleId === editedRuleId) ?? sameName;
   const others = rules.filter((rule) => rule !== edited);
@@ -73,7 +81,7 @@ interface DryRunInput {
   readonly account: Pick<SageAccountRow, 'sageAccountId' | 'lastTransactionId' | 'currency'>;
   readonly draft: RuleDraft;
   /** The account's own, as Sage has them; null when it did not tell. */
-  readonly rules: readonly SageRule[] | null;
+  readonly rules: readonly SageRuleResult[] | null;
   /** The one that the draft would replace. */
   readonly editedRuleId?: string | undefined;
 }
@@ -88,7 +96,7 @@ export async function dryRun(input: DryRunInput): Promise<SageDryRunResult> {
   const counts = { lookedAt: 0, hits: 0, applied: 0 };
   const ids: number[] = [];
   const samples: SageDryRunSample[] = [];
-  const taken = new Map<SageRule, number>();
+  const taken = new Map<SageRuleResult, number>();
   for await (const chunk of ruleTransactions(pool, { sageAccountId, upToId, fields })) {
     signal.throwIfAborted();
     counts.lookedAt += chunk.length;
@@ -117,7 +125,7 @@ function fieldsOf(rules: readonly RuleDraft[]): ReadonlySet<string> {
 
 function sampleOf(
   { transactionId, body }: RuleTransactionRow,
-  input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRule | null },
+  input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
 ): SageDryRunSample {
   const amount = String(body['transactionAmount']);
   const currency = typeof body['currency'] === 'string' ? body['currency'] : (input.account.currency ?? '');
@@ -131,7 +139,11 @@ function sampleOf(
   };
 }
 
-function besideOf(place: Place, applied: number, taken: ReadonlyMap<SageRule, number>): SageDryRunBeside {
+function besideOf(
+  place: Place,
+  applied: number,
+  taken: ReadonlyMap<SageRuleResult, number>,
+): SageDryRunBeside {
   const takers = [...taken].sort(([left], [right]) => left.ruleRank - right.ruleRank);
   return {
     rank: place.rank,

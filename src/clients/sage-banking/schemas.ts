@@ -58,26 +58,37 @@ export const sageTransactionSchema = z.looseObject({
 });
 export type SageTransaction = z.output<typeof sageTransactionSchema>;
 
+const ruleConditionSchema = z.object({
+  ruleField: z.string(),
+  ruleOperation: z.string(),
+  ruleCriteria: z.string(),
+});
+const rulePostingSchema = z.object({ type: z.string(), code: z.string() });
+const ruleActionSchema = z.object({
+  splitPercentage: z.number(),
+  accountantNarrative: z.string().nullish(),
+  accountsPostings: z.array(rulePostingSchema),
+});
+const ruleAdditionalFieldSchema = z.object({ name: z.string(), value: z.string() });
+
 /** Contract 8, as it is sent. */
 export const sageRuleInputSchema = z.object({
   ruleName: z.string(),
-  ruleConditions: z.array(
-    z.object({ ruleField: z.string(), ruleOperation: z.string(), ruleCriteria: z.string() }),
-  ),
-  ruleActions: z.array(
-    z.object({
-      splitPercentage: z.number(),
-      accountantNarrative: z.string().nullish(),
-      accountsPostings: z.array(z.object({ type: z.string(), code: z.string() })),
-    }),
-  ),
-  ruleAdditionalFields: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  ruleConditions: z.array(ruleConditionSchema),
+  ruleActions: z.array(ruleActionSchema),
+  ruleAdditionalFields: z.array(ruleAdditionalFieldSchema).nullish(),
   ruleRank: z.number().int().nullish(),
 });
 export type SageRuleInput = z.output<typeof sageRuleInputSchema>;
 
-/** Contract 8, as it is answered. */
-export const sageRuleSchema = sageRuleInputSchema.extend({
+/** Contract 8, as it is answered. What Sage adds is kept and shown, so that nobody replaces a rule unaware of it. */
+export const sageRuleSchema = z.looseObject({
+  ...sageRuleInputSchema.shape,
+  ruleConditions: z.array(ruleConditionSchema.loose()),
+  ruleActions: z.array(
+    ruleActionSchema.extend({ accountsPostings: z.array(rulePostingSchema.loose()) }).loose(),
+  ),
+  ruleAdditionalFields: z.array(ruleAdditionalFieldSchema.loose()).nullish(),
   ruleId: z.string().min(1),
   ruleRank: z.number().int(),
   status: z.string().nullish(),
