@@ -113,7 +113,7 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
       ? Promise.resolve(() => Promise.resolve())
       : runWorkers({ address, namespace, dataConverter, deps });
   let stopWorkers = await startWorkers();
-  const service = await serve({ pool, keyring, facade, sage });
+  const service = await serve({ pool, keyring, facade, sage, sandboxUrl: sandbox.url });
   const control = (method: string, path: string, body?: unknown) =>
     controlSandbox(sandbox.url, method, path, body);
   return {
@@ -272,6 +272,7 @@ async function serve(input: {
   keyring: Keyring;
   facade: ReturnType<typeof createWorkflowFacade>;
   sage: ReturnType<typeof createSageFacade>;
+  sandboxUrl: string;
 }) {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -285,6 +286,7 @@ async function serve(input: {
     config: {
       publicUrl: url,
       RUTTER_REDIRECT_ORIGINS: ['https://link.rutterapi.com'],
+      SAGE_BANKING_URL: input.sandboxUrl,
       SAGE_FRAME_ANCESTORS: ['https://*.sage.com'],
       TEMPORAL_UI_URL: 'http://localhost:8233',
       CORE_API_TOKEN: tokens.core,

@@ -129,6 +129,21 @@ test.each([
   });
 });
 
+test('nobody is sent to this machine in plain http where the service itself is secure', async () => {
+  const bankingUrl = 'https://api.sage.example';
+  const client = sage.clientOf({
+    bankingUrl,
+    fetch: (input, init) => fetch((input as URL).href.replace(bankingUrl, sage.url), init),
+  });
+  for (const address of ['http://localhost:8091/bank', 'http://127.0.0.1/', 'http://api.sage.example/bank']) {
+    sage.answer = answerJson(302, { redirect: address, pollRoute: `${sage.url}/poll`, pollPeriod: 1 });
+    const link = client.startLink({ access, bankId: 'b' });
+    expect(await sageErrorOf(link)).toMatchObject({ kind: 'foreign_address', host: new URL(address).host });
+  }
+  sage.answer = answerJson(302, { redirect, pollRoute: `${sage.url}/poll`, pollPeriod: 1 });
+  await expect(client.startLink({ access, bankId: 'b' })).resolves.toMatchObject({ redirect });
+});
+
 test('plain http to the service’s own origin is a redirect too, as the sandbox in a container has it', async () => {
   const bankingUrl = 'http://sage.internal:8091';
   const client = sage.clientOf({

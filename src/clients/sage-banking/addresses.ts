@@ -25,8 +25,8 @@ export function pollAddress(
 }
 
 /**
- * Checks where a person is to be sent: any https address, since banks have their own; http only to the service itself
- * or this machine. Credentials in it would make another host look like the one that is shown.
+ * Checks where a person is to be sent: any https address, since banks have their own; http only
+ * where the service itself is plain, as the sandbox is: to it, or to this machine. Credentials in it would make another host look like the one that is shown.
  *
  * @throws SageForeignAddress
  */
@@ -35,7 +35,8 @@ export function checkRedirect(
   { operation, redirect }: { operation: SageOperation; redirect: string },
 ): void {
   const url = parse(operation, redirect);
-  const mayBePlain = url.origin === bankingOrigin || loopbackNames.has(url.hostname);
+  const mayBePlain =
+    bankingOrigin.startsWith('http:') && (url.origin === bankingOrigin || loopbackNames.has(url.hostname));
   const isAllowed = url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain);
   if (!isAllowed || hasCredentials(url)) throw foreign(operation, url);
 }

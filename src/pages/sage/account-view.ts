@@ -63,14 +63,14 @@ function relatives({ pages: { t } }: SageVisit, { account, successorId }: Accoun
 
 /** What a direct bank wants: a form to sign, a site to agree on, or instructions, in whatever members Sage says it. */
 export function authorisation(
-  { pages: { t, keyring } }: SageVisit,
+  { pages: { t, keyring, config } }: SageVisit,
   account: SageAccountRow,
 ): Html | undefined {
   const wanted = sageAuthorisationOf(keyring, account);
   if (wanted === null) return undefined;
   const texts = t.sage.account;
   const addresses = Object.entries(wanted).flatMap(([name, value]) => {
-    const safe = safeAddress(value);
+    const safe = safeAddress(value, config);
     return safe === null ? [] : [{ ...safe, isForm: /form/i.test(name) }];
   });
   const { instructions } = wanted;
