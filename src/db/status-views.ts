@@ -41,6 +41,8 @@ export interface SageFeed {
   readonly connectionName: string;
   readonly status: SageAccountStatus;
   readonly reason: string | null;
+  /** Its end was asked for. */
+  readonly isDisconnecting: boolean;
   readonly requestedStartDate: string | null;
   readonly lastReadAt: string | null;
   /** Transactions stored, decimal text. */
@@ -71,7 +73,8 @@ async function listSageFeeds(db: Queryable, input: { customerId: string }): Prom
   const { rows } = await db.query<SageFeed>(
     `SELECT 'sage-banking' AS channel, a.sage_account_id AS "feedId", a.name AS "accountName",
             a.number_last4 AS "numberLast4", a.bank_name AS "bankName", a.data_provider AS "dataProvider",
-            c.name AS "connectionName", a.status, a.reason, a.requested_start_date AS "requestedStartDate",
+            c.name AS "connectionName", a.status, a.reason,
+            a.cancel_requested_at IS NOT NULL AS "isDisconnecting", a.requested_start_date AS "requestedStartDate",
             a.last_read_at AS "lastReadAt", a.received::text AS received
        FROM sage_accounts a JOIN sage_companies c USING (connection_id)
       WHERE a.customer_id = $1

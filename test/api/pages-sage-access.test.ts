@@ -297,5 +297,5 @@ test('what became of an account is among what happened', async () => {
   const words = wordsOf(await customer.visitor.get('/status'));
   expect(words).toContain('You connected Maple.');
   expect(words).toContain('Maple sends its transactions.');
-  expect(words).toContain('The bank of Maple wants you to agree again.');
+  expect(words).toContain('The bank of Maple wants you to authorise it again.');
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   makeSageAccount,
@@ -108,7 +109,7 @@ describe('the page of an account', () => {
   test.each([
     ['pending', 'Waiting for the bank'],
     ['active', 'Up to date'],
-    ['authRequired', 'The bank wants you to agree again'],
+    ['authRequired', 'The bank wants you to authorise the account again'],
     ['cancelled', 'Nothing comes in any more'],
   ])('in status %s says what to do, as /status does: %s', async (status, advice) => {
     const { visitor, account, path } = await holder();
@@ -127,7 +128,92 @@ describe('the page of an account', () => {
   });
 });
 
-describe('agreeing again', () => {
+describe('an account that cannot be read', () => {
+  test.each([
+    ['peer_unavailable', 'Sage is not answering at the moment'],
+    ['sage_company_refused', 'does not accept your company'],
+    ['sage_account_unknown', 'does not know this account'],
+  ])('for %s is held up, not up to date, and says why: %s', async (reason, words) => {
+    const { visitor, account, path } = await holder();
+    await world.pool.query(
+      `UPDATE sage_accounts SET status = 'active', reason = $2 WHERE sage_account_id = $1`,
+      [account.sageAccountId, reason],
+    );
+    for (const address of [path, '/status']) {
+      const page = await visitor.get(address);
+      expect(wordsOf(page)).toContain('Held up');
+      expect(wordsOf(page)).toContain(words);
+      expect(wordsOf(page)).not.toContain('Up to date');
+      expect(page.text).not.toContain('class="state is-good"');
+    }
+  });
+});
+
+describe('an account that is being disconnected', () => {
+  test('offers nothing else, and refuses what an older page still offers', async () => {
+    const { visitor, account, path } = await holder({ transactions: lines });
+    const set = (sql: string) =>
+      world.pool.query(`UPDATE sage_accounts SET ${sql} WHERE sage_account_id = $1`, [account.sageAccountId]);
+    await set(`status = 'authRequired'`);
+    const before = await visitor.get(path);
+    expect(before.text).toContain(`${path}/reauthorise`);
+    await set(`cancel_requested_at = now()`);
+    const page = await visitor.get(path);
+    for (const offer of ['/reauthorise', '/reprocess', '/rules', '/restore']) {
+      expect([offer, page.text.includes(`${path}${offer}`)]).toEqual([offer, false]);
+    }
+    expect((await visitor.get('/status')).text).not.toContain(`${path}/reauthorise`);
+    expect((await send(visitor, before, `${path}/reauthorise`)).status).toBe(409);
+    expect((await send(visitor, before, `${path}/reprocess`, { of: 'all' })).status).toBe(409);
+    expect((await visitor.get(`${path}/rules`)).status).toBe(409);
+  });
+});
+
+describe('an account of a direct bank', () => {
+  const direct = async (sql: string) => {
+    const made = await holder();
+    await world.pool.query(
+      `UPDATE sage_accounts SET data_provider = 'direct', status = 'authRequired', bank_name = 'Mill', ${sql}
+        WHERE sage_account_id = $1`,
+      [made.account.sageAccountId],
+    );
+    return made;
+  };
+
+  test('that has to be authorised again shows the bank’s instructions', async () => {
+    const { visitor, path } = await direct(
+      `authorisation_mechanism = '{"type": "instructions", "instructions": "Ask your <branch>."}'`,
+    );
+    const page = await visitor.get(path);
+    expect(wordsOf(page)).toContain('Ask your <branch>.');
+    expect(page.text).not.toContain('<branch>');
+  });
+
+  test('for which nobody says how sends its customer to the bank', async () => {
+    const { visitor, path } = await direct('authorisation_mechanism = NULL');
+    expect(wordsOf(await visitor.get(path))).toContain('Ask Mill what you have to do');
+  });
+
+  test('is looked at anew when what it shows may be spent', async () => {
+    const fresh = await direct(`last_read_at = now() - interval '5 minutes'`);
+    const spent = await direct(`last_read_at = now() - interval '31 minutes'`);
+    for (const { visitor, path } of [fresh, spent]) expect((await visitor.get(path)).status).toBe(200);
+    const lastRead = async ({ account }: typeof spent) => {
+      const { rows } = await world.pool.query<{ age: number }>(
+        `SELECT extract(epoch FROM now() - last_read_at)::int AS age FROM sage_accounts WHERE sage_account_id = $1`,
+        [account.sageAccountId],
+      );
+      return rows[0]!.age;
+    };
+    await until(async () => (await lastRead(spent)) < 120, {
+      timeoutMs: 20_000,
+      describe: 'the account was looked at',
+    });
+    expect(await lastRead(fresh)).toBeGreaterThanOrEqual(300);
+  });
+});
+
+describe('authorising again', () => {
   test('leads through the bank’s pages and back to an account that goes on', async () => {
     const { visitor, account, path } = await holder({ transactions: lines });
     await world.deps.sage!.workflows.nudgeAccount(account);
@@ -144,7 +230,7 @@ describe('agreeing again', () => {
     const id = new URL(href.replaceAll('&amp;', '&')).searchParams.get('authorisation_id')!;
     await world.control('POST', `/links/${id}/finish`, {});
     const done = await settled(visitor, begun.location!);
-    expect(wordsOf(done)).toContain('You have agreed again');
+    expect(wordsOf(done)).toContain('The account is authorised again');
     expect(done.text).toContain(`href="${path}"`);
     await becomes(account, 'active');
     expect(await world.violations()).toEqual([]);
@@ -194,6 +280,25 @@ describe('running the rules again', () => {
     );
     expect(rows).toEqual([{ count: '62' }]);
     expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
+  });
+
+  test('while another run is under way says that nothing was begun for what was ticked now', async () => {
+    const { visitor, account, path, customerId } = await holder({ transactions: lines });
+    const page = await visitor.get(path);
+    const reprocessId = randomUUID();
+    await world.pool.query(
+      `INSERT INTO sage_reprocesses (reprocess_id, sage_account_id, customer_id, transaction_ids, last_id, total)
+       VALUES ($1, $2, $3, NULL, 0, 0)`,
+      [reprocessId, account.sageAccountId, customerId],
+    );
+    const ordered = await send(visitor, page, `${path}/reprocess`, { of: 'all' });
+    expect(ordered.location).toContain(reprocessId);
+    expect(wordsOf(await visitor.get(ordered.location!))).toContain('so yours was not begun');
+    await world.deps.sage!.workflows.startReprocess({ reprocessId });
+    expect(wordsOf(await settled(visitor, ordered.location!))).toContain('so yours was not begun');
+    expect(wordsOf(await settled(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
+      'so yours was not begun',
+    );
   });
 
   test('that Sage cannot do says so, and keeps the suggestions of before', async () => {
@@ -273,6 +378,31 @@ describe('restoring', () => {
     const run = await send(visitor, outcome, `${path}/reprocess`, { of: 'all' });
     expect(wordsOf(await settled(visitor, run.location!))).toContain('by rule Fees');
     expect(await world.violations()).toEqual([]);
+  });
+
+  test('ticks the rules that the account had before, and leaves those of others to be chosen', async () => {
+    const customer = await signInTo(world);
+    const company = await makeSageCompany(world, customer);
+    const former = await makeSageAccount(world, { company });
+    const other = await makeSageAccount(world, { company });
+    await createRule(former, { ...feeRule, ruleName: 'Mine' });
+    await createRule(other, { ...feeRule, ruleName: 'Theirs' });
+    for (const account of [former, other]) {
+      await world.api('DELETE', `/v1/sage/accounts/${account.sageAccountId}`);
+      await becomes(account, 'cancelled');
+    }
+    const account = await makeSageAccount(world, { company });
+    await world.pool.query(`UPDATE sage_accounts SET predecessor_id = $2 WHERE sage_account_id = $1`, [
+      account.sageAccountId,
+      former.sageAccountId,
+    ]);
+    const offer = await settled(customer.visitor, `/status/sage/accounts/${account.sageAccountId}/restore`);
+    const boxes = [...offer.text.matchAll(/<input\s+type="checkbox"[^>]*>\s*<label[^>]*><bdi>([^<]+)</g)];
+    const ticked = boxes.map(([box, name]) => [name, /\bchecked\b/.test(box)]);
+    expect(ticked.sort()).toEqual([
+      ['Mine', true],
+      ['Theirs', false],
+    ]);
   });
 
   test('with nothing ticked asks to tick, and without any rule says so', async () => {

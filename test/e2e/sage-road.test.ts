@@ -138,15 +138,15 @@ describe("a customer at Sage's Banking Service", () => {
     await look(page);
   });
 
-  it('agrees again when the bank asks for it, and the feed goes on', async () => {
+  it('authorises again when the bank asks for it, and the feed goes on', async () => {
     const { page } = atCloud;
     await post(bankAccountId, [], { status: 'authRequired' });
     await page.getByRole('link', { name: 'Back to the account' }).click();
     await untilShown(page, 'Needs you');
     expect(await feed()).toMatchObject({ state: 'reauth_required' });
-    await page.getByRole('button', { name: 'Agree again at the bank' }).click();
+    await page.getByRole('button', { name: 'Authorise again at the bank' }).click();
     await goToBank(atCloud, (bank) => bank.getByRole('button', { name: 'Renew access' }).click());
-    await page.getByRole('heading', { name: 'The bank goes on' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'The account is authorised again' }).waitFor({ timeout: 60_000 });
     await page.getByRole('link', { name: 'Open the account' }).click();
     await untilShown(page, 'Up to date');
     await post(bankAccountId, [{ transactionAmount: -12.5, narrative1: 'AFTERWARDS' }]);

@@ -4,12 +4,12 @@ import type { StoredSageTransaction } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
+import { accountStanding } from './account-standing.js';
 import { safeAddress } from './safe-address.js';
 import type { SageVisit } from './sage-context.js';
 import { orderFields } from './sage-context.js';
 import { backToFeeds, wayTo } from './sage-page.js';
 import { sagePaths } from './sage-paths.js';
-import { statusTones } from './status-tones.js';
 import { transactionList } from './transactions-view.js';
 
 export interface AccountView {
@@ -24,20 +24,20 @@ export interface AccountView {
 export function accountMain(visit: SageVisit, view: AccountView): Html {
   const { t } = visit.pages;
   const { account } = view;
-  const { label, advice } = t.sage.states[account.status];
+  const { label, tone, advice, trouble } = accountStanding(t, account);
   return html`<section class="card">
       <div class="row">
         <h1>
           <bdi>${account.name}</bdi>
           ${account.numberLast4 !== null && html`<span class="digits">${t.status.account(account.numberLast4)}</span>`}
         </h1>
-        <span class="state ${statusTones[account.status]}">${label}</span>
+        <span class="state ${tone}">${label}</span>
       </div>
       <p class="soft"><bdi>${account.bankName}</bdi></p>
       <p>${advice}</p>
-      ${account.reason !== null && html`<div class="note"><p>${t.sage.trouble}</p></div>`}
-      ${account.cancelRequestedAt !== null && account.status !== 'cancelled' && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
-      ${relatives(visit, view)} ${authorisation(visit, account)}
+      ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`}
+      ${isDisconnecting(account) && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
+      ${relatives(visit, view)} ${!isDisconnecting(account) && authorisation(visit, account)}
       ${facts(visit, account)} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
@@ -61,20 +61,28 @@ function relatives({ pages: { t } }: SageVisit, { account, successorId }: Accoun
   </div>`;
 }
 
+/** Its end was asked for: nothing else is begun with it. */
+export function isDisconnecting({ cancelRequestedAt, status }: SageAccountRow): boolean {
+  return cancelRequestedAt !== null && status !== 'cancelled';
+}
+
 /** What a direct bank wants: a form to sign, a site to agree on, or instructions, in whatever members Sage says it. */
-export function authorisation(
+function authorisation(
   { pages: { t, keyring, config } }: SageVisit,
   account: SageAccountRow,
 ): Html | undefined {
-  const wanted = sageAuthorisationOf(keyring, account);
-  if (wanted === null) return undefined;
+  const wanted = sageAuthorisationOf(keyring, account) ?? {};
   const texts = t.sage.account;
   const addresses = Object.entries(wanted).flatMap(([name, value]) => {
     const safe = safeAddress(value, config);
     return safe === null ? [] : [{ ...safe, isForm: /form/i.test(name) }];
   });
   const { instructions } = wanted;
-  if (addresses.length === 0 && typeof instructions !== 'string') return undefined;
+  if (addresses.length === 0 && typeof instructions !== 'string') {
+    // There is no button for a direct bank, and nothing that Sage says: the way is the bank itself.
+    const isStuck = account.status === 'authRequired' && account.dataProvider === 'direct';
+    return isStuck ? html`<div class="note"><p>${texts.askBank(account.bankName)}</p></div>` : undefined;
+  }
   return html`<div class="note">
     <p><strong>${texts.authorisation}</strong></p>
     ${typeof instructions === 'string' && html`<p>${instructions}</p>`}
@@ -113,7 +121,7 @@ function facts({ pages: { t } }: SageVisit, account: SageAccountRow): Html {
 function accountActions(visit: SageVisit, account: SageAccountRow): Html | undefined {
   const { t } = visit.pages;
   const { sageAccountId, status } = account;
-  if (status === 'cancelled') return undefined;
+  if (status === 'cancelled' || isDisconnecting(account)) return undefined;
   return html`<div class="actions">
     ${
       status === 'authRequired' &&
@@ -138,7 +146,7 @@ function transactionsCard(visit: SageVisit, { account, transactions, alert }: Ac
       <p class="soft">${texts.noTransactions}</p>
     </section>`;
   }
-  const boxes = account.status !== 'cancelled';
+  const boxes = account.status !== 'cancelled' && !isDisconnecting(account);
   const list = transactionList(visit, { transactions, currency: account.currency, boxes });
   return html`<section class="card" id="transactions">
     <h2 class="first">${texts.transactions}</h2>

@@ -2,10 +2,11 @@ import { requestSageCancellation } from '../../db/sage-account-life.js';
 import type { SageAccountRow } from '../../db/sage-accounts.js';
 import { listSageAccountsOfConnection } from '../../db/sage-accounts.js';
 import { listNewestTransactions } from '../../db/sage-transactions.js';
+import { WorkflowsUnavailable } from '../../temporal/calls.js';
 import { html } from '../html.js';
 import { messageMain } from '../layout.js';
 import { PageProblem, seeOther } from '../page-problem.js';
-import { accountMain } from './account-view.js';
+import { accountMain, isDisconnecting } from './account-view.js';
 import { startLink } from './link-progress.js';
 import { requireOwnAccount } from './own-account.js';
 import type { SageVisit } from './sage-context.js';
@@ -15,10 +16,27 @@ import { sagePaths } from './sage-paths.js';
 
 /** A page of transactions is looked at, not searched: all of them are in Sage. */
 const shownTransactions = 50;
+/** Addresses of forms are good for an hour; one that was fetched longer ago may be spent while somebody fills it in. */
+const authorisationFreshMs = 30 * 60_000;
 
 /** `GET /status/sage/accounts/<account>`. */
 export async function showAccount(visit: SageVisit): Promise<void> {
-  await sendAccount(visit, await requireOwnAccount(visit), {});
+  const account = await requireOwnAccount(visit);
+  await renewAuthorisation(visit, account);
+  await sendAccount(visit, account, {});
+}
+
+/** With the look at a form whose address may be spent a new one is fetched: the next load of the page shows it. */
+async function renewAuthorisation({ pages }: SageVisit, account: SageAccountRow): Promise<void> {
+  const { sageAccountId, dataProvider, status, lastReadAt } = account;
+  const isAwaited = dataProvider === 'direct' && (status === 'pending' || status === 'authRequired');
+  if (!isAwaited || Date.now() - Date.parse(lastReadAt ?? account.createdAt) < authorisationFreshMs) return;
+  try {
+    await pages.sage.nudgeAccount({ sageAccountId });
+  } catch (error) {
+    if (!(error instanceof WorkflowsUnavailable)) throw error;
+    pages.logger.warn({ err: error, sageAccountId }, 'an account was shown without a fresh look');
+  }
 }
 
 export async function sendAccount(
@@ -42,7 +60,8 @@ export async function sendAccount(
 /** `POST …/reauthorise`: the way through the bank's pages once more, for an account whose bank asks for it. */
 export async function reauthorise(visit: SageVisit): Promise<void> {
   const account = await requireOwnAccount(visit);
-  if (account.status !== 'authRequired' || account.dataProvider !== 'indirect') {
+  const isAsked = account.status === 'authRequired' && account.dataProvider === 'indirect';
+  if (!isAsked || isDisconnecting(account)) {
     throw new PageProblem(409, visit.pages.t.sage.account.notActive);
   }
   const { connectionId, bankId, bankName, sageAccountId } = account;

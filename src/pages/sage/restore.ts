@@ -65,6 +65,7 @@ async function sendRestorable(
     return sendSagePage(visit, { title: texts.title, main });
   }
   const siblings = await listSageAccountsOfConnection(pool, account);
+  const own = predecessorsOf(account, siblings);
   const nameOf = new Map(siblings.map(({ bankAccountId, name }) => [bankAccountId, name]));
   const main = html`<div class="card">
     <h1>${texts.heading}</h1>
@@ -74,7 +75,7 @@ async function sendRestorable(
       ${orderFields(visit)}
       <fieldset>
         <legend>${t.sage.rules.title}</legend>
-        ${rules.map((rule, index) => ruleBox(visit, { rule, index, nameOf }))}
+        ${rules.map((rule, index) => ruleBox(visit, { rule, index, nameOf, isOwn: own.has(rule.sage_account_id ?? '') }))}
       </fieldset>
       <div class="actions">
         <button type="submit">${texts.button}</button>
@@ -85,10 +86,27 @@ async function sendRestorable(
   sendSagePage(visit, { title: texts.title, main, status: again.status ?? 200 });
 }
 
-/** Ticked at first, unless it is here already. */
+/** The accounts that this one takes the place of, one after the other. */
+function predecessorsOf(account: SageAccountRow, siblings: readonly SageAccountRow[]): ReadonlySet<string> {
+  const byId = new Map(siblings.map((sibling) => [sibling.sageAccountId, sibling]));
+  const found = new Set<string>();
+  let next = account.predecessorId;
+  while (next !== null && !found.has(next)) {
+    found.add(next);
+    next = byId.get(next)?.predecessorId ?? null;
+  }
+  return found;
+}
+
+/** Ticked at first when it was a rule of this account before, unless it is here already; others are the person's to choose. */
 function ruleBox(
   visit: SageVisit,
-  { rule, index, nameOf }: { rule: SageRestorableRule; index: number; nameOf: ReadonlyMap<string, string> },
+  {
+    rule,
+    index,
+    nameOf,
+    isOwn,
+  }: { rule: SageRestorableRule; index: number; nameOf: ReadonlyMap<string, string>; isOwn: boolean },
 ): Html {
   const texts = visit.pages.t.sage.restore;
   const isHere = rule.restored_rule_id !== null;
@@ -100,7 +118,7 @@ function ruleBox(
       id="rule-${index}"
       value="${rule.ruleId}"
       aria-describedby="rule-${index}-hint"
-      ${isHere ? html`disabled` : html`checked`}
+      ${isHere ? html`disabled` : isOwn && html`checked`}
     />
     <label for="rule-${index}"><bdi>${rule.ruleName}</bdi></label>
     <span class="hint" id="rule-${index}-hint">

@@ -6,6 +6,7 @@ import { readField } from '../form.js';
 import { html } from '../html.js';
 import { messageMain } from '../layout.js';
 import { PageProblem, seeOther } from '../page-problem.js';
+import { isDisconnecting } from './account-view.js';
 import { requireOwnAccount } from './own-account.js';
 import { readRules } from './read-rules.js';
 import { ruleListMain } from './rule-list-view.js';
@@ -98,6 +99,8 @@ export function ruleIdOf(visit: SageVisit): string {
 /** The customer's account, while its rules can be changed. @throws {PageProblem} 404, 409 */
 export async function requireConnected(visit: SageVisit): Promise<SageAccountRow> {
   const account = await requireOwnAccount(visit);
-  if (account.status === 'cancelled') throw new PageProblem(409, visit.pages.t.sage.rules.closed);
+  if (account.status === 'cancelled' || isDisconnecting(account)) {
+    throw new PageProblem(409, visit.pages.t.sage.rules.closed);
+  }
   return account;
 }

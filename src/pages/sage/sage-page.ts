@@ -49,10 +49,11 @@ export function sendSageMessage(
 /** Something is under way: the page loads itself again, and without that a link does. */
 export function sendWaiting(
   visit: SageVisit,
-  input: { title: string; heading: string; lead: string; path: string },
+  input: { title: string; heading: string; lead: string; note?: string; path: string },
 ): void {
   const { t } = visit.pages;
   const more = html`<div class="turning" aria-hidden="true"></div>
+    ${input.note !== undefined && html`<div class="note"><p>${input.note}</p></div>`}
     <p role="status">${input.lead}</p>
     <p><a href="${input.path}">${t.finishing.continue}</a></p>`;
   const main = messageMain({ heading: input.heading, paragraphs: [], more });

@@ -3,14 +3,14 @@ import type { SageFeed } from '../../db/status-views.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import { accountStanding } from '../sage/account-standing.js';
 import { sagePaths } from '../sage/sage-paths.js';
-import { statusTones } from '../sage/status-tones.js';
 import type { Texts } from '../texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 
 /** An account at another bank among the feeds: how it stands and what to do. */
 export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
-  const { label, advice } = t.sage.states[feed.status];
+  const { label, tone, advice, trouble } = accountStanding(t, feed);
   const lastRead = feed.lastReadAt === null ? t.status.never : printMoment(t, feed.lastReadAt);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     <div class="row">
@@ -18,11 +18,11 @@ export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string
         <bdi>${feed.accountName}</bdi>
         ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
       </h2>
-      <span class="state ${statusTones[feed.status]}">${label}</span>
+      <span class="state ${tone}">${label}</span>
     </div>
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
-    ${feed.reason !== null && feed.status !== 'cancelled' && html`<div class="note"><p>${t.sage.trouble}</p></div>`}
+    ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`}
     <dl class="facts">
       ${fact(t.sage.received, printCount(t, Number(feed.received)))} ${fact(t.sage.lastRead, lastRead)}
       ${feed.requestedStartDate !== null && fact(t.sage.startDate, printDate(t, feed.requestedStartDate))}
@@ -41,7 +41,7 @@ export function connectBankCard(t: Texts): Html {
 }
 
 function actions(t: Texts, feed: SageFeed, formToken: string): Html {
-  const asks = feed.status === 'authRequired' && feed.dataProvider === 'indirect';
+  const asks = feed.status === 'authRequired' && feed.dataProvider === 'indirect' && !feed.isDisconnecting;
   return html`<div class="actions">
     ${
       asks &&

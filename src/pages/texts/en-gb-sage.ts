@@ -33,7 +33,6 @@ export const britishSageTexts = {
       rule_not_found: 'Sage has no such rule any more.',
       rule_name_taken: 'Another rule of the account has this name already: choose another one.',
       superseded: 'The rule was changed again meanwhile: please look at it as it is now.',
-      superseded: 'The rule was changed again meanwhile: please look at it as it is now.',
       peer_unavailable: 'Sage did not answer in time.',
       token_refused: 'Sage does not accept your company’s connection at present.',
       other: 'Sage refused.',
