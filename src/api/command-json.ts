@@ -70,7 +70,6 @@ export function commandProblem(
     case 'wrong_state':
     case 'rule_name_taken':
     case 'superseded':
-    case 'superseded':
       return new Problem({ ...input, status: 409 });
     case 'rule_not_found':
       return new Problem({ ...input, status: 404 });
