@@ -28,13 +28,16 @@ async function judged<Rule>(
   result: ValidatedRule<Rule>,
 ): Promise<Rule> {
   if ('rule' in result) return result.rule;
-  await tellOfRefusal(deps, account, result.problems);
+  await tellOfRefusedRule(deps, account, result.problems);
   throw invalid({ status: 422, code: 'invalid_rule', errors: result.problems });
 }
 
-/** Places alone: what a caller wrote there stays out of the timeline, names of unknown members too. */
-async function tellOfRefusal(
-  deps: ApiDeps,
+/**
+ * A row of the timeline for a rule that was refused here. Places alone: what a caller wrote there stays out of it, names
+ * of unknown members too.
+ */
+export async function tellOfRefusedRule(
+  deps: Pick<ApiDeps, 'pool'>,
   account: SageAccountRow,
   problems: readonly RuleProblem[],
 ): Promise<void> {

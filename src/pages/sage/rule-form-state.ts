@@ -39,6 +39,9 @@ const newPosting: PostingState = { type: '', code: '' };
 const newAction: ActionState = { percentage: '100', narrative: '', postings: [newPosting] };
 export const newRuleForm: RuleFormState = { name: '', conditions: [newCondition], actions: [newAction] };
 
+/** Digits with a point; anything else stays text, which the judge refuses. */
+export const percentagePattern = /^\d+(\.\d+)?$/;
+
 /** Names of the fields of a row; ids too, so that a label finds its field. */
 export const fieldNames = {
   name: 'rule_name',
@@ -148,7 +151,7 @@ export function ruleOfForm({ name, conditions, actions }: RuleFormState) {
       ruleCriteria: criteria,
     })),
     ruleActions: actions.map(({ percentage, narrative, postings }) => ({
-      splitPercentage: /^\d+(\.\d+)?$/.test(percentage) ? Number(percentage) : percentage,
+      splitPercentage: percentagePattern.test(percentage) ? Number(percentage) : percentage,
       accountantNarrative: narrative === '' ? null : narrative,
       accountsPostings: postings,
     })),

@@ -6,8 +6,10 @@ import type { Html } from '../html.js';
 import { alertBox } from '../sign-in-form.js';
 import type { Texts } from '../texts.js';
 import { selectField, textField } from './fields.js';
+import { labelOf } from './label-of.js';
 import { fieldNames } from './rule-form-state.js';
 import type { ActionState, ConditionState, RuleFormState } from './rule-form-state.js';
+import { ruleProblemText } from './rule-problem-text.js';
 
 export interface RuleFormView {
   readonly heading: string;
@@ -18,6 +20,8 @@ export interface RuleFormView {
   readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
   readonly alert: string | undefined;
+  /** The way to what the alert speaks of. */
+  readonly alertWay?: Html | undefined;
   /** Of the dry run, below the buttons. */
   readonly below?: Html | undefined;
   readonly cancelPath: string;
@@ -26,16 +30,18 @@ export interface RuleFormView {
 /** What the parts of the form know. */
 interface Part {
   readonly t: Texts;
+  readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
 }
 
 /** The form of a rule. Every button sends it whole, so that nothing typed is lost when a row is added. */
 export function ruleFormMain(t: Texts, view: RuleFormView): Html {
   const texts = t.sage.ruleForm;
-  const part: Part = { t, problems: view.problems };
+  const part: Part = { t, state: view.state, problems: view.problems };
   return html`<div class="card">
     <h1>${view.heading}</h1>
-    ${alertBox(view.alert)} ${wholeProblems(part)}
+    ${alertBox(view.alert)} ${view.alertWay !== undefined && html`<p>${view.alertWay}</p>`}
+    ${wholeProblems(part)}
     <form method="post" action="${view.action}">
       <input type="hidden" name="${csrfFieldName}" value="${view.formToken}" />
       <input type="hidden" name="order_id" value="${view.orderId}" />
@@ -155,15 +161,17 @@ function postingRow(part: Part, at: { action: ActionState; index: number; postin
   const texts = part.t.sage.ruleForm;
   const { index, posting } = at;
   const pointer = `/ruleActions/${String(index)}/accountsPostings/${String(posting)}`;
-  const field = (member: 'type' | 'code', label: string) =>
+  const field = (member: 'type' | 'code', label: string, hint: string) =>
     textField({
       name: fieldNames.posting(index, posting, member),
       label,
+      hint,
       value: at.action.postings[posting]?.[member] ?? '',
       error: problemAt(part, `${pointer}/${member}`),
     });
   return html`<div class="columns" role="group" aria-label="${texts.posting(posting + 1)}">
-    ${field('type', texts.postingType)} ${field('code', texts.postingCode)}
+    ${field('type', texts.postingType, texts.postingTypeHint)}
+    ${field('code', texts.postingCode, texts.postingCodeHint)}
     ${
       at.action.postings.length > 1 &&
       html`<div class="field">
@@ -186,16 +194,9 @@ function withChosen(
   return [[chosen, t.sage.ruleForm.unknown(chosen)], ...options];
 }
 
-/** The word of this language for one of Sage's, or Sage's own. */
-export function labelOf(labels: Readonly<Record<string, string>>, word: string): string {
-  return Object.hasOwn(labels, word) ? (labels[word] ?? word) : word;
-}
-
-function problemAt({ t, problems }: Part, pointer: string): string | undefined {
-  const found = problems.filter((problem) => problem.pointer === pointer);
-  return found.length === 0
-    ? undefined
-    : t.sage.ruleForm.problem(found.map(({ message }) => message).join('; '));
+function problemAt({ t, state, problems }: Part, pointer: string): string | undefined {
+  const isWrong = problems.some((problem) => problem.pointer === pointer);
+  return isWrong ? ruleProblemText(t, state, pointer) : undefined;
 }
 
 function listProblem(part: Part, pointer: string): Html | undefined {
@@ -204,8 +205,8 @@ function listProblem(part: Part, pointer: string): Html | undefined {
 }
 
 /** What is wrong beyond the fields that are shown. */
-function wholeProblems({ t, problems }: Part): (Html | undefined)[] {
+function wholeProblems({ t, state, problems }: Part): (Html | undefined)[] {
   const shown = /^\/(ruleName$|ruleConditions|ruleActions)/;
   const others = problems.filter(({ pointer }) => !shown.test(pointer));
-  return others.map(({ message }) => alertBox(t.sage.ruleForm.problem(message)));
+  return others.map(({ pointer }) => alertBox(ruleProblemText(t, state, pointer)));
 }

@@ -2,7 +2,7 @@ import type { SageAccountRow } from '../../db/sage-accounts.js';
 import type { SageRuleResult } from '../../db/sage-command-types.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
-import { labelOf } from './rule-form-view.js';
+import { labelOf } from './label-of.js';
 import type { SageVisit } from './sage-context.js';
 import { orderFields } from './sage-context.js';
 import { wayTo } from './sage-page.js';

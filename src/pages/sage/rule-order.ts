@@ -3,6 +3,7 @@ import type { SageAccountRow } from '../../db/sage-accounts.js';
 import type { SageDryRunResult } from '../../db/sage-command-types.js';
 import type { RuleDraft } from '../../domain/sage-rules/rule.js';
 import { validateRule } from '../../domain/sage-rules/validate-rule.js';
+import { html } from '../html.js';
 import { seeOther } from '../page-problem.js';
 import { dryRunView } from './dry-run-view.js';
 import { formOfRule } from './rule-form-state.js';
@@ -11,7 +12,7 @@ import { requireConnected } from './rules.js';
 import type { SageVisit } from './sage-context.js';
 import { requireUuid } from './sage-context.js';
 import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './sage-command.js';
-import { sendWaiting, wayTo } from './sage-page.js';
+import { sendSageMessage, sendWaiting, wayTo } from './sage-page.js';
 import { sagePaths } from './sage-paths.js';
 
 const ruleOrderKinds = [
@@ -54,18 +55,29 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
 function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: CommandRow): void {
   const { t } = visit.pages;
   const rule = wholeRuleOf(command);
+  const list = sagePaths.rules(account.sageAccountId);
+  const mayBeDone = command.problem?.code === 'peer_unavailable' && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
-    const wayBack = wayTo(sagePaths.rules(account.sageAccountId), t.sage.account.rules);
+    const wayBack = wayTo(list, t.sage.account.rules);
+    if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, wayBack });
     return sendCommandFailed(visit, command, wayBack);
   }
-  const alert = `${t.sage.ruleForm.notSaved} ${commandProblemText(visit, command)}`;
   sendRuleForm(visit, {
     account,
     ruleId: command.input.rule_id ?? null,
     state: formOfRule(rule),
-    alert,
+    alert: failedWords(visit, command, mayBeDone),
+    ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.lookAtList}</a>` } : {}),
     status: 409,
   });
+}
+
+/** Where Sage did not answer, the rule may have been saved all the same: nothing else may be claimed then. */
+function failedWords(visit: SageVisit, command: CommandRow, mayBeDone: boolean): string {
+  const { ruleForm } = visit.pages.t.sage;
+  if (mayBeDone) return ruleForm.mayBeSaved;
+  const what = command.kind === 'sage_dry_run_rule' ? ruleForm.notTried : ruleForm.notSaved;
+  return `${what} ${commandProblemText(visit, command)}`;
 }
 
 async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: CommandRow): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { tellOfRefusedRule } from '../../api/judge-rule.js';
 import type { SageAccountRow } from '../../db/sage-accounts.js';
 import type { RuleDraft, RuleProblem } from '../../domain/sage-rules/rule.js';
 import { validateRule } from '../../domain/sage-rules/validate-rule.js';
@@ -58,6 +59,7 @@ async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void
   if (step.kind !== 'save' && step.kind !== 'dry_run') return sendRuleForm(visit, form);
   const judged = validateRule(ruleOfForm(state));
   if ('problems' in judged) {
+    await tellOfRefusedRule(visit.pages, account, judged.problems);
     const alert = t.sage.ruleForm.invalid;
     return sendRuleForm(visit, { ...form, problems: judged.problems, alert, status: 422 });
   }
@@ -103,6 +105,8 @@ export function sendRuleForm(
     orderId?: string;
     problems?: readonly RuleProblem[];
     alert?: string;
+    /** The way to what the alert speaks of. */
+    alertWay?: Html;
     below?: Html;
     status?: number;
   },
@@ -120,6 +124,7 @@ export function sendRuleForm(
     state: form.state,
     problems: form.problems ?? [],
     alert: form.alert,
+    alertWay: form.alertWay,
     below: form.below,
     cancelPath: sagePaths.rules(sageAccountId),
   });

@@ -18,8 +18,12 @@ export const britishSageRuleTexts = {
     saved: 'Done. Sage has the rules as they stand here.',
     reprocessHint:
       'Transactions that are already here keep their suggestions until you run the rules over them again.',
+    mayBeDone: {
+      heading: 'Sage did not answer in time',
+      paragraphs: ['We do not know whether Sage did it; look at the list first.'],
+    },
     closed: {
-      heading: 'The account is disconnected',
+      heading: 'The account is disconnected, or is about to be',
       paragraphs: [
         'Its rules cannot be changed any more. Connect the bank again: the rules can then be restored on the new account.',
       ],
@@ -70,7 +74,9 @@ export const britishSageRuleTexts = {
     percentageHint: 'Each part is taken of what the parts before have left. The last part is 100.',
     narrative: 'Narrative for the books (optional)',
     postingType: 'Kind of posting',
+    postingTypeHint: 'As Sage calls it, such as NOMINAL.',
     postingCode: 'Code',
+    postingCodeHint: 'Such as 7500.',
     posting: (number: number) => `Posting ${String(number)}`,
     addCondition: 'Add a condition',
     addAction: 'Add a part',
@@ -81,10 +87,36 @@ export const britishSageRuleTexts = {
       `Remove posting ${String(number)} of part ${String(part)}`,
     dryRun: 'Try it out',
     save: 'Save rule',
-    /** What the judge of rules says is the end of a sentence. */
-    problem: (message: string) => `This ${message}.`,
+    problems: {
+      empty: 'Enter something here.',
+      tooLong: (most: string) => `Enter at most ${most} characters.`,
+      forbidden: 'A character here cannot be shown. Type it anew.',
+      field: 'Choose a field of the list.',
+      operation: (field: string, allowed: readonly string[]) =>
+        `${field} is compared by: ${allowed.join('; ')}. Choose one of these.`,
+      oneDay: (from: string, before: string) =>
+        `For one day, give two conditions: “${from}” that day, and “${before}” the next day.`,
+      criteria: {
+        narrative: 'Leave out * and ?. Give at least one letter or digit.',
+        amount: 'Enter an amount with a point, as in -12.50.',
+        date: 'Enter a date, as in 2026-02-03.',
+        base_type: 'Enter credit for money in, or debit for money out.',
+      },
+      conditionCount: (most: string) => `Give at least one condition, and at most ${most}.`,
+      actionCount: (most: string) => `Give at least one part, and at most ${most}.`,
+      postingCount: 'Give at least one posting, and at most 20.',
+      percentage: 'Enter a number, as in 33.3.',
+      lastPercentage: 'Enter 100: the last part takes all that is left.',
+      earlierPercentage: 'Enter less than 100: nothing would be left for the next part.',
+      percentageRange: 'Enter a number above 0 and below 100.',
+      percentageDecimals: 'Enter at most 4 digits after the point.',
+      other: 'Check this entry.',
+    },
     invalid: 'The rule cannot be saved like this. See below what to change.',
     notSaved: 'Sage did not save the rule.',
+    notTried: 'The rule could not be tried out.',
+    mayBeSaved: 'We do not know whether Sage saved it; look at the list first.',
+    lookAtList: 'Look at the rules',
     unknown: (value: string) => `${value} (not known here)`,
     dryRunHeading: 'What the rule would hit',
     dryRunNote: 'Nothing was saved.',
