@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeSageAccount, someLines } from '../support/sage-account.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
@@ -190,22 +191,46 @@ describe('a new rule', () => {
     [
       'an operation that the field does not take',
       { conditions: [['datePosted', 'eq', '2024-03-05']] },
-      'has no eq',
+      'For one day, give two conditions: “is at least, or from” that day',
     ],
-    ['an unknown field', { conditions: [['shoeSize', 'eq', '4']] }, 'no field that rules know'],
+    ['an unknown field', { conditions: [['shoeSize', 'eq', '4']] }, 'Choose a field of the list'],
     [
       'an amount that is none',
       { conditions: [['transactionAmount', 'gt', 'ten']] },
-      'must be a decimal number',
+      'Enter an amount with a point',
     ],
     [
       'splits that do not work out',
       { actions: [{ percentage: '50' }, { percentage: '50' }] },
-      'must be 100 for the last',
+      'Enter 100: the last part takes all that is left',
     ],
-    ['a percentage that is no number', { actions: [{ percentage: 'half' }] }, 'must be a number'],
-    ['no condition', { conditions: [] }, 'must have 1 to 20 entries'],
-    ['no posting', { actions: [{ percentage: '100', postings: [['', '']] }] }, 'must not be empty'],
+    ['a percentage that is no number', { actions: [{ percentage: 'half' }] }, 'Enter a number, as in 33.3'],
+    ['no condition', { conditions: [] }, 'Give at least one condition'],
+    ['no posting', { actions: [{ percentage: '100', postings: [['', '']] }] }, 'Enter something here'],
+    [
+      'a comparison of another field',
+      { conditions: [['transactionAmount', 'contains', '5']] },
+      'Amount is compared by: is; is above or after; is at least, or from;',
+    ],
+    ['a wildcard', { conditions: [['transactionNarrative', 'contains', 'FEE*']] }, 'Leave out * and ?'],
+    ['a date that is none', { conditions: [['datePosted', 'ge', 'May']] }, 'as in 2026-02-03'],
+    ['neither credit nor debit', { conditions: [['$baseType', 'eq', 'in']] }, 'Enter credit for money in'],
+    ['no value', { conditions: [['currency', 'eq', ' ']] }, 'Enter something here'],
+    [
+      'all of it in an earlier part',
+      { actions: [{ percentage: '100' }, { percentage: '100' }] },
+      'Enter less than 100',
+    ],
+    [
+      'nothing for a part',
+      { actions: [{ percentage: '0' }, { percentage: '100' }] },
+      'above 0 and below 100',
+    ],
+    [
+      'a part that is too fine',
+      { actions: [{ percentage: '0.00001' }, { percentage: '100' }] },
+      'at most 4 digits after the point',
+    ],
   ] as const)(
     'with %s comes back with the error beside its field, and nothing goes to Sage',
     async (_case, rule, words) => {
@@ -218,12 +243,20 @@ describe('a new rule', () => {
         expect(wordsOf(answer)).toContain(words);
         expect(answer.text).toContain('class="error"');
         expect(answer.text).toContain('value="Bad"');
+        expect(wordsOf(answer)).not.toContain('Check this entry');
       }
       const { rows } = await world.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
         desk.customerId,
       ]);
       expect(rows).toEqual([]);
       expect(await rulesAtSage(desk)).toEqual([]);
+      const told = await world.pool.query(
+        `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_rule_refused'`,
+        [desk.sageAccountId],
+      );
+      expect(told.rows).toHaveLength(2);
+      expect(JSON.stringify(told.rows)).toMatch(/"places":\["\/rule/);
+      expect(JSON.stringify(told.rows)).not.toContain('Bad');
     },
   );
 
@@ -403,6 +436,54 @@ describe('the list', () => {
     await world.control('DELETE', '/faults');
   });
 
+  test('loaded again under a reading that is old or gone asks Sage anew', async () => {
+    const desk = await ruleDesk();
+    await settled(desk.visitor, `${desk.base}/rules`);
+    const { rows } = await world.pool.query<{ id: string }>(
+      `UPDATE commands SET finished_at = now() - interval '1 minute'
+        WHERE customer_id = $1 AND kind = 'sage_list_rules' RETURNING command_id AS id`,
+      [desk.customerId],
+    );
+    expect(rows).toHaveLength(1);
+    await saveNew(desk, filled('Later'));
+    for (const reading of [rows[0]!.id, randomUUID()]) {
+      const path = `${desk.base}/rules?reading=${reading}`;
+      expect((await desk.visitor.get(path)).location).toBe(`${desk.base}/rules`);
+      expect(wordsOf(await settled(desk.visitor, path))).toContain('Later');
+    }
+  });
+
+  test.each([
+    ['sage_create_rule', true],
+    ['sage_dry_run_rule', false],
+    ['sage_delete_rule', true],
+  ])('does not claim to know what became of %s when Sage did not answer', async (kind, mayBeDone) => {
+    const desk = await ruleDesk();
+    const commandId = randomUUID();
+    const rule = {
+      ruleName: 'Lost',
+      ruleConditions: [{ ruleField: 'currency', ruleOperation: 'eq', ruleCriteria: 'GBP' }],
+      ruleActions: [{ splitPercentage: 100, accountsPostings: [{ type: 'NOMINAL', code: '1' }] }],
+    };
+    const input = {
+      sage_account_id: desk.sageAccountId,
+      ...(kind === 'sage_delete_rule' ? { rule_id: 'r1' } : { rule }),
+    };
+    await world.pool.query(
+      `INSERT INTO commands (command_id, provider_key, customer_id, kind, input, state, problem, finished_at)
+       VALUES ($1, gen_random_uuid(), $2, $3, $4, 'failed', '{"code": "peer_unavailable", "message": "none"}', now())`,
+      [commandId, desk.customerId, kind, JSON.stringify(input)],
+    );
+    const page = await desk.visitor.get(`${desk.base}/rule-orders/${commandId}`);
+    expect(wordsOf(page)).not.toContain('Sage did not save the rule');
+    expect(wordsOf(page).includes('We do not know whether Sage')).toBe(mayBeDone);
+    expect(page.text).toContain(`href="${desk.base}/rules"`);
+    if (kind === 'sage_create_rule') {
+      expect(wordsOf(page)).toContain('Look at the rules');
+      expect(page.text).toContain('value="Lost"');
+    }
+  });
+
   test('orders of rules are seen by their own customer and under their own account alone', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
@@ -412,7 +493,8 @@ describe('the list', () => {
     const order = saved.location!.split('/').at(-1)!;
     expect((await other.visitor.get(saved.location!)).status).toBe(404);
     expect((await other.visitor.get(`${other.base}/rule-orders/${order}`)).status).toBe(404);
-    expect((await other.visitor.get(`${other.base}/rules?reading=${order}`)).status).toBe(404);
+    const reading = await other.visitor.get(`${other.base}/rules?reading=${order}`);
+    expect(reading.location).toBe(`${other.base}/rules`);
     const theirs = await newRuleForm(other);
     const order_id = hiddenValue(form, 'order_id');
     const stolen = { ...filled('Mine'), do: 'save', order_id };

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandResult, CommandRow, SageCommandKind } from '../../db/commands.js';
+import { readCommand } from '../../db/commands.js';
 import type { SageAccountRow } from '../../db/sage-accounts.js';
 import type { SageRestorableRule, SageRuleResult } from '../../db/sage-command-types.js';
+import { seeOther } from '../page-problem.js';
 import { isUuid } from '../status/status-context.js';
 import type { SageVisit } from './sage-context.js';
 import { awaitOwnCommand, orderCommand, sendCommandFailed } from './sage-command.js';
@@ -45,9 +47,13 @@ function rulesOf(result: CommandResult | null): readonly SageRestorableRule[] {
   return result !== null && 'rules' in result ? (result.rules as readonly SageRestorableRule[]) : [];
 }
 
+/** A reading that was shown in the page that waited for it; loading that page later asks Sage anew. */
+const readingFreshMs = 10_000;
+
 /**
  * Asks Sage and waits a little; the page goes on under `?reading=` as long as there is no answer. Asked anew with every
- * load of the page itself: what is shown is how things stand at Sage, not what we remember of it.
+ * load of the page itself, and of one whose reading is old or gone: what is shown is how things stand at Sage, not what
+ * we remember of it.
  */
 async function readAtSage(
   visit: SageVisit,
@@ -58,8 +64,13 @@ async function readAtSage(
   const { sageAccountId } = account;
   const begun = visit.request.query.reading;
   const commandId = isUuid(begun) ? begun : randomUUID();
-  if (!isUuid(begun))
+  if (isUuid(begun) && !(await isFreshReading(visit, { commandId, account }))) {
+    seeOther(visit.response, path);
+    return null;
+  }
+  if (!isUuid(begun)) {
     await orderCommand(visit, { commandId, kind, input: { sage_account_id: sageAccountId } });
+  }
   const command = await awaitOwnCommand(visit, { commandId, kinds: [kind], account });
   switch (command.state) {
     case 'running': {
@@ -75,4 +86,15 @@ async function readAtSage(
     default:
       return command.state satisfies never;
   }
+}
+
+async function isFreshReading(
+  { pages, customer }: SageVisit,
+  { commandId, account }: { commandId: string; account: SageAccountRow },
+): Promise<boolean> {
+  const command = await readCommand(pages.pool, { commandId });
+  const isOwn =
+    command?.customerId === customer.customerId && command.input.sage_account_id === account.sageAccountId;
+  if (!isOwn) return false;
+  return command.finishedAt === null || Date.now() - Date.parse(command.finishedAt) < readingFreshMs;
 }
