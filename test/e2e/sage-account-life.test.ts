@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HARBOUR_BANK } from '../../sandbox/sage-banking/seed-banks.js';
+import { requestSageCancellation } from '../../src/db/sage-account-life.js';
 import { sageAccountLinkWorkflowId, sageBankAccountWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { searchAttributes } from '../../src/workflows/search-attributes.js';
 import {
@@ -321,6 +322,35 @@ describe('the end of an account', () => {
     expect((await timelineOf(account)).at(-1)).toMatchObject({ detail: { to: 'cancelled', asked: false } });
   });
 
+  it('that does not get through holds up a new link, which goes on by itself once it does', async () => {
+    const [company, at] = [await makeSageCompany(world), await makeBankCustomer(world)];
+    const account = await makeSageAccount(world, { company, at });
+    await postStatement(world, account, someLines(1));
+    await nudge(account);
+    await shows(account, { status: 'active', received: 1 });
+    const deletion = { method: 'DELETE', path: account.bankAccountId };
+    await fault({ kind: 'server_error_before_effect', match: deletion, times: 0 });
+    await requestSageCancellation(world.pool, account);
+    const begun = await world.api('POST', '/v1/sage/links', {
+      json: { customer_id: company.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
+    });
+    await finish(begun.body.redirect, { username: at.username, account: at.accountName });
+    const isGranted = async () => {
+      const { rows } = await world.pool.query<{ isGranted: boolean }>(
+        `SELECT account_sealed IS NOT NULL AS "isGranted" FROM sage_links WHERE link_id = $1`,
+        [begun.body.link_id],
+      );
+      return rows[0]?.isGranted;
+    };
+    await until(isGranted, { ...soon, describe: 'the bank has said yes' });
+    expect((await world.api('GET', `/v1/sage/links/${begun.body.link_id}`)).body.state).toBe('waiting');
+    await world.control('DELETE', '/faults');
+    const link = await linkEnded(begun.body.link_id);
+    expect(link.state).toBe('linked');
+    expect(link.sage_account_id).not.toBe(account.sageAccountId);
+    await shows(account, { status: 'cancelled' });
+  });
+
   it('survives a lost answer', async () => {
     const account = await living({ lines: 1 });
     await fault({ kind: 'reset_after_effect', match: { method: 'DELETE', path: account.bankAccountId } });
@@ -508,6 +538,20 @@ describe('feeds of both roads', () => {
     expect(closed).toMatchObject({ status: 200, body: { state: 'closed', allowed_actions: ['close'] } });
     expect((await world.api('POST', `${feed}/sync`, ops)).status).toBe(409);
     expect((await world.api('POST', `${feed}/close`, ops)).status).toBe(200);
+  });
+
+  it('are looked at after the postings of the other road, and disconnected before anybody’s past is sent', async () => {
+    const account = await living({ lines: 1 });
+    await world.api('DELETE', pathOf(account));
+    const handle = world.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
+    const { events = [] } = await handle.fetchHistory();
+    const priorities = events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled == null
+        ? []
+        : [`${scheduled.activityType?.name ?? ''} ${scheduled.priority?.priorityKey ?? 0}`],
+    );
+    // Without a priority of its own: the middle, 3 of 5, before backfills.
+    expect([...new Set(priorities)].sort()).toEqual(['sageCancelAccount 0', 'sageReadAccount 5']);
   });
 
   it('are found by operators by state, channel and customer', async () => {
