@@ -3,7 +3,10 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { sageCancelAccount } from '../../src/activities/sage-account/sage-cancel-account.js';
-import { sageReadAccount } from '../../src/activities/sage-account/sage-read-account.js';
+import {
+  sageReadAccount,
+  type ReadSageAccountResult,
+} from '../../src/activities/sage-account/sage-read-account.js';
 import type { SageBankingClient, SageTransactionPage } from '../../src/clients/sage-banking/client.js';
 import { SageOutcomeUnknown, SageRefused } from '../../src/clients/sage-banking/errors.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
@@ -31,10 +34,14 @@ function depsWith(over: Partial<SageBankingClient> = {}): ActivityDeps {
   return { ...world.deps, sage: { ...sage, client: { ...sage.client, ...over } } };
 }
 
-const look = (account: SageTestAccount, over: Partial<SageBankingClient> = {}, attempt = 1) =>
+const look = (
+  account: SageTestAccount,
+  over: Partial<SageBankingClient> = {},
+  { attempt = 1, waitedMs = 0 } = {},
+): Promise<ReadSageAccountResult> =>
   new MockActivityEnvironment({ attempt }).run(sageReadAccount(depsWith(over)), {
     sageAccountId: account.sageAccountId,
-    waitedMs: 0,
+    waitedMs,
   });
 
 const cancel = (account: SageTestAccount, over: Partial<SageBankingClient> = {}) =>
@@ -114,7 +121,7 @@ describe('a page that is not as agreed', () => {
     const account = await makeSageAccount(world, { transactions: someLines(1) });
     const odd = { readTransactions: unknowing('unexpected_shape', 'transactions.3.transactionAmount: x') };
     await expect(look(account, odd)).rejects.toThrow(SageOutcomeUnknown);
-    const seen = await look(account, odd, 5);
+    const seen = await look(account, odd, { attempt: 5 });
     expect(seen).toMatchObject({ mustCancel: false, reason: 'sage_answer_not_understood' });
     expect(await rowOf(account)).toMatchObject({
       ...{ status: 'active', reason: 'sage_answer_not_understood' },
@@ -190,9 +197,7 @@ describe('what Sage says of an account', () => {
     const saying = async (status: SageTransactionPage['account']['status'], waitedMs: number) => {
       const said = { ...page.account, status, authorisationData: { formUrl: form } };
       const readTransactions = () => Promise.resolve({ ...page, account: said });
-      const deps = depsWith({ readTransactions });
-      const { sageAccountId } = account;
-      return await new MockActivityEnvironment().run(sageReadAccount(deps), { sageAccountId, waitedMs });
+      return await look(account, { readTransactions }, { waitedMs });
     };
     const shown = async () =>
       (await world.api('GET', `/v1/sage/accounts/${account.sageAccountId}`)).body.authorisation;

@@ -3,9 +3,12 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HARBOUR_BANK } from '../../sandbox/sage-banking/seed-banks.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
-import { sageBeginLink } from '../../src/activities/sage-link/sage-begin-link.js';
-import { sageCreateAccount } from '../../src/activities/sage-link/sage-create-account.js';
-import { sagePollLink } from '../../src/activities/sage-link/sage-poll-link.js';
+import { sageBeginLink, type BeginLinkResult } from '../../src/activities/sage-link/sage-begin-link.js';
+import {
+  sageCreateAccount,
+  type CreateAccountResult,
+} from '../../src/activities/sage-link/sage-create-account.js';
+import { sagePollLink, type PollLinkResult } from '../../src/activities/sage-link/sage-poll-link.js';
 import type { SageBankingClient } from '../../src/clients/sage-banking/client.js';
 import { SageRefused } from '../../src/clients/sage-banking/errors.js';
 import { open, seal } from '../../src/crypto/seal.js';
@@ -70,11 +73,11 @@ async function rowOf(linkId: string) {
   return row;
 }
 
-const begin = (linkId: string, deps = depsWith()) =>
+const begin = (linkId: string, deps = depsWith()): Promise<BeginLinkResult> =>
   new MockActivityEnvironment().run(sageBeginLink(deps), { linkId });
-const poll = (linkId: string, deps = depsWith()) =>
+const poll = (linkId: string, deps = depsWith()): Promise<PollLinkResult> =>
   new MockActivityEnvironment().run(sagePollLink(deps), { linkId });
-const create = (linkId: string, deps = depsWith()) =>
+const create = (linkId: string, deps = depsWith()): Promise<CreateAccountResult> =>
   new MockActivityEnvironment().run(sageCreateAccount(deps), { linkId });
 
 const refused = (operation: 'getAccessToken' | 'createBankAccount', httpStatus: number) =>

@@ -544,8 +544,8 @@ describe('feeds of both roads', () => {
     const account = await living({ lines: 1 });
     await world.api('DELETE', pathOf(account));
     const handle = world.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
-    const { events = [] } = await handle.fetchHistory();
-    const priorities = events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    const { events } = await handle.fetchHistory();
+    const priorities = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled == null
         ? []
         : [`${scheduled.activityType?.name ?? ''} ${scheduled.priority?.priorityKey ?? 0}`],

@@ -24,11 +24,9 @@ export const postSageRule = defineRoute({
         .enum(['true', 'false'])
         .optional()
         .meta({ default: 'false', description: 'Only tell what the rule would hit.' }),
-      rule_id: ruleIdField
-        .optional()
-        .meta({
-          description: 'With `dry_run`: the rule that is edited. It is left out, and its rank taken.',
-        }),
+      rule_id: ruleIdField.optional().meta({
+        description: 'With `dry_run`: the rule that is edited. It is left out, and its rank taken.',
+      }),
     })
     .refine((query) => query.rule_id === undefined || query.dry_run === 'true', {
       path: ['rule_id'],
