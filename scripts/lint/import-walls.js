@@ -34,7 +34,7 @@ export const walls = [
   {
     from: 'src/activities/',
     own: ['src/activities/', 'src/domain/', 'src/clients/', 'src/db/', 'src/crypto/', ...SHARED],
-    types: ['src/temporal/facade'],
+    types: ['src/temporal/facade', 'src/temporal/sage-facade'],
     node: true,
     not: ['@temporalio', 'express'],
     also: ['@temporalio/activity', '@temporalio/common'],

@@ -2,6 +2,7 @@ import type { RutterClient } from '../clients/rutter/client.js';
 import type { SageBankingClient } from '../clients/sage-banking/client.js';
 import type { Keyring } from '../crypto/keyring.js';
 import type { Pool } from '../db/pool.js';
+import type { SageFacade } from '../temporal/sage-facade.js';
 
 /**
  * What activities need of Temporal: to wake other workflows, and to know which of them are gone. The facade of
@@ -16,25 +17,11 @@ export interface WorkflowWaker {
   missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
 }
 
-/**
- * The same for the road of Sage's Banking Service. All calls are safe to repeat, start the workflow when it is missing,
- * and throw when the server does not answer. `src/temporal/sage-facade.ts` is one.
- */
-export interface SageWaker {
-  startOnboarding(input: { onboardingId: string }): Promise<void>;
-  /** Its row says something new. */
-  onboardingChanged(input: { onboardingId: string }): Promise<void>;
-  startLink(input: { linkId: string }): Promise<void>;
-  nudgeAccount(input: { sageAccountId: string }): Promise<void>;
-  startReprocess(input: { reprocessId: string }): Promise<void>;
-  /** Of the given ids, in ascending order, those whose workflow does not run. */
-  missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
-}
-
 /** What activities of Sage's road work with. */
 export interface SageRoad {
   readonly client: SageBankingClient;
-  readonly workflows: SageWaker;
+  /** The same way to the workflows as API and pages have. */
+  readonly workflows: SageFacade;
   readonly settings: {
     readonly statusPollMinMs: number;
     readonly statusPollMaxMs: number;
