@@ -105,12 +105,15 @@ describe('an id of another customer', () => {
     const seen = named.map(({ method, path }) => `${method} ${path}`).sort();
     expect(seen).toEqual([
       'get /v1/customers/{customer_id}/connections',
+      'get /v1/customers/{customer_id}/timeline',
       'post /v1/customers/{customer_id}/connections',
       'put /v1/customers/{customer_id}',
       'put /v1/customers/{customer_id}/accounts/{account_id}',
     ]);
     const unknown = randomUUID();
     expect((await api.call('GET', `/v1/customers/${unknown}/connections`)).status).toBe(404);
+    const timeline = await api.call('GET', `/v1/customers/${unknown}/timeline`, { role: 'ops' });
+    expect(timeline.status).toBe(404);
     expect((await api.call('POST', `/v1/customers/${unknown}/connections`, { json: {} })).status).toBe(404);
     const account = { name: 'Current', type: 'bank', currency: 'EUR' };
     const moved = await api.call('PUT', `/v1/customers/${mine.customerId}/accounts/${theirs.accountId}`, {

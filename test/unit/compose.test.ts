@@ -40,6 +40,7 @@ const secrets = {
   ops_api_token: 'ops-token-of-at-least-24-characters',
   rutter_client_id: 'client-id',
   rutter_client_secret: 'client-secret',
+  sage_signing_key: 'signing-key',
 };
 const folder = mkdtempSync(join(tmpdir(), 'bankfeeds-compose-'));
 for (const [name, value] of Object.entries(secrets)) writeFileSync(join(folder, name), `${value}\n`);
@@ -83,7 +84,7 @@ describe('docker-compose.yml', () => {
 
   it('gives each role a configuration that it accepts, with the defaults of src/config.ts', () => {
     const { database_url, encryption_keys, core_api_token, ops_api_token } = secrets;
-    const { rutter_client_id, rutter_client_secret } = secrets;
+    const { rutter_client_id, rutter_client_secret, sage_signing_key } = secrets;
     const shared = { DATABASE_URL: database_url, ENCRYPTION_KEYS: encryption_keys };
     const api = { CORE_API_TOKEN: core_api_token, OPS_API_TOKEN: ops_api_token };
     const rutter = { RUTTER_CLIENT_ID: rutter_client_id, RUTTER_CLIENT_SECRET: rutter_client_secret };
@@ -92,7 +93,9 @@ describe('docker-compose.yml', () => {
       ...apiDefaults,
       PUBLIC_URL: apiDefaults.publicUrl,
     });
-    expect(readWorkerConfig(environmentOf('worker'))).toEqual(readWorkerConfig({ ...shared, ...rutter }));
+    expect(readWorkerConfig(environmentOf('worker'))).toEqual(
+      readWorkerConfig({ ...shared, ...rutter, SAGE_SIGNING_KEY: sage_signing_key }),
+    );
     expect(readMigrateConfig(environmentOf('migrate'))).toEqual(readMigrateConfig(shared));
   });
 
@@ -121,7 +124,7 @@ describe('docker-compose.yml', () => {
     const declared = Object.keys(compose.secrets).sort();
     expect(declared).toEqual(Object.keys(secrets).sort());
     const names = Object.values(compose.services).flatMap((each) => Object.keys(each.environment ?? {}));
-    const plain = names.filter((name) => /PASSWORD|SECRET|TOKEN|KEYS|DATABASE_URL/.test(name));
+    const plain = names.filter((name) => /PASSWORD|SECRET|TOKEN(?!_SERVICE_URL)|KEY|DATABASE_URL/.test(name));
     expect(plain.filter((name) => !name.endsWith('_FILE'))).toEqual(['RUTTER_WEBHOOK_SECRETS']);
   });
 
