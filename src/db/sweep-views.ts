@@ -6,7 +6,7 @@ import type { Queryable } from './pool.js';
 const settledAfter = `interval '1 minute'`;
 /** A posting is signalled with its ingestion; after this long the signal is taken for lost. */
 const signalledWithin = `interval '15 seconds'`;
-/** What the sweep has woken it does not wake again before this. */
+/** What the sweep has woken it does not wake again before this, for what had come in by then. */
 const wakeAgainAfter = `interval '10 minutes'`;
 /** Connections are looked at while something is awaited; after 30 days only on a nudge (`awaitAtAllMs`). */
 const awaitedFor = `interval '30 days'`;
@@ -91,11 +91,13 @@ export async function listUnheardFeeds(
         WHERE $1::uuid IS NULL OR feed_id > $1 ORDER BY feed_id LIMIT $2
      ), unheard AS (
        SELECT page.feed_id FROM page JOIN accounts a USING (account_id)
+         CROSS JOIN LATERAL (
+           SELECT p.received_at FROM postings p
+            WHERE (p.account_id || '') = a.account_id AND p.sequence > page.examined_sequence
+            ORDER BY p.sequence LIMIT 1) first
         WHERE page.state = 'live' AND page.reason IS NULL AND a.last_sequence > page.examined_sequence
-          AND (page.swept_at IS NULL OR page.swept_at < now() - ${wakeAgainAfter})
-          AND (SELECT p.received_at FROM postings p
-                WHERE (p.account_id || '') = a.account_id AND p.sequence > page.examined_sequence
-                ORDER BY p.sequence LIMIT 1) < now() - ${signalledWithin}
+          AND (page.swept_at IS NULL OR page.swept_at < now() - ${wakeAgainAfter} OR page.swept_at < first.received_at)
+          AND first.received_at < now() - ${signalledWithin}
      )
      SELECT ARRAY(SELECT feed_id FROM unheard) AS feed_ids, (SELECT count(*)::int FROM page) AS looked,
             (SELECT feed_id FROM page ORDER BY feed_id DESC LIMIT 1) AS last_id`,

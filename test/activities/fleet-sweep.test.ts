@@ -217,6 +217,25 @@ describe('a lost wake-up', () => {
     expect(world.woken.join()).not.toContain(idle.feedId);
   });
 
+  it('is made up for in the same minutes as one before it, when that was heard', async () => {
+    const feed = await liveFeed();
+    await world.addPostings(feed, some);
+    await settled();
+    await run(temporalWakeFeeds);
+    await world.slice(feed);
+    // Woken a minute ago for what it has delivered since; what came then has lost its signal, too.
+    await world.pool.query(`UPDATE feeds SET swept_at = now() - interval '3 minutes' WHERE feed_id = $1`, [
+      feed.feedId,
+    ]);
+    await world.addPostings(feed, postingsFrom({ from: '2026-03-09T00:00:00Z', count: 1, prefix: 'later' }));
+    await world.pool.query(
+      `UPDATE postings SET received_at = now() - interval '1 minute' WHERE account_id = $1 AND transaction_id LIKE 'later%'`,
+      [feed.accountId],
+    );
+    expect(await run(temporalWakeFeeds)).toMatchObject({ repaired: 1 });
+    expect(world.woken).toEqual([`facts ${feed.feedId}`, `facts ${feed.feedId}`]);
+  });
+
   it('is not taken for lost while the signal may be on its way', async () => {
     const feed = await liveFeed();
     await settled();
