@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { askControl } from '../sandbox/stand-in/ask-control.js';
 import { createSageBankingClient } from '../src/clients/sage-banking/create-client.js';
 import { putCustomer } from '../src/db/customers.js';
 import type { AccountGround } from '../test/support/sage-account.js';
@@ -18,7 +19,6 @@ export interface BenchSage extends AccountGround {
 
 const application = { id: 'Sage.UK.Bench', signingKey: 'sk_bench_signing_key' };
 const startMs = 30_000;
-const controlMs = 30_000;
 
 /** Starts the stand-in of Sage's Banking Service beside the ground's servers. Stop it before the ground closes. */
 export async function startSageSandbox(ground: Ground): Promise<BenchSage> {
@@ -30,16 +30,7 @@ export async function startSageSandbox(ground: Ground): Promise<BenchSage> {
       await child.stop();
       throw error;
     });
-  const control: BenchSage['control'] = async (method, path, body) => {
-    const response = await fetch(`${url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(controlMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${await response.text()}`);
-    return await response.json();
-  };
+  const control: BenchSage['control'] = (method, path, body) => askControl({ url, method, path, body });
   const client = createSageBankingClient({
     ...{ bankingUrl: url, authUrl: url, tokenServiceUrl: url, linkOrigins: [url] },
     ...{ applicationId: application.id, signingKey: application.signingKey, provider: undefined },

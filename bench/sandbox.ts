@@ -1,3 +1,4 @@
+import { askControl } from '../sandbox/stand-in/ask-control.js';
 import type { Knobs } from '../sandbox/rutter/assumptions.js';
 import type { Counters, LoggedRequest } from '../sandbox/rutter/request-log.js';
 import { forkChild } from './forked-child.js';
@@ -36,7 +37,6 @@ export interface BenchSandbox {
 export const sandboxCredentials = { clientId: 'rc_bench', clientSecret: 'rs_bench_secret' };
 
 const startMs = 30_000;
-const controlMs = 30_000;
 
 /** @param input.port of an earlier sandbox, so that a worker finds the new one in its place; 0 = a free one */
 export async function startSandbox(input: { port: number; logFile: string }): Promise<BenchSandbox> {
@@ -52,16 +52,8 @@ export async function startSandbox(input: { port: number; logFile: string }): Pr
 }
 
 function controls(url: string): Omit<BenchSandbox, 'stop' | keyof SandboxAddress> {
-  const control = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await fetch(`${url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(controlMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${await response.text()}`);
-    return (await response.json()) as Answer;
-  };
+  const control = <Answer>(method: string, path: string, body?: unknown): Promise<Answer> =>
+    askControl<Answer>({ url, method, path, body });
   return {
     turnKnobs: async (knobs) => {
       await control('POST', '/knobs', knobs);

@@ -1,3 +1,5 @@
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
+
 /** What the sandbox logged of one request. */
 export interface SeenRequest {
   readonly at: string;
@@ -33,19 +35,9 @@ export interface RutterControl {
   verdict(): Promise<Verdict>;
 }
 
-const controlMs = 30_000;
-
 export function controlRutter(url: string): RutterControl {
-  const control = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await fetch(`${url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(controlMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${await response.text()}`);
-    return (await response.json()) as Answer;
-  };
+  const control = <Answer>(method: string, path: string, body?: unknown): Promise<Answer> =>
+    askControl<Answer>({ url, method, path, body });
   return {
     turnKnobs: async (knobs) => {
       await control('POST', '/knobs', knobs);

@@ -7,7 +7,6 @@ import {
   type CommandRow,
   type CommandState,
 } from '../db/commands.js';
-import { failureTypes } from '../domain/failures.js';
 import { adoptConnection } from './commands/adopt-connection.js';
 import { createConnection } from './commands/create-connection.js';
 import { exchangePublicToken } from './commands/exchange-public-token.js';
@@ -15,7 +14,8 @@ import type { CommandContext, CommandEnding } from './commands/finish-with-conne
 import { resyncFeed } from './commands/resync-feed.js';
 import { notingRefusedCredentials } from './credentials-outage.js';
 import type { ActivityDeps } from './deps.js';
-import { Obsolete, readFailure } from './failures.js';
+import { Obsolete } from './failures.js';
+import { refusalProblem } from './refusal-problem.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
@@ -68,20 +68,7 @@ function run(context: CommandContext, command: CommandRow): Promise<CommandEndin
   }
 }
 
-/** The answer that a refusal gives to the command; null for what passes by itself or is ours to mend. */
 function problemOf(error: unknown): CommandProblem | null {
-  const { type, retryable } = readFailure(error);
-  if (retryable) return null;
   const words = isRutterError(error) && 'errorMessage' in error ? error.errorMessage : null;
-  const message = words ?? (error instanceof Error ? error.message : 'refused');
-  switch (type) {
-    case failureTypes.organisationRefused:
-      return { code: 'organisation_refused', message };
-    case failureTypes.connectionRefused:
-      return { code: 'token_refused', message };
-    case failureTypes.refused:
-      return { code: 'provider_refused', message };
-    default:
-      return null;
-  }
+  return refusalProblem(error, words ?? (error instanceof Error ? error.message : 'refused'));
 }

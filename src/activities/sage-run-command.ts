@@ -1,9 +1,9 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { isSageError } from '../clients/sage-banking/errors.js';
 import { failCommand, readCommand, type CommandProblem } from '../db/commands.js';
-import { failureTypes } from '../domain/failures.js';
 import type { ActivityDeps } from './deps.js';
-import { Obsolete, readFailure } from './failures.js';
+import { Obsolete } from './failures.js';
+import { refusalProblem } from './refusal-problem.js';
 import type { RunCommandInput, RunCommandResult } from './rutter-run-command.js';
 import { requireSageRoad } from './sage-access.js';
 import { createRule } from './sage-commands/create-rule.js';
@@ -72,22 +72,10 @@ function run(context: SageCommandContext): Promise<SageCommandEnding> {
   }
 }
 
-/** The answer that a refusal gives to the command; null for what passes by itself or is ours to mend. */
+/** Null for what passes by itself or is ours to mend. */
 function problemOf(error: unknown): CommandProblem | null {
   if (error instanceof CommandRefused) return error.problem;
-  const { type, retryable } = readFailure(error);
-  if (retryable || !isSageError(error)) return null;
-  const message = wordsOf(error);
-  switch (type) {
-    case failureTypes.organisationRefused:
-      return { code: 'organisation_refused', message };
-    case failureTypes.connectionRefused:
-      return { code: 'token_refused', message };
-    case failureTypes.refused:
-      return { code: 'provider_refused', message };
-    default:
-      return null;
-  }
+  return isSageError(error) ? refusalProblem(error, wordsOf(error)) : null;
 }
 
 /** Sage's own words, with what it says of single fields. */

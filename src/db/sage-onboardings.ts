@@ -4,6 +4,7 @@ import type { SageOnboardingState } from '../domain/sage.js';
 import {
   sageOnboardingWaits,
   type SageOnboardingReason,
+  type SageOrganisationOrder,
   type SageProductKind,
 } from '../domain/sage-onboarding.js';
 import type { Queryable } from './pool.js';
@@ -15,24 +16,11 @@ import { writeTimeline } from './timeline.js';
  * are cleared at the end. How a row moves on stands in `sage-onboarding-steps.ts`.
  */
 
-/** Company, CRM id and user, in Sage's own words, as they are sent (contract 2.3). */
-export interface SageOnboardingRequest {
-  readonly company: {
-    readonly name: string;
-    readonly postalCode?: string;
-    readonly standardIndustrialCode?: string;
-    readonly vatNumber?: string;
-    readonly languageCode?: string;
-  };
-  readonly crmId?: string;
-  readonly user?: { readonly emailAddress?: string; readonly identity?: string };
-}
-
 export interface SageOnboardingRow {
   readonly onboardingId: string;
   readonly customerId: string;
   readonly kind: SageProductKind;
-  readonly request: SageOnboardingRequest;
+  readonly request: SageOrganisationOrder;
   readonly licenceSealed: string | null;
   readonly termsAcceptedAt: string;
   readonly state: SageOnboardingState;
@@ -59,7 +47,7 @@ interface RawOnboarding {
   onboarding_id: string;
   customer_id: string;
   kind: SageProductKind;
-  request: SageOnboardingRequest;
+  request: SageOrganisationOrder;
   licence_sealed: string | null;
   terms_accepted_at: string;
   state: SageOnboardingState;
@@ -151,7 +139,7 @@ export async function insertSageOnboarding(
     onboardingId: string;
     customerId: string;
     kind: SageProductKind;
-    request: SageOnboardingRequest;
+    request: SageOrganisationOrder;
     licenceSealed: string | null;
     termsAcceptedAt: string;
   },

@@ -6,6 +6,19 @@ import { dayMs } from './limits.js';
 export const sageProductKinds = ['cloud', 'desktop'] as const;
 export type SageProductKind = (typeof sageProductKinds)[number];
 
+/** An organisation with its company as it is ordered, in Sage's own words (contract 2.3). */
+export interface SageOrganisationOrder {
+  readonly company: {
+    readonly name: string;
+    readonly postalCode?: string;
+    readonly standardIndustrialCode?: string;
+    readonly vatNumber?: string;
+    readonly languageCode?: string;
+  };
+  readonly crmId?: string;
+  readonly user?: { readonly emailAddress?: string; readonly identity?: string };
+}
+
 /** Assumed: a registration and a captcha live 15 minutes (contract 3.2). An older picture is shown to nobody. */
 export const captchaGoodForMs = 13 * 60_000;
 /** So often a person may read a picture wrongly before the onboarding ends. */

@@ -48,3 +48,11 @@ export function messageMain(input: { heading: string; paragraphs: readonly strin
     ${input.paragraphs.map((text) => html`<p>${text}</p>`)} ${input.more}
   </div>`;
 }
+
+/** One line of a list of facts, inside `<dl class="facts">`. */
+export function fact(name: string, value: string): Html {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox } from '../../sandbox/rutter/server.js';
 import type { RunningSandbox } from '../../sandbox/rutter/server.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
@@ -48,13 +49,8 @@ function clientWith(secret: string): RutterClient {
   });
 }
 
-async function control(method: string, path: string, body?: object): Promise<unknown> {
-  const response = await fetch(`${sandbox.url}/_sandbox${path}`, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${String(response.status)} ${await response.text()}`);
-  return response.json();
+function control(method: string, path: string, body?: object): Promise<unknown> {
+  return askControl({ url: sandbox.url, method, path, body });
 }
 
 /** A connection with one account that the customer has chosen in Sage. */

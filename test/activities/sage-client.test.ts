@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import type { FaultSpec } from '../../sandbox/sage-banking/faults.js';
 import { HARBOUR_BANK } from '../../sandbox/sage-banking/seed-banks.js';
 import { startSageBankingSandbox } from '../../sandbox/sage-banking/server.js';
@@ -49,11 +50,8 @@ function clientWith(options: Partial<SageBankingOptions> = {}): SageBankingClien
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the test at that place
-async function control(method: string, path: string, body?: object): Promise<any> {
-  const init = body === undefined ? {} : { body: JSON.stringify(body) };
-  const response = await fetch(`${sandbox.url}/_sandbox${path}`, { method, ...init });
-  if (!response.ok) throw new Error(`${method} ${path}: ${String(response.status)} ${await response.text()}`);
-  return response.json();
+function control(method: string, path: string, body?: object): Promise<any> {
+  return askControl({ url: sandbox.url, method, path, body });
 }
 
 const countersOf = (): Promise<Record<string, number>> => control('GET', '/counters');

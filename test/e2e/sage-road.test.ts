@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { launchBrowser } from '../support/browser.js';
 import { readAllHistories } from '../support/histories.js';
 import { prepareLocalGround, type LocalGround, type LocalService } from '../support/local-service.js';
@@ -379,14 +380,7 @@ async function control<Answer = Record<string, unknown>>(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
-  const response = await fetch(`${service.bankingSandbox}/_sandbox${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${text}`);
-  return JSON.parse(text) as Answer;
+  return await askControl<Answer>({ url: service.bankingSandbox, method, path, body });
 }
 
 /** Every secret of this road, from where it was made: the sandbox's journal, and what the test itself typed. */

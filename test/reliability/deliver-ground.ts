@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
@@ -57,17 +58,8 @@ export async function createDeliverGround(): Promise<DeliverGround> {
   };
 }
 
-function controlOf(sandbox: RunningSandbox): Control {
-  return async (method, path, body) => {
-    const response = await fetch(`${sandbox.url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
-    return answer;
-  };
+function controlOf({ url }: RunningSandbox): Control {
+  return (method, path, body) => askControl({ url, method, path, body });
 }
 
 /** The dependencies of one process: its own way to the database and to the network. */

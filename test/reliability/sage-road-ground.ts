@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { startSageBankingSandbox } from '../../sandbox/sage-banking/server.js';
 import type { ActivityDeps, SageRoad } from '../../src/activities/deps.js';
 import { createActivities } from '../../src/activities/index.js';
@@ -65,7 +66,8 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
     startSageBankingSandbox({ applications: [application] }),
     createMovableDatabase(),
   ]);
-  const control = (method: string, path: string, body?: unknown) => ask(sandbox.url, { method, path, body });
+  const control = (method: string, path: string, body?: unknown) =>
+    askControl({ url: sandbox.url, method, path, body });
   let watching: SageRoadWatch | null = null;
   const clock = createWorldClock(async (offsetMs) => {
     await pool.query(moveClockSql, [offsetMs, []]);
@@ -168,20 +170,6 @@ function depsOf(input: {
     wait: (waitMs) => input.clock.advance(waitMs),
     stopping: new AbortController().signal,
   };
-}
-
-async function ask(
-  origin: string,
-  { method, path, body }: { method: string; path: string; body: unknown },
-): Promise<unknown> {
-  const response = await fetch(`${origin}/_sandbox${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const answer: unknown = await response.json();
-  if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
-  return answer;
 }
 
 interface WorkersInput {

@@ -3,6 +3,7 @@ import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { Context } from '@temporalio/activity';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { createActivities } from '../../src/activities/index.js';
@@ -167,17 +168,8 @@ function depsOf(input: {
   };
 }
 
-function controlOf(sandbox: RunningSandbox): WorldGround['control'] {
-  return async (method, path, body) => {
-    const response = await fetch(`${sandbox.url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
-    return answer;
-  };
+function controlOf({ url }: RunningSandbox): WorldGround['control'] {
+  return (method, path, body) => askControl({ url, method, path, body });
 }
 
 interface WorkersInput {

@@ -4,6 +4,7 @@ import { matcherOf, type RankedRule } from '../../src/domain/sage-rules/match-ru
 import type { RuleTransaction } from '../../src/domain/sage-rules/rule.js';
 import { splitShares } from '../../src/domain/sage-rules/split-shares.js';
 import { validateRule } from '../../src/domain/sage-rules/validate-rule.js';
+import { T1, T2, T3 } from './sage-example-transactions.js';
 import {
   fill,
   makeAccount,
@@ -94,19 +95,6 @@ function verdicts(rules: readonly MadeRule[], transactions: readonly Arrived[]) 
 }
 
 const narrative = 'transactionNarrative';
-const T1 = {
-  transactionAmount: -84,
-  narrative1: 'DD NORTHGATE ENERGY',
-  referenceNumber: 'A-771',
-  datePosted: '2024-03-05',
-};
-const T2 = {
-  transactionAmount: 1250,
-  description: 'Harbour Cafe Ltd',
-  narrative1: 'FPS',
-  datePosted: '2024-03-06',
-};
-const T3 = { transactionAmount: 0, narrative1: 'FEE WAIVED', datePosted: '2024-03-06' };
 const E1: Condition[] = [[narrative, 'containsWords', 'NORTHGATE ENERGY']];
 const E7: Condition[] = [
   ['transactionAmount', 'lt', '-50'],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { T1, T2, T3 } from './sage-example-transactions.js';
 import {
   fill,
   makeAccount,
@@ -12,21 +13,6 @@ import {
   type LinkedAccount,
   type OwnSession,
 } from './sage-session.js';
-
-/** The transactions of contract 9.7. */
-const T1 = {
-  transactionAmount: -84,
-  narrative1: 'DD NORTHGATE ENERGY',
-  referenceNumber: 'A-771',
-  datePosted: '2024-03-05',
-};
-const T2 = {
-  transactionAmount: 1250,
-  description: 'Harbour Cafe Ltd',
-  narrative1: 'FPS',
-  datePosted: '2024-03-06',
-};
-const T3 = { transactionAmount: 0, narrative1: 'FEE WAIVED', datePosted: '2024-03-06' };
 
 let session: OwnSession;
 let company: Company;

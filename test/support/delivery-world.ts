@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import type { ActivityDeps, WorkflowWaker } from '../../src/activities/deps.js';
 import {
@@ -110,16 +111,8 @@ export async function createDeliveryWorld(
     sage: null,
     stopping: new AbortController().signal,
   };
-  const control = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`${sandbox.url}/_sandbox${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
-    return answer;
-  };
+  const control = (method: string, path: string, body?: unknown) =>
+    askControl({ url: sandbox.url, method, path, body });
   return {
     ...{ pool, deps, sandbox, woken, control, clientOf },
     makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { IllegalStateError } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import type { Knobs } from '../../sandbox/sage-banking/assumptions.js';
 import { saveHistory } from '../../scripts/save-history.js';
 import { startSageBankingSandbox, type SageBankingOptions } from '../../sandbox/sage-banking/server.js';
@@ -115,7 +116,7 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
   let stopWorkers = await startWorkers();
   const service = await serve({ pool, keyring, facade, sage, sandboxUrl: sandbox.url });
   const control = (method: string, path: string, body?: unknown) =>
-    controlSandbox(sandbox.url, method, path, body);
+    askControl({ url: sandbox.url, method, path, body });
   return {
     ...{ pool, keyring, deps, client, namespace, control },
     url: service.url,
@@ -319,15 +320,4 @@ async function serve(input: {
     await drained();
   };
   return { url, logLines, api, stop };
-}
-
-async function controlSandbox(url: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await fetch(`${url}/_sandbox${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const answer: unknown = await response.json();
-  if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
-  return answer;
 }

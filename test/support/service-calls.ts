@@ -1,3 +1,4 @@
+import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import type { LocalService } from './local-service.js';
 import { until } from './until.js';
 
@@ -64,14 +65,7 @@ export async function control<Answer = Record<string, unknown>>(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
-  const response = await fetch(`${service.sandbox}/_sandbox${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${text}`);
-  return JSON.parse(text) as Answer;
+  return await askControl<Answer>({ url: service.sandbox, method, path, body });
 }
 
 /** The ids that Rutter holds for an account of ours, in the order of their acceptance. */

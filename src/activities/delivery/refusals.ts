@@ -1,4 +1,4 @@
-import type { RutterErrorBody } from '../../clients/rutter/errors.js';
+import { isRateLimit, type RutterErrorBody } from '../../clients/rutter/errors.js';
 import {
   INVALID_CREDENTIALS_CODE,
   PLATFORM_RATE_LIMIT_CODE,
@@ -59,8 +59,7 @@ export function wordsOf(refusal: RefusalWords): string {
   return [String(refusal.httpStatus), refusal.errorCode, refusal.errorMessage].filter(Boolean).join(' ');
 }
 
-/** They say "not now" of a finished job: nothing was synced and the same bytes may go under a new key. */
-const rateLimitStatuses = new Set([429, 452]);
+/** With a status of these they say "not now" of a finished job: nothing was synced, and the bytes may go under a new key. */
 const rateLimitCodes = new Set([RATE_LIMIT_CODE, PLATFORM_RATE_LIMIT_CODE]);
 /** Nobody knows what became of a request that timed out on the way. */
 const requestTimeoutStatus = 408;
@@ -71,6 +70,6 @@ export type JobFailureMeaning = 'rate_limited' | 'refused' | 'in_doubt';
 export function meaningOfJobFailure(httpStatus: number | null, errorCode: string | null): JobFailureMeaning {
   if (httpStatus === null || httpStatus < 400 || httpStatus >= 500) return 'in_doubt';
   if (httpStatus === requestTimeoutStatus) return 'in_doubt';
-  const limited = rateLimitStatuses.has(httpStatus) || rateLimitCodes.has(errorCode ?? '');
+  const limited = isRateLimit(httpStatus) || rateLimitCodes.has(errorCode ?? '');
   return limited ? 'rate_limited' : 'refused';
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import { isRutterError } from '../../clients/rutter/errors.js';
+import { isRateLimit, isRutterError } from '../../clients/rutter/errors.js';
 import { open } from '../../crypto/seal.js';
 import { renewPublishKey, usePublishKey, type AccountToPublish } from '../../db/publications.js';
 import { failureTypes } from '../../domain/failures.js';
@@ -13,8 +13,6 @@ const jobPollsMax = 20;
 const jobPollEveryMs = 2_000;
 /** A request under a key is over, whatever became of it, long before this. */
 const settledAfterMs = 60_000;
-/** Rutter's and the platform's rate limits (contract 11.3). */
-const passingStatuses: ReadonlySet<number> = new Set([429, 452]);
 /** Documented type of errors that concern the whole connection (contract 12). */
 const connectionErrorType = 'CONNECTION_ERROR';
 
@@ -98,7 +96,7 @@ async function followJob(
     if (job.kind === 'success') return { kind: 'created', rutterAccountId: job.account.id };
     if (job.kind === 'failure') {
       await renewKey(context, used);
-      const passing = job.httpStatus === null || job.httpStatus >= 500 || passingStatuses.has(job.httpStatus);
+      const passing = job.httpStatus === null || job.httpStatus >= 500 || isRateLimit(job.httpStatus);
       if (passing) throw later('the job of an account failed for now');
       return { kind: 'refused', errorCode: job.error.errorCode };
     }

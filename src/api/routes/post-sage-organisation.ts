@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import { readCustomer } from '../../db/customers.js';
 import { transaction } from '../../db/pool.js';
-import {
-  insertSageOnboarding,
-  sealOnboardingSecret,
-  type SageOnboardingRequest,
-} from '../../db/sage-onboardings.js';
+import { insertSageOnboarding, sealOnboardingSecret } from '../../db/sage-onboardings.js';
 import { describeInstantProblem, parseInstant } from '../../domain/instant.js';
 import { limits } from '../../domain/limits.js';
-import { sageProductKinds } from '../../domain/sage-onboarding.js';
+import { sageProductKinds, type SageOrganisationOrder } from '../../domain/sage-onboarding.js';
 import { commandIdOf } from '../await-command.js';
 import { defineRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../fields.js';
@@ -120,7 +116,7 @@ function readTerms(value: string, nowMs: number): string {
 }
 
 /** In Sage's words (contract 2.3); what was not given is not sent. */
-function requestOf(body: OrganisationBody): SageOnboardingRequest {
+function requestOf(body: OrganisationBody): SageOrganisationOrder {
   const { company, user } = body;
   return {
     company: {

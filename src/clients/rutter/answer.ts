@@ -6,14 +6,19 @@ import {
   RATE_LIMIT_CODE,
   UNAUTHORIZED_STATUSES,
 } from './assumptions.js';
-import { RutterOutcomeUnknown, RutterRateLimited, RutterRefused, RutterUnauthorized } from './errors.js';
+import {
+  PLATFORM_RATE_LIMITED_STATUS,
+  RATE_LIMITED_STATUS,
+  RutterOutcomeUnknown,
+  RutterRateLimited,
+  RutterRefused,
+  RutterUnauthorized,
+} from './errors.js';
 import type { RutterError, RutterErrorBody } from './errors.js';
 import type { RutterOperation } from './operations.js';
 import { redactMessage } from './redact.js';
 import { errorBodySchema } from './schemas.js';
 
-const RATE_LIMITED_STATUS = 429;
-const PLATFORM_RATE_LIMITED_STATUS = 452;
 /** A gateway gave up waiting for the request: as with a 5xx nobody knows what became of it. */
 const REQUEST_TIMEOUT_STATUS = 408;
 const HEADER_ID_PATTERN = /^[\w-]{1,255}$/;

@@ -119,6 +119,15 @@ export class RutterRefused extends RefusalBase {
   }
 }
 
+/** Of an answer, or of a job that failed with it: Rutter (429) or the platform (452) had enough, and nothing was done. */
+export const RATE_LIMITED_STATUS = 429;
+export const PLATFORM_RATE_LIMITED_STATUS = 452;
+
+/** Whether the status of a request, or of the request in a job, says "not now" (contract 11.3). */
+export function isRateLimit(httpStatus: number | null): boolean {
+  return httpStatus === RATE_LIMITED_STATUS || httpStatus === PLATFORM_RATE_LIMITED_STATUS;
+}
+
 /** 429: Rutter's limit for the organisation (`platform` false). 452: the platform's limit (`platform` true). */
 export class RutterRateLimited extends RefusalBase {
   readonly kind = 'rate_limited';

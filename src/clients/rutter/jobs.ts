@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { readErrorBody } from './answer.js';
 import { SLOW_DOWN_DEFAULT_MS } from './assumptions.js';
 import type { CallOptions } from './call-options.js';
-import { isNotFound, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
+import { isNotFound, isRateLimit, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
 import type { RutterErrorBody } from './errors.js';
 import type { RequestLimiter } from './limiter.js';
 import type { RutterOperation } from './operations.js';
@@ -13,9 +13,6 @@ import type { RutterAccount, RutterJob, RutterTransaction } from './schemas.js';
 
 /** An unknown status is shown to people, but not at any length. */
 const STATUS_MAX_CHARS = 100;
-
-/** Of a job that failed because Rutter (429) or the platform (452) had enough: nothing was done. */
-const LIMITED_STATUSES: readonly (number | null)[] = [429, 452];
 
 interface JobRunning {
   kind: 'running';
@@ -54,7 +51,7 @@ export function createJobCalls(tools: {
 
   /** A limit that an accepted request met is everybody's, just as one that refuses a request. */
   async function afterJob<End extends JobRunning | JobFailure | { kind: 'success' }>(end: End): Promise<End> {
-    if (end.kind === 'failure' && LIMITED_STATUSES.includes(end.httpStatus)) {
+    if (end.kind === 'failure' && isRateLimit(end.httpStatus)) {
       await limiter.slowDown({ forMs: SLOW_DOWN_DEFAULT_MS }).catch(() => undefined);
     }
     return end;

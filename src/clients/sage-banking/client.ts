@@ -1,3 +1,4 @@
+import type { SageOrganisationOrder } from '../../domain/sage-onboarding.js';
 import type {
   SageBank,
   SageBankAccount,
@@ -31,16 +32,7 @@ interface RuleCall extends AccountCall {
 export type SageLicenceDetails = readonly { readonly key: string; readonly value: string }[];
 
 /** The body of POST organisations (contract 2.3 a), desktop customers with licence and solved captcha (3.2). */
-export interface SageOrganisationInput {
-  readonly company: {
-    readonly name: string;
-    readonly postalCode?: string;
-    readonly standardIndustrialCode?: string;
-    readonly vatNumber?: string;
-    readonly languageCode?: string;
-  };
-  readonly crmId?: string;
-  readonly user?: { readonly emailAddress?: string; readonly identity?: string };
+export interface SageOrganisationInput extends SageOrganisationOrder {
   readonly desktop?: {
     readonly licenceDetails: SageLicenceDetails;
     readonly captchaId: string;

@@ -3,7 +3,8 @@ import { sageAuthorisationOf } from '../../db/sage-authorisation.js';
 import type { StoredSageTransaction } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
-import { printCount, printDate, printMoment } from '../time-text.js';
+import { printCount } from '../time-text.js';
+import { accountFacts } from './account-facts.js';
 import { accountStanding } from './account-standing.js';
 import { safeAddress } from './safe-address.js';
 import type { SageVisit } from './sage-context.js';
@@ -38,7 +39,7 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`}
       ${isDisconnecting(account) && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
       ${relatives(visit, view)} ${!isDisconnecting(account) && authorisation(visit, account)}
-      ${facts(visit, account)} ${accountActions(visit, account)}
+      ${accountFacts(t, account)} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
     <div class="actions">${backToFeeds(visit)}</div>`;
@@ -97,25 +98,6 @@ function authorisation(
           ${isForm && html`<p class="small">${texts.formHint}</p>`}`,
     )}
   </div>`;
-}
-
-function facts({ pages: { t } }: SageVisit, account: SageAccountRow): Html {
-  const known = [
-    [t.sage.received, printCount(t, account.received)],
-    [t.sage.lastRead, account.lastReadAt === null ? t.status.never : printMoment(t, account.lastReadAt)],
-    ...(account.requestedStartDate === null
-      ? []
-      : [[t.sage.startDate, printDate(t, account.requestedStartDate)]]),
-  ];
-  return html`<dl class="facts">
-    ${known.map(
-      ([name, value]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>${value}</dd>
-        </div>`,
-    )}
-  </dl>`;
 }
 
 function accountActions(visit: SageVisit, account: SageAccountRow): Html | undefined {

@@ -6,6 +6,7 @@ import { isParked } from '../../domain/feed.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import { fact } from '../layout.js';
 import type { Texts } from '../texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 import { connectBankCard, sageFeedCard } from './sage-feed-card.js';
@@ -122,13 +123,6 @@ function quarantined(t: Texts, feed: RutterFeed): Html | undefined {
   const count = Number(feed.quarantinedCount);
   if (count === 0) return undefined;
   return html`<div class="note"><p>${t.status.quarantined(count)}</p></div>`;
-}
-
-function fact(name: string, value: string): Html {
-  return html`<div>
-    <dt>${name}</dt>
-    <dd>${value}</dd>
-  </div>`;
 }
 
 function feedActions(t: Texts, feed: RutterFeed): Html {

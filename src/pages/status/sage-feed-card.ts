@@ -3,15 +3,14 @@ import type { SageFeed } from '../../db/status-views.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import { accountFacts } from '../sage/account-facts.js';
 import { accountStanding } from '../sage/account-standing.js';
 import { sagePaths } from '../sage/sage-paths.js';
 import type { Texts } from '../texts.js';
-import { printCount, printDate, printMoment } from '../time-text.js';
 
 /** An account at another bank among the feeds: how it stands and what to do. */
 export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
   const { label, tone, advice, trouble } = accountStanding(t, feed);
-  const lastRead = feed.lastReadAt === null ? t.status.never : printMoment(t, feed.lastReadAt);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     <div class="row">
       <h2 class="first" id="feed-${feed.feedId}">
@@ -22,11 +21,7 @@ export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string
     </div>
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
-    ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`}
-    <dl class="facts">
-      ${fact(t.sage.received, printCount(t, Number(feed.received)))} ${fact(t.sage.lastRead, lastRead)}
-      ${feed.requestedStartDate !== null && fact(t.sage.startDate, printDate(t, feed.requestedStartDate))}
-    </dl>
+    ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`} ${accountFacts(t, feed)}
     ${page.isOpen && actions(t, feed, page.formToken)}
   </section>`;
 }
@@ -57,12 +52,5 @@ function actions(t: Texts, feed: SageFeed, formToken: string): Html {
       aria-label="${t.sage.openLabel(feed.accountName)}"
       >${t.sage.open}</a
     >
-  </div>`;
-}
-
-function fact(name: string, value: string): Html {
-  return html`<div>
-    <dt>${name}</dt>
-    <dd>${value}</dd>
   </div>`;
 }

@@ -1,0 +1,24 @@
+/** An endpoint below `/_sandbox` answers at once; who waits longer than this waits for nothing. */
+const CONTROL_TIMEOUT_MS = 30_000;
+
+/**
+ * Calls a control endpoint of a running sandbox: for tests, benchmarks and scripts.
+ * @throws Error with the endpoint and the sandbox's words when it refuses
+ */
+export async function askControl<Answer = Record<string, unknown>>(input: {
+  url: string;
+  method: string;
+  path: string;
+  body?: unknown;
+}): Promise<Answer> {
+  const { url, method, path, body } = input;
+  const response = await fetch(`${url}/_sandbox${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${text}`);
+  return JSON.parse(text) as Answer;
+}
