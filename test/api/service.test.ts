@@ -184,10 +184,12 @@ describe('while the database takes no writes', () => {
     const name = new URL(fixture.databaseUrl).pathname.slice(1);
     const admin = createPool(fixture.databaseUrl.replace(name, 'postgres'), 1, () => undefined);
     await admin.query(`ALTER DATABASE ${name} SET default_transaction_read_only = ${value}`);
+    let toGo = fixture.pool.totalCount;
+    fixture.pool.on('remove', () => (toGo -= 1));
     await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, [name]);
     await admin.end();
-    // The pool has noticed: no call is answered 503 only for a connection of before.
-    await expect.poll(() => fixture.pool.totalCount, { timeout: 10_000 }).toBe(0);
+    // The pool has noticed: no call is answered 503 only for a connection of before. New ones may have been made since.
+    await expect.poll(() => toGo, { timeout: 10_000 }).toBeLessThanOrEqual(0);
   }
 
   it('a stream answers 503 with the lines committed, and sending all again completes it', async () => {

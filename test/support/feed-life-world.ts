@@ -10,7 +10,7 @@ import { bankFeedWorkflowId, connectionWorkflowId, taskQueues } from '../../src/
 import { createWorkflowFacade, type WorkflowFacade } from '../../src/temporal/facade.js';
 import { createDeliveryWorld, type DeliveryFeed, type DeliveryWorld } from './delivery-world.js';
 import { until } from './until.js';
-import { bundleWorkflows, createWorkflowEnvironment } from './workflow-environment.js';
+import { bundleWorkflows, createWorkflowEnvironment, endAtRest, untilTaken } from './workflow-environment.js';
 
 /** The real workflows with the real activities, PostgreSQL and the sandbox; timers alone can be skipped. */
 export interface FeedLifeWorld extends DeliveryWorld {
@@ -39,7 +39,6 @@ export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
   const facade = createWorkflowFacade(env.client);
   const gates = new Map<string, Gate>();
   const slicesDone = new Map<string, number>();
-  const slicesBegun = new Map<string, number>();
   const deps: ActivityDeps = {
     ...world.deps,
     workflows: facade,
@@ -60,7 +59,6 @@ export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
   const activities = {
     ...real,
     rutterDeliverSlice: async (input: Parameters<typeof real.rutterDeliverSlice>[0]) => {
-      slicesBegun.set(input.feedId, (slicesBegun.get(input.feedId) ?? 0) + 1);
       try {
         return await real.rutterDeliverSlice(input);
       } finally {
@@ -80,7 +78,7 @@ export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
     ...{ ...world, env, facade },
     makeLife: async () =>
       new FeedLife({
-        ...{ world, facade, env, gates, slicesBegun, slicesDone },
+        ...{ world, facade, env, gates, slicesDone },
         feed: await world.makeFeed(),
       }),
     close: async () => {
@@ -97,7 +95,6 @@ interface LifeParts {
   facade: WorkflowFacade;
   env: TestWorkflowEnvironment;
   gates: Map<string, Gate>;
-  slicesBegun: Map<string, number>;
   slicesDone: Map<string, number>;
   feed: DeliveryFeed;
 }
@@ -173,7 +170,7 @@ export class FeedLife {
     const customerId = rows[0]?.customer_id ?? '';
     const made = await transaction(world.pool, (db) => createFeed(db, { ...this.feed, customerId }));
     if (made.outcome !== 'reopened') throw new Error(`the feed was not reopened but ${made.outcome}`);
-    await facade.feedFactsChanged(this.feed);
+    await untilTaken(() => facade.feedFactsChanged(this.feed));
   }
 
   /** From now on Rutter's answers to this feed's batches do not arrive, though it has done its work. */
@@ -245,18 +242,11 @@ export class FeedLife {
     return (await env.client.workflow.getHandle(bankFeedWorkflowId(this.feed.feedId)).describe()).status.name;
   }
 
-  /** Ends what runs for this feed: an activity that outlives its test would keep the server from skipping time. */
+  /** Ends what runs for this feed. */
   async end(): Promise<void> {
     await this.letAnswersGo();
-    await until(() => this.slicesDone() === (this.parts.slicesBegun.get(this.feed.feedId) ?? 0), {
-      ...soon,
-      describe: 'no slice is under way',
-    });
     for (const id of [bankFeedWorkflowId(this.feed.feedId), connectionWorkflowId(this.feed.connectionId)]) {
-      await this.parts.env.client.workflow
-        .getHandle(id)
-        .terminate()
-        .catch(() => undefined);
+      await endAtRest(this.parts.env.client, id);
     }
   }
 

@@ -1,14 +1,21 @@
 import { fileURLToPath } from 'node:url';
+import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
   Runtime,
+  Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { Activities } from '../../src/activities/index.js';
+import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { failureConverterPath } from '../../src/temporal/data-converter.js';
 import { createTimeSkipping } from './temporal.js';
+import { until } from './until.js';
+
+const SOON_MS = 20_000;
 
 /** A time-skipping server with our search attributes, its SDK logging errors only. */
 export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironment> {
@@ -35,4 +42,75 @@ export function bundleWorkflows(
     ...(interceptors === undefined ? {} : { workflowInterceptorModules: [pathOf(interceptors)] }),
     logger: new DefaultLogger('ERROR'),
   });
+}
+
+/** The workers of a test whose activities are fakes: one for the workflows, one for each queue of activities. */
+export async function runFakeWorkers(input: {
+  env: TestWorkflowEnvironment;
+  workflowBundle: WorkflowBundleWithSourceMap;
+  activities: Partial<Activities>;
+  queues: readonly (typeof taskQueues)[keyof typeof taskQueues][];
+}): Promise<{ stop: () => Promise<void> }> {
+  const { env, workflowBundle, activities } = input;
+  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  const workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
+    ...input.queues.map((taskQueue) => Worker.create({ ...shared, taskQueue, activities })),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  return {
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+    },
+  };
+}
+
+/**
+ * Sends a signal, with or without a start. In the moment in which a run ends or is renewed this server, unlike the real
+ * one, refuses as if nothing ran: what it refuses so is sent again.
+ */
+export async function untilTaken(send: () => Promise<unknown>): Promise<void> {
+  const taken = async () => {
+    try {
+      await send();
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  };
+  await until(taken, { timeoutMs: SOON_MS, describe: 'the signal is taken' });
+}
+
+/**
+ * Ends a workflow of a test that is over. An activity or a workflow task that outlives its workflow would keep this
+ * server from skipping time ever after, so both are waited for: they are over when the server has their answers.
+ */
+export async function endAtRest(client: Client, workflowId: string): Promise<void> {
+  const handle = client.workflow.getHandle(workflowId);
+  const isAtRest = async () => openTasks((await handle.fetchHistory()).events ?? []) === 0;
+  try {
+    await handle.describe();
+    await until(isAtRest, { timeoutMs: SOON_MS, describe: `${workflowId} is at rest` });
+    await handle.terminate();
+  } catch (error) {
+    // It never began, or has ended by itself.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+type HistoryEvents = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
+
+/** How many activities and workflow tasks were given out and not answered yet. */
+function openTasks(events: HistoryEvents): number {
+  let open = 0;
+  for (const event of events) {
+    if (event.activityTaskScheduledEventAttributes || event.workflowTaskScheduledEventAttributes) open += 1;
+    if (event.activityTaskCompletedEventAttributes || event.workflowTaskCompletedEventAttributes) open -= 1;
+    if (event.activityTaskFailedEventAttributes || event.workflowTaskFailedEventAttributes) open -= 1;
+    if (event.activityTaskTimedOutEventAttributes || event.workflowTaskTimedOutEventAttributes) open -= 1;
+    if (event.activityTaskCanceledEventAttributes) open -= 1;
+  }
+  return open;
 }

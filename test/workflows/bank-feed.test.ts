@@ -4,9 +4,7 @@ import {
   type Client,
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
-import type { SignalDefinition } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
 import type { Activities } from '../../src/activities/index.js';
@@ -18,11 +16,16 @@ import * as messages from '../../src/workflows/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../src/workflows/bank-feed/workflow.js';
 import { searchAttributes } from '../../src/workflows/search-attributes.js';
 import { until } from '../support/until.js';
-import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  endAtRest,
+  runFakeWorkers,
+  untilTaken,
+} from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Worker[];
-let running: Promise<void>[];
+let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
 const feeds = new Map<string, FakeFeed>();
 
 beforeAll(async () => {
@@ -32,17 +35,15 @@ beforeAll(async () => {
     rutterDeliverSlice: (input) => feedOf(input).slice(input),
     dbApplyFeedRequest: (input) => Promise.resolve(feedOf(input).request(input.action)),
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
-  workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
-    Worker.create({ ...shared, taskQueue: taskQueues.deliver, activities }),
-    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
-  ]);
-  running = workers.map((worker) => worker.run());
+  workers = await runFakeWorkers({
+    env,
+    workflowBundle,
+    activities,
+    queues: [taskQueues.deliver, taskQueues.interactive],
+  });
 });
 afterAll(async () => {
-  for (const worker of workers) worker.shutdown();
-  await Promise.all(running);
+  await workers.stop();
   await env.teardown();
 });
 
@@ -112,33 +113,8 @@ async function withFeed(
   try {
     await work(feed, handle, env.client);
   } finally {
-    // An activity that outlives its workflow would keep this server from skipping time ever after.
-    await until(() => isAtRest(feed), { ...soon, describe: 'no activity is under way' });
-    await env.client.workflow
-      .getHandle(feed.workflowId)
-      .terminate()
-      .catch(() => undefined);
+    await endAtRest(env.client, feed.workflowId);
   }
-}
-
-/** In the moment of a renewal this server, unlike the real one, knows no open run. */
-async function signalLatest(client: Client, workflowId: string, signal: SignalDefinition): Promise<void> {
-  const sent = async () => {
-    await client.workflow.getHandle(workflowId).signal(signal);
-    return true;
-  };
-  await until(sent, { ...soon, describe: 'the signal is taken' });
-}
-
-/** An activity is over when the server has its answer: that may still be on the way when the function has returned. */
-async function isAtRest(feed: FakeFeed): Promise<boolean> {
-  const { events } = await env.client.workflow.getHandle(feed.workflowId).fetchHistory();
-  const begun = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes != null);
-  const over = (events ?? []).filter(
-    (event) =>
-      event.activityTaskCompletedEventAttributes != null || event.activityTaskFailedEventAttributes != null,
-  );
-  return begun.length === over.length;
 }
 
 const soon = { timeoutMs: 20_000 };
@@ -329,10 +305,12 @@ describe('bankFeedWorkflow', () => {
       async (feed, handle, client) => {
         await slicesReach(feed, 1);
         for (let round = 0; round < 5; round += 1) {
-          await signalLatest(client, handle.workflowId, messages.postingsAvailable);
+          await untilTaken(() =>
+            client.workflow.getHandle(handle.workflowId).signal(messages.postingsAvailable),
+          );
           await slicesReach(feed, 2 + round);
         }
-        await signalLatest(client, handle.workflowId, messages.pauseRequested);
+        await untilTaken(() => client.workflow.getHandle(handle.workflowId).signal(messages.pauseRequested));
         await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
         const described = await client.workflow.getHandle(handle.workflowId).describe();
         expect(described.runId).not.toBe(handle.firstExecutionRunId);

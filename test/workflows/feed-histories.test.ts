@@ -12,7 +12,12 @@ import { dayMs } from '../../src/domain/limits.js';
 import * as messages from '../../src/workflows/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../src/workflows/bank-feed/workflow.js';
 import { until } from '../support/until.js';
-import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  endAtRest,
+  runFakeWorkers,
+} from '../support/workflow-environment.js';
 
 /*
  * A feed in the middle of each state of its life, its history carried on by another worker. With SAVE_HISTORIES set the
@@ -28,8 +33,7 @@ interface Step {
 
 let env: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundleWithSourceMap;
-let workers: Worker[];
-let running: Promise<void>[];
+let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
 const lives = new Map<string, Step[]>();
 
 beforeAll(async () => {
@@ -41,17 +45,15 @@ beforeAll(async () => {
       return { state, reason };
     },
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
-  workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
-    Worker.create({ ...shared, taskQueue: taskQueues.deliver, activities }),
-    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
-  ]);
-  running = workers.map((worker) => worker.run());
+  workers = await runFakeWorkers({
+    env,
+    workflowBundle,
+    activities,
+    queues: [taskQueues.deliver, taskQueues.interactive],
+  });
 });
 afterAll(async () => {
-  for (const worker of workers) worker.shutdown();
-  await Promise.all(running);
+  await workers.stop();
   await env.teardown();
 });
 
@@ -157,10 +159,7 @@ describe('the history of a feed', () => {
       if (process.env['SAVE_HISTORIES'] !== undefined) {
         await saveHistory({ client, workflowId, runId, name: `bank-feed-${life.replaceAll('_', '-')}` });
       }
-      await client.workflow
-        .getHandle(workflowId)
-        .terminate()
-        .catch(() => undefined);
+      await endAtRest(client, workflowId);
     },
   );
 

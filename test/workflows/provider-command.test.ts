@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/index.js';
 import type { FailCommandInput } from '../../src/activities/db-fail-command.js';
 import { failureTypes } from '../../src/domain/failures.js';
 import { providerCommandWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import type { providerCommandWorkflow } from '../../src/workflows/provider-command/workflow.js';
-import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  runFakeWorkers,
+} from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Worker[];
-let running: Promise<void>[];
+let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
 const commands = new Map<string, FakeCommand>();
 
 class FakeCommand {
@@ -49,16 +51,10 @@ beforeAll(async () => {
       return { state: 'failed' };
     },
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
-  workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
-    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
-  ]);
-  running = workers.map((worker) => worker.run());
+  workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.interactive] });
 });
 afterAll(async () => {
-  for (const worker of workers) worker.shutdown();
-  await Promise.all(running);
+  await workers.stop();
   await env.teardown();
 });
 

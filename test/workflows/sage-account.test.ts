@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/index.js';
 import type { ReadSageAccountResult } from '../../src/activities/sage-account/sage-read-account.js';
@@ -10,7 +9,11 @@ import { sageBankAccountWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
 import { sageLookDelayMs } from '../../src/domain/sage-account.js';
 import type { sageBankAccountWorkflow } from '../../src/workflows/sage-account/workflow.js';
-import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  runFakeWorkers,
+} from '../support/workflow-environment.js';
 
 /* The pace and the renewal of an account's workflow, in skipped time; its looks are played. */
 
@@ -18,8 +21,7 @@ const pace = { minMs: 5_000, maxMs: 3_600_000 };
 type Look = () => Partial<ReadSageAccountResult>;
 
 let env: TestWorkflowEnvironment;
-let workers: Worker[];
-let running: Promise<void>[];
+let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
 interface Life {
   readonly look: (count: number) => Partial<ReadSageAccountResult>;
   readonly looksAtMs: number[];
@@ -48,16 +50,10 @@ beforeAll(async () => {
     },
     sageCancelAccount: () => Promise.resolve({ cancelled: true, nextLookMs: pace.maxMs }),
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
-  workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
-    Worker.create({ ...shared, taskQueue: taskQueues.deliver, activities }),
-  ]);
-  running = workers.map((worker) => worker.run());
+  workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.deliver] });
 });
 afterAll(async () => {
-  for (const worker of workers) worker.shutdown();
-  await Promise.all(running);
+  await workers.stop();
   await env.teardown();
 });
 

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/index.js';
 import type { AdvanceOnboardingResult } from '../../src/activities/sage-advance-onboarding.js';
@@ -11,11 +10,14 @@ import { dayMs } from '../../src/domain/limits.js';
 import { sageOnboardingChanged } from '../../src/workflows/sage-onboarding/messages.js';
 import type { sageOnboardingWorkflow } from '../../src/workflows/sage-onboarding/workflow.js';
 import { until } from '../support/until.js';
-import { bundleWorkflows, createWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  runFakeWorkers,
+} from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Worker[];
-let running: Promise<void>[];
+let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
 const onboardings = new Map<string, FakeOnboarding>();
 
 type Step = Partial<AdvanceOnboardingResult>;
@@ -63,16 +65,10 @@ beforeAll(async () => {
       return Promise.resolve();
     },
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
-  workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
-    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
-  ]);
-  running = workers.map((worker) => worker.run());
+  workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.interactive] });
 });
 afterAll(async () => {
-  for (const worker of workers) worker.shutdown();
-  await Promise.all(running);
+  await workers.stop();
   await env.teardown();
 });
 
