@@ -32,6 +32,10 @@ export const sageAccountSchema = z
     }),
     last_transaction_id: z.int().nullable().meta({ description: 'Everything up to it is stored.' }),
     received: z.int().meta({ description: 'Transactions stored.' }),
+    received_odd: z.int().meta({
+      description:
+        'Of these, those of which some member is not as agreed: stored whole all the same; the timeline names them.',
+    }),
     cancel_requested_at: instant.nullable(),
     cancelled_at: instant.nullable(),
     reason: z.string().nullable().meta({ description: 'Why it is not read; each is in the runbook.' }),
@@ -67,6 +71,7 @@ export function sageAccountJson(
     authorisation: sageAuthorisationOf(keyring, account),
     last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
     received: account.received,
+    received_odd: account.receivedOdd,
     cancel_requested_at: account.cancelRequestedAt,
     cancelled_at: account.cancelledAt,
     reason: account.reason,

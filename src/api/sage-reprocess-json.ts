@@ -14,7 +14,7 @@ const fields = {
   total: z.int().meta({ description: 'Transactions that the run is about.' }),
   done: z.int().meta({ description: 'Those that were reprocessed so far.' }),
   left_out: z.array(z.int()).meta({
-    description: `Ids that we or Sage do not have, or whose object is too large to read: the first ${String(sageReprocessLimits.leftOutListMax)}.`,
+    description: `Ids that we or Sage do not have, or whose object is too large or whose suggestions cannot be read: the first ${String(sageReprocessLimits.leftOutListMax)}.`,
   }),
   left_out_total: z.int(),
   created_at: instant,

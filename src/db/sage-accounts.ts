@@ -31,6 +31,8 @@ export interface SageAccountRow {
   readonly lastTransactionId: number;
   /** Transactions stored. */
   readonly received: number;
+  /** Of these, those of which some member is not as agreed. */
+  readonly receivedOdd: number;
   readonly cancelRequestedAt: string | null;
   /** By the database's clock. */
   readonly cancelAskedAgoMs: number | null;
@@ -44,9 +46,10 @@ export interface SageAccountRow {
   readonly updatedAt: string;
 }
 
-type RawAccount = Omit<SageAccountRow, 'lastTransactionId' | 'received'> & {
+type RawAccount = Omit<SageAccountRow, 'lastTransactionId' | 'received' | 'receivedOdd'> & {
   readonly lastTransactionId: string;
   readonly received: string;
+  readonly receivedOdd: string;
 };
 
 const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId", connection_id AS "connectionId",
@@ -55,6 +58,7 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   status_reason AS "statusReason", status_since AS "statusSince", requested_start_date AS "requestedStartDate",
   predecessor_id AS "predecessorId", authorisation_mechanism AS "authorisationMechanism",
   authorisation_sealed AS "authorisationSealed", last_transaction_id AS "lastTransactionId", received,
+  received_odd AS "receivedOdd",
   cancel_requested_at AS "cancelRequestedAt",
   (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",
@@ -65,7 +69,12 @@ const listedAccountsMax = 500;
 
 /** Sage's ids are whole numbers that JSON carries, so they fit a number. */
 function accountFrom(raw: RawAccount): SageAccountRow {
-  return { ...raw, lastTransactionId: Number(raw.lastTransactionId), received: Number(raw.received) };
+  return {
+    ...raw,
+    lastTransactionId: Number(raw.lastTransactionId),
+    received: Number(raw.received),
+    receivedOdd: Number(raw.receivedOdd),
+  };
 }
 
 /** The account, or null when there is none. */

@@ -21,7 +21,7 @@ export interface RuleTransactionRow {
 
 interface RawRow {
   transaction_id: string;
-  amount: string;
+  amount: string | null;
   narrative: string | null;
   posted: string | null;
   currency: string | null;
@@ -39,11 +39,11 @@ export async function* ruleTransactions(
   const needsAll = [...input.fields].some((field) => !columnFields.has(field));
   let afterId = 0;
   for (;;) {
-    // A narrative that Sage left out is joined of members, so such an object is needed as it is.
+    // A narrative that Sage left out is joined of members, and what is odd has no column: such an object is needed as it is.
     const { rows } = await pool.query<RawRow>(
       `SELECT transaction_id, transaction_amount::text AS amount, transaction_narrative AS narrative,
               date_posted AS posted, body ->> 'currency' AS currency,
-              CASE WHEN $5 OR transaction_narrative IS NULL THEN body END AS body
+              CASE WHEN $5 OR transaction_narrative IS NULL OR odd_members IS NOT NULL THEN body END AS body
          FROM sage_transactions
         WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3
         ORDER BY transaction_id LIMIT $4`,

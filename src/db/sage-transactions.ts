@@ -1,18 +1,19 @@
-import { lockSageAccount } from './sage-accounts.js';
+import { lockSageAccount, whereOf } from './sage-accounts.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
+import { oddMembersOf } from '../domain/sage-transaction.js';
 import { storableJson } from './storable-json.js';
+import { writeTimeline } from './timeline.js';
 
 /** What Sage told of transactions, for one account each. Read once, by cursor; only their suggestions change later. */
 
 /** Sage's own object, every member kept. */
 export interface SageTransactionObject {
   readonly transactionId: number;
-  readonly transactionAmount: number;
-  readonly transactionNarrative?: string | null | undefined;
-  readonly datePosted?: string | null | undefined;
-  readonly predictedActions?: readonly unknown[] | null | undefined;
   readonly [member: string]: unknown;
 }
+
+/** Ids that the timeline names of a page with odd transactions. */
+const namedOddMax = 20;
 
 export interface StoredSageTransaction {
   readonly transactionId: number;
@@ -45,8 +46,8 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
 
 /**
  * Stores a page and moves the cursor over it, in one transaction: the cursor never stands before its rows do. Rows that
- * stand already stay as they are, and a page behind the cursor moves nothing, so a page may come twice. Null when the
- * account is gone.
+ * stand already stay as they are, and a page behind the cursor moves nothing, so a page may come twice. Of members that
+ * are not as agreed the names are stored, and the timeline tells of them. Null when the account is gone.
  */
 export async function storePage(
   pool: Pool,
@@ -55,26 +56,46 @@ export async function storePage(
   return await transaction(pool, async (db) => {
     const account = await lockSageAccount(db, input);
     if (account === null) return null;
-    const { rowCount } = await db.query(
+    const { rows: stored } = await db.query<{ id: string; odd: string[] | null }>(
       `INSERT INTO sage_transactions
          (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
-          predicted_actions, predicted_at)
-       SELECT $1, (item ->> 'transactionId')::bigint, (item ->> 'transactionAmount')::numeric,
-              item ->> 'transactionNarrative', item ->> 'datePosted', item - 'predictedActions',
+          predicted_actions, predicted_at, odd_members)
+       SELECT $1, (item ->> 'transactionId')::bigint,
+              CASE jsonb_typeof(item -> 'transactionAmount') WHEN 'number' THEN (item ->> 'transactionAmount')::numeric END,
+              CASE jsonb_typeof(item -> 'transactionNarrative') WHEN 'string' THEN item ->> 'transactionNarrative' END,
+              CASE jsonb_typeof(item -> 'datePosted') WHEN 'string' THEN item ->> 'datePosted' END,
+              CASE WHEN jsonb_typeof(item -> 'predictedActions') IN ('array', 'null') THEN item - 'predictedActions' ELSE item END,
               CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN item -> 'predictedActions' ELSE '[]' END,
-              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN now() END
-         FROM jsonb_array_elements($2::jsonb) AS item
-       ON CONFLICT (sage_account_id, transaction_id) DO NOTHING`,
-      [input.sageAccountId, storableJson(input.transactions)],
+              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN now() END,
+              (SELECT array_agg(member) FROM jsonb_array_elements_text(page -> 'odd') AS member)
+         FROM jsonb_array_elements($2::jsonb) AS page, LATERAL (SELECT page -> 'body') AS body (item)
+       ON CONFLICT (sage_account_id, transaction_id) DO NOTHING
+       RETURNING transaction_id AS id, odd_members AS odd`,
+      [
+        input.sageAccountId,
+        storableJson(input.transactions.map((body) => ({ body, odd: oddMembersOf(body) }))),
+      ],
     );
-    const storedCount = rowCount ?? 0;
+    const odd = stored.filter((row) => row.odd !== null);
     const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
     await db.query(
-      `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, updated_at = now()
+      `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, received_odd = received_odd + $4,
+              updated_at = now()
         WHERE sage_account_id = $1`,
-      [input.sageAccountId, lastTransactionId, storedCount],
+      [input.sageAccountId, lastTransactionId, stored.length, odd.length],
     );
-    return { storedCount, lastTransactionId };
+    if (odd.length > 0) {
+      await writeTimeline(db, {
+        ...whereOf(account),
+        kind: 'sage_transactions_odd',
+        detail: {
+          count: odd.length,
+          transaction_ids: odd.slice(0, namedOddMax).map((row) => Number(row.id)),
+          members: [...new Set(odd.flatMap((row) => row.odd ?? []))],
+        },
+      });
+    }
+    return { storedCount: stored.length, lastTransactionId };
   });
 }
 

@@ -9,12 +9,14 @@ import {
 } from '../../src/activities/sage-account/sage-read-account.js';
 import type { SageBankingClient, SageTransactionPage } from '../../src/clients/sage-banking/client.js';
 import { SageOutcomeUnknown, SageRefused } from '../../src/clients/sage-banking/errors.js';
+import { ruleTransactions } from '../../src/db/sage-rule-transactions.js';
+import { factsOf } from '../../src/domain/sage-rules/transaction-facts.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
 import { readSageAccount } from '../../src/db/sage-accounts.js';
 import { sealSageAuthorisation } from '../../src/db/sage-authorisation.js';
 import { dayMs } from '../../src/domain/limits.js';
 import { sageUnreadCancelAfterMs } from '../../src/domain/sage-account.js';
-import { makeSageAccount, someLines, type SageTestAccount } from '../support/sage-account.js';
+import { makeSageAccount, postStatement, someLines, type SageTestAccount } from '../support/sage-account.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
 
 /* One look and one cancellation at a time, with answers that no sandbox gives. */
@@ -129,6 +131,41 @@ describe('a page that is not as agreed', () => {
     });
     await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
     expect(await alertsOf(account)).toEqual(['feed_parked']);
+  });
+});
+
+describe('a transaction that is not as agreed', () => {
+  it('is stored whole and named, and stops none behind it', async () => {
+    const account = await makeSageAccount(world);
+    await postStatement(world, account, someLines(3));
+    const { client } = world.deps.sage!;
+    const page = await client.readTransactions({ ...account, startIndex: 1 });
+    const odd = {
+      ...page.transactions[1]!,
+      ...{ transactionAmount: { of: '12.50' }, transactionNarrative: ['A', 'B'], datePosted: 20240105 },
+      predictedActions: 'none',
+    };
+    const transactions = page.transactions.map((each, index) => (index === 1 ? odd : each));
+    await look(account, { readTransactions: () => Promise.resolve({ ...page, transactions }) });
+    const { sageAccountId } = account;
+    const row = await rowOf(account);
+    const lastId = page.transactions.at(-1)!.transactionId;
+    expect(row).toMatchObject({ lastTransactionId: lastId, received: 3, receivedOdd: 1, reason: null });
+    const { rows } = await world.pool.query(
+      `SELECT body FROM sage_transactions WHERE sage_account_id = $1 AND odd_members IS NOT NULL`,
+      [sageAccountId],
+    );
+    expect(rows).toEqual([{ body: odd }]);
+    const told = await world.pool.query(
+      `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_odd'`,
+      [sageAccountId],
+    );
+    const members = ['transactionAmount', 'transactionNarrative', 'datePosted', 'predictedActions'];
+    expect(told.rows).toEqual([{ detail: { count: 1, transaction_ids: [odd.transactionId], members } }]);
+    const forRules = ruleTransactions(world.pool, { sageAccountId, upToId: lastId, fields: new Set() });
+    for await (const chunk of forRules) {
+      expect(chunk.map(({ body }) => factsOf(body).amount() === null)).toEqual([false, true, false]);
+    }
   });
 });
 

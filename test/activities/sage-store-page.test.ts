@@ -43,7 +43,7 @@ const lines = (...ids: number[]) =>
 it('a page that cannot be stored leaves the cursor before it: it is read again', async () => {
   const sageAccountId = await makeAccount();
   await storePage(pool, { sageAccountId, transactions: lines(1, 2), endIndex: 2 });
-  const unstorable = [...lines(3), { transactionId: 4, transactionAmount: 'much' as unknown as number }];
+  const unstorable = [...lines(3), { transactionId: 4.5, transactionAmount: -4 }];
   await expect(storePage(pool, { sageAccountId, transactions: unstorable, endIndex: 4 })).rejects.toThrow();
   expect(await readSageAccount(pool, { sageAccountId })).toMatchObject({ lastTransactionId: 2, received: 2 });
   await storePage(pool, { sageAccountId, transactions: lines(3, 4), endIndex: 4 });

@@ -8,6 +8,7 @@ import {
   storeTransactions,
   type SageTestAccount,
 } from '../support/sage-account.js';
+import { storePage } from '../../src/db/sage-transactions.js';
 import { createSageWorld, type SageWorld } from '../support/sage-world.js';
 import { until } from '../support/until.js';
 import { send, settled, signInTo, wordsOf } from './pages-sage-fixture.js';
@@ -80,6 +81,15 @@ describe('the page of an account', () => {
     expect(words).toContain('nothing is booked before you book it in Sage');
     expect(words).toContain('<i>INVOICE</i> 9');
     expect(page.text).not.toContain('<i>INVOICE');
+  });
+
+  test('says of a transaction in an unusual form that it is kept, and shows what can be read of it', async () => {
+    const { visitor, account, path } = await holder();
+    const odd = { transactionId: 1, transactionAmount: { of: '1' }, transactionNarrative: 'Rent' };
+    await storePage(world.pool, { ...account, transactions: [odd], endIndex: 1 });
+    const words = wordsOf(await visitor.get(path));
+    expect(words).toContain('One transaction came in an unusual form. It is kept');
+    expect(words).toContain('Rent amount not readable');
   });
 
   test('understands no half of a suggestion: what is not to be shown, or not to be read, is none', async () => {

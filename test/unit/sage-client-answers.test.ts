@@ -213,7 +213,6 @@ test.each<[string, string, unknown]>([
   ['an id that is no whole number', 'readTransactions', page([tx(7.5)])],
   ['ids that go back', 'readTransactions', page([tx(7), tx(6)])],
   ['an id twice', 'readTransactions', page([tx(7), tx(7)])],
-  ['an amount that is text', 'readTransactions', page([{ ...tx(7), transactionAmount: '1' }])],
   ['a result of a link without identifier', 'pollLink', { success: true, account: { accountName: 'n' } }],
   ['a result of a link that is neither', 'pollLink', { account: null }],
 ])('%s is not understood (%s)', async (_, name, body) => {
@@ -235,6 +234,12 @@ describe('a page of transactions', () => {
       hasMore: true,
       transactions: [{}, { newMember: { a: 1 } }],
     });
+  });
+
+  test('is understood whatever its rows hold beside their ids: one odd row stops none behind it', async () => {
+    const odd = { transactionId: 7, transactionAmount: { of: '1' }, datePosted: 7, predictedActions: 'none' };
+    sage.answer = answerJson(200, page([tx(5), odd, tx(8)]));
+    expect(await read()).toMatchObject({ endIndex: 8, transactions: [tx(5), odd, tx(8)] });
   });
 
   test('that is empty ends before what was asked for and has no next one, whatever the answer says', async () => {

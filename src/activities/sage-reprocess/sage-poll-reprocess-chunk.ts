@@ -14,6 +14,7 @@ import {
   sageReprocessLimits,
   type SageReprocessReason,
 } from '../../domain/sage-reprocess.js';
+import { readPredictions } from '../../domain/sage-transaction.js';
 import type { ActivityDeps } from '../deps.js';
 import { Obsolete } from '../failures.js';
 import { accountAccess } from '../sage-access.js';
@@ -52,10 +53,11 @@ export function sagePollReprocessChunk(deps: ActivityDeps) {
       const polled = await poll(deps, reprocess, pollRouteSealed);
       switch (polled.kind) {
         case 'done': {
-          const predictions = polled.transactions.map(({ transactionId, predictedActions }) => ({
-            transactionId,
-            predictedActions: predictedActions ?? [],
-          }));
+          const predictions = polled.transactions.flatMap(({ transactionId, ...members }) => {
+            const predictedActions = readPredictions(members['predictedActions']);
+            // What cannot be read replaces nothing.
+            return predictedActions === null ? [] : [{ transactionId, predictedActions }];
+          });
           await storeChunk(deps.pool, { reprocessId, chunkIds, predictions });
           return { outcome: 'next', startAfterMs: 0 };
         }

@@ -45,17 +45,11 @@ export const sageBankAccountSchema = z.object({
 });
 export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
 
-/** Contract 9.6: suggestions, never facts. */
-export const sagePredictedActionSchema = z.looseObject({ predictedId: z.string().nullish() });
-
-/** Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came. */
-export const sageTransactionSchema = z.looseObject({
-  transactionId: z.number().int().min(1),
-  transactionAmount: z.number(),
-  transactionNarrative: z.string().nullish(),
-  datePosted: z.string().nullish(),
-  predictedActions: z.array(sagePredictedActionSchema).nullish(),
-});
+/**
+ * Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came, and read with
+ * `src/domain/sage-transaction.ts`: one odd transaction must not stop those behind it.
+ */
+export const sageTransactionSchema = z.looseObject({ transactionId: z.number().int().min(1) });
 export type SageTransaction = z.output<typeof sageTransactionSchema>;
 
 const ruleConditionSchema = z.object({

@@ -4,7 +4,7 @@ import { readStoredTransactions } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { printCount } from '../time-text.js';
-import { printAmount } from './print-amount.js';
+import { printAmount, printTransactionAmount } from './print-amount.js';
 import type { SageVisit } from './sage-context.js';
 
 /** Of the transactions that a rule would hit, those that are shown. */
@@ -72,9 +72,7 @@ function hitLine(
   return html`<li class="line">
     <time>${text(body.datePosted).slice(0, 'YYYY-MM-DD'.length)}</time>
     <span class="text"><bdi>${text(body.transactionNarrative)}</bdi></span>
-    <span class="amount"
-      >${printAmount(t, String(body.transactionAmount), text(body.currency) || hit.currency)}</span
-    >
+    <span class="amount">${printTransactionAmount(t, body, hit.currency)}</span>
     ${
       sample !== undefined &&
       html`<span class="suggested">

@@ -3,6 +3,17 @@ import type { Texts } from '../texts.js';
 /** Currencies of Sage have at most four decimals; money is shown with two at least. */
 const decimals = { minimumFractionDigits: 2, maximumFractionDigits: 6 } as const;
 
+/** The amount of one of Sage's transactions, in its own currency or the account's; said so when it cannot be read. */
+export function printTransactionAmount(
+  t: Texts,
+  body: Readonly<Record<string, unknown>>,
+  currency: string | null,
+): string {
+  const { transactionAmount: amount, currency: own } = body;
+  if (typeof amount !== 'number' && typeof amount !== 'string') return t.sage.account.oddAmount;
+  return printAmount(t, String(amount), typeof own === 'string' && own !== '' ? own : currency);
+}
+
 /** A decimal text as people write it, with a true minus: `−1,250.00 GBP`. Nothing is rounded on the way. */
 export function printAmount(t: Texts, decimal: string, currency?: string | null): string {
   const isDecimal = (text: string): text is `${number}` => /^-?\d+(\.\d+)?$/.test(text);

@@ -1,7 +1,7 @@
 import type { StoredSageTransaction } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
-import { printAmount } from './print-amount.js';
+import { printTransactionAmount } from './print-amount.js';
 import type { SageVisit } from './sage-context.js';
 import { suggestionLines } from './suggestions.js';
 
@@ -43,9 +43,7 @@ function transactionLine(
     }
     <time>${date}</time>
     <span class="text"><bdi>${narrative}</bdi></span>
-    <span class="amount"
-      >${printAmount(t, String(body.transactionAmount), textOf(body.currency) || currency)}</span
-    >
+    <span class="amount">${printTransactionAmount(t, body, currency)}</span>
     <span class="suggested"
       >${
         suggested.length === 0

@@ -1,0 +1,28 @@
+/*
+ * Sage's transaction objects (contract 7.2). The id is the cursor and must be as agreed; any other member may one day be
+ * of another kind than Sage's pages say. Such a transaction is stored whole like every other one, so that it stops
+ * nothing behind it; what cannot be read of it is named.
+ */
+
+const isText = (value: unknown): boolean => value == null || typeof value === 'string';
+
+const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
+  transactionAmount: (value) => typeof value === 'number' && Number.isFinite(value),
+  transactionNarrative: isText,
+  datePosted: isText,
+  predictedActions: (value) => value == null || readPredictions(value) !== null,
+};
+
+/** The members that the service reads and that are not of the agreed kind, by name; usually none. */
+export function oddMembersOf(transaction: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(kinds).flatMap(([name, isAsAgreed]) => (isAsAgreed(transaction[name]) ? [] : [name]));
+}
+
+/** A transaction's suggestions (contract 9.6), none where Sage left them out; null when they cannot be read. */
+export function readPredictions(predictedActions: unknown): readonly unknown[] | null {
+  if (predictedActions == null) return [];
+  if (!Array.isArray(predictedActions)) return null;
+  return predictedActions.every((item) => typeof item === 'object' && item !== null)
+    ? (predictedActions as readonly unknown[])
+    : null;
+}
