@@ -11,8 +11,11 @@ import { until } from '../support/until.js';
  * comes back, and everything that was acknowledged is at Rutter, once and in order.
  */
 
-/** Of an outage; long enough for every time-out of a connection and for slices to give up. */
-const outageMs = 12_000;
+/**
+ * Of an outage; long enough for every time-out of a connection and for slices to give up. For longer ones:
+ * `OUTAGE_MS=200000 npx vitest run --project e2e test/e2e/outages.test.ts -t 'an outage'`.
+ */
+const outageMs = Number(process.env['OUTAGE_MS'] ?? 12_000);
 /** A signal that was lost is found by the sweep, which comes every minute. */
 const recoveredMs = 150_000;
 const postings = 30;
@@ -45,7 +48,7 @@ function rutterAway(): void {
   ground.stack.wire.cutAll();
 }
 
-describe('an outage', () => {
+describe('an outage', { timeout: 300_000 + outageMs }, () => {
   it('of PostgreSQL: ingestion and webhooks answer 503 and ask for a repeat; what was acknowledged arrives', async () => {
     const { stack } = ground;
     await sendToAll();

@@ -27,6 +27,14 @@ export type Step =
   | { readonly kind: 'look'; readonly connection: number; readonly death: Death | null }
   | { readonly kind: 'fault'; readonly spec: FaultSpec }
   | { readonly kind: 'person'; readonly feed: number; readonly action: 'pause' | 'resume' | 'sync' | 'close' }
+  /** An operator decides on one of the postings that were set aside, if there are any. */
+  | {
+      readonly kind: 'decide';
+      readonly feed: number;
+      readonly posting: number;
+      readonly what: 'release' | 'discard';
+    }
+  | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly death: Death | null }
   | { readonly kind: 'sage_disconnect'; readonly feed: number }
   | { readonly kind: 'sage_select'; readonly feed: number; readonly startDate: string }
   | { readonly kind: 'connection'; readonly connection: number; readonly to: ConnectionChange }
@@ -206,6 +214,13 @@ function drawPeople(temper: Temper): fc.Arbitrary<Step> {
   ] as const;
   return fc.oneof<fc.Arbitrary<Step>[]>(
     fc.record({ kind: fc.constant('person'), feed, action: fc.constantFrom(...actions) }),
+    fc.record({
+      kind: fc.constant('decide'),
+      feed,
+      posting: fc.nat(),
+      what: fc.constantFrom('release', 'discard'),
+    }),
+    fc.record({ kind: fc.constant('resync'), feed, from: drawStartDate(), death: drawDeath() }),
     fc.record({ kind: fc.constant('sage_disconnect'), feed }),
     fc.record({ kind: fc.constant('sage_select'), feed, startDate: drawStartDate() }),
     fc.record({

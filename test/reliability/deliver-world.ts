@@ -4,6 +4,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { OrganisationRefused } from '../../src/activities/failures.js';
 import { rutterDeliverSlice, type DeliverSliceResult } from '../../src/activities/rutter-deliver-slice.js';
 import { rutterReadConnection } from '../../src/activities/rutter-read-connection.js';
+import { rutterRunCommand } from '../../src/activities/rutter-run-command.js';
+import { insertCommand } from '../../src/db/commands.js';
 import { sealAccessToken } from '../../src/db/connections.js';
 import type { Pool } from '../../src/db/pool.js';
 import { CoreBank } from './core-bank.js';
@@ -49,7 +51,10 @@ export class DeliverWorld {
   readonly unseen = new Set<string>();
   /** Keys of batches that were open when a change was seen: they must be settled as they were cut. */
   readonly begunBefore = new Set<string>();
-  readonly counts = { deaths: 0, zombies: 0, resumes: 0, cutsMax: 0, postsUnderUnseenChange: 0 };
+  readonly counts = {
+    ...{ deaths: 0, zombies: 0, resumes: 0, decisions: 0, resyncs: 0, cutsMax: 0 },
+    postsUnderUnseenChange: 0,
+  };
   readonly #fetch: typeof fetch;
 
   constructor(
@@ -82,6 +87,24 @@ export class DeliverWorld {
     const input = { feedId: feed.feedId, readAccount: how.readAccount ?? false };
     const ending = await this.#attempt(process, () => runActivity(rutterDeliverSlice(deps), input));
     return ending;
+  }
+
+  /** One attempt at comparing with Rutter what was delivered from a date on, as an operator orders it. */
+  async resync(feed: WorldFeed, how: { from: string; death: Death | null }): Promise<void> {
+    const { pool } = this.ground;
+    const commandId = randomUUID();
+    const { rows } = await pool.query<{ id: string }>(
+      `SELECT customer_id AS id FROM feeds WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    await insertCommand(pool, {
+      ...{ commandId, customerId: rows[0]?.id ?? '', kind: 'resync_feed', secretSealed: null },
+      input: { feed_id: feed.feedId, from: how.from, dry_run: false },
+    });
+    const process = new MortalProcess(how.death);
+    await this.#attempt(process, () =>
+      runActivity(rutterRunCommand(this.#depsOf(process, undefined)), { commandId }),
+    );
   }
 
   /** One look of the connection's workflow. Answers whether it has seen the accounts. */

@@ -259,7 +259,9 @@ function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: Fee
     // Nothing fences a sender that is frozen between its last look and its POST, or a list that lags: what is then sent
     // of a batch that a later start date had undone stands in Sage once, and before that date.
     const overtaken = excuses.resent && place === 'before_start';
-    if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed && !overtaken) {
+    // What Rutter has with other content, as its falsified answer said, may be accepted by an operator.
+    const accepted = excuses.lies && place === 'discarded';
+    if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed && !overtaken && !accepted) {
       breaches.add('I7', `${id} is in the book and stands as ${place}`);
     }
   }

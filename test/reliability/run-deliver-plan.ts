@@ -1,5 +1,7 @@
 import { isParked } from '../../src/domain/feed.js';
+import { noCorrection } from '../../src/domain/posting-correction.js';
 import { applyFeedRequest } from '../../src/db/feed-facts.js';
+import { discardPosting, releasePosting } from '../../src/db/quarantine.js';
 import {
   createDeliverWorld,
   type DeliverWorld,
@@ -36,9 +38,21 @@ export async function runDeliverPlan(ground: DeliverGround, plan: DeliverPlan): 
     const rounds = await settle(world, plan);
     const breaches = await judge(world, plan, fired);
     const faults = Object.fromEntries([...fired].map(([kind, count]) => [`fault ${kind}`, count]));
-    const { deaths, zombies } = world.counts;
+    const { deaths, zombies, decisions, resyncs } = world.counts;
     const posts = world.traffic.batches.length;
-    return { breaches, seen: { ...faults, deaths, zombies, posts, rounds, conflicts: world.bank.conflicts } };
+    return {
+      breaches,
+      seen: {
+        ...faults,
+        deaths,
+        zombies,
+        decisions,
+        resyncs,
+        posts,
+        rounds,
+        conflicts: world.bank.conflicts,
+      },
+    };
   } finally {
     await open.sandbox.close();
   }
@@ -63,6 +77,13 @@ async function takeStep(world: DeliverWorld, step: Step): Promise<void> {
       return;
     case 'person':
       return await ask(world, pick(world.feeds, step.feed), step.action);
+    case 'decide':
+      return await decide(world, pick(world.feeds, step.feed), step);
+    case 'resync':
+      world.counts.cutsMax += 1;
+      world.counts.resyncs += 1;
+      await world.resync(pick(world.feeds, step.feed), step);
+      return;
     case 'sage_disconnect': {
       const feed = pick(world.feeds, step.feed);
       world.unseen.add(feed.rutterAccountId);
@@ -94,6 +115,28 @@ async function ask(
   world.counts.cutsMax += 1;
   if (action === 'sync' || action === 'resume') world.counts.resumes += 1;
   await applyFeedRequest(world.ground.pool, { feedId: feed.feedId, action });
+}
+
+async function decide(
+  world: DeliverWorld,
+  { feedId }: WorldFeed,
+  { posting, what }: Extract<Step, { kind: 'decide' }>,
+): Promise<void> {
+  const { pool } = world.ground;
+  const { rows } = await pool.query<{ id: string }>(
+    `SELECT transaction_id AS id FROM ledger WHERE feed_id = $1 AND exception IN ('quarantined', 'conflict')
+      ORDER BY transaction_id`,
+    [feedId],
+  );
+  if (rows.length === 0) return;
+  const input = { feedId, transactionId: pick(rows, posting).id, reason: 'drawn' };
+  const done =
+    what === 'discard'
+      ? await discardPosting(pool, input)
+      : await releasePosting(pool, { ...input, correction: noCorrection });
+  if (done.kind !== 'done') return;
+  world.counts.cutsMax += 1;
+  world.counts.decisions += 1;
 }
 
 async function select(world: DeliverWorld, feed: WorldFeed, startDate: string): Promise<void> {

@@ -22,7 +22,7 @@ import { makeClockMovable } from './deliver-clock.js';
 import type { SageRoadWatch } from './sage-road-watch.js';
 import { runAttempt } from './workflow-world-attempt.js';
 import { createWorldClock, moveClockSql, type WorldClock } from './workflow-world-clock.js';
-import { createWorldServer, ServerFlaw } from './workflow-world-server.js';
+import { AtWork, createWorldServer, skipTime } from './workflow-world-server.js';
 
 /*
  * What runs on the road of Sage's Banking Service stand on: one time-skipping server, workers with the real workflows
@@ -33,8 +33,6 @@ const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_world_signing_key_7c
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 1_500;
 const databaseConnectionsMax = 20;
-/** Real time for one sleep: a server that takes longer has stopped. */
-const sleepMaxMs = 90_000;
 
 export const sageLooks = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
 
@@ -61,8 +59,9 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
   if (!keys.ok) throw new Error('no keyring');
   const { keyring } = keys;
   const flaw = new AbortController();
+  const atWork = new AtWork();
   const [env, sandbox, { database, pool }] = await Promise.all([
-    createWorldServer(() => flaw.abort(new ServerFlaw())),
+    createWorldServer(flaw),
     startSageBankingSandbox({ applications: [application] }),
     createMovableDatabase(),
   ]);
@@ -91,18 +90,12 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
     ...deps,
     sage: { ...road, workflows: { ...sage, missingAccounts: missingOf(client) } },
   };
-  const workers = await createWorkers({ env, bundle, deps, clock, watch: () => watching });
+  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
   const running = workers.map((worker) => worker.run());
   return {
     ...{ client, facade, sage, pool, keyring, clock, control },
     sleep: async (ms) => {
-      const bound = AbortSignal.any([flaw.signal, AbortSignal.timeout(sleepMaxMs)]);
-      await env.connection
-        .withAbortSignal(bound, () => env.sleep(ms))
-        .catch((error: unknown) => {
-          bound.throwIfAborted();
-          throw error;
-        });
+      await skipTime(env, { ms, flaw: flaw.signal, atWork });
       await clock.reach(await env.currentTimeMs());
     },
     sweep: async () => {
@@ -177,6 +170,7 @@ interface WorkersInput {
   bundle: WorkflowBundleWithSourceMap;
   deps: ActivityDeps;
   clock: WorldClock;
+  atWork: AtWork;
   watch: () => SageRoadWatch | null;
 }
 
@@ -202,7 +196,12 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
 }
 
 /** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
-function activitiesOf({ deps, clock, watch }: WorkersInput): Record<string, (input: never) => unknown> {
+function activitiesOf({
+  deps,
+  clock,
+  atWork,
+  watch,
+}: WorkersInput): Record<string, (input: never) => unknown> {
   type Work = (input: unknown) => Promise<unknown>;
   const names = Object.keys(createActivities(deps)).filter((name) => /^(sage|db)/.test(name));
   const wrapped = names.map((name) => {
@@ -211,8 +210,10 @@ function activitiesOf({ deps, clock, watch }: WorkersInput): Record<string, (inp
       await clock.reach(currentAttemptScheduledTimestampMs);
       const subject = { activity: name, workflowId: workflowExecution?.workflowId ?? '' };
       const trouble = watch()?.begins(subject);
-      const result = await runAttempt(deps, trouble, (own) =>
-        (createActivities(own) as unknown as Record<string, Work>)[name]!(input),
+      const result = await atWork.during(`${name} ${subject.workflowId}`, () =>
+        runAttempt(deps, trouble, (own) =>
+          (createActivities(own) as unknown as Record<string, Work>)[name]!(input),
+        ),
       );
       watch()?.ends({ ...subject, result });
       return result;

@@ -19,7 +19,7 @@ import { workerOptions } from '../../src/temporal/worker-options.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { makeClockMovable } from './deliver-clock.js';
 import type { Traffic } from './traffic.js';
-import { createWorldServer, patient, ServerFlaw, type WorldFacade } from './workflow-world-server.js';
+import { AtWork, createWorldServer, patient, skipTime, type WorldFacade } from './workflow-world-server.js';
 import { runAttempt, type Trouble } from './workflow-world-attempt.js';
 import { createWorldClock, moveClockSql, type WorldClock } from './workflow-world-clock.js';
 
@@ -35,8 +35,6 @@ const databaseConnectionsMax = 20;
 /** A heartbeat every 3 s and a lease renewed every 3 s, as in production: only waits are let pass at once. */
 const worldKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
 
-/** Real time for one sleep: a server that takes longer has stopped. */
-const sleepMaxMs = 60_000;
 /** What befalls attempts in the run under way; the ground asks before each attempt. */
 export interface AttemptWatch {
   begins(input: AttemptSubject): Trouble | undefined;
@@ -73,8 +71,9 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
   const keys = parseKeyring(createKeyEntry('world'));
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
+  const atWork = new AtWork();
   const [env, sandbox, { database, pool }] = await Promise.all([
-    createWorldServer(() => flaw.abort(new ServerFlaw())),
+    createWorldServer(flaw),
     startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
     createMovableDatabase(),
   ]);
@@ -92,18 +91,12 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
   const watchedFetch: typeof fetch = (...args) =>
     (watching === null ? fetch : watching.traffic.watch(fetch))(...args);
   const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });
-  const workers = await createWorkers({ env, bundle, deps, clock, watch: () => watching });
+  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
   const running = workers.map((worker) => worker.run());
   return {
     ...{ env, client, facade, clock, pool, deps, control },
     sleep: async (ms) => {
-      const bound = AbortSignal.any([flaw.signal, AbortSignal.timeout(sleepMaxMs)]);
-      await env.connection
-        .withAbortSignal(bound, () => env.sleep(ms))
-        .catch((error: unknown) => {
-          bound.throwIfAborted();
-          throw error;
-        });
+      await skipTime(env, { ms, flaw: flaw.signal, atWork });
       await clock.reach(await env.currentTimeMs());
     },
     sweep: async () => {
@@ -177,6 +170,7 @@ interface WorkersInput {
   bundle: WorkflowBundleWithSourceMap;
   deps: ActivityDeps;
   clock: WorldClock;
+  atWork: AtWork;
   watch: () => AttemptWatch | null;
 }
 
@@ -206,7 +200,7 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
 }
 
 /** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
-function activitiesOf({ deps, clock, watch }: WorkersInput) {
+function activitiesOf({ deps, clock, atWork, watch }: WorkersInput) {
   const attempt = async <T>(
     subject: AttemptSubject,
     work: (activities: ReturnType<typeof createActivities>) => Promise<T>,
@@ -215,7 +209,9 @@ function activitiesOf({ deps, clock, watch }: WorkersInput) {
     const trouble = watch()?.begins(subject);
     let ok = false;
     try {
-      const result = await runAttempt(deps, trouble, (own) => work(createActivities(own)));
+      const result = await atWork.during(`${subject.activity} ${subject.id}`, () =>
+        runAttempt(deps, trouble, (own) => work(createActivities(own))),
+      );
       ok = true;
       return result;
     } finally {

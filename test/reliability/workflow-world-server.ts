@@ -16,11 +16,59 @@ const betweenTriesMs = 20;
  */
 const flawWords = 'invalid history builder state for action';
 
+/**
+ * Real time for one sleep: a server that takes longer has stopped. Less than the minute after which it closes a
+ * connection for its pings, whereupon the SDK calls again and is not to be cancelled any more.
+ */
+const sleepMaxMs = 45_000;
+
 /** Not the service's fault: the run says nothing and is to be repeated on another ground. */
 export class ServerFlaw extends Error {
   override readonly name = 'ServerFlaw';
-  constructor() {
-    super(flawWords);
+}
+
+/** The attempts of activities that are under way. */
+export class AtWork {
+  readonly #names = new Map<string, number>();
+
+  async during<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.#names.set(name, (this.#names.get(name) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#names.get(name) ?? 1) - 1;
+      if (left === 0) this.#names.delete(name);
+      else this.#names.set(name, left);
+    }
+  }
+
+  names(): string[] {
+    return [...this.#names.keys()];
+  }
+}
+
+/**
+ * Lets time pass as the server sees it. While an activity is under way it skips none; when it does not come to an end
+ * although none is, it is the server that has stopped.
+ * @throws ServerFlaw
+ */
+export async function skipTime(
+  env: TestWorkflowEnvironment,
+  input: { ms: number; flaw: AbortSignal; atWork: AtWork },
+): Promise<void> {
+  const { ms, flaw, atWork } = input;
+  const bound = AbortSignal.any([flaw, AbortSignal.timeout(sleepMaxMs)]);
+  const bounded = new Promise<never>((_, reject) => {
+    bound.addEventListener('abort', () => reject(bound.reason as Error), { once: true });
+  });
+  try {
+    await Promise.race([env.connection.withAbortSignal(bound, () => env.sleep(ms)), bounded]);
+  } catch (error) {
+    if (!bound.aborted) throw error;
+    flaw.throwIfAborted();
+    const names = atWork.names();
+    if (names.length === 0) throw new ServerFlaw('it skips no time though nothing is under way');
+    throw new Error(`no end after ${String(sleepMaxMs)} ms of: ${names.join(', ')}`, { cause: error });
   }
 }
 
@@ -55,9 +103,10 @@ export function patient(facade: WorldFacade): WorldFacade {
 }
 
 /** A server with our search attributes. What the SDK's core warns of goes through our hands: the flaw is among it. */
-export async function createWorldServer(onFlaw: () => void): Promise<TestWorkflowEnvironment> {
+export async function createWorldServer(flaw: AbortController): Promise<TestWorkflowEnvironment> {
   const logger = new DefaultLogger('WARN', (entry: LogEntry) => {
-    if (JSON.stringify([entry.message, entry.meta]).includes(flawWords)) onFlaw();
+    if (JSON.stringify([entry.message, entry.meta]).includes(flawWords))
+      flaw.abort(new ServerFlaw(flawWords));
     else if (entry.level === 'ERROR' && entry.meta?.['sdkComponent'] === 'core')
       process.stderr.write(`${entry.message} ${JSON.stringify(entry.meta)}\n`);
   });
