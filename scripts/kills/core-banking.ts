@@ -20,6 +20,7 @@ const pumps = 4;
 const callMs = 15_000;
 /** Core banking sends the same again until it is acknowledged. */
 const retryMs = 250;
+/** Beyond an outage of ingestion. */
 const acknowledgedMs = 120_000;
 const rememberedMax = 500;
 
@@ -42,6 +43,8 @@ export class CoreBanking {
     private readonly stack: Stack,
     private readonly feeds: readonly KillFeed[],
     private readonly random: SeededRandom,
+    /** The longest that ingestion is taken away on purpose. */
+    private readonly outageMs = 0,
   ) {}
 
   /** How many postings of the account must be at Rutter in the end. */
@@ -80,7 +83,7 @@ export class CoreBanking {
     const transactions = Array.from({ length: count }, (_, index) => posting(first + index));
     // From now on they may be stored, whatever we hear of it.
     this.sentCounts.set(feed.accountId, first + count);
-    const deadline = Date.now() + acknowledgedMs;
+    const deadline = Date.now() + acknowledgedMs + this.outageMs;
     for (;;) {
       const begunAtMs = Date.now();
       if (await this.call(feed, transactions)) {
@@ -90,7 +93,9 @@ export class CoreBanking {
         return;
       }
       if (Date.now() > deadline)
-        throw new Error(`postings of ${feed.accountId} were not acknowledged in two minutes`);
+        throw new Error(
+          `postings of ${feed.accountId} were not acknowledged until two minutes after an outage`,
+        );
       await sleep(retryMs);
     }
   }

@@ -99,6 +99,12 @@ async function launch(
   return { identity, exited, stop, address, port, ...ui };
 }
 
+/**
+ * This server has one history shard, and a shard's queue of tasks is read 20 times a second by default: from ten slices a
+ * second on every task waits for its turn, 35 ms of it, twice a slice. A cluster reads hundreds of shards at that rate.
+ */
+const transferReadsPerSecond = 1_000;
+
 function commandArguments(input: DevServerInput, port: number, uiPort: number | undefined): string[] {
   const ui =
     uiPort === undefined
@@ -111,6 +117,7 @@ function commandArguments(input: DevServerInput, port: number, uiPort: number | 
   const pragmas = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
+    ...['--dynamic-config-value', `history.transferProcessorMaxPollRPS=${transferReadsPerSecond}`],
     ...ui,
     ...(input.dbFile === undefined ? [] : ['--db-filename', input.dbFile, ...pragmas]),
     ...(input.namespaces ?? []).flatMap((name) => ['--namespace', name]),

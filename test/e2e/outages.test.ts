@@ -23,7 +23,7 @@ const postings = 30;
 let ground: OutageGround;
 beforeAll(async () => {
   await buildWorkflowBundle();
-  ground = await openOutageGround();
+  ground = await openOutageGround({ outageMs });
 });
 afterAll(() => ground.close());
 

@@ -23,12 +23,13 @@ export interface OutageGround {
 
 const callMs = 40_000;
 
-export async function openOutageGround(): Promise<OutageGround> {
+/** `outageMs`: the longest outage that ingestion will have; 0 by default. */
+export async function openOutageGround(input: { outageMs?: number } = {}): Promise<OutageGround> {
   const stack = await openStack({ say: sayLine, keep: false, wired: true });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
     const feeds = await makeFeeds(stack, { connections: 3, feedsEach: 2 });
-    const core = new CoreBanking(stack, feeds, seededRandom(1));
+    const core = new CoreBanking(stack, feeds, seededRandom(1), input.outageMs);
     const referee = new Referee(stack, feeds, core);
     const post = (path: string, headers: Record<string, string>, body: string): Promise<Response> =>
       fetch(`${stack.apiUrl}${path}`, {
