@@ -83,7 +83,8 @@ export class CoreBanking {
     const transactions = Array.from({ length: count }, (_, index) => posting(first + index));
     // From now on they may be stored, whatever we hear of it.
     this.sentCounts.set(feed.accountId, first + count);
-    const deadline = Date.now() + acknowledgedMs + this.outageMs;
+    const patienceMs = acknowledgedMs + this.outageMs;
+    const deadline = Date.now() + patienceMs;
     for (;;) {
       const begunAtMs = Date.now();
       if (await this.call(feed, transactions)) {
@@ -94,7 +95,7 @@ export class CoreBanking {
       }
       if (Date.now() > deadline)
         throw new Error(
-          `postings of ${feed.accountId} were not acknowledged until two minutes after an outage`,
+          `postings of ${feed.accountId} were not acknowledged in ${String(patienceMs / 1_000)} s`,
         );
       await sleep(retryMs);
     }

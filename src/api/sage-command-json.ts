@@ -36,7 +36,7 @@ export const sageBanksDoc = z
 
 const dryRunSample = z.object({
   transaction_id: z.int(),
-  amount: z.string(),
+  amount: z.string().nullable().meta({ description: "Null where Sage's own cannot be read." }),
   currency: z.string(),
   shares: z.array(z.string()).meta({ description: 'What each action would get, in their order.' }),
   taken_by: z.string().nullable().meta({ description: 'The rule that would come first, if any.' }),

@@ -1,4 +1,4 @@
-import { serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
+import { oddToldForMs, serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
 import { parkReasons, passingReasons } from '../domain/feed.js';
 import { lastingSageReasons, sageLookLateMs } from '../domain/sage-account.js';
 import { sageOnboardingStuckReasons } from '../domain/sage-onboarding.js';
@@ -72,6 +72,13 @@ export const alertConditions: readonly AlertCondition[] = [
             FROM (SELECT feed_id, count(*)::int AS count FROM ledger
                    WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
+  },
+  {
+    code: 'transactions_odd',
+    takesInterval: false,
+    sql: `SELECT ${ofSageAccount}, jsonb_build_object('received_odd', s.received_odd, 'last_at', s.odd_at) AS detail
+            FROM sage_accounts s
+           WHERE s.odd_at > now() - interval '${String(oddToldForMs)} milliseconds' AND s.status <> 'cancelled'`,
   },
   {
     code: 'onboarding_stuck',

@@ -72,7 +72,8 @@ export interface SageDryRunResult {
 
 export interface SageDryRunSample {
   readonly transaction_id: number;
-  readonly amount: string;
+  /** Null where Sage's own cannot be read; there are no shares of it then. */
+  readonly amount: string | null;
   readonly currency: string;
   /** In the order of the rule's actions; they add up to the amount. */
   readonly shares: readonly string[];

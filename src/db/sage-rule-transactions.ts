@@ -26,6 +26,7 @@ interface RawRow {
   posted: string | null;
   currency: string | null;
   body: Record<string, unknown> | null;
+  odd: string[] | null;
 }
 
 /**
@@ -43,7 +44,8 @@ export async function* ruleTransactions(
     const { rows } = await pool.query<RawRow>(
       `SELECT transaction_id, transaction_amount::text AS amount, transaction_narrative AS narrative,
               date_posted AS posted, body ->> 'currency' AS currency,
-              CASE WHEN $5 OR transaction_narrative IS NULL OR odd_members IS NOT NULL THEN body END AS body
+              CASE WHEN $5 OR transaction_narrative IS NULL OR odd_members IS NOT NULL THEN body END AS body,
+              odd_members AS odd
          FROM sage_transactions
         WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3
         ORDER BY transaction_id LIMIT $4`,
@@ -62,5 +64,8 @@ function transactionFrom(raw: RawRow): RuleTransactionRow {
     datePosted: raw.posted,
     currency: raw.currency,
   };
-  return { transactionId: Number(raw.transaction_id), body };
+  const transactionId = Number(raw.transaction_id);
+  if (raw.odd === null) return { transactionId, body };
+  // What cannot be read is missing, for rules as for people.
+  return { transactionId, body: { ...body, ...Object.fromEntries(raw.odd.map((name) => [name, null])) } };
 }

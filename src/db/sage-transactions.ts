@@ -1,6 +1,6 @@
 import { lockSageAccount, whereOf } from './sage-accounts.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
-import { oddMembersOf } from '../domain/sage-transaction.js';
+import { oddMembersOf, readPredictions } from '../domain/sage-transaction.js';
 import { storableJson } from './storable-json.js';
 import { writeTimeline } from './timeline.js';
 
@@ -22,6 +22,8 @@ export interface StoredSageTransaction {
   readonly predictedActions: readonly unknown[];
   readonly predictedAt: string | null;
   readonly receivedAt: string;
+  /** Members that are not as agreed, by name. */
+  readonly oddMembers: readonly string[];
 }
 
 interface RawTransaction {
@@ -30,9 +32,10 @@ interface RawTransaction {
   predicted_actions: unknown[];
   predicted_at: string | null;
   received_at: string;
+  odd_members: string[] | null;
 }
 
-const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at';
+const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at, odd_members';
 
 function transactionFrom(raw: RawTransaction): StoredSageTransaction {
   return {
@@ -41,6 +44,7 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
     predictedActions: raw.predicted_actions,
     predictedAt: raw.predicted_at,
     receivedAt: raw.received_at,
+    oddMembers: raw.odd_members ?? [],
   };
 }
 
@@ -60,27 +64,19 @@ export async function storePage(
       `INSERT INTO sage_transactions
          (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
           predicted_actions, predicted_at, odd_members)
-       SELECT $1, (item ->> 'transactionId')::bigint,
-              CASE jsonb_typeof(item -> 'transactionAmount') WHEN 'number' THEN (item ->> 'transactionAmount')::numeric END,
-              CASE jsonb_typeof(item -> 'transactionNarrative') WHEN 'string' THEN item ->> 'transactionNarrative' END,
-              CASE jsonb_typeof(item -> 'datePosted') WHEN 'string' THEN item ->> 'datePosted' END,
-              CASE WHEN jsonb_typeof(item -> 'predictedActions') IN ('array', 'null') THEN item - 'predictedActions' ELSE item END,
-              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN item -> 'predictedActions' ELSE '[]' END,
-              CASE jsonb_typeof(item -> 'predictedActions') WHEN 'array' THEN now() END,
-              (SELECT array_agg(member) FROM jsonb_array_elements_text(page -> 'odd') AS member)
-         FROM jsonb_array_elements($2::jsonb) AS page, LATERAL (SELECT page -> 'body') AS body (item)
+       SELECT $1, id, amount, narrative, posted, body, coalesce(predicted, '[]'),
+              CASE WHEN predicted IS NOT NULL THEN now() END, odd
+         FROM jsonb_to_recordset($2::jsonb) AS page
+              (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, odd text[])
        ON CONFLICT (sage_account_id, transaction_id) DO NOTHING
        RETURNING transaction_id AS id, odd_members AS odd`,
-      [
-        input.sageAccountId,
-        storableJson(input.transactions.map((body) => ({ body, odd: oddMembersOf(body) }))),
-      ],
+      [input.sageAccountId, storableJson(input.transactions.map(columnsOf))],
     );
     const odd = stored.filter((row) => row.odd !== null);
     const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
     await db.query(
       `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, received_odd = received_odd + $4,
-              updated_at = now()
+              odd_at = CASE WHEN $4 > 0 THEN now() ELSE odd_at END, updated_at = now()
         WHERE sage_account_id = $1`,
       [input.sageAccountId, lastTransactionId, stored.length, odd.length],
     );
@@ -97,6 +93,23 @@ export async function storePage(
     }
     return { storedCount: stored.length, lastTransactionId };
   });
+}
+
+/** What cannot be read has no column and stays in the body alone. */
+function columnsOf(transaction: SageTransactionObject) {
+  const { predictedActions, ...rest } = transaction;
+  const odd = new Set(oddMembersOf(transaction));
+  const readable = (name: string) => (odd.has(name) ? null : transaction[name]);
+  return {
+    id: transaction.transactionId,
+    amount: readable('transactionAmount'),
+    narrative: readable('transactionNarrative'),
+    posted: readable('datePosted'),
+    body: odd.has('predictedActions') ? transaction : rest,
+    // Left out is not the same as none: then nobody has predicted anything yet.
+    predicted: predictedActions == null ? null : readPredictions(predictedActions),
+    odd: odd.size === 0 ? null : [...odd],
+  };
 }
 
 /** Up to `limit` transactions with a larger id than `afterId`, in the order of their ids. */

@@ -11,6 +11,8 @@ export const alertCodes = [
   'feed_parked',
   /** Postings of a feed were set aside, or stand at the provider with other content. */
   'postings_quarantined',
+  /** Sage told of transactions in a form that the service does not know, within the last week. */
+  'transactions_odd',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
   /** A trouble that should pass by itself has not, for ten minutes. */
@@ -29,6 +31,9 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
 
 /** The subject of an alert that is of no feed and no connection. */
 export const serviceSubject = 'service';
+
+/** A form that we do not know is told of for so long after the last transaction that had it. */
+export const oddToldForMs = 7 * 24 * 3_600_000;
 
 /** A passing trouble is nobody's business before it has stood this long. */
 export const troubleLastsMs = 10 * 60_000;

@@ -1,19 +1,21 @@
 /*
  * Sage's transaction objects (contract 7.2). The id is the cursor and must be as agreed; any other member may one day be
- * of another kind than Sage's pages say. Such a transaction is stored whole like every other one, so that it stops
- * nothing behind it; what cannot be read of it is named.
+ * of another kind than Sage's pages say. Such a transaction is stored like every other one, so that it stops nothing
+ * behind it; what cannot be read of it is named, and taken for missing.
  */
 
 const isText = (value: unknown): boolean => value == null || typeof value === 'string';
 
+/** The members that have a meaning for the service beside the id. */
 const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
   transactionAmount: (value) => typeof value === 'number' && Number.isFinite(value),
   transactionNarrative: isText,
   datePosted: isText,
-  predictedActions: (value) => value == null || readPredictions(value) !== null,
+  currency: isText,
+  predictedActions: (value) => readPredictions(value) !== null,
 };
 
-/** The members that the service reads and that are not of the agreed kind, by name; usually none. */
+/** Those that are not of the agreed kind, by name; usually none. */
 export function oddMembersOf(transaction: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(kinds).flatMap(([name, isAsAgreed]) => (isAsAgreed(transaction[name]) ? [] : [name]));
 }

@@ -14,6 +14,7 @@ import { factsOf } from '../../src/domain/sage-rules/transaction-facts.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
 import { readSageAccount } from '../../src/db/sage-accounts.js';
 import { sealSageAuthorisation } from '../../src/db/sage-authorisation.js';
+import { storePage } from '../../src/db/sage-transactions.js';
 import { dayMs } from '../../src/domain/limits.js';
 import { sageUnreadCancelAfterMs } from '../../src/domain/sage-account.js';
 import { makeSageAccount, postStatement, someLines, type SageTestAccount } from '../support/sage-account.js';
@@ -121,13 +122,13 @@ describe('an end that was asked for', () => {
 describe('a page that is not as agreed', () => {
   it('is tried some times, then told by its own reason, with the members that are wrong', async () => {
     const account = await makeSageAccount(world, { transactions: someLines(1) });
-    const odd = { readTransactions: unknowing('unexpected_shape', 'transactions.3.transactionAmount: x') };
+    const odd = { readTransactions: unknowing('unexpected_shape', 'transactions.3.transactionId: x') };
     await expect(look(account, odd)).rejects.toThrow(SageOutcomeUnknown);
     const seen = await look(account, odd, { attempt: 5 });
     expect(seen).toMatchObject({ mustCancel: false, reason: 'sage_answer_not_understood' });
     expect(await rowOf(account)).toMatchObject({
       ...{ status: 'active', reason: 'sage_answer_not_understood' },
-      reasonDetail: 'transactions.3.transactionAmount: x',
+      reasonDetail: 'transactions.3.transactionId: x',
     });
     await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
     expect(await alertsOf(account)).toEqual(['feed_parked']);
@@ -135,36 +136,72 @@ describe('a page that is not as agreed', () => {
 });
 
 describe('a transaction that is not as agreed', () => {
-  it('is stored whole and named, and stops none behind it', async () => {
+  it('is stored whole and named, alerts an operator for a week, and stops none behind it', async () => {
     const account = await makeSageAccount(world);
-    await postStatement(world, account, someLines(3));
+    await postStatement(world, account, someLines(4));
     const { client } = world.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
+    const [, second, third, last] = page.transactions;
     const odd = {
-      ...page.transactions[1]!,
+      ...second!,
       ...{ transactionAmount: { of: '12.50' }, transactionNarrative: ['A', 'B'], datePosted: 20240105 },
-      predictedActions: 'none',
+      predictedActions: ['none', null],
     };
-    const transactions = page.transactions.map((each, index) => (index === 1 ? odd : each));
+    const { transactionAmount: _left, ...third3 } = third!;
+    const oddAmount = { ...third3, currency: { code: 'GBP' } };
+    const transactions = [page.transactions[0]!, odd, oddAmount, last!];
     await look(account, { readTransactions: () => Promise.resolve({ ...page, transactions }) });
     const { sageAccountId } = account;
-    const row = await rowOf(account);
-    const lastId = page.transactions.at(-1)!.transactionId;
-    expect(row).toMatchObject({ lastTransactionId: lastId, received: 3, receivedOdd: 1, reason: null });
+    expect(await rowOf(account)).toMatchObject({
+      ...{ lastTransactionId: last!.transactionId, received: 4, receivedOdd: 2, reason: null },
+    });
     const { rows } = await world.pool.query(
-      `SELECT body FROM sage_transactions WHERE sage_account_id = $1 AND odd_members IS NOT NULL`,
+      `SELECT body, predicted_actions FROM sage_transactions
+        WHERE sage_account_id = $1 AND odd_members IS NOT NULL ORDER BY transaction_id`,
       [sageAccountId],
     );
-    expect(rows).toEqual([{ body: odd }]);
+    expect(rows[0]).toEqual({ body: odd, predicted_actions: [] });
+    expect(rows[1]).toMatchObject({ body: { currency: { code: 'GBP' } } });
     const told = await world.pool.query(
       `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_odd'`,
       [sageAccountId],
     );
-    const members = ['transactionAmount', 'transactionNarrative', 'datePosted', 'predictedActions'];
-    expect(told.rows).toEqual([{ detail: { count: 1, transaction_ids: [odd.transactionId], members } }]);
-    const forRules = ruleTransactions(world.pool, { sageAccountId, upToId: lastId, fields: new Set() });
-    for await (const chunk of forRules) {
-      expect(chunk.map(({ body }) => factsOf(body).amount() === null)).toEqual([false, true, false]);
+    const members = [
+      'transactionAmount',
+      'transactionNarrative',
+      'datePosted',
+      'predictedActions',
+      'currency',
+    ];
+    const transactionIds = [odd.transactionId, oddAmount.transactionId];
+    expect(told.rows).toEqual([{ detail: { count: 2, transaction_ids: transactionIds, members } }]);
+    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    expect(await alertsOf(account)).toEqual(['transactions_odd']);
+    await world.pool.query(
+      `UPDATE sage_accounts SET odd_at = now() - interval '7 days' WHERE sage_account_id = $1`,
+      [sageAccountId],
+    );
+    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    expect(await alertsOf(account)).toEqual([]);
+  });
+
+  it('has for rules none of the members that cannot be read, whichever way it is read', async () => {
+    const account = await makeSageAccount(world);
+    const { sageAccountId } = account;
+    const odd = {
+      transactionId: 1,
+      transactionAmount: '12.50',
+      transactionNarrative: 'CARD',
+      datePosted: '2024-01-05',
+    };
+    await storePage(world.pool, { sageAccountId, transactions: [odd], endIndex: 1 });
+    for (const fields of [new Set<string>(), new Set(['payee.city'])]) {
+      const rows = [];
+      for await (const chunk of ruleTransactions(world.pool, { sageAccountId, upToId: 1, fields }))
+        rows.push(...chunk);
+      expect(rows.map(({ body }) => [factsOf(body).amount(), factsOf(body).narrative()])).toEqual([
+        [null, 'CARD'],
+      ]);
     }
   });
 });

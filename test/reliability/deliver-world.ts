@@ -51,6 +51,8 @@ export class DeliverWorld {
   readonly unseen = new Set<string>();
   /** Keys of batches that were open when a change was seen: they must be settled as they were cut. */
   readonly begunBefore = new Set<string>();
+  /** What an operator discarded although Rutter had it: by feed and id. */
+  readonly accepted = new Set<string>();
   readonly counts = {
     ...{ deaths: 0, zombies: 0, resumes: 0, decisions: 0, resyncs: 0, cutsMax: 0 },
     postsUnderUnseenChange: 0,
@@ -101,10 +103,12 @@ export class DeliverWorld {
       ...{ commandId, customerId: rows[0]?.id ?? '', kind: 'resync_feed', secretSealed: null },
       input: { feed_id: feed.feedId, from: how.from, dry_run: false },
     });
-    const process = new MortalProcess(how.death);
-    await this.#attempt(process, () =>
-      runActivity(rutterRunCommand(this.#depsOf(process, undefined)), { commandId }),
-    );
+    // As Temporal does with an attempt that nobody heard of again.
+    for (const death of [how.death, null]) {
+      const process = new MortalProcess(death);
+      const run = rutterRunCommand(this.#depsOf(process, undefined));
+      if ((await this.#attempt(process, () => runActivity(run, { commandId }))) !== 'died') return;
+    }
   }
 
   /** One look of the connection's workflow. Answers whether it has seen the accounts. */

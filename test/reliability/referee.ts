@@ -34,6 +34,8 @@ export interface Excuses {
   readonly postsUnderUnseenChange: number;
   /** Ids that Sage may have refused when they were sent alone: they may stand quarantined. */
   readonly poisoned: ReadonlySet<string>;
+  /** Discarded by an operator when it stood in the book, as a falsified answer had it: by feed and id. */
+  readonly accepted: ReadonlySet<string>;
   /** POSTs beyond the least possible that the run's faults justify (I6). */
   readonly extraPosts: number;
   /** Moments at which new work could appear: each may begin a batch that is not full (I6). */
@@ -259,8 +261,7 @@ function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: Fee
     // Nothing fences a sender that is frozen between its last look and its POST, or a list that lags: what is then sent
     // of a batch that a later start date had undone stands in Sage once, and before that date.
     const overtaken = excuses.resent && place === 'before_start';
-    // What Rutter has with other content, as its falsified answer said, may be accepted by an operator.
-    const accepted = excuses.lies && place === 'discarded';
+    const accepted = excuses.accepted.has(`${record.feed.feedId} ${id}`) && place === 'discarded';
     if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed && !overtaken && !accepted) {
       breaches.add('I7', `${id} is in the book and stands as ${place}`);
     }

@@ -119,7 +119,7 @@ async function ask(
 
 async function decide(
   world: DeliverWorld,
-  { feedId }: WorldFeed,
+  { feedId, rutterAccountId }: WorldFeed,
   { posting, what }: Extract<Step, { kind: 'decide' }>,
 ): Promise<void> {
   const { pool } = world.ground;
@@ -135,8 +135,18 @@ async function decide(
       ? await discardPosting(pool, input)
       : await releasePosting(pool, { ...input, correction: noCorrection });
   if (done.kind !== 'done') return;
-  world.counts.cutsMax += 1;
   world.counts.decisions += 1;
+  if (what === 'release') world.counts.cutsMax += 1;
+  else if (await isBooked(world, rutterAccountId, input.transactionId))
+    world.accepted.add(`${feedId} ${input.transactionId}`);
+}
+
+async function isBooked(world: DeliverWorld, rutterAccountId: string, id: string): Promise<boolean> {
+  const { accounts } = (await world.open.control('GET', '/book')) as {
+    accounts: { account_id: string; transactions: { transaction_id: string }[] }[];
+  };
+  const account = accounts.find(({ account_id: accountId }) => accountId === rutterAccountId);
+  return account?.transactions.some((booked) => booked.transaction_id === id) ?? false;
 }
 
 async function select(world: DeliverWorld, feed: WorldFeed, startDate: string): Promise<void> {
@@ -291,6 +301,7 @@ async function judge(
       // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
       omissions: fired.has('omit_from_answer') || hasRefusals(fired),
       postsUnderUnseenChange: counts.postsUnderUnseenChange,
+      accepted: world.accepted,
       poisoned: refusedIds(world, plan, fired),
       extraPosts,
       cutsMax: counts.cutsMax,

@@ -5,7 +5,7 @@ import { createSageRoadGround, type SageRoadGround } from './sage-road-ground.js
 import { sageRoadPlan, type SageRoadPlan } from './sage-road-plan.js';
 import { runSageRoad, type SageRoadRun } from './sage-road-world.js';
 import { readSeededRuns, RunTally, runSeeded } from './seeded-run.js';
-import { ServerFlaw } from './workflow-world-server.js';
+import { flawsMax, ServerFlaw } from './workflow-world-server.js';
 
 /** In CI; `npm run soak -- --depth sage` runs the rest. */
 const runsInCi = 20;
@@ -36,6 +36,7 @@ test('whatever customers and their banks do and whatever fails, what stands here
     run: runOnGround,
   });
   process.stdout.write(`seed ${String(runs.seed)}: ${JSON.stringify({ ...tally.sums(), flaws })}\n`);
+  expect(flaws).toBeLessThanOrEqual(flawsMax(tally.runs));
   expect(tally.runs).toBe(runs.path === undefined ? runs.runs : 1);
 });
 

@@ -45,7 +45,7 @@ export async function judgeRecords(
   return await refereeRun({
     ...{ pool, control, bank: cast.bank, feeds: cast.feeds, batches },
     excuses: {
-      ...{ resent: false, lies: false },
+      ...{ resent: false, lies: false, accepted: new Set<string>() },
       // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
       omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),
       poisoned: new Set(refuses ? poisonedIds(specs, batches) : []),

@@ -4,7 +4,7 @@ import { bundleWorkflows } from '../support/workflow-environment.js';
 import { readSeededRuns, RunTally, runSeeded } from './seeded-run.js';
 import { createWorldGround, type WorldGround } from './workflow-world-ground.js';
 import { worldPlan, type WorldPlan } from './workflow-world-plan.js';
-import { ServerFlaw } from './workflow-world-server.js';
+import { flawsMax, ServerFlaw } from './workflow-world-server.js';
 import { runWorld, type WorldRun } from './workflow-world.js';
 
 /** In CI; `npm run soak -- --depth workflow` runs the rest. */
@@ -30,6 +30,7 @@ test('whatever comes in, whatever people do and whatever fails, no feed loses, r
   const tally = new RunTally();
   await runSeeded({ ...{ depth: 'workflow', runs, tally, runMaxMs }, plans: worldPlan, run: runOnGround });
   process.stdout.write(`seed ${String(runs.seed)}: ${JSON.stringify({ ...tally.sums(), flaws })}\n`);
+  expect(flaws).toBeLessThanOrEqual(flawsMax(tally.runs));
   expect(tally.runs).toBe(runs.path === undefined ? runs.runs : 1);
 });
 

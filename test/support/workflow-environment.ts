@@ -44,13 +44,17 @@ export function bundleWorkflows(
   });
 }
 
+export interface FakeWorkers {
+  readonly stop: () => Promise<void>;
+}
+
 /** The workers of a test whose activities are fakes: one for the workflows, one for each queue of activities. */
 export async function runFakeWorkers(input: {
   env: TestWorkflowEnvironment;
   workflowBundle: WorkflowBundleWithSourceMap;
   activities: Partial<Activities>;
   queues: readonly (typeof taskQueues)[keyof typeof taskQueues][];
-}): Promise<{ stop: () => Promise<void> }> {
+}): Promise<FakeWorkers> {
   const { env, workflowBundle, activities } = input;
   const shared = { connection: env.nativeConnection, namespace: 'default' };
   const workers = await Promise.all([
@@ -71,16 +75,16 @@ export async function runFakeWorkers(input: {
  * one, refuses as if nothing ran: what it refuses so is sent again.
  */
 export async function untilTaken(send: () => Promise<unknown>): Promise<void> {
-  const taken = async () => {
+  const attempt = async () => {
     try {
       await send();
-      return true;
+      return { error: null };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error;
+      return error instanceof WorkflowNotFoundError ? undefined : { error };
     }
   };
-  await until(taken, { timeoutMs: SOON_MS, describe: 'the signal is taken' });
+  const { error } = await until(attempt, { timeoutMs: SOON_MS, describe: 'the signal is taken' });
+  if (error !== null) throw new Error('the signal was refused', { cause: error });
 }
 
 /**
@@ -106,6 +110,8 @@ type HistoryEvents = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory
 function openTasks(events: HistoryEvents): number {
   let open = 0;
   for (const event of events) {
+    // The next run has begun, or is about to.
+    if (event.workflowExecutionContinuedAsNewEventAttributes) open += 1;
     if (event.activityTaskScheduledEventAttributes || event.workflowTaskScheduledEventAttributes) open += 1;
     if (event.activityTaskCompletedEventAttributes || event.workflowTaskCompletedEventAttributes) open -= 1;
     if (event.activityTaskFailedEventAttributes || event.workflowTaskFailedEventAttributes) open -= 1;

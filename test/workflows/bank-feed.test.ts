@@ -21,11 +21,12 @@ import {
   createWorkflowEnvironment,
   endAtRest,
   runFakeWorkers,
+  type FakeWorkers,
   untilTaken,
 } from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const feeds = new Map<string, FakeFeed>();
 
 beforeAll(async () => {

@@ -18,10 +18,11 @@ import {
   bundleWorkflows,
   createWorkflowEnvironment,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const connections = new Map<string, FakeConnection>();
 
 beforeAll(async () => {

@@ -17,6 +17,7 @@ import {
   createWorkflowEnvironment,
   endAtRest,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 /*
@@ -33,7 +34,7 @@ interface Step {
 
 let env: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundleWithSourceMap;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const lives = new Map<string, Step[]>();
 
 beforeAll(async () => {

@@ -16,10 +16,11 @@ import {
   bundleWorkflows,
   createWorkflowEnvironment,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const handoffs = new Map<string, FakeHandoff>();
 
 beforeAll(async () => {

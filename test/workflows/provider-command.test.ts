@@ -11,10 +11,11 @@ import {
   bundleWorkflows,
   createWorkflowEnvironment,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const commands = new Map<string, FakeCommand>();
 
 class FakeCommand {

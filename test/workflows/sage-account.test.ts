@@ -13,6 +13,7 @@ import {
   bundleWorkflows,
   createWorkflowEnvironment,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 /* The pace and the renewal of an account's workflow, in skipped time; its looks are played. */
@@ -21,7 +22,7 @@ const pace = { minMs: 5_000, maxMs: 3_600_000 };
 type Look = () => Partial<ReadSageAccountResult>;
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 interface Life {
   readonly look: (count: number) => Partial<ReadSageAccountResult>;
   readonly looksAtMs: number[];

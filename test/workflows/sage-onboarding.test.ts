@@ -14,10 +14,11 @@ import {
   bundleWorkflows,
   createWorkflowEnvironment,
   runFakeWorkers,
+  type FakeWorkers,
 } from '../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
-let workers: Awaited<ReturnType<typeof runFakeWorkers>>;
+let workers: FakeWorkers;
 const onboardings = new Map<string, FakeOnboarding>();
 
 type Step = Partial<AdvanceOnboardingResult>;

@@ -59,7 +59,7 @@ export function wordsOf(refusal: RefusalWords): string {
   return [String(refusal.httpStatus), refusal.errorCode, refusal.errorMessage].filter(Boolean).join(' ');
 }
 
-/** With a status of these they say "not now" of a finished job: nothing was synced, and the bytes may go under a new key. */
+/** They say "not now" of a finished job, as the statuses do: nothing was synced, and the bytes may go under a new key. */
 const rateLimitCodes = new Set([RATE_LIMIT_CODE, PLATFORM_RATE_LIMIT_CODE]);
 /** Nobody knows what became of a request that timed out on the way. */
 const requestTimeoutStatus = 408;

@@ -127,14 +127,16 @@ function sampleOf(
   { transactionId, body }: RuleTransactionRow,
   input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
 ): SageDryRunSample {
-  const amount = String(body['transactionAmount']);
+  // A number as Sage told it, or the decimal text of its column.
+  const told = body['transactionAmount'] as number | string | null | undefined;
+  const amount = told == null ? null : String(told);
   const currency = typeof body['currency'] === 'string' ? body['currency'] : (input.account.currency ?? '');
   const percentages = input.draft.ruleActions.map(({ splitPercentage }) => splitPercentage);
   return {
     transaction_id: transactionId,
     amount,
     currency,
-    shares: splitShares({ amount, currency, percentages }) ?? [],
+    shares: (amount === null ? null : splitShares({ amount, currency, percentages })) ?? [],
     taken_by: input.taker?.ruleId ?? null,
   };
 }

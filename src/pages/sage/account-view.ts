@@ -133,7 +133,7 @@ function transactionsCard(visit: SageVisit, { account, transactions, alert }: Ac
   return html`<section class="card" id="transactions">
     <h2 class="first">${texts.transactions}</h2>
     <p class="soft small">${texts.suggestionNote} ${texts.shownLast(printCount(t, transactions.length))}</p>
-    ${account.receivedOdd > 0 && html`<div class="note"><p>${texts.odd(account.receivedOdd)}</p></div>`}
+    ${transactions.some(({ oddMembers }) => oddMembers.length > 0) && html`<div class="note"><p>${texts.odd}</p></div>`}
     ${alert !== undefined && html`<div class="alert" role="alert"><p>${alert}</p></div>`}
     ${
       boxes

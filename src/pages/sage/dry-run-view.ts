@@ -75,6 +75,7 @@ function hitLine(
     <span class="amount">${printTransactionAmount(t, body, hit.currency)}</span>
     ${
       sample !== undefined &&
+      sample.amount !== null &&
       html`<span class="suggested">
         ${sample.taken_by === null ? t.sage.ruleForm.dryRunShares(shares ?? '') : t.sage.ruleForm.dryRunTakenFirst}
       </span>`

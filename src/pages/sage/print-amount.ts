@@ -10,7 +10,7 @@ export function printTransactionAmount(
   currency: string | null,
 ): string {
   const { transactionAmount: amount, currency: own } = body;
-  if (typeof amount !== 'number' && typeof amount !== 'string') return t.sage.account.oddAmount;
+  if (typeof amount !== 'number') return t.sage.account.oddAmount;
   return printAmount(t, String(amount), typeof own === 'string' && own !== '' ? own : currency);
 }
 

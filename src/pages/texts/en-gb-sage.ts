@@ -106,10 +106,7 @@ export const britishSageTexts = {
         'Suggestions come from your rules or from Sage. They are suggestions: nothing is booked before you book it in Sage.',
       byRule: (rule: string) => `by rule ${rule}`,
       bySage: 'by Sage',
-      odd: (count: number) =>
-        count === 1
-          ? 'One transaction came in an unusual form. It is kept, but parts of it cannot be shown, and rules may miss it.'
-          : `${String(count)} transactions came in an unusual form. They are kept, but parts of them cannot be shown, and rules may miss them.`,
+      odd: 'Some of these transactions came in an unusual form. They are kept, but parts of them cannot be shown, and rules may miss them.',
       oddAmount: 'amount not readable',
       shownLast: (count: string) => `The last ${count} are shown.`,
       disconnectQuestion: (name: string) => `Disconnect ${name}?`,
