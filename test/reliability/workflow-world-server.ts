@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
+import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import type { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createTimeSkipping } from '../support/temporal.js';
@@ -83,7 +84,7 @@ export async function skipTime(
 
 /**
  * This server ends a run and begins the next one in two steps, and a signal in between finds nothing; the real one has
- * it in one. So whoever signals here asks again.
+ * it in one. So whoever signals here asks again; also, as the callers of the API do, when Temporal was too busy to answer.
  */
 export function patient(facade: WorldFacade): WorldFacade {
   const again =
@@ -93,7 +94,8 @@ export function patient(facade: WorldFacade): WorldFacade {
         try {
           return await signal(input);
         } catch (error) {
-          if (!(error instanceof WorkflowNotFoundError) || tries >= signalTriesMax) throw error;
+          const mayGo = error instanceof WorkflowNotFoundError || error instanceof WorkflowsUnavailable;
+          if (!mayGo || tries >= signalTriesMax) throw error;
           await sleep(betweenTriesMs);
         }
       }
