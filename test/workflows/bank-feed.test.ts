@@ -102,14 +102,20 @@ type FeedHandle = WorkflowHandleWithFirstExecutionRunId<typeof bankFeedWorkflow>
 
 async function withFeed(
   work: (feed: FakeFeed, handle: FeedHandle, client: Client) => Promise<void>,
-  input: { passesMax?: number; feed?: FakeFeed } = {},
+  input: { passesMax?: number; feed?: FakeFeed; carried?: messages.BankFeedCarried } = {},
 ): Promise<void> {
   const feed = input.feed ?? new FakeFeed();
   feeds.set(feed.feedId, feed);
   const handle = await env.client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
     workflowId: feed.workflowId,
     taskQueue: taskQueues.workflows,
-    args: [{ feedId: feed.feedId, ...(input.passesMax === undefined ? {} : { passesMax: input.passesMax }) }],
+    args: [
+      {
+        feedId: feed.feedId,
+        ...(input.passesMax === undefined ? {} : { passesMax: input.passesMax }),
+        ...(input.carried === undefined ? {} : { carried: input.carried }),
+      },
+    ],
   });
   try {
     await work(feed, handle, env.client);
@@ -323,6 +329,21 @@ describe('bankFeedWorkflow', () => {
         }
       },
       { passesMax: 3 },
+    );
+  });
+
+  it('does in its new run what was asked for in the moment of the renewal', async () => {
+    const carried: messages.BankFeedCarried = {
+      ...{ feedState: 'live', reason: null, postingsWaiting: false, readAccount: false, requests: ['pause'] },
+      ...{ waitingFor: 'postings', syncsDone: 3, lastSyncedAtMs: null },
+      dueAtMs: (await env.currentTimeMs()) + dayMs,
+    };
+    await withFeed(
+      (feed) =>
+        until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' }).then(
+          () => undefined,
+        ),
+      { carried },
     );
   });
 
