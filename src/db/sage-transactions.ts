@@ -1,6 +1,6 @@
 import { lockSageAccount, whereOf } from './sage-accounts.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
-import { oddMembersOf, readPredictions } from '../domain/sage-transaction.js';
+import { oddMembersOf } from '../domain/sage-transaction.js';
 import { storableJson } from './storable-json.js';
 import { writeTimeline } from './timeline.js';
 
@@ -97,7 +97,7 @@ export async function storePage(
 
 /** What cannot be read has no column and stays in the body alone. */
 function columnsOf(transaction: SageTransactionObject) {
-  const { predictedActions, ...rest } = transaction;
+  const { predictedActions: _, ...rest } = transaction;
   const odd = new Set(oddMembersOf(transaction));
   const readable = (name: string) => (odd.has(name) ? null : transaction[name]);
   return {
@@ -107,7 +107,7 @@ function columnsOf(transaction: SageTransactionObject) {
     posted: readable('datePosted'),
     body: odd.has('predictedActions') ? transaction : rest,
     // Left out is not the same as none: then nobody has predicted anything yet.
-    predicted: predictedActions == null ? null : readPredictions(predictedActions),
+    predicted: readable('predictedActions') ?? null,
     odd: odd.size === 0 ? null : [...odd],
   };
 }

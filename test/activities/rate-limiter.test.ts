@@ -60,18 +60,18 @@ function mostInAnyWindow(turns: readonly Turn[], windowMs: number): number {
   return most;
 }
 
-test('two processes under full pressure never send more than 500 requests in any 10 s, and get most of them', async () => {
+test('two processes under full pressure never send more than 500 requests in any 10 s, and lose little of the rate', async () => {
   const turns: Turn[] = [];
   const endMs = performance.now() + 11_500;
   const presses = pair('full-pressure').flatMap((limiter) => [
-    ...Array.from({ length: 20 }, () => pressUntil(limiter, 'deliver', endMs, turns)),
+    // As many as wait on a busy machine, too: the limiter shall be the bound, not how fast they ask again.
+    ...Array.from({ length: 100 }, () => pressUntil(limiter, 'deliver', endMs, turns)),
     ...Array.from({ length: 3 }, () => pressUntil(limiter, 'interactive', endMs, turns)),
   ]);
   await Promise.all(presses);
 
   expect(mostInAnyWindow(turns, 10_000)).toBeLessThanOrEqual(500);
-  // 475 on a quiet machine; a busy one is late with its turns, and only lost turns would cost so much.
-  expect(mostInAnyWindow(turns, 10_000)).toBeGreaterThan(300);
+  expect(mostInAnyWindow(turns, 10_000)).toBeGreaterThan(440);
 }, 30_000);
 
 test('deliveries alone leave the reserved part unused, and a waiting person gets a turn at once behind a long queue of them', async () => {

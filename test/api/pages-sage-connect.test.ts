@@ -78,7 +78,7 @@ describe('the search', () => {
 
   test.each([
     ['no name', { name: '  ', country: 'GBR' }, 'part of the bank’s name'],
-    ['a country that is not offered', { name: 'Harbour', country: 'XXX' }, 'Choose a country'],
+    ['a country that is not offered', { name: 'Harbour', country: 'ZZZ' }, 'Choose a country'],
     ['markup for a name that is too long', { name: `"><b>${'x'.repeat(200)}`, country: 'GBR' }, 'part of'],
   ])(
     'with %s nothing is asked of Sage, and the error stands beside the field',

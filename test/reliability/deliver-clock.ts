@@ -1,5 +1,7 @@
 import pg from 'pg';
-import type { Pool } from '../../src/db/pool.js';
+import { runMigrations } from '../../src/db/migrate.js';
+import { createPool, type Pool } from '../../src/db/pool.js';
+import { createTestDatabase } from '../support/database.js';
 
 /**
  * The clock of a database that can be moved: its own functions of the same names stand before the built-in ones in the
@@ -18,8 +20,25 @@ const movableClockSql = `
   CREATE FUNCTION world_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
     AS $$ SELECT pg_catalog.statement_timestamp() + world_clock.ahead() $$;`;
 
+/** A migrated database of its own whose clock can be moved. */
+export async function createMovableDatabase(
+  connectionsMax: number,
+): Promise<{ pool: Pool; drop: () => Promise<void> }> {
+  const database = await createTestDatabase({ empty: true });
+  await makeClockMovable(database.url);
+  await runMigrations(database.url);
+  const pool = createPool(database.url, connectionsMax, () => undefined);
+  return {
+    pool,
+    drop: async () => {
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
 /** To be run before the migrations: the defaults of their columns are bound to the clock, too. */
-export async function makeClockMovable(databaseUrl: string): Promise<void> {
+async function makeClockMovable(databaseUrl: string): Promise<void> {
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   const name = new URL(databaseUrl).pathname.slice(1);

@@ -5,11 +5,9 @@ import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/se
 import type { ActivityDeps } from '../../src/activities/deps.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
-import { runMigrations } from '../../src/db/migrate.js';
-import { createPool, type Pool } from '../../src/db/pool.js';
-import { createTestDatabase } from '../support/database.js';
+import type { Pool } from '../../src/db/pool.js';
 import type { Control } from './referee.js';
-import { DeliverClock, makeClockMovable } from './deliver-clock.js';
+import { createMovableDatabase, DeliverClock } from './deliver-clock.js';
 
 const credentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
@@ -38,10 +36,7 @@ export interface OpenSandbox {
 export async function createDeliverGround(): Promise<DeliverGround> {
   const keys = parseKeyring(createKeyEntry('world'));
   if (!keys.ok) throw new Error('no keyring');
-  const database = await createTestDatabase({ empty: true });
-  await makeClockMovable(database.url);
-  await runMigrations(database.url);
-  const pool = createPool(database.url, databaseConnectionsMax, () => undefined);
+  const { pool, drop } = await createMovableDatabase(databaseConnectionsMax);
   const clock = new DeliverClock(pool);
   return {
     ...{ pool, clock, keyring: keys.keyring },
@@ -51,10 +46,7 @@ export async function createDeliverGround(): Promise<DeliverGround> {
       await clock.follow((nowMs) => control('POST', '/clock', { set: new Date(nowMs).toISOString() }));
       return { sandbox, control };
     },
-    close: async () => {
-      await pool.end();
-      await database.drop();
-    },
+    close: drop,
   };
 }
 

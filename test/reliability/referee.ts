@@ -167,7 +167,7 @@ interface Booked {
 }
 
 /** The sandbox's book by account, in the order of acceptance. */
-async function readBook(control: Control): Promise<Map<string, Booked[]>> {
+export async function readBook(control: Control): Promise<Map<string, Booked[]>> {
   const answer = (await control('GET', '/book')) as {
     accounts: { account_id: string; transactions: Booked[] }[];
   };

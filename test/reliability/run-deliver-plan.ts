@@ -11,7 +11,7 @@ import {
 import type { DeliverGround } from './deliver-ground.js';
 import type { ConnectionChange, DeliverPlan, Step } from './deliver-plan.js';
 import { Gate } from './gate.js';
-import { refereeRun } from './referee.js';
+import { readBook, refereeRun } from './referee.js';
 import { defaultStartDate } from './draw-postings.js';
 
 /** A lease lives 10 s. */
@@ -141,12 +141,9 @@ async function decide(
     world.accepted.add(`${feedId} ${input.transactionId}`);
 }
 
-async function isBooked(world: DeliverWorld, rutterAccountId: string, id: string): Promise<boolean> {
-  const { accounts } = (await world.open.control('GET', '/book')) as {
-    accounts: { account_id: string; transactions: { transaction_id: string }[] }[];
-  };
-  const account = accounts.find(({ account_id: accountId }) => accountId === rutterAccountId);
-  return account?.transactions.some((booked) => booked.transaction_id === id) ?? false;
+async function isBooked({ open }: DeliverWorld, rutterAccountId: string, id: string): Promise<boolean> {
+  const booked = (await readBook(open.control)).get(rutterAccountId) ?? [];
+  return booked.some((entry) => entry.transaction_id === id);
 }
 
 async function select(world: DeliverWorld, feed: WorldFeed, startDate: string): Promise<void> {

@@ -10,15 +10,13 @@ import { createActivityInterceptors } from '../../src/activities/interceptor.js'
 import { createRutterClient } from '../../src/clients/rutter/client.js';
 import { createSageBankingClient } from '../../src/clients/sage-banking/create-client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
-import { runMigrations } from '../../src/db/migrate.js';
-import { createPool, type Pool } from '../../src/db/pool.js';
+import type { Pool } from '../../src/db/pool.js';
 import { sageBankAccountWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { createSageFacade, type SageFacade } from '../../src/temporal/sage-facade.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { makeClockMovable } from './deliver-clock.js';
+import { createMovableDatabase } from './deliver-clock.js';
 import type { SageRoadWatch } from './sage-road-watch.js';
 import { runAttempt } from './workflow-world-attempt.js';
 import { createWorldClock, moveClockSql, type WorldClock } from './workflow-world-clock.js';
@@ -60,10 +58,10 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
   const { keyring } = keys;
   const flaw = new AbortController();
   const atWork = new AtWork();
-  const [env, sandbox, { database, pool }] = await Promise.all([
+  const [env, sandbox, { pool, drop }] = await Promise.all([
     createWorldServer(flaw),
     startSageBankingSandbox({ applications: [application] }),
-    createMovableDatabase(),
+    createMovableDatabase(databaseConnectionsMax),
   ]);
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
@@ -108,9 +106,8 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
       await env.teardown();
-      await pool.end();
       await sandbox.close();
-      await database.drop();
+      await drop();
     },
   };
 }
@@ -129,13 +126,6 @@ function missingOf(client: Client): SageFacade['missingAccounts'] {
     }
     return missing;
   };
-}
-
-async function createMovableDatabase(): Promise<{ database: TestDatabase; pool: Pool }> {
-  const database = await createTestDatabase({ empty: true });
-  await makeClockMovable(database.url);
-  await runMigrations(database.url);
-  return { database, pool: createPool(database.url, databaseConnectionsMax, () => undefined) };
 }
 
 function depsOf(input: {

@@ -10,14 +10,12 @@ import { createActivities } from '../../src/activities/index.js';
 import { createActivityInterceptors } from '../../src/activities/interceptor.js';
 import { createRutterClient } from '../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
-import { runMigrations } from '../../src/db/migrate.js';
-import { createPool, type Pool } from '../../src/db/pool.js';
+import type { Pool } from '../../src/db/pool.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { makeClockMovable } from './deliver-clock.js';
+import { createMovableDatabase } from './deliver-clock.js';
 import type { Traffic } from './traffic.js';
 import { AtWork, createWorldServer, patient, skipTime, type WorldFacade } from './workflow-world-server.js';
 import { runAttempt, type Trouble } from './workflow-world-attempt.js';
@@ -72,10 +70,10 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
   const atWork = new AtWork();
-  const [env, sandbox, { database, pool }] = await Promise.all([
+  const [env, sandbox, { pool, drop }] = await Promise.all([
     createWorldServer(flaw),
     startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
-    createMovableDatabase(),
+    createMovableDatabase(databaseConnectionsMax),
   ]);
   const control = controlOf(sandbox);
   let watching: AttemptWatch | null = null;
@@ -110,18 +108,10 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
       await env.teardown();
-      await pool.end();
       await sandbox.close();
-      await database.drop();
+      await drop();
     },
   };
-}
-
-async function createMovableDatabase(): Promise<{ database: TestDatabase; pool: Pool }> {
-  const database = await createTestDatabase({ empty: true });
-  await makeClockMovable(database.url);
-  await runMigrations(database.url);
-  return { database, pool: createPool(database.url, databaseConnectionsMax, () => undefined) };
 }
 
 function depsOf(input: {

@@ -38,21 +38,20 @@ export function flawsMax(runs: number): number {
 
 /** The attempts of activities that are under way. */
 export class AtWork {
-  readonly #names = new Map<string, number>();
+  readonly #attempts = new Set<{ readonly name: string }>();
 
   async during<T>(name: string, work: () => Promise<T>): Promise<T> {
-    this.#names.set(name, (this.#names.get(name) ?? 0) + 1);
+    const attempt = { name };
+    this.#attempts.add(attempt);
     try {
       return await work();
     } finally {
-      const left = (this.#names.get(name) ?? 1) - 1;
-      if (left === 0) this.#names.delete(name);
-      else this.#names.set(name, left);
+      this.#attempts.delete(attempt);
     }
   }
 
   names(): string[] {
-    return [...this.#names.keys()];
+    return [...this.#attempts].map(({ name }) => name);
   }
 }
 

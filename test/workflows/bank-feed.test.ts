@@ -104,18 +104,12 @@ async function withFeed(
   work: (feed: FakeFeed, handle: FeedHandle, client: Client) => Promise<void>,
   input: { passesMax?: number; feed?: FakeFeed; carried?: messages.BankFeedCarried } = {},
 ): Promise<void> {
-  const feed = input.feed ?? new FakeFeed();
+  const { feed = new FakeFeed(), ...begun } = input;
   feeds.set(feed.feedId, feed);
   const handle = await env.client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
     workflowId: feed.workflowId,
     taskQueue: taskQueues.workflows,
-    args: [
-      {
-        feedId: feed.feedId,
-        ...(input.passesMax === undefined ? {} : { passesMax: input.passesMax }),
-        ...(input.carried === undefined ? {} : { carried: input.carried }),
-      },
-    ],
+    args: [{ feedId: feed.feedId, ...begun }],
   });
   try {
     await work(feed, handle, env.client);
@@ -339,10 +333,9 @@ describe('bankFeedWorkflow', () => {
       dueAtMs: (await env.currentTimeMs()) + dayMs,
     };
     await withFeed(
-      (feed) =>
-        until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' }).then(
-          () => undefined,
-        ),
+      async (feed) => {
+        await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
+      },
       { carried },
     );
   });

@@ -4,8 +4,9 @@ import { readStoredTransactions } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { printCount } from '../time-text.js';
-import { printAmount, printTransactionAmount } from './print-amount.js';
+import { printAmount } from './print-amount.js';
 import type { SageVisit } from './sage-context.js';
+import { transactionFacts } from './transactions-view.js';
 
 /** Of the transactions that a rule would hit, those that are shown. */
 const shownTransactions = 20;
@@ -67,12 +68,9 @@ function hitLine(
   },
 ): Html {
   const { body, sample } = hit;
-  const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const shares = sample?.shares.map((share) => printAmount(t, share)).join(' + ');
   return html`<li class="line">
-    <time>${text(body.datePosted).slice(0, 'YYYY-MM-DD'.length)}</time>
-    <span class="text"><bdi>${text(body.transactionNarrative)}</bdi></span>
-    <span class="amount">${printTransactionAmount(t, body, hit.currency)}</span>
+    ${transactionFacts(t, body, hit.currency)}
     ${
       sample !== undefined &&
       sample.amount !== null &&

@@ -1,6 +1,7 @@
 import type { StoredSageTransaction } from '../../db/sage-transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import type { Texts } from '../texts.js';
 import { printTransactionAmount } from './print-amount.js';
 import type { SageVisit } from './sage-context.js';
 import { suggestionLines } from './suggestions.js';
@@ -28,8 +29,7 @@ function transactionLine(
 ): Html {
   const { t } = visit.pages;
   const { transactionId, body } = transaction;
-  const date = textOf(body.datePosted).slice(0, 'YYYY-MM-DD'.length);
-  const narrative = textOf(body.transactionNarrative);
+  const { date, narrative } = wordsOf(body);
   const suggested = suggestionLines(visit, transaction.predictedActions);
   return html`<li class="line">
     ${
@@ -41,9 +41,7 @@ function transactionLine(
         aria-label="${t.sage.account.pick(date, narrative)}"
       />`
     }
-    <time>${date}</time>
-    <span class="text"><bdi>${narrative}</bdi></span>
-    <span class="amount">${printTransactionAmount(t, body, currency)}</span>
+    ${transactionFacts(t, body, currency)}
     <span class="suggested"
       >${
         suggested.length === 0
@@ -54,6 +52,20 @@ function transactionLine(
   </li>`;
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+/** Date, narrative and amount of a transaction, as parts of its line; what Sage left out is empty. */
+export function transactionFacts(
+  t: Texts,
+  body: Readonly<Record<string, unknown>>,
+  currency: string | null,
+): Html {
+  const { date, narrative } = wordsOf(body);
+  return html`<time>${date}</time>
+    <span class="text"><bdi>${narrative}</bdi></span>
+    <span class="amount">${printTransactionAmount(t, body, currency)}</span>`;
+}
+
+function wordsOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const date = text(body['datePosted']).slice(0, 'YYYY-MM-DD'.length);
+  return { date, narrative: text(body['transactionNarrative']) };
 }
