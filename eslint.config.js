@@ -1,6 +1,6 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { houseRules } from './scripts/lint/house-rules.js';
+import { houseRules } from './scripts/lint/project-rules.js';
 
 export default defineConfig(
   { ignores: ['dist/', '.local/', '.cache/', 'coverage/', 'node_modules/'] },

@@ -25,7 +25,7 @@ import { backoffMs } from './src/domain/schedule.js';
 import { createLogger } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createWorkflowFacade } from './src/temporal/facade.js';
-import { createSageFacade } from './src/temporal/sage-facade.js';
+import { createSageFacade } from './src/temporal/sage-banking/facade.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';

@@ -2,7 +2,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
-import type { RunningApi } from './ground.js';
+import type { RunningApi } from './fixture.js';
 
 /** What the API said became of postings. */
 export interface IngestAnswer {

@@ -1,4 +1,4 @@
-import { passes, type CaseResult, type Figure, type Mark } from './bench-case.js';
+import { passes, type CaseResult, type Figure, type Mark } from './rutter/bench-case.js';
 
 /** A case that ran: its figures, or why there are none. */
 export interface CaseReport {

@@ -18,7 +18,7 @@ import {
 import type { Route } from './route.js';
 import { ROUTES } from './routes.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { settle } from './settle.js';
+import { settle } from './advance.js';
 
 /** How one request went; what the request log says of it. */
 interface Course {

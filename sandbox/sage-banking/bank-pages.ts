@@ -5,7 +5,7 @@ import { ApiError } from './http.js';
 import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.js';
 import type { BankCustomerRecord, LinkRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
-import { settle } from './settle.js';
+import { settle } from './advance.js';
 import { isSealed } from './signed-address.js';
 
 /** Forms here have a handful of fields. */

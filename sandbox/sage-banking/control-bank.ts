@@ -11,7 +11,7 @@ import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.j
 import type { AccountRecord, BankCustomerAccount, StatementRecord } from './records.js';
 import { renderAccount, renderRule } from './render.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { settle } from './settle.js';
+import { settle } from './advance.js';
 import { newStatement } from './statements.js';
 import { readStatement } from './statement-input.js';
 

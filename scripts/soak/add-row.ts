@@ -5,7 +5,7 @@ import { runCommand } from '../local/run-command.js';
 import type { Depth } from './arguments.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const document = new URL('../../docs/reliability.md', import.meta.url);
+const document = new URL('../../docs/reliability/README.md', import.meta.url);
 /** Rows go in above this line, oldest first. */
 const marker = '<!-- the next soak goes here -->';
 const gitMs = 10_000;
@@ -18,10 +18,10 @@ export interface SoakRow {
   readonly command: string;
 }
 
-/** Writes what a finished stretch has shown into the table of docs/reliability.md. */
+/** Writes what a finished stretch has shown into the table of docs/reliability/README.md. */
 export async function addRow(row: SoakRow): Promise<void> {
   const text = await readFile(document, 'utf8');
-  if (!text.includes(marker)) throw new Error(`docs/reliability.md has no line "${marker}"`);
+  if (!text.includes(marker)) throw new Error(`docs/reliability/README.md has no line "${marker}"`);
   const cells = [
     ...[new Date().toISOString().slice(0, 10), await commitName(), row.depth, String(row.seed)],
     ...[String(row.runs), row.passed ? '0' : 'violated', `\`${row.command}\``],

@@ -7,9 +7,9 @@ import type { Depth } from './arguments.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const testFiles: Readonly<Record<Depth, string>> = {
-  activity: 'test/reliability/deliver-world.test.ts',
-  workflow: 'test/reliability/workflow-world.test.ts',
-  sage: 'test/reliability/sage-road-world.test.ts',
+  activity: 'test/reliability/rutter/delivery/simulation.test.ts',
+  workflow: 'test/reliability/rutter/workflows/simulation.test.ts',
+  sage: 'test/reliability/sage-banking/simulation.test.ts',
 };
 const progressEveryMs = 5_000;
 

@@ -2,7 +2,7 @@ import type { RutterClient } from '../clients/rutter/client.js';
 import type { SageBankingClient } from '../clients/sage-banking/client.js';
 import type { Keyring } from '../crypto/keyring.js';
 import type { Pool } from '../db/pool.js';
-import type { SageFacade } from '../temporal/sage-facade.js';
+import type { SageFacade } from '../temporal/sage-banking/facade.js';
 
 /**
  * What activities need of Temporal: to wake other workflows, and to know which of them are gone. The facade of

@@ -5,12 +5,12 @@ import type { Route } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { createErrorHandler } from './errors.js';
 import { createMetrics } from './metrics.js';
-import { createNudger } from './nudger.js';
+import { createNudger } from './background-signals.js';
 import { createOpenApi } from './openapi.js';
 import { Problem, notFound } from './problem.js';
 import { giveRequestId, requestIdOf } from './request-id.js';
 import { routes } from './routes/index.js';
-import { createRutterWebhook, rutterWebhookPath } from './routes/post-rutter-webhook.js';
+import { createRutterWebhook, rutterWebhookPath } from './rutter/routes/post-webhook.js';
 import { runRoute, runStreamRoute } from './run-route.js';
 import { mountServiceRoutes } from './service-routes.js';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CommandProblem, CommandRow } from '../db/commands.js';
 import { instant } from './fields.js';
 import { Problem, unavailable } from './problem.js';
-import { sageResultSchemas } from './sage-command-json.js';
+import { sageResultSchemas } from './sage-banking/command-json.js';
 
 export const connectionResultSchema = z
   .object({

@@ -3,9 +3,9 @@ import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
-import type { SageFacade } from '../temporal/sage-facade.js';
+import type { SageFacade } from '../temporal/sage-banking/facade.js';
 import type { Metrics } from './metrics.js';
-import type { Nudger } from './nudger.js';
+import type { Nudger } from './background-signals.js';
 
 /** What the machine API may be told: a part of the process's configuration, under the same names. */
 export interface ApiSettings {

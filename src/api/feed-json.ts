@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { countPlaces, postingPlaces } from '../db/feed-places.js';
+import { countPlaces, postingPlaces } from '../db/rutter/delivery-status.js';
 import type { FeedView } from '../db/feed-views.js';
 import { feedActions, feedStates } from '../domain/feed.js';
 import type { ApiDeps } from './deps.js';

@@ -1,9 +1,9 @@
 import { deleteOldAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
-import { deleteOldHandoffs } from '../db/handoffs.js';
+import { deleteOldHandoffs } from '../db/rutter/handoffs.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
-import { deleteOldReadings } from '../db/sage-commands.js';
-import { deleteOldWebhooks } from '../db/webhooks.js';
+import { deleteOldReadings } from '../db/sage-banking/commands.js';
+import { deleteOldWebhooks } from '../db/rutter/webhooks.js';
 import type { Logger } from '../logger.js';
 
 const intervalMs = 10 * 60_000;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
-import { readSweepAge } from '../db/sweeps.js';
+import { readSweepAge } from '../db/repair-tasks.js';
 import { alertCodes } from '../domain/alerts.js';
 
 /** Upper bounds in seconds: from a page to a provider's answer that is waited for. */

@@ -9,7 +9,7 @@ import { createPages } from '../pages/index.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import { createWorkflowFacade } from '../temporal/facade.js';
-import { createSageFacade } from '../temporal/sage-facade.js';
+import { createSageFacade } from '../temporal/sage-banking/facade.js';
 import { createApp } from './app.js';
 import { startHousekeeping } from './housekeeping.js';
 import { listen, type Listening } from './listen.js';

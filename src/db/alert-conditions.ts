@@ -1,7 +1,7 @@
 import { oddToldForMs, serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
 import { parkReasons, passingReasons } from '../domain/feed.js';
-import { lastingSageReasons, sageLookLateMs } from '../domain/sage-account.js';
-import { sageOnboardingStuckReasons } from '../domain/sage-onboarding.js';
+import { lastingSageReasons, sageLookLateMs } from '../domain/sage-banking/account-limits.js';
+import { sageOnboardingStuckReasons } from '../domain/sage-banking/onboarding.js';
 
 /** A question to the rows: each row of the answer is one alert of this code. */
 export interface AlertCondition {

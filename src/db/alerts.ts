@@ -1,7 +1,7 @@
 import { alertCodes, massAlertCodes, type AlertCode } from '../domain/alerts.js';
 import { alertConditions, type AlertCondition } from './alert-conditions.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
-import { lockSweep, markSweepRun } from './sweeps.js';
+import { lockSweep, markSweepRun } from './repair-tasks.js';
 
 /** What is told of an alert: codes and ids, no text of anybody. */
 export interface AlertRow {

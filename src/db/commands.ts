@@ -1,5 +1,5 @@
 import type { Queryable } from './pool.js';
-import type { SageCommandInput, SageCommandResult } from './sage-command-types.js';
+import type { SageCommandInput, SageCommandResult } from './sage-banking/command-types.js';
 import { storableJson } from './storable-json.js';
 
 /**

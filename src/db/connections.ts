@@ -1,6 +1,6 @@
 import type { Keyring } from '../crypto/keyring.js';
 import { open, seal } from '../crypto/seal.js';
-import type { ConnectionFacts } from '../domain/connection.js';
+import type { ConnectionFacts } from '../domain/rutter/connection.js';
 import type { ConnectionFact } from '../domain/feed.js';
 import type { Pool, Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';

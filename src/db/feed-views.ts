@@ -6,7 +6,7 @@ import {
   type FeedState,
   type OperatorFact,
 } from '../domain/feed.js';
-import { sageAccountStatuses, sageFeedFacts, type SageAccountStatus } from '../domain/sage.js';
+import { sageAccountStatuses, sageFeedFacts, type SageAccountStatus } from '../domain/sage-banking/states.js';
 import type { FeedChannel } from '../domain/search-attributes.js';
 import type { Queryable } from './pool.js';
 

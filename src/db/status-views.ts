@@ -1,5 +1,5 @@
 import type { FeedState } from '../domain/feed.js';
-import type { SageAccountStatus } from '../domain/sage.js';
+import type { SageAccountStatus } from '../domain/sage-banking/states.js';
 import type { Queryable } from './pool.js';
 
 /** A feed as its customer sees it, on whichever road. Instants are ISO text in UTC. */

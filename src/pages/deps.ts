@@ -4,7 +4,7 @@ import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
-import type { SageFacade } from '../temporal/sage-facade.js';
+import type { SageFacade } from '../temporal/sage-banking/facade.js';
 
 /** What the pages may be told. */
 export type PagesConfig = Pick<

@@ -1,9 +1,9 @@
 import { Router } from 'express';
 import type { RequestHandler } from 'express';
 import { createCodecPages } from './codec/codec-pages.js';
-import { createPasswordAuthenticator } from './login/authenticate.js';
-import { createLoginPages } from './login/login-pages.js';
-import { createLoginThrottle } from './login/login-throttle.js';
+import { createPasswordAuthenticator } from './sign-in/authenticate.js';
+import { createLoginPages } from './rutter/login-pages.js';
+import { createLoginThrottle } from './sign-in/login-throttle.js';
 import type { PagesDeps } from './deps.js';
 import { pageHeaders } from './page-headers.js';
 import { errorPages, notFoundPage } from './page-problem.js';

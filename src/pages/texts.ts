@@ -1,6 +1,6 @@
-import { britishLoginTexts } from './texts/en-gb-login.js';
-import { britishSageTexts } from './texts/en-gb-sage.js';
-import { britishStatusTexts } from './texts/en-gb-status.js';
+import { britishLoginTexts } from './rutter/texts/en-gb.js';
+import { britishSageTexts } from './sage-banking/texts/en-gb.js';
+import { britishStatusTexts } from './status/texts/en-gb.js';
 
 /** A heading and what to do next. */
 export interface Message {

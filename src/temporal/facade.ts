@@ -7,12 +7,16 @@ import {
   loginHandoffWorkflowId,
   providerCommandWorkflowId,
 } from '../domain/ids.js';
-import type { bankFeedWorkflow } from '../workflows/bank-feed/workflow.js';
-import * as bankFeed from '../workflows/bank-feed/messages.js';
-import type { connectionWorkflow } from '../workflows/connection/workflow.js';
-import { connectionNudged } from '../workflows/connection/messages.js';
-import type { loginHandoffWorkflow } from '../workflows/login-handoff/workflow.js';
-import { accountsShared, loginSucceeded, type LoginSucceeded } from '../workflows/login-handoff/messages.js';
+import type { bankFeedWorkflow } from '../workflows/rutter/bank-feed/workflow.js';
+import * as bankFeed from '../workflows/rutter/bank-feed/messages.js';
+import type { connectionWorkflow } from '../workflows/rutter/connection/workflow.js';
+import { connectionNudged } from '../workflows/rutter/connection/messages.js';
+import type { loginHandoffWorkflow } from '../workflows/rutter/login-handoff/workflow.js';
+import {
+  accountsShared,
+  loginSucceeded,
+  type LoginSucceeded,
+} from '../workflows/rutter/login-handoff/messages.js';
 import type { ProviderCommandInput } from '../workflows/provider-command/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
 import { callsTo, startedOnce, type Call } from './calls.js';

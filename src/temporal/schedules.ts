@@ -1,6 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { fleetSweepScheduleId, taskQueues } from '../domain/ids.js';
-import type { fleetSweepWorkflow } from '../workflows/fleet-sweep/workflow.js';
+import type { fleetSweepWorkflow } from '../workflows/fleet-repair/workflow.js';
 
 /** The sweep's period: a lost signal, or a lost workflow, is made up for within this and a little. */
 const sweepEvery = '60s';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { dbFailCommand } from '../../src/activities/db-fail-command.js';
-import { rutterRunCommand } from '../../src/activities/rutter-run-command.js';
+import { dbFailCommand } from '../../src/activities/fail-command.js';
+import { rutterRunCommand } from '../../src/activities/rutter/run-command.js';
 import { seal } from '../../src/crypto/seal.js';
 import { insertCommand, readCommand, type CommandInput, type CommandKind } from '../../src/db/commands.js';
 import { listConnectionsOfCustomer, openAccessToken } from '../../src/db/connections.js';
-import { createHandoffWorld, type Customer, type HandoffWorld } from '../support/handoff-world.js';
+import { createHandoffWorld, type Customer, type HandoffWorld } from '../support/rutter/handoff-fixture.js';
 
 let world: HandoffWorld;
 

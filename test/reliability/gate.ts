@@ -1,4 +1,4 @@
-import { isPostOfBatch } from './traffic.js';
+import { isPostOfBatch } from './rutter/traffic.js';
 
 /**
  * Holds a sender at its first POST of a batch, before it leaves or when its answer is there, as if the process were

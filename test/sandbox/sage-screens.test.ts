@@ -12,7 +12,7 @@ import {
   startSession,
   transaction,
   type Session,
-} from './rutter-session.js';
+} from './rutter/session.js';
 
 const LOGIN_URL = 'http://localhost:1/login';
 

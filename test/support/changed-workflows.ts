@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/workflow';
-import { bankFeedWorkflow as today } from '../../src/workflows/bank-feed/workflow.js';
+import { bankFeedWorkflow as today } from '../../src/workflows/rutter/bank-feed/workflow.js';
 
 /*
  * What a careless deployment would bring: the workflow of today with one more command at its beginning and no patch.

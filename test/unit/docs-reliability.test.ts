@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readText, root } from './docs-files.js';
 
-const document = 'docs/reliability.md';
+const document = 'docs/reliability/README.md';
 
 interface Row {
   id: string;
@@ -37,7 +37,7 @@ const tables = [
 const rows = tables.flatMap(({ section, letter }) => rowsOf(section, letter));
 
 test.each(tables)(
-  '$section of docs/reliability.md has each of its $count rows, once and in order',
+  '$section of docs/reliability/README.md has each of its $count rows, once and in order',
   (table) => {
     const { section, letter, count } = table;
     const expected = Array.from({ length: count }, (_, index) => `${letter}${String(index + 1)}`);
@@ -45,7 +45,7 @@ test.each(tables)(
   },
 );
 
-test('each row of docs/reliability.md names a file that shows it, or says why it is not shown', () => {
+test('each row of docs/reliability/README.md names a file that shows it, or says why it is not shown', () => {
   const empty = rows.filter(({ cells, files }) => {
     if (cells.includes('')) return true;
     const shown = files.length > 0 || cells.some((cell) => /the kills|check[A-Z]/.test(cell));
@@ -55,13 +55,13 @@ test('each row of docs/reliability.md names a file that shows it, or says why it
   expect(empty).toEqual([]);
 });
 
-test('every file that a row of docs/reliability.md names exists', () => {
+test('every file that a row of docs/reliability/README.md names exists', () => {
   const files = rows.flatMap((row) => row.files);
   expect(files.length).toBeGreaterThan(80);
   expect(files.filter((file) => !existsSync(root + file))).toEqual([]);
 });
 
-test('every test that a row of docs/reliability.md names stands in a file of that row', () => {
+test('every test that a row of docs/reliability/README.md names stands in a file of that row', () => {
   const titles = rows.flatMap(({ files, titles: named }) => named.map((title) => ({ files, title })));
   expect(titles.length).toBeGreaterThan(25);
   const missing = titles.filter(({ files, title }) => {

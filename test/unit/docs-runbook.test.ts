@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { alertCodes } from '../../src/domain/alerts.js';
 import { parkReasons, passingReasons } from '../../src/domain/feed.js';
-import { sageAccountReasons } from '../../src/domain/sage-account.js';
-import { sageLinkReasons } from '../../src/domain/sage-link.js';
-import { sageReprocessReasons } from '../../src/domain/sage-reprocess.js';
-import { sageOnboardingRefusals, sageOnboardingTroubles } from '../../src/domain/sage-onboarding.js';
+import { sageAccountReasons } from '../../src/domain/sage-banking/account-limits.js';
+import { sageLinkReasons } from '../../src/domain/sage-banking/bank-link.js';
+import { sageReprocessReasons } from '../../src/domain/sage-banking/reprocess.js';
+import { sageOnboardingRefusals, sageOnboardingTroubles } from '../../src/domain/sage-banking/onboarding.js';
 import { filesBelow, readText } from './docs-files.js';
 
-const runbook = readText('docs/runbook.md');
+const runbook = readText('docs/operations/runbook.md');
 /** Words in code type of all headings. */
 const headed = new Set(
   [...runbook.matchAll(/^### (.+)$/gm)].flatMap(([, heading = '']) =>
@@ -43,7 +43,8 @@ test('the runbook says of every alert what it means, where to look, what to do a
 });
 
 test('the runbook has an entry for every reason for which a hand-off ends', () => {
-  const union = /export type HandoffReason =([\s\S]*?);/.exec(readText('src/domain/handoff.ts'))?.[1] ?? '';
+  const union =
+    /export type HandoffReason =([\s\S]*?);/.exec(readText('src/domain/rutter/handoff.ts'))?.[1] ?? '';
   const reasons = [...union.matchAll(/\| '([a-z_]+)'/g)].map((match) => match[1] ?? '');
   expect(reasons.length).toBeGreaterThan(5);
   expect(missing(reasons)).toEqual([]);

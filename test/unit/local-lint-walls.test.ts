@@ -1,7 +1,7 @@
 import { ESLint } from 'eslint';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { houseRules } from '../../scripts/lint/house-rules.js';
+import { houseRules } from '../../scripts/lint/project-rules.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const eslint = new ESLint({ cwd: root, overrideConfigFile: true, overrideConfig: houseRules });

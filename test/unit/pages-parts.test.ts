@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256Hex } from '../../src/crypto/hash.js';
 import { html } from '../../src/pages/html.js';
-import { isAnswerOf } from '../../src/pages/login/answer.js';
-import { networkOf, waitSeconds } from '../../src/pages/login/login-throttle.js';
+import { isAnswerOf } from '../../src/pages/rutter/answer.js';
+import { networkOf, waitSeconds } from '../../src/pages/sign-in/login-throttle.js';
 
 describe('html', () => {
   test('text of whatever kind adds no tag and ends no attribute', () => {

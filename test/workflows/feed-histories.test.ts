@@ -5,12 +5,12 @@ import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
 import type { Activities } from '../../src/activities/index.js';
-import type { DeliverSliceResult } from '../../src/activities/rutter-deliver-slice.js';
+import type { DeliverSliceResult } from '../../src/activities/rutter/delivery/run-delivery.js';
 import { feedStates, type FeedState } from '../../src/domain/feed.js';
 import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
-import * as messages from '../../src/workflows/bank-feed/messages.js';
-import type { bankFeedWorkflow } from '../../src/workflows/bank-feed/workflow.js';
+import * as messages from '../../src/workflows/rutter/bank-feed/messages.js';
+import type { bankFeedWorkflow } from '../../src/workflows/rutter/bank-feed/workflow.js';
 import { until } from '../support/until.js';
 import {
   bundleWorkflows,

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/index.js';
-import type { FailCommandInput } from '../../src/activities/db-fail-command.js';
+import type { FailCommandInput } from '../../src/activities/fail-command.js';
 import { failureTypes } from '../../src/domain/failures.js';
 import { providerCommandWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import type { providerCommandWorkflow } from '../../src/workflows/provider-command/workflow.js';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
-import { listSageAccountsOfCustomer, type SageAccountRow } from '../../db/sage-accounts.js';
-import { listSageCompanies, type SageCompanyRow } from '../../db/sage-companies.js';
-import { sageCompanyRefusedReason } from '../../domain/sage-account.js';
+import { listSageAccountsOfCustomer, type SageAccountRow } from '../../db/sage-banking/accounts.js';
+import { listSageCompanies, type SageCompanyRow } from '../../db/sage-banking/companies.js';
+import { sageCompanyRefusedReason } from '../../domain/sage-banking/account-limits.js';
 import { defineRoute } from '../define-route.js';
 import { customerId, instant, nothing } from '../fields.js';
 import { notFound } from '../problem.js';

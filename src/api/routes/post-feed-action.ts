@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FeedView } from '../../db/feed-views.js';
-import { requestSageCancellation } from '../../db/sage-account-life.js';
+import { requestSageCancellation } from '../../db/sage-banking/account-life.js';
 import { isParked, type OperatorAction } from '../../domain/feed.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
@@ -8,7 +8,7 @@ import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
 import { feedParams, requireAllowed, requireFeed } from '../feed-params.js';
 import { nothing } from '../fields.js';
 import { pollRow } from '../poll-row.js';
-import { requireSage } from '../require-sage.js';
+import { requireSage } from '../sage-banking/require-channel.js';
 
 /** So long a call waits for the row to show what was asked for. */
 const shownWithinMs = 5_000;

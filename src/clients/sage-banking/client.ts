@@ -1,4 +1,4 @@
-import type { SageOrganisationOrder } from '../../domain/sage-onboarding.js';
+import type { SageOrganisationOrder } from '../../domain/sage-banking/onboarding.js';
 import type {
   SageBank,
   SageBankAccount,

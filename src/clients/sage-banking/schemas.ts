@@ -47,7 +47,7 @@ export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
 
 /**
  * Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came, and read with
- * `src/domain/sage-transaction.ts`: one odd transaction must not stop those behind it.
+ * `src/domain/sage-banking/transaction.ts`: one odd transaction must not stop those behind it.
  */
 export const sageTransactionSchema = z.looseObject({ transactionId: z.number().int().min(1) });
 export type SageTransaction = z.output<typeof sageTransactionSchema>;

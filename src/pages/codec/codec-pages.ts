@@ -16,7 +16,7 @@ import {
   saveSession,
   signInFormToken,
 } from '../session.js';
-import { alertBox } from '../sign-in-form.js';
+import { alertBox } from '../sign-in/sign-in-form.js';
 import type { Texts } from '../texts.js';
 
 export interface CodecPages extends PagesDeps {

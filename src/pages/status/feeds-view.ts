@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SageOnboardingRow } from '../../db/sage-onboardings.js';
+import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
 import type { CustomerFeed, CustomerHappening, RutterFeed } from '../../db/status-views.js';
 import type { FeedState } from '../../domain/feed.js';
 import { isParked } from '../../domain/feed.js';
@@ -9,8 +9,8 @@ import type { Html } from '../html.js';
 import { fact } from '../layout.js';
 import type { Texts } from '../texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
-import { connectBankCard, sageFeedCard } from './sage-feed-card.js';
-import { onboardingCard } from './sage-onboarding-card.js';
+import { connectBankCard, sageFeedCard } from '../sage-banking/feed-card.js';
+import { onboardingCard } from '../sage-banking/onboarding-card.js';
 import { statusPaths } from './status-context.js';
 
 export interface FeedsView {

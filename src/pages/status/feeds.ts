@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
-import { readNewestSageOnboarding } from '../../db/sage-onboardings.js';
+import { readNewestSageOnboarding } from '../../db/sage-banking/onboardings.js';
 import { listCustomerFeeds, listCustomerHappenings } from '../../db/status-views.js';
 import { printPage } from '../layout.js';
 import { sendPage } from '../page-problem.js';

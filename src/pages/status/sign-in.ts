@@ -10,7 +10,7 @@ import {
   saveSession,
   signInFormToken,
 } from '../session.js';
-import { readCredentials, signInForm, signInRefusal } from '../sign-in-form.js';
+import { readCredentials, signInForm, signInRefusal } from '../sign-in/sign-in-form.js';
 import type { StatusPages } from './status-context.js';
 import { forCustomer, statusPaths } from './status-context.js';
 

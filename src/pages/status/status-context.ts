@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { PagesDeps } from '../deps.js';
-import type { Authenticator } from '../login/authenticate.js';
+import type { Authenticator } from '../sign-in/authenticate.js';
 import { seeOther } from '../page-problem.js';
 import { readCustomerSession } from '../session.js';
 import type { Texts } from '../texts.js';

@@ -1,11 +1,11 @@
 import { Router } from 'express';
 import { formBody } from '../form.js';
-import { createSagePages } from '../sage/sage-pages.js';
-import { connectSage, showConnecting } from './connect.js';
+import { createSagePages } from '../sage-banking/index.js';
+import { connectSage, showConnecting } from '../rutter/connect.js';
 import { showFeeds } from './feeds.js';
 import { showStatusSignIn, signInToStatus, signOutOfStatus } from './sign-in.js';
 import type { StatusPages } from './status-context.js';
-import { askToStop, stopSharing } from './stop-sharing.js';
+import { askToStop, stopSharing } from '../rutter/stop-sharing.js';
 
 /** The customer's own pages, below /status. */
 export function createStatusPages(pages: StatusPages): Router {

@@ -1,0 +1,152 @@
+import { buildWorkflowBundle } from '../build-workflow-bundle.js';
+import type { Say } from '../local/local-failure.js';
+import type { KillArguments } from './arguments.js';
+import { CoreBanking } from './core-banking.js';
+import { makeFeeds, type KillFeed } from './feeds.js';
+import { nextNewBatch } from './next-post.js';
+import { killAtPoint } from './points.js';
+import { planSteps, type Step } from './plan.js';
+import { Referee, type Findings } from './checker.js';
+import { addToDocument, openResults, renderResults, type Results } from './results.js';
+import { seededRandom } from './seeded-random.js';
+import { openStack, type Stack } from './stack.js';
+import { killAtRandom } from './targets.js';
+import { freezePastLease } from './zombie.js';
+
+const connections = 40;
+const feedsEach = 5;
+/** Feeds that only the exact points use, each on a connection of its own. */
+const spares = 12;
+/** What each feed has to send when the kills begin. */
+const backfillPostings = 1_500;
+const sendsAtOnce = 4;
+const jobRunMs = 1_000;
+const lookEverySteps = 10;
+const faultExitCode = 1;
+const interruptedExitCode = 130;
+
+/**
+ * Starts the whole service with a backfill of 200 feeds under way and kills its parts, step after step.
+ *
+ * @returns the exit code: 0 when nothing was lost, doubled, out of order or forbidden
+ */
+export async function runKills(input: KillArguments & { say: Say }): Promise<number> {
+  const { say, seed } = input;
+  const steps = planSteps(input);
+  say(`seed ${String(seed)}: ${String(steps.length)} steps, from ${String(input.from)} on`);
+  const results = await openResults({ seed, from: input.from });
+  await buildWorkflowBundle();
+  const stack = await openStack(input);
+  const interrupt = (): void => {
+    say('stopping');
+    void stack.close().then(() => process.exit(interruptedExitCode));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
+  try {
+    const spareFeeds = await makeFeeds(stack, { connections: spares, feedsEach: 1 });
+    const feeds = await makeFeeds(stack, { connections, feedsEach });
+    const core = new CoreBanking(stack, feeds, seededRandom(seed));
+    const referee = new Referee(stack, [...feeds, ...spareFeeds], core);
+    await beginBackfill({ stack, core, feeds, spareFeeds, say });
+    const faults = await doSteps({ ...input, steps, stack, core, spareFeeds, referee, results });
+    say('no more kills: waiting until every feed has caught up');
+    const end = await referee.conclude(say);
+    await results.conclude(end, faults);
+    // Fewer than the full number is somebody's trial.
+    if (input.count === undefined) await addToDocument(results);
+    return conclude({ say, results, end, faults, stack, core });
+  } finally {
+    await stack.close();
+  }
+}
+
+async function beginBackfill(input: {
+  stack: Stack;
+  core: CoreBanking;
+  feeds: readonly KillFeed[];
+  spareFeeds: readonly KillFeed[];
+  say: Say;
+}): Promise<void> {
+  const { stack, core, feeds, spareFeeds, say } = input;
+  say(`a backfill of ${String(feeds.length)} feeds begins`);
+  const startedMs = Date.now();
+  await stack.rutter.turnKnobs({ jobRunMs, preferSyncWindowMs: 2 * jobRunMs });
+  const waiting = [...feeds];
+  const sender = async (): Promise<void> => {
+    for (let feed = waiting.pop(); feed !== undefined; feed = waiting.pop()) {
+      await core.send(feed, backfillPostings);
+    }
+  };
+  await Promise.all(Array.from({ length: sendsAtOnce }, sender));
+  for (const feed of spareFeeds) await core.send(feed, 1);
+  core.start();
+  await nextNewBatch(stack, startedMs);
+}
+
+interface RunInput extends KillArguments {
+  say: Say;
+  steps: readonly Step[];
+  stack: Stack;
+  core: CoreBanking;
+  spareFeeds: readonly KillFeed[];
+  referee: Referee;
+  results: Results;
+}
+
+/** @returns what a look in between found; the run ends there, since later looks would find it again */
+async function doSteps(input: RunInput): Promise<readonly string[]> {
+  const { say, steps, results, referee } = input;
+  for (const [index, step] of steps.entries()) {
+    const number = index + 1;
+    if (number < input.from) continue;
+    const { recoveredMs, missed } = await doStep(input, step, number);
+    await results.add({ number, target: step.target, point: step.point, recoveredMs, missed });
+    const again = missed === 0 ? '' : `, hit at attempt ${String(missed + 1)}`;
+    say(
+      `${String(number).padStart(4)} ${step.target} ${step.point ?? ''}: ${(recoveredMs / 1_000).toFixed(1)} s${again}`,
+    );
+    if (number % lookEverySteps !== 0) continue;
+    const found: Findings = await referee.look();
+    say(`     ${found.faults.length === 0 ? 'all in order' : found.faults.join('\n     ')}`);
+    if (found.faults.length > 0) return found.faults;
+  }
+  return [];
+}
+
+async function doStep(
+  input: RunInput,
+  step: Step,
+  number: number,
+): Promise<{ recoveredMs: number; missed: number }> {
+  const { stack, core, spareFeeds, say } = input;
+  // Of its own for each step, so that a run that goes on draws what the whole run would have drawn.
+  const random = seededRandom(input.seed * 1_000 + number);
+  const scene = { stack, core, random, spareFeeds, say };
+  switch (step.target) {
+    case 'points':
+      return await killAtPoint(scene, step.point);
+    case 'zombie':
+      return await freezePastLease(scene, step.point);
+    default:
+      return { recoveredMs: await killAtRandom(scene, step.target), missed: 0 };
+  }
+}
+
+function conclude(input: {
+  say: Say;
+  results: Results;
+  end: Findings;
+  faults: readonly string[];
+  stack: Stack;
+  core: CoreBanking;
+}): number {
+  const { say, stack, core } = input;
+  say(renderResults(input.results));
+  say(`${String(core.acknowledgedCount)} postings sent, ${String(core.failedCalls)} calls repeated`);
+  for (const part of [stack.postgres, stack.temporal, stack.api, ...stack.workers]) {
+    if (part.unplannedEnds > 0) say(`${part.name} ended by itself ${String(part.unplannedEnds)} times`);
+  }
+  const all = [...new Set([...input.faults, ...input.end.faults])];
+  for (const fault of all) say(`FAULT: ${fault}`);
+  return all.length === 0 ? 0 : faultExitCode;
+}

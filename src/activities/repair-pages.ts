@@ -1,0 +1,57 @@
+import { Context, heartbeat } from '@temporalio/activity';
+import { moveSweep, readSweep, type SweepName } from '../db/repair-tasks.js';
+import { limits } from '../domain/limits.js';
+import type { ActivityDeps } from './deps.js';
+import { whileHeartbeating } from './while-heartbeating.js';
+
+/** What became of one page; `lastId` null: there is nothing after it. */
+export interface SweptPage {
+  readonly lastId: string | null;
+  readonly looked: number;
+  readonly repaired: number;
+}
+
+export interface SweepResult {
+  readonly looked: number;
+  readonly repaired: number;
+  /** The round came to its end; the next run begins at the first row. */
+  readonly roundEnded: boolean;
+}
+
+/**
+ * Page after page from where the last run ended, until the round ends, the run has taken its time, its pages or its
+ * repairs. The cursor is stored with every page, so a run that dies is taken up there. It never begins a second round.
+ */
+export async function sweepPages(
+  deps: ActivityDeps,
+  input: {
+    name: SweepName;
+    pagesMax: number;
+    repairsMax: number;
+    /** No further page after this; `limits.sweepMaxMs` unless told otherwise. */
+    maxMs?: number;
+    page: (afterId: string | null) => Promise<SweptPage>;
+  },
+): Promise<SweepResult> {
+  const { cancellationSignal } = Context.current();
+  const { maxMs = limits.sweepMaxMs } = input;
+  const startedAtMs = performance.now();
+  const start = await readSweep(deps.pool, input);
+  let { cursorId } = start;
+  let looked = 0;
+  let repaired = 0;
+  for (let pages = 0; pages < input.pagesMax; pages += 1) {
+    heartbeat();
+    const afterId = cursorId;
+    const page = await whileHeartbeating(() => input.page(afterId));
+    const roundBeganAt = afterId === null ? start.startedAt : null;
+    await moveSweep(deps.pool, { name: input.name, roundBeganAt, cursorId: page.lastId });
+    cursorId = page.lastId;
+    looked += page.looked;
+    repaired += page.repaired;
+    if (cursorId === null) return { looked, repaired, roundEnded: true };
+    const spent = performance.now() - startedAtMs > maxMs || repaired >= input.repairsMax;
+    if (spent || cancellationSignal.aborted || deps.stopping.aborted) break;
+  }
+  return { looked, repaired, roundEnded: false };
+}

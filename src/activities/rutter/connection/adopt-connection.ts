@@ -1,0 +1,42 @@
+import { RutterUnauthorized } from '../../../clients/rutter/errors.js';
+import { OrganisationRefused } from '../../failures.js';
+import {
+  finishWithConnection,
+  openSecret,
+  type CommandContext,
+  type CommandEnding,
+} from './finish-with-connection.js';
+
+/**
+ * Takes over a connection that was made elsewhere, after asking Rutter whose token it is (contract 5.2, GET
+ * /connections/access_token and /connections/status). Reads only, so a repeat is harmless.
+ */
+export async function adoptConnection(context: CommandContext): Promise<CommandEnding> {
+  const accessToken = openSecret(context);
+  const { connection, status } = await readBoth(context, accessToken);
+  if (connection.id !== context.command.input.rutter_connection_id) {
+    const message = 'The access token belongs to another connection.';
+    return { problem: { code: 'connection_mismatch', message } };
+  }
+  return await finishWithConnection(context, {
+    rutterConnectionId: connection.id,
+    accessToken,
+    platform: connection.platform ?? context.deps.settings.rutterPlatform,
+    linkUrl: connection.linkUrl,
+    how: 'adopted',
+    status,
+  });
+}
+
+/** What Rutter says of the connection that a token belongs to. A 401 is told apart from one of our own credentials. */
+export async function readBoth({ deps, signal }: CommandContext, accessToken: string) {
+  try {
+    const connection = await deps.rutter.getConnectionByToken({ accessToken, lane: 'interactive', signal });
+    const status = await deps.rutter.getConnectionStatus({ accessToken, lane: 'interactive', signal });
+    return { connection, status };
+  } catch (error) {
+    const ours =
+      error instanceof RutterUnauthorized && (await deps.rutter.probeCredentials({ signal })) === 'refused';
+    throw ours ? new OrganisationRefused(error) : error;
+  }
+}

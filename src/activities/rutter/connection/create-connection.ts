@@ -1,0 +1,26 @@
+import { renewCommandKey } from '../../../db/commands.js';
+import { isSpentKey } from '../explain-refusal.js';
+import { finishWithConnection, type CommandContext, type CommandEnding } from './finish-with-connection.js';
+
+/** POST /connections/create (contract 5.1, 5.2) under the command's key, and the connection stored with it. */
+export async function createConnection(context: CommandContext): Promise<CommandEnding> {
+  const { deps, command, signal } = context;
+  const platform = deps.settings.rutterPlatform;
+  const created = await deps.rutter
+    .createConnection({ platform, idempotencyKey: command.providerKey, lane: 'interactive', signal })
+    .catch(async (error: unknown) => {
+      // After an accepted 5xx a connection may stand at Rutter unused: it is empty, and better than a failed command.
+      if (isSpentKey(error)) {
+        await renewCommandKey(deps.pool, { commandId: command.commandId, spentKey: command.providerKey });
+      }
+      throw error;
+    });
+  return await finishWithConnection(context, {
+    rutterConnectionId: created.id,
+    accessToken: created.accessToken,
+    platform,
+    linkUrl: created.linkUrl,
+    how: 'created',
+    status: null,
+  });
+}

@@ -1,0 +1,97 @@
+import { Context } from '@temporalio/activity';
+import { isAccountReady } from '../../../clients/rutter/schemas.js';
+import { openAccessToken, readConnection } from '../../../db/connections.js';
+import {
+  recordAccountsSeen,
+  recordConnectionRefused,
+  type AccountSeen,
+} from '../../../db/rutter/feed-facts.js';
+import { connectionFacts } from '../../../domain/rutter/connection.js';
+import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/schedule.js';
+import { notingRefusedCredentials, requireCredentials } from '../rejected-credentials.js';
+import type { ActivityDeps } from '../../deps.js';
+import { readConnectionRefusal } from '../explain-refusal.js';
+import { Obsolete } from '../../failures.js';
+import { whileHeartbeating } from '../../while-heartbeating.js';
+
+/*
+ * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
+ * is safe: facts are taken over from a complete list, and waking twice is harmless. A refused connection is a result,
+ * not a failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried), OrganisationRefused, Obsolete.
+ */
+
+export interface ReadConnectionInput {
+  readonly connectionId: string;
+  /** How long something has been awaited by now; sets the pace of looking. */
+  readonly awaitedForMs: number;
+}
+
+export interface ReadConnectionResult {
+  readonly refused: boolean;
+  /** Feeds whose account waits for activation or is disconnected. */
+  readonly awaitedCount: number;
+  /** When to look again; null when nothing is awaited, or only a nudge may help. */
+  readonly nextPollMs: number | null;
+}
+
+/** Pages of 500 accounts on one connection: 10,000 accounts of one customer. */
+const accountPagesMax = 20;
+
+export function rutterReadConnection(deps: ActivityDeps) {
+  return async (input: ReadConnectionInput): Promise<ReadConnectionResult> => {
+    const { connectionId } = input;
+    const connection = await readConnection(deps.pool, { connectionId });
+    if (connection === null) throw new Obsolete('the connection does not exist');
+    const nextPollMs = activationPollDelayMs({
+      elapsedMs: input.awaitedForMs,
+      minMs: deps.settings.feedActivationPollMinMs,
+      maxMs: deps.settings.feedActivationPollMaxMs,
+    });
+    const holdOffMs = refusalHoldOffMs(connection.refusedTimes) - (connection.refusedAgoMs ?? Infinity);
+    if (connection.status === 'refused' && holdOffMs > 0) {
+      return { refused: true, awaitedCount: 0, nextPollMs: Math.ceil(holdOffMs) };
+    }
+    await requireCredentials(deps);
+    try {
+      const accessToken = openAccessToken(deps.keyring, connection);
+      if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
+        return { refused: true, awaitedCount: 0, nextPollMs };
+      }
+      const accounts = await whileHeartbeating(() => listAccounts(deps, accessToken));
+      const look = await recordAccountsSeen(deps.pool, { connectionId, accounts });
+      for (const feedId of look.owedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
+      const { awaitedCount } = look;
+      return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
+    } catch (error) {
+      const refusal = await notingRefusedCredentials(deps, () => readConnectionRefusal(deps, error));
+      if (refusal === null) throw error;
+      await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
+      return { refused: true, awaitedCount: 0, nextPollMs };
+    }
+  };
+}
+
+/** Reads may be answered although writes are refused: only Rutter's own word on the connection heals it. */
+async function isStillRefused(deps: ActivityDeps, accessToken: string): Promise<boolean> {
+  const { cancellationSignal: signal } = Context.current();
+  const facts = connectionFacts(await deps.rutter.getConnectionStatus({ accessToken, signal }));
+  return facts.status !== 'ok';
+}
+
+async function listAccounts(deps: ActivityDeps, accessToken: string): Promise<AccountSeen[]> {
+  const { cancellationSignal: signal } = Context.current();
+  const accounts = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < accountPagesMax; page += 1) {
+    const answer = await deps.rutter.listAccounts({ accessToken, cursor, signal });
+    accounts.push(...answer.accounts);
+    cursor = answer.nextCursor ?? undefined;
+    if (cursor === undefined) break;
+  }
+  if (cursor !== undefined) throw new Error(`more than ${String(accountPagesMax)} pages of accounts`);
+  return accounts.map((account) => ({
+    rutterAccountId: account.id,
+    ready: isAccountReady(account),
+    transactionStartDate: account.transactionStartDate,
+  }));
+}

@@ -1,0 +1,27 @@
+import { applyFeedRequest } from '../../../db/rutter/feed-facts.js';
+import type { FeedState, OperatorAction } from '../../../domain/feed.js';
+import type { ActivityDeps } from '../../deps.js';
+import { Obsolete } from '../../failures.js';
+
+/*
+ * Does what an operator or the customer asked of a feed, in one transaction with its timeline row. A repeat is safe:
+ * the row already shows it. Failures: DatabaseUnavailable (retried), Obsolete.
+ */
+
+export interface ApplyFeedRequestInput {
+  readonly feedId: string;
+  readonly action: OperatorAction;
+}
+
+export interface ApplyFeedRequestResult {
+  readonly state: FeedState;
+  readonly reason: string | null;
+}
+
+export function dbApplyFeedRequest(deps: ActivityDeps) {
+  return async (input: ApplyFeedRequestInput): Promise<ApplyFeedRequestResult> => {
+    const feed = await applyFeedRequest(deps.pool, input);
+    if (feed === null) throw new Obsolete('the feed does not exist');
+    return { state: feed.state, reason: feed.reason };
+  };
+}

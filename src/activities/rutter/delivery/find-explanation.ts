@@ -1,0 +1,46 @@
+import { isNotFound } from '../../../clients/rutter/errors.js';
+import { readLastJob, type OpenBatch } from '../../../db/rutter/batches.js';
+import type { AccountSeen } from '../../../db/rutter/feed-facts.js';
+import { connectionFacts, type ConnectionFacts } from '../../../domain/rutter/connection.js';
+import type { BatchContext } from './batch-context.js';
+import { readAccount } from './read-account.js';
+
+/** What, other than its postings, explains that a batch was refused. */
+export type Explanation =
+  | { readonly kind: 'account'; readonly account: AccountSeen }
+  | { readonly kind: 'connection'; readonly connection: ConnectionFacts }
+  /** The connection is not ready, or its last job has not ended after all. */
+  | { readonly kind: 'not_yet'; readonly what: string };
+
+/**
+ * Asks Rutter again for everything that could explain a refusal without a telling code: account, connection, and the
+ * last job of the connection. Null: nothing does, so it must be the postings.
+ */
+export async function findExplanation(context: BatchContext, batch: OpenBatch): Promise<Explanation | null> {
+  const account = await readAccount(context);
+  if (!account.ready) return { kind: 'account', account };
+  const { accessToken, signal, deps } = context;
+  const connection = connectionFacts(
+    await deps.rutter.getConnectionStatus({ accessToken, lane: 'deliver', signal }),
+  );
+  if (connection.status !== 'ok') return { kind: 'connection', connection };
+  if (connection.providerStatus === 'not_ready')
+    return { kind: 'not_yet', what: 'the connection is not ready' };
+  if (await lastJobRuns(context, batch)) {
+    return { kind: 'not_yet', what: 'an earlier job of the connection has not ended' };
+  }
+  return null;
+}
+
+async function lastJobRuns(context: BatchContext, batch: OpenBatch): Promise<boolean> {
+  const { deps, feed, signal } = context;
+  const jobId = await readLastJob(deps.pool, { connectionId: feed.connectionId, batchId: batch.batchId });
+  if (jobId === null) return false;
+  try {
+    return (await deps.rutter.getJob({ jobId, signal })).kind === 'running';
+  } catch (error) {
+    // Forgotten is as good as ended.
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { isNotFound } from '../../../clients/rutter/errors.js';
+import type { JobResult } from '../../../clients/rutter/jobs.js';
+import type { OpenBatch } from '../../../db/rutter/batches.js';
+import { recordDoubt } from '../../../db/rutter/complete-batch.js';
+import { dayMs } from '../../../domain/limits.js';
+import { jobPollDelayMs } from '../../../domain/schedule.js';
+import { parkFeed, renewBatch } from './batch-context.js';
+import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
+import { settleByList } from './complete-by-list.js';
+import { reactToRefusal } from './react-to-refusal.js';
+import { meaningOfJobFailure } from './refusals.js';
+import { resolveOrSendAgain } from './resolve-by-read-back.js';
+
+/** A job younger than this is waited for in the slice; an older one on the workflow's timer, its slot given back. */
+const jobWaitedForMs = 20_000;
+/** After this a person is told; the batch stays open, since nothing may be sent past it. */
+const jobAgeMaxMs = dayMs;
+
+/** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
+export async function followJob(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding> {
+  const jobId = batch.jobId;
+  if (jobId === null) throw new Error('the batch has no job');
+  const beganMs = performance.now();
+  let waitedMs = 0;
+  for (;;) {
+    const ageMs = (batch.jobAgeMs ?? 0) + Math.max(waitedMs, performance.now() - beganMs);
+    // The first look of this slice at an old job is at once: the wait was on the workflow's timer.
+    if (ageMs < jobWaitedForMs) {
+      const waitMs = jobPollDelayMs(ageMs);
+      await context.deps.wait(waitMs, context.signal);
+      waitedMs += waitMs;
+    }
+    const result = await pollJob(context, jobId);
+    if (result === 'unknown')
+      return await parkFeed(context, 'job_lost', 'Rutter does not know the job any more');
+    if (result.kind === 'success') {
+      return await settleByList(context, batch, content, { ...result, jobId, evidence: 'job' });
+    }
+    if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
+    if (ageMs > jobAgeMaxMs)
+      return await parkFeed(context, 'job_running_too_long', `status ${result.status}`);
+    if (ageMs >= jobWaitedForMs) return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
+  }
+}
+
+async function pollJob(context: BatchContext, jobId: string): Promise<JobResult | 'unknown'> {
+  try {
+    return await context.deps.rutter.getJob({ jobId, signal: context.signal });
+  } catch (error) {
+    if (isNotFound(error)) return 'unknown';
+    throw error;
+  }
+}
+
+async function afterFailedJob(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  failure: Extract<JobResult, { kind: 'failure' }>,
+): Promise<BatchEnding> {
+  const { httpStatus, error } = failure;
+  switch (meaningOfJobFailure(httpStatus, error.errorCode)) {
+    case 'in_doubt':
+      await recordDoubt(context.deps.pool, {
+        batch,
+        httpStatus,
+        message: error.errorMessage ?? 'the job failed and its effect is unknown',
+        accepted: true,
+      });
+      return await resolveOrSendAgain(context, batch, content);
+    case 'rate_limited':
+      return await renewBatch(context, batch, { ...error, httpStatus });
+    case 'refused': {
+      const refusal = { ...error, httpStatus: httpStatus ?? 400, jobId: batch.jobId };
+      return await reactToRefusal({ context, batch, content, refusal, accepted: true });
+    }
+  }
+}

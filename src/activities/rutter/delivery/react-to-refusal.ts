@@ -1,0 +1,166 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { isRutterError } from '../../../clients/rutter/errors.js';
+import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
+import {
+  recordAccountSeen,
+  recordConnectionRefused,
+  type AccountSeen,
+} from '../../../db/rutter/feed-facts.js';
+import { closeRefusedBatch } from '../../../db/rutter/refused-batches.js';
+import { failureTypes } from '../../../domain/failures.js';
+import { unreachable } from '../../../domain/feed.js';
+import { namedTransaction } from '../../../domain/rutter/bisection-plan.js';
+import {
+  parkFeed,
+  renewBatch,
+  undo,
+  type BatchContent,
+  type BatchContext,
+  type BatchEnding,
+} from './batch-context.js';
+import { findExplanation } from './find-explanation.js';
+import { readAccount } from './read-account.js';
+import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
+import { resolveByReadBack, resolveOrUndo } from './resolve-by-read-back.js';
+
+/** Our stored hash matches and Rutter says otherwise: a bug on one side. Look again, but not in a hurry. */
+const keyConflictRetryMs = 60_000;
+
+/** A batch that was refused, and how. */
+interface Refused {
+  readonly context: BatchContext;
+  readonly batch: OpenBatch;
+  readonly content: BatchContent;
+  readonly refusal: RefusalWords & Pick<StoredRefusal, 'jobId'>;
+  /** Rutter had accepted the request: this is the final outcome of its key. */
+  readonly accepted: boolean;
+}
+
+/**
+ * Acts on a refusal of a batch. Nothing was synced: the batch is undone, and the feed waits for what explains the
+ * refusal (account, connection) or is parked with Rutter's words. Where nothing else explains it, the postings do: the
+ * batch goes out again in parts until the bad ones stand alone.
+ */
+export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
+  const { context, batch, refusal } = refused;
+  const meaning = meaningOfRefusal(refusal);
+  switch (meaning) {
+    case 'in_progress':
+      // Accepted and then refused as one too many: the key replays that for ever, so the bytes need a new one.
+      if (refused.accepted) return await renewBatch(context, batch, refusal);
+      throw later(failureTypes.peerUnavailable, 'another batch of the connection is in flight at Rutter');
+    case 'key_conflict':
+      return await afterKeyConflict(refused);
+    case 'connection_refused': {
+      const code = refusal.errorCode ?? String(refusal.httpStatus);
+      return await afterConnectionRefused(refused, { code, words: refusal.errorMessage });
+    }
+    case 'account_not_ready':
+      return await afterAccountNotReady(refused, await readAccount(context));
+    case 'request_refused':
+      return await afterRequestRefused(refused);
+    case 'postings_refused':
+      return await afterPostingsRefused(refused);
+    default:
+      return unreachable(meaning);
+  }
+}
+
+async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
+  await parkFeed(context, 'conflict_with_peer', wordsOf(refusal));
+  throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
+}
+
+async function afterConnectionRefused(
+  refused: Refused,
+  said: { code: string; words: string | null },
+): Promise<BatchEnding> {
+  const { context, batch, refusal } = refused;
+  const { connectionId } = context.feed;
+  // In doubt nobody can read back now: the batch stays open and is settled when the connection is healed.
+  const ending: BatchEnding = isDoubtful(refused) ? { kind: 'parked' } : await undo(context, batch, refusal);
+  await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
+  await context.deps.workflows.nudgeConnection({ connectionId });
+  return ending;
+}
+
+async function afterAccountNotReady(refused: Refused, account: AccountSeen): Promise<BatchEnding> {
+  const { context, batch, refusal } = refused;
+  const { deps, feed } = context;
+  if (account.ready) {
+    if (refused.accepted) return await renewBatch(context, batch, refusal);
+    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
+  }
+  const ending = await rid(refused);
+  await recordAccountSeen(deps.pool, { ...feed, account });
+  await deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
+  return ending;
+}
+
+async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
+  const { context, refusal } = refused;
+  const ending = await rid(refused);
+  if (ending.kind === 'undone') await parkFeed(context, 'refused_by_sage', wordsOf(refusal));
+  return ending;
+}
+
+async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
+  const { context, batch, content, refusal } = refused;
+  let explanation;
+  try {
+    explanation = await findExplanation(context, batch);
+  } catch (error) {
+    // The key replays this refusal for ever, and what explains it may be gone when we can look: ask anew instead.
+    if (refused.accepted && isRutterError(error)) return await renewBatch(context, batch, refusal);
+    throw error;
+  }
+  switch (explanation?.kind) {
+    case 'account':
+      return await afterAccountNotReady(refused, explanation.account);
+    case 'connection': {
+      const { providerStatus: code, reason } = explanation.connection;
+      return await afterConnectionRefused(refused, { code, words: reason ?? refusal.errorMessage });
+    }
+    case 'not_yet':
+      // The key replays this refusal for ever, and by then nothing may explain it any more.
+      if (refused.accepted) return await renewBatch(context, batch, refusal);
+      throw later(failureTypes.peerUnavailable, explanation.what);
+    case undefined:
+      break;
+    default:
+      return unreachable(explanation);
+  }
+  if (isDoubtful(refused)) {
+    const found = await resolveByReadBack(context, batch, content);
+    if (found.kind !== 'absent') return found;
+  }
+  const ids = content.postings.map((posting) => posting.transactionId);
+  const outcome = await closeRefusedBatch(context.deps.pool, {
+    ...{ batch, laneId: context.laneId, holder: context.holder, refusal },
+    words: wordsOf(refusal),
+    hint: namedTransaction(refusal.errorMessage, ids),
+    parkReason: 'refused_by_sage',
+  });
+  return { kind: outcome === 'lane_lost' ? 'lease_lost' : 'undone' };
+}
+
+/** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
+function isDoubtful(refused: Refused): boolean {
+  return refused.batch.doubted && !refused.accepted;
+}
+
+/** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
+async function rid(refused: Refused): Promise<BatchEnding> {
+  const { context, batch, content, refusal } = refused;
+  return isDoubtful(refused)
+    ? await resolveOrUndo(context, batch, content, refusal)
+    : await undo(context, batch, refusal);
+}
+
+function later(type: string, message: string, afterMs?: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type,
+    ...(afterMs === undefined ? {} : { nextRetryDelay: afterMs }),
+  });
+}

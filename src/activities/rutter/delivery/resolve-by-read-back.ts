@@ -1,0 +1,100 @@
+import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
+import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
+import { ListTooLong, secondLookAfterMs, transactionsSince } from './transactions-since.js';
+import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
+import { parkFeed, renewBatch, undo } from './batch-context.js';
+import { settleByList } from './complete-by-list.js';
+
+/** Ten thousand transactions of the connection since the first POST, then a person must look. */
+const readBackPagesMax = 20;
+
+/** Nothing of the batch is at Rutter, by two looks: the caller decides. */
+interface Absent {
+  readonly kind: 'absent';
+}
+
+/**
+ * Settles doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
+ * ready again.
+ */
+export async function resolveByReadBack(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding | Absent> {
+  const found = await lookTwice(context, batch, content);
+  if (found === 'too_long') {
+    return await parkFeed(context, 'read_back_too_long', 'its list of transactions does not end');
+  }
+  if (found.length === 0) return { kind: 'absent' };
+  const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
+  return await settleByList(context, batch, content, seen);
+}
+
+/** The same; what is not there goes out again under a new key, where Rutter marks what it has after all as a duplicate. */
+export async function resolveOrSendAgain(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<BatchEnding> {
+  const found = await resolveByReadBack(context, batch, content);
+  if (found.kind !== 'absent') return found;
+  const errorMessage = 'not found at Rutter in two looks';
+  return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
+}
+
+/** The same; what is not there is undone. */
+export async function resolveOrUndo(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+  refusal: StoredRefusal | null,
+): Promise<BatchEnding> {
+  const found = await resolveByReadBack(context, batch, content);
+  return found.kind === 'absent' ? await undo(context, batch, refusal) : found;
+}
+
+async function lookTwice(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<RutterTransaction[] | 'too_long'> {
+  try {
+    const found = await look(context, batch, content);
+    if (found.size < content.postings.length) {
+      await context.deps.wait(secondLookAfterMs, context.signal);
+      // Pages shift while they are read: what the first look saw is there, whatever the second says.
+      for (const [id, transaction] of await look(context, batch, content)) found.set(id, transaction);
+    }
+    return [...found.values()];
+  } catch (error) {
+    if (error instanceof ListTooLong) return 'too_long';
+    throw error;
+  }
+}
+
+/** What Rutter holds of the batch, by transaction id. @throws ListTooLong */
+async function look(
+  context: BatchContext,
+  batch: OpenBatch,
+  content: BatchContent,
+): Promise<Map<string, RutterTransaction>> {
+  const wanted = new Set(content.postings.map((posting) => posting.transactionId));
+  const found = new Map<string, RutterTransaction>();
+  const pages = transactionsSince({
+    rutter: context.deps.rutter,
+    accessToken: context.accessToken,
+    rutterAccountId: context.feed.rutterAccountId ?? '',
+    sinceMs: batch.firstPostAtMs,
+    pagesMax: readBackPagesMax,
+    signal: context.signal,
+  });
+  for await (const page of pages) {
+    for (const transaction of page) {
+      const id = transaction.transactionId;
+      if (id !== null && wanted.has(id)) found.set(id, transaction);
+    }
+    if (found.size === wanted.size) break;
+  }
+  return found;
+}

@@ -1,0 +1,41 @@
+import pLimit from 'p-limit';
+import { raiseMissing } from '../../../db/alerts.js';
+import { listFeedsToCheck } from '../../../db/rutter/repair-views.js';
+import type { ActivityDeps } from '../../deps.js';
+import { sweepPages, type SweepResult, type SweptPage } from '../../repair-pages.js';
+
+/*
+ * A feed that has no workflow (terminated by hand, lost with Temporal's database) gets it back from its row. A repeat is
+ * safe: a signal to a feed that runs after all only makes it look. Limits: a page is one list and, for what is not in it,
+ * one question each; a million feeds are seen within ten minutes; an empty Temporal is filled at the pace of
+ * `restartsMax` a minute.
+ */
+
+const pageSize = 1_000;
+const pagesMax = 100;
+const restartsMax = 2_000;
+const signalsAtOnce = 20;
+
+export function temporalRestartFeeds(deps: ActivityDeps) {
+  return async (): Promise<SweepResult> =>
+    await sweepPages(deps, {
+      name: 'feeds',
+      pagesMax,
+      repairsMax: restartsMax,
+      page: (afterId) => restartPage(deps, afterId),
+    });
+}
+
+async function restartPage(deps: ActivityDeps, afterId: string | null): Promise<SweptPage> {
+  const feeds = await listFeedsToCheck(deps.pool, { afterId, limit: pageSize });
+  const missing = new Set(await deps.workflows.missingFeeds({ feedIds: feeds.map(({ feedId }) => feedId) }));
+  const lost = feeds.filter(({ feedId }) => missing.has(feedId));
+  // Told first: a run that dies in between tells what it would have repaired, and the next one repairs it.
+  await raiseMissing(
+    deps.pool,
+    lost.map((feed) => ({ subject: feed.feedId, ...feed })),
+  );
+  await pLimit(signalsAtOnce).map(lost, ({ feedId }) => deps.workflows.feedFactsChanged({ feedId }));
+  const lastId = feeds.length < pageSize ? null : (feeds.at(-1)?.feedId ?? null);
+  return { lastId, looked: feeds.length, repaired: lost.length };
+}

@@ -1,0 +1,138 @@
+import { finishCommand, type CommandProblem, type ResyncResult } from '../../../db/commands.js';
+import { openAccessToken } from '../../../db/connections.js';
+import {
+  countWaitingAmong,
+  readResyncGround,
+  takeBackGap,
+  type DeliveredPosting,
+  type ResyncGround,
+} from '../../../db/rutter/resync.js';
+import { mayResync } from '../../../domain/feed.js';
+import { explainRefusal } from '../explain-refusal.js';
+import { Obsolete } from '../../failures.js';
+import { ListTooLong, secondLookAfterMs, transactionsSince } from './transactions-since.js';
+import type { CommandContext, CommandEnding } from '../connection/finish-with-connection.js';
+
+/** What one activity reads twice within its three minutes. */
+const listPagesMax = 100;
+const pageTransactions = 500;
+/** Ids of the gap in the answer; the count is exact. */
+const listedIdsMax = 1_000;
+/** As many as the list that they are compared with can hold. */
+const deliveredMax = listPagesMax * pageTransactions;
+
+const notAllowed: CommandProblem = {
+  code: 'wrong_state',
+  message: 'The feed is closed, waits for its activation, or is refused: nothing was changed.',
+};
+const tooLong: CommandProblem = {
+  code: 'list_too_long',
+  message: `There are more than ${String(deliveredMax)} transactions to compare: ask for a later date.`,
+};
+
+/**
+ * Compares what a feed's settled batches delivered from a date on with Rutter's own list, and sends again what is in
+ * the one and not in the other: only the gap. With `dry_run` it only tells. A repeat is safe: what was taken back is
+ * waiting, and no longer compared; should Rutter have it after all, it answers with a duplicate.
+ */
+export async function resyncFeed(context: CommandContext): Promise<CommandEnding> {
+  const { deps, command } = context;
+  const { feed_id: feedId, from, dry_run: dryRun = false } = command.input;
+  if (feedId === undefined || from === undefined) throw new Obsolete('the command names no feed or date');
+  const ground = await readResyncGround(deps.pool, { feedId, from, deliveredMax });
+  if (ground === null) throw new Obsolete('the feed does not exist');
+  if (!mayResync(ground.feed.facts)) return { problem: notAllowed };
+  if (ground.delivered.length > deliveredMax) return { problem: tooLong };
+  const looked = await lookTwice(context, ground);
+  if (looked === null) return { problem: tooLong };
+  const result: ResyncResult = {
+    ...describe(ground, looked),
+    feed_id: feedId,
+    from,
+    known_at_rutter: await countWaitingAmong(deps.pool, {
+      ...ground,
+      transactionIds: looked.unknown,
+    }),
+    dry_run: dryRun,
+  };
+  const finish = { commandId: command.commandId, result };
+  if (dryRun) return { state: await finishCommand(deps.pool, finish) };
+  const taken = await takeBackGap(deps.pool, {
+    ...{ feedId, from, gap: looked.gap },
+    mayTake: (feed) => mayResync(feed.facts),
+    also: async (db, gap) => {
+      await finishCommand(db, { ...finish, result: { ...result, gap } });
+    },
+  });
+  if (taken === null) return { problem: notAllowed };
+  // Should this process die here, the command has ended and the feed finds its gap with its next look.
+  await deps.workflows.feedFactsChanged({ feedId });
+  return { state: 'done' };
+}
+
+interface Looked {
+  readonly gap: readonly DeliveredPosting[];
+  /** At Rutter, and not among what our ledger calls delivered. */
+  readonly unknown: readonly string[];
+}
+
+async function lookTwice(context: CommandContext, ground: ResyncGround): Promise<Looked | null> {
+  const first = await look(context, ground);
+  const missing = first === null ? null : missingIn(ground.delivered, first);
+  if (first === null || missing === null) return null;
+  if (missing.length === 0) return { gap: [], unknown: unknownOf(ground, first) };
+  await context.deps.wait(secondLookAfterMs, context.signal);
+  const second = await look(context, ground);
+  return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(ground, second) };
+}
+
+function missingIn(
+  delivered: readonly DeliveredPosting[],
+  atRutter: ReadonlySet<string>,
+): DeliveredPosting[] {
+  return delivered.filter(({ transactionId }) => !atRutter.has(transactionId));
+}
+
+function unknownOf(ground: ResyncGround, atRutter: ReadonlySet<string>): string[] {
+  const delivered = new Set(ground.delivered.map(({ transactionId }) => transactionId));
+  return [...atRutter].filter((id) => !delivered.has(id));
+}
+
+/** The ids of what Rutter holds for the account; null when its list is too long. */
+async function look(
+  context: CommandContext,
+  { feed, sentSinceMs }: ResyncGround,
+): Promise<Set<string> | null> {
+  const { deps, signal } = context;
+  const ids = new Set<string>();
+  try {
+    const pages = transactionsSince({
+      rutter: deps.rutter,
+      accessToken: openAccessToken(deps.keyring, feed),
+      rutterAccountId: feed.rutterAccountId ?? '',
+      sinceMs: sentSinceMs,
+      pagesMax: listPagesMax,
+      signal,
+    });
+    for await (const page of pages) {
+      for (const { transactionId } of page) if (transactionId !== null) ids.add(transactionId);
+    }
+    return ids;
+  } catch (error) {
+    if (error instanceof ListTooLong) return null;
+    throw await explainRefusal(deps, { connectionId: feed.connectionId, error });
+  }
+}
+
+function describe({ effectiveFrom, delivered, waiting }: ResyncGround, { gap }: Looked) {
+  return {
+    effective_from: effectiveFrom,
+    compared: delivered.length,
+    at_rutter: delivered.length - gap.length,
+    gap: gap.length,
+    already_waiting: waiting,
+    transaction_ids: gap.slice(0, listedIdsMax).map(({ transactionId }) => transactionId),
+    first_posted_at: gap[0]?.postedAt ?? null,
+    last_posted_at: gap.at(-1)?.postedAt ?? null,
+  };
+}

@@ -1,0 +1,131 @@
+import { cancellationSignal } from '@temporalio/activity';
+import pLimit from 'p-limit';
+import type { RutterOtp } from '../../../clients/rutter/schemas.js';
+import { open, seal } from '../../../crypto/seal.js';
+import { openAccessToken, withConnectionTurn } from '../../../db/connections.js';
+import {
+  readOtpTurn,
+  renewHandoffKey,
+  storeHandoffAnswer,
+  type OtpTurn,
+} from '../../../db/rutter/handoff-progress.js';
+import { readHandoff } from '../../../db/rutter/handoffs.js';
+import type { Queryable } from '../../../db/pool.js';
+import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
+import {
+  judgeRedirectTarget,
+  printRedirectTarget,
+  type RedirectTarget,
+} from '../../../domain/rutter/redirect-target.js';
+import type { ActivityDeps } from '../../deps.js';
+import { explainRefusal, isSpentKey } from '../explain-refusal.js';
+import { Obsolete } from '../../failures.js';
+
+/*
+ * The last step of a hand-off: asks for the one-time password (contract 7) and stores where the browser goes, sealed.
+ * Each new password cancels the one before, so there is one turn per connection at a time, only the hand-off that
+ * holds the connection's claim takes it, and its key was stored before the call. A repeat is safe: once the answer is
+ * stored Rutter is not asked again; before that the same key gives the same password, and no browser has it yet.
+ * Nothing is sent after `handoffOtpLatestMs`, by the database's clock, however long the limiter made it wait.
+ * Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); ConnectionRefused, OrganisationRefused,
+ * Refused, Obsolete.
+ */
+
+export interface CreateOtpInput {
+  readonly handoffId: string;
+}
+
+export type CreateOtpResult =
+  | { readonly outcome: 'ready' }
+  | { readonly outcome: 'too_late' }
+  | { readonly outcome: 'refused'; readonly reason: HandoffReason }
+  | { readonly outcome: 'over'; readonly state: HandoffState };
+
+/** A turn holds a database connection while it waits and asks; the rest of the pool is for everybody else. */
+const turnsAtOnceMax = 6;
+
+export function rutterCreateOtp(deps: ActivityDeps) {
+  const limitTurns = pLimit(turnsAtOnceMax);
+  return async (input: CreateOtpInput): Promise<CreateOtpResult> => {
+    const handoff = await readHandoff(deps.pool, input);
+    const connectionId = handoff?.connectionId;
+    if (connectionId == null) throw new Obsolete('the hand-off has no connection');
+    try {
+      return await limitTurns(() =>
+        withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input)),
+      );
+    } catch (error) {
+      throw await explainRefusal(deps, { connectionId, error });
+    }
+  };
+}
+
+async function takeTurn(
+  deps: ActivityDeps,
+  db: Queryable,
+  { handoffId }: CreateOtpInput,
+): Promise<CreateOtpResult> {
+  const turn = await readOtpTurn(db, { handoffId, otpLatestMs: deps.settings.handoffOtpLatestMs });
+  if (turn === null) throw new Obsolete('the hand-off is gone');
+  if (turn.state === 'ready' || turn.state === 'taken') return { outcome: 'ready' };
+  if (turn.state !== 'sharing') return { outcome: 'over', state: turn.state };
+  if (!turn.current) return { outcome: 'over', state: 'superseded' };
+  const validated = readTarget(deps, { handoffId, turn });
+  if (validated === null) return { outcome: 'refused', reason: 'redirect_refused' };
+  const answer = await askForOtp(deps, db, { handoffId, turn });
+  if (answer === null) return { outcome: 'too_late' };
+  const address = printRedirectTarget(chooseTarget(deps, { validated, answer }), answer.otp);
+  const answerSealed = seal(deps.keyring, address, { table: 'handoffs', row: handoffId });
+  if (await storeHandoffAnswer(db, { handoffId, answerSealed })) return { outcome: 'ready' };
+  const now = await readHandoff(db, { handoffId });
+  return now?.state === 'superseded' ? { outcome: 'over', state: now.state } : { outcome: 'too_late' };
+}
+
+/** Null when it is too late to ask, or became too late while waiting for a turn at the limiter. */
+async function askForOtp(
+  deps: ActivityDeps,
+  db: Queryable,
+  { handoffId, turn }: { handoffId: string; turn: OtpTurn },
+): Promise<RutterOtp | null> {
+  if (turn.remainingMs <= 0) return null;
+  const latest = AbortSignal.timeout(turn.remainingMs);
+  try {
+    return await deps.rutter.createOtp({
+      accessToken: openAccessToken(deps.keyring, turn),
+      idempotencyKey: turn.otpKey,
+      lane: 'interactive',
+      signal: AbortSignal.any([latest, cancellationSignal()]),
+    });
+  } catch (error) {
+    if (latest.aborted) return null;
+    if (isSpentKey(error)) await renewHandoffKey(db, { handoffId, spentKey: turn.otpKey, which: 'otp_key' });
+    throw error;
+  }
+}
+
+/** The redirect as it was judged at the first arrival, judged once more: the configuration may be another by now. */
+function readTarget(
+  deps: ActivityDeps,
+  { handoffId, turn }: { handoffId: string; turn: OtpTurn },
+): RedirectTarget | null {
+  const redirectUri = open(deps.keyring, turn.redirectSealed, { table: 'handoffs', row: handoffId });
+  const challenge = redirectUri.slice(redirectUri.indexOf('?challenge=') + '?challenge='.length);
+  const allowedOrigins = deps.settings.redirectOrigins;
+  const verdict = judgeRedirectTarget({ redirectUri, challenge, allowedOrigins });
+  return verdict.ok ? verdict.target : null;
+}
+
+/** Rutter's own redirect when it gives one that passes the same judgement (contract 4 step 6); else the validated one. */
+function chooseTarget(
+  deps: ActivityDeps,
+  { validated, answer }: { validated: RedirectTarget; answer: RutterOtp },
+): RedirectTarget {
+  if (answer.redirectUri === null) return validated;
+  const verdict = judgeRedirectTarget({
+    redirectUri: answer.redirectUri,
+    challenge: validated.challenge,
+    allowedOrigins: deps.settings.redirectOrigins,
+    challengeMayBeAbsent: true,
+  });
+  return verdict.ok ? verdict.target : validated;
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { cancellationSignal } from '@temporalio/activity';
+import {
+  claimConnection,
+  insertConnection,
+  lockConnection,
+  lockConnectionByRutterId,
+  readConnection,
+  sealAccessToken,
+} from '../../../db/connections.js';
+import { renewHandoffKey, setHandoffConnection } from '../../../db/rutter/handoff-progress.js';
+import { lockHandoff, readHandoff, type HandoffRow } from '../../../db/rutter/handoffs.js';
+import { transaction, type Queryable } from '../../../db/pool.js';
+import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
+import { notingRefusedCredentials } from '../rejected-credentials.js';
+import type { ActivityDeps } from '../../deps.js';
+import { isSpentKey } from '../explain-refusal.js';
+import { Obsolete } from '../../failures.js';
+
+/*
+ * The connection of a hand-off: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this hand-off.
+ * A repeat is safe: the connection's key was stored before the first call, so Rutter answers with the same connection;
+ * its row, the hand-off's tie to it and the claim are one transaction; and a hand-off that lost its claim never claims
+ * again. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, OrganisationRefused, Obsolete.
+ */
+
+export interface EnsureHandoffConnectionInput {
+  readonly handoffId: string;
+}
+
+export type EnsureHandoffConnectionResult =
+  | { readonly outcome: 'claimed'; readonly connectionId: string }
+  | { readonly outcome: 'refused'; readonly reason: HandoffReason }
+  /** The hand-off has ended meanwhile, or its deadline has passed. */
+  | { readonly outcome: 'over'; readonly state: HandoffState };
+
+export function rutterEnsureHandoffConnection(deps: ActivityDeps) {
+  return async (input: EnsureHandoffConnectionInput): Promise<EnsureHandoffConnectionResult> => {
+    const handoff = await readHandoff(deps.pool, input);
+    if (handoff?.customerId == null) throw new Obsolete('nobody has logged in to this hand-off');
+    if (!mayGoOn(handoff)) return { outcome: 'over', state: handoff.state };
+    const { connectionId, connectionKey, customerId } = handoff;
+    if (connectionId !== null) return await claimChosen(deps, { handoff, connectionId });
+    if (connectionKey === null) throw new Obsolete('the hand-off has no choice of a connection');
+    const creation = { handoff, connectionKey, customerId };
+    return await notingRefusedCredentials(deps, () => createAndClaim(deps, creation));
+  };
+}
+
+function mayGoOn(handoff: HandoffRow): boolean {
+  return handoff.state === 'sharing' && handoff.remainingMs > 0;
+}
+
+async function claimChosen(
+  deps: ActivityDeps,
+  { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
+): Promise<EnsureHandoffConnectionResult> {
+  const connection = await readConnection(deps.pool, { connectionId });
+  const usable = connection?.customerId === handoff.customerId && connection.channel === 'rutter';
+  if (!usable) return { outcome: 'refused', reason: 'connection_unavailable' };
+  if (connection.status === 'refused') return { outcome: 'refused', reason: 'connection_refused' };
+  return await transaction(deps.pool, (db) => claim(db, { handoff, connectionId }));
+}
+
+/** The connection's row is locked before any hand-off's, here and everywhere: no two claims can wait for each other. */
+async function claim(
+  db: Queryable,
+  { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
+): Promise<EnsureHandoffConnectionResult> {
+  await lockConnection(db, { connectionId });
+  const now = await lockHandoff(db, handoff);
+  if (now === null || !mayGoOn(now)) return { outcome: 'over', state: now?.state ?? 'expired' };
+  await claimConnection(db, { connectionId, handoffId: handoff.handoffId });
+  return { outcome: 'claimed', connectionId };
+}
+
+async function createAndClaim(
+  deps: ActivityDeps,
+  input: { handoff: HandoffRow; connectionKey: string; customerId: string },
+): Promise<EnsureHandoffConnectionResult> {
+  const { handoff, connectionKey, customerId } = input;
+  const platform = deps.settings.rutterPlatform;
+  const created = await deps.rutter
+    .createConnection({
+      platform,
+      idempotencyKey: connectionKey,
+      lane: 'interactive',
+      signal: cancellationSignal(),
+    })
+    .catch(async (error: unknown) => {
+      // After an accepted 5xx a connection may stand at Rutter unused: it is empty, and better than a locked door.
+      if (isSpentKey(error)) {
+        await renewHandoffKey(deps.pool, { ...handoff, spentKey: connectionKey, which: 'connection_key' });
+      }
+      throw error;
+    });
+  return await transaction(deps.pool, async (db) => {
+    const fresh = randomUUID();
+    const inserted = await insertConnection(db, {
+      connectionId: fresh,
+      customerId,
+      platform,
+      rutterConnectionId: created.id,
+      accessTokenSealed: sealAccessToken(deps.keyring, {
+        connectionId: fresh,
+        accessToken: created.accessToken,
+      }),
+      name: created.name,
+      linkUrl: created.linkUrl,
+      how: 'created',
+    });
+    // Not inserted: an earlier attempt of this activity came through after all.
+    const connection = inserted
+      ? { connectionId: fresh, customerId }
+      : await lockConnectionByRutterId(db, { rutterConnectionId: created.id });
+    if (connection?.customerId !== customerId)
+      return { outcome: 'refused', reason: 'connection_unavailable' };
+    const { connectionId } = connection;
+    await setHandoffConnection(db, { handoffId: handoff.handoffId, connectionId });
+    return await claim(db, { handoff, connectionId });
+  });
+}

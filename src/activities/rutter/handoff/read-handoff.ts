@@ -1,0 +1,27 @@
+import { readHandoff } from '../../../db/rutter/handoffs.js';
+import type { HandoffState } from '../../../domain/rutter/handoff.js';
+import type { ActivityDeps } from '../../deps.js';
+import { Obsolete } from '../../failures.js';
+
+/*
+ * Where a hand-off stands. A read, safe to repeat. Failures: DatabaseUnavailable (retried); Obsolete when there is
+ * no such hand-off.
+ */
+
+export interface ReadHandoffInput {
+  readonly handoffId: string;
+}
+
+export interface ReadHandoffResult {
+  readonly state: HandoffState;
+  /** Until the deadline, by the database's clock: workflow and database need not agree on the time. */
+  readonly remainingMs: number;
+}
+
+export function dbReadHandoff(deps: ActivityDeps) {
+  return async (input: ReadHandoffInput): Promise<ReadHandoffResult> => {
+    const handoff = await readHandoff(deps.pool, input);
+    if (handoff === null) throw new Obsolete('the hand-off does not exist');
+    return { state: handoff.state, remainingMs: handoff.remainingMs };
+  };
+}

@@ -1,0 +1,19 @@
+import { isRutterError } from '../../../clients/rutter/errors.js';
+import type { RutterAccount } from '../../../clients/rutter/schemas.js';
+import type { PublishingContext } from './create-account.js';
+
+/** Documented: the connection's first sync is unfinished, and `force_fetch` reads past it (contract 5.3). */
+const notReadyCode = 'PRODUCT_NOT_READY';
+
+/** All accounts of the connection at Rutter, also of one that was made a moment ago. */
+export async function listAccounts(context: PublishingContext): Promise<RutterAccount[]> {
+  const { accessToken, signal } = context;
+  const input = { accessToken, signal, lane: 'interactive' as const };
+  try {
+    return await context.deps.rutter.listAllAccounts(input);
+  } catch (error) {
+    const notReady = isRutterError(error) && error.kind === 'refused' && error.errorCode === notReadyCode;
+    if (!notReady) throw error;
+    return await context.deps.rutter.listAllAccounts({ ...input, forceFetch: true });
+  }
+}

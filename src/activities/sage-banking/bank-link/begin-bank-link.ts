@@ -1,0 +1,137 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { linkLifetimeMs } from '../../../clients/sage-banking/assumptions.js';
+import type { SageLinkStart } from '../../../clients/sage-banking/client.js';
+import { isSageInvalid, isSageNotFound } from '../../../clients/sage-banking/errors.js';
+import { readSageAccount } from '../../../db/sage-banking/accounts.js';
+import {
+  readSageLink,
+  storeLinkBank,
+  storeLinkWay,
+  type SageLinkEnding,
+} from '../../../db/sage-banking/bank-links.js';
+import { sageLinkAttemptsMax } from '../../../domain/sage-banking/bank-link.js';
+import type { ActivityDeps } from '../../deps.js';
+import { Obsolete } from '../../failures.js';
+import { companyAccess } from '../access.js';
+import {
+  endingOnRefusal,
+  endLink,
+  linkContext,
+  linkOver,
+  sealOfLink,
+  type LinkContext,
+  type LinkOver,
+} from './link-context.js';
+
+/*
+ * Opens a way through the bank's pages (contract 5.1, 6.4) and stores, sealed, where the person goes and the one route
+ * that may be asked. Called again after a route was lost: it opens another way, a named number of times. A repeat is
+ * safe: a way that nobody went is nothing to Sage, and one that is stored is not opened again. For a direct bank there
+ * is no way; only its kind is looked at. A refusal ends the link and is no failure. Failures: PeerUnavailable,
+ * RateLimited, DatabaseUnavailable (retried); Obsolete.
+ */
+
+export interface LinkInput {
+  readonly linkId: string;
+}
+
+export type BeginLinkResult =
+  | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
+  /** The account is known and is to be created. */
+  | { readonly outcome: 'granted' }
+  | LinkOver;
+
+export function sageBeginLink(deps: ActivityDeps) {
+  return async ({ linkId }: LinkInput): Promise<BeginLinkResult> => {
+    const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
+    const { link } = context;
+    if (link.state !== 'waiting') return await linkOver(context);
+    if (link.accountSealed !== null && link.bankName !== null) return { outcome: 'granted' };
+    if (link.pollRouteSealed !== null) return waiting(link);
+    return await endingOnRefusal(context, () => begin(context));
+  };
+}
+
+async function begin(context: LinkContext): Promise<BeginLinkResult> {
+  const { deps, link } = context;
+  const { linkId } = link;
+  if (link.remainingMs !== null && link.remainingMs <= 0) {
+    return await endLink(context, { state: 'expired', reason: 'out_of_time', message: null });
+  }
+  if (link.attempts >= sageLinkAttemptsMax) {
+    const detail = { attempts: link.attempts };
+    return await endLink(context, { state: 'expired', reason: 'route_lost', message: null, detail });
+  }
+  const wrong = link.purpose === 'reauthorise' ? null : await checkBank(context);
+  if (wrong !== null) return await endLink(context, wrong);
+  if (link.purpose === 'direct') return { outcome: 'granted' };
+  const startedAtMs = performance.now();
+  const start = await openWay(context);
+  if ('state' in start) return await endLink(context, start);
+  await storeLinkWay(deps.pool, {
+    linkId,
+    redirectSealed: sealOfLink(context, { column: 'redirect', value: start.redirect }),
+    pollRouteSealed: sealOfLink(context, { column: 'poll_route', value: start.pollRoute }),
+    pollPeriodMs: start.pollPeriodMs,
+    lifetimeMs: linkLifetimeMs,
+    startedAgoMs: Math.ceil(performance.now() - startedAtMs),
+  });
+  if (link.purpose === 'reauthorise' && link.sageAccountId !== null) {
+    // Looked at quickly from now on: what the customer does at the bank shows there even if our way to it is lost.
+    await context.road.workflows.nudgeAccount({ sageAccountId: link.sageAccountId });
+  }
+  const stored = await readSageLink(deps.pool, { linkId });
+  if (stored === null) throw new Obsolete('the link does not exist');
+  return stored.state === 'waiting' ? waiting(stored) : await linkOver({ ...context, link: stored });
+}
+
+function waiting(link: { pollPeriodMs: number | null; remainingMs: number | null }): BeginLinkResult {
+  return {
+    outcome: 'waiting',
+    pollAfterMs: link.pollPeriodMs ?? 0,
+    remainingMs: Math.max(0, Math.floor(link.remainingMs ?? 0)),
+  };
+}
+
+/** Whether the bank is of the kind that the call is for (contract 4); null when it is. */
+async function checkBank(context: LinkContext): Promise<SageLinkEnding | null> {
+  const { deps, road, link, signal } = context;
+  try {
+    const bank = await road.client.getBank({ bankId: link.bankId, signal });
+    const wanted = link.purpose === 'direct' ? 'direct' : 'indirect';
+    if (bank.dataProvider !== wanted) {
+      const detail = { data_provider: bank.dataProvider };
+      return { state: 'refused', reason: 'wrong_bank_kind', message: null, detail };
+    }
+    await storeLinkBank(deps.pool, { linkId: link.linkId, bankName: bank.name });
+    return null;
+  } catch (error) {
+    if (!isSageNotFound(error)) throw error;
+    return { state: 'refused', reason: 'unknown_bank', message: error.errorMessage };
+  }
+}
+
+async function openWay(context: LinkContext): Promise<SageLinkStart | SageLinkEnding> {
+  const { deps, road, link, signal } = context;
+  const access = await companyAccess(deps, link);
+  if (link.purpose !== 'reauthorise') {
+    return await road.client.startLink({ access, bankId: link.bankId, e2e: link.linkId, signal });
+  }
+  const sageAccountId = link.sageAccountId ?? '';
+  const account = await readSageAccount(deps.pool, { sageAccountId });
+  if (account === null) throw new Obsolete('the account does not exist');
+  const { bankAccountId } = account;
+  if (link.attempts > 0) {
+    // An earlier way was lost, and perhaps with it the answer that it had come to its end.
+    const { status } = await road.client.getBankAccount({ access, bankAccountId, signal });
+    if (status === 'active') return { state: 'linked', sageAccountId };
+  }
+  try {
+    return await road.client.startReauthorisation({ access, bankAccountId, signal });
+  } catch (error) {
+    // Assumed: this is how an account answers that does not wait for it (contract 6.4).
+    if (!isSageInvalid(error)) throw error;
+    await road.workflows.nudgeAccount({ sageAccountId });
+    return { state: 'refused', reason: 'not_auth_required', message: error.errorMessage };
+  }
+}

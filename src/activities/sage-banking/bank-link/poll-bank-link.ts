@@ -1,0 +1,114 @@
+import { cancellationSignal } from '@temporalio/activity';
+import type { SageLinkPoll } from '../../../clients/sage-banking/client.js';
+import { SageGone, SageRefused, SageUnauthorized } from '../../../clients/sage-banking/errors.js';
+import { clearLinkRoute, storeLinkedAccount, storeNextRoute } from '../../../db/sage-banking/bank-links.js';
+import type { ActivityDeps } from '../../deps.js';
+import { untilStored } from '../../until-stored.js';
+import {
+  endingOnRefusal,
+  endLink,
+  linkContext,
+  linkOver,
+  openOfLink,
+  sealOfLink,
+  type LinkContext,
+  type LinkOver,
+} from './link-context.js';
+import type { LinkInput } from './begin-bank-link.js';
+
+/*
+ * Asks once how a link has gone (contract 5.2). The question spends its route, so the next route, or the result, is
+ * stored at once, and offered to the database until it takes it. A repeat is safe: it asks the stored route; when that is spent, because the answer was lost or this
+ * process died before it stored it, Sage says 410, the route is cleared and the answer is `lost`. A refusal ends the
+ * link and is no failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ */
+
+/** The rest of the activity's time after the question itself: an answer that is not stored by then is lost. */
+const storedWithinMs = 20_000;
+
+export type PollLinkResult =
+  | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
+  /** There is no route to ask any more: begin again. */
+  | { readonly outcome: 'lost' }
+  | { readonly outcome: 'granted' }
+  | LinkOver;
+
+export function sagePollLink(deps: ActivityDeps) {
+  return async ({ linkId }: LinkInput): Promise<PollLinkResult> => {
+    const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
+    const { link } = context;
+    if (link.state !== 'waiting') return await linkOver(context);
+    if (link.accountSealed !== null) return { outcome: 'granted' };
+    if (link.pollRouteSealed === null) return { outcome: 'lost' };
+    const { pollRouteSealed } = link;
+    return await endingOnRefusal(context, () => poll(context, pollRouteSealed));
+  };
+}
+
+async function poll(context: LinkContext, spentSealed: string): Promise<PollLinkResult> {
+  const { deps, road, link, signal } = context;
+  const { linkId } = link;
+  const pollRoute = openOfLink(context, { column: 'poll_route', sealed: spentSealed });
+  let answer: SageLinkPoll;
+  try {
+    answer = await road.client.pollLink({ pollRoute, signal });
+  } catch (error) {
+    if (!isNoRoute(error)) throw error;
+    await clearLinkRoute(deps.pool, { linkId, spentSealed });
+    return { outcome: 'lost' };
+  }
+  switch (answer.kind) {
+    case 'waiting': {
+      if (isOutOfTime(context)) return await endOutOfTime(context);
+      const { pollPeriodMs } = answer;
+      const pollRouteSealed = sealOfLink(context, { column: 'poll_route', value: answer.pollRoute });
+      await stored(() => storeNextRoute(deps.pool, { linkId, spentSealed, pollRouteSealed, pollPeriodMs }));
+      const remainingMs = Math.max(0, Math.floor(link.remainingMs ?? 0));
+      return { outcome: 'waiting', pollAfterMs: pollPeriodMs, remainingMs };
+    }
+    case 'failed':
+      if (isOutOfTime(context)) return await endOutOfTime(context);
+      return await stored(() =>
+        endLink(context, { state: 'refused', reason: 'bank_refused', message: null }),
+      );
+    case 'succeeded':
+      return await succeeded(context, answer.account);
+  }
+}
+
+/** Whatever Sage's word for it: this route tells nothing any more. */
+function isNoRoute(error: unknown): boolean {
+  return error instanceof SageGone || error instanceof SageRefused || error instanceof SageUnauthorized;
+}
+
+async function succeeded(
+  context: LinkContext,
+  account: Extract<SageLinkPoll, { kind: 'succeeded' }>['account'],
+): Promise<PollLinkResult> {
+  const { deps, link } = context;
+  if (link.purpose === 'reauthorise') {
+    const sageAccountId = link.sageAccountId ?? '';
+    return await stored(() => endLink(context, { state: 'linked', sageAccountId }));
+  }
+  if (account === null) {
+    return await stored(() =>
+      endLink(context, { state: 'refused', reason: 'no_account_told', message: null }),
+    );
+  }
+  const accountSealed = sealOfLink(context, { column: 'account', value: JSON.stringify(account) });
+  await stored(() => storeLinkedAccount(deps.pool, { linkId: link.linkId, accountSealed }));
+  return { outcome: 'granted' };
+}
+
+function stored<T>(store: () => Promise<T>): Promise<T> {
+  return untilStored(store, { withinMs: storedWithinMs });
+}
+
+/** By the database's clock, before the question: a bank that says no at the last moment has not been asked too late. */
+function isOutOfTime({ link }: LinkContext): boolean {
+  return link.remainingMs !== null && link.remainingMs <= 0;
+}
+
+function endOutOfTime(context: LinkContext): Promise<LinkOver> {
+  return endLink(context, { state: 'expired', reason: 'out_of_time', message: null });
+}

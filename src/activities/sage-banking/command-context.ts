@@ -1,0 +1,153 @@
+import type { SageCompanyAccess } from '../../clients/sage-banking/client.js';
+import { isSageNotFound } from '../../clients/sage-banking/errors.js';
+import { sageRuleInputSchema, type SageRuleInput } from '../../clients/sage-banking/schemas.js';
+import type { CommandProblem, CommandRow } from '../../db/commands.js';
+import type { Queryable } from '../../db/pool.js';
+import { whereOf, type SageAccountRow } from '../../db/sage-banking/accounts.js';
+import { isRuleChangedLater, markCommandPosted } from '../../db/sage-banking/commands.js';
+import type { SageCommandResult } from '../../db/sage-banking/command-types.js';
+import type { TimelineEntry } from '../../db/timeline.js';
+import type { ActivityDeps, SageRoad } from '../deps.js';
+import { Obsolete } from '../failures.js';
+import { accountAccess } from './access.js';
+
+export interface SageCommandContext {
+  readonly deps: ActivityDeps;
+  readonly road: SageRoad;
+  readonly command: CommandRow;
+  readonly signal: AbortSignal;
+}
+
+/** How a command ended: what its row will hold, and what is written in the same transaction. */
+export interface SageCommandEnding {
+  readonly result: SageCommandResult;
+  readonly tell?: TimelineEntry;
+  readonly also?: (db: Queryable) => Promise<void>;
+}
+
+/** The command's answer is a refusal; not a failure of the activity. */
+export class CommandRefused extends Error {
+  override readonly name = 'CommandRefused';
+  constructor(readonly problem: CommandProblem) {
+    super(problem.message);
+  }
+}
+
+export function wrongState(): CommandRefused {
+  return new CommandRefused({
+    code: 'wrong_state',
+    message: 'The account is cancelled at Sage: nothing about it can be changed.',
+  });
+}
+
+export function ruleNotFound(): CommandRefused {
+  return new CommandRefused({ code: 'rule_not_found', message: 'The account has no such rule at Sage.' });
+}
+
+export function ruleNameTaken(): CommandRefused {
+  return new CommandRefused({
+    code: 'rule_name_taken',
+    message: 'Another rule of the account has this name: names are unique in an account.',
+  });
+}
+
+/**
+ * Notes that a rule is about to be changed or deleted. A second time only the newest command may be sent: the change of
+ * a later one would be undone by an earlier one whose answer got lost.
+ * @throws CommandRefused when a later one has changed the rule
+ */
+export async function markRuleWrite(
+  { deps, command: { commandId } }: SageCommandContext,
+  input: { sageAccountId: string; ruleId: string },
+): Promise<{ again: boolean }> {
+  const { again } = await markCommandPosted(deps.pool, { commandId });
+  if (again && (await isRuleChangedLater(deps.pool, { commandId, ...input }))) {
+    throw new CommandRefused({
+      code: 'superseded',
+      message:
+        'A later command has changed the same rule. Whether this one came before it is unknown: read the rule.',
+    });
+  }
+  return { again };
+}
+
+/** The command's account, and what calls about its rules are made with. */
+export interface RuleGround {
+  readonly account: SageAccountRow;
+  readonly call: { access: SageCompanyAccess; bankAccountId: string; signal: AbortSignal };
+}
+
+/** @throws Obsolete when the command names no account of ours */
+export async function ruleGround({ deps, command, signal }: SageCommandContext): Promise<RuleGround> {
+  const { sage_account_id: sageAccountId } = command.input;
+  if (sageAccountId === undefined) throw new Obsolete('the command names no account');
+  const { account, access } = await accountAccess(deps, { sageAccountId });
+  return { account, call: { access, bankAccountId: account.bankAccountId, signal } };
+}
+
+/** The same for what changes something. @throws CommandRefused for a cancelled account */
+export async function openRuleGround(context: SageCommandContext): Promise<RuleGround> {
+  const ground = await ruleGround(context);
+  if (ground.account.status === 'cancelled') throw wrongState();
+  return ground;
+}
+
+export function ruleIdOf({ command }: SageCommandContext): string {
+  if (command.input.rule_id === undefined) throw new Obsolete('the command names no rule');
+  return command.input.rule_id;
+}
+
+/** The whole rule, as it was validated before it was stored. */
+export function ruleOf({ command }: SageCommandContext): SageRuleInput {
+  if (command.input.rule === undefined) throw new Obsolete('the command holds no rule');
+  return sageRuleInputSchema.parse(command.input.rule);
+}
+
+/** What the command changes of a rule, as it was validated. */
+export function ruleChangesOf({ command }: SageCommandContext): Partial<SageRuleInput> {
+  if (command.input.rule === undefined) throw new Obsolete('the command changes nothing');
+  // What came of JSON has no member that is undefined.
+  return sageRuleInputSchema.partial().parse(command.input.rule) as Partial<SageRuleInput>;
+}
+
+/** A line of the account's timeline about one of its rules. */
+export function ruleTold(
+  { command }: SageCommandContext,
+  { account }: RuleGround,
+  { kind, ruleId, ruleRank }: { kind: string; ruleId: string; ruleRank?: number },
+): TimelineEntry {
+  const rank = ruleRank === undefined ? {} : { rule_rank: ruleRank };
+  return {
+    ...whereOf(account),
+    kind,
+    detail: { rule_id: ruleId, ...rank, command_id: command.commandId },
+  };
+}
+
+/** Carries out a call about one rule. @throws CommandRefused when Sage does not know it */
+export async function aboutOneRule<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isSageNotFound(error) ? ruleNotFound() : error;
+  }
+}
+
+/**
+ * What a 409 on writing a rule means: the account was cancelled at Sage meanwhile, or else the name is taken (contract 8).
+ */
+export async function explainConflict(
+  context: SageCommandContext,
+  { call }: RuleGround,
+): Promise<CommandRefused> {
+  return (await isCancelledAtSage(context, call)) ? wrongState() : ruleNameTaken();
+}
+
+/** Whether Sage has cancelled the account, which our row may not show yet. */
+export async function isCancelledAtSage(
+  { road }: SageCommandContext,
+  call: RuleGround['call'],
+): Promise<boolean> {
+  const { status } = await road.client.getBankAccount(call);
+  return status === 'cancelled';
+}

@@ -1,0 +1,125 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { readSageCompanyOfOnboarding } from '../../../db/sage-banking/companies.js';
+import { noteOnboardingTrouble, refuseOnboarding } from '../../../db/sage-banking/onboarding-steps.js';
+import { readSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
+import {
+  captchaAbandonedAfterMs,
+  type SageOnboardingReason,
+} from '../../../domain/sage-banking/onboarding.js';
+import type { SageOnboardingState } from '../../../domain/sage-banking/states.js';
+import type { ActivityDeps } from '../../deps.js';
+import { Obsolete } from '../../failures.js';
+import { createOrganisation } from './create-organisation.js';
+import { proveCompany } from './prove-company.js';
+import { registerDesktop } from './register-desktop.js';
+import { resolveDoubt } from './resolve-unknown-outcome.js';
+import { again, underLock, type StepContext, type StepEnd } from './step.js';
+import { whileHeartbeating } from '../../while-heartbeating.js';
+
+/*
+ * The one next step of an onboarding at Sage's Banking Service (contract 2.3, 3), as its row says. A repeat is safe:
+ * every step but one may be made again, and the POST that creates an organisation is marked in its row before it goes
+ * out (`sage-onboarding/create-organisation.ts`). What Sage refuses and what passes by itself is written to the row,
+ * not thrown. Failures: DatabaseUnavailable, Unexpected (retried); Obsolete.
+ */
+
+export interface AdvanceOnboardingInput {
+  readonly onboardingId: string;
+}
+
+export interface AdvanceOnboardingResult {
+  readonly customerId: string;
+  /** As the row stands after the step. */
+  readonly state: SageOnboardingState;
+  readonly reason: SageOnboardingReason | null;
+  readonly next: StepEnd['next'];
+  /** With `later`: nobody's next minute will help. */
+  readonly slowly: boolean;
+  /** With `wait` and `later`: no longer, or not sooner, than this. */
+  readonly waitMs: number | null;
+}
+
+export function sageAdvanceOnboarding(deps: ActivityDeps) {
+  return async (input: AdvanceOnboardingInput): Promise<AdvanceOnboardingResult> => {
+    const row = await readSageOnboarding(deps.pool, input);
+    if (row === null) throw new Obsolete('the onboarding does not exist');
+    const signal = cancellationSignal();
+    const end = await whileHeartbeating(() => advance({ deps, row, signal }));
+    const after = (await readSageOnboarding(deps.pool, input)) ?? row;
+    return {
+      customerId: row.customerId,
+      state: after.state,
+      reason: after.reason,
+      next: isOver(after) ? 'over' : end.next,
+      slowly: end.next === 'later' && end.slowly,
+      waitMs: waitOf(end),
+    };
+  };
+}
+
+async function advance(input: Omit<StepContext, 'sage'>): Promise<StepEnd> {
+  const { deps, row } = input;
+  if (isOver(row)) return { next: 'over' };
+  if (deps.sage === null) return await roadClosed(input);
+  const context = { ...input, sage: deps.sage };
+  switch (row.state) {
+    case 'registering':
+      return await registerDesktop(context);
+    case 'waiting_captcha':
+      return await waitForPerson(context);
+    case 'creating': {
+      const company = await readSageCompanyOfOnboarding(deps.pool, row);
+      return company === null ? await createOrganisation(context) : await proveCompany(context, company);
+    }
+    case 'in_doubt':
+      if (row.resolutionSealed === null) return { next: 'wait', waitMs: null };
+      return await resolveDoubt(context, row.resolutionSealed);
+    case 'ready':
+    case 'refused':
+      return { next: 'over' };
+  }
+}
+
+function isOver(row: SageOnboardingRow): boolean {
+  return row.state === 'ready' || row.state === 'refused';
+}
+
+function waitOf(end: StepEnd): number | null {
+  switch (end.next) {
+    case 'wait':
+      return end.waitMs;
+    case 'later':
+      return end.retryAfterMs ?? null;
+    case 'again':
+    case 'over':
+      return null;
+  }
+}
+
+/** The picture waits for somebody who reads it, and not for ever. */
+async function waitForPerson(context: StepContext): Promise<StepEnd> {
+  const leftMs = captchaAbandonedAfterMs - context.row.unattendedMs;
+  if (leftMs > 0) return { next: 'wait', waitMs: Math.ceil(leftMs) };
+  await underLock(context, async (db, locked) => {
+    const isAbandoned = locked.state === 'waiting_captcha' && locked.unattendedMs >= captchaAbandonedAfterMs;
+    if (isAbandoned) await refuseOnboarding(db, locked, abandoned);
+  });
+  return again;
+}
+
+const abandoned = {
+  reason: 'captcha_abandoned',
+  message: 'Nobody read the picture within a week. Begin anew to try again.',
+} as const;
+
+/** Begun by an API that has the road, and met by a worker that has not: what stands in the row stays. */
+async function roadClosed(context: Omit<StepContext, 'sage'>): Promise<StepEnd> {
+  await underLock(context, async (db, locked) => {
+    if (locked.state === 'in_doubt' || isOver(locked)) return;
+    await noteOnboardingTrouble(db, locked, {
+      reason: 'road_closed',
+      message: "The worker is not configured for Sage's Banking Service.",
+    });
+  });
+  return { next: 'later', slowly: true };
+}

@@ -1,0 +1,24 @@
+import { noteOnboardingTrouble } from '../../../db/sage-banking/onboarding-steps.js';
+import type { ActivityDeps } from '../../deps.js';
+import { underLock } from './step.js';
+
+/*
+ * A step of an onboarding failed in a way that nobody foresaw, and went on failing: its row says so, for people and for
+ * the alert. A repeat is safe: it is told once. In doubt, or with a picture that waits for a person, the row keeps what
+ * it says. Failures: DatabaseUnavailable (retried).
+ */
+
+export interface NoteOnboardingFailureInput {
+  readonly onboardingId: string;
+}
+
+export function dbNoteOnboardingFailure(deps: ActivityDeps) {
+  return async ({ onboardingId }: NoteOnboardingFailureInput): Promise<void> => {
+    await underLock({ deps, row: { onboardingId } }, async (db, locked) => {
+      if (locked.state !== 'registering' && locked.state !== 'creating') return;
+      await noteOnboardingTrouble(db, locked, { reason: 'unexpected', message });
+    });
+  };
+}
+
+const message = 'A step failed for a reason that is ours to find. It is tried again, at last every hour.';

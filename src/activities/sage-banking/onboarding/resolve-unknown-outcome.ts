@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { isSageError } from '../../../clients/sage-banking/errors.js';
+import { readSageCompanyByIds, sealSageSigningKey } from '../../../db/sage-banking/companies.js';
+import {
+  finishOnboarding,
+  refuseResolution,
+  storeOnboardedCompany,
+} from '../../../db/sage-banking/onboarding-steps.js';
+import { openOnboardingSecret } from '../../../db/sage-banking/onboardings.js';
+import { forgetUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { again, laterEnd, troubleOf, underLock, words, type StepContext, type StepEnd } from './step.js';
+
+/** What an operator found at Sage. */
+interface Resolution {
+  readonly organisationId: string;
+  readonly companyId: string;
+  readonly signingKey: string;
+}
+
+const taken = 'The company with these ids is onboarded already: the ids of another one were entered.';
+
+/**
+ * Proves ids and key that an operator entered for an answer that was lost, and only then believes them. May be
+ * repeated. While Sage does not answer, the doubt and what was entered stand as they are.
+ */
+export async function resolveDoubt(context: StepContext, resolutionSealed: string): Promise<StepEnd> {
+  const { deps, sage, row, signal } = context;
+  const { onboardingId } = row;
+  const stored = { onboardingId, column: 'resolution', sealed: resolutionSealed } as const;
+  const resolution = openOnboardingSecret(deps.keyring, stored) as Resolution;
+  if ((await readSageCompanyByIds(deps.pool, resolution)) !== null) {
+    return await refuse(context, resolutionSealed, { message: taken, detail: { because: 'company_taken' } });
+  }
+  try {
+    await sage.client.proveAccess({ access: resolution, signal });
+  } catch (error) {
+    if (!isSageError(error)) throw error;
+    const trouble = error.kind === 'unauthorized' ? null : troubleOf(error);
+    if (trouble !== null) return laterEnd(trouble);
+    const said = 'errorMessage' in error ? error.errorMessage : null;
+    return await refuse(context, resolutionSealed, {
+      message: `Sage does not accept these ids with this key${words(said)}`,
+      detail: { http_status: 'httpStatus' in error ? error.httpStatus : null },
+    });
+  }
+  const connectionId = randomUUID();
+  const signingKeySealed = sealSageSigningKey(deps.keyring, { connectionId, ...resolution });
+  await underLock(context, async (db, locked) => {
+    if (locked.resolutionSealed !== resolutionSealed) return;
+    const { organisationId, companyId } = resolution;
+    const company = { connectionId, organisationId, companyId, signingKeySealed };
+    if (await storeOnboardedCompany(db, locked, company)) {
+      await finishOnboarding(db, locked, company);
+      await forgetUnclaimedOrganisation(db, company);
+    } else await refuseResolution(db, locked, { message: taken, detail: { because: 'company_taken' } });
+  });
+  return again;
+}
+
+async function refuse(
+  context: StepContext,
+  resolutionSealed: string,
+  refusal: Parameters<typeof refuseResolution>[2],
+): Promise<StepEnd> {
+  await underLock(context, async (db, locked) => {
+    // Another one may have been entered meanwhile.
+    if (locked.resolutionSealed === resolutionSealed) await refuseResolution(db, locked, refusal);
+  });
+  return again;
+}

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { log } from '@temporalio/activity';
+import { organisationErrorCodes } from '../../../clients/sage-banking/assumptions.js';
+import type { SageError, SageGone, SageRefused } from '../../../clients/sage-banking/errors.js';
+import type { Queryable } from '../../../db/pool.js';
+import { readSageCompanyByIds, sealSageSigningKey } from '../../../db/sage-banking/companies.js';
+import {
+  noteOnboardingTrouble,
+  refuseOnboarding,
+  standInDoubt,
+  storeOnboardedCompany,
+  tellUnclaimedOrganisation,
+  wantNewCaptcha,
+} from '../../../db/sage-banking/onboarding-steps.js';
+import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
+import { keepUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { captchaFailuresMax, type SageOnboardingRefusal } from '../../../domain/sage-banking/onboarding.js';
+import { untilStored as storedInTime } from '../../until-stored.js';
+import {
+  again,
+  laterEnd,
+  notConfigured,
+  troubleOf,
+  underLock,
+  words,
+  type StepContext,
+  type StepEnd,
+} from './step.js';
+
+/**
+ * What came of the POST that creates an organisation, written to its row (contract 3.2). Everything here goes by the
+ * mark of that POST: an answer that comes late ends the doubt it left, and changes nothing once the doubt was resolved.
+ */
+
+/** An answer that the database does not take is offered to it this long; then the onboarding is in doubt. */
+const withinMs = 2 * 60_000;
+
+/** The answer is all there is. */
+export async function untilStored(store: () => Promise<StepEnd>): Promise<StepEnd> {
+  return await storedInTime(store, { withinMs });
+}
+
+interface Created {
+  readonly organisationId: string;
+  readonly companyId: string;
+  readonly signingKey: string;
+}
+
+/** 200: the organisation exists, and this is the one time that Sage tells its key. */
+export async function settleAnswer(
+  context: StepContext,
+  { mark, created }: { mark: string; created: Created },
+): Promise<StepEnd> {
+  const { deps } = context;
+  const connectionId = randomUUID();
+  const signingKeySealed = sealSageSigningKey(deps.keyring, {
+    connectionId,
+    signingKey: created.signingKey,
+  });
+  await settle(context, mark, {
+    apply: async (db, locked) => {
+      const stored = await storeOnboardedCompany(db, locked, { connectionId, ...created, signingKeySealed });
+      if (!stored) await refuseOnboarding(db, locked, companyTaken);
+    },
+    // A commit whose confirmation was lost comes here, too: then the company is ours.
+    tooLate: async (db, locked) => {
+      const known = await readSageCompanyByIds(db, created);
+      if (known !== null) return;
+      await keepUnclaimedOrganisation(db, deps.keyring, { ...created, onboardingId: locked.onboardingId });
+      await tellUnclaimedOrganisation(db, locked, created);
+      log.error('an organisation answered to a request that was given up', {
+        onboardingId: locked.onboardingId,
+        organisationId: created.organisationId,
+      });
+    },
+  });
+  return again;
+}
+
+/** Anything but 200: refused, surely not sent, or unknown. */
+export async function settleRefusal(
+  context: StepContext,
+  { mark, error }: { mark: string; error: SageError },
+): Promise<StepEnd> {
+  if (error.kind === 'refused' || error.kind === 'gone') {
+    await settle(context, mark, { apply: (db, locked) => applyRefusal(context, db, locked, error) });
+    return again;
+  }
+  if (error.kind === 'not_configured') {
+    await settle(context, mark, { apply: (db, locked) => refuseOnboarding(db, locked, notConfigured) });
+    return again;
+  }
+  const trouble = error.kind === 'outcome_unknown' ? null : troubleOf(error);
+  if (trouble === null) {
+    await settle(context, mark, { apply: doubt });
+    return again;
+  }
+  // Nobody there, 429, 401: nothing was made, and the same order may be sent again.
+  await settle(context, mark, {
+    apply: (db, locked) => noteOnboardingTrouble(db, locked, { ...trouble, postingOver: true }),
+  });
+  return laterEnd(trouble);
+}
+
+/** The POST was not sent after all: its mark goes, and the step begins anew. */
+export async function forgetUnsent(context: StepContext, mark: string): Promise<StepEnd> {
+  await settle(context, mark, {
+    apply: (db, locked) =>
+      noteOnboardingTrouble(db, locked, {
+        reason: 'peer_unavailable',
+        message: 'The service was too busy to ask Sage.',
+        postingOver: true,
+      }),
+  });
+  return laterEnd({ slowly: false });
+}
+
+async function settle(
+  context: StepContext,
+  mark: string,
+  input: {
+    apply: (db: Queryable, locked: SageOnboardingRow) => Promise<void>;
+    tooLate?: (db: Queryable, locked: SageOnboardingRow) => Promise<void>;
+  },
+): Promise<void> {
+  const wasDoubted = await underLock(context, async (db, locked) => {
+    const isOurs = locked.postingSince === mark && ['creating', 'in_doubt'].includes(locked.state);
+    await (isOurs ? input.apply : input.tooLate)?.(db, locked);
+    return isOurs && locked.state === 'in_doubt';
+  });
+  // Another attempt gave this one up, and the workflow waits for a person: it may go on.
+  if (wasDoubted === true) await context.deps.sage?.workflows.onboardingChanged(context.row);
+}
+
+async function doubt(db: Queryable, locked: SageOnboardingRow): Promise<void> {
+  if (locked.state === 'in_doubt') return;
+  await standInDoubt(db, locked, { message: answerLost(locked.postingSince ?? '') });
+}
+
+/** The words for the operator; what they must find out stands in the runbook at more length. */
+export function answerLost(postingSince: string): string {
+  return (
+    `A request to create the organisation may have gone out at ${postingSince}, and no answer is known. ` +
+    'Nothing is sent again by itself. Find out at Sage whether an organisation was created for this customer ' +
+    'since then: if it was, enter its organisation id, company id and signing key; if not, say so, and it is tried again.'
+  );
+}
+
+const companyTaken = {
+  reason: 'company_taken',
+  message: 'Sage answered with the ids of a company that is onboarded already.',
+} as const;
+
+/** The documented refusals told apart (contract 3.2). */
+async function applyRefusal(
+  context: StepContext,
+  db: Queryable,
+  locked: SageOnboardingRow,
+  error: SageRefused | SageGone,
+): Promise<void> {
+  const { httpStatus, errorCode, errorMessage } = error;
+  if (httpStatus === 400 && errorCode === organisationErrorCodes.captchaInvalid) {
+    return await applyWrongCaptcha(db, locked);
+  }
+  if (httpStatus === 404 && locked.kind === 'desktop' && !locked.registeredAgain) {
+    return await wantNewCaptcha(db, locked, registrationExpired);
+  }
+  const reason = refusalOf(httpStatus, errorCode);
+  const message = sentences[reason](context.sage.settings.organisationLimit) + words(errorMessage);
+  const fields = error.fields.map(({ field }) => field);
+  await refuseOnboarding(db, locked, {
+    reason,
+    message,
+    detail: { http_status: httpStatus, error_code: errorCode, ...(fields.length === 0 ? {} : { fields }) },
+  });
+}
+
+async function applyWrongCaptcha(db: Queryable, locked: SageOnboardingRow): Promise<void> {
+  if (locked.captchaFailures + 1 < captchaFailuresMax) return await wantNewCaptcha(db, locked, captchaWrong);
+  await refuseOnboarding(db, locked, {
+    reason: 'captcha_failed',
+    message: `The picture was read wrongly ${String(captchaFailuresMax)} times. Begin anew to try again.`,
+    detail: { failures: captchaFailuresMax },
+  });
+}
+
+type OrganisationRefusal = Exclude<
+  SageOnboardingRefusal,
+  'captcha_failed' | 'captcha_abandoned' | 'company_taken' | 'not_configured'
+>;
+
+function refusalOf(httpStatus: number, errorCode: string | null): OrganisationRefusal {
+  switch (httpStatus) {
+    case 400:
+      return errorCode === organisationErrorCodes.invalidRequest ? 'invalid_request' : 'invalid_customer';
+    case 404:
+      return 'no_initial_request';
+    case 409:
+      return 'organisation_limit';
+    default:
+      return 'provider_refused';
+  }
+}
+
+/** Without a full stop: Sage's words may follow. */
+const sentences: Readonly<Record<OrganisationRefusal, (limit: number | null) => string>> = {
+  no_initial_request: () => "Sage's token service knows of no request for this customer",
+  invalid_customer: () => 'Sage does not know these details as those of a customer',
+  invalid_request: () => 'Sage does not accept the details of the company',
+  organisation_limit: (limit) =>
+    limit === null
+      ? 'The customer has as many organisations as Sage allows in this environment'
+      : `Sage allows ${String(limit)} organisation(s) of a customer in this environment, and the customer has as many`,
+  provider_refused: () => 'Sage refused to create the organisation',
+};
+
+const captchaWrong = {
+  reason: 'captcha_wrong',
+  message: 'That was not what the picture shows: please read the new one.',
+} as const;
+const registrationExpired = {
+  reason: 'registration_expired',
+  message: "Sage's token service had forgotten the customer: please read the new picture.",
+} as const;

@@ -1,0 +1,101 @@
+import pLimit from 'p-limit';
+import { raiseMissing } from '../../db/alerts.js';
+import type { Pool } from '../../db/pool.js';
+import { listSageAccountsToCheck } from '../../db/sage-banking/account-life.js';
+import { listLinksToCheck } from '../../db/sage-banking/bank-links.js';
+import { listOnboardingsToCheck } from '../../db/sage-banking/onboardings.js';
+import { listReprocessesToCheck } from '../../db/sage-banking/reprocesses.js';
+import { markSweepRun, sageSweepNames, type SweepName } from '../../db/repair-tasks.js';
+import type { ActivityDeps, SageRoad } from '../deps.js';
+import { sweepPages, type SweepResult, type SweptPage } from '../repair-pages.js';
+
+/*
+ * What on the road of Sage's Banking Service lost its workflow gets it back from its row: accounts, and the open
+ * onboardings, links and reprocess runs, which are few and are simply started again; an onboarding that should have gone
+ * on by now is signalled. Each kind goes page by page from its own place in `sweeps`, so that nothing is behind others
+ * for ever. A repeat is safe: a start finds the one that runs, a signal or nudge only makes it look. Limits: as for
+ * feeds, and `openForMs` for each of the open kinds.
+ */
+
+const pageSize = 1_000;
+const pagesMax = 100;
+const restartsMax = 2_000;
+const openPageSize = 500;
+/** Three kinds and the accounts (`limits.sweepMaxMs`) fit into one attempt. */
+const openForMs = 8_000;
+const callsAtOnce = 20;
+
+export function temporalRestartSage(deps: ActivityDeps) {
+  return async (): Promise<SweepResult> => {
+    const road = deps.sage;
+    if (road === null) {
+      // Its rows are left alone while the road is closed; the sweep as a whole has run.
+      for (const name of sageSweepNames) await markSweepRun(deps.pool, { name });
+      return { looked: 0, repaired: 0, roundEnded: true };
+    }
+    for (const { name, page } of openKinds(deps.pool, road)) {
+      await sweepPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openForMs, page });
+    }
+    return await sweepPages(deps, {
+      ...{ name: 'sage', pagesMax, repairsMax: restartsMax },
+      page: (afterId) => restartPage(deps.pool, road, afterId),
+    });
+  };
+}
+
+interface OpenKind {
+  readonly name: SweepName;
+  readonly page: (afterId: string | null) => Promise<SweptPage>;
+}
+
+function openKinds(pool: Pool, { workflows }: SageRoad): OpenKind[] {
+  const kind = <Row>(
+    name: SweepName,
+    input: {
+      list: (page: { afterId: string | null; limit: number }) => Promise<Row[]>;
+      idOf: (row: Row) => string;
+      restart: (row: Row) => Promise<void>;
+    },
+  ): OpenKind => ({
+    name,
+    page: async (afterId) => {
+      const rows = await input.list({ afterId, limit: openPageSize });
+      await pLimit(callsAtOnce).map(rows, input.restart);
+      const last = rows.at(-1);
+      const lastId = rows.length < openPageSize || last === undefined ? null : input.idOf(last);
+      return { lastId, looked: rows.length, repaired: 0 };
+    },
+  });
+  return [
+    kind('sage_onboardings', {
+      list: (page) => listOnboardingsToCheck(pool, page),
+      idOf: ({ onboardingId }) => onboardingId,
+      restart: (row) => (row.isOwed ? workflows.onboardingChanged(row) : workflows.startOnboarding(row)),
+    }),
+    kind('sage_links', {
+      list: (page) => listLinksToCheck(pool, page),
+      idOf: (linkId) => linkId,
+      restart: (linkId) => workflows.startLink({ linkId }),
+    }),
+    kind('sage_reprocesses', {
+      list: (page) => listReprocessesToCheck(pool, page),
+      idOf: (reprocessId) => reprocessId,
+      restart: (reprocessId) => workflows.startReprocess({ reprocessId }),
+    }),
+  ];
+}
+
+async function restartPage(pool: Pool, { workflows }: SageRoad, afterId: string | null): Promise<SweptPage> {
+  const accounts = await listSageAccountsToCheck(pool, { afterId, limit: pageSize });
+  const sageAccountIds = accounts.map(({ sageAccountId }) => sageAccountId);
+  const missing = new Set(await workflows.missingAccounts({ sageAccountIds }));
+  const lost = accounts.filter(({ sageAccountId }) => missing.has(sageAccountId));
+  // Told first: a run that dies in between tells what it would have repaired, and the next one repairs it.
+  await raiseMissing(
+    pool,
+    lost.map((account) => ({ subject: account.sageAccountId, feedId: account.sageAccountId, ...account })),
+  );
+  await pLimit(callsAtOnce).map(lost, ({ sageAccountId }) => workflows.nudgeAccount({ sageAccountId }));
+  const lastId = accounts.length < pageSize ? null : (accounts.at(-1)?.sageAccountId ?? null);
+  return { lastId, looked: accounts.length, repaired: lost.length };
+}

@@ -1,0 +1,83 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { isSageError } from '../../clients/sage-banking/errors.js';
+import { failCommand, readCommand, type CommandProblem } from '../../db/commands.js';
+import type { ActivityDeps } from '../deps.js';
+import { Obsolete } from '../failures.js';
+import { refusalProblem } from '../command-failure.js';
+import type { RunCommandInput, RunCommandResult } from '../rutter/run-command.js';
+import { requireSageRoad } from './access.js';
+import { createRule } from './rules/create-rule.js';
+import { deleteRule } from './rules/delete-rule.js';
+import { dryRunRule } from './rules/preview-rule.js';
+import { endSageCommand } from './end-command.js';
+import { listBanks } from './bank-link/list-banks.js';
+import { listRestorableRules } from './rules/list-restorable-rules.js';
+import { getRule, listRules } from './rules/read-rules.js';
+import { restoreRules } from './rules/restore-rules.js';
+import { CommandRefused, type SageCommandContext, type SageCommandEnding } from './command-context.js';
+import { amendRule, replaceRule } from './rules/write-rule.js';
+import { whileHeartbeating } from '../while-heartbeating.js';
+
+/*
+ * Carries out one command at Sage's Banking Service and ends its row with a result, or with a problem in Sage's words.
+ * A repeat is safe: an ended command is left alone; PUT, PATCH and DELETE of a rule may be done twice; before a rule is
+ * posted again its name is looked for; restoring writes down each rule's outcome as it comes. Failures: PeerUnavailable,
+ * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's answer.
+ */
+export function sageRunCommand(deps: ActivityDeps) {
+  return async (input: RunCommandInput): Promise<RunCommandResult> => {
+    const command = await readCommand(deps.pool, input);
+    if (command === null) throw new Obsolete('the command does not exist');
+    if (command.state !== 'running') return { state: command.state };
+    const context = { deps, command, road: requireSageRoad(deps), signal: cancellationSignal() };
+    try {
+      const ending = await whileHeartbeating(() => run(context));
+      return { state: await endSageCommand(deps, { ...input, ending }) };
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem === null) throw error;
+      return { state: await failCommand(deps.pool, { ...input, problem }) };
+    }
+  };
+}
+
+function run(context: SageCommandContext): Promise<SageCommandEnding> {
+  switch (context.command.kind) {
+    case 'sage_list_banks':
+      return listBanks(context);
+    case 'sage_list_rules':
+      return listRules(context);
+    case 'sage_get_rule':
+      return getRule(context);
+    case 'sage_create_rule':
+      return createRule(context);
+    case 'sage_replace_rule':
+      return replaceRule(context);
+    case 'sage_amend_rule':
+      return amendRule(context);
+    case 'sage_delete_rule':
+      return deleteRule(context);
+    case 'sage_dry_run_rule':
+      return dryRunRule(context);
+    case 'sage_list_restorable_rules':
+      return listRestorableRules(context);
+    case 'sage_restore_rules':
+      return restoreRules(context);
+    default:
+      throw new Obsolete("the command is not for Sage's Banking Service");
+  }
+}
+
+/** Null for what passes by itself or is ours to mend. */
+function problemOf(error: unknown): CommandProblem | null {
+  if (error instanceof CommandRefused) return error.problem;
+  return isSageError(error) ? refusalProblem(error, wordsOf(error)) : null;
+}
+
+/** Sage's own words, with what it says of single fields. */
+function wordsOf(error: Error): string {
+  const said =
+    'errorMessage' in error && typeof error.errorMessage === 'string' ? error.errorMessage : error.message;
+  const fields = 'fields' in error ? (error.fields as readonly { field: string; reason: string }[]) : [];
+  return [said, ...fields.map(({ field, reason }) => `${field} ${reason}`)].join('; ');
+}

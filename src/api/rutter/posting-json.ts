@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { postingPlaces, type PlacedPosting } from '../../db/rutter/delivery-status.js';
+import { postingStatuses, transactionTypes, type Posting } from '../../domain/posting-input.js';
+import { instant } from '../fields.js';
+
+const releaseSchema = z.object({
+  amount: z.string().nullable(),
+  description: z.string().nullable(),
+  payee: z.string().nullable(),
+  transaction_type: z.enum(transactionTypes).nullable(),
+  reason: z.string(),
+  at: instant,
+});
+
+/** The content of a posting. */
+export const postingSchema = z
+  .object({
+    transaction_id: z.string(),
+    posted_at: instant,
+    amount: z.string(),
+    description: z.string(),
+    payee: z.string().nullable(),
+    transaction_type: z.enum(transactionTypes),
+    status: z.enum(postingStatuses),
+    corrects: z.string().nullable(),
+  })
+  .meta({ id: 'TransactionContent' });
+
+export function postingJson(posting: Posting) {
+  return {
+    transaction_id: posting.transactionId,
+    posted_at: posting.postedAt,
+    amount: posting.amount,
+    description: posting.description,
+    payee: posting.payee,
+    transaction_type: posting.transactionType,
+    status: posting.status,
+    corrects: posting.corrects,
+  };
+}
+
+/** A posting of a feed's account with its place in the feed. */
+export const placedPostingSchema = z
+  .object({
+    transaction_id: z.string(),
+    sequence: z.string(),
+    posted_at: instant,
+    amount: z.string(),
+    description: z.string(),
+    payee: z.string().nullable(),
+    transaction_type: z.enum(transactionTypes),
+    status: z.enum(postingStatuses),
+    corrects: z.string().nullable().meta({ description: 'The transaction that this one corrects.' }),
+    corrected_by: z.array(z.string()).meta({ description: 'Transactions that say they correct this one.' }),
+    received_at: instant,
+    place: z.enum(postingPlaces),
+    batch_number: z.int().nullable(),
+    late: z.boolean(),
+    exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
+    detail: z.string().nullable(),
+    release: releaseSchema.nullable().meta({
+      description: 'Released from quarantine: what goes to this feed in place of the fields above.',
+    }),
+  })
+  .meta({ id: 'PlacedTransaction' });
+
+/** The posting as core banking gave it, where it stands, and what its release changed. */
+export function placedPostingJson(posting: PlacedPosting) {
+  const { release } = posting;
+  return {
+    transaction_id: posting.transactionId,
+    sequence: posting.sequence,
+    posted_at: posting.postedAt,
+    amount: posting.amount,
+    description: posting.description,
+    payee: posting.payee,
+    transaction_type: posting.transactionType,
+    status: posting.status,
+    corrects: posting.corrects,
+    corrected_by: posting.correctedBy,
+    received_at: posting.receivedAt,
+    place: posting.place,
+    batch_number: posting.batchNumber,
+    late: posting.late,
+    exception: posting.exception,
+    detail: posting.detail,
+    release: release === null ? null : releaseJson(release),
+  };
+}
+
+function releaseJson({ transactionType, ...release }: NonNullable<PlacedPosting['release']>) {
+  return { ...release, transaction_type: transactionType };
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { listConflictsAtRutter } from '../../../db/posting-conflicts.js';
+import { defineRoute } from '../../define-route.js';
+import { feedParams, numberedPage, requireFeedOfPostings } from '../../feed-params.js';
+import { instant, nextCursor, page, pageFields } from '../../fields.js';
+import { postingJson, postingSchema } from '../posting-json.js';
+
+const conflictsSchema = z
+  .object({
+    conflicts: z.array(
+      z.object({
+        transaction: postingSchema.meta({ description: 'Our version.' }),
+        difference: z.string().nullable().meta({ description: 'In which fields Rutter has another.' }),
+        batch_number: z.int(),
+        settled_at: instant.nullable(),
+      }),
+    ),
+    next_cursor: nextCursor,
+  })
+  .meta({ id: 'RutterConflictPage' });
+
+/** The postings of a feed that Rutter has with other content, and that wait for a person. */
+export const listFeedConflicts = defineRoute({
+  method: 'get',
+  path: '/v1/feeds/{feed_id}/conflicts',
+  roles: ['ops'],
+  resource: 'feed',
+  summary: 'Transactions that Rutter has with other content, last arrived first',
+  description:
+    'Rutter keeps what came first. Once looked at, each can be discarded: accepted as Rutter has it.',
+  params: feedParams,
+  query: z.strictObject(pageFields),
+  problems: [409],
+  answers: { 200: { description: 'A page of conflicts', schema: conflictsSchema } },
+  handle: async ({ deps, params, query }) => {
+    const feed = await requireFeedOfPostings(deps, { feedId: params.feed_id });
+    const { before, limit } = numberedPage(query);
+    const rows = await listConflictsAtRutter(deps.pool, {
+      feedId: feed.feedId,
+      beforeSequence: before,
+      limit: limit + 1,
+    });
+    const { shown, next } = page(rows, limit, (conflict) => conflict.sequence);
+    const conflicts = shown.map((conflict) => ({
+      transaction: postingJson(conflict.posting),
+      difference: conflict.difference,
+      batch_number: conflict.batchNumber,
+      settled_at: conflict.settledAt,
+    }));
+    return { status: 200, body: { conflicts, next_cursor: next } };
+  },
+});

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { readAccount } from '../../../db/accounts.js';
+import { insertCommand } from '../../../db/commands.js';
+import { describeInstantProblem, parseInstant } from '../../../domain/instant.js';
+import { awaitCommand, commandIdOf } from '../../await-command.js';
+import { commandSchema, resyncResultSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import type { ApiDeps } from '../../deps.js';
+import {
+  feedParams,
+  requireAllowed,
+  requireFeed,
+  requireRutterFeed,
+  wrongState,
+  type RutterFeed,
+} from '../../feed-params.js';
+import { nothing } from '../../fields.js';
+import { Problem, invalid } from '../../problem.js';
+
+const bodyBytesMax = 64 * 1024;
+
+const resyncBody = z
+  .strictObject({
+    from: z.string().meta({
+      description:
+        'A date (from its first moment in UTC), or an instant with offset. Not before the account was opened.',
+      example: '2026-02-01',
+    }),
+    dry_run: z.boolean().optional().meta({ default: false, description: 'Only tell what would be sent.' }),
+  })
+  .meta({ id: 'ResyncInput' });
+
+/** Compares what was delivered with what Rutter holds and sends the gap again, as a command that its workflow runs. */
+export const postResync = defineRoute({
+  method: 'post',
+  path: '/v1/feeds/{feed_id}/resync',
+  roles: ['ops'],
+  resource: 'feed',
+  summary: 'Send again what Rutter lost',
+  description:
+    "From a date on, compares what our settled batches call delivered with Rutter's own list, looked at twice, and sends only what is missing there. With `dry_run` nothing is changed. Waits up to 20 s, then answers 202 with the command. Repeating it sends nothing twice.",
+  params: feedParams,
+  query: nothing,
+  body: { schema: resyncBody, bytesMax: bodyBytesMax },
+  answers: {
+    200: { description: 'What is missing at Rutter, and is being sent', schema: resyncResultSchema },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, body, seed }) => {
+    const feed = await requireRutterFeed(deps, { feedId: params.feed_id, action: 'resync' });
+    const from = await readFrom(deps, feed, body.from);
+    requireAllowed(feed, 'resync');
+    const commandId = commandIdOf(seed);
+    await insertCommand(deps.pool, {
+      commandId,
+      customerId: feed.customerId,
+      kind: 'resync_feed',
+      input: { feed_id: feed.feedId, from, dry_run: body.dry_run ?? false },
+      secretSealed: null,
+    });
+    await deps.facade.runCommand({ commandId });
+    try {
+      return await awaitCommand(deps, { commandId, doneStatus: 200 });
+    } catch (error) {
+      // The feed's state changed on the way: what is allowed now stands in its row.
+      if (!(error instanceof Problem) || error.input.code !== 'wrong_state') throw error;
+      throw wrongState(await requireFeed(deps, feed), 'resync');
+    }
+  },
+});
+
+const dateForm = /^\d{4}-\d\d-\d\d$/;
+
+async function readFrom(deps: ApiDeps, feed: RutterFeed, value: string): Promise<string> {
+  const parsed = parseInstant({
+    value: dateForm.test(value) ? `${value}T00:00:00Z` : value,
+    nowMs: deps.nowMs(),
+    futureMaxMs: 0,
+  });
+  if ('problem' in parsed) {
+    const { problem } = parsed;
+    throw badFrom(problem === 'in_the_future' ? 'lies in the future' : describeInstantProblem(problem, 0));
+  }
+  const account = await readAccount(deps.pool, feed);
+  const openedOn = account?.openedOn ?? null;
+  if (openedOn !== null && Date.parse(parsed.instant) < Date.parse(openedOn)) {
+    throw badFrom(`lies before ${openedOn}, when the account was opened`);
+  }
+  return parsed.instant;
+}
+
+function badFrom(message: string): Problem {
+  return invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/from', message }] });
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { Keyring } from '../../crypto/keyring.js';
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import { sageAuthorisationOf } from '../../db/sage-banking/authorisation.js';
+import { sageAccountStatuses } from '../../domain/sage-banking/states.js';
+import { instant } from '../fields.js';
+
+/** An account of the second road in answers; it is also the feed with this id. */
+export const sageAccountSchema = z
+  .object({
+    sage_account_id: z.string().meta({ format: 'uuid', description: 'The id of its feed, too.' }),
+    customer_id: z.string(),
+    connection_id: z.string().meta({ format: 'uuid', description: 'Its company.' }),
+    bank_account_id: z.string().meta({ description: "Sage's id." }),
+    bank_id: z.string(),
+    bank_name: z.string(),
+    data_provider: z.enum(['indirect', 'direct']),
+    name: z.string(),
+    number_last4: z.string().nullable(),
+    currency: z.string().nullable(),
+    status: z.enum(sageAccountStatuses).meta({ description: "Sage's word." }),
+    status_reason: z.string().nullable(),
+    status_since: instant,
+    requested_start_date: instant.nullable(),
+    predecessor_id: z.string().nullable().meta({
+      format: 'uuid',
+      description: 'The account that this one takes the place of; its rules can be restored.',
+    }),
+    authorisation: z.record(z.string(), z.unknown()).nullable().meta({
+      description:
+        "What the customer has to do now at a direct bank, in Sage's members. A form's address is good for an hour, and renewed before.",
+    }),
+    last_transaction_id: z.int().nullable().meta({ description: 'Everything up to it is stored.' }),
+    received: z.int().meta({ description: 'Transactions stored.' }),
+    received_odd: z.int().meta({
+      description:
+        'Of these, those of which some member is not as agreed: stored whole all the same; the timeline names them.',
+    }),
+    cancel_requested_at: instant.nullable(),
+    cancelled_at: instant.nullable(),
+    reason: z.string().nullable().meta({ description: 'Why it is not read; each is in the runbook.' }),
+    reason_detail: z.string().nullable(),
+    last_read_at: instant.nullable(),
+    next_read_at: instant.nullable(),
+    created_at: instant,
+    updated_at: instant,
+  })
+  .meta({ id: 'SageAccount' });
+
+/** @throws UnsealError */
+export function sageAccountJson(
+  { keyring }: { readonly keyring: Keyring },
+  account: SageAccountRow,
+): z.output<typeof sageAccountSchema> {
+  return {
+    sage_account_id: account.sageAccountId,
+    customer_id: account.customerId,
+    connection_id: account.connectionId,
+    bank_account_id: account.bankAccountId,
+    bank_id: account.bankId,
+    bank_name: account.bankName,
+    data_provider: account.dataProvider,
+    name: account.name,
+    number_last4: account.numberLast4,
+    currency: account.currency,
+    status: account.status,
+    status_reason: account.statusReason,
+    status_since: account.statusSince,
+    requested_start_date: account.requestedStartDate,
+    predecessor_id: account.predecessorId,
+    authorisation: sageAuthorisationOf(keyring, account),
+    last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
+    received: account.received,
+    received_odd: account.receivedOdd,
+    cancel_requested_at: account.cancelRequestedAt,
+    cancelled_at: account.cancelledAt,
+    reason: account.reason,
+    reason_detail: account.reasonDetail,
+    last_read_at: account.lastReadAt,
+    next_read_at: account.nextReadAt,
+    created_at: account.createdAt,
+    updated_at: account.updatedAt,
+  };
+}

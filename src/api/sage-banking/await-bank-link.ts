@@ -1,0 +1,77 @@
+import { readSageLink, type SageLinkRow } from '../../db/sage-banking/bank-links.js';
+import type { RouteAnswer } from '../define-route.js';
+import type { ApiDeps } from '../deps.js';
+import { pollRow } from '../poll-row.js';
+import { Problem, invalid, notFound, unavailable } from '../problem.js';
+import { sageLinkJson } from './bank-link-json.js';
+
+/** So long a call waits for Sage's answer before it hands out the link. */
+const answeredWithinMs = 20_000;
+
+/**
+ * Waits until a link that was begun has what its caller needs: somewhere to send the customer, or its end. Answers 201
+ * then, 202 while Sage has not answered.
+ * @throws {Problem} why it ended without success
+ */
+export async function awaitSageLink(
+  deps: ApiDeps,
+  input: { linkId: string; isDone: (link: SageLinkRow) => boolean },
+): Promise<RouteAnswer & { link: SageLinkRow }> {
+  const { linkId } = input;
+  const link = await pollRow({
+    read: () => readSageLink(deps.pool, { linkId }),
+    done: (row) => row === null || row.state !== 'waiting' || input.isDone(row),
+    timeoutMs: answeredWithinMs,
+  });
+  if (link === null) throw notFound('link');
+  if (link.state === 'refused' || link.state === 'expired') throw problemOfLink(link);
+  const isDone = link.state !== 'waiting' || input.isDone(link);
+  return {
+    link,
+    status: isDone ? 201 : 202,
+    body: sageLinkJson(deps.keyring, link),
+    headers: { Location: `/v1/sage/links/${linkId}` },
+  };
+}
+
+/** What a link that ended at once means for the call that began it. */
+function problemOfLink(link: SageLinkRow): Problem {
+  const { linkId, state, message } = link;
+  const reason = link.reason ?? 'refused_by_sage';
+  const extra = { link_id: linkId, state, reason, ...(message === null ? {} : { message }) };
+  switch (reason) {
+    case 'unknown_bank':
+    case 'wrong_bank_kind': {
+      const sentence =
+        reason === 'unknown_bank'
+          ? 'is no bank that Sage knows'
+          : link.purpose === 'direct'
+            ? 'is a bank that is linked through its own pages: use /v1/sage/links'
+            : 'is a bank without pages of its own: use /v1/sage/accounts';
+      return invalid({ status: 422, code: reason, errors: [{ pointer: '/bank_id', message: sentence }] });
+    }
+    case 'not_auth_required':
+    case 'account_taken':
+      return new Problem({ status: 409, code: reason, detail: conflicts[reason], extra });
+    case 'peer_unavailable':
+    case 'out_of_time':
+    case 'route_lost':
+      return unavailable({ code: 'peer_unavailable', detail: 'Sage did not answer in time', extra });
+    case 'bank_refused':
+    case 'foreign_address':
+    case 'no_account_told':
+    case 'refused_by_sage':
+    case 'sage_company_refused':
+      return new Problem({
+        status: 502,
+        code: reason,
+        detail: 'Sage did not open the way to the bank',
+        extra,
+      });
+  }
+}
+
+const conflicts = {
+  not_auth_required: 'the account does not wait for a new authorisation',
+  account_taken: 'Sage has this account already, and not in this company',
+} as const;

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { Keyring } from '../../crypto/keyring.js';
+import { open } from '../../crypto/seal.js';
+import type { SageLinkRow } from '../../db/sage-banking/bank-links.js';
+import { sageLinkStates } from '../../domain/sage-banking/states.js';
+import { sageLinkReasons } from '../../domain/sage-banking/bank-link.js';
+import { instant } from '../fields.js';
+
+/** A way through a bank's pages in answers. */
+export const sageLinkSchema = z
+  .object({
+    link_id: z.string().meta({ format: 'uuid' }),
+    customer_id: z.string(),
+    connection_id: z.string().meta({ format: 'uuid' }),
+    purpose: z.enum(['link', 'direct', 'reauthorise']),
+    state: z.enum(sageLinkStates),
+    bank_id: z.string(),
+    bank_name: z.string().nullable(),
+    requested_start_date: instant.nullable(),
+    redirect: z.string().nullable().meta({
+      description:
+        'Where the customer goes, in a new window, while the link waits for that. It changes when `attempts` does: then the customer has to begin again there.',
+    }),
+    attempts: z.int().meta({ description: 'Ways begun, the first included.' }),
+    expires_at: instant.nullable(),
+    sage_account_id: z.string().nullable().meta({ format: 'uuid' }),
+    reason: z.enum(sageLinkReasons).nullable().meta({ description: 'Each is in the runbook.' }),
+    message: z.string().nullable().meta({ description: "Sage's words, for people." }),
+    created_at: instant,
+    updated_at: instant,
+  })
+  .meta({ id: 'SageLink' });
+
+/** A link as JSON. @throws UnsealError */
+export function sageLinkJson(keyring: Keyring, link: SageLinkRow): z.output<typeof sageLinkSchema> {
+  const { linkId, redirectSealed } = link;
+  return {
+    link_id: linkId,
+    customer_id: link.customerId,
+    connection_id: link.connectionId,
+    purpose: link.purpose,
+    state: link.state,
+    bank_id: link.bankId,
+    bank_name: link.bankName,
+    requested_start_date: link.requestedStartDate,
+    redirect:
+      redirectSealed === null
+        ? null
+        : open(keyring, redirectSealed, { table: 'sage_links', row: linkId, column: 'redirect' }),
+    attempts: link.attempts,
+    expires_at: link.expiresAt,
+    sage_account_id: link.sageAccountId,
+    reason: link.reason,
+    message: link.message,
+    created_at: link.createdAt,
+    updated_at: link.updatedAt,
+  };
+}

@@ -1,0 +1,46 @@
+import { isStaleCaptcha, renewStaleCaptcha } from '../../../db/sage-banking/captcha.js';
+import { readSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { pollRow } from '../../poll-row.js';
+import { notFound } from '../../problem.js';
+import { requireSage } from '../require-channel.js';
+import { onboardingJson, onboardingParams, onboardingSchema, requireOnboarding } from '../onboarding-json.js';
+
+/** So long somebody who looks at a stale picture waits for the new one. */
+const pictureWithinMs = 5_000;
+/** A row that should be on its way and was not touched for this long: its signal may have been lost. */
+const stuckAfterMs = 15_000;
+
+/** One onboarding; somebody who looks at a stale picture gets a new one. */
+export const getSageOnboarding = defineRoute({
+  method: 'get',
+  path: '/v1/sage/onboardings/{onboarding_id}',
+  roles: ['core', 'ops'],
+  resource: 'onboarding',
+  summary: 'Read an onboarding',
+  description:
+    'A picture is good for some minutes. Looking at an older one has it fetched anew, for which this call waits up to 5 s; without `captcha` in `registering`, look again.',
+  params: onboardingParams,
+  query: nothing,
+  answers: { 200: { description: 'The onboarding', schema: onboardingSchema } },
+  handle: async ({ deps, params }) => {
+    const sage = requireSage(deps);
+    const onboardingId = params.onboarding_id;
+    const seen = await requireOnboarding(deps, { onboardingId });
+    const isRenewing = isStaleCaptcha(seen) && (await renewStaleCaptcha(deps.pool, seen));
+    if (isRenewing || isStuck(seen)) await sage.onboardingChanged({ onboardingId });
+    if (!isRenewing) return { status: 200, body: await onboardingJson(deps, seen) };
+    const row = await pollRow({
+      read: () => readSageOnboarding(deps.pool, { onboardingId }),
+      done: (now) => now?.state !== 'registering',
+      timeoutMs: pictureWithinMs,
+    });
+    if (row === null) throw notFound('onboarding');
+    return { status: 200, body: await onboardingJson(deps, row) };
+  },
+});
+
+function isStuck(row: SageOnboardingRow): boolean {
+  return ['registering', 'creating'].includes(row.state) && row.untouchedMs > stuckAfterMs;
+}

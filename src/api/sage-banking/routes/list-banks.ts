@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { commandSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import { textField } from '../../fields.js';
+import { requireSage } from '../require-channel.js';
+import { runSageCommand } from '../run-command.js';
+import { sageBanksDoc } from '../command-json.js';
+
+/** More of a name finds nothing else. */
+const nameLengthMax = 100;
+
+/** Searches Sage's banks, as a command. */
+export const listSageBanks = defineRoute({
+  method: 'get',
+  path: '/v1/sage/banks',
+  roles: ['core'],
+  resource: 'bank',
+  summary: "Search Sage's banks",
+  description:
+    'One page of at most 100. `dataProvider` tells how an account is linked: `indirect` by a link, `direct` by the bank itself.',
+  params: z.strictObject({}),
+  query: z.strictObject({
+    name: textField(nameLengthMax).optional().meta({ description: 'A part of the name, in any case.' }),
+    country: z
+      .string()
+      .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as GBR')
+      .optional()
+      .meta({ description: "ISO 3166 alpha-3; without one Sage takes its host's own.", example: 'GBR' }),
+    start_index: z
+      .string()
+      .regex(/^[1-9]\d{0,6}$/, 'must be a number from 1')
+      .transform(Number)
+      .optional()
+      .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the page before.' }),
+  }),
+  problems: [422, 502],
+  answers: {
+    200: { description: 'A page of banks', schema: sageBanksDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, query, seed }) => {
+    requireSage(deps);
+    const { name, country, start_index: startIndex } = query;
+    const input = {
+      ...(name === undefined ? {} : { name }),
+      ...(country === undefined ? {} : { country }),
+      ...(startIndex === undefined ? {} : { start_index: startIndex }),
+    };
+    return await runSageCommand(deps, { kind: 'sage_list_banks', customerId: null, input, seed });
+  },
+});

@@ -1,0 +1,32 @@
+import { commandSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { requireSage } from '../require-channel.js';
+import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
+import { sageAccountParams } from '../account-params.js';
+import { sageRestorableRulesDoc } from '../command-json.js';
+
+/** Rules that a disconnected account left behind and this one could be given, as a command. */
+export const listSageRestorableRules = defineRoute({
+  method: 'get',
+  path: '/v1/sage/accounts/{sage_account_id}/restorable-rules',
+  roles: ['core', 'ops'],
+  resource: 'account',
+  summary: 'Rules of disconnected accounts of the company',
+  description:
+    'A reconnected account is a new one, and gets no rules by itself. Those of its own predecessors come first, by rank. `restored_rule_id` tells which stand on this account already.',
+  params: sageAccountParams,
+  query: nothing,
+  problems: [409, 422, 502],
+  answers: {
+    200: { description: 'All of them', schema: sageRestorableRulesDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, seed }) => {
+    requireSage(deps);
+    const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
+    const { customerId, sageAccountId } = account;
+    const input = { sage_account_id: sageAccountId };
+    return await runSageCommand(deps, { kind: 'sage_list_restorable_rules', customerId, input, seed });
+  },
+});

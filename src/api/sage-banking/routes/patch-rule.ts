@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { commandSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { judgeRuleChanges } from '../require-valid-rule.js';
+import { requireSage } from '../require-channel.js';
+import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
+import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
+import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
+
+/** Changes what is named of a rule, its rank for instance, as a command. */
+export const patchSageRule = defineRoute({
+  method: 'patch',
+  path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
+  roles: ['core'],
+  resource: 'account or rule',
+  summary: 'Change a rule, or its rank',
+  description:
+    'Judged as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end. 409 `superseded` as on replacing it.',
+  params: sageRuleParams,
+  query: nothing,
+  body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },
+  answers: {
+    200: { description: 'Changed', schema: sageRuleDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, body, seed }) => {
+    requireSage(deps);
+    const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
+    const input = { ...params, rule: await judgeRuleChanges(deps, account, body) };
+    const { customerId } = account;
+    return await runSageCommand(deps, { kind: 'sage_amend_rule', customerId, input, seed });
+  },
+});

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { seal } from '../../../crypto/seal.js';
+import { transaction } from '../../../db/pool.js';
+import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
+import { dayMs, limits } from '../../../domain/limits.js';
+import { commandIdOf } from '../../await-command.js';
+import { awaitSageLink } from '../await-bank-link.js';
+import { defineRoute } from '../../define-route.js';
+import { customerId, nothing, textField } from '../../fields.js';
+import { requireSage } from '../require-channel.js';
+import { sageAccountJson, sageAccountSchema } from '../account-json.js';
+import {
+  companyField,
+  requireSageAccount,
+  requireSageCompany,
+  requireStartDate,
+  startDateField,
+} from '../account-params.js';
+import { sageAccountReplay } from '../account-replay.js';
+import { sageLinkSchema } from '../bank-link-json.js';
+
+const bodyBytesMax = 64 * 1024;
+const text = textField(limits.nameLengthMax);
+
+const accountBody = z
+  .strictObject({
+    customer_id: customerId,
+    company_id: companyField,
+    bank_id: textField(limits.idLengthMax).meta({ description: "Sage's id of a direct bank." }),
+    account_name: text,
+    account_identifier: text.meta({ writeOnly: true, description: 'The account number. Kept sealed.' }),
+    bank_identifier: text.meta({ writeOnly: true, description: 'The sort code or the like.' }),
+    account_type: text.optional().meta({ description: "One of the bank's; without it its first." }),
+    requested_start_date: startDateField.optional().meta({ description: 'Without it: today.' }),
+  })
+  .meta({ id: 'SageAccountInput' });
+
+/** Creates an account of a direct bank, that has no pages to go through: what there is to do stands in `authorisation`. */
+export const postSageAccount = defineRoute({
+  method: 'post',
+  path: '/v1/sage/accounts',
+  roles: ['core'],
+  resource: 'customer',
+  summary: 'Create an account of a direct bank',
+  description:
+    'The account is `pending` until its bank sends transactions, which can take days; `authorisation` says what the customer has to do for that. Waits up to 20 s for Sage, then answers 202 with the link that creates it.',
+  params: nothing,
+  query: nothing,
+  body: { schema: accountBody, bytesMax: bodyBytesMax },
+  answers: {
+    201: { description: 'Created', schema: sageAccountSchema },
+    202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
+  },
+  replay: sageAccountReplay,
+  handle: async ({ deps, body, seed }) => {
+    const sage = requireSage(deps);
+    const startDate = body.requested_start_date ?? new Date(startOfDayMs(deps.nowMs())).toISOString();
+    const company = await requireSageCompany(deps, {
+      customerId: body.customer_id,
+      companyId: body.company_id,
+    });
+    const requestedStartDate = await requireStartDate(deps, { company, value: startDate });
+    const linkId = commandIdOf(seed);
+    const told = {
+      accountName: body.account_name,
+      accountIdentifier: body.account_identifier,
+      bankIdentifier: body.bank_identifier,
+      accountType: body.account_type ?? null,
+    };
+    const place = { table: 'sage_links', row: linkId, column: 'account' };
+    await transaction(deps.pool, (db) =>
+      insertSageLink(db, {
+        ...{ linkId, customerId: company.customerId, connectionId: company.connectionId },
+        ...{ purpose: 'direct', bankId: body.bank_id, bankName: null, requestedStartDate },
+        ...{ sageAccountId: null, accountSealed: seal(deps.keyring, JSON.stringify(told), place) },
+      }),
+    );
+    await sage.startLink({ linkId });
+    const { link, ...answer } = await awaitSageLink(deps, { linkId, isDone: () => false });
+    if (link.sageAccountId === null) return answer;
+    const account = await requireSageAccount(deps, { sageAccountId: link.sageAccountId });
+    const headers = { Location: `/v1/sage/accounts/${account.sageAccountId}` };
+    return { status: 201, body: sageAccountJson(deps, account), headers };
+  },
+});
+
+function startOfDayMs(nowMs: number): number {
+  return nowMs - (nowMs % dayMs);
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { answerCaptcha } from '../../../db/sage-banking/captcha.js';
+import { readSageOnboarding } from '../../../db/sage-banking/onboardings.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing, textField } from '../../fields.js';
+import { pollRow } from '../../poll-row.js';
+import { Problem, notFound } from '../../problem.js';
+import { requireSage } from '../require-channel.js';
+import {
+  onboardingJson,
+  onboardingParams,
+  onboardingSchema,
+  wrongOnboardingState,
+} from '../onboarding-json.js';
+
+const bodyBytesMax = 64 * 1024;
+/** More is no captcha. */
+const textLengthMax = 100;
+/** So long the call waits for what Sage says. */
+const answeredWithinMs = 20_000;
+
+const captchaBody = z
+  .strictObject({
+    text: textField(textLengthMax)
+      .optional()
+      .meta({ description: 'What a person reads in the picture. Without it a new picture is fetched.' }),
+    captcha_id: textField(255)
+      .optional()
+      .meta({ description: 'Of the picture that was read: an answer to an older one then changes nothing.' }),
+  })
+  .meta({ id: 'SageCaptchaInput' });
+
+/** A person has read the picture, or cannot. */
+export const postSageCaptcha = defineRoute({
+  method: 'post',
+  path: '/v1/sage/onboardings/{onboarding_id}/captcha',
+  roles: ['core'],
+  resource: 'onboarding',
+  summary: 'Answer the picture of an onboarding',
+  description:
+    'Waits for Sage up to 20 s and answers the onboarding as it stands then: `ready`, `refused`, or `waiting_captcha` with a new picture and why (`captcha_wrong`, `captcha_expired`). The third wrong answer ends it. `{}` asks for a new picture, as often as one likes.',
+  params: onboardingParams,
+  query: nothing,
+  body: { schema: captchaBody, bytesMax: bodyBytesMax },
+  answers: { 200: { description: 'As it stands', schema: onboardingSchema } },
+  handle: async ({ deps, params, body }) => {
+    const sage = requireSage(deps);
+    const onboardingId = params.onboarding_id;
+    const { text = null, captcha_id: captchaId = null } = body;
+    const answer = await answerCaptcha(deps.pool, { onboardingId, captchaId, text });
+    switch (answer.kind) {
+      case 'unknown':
+        throw notFound('onboarding');
+      case 'not_waiting':
+        throw wrongOnboardingState(answer.row, 'take an answer to its picture');
+      case 'outdated': {
+        const detail = 'another picture is shown meanwhile: read the onboarding';
+        throw new Problem({ status: 409, code: 'captcha_outdated', detail });
+      }
+      case 'taken':
+      case 'renewing':
+        break;
+    }
+    await sage.onboardingChanged({ onboardingId });
+    const row = await pollRow({
+      read: () => readSageOnboarding(deps.pool, { onboardingId }),
+      done: (now) => now === null || !['registering', 'creating'].includes(now.state),
+      timeoutMs: answeredWithinMs,
+    });
+    if (row === null) throw notFound('onboarding');
+    return { status: 200, body: await onboardingJson(deps, row) };
+  },
+});

@@ -1,0 +1,58 @@
+import { transaction } from '../../../db/pool.js';
+import type { SageAccountRow } from '../../../db/sage-banking/accounts.js';
+import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
+import { commandIdOf } from '../../await-command.js';
+import { awaitSageLink } from '../await-bank-link.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { Problem } from '../../problem.js';
+import { requireSage } from '../require-channel.js';
+import { requireSageAccount, sageAccountParams } from '../account-params.js';
+import { sageLinkSchema } from '../bank-link-json.js';
+import { sageLinkReplay } from '../bank-link-replay.js';
+
+/** Begins the renewal of an account's authorisation: its own way through the bank's pages. */
+export const postSageReauth = defineRoute({
+  method: 'post',
+  path: '/v1/sage/accounts/{sage_account_id}/reauth',
+  roles: ['core'],
+  resource: 'account',
+  summary: 'Have the customer authorise an account again',
+  description:
+    'Open `redirect` in a new window for the customer; the account becomes `active` once the bank has told Sage. 409 unless its status is `authRequired`. Waits up to 20 s for Sage, then answers 202 with the link.',
+  params: sageAccountParams,
+  query: nothing,
+  answers: {
+    201: { description: 'The way is open', schema: sageLinkSchema },
+    202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
+  },
+  replay: sageLinkReplay,
+  handle: async ({ deps, params, seed }) => {
+    const sage = requireSage(deps);
+    const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
+    requireAuthRequired(account);
+    const { sageAccountId, customerId, connectionId, bankId, bankName } = account;
+    const { linkId } = await transaction(deps.pool, (db) =>
+      insertSageLink(db, {
+        ...{ linkId: commandIdOf(seed), customerId, connectionId, purpose: 'reauthorise', bankId, bankName },
+        ...{ requestedStartDate: null, sageAccountId, accountSealed: null },
+      }),
+    );
+    await sage.startLink({ linkId });
+    return await awaitSageLink(deps, { linkId, isDone: (link) => link.redirectSealed !== null });
+  },
+});
+
+function requireAuthRequired(account: SageAccountRow): void {
+  const { status, dataProvider } = account;
+  if (status === 'authRequired' && dataProvider === 'indirect' && account.cancelRequestedAt === null) return;
+  throw new Problem({
+    status: 409,
+    code: 'wrong_state',
+    detail:
+      dataProvider === 'direct'
+        ? 'an account of a direct bank is authorised at the bank itself'
+        : `an account that is ${status} is not authorised again`,
+    extra: { state: status },
+  });
+}

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { transaction, type Queryable } from '../../../db/pool.js';
+import { beginAgain, wantResolution } from '../../../db/sage-banking/onboarding-steps.js';
+import {
+  lockSageOnboarding,
+  readOpenOnboarding,
+  readSageOnboarding,
+  sealOnboardingSecret,
+  type SageOnboardingRow,
+} from '../../../db/sage-banking/onboardings.js';
+import { readUnclaimedKey } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { limits } from '../../../domain/limits.js';
+import { defineRoute } from '../../define-route.js';
+import type { ApiDeps } from '../../deps.js';
+import { nothing } from '../../fields.js';
+import { pollRow } from '../../poll-row.js';
+import { Problem, invalid, notFound } from '../../problem.js';
+import { requireSage } from '../require-channel.js';
+import {
+  onboardingJson,
+  onboardingParams,
+  onboardingSchema,
+  wrongOnboardingState,
+} from '../onboarding-json.js';
+
+const bodyBytesMax = 64 * 1024;
+/** So long the call waits for Sage to accept the ids and the key. */
+const provenWithinMs = 20_000;
+
+/** Ids go into headers as they are. */
+const word = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII characters')
+  .max(limits.idLengthMax);
+
+const resolutionBody = z
+  .strictObject({
+    organisation_id: word.optional(),
+    company_id: word.optional(),
+    signing_key: word.optional().meta({
+      writeOnly: true,
+      description:
+        "The organisation's own. May be left out for one that the timeline calls unclaimed: its key was kept.",
+    }),
+    not_created: z.literal(true).optional(),
+  })
+  .superRefine((body, context) => {
+    const given = Object.keys(body).sort().join(' ');
+    const forms = ['company_id organisation_id signing_key', 'company_id organisation_id', 'not_created'];
+    if (forms.includes(given)) return;
+    const message = 'must be {organisation_id, company_id, signing_key} or {not_created: true}';
+    context.addIssue({ code: 'custom', message });
+  })
+  .meta({
+    id: 'SageResolutionInput',
+    description: 'Either `{organisation_id, company_id, signing_key}` or `{not_created: true}`.',
+  });
+
+/** An operator has found out what came of the request whose answer was lost. */
+export const postSageResolution = defineRoute({
+  method: 'post',
+  path: '/v1/sage/onboardings/{onboarding_id}/resolve',
+  roles: ['ops'],
+  resource: 'onboarding',
+  summary: 'End the doubt about an organisation',
+  description:
+    'Ids and key are proven at Sage before they count: when Sage does not accept them, 422, and the doubt stays. An onboarding that was `refused` can be resolved with the ids of an organisation that answered late (`sage_organisation_unclaimed` on the timeline). `not_created` sends the order again, so be sure: an organisation that exists all the same is then a second one.',
+  params: onboardingParams,
+  query: nothing,
+  body: { schema: resolutionBody, bytesMax: bodyBytesMax },
+  answers: {
+    200: { description: 'Resolved', schema: onboardingSchema },
+    202: { description: 'Sage has not answered yet; it is tried on', schema: onboardingSchema },
+  },
+  handle: async ({ deps, params, body }) => {
+    const sage = requireSage(deps);
+    const onboardingId = params.onboarding_id;
+    const resolutionSealed = await store(deps, onboardingId, body);
+    await sage.onboardingChanged({ onboardingId });
+    const row = await pollRow({
+      read: () => readSageOnboarding(deps.pool, { onboardingId }),
+      done: (now) => resolutionSealed === null || now?.resolutionSealed !== resolutionSealed,
+      timeoutMs: provenWithinMs,
+    });
+    if (row === null) throw notFound('onboarding');
+    const isProven = row.state !== 'in_doubt' || row.resolutionSealed === resolutionSealed;
+    if (isProven) {
+      return { status: row.state === 'in_doubt' ? 202 : 200, body: await onboardingJson(deps, row) };
+    }
+    if (row.resolutionSealed !== null) {
+      throw new Problem({
+        status: 409,
+        code: 'resolution_replaced',
+        detail: 'another resolution was entered meanwhile',
+      });
+    }
+    throw new Problem({
+      status: 422,
+      code: 'resolution_refused',
+      detail: row.message ?? 'Sage does not accept these ids with this key',
+    });
+  },
+});
+
+/** Writes down what was found out. Answers the sealed ids and key, null when there are none. */
+async function store(
+  deps: ApiDeps,
+  onboardingId: string,
+  body: z.output<typeof resolutionBody>,
+): Promise<string | null> {
+  return await transaction(deps.pool, async (db) => {
+    const row = await lockSageOnboarding(db, { onboardingId });
+    if (row === null) throw notFound('onboarding');
+    const { organisation_id: organisationId, company_id: companyId } = body;
+    if (organisationId === undefined || companyId === undefined) {
+      if (row.state !== 'in_doubt') throw wrongOnboardingState(row, 'resolve');
+      await beginAgain(db, row);
+      return null;
+    }
+    const ids = { organisationId, companyId, customerId: row.customerId };
+    const kept = await readUnclaimedKey(db, deps.keyring, ids);
+    const signingKey = body.signing_key ?? kept;
+    if (signingKey === null) throw noKey();
+    if (row.state !== 'in_doubt' && (row.state !== 'refused' || kept === null)) {
+      throw wrongOnboardingState(row, 'resolve');
+    }
+    await requireNoOther(db, row);
+    const secret = { organisationId, companyId, signingKey };
+    const resolutionSealed = sealOnboardingSecret(deps.keyring, {
+      onboardingId,
+      column: 'resolution',
+      secret,
+    });
+    await wantResolution(db, row, { resolutionSealed });
+    return resolutionSealed;
+  });
+}
+
+function noKey(): Problem {
+  const message = 'is needed: none was kept of an organisation with these ids';
+  return invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/signing_key', message }] });
+}
+
+/** An onboarding that is opened again stands beside no other. */
+async function requireNoOther(db: Queryable, row: SageOnboardingRow): Promise<void> {
+  const open = await readOpenOnboarding(db, row);
+  if (open === null || open.onboardingId === row.onboardingId) return;
+  throw new Problem({
+    status: 409,
+    code: 'onboarding_open',
+    detail: 'the customer has another onboarding that is not over',
+    extra: { onboarding_id: open.onboardingId },
+  });
+}

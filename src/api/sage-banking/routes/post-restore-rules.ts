@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { ruleLimits } from '../../../domain/sage-banking/rules/rule-assumptions.js';
+import { commandSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { requireSage } from '../require-channel.js';
+import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
+import { sageAccountParams } from '../account-params.js';
+import { sageRestoreDoc } from '../command-json.js';
+import { ruleIdField } from '../rule-params.js';
+
+const bodyBytesMax = 128 * 1024;
+
+const restoreBody = z
+  .strictObject({
+    rule_ids: z
+      .array(ruleIdField)
+      .min(1)
+      .max(ruleLimits.rulesMax)
+      .meta({ description: 'Ids of restorable rules. In whichever order: they are restored by rank.' }),
+  })
+  .meta({ id: 'SageRestoreInput' });
+
+/** Makes chosen rules of disconnected accounts anew on this one, as a command. */
+export const postSageRestoreRules = defineRoute({
+  method: 'post',
+  path: '/v1/sage/accounts/{sage_account_id}/restore-rules',
+  roles: ['core'],
+  resource: 'account',
+  summary: 'Restore rules after a reconnect',
+  description:
+    'Each rule is made anew with its rank, one after the other; the answer tells what became of each. Repeating restores nothing twice. Transactions that arrived before keep their suggestions until they are reprocessed: `reprocess_suggested` says that there are some.',
+  params: sageAccountParams,
+  query: nothing,
+  body: { schema: restoreBody, bytesMax: bodyBytesMax },
+  answers: {
+    200: { description: 'What became of each rule', schema: sageRestoreDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, body, seed }) => {
+    requireSage(deps);
+    const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
+    const { customerId, sageAccountId } = account;
+    const input = { sage_account_id: sageAccountId, rule_ids: body.rule_ids };
+    return await runSageCommand(deps, { kind: 'sage_restore_rules', customerId, input, seed });
+  },
+});

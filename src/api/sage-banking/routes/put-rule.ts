@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { commandSchema } from '../../command-json.js';
+import { defineRoute } from '../../define-route.js';
+import { nothing } from '../../fields.js';
+import { judgeRule } from '../require-valid-rule.js';
+import { requireSage } from '../require-channel.js';
+import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
+import { sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
+import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
+
+/** Replaces a rule by another whole one, as a command. */
+export const putSageRule = defineRoute({
+  method: 'put',
+  path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
+  roles: ['core'],
+  resource: 'account or rule',
+  summary: 'Replace a rule',
+  description:
+    'Judged as on creating it. Without `ruleRank` it keeps its rank. Commands of one rule are not kept in order: the one that Sage got last counts. One whose answer got lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
+  params: sageRuleParams,
+  query: nothing,
+  body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
+  answers: {
+    200: { description: 'Replaced', schema: sageRuleDoc },
+    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
+  },
+  handle: async ({ deps, params, body, seed }) => {
+    requireSage(deps);
+    const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
+    const input = { ...params, rule: await judgeRule(deps, account, body) };
+    const { customerId } = account;
+    return await runSageCommand(deps, { kind: 'sage_replace_rule', customerId, input, seed });
+  },
+});

@@ -1,0 +1,228 @@
+import type { DeliverablePosting } from '../../domain/posting.js';
+import { holdLane } from './delivery-locks.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
+
+/** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
+export interface OpenBatch {
+  readonly batchId: string;
+  readonly feedId: string;
+  readonly number: number;
+  readonly size: number;
+  readonly bodyHash: string;
+  readonly jobId: string | null;
+  readonly idempotencyKey: string;
+  readonly attemptNumber: number;
+  /** POSTs made under this key so far. */
+  readonly posts: number;
+  /** An earlier POST of this key had an unknown outcome. */
+  readonly doubted: boolean;
+  /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
+  readonly inDoubt: boolean;
+  /** Of any attempt, epoch ms by the database's clock: where reading back begins. */
+  readonly firstPostAtMs: number;
+  /** Ages by the database's clock when the row was read: no process's clock decides what is old. */
+  readonly jobAgeMs: number | null;
+  readonly attemptAgeMs: number;
+  /** How long a renewed attempt must still wait before its first POST; 0 or less when it may go. */
+  readonly notBeforeMs: number;
+}
+
+interface RawOpenBatch {
+  batch_id: string;
+  feed_id: string;
+  number: number;
+  size: number;
+  body_hash: string;
+  job_id: string | null;
+  idempotency_key: string;
+  attempt_number: number;
+  posts: number;
+  doubted: boolean;
+  attempt_state: 'open' | 'in_doubt';
+  first_post_at: string;
+  job_age_ms: number | null;
+  attempt_age_ms: number;
+  not_before_ms: number | null;
+}
+
+const selectOpenBatch = `
+  SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
+         a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state,
+         coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
+                  a.created_at) AS first_post_at,
+         extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
+         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms,
+         extract(epoch FROM a.not_before - clock_timestamp())::float8 * 1000 AS not_before_ms
+    FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
+
+function openBatchFrom(raw: RawOpenBatch): OpenBatch {
+  return {
+    batchId: raw.batch_id,
+    feedId: raw.feed_id,
+    number: raw.number,
+    size: raw.size,
+    bodyHash: raw.body_hash,
+    jobId: raw.job_id,
+    idempotencyKey: raw.idempotency_key,
+    attemptNumber: raw.attempt_number,
+    posts: raw.posts,
+    doubted: raw.doubted,
+    inDoubt: raw.attempt_state === 'in_doubt',
+    firstPostAtMs: Date.parse(raw.first_post_at),
+    jobAgeMs: raw.job_age_ms,
+    attemptAgeMs: raw.attempt_age_ms,
+    notBeforeMs: Math.ceil(raw.not_before_ms ?? 0),
+  };
+}
+
+/** The lane's open batch, of whichever feed; null when the lane is free. */
+export async function readOpenBatch(db: Queryable, input: { laneId: string }): Promise<OpenBatch | null> {
+  const { rows } = await db.query<RawOpenBatch>(
+    `${selectOpenBatch} WHERE b.lane_id = $1 AND b.state = 'open' ORDER BY a.number DESC LIMIT 1`,
+    [input.laneId],
+  );
+  return rows[0] === undefined ? null : openBatchFrom(rows[0]);
+}
+
+/** A row of {@link postingColumns}. */
+export interface RawPosting {
+  transaction_id: string;
+  sequence: string;
+  posted_at: string;
+  amount: string;
+  description: string;
+  payee: string | null;
+  transaction_type: string;
+}
+
+export function postingFrom(raw: RawPosting): DeliverablePosting {
+  return {
+    transactionId: raw.transaction_id,
+    sequence: raw.sequence,
+    postedAt: raw.posted_at,
+    amount: raw.amount,
+    description: raw.description,
+    payee: raw.payee,
+    transactionType: raw.transaction_type,
+  };
+}
+
+/**
+ * What goes out of posting `p` to the feed of correction `c`: its own words, but for those that people put in their
+ * place when they released it from quarantine. Both stand still while the posting is in a batch.
+ */
+export const postingColumns = `
+  p.transaction_id, p.sequence, p.posted_at, coalesce(c.amount, p.amount) AS amount,
+  coalesce(c.description, p.description) AS description, coalesce(c.payee, p.payee) AS payee,
+  coalesce(c.transaction_type, p.transaction_type) AS transaction_type`;
+
+/** To be joined where {@link postingColumns} are read; the feed's id is the given expression. */
+export function correctionsOf(feedId: string): string {
+  return `LEFT JOIN posting_corrections c ON c.feed_id = ${feedId} AND c.transaction_id = p.transaction_id`;
+}
+
+/** The postings of a batch in the order in which they were cut: posted rows are immutable, so the bytes are too. */
+export async function readBatchPostings(
+  db: Queryable,
+  input: { batchId: string },
+): Promise<DeliverablePosting[]> {
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns}
+       FROM ledger l JOIN feeds f USING (feed_id)
+       JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
+            ${correctionsOf('l.feed_id')}
+      WHERE l.batch_id = $1 ORDER BY l.position`,
+    [input.batchId],
+  );
+  return rows.map(postingFrom);
+}
+
+/** Who acts on an open batch: only the holder of its lane may end it. */
+export interface HeldBatch {
+  readonly batch: OpenBatch;
+  readonly laneId: string;
+  readonly holder: string;
+}
+
+/** A refusal in the provider's words (redacted), as it is kept with the attempt. */
+export interface StoredRefusal {
+  readonly httpStatus: number | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly jobId?: string | null | undefined;
+}
+
+/**
+ * Undoes a batch that certainly is not at Rutter, in one transaction: its postings are ready again, the cursor stands
+ * where it stood. Answers false when the lane is lost or the batch is not open: then nothing was changed.
+ */
+export async function undoBatch(
+  pool: Pool,
+  input: HeldBatch & { readonly refusal: StoredRefusal | null },
+): Promise<boolean> {
+  return await transaction(pool, async (db) => {
+    if (!(await closeBatch(db, { ...input, state: 'undone' }))) return false;
+    await giveBackPostings(db, input);
+    return true;
+  });
+}
+
+/** Closes an open batch with nothing synced; the caller says in the same transaction what becomes of its postings. */
+export async function closeBatch(
+  db: Queryable,
+  input: HeldBatch & { readonly state: 'undone' | 'refused'; readonly refusal: StoredRefusal | null },
+): Promise<boolean> {
+  if (!(await holdLane(db, input))) return false;
+  const { batch, refusal } = input;
+  const { rowCount } = await db.query(
+    `UPDATE batches SET state = $2, settled_at = now() WHERE batch_id = $1 AND state = 'open'`,
+    [batch.batchId, input.state],
+  );
+  if (rowCount !== 1) return false;
+  await db.query(
+    `UPDATE attempts SET state = 'nothing_synced', final_at = now(), http_status = coalesce($2, http_status),
+            error_code = coalesce($3, error_code), error_message = coalesce($4, error_message),
+            job_id = coalesce(job_id, $5)
+      WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
+    [
+      batch.batchId,
+      refusal?.httpStatus ?? null,
+      refusal?.errorCode ?? null,
+      refusal?.errorMessage ?? null,
+      refusal?.jobId ?? null,
+    ],
+  );
+  return true;
+}
+
+/** The postings of a batch that was closed without effect are ready again, where they stood before it was cut. */
+export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
+  const { batchId } = input.batch;
+  await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
+  await db.query(
+    `UPDATE feeds f SET cursor_posted_at = b.cursor_before_posted_at, cursor_sequence = b.cursor_before_sequence,
+            examined_sequence = least(f.examined_sequence, b.examined_before), updated_at = now()
+       FROM batches b WHERE b.batch_id = $1 AND f.feed_id = b.feed_id`,
+    [batchId],
+  );
+}
+
+/**
+ * The job of the newest other batch of the connection that had one; null when there is none. That it has ended is what
+ * we believe; a refusal that nothing else explains is a reason to ask. One that was in doubt (abandoned, say) is left
+ * out: it may say "pending" for ever, and Rutter's list has decided it.
+ */
+export async function readLastJob(
+  db: Queryable,
+  input: { connectionId: string; batchId: string },
+): Promise<string | null> {
+  const { rows } = await db.query<{ job_id: string }>(
+    `SELECT last.job_id FROM feeds f, LATERAL (
+       SELECT b.cut_at, a.job_id FROM batches b JOIN attempts a USING (batch_id)
+        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL AND NOT a.doubted
+        ORDER BY b.number DESC, a.number DESC LIMIT 1) last
+      WHERE f.connection_id = $1 ORDER BY last.cut_at DESC LIMIT 1`,
+    [input.connectionId, input.batchId],
+  );
+  return rows[0]?.job_id ?? null;
+}

@@ -1,0 +1,75 @@
+import type { SplitPlan } from '../../domain/rutter/bisection-plan.js';
+import type { Queryable } from '../pool.js';
+
+/** The columns of a feed that hold its split plan; all of them, so that a row can be read as {@link RawSplit}. */
+export const splitColumns = 'f.split_left, f.split_bad, f.split_hint, f.split_accepted';
+
+export interface RawSplit {
+  split_left: number | null;
+  split_bad: number | null;
+  split_hint: string | null;
+  split_accepted: boolean;
+}
+
+export function splitFrom(raw: RawSplit | undefined): SplitPlan | null {
+  if (raw === undefined || raw.split_left === null) return null;
+  const { split_left: left, split_hint: hint, split_accepted: accepted } = raw;
+  return { left, bad: raw.split_bad ?? 0, hint, accepted };
+}
+
+/** The feed's plan, its row locked until the transaction ends. */
+export async function lockSplitPlan(db: Queryable, input: { feedId: string }): Promise<SplitPlan | null> {
+  const { rows } = await db.query<RawSplit>(
+    `SELECT ${splitColumns} FROM feeds f WHERE f.feed_id = $1 FOR UPDATE`,
+    [input.feedId],
+  );
+  return splitFrom(rows[0]);
+}
+
+export async function writeSplitPlan(
+  db: Queryable,
+  input: { feedId: string; plan: SplitPlan | null },
+): Promise<void> {
+  const { plan } = input;
+  await db.query(
+    `UPDATE feeds SET split_left = $2, split_bad = $3, split_hint = $4, split_accepted = $5, updated_at = now()
+      WHERE feed_id = $1`,
+    [input.feedId, plan?.left ?? null, plan?.bad ?? null, plan?.hint ?? null, plan?.accepted ?? false],
+  );
+}
+
+/**
+ * Ends a split of which nothing was accepted: there is no plan any more, and no posting is suspected; those that were
+ * are ready again. Answers their ids.
+ */
+export async function endSplit(db: Queryable, input: { feedId: string }): Promise<string[]> {
+  await writeSplitPlan(db, { ...input, plan: null });
+  return await makeReady(db, { ...input, exceptions: ['suspected'], afterBatch: 0 });
+}
+
+/**
+ * Takes back what single refusals set aside since a batch: those postings are ready again. The watermark of what was
+ * examined goes below them, since they lie at or before the cursor. Answers their ids, in the order of delivery.
+ */
+export async function makeReady(
+  db: Queryable,
+  input: { feedId: string; exceptions: readonly ('suspected' | 'quarantined')[]; afterBatch: number },
+): Promise<string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `WITH gone AS (
+       DELETE FROM ledger l USING batches b
+        WHERE l.feed_id = $1 AND l.exception = ANY ($2) AND b.batch_id = l.batch_id AND b.state = 'refused'
+          AND b.number > $3
+       RETURNING l.transaction_id
+     ), given_back AS (
+       SELECT p.transaction_id, p.posted_at, p.sequence FROM feeds f, postings p JOIN gone USING (transaction_id)
+        WHERE f.feed_id = $1 AND p.account_id = f.account_id
+     ), examined AS (
+       UPDATE feeds f SET examined_sequence = least(f.examined_sequence, (SELECT min(sequence) - 1 FROM given_back))
+        WHERE f.feed_id = $1
+     )
+     SELECT transaction_id FROM given_back ORDER BY posted_at, sequence`,
+    [input.feedId, input.exceptions, input.afterBatch],
+  );
+  return rows.map((row) => row.transaction_id);
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { laneOf } from '../../domain/rutter/delivery-lock.js';
+import { limits } from '../../domain/limits.js';
+import type { DeliverablePosting } from '../../domain/posting.js';
+import { splitCutSize, type SplitPlan } from '../../domain/rutter/bisection-plan.js';
+import {
+  correctionsOf,
+  postingColumns,
+  postingFrom,
+  readOpenBatch,
+  type OpenBatch,
+  type RawPosting,
+} from './batches.js';
+import { lockFeed, type FeedRow } from './feeds.js';
+import { releaseLane, takeLane } from './delivery-locks.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
+import { endSplit, splitColumns, splitFrom, type RawSplit } from './bisection-plans.js';
+
+/** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
+export type SerializePostings = (input: {
+  rutterAccountId: string;
+  postings: readonly DeliverablePosting[];
+}) => { readonly body: string; readonly sha256: string };
+
+export interface CutInput {
+  readonly feedId: string;
+  readonly laneId: string;
+  readonly holder: string;
+  readonly serialize: SerializePostings;
+  readonly maySend: (feed: FeedRow) => boolean;
+}
+
+export type CutResult =
+  | {
+      readonly kind: 'cut';
+      readonly batch: OpenBatch;
+      readonly postings: DeliverablePosting[];
+      readonly body: string;
+    }
+  /** `yieldTo`: it is that feed's turn, and it should be told. */
+  | { readonly kind: 'lane_busy'; readonly yieldTo: string | null }
+  | { readonly kind: 'lane_open'; readonly batch: OpenBatch }
+  | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
+  | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
+
+/**
+ * Takes the lane and, if no batch of it is open, cuts the feed's next one: up to 1000 ready postings from the start
+ * date on, in the order (posted_at, sequence), late ones first. The batch, the hash of its body, its first attempt
+ * with a fresh key and the ledger rows are stored in one transaction, before anything is sent.
+ */
+export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> {
+  return await transaction(pool, async (db): Promise<CutResult> => {
+    const lane = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
+    if (!lane.taken) return { kind: 'lane_busy', yieldTo: lane.yieldTo };
+    const open = await readOpenBatch(db, input);
+    if (open !== null) return { kind: 'lane_open', batch: open };
+    const feed = await mustLock(db, input);
+    if (!input.maySend(feed)) {
+      await releaseLane(db, input);
+      return { kind: 'not_sendable', feed };
+    }
+    const next = await nextPostings(db, feed);
+    if (next.postings.length === 0) {
+      await markExamined(db, feed, next.examined);
+      await releaseLane(db, input);
+      return { kind: 'nothing_ready', feed };
+    }
+    const { body, sha256 } = input.serialize({
+      rutterAccountId: feed.rutterAccountId ?? '',
+      postings: next.postings,
+    });
+    const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256 });
+    return { kind: 'cut', batch, postings: next.postings, body };
+  });
+}
+
+async function mustLock(db: Queryable, input: { feedId: string }): Promise<FeedRow> {
+  const feed = await lockFeed(db, input);
+  if (feed === null) throw new Error('the feed does not exist');
+  return feed;
+}
+
+interface NextPostings {
+  readonly postings: DeliverablePosting[];
+  /** How many of them, at the head, lie at or before the cursor. */
+  readonly lateCount: number;
+  /** The new `examined_sequence`. */
+  readonly examined: string;
+}
+
+/**
+ * What is ready, without scanning what was delivered: beyond the cursor everything posted is ready; at or before it
+ * only postings of a sequence above `examined_sequence` can be new (late arrivals, or all after a reexamination),
+ * and the ledger says which (found by the index of the order of arrival, which `account_id || ''` names). Sequences
+ * become visible in order per account, so what was examined stays so.
+ */
+async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
+  const { rows } = await db.query<RawSplit & { last_sequence: string }>(
+    `SELECT a.last_sequence, ${splitColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+    [feed.feedId],
+  );
+  const examinable = rows[0]?.last_sequence ?? '0';
+  const plan = splitFrom(rows[0]);
+  const postingsMax = Math.min(plan?.left ?? limits.batchPostingsMax, limits.batchPostingsMax);
+  const late = await latePostings(db, { feed, examinable, postingsMax });
+  const room = postingsMax - late.length;
+  const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
+  if (plan !== null && late.length + fresh.length === 0) {
+    // What was left of the refused batch is not ready any more: who is still suspected goes out again.
+    await endSplit(db, feed);
+    return await nextPostings(db, await mustLock(db, feed));
+  }
+  const postings = firstOfSplit(plan, [...late, ...fresh]);
+  return {
+    postings,
+    lateCount: Math.min(late.length, postings.length),
+    // There may be more late ones behind these: look at the same sequences again next time.
+    examined: room === 0 || postings.length < late.length ? feed.examinedSequence : examinable,
+  };
+}
+
+/** A refused batch goes out again in parts, from its head. */
+function firstOfSplit(plan: SplitPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
+  if (plan === null) return postings;
+  const ids = postings.map((posting) => posting.transactionId);
+  return postings.slice(0, splitCutSize(plan, ids));
+}
+
+async function latePostings(
+  db: Queryable,
+  input: { feed: FeedRow; examinable: string; postingsMax: number },
+): Promise<DeliverablePosting[]> {
+  const { feed, examinable } = input;
+  if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$7::uuid')}
+      WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
+        AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
+        AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
+        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
+      ORDER BY p.posted_at, p.sequence LIMIT $8`,
+    [
+      feed.accountId,
+      feed.examinedSequence,
+      examinable,
+      feed.transactionStartDate,
+      feed.cursorPostedAt,
+      feed.cursorSequence,
+      feed.feedId,
+      input.postingsMax,
+    ],
+  );
+  return rows.map(postingFrom);
+}
+
+async function freshPostings(
+  db: Queryable,
+  feed: FeedRow,
+  postingsMax: number,
+): Promise<DeliverablePosting[]> {
+  const { rows } = await db.query<RawPosting>(
+    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
+      WHERE p.account_id = $1 AND p.status = 'posted'
+        AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
+        AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
+      ORDER BY p.posted_at, p.sequence LIMIT $5`,
+    [
+      feed.accountId,
+      feed.cursorPostedAt,
+      feed.cursorSequence,
+      feed.transactionStartDate,
+      postingsMax,
+      feed.feedId,
+    ],
+  );
+  return rows.map(postingFrom);
+}
+
+async function markExamined(db: Queryable, feed: FeedRow, examined: string): Promise<void> {
+  if (examined === feed.examinedSequence) return;
+  await db.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, examined]);
+}
+
+interface InsertBatchInput extends NextPostings {
+  readonly feed: FeedRow;
+  readonly bodyHash: string;
+}
+
+/** Stores batch, attempt, ledger rows and the moved cursor in one statement. */
+async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<OpenBatch> {
+  const { feed, postings } = input;
+  const first = postings[0];
+  const last = postings.at(-1);
+  if (first === undefined || last === undefined) throw new Error('a batch has at least one posting');
+  // A batch of late postings alone leaves the cursor where it is.
+  const cursor = postings.length > input.lateCount ? last : null;
+  const batchId = randomUUID();
+  const idempotencyKey = randomUUID();
+  const { rows } = await db.query<{ number: number; created_at: string }>(
+    `WITH batch AS (
+       INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_before)
+       SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
+              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
+         FROM feeds f WHERE f.feed_id = $2
+       RETURNING number
+     ), attempt AS (
+       INSERT INTO attempts (idempotency_key, batch_id, number, posts, first_post_at, last_post_at)
+       VALUES ($8, $1, 1, 1, now(), now()) RETURNING created_at
+     ), entries AS (
+       INSERT INTO ledger (feed_id, transaction_id, batch_id, position, late)
+       SELECT $2, id, $1, n - 1, n <= $9 FROM unnest($10::text[]) WITH ORDINALITY AS t (id, n)
+     ), moved AS (
+       UPDATE feeds SET examined_sequence = $11, cursor_posted_at = coalesce($12, cursor_posted_at),
+              cursor_sequence = coalesce($13, cursor_sequence), syncing = true,
+              state = CASE WHEN state = 'live' THEN 'syncing' ELSE state END, updated_at = now()
+        WHERE feed_id = $2
+     )
+     SELECT number, created_at FROM batch, attempt`,
+    [
+      batchId,
+      feed.feedId,
+      laneOf(feed),
+      postings.length,
+      input.bodyHash,
+      first.postedAt,
+      last.postedAt,
+      idempotencyKey,
+      input.lateCount,
+      postings.map((posting) => posting.transactionId),
+      input.examined,
+      cursor?.postedAt ?? null,
+      cursor?.sequence ?? null,
+    ],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new Error('the batch was not stored');
+  return {
+    batchId,
+    feedId: feed.feedId,
+    number: row.number,
+    size: postings.length,
+    bodyHash: input.bodyHash,
+    jobId: null,
+    idempotencyKey,
+    attemptNumber: 1,
+    posts: 1,
+    doubted: false,
+    inDoubt: false,
+    firstPostAtMs: Date.parse(row.created_at),
+    jobAgeMs: null,
+    attemptAgeMs: 0,
+    notBeforeMs: 0,
+  };
+}

@@ -1,0 +1,191 @@
+import {
+  feedState,
+  maySend,
+  type AccountFact,
+  type ConnectionFact,
+  type FeedFacts,
+  type FeedState,
+  type OperatorFact,
+} from '../../domain/feed.js';
+import type { Queryable } from '../pool.js';
+
+/** A feed with all that delivery needs of it; instants are ISO text, counters decimal text. */
+export interface FeedRow {
+  readonly feedId: string;
+  readonly customerId: string;
+  readonly accountId: string;
+  readonly connectionId: string;
+  readonly rutterAccountId: string | null;
+  readonly accessTokenSealed: string;
+  readonly facts: FeedFacts;
+  readonly state: FeedState;
+  readonly reason: string | null;
+  readonly transactionStartDate: string | null;
+  readonly cursorPostedAt: string | null;
+  readonly cursorSequence: string | null;
+  readonly examinedSequence: string;
+  readonly nextSyncAt: string | null;
+  /** It may send since its facts changed, and no slice has begun since. */
+  readonly lookOwed: boolean;
+}
+
+interface RawFeed {
+  feed_id: string;
+  customer_id: string;
+  account_id: string;
+  connection_id: string;
+  rutter_account_id: string | null;
+  access_token_sealed: string;
+  operator: OperatorFact;
+  connection_status: ConnectionFact;
+  account_status: AccountFact;
+  state: FeedState;
+  reason: string | null;
+  published_at: string | null;
+  caught_up_at: string | null;
+  syncing: boolean;
+  transaction_start_date: string | null;
+  cursor_posted_at: string | null;
+  cursor_sequence: string | null;
+  examined_sequence: string;
+  next_sync_at: string | null;
+  look_owed: boolean;
+}
+
+const selectFeed = `
+  SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
+         f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
+         f.caught_up_at, f.syncing, f.transaction_start_date, f.cursor_posted_at, f.cursor_sequence,
+         f.examined_sequence, f.next_sync_at, f.look_owed
+    FROM feeds f JOIN connections c USING (connection_id)`;
+
+function feedFrom(raw: RawFeed): FeedRow {
+  return {
+    feedId: raw.feed_id,
+    customerId: raw.customer_id,
+    accountId: raw.account_id,
+    connectionId: raw.connection_id,
+    rutterAccountId: raw.rutter_account_id,
+    accessTokenSealed: raw.access_token_sealed,
+    facts: {
+      operator: raw.operator,
+      connection: raw.connection_status,
+      account: raw.account_status,
+      published: raw.published_at !== null,
+      caughtUp: raw.caught_up_at !== null,
+      syncing: raw.syncing,
+    },
+    state: raw.state,
+    reason: raw.reason,
+    transactionStartDate: raw.transaction_start_date,
+    cursorPostedAt: raw.cursor_posted_at,
+    cursorSequence: raw.cursor_sequence,
+    examinedSequence: raw.examined_sequence,
+    nextSyncAt: raw.next_sync_at,
+    lookOwed: raw.look_owed,
+  };
+}
+
+/** The feed, or null when there is none. */
+export async function readFeed(db: Queryable, input: { feedId: string }): Promise<FeedRow | null> {
+  const { rows } = await db.query<RawFeed>(`${selectFeed} WHERE f.feed_id = $1`, [input.feedId]);
+  return rows[0] === undefined ? null : feedFrom(rows[0]);
+}
+
+/**
+ * The feed, locked until the transaction ends: whoever changes facts or cuts a batch goes through here. Locked first
+ * and read in a second statement: after a wait for the lock one statement would show the connection as it was before.
+ */
+export async function lockFeed(db: Queryable, input: { feedId: string }): Promise<FeedRow | null> {
+  await db.query(`SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [input.feedId]);
+  return await readFeed(db, input);
+}
+
+/** The feeds of a connection that are not closed, locked in the order of their ids (no two lockers can deadlock). */
+export async function lockFeedsOfConnection(
+  db: Queryable,
+  input: { connectionId: string },
+): Promise<FeedRow[]> {
+  const which = `connection_id = $1 AND operator <> 'closed' ORDER BY feed_id`;
+  await db.query(`SELECT 1 FROM feeds WHERE ${which} FOR UPDATE`, [input.connectionId]);
+  const { rows } = await db.query<RawFeed>(
+    `${selectFeed} WHERE f.connection_id = $1 AND f.operator <> 'closed' ORDER BY f.feed_id`,
+    [input.connectionId],
+  );
+  return rows.map(feedFrom);
+}
+
+/** A slice has begun: whoever owed the feed a look has paid. */
+export async function clearOwedLook(db: Queryable, input: { feedId: string }): Promise<void> {
+  await db.query(`UPDATE feeds SET look_owed = false WHERE feed_id = $1 AND look_owed`, [input.feedId]);
+}
+
+/** A change of what a feed's row says; absent fields stay. */
+export interface FeedChange {
+  readonly operator?: OperatorFact;
+  readonly account?: AccountFact;
+  readonly caughtUp?: boolean;
+  readonly syncing?: boolean;
+  readonly reason?: string | null;
+  readonly reasonDetail?: string | null;
+  readonly transactionStartDate?: string | null;
+  /** Look at everything up to the cursor again: an earlier start date makes older postings deliverable. */
+  readonly reexamine?: boolean;
+  readonly syncedNow?: boolean;
+  readonly lookOwed?: boolean;
+  readonly nextSyncAtMs?: number;
+}
+
+/**
+ * Writes a change to a feed's row together with the state derived from its facts; the caller holds the row's lock.
+ * Answers the new state.
+ */
+export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange): Promise<FeedState> {
+  const facts: FeedFacts = {
+    ...feed.facts,
+    operator: change.operator ?? feed.facts.operator,
+    account: change.account ?? feed.facts.account,
+    caughtUp: change.caughtUp ?? feed.facts.caughtUp,
+    syncing: change.syncing ?? feed.facts.syncing,
+  };
+  const state = feedState(facts);
+  await db.query(
+    `UPDATE feeds SET
+       operator = $2, account_status = $3, syncing = $4, state = $5,
+       caught_up_at = CASE WHEN $6 THEN coalesce(caught_up_at, now()) END,
+       reason = CASE WHEN $7 THEN $8 ELSE reason END,
+       reason_detail = CASE WHEN $7 THEN $9 ELSE reason_detail END,
+       reason_at = CASE WHEN NOT $7 OR reason = $8 THEN reason_at WHEN $8 IS NOT NULL THEN now() END,
+       state_since = CASE WHEN state = $5 THEN state_since ELSE now() END,
+       sendable_since = CASE WHEN NOT $16 THEN NULL
+                             WHEN state IN ('backfilling', 'syncing', 'live') THEN coalesce(sendable_since, now())
+                             ELSE now() END,
+       transaction_start_date = CASE WHEN $10 THEN $11 ELSE transaction_start_date END,
+       examined_sequence = CASE WHEN $12 THEN 0 ELSE examined_sequence END,
+       last_synced_at = CASE WHEN $13 THEN now() ELSE last_synced_at END,
+       next_sync_at = coalesce(to_timestamp($14::float8 / 1000), next_sync_at),
+       look_owed = coalesce($15, look_owed),
+       closed_at = CASE WHEN $2 = 'closed' THEN coalesce(closed_at, now()) END,
+       updated_at = now()
+     WHERE feed_id = $1`,
+    [
+      feed.feedId,
+      facts.operator,
+      facts.account,
+      facts.syncing,
+      state,
+      facts.caughtUp,
+      change.reason !== undefined,
+      change.reason ?? null,
+      change.reasonDetail ?? null,
+      change.transactionStartDate !== undefined,
+      change.transactionStartDate ?? null,
+      change.reexamine ?? false,
+      change.syncedNow ?? false,
+      change.nextSyncAtMs ?? null,
+      change.lookOwed ?? null,
+      maySend(facts),
+    ],
+  );
+  return state;
+}

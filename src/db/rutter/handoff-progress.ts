@@ -1,0 +1,134 @@
+import type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js';
+import type { Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
+
+/** What only the hand-off's workflow writes, through its activities. See `handoffs.ts` for the row. */
+
+/** Ties the hand-off to the connection it made. Call it in the transaction that inserts the connection. */
+export async function setHandoffConnection(
+  db: Queryable,
+  input: { handoffId: string; connectionId: string },
+): Promise<void> {
+  await db.query(`UPDATE handoffs SET connection_id = $2, updated_at = now() WHERE handoff_id = $1`, [
+    input.handoffId,
+    input.connectionId,
+  ]);
+}
+
+/** A new key in place of one whose final answer was a failure: under the old one Rutter would repeat that failure. */
+export async function renewHandoffKey(
+  db: Queryable,
+  input: { handoffId: string; spentKey: string; which: 'connection_key' | 'otp_key' },
+): Promise<void> {
+  const column = input.which;
+  await db.query(
+    `UPDATE handoffs SET ${column} = gen_random_uuid(), updated_at = now() WHERE handoff_id = $1 AND ${column} = $2`,
+    [input.handoffId, input.spentKey],
+  );
+}
+
+/**
+ * The hand-off as it stands directly before the one-time password is asked for, its key stored.
+ * `remainingMs` is what is left until the earlier of the deadline and `otpLatestMs` after the first arrival.
+ */
+export interface OtpTurn {
+  readonly state: HandoffState;
+  readonly remainingMs: number;
+  readonly current: boolean;
+  readonly otpKey: string;
+  readonly redirectSealed: string;
+  readonly accessTokenSealed: string;
+  readonly connectionId: string;
+}
+
+/** Stores the key of the one-time password if there is none yet. Null when there is no such hand-off or connection. */
+export async function readOtpTurn(
+  db: Queryable,
+  input: { handoffId: string; otpLatestMs: number },
+): Promise<OtpTurn | null> {
+  const { rows } = await db.query<{
+    state: HandoffState;
+    remaining_ms: number;
+    current: boolean;
+    otp_key: string;
+    redirect_sealed: string;
+    access_token_sealed: string;
+    connection_id: string;
+  }>(
+    `UPDATE handoffs h SET otp_key = coalesce(h.otp_key, gen_random_uuid()), updated_at = now()
+       FROM connections c WHERE h.handoff_id = $1 AND c.connection_id = h.connection_id
+     RETURNING h.state, h.otp_key, h.redirect_sealed, c.access_token_sealed, c.connection_id,
+       c.current_handoff_id IS NOT DISTINCT FROM h.handoff_id AS current,
+       (extract(epoch FROM least(h.deadline_at, h.first_seen_at + $2::float8 * interval '1 millisecond')
+         - clock_timestamp()) * 1000)::float8 AS remaining_ms`,
+    [input.handoffId, input.otpLatestMs],
+  );
+  const raw = rows[0];
+  if (raw === undefined) return null;
+  return {
+    state: raw.state,
+    remainingMs: Math.floor(raw.remaining_ms),
+    current: raw.current,
+    otpKey: raw.otp_key,
+    redirectSealed: raw.redirect_sealed,
+    accessTokenSealed: raw.access_token_sealed,
+    connectionId: raw.connection_id,
+  };
+}
+
+/**
+ * Stores the sealed answer and makes the hand-off ready, if it still is the one that shares and its deadline has not
+ * passed. False: it came too late and is dropped.
+ */
+export async function storeHandoffAnswer(
+  db: Queryable,
+  input: { handoffId: string; answerSealed: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE handoffs h SET state = 'ready', answer_sealed = $2, updated_at = now()
+       FROM connections c
+      WHERE h.handoff_id = $1 AND h.state = 'sharing' AND h.deadline_at > clock_timestamp()
+        AND c.connection_id = h.connection_id AND c.current_handoff_id = h.handoff_id`,
+    [input.handoffId, input.answerSealed],
+  );
+  return rowCount === 1;
+}
+
+/**
+ * Ends a hand-off that has not ended yet: `refused` with a reason, or `expired`; an answer nobody took is cleared.
+ * Answers the state in which the row stands afterwards, null when there is no row. Call it in a transaction.
+ */
+export async function endHandoff(
+  db: Queryable,
+  input: {
+    handoffId: string;
+    state: 'refused' | 'expired';
+    reason: HandoffReason | null;
+    errorCode?: string;
+  },
+): Promise<HandoffState | null> {
+  const { rows } = await db.query<{ customer_id: string | null; connection_id: string | null }>(
+    `UPDATE handoffs SET state = $2, reason = $3, answer_sealed = NULL, updated_at = now()
+      WHERE handoff_id = $1 AND state IN ('opened', 'logged_in', 'sharing', 'ready')
+     RETURNING customer_id, connection_id`,
+    [input.handoffId, input.state, input.reason],
+  );
+  const ended = rows[0];
+  if (ended === undefined) {
+    const found = await db.query<{ state: HandoffState }>(
+      `SELECT state FROM handoffs WHERE handoff_id = $1`,
+      [input.handoffId],
+    );
+    return found.rows[0]?.state ?? null;
+  }
+  await writeTimeline(db, {
+    kind: input.state === 'refused' ? 'handoff_refused' : 'handoff_expired',
+    customerId: ended.customer_id,
+    connectionId: ended.connection_id,
+    detail: {
+      ...(input.reason === null ? {} : { reason: input.reason }),
+      ...(input.errorCode === undefined ? {} : { error_code: input.errorCode }),
+    },
+  });
+  return input.state;
+}

@@ -1,0 +1,201 @@
+import type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js';
+import type { Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
+
+/**
+ * Hand-offs: one browser login that ties a Sage company to a connection. All times are the database's, so a deadline
+ * is the same instant for every process. `redirect_sealed` holds the address of `printRedirectTarget` without and
+ * `answer_sealed` the one with the one-time password, both sealed for `{table: 'handoffs', row: handoffId}`.
+ */
+
+export type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js';
+
+export interface HandoffRow {
+  readonly handoffId: string;
+  readonly state: HandoffState;
+  readonly firstSeenAt: string;
+  readonly deadlineAt: string;
+  /** Until the deadline, by the database's clock; negative after it. */
+  readonly remainingMs: number;
+  readonly redirectSealed: string;
+  readonly customerId: string | null;
+  readonly connectionId: string | null;
+  readonly connectionKey: string | null;
+  readonly accountIds: readonly string[];
+  readonly otpKey: string | null;
+  readonly reason: HandoffReason | null;
+}
+
+interface RawHandoff {
+  handoff_id: string;
+  state: HandoffState;
+  first_seen_at: string;
+  deadline_at: string;
+  remaining_ms: number;
+  redirect_sealed: string;
+  customer_id: string | null;
+  connection_id: string | null;
+  connection_key: string | null;
+  account_ids: string[] | null;
+  otp_key: string | null;
+  reason: HandoffReason | null;
+}
+
+// clock_timestamp(), not now(): a transaction that waited for a lock must see what time it is after the wait.
+const columns = `handoff_id, state, first_seen_at, deadline_at, redirect_sealed, customer_id, connection_id,
+  connection_key, account_ids, otp_key, reason,
+  (extract(epoch FROM deadline_at - clock_timestamp()) * 1000)::float8 AS remaining_ms`;
+
+function handoffFrom(raw: RawHandoff): HandoffRow {
+  return {
+    handoffId: raw.handoff_id,
+    state: raw.state,
+    firstSeenAt: raw.first_seen_at,
+    deadlineAt: raw.deadline_at,
+    remainingMs: Math.floor(raw.remaining_ms),
+    redirectSealed: raw.redirect_sealed,
+    customerId: raw.customer_id,
+    connectionId: raw.connection_id,
+    connectionKey: raw.connection_key,
+    accountIds: raw.account_ids ?? [],
+    otpKey: raw.otp_key,
+    reason: raw.reason,
+  };
+}
+
+/**
+ * Writes the row of a challenge at its first arrival; a later arrival of the same challenge finds that row and moves
+ * nothing. Answers the row and whether it is new.
+ */
+export async function openHandoff(
+  db: Queryable,
+  input: {
+    handoffId: string;
+    lifetimeMs: number;
+    redirectSealed: string;
+    fetchSite: string | null;
+    refererOrigin: string | null;
+  },
+): Promise<{ handoff: HandoffRow; created: boolean }> {
+  const inserted = await db.query<RawHandoff>(
+    `INSERT INTO handoffs (handoff_id, deadline_at, redirect_sealed, fetch_site, referer_origin)
+     VALUES ($1, now() + $2::float8 * interval '1 millisecond', $3, $4, $5)
+     ON CONFLICT (handoff_id) DO NOTHING RETURNING ${columns}`,
+    [input.handoffId, input.lifetimeMs, input.redirectSealed, input.fetchSite, input.refererOrigin],
+  );
+  if (inserted.rows[0] !== undefined) return { handoff: handoffFrom(inserted.rows[0]), created: true };
+  const found = await readHandoff(db, input);
+  if (found === null) throw new Error('a hand-off vanished while it was opened');
+  return { handoff: found, created: false };
+}
+
+/** The hand-off, or null when there is none. */
+export async function readHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
+  const { rows } = await db.query<RawHandoff>(`SELECT ${columns} FROM handoffs WHERE handoff_id = $1`, [
+    input.handoffId,
+  ]);
+  return rows[0] === undefined ? null : handoffFrom(rows[0]);
+}
+
+/** The hand-off, locked until the transaction ends. Lock its connection first: no two lockers can deadlock then. */
+export async function lockHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
+  const { rows } = await db.query<RawHandoff>(
+    `SELECT ${columns} FROM handoffs WHERE handoff_id = $1 FOR UPDATE`,
+    [input.handoffId],
+  );
+  return rows[0] === undefined ? null : handoffFrom(rows[0]);
+}
+
+/**
+ * Ties the hand-off to who logged in. The first customer wins; the same one again is no news.
+ * `over`: the deadline has passed or the hand-off has ended.
+ */
+export async function recordHandoffLogin(
+  db: Queryable,
+  input: { handoffId: string; customerId: string },
+): Promise<'recorded' | 'other_customer' | 'over'> {
+  const { rowCount } = await db.query(
+    `UPDATE handoffs SET customer_id = $2, updated_at = now(),
+            state = CASE WHEN state = 'opened' THEN 'logged_in' ELSE state END
+      WHERE handoff_id = $1 AND (customer_id IS NULL OR customer_id = $2)
+        AND state IN ('opened', 'logged_in', 'sharing', 'ready') AND deadline_at > clock_timestamp()`,
+    [input.handoffId, input.customerId],
+  );
+  if (rowCount === 1) return 'recorded';
+  const handoff = await readHandoff(db, input);
+  const taken = handoff?.customerId != null && handoff.customerId !== input.customerId;
+  return taken ? 'other_customer' : 'over';
+}
+
+/**
+ * Stores what the customer chose to share, once: an existing connection, or null for a new one under a fresh key.
+ * `already_shared`: an earlier choice stands (a double click, a second tab). Signal `accountsShared` in both cases.
+ * `over`: not this customer's, not logged in, ended, or past the deadline.
+ */
+export async function recordHandoffChoice(
+  db: Queryable,
+  input: {
+    handoffId: string;
+    customerId: string;
+    connectionId: string | null;
+    accountIds: readonly string[];
+  },
+): Promise<'recorded' | 'already_shared' | 'over'> {
+  const { rowCount } = await db.query(
+    `UPDATE handoffs SET state = 'sharing', connection_id = $3, account_ids = $4, updated_at = now(),
+            connection_key = CASE WHEN $3::uuid IS NULL THEN gen_random_uuid() END
+      WHERE handoff_id = $1 AND customer_id = $2 AND state = 'logged_in' AND deadline_at > clock_timestamp()`,
+    [input.handoffId, input.customerId, input.connectionId, input.accountIds],
+  );
+  if (rowCount === 1) return 'recorded';
+  const handoff = await readHandoff(db, input);
+  const shared =
+    handoff?.customerId === input.customerId &&
+    (handoff.state === 'sharing' || handoff.state === 'ready' || handoff.state === 'taken');
+  return shared ? 'already_shared' : 'over';
+}
+
+/**
+ * Takes the sealed answer, once: from then on it is gone from the row. Null when there is none to take (not ready,
+ * taken before, superseded, or past the deadline); `readHandoff` tells which. Call it in a transaction: the timeline
+ * row that tells the customer of the link is written with it.
+ */
+export async function takeHandoffAnswer(
+  db: Queryable,
+  input: { handoffId: string; customerId: string },
+): Promise<{ answerSealed: string } | null> {
+  const { rows } = await db.query<{ answer_sealed: string; connection_id: string }>(
+    `WITH before AS (SELECT handoff_id, answer_sealed, connection_id FROM handoffs
+                      WHERE handoff_id = $1 AND customer_id = $2 AND state = 'ready'
+                        AND deadline_at > clock_timestamp() FOR UPDATE)
+     UPDATE handoffs h SET state = 'taken', taken_at = now(), answer_sealed = NULL, updated_at = now()
+       FROM before WHERE h.handoff_id = before.handoff_id
+     RETURNING before.answer_sealed, before.connection_id`,
+    [input.handoffId, input.customerId],
+  );
+  const taken = rows[0];
+  if (taken === undefined) return null;
+  await writeTimeline(db, {
+    kind: 'handoff_completed',
+    customerId: input.customerId,
+    connectionId: taken.connection_id,
+  });
+  return { answerSealed: taken.answer_sealed };
+}
+
+/** Links that were opened and never used are kept a day past their deadline, hand-offs of customers thirty. */
+const openedKeptDays = 1;
+const keptDays = 30;
+const deletedAtOnceMax = 1_000;
+
+/** Deletes hand-offs long past their deadline, some at a time. Answers how many. */
+export async function deleteOldHandoffs(db: Queryable): Promise<number> {
+  const { rowCount } = await db.query(
+    `DELETE FROM handoffs WHERE handoff_id IN (
+       SELECT handoff_id FROM handoffs
+        WHERE deadline_at < now() - make_interval(days => ${String(openedKeptDays)})
+          AND (customer_id IS NULL OR deadline_at < now() - make_interval(days => ${String(keptDays)}))
+        ORDER BY deadline_at LIMIT ${String(deletedAtOnceMax)})`,
+  );
+  return rowCount ?? 0;
+}

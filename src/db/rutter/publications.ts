@@ -1,0 +1,159 @@
+import { feedState } from '../../domain/feed.js';
+import { lockFeed, writeFeed } from './feeds.js';
+import type { Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
+
+/** One account to be published on a connection. */
+export interface AccountToPublish {
+  readonly accountId: string;
+  readonly name: string;
+  readonly type: 'bank' | 'credit_card';
+  readonly currency: string;
+  /** Sealed for `{table: 'accounts', row: accountId}`. */
+  readonly numberSealed: string | null;
+  /** Rutter's id from an earlier publication of ours; the feed stays with it for ever. */
+  readonly rutterAccountId: string | null;
+}
+
+/**
+ * The accounts of a list that belong to the customer, in the list's order, each with a publish key stored
+ * for it (see {@link usePublishKey}), now or the first time.
+ */
+export async function prepareAccountsToPublish(
+  db: Queryable,
+  input: { customerId: string; connectionId: string; accountIds: readonly string[] },
+): Promise<AccountToPublish[]> {
+  await db.query(
+    `INSERT INTO publications (connection_id, account_id, publish_key)
+     SELECT $1, account_id, gen_random_uuid() FROM accounts WHERE customer_id = $2 AND account_id = ANY($3)
+     ON CONFLICT (connection_id, account_id) DO NOTHING`,
+    [input.connectionId, input.customerId, input.accountIds],
+  );
+  const { rows } = await db.query<{
+    account_id: string;
+    name: string;
+    type: 'bank' | 'credit_card';
+    currency: string;
+    number_sealed: string | null;
+    rutter_account_id: string | null;
+  }>(
+    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, f.rutter_account_id
+       FROM accounts a
+       LEFT JOIN feeds f ON f.account_id = a.account_id AND f.connection_id = $1
+      WHERE a.customer_id = $2 AND a.account_id = ANY($3)
+      ORDER BY array_position($3::text[], a.account_id)`,
+    [input.connectionId, input.customerId, input.accountIds],
+  );
+  return rows.map((row) => ({
+    accountId: row.account_id,
+    name: row.name,
+    type: row.type,
+    currency: row.currency,
+    numberSealed: row.number_sealed,
+    rutterAccountId: row.rutter_account_id,
+  }));
+}
+
+/**
+ * The key to publish an account under now: the stored one as long as the account is as it was when the key was first
+ * used. When it has changed since, a fresh one, but null as long as the first use is younger than `settledAfterMs`:
+ * its request may still be under way, so look at Rutter's list again before.
+ */
+export async function usePublishKey(
+  db: Queryable,
+  input: { connectionId: string; accountId: string; settledAfterMs: number },
+): Promise<string | null> {
+  const { rows } = await db.query<{ publish_key: string }>(
+    `UPDATE publications p
+        SET publish_key = CASE WHEN same THEN publish_key ELSE gen_random_uuid() END,
+            key_used_at = CASE WHEN same THEN coalesce(key_used_at, now()) ELSE now() END,
+            account_seen_at = a.updated_at
+       FROM (SELECT p.connection_id, p.account_id, a.updated_at,
+                    p.account_seen_at IS NULL OR p.account_seen_at = a.updated_at AS same
+               FROM publications p JOIN accounts a USING (account_id)
+              WHERE p.connection_id = $1 AND p.account_id = $2 FOR UPDATE OF p) a
+      WHERE p.connection_id = a.connection_id AND p.account_id = a.account_id
+        AND (same OR key_used_at <= now() - $3::float8 * interval '1 millisecond')
+     RETURNING publish_key`,
+    [input.connectionId, input.accountId, input.settledAfterMs],
+  );
+  return rows[0]?.publish_key ?? null;
+}
+
+/** A new publish key in place of a spent one: its final answer was a failure, which Rutter would repeat. */
+export async function renewPublishKey(
+  db: Queryable,
+  input: { connectionId: string; accountId: string; spentKey: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE publications SET publish_key = gen_random_uuid(), key_used_at = NULL, account_seen_at = NULL
+      WHERE connection_id = $1 AND account_id = $2 AND publish_key = $3`,
+    [input.connectionId, input.accountId, input.spentKey],
+  );
+}
+
+export interface FeedCreation {
+  readonly customerId: string;
+  readonly accountId: string;
+  readonly connectionId: string;
+  readonly rutterAccountId: string;
+}
+
+/**
+ * The feed of an account on a connection, published now, with its timeline row: a new one; or the one that there is,
+ * re-opened with its ledger intact when it was closed (its account then waits for Sage's word again). Sharing an
+ * account that is shared already changes nothing: paused stays paused.
+ * `conflict`: the feed stands for another account at Rutter, which it must never leave. Call it in a transaction.
+ */
+export async function createFeed(
+  db: Queryable,
+  input: FeedCreation,
+): Promise<{ feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' }> {
+  const inserted = await insertFeed(db, input);
+  if (inserted !== null) {
+    await writeFeedTimeline(db, { ...input, feedId: inserted, kind: 'feed_published' });
+    return { feedId: inserted, outcome: 'created' };
+  }
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM feeds WHERE connection_id = $1 AND account_id = $2`,
+    [input.connectionId, input.accountId],
+  );
+  const feedId = rows[0]?.feed_id;
+  const feed = feedId === undefined ? null : await lockFeed(db, { feedId });
+  if (feed?.rutterAccountId !== input.rutterAccountId) return { outcome: 'conflict' };
+  if (feed.facts.operator !== 'closed') return { feedId: feed.feedId, outcome: 'unchanged' };
+  await writeFeed(db, feed, { operator: 'running', account: 'waiting', syncing: false, reason: null });
+  await writeFeedTimeline(db, { ...input, feedId: feed.feedId, kind: 'feed_reopened' });
+  return { feedId: feed.feedId, outcome: 'reopened' };
+}
+
+/** The new feed's id, or null when the account has a feed on this connection (or the Rutter account has one). */
+async function insertFeed(db: Queryable, input: FeedCreation): Promise<string | null> {
+  const state = feedState({
+    operator: 'running',
+    connection: 'ok',
+    account: 'waiting',
+    published: true,
+    caughtUp: false,
+    syncing: false,
+  });
+  const { rows } = await db.query<{ feed_id: string }>(
+    `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, state, published_at)
+     VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, now()) ON CONFLICT DO NOTHING RETURNING feed_id`,
+    [input.customerId, input.accountId, input.connectionId, input.rutterAccountId, state],
+  );
+  return rows[0]?.feed_id ?? null;
+}
+
+async function writeFeedTimeline(
+  db: Queryable,
+  input: FeedCreation & { feedId: string; kind: 'feed_published' | 'feed_reopened' },
+): Promise<void> {
+  await writeTimeline(db, {
+    kind: input.kind,
+    customerId: input.customerId,
+    connectionId: input.connectionId,
+    feedId: input.feedId,
+    detail: { rutter_account_id: input.rutterAccountId },
+  });
+}

@@ -1,0 +1,120 @@
+import type { ParkReason } from '../../domain/feed.js';
+import { planAfterRefusal, planAfterRefusedAlone } from '../../domain/rutter/bisection-plan.js';
+import { closeBatch, giveBackPostings, type HeldBatch, type StoredRefusal } from './batches.js';
+import { writeReason } from './feed-facts.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
+import { endSplit, lockSplitPlan, makeReady, writeSplitPlan } from './bisection-plans.js';
+import { writeTimeline } from '../timeline.js';
+
+/** So many postings of a feed refused alone with the same code, one after another: then it is not the postings. */
+const refusedAloneMax = 3;
+/** Of a region of a thousand postings refused with ever other codes, these many are named on the timeline. */
+const toldMax = 20;
+
+export interface RefusedBatchInput extends HeldBatch {
+  readonly refusal: StoredRefusal;
+  /** The refusal in words for people: status, code, message. */
+  readonly words: string;
+  /** The reason that parks the feed when it cannot be the postings' fault. */
+  readonly parkReason: ParkReason;
+}
+
+/**
+ * - `split`: its postings are ready again and go out in smaller batches.
+ * - `set_aside`: its one posting is quarantined, or suspected until another one of its batch is accepted.
+ * - `stopped`: it is not the postings; all that was set aside is ready again and the feed is parked.
+ * - `lane_lost`: nothing was changed.
+ */
+export type RefusedBatchOutcome = 'split' | 'set_aside' | 'stopped' | 'lane_lost';
+
+/**
+ * Closes a batch whose postings were refused, in one transaction with what follows from it. A posting is quarantined
+ * only when it was refused alone and, if it came out of a batch of more than one, another one of that batch was accepted.
+ */
+export async function closeRefusedBatch(
+  pool: Pool,
+  input: RefusedBatchInput & { readonly hint: string | null },
+): Promise<RefusedBatchOutcome> {
+  const { feedId, size } = input.batch;
+  return await transaction(pool, async (db) => {
+    if (!(await closeBatch(db, { ...input, state: 'refused' }))) return 'lane_lost';
+    if (size === 1) return await setAside(db, input);
+    const plan = planAfterRefusal(await lockSplitPlan(db, { feedId }), { size, hint: input.hint });
+    await giveBackPostings(db, input);
+    await writeSplitPlan(db, { feedId, plan });
+    return 'split';
+  });
+}
+
+/** The cursor stays behind the posting, whose ledger row stays, so that no later batch takes it up. */
+async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_aside' | 'stopped'> {
+  const { feedId, batchId } = input.batch;
+  const plan = await lockSplitPlan(db, { feedId });
+  const sure = plan === null || plan.accepted;
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `UPDATE ledger SET exception = $2, detail = $3 WHERE batch_id = $1 RETURNING transaction_id`,
+    [batchId, sure ? 'quarantined' : 'suspected', input.words],
+  );
+  const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
+  if (run.alike >= refusedAloneMax) {
+    const { acceptedBatch: afterBatch } = run;
+    const refused = await makeReady(db, { feedId, exceptions: ['suspected', 'quarantined'], afterBatch });
+    return await stop(db, input, refused);
+  }
+  const next = plan === null ? null : planAfterRefusedAlone(plan);
+  if (next === null && !sure) return await stop(db, input, []);
+  if (plan !== null) await writeSplitPlan(db, { feedId, plan: next });
+  const transactionId = rows[0]?.transaction_id;
+  if (sure && transactionId !== undefined) await tellQuarantined(db, input, transactionId);
+  return 'set_aside';
+}
+
+/** `refused`: the postings that were refused alone and are ready again; a person may have to decide on them. */
+async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly string[]): Promise<'stopped'> {
+  const { feedId } = input.batch;
+  const given = [...refused, ...(await endSplit(db, { feedId }))];
+  await writeReason(db, {
+    ...{ feedId, reason: input.parkReason, detail: input.words, timeline: true },
+    about: { transaction_ids: given.slice(0, toldMax) },
+  });
+  return 'stopped';
+}
+
+/** Postings refused alone since the feed's last accepted batch, as far as they are still set aside. */
+async function readRefusedRun(
+  db: Queryable,
+  input: { feedId: string; errorCode: string | null },
+): Promise<{ alike: number; acceptedBatch: number }> {
+  const { rows } = await db.query<{ alike: number; accepted: number }>(
+    `WITH accepted AS (
+       SELECT coalesce(max(number), 0) AS number FROM batches WHERE feed_id = $1 AND state = 'delivered'
+     )
+     SELECT accepted.number AS accepted, (
+       SELECT count(*)::int FROM ledger l JOIN batches b USING (batch_id) JOIN attempts a USING (batch_id)
+        WHERE l.feed_id = $1 AND l.exception IN ('suspected', 'quarantined') AND b.state = 'refused'
+          AND b.number > accepted.number
+          AND a.number = (SELECT max(number) FROM attempts last WHERE last.batch_id = b.batch_id)
+          AND a.error_code IS NOT DISTINCT FROM $2) AS alike
+      FROM accepted`,
+    [input.feedId, input.errorCode],
+  );
+  return { alike: rows[0]?.alike ?? 0, acceptedBatch: rows[0]?.accepted ?? 0 };
+}
+
+async function tellQuarantined(
+  db: Queryable,
+  input: RefusedBatchInput,
+  transactionId: string,
+): Promise<void> {
+  const { rows } = await db.query<{ customer_id: string; connection_id: string }>(
+    `SELECT customer_id, connection_id FROM feeds WHERE feed_id = $1`,
+    [input.batch.feedId],
+  );
+  await writeTimeline(db, {
+    kind: 'posting_quarantined',
+    customerId: rows[0]?.customer_id ?? null,
+    connectionId: rows[0]?.connection_id ?? null,
+    feedId: input.batch.feedId,
+    detail: { transaction_id: transactionId, code: input.refusal.errorCode },
+  });
+}

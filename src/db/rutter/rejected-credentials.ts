@@ -1,0 +1,35 @@
+import type { Queryable } from '../pool.js';
+
+/** The one provider that feeds go to today. */
+const provider = 'rutter';
+/** While our credentials are refused they are tried this often, by one of all that wait. */
+const probeEvery = `interval '30 seconds'`;
+
+/** Our own credentials were refused just now. Whoever comes later changes nothing: the row says since when. */
+export async function noteCredentialsRefused(db: Queryable): Promise<void> {
+  await db.query(`INSERT INTO provider_outages (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, [provider]);
+}
+
+/** Whether our credentials count as refused, and whether it is time to try them; null when they do not. */
+export async function readOutage(db: Queryable): Promise<{ probeDue: boolean } | null> {
+  const { rows } = await db.query<{ due: boolean }>(
+    `SELECT probed_at < now() - ${probeEvery} AS due FROM provider_outages WHERE name = $1`,
+    [provider],
+  );
+  return rows[0] === undefined ? null : { probeDue: rows[0].due };
+}
+
+/** Takes the next try of the credentials: of all who reach for it one is answered true. */
+export async function claimProbe(db: Queryable): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE provider_outages SET probed_at = now()
+      WHERE name = $1 AND probed_at < now() - ${probeEvery} RETURNING name`,
+    [provider],
+  );
+  return rowCount === 1;
+}
+
+/** Our credentials are good again: all go on at their next look. */
+export async function endOutage(db: Queryable): Promise<void> {
+  await db.query(`DELETE FROM provider_outages WHERE name = $1`, [provider]);
+}

@@ -1,0 +1,151 @@
+import { readFeed, lockFeed, type FeedRow } from './feeds.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
+
+/**
+ * Comparing what our ledger calls delivered with what Rutter holds, from a date on: the rows to compare, and taking
+ * those away that Rutter does not have, so that they go out again.
+ */
+
+/** A posting that a settled batch of the feed delivered. */
+export interface DeliveredPosting {
+  readonly transactionId: string;
+  readonly batchId: string;
+  readonly postedAt: string;
+}
+
+export interface ResyncGround {
+  readonly feed: FeedRow;
+  /** ISO; `from`, or the start date when that is later: nothing before it was meant to be sent. */
+  readonly effectiveFrom: string;
+  /** In the order of delivery; one more than the limit when there are too many. */
+  readonly delivered: readonly DeliveredPosting[];
+  /** Postings from then on that wait to be cut in any case. */
+  readonly waiting: number;
+  /** Epoch ms by the database's clock: nothing of the postings asked for was at Rutter before. */
+  readonly sentSinceMs: number;
+}
+
+/** What a resync looks at; null when there is no such feed. */
+export async function readResyncGround(
+  db: Queryable,
+  input: { feedId: string; from: string; deliveredMax: number },
+): Promise<ResyncGround | null> {
+  const feed = await readFeed(db, input);
+  if (feed === null) return null;
+  const start = feed.transactionStartDate;
+  const effectiveFrom = start !== null && Date.parse(start) > Date.parse(input.from) ? start : input.from;
+  const delivered = await db.query<DeliveredPosting>(
+    `SELECT p.transaction_id AS "transactionId", l.batch_id AS "batchId", p.posted_at AS "postedAt"
+       FROM postings p JOIN ledger l ON l.feed_id = $1 AND l.transaction_id = p.transaction_id
+       JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
+      WHERE p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
+        AND (l.exception IS NULL OR l.exception = 'duplicate')
+      ORDER BY p.posted_at, p.sequence LIMIT $4`,
+    [feed.feedId, feed.accountId, effectiveFrom, input.deliveredMax + 1],
+  );
+  const waiting = await db.query<{ count: string }>(
+    `SELECT count(*) AS count FROM postings p WHERE ${waitingPosting}`,
+    [feed.feedId, feed.accountId, effectiveFrom],
+  );
+  return {
+    feed,
+    effectiveFrom,
+    delivered: delivered.rows,
+    waiting: Number(waiting.rows[0]?.count ?? 0),
+    sentSinceMs: await readSentSince(db, { feedId: feed.feedId, effectiveFrom }),
+  };
+}
+
+/** Of feed $1 and its account $2, posted from $3 on and in no batch. */
+const waitingPosting = `p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)`;
+
+/**
+ * The cut of the last batch before the first one that holds postings from `effectiveFrom` on: they were all sent after
+ * it, those too whose batches a restored backup has forgotten. Without one, the feed's publication.
+ */
+async function readSentSince(
+  db: Queryable,
+  input: { feedId: string; effectiveFrom: string },
+): Promise<number> {
+  const { rows } = await db.query<{ since: string }>(
+    `SELECT coalesce(
+              (SELECT max(b.cut_at) FROM batches b
+                WHERE b.feed_id = $1 AND b.number < coalesce(
+                      (SELECT min(number) FROM batches WHERE feed_id = $1 AND last_posted_at >= $2), 2147483647)),
+              f.published_at, f.created_at) AS since
+       FROM feeds f WHERE f.feed_id = $1`,
+    [input.feedId, input.effectiveFrom],
+  );
+  return Date.parse(rows[0]?.since ?? '');
+}
+
+/** How many of the ids stand in no batch of ours although Rutter has them: they will come back as duplicates. */
+export async function countWaitingAmong(
+  db: Queryable,
+  input: { feed: FeedRow; effectiveFrom: string; transactionIds: readonly string[] },
+): Promise<number> {
+  const { rows } = await db.query<{ count: string }>(
+    `SELECT count(*) AS count FROM postings p WHERE p.transaction_id = ANY ($4) AND ${waitingPosting}`,
+    [input.feed.feedId, input.feed.accountId, input.effectiveFrom, input.transactionIds],
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
+/**
+ * Takes the gap's rows out of the ledger, so that its postings are ready again, with the timeline row and whatever
+ * `also` writes, in one transaction under the feed's lock. Rows that changed since they were read stay: they are of
+ * another batch now, whose answer counts. Answers how many were taken, null when `mayTake` says no.
+ */
+export async function takeBackGap(
+  pool: Pool,
+  input: {
+    feedId: string;
+    from: string;
+    gap: readonly DeliveredPosting[];
+    mayTake: (feed: FeedRow) => boolean;
+    also: (db: Queryable, taken: number) => Promise<void>;
+  },
+): Promise<number | null> {
+  return await transaction(pool, async (db) => {
+    const feed = await lockFeed(db, input);
+    if (feed === null || !input.mayTake(feed)) return null;
+    const taken = await deleteRows(db, feed, input.gap);
+    if (taken > 0) {
+      await writeTimeline(db, {
+        kind: 'resynced',
+        customerId: feed.customerId,
+        connectionId: feed.connectionId,
+        feedId: feed.feedId,
+        detail: { from: input.from, gap: taken },
+      });
+    }
+    await input.also(db, taken);
+    return taken;
+  });
+}
+
+/** The batches keep count of what they delivered, and the next cut looks from the first posting of the gap on. */
+async function deleteRows(db: Queryable, feed: FeedRow, gap: readonly DeliveredPosting[]): Promise<number> {
+  const { rows } = await db.query<{ taken: string }>(
+    `WITH gone AS (
+       DELETE FROM ledger l USING unnest($2::text[], $3::uuid[]) AS g (transaction_id, batch_id), batches b
+        WHERE l.feed_id = $1 AND l.transaction_id = g.transaction_id AND l.batch_id = g.batch_id
+          AND b.batch_id = l.batch_id AND b.state = 'delivered' AND (l.exception IS NULL OR l.exception = 'duplicate')
+       RETURNING l.transaction_id, l.batch_id
+     ), counted AS (
+       UPDATE batches b SET delivered_count = b.delivered_count - n.count
+         FROM (SELECT batch_id, count(*)::int AS count FROM gone GROUP BY batch_id) n
+        WHERE b.batch_id = n.batch_id
+     ), reexamined AS (
+       UPDATE feeds f SET updated_at = now(), examined_sequence = least(f.examined_sequence, (
+                SELECT min(p.sequence) - 1 FROM postings p JOIN gone USING (transaction_id)
+                 WHERE p.account_id = f.account_id))
+        WHERE f.feed_id = $1 AND EXISTS (SELECT 1 FROM gone)
+     )
+     SELECT count(*) AS taken FROM gone`,
+    [feed.feedId, gap.map((posting) => posting.transactionId), gap.map((posting) => posting.batchId)],
+  );
+  return Number(rows[0]?.taken ?? 0);
+}

@@ -1,0 +1,154 @@
+import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
+import type { SageAccountReason } from '../../domain/sage-banking/account-limits.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
+import { lockSageAccount, whereOf, type SageAccountRow } from './accounts.js';
+import { storableTextOrNull } from '../storable-json.js';
+import { writeTimeline } from '../timeline.js';
+
+/** What looks at an account change of its row. */
+
+/** What Sage tells of an account with every look. */
+export interface SageAccountSeen {
+  readonly status: SageAccountStatus;
+  readonly statusReason: string | null;
+  readonly currency: string | null;
+  /** For a direct bank; new with every look. Null when Sage tells nothing of it. */
+  readonly authorisationSealed: string | null;
+}
+
+/**
+ * Takes over what Sage said in a look that succeeded: it clears whatever trouble there was before. `nextLookMs` is 0
+ * while there is more to read. A change of status is on the timeline. Cancelled is final. Null when the account is gone.
+ */
+export async function recordSageLook(
+  pool: Pool,
+  input: { sageAccountId: string; seen: SageAccountSeen; nextLookMs: number },
+): Promise<SageAccountRow | null> {
+  return await transaction(pool, async (db) => {
+    const before = await lockSageAccount(db, input);
+    if (before === null || before.status === 'cancelled') return before;
+    const { seen } = input;
+    await db.query(
+      `UPDATE sage_accounts SET status_reason = $2, currency = coalesce($3, currency),
+              authorisation_sealed = CASE WHEN $6 IN ('pending', 'authRequired')
+                                          THEN coalesce($4, authorisation_sealed) END,
+              last_read_at = clock_timestamp(), reason = NULL, reason_detail = NULL, reason_at = NULL,
+              next_read_at = clock_timestamp() + $5::float8 * interval '1 millisecond', updated_at = now()
+        WHERE sage_account_id = $1`,
+      [
+        input.sageAccountId,
+        storableTextOrNull(seen.statusReason),
+        storableTextOrNull(seen.currency),
+        seen.authorisationSealed,
+        input.nextLookMs,
+        seen.status,
+      ],
+    );
+    await changeStatus(db, before, seen.status);
+    return await lockSageAccount(db, input);
+  });
+}
+
+/** Sage has cancelled the account, for us or by itself. Nothing follows. */
+export async function recordSageCancelled(pool: Pool, input: { sageAccountId: string }): Promise<void> {
+  await transaction(pool, async (db) => {
+    const before = await lockSageAccount(db, input);
+    if (before !== null) await changeStatus(db, before, 'cancelled');
+  });
+}
+
+async function changeStatus(db: Queryable, before: SageAccountRow, status: SageAccountStatus): Promise<void> {
+  if (before.status === status) return;
+  await db.query(
+    `UPDATE sage_accounts SET status = $2, status_since = clock_timestamp(), updated_at = now(),
+            authorisation_sealed = CASE WHEN $2 <> 'cancelled' THEN authorisation_sealed END,
+            cancelled_at = CASE WHEN $2 = 'cancelled' THEN clock_timestamp() END,
+            next_read_at = CASE WHEN $2 = 'cancelled' THEN NULL ELSE next_read_at END,
+            reason = CASE WHEN $2 = 'cancelled' THEN NULL ELSE reason END
+      WHERE sage_account_id = $1`,
+    [before.sageAccountId, status],
+  );
+  await writeTimeline(db, {
+    ...whereOf(before),
+    kind: 'sage_account_status',
+    detail: { from: before.status, to: status, asked: before.cancelRequestedAt !== null },
+  });
+}
+
+/** Why the account was not read; a reason that changes is on the timeline, one that stays keeps its time. */
+export async function recordSageReason(
+  pool: Pool,
+  input: { sageAccountId: string; reason: SageAccountReason; detail: string | null },
+): Promise<void> {
+  await transaction(pool, async (db) => {
+    const before = await lockSageAccount(db, input);
+    if (before === null || before.status === 'cancelled') return;
+    await db.query(
+      `UPDATE sage_accounts SET reason = $2, reason_detail = $3, updated_at = now(),
+              reason_at = CASE WHEN reason IS NOT DISTINCT FROM $2 THEN reason_at ELSE clock_timestamp() END
+        WHERE sage_account_id = $1`,
+      [input.sageAccountId, input.reason, storableTextOrNull(input.detail)],
+    );
+    if (before.reason === input.reason) return;
+    const { reason } = input;
+    await writeTimeline(db, { ...whereOf(before), kind: 'sage_account_trouble', detail: { reason } });
+  });
+}
+
+/** When the account is looked at next, as its workflow waits. */
+export async function recordNextLook(
+  db: Queryable,
+  input: { sageAccountId: string; nextLookMs: number },
+): Promise<void> {
+  await db.query(
+    `UPDATE sage_accounts SET next_read_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+      WHERE sage_account_id = $1 AND status <> 'cancelled'`,
+    [input.sageAccountId, input.nextLookMs],
+  );
+}
+
+/**
+ * Somebody asked for the account's end: it is read to its end, then cancelled at Sage. Asking twice is asking once.
+ * Then nudge the account's workflow. Null when there is no such account.
+ */
+export async function requestSageCancellation(
+  pool: Pool,
+  input: { sageAccountId: string },
+): Promise<SageAccountRow | null> {
+  return await transaction(pool, async (db) => {
+    const before = await lockSageAccount(db, input);
+    if (before === null || before.status === 'cancelled' || before.cancelRequestedAt !== null) return before;
+    await db.query(
+      `UPDATE sage_accounts SET cancel_requested_at = clock_timestamp(), updated_at = now()
+        WHERE sage_account_id = $1`,
+      [input.sageAccountId],
+    );
+    await writeTimeline(db, { ...whereOf(before), kind: 'sage_account_cancel_requested' });
+    return await lockSageAccount(db, input);
+  });
+}
+
+/** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
+const settledAfter = `interval '1 minute'`;
+
+export interface SweptSageAccount {
+  readonly sageAccountId: string;
+  readonly customerId: string;
+  readonly connectionId: string;
+}
+
+/** Accounts that must have a workflow, after `afterId`. */
+export async function listSageAccountsToCheck(
+  db: Queryable,
+  input: { afterId: string | null; limit: number },
+): Promise<SweptSageAccount[]> {
+  const { rows } = await db.query<SweptSageAccount>(
+    `SELECT sage_account_id AS "sageAccountId", customer_id AS "customerId", connection_id AS "connectionId"
+       FROM sage_accounts
+      WHERE ($1::uuid IS NULL OR sage_account_id > $1) AND status <> 'cancelled'
+        AND created_at < now() - ${settledAfter}
+      ORDER BY sage_account_id LIMIT $2`,
+    [input.afterId, input.limit],
+  );
+  return rows;
+}

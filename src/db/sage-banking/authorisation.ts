@@ -1,0 +1,39 @@
+import type { Keyring } from '../../crypto/keyring.js';
+import { open, seal } from '../../crypto/seal.js';
+import type { SageAccountRow } from './accounts.js';
+
+/** What Sage tells of one account's authorisation: a signed address stands there, so a row holds it sealed. */
+export type SageAuthorisation = Readonly<Record<string, unknown>>;
+
+export function sealSageAuthorisation(
+  keyring: Keyring,
+  input: { sageAccountId: string; authorisation: SageAuthorisation },
+): string {
+  return seal(keyring, JSON.stringify(input.authorisation), contextOf(input));
+}
+
+/**
+ * What a customer has to do now for an account of a direct bank, in Sage's own members: the bank's own way, and with it
+ * what Sage tells of this account (contract 6.3). Null when there is nothing to do. @throws UnsealError
+ */
+export function sageAuthorisationOf(
+  keyring: Keyring,
+  account: Pick<
+    SageAccountRow,
+    'sageAccountId' | 'status' | 'dataProvider' | 'authorisationMechanism' | 'authorisationSealed'
+  >,
+): SageAuthorisation | null {
+  const isAwaited = account.status === 'pending' || account.status === 'authRequired';
+  if (!isAwaited || account.dataProvider === 'indirect') return null;
+  const { authorisationMechanism, authorisationSealed } = account;
+  const told =
+    authorisationSealed === null
+      ? null
+      : (JSON.parse(open(keyring, authorisationSealed, contextOf(account))) as SageAuthorisation);
+  const together = { ...authorisationMechanism, ...told };
+  return Object.keys(together).length === 0 ? null : together;
+}
+
+function contextOf({ sageAccountId }: { sageAccountId: string }) {
+  return { table: 'sage_accounts', row: sageAccountId, column: 'authorisation' };
+}

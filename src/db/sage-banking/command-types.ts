@@ -1,0 +1,126 @@
+import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
+
+/**
+ * What commands of Sage's road are asked with and answer. Results stand in the row as plain JSON: each list is bounded,
+ * by Sage's pages, by the rules an account may have, or by a limit of the command.
+ */
+
+/**
+ * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
+ * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` with {rule},
+ * `sage_dry_run_rule` with {rule} and, where one is edited, its {rule_id}, `sage_replace_rule` with {rule_id, rule},
+ * `sage_amend_rule` the same with what changes alone, `sage_restore_rules` with {rule_ids}. Rules were validated before
+ * they are stored here.
+ */
+export interface SageCommandInput {
+  readonly country?: string;
+  readonly start_index?: number;
+  readonly sage_account_id?: string;
+  readonly rule_id?: string;
+  readonly rule?: Partial<RuleDraft>;
+  readonly rule_ids?: readonly string[];
+}
+
+export type SageCommandResult =
+  | SageBanksResult
+  | SageRulesResult
+  | SageRuleResult
+  | SageDeletedRuleResult
+  | SageDryRunResult
+  | SageRestorableRulesResult
+  | SageRestoreResult;
+
+/** One page of Sage's banks, in Sage's own members. */
+export interface SageBanksResult {
+  readonly banks: readonly Readonly<Record<string, unknown>>[];
+  readonly total: number;
+  /** Where the next page begins; null on the last one. */
+  readonly next_index: number | null;
+}
+
+/** A rule in Sage's own members; those that are unknown here stand there, too. */
+export type SageRuleResult = RuleDraft & {
+  readonly ruleId: string;
+  readonly ruleRank: number;
+  readonly status?: string | null | undefined;
+  readonly bankAccountId?: string | null | undefined;
+};
+
+/** By rank. */
+export interface SageRulesResult {
+  readonly rules: readonly SageRuleResult[];
+}
+
+export interface SageDeletedRuleResult {
+  readonly rule_id: string;
+  readonly deleted: true;
+}
+
+/** Which stored transactions a rule would hit. Nothing was sent or changed. */
+export interface SageDryRunResult {
+  /** Stored transactions that were looked at. */
+  readonly looked_at: number;
+  /** Those that the rule's conditions fit. */
+  readonly hits: number;
+  /** The first of them, by id. */
+  readonly transaction_ids: readonly number[];
+  /** What the actions would get of the first few. */
+  readonly samples: readonly SageDryRunSample[];
+  /** How the account's own rules stand to it; null when Sage did not tell them in time. */
+  readonly beside: SageDryRunBeside | null;
+}
+
+export interface SageDryRunSample {
+  readonly transaction_id: number;
+  /** Null where Sage's own cannot be read; there are no shares of it then. */
+  readonly amount: string | null;
+  readonly currency: string;
+  /** In the order of the rule's actions; they add up to the amount. */
+  readonly shares: readonly string[];
+  /** The rule of a better rank that would take it first; null: this one would. */
+  readonly taken_by: string | null;
+}
+
+export interface SageDryRunBeside {
+  /** The rank that the rule would get. */
+  readonly rank: number;
+  /** Hits that no rule of a better rank takes first. */
+  readonly applied: number;
+  /** Rules of a better rank, and how many of the hits each would take first. */
+  readonly taken_first: readonly {
+    readonly rule_id: string;
+    readonly rule_rank: number;
+    readonly hits: number;
+  }[];
+  /** Rules of a better rank with a condition that we cannot judge: they may take hits, too. */
+  readonly not_judged: readonly string[];
+  /** A rule that has the name already: a new rule would be refused. It is left out here unless another is edited. */
+  readonly same_name_rule_id: string | null;
+}
+
+/** A rule of a disconnected account of the company. */
+export type SageRestorableRule = SageRuleResult & {
+  /** Ours, where we know the account. */
+  readonly sage_account_id: string | null;
+  /** Its new id on this account when it was restored before. */
+  readonly restored_rule_id: string | null;
+};
+
+export interface SageRestorableRulesResult {
+  readonly rules: readonly SageRestorableRule[];
+}
+
+export interface SageRestoreResult {
+  readonly restored: readonly { readonly rule_id: string; readonly new_rule_id: string }[];
+  readonly failed: readonly {
+    readonly rule_id: string;
+    /** In words. */
+    readonly reason: string;
+    /** The command's time was over before it: asking again goes on there. */
+    readonly code?: 'not_reached';
+  }[];
+  /** There are rules now, and transactions that arrived before them, as far as is known. */
+  readonly reprocess_suggested: boolean;
+  /** Stored transactions that came without postings; null when they could not be counted in a moment. */
+  readonly pending: number | null;
+}

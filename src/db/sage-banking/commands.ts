@@ -1,0 +1,69 @@
+import type { SageCommandKind } from '../commands.js';
+import type { Queryable } from '../pool.js';
+
+/** What commands of Sage's road have beside those of Rutter: no keys protect their writes, and many only read. */
+
+/**
+ * Notes that a write that no key protects is about to go out. Answers whether one went out before: its answer is lost,
+ * and what came of it has to be looked up before another.
+ */
+export async function markCommandPosted(
+  db: Queryable,
+  input: { commandId: string },
+): Promise<{ again: boolean }> {
+  const { rows } = await db.query<{ again: boolean }>(
+    `WITH before AS (SELECT posted_at FROM commands WHERE command_id = $1 FOR UPDATE)
+     UPDATE commands SET posted_at = coalesce(before.posted_at, now()) FROM before
+      WHERE command_id = $1 RETURNING before.posted_at IS NOT NULL AS again`,
+    [input.commandId],
+  );
+  return { again: rows[0]?.again ?? false };
+}
+
+const changingKinds: readonly SageCommandKind[] = ['sage_replace_rule', 'sage_amend_rule'];
+
+/** Whether a later command has changed the same rule, or is about to; one that failed has not. */
+export async function isRuleChangedLater(
+  db: Queryable,
+  input: { commandId: string; sageAccountId: string; ruleId: string },
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT 1 FROM commands WHERE created_at > (SELECT created_at FROM commands WHERE command_id = $1)
+        AND kind = ANY ($2) AND state <> 'failed' AND input ->> 'sage_account_id' = $3 AND input ->> 'rule_id' = $4
+      LIMIT 1`,
+    [input.commandId, changingKinds, input.sageAccountId, input.ruleId],
+  );
+  return rows.length > 0;
+}
+
+/** Locks a command until the transaction ends. False: it has ended, and what it did was told. */
+export async function lockRunningCommand(db: Queryable, input: { commandId: string }): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT 1 FROM commands WHERE command_id = $1 AND state = 'running' FOR UPDATE`,
+    [input.commandId],
+  );
+  return rows.length > 0;
+}
+
+const readingKinds: readonly SageCommandKind[] = [
+  'sage_list_banks',
+  'sage_list_rules',
+  'sage_get_rule',
+  'sage_dry_run_rule',
+  'sage_list_restorable_rules',
+];
+/** Nobody asks for such an answer later; it can be had anew. */
+const readingsKeptDays = 1;
+const deletedAtOnceMax = 1_000;
+
+/** Removes ended commands that only read, some at a time; answers how many. */
+export async function deleteOldReadings(db: Queryable): Promise<number> {
+  const { rowCount } = await db.query(
+    `DELETE FROM commands WHERE command_id IN (
+       SELECT command_id FROM commands
+        WHERE created_at < now() - make_interval(days => $1) AND state <> 'running' AND kind = ANY ($2)
+        ORDER BY created_at LIMIT $3)`,
+    [readingsKeptDays, readingKinds, deletedAtOnceMax],
+  );
+  return rowCount ?? 0;
+}

@@ -1,0 +1,264 @@
+import type { Keyring } from '../../crypto/keyring.js';
+import { open, seal } from '../../crypto/seal.js';
+import type { SageOnboardingState } from '../../domain/sage-banking/states.js';
+import {
+  sageOnboardingWaits,
+  type SageOnboardingReason,
+  type SageOrganisationOrder,
+  type SageProductKind,
+} from '../../domain/sage-banking/onboarding.js';
+import type { Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
+
+/**
+ * Onboardings at Sage's Banking Service: the order, the picture that a person has to read, and what came of it. Licence
+ * details and what an operator entered stand sealed for `{table: 'sage_onboardings', row: onboardingId, column}` and
+ * are cleared at the end. How a row moves on stands in `sage-onboarding-steps.ts`.
+ */
+
+export interface SageOnboardingRow {
+  readonly onboardingId: string;
+  readonly customerId: string;
+  readonly kind: SageProductKind;
+  readonly request: SageOrganisationOrder;
+  readonly licenceSealed: string | null;
+  readonly termsAcceptedAt: string;
+  readonly state: SageOnboardingState;
+  readonly captchaId: string | null;
+  /** A data URL. */
+  readonly captchaImage: string | null;
+  readonly captchaText: string | null;
+  readonly captchaFailures: number;
+  readonly registeredAgain: boolean;
+  readonly postingSince: string | null;
+  readonly resolutionSealed: string | null;
+  readonly reason: SageOnboardingReason | null;
+  readonly message: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Ages by the database's clock; null without a picture. */
+  readonly captchaAgeMs: number | null;
+  readonly untouchedMs: number;
+  /** Since a person last did something about it. */
+  readonly unattendedMs: number;
+}
+
+interface RawOnboarding {
+  onboarding_id: string;
+  customer_id: string;
+  kind: SageProductKind;
+  request: SageOrganisationOrder;
+  licence_sealed: string | null;
+  terms_accepted_at: string;
+  state: SageOnboardingState;
+  captcha_id: string | null;
+  captcha_image: string | null;
+  captcha_text: string | null;
+  captcha_failures: number;
+  registered_again: boolean;
+  posting_since: string | null;
+  resolution_sealed: string | null;
+  reason: SageOnboardingReason | null;
+  message: string | null;
+  created_at: string;
+  updated_at: string;
+  captcha_age_ms: number | null;
+  untouched_ms: number;
+  unattended_ms: number;
+}
+
+/** Word for word the condition of the partial indexes: `NOT IN` the others would not use them. */
+const isOpen = `state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')`;
+const inWords = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
+const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
+
+const columns = `onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, captcha_id,
+  captcha_image, captcha_text, captcha_failures, registered_again, posting_since, resolution_sealed, reason, message,
+  created_at, updated_at, ${ageOf('captcha_at')} AS captcha_age_ms, ${ageOf('updated_at')} AS untouched_ms,
+  ${ageOf('person_at')} AS unattended_ms`;
+
+function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
+  return {
+    onboardingId: raw.onboarding_id,
+    customerId: raw.customer_id,
+    kind: raw.kind,
+    request: raw.request,
+    licenceSealed: raw.licence_sealed,
+    termsAcceptedAt: raw.terms_accepted_at,
+    state: raw.state,
+    captchaId: raw.captcha_id,
+    captchaImage: raw.captcha_image,
+    captchaText: raw.captcha_text,
+    captchaFailures: raw.captcha_failures,
+    registeredAgain: raw.registered_again,
+    postingSince: raw.posting_since,
+    resolutionSealed: raw.resolution_sealed,
+    reason: raw.reason,
+    message: raw.message,
+    createdAt: raw.created_at,
+    updatedAt: raw.updated_at,
+    captchaAgeMs: raw.captcha_age_ms,
+    untouchedMs: raw.untouched_ms,
+    unattendedMs: raw.unattended_ms,
+  };
+}
+
+/** What stands sealed in the row: `{key, value}` pairs of the licence, or what an operator entered. */
+type SealedColumn = 'licence' | 'resolution';
+
+/** A secret of the onboarding as it may be stored in that column of its row, and only there. */
+export function sealOnboardingSecret(
+  keyring: Keyring,
+  input: { onboardingId: string; column: SealedColumn; secret: unknown },
+): string {
+  const { onboardingId: row, column, secret } = input;
+  return seal(keyring, JSON.stringify(secret), { table: 'sage_onboardings', row, column });
+}
+
+/** @throws UnsealError */
+export function openOnboardingSecret(
+  keyring: Keyring,
+  input: { onboardingId: string; column: SealedColumn; sealed: string },
+): unknown {
+  const { onboardingId: row, column, sealed } = input;
+  return JSON.parse(open(keyring, sealed, { table: 'sage_onboardings', row, column }));
+}
+
+export type InsertedSageOnboarding =
+  /** Stored now, or by an earlier try of the same call. */
+  | { readonly kind: 'stored' }
+  /** The customer has another one that is not over. */
+  | { readonly kind: 'other_open'; readonly onboardingId: string; readonly state: SageOnboardingState };
+
+/**
+ * Stores an onboarding with its timeline row, unless its customer has one that is not over. Call it in a transaction.
+ */
+export async function insertSageOnboarding(
+  db: Queryable,
+  input: {
+    onboardingId: string;
+    customerId: string;
+    kind: SageProductKind;
+    request: SageOrganisationOrder;
+    licenceSealed: string | null;
+    termsAcceptedAt: string;
+  },
+): Promise<InsertedSageOnboarding> {
+  const { onboardingId, customerId, kind } = input;
+  const { rowCount } = await db.query(
+    `INSERT INTO sage_onboardings
+       (onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+    [
+      onboardingId,
+      customerId,
+      kind,
+      JSON.stringify(input.request),
+      input.licenceSealed,
+      input.termsAcceptedAt,
+      kind === 'cloud' ? 'creating' : 'registering',
+    ],
+  );
+  if (rowCount === 1) {
+    await writeTimeline(db, {
+      kind: 'sage_onboarding_begun',
+      customerId,
+      detail: { onboarding_id: onboardingId, product: kind },
+    });
+    return { kind: 'stored' };
+  }
+  const { rows } = await db.query<{ onboarding_id: string; state: SageOnboardingState }>(
+    `SELECT onboarding_id, state FROM sage_onboardings
+      WHERE customer_id = $1 AND (onboarding_id = $2 OR ${isOpen})
+      ORDER BY onboarding_id = $2 DESC LIMIT 1`,
+    [customerId, onboardingId],
+  );
+  const found = rows[0];
+  // What stood in the way has ended meanwhile: nothing does any more.
+  if (found === undefined) return await insertSageOnboarding(db, input);
+  if (found.onboarding_id === onboardingId) return { kind: 'stored' };
+  return { kind: 'other_open', onboardingId: found.onboarding_id, state: found.state };
+}
+
+/** The one onboarding of a customer that is not over, or null. */
+export async function readOpenOnboarding(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<{ onboardingId: string } | null> {
+  const { rows } = await db.query<{ onboardingId: string }>(
+    `SELECT onboarding_id AS "onboardingId" FROM sage_onboardings WHERE customer_id = $1 AND ${isOpen}`,
+    [input.customerId],
+  );
+  return rows[0] ?? null;
+}
+
+/** The onboarding, or null when there is none. */
+export async function readSageOnboarding(
+  db: Queryable,
+  input: { onboardingId: string },
+): Promise<SageOnboardingRow | null> {
+  const { rows } = await db.query<RawOnboarding>(
+    `SELECT ${columns} FROM sage_onboardings WHERE onboarding_id = $1`,
+    [input.onboardingId],
+  );
+  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+}
+
+/** The onboarding, its row locked until the transaction ends; null when there is none. */
+export async function lockSageOnboarding(
+  db: Queryable,
+  input: { onboardingId: string },
+): Promise<SageOnboardingRow | null> {
+  const { rows } = await db.query<RawOnboarding>(
+    `SELECT ${columns} FROM sage_onboardings WHERE onboarding_id = $1 FOR UPDATE`,
+    [input.onboardingId],
+  );
+  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+}
+
+/** A customer's newest onboarding, for its pages; null when there is none. */
+export async function readNewestSageOnboarding(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<SageOnboardingRow | null> {
+  const { rows } = await db.query<RawOnboarding>(
+    `SELECT ${columns} FROM sage_onboardings WHERE customer_id = $1
+      ORDER BY created_at DESC LIMIT 1`,
+    [input.customerId],
+  );
+  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+}
+
+/** Younger ones may be on their way: whoever wrote them is still at it. */
+const settledAfter = `interval '1 minute'`;
+/** A workflow that waits for an operator touches its row every hour; one that does not has lost its signal. */
+const untouchedAfter = `interval '2 hours'`;
+
+/**
+ * Something that its workflow should have done by now: a step that nothing is said to stand in the way of, or what an
+ * operator entered. A trouble is met by the workflow's own next try.
+ */
+const isOwed = `(state IN ('registering', 'creating') OR resolution_sealed IS NOT NULL)
+  AND updated_at < clock_timestamp() - CASE
+    WHEN state IN ('registering', 'creating') AND reason IN (${inWords(sageOnboardingWaits)}) THEN ${untouchedAfter}
+    ELSE ${settledAfter} END`;
+
+export interface OnboardingToCheck {
+  readonly onboardingId: string;
+  /** Its workflow may wait for a signal that was lost: signal it, instead of starting it only. */
+  readonly isOwed: boolean;
+}
+
+/** Onboardings that are not over, by id: each has a workflow, or the sweep starts it again. */
+export async function listOnboardingsToCheck(
+  db: Queryable,
+  input: { afterId: string | null; limit: number },
+): Promise<OnboardingToCheck[]> {
+  const { rows } = await db.query<OnboardingToCheck>(
+    `SELECT onboarding_id AS "onboardingId", ${isOwed} AS "isOwed" FROM sage_onboardings
+      WHERE ${isOpen} AND ($1::uuid IS NULL OR onboarding_id > $1)
+      ORDER BY onboarding_id LIMIT $2`,
+    [input.afterId, input.limit],
+  );
+  return rows;
+}

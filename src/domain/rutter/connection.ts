@@ -1,0 +1,33 @@
+import type { ConnectionFact } from '../feed.js';
+
+/** Rutter's word for a connection's state (contract 5.3), as `GET /connections?status=` names them. */
+export type ProviderConnectionStatus = 'not_ready' | 'active' | 'unhealthy' | 'needs_reauth' | 'disabled';
+
+export interface ConnectionFacts {
+  readonly status: ConnectionFact;
+  readonly providerStatus: ProviderConnectionStatus;
+  /** Rutter's code for why it is disabled, when it says. */
+  readonly reason: string | null;
+}
+
+/**
+ * Our fact and Rutter's word from an answer of `GET /connections/status` (contract 5.2, 5.3). Unhealthy is only a
+ * passing trouble of Rutter's own reads: calls work.
+ */
+export function connectionFacts(answer: {
+  readonly isReady: boolean;
+  readonly isHealthy: boolean;
+  readonly needsUpdate: boolean;
+  readonly disabled: boolean;
+  readonly disabledReason: string | null;
+}): ConnectionFacts {
+  // Rutter also disables with the reason NEEDS_REAUTH: the customer's way out is the same as for needs_update.
+  if (answer.disabled && answer.disabledReason !== 'NEEDS_REAUTH') {
+    return { status: 'refused', providerStatus: 'disabled', reason: answer.disabledReason };
+  }
+  if (answer.needsUpdate || answer.disabled) {
+    return { status: 'refused', providerStatus: 'needs_reauth', reason: null };
+  }
+  if (!answer.isReady) return { status: 'ok', providerStatus: 'not_ready', reason: null };
+  return { status: 'ok', providerStatus: answer.isHealthy ? 'active' : 'unhealthy', reason: null };
+}

@@ -1,0 +1,74 @@
+import { peerUnavailableReason, unexpectedReason } from '../feed.js';
+import { shareOf } from '../schedule.js';
+
+/** Why an account of the second road is not being read. The next success clears it; the runbook has an entry for each. */
+
+/** Sage does not accept the organisation's signing key, or says that the account is not this company's. */
+export const sageCompanyRefusedReason = 'sage_company_refused';
+/** Sage says that it has no such account. */
+export const sageAccountUnknownReason = 'sage_account_unknown';
+/** Sage refuses the question itself. */
+export const sageReadRefusedReason = 'refused_by_sage';
+/** Sage answers with something that is not what it was said to answer, again and again. */
+export const sageNotUnderstoodReason = 'sage_answer_not_understood';
+
+export const sageAccountReasons = [
+  peerUnavailableReason,
+  unexpectedReason,
+  sageCompanyRefusedReason,
+  sageAccountUnknownReason,
+  sageReadRefusedReason,
+  sageNotUnderstoodReason,
+] as const;
+export type SageAccountReason = (typeof sageAccountReasons)[number];
+
+/** Reasons that a person must look into; the others pass by themselves. */
+export const lastingSageReasons: readonly SageAccountReason[] = [
+  sageCompanyRefusedReason,
+  sageAccountUnknownReason,
+  sageReadRefusedReason,
+  sageNotUnderstoodReason,
+];
+
+/** Pages of 100 that one look reads; what is left comes with the next (contract 7.1). */
+export const sagePagesPerLookMax = 50;
+
+/**
+ * A disconnection waits this long for a look that reads everything. Then it comes all the same: the customer has asked
+ * us to stop, and an account that cannot be read must not keep us from it.
+ */
+export const sageUnreadCancelAfterMs = 15 * 60_000;
+
+/** Looks that await somebody at a direct bank are no further apart: the form that is shown is good for an hour. */
+export const sageFormRenewedAfterMs = 20 * 60_000;
+
+/** A look that is overdue for longer than this is late: people are told. */
+export const sageLookLateMs = 60 * 60_000;
+
+/** After the tries of one look are spent: the next one begins. */
+export const sageLookAgainMs = 60_000;
+
+/**
+ * How long until the next look at an account: an active one is looked at after `maxMs`; one that waits for its bank or
+ * its customer after an eighth of the wait so far, quickly at first, since somebody may be at it.
+ */
+export function sageLookDelayMs(input: {
+  isWaiting: boolean;
+  waitedMs: number;
+  minMs: number;
+  maxMs: number;
+}): number {
+  if (!input.isWaiting) return input.maxMs;
+  return Math.min(input.maxMs, Math.max(input.minMs, Math.round(input.waitedMs / 8)));
+}
+
+/** Of the longest wait between two looks up to so much is taken, by the account. */
+const spreadShare = 0.15;
+
+/**
+ * The longest wait between two looks at this account. Derived from its id, so that a great many that were begun
+ * together, or missed their looks together, do not look together for ever.
+ */
+export function sageLookMaxMs(input: { sageAccountId: string; maxMs: number }): number {
+  return Math.round(input.maxMs * (1 - spreadShare * shareOf(input.sageAccountId)));
+}

@@ -1,0 +1,107 @@
+import type { AccountRow } from '../../db/accounts.js';
+import type { ListedConnection } from '../../db/connections.js';
+import { csrfFieldName } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { alertBox } from '../sign-in/sign-in-form.js';
+import type { Texts } from '../texts.js';
+import { printDate } from '../time-text.js';
+import type { ConnectionChoice } from './connection-choice.js';
+import { newConnectionValue } from './connection-choice.js';
+
+export interface AccountsView {
+  readonly action: string;
+  readonly formToken: string;
+  readonly customerName: string;
+  readonly accounts: readonly AccountRow[];
+  /** Ids of the ticked ones: at first all. */
+  readonly ticked: ReadonlySet<string>;
+  readonly choice: ConnectionChoice;
+  /** Value of the chosen radio button; by default the company that was connected last. */
+  readonly chosen: string | undefined;
+  readonly alert?: string;
+}
+
+/** Who receives what, for which Sage company, and which accounts: everything the customer agrees to, on one page. */
+export function accountsMain(t: Texts, view: AccountsView): Html {
+  return html`<div class="card">
+    <h1>${t.accounts.heading}</h1>
+    <p class="soft">${t.accounts.signedInAs} <bdi>${view.customerName}</bdi></p>
+    ${alertBox(view.alert)}
+    <div class="note">
+      <p>${t.accounts.receiverHeading}: <strong>${t.accounts.receiver}</strong></p>
+      <p class="small">${t.accounts.receiverDetail}</p>
+      <p class="small"><strong>${t.accounts.warning}</strong></p>
+    </div>
+    <form method="post" action="${view.action}">
+      <input type="hidden" name="${csrfFieldName}" value="${view.formToken}" />
+      ${view.choice.ask && companyQuestion(t, view.choice.linked, view.chosen)}
+      <fieldset>
+        <legend>${t.accounts.accountsLegend}</legend>
+        ${view.accounts.map((account, index) => accountBox(t, { account, index, ticked: view.ticked }))}
+      </fieldset>
+      <button type="submit" class="full">${t.accounts.button}</button>
+    </form>
+  </div>`;
+}
+
+/** Labelled with the account's name and last four digits and nothing else; what it is stands beside the label. */
+function accountBox(
+  t: Texts,
+  box: { account: AccountRow; index: number; ticked: ReadonlySet<string> },
+): Html {
+  const { account, index } = box;
+  return html`<div class="choice">
+    <input
+      type="checkbox"
+      name="account"
+      id="account-${index}"
+      value="${account.accountId}"
+      aria-describedby="account-${index}-kind"
+      ${box.ticked.has(account.accountId) && html`checked`}
+    />
+    <label for="account-${index}"><bdi>${account.name}</bdi> ${lastDigits(account.numberLast4)}</label>
+    <span class="hint" id="account-${index}-kind"
+      >${t.accounts.kinds[account.type]}, ${account.currency}</span
+    >
+  </div>`;
+}
+
+function lastDigits(digits: string | null): Html | undefined {
+  if (digits === null) return undefined;
+  return html`<span class="digits masked">${digits}</span>`;
+}
+
+function companyQuestion(t: Texts, linked: readonly ListedConnection[], chosen: string | undefined): Html {
+  const preset = chosen ?? linked[0]?.connectionId;
+  const options = linked.map((connection) => {
+    const date = printDate(t, connection.createdAt);
+    return {
+      value: connection.connectionId,
+      label: t.accounts.reconnect(connection.name ?? t.accounts.connectedOn(date)),
+      hint: connection.name === null ? undefined : t.accounts.connectedHint(date),
+    };
+  });
+  const all = [
+    ...options,
+    { value: newConnectionValue, label: t.accounts.newCompany, hint: t.accounts.newCompanyHint },
+  ];
+  return html`<fieldset>
+    <legend>${t.accounts.companyLegend}</legend>
+    ${all.map(
+      ({ value, label, hint }, index) =>
+        html`<div class="choice">
+          <input
+            type="radio"
+            name="connection"
+            id="company-${index}"
+            value="${value}"
+            required
+            ${value === preset && html`checked`}
+          />
+          <label for="company-${index}"><bdi>${label}</bdi></label>
+          ${hint && html`<span class="hint">${hint}</span>`}
+        </div>`,
+    )}
+  </fieldset>`;
+}

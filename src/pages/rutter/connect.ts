@@ -1,0 +1,87 @@
+import type { Request, Response } from 'express';
+import { insertCommand, readCommand, type CommandResult } from '../../db/commands.js';
+import { readField, requireOwnForm } from '../form.js';
+import { html } from '../html.js';
+import { messageMain, printPage } from '../layout.js';
+import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
+import { isWebAddress } from '../status/feeds-view.js';
+import type { StatusPages } from '../status/status-context.js';
+import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
+
+const reloadSeconds = 2;
+
+/** `POST /status/connect`: orders a connection at Rutter. The row is the order; running it twice is one command. */
+export async function connectSage(pages: StatusPages, request: Request, response: Response): Promise<void> {
+  const { t, pool } = pages;
+  await forCustomer(request, response, async ({ customerId, formToken }) => {
+    requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: formToken });
+    const commandId = readField(request, t, 'command_id');
+    if (!isUuid(commandId)) throw new PageProblem(400, t.problems.badForm);
+    await insertCommand(pool, {
+      commandId,
+      customerId,
+      kind: 'create_connection',
+      input: {},
+      secretSealed: null,
+    });
+    const command = await readCommand(pool, { commandId });
+    if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
+    await pages.facade.runCommand({ commandId });
+    seeOther(response, statusPaths.connecting(commandId));
+  });
+}
+
+/** `GET /status/connect/<command>`: waits for the connection, then shows the way to Rutter Link. */
+export async function showConnecting(
+  pages: StatusPages,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { t, pool } = pages;
+  await forCustomer(request, response, async ({ customerId }) => {
+    const { commandId } = request.params;
+    const command = isUuid(commandId) ? await readCommand(pool, { commandId }) : null;
+    if (command === null || command.customerId !== customerId || command.kind !== 'create_connection') {
+      throw new PageProblem(404, t.problems.notFound);
+    }
+    switch (command.state) {
+      case 'running':
+        return sendWaiting(pages, response, statusPaths.connecting(command.commandId));
+      case 'failed':
+        return sendMessage(response, t, 502, t.status.connectFailed);
+      case 'done':
+        return sendConnected(pages, response, linkUrlOf(command.result));
+      default:
+        return command.state satisfies never;
+    }
+  });
+}
+
+function linkUrlOf(result: CommandResult | null): string | null {
+  return result !== null && 'link_url' in result ? result.link_url : null;
+}
+
+function sendWaiting({ t }: StatusPages, response: Response, path: string): void {
+  const { heading, lead, title } = t.status.connecting;
+  const main = messageMain({
+    heading,
+    paragraphs: [],
+    more: html`<div class="turning" aria-hidden="true"></div>
+      <p role="status">${lead}</p>
+      <p><a href="${path}">${t.finishing.continue}</a></p>`,
+  });
+  sendPage(response, 200, printPage(t, { title, main, refresh: { seconds: reloadSeconds, path } }));
+}
+
+function sendConnected({ t }: StatusPages, response: Response, linkUrl: string | null): void {
+  const { heading, lead, ready, button, back } = t.status.connected;
+  const main = messageMain({
+    heading,
+    paragraphs: [isWebAddress(linkUrl) ? lead : ready],
+    more: html`<div class="actions">
+      ${isWebAddress(linkUrl) && html`<a class="button" href="${linkUrl}">${button}</a>`}
+      <a class="button quiet" href="${statusPaths.feeds}">${back}</a>
+    </div>`,
+  });
+  sendPage(response, 200, printPage(t, { title: heading, main }));
+}

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Request, Response } from 'express';
+import { open } from '../../crypto/seal.js';
+import type { HandoffRow } from '../../db/rutter/handoffs.js';
+import { readHandoff, takeHandoffAnswer } from '../../db/rutter/handoffs.js';
+import { transaction } from '../../db/pool.js';
+import { WorkflowsUnavailable } from '../../temporal/calls.js';
+import { html } from '../html.js';
+import { messageMain, printPage } from '../layout.js';
+import { PageProblem, seeOther, sendPage } from '../page-problem.js';
+import { isAnswerOf } from './answer.js';
+import type { HandoffPages } from './handoff-pages.js';
+import { requireSignedIn, stepPaths } from './handoff-pages.js';
+import { overPage } from './over.js';
+
+/** A request waits this long for the redirect; then a page that loads itself again takes over. */
+const answerWaitMs = 20_000;
+const firstLookMs = 100;
+const longestLookMs = 250;
+const reloadSeconds = 2;
+
+interface Finishing {
+  readonly handoffId: string;
+  readonly customerId: string;
+}
+
+/** `GET /login/<hand-off>/finish`: goes on waiting. */
+export async function showFinish(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+  const visit = await requireSignedIn(pages, request);
+  if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  const { handoffId, state } = visit.handoff;
+  if (state === 'opened' || state === 'logged_in') {
+    seeOther(response, stepPaths.accounts(handoffId));
+    return;
+  }
+  await finishHandoff(pages, response, { handoffId, customerId: visit.customerId });
+}
+
+/**
+ * Tells the workflow that the choice stands, waits until the redirect is there, takes it, and sends the browser to it:
+ * 303, as after every credential (RFC 9700). The choice is in the row, so telling again is harmless, and a message
+ * that Temporal could not take is sent by the next load of the page.
+ *
+ * @throws {PageProblem} when the hand-off has ended without a redirect for this browser
+ */
+export async function finishHandoff(
+  pages: HandoffPages,
+  response: Response,
+  finishing: Finishing,
+): Promise<void> {
+  const waitEndsAt = Date.now() + answerWaitMs;
+  await tellWorkflow(pages, finishing);
+  for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 1.25, longestLookMs)) {
+    const handoff = await readHandoff(pages.pool, finishing);
+    if (handoff === null) throw new PageProblem(403, pages.t.problems.noVisit);
+    const over = overPage(pages.t, handoff);
+    if (over !== null) throw over;
+    // Nobody is there to be redirected: leave the answer for the next load of the page.
+    if (response.closed) {
+      pages.logger.info(finishing, 'browser left before the redirect');
+      return;
+    }
+    if (handoff.state === 'ready' && (await takeAndRedirect(pages, response, handoff, finishing))) return;
+    if (Date.now() >= waitEndsAt) break;
+    await delay(lookMs);
+  }
+  sendFinishing(pages, response, finishing);
+}
+
+async function tellWorkflow(pages: HandoffPages, finishing: Finishing): Promise<void> {
+  try {
+    if (await pages.facade.accountsShared(finishing)) return;
+    // Not running: Temporal did not hear of the login, or the hand-off is over, which the row then says.
+    await pages.facade.loginSucceeded(finishing);
+    await pages.facade.accountsShared(finishing);
+  } catch (error) {
+    if (!(error instanceof WorkflowsUnavailable)) throw error;
+    pages.logger.warn({ err: error, handoffId: finishing.handoffId }, 'workflow not told of the choice');
+  }
+}
+
+/** False when another request was quicker or the hand-off has just ended: the row then says what is the case. */
+async function takeAndRedirect(
+  pages: HandoffPages,
+  response: Response,
+  { handoffId }: HandoffRow,
+  finishing: Finishing,
+): Promise<boolean> {
+  const taken = await transaction(pages.pool, (db) => takeHandoffAnswer(db, finishing));
+  if (taken === null) return false;
+  const answer = open(pages.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
+  if (!isAnswerOf({ answer, handoffId, allowedOrigins: pages.config.RUTTER_REDIRECT_ORIGINS })) {
+    pages.logger.error({ handoffId }, 'stored redirect refused: not an address of this hand-off');
+    throw new PageProblem(409, pages.t.refused.redirect_refused);
+  }
+  pages.logger.info({ handoffId }, 'hand-off redirected');
+  seeOther(response, answer);
+  return true;
+}
+
+function sendFinishing({ t }: HandoffPages, response: Response, { handoffId }: Finishing): void {
+  const path = stepPaths.finish(handoffId);
+  const main = messageMain({
+    heading: t.finishing.heading,
+    paragraphs: [],
+    more: html`<div class="turning" aria-hidden="true"></div>
+      <p role="status">${t.finishing.lead}</p>
+      <p><a href="${path}">${t.finishing.continue}</a></p>`,
+  });
+  const page = printPage(t, { title: t.finishing.title, main, refresh: { seconds: reloadSeconds, path } });
+  sendPage(response, 200, page);
+}

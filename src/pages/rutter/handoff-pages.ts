@@ -1,0 +1,64 @@
+import type { Request } from 'express';
+import type { HandoffRow } from '../../db/rutter/handoffs.js';
+import { readHandoff } from '../../db/rutter/handoffs.js';
+import type { PagesDeps } from '../deps.js';
+import { PageProblem } from '../page-problem.js';
+import type { Visit } from '../session.js';
+import { readVisit } from '../session.js';
+import type { Texts } from '../texts.js';
+import type { Authenticator } from '../sign-in/authenticate.js';
+import { overPage } from './over.js';
+
+/** What the pages of one hand-off share. */
+export interface HandoffPages extends PagesDeps {
+  readonly t: Texts;
+  readonly authenticator: Authenticator;
+}
+
+/** Addresses of the steps. They carry the hash, never the challenge. */
+export const stepPaths = {
+  signIn: (handoffId: string) => `/login/${handoffId}`,
+  accounts: (handoffId: string) => `/login/${handoffId}/accounts`,
+  finish: (handoffId: string) => `/login/${handoffId}/finish`,
+} as const;
+
+const handoffIdPattern = /^[0-9a-f]{64}$/;
+
+export interface OpenVisit {
+  readonly handoff: HandoffRow;
+  readonly visit: Visit;
+}
+
+export type SignedInVisit = OpenVisit & { readonly customerId: string };
+
+/**
+ * The running hand-off of the address, if this browser came to it by Rutter's link.
+ *
+ * @throws {PageProblem} 404 for no such address, 403 for another browser, 409 or 410 when it is over
+ */
+export async function requireVisit(pages: HandoffPages, request: Request): Promise<OpenVisit> {
+  const { handoffId } = request.params;
+  if (typeof handoffId !== 'string' || !handoffIdPattern.test(handoffId)) {
+    throw new PageProblem(404, pages.t.problems.notFound);
+  }
+  const visit = readVisit(request, handoffId);
+  if (visit === undefined) {
+    // Without `secure` the cookie was never set: a proxy that is not trusted stands in front.
+    pages.logger.info({ handoffId, secure: request.secure }, 'hand-off page without a visit');
+    throw new PageProblem(403, pages.t.problems.noVisit);
+  }
+  const handoff = await readHandoff(pages.pool, { handoffId });
+  if (handoff === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  const over = overPage(pages.t, handoff);
+  if (over !== null) throw over;
+  return { handoff, visit };
+}
+
+/** The same for the steps after signing in; null when this browser has not signed in for it yet. */
+export async function requireSignedIn(pages: HandoffPages, request: Request): Promise<SignedInVisit | null> {
+  const open = await requireVisit(pages, request);
+  const { customerId } = open.visit;
+  if (customerId === undefined) return null;
+  if (open.handoff.customerId !== customerId) throw new PageProblem(409, pages.t.over.elsewhere);
+  return { ...open, customerId };
+}

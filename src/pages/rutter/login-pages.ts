@@ -1,0 +1,44 @@
+import type { Request } from 'express';
+import { Router } from 'express';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { formBody } from '../form.js';
+import { arrive } from './arrive.js';
+import { showFinish } from './finish.js';
+import { PageProblem } from '../page-problem.js';
+import type { HandoffPages } from './handoff-pages.js';
+import { networkOf } from '../sign-in/login-throttle.js';
+import { shareAccounts, showAccounts } from './share-accounts.js';
+import { showSignIn, signIn } from './sign-in.js';
+
+/**
+ * Links opened from one network in a minute. Each writes a row before anybody has signed in, so a script must not
+ * fill the disk; a branch full of customers behind one address stays far below.
+ */
+const arrivalsPerMinuteMax = 600;
+
+/** The steps of the hand-off, below /login. Rejections reach the error pages: Express 5 hands them on. */
+export function createLoginPages(pages: HandoffPages): Router {
+  const router = Router({ caseSensitive: true, strict: false });
+  const arrivals = new RateLimiterMemory({ points: arrivalsPerMinuteMax, duration: 60 });
+  router.get('/', async (request, response) => {
+    await admit(pages, arrivals, request);
+    await arrive(pages, request, response);
+  });
+  router.get('/:handoffId', (request, response) => showSignIn(pages, request, response));
+  router.post('/:handoffId', formBody(), (request, response) => signIn(pages, request, response));
+  router.get('/:handoffId/accounts', (request, response) => showAccounts(pages, request, response));
+  router.post('/:handoffId/accounts', formBody(), (request, response) =>
+    shareAccounts(pages, request, response),
+  );
+  router.get('/:handoffId/finish', (request, response) => showFinish(pages, request, response));
+  return router;
+}
+
+async function admit(pages: HandoffPages, arrivals: RateLimiterMemory, request: Request): Promise<void> {
+  try {
+    await arrivals.consume(networkOf(request.ip ?? ''));
+  } catch (error) {
+    if (!(error instanceof RateLimiterRes)) throw error;
+    throw new PageProblem(429, pages.t.problems.tooManyArrivals);
+  }
+}

@@ -1,0 +1,20 @@
+import type { HandoffRow } from '../../db/rutter/handoffs.js';
+import { PageProblem } from '../page-problem.js';
+import type { Texts } from '../texts.js';
+
+/** The page of a hand-off that has ended or run out, with what to do next; null while it goes on. */
+export function overPage(t: Texts, handoff: HandoffRow): PageProblem | null {
+  switch (handoff.state) {
+    case 'taken':
+      return new PageProblem(410, t.over.taken);
+    case 'superseded':
+      return new PageProblem(409, t.over.superseded);
+    case 'refused':
+      return new PageProblem(409, t.refused[handoff.reason ?? 'provider_refused']);
+    case 'expired':
+      return new PageProblem(410, t.over.expired);
+    default:
+      // The workflow ends it in a moment; the page need not wait for that.
+      return handoff.remainingMs > 0 ? null : new PageProblem(410, t.over.expired);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Request, Response } from 'express';
+import { listAccountsOfCustomer } from '../../db/accounts.js';
+import { listConnectionsOfCustomer } from '../../db/connections.js';
+import { readCustomer } from '../../db/customers.js';
+import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
+import { readField, readFields, requireOwnForm } from '../form.js';
+import { printPage } from '../layout.js';
+import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
+import type { AccountsView } from './accounts-view.js';
+import { accountsMain } from './accounts-view.js';
+import { chosenConnection, connectionChoice } from './connection-choice.js';
+import { finishHandoff } from './finish.js';
+import type { HandoffPages, SignedInVisit } from './handoff-pages.js';
+import { requireSignedIn, stepPaths } from './handoff-pages.js';
+
+/** `GET /login/<hand-off>/accounts`: who receives what, and the choice. */
+export async function showAccounts(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+  const visit = await requireSignedIn(pages, request);
+  if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  if (visit.handoff.state === 'sharing' || visit.handoff.state === 'ready') {
+    seeOther(response, stepPaths.finish(visit.handoff.handoffId));
+    return;
+  }
+  const offer = await readOffer(pages, visit.customerId);
+  if (offer.accounts.length === 0) {
+    sendMessage(response, pages.t, 200, pages.t.accounts.none);
+    return;
+  }
+  const ticked = new Set(offer.accounts.map(({ accountId }) => accountId));
+  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked, chosen: undefined });
+}
+
+/**
+ * `POST /login/<hand-off>/accounts`: stores the choice, once, and waits for the redirect. A double click or a second
+ * tab finds the choice stored and waits with the first.
+ */
+export async function shareAccounts(
+  pages: HandoffPages,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { t } = pages;
+  const visit = await requireSignedIn(pages, request);
+  if (visit === null) throw new PageProblem(403, t.problems.noVisit);
+  requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: visit.visit.formToken });
+  const offer = await readOffer(pages, visit.customerId);
+  const wanted = new Set(readFields(request, 'account'));
+  const chosen = readField(request, t, 'connection');
+  const accountIds = offer.accounts.map(({ accountId }) => accountId).filter((id) => wanted.has(id));
+  // An id that is not this customer's is no slip of the hand: the form never offered it.
+  if (accountIds.length !== wanted.size) throw new PageProblem(400, t.problems.badForm);
+  const connectionId = chosenConnection(offer.choice, chosen);
+  if (accountIds.length === 0 || connectionId === undefined) {
+    const alert = accountIds.length === 0 ? t.accounts.noneTicked : t.accounts.companyMissing;
+    const again = { status: 400, alert, ticked: wanted, chosen: chosen === '' ? undefined : chosen };
+    sendAccounts(pages, response, visit, { ...offer, ...again });
+    return;
+  }
+  const { handoffId } = visit.handoff;
+  const { customerId } = visit;
+  const recorded = await recordHandoffChoice(pages.pool, { handoffId, customerId, connectionId, accountIds });
+  pages.logger.info({ handoffId, recorded, accountsCount: accountIds.length }, 'accounts shared');
+  await finishHandoff(pages, response, { handoffId, customerId });
+}
+
+type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice'>;
+
+async function readOffer({ pool }: HandoffPages, customerId: string): Promise<Offer> {
+  const [customer, accounts, connections] = await Promise.all([
+    readCustomer(pool, { customerId }),
+    listAccountsOfCustomer(pool, { customerId }),
+    listConnectionsOfCustomer(pool, { customerId }),
+  ]);
+  return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections) };
+}
+
+function sendAccounts(
+  { t }: HandoffPages,
+  response: Response,
+  { handoff, visit }: SignedInVisit,
+  shown: Omit<AccountsView, 'action' | 'formToken'> & { status: number },
+): void {
+  const main = accountsMain(t, {
+    action: stepPaths.accounts(handoff.handoffId),
+    formToken: visit.formToken,
+    ...shown,
+  });
+  sendPage(response, shown.status, printPage(t, { title: t.accounts.title, main }));
+}

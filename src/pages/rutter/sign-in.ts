@@ -1,0 +1,70 @@
+import type { Request, Response } from 'express';
+import { recordHandoffLogin } from '../../db/rutter/handoffs.js';
+import { requireOwnForm } from '../form.js';
+import { printPage } from '../layout.js';
+import { PageProblem, seeOther, sendPage } from '../page-problem.js';
+import { rememberVisit, renewSession } from '../session.js';
+import { readCredentials, signInForm, signInRefusal } from '../sign-in/sign-in-form.js';
+import type { HandoffPages, OpenVisit } from './handoff-pages.js';
+import { requireVisit, stepPaths } from './handoff-pages.js';
+
+/** `GET /login/<hand-off>`: the form, or the next step for who has signed in already. */
+export async function showSignIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+  const open = await requireVisit(pages, request);
+  if (open.visit.customerId !== undefined) {
+    seeOther(response, stepPaths.accounts(open.handoff.handoffId));
+    return;
+  }
+  sendForm(pages, response, open, { status: 200 });
+}
+
+/**
+ * `POST /login/<hand-off>`: checks the password, ties the hand-off to the customer and the customer to a new session
+ * id. The row is written before the workflow is told; if Temporal cannot be told now, sharing the accounts tells it.
+ */
+export async function signIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+  const { t, pool } = pages;
+  const open = await requireVisit(pages, request);
+  requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: open.visit.formToken });
+  const credentials = readCredentials(request, t);
+  if (credentials === null) {
+    sendForm(pages, response, open, { status: 400, alert: t.signIn.empty });
+    return;
+  }
+  const outcome = await pages.authenticator.authenticate(credentials);
+  if (outcome.kind !== 'accepted') {
+    const refusal = signInRefusal(t, outcome);
+    if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
+    sendForm(pages, response, open, { ...refusal, username: credentials.username });
+    return;
+  }
+  const { handoffId, remainingMs } = open.handoff;
+  const { customerId } = outcome;
+  const recorded = await recordHandoffLogin(pool, { handoffId, customerId });
+  if (recorded === 'other_customer') throw new PageProblem(409, t.over.elsewhere);
+  if (recorded === 'over') throw new PageProblem(410, t.over.expired);
+  await pages.facade.loginSucceeded({ handoffId, customerId }).catch((error: unknown) => {
+    pages.logger.warn({ err: error, handoffId }, 'workflow not told of the login');
+  });
+  // Last: a second click that arrives before this still finds the session of its form.
+  await renewSession(request);
+  await rememberVisit(request, { handoffId, remainingMs, customerId });
+  seeOther(response, stepPaths.accounts(handoffId));
+}
+
+function sendForm(
+  { t }: HandoffPages,
+  response: Response,
+  { handoff, visit }: OpenVisit,
+  shown: { status: number; alert?: string; username?: string },
+): void {
+  const { status, ...again } = shown;
+  const main = signInForm(t, {
+    heading: t.signIn.heading,
+    lead: t.signIn.lead,
+    action: stepPaths.signIn(handoff.handoffId),
+    formToken: visit.formToken,
+    ...again,
+  });
+  sendPage(response, status, printPage(t, { title: t.signIn.title, main }));
+}

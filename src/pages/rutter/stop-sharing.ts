@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Request, Response } from 'express';
+import type { AccountRow } from '../../db/accounts.js';
+import { readAccount } from '../../db/accounts.js';
+import { readFeedView } from '../../db/feed-views.js';
+import { csrfFieldName, requireOwnForm } from '../form.js';
+import { html } from '../html.js';
+import { messageMain, printPage } from '../layout.js';
+import { PageProblem, seeOther, sendPage } from '../page-problem.js';
+import type { StatusPages } from '../status/status-context.js';
+import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
+
+/** The page of feeds should show what was done; a workflow that takes longer is shown by the next load. */
+const closeWaitMs = 5_000;
+const lookMs = 100;
+
+/** `GET /status/feeds/<feed>/stop`: asks once more, and says what stopping means. */
+export async function askToStop(pages: StatusPages, request: Request, response: Response): Promise<void> {
+  const { t } = pages;
+  await forCustomer(request, response, async ({ customerId, formToken }) => {
+    const { feedId, account } = await requireOwnFeed(pages, request, customerId);
+    const main = messageMain({
+      heading: t.status.stopHeading(account.name),
+      paragraphs: t.status.stopExplained,
+      more: html`<div class="actions">
+        <form method="post" action="${statusPaths.stop(feedId)}">
+          <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
+          <button type="submit" class="danger">${t.status.stopConfirm}</button>
+        </form>
+        <a class="button quiet" href="${statusPaths.feeds}">${t.status.keep}</a>
+      </div>`,
+    });
+    sendPage(response, 200, printPage(t, { title: t.status.stop, main }));
+  });
+}
+
+/** `POST /status/feeds/<feed>/stop`: asks the feed's workflow to close it. Asking again is harmless. */
+export async function stopSharing(pages: StatusPages, request: Request, response: Response): Promise<void> {
+  await forCustomer(request, response, async ({ customerId, formToken }) => {
+    requireOwnForm(request, pages.t, { publicUrl: pages.config.publicUrl, token: formToken });
+    const { feedId, open } = await requireOwnFeed(pages, request, customerId);
+    if (open) await pages.facade.requestOfFeed({ feedId, action: 'close' });
+    const waitEndsAt = Date.now() + closeWaitMs;
+    while (Date.now() < waitEndsAt && !response.closed) {
+      const feed = await readFeedView(pages.pool, { feedId });
+      if (feed === null || feed.state === 'closed') break;
+      await delay(lookMs);
+    }
+    seeOther(response, `${statusPaths.feeds}?stopped=1`);
+  });
+}
+
+async function requireOwnFeed(
+  { t, pool }: StatusPages,
+  request: Request,
+  customerId: string,
+): Promise<{ feedId: string; open: boolean; account: AccountRow }> {
+  const { feedId } = request.params;
+  const feed = isUuid(feedId) ? await readFeedView(pool, { feedId }) : null;
+  // One that is an account at Sage is disconnected on its own page.
+  const accountId = feed?.customerId === customerId ? feed.accountId : null;
+  const account = accountId === null ? null : await readAccount(pool, { accountId });
+  if (feed === null || account === null) throw new PageProblem(404, t.problems.notFound);
+  return { feedId: feed.feedId, open: feed.state !== 'closed', account };
+}

@@ -1,0 +1,188 @@
+import type { SageBank } from '../../clients/sage-banking/schemas.js';
+import type { SageCompanyRow } from '../../db/sage-banking/companies.js';
+import type { InstantProblem } from '../../domain/instant.js';
+import { parseInstant, yearMin } from '../../domain/instant.js';
+import { dayMs } from '../../domain/limits.js';
+import { textProblem } from '../../domain/text.js';
+import { readField } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { radioField, selectField, textField } from './fields.js';
+import { labelOf } from './label-of.js';
+import type { SageVisit } from './context.js';
+import { orderFields } from './context.js';
+import { sendSagePage, wayTo } from './page.js';
+import { sagePaths } from './paths.js';
+
+/** What is offered at first: most banks give about so much. */
+const defaultDaysBack = 90;
+const accountNameMax = 100;
+/** Account numbers and sort codes as people write them; an IBAN with its spaces is one. */
+const identifierPattern = /^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,48}[A-Za-z0-9])?$/;
+/** Assumed: types of an account whose bank lists none, as the Banking Service takes them. */
+const accountTypesFallback: readonly string[] = ['DEBIT', 'CREDIT'];
+
+/** All as it was typed. `accountName` and below are of direct banks alone. */
+export interface BeginForm {
+  readonly connectionId: string;
+  /** YYYY-MM-DD. */
+  readonly startDate: string;
+  readonly accountName: string;
+  readonly accountNumber: string;
+  readonly sortCode: string;
+  readonly accountType: string;
+}
+export type BeginProblems = Partial<Record<keyof BeginForm, string>>;
+
+interface Choice {
+  readonly searchId: string;
+  readonly bank: SageBank;
+  readonly companies: readonly SageCompanyRow[];
+}
+
+export function newBeginForm({ bank, companies }: Choice): BeginForm {
+  return {
+    connectionId: companies.length === 1 ? (companies[0]?.connectionId ?? '') : '',
+    startDate: new Date(Date.now() - defaultDaysBack * dayMs).toISOString().slice(0, 'YYYY-MM-DD'.length),
+    accountName: '',
+    accountNumber: '',
+    sortCode: '',
+    accountType: typesOf(bank)[0] ?? '',
+  };
+}
+
+export function readBeginForm({ pages: { t }, request }: SageVisit, { companies }: Choice): BeginForm {
+  const read = (name: keyof BeginForm) => readField(request, t, name).trim();
+  return {
+    // One company is no question, so the form does not ask it.
+    connectionId: companies.length === 1 ? (companies[0]?.connectionId ?? '') : read('connectionId'),
+    startDate: read('startDate'),
+    accountName: read('accountName'),
+    accountNumber: read('accountNumber'),
+    sortCode: read('sortCode'),
+    accountType: read('accountType'),
+  };
+}
+
+/** What is wrong, by field; nothing when the order may be stored. Companies of others are not among the customer's. */
+export function judgeBeginForm(
+  { pages: { t } }: SageVisit,
+  { bank, companies }: Choice,
+  form: BeginForm,
+): BeginProblems {
+  const texts = t.sage.begin;
+  const isKnownCompany = companies.some(({ connectionId }) => connectionId === form.connectionId);
+  const dateProblem = startDateProblem(texts, form.startDate);
+  const problems: BeginProblems = {
+    ...(isKnownCompany ? {} : { connectionId: texts.companyMissing }),
+    ...(dateProblem === undefined ? {} : { startDate: dateProblem }),
+  };
+  if (bank.dataProvider === 'indirect') return problems;
+  const isName = textProblem(form.accountName, accountNameMax) === null;
+  return {
+    ...problems,
+    ...(isName ? {} : { accountName: texts.nameMissing }),
+    ...(identifierPattern.test(form.accountNumber) ? {} : { accountNumber: texts.numberMissing }),
+    ...(identifierPattern.test(form.sortCode) ? {} : { sortCode: texts.codeMissing }),
+    ...(typesOf(bank).includes(form.accountType) ? {} : { accountType: texts.typeMissing }),
+  };
+}
+
+/** What is wrong with a start date, or null. Judged by UTC, as Sage judges it: today is the latest. */
+export function startDateFault(date: string): InstantProblem | null {
+  const read = parseInstant({ value: `${date}T00:00:00Z`, nowMs: Date.now(), futureMaxMs: 0 });
+  return 'problem' in read ? read.problem : null;
+}
+
+function startDateProblem(texts: SageVisit['pages']['t']['sage']['begin'], date: string): string | undefined {
+  const fault = startDateFault(date);
+  if (fault === null) return undefined;
+  if (fault === 'in_the_future') return texts.dateFuture;
+  return fault === 'year_out_of_range' ? texts.dateTooEarly(String(yearMin)) : texts.dateMissing;
+}
+
+function typesOf(bank: SageBank): readonly string[] {
+  const listed = bank.accountTypes ?? [];
+  return listed.length > 0 ? listed : accountTypesFallback;
+}
+
+/** The form, or the form again with what is wrong beside each field. */
+export function sendBeginForm(
+  visit: SageVisit,
+  choice: Choice,
+  { form, problems }: { form: BeginForm; problems: BeginProblems },
+  status: number,
+): void {
+  const { t } = visit.pages;
+  const texts = t.sage.begin;
+  const { bank, companies, searchId } = choice;
+  const isDirect = bank.dataProvider === 'direct';
+  const main = html`<div class="card">
+    <h1>${texts.heading(bank.name)}</h1>
+    <p>
+      ${isDirect ? texts.nextDirect(bank.name) : texts.nextIndirect(bank.name)}
+      ${isDirect && mechanismHint(visit, bank)}
+    </p>
+    <form method="post" action="${sagePaths.bank(searchId, bank.bankId)}">
+      ${orderFields(visit)}
+      ${
+        companies.length > 1 &&
+        radioField({
+          name: 'connectionId',
+          label: texts.company,
+          value: form.connectionId,
+          options: companies.map(({ connectionId, name }) => [connectionId, name]),
+          error: problems.connectionId,
+        })
+      }
+      ${textField({
+        name: 'startDate',
+        type: 'date',
+        label: texts.date,
+        hint: texts.dateHint,
+        value: form.startDate,
+        required: true,
+        max: new Date().toISOString().slice(0, 'YYYY-MM-DD'.length),
+        error: problems.startDate,
+      })}
+      ${isDirect && directFields(visit, bank, { form, problems })}
+      <div class="actions">
+        <button type="submit">${texts.button}</button>
+        ${wayTo(sagePaths.search(searchId), t.sage.link.otherBank)}
+      </div>
+    </form>
+  </div>`;
+  sendSagePage(visit, { title: t.sage.connect.title, main, status });
+}
+
+function mechanismHint({ pages: { t } }: SageVisit, bank: SageBank): string {
+  const { mechanisms } = t.sage.begin;
+  const type = bank.authorisationMechanism?.type ?? '';
+  return Object.hasOwn(mechanisms, type) ? labelOf(mechanisms, type) : mechanisms.other;
+}
+
+function directFields(
+  { pages: { t } }: SageVisit,
+  bank: SageBank,
+  { form, problems }: { form: BeginForm; problems: BeginProblems },
+): Html {
+  const texts = t.sage.begin;
+  const field = (name: 'accountName' | 'accountNumber' | 'sortCode', label: string) =>
+    textField({
+      name,
+      label,
+      value: form[name],
+      required: true,
+      lengthMax: accountNameMax,
+      error: problems[name],
+    });
+  return html`${field('accountName', texts.accountName)} ${field('accountNumber', texts.accountNumber)}
+  ${field('sortCode', texts.sortCode)}
+  ${selectField({
+    name: 'accountType',
+    label: texts.accountType,
+    value: form.accountType,
+    options: typesOf(bank).map((type) => [type, labelOf(texts.accountTypes, type)]),
+    error: problems.accountType,
+  })}`;
+}

@@ -1,0 +1,82 @@
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import type { SageDryRunResult, SageDryRunSample } from '../../db/sage-banking/command-types.js';
+import { readStoredTransactions } from '../../db/sage-banking/transactions.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { printCount } from '../time-text.js';
+import { printAmount } from './print-amount.js';
+import type { SageVisit } from './context.js';
+import { transactionFacts } from './transactions-view.js';
+
+/** Of the transactions that a rule would hit, those that are shown. */
+const shownTransactions = 20;
+
+/** What a rule would hit before it is saved: how many, which, how they would be split, and what stands in its way. */
+export async function dryRunView(
+  visit: SageVisit,
+  { account, result, ruleId }: { account: SageAccountRow; result: SageDryRunResult; ruleId: string | null },
+): Promise<Html> {
+  const { t, pool } = visit.pages;
+  const texts = t.sage.ruleForm;
+  const shownIds = result.transaction_ids.slice(0, shownTransactions);
+  const transactions = await readStoredTransactions(pool, {
+    sageAccountId: account.sageAccountId,
+    transactionIds: shownIds,
+  });
+  const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
+  const lookedAt = printCount(t, result.looked_at);
+  return html`<section class="part" id="dry-run" role="status">
+    <h2 class="first">${texts.dryRunHeading}</h2>
+    <p>
+      ${result.hits === 0 ? texts.dryRunNone(lookedAt) : texts.dryRunSome(printCount(t, result.hits), lookedAt)}
+    </p>
+    ${besideNotes(visit, result, ruleId)}
+    <p class="soft small">${texts.dryRunNote}</p>
+    ${
+      transactions.length > 0 &&
+      html`${result.hits > transactions.length && html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>`}
+        <ul class="plain">
+          ${transactions.map(({ transactionId, body }) =>
+            hitLine(visit, { body, currency: account.currency, sample: samples.get(transactionId) }),
+          )}
+        </ul>`
+    }
+  </section>`;
+}
+
+/** Rules above take a transaction first; a rule whose name another one has would be refused. */
+function besideNotes(
+  { pages: { t } }: SageVisit,
+  { beside, hits }: SageDryRunResult,
+  ruleId: string | null,
+): Html | undefined {
+  if (beside === null) return undefined;
+  const texts = t.sage.ruleForm;
+  const taken = hits - beside.applied;
+  const sameName = beside.same_name_rule_id;
+  return html`${taken > 0 && html`<p>${texts.dryRunTaken(printCount(t, taken))}</p>`}
+  ${beside.not_judged.length > 0 && html`<p>${texts.dryRunUnread}</p>`}
+  ${sameName !== null && sameName !== ruleId && html`<p>${t.sage.commandProblems.rule_name_taken}</p>`}`;
+}
+
+function hitLine(
+  { pages: { t } }: SageVisit,
+  hit: {
+    body: Readonly<Record<string, unknown>>;
+    currency: string | null;
+    sample: SageDryRunSample | undefined;
+  },
+): Html {
+  const { body, sample } = hit;
+  const shares = sample?.shares.map((share) => printAmount(t, share)).join(' + ');
+  return html`<li class="line">
+    ${transactionFacts(t, body, hit.currency)}
+    ${
+      sample !== undefined &&
+      sample.amount !== null &&
+      html`<span class="suggested">
+        ${sample.taken_by === null ? t.sage.ruleForm.dryRunShares(shares ?? '') : t.sage.ruleForm.dryRunTakenFirst}
+      </span>`
+    }
+  </li>`;
+}

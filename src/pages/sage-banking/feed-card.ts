@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { SageFeed } from '../../db/status-views.js';
+import { csrfFieldName } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { accountFacts } from './account-facts.js';
+import { accountStanding } from './account-standing.js';
+import { sagePaths } from './paths.js';
+import type { Texts } from '../texts.js';
+
+/** An account at another bank among the feeds: how it stands and what to do. */
+export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
+  const { label, tone, advice, trouble } = accountStanding(t, feed);
+  return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
+    <div class="row">
+      <h2 class="first" id="feed-${feed.feedId}">
+        <bdi>${feed.accountName}</bdi>
+        ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
+      </h2>
+      <span class="state ${tone}">${label}</span>
+    </div>
+    <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
+    <p class="advice">${advice}</p>
+    ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`} ${accountFacts(t, feed)}
+    ${page.isOpen && actions(t, feed, page.formToken)}
+  </section>`;
+}
+
+/** The way to connect a bank, or to what has to be done before. */
+export function connectBankCard(t: Texts): Html {
+  return html`<section class="card" aria-labelledby="connect-bank">
+    <h2 class="first" id="connect-bank">${t.sage.connect.heading}</h2>
+    <p>${t.sage.connect.lead}</p>
+    <p><a class="button" href="${sagePaths.connect}">${t.sage.connect.button}</a></p>
+  </section>`;
+}
+
+function actions(t: Texts, feed: SageFeed, formToken: string): Html {
+  const asks = feed.status === 'authRequired' && feed.dataProvider === 'indirect' && !feed.isDisconnecting;
+  return html`<div class="actions">
+    ${
+      asks &&
+      html`<form method="post" action="${sagePaths.reauthorise(feed.feedId)}">
+        <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
+        <input type="hidden" name="order_id" value="${randomUUID()}" />
+        <button type="submit">${t.sage.account.reauthorise}</button>
+      </form>`
+    }
+    <a
+      class="button quiet slim"
+      href="${sagePaths.account(feed.feedId)}"
+      aria-label="${t.sage.openLabel(feed.accountName)}"
+      >${t.sage.open}</a
+    >
+  </div>`;
+}

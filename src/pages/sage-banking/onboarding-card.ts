@@ -1,0 +1,45 @@
+import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { sagePaths } from './paths.js';
+import type { Texts } from '../texts.js';
+
+/**
+ * A Sage company that is being made ready, with the way to its page: nothing else leads there from a customer who has
+ * another company, and a picture that nobody reads ends the onboarding. Undefined when it is over.
+ */
+export function onboardingCard(t: Texts, onboarding: SageOnboardingRow): Html | undefined {
+  const card = cardOf(onboarding);
+  if (card === null) return undefined;
+  const { label, advice, button } = t.sage.onboarding.cards[card];
+  const isTheirs = card === 'picture';
+  return html`<section class="card" aria-labelledby="onboarding">
+    <div class="row">
+      <h2 class="first" id="onboarding">${t.sage.onboarding.title}</h2>
+      <span class="state ${card === 'working' ? '' : 'is-waiting'}">${label}</span>
+    </div>
+    <p class="advice">${advice}</p>
+    <p><a class="${isTheirs ? 'button' : 'button quiet'}" href="${sagePaths.begin}">${button}</a></p>
+  </section>`;
+}
+
+/** Which of the cards tells how it stands: what was typed is with Sage, and nobody is waited for. */
+function cardOf({
+  state,
+  captchaText,
+}: SageOnboardingRow): keyof Texts['sage']['onboarding']['cards'] | null {
+  switch (state) {
+    case 'registering':
+    case 'creating':
+      return 'working';
+    case 'waiting_captcha':
+      return captchaText === null ? 'picture' : 'working';
+    case 'in_doubt':
+      return 'in_doubt';
+    case 'ready':
+    case 'refused':
+      return null;
+    default:
+      return state satisfies never;
+  }
+}

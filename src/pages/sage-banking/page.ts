@@ -1,0 +1,69 @@
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { messageMain, printPage } from '../layout.js';
+import { sendPage } from '../page-problem.js';
+import type { Message } from '../texts.js';
+import { signOutForm } from '../status/feeds-view.js';
+import { statusPaths } from '../status/status-context.js';
+import type { SageVisit } from './context.js';
+
+/** A page that waits looks again after so many seconds. */
+export const reloadSeconds = 3;
+
+export interface SagePage {
+  readonly title: string;
+  readonly main: Html;
+  readonly status?: number;
+  readonly wide?: boolean;
+  /** The page's own address, when it is to load itself again. */
+  readonly reload?: string;
+}
+
+/** Answers with a page under the header of whoever is signed in. */
+export function sendSagePage({ pages, customer, response }: SageVisit, page: SagePage): void {
+  const { t } = pages;
+  const printed = printPage(t, {
+    title: page.title,
+    main: page.main,
+    corner: signOutForm(t, customer.formToken),
+    wide: page.wide ?? false,
+    ...(page.reload === undefined ? {} : { refresh: { seconds: reloadSeconds, path: page.reload } }),
+  });
+  sendPage(response, page.status ?? 200, printed);
+}
+
+/** What is the case and what to do next, with ways on. */
+export function sendSageMessage(
+  visit: SageVisit,
+  input: { message: Message; more?: Html | undefined; status?: number; wayBack?: Html },
+): void {
+  const { heading, paragraphs } = input.message;
+  const more = html`<div class="actions">${input.more} ${input.wayBack ?? backToFeeds(visit)}</div>`;
+  sendSagePage(visit, {
+    title: heading,
+    main: messageMain({ heading, paragraphs, more }),
+    status: input.status ?? 200,
+  });
+}
+
+/** Something is under way: the page loads itself again, and without that a link does. */
+export function sendWaiting(
+  visit: SageVisit,
+  input: { title: string; heading: string; lead: string; note?: string; path: string },
+): void {
+  const { t } = visit.pages;
+  const more = html`<div class="turning" aria-hidden="true"></div>
+    ${input.note !== undefined && html`<div class="note"><p>${input.note}</p></div>`}
+    <p role="status">${input.lead}</p>
+    <p><a href="${input.path}">${t.finishing.continue}</a></p>`;
+  const main = messageMain({ heading: input.heading, paragraphs: [], more });
+  sendSagePage(visit, { title: input.title, main, reload: input.path });
+}
+
+export function backToFeeds({ pages }: SageVisit): Html {
+  return html`<a class="button quiet" href="${statusPaths.feeds}">${pages.t.sage.back}</a>`;
+}
+
+export function wayTo(address: string, label: string): Html {
+  return html`<a class="button quiet" href="${address}">${label}</a>`;
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { CommandResult, CommandRow, SageCommandKind } from '../../db/commands.js';
+import { readCommand } from '../../db/commands.js';
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import type { SageRestorableRule, SageRuleResult } from '../../db/sage-banking/command-types.js';
+import { seeOther } from '../page-problem.js';
+import { isUuid } from '../status/status-context.js';
+import type { SageVisit } from './context.js';
+import { awaitOwnCommand, orderCommand, sendCommandFailed } from './run-command.js';
+import { sendWaiting, wayTo } from './page.js';
+import { sagePaths } from './paths.js';
+
+/** The account's rules as Sage has them now, by rank. Null: the page that says why not was sent. */
+export async function readRules(
+  visit: SageVisit,
+  account: SageAccountRow,
+  path: string,
+): Promise<readonly SageRuleResult[] | null> {
+  const command = await readAtSage(visit, { account, kind: 'sage_list_rules', path });
+  return command === null ? null : rulesOf(command.result);
+}
+
+/** The rules that may be restored on the account. Null: the page that says why not was sent. */
+export async function readRestorable(
+  visit: SageVisit,
+  account: SageAccountRow,
+  path: string,
+): Promise<readonly SageRestorableRule[] | null> {
+  const command = await readAtSage(visit, { account, kind: 'sage_list_restorable_rules', path });
+  return command === null ? null : rulesOf(command.result);
+}
+
+/** Names of restorable rules by their old ids, as far as Sage tells them in a moment: an outcome is told without, too. */
+export async function namesOfRestorable(
+  visit: SageVisit,
+  account: SageAccountRow,
+): Promise<ReadonlyMap<string, string>> {
+  const commandId = randomUUID();
+  const kind = 'sage_list_restorable_rules';
+  await orderCommand(visit, { commandId, kind, input: { sage_account_id: account.sageAccountId } });
+  const { result } = await awaitOwnCommand(visit, { commandId, kinds: [kind], account });
+  return new Map(rulesOf(result).map(({ ruleId, ruleName }) => [ruleId, ruleName]));
+}
+
+/** The kind says of which sort they are; the row was written by our own activity. */
+function rulesOf(result: CommandResult | null): readonly SageRestorableRule[] {
+  return result !== null && 'rules' in result ? (result.rules as readonly SageRestorableRule[]) : [];
+}
+
+/** A reading that was shown in the page that waited for it; loading that page later asks Sage anew. */
+const readingFreshMs = 10_000;
+
+/**
+ * Asks Sage and waits a little; the page goes on under `?reading=` as long as there is no answer. Asked anew with every
+ * load of the page itself, and of one whose reading is old or gone: what is shown is how things stand at Sage, not what
+ * we remember of it.
+ */
+async function readAtSage(
+  visit: SageVisit,
+  input: { account: SageAccountRow; kind: SageCommandKind; path: string },
+): Promise<CommandRow | null> {
+  const { t } = visit.pages;
+  const { account, kind, path } = input;
+  const { sageAccountId } = account;
+  const begun = visit.request.query.reading;
+  const commandId = isUuid(begun) ? begun : randomUUID();
+  if (isUuid(begun) && !(await isFreshReading(visit, { commandId, account }))) {
+    seeOther(visit.response, path);
+    return null;
+  }
+  if (!isUuid(begun)) {
+    await orderCommand(visit, { commandId, kind, input: { sage_account_id: sageAccountId } });
+  }
+  const command = await awaitOwnCommand(visit, { commandId, kinds: [kind], account });
+  switch (command.state) {
+    case 'running': {
+      const { title, heading, lead } = t.sage.waiting;
+      sendWaiting(visit, { title, heading, lead, path: `${path}?reading=${commandId}` });
+      return null;
+    }
+    case 'failed':
+      sendCommandFailed(visit, command, wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount));
+      return null;
+    case 'done':
+      return command;
+    default:
+      return command.state satisfies never;
+  }
+}
+
+async function isFreshReading(
+  { pages, customer }: SageVisit,
+  { commandId, account }: { commandId: string; account: SageAccountRow },
+): Promise<boolean> {
+  const command = await readCommand(pages.pool, { commandId });
+  const isOwn =
+    command?.customerId === customer.customerId && command.input.sage_account_id === account.sageAccountId;
+  if (!isOwn) return false;
+  return command.finishedAt === null || Date.now() - Date.parse(command.finishedAt) < readingFreshMs;
+}

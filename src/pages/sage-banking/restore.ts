@@ -1,0 +1,185 @@
+import type { CommandRow } from '../../db/commands.js';
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import { listSageAccountsOfConnection } from '../../db/sage-banking/accounts.js';
+import type { SageRestorableRule, SageRestoreResult } from '../../db/sage-banking/command-types.js';
+import { limits } from '../../domain/limits.js';
+import { idProblem } from '../../domain/text.js';
+import { readFields } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { messageMain } from '../layout.js';
+import { PageProblem, seeOther } from '../page-problem.js';
+import { alertBox } from '../sign-in/sign-in-form.js';
+import { namesOfRestorable, readRestorable } from './read-rules.js';
+import { conditionWords, reprocessForm } from './rule-list-view.js';
+import { requireConnected } from './rules.js';
+import type { SageVisit } from './context.js';
+import { orderFields, readOrderId, requireUuid } from './context.js';
+import { awaitOwnCommand, orderCommand, sendCommandFailed } from './run-command.js';
+import { sendSagePage, sendWaiting, wayTo } from './page.js';
+import { sagePaths } from './paths.js';
+
+/** Rules of an account, and of all accounts of a company together, are at most some hundreds. */
+const ruleIdsMax = 1_000;
+
+/** `GET /status/sage/accounts/<account>/restore`: the rules of the company's disconnected accounts, to choose from. */
+export async function showRestorable(visit: SageVisit): Promise<void> {
+  const account = await requireConnected(visit);
+  await sendRestorable(visit, account, {});
+}
+
+/** `POST` the same: makes the ticked ones anew on this account. Whatever was restored before is not restored twice. */
+export async function restoreRules(visit: SageVisit): Promise<void> {
+  const { t } = visit.pages;
+  const account = await requireConnected(visit);
+  const { sageAccountId } = account;
+  const commandId = readOrderId(visit);
+  const ruleIds = [...new Set(readFields(visit.request, 'rule_id'))];
+  if (ruleIds.length === 0) {
+    return await sendRestorable(visit, account, { alert: t.sage.restore.noneTicked, status: 422 });
+  }
+  const areIds = ruleIds.every((ruleId) => idProblem(ruleId, limits.idLengthMax) === null);
+  if (ruleIds.length > ruleIdsMax || !areIds) throw new PageProblem(400, t.problems.badForm);
+  await orderCommand(visit, {
+    commandId,
+    kind: 'sage_restore_rules',
+    input: { sage_account_id: sageAccountId, rule_ids: ruleIds },
+  });
+  seeOther(visit.response, sagePaths.restoring(sageAccountId, commandId));
+}
+
+async function sendRestorable(
+  visit: SageVisit,
+  account: SageAccountRow,
+  again: { alert?: string; status?: number },
+): Promise<void> {
+  const { t, pool } = visit.pages;
+  const texts = t.sage.restore;
+  const { sageAccountId } = account;
+  const rules = await readRestorable(visit, account, sagePaths.restore(sageAccountId));
+  if (rules === null) return;
+  const back = wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount);
+  if (rules.length === 0) {
+    const more = html`<div class="actions">${back}</div>`;
+    const main = messageMain({ heading: texts.heading, paragraphs: [texts.none], more });
+    return sendSagePage(visit, { title: texts.title, main });
+  }
+  const siblings = await listSageAccountsOfConnection(pool, account);
+  const own = predecessorsOf(account, siblings);
+  const nameOf = new Map(siblings.map(({ bankAccountId, name }) => [bankAccountId, name]));
+  const main = html`<div class="card">
+    <h1>${texts.heading}</h1>
+    <p>${texts.lead}</p>
+    ${alertBox(again.alert)}
+    <form method="post" action="${sagePaths.restore(sageAccountId)}">
+      ${orderFields(visit)}
+      <fieldset>
+        <legend>${t.sage.rules.title}</legend>
+        ${rules.map((rule, index) => ruleBox(visit, { rule, index, nameOf, isOwn: own.has(rule.sage_account_id ?? '') }))}
+      </fieldset>
+      <div class="actions">
+        <button type="submit">${texts.button}</button>
+        ${back}
+      </div>
+    </form>
+  </div>`;
+  sendSagePage(visit, { title: texts.title, main, status: again.status ?? 200 });
+}
+
+/** The accounts that this one takes the place of, one after the other. */
+function predecessorsOf(account: SageAccountRow, siblings: readonly SageAccountRow[]): ReadonlySet<string> {
+  const byId = new Map(siblings.map((sibling) => [sibling.sageAccountId, sibling]));
+  const found = new Set<string>();
+  let next = account.predecessorId;
+  while (next !== null && !found.has(next)) {
+    found.add(next);
+    next = byId.get(next)?.predecessorId ?? null;
+  }
+  return found;
+}
+
+/** Ticked at first when it was a rule of this account before, unless it is here already; others are the person's to choose. */
+function ruleBox(
+  visit: SageVisit,
+  {
+    rule,
+    index,
+    nameOf,
+    isOwn,
+  }: { rule: SageRestorableRule; index: number; nameOf: ReadonlyMap<string, string>; isOwn: boolean },
+): Html {
+  const texts = visit.pages.t.sage.restore;
+  const isHere = rule.restored_rule_id !== null;
+  const former = nameOf.get(rule.bankAccountId ?? '');
+  return html`<div class="choice">
+    <input
+      type="checkbox"
+      name="rule_id"
+      id="rule-${index}"
+      value="${rule.ruleId}"
+      aria-describedby="rule-${index}-hint"
+      ${isHere ? html`disabled` : isOwn && html`checked`}
+    />
+    <label for="rule-${index}"><bdi>${rule.ruleName}</bdi></label>
+    <span class="hint" id="rule-${index}-hint">
+      ${former === undefined ? texts.ofUnknown : html`<bdi>${texts.of(former)}</bdi>`}:
+      ${conditionWords(visit, rule)} ${isHere && html`– ${texts.already}`}
+    </span>
+  </div>`;
+}
+
+/** `GET …/restored/<command>`: what came of each rule, and the offer to run them. */
+export async function showRestored(visit: SageVisit): Promise<void> {
+  const { t } = visit.pages;
+  const account = await requireConnected(visit);
+  const { sageAccountId } = account;
+  const commandId = requireUuid(visit, 'commandId');
+  const command = await awaitOwnCommand(visit, { commandId, kinds: ['sage_restore_rules'], account });
+  if (command.state === 'running') {
+    const { title, heading, lead } = t.sage.waiting;
+    return sendWaiting(visit, { title, heading, lead, path: sagePaths.restoring(sageAccountId, commandId) });
+  }
+  const back = wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount);
+  if (command.state === 'failed') return sendCommandFailed(visit, command, back);
+  const outcome = outcomeOf(command, await namesOfRestorable(visit, account), t.sage.restore.someRule);
+  const texts = t.sage.restore;
+  const main = html`<div class="card">
+    <h1>${texts.outcomeHeading}</h1>
+    ${outcome.length === 0 && html`<p>${texts.none}</p>`}
+    <ul class="plain">
+      ${outcome.map(
+        ({ name, reason }) =>
+          html`<li>
+            <div class="row">
+              <h2 class="first"><bdi>${name}</bdi></h2>
+              <span class="state ${reason === null ? 'is-good' : 'is-waiting'}"
+                >${reason === null ? texts.restored : texts.failed}</span
+              >
+            </div>
+            ${reason !== null && html`<p class="soft">${reason}</p>`}
+          </li>`,
+      )}
+    </ul>
+    ${outcome.some(({ reason }) => reason === null) && html`<p>${texts.offer}</p>`}
+    <div class="actions">
+      ${outcome.some(({ reason }) => reason === null) && reprocessForm(visit, sageAccountId, 'primary')}
+      ${wayTo(sagePaths.rules(sageAccountId), t.sage.account.rules)} ${back}
+    </div>
+  </div>`;
+  sendSagePage(visit, { title: texts.outcomeHeading, main });
+}
+
+/** Rule by rule; a reason stands where it was not restored. */
+function outcomeOf(
+  { result }: CommandRow,
+  names: ReadonlyMap<string, string>,
+  someRule: string,
+): { name: string; reason: string | null }[] {
+  // The kind says which result; the row was written by our own activity.
+  const { restored, failed } = result as SageRestoreResult;
+  const nameOf = (ruleId: string) => names.get(ruleId) ?? someRule;
+  return [
+    ...restored.map(({ rule_id }) => ({ name: nameOf(rule_id), reason: null })),
+    ...failed.map(({ rule_id, reason }) => ({ name: nameOf(rule_id), reason })),
+  ];
+}

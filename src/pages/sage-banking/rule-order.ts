@@ -1,0 +1,97 @@
+import type { CommandRow } from '../../db/commands.js';
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import type { SageDryRunResult } from '../../db/sage-banking/command-types.js';
+import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
+import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
+import { html } from '../html.js';
+import { seeOther } from '../page-problem.js';
+import { dryRunView } from './dry-run-view.js';
+import { formOfRule } from './rule-form-state.js';
+import { sendRuleForm } from './save-rule.js';
+import { requireConnected } from './rules.js';
+import type { SageVisit } from './context.js';
+import { requireUuid } from './context.js';
+import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './run-command.js';
+import { sendSageMessage, sendWaiting, wayTo } from './page.js';
+import { sagePaths } from './paths.js';
+
+const ruleOrderKinds = [
+  'sage_create_rule',
+  'sage_amend_rule',
+  'sage_delete_rule',
+  'sage_dry_run_rule',
+] as const;
+
+/**
+ * `GET /status/sage/accounts/<account>/rule-orders/<command>`: waits until Sage has changed the rule, then shows the
+ * list. A rule that Sage did not take comes back in its form, so that nobody types it twice; a dry run stands below it.
+ */
+export async function showRuleOrder(visit: SageVisit): Promise<void> {
+  const { t } = visit.pages;
+  const account = await requireConnected(visit);
+  const { sageAccountId } = account;
+  const commandId = requireUuid(visit, 'commandId');
+  const command = await awaitOwnCommand(visit, { commandId, kinds: ruleOrderKinds, account });
+  switch (command.state) {
+    case 'running': {
+      const { title, heading, lead } = t.sage.waiting;
+      return sendWaiting(visit, {
+        title,
+        heading,
+        lead,
+        path: sagePaths.ruleOrder(sageAccountId, commandId),
+      });
+    }
+    case 'failed':
+      return sendOrderFailed(visit, account, command);
+    case 'done':
+      if (command.kind === 'sage_dry_run_rule') return await sendDryRun(visit, account, command);
+      return seeOther(visit.response, `${sagePaths.rules(sageAccountId)}?saved=1`);
+    default:
+      return command.state satisfies never;
+  }
+}
+
+function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: CommandRow): void {
+  const { t } = visit.pages;
+  const rule = wholeRuleOf(command);
+  const list = sagePaths.rules(account.sageAccountId);
+  const mayBeDone = command.problem?.code === 'peer_unavailable' && command.kind !== 'sage_dry_run_rule';
+  if (rule === null) {
+    const wayBack = wayTo(list, t.sage.account.rules);
+    if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, wayBack });
+    return sendCommandFailed(visit, command, wayBack);
+  }
+  sendRuleForm(visit, {
+    account,
+    ruleId: command.input.rule_id ?? null,
+    state: formOfRule(rule),
+    alert: failedWords(visit, command, mayBeDone),
+    ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.lookAtList}</a>` } : {}),
+    status: 409,
+  });
+}
+
+/** Where Sage did not answer, the rule may have been saved all the same: nothing else may be claimed then. */
+function failedWords(visit: SageVisit, command: CommandRow, mayBeDone: boolean): string {
+  const { ruleForm } = visit.pages.t.sage;
+  if (mayBeDone) return ruleForm.mayBeSaved;
+  const what = command.kind === 'sage_dry_run_rule' ? ruleForm.notTried : ruleForm.notSaved;
+  return `${what} ${commandProblemText(visit, command)}`;
+}
+
+async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: CommandRow): Promise<void> {
+  const rule = wholeRuleOf(command);
+  if (rule === null) throw new Error('a dry run without its rule');
+  // The kind says which result; the row was written by our own activity.
+  const result = command.result as SageDryRunResult;
+  const ruleId = command.input.rule_id ?? null;
+  const below = await dryRunView(visit, { account, result, ruleId });
+  sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), below });
+}
+
+/** The rule as it was ordered; null when only its rank, or its end, was. */
+function wholeRuleOf({ input }: CommandRow): RuleDraft | null {
+  const judged = validateRule(input.rule);
+  return 'rule' in judged ? judged.rule : null;
+}

@@ -1,0 +1,88 @@
+import { limits } from '../../domain/limits.js';
+import type { RuleFieldMeaning } from '../../domain/sage-banking/rules/rule-fields.js';
+import { meaningOfField } from '../../domain/sage-banking/rules/rule-fields.js';
+import { lastSplitPercentage, ruleLimits } from '../../domain/sage-banking/rules/rule-assumptions.js';
+import { textProblem } from '../../domain/text.js';
+import type { Texts } from '../texts.js';
+import { labelOf } from './label-of.js';
+import type { ConditionState, RuleFormState } from './rule-form-state.js';
+import { percentagePattern } from './rule-form-state.js';
+
+/*
+ * What is wrong with an entry of the rule form, in the page's own words: the judge of rules speaks of members and
+ * operations by Sage's names, which no page shows. The judge says where; why is read from what was typed there.
+ */
+
+const conditionPlace = /^\/ruleConditions\/(\d+)(?:\/(ruleField|ruleOperation|ruleCriteria))?$/;
+const splitPlace = /^\/ruleActions\/(\d+)\/splitPercentage$/;
+const narrativePlace = /^\/ruleActions\/(\d+)\/accountantNarrative$/;
+const postingPlace = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
+
+/** What to change at the place that `pointer` names. */
+export function ruleProblemText({ sage }: Texts, state: RuleFormState, pointer: string): string {
+  const texts = sage.ruleForm.problems;
+  const [, condition, member] = conditionPlace.exec(pointer) ?? [];
+  const [, split] = splitPlace.exec(pointer) ?? [];
+  const [, narrated] = narrativePlace.exec(pointer) ?? [];
+  const [, action, posting, word] = postingPlace.exec(pointer) ?? [];
+  if (pointer === '/ruleName') return textWords(texts, state.name, limits.nameLengthMax);
+  if (pointer === '/ruleConditions') return texts.conditionCount(String(ruleLimits.conditionsMax));
+  if (pointer === '/ruleActions') return texts.actionCount(String(ruleLimits.actionsMax));
+  if (/^\/ruleActions\/\d+\/accountsPostings$/.test(pointer)) return texts.postingCount;
+  const found = state.conditions[Number(condition)];
+  if (found !== undefined) return conditionWords(sage.ruleForm, found, member);
+  if (split !== undefined) return splitWords(texts, state, Number(split));
+  if (narrated !== undefined) {
+    return textWords(texts, state.actions[Number(narrated)]?.narrative, limits.textLengthMax);
+  }
+  const typed = state.actions[Number(action)]?.postings[Number(posting)];
+  if (typed === undefined) return texts.other;
+  return textWords(texts, word === 'type' ? typed.type : typed.code, limits.textLengthMax);
+}
+
+type FormTexts = Texts['sage']['ruleForm'];
+
+function textWords(texts: FormTexts['problems'], typed: string | undefined, lengthMax: number): string {
+  switch (textProblem(typed, lengthMax)) {
+    case 'too_long':
+      return texts.tooLong(String(lengthMax));
+    case 'forbidden_character':
+      return texts.forbidden;
+    case 'empty':
+      return texts.empty;
+    default:
+      return texts.other;
+  }
+}
+
+function conditionWords(
+  { fields, operations, problems: texts }: FormTexts,
+  { field, operation, criteria }: ConditionState,
+  member: string | undefined,
+): string {
+  const meaning = meaningOfField(field);
+  if (member === 'ruleField' || meaning === null) return texts.field;
+  if (member === 'ruleOperation') {
+    if (meaning.type === 'date' && operation === 'eq') return texts.oneDay(operations.ge, operations.lt);
+    const allowed = meaning.operations.map((one) => labelOf(operations, one));
+    return texts.operation(labelOf(fields, field), allowed);
+  }
+  const wording = textProblem(criteria, limits.textLengthMax);
+  return wording === null ? criteriaWords(texts, meaning) : textWords(texts, criteria, limits.textLengthMax);
+}
+
+function criteriaWords(texts: FormTexts['problems'], { type }: RuleFieldMeaning): string {
+  return type === 'text' ? texts.other : texts.criteria[type];
+}
+
+function splitWords(texts: FormTexts['problems'], { actions }: RuleFormState, index: number): string {
+  const typed = actions[index]?.percentage ?? '';
+  if (!percentagePattern.test(typed)) return texts.percentage;
+  const percentage = Number(typed);
+  const isLast = index === actions.length - 1;
+  if (isLast) return texts.lastPercentage;
+  if (percentage === lastSplitPercentage) return texts.earlierPercentage;
+  return percentage > 0 && percentage < lastSplitPercentage
+    ? texts.percentageDecimals
+    : texts.percentageRange;
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { tellOfRefusedRule } from '../../api/sage-banking/require-valid-rule.js';
+import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import type { RuleDraft, RuleProblem } from '../../domain/sage-banking/rules/rule.js';
+import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
+import { readField } from '../form.js';
+import type { Html } from '../html.js';
+import { PageProblem, seeOther } from '../page-problem.js';
+import type { RuleFormState } from './rule-form-state.js';
+import {
+  changedRuleForm,
+  formOfRule,
+  newRuleForm,
+  readRuleForm,
+  readRuleFormStep,
+  ruleOfForm,
+} from './rule-form-state.js';
+import { ruleFormMain } from './rule-form-view.js';
+import { readRule, requireConnected, ruleIdOf } from './rules.js';
+import type { SageVisit } from './context.js';
+import { readOrderId } from './context.js';
+import { orderCommand } from './run-command.js';
+import { sendSagePage } from './page.js';
+import { sagePaths } from './paths.js';
+
+/** `GET /status/sage/accounts/<account>/new-rule`. */
+export async function showNewRule(visit: SageVisit): Promise<void> {
+  const account = await requireConnected(visit);
+  sendRuleForm(visit, { account, ruleId: null, state: newRuleForm });
+}
+
+/** `GET …/rules/<rule>`: the rule as Sage has it now, to be changed. */
+export async function showRule(visit: SageVisit): Promise<void> {
+  const account = await requireConnected(visit);
+  const rule = await readRule(visit, account, sagePaths.rule(account.sageAccountId, ruleIdOf(visit)));
+  if (rule !== null) sendRuleForm(visit, { account, ruleId: rule.ruleId, state: formOfRule(rule) });
+}
+
+export async function workOnNewRule(visit: SageVisit): Promise<void> {
+  await workOnRule(visit, null);
+}
+
+export async function workOnOldRule(visit: SageVisit): Promise<void> {
+  await workOnRule(visit, ruleIdOf(visit));
+}
+
+/**
+ * `POST` of either: what the pressed button asks for. Rows come and go without a judgement; a rule that is to be tried
+ * or saved is judged first, and comes back with what is wrong beside each field.
+ */
+async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void> {
+  const { t } = visit.pages;
+  const account = await requireConnected(visit);
+  const orderId = readOrderId(visit);
+  const step = readRuleFormStep(readField(visit.request, t, 'do'));
+  if (step === null) throw new PageProblem(400, t.problems.badForm);
+  const state = changedRuleForm(readRuleForm(visit.request, t), step);
+  const form = { account, ruleId, state, orderId };
+  if (step.kind !== 'save' && step.kind !== 'dry_run') return sendRuleForm(visit, form);
+  const judged = validateRule(ruleOfForm(state));
+  if ('problems' in judged) {
+    await tellOfRefusedRule(visit.pages, account, judged.problems);
+    const alert = t.sage.ruleForm.invalid;
+    return sendRuleForm(visit, { ...form, problems: judged.problems, alert, status: 422 });
+  }
+  // Trying out changes nothing, so each try is an order of its own; saving twice is one.
+  const commandId = step.kind === 'dry_run' ? randomUUID() : orderId;
+  await orderRule(visit, { account, ruleId, rule: judged.rule, commandId, step: step.kind });
+  seeOther(visit.response, sagePaths.ruleOrder(account.sageAccountId, commandId));
+}
+
+/** A change names what the form shows and nothing else: rank and further fields of the rule stay as they are. */
+async function orderRule(
+  visit: SageVisit,
+  order: {
+    account: SageAccountRow;
+    ruleId: string | null;
+    rule: RuleDraft;
+    commandId: string;
+    step: 'save' | 'dry_run';
+  },
+): Promise<void> {
+  const { ruleId, commandId, step } = order;
+  const { ruleName, ruleConditions, ruleActions } = order.rule;
+  const saving = ruleId === null ? 'sage_create_rule' : 'sage_amend_rule';
+  await orderCommand(visit, {
+    commandId,
+    kind: step === 'dry_run' ? 'sage_dry_run_rule' : saving,
+    input: {
+      sage_account_id: order.account.sageAccountId,
+      ...(ruleId === null ? {} : { rule_id: ruleId }),
+      rule: { ruleName, ruleConditions, ruleActions },
+    },
+  });
+}
+
+/** The form of a rule, new or old, with whatever there is to say about it. */
+export function sendRuleForm(
+  visit: SageVisit,
+  form: {
+    account: SageAccountRow;
+    /** Null: a new one. */
+    ruleId: string | null;
+    state: RuleFormState;
+    orderId?: string;
+    problems?: readonly RuleProblem[];
+    alert?: string;
+    /** The way to what the alert speaks of. */
+    alertWay?: Html;
+    below?: Html;
+    status?: number;
+  },
+): void {
+  const { t } = visit.pages;
+  const texts = t.sage.ruleForm;
+  const { sageAccountId } = form.account;
+  const heading = form.ruleId === null ? texts.newHeading : texts.editHeading(form.state.name);
+  const main = ruleFormMain(t, {
+    heading,
+    action:
+      form.ruleId === null ? sagePaths.newRule(sageAccountId) : sagePaths.rule(sageAccountId, form.ruleId),
+    formToken: visit.customer.formToken,
+    orderId: form.orderId ?? randomUUID(),
+    state: form.state,
+    problems: form.problems ?? [],
+    alert: form.alert,
+    alertWay: form.alertWay,
+    below: form.below,
+    cancelPath: sagePaths.rules(sageAccountId),
+  });
+  sendSagePage(visit, { title: heading, main, status: form.status ?? 200, wide: true });
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { SageVisit } from './context.js';
+import { printAmount } from './print-amount.js';
+
+/** Of a suggestion, what a person is shown. Sage's words are opaque and any may be missing. */
+const suggestionSchema = z.object({
+  rules: z.array(z.unknown()).nullish(),
+  actions: z.object({
+    showToUser: z.boolean().nullish(),
+    accountsPostings: z
+      .array(
+        z.object({
+          createdBy: z.string().nullish(),
+          grossAmount: z.number().nullish(),
+          accountantNarrative: z.string().nullish(),
+          postingInstructions: z
+            .array(z.object({ type: z.string().nullish(), code: z.string().nullish() }))
+            .nullish(),
+        }),
+      )
+      .nullish(),
+  }),
+});
+type Suggestion = z.output<typeof suggestionSchema>;
+
+/**
+ * What is suggested for a transaction, one sentence a part: `−42.00: NOMINAL 7200, Energy, by rule Energy`. What was
+ * not understood is left out: a suggestion is never a fact, and half of one misleads.
+ */
+export function suggestionLines({ pages: { t } }: SageVisit, predictedActions: readonly unknown[]): string[] {
+  return predictedActions.flatMap((item) => {
+    const parsed = suggestionSchema.safeParse(item);
+    if (!parsed.success || parsed.data.actions.showToUser === false) return [];
+    const { data } = parsed;
+    return (data.actions.accountsPostings ?? []).map((part) => {
+      const what = postingsOf(part).concat(part.accountantNarrative ?? []);
+      const amount = part.grossAmount == null ? [] : [printAmount(t, String(part.grossAmount))];
+      return [...amount, [...what, sourceOf(data, part)].join(', ')].join(': ');
+    });
+  });
+
+  function sourceOf({ rules }: Suggestion, part: { createdBy?: string | null | undefined }): string {
+    const { byRule, bySage } = t.sage.account;
+    return (rules ?? []).length > 0 && part.createdBy != null ? byRule(part.createdBy) : bySage;
+  }
+}
+
+function postingsOf(part: {
+  postingInstructions?:
+    readonly { type?: string | null | undefined; code?: string | null | undefined }[] | null | undefined;
+}): string[] {
+  return (part.postingInstructions ?? []).map(({ type, code }) =>
+    [type, code].filter((word) => word != null && word !== '').join(' '),
+  );
+}

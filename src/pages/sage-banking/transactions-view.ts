@@ -1,0 +1,71 @@
+import type { StoredSageTransaction } from '../../db/sage-banking/transactions.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import type { Texts } from '../texts.js';
+import { printTransactionAmount } from './print-amount.js';
+import type { SageVisit } from './context.js';
+import { suggestionLines } from './suggestions.js';
+
+/** Name of the boxes that choose transactions for a run of the rules. */
+export const transactionFieldName = 'transaction_id';
+
+/** Transactions with what is suggested for each; with a box each where some are to be chosen. */
+export function transactionList(
+  visit: SageVisit,
+  input: { transactions: readonly StoredSageTransaction[]; currency: string | null; boxes: boolean },
+): Html {
+  return html`<ul class="plain">
+    ${input.transactions.map((transaction) => transactionLine(visit, { ...input, transaction }))}
+  </ul>`;
+}
+
+function transactionLine(
+  visit: SageVisit,
+  {
+    transaction,
+    currency,
+    boxes,
+  }: { transaction: StoredSageTransaction; currency: string | null; boxes: boolean },
+): Html {
+  const { t } = visit.pages;
+  const { transactionId, body } = transaction;
+  const { date, narrative } = wordsOf(body);
+  const suggested = suggestionLines(visit, transaction.predictedActions);
+  return html`<li class="line">
+    ${
+      boxes &&
+      html`<input
+        type="checkbox"
+        name="${transactionFieldName}"
+        value="${transactionId}"
+        aria-label="${t.sage.account.pick(date, narrative)}"
+      />`
+    }
+    ${transactionFacts(t, body, currency)}
+    <span class="suggested"
+      >${
+        suggested.length === 0
+          ? t.sage.account.noSuggestion
+          : suggested.map((line) => html`${t.sage.account.suggestion}: <bdi>${line}</bdi><br />`)
+      }</span
+    >
+  </li>`;
+}
+
+/** Date, narrative and amount of a transaction, as parts of its line; what Sage left out is empty. */
+export function transactionFacts(
+  t: Texts,
+  body: Readonly<Record<string, unknown>>,
+  currency: string | null,
+): Html {
+  const { date, narrative } = wordsOf(body);
+  return html`<time>${date}</time>
+    <span class="text"><bdi>${narrative}</bdi></span>
+    <span class="amount">${printTransactionAmount(t, body, currency)}</span>`;
+}
+
+function wordsOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const date = text(body['datePosted']).slice(0, 'YYYY-MM-DD'.length);
+  return { date, narrative: text(body['transactionNarrative']) };
+}

@@ -1,0 +1,132 @@
+import type { FeedState } from '../../../domain/feed.js';
+
+/** What a timeline entry is about: an account's name, and a printed number. */
+export interface Happening {
+  readonly account: string;
+  readonly count: string;
+}
+
+/** What stands on /status and, for operators, on /codec. */
+export const britishStatusTexts = {
+  status: {
+    title: 'Your bank feeds',
+    heading: 'Your bank feeds',
+    signInHeading: 'Sign in to see your bank feeds',
+    signInLead: 'Use the username and password of your online banking.',
+    signOut: 'Sign out',
+    none: 'You share no account with Sage yet. To share one, choose your bank in Sage, or connect your Sage below.',
+    account: (last4: string) => `ending ${last4}`,
+    states: {
+      created: { label: 'Being prepared', advice: 'We are making this account known to Sage.' },
+      awaiting_activation: {
+        label: 'Waiting for you',
+        advice: 'Choose this account and a start date in Sage. Nothing is sent before that.',
+      },
+      backfilling: {
+        label: 'Sending history',
+        advice: 'Your transactions since the start date are on their way to Sage.',
+      },
+      syncing: { label: 'Up to date', advice: 'New transactions are being sent now.' },
+      live: { label: 'Up to date', advice: 'New transactions are sent as they are booked.' },
+      paused: {
+        label: 'Paused',
+        advice: 'Your bank has paused this feed. Nothing is lost: it goes on from where it stopped.',
+      },
+      reauth_required: {
+        label: 'Needs you',
+        advice:
+          'Sage no longer accepts the connection. Reconnect it; what was booked meanwhile is then sent.',
+      },
+      disconnected: {
+        label: 'Disconnected',
+        advice:
+          'The account is no longer chosen in Sage. Choose it there again; what was booked meanwhile is then sent.',
+      },
+      closed: {
+        label: 'Stopped',
+        advice: 'Nothing is sent any more. To share the account again, choose your bank in Sage.',
+      },
+    } satisfies Record<FeedState, { label: string; advice: string }>,
+    held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    quarantined: (count: number) =>
+      count === 1
+        ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
+        : `${String(count)} transactions could not be delivered as they are. Your bank is looking into them; ask your bank if you miss them in Sage.`,
+    overlap:
+      'This account is shared over more than one connection to Sage, and each of them receives its transactions from its own start date on. If they lead to the same Sage company, you will find transactions there twice: then stop sharing on the one that you no longer use.',
+    retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
+    lastSent: 'Last checked with Sage',
+    never: 'Not yet',
+    startDate: 'Start date',
+    delivered: 'Transactions delivered',
+    reconnect: 'Reconnect in Sage',
+    stop: 'Stop sharing',
+    stopLabel: (name: string) => `Stop sharing ${name}`,
+    stopHeading: (name: string) => `Stop sharing ${name}?`,
+    stopExplained: [
+      'No further transactions of this account are sent to Sage. What Sage has received stays there; remove it in Sage if you wish.',
+      'You can share the account again at any time by choosing your bank in Sage.',
+    ],
+    stopConfirm: 'Stop sharing',
+    keep: 'Keep sharing',
+    stopped: 'We stop sharing this account now.',
+    connectHeading: 'Connect your Sage',
+    connectLead:
+      'Usually you start in Sage by choosing this bank. If your Sage product asks you to connect it first, do it here, by Rutter Link, the service that connects us to Sage.',
+    connectButton: 'Connect your Sage by Rutter Link',
+    connecting: {
+      title: 'Connecting',
+      heading: 'Preparing the connection',
+      lead: 'This takes a few seconds. The page goes on by itself.',
+    },
+    connected: {
+      heading: 'Connect your Sage',
+      lead: 'Rutter Link opens on its own site and asks you to sign in to Sage.',
+      button: 'Open Rutter Link',
+      ready: 'Your connection is ready. Now choose your bank in Sage.',
+      back: 'Back to your feeds',
+    },
+    connectFailed: {
+      heading: 'The connection could not be prepared',
+      paragraphs: ['Please try again later. If it happens again, contact your bank.'],
+    },
+    happenedHeading: 'What happened',
+    happenedNothing: 'Nothing yet.',
+    /** By kind of the timeline; kinds that are not here are for the bank's people. */
+    happened: {
+      handoff_completed: () => 'You connected accounts to a Sage company.',
+      handoff_refused: () => 'A connection to Sage was refused. Nothing was shared.',
+      handoff_expired: () => 'A connection to Sage was not finished in time.',
+      connection_created: () => 'A connection to Sage was made.',
+      connection_refused: ({ account }) => `Sage stopped accepting the connection of ${account}.`,
+      connection_healed: ({ account }) => `Sage accepts the connection of ${account} again.`,
+      account_not_published: () => 'An account could not be made known to Sage.',
+      feed_published: ({ account }) => `You shared ${account} with Sage.`,
+      feed_reopened: ({ account }) => `You shared ${account} with Sage again.`,
+      feed_activated: ({ account }) => `${account} was chosen in Sage.`,
+      feed_disconnected: ({ account }) => `${account} is no longer chosen in Sage.`,
+      start_date_changed: ({ account }) => `The start date of ${account} was changed in Sage.`,
+      batch_delivered: ({ account, count }) =>
+        `${count} ${count === '1' ? 'transaction' : 'transactions'} of ${account} reached Sage.`,
+      caught_up: ({ account }) => `All past transactions of ${account} are in Sage.`,
+      pause_requested: ({ account }) => `Your bank paused ${account}.`,
+      resume_requested: ({ account }) => `Your bank resumed ${account}.`,
+      close_requested: ({ account }) => `Sharing of ${account} was stopped.`,
+      feed_parked: ({ account }) => `Sending of ${account} is held back; your bank looks into it.`,
+    } satisfies Record<string, (entry: Happening) => string>,
+    someAccount: 'an account',
+  },
+
+  codec: {
+    title: 'Operators: payloads',
+    heading: 'Read payloads in the Temporal UI',
+    lead: 'Sign in with the operators’ token. The Temporal UI can then show payloads in clear, in this browser, for as long as you are signed in.',
+    token: 'Operators’ token',
+    button: 'Sign in',
+    refused: 'That is not the operators’ token.',
+    signedIn: 'You are signed in.',
+    howTo: (endpoint: string, uiUrl: string) =>
+      `In the Temporal UI at ${uiUrl} open the codec settings, enter ${endpoint} as the endpoint and switch on “Include cross-origin credentials”.`,
+    signOut: 'Sign out',
+  },
+} as const;

@@ -1,0 +1,50 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { FeedState, OperatorAction } from '../../../domain/feed.js';
+
+/** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new hands on. */
+export interface BankFeedInput {
+  readonly feedId: string;
+  readonly carried?: BankFeedCarried;
+  /** Renews after this many passes of the loop; for tests, which cannot wait for 4,096 events. */
+  readonly passesMax?: number;
+}
+
+/** What one run hands to the next: plain JSON, states and counters only. */
+export interface BankFeedCarried {
+  readonly feedState: FeedState;
+  readonly reason: string | null;
+  readonly postingsWaiting: boolean;
+  readonly readAccount: boolean;
+  readonly requests: readonly OperatorAction[];
+  /** `slice`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
+  readonly waitingFor: 'postings' | 'slice' | 'lane' | 'job' | 'facts';
+  /** Epoch ms of the next look that is due without any signal. */
+  readonly dueAtMs: number;
+  readonly syncsDone: number;
+  readonly lastSyncedAtMs: number | null;
+}
+
+/** Answer of the `feedStatus` query: for operators in the Temporal UI. */
+export interface FeedStatus {
+  readonly feedId: string;
+  readonly state: FeedState;
+  readonly reason: string | null;
+  readonly syncsDone: number;
+  readonly lastSyncedAt: string | null;
+  /** The next look that is due without any signal. */
+  readonly dueAt: string;
+  /** A slice is under way. */
+  readonly working: boolean;
+}
+
+/** Core banking has committed new postings for this feed. Carries nothing: the rows are the truth. */
+export const postingsAvailable = defineSignal('postingsAvailable');
+/** An operator or the customer asked for it. The row shows when it was done. */
+export const pauseRequested = defineSignal('pauseRequested');
+export const resumeRequested = defineSignal('resumeRequested');
+export const syncRequested = defineSignal('syncRequested');
+export const closeRequested = defineSignal('closeRequested');
+/** The connection's or the account's facts in the row have changed: look again. */
+export const factsChanged = defineSignal('factsChanged');
+
+export const feedStatus = defineQuery<FeedStatus>('feedStatus');

@@ -1,0 +1,173 @@
+import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../../domain/feed.js';
+import { dayMs } from '../../../domain/limits.js';
+import { backoffMs } from '../../../domain/schedule.js';
+import type { DeliverSliceResult } from '../../../activities/rutter/delivery/run-delivery.js';
+import type { BankFeedCarried } from './messages.js';
+
+/** What one run knows. All of it is plain; what must outlive the run goes through {@link carry}. */
+export interface BankFeedState {
+  feedState: FeedState;
+  reason: string | null;
+  customerId: string | null;
+  closed: boolean;
+  /** Postings were announced since the last slice began. */
+  postingsWaiting: boolean;
+  /** Facts in the row changed, or somebody asked for a sync: look whatever else is waited for. */
+  lookNow: boolean;
+  /** Read the account at Rutter with the next slice. */
+  readAccount: boolean;
+  requests: OperatorAction[];
+  /** What the feed waits for: announced postings wake an idle feed only. */
+  waitingFor: BankFeedCarried['waitingFor'];
+  /** Epoch ms of the next slice that is due without any signal. */
+  dueAtMs: number;
+  laneTries: number;
+  syncsDone: number;
+  lastSyncedAtMs: number | null;
+}
+
+const laneWaitFirstMs = 1_000;
+const laneWaitMaxMs = 15_000;
+/** A parked, paused or waiting feed is looked at this often even if every signal was lost. */
+export const parkedLookMs = dayMs;
+
+/** After a failure that should not exist. */
+const failedSliceLookMs = 10 * 60_000;
+
+/** A feed's first run looks at once; a renewed one goes on with what was waited for. */
+export function initialState(carried: BankFeedCarried | undefined, nowMs: number): BankFeedState {
+  return {
+    feedState: carried?.feedState ?? 'created',
+    reason: carried?.reason ?? null,
+    customerId: null,
+    closed: false,
+    postingsWaiting: carried?.postingsWaiting ?? false,
+    lookNow: carried === undefined,
+    readAccount: carried?.readAccount ?? false,
+    requests: [...(carried?.requests ?? [])],
+    waitingFor: carried?.waitingFor ?? 'postings',
+    dueAtMs: carried?.dueAtMs ?? nowMs,
+    laneTries: 0,
+    syncsDone: carried?.syncsDone ?? 0,
+    lastSyncedAtMs: carried?.lastSyncedAtMs ?? null,
+  };
+}
+
+/** What the next run must know. Nothing recorded by a handler may be lost here. */
+export function carry(state: BankFeedState): BankFeedCarried {
+  const { feedState, reason, postingsWaiting, readAccount, requests, waitingFor, dueAtMs, syncsDone } = state;
+  return {
+    ...{ feedState, reason, postingsWaiting, readAccount, requests, waitingFor, syncsDone },
+    lastSyncedAtMs: state.lastSyncedAtMs,
+    // An unconditional look that is still owed is simply due.
+    dueAtMs: state.lookNow ? 0 : dueAtMs,
+  };
+}
+
+/** Whether a slice should begin now. */
+export function isSliceDue(state: BankFeedState, nowMs: number): boolean {
+  if (state.lookNow || nowMs >= state.dueAtMs) return true;
+  return state.postingsWaiting && state.waitingFor === 'postings';
+}
+
+/** A slice begins: what it will see anyway is no longer pending. Answers whether it should read the account. */
+export function beginSlice(state: BankFeedState, nowMs: number): { readAccount: boolean } {
+  const daily = nowMs >= state.dueAtMs && state.waitingFor === 'postings' && state.syncsDone > 0;
+  const readAccount = state.readAccount || daily;
+  state.postingsWaiting = false;
+  state.lookNow = false;
+  state.readAccount = false;
+  return { readAccount };
+}
+
+/** A slice has ended: sets what is waited for next. Every way through moves `dueAtMs` on. */
+export function afterSlice(state: BankFeedState, result: DeliverSliceResult, nowMs: number): void {
+  state.feedState = result.state;
+  state.reason = result.reason;
+  state.customerId = result.customerId;
+  if (result.outcome !== 'lane_busy') state.laneTries = 0;
+  state.closed = result.outcome === 'closed';
+  switch (result.outcome) {
+    case 'caught_up':
+      state.waitingFor = 'postings';
+      state.dueAtMs = result.nextSyncAtMs ?? nowMs + dayMs;
+      state.lastSyncedAtMs = result.syncedAtMs ?? nowMs;
+      state.syncsDone += 1;
+      return;
+    case 'more':
+      state.waitingFor = 'slice';
+      state.dueAtMs = nowMs;
+      return;
+    case 'lane_busy':
+      state.waitingFor = 'lane';
+      state.dueAtMs =
+        nowMs + backoffMs({ tries: state.laneTries, firstMs: laneWaitFirstMs, maxMs: laneWaitMaxMs });
+      state.laneTries += 1;
+      return;
+    case 'job_running':
+      state.waitingFor = 'job';
+      state.dueAtMs = nowMs + (result.waitMs ?? laneWaitMaxMs);
+      return;
+    case 'waiting':
+      state.waitingFor = 'facts';
+      state.dueAtMs = nowMs + parkedLookMs;
+      return;
+    case 'closed':
+      return;
+    default:
+      unreachable(result.outcome);
+  }
+}
+
+/** The attempts of a slice have taken long enough (Rutter is away, say): the next slice begins, as after a full minute. */
+export function afterUnfinishedSlice(state: BankFeedState, nowMs: number): void {
+  state.waitingFor = 'slice';
+  state.dueAtMs = nowMs;
+}
+
+/**
+ * A slice failed for good, which no trouble at Rutter or in the database makes it do: the feed waits for a person,
+ * and is tried again now and then, instead of ending.
+ */
+export function afterFailedSlice(state: BankFeedState, nowMs: number): void {
+  state.reason = unexpectedReason;
+  state.waitingFor = 'facts';
+  state.dueAtMs = nowMs + failedSliceLookMs;
+}
+
+/** A request was done and the row shows it. */
+export function afterRequest(
+  state: BankFeedState,
+  action: OperatorAction,
+  row: { readonly state: FeedState; readonly reason: string | null },
+): void {
+  state.feedState = row.state;
+  state.reason = row.reason;
+  // Pausing must be seen by nobody but the next cut; all others want the feed looked at.
+  if (action !== 'pause') state.lookNow = true;
+  if (action === 'sync' || action === 'resume') state.readAccount = true;
+}
+
+const plainWords: Record<FeedState, string> = {
+  created: 'The account is being published at Rutter.',
+  awaiting_activation: 'Waiting until the customer has chosen the account and a start date in Sage.',
+  backfilling: 'Sending the history from the start date on.',
+  syncing: 'Sending new postings.',
+  live: 'Everything is delivered; new postings go out as they come.',
+  paused: 'Paused by an operator. Postings are kept and go out after it is resumed.',
+  reauth_required: 'Rutter refuses the connection until the customer re-authorises it. Postings are kept.',
+  disconnected: 'The customer disconnected the account in Sage. Postings are kept.',
+  closed: 'Closed. Sharing the account again reopens this feed.',
+};
+
+/** For the Temporal UI: what the feed is doing and why, without anything personal. */
+export function describe(state: BankFeedState): string {
+  const lines = [plainWords[state.feedState]];
+  if (state.reason !== null) lines.push(`Held up by: ${state.reason}.`);
+  if (state.waitingFor === 'lane') lines.push('Another feed of the connection is sending; taking turns.');
+  if (state.waitingFor === 'job') lines.push('A job at Rutter is still running; polling it.');
+  if (state.lastSyncedAtMs !== null)
+    lines.push(`Last caught up ${new Date(state.lastSyncedAtMs).toISOString()}.`);
+  if (!state.closed) lines.push(`Looks again by ${new Date(state.dueAtMs).toISOString()} at the latest.`);
+  return lines.join('\n');
+}

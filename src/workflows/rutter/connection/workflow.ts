@@ -1,0 +1,88 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../../../activities/index.js';
+import type { ReadConnectionResult } from '../../../activities/rutter/connection/read-connection.js';
+import { failureTypes } from '../../../domain/failures.js';
+import { limits } from '../../../domain/limits.js';
+import { awaitAtAllMs } from '../../../domain/schedule.js';
+import { interactive } from '../../activity-options.js';
+import { connectionNudged, type ConnectionInput } from './messages.js';
+
+/*
+ * Lives while something of a connection is awaited: the activation of its feeds, the return of a disconnected account,
+ * the recovery of the connection itself. One `GET accounts` serves all its feeds; those that may send are woken.
+ * Message: `connectionNudged` (looks at once, and quickly again from then on). Ends when nothing is awaited, or after
+ * 30 days without a nudge; renews when the server suggests it.
+ */
+
+/** Our own credentials are refused for everybody: the next look comes after this, and nobody is told anything else. */
+const organisationProbeMs = 30_000;
+
+/** Rutter refuses the question itself, which it should not: ask again, but seldom. */
+const oddRefusalPollMs = 15 * 60_000;
+
+const { rutterReadConnection } = proxyActivities<Activities>(interactive.providerReads);
+
+export async function connectionWorkflow(input: ConnectionInput): Promise<void> {
+  const startedAtMs = Date.now();
+  let awaitedSinceMs = input.carried?.awaitedSinceMs ?? startedAtMs;
+  let nudged = true;
+  setHandler(connectionNudged, () => {
+    nudged = true;
+    awaitedSinceMs = Date.now();
+  });
+
+  for (;;) {
+    nudged = false;
+    const look = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
+    setCurrentDetails(describe(look));
+    if (look.nextPollMs === null) {
+      // A nudge that came during the look asks for another one before the end.
+      if (isNudged()) continue;
+      return;
+    }
+    await condition(isNudged, look.nextPollMs);
+    if (workflowInfo().continueAsNewSuggested || Date.now() - startedAtMs >= limits.runAgeMaxMs) {
+      await condition(allHandlersFinished);
+      const { connectionId } = input;
+      await continueAsNew<typeof connectionWorkflow>({ connectionId, carried: { awaitedSinceMs } });
+    }
+  }
+
+  function isNudged(): boolean {
+    return nudged;
+  }
+}
+
+async function readConnection(connectionId: string, awaitedForMs: number): Promise<ReadConnectionResult> {
+  try {
+    return await rutterReadConnection({ connectionId, awaitedForMs });
+  } catch (error) {
+    const cause = error instanceof ActivityFailure ? error.cause : undefined;
+    const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+    if (type === failureTypes.organisationRefused) {
+      return { refused: false, awaitedCount: 0, nextPollMs: organisationProbeMs };
+    }
+    if (type === failureTypes.obsolete) return { refused: true, awaitedCount: 0, nextPollMs: null };
+    if (type === failureTypes.refused || type === failureTypes.connectionRefused) {
+      const nextPollMs = awaitedForMs < awaitAtAllMs ? oddRefusalPollMs : null;
+      return { refused: true, awaitedCount: 0, nextPollMs };
+    }
+    throw error;
+  }
+}
+
+function describe(look: ReadConnectionResult): string {
+  if (look.refused) return 'Rutter refuses the connection; looking whether it was re-authorised.';
+  if (look.nextPollMs === null) return 'Nothing is awaited any more.';
+  return `Waiting for ${String(look.awaitedCount)} account(s) to be chosen in Sage.`;
+}

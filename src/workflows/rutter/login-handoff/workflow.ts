@@ -1,0 +1,157 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  isCancellation,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { FailureDetail } from '../../../activities/failures.js';
+import type { Activities } from '../../../activities/index.js';
+import { limits } from '../../../domain/limits.js';
+import { interactive } from '../../activity-options.js';
+import { searchAttributes } from '../../search-attributes.js';
+import * as messages from './messages.js';
+import {
+  describe,
+  endingOfFailure,
+  endingOfOutcome,
+  endingOfState,
+  initialState,
+  recordLogin,
+  remainingMs,
+  stepOfEnding,
+  type HandoffEnding,
+  type LoginHandoffState,
+} from './state.js';
+
+/*
+ * One browser login that ties a Sage company to a connection: from the customer's login to the redirect back to Sage.
+ * Lives until the deadline in its row (at most 9:30 after the browser first came); never renews. Messages: signals
+ * `loginSucceeded` (starts it; the first customer wins) and `accountsShared`; query `handoffStatus`. It always
+ * completes: a refusal, a newer window and the deadline are ends that the row shows and the page explains.
+ */
+
+/** How long after the deadline the row may be told that it is over. Its guards hold without that. */
+const tidyUpMs = 10 * 60_000;
+
+export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): Promise<void> {
+  const state = initialState(input.handoffId);
+  setHandler(messages.loginSucceeded, ({ customerId }) => {
+    if (!recordLogin(state, customerId)) log.warn('another customer logged in to the same hand-off');
+  });
+  setHandler(messages.accountsShared, () => {
+    state.shared = true;
+  });
+  setHandler(messages.handoffStatus, () => ({
+    handoffId: state.handoffId,
+    step: state.step,
+    deadlineAt: state.deadlineMs === null ? null : new Date(state.deadlineMs).toISOString(),
+  }));
+
+  const ending = await handOff(state).catch((error: unknown) => endingOf(error));
+  enter(state, stepOfEnding(ending));
+  await tidyUp(state, ending);
+}
+
+/** The steps up to the answer. Activities are given until the deadline and not longer. */
+async function handOff(state: LoginHandoffState): Promise<HandoffEnding> {
+  const { handoffId } = state;
+  enter(state, 'waiting_for_login');
+  const found = await within(limits.handoffLifetimeMs, interactive.database).dbReadHandoff({ handoffId });
+  state.deadlineMs = Date.now() + found.remainingMs;
+  const ended = endingOfState(found.state);
+  if (ended !== null) return ended;
+
+  if (!(await until(state, () => state.customerId !== null))) return { kind: 'expired', reason: null };
+  const customerId = state.customerId ?? '';
+  const login = await remaining(state, interactive.database).dbRecordHandoffLogin({ handoffId, customerId });
+  if (login.outcome === 'over') return endingOfOutcome({ outcome: 'over', state: login.state });
+  upsertSearchAttributes([{ key: searchAttributes.customerId, value: login.customerId }]);
+
+  enter(state, 'waiting_for_accounts');
+  // The row may have the choice already, when its signal came to an earlier run or was lost.
+  const isShared = () => state.shared || login.state === 'sharing';
+  if (!(await until(state, isShared))) return { kind: 'expired', reason: null };
+
+  enter(state, 'connecting');
+  const write = remaining(state, interactive.providerWrite);
+  const connection = await write.rutterEnsureHandoffConnection({ handoffId });
+  if (connection.outcome !== 'claimed') return endingOfOutcome(connection);
+
+  enter(state, 'publishing');
+  const published = await remaining(state, interactive.providerWrites).rutterPublishAccounts({ handoffId });
+  if (published.outcome !== 'published') return endingOfOutcome(published);
+
+  enter(state, 'asking_otp');
+  const otp = await remaining(state, interactive.providerWrite).rutterCreateOtp({ handoffId });
+  return otp.outcome === 'ready' ? { kind: 'ready' } : endingOfOutcome(otp);
+}
+
+/** Tells the row how it ended. An answer waits for its browser until the deadline, then it is cleared. */
+async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<void> {
+  const { handoffId } = state;
+  const database = within(tidyUpMs, interactive.database);
+  try {
+    switch (ending.kind) {
+      case 'ready': {
+        await sleep(Math.max(1, remainingMs(state, Date.now())));
+        const { state: now } = await database.dbExpireHandoff({ handoffId, reason: null });
+        enter(state, stepOfEnding(endingOfState(now ?? 'expired') ?? { kind: 'expired', reason: null }));
+        return;
+      }
+      case 'refused': {
+        const { reason, errorCode } = ending;
+        await database.dbRefuseHandoff({
+          handoffId,
+          reason,
+          ...(errorCode === undefined ? {} : { errorCode }),
+        });
+        return;
+      }
+      case 'expired':
+        await database.dbExpireHandoff({ handoffId, reason: ending.reason });
+        return;
+      case 'over':
+        return;
+    }
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    // The row's deadline guards it: nothing can be taken any more, only the tidy word is missing.
+    log.warn('a hand-off ended without its row being told', { ending: ending.kind });
+  }
+}
+
+/** What a failed activity means for the hand-off. Anything else is a bug and stops the workflow task, not the row. */
+function endingOf(error: unknown): HandoffEnding {
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  const { cause } = error;
+  if (!(cause instanceof ApplicationFailure)) return endingOfFailure(null);
+  const detail = cause.details?.[0] as FailureDetail | undefined;
+  return endingOfFailure(cause.type, detail?.errorCode);
+}
+
+/** Waits for something, at most until the deadline. */
+async function until(state: LoginHandoffState, isDone: () => boolean): Promise<boolean> {
+  if (isDone()) return true;
+  const leftMs = remainingMs(state, Date.now());
+  return leftMs > 0 && (await condition(isDone, leftMs));
+}
+
+function remaining(state: LoginHandoffState, preset: (typeof interactive)[keyof typeof interactive]) {
+  return within(Math.max(1, remainingMs(state, Date.now())), preset);
+}
+
+/** Activities with all their attempts in this time. */
+function within(budgetMs: number, preset: (typeof interactive)[keyof typeof interactive]) {
+  return proxyActivities<Activities>({ ...preset, scheduleToCloseTimeout: budgetMs });
+}
+
+function enter(state: LoginHandoffState, step: LoginHandoffState['step']): void {
+  state.step = step;
+  setCurrentDetails(describe(state));
+}

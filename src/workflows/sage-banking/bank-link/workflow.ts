@@ -1,0 +1,96 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../../../activities/index.js';
+import type { PollLinkResult } from '../../../activities/sage-banking/bank-link/poll-bank-link.js';
+import { failureTypes } from '../../../domain/failures.js';
+import {
+  sageLinkCreateTriesMs,
+  sageLinkWayTriesMs,
+  type SageLinkReason,
+} from '../../../domain/sage-banking/bank-link.js';
+import { interactive } from '../../activity-options.js';
+import type { SageAccountLinkInput } from './messages.js';
+
+/*
+ * One way through a bank's pages: to a new account at Sage, or to the renewal of an old one's authorisation (contract 5,
+ * 6.2, 6.4); for a direct bank only the creation of its account. Asks the stored poll route at the period that Sage
+ * gives; when a route is lost it opens another way. Lives until the link's time is over, at most 20 minutes; then for
+ * the creation of an account, which waits for the end of an earlier one (`sageLinkWaitsForEndMs`) and, when Sage does not
+ * answer, up to a day more. No messages; everything stands in the row. It always completes: the row tells how. Renews
+ * when the server suggests it (a short period fills a history).
+ */
+
+const database = proxyActivities<Activities>(interactive.database);
+const creation = proxyActivities<Activities>({
+  ...interactive.doubtfulWrite,
+  scheduleToCloseTimeout: sageLinkCreateTriesMs,
+});
+
+/** What is tried until the link's time is over may end a little later. */
+const endedWithinMs = 60_000;
+
+/** The least pause between two questions, whatever Sage says. */
+const pollPauseMinMs = 100;
+
+export async function sageAccountLinkWorkflow(input: SageAccountLinkInput): Promise<void> {
+  const { linkId } = input;
+  try {
+    setCurrentDetails('Opening the way through the bank’s pages.');
+    let leftMs = sageLinkWayTriesMs;
+    let step: PollLinkResult = await within(leftMs).sageBeginLink(input);
+    while (step.outcome === 'waiting' || step.outcome === 'lost') {
+      await renewIfSuggested(input);
+      if (step.outcome === 'lost') {
+        setCurrentDetails('The way was lost; opening another one.');
+        step = await within(leftMs).sageBeginLink(input);
+        continue;
+      }
+      setCurrentDetails('Waiting for the customer at the bank’s pages.');
+      const pauseMs = Math.max(pollPauseMinMs, Math.min(step.pollAfterMs, step.remainingMs));
+      leftMs = Math.max(0, step.remainingMs - pauseMs) + endedWithinMs;
+      await sleep(pauseMs);
+      step = await within(leftMs).sagePollLink(input);
+    }
+    if (step.outcome === 'granted') await create(input);
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason !== null) await database.dbEndSageLink({ linkId, reason });
+  }
+}
+
+/** Steps on the way through the bank's pages, with all their attempts in this time. */
+function within(scheduleToCloseTimeout: number) {
+  return proxyActivities<Activities>({ ...interactive.providerRead, scheduleToCloseTimeout });
+}
+
+/** The activity ends the link by its row's age, so the loop ends, too; a renewed run finds the row where it stands. */
+async function create(input: SageAccountLinkInput): Promise<void> {
+  setCurrentDetails('The bank has said yes; creating the account at Sage.');
+  for (;;) {
+    const result = await creation.sageCreateAccount(input);
+    if (result.outcome === 'over') return;
+    setCurrentDetails('Waiting for the end of the account that this one is to follow.');
+    await sleep(result.waitMs);
+    await renewIfSuggested(input);
+  }
+}
+
+async function renewIfSuggested({ linkId }: SageAccountLinkInput): Promise<void> {
+  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageAccountLinkWorkflow>({ linkId });
+}
+
+/** What is left when an activity's tries are spent; null: the row is gone, and nothing is to be told. */
+function reasonOf(error: unknown): SageLinkReason | null {
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  const { cause } = error;
+  const type = cause instanceof ApplicationFailure ? cause.type : null;
+  return type === failureTypes.obsolete ? null : 'peer_unavailable';
+}

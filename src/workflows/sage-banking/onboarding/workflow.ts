@@ -1,0 +1,122 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  isCancellation,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../../../activities/index.js';
+import { failureTypes } from '../../../domain/failures.js';
+import { dayMs, limits } from '../../../domain/limits.js';
+import { backoffMs } from '../../../domain/schedule.js';
+import { interactive } from '../../activity-options.js';
+import { searchAttributes } from '../../search-attributes.js';
+import * as messages from './messages.js';
+import { describe, initialState, type SageOnboardingRun } from './state.js';
+
+/*
+ * One customer's way to an organisation at Sage's Banking Service (contract 2.3, 3): from the order in its row to
+ * `ready` or `refused`. Lives for seconds with a cloud product, for up to a week of waiting with a desktop one, and in
+ * doubt until a person has found out. One loop: take the next step, then wait as it says. Message: signal
+ * `sageOnboardingChanged` (its row says something new). Renews when the server suggests it, or after 30 days.
+ */
+
+/** A signal can be lost with the process that should have sent it: the row is looked at this often whatever happens. */
+const lookAgainMs = dayMs;
+/** While Sage does not answer: soon, then every five minutes. */
+const passing = { firstMs: 1_000, maxMs: 5 * 60_000 };
+/** When an operator must act first, or nobody knows why: a minute, then every hour. A signal asks at once. */
+const standing = { firstMs: 60_000, maxMs: 60 * 60_000 };
+
+/** Attempts of one step, so that a step that cannot succeed is told of, and signals and renewal get their turn. */
+const stepTriesMs = 10 * 60_000;
+/** The row is told of it with the next failure, too. */
+const noteTriesMs = 2 * 60_000;
+
+const { sageAdvanceOnboarding } = proxyActivities<Activities>({
+  ...interactive.providerWrites,
+  scheduleToCloseTimeout: stepTriesMs,
+});
+const { dbNoteOnboardingFailure } = proxyActivities<Activities>({
+  ...interactive.database,
+  scheduleToCloseTimeout: noteTriesMs,
+});
+
+export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput): Promise<void> {
+  const run = initialState();
+  setHandler(messages.sageOnboardingChanged, () => {
+    run.changed = true;
+  });
+  do {
+    run.changed = false;
+    const waitMs = await step(run, input);
+    if (waitMs === 'over') return;
+    await condition(() => run.changed, Math.min(waitMs, lookAgainMs));
+  } while (!isDueForRenewal());
+  await condition(allHandlersFinished);
+  await continueAsNew<typeof sageOnboardingWorkflow>(input);
+}
+
+/** Takes steps as long as one follows at once; answers how long to wait then. */
+async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput): Promise<number | 'over'> {
+  for (;;) {
+    const result = await advance(input);
+    if (result === 'gone') return 'over';
+    if (result === 'failed') return backoffMs({ tries: run.tries++, ...standing });
+    if (run.customerId === null) {
+      run.customerId = result.customerId;
+      upsertSearchAttributes([{ key: searchAttributes.customerId, value: result.customerId }]);
+    }
+    setCurrentDetails(describe(result));
+    switch (result.next) {
+      case 'over':
+        return 'over';
+      case 'again':
+        run.tries = 0;
+        continue;
+      case 'wait':
+        run.tries = 0;
+        return result.waitMs ?? lookAgainMs;
+      case 'later': {
+        const backoff = backoffMs({ tries: run.tries++, ...(result.slowly ? standing : passing) });
+        return Math.max(backoff, result.waitMs ?? 0);
+      }
+    }
+  }
+}
+
+/** What cannot be done is tried again later: an onboarding waits, it never fails. */
+async function advance(input: messages.SageOnboardingInput) {
+  try {
+    return await sageAdvanceOnboarding(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    // The row is gone: nobody is left to tell.
+    if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete)
+      return 'gone';
+    log.warn('a step of an onboarding failed');
+    await noteFailure(input);
+    return 'failed';
+  }
+}
+
+/** The row says so, which raises the alert; a database that is away is told with the next failure. */
+async function noteFailure(input: messages.SageOnboardingInput): Promise<void> {
+  try {
+    await dbNoteOnboardingFailure(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  }
+}
+
+function isDueForRenewal(): boolean {
+  const { continueAsNewSuggested, runStartTime } = workflowInfo();
+  return continueAsNewSuggested || Date.now() - runStartTime.getTime() > limits.runAgeMaxMs;
+}

@@ -1,0 +1,478 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serializeBatch } from '../../../src/clients/rutter/transform.js';
+import { readBatchPostings, undoBatch, type OpenBatch } from '../../../src/db/rutter/batches.js';
+import { cutBatch, type CutResult } from '../../../src/db/rutter/build-batch.js';
+import { recordAccountSeen } from '../../../src/db/rutter/feed-facts.js';
+import { storePostings } from '../../../src/db/postings.js';
+import { renewAttempt, settleBatch } from '../../../src/db/rutter/complete-batch.js';
+import { maySend } from '../../../src/domain/feed.js';
+import { laneOf } from '../../../src/domain/rutter/delivery-lock.js';
+import { limits } from '../../../src/domain/limits.js';
+import type { PostingStatus } from '../../../src/domain/posting-input.js';
+import {
+  createDeliveryWorld,
+  postingsFrom,
+  type DeliveryFeed,
+  type DeliveryWorld,
+} from '../../support/rutter/delivery-fixture.js';
+
+const seed = 20_260_204;
+const startDate = '2026-03-01T00:00:00.000Z';
+let world: DeliveryWorld;
+beforeAll(async () => {
+  world = await createDeliveryWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+
+function cut(feed: DeliveryFeed, holder: string): Promise<CutResult> {
+  return cutBatch(world.pool, {
+    feedId: feed.feedId,
+    laneId: laneOf(feed),
+    holder,
+    serialize: serializeBatch,
+    maySend: (now) => maySend(now.facts),
+  });
+}
+
+async function mustCut(feed: DeliveryFeed, holder: string): Promise<Extract<CutResult, { kind: 'cut' }>> {
+  const result = await cut(feed, holder);
+  if (result.kind !== 'cut') throw new Error(`cut nothing: ${result.kind}`);
+  return result;
+}
+
+function settle(
+  feed: DeliveryFeed,
+  batch: OpenBatch,
+  holder: string,
+  missing: string[] = [],
+): Promise<boolean> {
+  return settleBatch(world.pool, {
+    ...{ batch, laneId: laneOf(feed), holder, evidence: 'answer', jobId: null, httpStatus: 200 },
+    exceptions: { duplicates: [], conflicts: [], missing },
+  });
+}
+
+function undo(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<boolean> {
+  return undoBatch(world.pool, { batch, laneId: laneOf(feed), holder, refusal: null });
+}
+
+function moveStart(feed: DeliveryFeed, transactionStartDate: string): Promise<void> {
+  const { rutterAccountId } = feed;
+  return recordAccountSeen(world.pool, {
+    ...feed,
+    account: { rutterAccountId, ready: true, transactionStartDate },
+  });
+}
+
+function ingest(
+  feed: DeliveryFeed,
+  postings: readonly { id: string; postedAt: string; status: PostingStatus }[],
+): Promise<unknown> {
+  return storePostings(world.pool, {
+    accountId: feed.accountId,
+    currency: 'GBP',
+    postings: postings.map(({ id, ...posting }) => ({
+      ...{ ...posting, transactionId: id, amount: '-12.5', description: `Posting ${id}` },
+      ...{ payee: null, transactionType: 'debit', corrects: null },
+    })),
+  });
+}
+
+/** A place in the order of delivery. */
+interface Place {
+  readonly id: string;
+  readonly postedAt: string;
+  readonly sequence: bigint;
+}
+
+function compare(left: Omit<Place, 'id'>, right: Omit<Place, 'id'>): number {
+  const byInstant = Date.parse(left.postedAt) - Date.parse(right.postedAt);
+  return byInstant === 0 ? Number(left.sequence - right.sequence) : byInstant;
+}
+
+/** Ten instants, a minute apart around the first start date: most postings share theirs with others. */
+function instantOf(slot: number): string {
+  return new Date(Date.parse(startDate) + (slot - 3) * 60_000).toISOString();
+}
+
+type Step =
+  | {
+      readonly kind: 'ingest';
+      readonly chunk: readonly { id: number; slot: number; status: PostingStatus }[];
+    }
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'settle'; readonly missing: number }
+  | { readonly kind: 'undo' }
+  | { readonly kind: 'start'; readonly slot: number };
+
+const idsMax = 60;
+const item = fc.record({
+  id: fc.integer({ min: 1, max: idsMax }),
+  slot: fc.integer({ min: 0, max: 9 }),
+  status: fc.constantFrom<PostingStatus[]>('posted', 'posted', 'posted', 'pending', 'void'),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('ingest' as const),
+      chunk: fc.array(item, { minLength: 1, maxLength: 12 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('cut' as const) }) },
+  {
+    weight: 3,
+    // Now and then Rutter's own list lacks some of the batch.
+    arbitrary: fc.record({ kind: fc.constant('settle' as const), missing: fc.constantFrom(0, 0, 0, 1, 3) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('start' as const), slot: fc.integer({ min: 0, max: 9 }) }),
+  },
+);
+
+/** What must be true of one feed after every step, by the simplest reasoning: look at everything each time. */
+class Referee {
+  private readonly holder = randomUUID();
+  /** Cut and not undone; with those missing at Rutter taken out again. */
+  private readonly gone = new Set<string>();
+  private readonly delivered: string[] = [];
+  private cursor: Place | null = null;
+  private start = startDate;
+  private open: { batch: OpenBatch; ids: string[]; cursorBefore: Place | null } | null = null;
+
+  constructor(private readonly feed: DeliveryFeed) {}
+
+  async take(next: Step): Promise<void> {
+    switch (next.kind) {
+      case 'ingest':
+        await ingest(
+          this.feed,
+          next.chunk.map(({ id, slot, status }) => ({
+            ...{ id: `tx-${String(id).padStart(3, '0')}`, postedAt: instantOf(slot), status },
+          })),
+        );
+        return;
+      case 'start':
+        this.start = instantOf(next.slot);
+        return moveStart(this.feed, this.start);
+      case 'cut':
+        return this.open === null ? await this.cutNext() : await this.cutAgain(this.open);
+      case 'settle':
+        return this.settleOpen(next.missing);
+      case 'undo':
+        return this.undoOpen();
+    }
+  }
+
+  /** Settles and cuts until nothing is left, then compares what was delivered with what is there. */
+  async finish(): Promise<void> {
+    await this.settleOpen(0);
+    for (let batches = 0; (await this.ready()).length > 0; batches += 1) {
+      if (batches > idsMax) throw new Error('it does not end');
+      await this.cutNext();
+      await this.settleOpen(0);
+    }
+    await this.cutNext();
+    expect(this.delivered).toHaveLength(new Set(this.delivered).size);
+    const { rows } = await world.pool.query<{ transaction_id: string }>(
+      `SELECT l.transaction_id FROM ledger l JOIN batches b USING (batch_id)
+        WHERE l.feed_id = $1 AND b.state = 'delivered'`,
+      [this.feed.feedId],
+    );
+    expect(rows.map((row) => row.transaction_id).sort()).toEqual([...this.delivered].sort());
+    const due = (await this.posted()).filter((place) => Date.parse(place.postedAt) >= Date.parse(this.start));
+    expect(new Set(this.delivered)).toEqual(new Set([...this.delivered, ...due.map((place) => place.id)]));
+  }
+
+  private async posted(): Promise<Place[]> {
+    const { rows } = await world.pool.query<{ id: string; postedAt: string; sequence: string }>(
+      `SELECT transaction_id AS id, posted_at AS "postedAt", sequence FROM postings
+        WHERE account_id = $1 AND status = 'posted'`,
+      [this.feed.accountId],
+    );
+    return rows.map((row) => ({ ...row, sequence: BigInt(row.sequence) })).sort(compare);
+  }
+
+  private async ready(): Promise<Place[]> {
+    const places = await this.posted();
+    return places.filter(
+      (place) => !this.gone.has(place.id) && Date.parse(place.postedAt) >= Date.parse(this.start),
+    );
+  }
+
+  private async cutNext(): Promise<void> {
+    const expected = await this.ready();
+    const result = await cut(this.feed, this.holder);
+    if (result.kind !== 'cut') {
+      expect([result.kind, expected]).toEqual(['nothing_ready', []]);
+      return;
+    }
+    const ids = expected.map((place) => place.id);
+    expect(result.postings.map((posting) => posting.transactionId)).toEqual(ids);
+    expect(result.batch.size).toBe(ids.length);
+    await this.checkRows(result.batch, expected);
+    this.open = { batch: result.batch, ids, cursorBefore: this.cursor };
+    for (const id of ids) this.gone.add(id);
+    const last = expected.at(-1);
+    if (last !== undefined && this.isFresh(last)) this.cursor = last;
+  }
+
+  private async checkRows(batch: OpenBatch, expected: readonly Place[]): Promise<void> {
+    const again = await readBatchPostings(world.pool, batch);
+    expect(again.map((posting) => posting.transactionId)).toEqual(expected.map((place) => place.id));
+    const { rows } = await world.pool.query<{ transaction_id: string; late: boolean }>(
+      `SELECT transaction_id, late FROM ledger WHERE batch_id = $1 ORDER BY position`,
+      [batch.batchId],
+    );
+    expect(rows).toEqual(expected.map((place) => ({ transaction_id: place.id, late: !this.isFresh(place) })));
+  }
+
+  private isFresh(place: Place): boolean {
+    return this.cursor === null || compare(place, this.cursor) > 0;
+  }
+
+  private async cutAgain(open: { batch: OpenBatch }): Promise<void> {
+    expect(await cut(this.feed, this.holder)).toMatchObject({
+      ...{
+        kind: 'lane_open',
+        batch: { batchId: open.batch.batchId, idempotencyKey: open.batch.idempotencyKey },
+      },
+    });
+  }
+
+  private async settleOpen(missingCount: number): Promise<void> {
+    if (this.open === null) return;
+    const { batch, ids } = this.open;
+    const missing = ids.slice(0, missingCount);
+    expect(await settle(this.feed, batch, this.holder, missing)).toBe(true);
+    for (const id of missing) this.gone.delete(id);
+    this.delivered.push(...ids.slice(missing.length));
+    this.open = null;
+  }
+
+  private async undoOpen(): Promise<void> {
+    if (this.open === null) return;
+    expect(await undo(this.feed, this.open.batch, this.holder)).toBe(true);
+    for (const id of this.open.ids) this.gone.delete(id);
+    this.cursor = this.open.cursorBefore;
+    this.open = null;
+  }
+}
+
+describe('cutting batches', () => {
+  it(`takes all that is ready, in order, once, and marks as late what lies before the cursor (seed ${String(seed)})`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const referee = new Referee(await world.makeFeed({ startDate }));
+        for (const next of steps) await referee.take(next);
+        await referee.finish();
+      }),
+      { seed, numRuns: 60 },
+    );
+  });
+
+  it('fills batches of a thousand in the order of time, late postings first', async () => {
+    const feed = await world.makeFeed({ startDate });
+    const holder = randomUUID();
+    const delivered: string[][] = [];
+    const deliver = async () => {
+      for (;;) {
+        const result = await cut(feed, holder);
+        if (result.kind !== 'cut') return expect(result.kind).toBe('nothing_ready');
+        delivered.push(result.postings.map((posting) => posting.transactionId));
+        await settle(feed, result.batch, holder);
+      }
+    };
+    await world.addPostings(feed, postingsFrom({ from: '2026-03-20T00:00:00Z', count: 1, prefix: 'first' }));
+    await deliver();
+    const late = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 2_300, prefix: 'late' });
+    const fresh = postingsFrom({ from: '2026-03-21T00:00:00Z', count: 900, prefix: 'fresh' });
+    await world.addPostings(feed, [...fresh, ...late.reverse()]);
+    await deliver();
+    expect(delivered.map((batch) => batch.length)).toEqual([1, limits.batchPostingsMax, 1_000, 1_000, 200]);
+    expect(delivered.flat()).toEqual(
+      ['first-000001', ...[...late].reverse(), ...fresh].map((posting) =>
+        typeof posting === 'string' ? posting : posting.id,
+      ),
+    );
+    const { rows } = await world.pool.query(
+      `SELECT count(*) FILTER (WHERE late)::int AS late, count(*)::int AS all FROM ledger WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    expect(rows).toEqual([{ late: 2_300, all: 3_201 }]);
+  });
+
+  it('misses and doubles nothing that is stored while batches are being cut', async () => {
+    const feed = await world.makeFeed({ startDate });
+    const holder = randomUUID();
+    const delivered: string[] = [];
+    let storing = true;
+    const chunks = Array.from({ length: 60 }, (_, chunk) =>
+      Array.from({ length: 7 }, (__, index) => ({
+        id: `tx-${String(chunk)}-${String(index)}`,
+        // Each chunk lies partly before and partly after what the others bring.
+        postedAt: instantOf(3 + ((chunk * 5 + index * 11) % 60)),
+        status: 'posted' as const,
+      })),
+    );
+    const stored = Promise.all(
+      [0, 1, 2].map(async (writer) => {
+        for (const chunk of chunks.filter((_, index) => index % 3 === writer)) await ingest(feed, chunk);
+      }),
+    ).finally(() => (storing = false));
+    for (let isLast = false; !isLast;) {
+      isLast = !storing;
+      const result = await cut(feed, holder);
+      if (result.kind !== 'cut') continue;
+      isLast = false;
+      delivered.push(...result.postings.map((posting) => posting.transactionId));
+      await settle(feed, result.batch, holder);
+    }
+    await stored;
+    expect([...delivered].sort()).toEqual(
+      chunks
+        .flat()
+        .map((posting) => posting.id)
+        .sort(),
+    );
+  });
+
+  it('gives nothing away before the start date, and keeps it for the day the date moves back', async () => {
+    const feed = await world.makeFeed({ startDate });
+    const holder = randomUUID();
+    await world.addPostings(feed, [
+      { id: 'before', postedAt: '2026-02-28T23:59:59.999Z' },
+      { id: 'after', postedAt: startDate },
+    ]);
+    const first = await mustCut(feed, holder);
+    expect(first.postings.map((posting) => posting.transactionId)).toEqual(['after']);
+    await settle(feed, first.batch, holder);
+    await moveStart(feed, '2026-03-05T00:00:00.000Z');
+    expect((await cut(feed, holder)).kind).toBe('nothing_ready');
+    await moveStart(feed, '2026-02-28T00:00:00.000Z');
+    expect((await mustCut(feed, holder)).postings.map((posting) => posting.transactionId)).toEqual([
+      'before',
+    ]);
+  });
+});
+
+describe('the lane', () => {
+  it('lets one of two senders that cut at the same moment win, and tells the other to wait', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const feed = await world.makeFeed({ startDate });
+      await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+      const results = await Promise.all([cut(feed, randomUUID()), cut(feed, randomUUID())]);
+      expect(results.map((result) => result.kind).sort()).toEqual(['cut', 'lane_busy']);
+    }
+  });
+
+  it('has one batch open for all feeds of a connection, and shows it to the feed that waits', async () => {
+    const first = await world.makeFeed({ startDate });
+    const second = await world.makeFeed({ connectionId: first.connectionId, startDate });
+    for (const feed of [first, second]) {
+      await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    }
+    const holder = randomUUID();
+    const { batch } = await mustCut(first, holder);
+    expect((await cut(second, randomUUID())).kind).toBe('lane_busy');
+    expect(await cut(second, holder)).toMatchObject({ kind: 'lane_open', batch: { batchId: batch.batchId } });
+    await settle(first, batch, holder);
+    expect((await cut(second, randomUUID())).kind).toBe('cut');
+  });
+
+  it('is free again after a cut that found nothing, or a feed that may not send', async () => {
+    const feed = await world.makeFeed({ startDate });
+    expect((await cut(feed, randomUUID())).kind).toBe('nothing_ready');
+    await world.pool.query(`UPDATE feeds SET operator = 'paused' WHERE feed_id = $1`, [feed.feedId]);
+    expect((await cut(feed, randomUUID())).kind).toBe('not_sendable');
+    await world.pool.query(`UPDATE feeds SET operator = 'running' WHERE feed_id = $1`, [feed.feedId]);
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    expect((await cut(feed, randomUUID())).kind).toBe('cut');
+  });
+
+  it('hands the open batch on when its lease has run out; the old holder can change nothing of it any more', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const [old, next] = [randomUUID(), randomUUID()];
+    const { batch } = await mustCut(feed, old);
+    await expireLease(feed);
+    // Even before anybody else came: a lease that ran out is no lease.
+    await expectPowerless(feed, batch, old);
+
+    const taken = await cut(feed, next);
+    expect(taken).toMatchObject({ kind: 'lane_open', batch: { batchId: batch.batchId } });
+    await expectPowerless(feed, batch, old);
+    expect((await cut(feed, old)).kind).toBe('lane_busy');
+    expect(await openAttempts(batch)).toEqual([batch.idempotencyKey]);
+    expect(await readBatchPostings(world.pool, batch)).toHaveLength(3);
+
+    const key = await renew(feed, batch, next);
+    expect(await openAttempts(batch)).toEqual([key]);
+    expect(key).not.toBe(batch.idempotencyKey);
+  });
+
+  it('lets whoever holds the evidence settle, without taking the lane from its holder', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const [old, next] = [randomUUID(), randomUUID()];
+    const { batch } = await mustCut(feed, old);
+    await expireLease(feed);
+    expect((await cut(feed, next)).kind).toBe('lane_open');
+    expect(await settle(feed, batch, old)).toBe(true);
+    expect((await cut(feed, randomUUID())).kind).toBe('lane_busy');
+    expect(await undo(feed, batch, next)).toBe(false);
+  });
+
+  it('has a batch settled once, however many say so at the same moment', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const holder = randomUUID();
+    const { batch } = await mustCut(feed, holder);
+    const settled = await Promise.all([1, 2, 3].map(() => settle(feed, batch, holder, ['tx-000003'])));
+    expect(settled.filter(Boolean)).toHaveLength(1);
+    const { rows } = await world.pool.query(`SELECT kind FROM timeline WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ kind: 'batch_delivered' }]);
+    const again = await mustCut(feed, holder);
+    expect(again.postings.map((posting) => posting.transactionId)).toEqual(['tx-000003']);
+  });
+
+  it('is taken by one of many that reach for it when its lease ran out', async () => {
+    const feed = await world.makeFeed({ startDate });
+    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    await mustCut(feed, randomUUID());
+    await expireLease(feed);
+    const results = await Promise.all(Array.from({ length: 8 }, () => cut(feed, randomUUID())));
+    const kinds = results.map((result) => result.kind).sort();
+    expect(kinds).toEqual([...Array.from({ length: 7 }, () => 'lane_busy'), 'lane_open']);
+  });
+});
+
+async function expireLease(feed: DeliveryFeed): Promise<void> {
+  await world.pool.query(`UPDATE lanes SET lease_until = now() - interval '1 ms' WHERE lane_id = $1`, [
+    laneOf(feed),
+  ]);
+}
+
+function renew(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<string | null> {
+  const outcome = { httpStatus: 500, errorCode: null, errorMessage: null };
+  return renewAttempt(world.pool, { batch, laneId: laneOf(feed), holder, outcome, waitMs: 0 });
+}
+
+async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {
+  expect(await undo(feed, batch, holder)).toBe(false);
+  expect(await renew(feed, batch, holder)).toBeNull();
+}
+
+async function openAttempts(batch: OpenBatch): Promise<string[]> {
+  const { rows } = await world.pool.query<{ idempotency_key: string }>(
+    `SELECT idempotency_key FROM attempts WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
+    [batch.batchId],
+  );
+  return rows.map((row) => row.idempotency_key);
+}

@@ -1,0 +1,178 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
+import type { ActivityDeps } from '../../../src/activities/deps.js';
+import { listConnectionsOfCustomer } from '../../../src/db/connections.js';
+import { createHandoffWorld, type HandoffWorld } from '../../support/rutter/handoff-fixture.js';
+
+let world: HandoffWorld;
+
+beforeAll(async () => {
+  world = await createHandoffWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+afterEach(async () => {
+  await world.control('DELETE', '/faults');
+  await world.control('POST', '/organisations/revoke', { revoked: false });
+  expect((await world.violations()).violations).toEqual([]);
+});
+
+async function connectionsAtRutter(): Promise<number> {
+  const { connections } = (await world.control('GET', '/connections')) as { connections: unknown[] };
+  return connections.length;
+}
+
+/** A customer whose first hand-off made a connection. */
+async function connected() {
+  const customer = await world.makeCustomer();
+  const first = await world.share(customer);
+  const result = await world.attempt(rutterEnsureHandoffConnection, first);
+  if (result.outcome !== 'claimed') throw new Error('no connection');
+  return { customer, first, connectionId: result.connectionId };
+}
+
+const createPath = 'connections/create';
+
+describe('a new connection', () => {
+  it('is made once and tied to the hand-off, however often the activity is repeated', async () => {
+    const customer = await world.makeCustomer();
+    const handoff = await world.share(customer);
+    const before = await connectionsAtRutter();
+    const first = await world.attempt(rutterEnsureHandoffConnection, handoff);
+    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual(first);
+    expect(first.outcome).toBe('claimed');
+    expect((await connectionsAtRutter()) - before).toBe(1);
+    const [stored, ...more] = await listConnectionsOfCustomer(world.pool, customer);
+    expect(more).toEqual([]);
+    expect(stored).toMatchObject({ platform: 'SAGE_BANK_FEEDS', currentHandoffId: handoff.handoffId });
+    expect(stored?.accessTokenSealed.startsWith('v1.')).toBe(true);
+    expect((await world.handoff(handoff.handoffId)).connectionId).toBe(stored?.connectionId);
+  });
+
+  for (const fault of [
+    { kind: 'reset_after_effect', point: 'before_any_byte' },
+    { kind: 'reset_after_effect', point: 'half_body' },
+    { kind: 'server_error_after_effect' },
+    { kind: 'server_error_before_effect' },
+    { kind: 'malformed_body', shape: 'truncated_json' },
+    { kind: 'rate_limited' },
+  ]) {
+    it(`is made once when the first answer is lost (${Object.values(fault).join(', ')})`, async () => {
+      const customer = await world.makeCustomer();
+      const handoff = await world.share(customer);
+      const before = await connectionsAtRutter();
+      await world.fault({ ...fault, match: { method: 'POST', path: createPath } });
+      expect(await world.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
+        outcome: 'claimed',
+      });
+      expect((await connectionsAtRutter()) - before).toBe(1);
+      expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
+    });
+  }
+
+  it('is made once when the process dies between the answer and our commit', async () => {
+    const customer = await world.makeCustomer();
+    const handoff = await world.share(customer);
+    const before = await connectionsAtRutter();
+    const { rutter } = world.deps;
+    const dying: ActivityDeps['rutter'] = {
+      ...rutter,
+      createConnection: async (input) => {
+        await rutter.createConnection(input);
+        throw new Error('killed');
+      },
+    };
+    await expect(
+      world.attempt(rutterEnsureHandoffConnection, handoff, { rutter: dying }),
+    ).rejects.toMatchObject({ type: 'Unexpected' });
+    await world.attempt(rutterEnsureHandoffConnection, handoff);
+    expect((await connectionsAtRutter()) - before).toBe(1);
+  });
+
+  it('is asked for under a new key after an accepted failure, which the old key would repeat for ever', async () => {
+    const customer = await world.makeCustomer();
+    const handoff = await world.share(customer);
+    await world.fault({
+      kind: 'server_error_before_effect',
+      recorded: true,
+      match: { method: 'POST', path: createPath },
+    });
+    expect(await world.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({ outcome: 'claimed' });
+  });
+
+  it('is not made when our credentials are refused, and the failure says whose they are', async () => {
+    const handoff = await world.share(await world.makeCustomer());
+    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(world.attempt(rutterEnsureHandoffConnection, handoff)).rejects.toMatchObject({
+      type: 'OrganisationRefused',
+      nonRetryable: true,
+    });
+    // For everybody: no feed need meet it for the alert to come.
+    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+      { name: 'rutter' },
+    ]);
+  });
+
+  it('is not made after the deadline', async () => {
+    const handoff = await world.share(await world.makeCustomer(), { ageMs: 571_000 });
+    const before = await connectionsAtRutter();
+    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+      outcome: 'over',
+      state: 'sharing',
+    });
+    expect(await connectionsAtRutter()).toBe(before);
+  });
+});
+
+describe('a chosen connection', () => {
+  it('of another customer is not used', async () => {
+    const { connectionId } = await connected();
+    const handoff = await world.share(await world.makeCustomer(), { connectionId });
+    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+      outcome: 'refused',
+      reason: 'connection_unavailable',
+    });
+  });
+
+  it('that is refused at Rutter is not used', async () => {
+    const { customer, connectionId } = await connected();
+    await world.pool.query(`UPDATE connections SET status = 'refused' WHERE connection_id = $1`, [
+      connectionId,
+    ]);
+    const handoff = await world.share(customer, { connectionId });
+    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+      outcome: 'refused',
+      reason: 'connection_refused',
+    });
+  });
+
+  it('belongs to the hand-off that chose it last; the earlier one ends and never takes it back', async () => {
+    const { customer, first, connectionId } = await connected();
+    const second = await world.share(customer, { connectionId });
+    expect(await world.attempt(rutterEnsureHandoffConnection, second)).toEqual({
+      outcome: 'claimed',
+      connectionId,
+    });
+    expect((await world.handoff(first.handoffId)).state).toBe('superseded');
+    expect(await world.attempt(rutterEnsureHandoffConnection, first)).toEqual({
+      outcome: 'over',
+      state: 'superseded',
+    });
+    const [stored] = await listConnectionsOfCustomer(world.pool, customer);
+    expect(stored?.currentHandoffId).toBe(second.handoffId);
+  });
+
+  it('has exactly one live hand-off when many choose it in the same moment', async () => {
+    const { customer, connectionId } = await connected();
+    const rivals = await Promise.all(
+      Array.from({ length: 8 }, () => world.share(customer, { connectionId })),
+    );
+    await Promise.all(rivals.map((rival) => world.insist(rutterEnsureHandoffConnection, rival)));
+    const states = await Promise.all(
+      rivals.map(async ({ handoffId }) => (await world.handoff(handoffId)).state),
+    );
+    expect(states.filter((state) => state === 'sharing')).toHaveLength(1);
+    expect(states.filter((state) => state === 'superseded')).toHaveLength(7);
+  });
+});

@@ -1,0 +1,320 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { dbExpireHandoff } from '../../../src/activities/rutter/handoff/expire-handoff.js';
+import { rutterCreateOtp } from '../../../src/activities/rutter/handoff/create-otp.js';
+import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
+import { createRutterClient } from '../../../src/clients/rutter/client.js';
+import { open } from '../../../src/crypto/seal.js';
+import { readConnection } from '../../../src/db/connections.js';
+import { takeHandoffAnswer } from '../../../src/db/rutter/handoffs.js';
+import { transaction } from '../../../src/db/pool.js';
+import { sandboxCredentials } from '../../support/rutter/delivery-fixture.js';
+import {
+  createHandoffWorld,
+  type Customer,
+  type HandoffWorld,
+  type SharedHandoff,
+} from '../../support/rutter/handoff-fixture.js';
+import { until } from '../../support/until.js';
+
+let world: HandoffWorld;
+let customer: Customer;
+let connectionId: string;
+
+beforeAll(async () => {
+  world = await createHandoffWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+beforeEach(async () => {
+  customer = await world.makeCustomer();
+  const result = await world.attempt(rutterEnsureHandoffConnection, await world.share(customer));
+  if (result.outcome !== 'claimed') throw new Error('no connection');
+  connectionId = result.connectionId;
+});
+afterEach(async () => {
+  await world.control('DELETE', '/faults');
+  await world.control('POST', '/knobs', { nullRedirectUri: false });
+  await world.control('POST', '/organisations/revoke', { revoked: false });
+  expect((await world.violations()).violations).toEqual([]);
+});
+
+const otpPost = { method: 'POST', path: 'bank_feeds/otp' };
+const otpLatestMs = 570_000;
+
+/** A hand-off that holds the connection, its browser having come `ageMs` ago. */
+async function claimed(ageMs = 0): Promise<SharedHandoff> {
+  const handoff = await world.share(customer, { connectionId });
+  const result = await world.attempt(rutterEnsureHandoffConnection, handoff);
+  if (result.outcome !== 'claimed') throw new Error('not claimed');
+  await world.pool.query(
+    `UPDATE handoffs SET first_seen_at = first_seen_at - $2::float8 * interval '1 millisecond',
+            deadline_at = deadline_at - $2::float8 * interval '1 millisecond' WHERE handoff_id = $1`,
+    [handoff.handoffId, ageMs],
+  );
+  return handoff;
+}
+
+async function take({ handoffId }: SharedHandoff, customerId = customer.customerId): Promise<string | null> {
+  const taken = await transaction(world.pool, (db) => takeHandoffAnswer(db, { handoffId, customerId }));
+  return taken === null
+    ? null
+    : open(world.deps.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
+}
+
+const otpsAsked = async () => (await world.requests('POST', '/otp')).length;
+
+describe('the one-time password', () => {
+  it('comes back as a redirect with the challenge unchanged that Rutter accepts, kept sealed until it is taken', async () => {
+    const handoff = await claimed();
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    const { rows } = await world.pool.query(`SELECT * FROM handoffs WHERE handoff_id = $1`, [
+      handoff.handoffId,
+    ]);
+    const { answer } = await world.handoff(handoff.handoffId);
+    const address = new URL(answer ?? '');
+    expect([...address.searchParams.keys()]).toEqual(['challenge', 'otp']);
+    expect(address.searchParams.get('challenge')).toBe(handoff.challenge);
+    expect(`${address.origin}${address.pathname}`).toBe(`${world.sandbox.url}/sage_redirect`);
+    expect(JSON.stringify(rows)).not.toContain(address.searchParams.get('otp'));
+    expect(JSON.stringify(rows)).not.toContain(handoff.challenge);
+    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+  });
+
+  it('is asked for once: a repeat after the answer was stored sends nothing', async () => {
+    const handoff = await claimed();
+    await world.attempt(rutterCreateOtp, handoff);
+    const asked = await otpsAsked();
+    const { answer } = await world.handoff(handoff.handoffId);
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    expect(await otpsAsked()).toBe(asked);
+    expect((await world.handoff(handoff.handoffId)).answer).toBe(answer);
+  });
+
+  for (const fault of [
+    { kind: 'reset_after_effect', point: 'before_any_byte' },
+    { kind: 'reset_after_effect', point: 'after_headers' },
+    { kind: 'server_error_after_effect' },
+    { kind: 'malformed_body', shape: 'html' },
+    { kind: 'rate_limited' },
+    { kind: 'server_error_before_effect', recorded: true },
+  ]) {
+    it(`still links when its first answer is lost (${Object.values(fault).join(', ')})`, async () => {
+      const handoff = await claimed();
+      await world.fault({ ...fault, match: otpPost });
+      expect(await world.insist(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+      expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+    });
+  }
+
+  it('still links when the process dies between the answer and our commit', async () => {
+    const handoff = await claimed();
+    const { rutter } = world.deps;
+    const dying = {
+      ...rutter,
+      createOtp: async (input: Parameters<typeof rutter.createOtp>[0]) => {
+        await rutter.createOtp(input);
+        throw new Error('killed');
+      },
+    };
+    await expect(world.attempt(rutterCreateOtp, handoff, { rutter: dying })).rejects.toThrow();
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+  });
+});
+
+describe('where the browser goes', () => {
+  it('is the validated address when Rutter answers without one', async () => {
+    await world.control('POST', '/knobs', { nullRedirectUri: true });
+    const handoff = await claimed();
+    await world.attempt(rutterCreateOtp, handoff);
+    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+  });
+
+  for (const foreign of [
+    'https://link.rutterapi.com.evil.example/sage_redirect',
+    'https://link.rutterapi.com@evil.example/sage_redirect',
+    'javascript:alert(1)',
+    'https://link.rutterapi.com/sage_redirect?challenge=other',
+  ]) {
+    it(`is never an address of Rutter's answer that does not pass our own check (${foreign})`, async () => {
+      const handoff = await claimed();
+      await world.fault({
+        kind: 'rewrite_body',
+        find: `${world.sandbox.url}/sage_redirect`,
+        replace: foreign,
+        match: otpPost,
+      });
+      await world.attempt(rutterCreateOtp, handoff);
+      const address = (await take(handoff)) ?? '';
+      expect(
+        address.startsWith(`${world.sandbox.url}/sage_redirect?challenge=${handoff.challenge}&otp=`),
+      ).toBe(true);
+    });
+  }
+
+  it('is nowhere, and no password is asked for, when its origin is no longer configured', async () => {
+    const handoff = await claimed();
+    const asked = await otpsAsked();
+    const settings = { ...world.deps.settings, redirectOrigins: ['https://link.rutterapi.com'] };
+    expect(await world.attempt(rutterCreateOtp, handoff, { settings })).toEqual({
+      outcome: 'refused',
+      reason: 'redirect_refused',
+    });
+    expect(await otpsAsked()).toBe(asked);
+  });
+});
+
+describe('the deadline', () => {
+  it('lets a password be made a second before it', async () => {
+    const handoff = await claimed(otpLatestMs - 1_000);
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+  });
+
+  it('lets none be asked for a second after it', async () => {
+    const handoff = await claimed(otpLatestMs + 1_000);
+    const asked = await otpsAsked();
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
+    expect(await otpsAsked()).toBe(asked);
+  });
+
+  it('is that of HANDOFF_OTP_LATEST when it is the earlier one', async () => {
+    const handoff = await claimed(61_000);
+    const settings = { ...world.deps.settings, handoffOtpLatestMs: 60_000 };
+    const asked = await otpsAsked();
+    expect(await world.attempt(rutterCreateOtp, handoff, { settings })).toEqual({ outcome: 'too_late' });
+    expect(await otpsAsked()).toBe(asked);
+  });
+
+  it('lets none be asked for when the turn at the limiter came too late', async () => {
+    const handoff = await claimed(otpLatestMs - 300);
+    const rutter = createRutterClient({
+      baseUrl: world.sandbox.apiUrl,
+      ...sandboxCredentials,
+      version: '2024-08-31',
+      limiter: { acquire: () => delay(600), slowDown: () => Promise.resolve() },
+    });
+    const asked = await otpsAsked();
+    expect(await world.attempt(rutterCreateOtp, handoff, { rutter })).toEqual({ outcome: 'too_late' });
+    expect(await otpsAsked()).toBe(asked);
+  });
+
+  it('lets no answer into the row that arrives after it', async () => {
+    const handoff = await claimed(otpLatestMs - 300);
+    await world.fault({ kind: 'slow', delay_ms: 1_500, match: otpPost });
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
+    expect(await world.handoff(handoff.handoffId)).toMatchObject({ state: 'sharing', answer: null });
+  });
+
+  it('clears an answer that nobody took', async () => {
+    const handoff = await claimed();
+    await world.attempt(rutterCreateOtp, handoff);
+    const { handoffId } = handoff;
+    expect(await world.attempt(dbExpireHandoff, { handoffId, reason: null })).toEqual({ state: 'expired' });
+    expect(await world.handoff(handoffId)).toMatchObject({ state: 'expired', answer: null });
+    expect(await take(handoff)).toBeNull();
+  });
+
+  it('hands out no answer a moment after it, even when nobody has cleared it yet', async () => {
+    const handoff = await claimed(otpLatestMs - 500);
+    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    await until(async () => (await world.handoff(handoff.handoffId)).remainingMs < 0, {
+      timeoutMs: 5_000,
+      describe: 'the deadline has passed',
+    });
+    expect(await take(handoff)).toBeNull();
+  });
+});
+
+describe('the answer', () => {
+  it('is taken once, by its own customer, and told in the timeline', async () => {
+    const handoff = await claimed();
+    await world.attempt(rutterCreateOtp, handoff);
+    expect(await take(handoff, (await world.makeCustomer()).customerId)).toBeNull();
+    const answers = await Promise.all([take(handoff), take(handoff), take(handoff)]);
+    expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
+    expect(await world.handoff(handoff.handoffId)).toMatchObject({ state: 'taken', answer: null });
+    const { rows } = await world.pool.query(
+      `SELECT connection_id FROM timeline WHERE kind = 'handoff_completed' AND customer_id = $1`,
+      [customer.customerId],
+    );
+    expect(rows).toEqual([{ connection_id: connectionId }]);
+    expect(await world.attempt(dbExpireHandoff, { handoffId: handoff.handoffId, reason: null })).toEqual({
+      state: 'taken',
+    });
+  });
+
+  it('is lost by a hand-off whose connection a newer one has chosen, and only the newer one links', async () => {
+    const older = await claimed();
+    await world.attempt(rutterCreateOtp, older);
+    const newer = await claimed();
+    expect(await world.handoff(older.handoffId)).toMatchObject({ state: 'superseded', answer: null });
+    expect(await world.attempt(rutterCreateOtp, older)).toEqual({ outcome: 'over', state: 'superseded' });
+    await world.attempt(rutterCreateOtp, newer);
+    expect(await take(older)).toBeNull();
+    expect(await world.follow((await take(newer)) ?? '')).toBe(302);
+  });
+
+  it("of a newer hand-off is not cancelled by an older one's request that reaches Rutter late", async () => {
+    const older = await claimed();
+    const { rutter } = world.deps;
+    let leave = (): void => undefined;
+    const left = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const slow = {
+      ...rutter,
+      createOtp: async (input: Parameters<typeof rutter.createOtp>[0]) => {
+        leave();
+        await delay(700);
+        return await rutter.createOtp(input);
+      },
+    };
+    const underWay = world.attempt(rutterCreateOtp, older, { rutter: slow });
+    await left;
+    const newer = await claimed();
+    const [before, after] = await Promise.all([underWay, world.attempt(rutterCreateOtp, newer)]);
+    expect(before).toEqual({ outcome: 'over', state: 'superseded' });
+    expect(after).toEqual({ outcome: 'ready' });
+    expect(await world.follow((await take(newer)) ?? '')).toBe(302);
+  });
+});
+
+describe('a refusal', () => {
+  const rutterId = async () => (await readConnection(world.pool, { connectionId }))?.rutterConnectionId ?? '';
+  const statusOf = async () => (await readConnection(world.pool, { connectionId }))?.status;
+
+  it('of the connection ends the hand-off, parks the connection and nudges its workflow', async () => {
+    const handoff = await claimed();
+    await world.control('POST', `/connections/${await rutterId()}/status`, { status: 'needs_reauth' });
+    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+      type: 'ConnectionRefused',
+      nonRetryable: true,
+      details: [{ errorCode: 'NEEDS_UPDATE' }],
+    });
+    expect(await statusOf()).toBe('refused');
+    expect(world.woken).toContain(`nudge ${connectionId}`);
+  });
+
+  it("of the bank's own credentials is not blamed on the customer's connection", async () => {
+    const handoff = await claimed();
+    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+      type: 'OrganisationRefused',
+    });
+    expect(await statusOf()).toBe('ok');
+    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+      { name: 'rutter' },
+    ]);
+  });
+
+  it('of a revoked token is blamed on the connection alone', async () => {
+    const handoff = await claimed();
+    await world.control('POST', `/connections/${await rutterId()}/token`, { revoked: true });
+    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+      type: 'ConnectionRefused',
+    });
+    expect(await statusOf()).toBe('refused');
+  });
+});

@@ -1,0 +1,367 @@
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  rutterReadConnection,
+  type ReadConnectionInput,
+  type ReadConnectionResult,
+} from '../../../src/activities/rutter/connection/read-connection.js';
+import { openAccessToken, readConnection, sealAccessToken } from '../../../src/db/connections.js';
+import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { createFeed } from '../../../src/db/rutter/publications.js';
+import { transaction } from '../../../src/db/pool.js';
+import {
+  createDeliveryWorld,
+  postingsFrom,
+  type DeliveryFeed,
+  type DeliveryWorld,
+} from '../../support/rutter/delivery-fixture.js';
+
+/** Refused, unlinked, closed, and back again: the book shows that the gap was sent, and nothing else. */
+
+const firstOfMarch = '2026-03-01T00:00:00.000Z';
+let world: DeliveryWorld;
+
+beforeAll(async () => {
+  world = await createDeliveryWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+afterEach(async () => {
+  await world.control('DELETE', '/faults');
+  // `resent`: ids that were sent although they were booked already.
+  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+});
+
+/** What the connection's workflow does when a webhook or its timer wakes it. */
+function look(feed: { connectionId: string }): Promise<ReadConnectionResult> {
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run<
+    [ReadConnectionInput],
+    ReadConnectionResult,
+    (input: ReadConnectionInput) => Promise<ReadConnectionResult>
+  >(rutterReadConnection(world.deps), { connectionId: feed.connectionId, awaitedForMs: 0 });
+}
+
+const select = (feed: DeliveryFeed, startDate: string) =>
+  world.control('POST', `/accounts/${feed.rutterAccountId}/select`, { transaction_start_date: startDate });
+const unlink = (feed: DeliveryFeed) => world.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+
+/** A posting a day in March 2026, named by its day: `03-05` is of the fifth. */
+const days = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => {
+    const day = `03-${String(from + index).padStart(2, '0')}`;
+    return { id: day, postedAt: `2026-${day}T12:00:00.000Z` };
+  });
+const named = (...ranges: [number, number][]) =>
+  ranges.flatMap(([from, to]) => days(from, to).map(({ id }) => id));
+
+async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
+  return (await world.book(feed)).map((entry) => entry.transaction_id);
+}
+
+async function stateOf(feed: DeliveryFeed): Promise<string | undefined> {
+  const { rows } = await world.pool.query<{ state: string }>(`SELECT state FROM feeds WHERE feed_id = $1`, [
+    feed.feedId,
+  ]);
+  return rows[0]?.state;
+}
+
+const places = async (feed: DeliveryFeed) =>
+  Object.fromEntries(Object.entries(await countPlaces(world.pool, feed)).filter(([, count]) => count > 0));
+
+describe('an account that was unlinked in Sage', () => {
+  /** Delivered up to the 10th, unlinked, and sent on by core banking up to the 15th. */
+  async function unlinked(): Promise<DeliveryFeed> {
+    const feed = await world.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
+    await world.addPostings(feed, days(1, 10));
+    await world.slice(feed);
+    await unlink(feed);
+    expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 1 });
+    await world.addPostings(feed, days(11, 15));
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    expect(await bookedIds(feed)).toEqual(named([5, 10]));
+    return feed;
+  }
+
+  async function linkedAgain(feed: DeliveryFeed, startDate: string): Promise<void> {
+    await select(feed, startDate);
+    expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 0 });
+    expect(world.woken.at(-1)).toBe(`facts ${feed.feedId}`);
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+  }
+
+  it('and linked again with the same start date is sent what came meanwhile, and nothing else', async () => {
+    const feed = await unlinked();
+    await linkedAgain(feed, '2026-03-05T00:00:00.000Z');
+    expect(await bookedIds(feed)).toEqual(named([5, 15]));
+    expect(await places(feed)).toEqual({ before_start: 4, delivered: 11 });
+  });
+
+  it('and linked again with a later start date is sent nothing from before it, and nothing twice', async () => {
+    const feed = await unlinked();
+    await linkedAgain(feed, '2026-03-14T00:00:00.000Z');
+    expect(await bookedIds(feed)).toEqual(named([5, 10], [14, 15]));
+    // What is delivered stays so; what was neither sent nor asked for is kept.
+    expect(await places(feed)).toEqual({ before_start: 7, delivered: 8 });
+  });
+
+  it('and linked again with a start date in what was delivered is sent only what came meanwhile', async () => {
+    const feed = await unlinked();
+    await linkedAgain(feed, '2026-03-08T00:00:00.000Z');
+    expect(await bookedIds(feed)).toEqual(named([5, 15]));
+  });
+
+  it('and linked again with an earlier start date is sent the two gaps alone', async () => {
+    const feed = await unlinked();
+    await linkedAgain(feed, '2026-03-02T00:00:00.000Z');
+    expect([...(await bookedIds(feed))].sort()).toEqual(named([2, 15]));
+    expect(await bookedIds(feed)).toHaveLength(14);
+    expect(await places(feed)).toEqual({ before_start: 1, delivered: 14 });
+  });
+
+  it('and linked with a later, then an earlier start date has each gap filled once', async () => {
+    const feed = await unlinked();
+    await linkedAgain(feed, '2026-03-14T00:00:00.000Z');
+    await unlink(feed);
+    await look(feed);
+    await world.addPostings(feed, days(16, 18));
+    await linkedAgain(feed, '2026-03-12T00:00:00.000Z');
+    expect([...(await bookedIds(feed))].sort()).toEqual(named([5, 10], [12, 18]));
+    await unlink(feed);
+    await look(feed);
+    await linkedAgain(feed, firstOfMarch);
+    expect([...(await bookedIds(feed))].sort()).toEqual(named([1, 18]));
+  });
+
+  it('is found out without any webhook by the daily look, before anything is sent to it', async () => {
+    const feed = await world.makeFeed({ startDate: firstOfMarch });
+    await world.addPostings(feed, days(1, 3));
+    await world.slice(feed);
+    await unlink(feed);
+    await world.addPostings(feed, days(4, 5));
+    expect(await world.slice(feed, { readAccount: true })).toMatchObject({
+      outcome: 'waiting',
+      state: 'disconnected',
+    });
+    expect(world.woken.at(-1)).toBe(`nudge ${feed.connectionId}`);
+    await select(feed, firstOfMarch);
+    await look(feed);
+    await world.slice(feed);
+    expect(await bookedIds(feed)).toEqual(named([1, 5]));
+  });
+});
+
+describe('an account on a new connection', () => {
+  it('has a new feed that is sent everything from its own start date on, and leaves the old one alone', async () => {
+    const first = await world.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
+    await world.addPostings(first, days(1, 10));
+    await world.slice(first);
+    const second = await onNewConnection(first, '2026-03-02T00:00:00.000Z');
+    await world.slice(second);
+    expect(await bookedIds(first)).toEqual(named([5, 10]));
+    expect(await bookedIds(second)).toEqual(named([2, 10]));
+    // A new posting goes to both; a conflict of one has nothing to do with the other.
+    await world.addPostings(first, days(11, 11));
+    for (const feed of [first, second]) await world.slice(feed);
+    expect([(await bookedIds(first)).at(-1), (await bookedIds(second)).at(-1)]).toEqual(['03-11', '03-11']);
+  });
+
+  it('goes on there while its old connection is refused', async () => {
+    const first = await world.makeFeed({ startDate: firstOfMarch });
+    await world.addPostings(first, days(1, 3));
+    await world.slice(first);
+    await setStatus(first, 'needs_reauth');
+    await look(first);
+    const second = await onNewConnection(first, firstOfMarch);
+    await world.addPostings(first, days(4, 6));
+    expect(await world.slice(first)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    expect(await world.slice(second)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+    expect(await bookedIds(second)).toEqual(named([1, 6]));
+    await setStatus(first, 'active');
+    await look(first);
+    await world.slice(first);
+    expect(await bookedIds(first)).toEqual(named([1, 6]));
+  });
+});
+
+describe('a closed feed', () => {
+  it('shared again is the same feed, its ledger intact: it is sent what came meanwhile, and nothing twice', async () => {
+    const feed = await world.makeFeed({ startDate: firstOfMarch });
+    await world.addPostings(feed, days(1, 10));
+    await world.slice(feed);
+    await world.pool.query(
+      `UPDATE feeds SET operator = 'closed', state = 'closed', closed_at = now() WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    await world.addPostings(feed, days(11, 12));
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'closed' });
+    const customerId = await customerOf(feed);
+    const again = await transaction(world.pool, (db) => createFeed(db, { ...feed, customerId }));
+    expect(again).toEqual({ feedId: feed.feedId, outcome: 'reopened' });
+    // Nothing goes out before Sage says so anew, whatever it said before.
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'awaiting_activation' });
+    await select(feed, '2026-03-03T00:00:00.000Z');
+    await look(feed);
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', state: 'live', delivered: 2 });
+    expect(await bookedIds(feed)).toEqual(named([1, 12]));
+  });
+});
+
+describe('a connection that is refused in mid-backfill', () => {
+  const postings = postingsFrom({ from: firstOfMarch, count: 2_500 });
+  const refusals = [
+    { name: 'needs re-authorisation', refuse: setStatusTo('needs_reauth'), heal: setStatusTo('active') },
+    { name: 'is disabled', refuse: setStatusTo('disabled'), heal: setStatusTo('active') },
+    { name: 'has its token revoked (401)', refuse: revoke(true), heal: revoke(false) },
+  ];
+
+  it.each(refusals)('because it $name: goes on after a week exactly at the gap', async ({ refuse, heal }) => {
+    const feed = await world.makeFeed({ startDate: firstOfMarch });
+    const sibling = await world.makeFeed({ startDate: firstOfMarch, connectionId: feed.connectionId });
+    const other = await world.makeFeed({ startDate: firstOfMarch });
+    for (const each of [feed, other]) await world.addPostings(each, postings);
+    await oneBatch(feed);
+    await refuse(feed);
+    expect(await look(feed)).toMatchObject({ refused: true });
+    const posts = await world.posts();
+    for (const each of [feed, sibling]) {
+      expect(await world.slice(each)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    }
+    expect(await world.posts()).toBe(posts);
+    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up' });
+    await weekPasses(feed);
+    const late = { id: 'of-that-week', postedAt: '2026-03-30T00:00:00.000Z' };
+    await world.addPostings(feed, [late]);
+    await heal(feed);
+    expect(await look(feed)).toMatchObject({ refused: false });
+    expect(world.woken).toContain(`facts ${feed.feedId}`);
+    const before = await world.posts();
+    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_501 });
+    expect((await world.posts()) - before).toBe(2);
+    expect(await bookedIds(feed)).toEqual([...postings.map(({ id }) => id), late.id]);
+  });
+
+  it('of the whole organisation parks nobody, sends nothing and tells no customer', async () => {
+    const feeds = [
+      await world.makeFeed({ startDate: firstOfMarch }),
+      await world.makeFeed({ startDate: firstOfMarch }),
+    ];
+    for (const feed of feeds) await world.addPostings(feed, postingsFrom({ from: firstOfMarch, count: 3 }));
+    await world.control('POST', '/organisations/revoke', { revoked: true });
+    for (const feed of feeds) {
+      await expect(look(feed)).rejects.toMatchObject({ name: 'OrganisationRefused' });
+      expect(await stateOf(feed)).toBe('backfilling');
+      const { rows } = await world.pool.query(
+        `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'connection_refused'`,
+        [feed.feedId],
+      );
+      expect(rows).toEqual([]);
+    }
+    await world.control('POST', '/organisations/revoke', { revoked: false });
+    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    for (const feed of feeds) {
+      expect(await look(feed)).toMatchObject({ refused: false });
+      await world.slice(feed);
+      expect(await bookedIds(feed)).toHaveLength(3);
+    }
+  });
+
+  it('says nothing that only a webhook claims: a look that finds all well changes nothing', async () => {
+    const feed = await world.makeFeed({ startDate: firstOfMarch });
+    await world.addPostings(feed, days(1, 2));
+    await world.slice(feed);
+    const before = await world.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    for (let times = 0; times < 3; times += 1) await look(feed);
+    const after = await world.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    expect(after.rows).toEqual(before.rows);
+  });
+});
+
+/** A slice that is asked to stop after its first batch. */
+async function oneBatch(feed: DeliveryFeed): Promise<void> {
+  const before = (await world.book(feed)).length;
+  await world.pool.query(`UPDATE postings SET status = 'pending' WHERE account_id = $1 AND sequence > 1000`, [
+    feed.accountId,
+  ]);
+  await world.slice(feed);
+  await world.pool.query(`UPDATE postings SET status = 'posted' WHERE account_id = $1`, [feed.accountId]);
+  expect((await world.book(feed)).length - before).toBe(1_000);
+}
+
+/** All that was noted of the refusal is a week old. */
+async function weekPasses(feed: DeliveryFeed): Promise<void> {
+  await world.pool.query(
+    `UPDATE connections SET refused_at = refused_at - interval '7 days' WHERE connection_id = $1`,
+    [feed.connectionId],
+  );
+}
+
+async function customerOf(feed: DeliveryFeed): Promise<string> {
+  const { rows } = await world.pool.query<{ customer_id: string }>(
+    `SELECT customer_id FROM feeds WHERE feed_id = $1`,
+    [feed.feedId],
+  );
+  return rows[0]?.customer_id ?? '';
+}
+
+/** The same account published on another connection of the same customer, and chosen in Sage there. */
+async function onNewConnection(feed: DeliveryFeed, startDate: string): Promise<DeliveryFeed> {
+  const { pool, deps } = world;
+  const customerId = await customerOf(feed);
+  const connectionId = randomUUID();
+  const made = await deps.rutter.createConnection({
+    platform: 'SAGE_BANK_FEEDS',
+    idempotencyKey: randomUUID(),
+  });
+  await pool.query(
+    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
+     VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
+    [
+      connectionId,
+      customerId,
+      made.id,
+      sealAccessToken(deps.keyring, { connectionId, accessToken: made.accessToken }),
+    ],
+  );
+  const row = await readConnection(pool, { connectionId });
+  if (row === null) throw new Error('no connection');
+  const created = await deps.rutter.createAccount({
+    accessToken: openAccessToken(deps.keyring, row),
+    idempotencyKey: randomUUID(),
+    account: {
+      ...{ internalBankAccountId: feed.accountId, bankAccountType: 'bank' },
+      ...{ currencyCode: 'GBP', name: 'Trading' },
+    },
+  });
+  if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
+  const rutterAccountId = created.account.id;
+  const { accountId } = feed;
+  const result = await transaction(pool, (db) =>
+    createFeed(db, { customerId, accountId, connectionId, rutterAccountId }),
+  );
+  if (result.outcome !== 'created') throw new Error(`the feed was ${result.outcome}`);
+  const second = { feedId: result.feedId, accountId, connectionId, rutterAccountId };
+  await select(second, startDate);
+  await look(second);
+  return second;
+}
+
+async function rutterIdOf(feed: DeliveryFeed): Promise<string> {
+  return (await readConnection(world.pool, feed))?.rutterConnectionId ?? '';
+}
+
+async function setStatus(feed: DeliveryFeed, status: string): Promise<void> {
+  await world.control('POST', `/connections/${await rutterIdOf(feed)}/status`, { status });
+}
+
+function setStatusTo(status: string): (feed: DeliveryFeed) => Promise<void> {
+  return (feed) => setStatus(feed, status);
+}
+
+function revoke(revoked: boolean): (feed: DeliveryFeed) => Promise<void> {
+  return async (feed) => {
+    await world.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
+  };
+}

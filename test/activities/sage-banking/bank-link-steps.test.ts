@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import type { ActivityDeps } from '../../../src/activities/deps.js';
+import {
+  sageBeginLink,
+  type BeginLinkResult,
+} from '../../../src/activities/sage-banking/bank-link/begin-bank-link.js';
+import {
+  sageCreateAccount,
+  type CreateAccountResult,
+} from '../../../src/activities/sage-banking/bank-link/create-account.js';
+import {
+  sagePollLink,
+  type PollLinkResult,
+} from '../../../src/activities/sage-banking/bank-link/poll-bank-link.js';
+import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
+import { SageRefused } from '../../../src/clients/sage-banking/errors.js';
+import { open, seal } from '../../../src/crypto/seal.js';
+import { transaction, type Pool } from '../../../src/db/pool.js';
+import { insertSageAccount, readSageAccount } from '../../../src/db/sage-banking/accounts.js';
+import { insertSageLink, readSageLink } from '../../../src/db/sage-banking/bank-links.js';
+import { sageLinkWaitsForEndMs } from '../../../src/domain/sage-banking/bank-link.js';
+import {
+  makeBankCustomer,
+  makeSageAccount,
+  makeSageCompany,
+  someLines,
+  type SageTestAccount,
+  type SageTestCompany,
+} from '../../support/sage-banking/account.js';
+import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+
+/* One step of a link at a time, with attempts that overlap and answers that no sandbox gives. */
+
+let world: SageWorld;
+beforeAll(async () => {
+  world = await createSageWorld({ workers: false });
+});
+afterAll(async () => {
+  expect(await world.violations()).toEqual([]);
+  await world.close();
+});
+
+const noKey = { table: 'sage_links' };
+
+function depsWith(over: { client?: Partial<SageBankingClient>; pool?: Pool } = {}): ActivityDeps {
+  const sage = world.deps.sage!;
+  const client = { ...sage.client, ...over.client };
+  return {
+    ...world.deps,
+    ...(over.pool === undefined ? {} : { pool: over.pool }),
+    sage: { ...sage, client },
+  };
+}
+
+async function newLink(
+  company: SageTestCompany,
+  input: { purpose?: 'link' | 'reauthorise'; account?: SageTestAccount; told?: Record<string, unknown> } = {},
+): Promise<string> {
+  const linkId = randomUUID();
+  const { purpose = 'link', account, told } = input;
+  const place = { ...noKey, row: linkId, column: 'account' };
+  await transaction(world.pool, (db) =>
+    insertSageLink(db, {
+      ...{ linkId, customerId: company.customerId, connectionId: company.connectionId, purpose },
+      ...{ bankId: HARBOUR_BANK, bankName: 'Harbour Bank', requestedStartDate: '2024-01-01T00:00:00Z' },
+      sageAccountId: account?.sageAccountId ?? null,
+      accountSealed: told === undefined ? null : seal(world.keyring, JSON.stringify(told), place),
+    }),
+  );
+  return linkId;
+}
+
+async function rowOf(linkId: string) {
+  const row = await readSageLink(world.pool, { linkId });
+  if (row === null) throw new Error('no such link');
+  return row;
+}
+
+const begin = (linkId: string, deps = depsWith()): Promise<BeginLinkResult> =>
+  new MockActivityEnvironment().run(sageBeginLink(deps), { linkId });
+const poll = (linkId: string, deps = depsWith()): Promise<PollLinkResult> =>
+  new MockActivityEnvironment().run(sagePollLink(deps), { linkId });
+const create = (linkId: string, deps = depsWith()): Promise<CreateAccountResult> =>
+  new MockActivityEnvironment().run(sageCreateAccount(deps), { linkId });
+
+const refused = (operation: 'getAccessToken' | 'createBankAccount', httpStatus: number) =>
+  new SageRefused({ operation, httpStatus, errorCode: null, errorMessage: null });
+
+/** What a bank tells of an account that Sage has already. */
+async function toldOf(account: SageTestAccount): Promise<Record<string, unknown>> {
+  const found = await world.deps.sage!.client.getBankAccount(account);
+  const { accountName, accountIdentifier, bankIdentifier } = found;
+  return { accountName, accountIdentifier, bankIdentifier, accountKey: '1' };
+}
+
+/** A customer at the end of the bank's pages. */
+async function finishAtBank(linkId: string): Promise<void> {
+  const at = await makeBankCustomer(world);
+  const { redirectSealed } = await rowOf(linkId);
+  const place = { ...noKey, row: linkId, column: 'redirect' };
+  const redirect = open(world.keyring, redirectSealed ?? '', place);
+  const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
+  await world.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
+}
+
+/** A pool that is away for the first `times` statements that begin so. */
+function awayFor(beginning: string, times: number): Pool {
+  let left = times;
+  return new Proxy(world.pool, {
+    get: (pool, name) => {
+      if (name !== 'query') return Reflect.get(pool, name) as unknown;
+      return (text: string, values: unknown[]) => {
+        if (!text.startsWith(beginning) || left === 0) return pool.query(text, values);
+        left -= 1;
+        return Promise.reject(Object.assign(new Error('starting up'), { code: '57P03' }));
+      };
+    },
+  });
+}
+
+describe('an account that is linked again while it is being disconnected', () => {
+  it('is waited for ever more slowly, and for a named time only', async () => {
+    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const linkId = await newLink(account, { told: await toldOf(account) });
+    await world.pool.query(
+      `UPDATE sage_accounts SET cancel_requested_at = now() WHERE sage_account_id = $1`,
+      [account.sageAccountId],
+    );
+    const grantedAgo = (agoMs: number) =>
+      world.pool.query(
+        `UPDATE sage_links SET updated_at = now() - $2::float8 * interval '1 millisecond' WHERE link_id = $1`,
+        [linkId, agoMs],
+      );
+    expect(await create(linkId)).toEqual({ outcome: 'again', waitMs: 3_000 });
+    await grantedAgo(160_000);
+    const later = await create(linkId);
+    expect(later.outcome === 'again' && Math.round(later.waitMs / 1_000)).toBe(20);
+    await grantedAgo(sageLinkWaitsForEndMs + 1_000);
+    expect(await create(linkId)).toEqual({ outcome: 'over', state: 'expired' });
+    expect(await rowOf(linkId)).toMatchObject({ state: 'expired', reason: 'account_taken' });
+  });
+
+  it('knows its predecessor although our row does not show the end of it yet', async () => {
+    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const first = await readSageAccount(world.pool, account);
+    if (first === null) throw new Error('no such account');
+    expect(first.status).toBe('active');
+    const next = { ...first, sageAccountId: randomUUID(), bankAccountId: randomUUID() };
+    const { account: second } = await transaction(world.pool, (db) => insertSageAccount(db, next));
+    expect(second.predecessorId).toBe(first.sageAccountId);
+  });
+});
+
+describe('an answer of the poll route', () => {
+  it('outlives a database that is away for a moment, be it the next route or the account', async () => {
+    const linkId = await newLink(await makeSageCompany(world));
+    expect((await begin(linkId)).outcome).toBe('waiting');
+    const beginning = 'UPDATE sage_links SET poll_route_sealed = $3';
+    expect((await poll(linkId, depsWith({ pool: awayFor(beginning, 2) }))).outcome).toBe('waiting');
+    await finishAtBank(linkId);
+    const ofAccount = 'UPDATE sage_links SET account_sealed';
+    expect((await poll(linkId, depsWith({ pool: awayFor(ofAccount, 2) }))).outcome).toBe('granted');
+    expect(await rowOf(linkId)).toMatchObject({ state: 'waiting', attempts: 1 });
+    expect((await create(linkId)).outcome).toBe('over');
+    expect((await rowOf(linkId)).state).toBe('linked');
+  });
+});
+
+describe('a way that is opened', () => {
+  it('does not take the place of another attempt’s, at which the customer may be', async () => {
+    const linkId = await newLink(await makeSageCompany(world));
+    const { client } = world.deps.sage!;
+    const startLink: SageBankingClient['startLink'] = async (input) => {
+      const late = await client.startLink(input);
+      await begin(linkId);
+      return late;
+    };
+    expect((await begin(linkId, depsWith({ client: { startLink } }))).outcome).toBe('waiting');
+    expect((await rowOf(linkId)).attempts).toBe(1);
+    await finishAtBank(linkId);
+    expect((await poll(linkId)).outcome).toBe('granted');
+  });
+});
+
+describe('the renewal of an authorisation', () => {
+  it('whose answer was lost is found in the account, which is active again', async () => {
+    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const linkId = await newLink(account, { purpose: 'reauthorise', account });
+    await world.pool.query(`UPDATE sage_links SET attempts = 1 WHERE link_id = $1`, [linkId]);
+    expect(await begin(linkId)).toEqual({ outcome: 'over', state: 'linked' });
+    expect(await rowOf(linkId)).toMatchObject({ state: 'linked', sageAccountId: account.sageAccountId });
+  });
+
+  it('is not called needless because the token was refused', async () => {
+    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const linkId = await newLink(account, { purpose: 'reauthorise', account });
+    const startReauthorisation = () => Promise.reject(refused('getAccessToken', 400));
+    await begin(linkId, depsWith({ client: { startReauthorisation } }));
+    expect((await rowOf(linkId)).reason).toBe('refused_by_sage');
+  });
+});
+
+describe('the creation of an account', () => {
+  it.each([400, 409, 422])(
+    'that is refused (%i) because it is there by now takes it over',
+    async (status) => {
+      const company = await makeSageCompany(world);
+      const linkId = await newLink(company);
+      await begin(linkId);
+      await finishAtBank(linkId);
+      await poll(linkId);
+      const { client } = world.deps.sage!;
+      const createBankAccount: SageBankingClient['createBankAccount'] = async (input) => {
+        await client.createBankAccount(input);
+        throw refused('createBankAccount', status);
+      };
+      expect(await create(linkId, depsWith({ client: { createBankAccount } }))).toMatchObject({
+        state: 'linked',
+      });
+      const [atSage, ...others] = await client.listBankAccounts({ access: company.access });
+      expect(others).toEqual([]);
+      const { sageAccountId } = await rowOf(linkId);
+      const row = await readSageAccount(world.pool, { sageAccountId: sageAccountId ?? '' });
+      expect(row?.bankAccountId).toBe(atSage?.bankAccountId);
+    },
+  );
+
+  it('stores a name with characters that the database does not take', async () => {
+    const linkId = await newLink(await makeSageCompany(world));
+    await begin(linkId);
+    await finishAtBank(linkId);
+    await poll(linkId);
+    const { client } = world.deps.sage!;
+    const createBankAccount: SageBankingClient['createBankAccount'] = async (input) => ({
+      ...(await client.createBankAccount(input)),
+      accountName: 'Harbour \0 Joinery',
+    });
+    await create(linkId, depsWith({ client: { createBankAccount } }));
+    const { sageAccountId } = await rowOf(linkId);
+    const row = await readSageAccount(world.pool, { sageAccountId: sageAccountId ?? '' });
+    expect(row?.name).toBe('Harbour \ufffd Joinery');
+  });
+});

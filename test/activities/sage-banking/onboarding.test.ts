@@ -1,0 +1,377 @@
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ActivityDeps } from '../../../src/activities/deps.js';
+import { sageAdvanceOnboarding } from '../../../src/activities/sage-banking/onboarding/advance-onboarding.js';
+import { dbNoteOnboardingFailure } from '../../../src/activities/sage-banking/onboarding/record-onboarding-failure.js';
+import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
+import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
+import { reviewAlerts } from '../../../src/db/alerts.js';
+import { transaction, type Pool } from '../../../src/db/pool.js';
+import { readSageCompanyOfOnboarding } from '../../../src/db/sage-banking/companies.js';
+import { beginAgain } from '../../../src/db/sage-banking/onboarding-steps.js';
+import {
+  insertSageOnboarding,
+  lockSageOnboarding,
+  readSageOnboarding,
+} from '../../../src/db/sage-banking/onboardings.js';
+import { readUnclaimedKey } from '../../../src/db/sage-banking/unclaimed-organisations.js';
+import { dayMs } from '../../../src/domain/limits.js';
+import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { until } from '../../support/until.js';
+
+/* One step at a time of an onboarding's one POST, with attempts that overlap, stand still and come late. */
+
+const soon = { timeoutMs: 20_000, everyMs: 20 };
+
+let world: SageWorld;
+beforeAll(async () => {
+  world = await createSageWorld({ workers: false });
+});
+afterAll(async () => {
+  expect(await world.violations()).toEqual([]);
+  await world.close();
+});
+
+type Creating = SageBankingClient['createOrganisation'];
+
+/** The dependencies of one worker: its own way to Sage, and who it woke. */
+function workerOf(input: { create?: (real: Creating) => Creating; pool?: Pool } = {}): {
+  deps: ActivityDeps;
+  woken: string[];
+} {
+  const woken: string[] = [];
+  const sage = world.deps.sage!;
+  const { client, workflows } = sage;
+  const create: Creating = (order) => client.createOrganisation(order);
+  const deps: ActivityDeps = {
+    ...world.deps,
+    ...(input.pool === undefined ? {} : { pool: input.pool }),
+    sage: {
+      ...sage,
+      client: { ...client, createOrganisation: input.create?.(create) ?? create },
+      workflows: {
+        ...workflows,
+        onboardingChanged: ({ onboardingId }) => {
+          woken.push(onboardingId);
+          return Promise.resolve();
+        },
+      },
+    },
+  };
+  return { deps, woken };
+}
+
+async function begin(): Promise<string> {
+  const { customerId } = await world.makeCustomer();
+  const onboardingId = randomUUID();
+  await transaction(world.pool, (db) =>
+    insertSageOnboarding(db, {
+      ...{ onboardingId, customerId, kind: 'cloud', licenceSealed: null },
+      request: { company: { name: `Step by Step ${onboardingId}` } },
+      termsAcceptedAt: new Date().toISOString(),
+    }),
+  );
+  return onboardingId;
+}
+
+const attempt = (deps: ActivityDeps, onboardingId: string) =>
+  new MockActivityEnvironment().run(sageAdvanceOnboarding(deps), { onboardingId });
+
+async function rowOf(onboardingId: string) {
+  const row = await readSageOnboarding(world.pool, { onboardingId });
+  if (row === null) throw new Error('no such onboarding');
+  return row;
+}
+
+async function madeAtSage(onboardingId: string): Promise<number> {
+  const { organisations } = (await world.control('GET', '/organisations')) as {
+    organisations: { fields: { company?: { name: string } } }[];
+  };
+  return organisations.filter(({ fields }) => fields.company?.name.endsWith(onboardingId)).length;
+}
+
+async function kindsOf(onboardingId: string): Promise<string[]> {
+  const { rows } = await world.pool.query<{ kind: string }>(
+    `SELECT kind FROM timeline WHERE detail->>'onboarding_id' = $1 ORDER BY entry_id`,
+    [onboardingId],
+  );
+  return rows.map(({ kind }) => kind);
+}
+
+/** Something that waits until it is let go. */
+function gate(): { opened: Promise<void>; open: () => void; reached: Promise<void>; reach: () => void } {
+  const [opened, open] = promised();
+  const [reached, reach] = promised();
+  return { opened, open, reached, reach };
+}
+function promised(): [Promise<void>, () => void] {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return [promise, resolve];
+}
+
+/** A POST that Sage has answered and whose answer is held up. */
+function heldUp() {
+  const held = gate();
+  const worker = workerOf({
+    create: (real) => async (order) => {
+      const answer = await real(order);
+      held.reach();
+      await held.opened;
+      return answer;
+    },
+  });
+  return { ...held, ...worker };
+}
+
+describe('an attempt that finds the mark of another', () => {
+  it('sends nothing and puts the onboarding in doubt; the late answer of the first one ends the doubt', async () => {
+    const id = await begin();
+    const first = heldUp();
+    const under = attempt(first.deps, id);
+    await first.reached;
+    const second = workerOf({
+      create: () => () => Promise.reject(new Error('a second POST was sent')),
+    });
+    expect(await attempt(second.deps, id)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+    expect(await attempt(second.deps, id)).toMatchObject({ state: 'in_doubt', next: 'wait' });
+    first.open();
+    await under;
+    expect(first.woken).toEqual([id]);
+    expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: null, postingSince: null });
+    expect(await attempt(second.deps, id)).toMatchObject({ state: 'ready', next: 'over' });
+    expect(await madeAtSage(id)).toBe(1);
+  });
+
+  it('leaves an answer that comes after the doubt was resolved to a person: the timeline names the organisation', async () => {
+    const id = await begin();
+    const first = heldUp();
+    const under = attempt(first.deps, id);
+    await first.reached;
+    const second = workerOf();
+    await attempt(second.deps, id);
+    // A mistake of the operator's: it was created, and they say that it was not.
+    await transaction(world.pool, async (db) => {
+      const row = await lockSageOnboarding(db, { onboardingId: id });
+      await beginAgain(db, row!);
+    });
+    await attempt(second.deps, id);
+    const company = await readSageCompanyOfOnboarding(world.pool, { onboardingId: id });
+    first.open();
+    await under;
+    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: id })).toEqual(company);
+    expect(await kindsOf(id)).toContain('sage_organisation_unclaimed');
+    // Its key is kept, for the customer whose it is.
+    const { rows } = await world.pool.query<{
+      organisationId: string;
+      companyId: string;
+      customerId: string;
+    }>(
+      `SELECT u.organisation_id AS "organisationId", u.company_id AS "companyId", o.customer_id AS "customerId"
+         FROM sage_unclaimed_organisations u JOIN sage_onboardings o USING (onboarding_id) WHERE onboarding_id = $1`,
+      [id],
+    );
+    const [unclaimed] = rows;
+    const access = (customerId: string) =>
+      readUnclaimedKey(world.pool, world.keyring, { ...unclaimed!, customerId });
+    const signingKey = await access(unclaimed!.customerId);
+    await world.deps.sage!.client.proveAccess({
+      access: { ...unclaimed!, signingKey: signingKey! },
+      signal: new AbortController().signal,
+    });
+    expect(await access('another')).toBeNull();
+    expect(await attempt(second.deps, id)).toMatchObject({ state: 'ready' });
+  });
+});
+
+describe('the POST', () => {
+  it('that never left may be made again: its mark is gone', async () => {
+    const id = await begin();
+    const away = workerOf({
+      create: () => () =>
+        Promise.reject(new SageUnreachable({ operation: 'createOrganisation', code: 'ECONNREFUSED' })),
+    });
+    const result = await attempt(away.deps, id);
+    expect(result).toMatchObject({ state: 'creating', reason: 'peer_unavailable', next: 'later' });
+    expect((await rowOf(id)).postingSince).toBeNull();
+    const { deps } = workerOf();
+    await attempt(deps, id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
+    expect(await madeAtSage(id)).toBe(1);
+  });
+
+  it('is not sent by an attempt that stood still after its mark: others may have gone on', async () => {
+    const id = await begin();
+    let sent = 0;
+    const { deps } = workerOf({
+      create: (real) => (order) => {
+        sent += 1;
+        return real(order);
+      },
+    });
+    const blocker = await world.pool.connect();
+    await blocker.query('BEGIN');
+    await blocker.query('SELECT 1 FROM sage_onboardings WHERE onboarding_id = $1 FOR UPDATE', [id]);
+    const under = attempt(deps, id);
+    await blocker.query('SELECT pg_sleep(5.5)');
+    await blocker.query('COMMIT');
+    blocker.release();
+    expect(await under).toMatchObject({ state: 'creating', next: 'later' });
+    expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
+    await attempt(deps, id);
+    expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
+  });
+
+  it('is not sent by a machine that was suspended after its mark, whose running time stood still', async () => {
+    const id = await begin();
+    let sent = 0;
+    const { deps } = workerOf({
+      create: (real) => (order) => {
+        sent += 1;
+        return real(order);
+      },
+    });
+    const now = Date.now.bind(Date);
+    let sleptMs = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + (sleptMs += 6_000));
+    const result = await attempt(deps, id).finally(() => clock.mockRestore());
+    expect(result).toMatchObject({ state: 'creating', next: 'later' });
+    expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
+    await attempt(deps, id);
+    expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
+  });
+
+  it('whose answer the database does not take at once is stored when it is back: no doubt for a hiccup', async () => {
+    const id = await begin();
+    let refusing = false;
+    let refused = 0;
+    const pool = new Proxy(world.pool, {
+      get: (target, name: keyof Pool) => {
+        if (name === 'connect' && refusing) {
+          refused += 1;
+          return () => Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+        }
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+    const { deps } = workerOf({
+      pool,
+      create: (real) => async (order) => {
+        const answer = await real(order);
+        refusing = true;
+        return answer;
+      },
+    });
+    const under = attempt(deps, id);
+    await until(() => refused >= 3, { ...soon, describe: 'storing was tried three times' });
+    expect(await rowOf(id)).toMatchObject({ state: 'creating' });
+    refusing = false;
+    await under;
+    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: id })).not.toBeNull();
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('that is answered with the ids of a company of ours ends the onboarding, and the company stays whose it is', async () => {
+    const owner = await begin();
+    const { deps } = workerOf();
+    await attempt(deps, owner);
+    const company = await readSageCompanyOfOnboarding(world.pool, { onboardingId: owner });
+    const id = await begin();
+    const { organisationId, companyId } = company!;
+    const confused = workerOf({
+      create: () => () => Promise.resolve({ organisationId, companyId, signingKey: 'another' }),
+    });
+    expect(await attempt(confused.deps, id)).toMatchObject({ state: 'refused', reason: 'company_taken' });
+    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: owner })).toEqual(company);
+  });
+});
+
+describe('an onboarding', () => {
+  it('keeps everything that stands in its row while a worker without the road looks at it', async () => {
+    const closed: ActivityDeps = { ...world.deps, sage: null };
+    const creating = await begin();
+    expect(await attempt(closed, creating)).toMatchObject({
+      ...{ state: 'creating', reason: 'road_closed', next: 'later', slowly: true },
+    });
+    const doubted = await begin();
+    await world.pool.query(
+      `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost', posting_since = now()
+        WHERE onboarding_id = $1`,
+      [doubted],
+    );
+    expect(await attempt(closed, doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+  });
+
+  it('that waits for an operator raises an alert, which ends when it goes on', async () => {
+    const id = await begin();
+    const { deps } = workerOf();
+    const alerts = async (): Promise<unknown[]> => {
+      await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+      const { rows } = await world.pool.query<{ detail: unknown }>(
+        `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
+        [id],
+      );
+      return rows.map(({ detail }) => detail);
+    };
+    const say = (set: string): Promise<unknown> =>
+      world.pool.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [id]);
+    await say(`reason = 'sage_application_refused'`);
+    // For a moment it is nobody's business.
+    expect(await alerts()).toEqual([]);
+    await say(`person_at = now() - interval '11 minutes'`);
+    expect(await alerts()).toEqual([
+      { onboarding_id: id, state: 'creating', reason: 'sage_application_refused' },
+    ]);
+    await say(`state = 'in_doubt', reason = 'answer_lost', person_at = now(), posting_since = now()`);
+    expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost' }]);
+    await say(`state = 'creating', reason = NULL, posting_since = NULL`);
+    expect(await alerts()).toEqual([]);
+    await attempt(deps, id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('whose step fails for a reason of ours says so, raises the alert, and says it once', async () => {
+    const id = await begin();
+    const note = (onboardingId: string) =>
+      new MockActivityEnvironment().run(dbNoteOnboardingFailure(world.deps), { onboardingId });
+    await note(id);
+    await note(id);
+    expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });
+    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_trouble')).toHaveLength(1);
+    await world.pool.query(
+      `UPDATE sage_onboardings SET person_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
+      [id],
+    );
+    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    const { rows } = await world.pool.query(
+      `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
+      [id],
+    );
+    expect(rows).toMatchObject([{ detail: { reason: 'unexpected' } }]);
+    const { deps } = workerOf();
+    await attempt(deps, id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
+    // In doubt the row has something else to say.
+    const doubted = await begin();
+    await world.pool.query(
+      `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
+      [doubted],
+    );
+    await note(doubted);
+    await note(randomUUID());
+    expect(await rowOf(doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+  });
+
+  it('that is over, or was never there, is left alone', async () => {
+    const id = await begin();
+    const { deps } = workerOf();
+    await attempt(deps, id);
+    await attempt(deps, id);
+    const before = await rowOf(id);
+    expect(await attempt(deps, id)).toMatchObject({ state: 'ready', next: 'over' });
+    expect((await rowOf(id)).updatedAt).toBe(before.updatedAt);
+    await expect(attempt(deps, randomUUID())).rejects.toThrow('does not exist');
+  });
+});

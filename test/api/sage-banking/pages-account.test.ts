@@ -1,0 +1,427 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  makeSageAccount,
+  makeSageCompany,
+  postStatement,
+  someLines,
+  storeTransactions,
+  type SageTestAccount,
+} from '../../support/sage-banking/account.js';
+import { storePage } from '../../../src/db/sage-banking/transactions.js';
+import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { until } from '../../support/until.js';
+import { send, settled, signInTo, wordsOf } from './pages-fixture.js';
+
+let world: SageWorld;
+beforeAll(async () => {
+  world = await createSageWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+
+const feeRule = {
+  ruleName: 'Fees',
+  ruleConditions: [{ ruleField: 'transactionNarrative', ruleOperation: 'contains', ruleCriteria: 'FEE' }],
+  ruleActions: [
+    {
+      splitPercentage: 50,
+      accountantNarrative: 'half',
+      accountsPostings: [{ type: 'NOMINAL', code: '7500' }],
+    },
+    { splitPercentage: 100, accountsPostings: [{ type: 'NOMINAL', code: '7600' }] },
+  ],
+};
+const lines = [
+  { transactionAmount: 1250, datePosted: '2024-03-05', narrative1: '<i>INVOICE</i> 9' },
+  { transactionAmount: -12.5, datePosted: '2024-03-06', narrative1: 'FEE MARCH' },
+  { transactionAmount: -0.5, datePosted: '2024-03-07', narrative1: 'FEE SMALL' },
+];
+
+/** A customer with an account, signed in. */
+async function holder(transactions: Parameters<typeof makeSageAccount>[1] = {}) {
+  const customer = await signInTo(world);
+  const account = await makeSageAccount(world, { ...customer, ...transactions });
+  return { ...customer, account, path: `/status/sage/accounts/${account.sageAccountId}` };
+}
+
+async function createRule(account: SageTestAccount, rule: object = feeRule): Promise<string> {
+  const answer = await world.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, { json: rule });
+  expect(answer.status).toBe(201);
+  return answer.body.ruleId;
+}
+
+async function becomes(account: SageTestAccount, status: string): Promise<void> {
+  await until(
+    async () => {
+      const { rows } = await world.pool.query<{ status: string }>(
+        `SELECT status FROM sage_accounts WHERE sage_account_id = $1`,
+        [account.sageAccountId],
+      );
+      return rows[0]?.status === status;
+    },
+    { timeoutMs: 20_000, describe: `the account is ${status}` },
+  );
+}
+
+describe('the page of an account', () => {
+  test('tells how it stands, what came in, and of what kind a suggestion is, names escaped', async () => {
+    const { visitor, account, path } = await holder();
+    await createRule(account);
+    await postStatement(world, account, lines);
+    await storeTransactions(world, account);
+    const page = await visitor.get(path);
+    const words = wordsOf(page);
+    expect(words).toContain('Up to date');
+    expect(words).toContain('Transactions received 3');
+    expect(words).toContain('1,250.00');
+    expect(words).toContain('−12.50');
+    expect(words).toContain('Suggestion: −6.25: NOMINAL 7500, half, by rule Fees');
+    expect(words).toContain('nothing is booked before you book it in Sage');
+    expect(words).toContain('<i>INVOICE</i> 9');
+    expect(page.text).not.toContain('<i>INVOICE');
+  });
+
+  test('says of a transaction in an unusual form that it is kept, and shows what can be read of it', async () => {
+    const { visitor, account, path } = await holder();
+    const odd = { transactionId: 1, transactionAmount: '12.50', transactionNarrative: 'Rent' };
+    await storePage(world.pool, { ...account, transactions: [odd], endIndex: 1 });
+    const words = wordsOf(await visitor.get(path));
+    expect(words).toContain('Some of these transactions came in an unusual form');
+    expect(words).toContain('Rent amount not readable');
+  });
+
+  test('understands no half of a suggestion: what is not to be shown, or not to be read, is none', async () => {
+    const { visitor, account, path } = await holder({ transactions: lines.slice(0, 1) });
+    const show = async (predictedActions: unknown[]) => {
+      await world.pool.query(
+        `UPDATE sage_transactions SET predicted_actions = $2 WHERE sage_account_id = $1`,
+        [account.sageAccountId, JSON.stringify(predictedActions)],
+      );
+      return wordsOf(await visitor.get(path));
+    };
+    const part = { grossAmount: -1, postingInstructions: [{ type: 'NOMINAL', code: '4711' }] };
+    expect(await show([{ actions: { accountsPostings: [part] } }])).toContain('NOMINAL 4711, by Sage');
+    for (const hidden of [
+      { actions: { showToUser: false, accountsPostings: [part] } },
+      { actions: 'NOMINAL 4711' },
+      { actions: { accountsPostings: { code: '4711' } } },
+      null,
+      'NOMINAL 4711',
+    ]) {
+      const words = await show([hidden]);
+      expect(words).not.toContain('4711');
+      expect(words).toContain('No suggestion');
+    }
+  });
+
+  test.each([
+    ['pending', 'Waiting for the bank'],
+    ['active', 'Up to date'],
+    ['authRequired', 'The bank wants you to authorise the account again'],
+    ['cancelled', 'Nothing comes in any more'],
+  ])('in status %s says what to do, as /status does: %s', async (status, advice) => {
+    const { visitor, account, path } = await holder();
+    await world.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
+      account.sageAccountId,
+      status,
+    ]);
+    const page = await visitor.get(path);
+    expect(wordsOf(page)).toContain(advice);
+    expect(page.text.includes(`${path}/disconnect`)).toBe(status !== 'cancelled');
+    expect(page.text.includes(`${path}/reauthorise`)).toBe(status === 'authRequired');
+    const list = await visitor.get('/status');
+    expect(wordsOf(list)).toContain(advice);
+    expect(list.text).toContain(`href="${path}"`);
+    expect(list.text.includes(`${path}/reauthorise`)).toBe(status === 'authRequired');
+  });
+});
+
+describe('an account that cannot be read', () => {
+  test.each([
+    ['peer_unavailable', 'Sage is not answering at the moment'],
+    ['sage_company_refused', 'does not accept your company'],
+    ['sage_account_unknown', 'does not know this account'],
+  ])('for %s is held up, not up to date, and says why: %s', async (reason, words) => {
+    const { visitor, account, path } = await holder();
+    await world.pool.query(
+      `UPDATE sage_accounts SET status = 'active', reason = $2 WHERE sage_account_id = $1`,
+      [account.sageAccountId, reason],
+    );
+    for (const address of [path, '/status']) {
+      const page = await visitor.get(address);
+      expect(wordsOf(page)).toContain('Held up');
+      expect(wordsOf(page)).toContain(words);
+      expect(wordsOf(page)).not.toContain('Up to date');
+      expect(page.text).not.toContain('class="state is-good"');
+    }
+  });
+});
+
+describe('an account that is being disconnected', () => {
+  test('offers nothing else, and refuses what an older page still offers', async () => {
+    const { visitor, account, path } = await holder({ transactions: lines });
+    const set = (sql: string) =>
+      world.pool.query(`UPDATE sage_accounts SET ${sql} WHERE sage_account_id = $1`, [account.sageAccountId]);
+    await set(`status = 'authRequired'`);
+    const before = await visitor.get(path);
+    expect(before.text).toContain(`${path}/reauthorise`);
+    await set(`cancel_requested_at = now()`);
+    const page = await visitor.get(path);
+    for (const offer of ['/reauthorise', '/reprocess', '/rules', '/restore']) {
+      expect([offer, page.text.includes(`${path}${offer}`)]).toEqual([offer, false]);
+    }
+    expect((await visitor.get('/status')).text).not.toContain(`${path}/reauthorise`);
+    expect((await send(visitor, before, `${path}/reauthorise`)).status).toBe(409);
+    expect((await send(visitor, before, `${path}/reprocess`, { of: 'all' })).status).toBe(409);
+    expect((await visitor.get(`${path}/rules`)).status).toBe(409);
+  });
+});
+
+describe('an account of a direct bank', () => {
+  const direct = async (sql: string) => {
+    const made = await holder();
+    await world.pool.query(
+      `UPDATE sage_accounts SET data_provider = 'direct', status = 'authRequired', bank_name = 'Mill', ${sql}
+        WHERE sage_account_id = $1`,
+      [made.account.sageAccountId],
+    );
+    return made;
+  };
+
+  test('that has to be authorised again shows the bank’s instructions', async () => {
+    const { visitor, path } = await direct(
+      `authorisation_mechanism = '{"type": "instructions", "instructions": "Ask your <branch>."}'`,
+    );
+    const page = await visitor.get(path);
+    expect(wordsOf(page)).toContain('Ask your <branch>.');
+    expect(page.text).not.toContain('<branch>');
+  });
+
+  test('for which nobody says how sends its customer to the bank', async () => {
+    const { visitor, path } = await direct('authorisation_mechanism = NULL');
+    expect(wordsOf(await visitor.get(path))).toContain('Ask Mill what you have to do');
+  });
+
+  test('is looked at anew when what it shows may be spent', async () => {
+    const fresh = await direct(`last_read_at = now() - interval '5 minutes'`);
+    const spent = await direct(`last_read_at = now() - interval '31 minutes'`);
+    for (const { visitor, path } of [fresh, spent]) expect((await visitor.get(path)).status).toBe(200);
+    const lastRead = async ({ account }: typeof spent) => {
+      const { rows } = await world.pool.query<{ age: number }>(
+        `SELECT extract(epoch FROM now() - last_read_at)::int AS age FROM sage_accounts WHERE sage_account_id = $1`,
+        [account.sageAccountId],
+      );
+      return rows[0]!.age;
+    };
+    await until(async () => (await lastRead(spent)) < 120, {
+      timeoutMs: 20_000,
+      describe: 'the account was looked at',
+    });
+    expect(await lastRead(fresh)).toBeGreaterThanOrEqual(300);
+  });
+});
+
+describe('authorising again', () => {
+  test('leads through the bank’s pages and back to an account that goes on', async () => {
+    const { visitor, account, path } = await holder({ transactions: lines });
+    await world.deps.sage!.workflows.nudgeAccount(account);
+    await postStatement(world, account, [], { status: 'authRequired' });
+    await becomes(account, 'authRequired');
+    const page = await visitor.get(path);
+    const begun = await send(visitor, page, `${path}/reauthorise`);
+    const twice = await send(visitor, page, `${path}/reauthorise`);
+    expect(twice.location).toBe(begun.location);
+    const href = await until(
+      async () => /href="([^"]+)"\s+target="_blank"/.exec((await visitor.get(begun.location!)).text)?.[1],
+      { timeoutMs: 20_000, describe: 'the way to the bank is shown' },
+    );
+    const id = new URL(href.replaceAll('&amp;', '&')).searchParams.get('authorisation_id')!;
+    await world.control('POST', `/links/${id}/finish`, {});
+    const done = await settled(visitor, begun.location!);
+    expect(wordsOf(done)).toContain('The account is authorised again');
+    expect(done.text).toContain(`href="${path}"`);
+    await becomes(account, 'active');
+    expect(await world.violations()).toEqual([]);
+  });
+
+  test('is not begun for an account whose bank does not ask', async () => {
+    const { visitor, path, customerId } = await holder({ transactions: lines });
+    const answer = await send(visitor, await visitor.get(path), `${path}/reauthorise`);
+    expect(answer.status).toBe(409);
+    const { rows } = await world.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [customerId]);
+    expect(rows).toEqual([]);
+  });
+});
+
+describe('running the rules again', () => {
+  test('over the ticked transactions shows what is now suggested for them, once however often pressed', async () => {
+    const { visitor, account, path, customerId } = await holder({ transactions: lines });
+    await createRule(account);
+    const page = await visitor.get(path);
+    expect(wordsOf(page)).not.toContain('by rule Fees');
+    const ids = [...page.text.matchAll(/name="transaction_id"\s+value="(\d+)"/g)].map((match) => match[1]!);
+    expect(ids).toHaveLength(3);
+    const fields = { transaction_id: ids.slice(0, 1), of: 'ticked' };
+    const begun = await send(visitor, page, `${path}/reprocess`, fields);
+    expect((await send(visitor, page, `${path}/reprocess`, fields)).location).toBe(begun.location);
+    const done = await settled(visitor, begun.location!);
+    expect(wordsOf(done)).toContain('run over 1 transaction.');
+    expect(wordsOf(done)).toContain('by rule Fees');
+    expect(wordsOf(done)).not.toContain('INVOICE');
+    const runs = await world.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect(runs.rows).toHaveLength(1);
+    expect(await world.violations()).toEqual([]);
+  });
+
+  test('over all reaches every one of them, and the account shows it', async () => {
+    const { visitor, account, path } = await holder({
+      transactions: [...someLines(60, 'FEE'), ...lines.slice(1)],
+    });
+    await createRule(account);
+    const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
+    expect(wordsOf(await settled(visitor, begun.location!))).toContain('run over 62 transactions');
+    const { rows } = await world.pool.query<{ count: string }>(
+      `SELECT count(*) FROM sage_transactions WHERE sage_account_id = $1 AND predicted_actions <> '[]'`,
+      [account.sageAccountId],
+    );
+    expect(rows).toEqual([{ count: '62' }]);
+    expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
+  });
+
+  test('while another run is under way says that nothing was begun for what was ticked now', async () => {
+    const { visitor, account, path, customerId } = await holder({ transactions: lines });
+    const page = await visitor.get(path);
+    const reprocessId = randomUUID();
+    await world.pool.query(
+      `INSERT INTO sage_reprocesses (reprocess_id, sage_account_id, customer_id, transaction_ids, last_id, total)
+       VALUES ($1, $2, $3, NULL, 0, 0)`,
+      [reprocessId, account.sageAccountId, customerId],
+    );
+    const ordered = await send(visitor, page, `${path}/reprocess`, { of: 'all' });
+    expect(ordered.location).toContain(reprocessId);
+    expect(wordsOf(await visitor.get(ordered.location!))).toContain('so yours was not begun');
+    await world.deps.sage!.workflows.startReprocess({ reprocessId });
+    expect(wordsOf(await settled(visitor, ordered.location!))).toContain('so yours was not begun');
+    expect(wordsOf(await settled(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
+      'so yours was not begun',
+    );
+  });
+
+  test('that Sage cannot do says so, and keeps the suggestions of before', async () => {
+    const { visitor, account, path } = await holder();
+    await createRule(account);
+    await postStatement(world, account, lines);
+    await storeTransactions(world, account);
+    await world.control('POST', '/faults', { kind: 'reprocess_fails', times: 0 });
+    const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
+    const failed = await settled(visitor, begun.location!);
+    await world.control('DELETE', '/faults');
+    expect(wordsOf(failed)).toContain('Sage said that it could not run the rules');
+    expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
+  });
+
+  test.each([
+    ['nothing ticked', { of: 'ticked' }, 422],
+    ['an id that is none', { of: 'ticked', transaction_id: 'one' }, 400],
+    ['an id that is not there', { of: 'ticked', transaction_id: '999999' }, 400],
+  ])('with %s begins nothing', async (_case, fields, status) => {
+    const { visitor, path, customerId } = await holder({ transactions: lines });
+    const answer = await send(visitor, await visitor.get(path), `${path}/reprocess`, fields);
+    expect(answer.status).toBe(status);
+    const runs = await world.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect(runs.rows).toEqual([]);
+  });
+});
+
+describe('restoring', () => {
+  /** A disconnected account with rules, and a new one of the same company. */
+  async function reconnected(ruleNames: readonly string[]) {
+    const customer = await signInTo(world);
+    const company = await makeSageCompany(world, customer);
+    const former = await makeSageAccount(world, { company });
+    for (const ruleName of ruleNames) await createRule(former, { ...feeRule, ruleName });
+    await world.api('DELETE', `/v1/sage/accounts/${former.sageAccountId}`);
+    await becomes(former, 'cancelled');
+    const account = await makeSageAccount(world, { company, transactions: lines });
+    return { ...customer, former, account, path: `/status/sage/accounts/${account.sageAccountId}` };
+  }
+
+  test('makes the ticked rules anew, tells rule by rule, offers to run them, and restores none twice', async () => {
+    const { visitor, account, path } = await reconnected(['Fees', 'Tolls', 'Taken']);
+    await createRule(account, {
+      ...feeRule,
+      ruleName: 'Taken',
+      ruleActions: [{ splitPercentage: 100, accountsPostings: [{ type: 'NOMINAL', code: '1' }] }],
+    });
+    const offer = await settled(visitor, `${path}/restore`);
+    expect(wordsOf(offer)).toContain('Fees');
+    const ids = new Map(
+      [...offer.text.matchAll(/value="([^"]+)"\s+aria-describedby="rule-(\d+)-hint"/g)].map((match) => [
+        /<bdi>([^<]+)</.exec(offer.text.slice(offer.text.indexOf(`for="rule-${match[2]!}"`)))![1]!,
+        match[1]!,
+      ]),
+    );
+    expect([...ids.keys()].sort()).toEqual(['Fees', 'Taken', 'Tolls']);
+    const rule_id = [ids.get('Fees')!, ids.get('Taken')!];
+    const ordered = await send(visitor, offer, `${path}/restore`, { rule_id });
+    const twice = await send(visitor, offer, `${path}/restore`, { rule_id });
+    expect(twice.location).toBe(ordered.location);
+    const outcome = await settled(visitor, ordered.location!);
+    expect(wordsOf(outcome)).toMatch(/Fees Restored/);
+    expect(wordsOf(outcome)).toMatch(/Taken Not restored/);
+    const again = await settled(visitor, `${path}/restore`);
+    expect(wordsOf(again)).toContain('Restored on this account');
+    const names = async () => {
+      const { rules } = await world.control('GET', `/accounts/${account.bankAccountId}`);
+      return (rules as { ruleName: string }[]).map(({ ruleName }) => ruleName).sort();
+    };
+    expect(await names()).toEqual(['Fees', 'Taken']);
+    const third = await send(visitor, again, `${path}/restore`, { rule_id: ids.get('Fees')! });
+    expect(wordsOf(await settled(visitor, third.location!))).toMatch(/Fees Restored/);
+    expect(await names()).toEqual(['Fees', 'Taken']);
+    const run = await send(visitor, outcome, `${path}/reprocess`, { of: 'all' });
+    expect(wordsOf(await settled(visitor, run.location!))).toContain('by rule Fees');
+    expect(await world.violations()).toEqual([]);
+  });
+
+  test('ticks the rules that the account had before, and leaves those of others to be chosen', async () => {
+    const customer = await signInTo(world);
+    const company = await makeSageCompany(world, customer);
+    const former = await makeSageAccount(world, { company });
+    const other = await makeSageAccount(world, { company });
+    await createRule(former, { ...feeRule, ruleName: 'Mine' });
+    await createRule(other, { ...feeRule, ruleName: 'Theirs' });
+    for (const account of [former, other]) {
+      await world.api('DELETE', `/v1/sage/accounts/${account.sageAccountId}`);
+      await becomes(account, 'cancelled');
+    }
+    const account = await makeSageAccount(world, { company });
+    await world.pool.query(`UPDATE sage_accounts SET predecessor_id = $2 WHERE sage_account_id = $1`, [
+      account.sageAccountId,
+      former.sageAccountId,
+    ]);
+    const offer = await settled(customer.visitor, `/status/sage/accounts/${account.sageAccountId}/restore`);
+    const boxes = [...offer.text.matchAll(/<input\s+type="checkbox"[^>]*>\s*<label[^>]*><bdi>([^<]+)</g)];
+    const ticked = boxes.map(([box, name]) => [name, /\bchecked\b/.test(box)]);
+    expect(ticked.sort()).toEqual([
+      ['Mine', true],
+      ['Theirs', false],
+    ]);
+  });
+
+  test('with nothing ticked asks to tick, and without any rule says so', async () => {
+    const { visitor, path } = await reconnected(['Fees']);
+    const offer = await settled(visitor, `${path}/restore`);
+    const form = await send(visitor, offer, `${path}/restore`, {});
+    expect(form.status).toBe(422);
+    expect(wordsOf(form)).toContain('Tick at least one rule');
+    const fresh = await holder();
+    expect(wordsOf(await settled(fresh.visitor, `${fresh.path}/restore`))).toContain('no rules to restore');
+  });
+});

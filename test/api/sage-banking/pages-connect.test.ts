@@ -1,0 +1,373 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HARBOUR_BANK, MILL_BANK, OLD_COUNTY_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { seal } from '../../../src/crypto/seal.js';
+import { makeBankCustomer, makeSageCompany } from '../../support/sage-banking/account.js';
+import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { until } from '../../support/until.js';
+import type { PageAnswer, Visitor } from '../pages-fixture.js';
+import { hiddenValue, send, settled, signInTo, wordsOf } from './pages-fixture.js';
+
+let world: SageWorld;
+beforeAll(async () => {
+  world = await createSageWorld();
+});
+afterAll(async () => {
+  await world.close();
+});
+
+/** A customer with a company at Sage, signed in. */
+async function connected() {
+  const customer = await signInTo(world);
+  const company = await makeSageCompany(world, customer);
+  return { ...customer, ...company };
+}
+
+async function search(visitor: Visitor, name: string, country = 'GBR') {
+  const form = await visitor.get('/status/sage/connect');
+  const answer = await send(visitor, form, '/status/sage/connect', { name, country });
+  expect(answer.status).toBe(303);
+  return await settled(visitor, answer.location!);
+}
+
+/** The form of a bank that the search has found. */
+async function choose(visitor: Visitor, name: string, bankId: string) {
+  const found = await search(visitor, name);
+  const path = `${found.path}/${bankId}`;
+  expect(found.text).toContain(`href="${path}"`);
+  return { ...(await visitor.get(path)), path };
+}
+
+const today = () => new Date().toISOString().slice(0, 10);
+
+/** Waits for the way to the bank and answers the page with its address. */
+async function wayToBank(visitor: Visitor, path: string): Promise<PageAnswer & { href: string }> {
+  return await until(
+    async () => {
+      const page = await visitor.get(path);
+      const href = /href="([^"]+)"\s+target="_blank"/.exec(page.text)?.[1]?.replaceAll('&amp;', '&');
+      return href === undefined ? null : { ...page, href };
+    },
+    { timeoutMs: 20_000, describe: 'the way to the bank is shown' },
+  );
+}
+
+const authorisationOf = (href: string) => new URL(href).searchParams.get('authorisation_id')!;
+
+async function linkCount(customerId: string): Promise<number> {
+  const { rows } = await world.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [customerId]);
+  return rows.length;
+}
+
+describe('the search', () => {
+  test('finds banks by a part of the name and tells which kind they are of', async () => {
+    const { visitor } = await connected();
+    const found = await search(visitor, 'bank');
+    expect(wordsOf(found)).toContain('Harbour Bank United Kingdom');
+    expect(wordsOf(found)).toMatch(/Old County Bank United Kingdom · You ask the bank yourself/);
+    expect(wordsOf(found)).not.toContain('Lake National Bank');
+    expect(wordsOf(await search(visitor, 'bank', 'USA'))).toContain('Lake National Bank');
+  });
+
+  test('says that nothing was found, and offers to search again', async () => {
+    const { visitor } = await connected();
+    const found = await search(visitor, 'no such bank');
+    expect(wordsOf(found)).toContain('No bank of that name was found there');
+    expect(found.text).toContain('href="/status/sage/connect"');
+  });
+
+  test.each([
+    ['no name', { name: '  ', country: 'GBR' }, 'part of the bank’s name'],
+    ['a country that is not offered', { name: 'Harbour', country: 'ZZZ' }, 'Choose a country'],
+    ['markup for a name that is too long', { name: `"><b>${'x'.repeat(200)}`, country: 'GBR' }, 'part of'],
+  ])(
+    'with %s nothing is asked of Sage, and the error stands beside the field',
+    async (_case, fields, words) => {
+      const { visitor, customerId } = await connected();
+      const form = await visitor.get('/status/sage/connect');
+      const answer = await send(visitor, form, '/status/sage/connect', fields);
+      expect(answer.status).toBe(422);
+      expect(wordsOf(answer)).toContain(words);
+      expect(answer.text).toMatch(/aria-invalid="true"/);
+      expect(answer.text).not.toContain('<b>x');
+      const { rows } = await world.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [customerId]);
+      expect(rows).toEqual([]);
+    },
+  );
+
+  test('of another customer is not there', async () => {
+    const { visitor } = await connected();
+    const found = await search(visitor, 'Harbour');
+    const other = await connected();
+    expect((await other.visitor.get(found.path)).status).toBe(404);
+    expect((await other.visitor.get(`${found.path}/${HARBOUR_BANK}`)).status).toBe(404);
+  });
+});
+
+describe('the start date', () => {
+  test('is asked before the bank is, and lies ninety days back at first', async () => {
+    const { visitor } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const shown = /id="startDate"\s+name="startDate"\s+value="([^"]+)"/.exec(form.text)![1]!;
+    const days = (Date.parse(today()) - Date.parse(shown)) / 86_400_000;
+    expect(days).toBe(90);
+    expect(form.text).toContain(`max="${today()}"`);
+  });
+
+  test.each([
+    ['in the future', '2999-01-01', 'must not lie in the future'],
+    ['that does not exist', '2026-02-30', 'Enter a date'],
+    ['that is none', 'yesterday', 'Enter a date'],
+    ['left out', '', 'Enter a date'],
+    ['of the year 26', '0026-01-01', 'before the year 1900'],
+  ])('%s is refused beside the field, and nothing is begun', async (_case, startDate, words) => {
+    const { visitor, customerId } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const answer = await send(visitor, form, form.path, { startDate });
+    expect(answer.status).toBe(422);
+    expect(wordsOf(answer)).toContain(words);
+    expect(await linkCount(customerId)).toBe(0);
+    const { rows } = await world.pool.query(
+      `SELECT detail FROM timeline WHERE customer_id = $1 AND kind = 'sage_link_refused'`,
+      [customerId],
+    );
+    expect(JSON.stringify(rows)).toContain('"field":"requested_start_date"');
+    expect(rows).toHaveLength(1);
+  });
+
+  test('may be today', async () => {
+    const { visitor, customerId } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    expect((await send(visitor, form, form.path, { startDate: today() })).status).toBe(303);
+    expect(await linkCount(customerId)).toBe(1);
+  });
+});
+
+describe('the way through the bank’s pages', () => {
+  test('opens in a new window under the bank’s own name, and ends in the account with its start date', async () => {
+    const { visitor, customerId } = await connected();
+    const at = await makeBankCustomer(world);
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+    const repeated = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+    expect(repeated.location).toBe(begun.location);
+    expect(await linkCount(customerId)).toBe(1);
+    const waiting = await wayToBank(visitor, begun.location!);
+    expect(waiting.text).toMatch(/target="_blank"\s+rel="noopener noreferrer"/);
+    expect(wordsOf(waiting)).toContain(new URL(world.sandboxUrl).host);
+    expect(waiting.text).toContain(`url=${begun.location!}"`);
+    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, {
+      username: at.username,
+      account: at.accountName,
+    });
+    const done = await settled(visitor, begun.location!);
+    expect(wordsOf(done)).toContain('The account is connected');
+    const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
+    const account = await visitor.get(path);
+    expect(wordsOf(account)).toContain(at.accountName);
+    expect(wordsOf(account)).toContain('3 February 2024');
+    expect(wordsOf(await visitor.get('/status'))).toContain(at.accountName);
+    expect(await world.violations()).toEqual([]);
+  });
+
+  test('refused by the bank it says so, and starts again with the same start date', async () => {
+    const { visitor, customerId } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+    const waiting = await wayToBank(visitor, begun.location!);
+    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, { success: false });
+    const refused = await settled(visitor, begun.location!);
+    expect(wordsOf(refused)).toContain('The bank did not agree, or you stopped on the way');
+    const again = await send(visitor, refused, `${begun.location!}/again`);
+    const twice = await send(visitor, refused, `${begun.location!}/again`);
+    expect(twice.location).toBe(again.location);
+    expect(again.location).not.toBe(begun.location);
+    const { rows } = await world.pool.query<{ date: string }>(
+      `SELECT DISTINCT requested_start_date AS date FROM sage_links WHERE customer_id = $1`,
+      [customerId],
+    );
+    expect(rows.map(({ date }) => date.slice(0, 10))).toEqual(['2024-02-03']);
+    expect((await wayToBank(visitor, again.location!)).href).not.toBe(waiting.href);
+  });
+
+  test.each(['http://bank.example/auth', 'javascript:alert(1)', 'https://user@bank.example/'])(
+    'nobody is sent to %s',
+    async (address) => {
+      const { visitor } = await connected();
+      const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+      const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+      await wayToBank(visitor, begun.location!);
+      const linkId = begun.location!.split('/').at(-1)!;
+      const context = { table: 'sage_links', row: linkId, column: 'redirect' };
+      await world.pool.query(`UPDATE sage_links SET redirect_sealed = $2 WHERE link_id = $1`, [
+        linkId,
+        seal(world.keyring, address, context),
+      ]);
+      const page = await visitor.get(begun.location!);
+      expect(page.status).toBe(502);
+      expect(wordsOf(page)).toContain('not safe');
+      expect(page.text).not.toContain(address);
+    },
+  );
+
+  test('with several companies asks for which one, and takes none of another customer', async () => {
+    const { visitor, customerId } = await connected();
+    const second = await makeSageCompany(world, { customerId });
+    const stranger = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    expect(wordsOf(form)).toContain('Which Sage company is this for?');
+    const fields = { startDate: today() };
+    for (const connectionId of ['', stranger.connectionId, randomUUID()]) {
+      const answer = await send(visitor, form, form.path, { ...fields, connectionId });
+      expect([answer.status, wordsOf(answer)]).toEqual([
+        422,
+        expect.stringContaining('Choose the Sage company'),
+      ]);
+    }
+    const answer = await send(visitor, form, form.path, { ...fields, connectionId: second.connectionId });
+    expect(answer.status).toBe(303);
+    const { rows } = await world.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect(rows).toEqual([{ connection_id: second.connectionId }]);
+  });
+
+  test('changed after going back is refused under the spent id, and the first entries stand', async () => {
+    const { visitor, customerId, connectionId } = await connected();
+    const second = await makeSageCompany(world, { customerId });
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const fields = { startDate: '2024-02-03', connectionId };
+    const begun = await send(visitor, form, form.path, fields);
+    expect(begun.status).toBe(303);
+    for (const changed of [{ startDate: '2024-02-04' }, { connectionId: second.connectionId }]) {
+      const answer = await send(visitor, form, form.path, { ...fields, ...changed });
+      expect([answer.status, wordsOf(answer)]).toEqual([409, expect.stringContaining('sent already')]);
+    }
+    expect((await send(visitor, form, form.path, fields)).location).toBe(begun.location);
+    const { rows } = await world.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect(rows).toEqual([{ connection_id: connectionId }]);
+  });
+
+  test.each([
+    ['link', 'The account was not connected'],
+    ['reauthorise', 'The account was not authorised again'],
+  ])('that has run out of time (%s) says so, and offers to start again: %s', async (purpose, heading) => {
+    const { visitor } = await connected();
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+    await wayToBank(visitor, begun.location!);
+    await world.pool.query(
+      `UPDATE sage_links SET state = 'expired', reason = 'out_of_time', purpose = $2, redirect_sealed = NULL
+        WHERE link_id = $1`,
+      [begun.location!.split('/').at(-1), purpose],
+    );
+    const page = await visitor.get(begun.location!);
+    expect(wordsOf(page)).toContain(heading);
+    expect(wordsOf(page)).toContain('The time has run out');
+    expect(wordsOf(page)).not.toContain('The bank did not agree');
+    expect(page.text).toContain(`action="${begun.location!}/again"`);
+    expect(page.text).not.toContain('http-equiv="refresh"');
+  });
+
+  test('under an id of another customer’s link is refused', async () => {
+    const mine = await connected();
+    const other = await connected();
+    const form = await choose(mine.visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(mine.visitor, form, form.path, { startDate: today() });
+    const theirs = await choose(other.visitor, 'Harbour', HARBOUR_BANK);
+    const order_id = hiddenValue(form, 'order_id');
+    const answer = await send(other.visitor, theirs, theirs.path, { startDate: today(), order_id });
+    expect(answer.status).toBe(400);
+    expect((await other.visitor.get(begun.location!)).status).toBe(404);
+    expect((await send(other.visitor, theirs, `${begun.location!}/again`)).status).toBe(404);
+  });
+});
+
+describe('a direct bank', () => {
+  const account = {
+    accountName: 'Rates',
+    accountNumber: '1020 3040',
+    sortCode: '20-30-40',
+    accountType: 'DEBIT',
+  };
+
+  test('has a form of its own, and shows the bank’s form on the account until it is active', async () => {
+    const { visitor } = await connected();
+    const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
+    expect(wordsOf(form)).toContain('Sage then prepares a form');
+    const accountNumber = String(Date.now()).slice(-8);
+    const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
+    const done = await settled(visitor, begun.location!);
+    expect(wordsOf(done)).toContain('The account is connected');
+    const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
+    const page = await visitor.get(path);
+    expect(wordsOf(page)).toContain('Waiting for the bank');
+    expect(page.text).toMatch(/href="http:\/\/[^"]+\/bank\/forms\/[^"]+"\s+target="_blank"/);
+    const { rows } = await world.pool.query<{ row: string }>(
+      `SELECT to_jsonb(l)::text AS row FROM sage_links l UNION ALL SELECT to_jsonb(a)::text FROM sage_accounts a`,
+    );
+    expect(rows.filter(({ row }) => row.includes(accountNumber))).toEqual([]);
+  });
+
+  test('with instructions shows them', async () => {
+    const { visitor } = await connected();
+    const form = await choose(visitor, 'Mill', MILL_BANK);
+    const accountNumber = String(Date.now() + 1).slice(-8);
+    const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
+    const done = await settled(visitor, begun.location!);
+    const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
+    expect(wordsOf(await visitor.get(path))).toContain('Ask your branch to send statements to Sage.');
+  });
+
+  test('wants name, number and code, each told beside its field', async () => {
+    const { visitor, customerId } = await connected();
+    const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
+    const bad = { accountName: '', accountNumber: '<1>', sortCode: '', accountType: 'GOLD' };
+    const answer = await send(visitor, form, form.path, { ...bad, startDate: '2999-01-01' });
+    expect(answer.status).toBe(422);
+    for (const words of [
+      'Give the account a name',
+      'Enter the account number',
+      'sort code',
+      'Choose a type',
+      'future',
+    ]) {
+      expect(wordsOf(answer)).toContain(words);
+    }
+    expect(await linkCount(customerId)).toBe(0);
+  });
+});
+
+test('a bank that connects again is a new account, and offers the rules of the former one', async () => {
+  const { visitor } = await connected();
+  const at = await makeBankCustomer(world);
+  const link = async () => {
+    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const begun = await send(visitor, form, form.path, { startDate: today() });
+    const waiting = await wayToBank(visitor, begun.location!);
+    const said = { username: at.username, account: at.accountName };
+    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, said);
+    return await settled(visitor, begun.location!);
+  };
+  const pathIn = (text: string) => /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(text)![1]!;
+  const first = await link();
+  expect(wordsOf(first)).not.toContain('The rules of then can be restored');
+  const formerPath = pathIn(first.text);
+  const question = await visitor.get(`${formerPath}/disconnect`);
+  expect(wordsOf(question)).toContain('This cannot be undone');
+  await send(visitor, question, `${formerPath}/disconnect`);
+  await until(async () => wordsOf(await visitor.get(formerPath)).includes('Disconnected'), {
+    timeoutMs: 20_000,
+    describe: 'the account is disconnected',
+  });
+  const done = await link();
+  const path = pathIn(done.text);
+  expect(path).not.toBe(formerPath);
+  expect(wordsOf(done)).toContain('The rules of then can be restored');
+  expect(done.text).toContain(`href="${path}/restore"`);
+  expect((await visitor.get(formerPath)).text).toContain(`href="${path}"`);
+  expect((await visitor.get(path)).text).toContain(`href="${path}/restore"`);
+  expect(await world.violations()).toEqual([]);
+});

@@ -1,0 +1,253 @@
+import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveHistory } from '../../scripts/save-history.js';
+import { createActivities } from '../../src/activities/index.js';
+import { createActivityInterceptors } from '../../src/activities/interceptor.js';
+import { parseKeyring } from '../../src/crypto/keyring.js';
+import { recordAccountsSeen } from '../../src/db/rutter/feed-facts.js';
+import {
+  bankFeedWorkflowId,
+  connectionWorkflowId,
+  fleetSweepScheduleId,
+  taskQueues,
+} from '../../src/domain/ids.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
+import { createWorkflowFacade, type WorkflowFacade } from '../../src/temporal/facade.js';
+import { ensureSchedules } from '../../src/temporal/schedules.js';
+import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
+import { workerOptions } from '../../src/temporal/worker-options.js';
+import {
+  createDeliveryWorld,
+  postingsFrom,
+  type DeliveryFeed,
+  type DeliveryWorld,
+} from '../support/rutter/delivery-fixture.js';
+import { replayKeys } from '../support/replay-key.js';
+import { createTestNamespace } from '../support/temporal.js';
+import { until } from '../support/until.js';
+import { bundleWorkflows } from '../support/workflow-environment.js';
+
+/*
+ * The sweep as its Schedule runs it: a real Temporal server with real workers, a real PostgreSQL, and the sandbox's book
+ * as the referee. The tests fire the Schedule themselves instead of waiting for its minute.
+ */
+
+const startDate = '2026-03-01T00:00:00.000Z';
+const soon = { timeoutMs: 60_000, everyMs: 100 };
+let world: DeliveryWorld;
+let client: Client;
+let facade: WorkflowFacade;
+let schedule: ScheduleHandle;
+let workers: Worker[];
+let running: Promise<void>[];
+let close: () => Promise<unknown>;
+const lines: LogEntry[] = [];
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('INFO', (entry) => lines.push(entry)) });
+  const keys = parseKeyring(replayKeys);
+  if (!keys.ok) throw new Error('the replay key is unusable');
+  const dataConverter = createDataConverter(keys.keyring);
+  const [made, workflowBundle, { address, namespace }] = await Promise.all([
+    createDeliveryWorld(),
+    bundleWorkflows(),
+    createTestNamespace({ register: registerSearchAttributes }),
+  ]);
+  world = made;
+  const [connection, native] = await Promise.all([
+    Connection.connect({ address }),
+    NativeConnection.connect({ address }),
+  ]);
+  client = new Client({ connection, namespace, dataConverter });
+  const workflows = createWorkflowFacade(client);
+  facade = workflows;
+  await Promise.all([ensureSchedules(client), ensureSchedules(client), ensureSchedules(client)]);
+  schedule = client.schedule.getHandle(fleetSweepScheduleId);
+  const activities = createActivities({ ...world.deps, workflows });
+  const shared = { connection: native, namespace, dataConverter };
+  const acting = { activities, interceptors: { activity: [createActivityInterceptors] } };
+  workers = await Promise.all([
+    Worker.create({
+      ...{ ...shared, ...workerOptions.workflows, workflowBundle },
+      taskQueue: taskQueues.workflows,
+    }),
+    Worker.create({ ...shared, ...workerOptions.deliver, ...acting, taskQueue: taskQueues.deliver }),
+    Worker.create({ ...shared, ...workerOptions.interactive, ...acting, taskQueue: taskQueues.interactive }),
+  ]);
+  running = workers.map((worker) => worker.run());
+  close = () => Promise.allSettled([connection.close(), native.close()]);
+});
+afterAll(async () => {
+  await schedule.delete();
+  for (const worker of workers) worker.shutdown();
+  await Promise.all(running);
+  await close();
+  await world.close();
+});
+
+/** Fires the Schedule and waits for the end of a run that began afterwards. */
+async function sweep(): Promise<void> {
+  const before = await sweepsEnded();
+  await until(
+    async () => {
+      // A firing while a run is under way is skipped, as it should be.
+      await schedule.trigger();
+      return (await sweepsEnded()) > before + 1;
+    },
+    { ...soon, everyMs: 300, describe: 'two more sweeps have ended' },
+  );
+}
+
+async function sweepsEnded(): Promise<number> {
+  const { recentActions, numActionsTaken, runningActions } = (await schedule.describe()).info;
+  return recentActions.length === 0 ? 0 : numActionsTaken - runningActions.length;
+}
+
+async function liveFeed(): Promise<DeliveryFeed> {
+  const feed = await world.makeFeed();
+  await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+    transaction_start_date: startDate,
+  });
+  await recordAccountsSeen(world.pool, {
+    connectionId: feed.connectionId,
+    accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
+  });
+  await facade.wakeFeed(feed);
+  await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live' });
+  return feed;
+}
+
+async function inState(feed: DeliveryFeed, state: string): Promise<boolean> {
+  const { rows } = await world.pool.query(`SELECT 1 FROM feeds WHERE feed_id = $1 AND state = $2`, [
+    feed.feedId,
+    state,
+  ]);
+  return rows.length === 1;
+}
+
+/** As if all of it had happened an hour ago. */
+async function settle(): Promise<void> {
+  await world.pool.query(
+    `UPDATE feeds SET created_at = created_at - interval '1 hour', state_since = state_since - interval '1 hour',
+            updated_at = updated_at - interval '1 hour'`,
+  );
+  await world.pool.query(`UPDATE postings SET received_at = received_at - interval '1 hour'`);
+}
+
+async function untilBooked(feed: DeliveryFeed, ids: readonly string[]): Promise<void> {
+  const booked = async () => (await world.book(feed)).map((transaction) => transaction.transaction_id);
+  await until(async () => (await booked()).length >= ids.length, {
+    ...soon,
+    describe: `${String(ids.length)} postings are at Rutter`,
+  });
+  expect(await booked()).toEqual(ids);
+  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+}
+
+const told = (message: string, feed: DeliveryFeed) =>
+  lines
+    .filter((entry) => entry.message === message && entry.meta?.['feedId'] === feed.feedId)
+    .map((entry) => entry.meta?.['code']);
+
+describe('the sweep', () => {
+  it('is one Schedule however many workers start at once, skips while it runs and makes up for no outage', async () => {
+    await ensureSchedules(client);
+    const described = await schedule.describe();
+    expect(described.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 60_000 });
+    expect(described.spec.intervals).toMatchObject([{ every: 60_000 }]);
+  });
+
+  it('stays paused when an operator has paused it and a worker starts', async () => {
+    await schedule.pause('during the move');
+    await ensureSchedules(client);
+    expect((await schedule.describe()).state).toMatchObject({ paused: true, note: 'during the move' });
+    await schedule.unpause();
+  });
+
+  it('restarts a feed whose workflow was terminated in the middle of its backfill, which goes on without loss', async () => {
+    const feed = await liveFeed();
+    const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4_500 });
+    await world.addPostings(feed, sent);
+    await world.control('POST', '/knobs', { jobRunMs: 700 });
+    await facade.wakeFeed(feed);
+    await until(async () => (await world.book(feed)).length >= 1_000, {
+      ...soon,
+      describe: 'a batch is booked',
+    });
+    await client.workflow.getHandle(bankFeedWorkflowId(feed.feedId)).terminate('by mistake');
+    await world.control('POST', '/knobs', { jobRunMs: 0 });
+    await settle();
+    // Temporal's list of running workflows lags: the first sweep may still see the one that was terminated.
+    const restarted = async (): Promise<boolean> => {
+      await sweep();
+      const { status } = await client.workflow.getHandle(bankFeedWorkflowId(feed.feedId)).describe();
+      return status.name === 'RUNNING';
+    };
+    await until(restarted, { ...soon, describe: 'the feed has a workflow again' });
+    await untilBooked(
+      feed,
+      sent.map(({ id }) => id),
+    );
+    await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live again' });
+    await sweep();
+    expect(told('alert raised', feed)).toEqual(['workflow_missing']);
+    expect(told('alert ended', feed)).toEqual(['workflow_missing']);
+  });
+
+  it('starts the workflow of a connection again on which an activation is awaited', async () => {
+    const feed = await world.makeFeed();
+    await facade.feedFactsChanged(feed);
+    await settle();
+    await sweep();
+    const { status } = await client.workflow.getHandle(connectionWorkflowId(feed.connectionId)).describe();
+    expect(status.name).toBe('RUNNING');
+    await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+      transaction_start_date: startDate,
+    });
+    await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live' });
+  });
+
+  it('delivers a committed posting whose signal was lost', async () => {
+    const feed = await liveFeed();
+    const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'unheard' });
+    await world.addPostings(feed, sent);
+    await settle();
+    await sweep();
+    await untilBooked(
+      feed,
+      sent.map(({ id }) => id),
+    );
+  });
+
+  it('tells once of a feed that is late, and of its end when it has caught up', async () => {
+    const feed = await liveFeed();
+    await world.pool.query(
+      `UPDATE feeds SET last_synced_at = last_synced_at - interval '25 hours',
+              sendable_since = sendable_since - interval '25 hours' WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    await sweep();
+    await sweep();
+    expect(told('alert raised', feed)).toEqual(['feed_late']);
+    expect(told('alert ended', feed)).toEqual([]);
+    await facade.requestOfFeed({ feedId: feed.feedId, action: 'sync' });
+    await until(
+      async () => {
+        await sweep();
+        return told('alert ended', feed).length > 0;
+      },
+      { ...soon, describe: 'the alert has ended' },
+    );
+    expect(told('alert raised', feed)).toEqual(['feed_late']);
+    if (process.env['SAVE_HISTORIES'] !== undefined) {
+      const { workflow } = (await schedule.describe()).info.recentActions.at(-1)!.action;
+      await saveHistory({
+        client,
+        workflowId: workflow.workflowId,
+        runId: workflow.firstExecutionRunId,
+        name: 'fleet-sweep-both-roads',
+      });
+    }
+  });
+});

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
+import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
+import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
+import { openOutageGround, type OutageGround } from '../../support/rutter/outage-fixture.js';
+import { until } from '../../support/until.js';
+
+/*
+ * Every part of the service away, alone and together, with real processes. Nobody lends a hand: what was taken down
+ * comes back, and everything that was acknowledged is at Rutter, once and in order.
+ */
+
+/**
+ * Of an outage; long enough for every time-out of a connection and for slices to give up. For longer ones:
+ * `OUTAGE_MS=200000 npx vitest run --project e2e test/e2e/rutter/outages.test.ts -t 'an outage'`.
+ */
+const outageMs = Number(process.env['OUTAGE_MS'] ?? 12_000);
+/** A signal that was lost is found by the sweep, which comes every minute. */
+const recoveredMs = 150_000;
+const postings = 30;
+
+let ground: OutageGround;
+beforeAll(async () => {
+  await buildWorkflowBundle();
+  ground = await openOutageGround({ outageMs });
+});
+afterAll(() => ground.close());
+
+async function sendToAll(count = postings): Promise<void> {
+  await Promise.all(ground.feeds.map((feed) => ground.core.send(feed, count)));
+}
+
+async function expectRefusedForNow(answer: Response): Promise<void> {
+  const { code } = (await answer.json()) as { code: string };
+  expect([answer.status, code]).toEqual([503, 'database_unavailable']);
+  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
+}
+
+async function storedIds(like: string): Promise<string[]> {
+  const sql = `SELECT transaction_id FROM postings WHERE transaction_id LIKE $1`;
+  const { rows } = await ground.stack.pool.query<{ transaction_id: string }>(sql, [like]);
+  return rows.map((row) => row.transaction_id);
+}
+
+function rutterAway(): void {
+  ground.stack.wire.setMode({ kind: 'refuse' });
+  ground.stack.wire.cutAll();
+}
+
+describe('an outage', { timeout: 300_000 + outageMs }, () => {
+  it('of PostgreSQL: ingestion and webhooks answer 503 and ask for a repeat; what was acknowledged arrives', async () => {
+    const { stack } = ground;
+    await sendToAll();
+    await stack.postgres.takeDown();
+    await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, 'away-1'));
+    expect((await ground.webhook()).status).toBe(503);
+    const sending = sendToAll();
+    await sleep(outageMs);
+    stack.postgres.bringBack();
+    await sending;
+    await ground.untilDelivered(recoveredMs);
+    expect(await storedIds('away-%')).toEqual([]);
+    expect((await ground.webhook()).status).toBe(200);
+    expect(stack.api.unplannedEnds + stack.workers[0]!.unplannedEnds).toBe(0);
+  });
+
+  it('of Temporal: ingestion goes on, and everything arrives though no signal was sent and the API died after its commit', async () => {
+    const { stack } = ground;
+    await stack.temporal.takeDown();
+    await sendToAll();
+    // What it still meant to tell Temporal dies with it.
+    await stack.api.kill();
+    await sleep(outageMs);
+    stack.temporal.bringBack();
+    await ground.untilDelivered(recoveredMs);
+    expect(stack.workers[0]!.unplannedEnds).toBe(0);
+  });
+
+  it('of Rutter: ingestion goes on, and everything arrives once it is back', async () => {
+    const { stack } = ground;
+    rutterAway();
+    await sendToAll();
+    await sleep(outageMs);
+    stack.wire.setMode({ kind: 'pass' });
+    await ground.untilDelivered(recoveredMs);
+  });
+
+  it('of all three at once heals by itself', async () => {
+    const { stack } = ground;
+    await sendToAll();
+    rutterAway();
+    await Promise.all([stack.temporal.takeDown(), stack.postgres.takeDown()]);
+    const sending = sendToAll();
+    await sleep(outageMs);
+    stack.temporal.bringBack();
+    stack.postgres.bringBack();
+    stack.wire.setMode({ kind: 'pass' });
+    await sending;
+    await ground.untilDelivered(recoveredMs);
+  });
+});
+
+describe('a start', () => {
+  /** Each part starts before each other one in one of the two. */
+  it.each(['forwards', 'backwards'])(
+    'in any order of the parts ends in a working service (%s)',
+    async (way) => {
+      const { stack } = ground;
+      const rutter = {
+        takeDown: async () => rutterAway(),
+        bringBack: () => stack.wire.setMode({ kind: 'pass' }),
+      };
+      const order: Pick<SupervisedPart, 'takeDown' | 'bringBack'>[] = [
+        ...[stack.workers[0]!, stack.api, stack.temporal, stack.postgres, rutter],
+      ];
+      if (way === 'backwards') order.reverse();
+      await Promise.all(order.map((part) => part.takeDown()));
+      for (const part of order) {
+        part.bringBack();
+        // Long enough to look for what is not there yet.
+        await sleep(3_000);
+      }
+      await sendToAll();
+      await ground.untilDelivered(recoveredMs);
+    },
+  );
+});
+
+describe('a database that refuses', () => {
+  it.each([
+    ['a full disk', '53100'],
+    ['a deadlock', '40P01'],
+    ['a serialisation failure', '40001'],
+    ['a statement given up', '57014'],
+    ['a lock not to be had', '55P03'],
+  ])('with %s: ingestion answers 503 and stores nothing', async (_name, sqlState) => {
+    const { pool } = ground.stack;
+    await pool.query(
+      `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'refused by the test' USING ERRCODE = '${sqlState}'; END $$`,
+    );
+    await pool.query(
+      `CREATE TRIGGER refuse AFTER INSERT ON postings FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
+    );
+    try {
+      await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, `refused-${sqlState}`));
+    } finally {
+      await pool.query('DROP TRIGGER refuse ON postings');
+    }
+    expect(await storedIds(`refused-${sqlState}`)).toEqual([]);
+    expect((await ground.ingest(ground.feeds[0]!, `refused-${sqlState}`)).status).toBe(200);
+  });
+
+  it('to write: ingestion answers 503, stores nothing, and works again without a restart', async () => {
+    const setReadOnly = async (value: 'on' | 'off'): Promise<void> => {
+      const admin = await ground.stack.pool.connect();
+      await admin.query('SET default_transaction_read_only = off');
+      await admin.query(`ALTER DATABASE postgres SET default_transaction_read_only = ${value}`);
+      await admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = 'postgres' AND pid <> pg_backend_pid()`,
+      );
+      admin.release(true);
+    };
+    await setReadOnly('on');
+    await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, 'read-only'));
+    await setReadOnly('off');
+    await until(async () => (await ground.ingest(ground.feeds[0]!, 'writable')).ok, {
+      ...{ timeoutMs: 30_000, describe: 'ingestion works again' },
+    });
+    expect(await storedIds('read-only')).toEqual([]);
+  });
+});
+
+describe('a bad wire', () => {
+  it('that loses the acknowledgement of a commit: nothing is sent twice, nothing is lost', async () => {
+    const { wires } = ground.stack;
+    for (const proxy of [wires!.workerToPostgres, wires!.apiToPostgres]) {
+      proxy.loseAnswerAfter((piece) => piece.includes('COMMIT'));
+      await sendToAll();
+      await ground.untilDelivered(recoveredMs);
+    }
+  });
+
+  it('that is cut between all parts in the middle of work is nothing but a pause', async () => {
+    const { stack } = ground;
+    const sending = sendToAll(200);
+    const { workerToPostgres, apiToPostgres, workerToTemporal } = stack.wires!;
+    const all = [stack.wire, workerToPostgres, apiToPostgres, workerToTemporal];
+    for (const proxy of all) proxy.setMode({ kind: 'refuse' });
+    for (const proxy of all) proxy.cutAll();
+    await sleep(5_000);
+    for (const proxy of all) proxy.setMode({ kind: 'pass' });
+    await sending;
+    await ground.untilDelivered(recoveredMs);
+  });
+
+  it("that loses 1 % of Temporal's answers costs time and nothing else", async () => {
+    const random = seededRandom(31);
+    const { workerToTemporal } = ground.stack.wires!;
+    workerToTemporal.loseSomeAnswers({ chance: 0.01, random: () => random.between(0, 9_999) / 10_000 });
+    for (let round = 0; round < 5; round += 1) await sendToAll();
+    await ground.untilDelivered(recoveredMs);
+    workerToTemporal.loseSomeAnswers({ chance: 0, random: () => 1 });
+  });
+});

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
+import { bankFeedWorkflowId } from '../../../src/domain/ids.js';
+import { openOutageGround, type OutageGround } from '../../support/rutter/outage-fixture.js';
+import { until } from '../../support/until.js';
+
+/*
+ * Parts that are there, but have no room, no time or hardly any bandwidth, with real processes. Nobody lends a hand:
+ * what was refused was stored nowhere, and everything that was acknowledged is at Rutter, once and in order.
+ */
+
+const recoveredMs = 150_000;
+const soon = { timeoutMs: 60_000, everyMs: 50 };
+/** By this name our own connections to PostgreSQL are told from those of the service. */
+const hoarderName = 'hoarder';
+const hoardersMax = 300;
+const fullMs = 6_000;
+const lockedMs = 30_000;
+
+let ground: OutageGround;
+beforeAll(async () => {
+  await buildWorkflowBundle();
+  ground = await openOutageGround();
+});
+afterAll(() => ground.close());
+
+async function expectRefusedForNow(answer: Response): Promise<void> {
+  const { code } = (await answer.json()) as { code: string };
+  expect([answer.status, code]).toEqual([503, 'database_unavailable']);
+  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
+}
+
+async function isStored(transactionId: string): Promise<boolean> {
+  const sql = `SELECT 1 FROM postings WHERE transaction_id = $1`;
+  return (await ground.stack.pool.query(sql, [transactionId])).rowCount === 1;
+}
+
+function unplannedEnds(): number {
+  const { api, workers } = ground.stack;
+  return api.unplannedEnds + workers[0]!.unplannedEnds;
+}
+
+/** A connection of our own, which no limit of the service's pools ends. */
+async function connect(): Promise<pg.Client> {
+  const { databaseUrl } = ground.stack;
+  const client = new pg.Client({ connectionString: databaseUrl, application_name: hoarderName });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Takes every place that the server has, and those of everybody who had one before. */
+async function takeAllConnections(): Promise<pg.Client[]> {
+  const taken = [await connect()];
+  for (;;) {
+    const { rows } = await taken[0]!.query<{ others: number }>(
+      `SELECT count(pg_terminate_backend(pid))::int AS others
+         FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $1`,
+      [hoarderName],
+    );
+    const refused = await takeTheRest(taken);
+    expect(refused).toBe('53300');
+    if (rows[0]?.others === 0) return taken;
+  }
+}
+
+async function takeTheRest(taken: pg.Client[]): Promise<string | undefined> {
+  while (taken.length < hoardersMax) {
+    try {
+      taken.push(await connect());
+    } catch (error) {
+      return (error as { code?: string }).code;
+    }
+  }
+  return undefined;
+}
+
+describe('a database without a connection left', () => {
+  it('makes ingestion answer 503 and store nothing; what was acknowledged arrives once there is room again', async () => {
+    const { core, feeds } = ground;
+    await Promise.all(feeds.map((feed) => core.send(feed, 30)));
+    const taken = await takeAllConnections();
+    let sending: Promise<unknown>;
+    try {
+      await expectRefusedForNow(await ground.ingest(feeds[0]!, 'no-room'));
+      sending = Promise.all(feeds.map((feed) => core.send(feed, 30)));
+      await sleep(fullMs);
+      expect(core.failedCalls).toBeGreaterThan(0);
+    } finally {
+      await Promise.all(taken.map((client) => client.end()));
+    }
+    await sending;
+    await ground.untilDelivered(recoveredMs);
+    expect(await isStored('no-room')).toBe(false);
+    expect((await ground.ingest(feeds[0]!, 'no-room')).status).toBe(200);
+    expect(unplannedEnds()).toBe(0);
+  });
+});
+
+describe('a lock of thirty seconds', () => {
+  it('on the rows of one account makes its calls 503, holds up no other connection, and its feed goes on afterwards', async () => {
+    const { core, feeds, stack } = ground;
+    const [feed, other] = [feeds[0]!, feeds[2]!];
+    await ground.untilDelivered(recoveredMs);
+    const locker = await connect();
+    const lockedAtMs = performance.now();
+    try {
+      await locker.query('BEGIN');
+      await locker.query('SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE', [feed.feedId]);
+      const { rows } = await locker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await core.send(feed, 30);
+      const sql = `SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)) AND query LIKE '%FROM feeds%'`;
+      await until(async () => (await stack.pool.query(sql, [rows[0]!.pid])).rowCount, {
+        ...{ ...soon, describe: 'the cut waits for the row' },
+      });
+      await locker.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [feed.accountId]);
+      const refused = ground.ingest(feed, 'locked-out');
+      await core.send(other, 30);
+      const booked = async (): Promise<boolean> =>
+        (await stack.rutter.book({ rutterAccountId: other.rutterAccountId, offset: 0 })).count ===
+        core.sent(other);
+      await until(booked, { ...soon, describe: 'the other connection is served meanwhile' });
+      await expectRefusedForNow(await refused);
+      await sleep(Math.max(0, lockedMs - (performance.now() - lockedAtMs)));
+    } finally {
+      await locker.end();
+    }
+    await ground.untilDelivered(recoveredMs);
+    expect(await isStored('locked-out')).toBe(false);
+    expect((await ground.ingest(feed, 'locked-out')).status).toBe(200);
+    expect(unplannedEnds()).toBe(0);
+  });
+});
+
+describe('a wire to Rutter', () => {
+  it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is well again', async () => {
+    const { core, feeds, stack } = ground;
+    await ground.untilDelivered(recoveredMs);
+    stack.wire.setMode({ kind: 'trickle', bytesPerSecond: 1 });
+    await Promise.all(feeds.map((feed) => core.send(feed, 30)));
+    // The doubt is written when a POST is given up.
+    const doubted = async (): Promise<boolean> => {
+      const { rows } = await stack.pool.query<{ lanes: number }>(
+        `SELECT count(DISTINCT f.connection_id)::int AS lanes
+           FROM batches b JOIN attempts a USING (batch_id) JOIN feeds f USING (feed_id)
+          WHERE b.state = 'open' AND a.doubted`,
+      );
+      return rows[0]?.lanes === 3;
+    };
+    await until(doubted, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
+    stack.wire.setMode({ kind: 'pass' });
+    await ground.untilDelivered(recoveredMs);
+
+    const connection = Connection.lazy({ address: stack.temporalAddress });
+    const client = new Client({ connection });
+    try {
+      const atWork = async (): Promise<number> => {
+        const found = await Promise.all(
+          feeds.map(({ feedId }) => client.workflow.getHandle(bankFeedWorkflowId(feedId)).describe()),
+        );
+        return found.reduce((total, { raw }) => total + (raw.pendingActivities?.length ?? 0), 0);
+      };
+      await until(async () => (await atWork()) === 0, { ...soon, describe: 'no slice is under way' });
+    } finally {
+      await connection.close();
+    }
+    const { rows: held } = await stack.pool.query('SELECT 1 FROM lanes WHERE holder IS NOT NULL');
+    expect(held).toEqual([]);
+    expect(unplannedEnds()).toBe(0);
+  });
+});

@@ -1,0 +1,307 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../../support/browser.js';
+import { readAllHistories } from '../../support/histories.js';
+import { prepareLocalGround, type LocalGround, type LocalService } from '../../support/local-service.js';
+import { bookedIds, callApi, control, feedInState, type ShownFeed } from '../../support/service-calls.js';
+import { until } from '../../support/until.js';
+
+/*
+ * The whole road with nothing in between: `npm start` with its real processes, a real Chromium, and the sandbox's own
+ * book as the referee. One customer comes from Sage; the tests go on with that customer, in their order.
+ */
+
+const customerId = 'harbour-joinery';
+const password = 'correct horse battery staple';
+const accountNumber = '77120934';
+const current = 'harbour-current';
+const savings = 'harbour-savings';
+const startDate = '2026-02-01T12:30';
+const startMs = Date.parse(`${startDate}:00.000Z`);
+
+let ground: LocalGround;
+let service: LocalService;
+let browser: Browser;
+const seenPages: string[] = [];
+
+beforeAll(async () => {
+  ground = await prepareLocalGround({ FEED_ACTIVATION_POLL_MIN: '500ms' });
+  service = await ground.start();
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await service.stop('SIGTERM');
+  await ground.remove();
+});
+
+interface Sent {
+  transaction_id: string;
+  posted_at: string;
+  amount: string;
+  description: string;
+  transaction_type: string;
+}
+
+function postings(input: { prefix: string; count: number; fromMs: number; stepMs: number }): Sent[] {
+  return Array.from({ length: input.count }, (_, index) => ({
+    transaction_id: `${input.prefix}-${String(index).padStart(5, '0')}`,
+    posted_at: new Date(input.fromMs + index * input.stepMs).toISOString(),
+    amount: index % 3 === 0 ? '125.5' : `-${String(index % 97)}.07`,
+    description: `Posting ${String(index)} of ${input.prefix}`,
+    transaction_type: index % 3 === 0 ? 'deposit' : 'debit',
+  }));
+}
+
+async function ingest(accountId: string, transactions: Sent[]): Promise<void> {
+  const path = `/v1/accounts/${accountId}/transactions`;
+  // The bulk goes as core banking's nightly run would: as lines.
+  const lines = transactions.map((transaction) => JSON.stringify(transaction)).join('\n');
+  const content = transactions.length > 10_000 ? { ndjson: lines } : { body: { transactions } };
+  const answer = await callApi<{ accepted: number }>(service, { method: 'POST', path, ...content });
+  expect(answer.accepted).toBe(transactions.length);
+}
+
+/** What Rutter must hold: everything from the start date on, in the order of posting. */
+function expectedIds(sent: Sent[]): string[] {
+  return sent
+    .filter((posting) => Date.parse(posting.posted_at) >= startMs)
+    .map(({ transaction_id: id }) => id);
+}
+
+async function untilBooked(accountId: string, expected: string[]): Promise<void> {
+  const count = async () => (await bookedIds(service, accountId)).length;
+  await until(async () => (await count()) >= expected.length, {
+    timeoutMs: 120_000,
+    everyMs: 200,
+    describe: `${String(expected.length)} postings of ${accountId} are at Rutter`,
+  });
+  expect(await bookedIds(service, accountId)).toEqual(expected);
+}
+
+async function expectNoViolation(): Promise<void> {
+  const { violations, resent } = await control<{ violations: unknown[]; resent: unknown[] }>(
+    service,
+    'GET',
+    '/violations',
+  );
+  expect(violations).toEqual([]);
+  expect(resent).toEqual([]);
+}
+
+async function look(page: Page): Promise<void> {
+  seenPages.push(await page.content());
+}
+
+const old = postings({ prefix: 'old', count: 2_500, fromMs: startMs - 1_250 * 60_000, stepMs: 60_000 });
+const fresh = postings({ prefix: 'new', count: 5, fromMs: startMs + 90 * 86_400_000, stepMs: 1_000 });
+const bulk = postings({ prefix: 'bulk', count: 12_000, fromMs: startMs + 100 * 86_400_000, stepMs: 1_000 });
+const last = postings({ prefix: 'last', count: 3, fromMs: startMs + 120 * 86_400_000, stepMs: 1_000 });
+
+describe('a customer comes from Sage', () => {
+  it('links an account in the browser, and its past arrives from the chosen start date on', async () => {
+    await callApi(service, {
+      method: 'PUT',
+      path: `/v1/customers/${customerId}`,
+      body: { name: 'Harbour Joinery', username: 'harbour', password },
+    });
+    for (const [accountId, name] of [
+      [current, 'Trading account'],
+      [savings, 'Savings'],
+    ] as const) {
+      await callApi(service, {
+        method: 'PUT',
+        path: `/v1/customers/${customerId}/accounts/${accountId}`,
+        body: { name, type: 'bank', currency: 'GBP', number: accountNumber },
+      });
+    }
+    await ingest(current, old);
+
+    const page = await browser.newPage();
+    await page.goto(service.screens);
+    await page.getByRole('button', { name: 'Connect your bank' }).click();
+    await page.getByLabel('Username').fill('harbour');
+    await page.getByLabel('Password').fill(password);
+    await look(page);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Share accounts' }).waitFor();
+    await look(page);
+    await page.getByRole('checkbox', { name: /Savings/ }).uncheck();
+    await page.getByRole('button', { name: 'Share accounts' }).click();
+    await page.getByRole('button', { name: 'Start feed' }).waitFor();
+    await page.getByRole('checkbox', { name: /Trading account/ }).check();
+    await page.getByLabel(/Start date of Trading account/).fill(startDate);
+    await page.getByRole('button', { name: 'Start feed' }).click();
+
+    const feed = await feedInState(service, { accountId: current, state: 'live' });
+    await untilBooked(current, expectedIds(old));
+    expect(feed.counts).toMatchObject({ before_start: 1_250, delivered: 1_250, ready: 0, batched: 0 });
+    await expectNoViolation();
+    await page.close();
+  });
+
+  it('sends new postings at once', async () => {
+    await ingest(current, fresh);
+    await untilBooked(current, expectedIds([...old, ...fresh]));
+    await expectNoViolation();
+  });
+
+  it('shows the customer the feed on /status', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${service.api}/status`);
+    await page.getByLabel('Username').fill('harbour');
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Trading account').first().waitFor();
+    await look(page);
+    await page.close();
+  });
+
+  it('makes a connection for an API caller, whose answer holds no token', async () => {
+    const path = `/v1/customers/${customerId}/connections`;
+    const answer = await callApi<{ connection_id: string; status: string }>(service, {
+      method: 'POST',
+      path,
+      body: { name: 'Second company' },
+    });
+    expect(answer).toMatchObject({ platform: 'SAGE_BANK_FEEDS', status: 'ok' });
+    expect(JSON.stringify(answer)).not.toContain('token');
+  });
+
+  it('pauses, keeps what comes in, and resumes exactly there', async () => {
+    const { feed_id: feedId } = await feedInState(service, { accountId: current, state: 'live' });
+    await act(feedId, 'pause');
+    await feedInState(service, { accountId: current, state: 'paused' });
+    await ingest(current, bulk);
+    const paused = await feedInState(service, { accountId: current, state: 'paused' });
+    expect(paused.counts).toMatchObject({ ready: bulk.length });
+    expect(await bookedIds(service, current)).toEqual(expectedIds([...old, ...fresh]));
+  });
+
+  it('loses nothing and sends nothing twice when the worker is killed in the middle of a backfill', async () => {
+    const { feed_id: feedId } = await feedInState(service, { accountId: current, state: 'paused' });
+    await control(service, 'POST', '/knobs', { jobRunMs: 1_500 });
+    await act(feedId, 'resume');
+    const before = expectedIds([...old, ...fresh]).length;
+    const some = async (batches: number) =>
+      (await bookedIds(service, current)).length >= before + batches * 1_000;
+    for (const batches of [2, 5]) {
+      await until(() => some(batches), {
+        timeoutMs: 90_000,
+        describe: `${String(batches)} batches are booked`,
+      });
+      await service.killRole('worker');
+    }
+    await untilBooked(current, expectedIds([...old, ...fresh, ...bulk]));
+    await control(service, 'POST', '/knobs', { jobRunMs: 100 });
+    await expectNoViolation();
+  });
+
+  it('goes on after a stop and a start of the whole, and after a kill of the whole', async () => {
+    for (const [round, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
+      await service.stop(signal);
+      service = await ground.start();
+      await ingest(current, last.slice(round, round + 1));
+      await untilBooked(current, expectedIds([...old, ...fresh, ...bulk, ...last.slice(0, round + 1)]));
+    }
+    await expectNoViolation();
+  });
+
+  it('renews the connection after a needed re-authorisation by itself, and closes a feed for good', async () => {
+    const feed = await feedInState(service, { accountId: current, state: 'live' });
+    const feedAtRutter = await control<{ accounts: { connection_id: string }[] }>(
+      service,
+      'GET',
+      `/book?internal_bank_account_id=${current}&summary`,
+    );
+    const id = feedAtRutter.accounts[0]?.connection_id ?? '';
+    await control(service, 'POST', `/connections/${id}/status`, { status: 'needs_reauth' });
+    await ingest(current, last.slice(2));
+    await feedInState(service, { accountId: current, state: 'reauth_required' });
+    await control(service, 'POST', `/connections/${id}/status`, { status: 'active' });
+    await untilBooked(current, expectedIds([...old, ...fresh, ...bulk, ...last]));
+    await act(feed.feed_id, 'close');
+    await feedInState(service, { accountId: current, state: 'closed' });
+  });
+
+  it('lets an operator who has signed in read payloads from the Temporal UI, and nobody else', async () => {
+    const { payload } = await readAllHistories(service.temporalAddress);
+    const page = await browser.newPage();
+    const decodeFromUi = async () => {
+      await page.goto(service.temporalUi);
+      // As the UI asks, once "include cross-origin credentials" is on in its codec settings.
+      return await page.evaluate(
+        async ({ url, body }) => {
+          const headers = { 'content-type': 'application/json', 'x-namespace': 'default' };
+          const response = await fetch(url, { method: 'POST', credentials: 'include', headers, body });
+          return { status: response.status, text: await response.text() };
+        },
+        { url: `${service.api}/codec/decode`, body: JSON.stringify({ payloads: [payload] }) },
+      );
+    };
+    expect((await decodeFromUi()).status).toBe(401);
+    await page.goto(`${service.api}/codec/sign-in`);
+    await page.locator('input[type=password]').fill(service.opsToken);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const decoded = await decodeFromUi();
+    expect(decoded.status).toBe(200);
+    const { payloads } = JSON.parse(decoded.text) as { payloads: { data: string }[] };
+    const clear = Buffer.from(payloads[0]?.data ?? '', 'base64').toString('utf8');
+    expect(() => JSON.parse(clear) as unknown, clear).not.toThrow();
+    await page.close();
+  });
+
+  it('leaves no secret in any log, page or history, and no posting in a history', async () => {
+    const secrets = await secretsOf();
+    const histories = await readAllHistories(service.temporalAddress);
+    const sinks = {
+      logs: await service.allOutput(),
+      pages: seenPages.join('\n'),
+      histories: histories.raw,
+      'decoded histories': histories.decoded,
+    };
+    expect(histories.types).toEqual(
+      new Set([
+        'bankFeedWorkflow',
+        'connectionWorkflow',
+        'fleetSweepWorkflow',
+        'loginHandoffWorkflow',
+        'providerCommandWorkflow',
+      ]),
+    );
+    for (const [sink, text] of Object.entries(sinks)) {
+      for (const [name, secret] of Object.entries(secrets)) {
+        expect(text.includes(secret), `${name} in ${sink}`).toBe(false);
+      }
+    }
+    for (const [name, text] of Object.entries({ encrypted: histories.raw, decoded: histories.decoded })) {
+      expect(text.includes('Posting 1 of'), `a posting's text in the ${name} histories`).toBe(false);
+      expect(text.includes('Harbour Joinery'), `a name in the ${name} histories`).toBe(false);
+    }
+  });
+});
+
+async function act(feedId: string, action: string): Promise<ShownFeed> {
+  const path = `/v1/feeds/${feedId}/${action}`;
+  return await callApi<ShownFeed>(service, { role: 'ops', method: 'POST', path, body: {} });
+}
+
+/** Every secret of this road, from where it was made: the sandbox's journal, and what the test itself typed. */
+async function secretsOf(): Promise<Record<string, string>> {
+  const folder = join(ground.localDir, 'sandbox');
+  const files = await readdir(folder);
+  const journal = (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n');
+  const secrets: Record<string, string> = { password, 'account number': accountNumber };
+  for (const [name, pattern] of [
+    ['one-time password', /"otp":"([^"]{8,})"/g],
+    ['challenge', /"challenge":"([^"]{8,})"/g],
+    ['access token', /"accessToken":"([^"]{8,})"/g],
+  ] as const) {
+    const found = [...journal.matchAll(pattern)].map((match) => match[1] ?? '');
+    expect(found.length, `${name} in the sandbox's journal`).toBeGreaterThan(0);
+    found.forEach((value, index) => (secrets[`${name} ${String(index)}`] = value));
+  }
+  return secrets;
+}

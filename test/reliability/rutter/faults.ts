@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { drawCommonId } from './draw-postings.js';
+import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../../sandbox/rutter/faults.js';
+
+/*
+ * Faults at every network call to Rutter, as fast-check arbitraries of the sandbox's own specs. Some tell lies (an
+ * answer that is well formed and wrong): what a lie excuses, the referee must know, so they are drawn apart.
+ */
+
+/** The calls of a delivery. `match` finds them below `/versioned`. */
+export const networkCalls = {
+  postTransactions: { method: 'POST', path: '^/accounting/bank_feeds/transactions$' },
+  listTransactions: { method: 'GET', path: '^/accounting/bank_feeds/transactions$' },
+  getJob: { method: 'GET', path: '^/jobs/' },
+  getAccount: { method: 'GET', path: '^/accounting/bank_feeds/accounts/' },
+  listAccounts: { method: 'GET', path: '^/accounting/bank_feeds/accounts$' },
+  anything: {},
+} as const satisfies Record<string, FaultMatch>;
+
+const timesMax = 3;
+/** Just over what the client reads. */
+const hugeBytes = 10.5 * 1024 * 1024;
+const retryAfters = [
+  '1',
+  '30',
+  '0',
+  '-1',
+  '1000000000',
+  'soon',
+  'Wed, 21 Oct 2037 07:28:00 GMT',
+  'Wed, 21 Oct 2015 07:28:00 GMT',
+];
+
+function at(call: keyof typeof networkCalls): fc.Arbitrary<{ match: FaultMatch; times: number }> {
+  return fc.record({
+    match: fc.constantFrom(1, 1, 1, 2, 3).map((nth) => ({ ...networkCalls[call], nth })),
+    times: fc.integer({ min: 1, max: timesMax }),
+  });
+}
+
+type Bare = Omit<FaultSpec, 'match' | 'times'>;
+
+/** What may befall any call. */
+function drawAnywhere(): fc.Arbitrary<Bare> {
+  const kinds: fc.Arbitrary<Bare>[] = [
+    fc.constant({ kind: 'server_error_before_effect' }),
+    fc
+      .constantFrom(500, 502, 503, 504)
+      .map((http_status) => ({ kind: 'server_error_after_effect', http_status })),
+    fc.constant({ kind: 'reset_before_effect' }),
+    fc.constantFrom(...RESET_POINTS).map((point) => ({ kind: 'reset_after_effect', point })),
+    fc.option(fc.constantFrom(...retryAfters), { nil: undefined }).map((retry_after) => ({
+      kind: 'rate_limited',
+      ...(retry_after === undefined ? {} : { retry_after }),
+    })),
+    fc.constant({ kind: 'platform_rate_limited', accepted: false }),
+    fc.constant({ kind: 'redirect', location: 'http://127.0.0.1:9/elsewhere' }),
+    fc
+      .constantFrom('truncated_json', 'html', 'empty', 'wrong_content_type')
+      .map((shape): Bare => ({ kind: 'malformed_body', shape: shape })),
+  ];
+  return fc.oneof(...kinds.map((arbitrary) => ({ weight: 4, arbitrary })), {
+    weight: 1,
+    arbitrary: drawSlow(),
+  });
+}
+
+/** Each costs the client's whole patience, or megabytes. */
+function drawSlow(): fc.Arbitrary<Bare> {
+  return fc.constantFrom<Bare>(
+    { kind: 'hang_before_effect' },
+    { kind: 'hang_after_effect' },
+    { kind: 'slow', delay_ms: 60_000 },
+    { kind: 'malformed_body', shape: 'huge', bytes: hugeBytes },
+    { kind: 'malformed_body', shape: 'gzip_bomb', bytes: hugeBytes },
+  );
+}
+
+/** What may become of an accepted batch. */
+function drawJobFault(): fc.Arbitrary<Bare> {
+  return fc.oneof<fc.Arbitrary<Bare>[]>(
+    fc.constantFrom(429, 452, 500, 503).map((http_status) => ({ kind: 'job_failure', http_status })),
+    fc.constantFrom(400, 422, 450).map((http_status) => ({ kind: 'job_failure', http_status })),
+    fc.constant({ kind: 'platform_rate_limited' }),
+    fc.constant({ kind: 'server_error_before_effect', recorded: true }),
+    fc.constant({ kind: 'server_error_after_effect', recorded: true }),
+    fc.constantFrom(100, 3_000, 30_000, 120_000).map((run_ms) => ({ kind: 'slow_job', run_ms })),
+    fc.constant({ kind: 'job_never_ends' }),
+    fc.integer({ min: 1, max: 4 }).map((count) => ({ kind: 'omit_from_answer', count })),
+    fc.constant({ kind: 'drop_job_header' }),
+  );
+}
+
+/** Refusals without acceptance, in words that mean something. */
+function drawRefusal(): fc.Arbitrary<Bare> {
+  const coded = (http_status: number, error_code: string): Bare => ({
+    kind: 'status',
+    http_status,
+    body: { error_type: 'API_REQUEST_ERROR', error_code, error_message: 'refused' },
+  });
+  return fc.constantFrom<Bare>(
+    { kind: 'platform_bad_request', accepted: false },
+    { kind: 'status', http_status: 403 },
+    { kind: 'status', http_status: 401 },
+    coded(400, 'PRODUCT_NOT_READY'),
+    coded(400, 'BANK_FEED_BATCH_IN_PROGRESS'),
+    coded(400, 'NEEDS_UPDATE'),
+    coded(400, 'CONNECTION_DISABLED'),
+    coded(409, 'IDEMPOTENCY_CONFLICT'),
+    coded(400, 'SOMETHING_NEW'),
+  );
+}
+
+/** An honest fault: whatever is answered, nothing in it is untrue. */
+export function drawFault(): fc.Arbitrary<FaultSpec> {
+  const anyCall = fc.constantFrom(
+    ...([
+      'postTransactions',
+      'postTransactions',
+      'listTransactions',
+      'getJob',
+      'getAccount',
+      'listAccounts',
+      'anything',
+    ] as const),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: anyCall.chain((call) => fc.tuple(drawAnywhere(), at(call))).map(joined) },
+    { weight: 4, arbitrary: fc.tuple(drawJobFault(), at('postTransactions')).map(joined) },
+    { weight: 1, arbitrary: fc.tuple(drawRefusal(), at('postTransactions')).map(joined) },
+  );
+}
+
+/** A lie: content that is not Rutter's, a booked transaction left out, an id or a job denied. */
+export function drawLie(): fc.Arbitrary<FaultSpec> {
+  return fc.oneof(
+    fc
+      .tuple(
+        fc.constantFrom<Bare>(
+          { kind: 'rewrite_body', find: '"amount":', replace: '"amount":1' },
+          { kind: 'rewrite_body', find: 'Card payment', replace: 'Somebody else' },
+          { kind: 'rewrite_body', find: '"duplicate":false', replace: '"duplicate":true' },
+          { kind: 'rewrite_body', find: '"transaction_id":"', replace: '"transaction_id":"not-' },
+          { kind: 'omit_from_answer', count: 2, booked: true },
+          { kind: 'omit_from_answer', count: 2_000, booked: true },
+        ),
+        at('postTransactions'),
+      )
+      .map(joined),
+    fc
+      .tuple(
+        fc.constant<Bare>({
+          kind: 'rewrite_body',
+          find: '"transaction_id":"',
+          replace: '"transaction_id":"not-',
+        }),
+        at('listTransactions'),
+      )
+      .map(joined),
+    fc
+      .tuple(
+        fc.constant<Bare>({ kind: 'status', http_status: 410 }),
+        fc.constantFrom('getJob', 'getAccount').chain((call) => at(call as 'getJob')),
+      )
+      .map(joined),
+  );
+}
+
+function joined([bare, where]: [Bare, { match: FaultMatch; times: number }]): FaultSpec {
+  return { ...bare, ...where };
+}
+
+/** One to three postings that Sage will not take until the fault is taken away; its refusals name them or do not. */
+export function drawPoison(): fc.Arbitrary<FaultSpec> {
+  const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 3 });
+  return fc.record({
+    kind: fc.constant('poison' as const),
+    transaction_ids: ids,
+    named: fc.boolean(),
+    times: fc.constant(0),
+  });
+}

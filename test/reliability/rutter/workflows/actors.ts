@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { sealAccessToken } from '../../../../src/db/connections.js';
+import { transaction } from '../../../../src/db/pool.js';
+import { createFeed } from '../../../../src/db/rutter/publications.js';
+import { bankFeedWorkflowId, taskQueues } from '../../../../src/domain/ids.js';
+import type { bankFeedWorkflow } from '../../../../src/workflows/rutter/bank-feed/workflow.js';
+import { CoreBank } from '../../core-banking.js';
+import type { WorldGround } from './fixture.js';
+import type { PlannedFeed, WorldPlan } from './plan.js';
+
+/** One feed of a run, with what the run did to it. */
+export interface CastFeed {
+  readonly index: number;
+  readonly feedId: string;
+  readonly accountId: string;
+  readonly currency: string;
+  readonly customerId: string;
+  readonly connection: CastConnection;
+  readonly rutterAccountId: string;
+  readonly workflowId: string;
+  /** A signal was lost since the last one that came through: only the feed's own look finds the postings. */
+  signalLost: boolean;
+}
+
+export interface CastConnection {
+  readonly index: number;
+  readonly connectionId: string;
+  readonly rutterConnectionId: string;
+  readonly customerId: string;
+  readonly accessToken: string;
+}
+
+export interface Cast {
+  readonly connections: readonly CastConnection[];
+  readonly feeds: readonly CastFeed[];
+  readonly bank: CoreBank;
+}
+
+/** Customers, connections, accounts and feeds of a plan, published as the hand-off publishes them. */
+export async function createCast(ground: WorldGround, plan: WorldPlan): Promise<Cast> {
+  const connections: CastConnection[] = [];
+  for (let index = 0; index < plan.connectionCount; index += 1) {
+    connections.push(await createConnection(ground, index));
+  }
+  const feeds: CastFeed[] = [];
+  for (const [index, planned] of plan.feeds.entries()) {
+    const connection = connections[planned.connection];
+    if (connection === undefined) throw new Error('the plan names no such connection');
+    feeds.push(await publishFeed(ground, { index, planned, connection }));
+  }
+  return { connections, feeds, bank: new CoreBank(ground.pool) };
+}
+
+async function createConnection({ pool, deps }: WorldGround, index: number): Promise<CastConnection> {
+  const connectionId = randomUUID();
+  const customerId = `cust-${randomUUID()}`;
+  const made = await deps.rutter.createConnection({
+    platform: 'SAGE_BANK_FEEDS',
+    idempotencyKey: randomUUID(),
+  });
+  await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
+  await pool.query(
+    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
+     VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
+    [connectionId, customerId, made.id, sealAccessToken(deps.keyring, { connectionId, ...made })],
+  );
+  return { index, connectionId, customerId, rutterConnectionId: made.id, accessToken: made.accessToken };
+}
+
+async function publishFeed(
+  ground: WorldGround,
+  input: { index: number; planned: PlannedFeed; connection: CastConnection },
+): Promise<CastFeed> {
+  const { pool, deps, client } = ground;
+  const { index, planned, connection } = input;
+  const { customerId, connectionId, accessToken } = connection;
+  const accountId = `acc-${randomUUID()}`;
+  await pool.query(
+    `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', $3)`,
+    [accountId, customerId, planned.currency],
+  );
+  const created = await deps.rutter.createAccount({
+    accessToken,
+    idempotencyKey: randomUUID(),
+    account: {
+      internalBankAccountId: accountId,
+      bankAccountType: 'bank',
+      currencyCode: planned.currency,
+      name: 'Trading',
+    },
+  });
+  if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
+  const rutterAccountId = created.account.id;
+  const feed = await transaction(pool, (db) =>
+    createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
+  );
+  if (feed.outcome !== 'created') throw new Error('the account is published already');
+  const workflowId = bankFeedWorkflowId(feed.feedId);
+  await client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
+    ...{ workflowId, taskQueue: taskQueues.workflows },
+    args: [{ feedId: feed.feedId, passesMax: planned.passesMax }],
+  });
+  return {
+    ...{ index, feedId: feed.feedId, accountId, customerId, connection, rutterAccountId, workflowId },
+    ...{ currency: planned.currency, signalLost: false },
+  };
+}

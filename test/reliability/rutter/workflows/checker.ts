@@ -1,0 +1,82 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import { countPlaces, type PlaceCounts } from '../../../../src/db/rutter/delivery-status.js';
+import { readFeed, type FeedRow } from '../../../../src/db/rutter/feeds.js';
+import { feedState, isParked } from '../../../../src/domain/feed.js';
+import { feedStatus } from '../../../../src/workflows/rutter/bank-feed/messages.js';
+import type { CastFeed } from './actors.js';
+import type { WorldGround } from './fixture.js';
+
+/** No run of a workflow in these worlds may have more events: it renews after a few passes, whatever comes. */
+const eventsMax = 600;
+const runsMax = 2_000;
+
+export interface SeenFeed {
+  readonly feed: CastFeed;
+  readonly row: FeedRow;
+  readonly counts: PlaceCounts;
+}
+
+export async function look(ground: WorldGround, feed: CastFeed): Promise<SeenFeed> {
+  const row = await readFeed(ground.pool, feed);
+  if (row === null) throw new Error('the feed is gone');
+  return { feed, row, counts: await countPlaces(ground.pool, feed) };
+}
+
+/** How a feed stands, for the words of a violation. */
+export function describeSeen({ feed, row, counts }: SeenFeed): string {
+  const standing = Object.entries(counts).filter(([, count]) => count > 0);
+  const places = standing.map(([place, count]) => `${String(count)} ${place}`).join(', ');
+  return `feed ${String(feed.index)} is ${row.state}${row.reason === null ? '' : ` (${row.reason})`}: ${places}`;
+}
+
+/** At rest: nothing is on its way, and what is not delivered is not to be delivered, or waits for a person by name. */
+export function isAtRest({ row, counts }: SeenFeed): boolean {
+  if (row.state === 'closed') return true;
+  if (isParked(row.reason)) return true;
+  return row.state === 'live' && counts.ready === 0 && counts.batched === 0;
+}
+
+/** I9, I10, I14 by the histories of a feed's workflow, back from the newest run. */
+export async function judgeRuns(
+  ground: WorldGround,
+  feed: CastFeed,
+  expected: 'RUNNING' | 'COMPLETED',
+): Promise<string[]> {
+  const found: string[] = [];
+  const newest = await ground.client.workflow.getHandle(feed.workflowId).describe();
+  const say = (text: string) => found.push(`feed ${String(feed.index)}: ${text}`);
+  if (newest.status.name !== expected) say(`I9: its workflow is ${newest.status.name}, not ${expected}`);
+  let runId: string | undefined = newest.runId;
+  for (let runs = 0; runId !== undefined; runs += 1) {
+    if (runs > runsMax) throw new Error('the chain of runs does not end');
+    const all = await eventsOf(ground, { workflowId: feed.workflowId, runId });
+    if (all.length > eventsMax) say(`I14: a run has ${String(all.length)} events`);
+    const last = all.at(-1);
+    if (runs > 0 && last?.workflowExecutionContinuedAsNewEventAttributes == null)
+      say('I9: a run before the newest ended otherwise than by renewal');
+    const before: string | null | undefined =
+      all[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+    runId = before == null || before === '' ? undefined : before;
+  }
+  return found;
+}
+
+async function eventsOf({ client }: WorldGround, run: { workflowId: string; runId: string }) {
+  const history = await client.workflow.getHandle(run.workflowId, run.runId).fetchHistory();
+  return history.events ?? [];
+}
+
+/** The row says what its facts say, and the workflow says what the row says. */
+export async function judgeState(ground: WorldGround, seen: SeenFeed): Promise<string[]> {
+  const { feed, row } = seen;
+  const found: string[] = [];
+  const derived = feedState(row.facts);
+  const say = (text: string) => found.push(`feed ${String(feed.index)}: ${text}`);
+  if (row.state !== derived) say(`its row says ${row.state}, its facts say ${derived}`);
+  if (row.state === 'closed') return found;
+  const handle: WorkflowHandle = ground.client.workflow.getHandle(feed.workflowId);
+  const status = await handle.query(feedStatus);
+  if (status.state !== row.state) say(`its row says ${row.state}, its workflow says ${status.state}`);
+  if (status.working) say('its workflow waits for a slice that is over');
+  return found;
+}

@@ -1,0 +1,219 @@
+import type { Client as TemporalClient } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Context } from '@temporalio/activity';
+import { askControl } from '../../../../sandbox/stand-in/ask-control.js';
+import { startRutterSandbox, type RunningSandbox } from '../../../../sandbox/rutter/server.js';
+import type { ActivityDeps } from '../../../../src/activities/deps.js';
+import { createActivities } from '../../../../src/activities/index.js';
+import { createActivityInterceptors } from '../../../../src/activities/interceptor.js';
+import { createRutterClient } from '../../../../src/clients/rutter/client.js';
+import { createKeyEntry, parseKeyring, type Keyring } from '../../../../src/crypto/keyring.js';
+import type { Pool } from '../../../../src/db/pool.js';
+import { taskQueues } from '../../../../src/domain/ids.js';
+import { createDataConverter } from '../../../../src/temporal/data-converter.js';
+import { createWorkflowFacade } from '../../../../src/temporal/facade.js';
+import { workerOptions } from '../../../../src/temporal/worker-options.js';
+import { createMovableDatabase } from '../../database-clock.js';
+import type { Traffic } from '../traffic.js';
+import { AtWork, createWorldServer, patient, skipTime, type WorldFacade } from '../../temporal-server.js';
+import { runAttempt, type Trouble } from '../../run-attempt.js';
+import { createWorldClock, moveClockSql, type WorldClock } from './clock.js';
+
+/*
+ * What many runs stand on: one time-skipping server, one set of workers with the real workflows and activities, one
+ * PostgreSQL database, one Rutter sandbox over HTTP. Each run brings its own customers, connections and feeds.
+ */
+
+const credentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+/** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
+const requestTimeoutMs = 1_000;
+const databaseConnectionsMax = 20;
+/** A heartbeat every 3 s and a lease renewed every 3 s, as in production: only waits are let pass at once. */
+const worldKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
+
+/** What befalls attempts in the run under way; the ground asks before each attempt. */
+export interface AttemptWatch {
+  begins(input: AttemptSubject): Trouble | undefined;
+  ends(input: AttemptSubject & { ok: boolean }): void;
+  /** Feeds whose slice is under way now. */
+  feedsAtWork(): readonly string[];
+  /** Sees what goes out to Rutter. */
+  readonly traffic: Traffic;
+}
+
+/** A slice or a request of a feed, or a look at a connection. */
+export interface AttemptSubject {
+  readonly activity: 'slice' | 'look' | 'request';
+  readonly id: string;
+}
+
+export interface WorldGround {
+  readonly env: TestWorkflowEnvironment;
+  readonly client: TemporalClient;
+  readonly facade: WorldFacade;
+  readonly clock: WorldClock;
+  readonly pool: Pool;
+  readonly deps: ActivityDeps;
+  readonly control: (method: string, path: string, body?: unknown) => Promise<Record<string, unknown>>;
+  /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
+  readonly sleep: (ms: number) => Promise<void>;
+  /** One run of the sweep that finds lost signals. Schedules are not in this server, so it is not run by one. */
+  readonly sweep: () => Promise<void>;
+  readonly watch: (watch: AttemptWatch | null) => void;
+  readonly close: () => Promise<void>;
+}
+
+export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Promise<WorldGround> {
+  const keys = parseKeyring(createKeyEntry('world'));
+  if (!keys.ok) throw new Error('no keyring');
+  const flaw = new AbortController();
+  const atWork = new AtWork();
+  const [env, sandbox, { pool, drop }] = await Promise.all([
+    createWorldServer(flaw),
+    startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
+    createMovableDatabase(databaseConnectionsMax),
+  ]);
+  const control = controlOf(sandbox);
+  let watching: AttemptWatch | null = null;
+  const clock = createWorldClock(async (offsetMs) => {
+    await pool.query(moveClockSql, [offsetMs, watching?.feedsAtWork() ?? []]);
+    await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
+  });
+  const client = new Client({
+    connection: env.connection,
+    dataConverter: createDataConverter(keys.keyring),
+  });
+  const facade = patient(createWorkflowFacade(client));
+  const watchedFetch: typeof fetch = (...args) =>
+    (watching === null ? fetch : watching.traffic.watch(fetch))(...args);
+  const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });
+  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
+  const running = workers.map((worker) => worker.run());
+  return {
+    ...{ env, client, facade, clock, pool, deps, control },
+    sleep: async (ms) => {
+      await skipTime(env, { ms, flaw: flaw.signal, atWork });
+      await clock.reach(await env.currentTimeMs());
+    },
+    sweep: async () => {
+      const environment = new MockActivityEnvironment();
+      await environment.run(() => createActivities(deps).temporalWakeFeeds());
+    },
+    watch: (watch) => {
+      watching = watch;
+    },
+    close: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+      await env.teardown();
+      await sandbox.close();
+      await drop();
+    },
+  };
+}
+
+function depsOf(input: {
+  pool: Pool;
+  keyring: Keyring;
+  sandbox: RunningSandbox;
+  facade: WorldFacade;
+  clock: WorldClock;
+  fetch: typeof fetch;
+}): ActivityDeps {
+  const { pool, keyring, sandbox, facade, clock } = input;
+  return {
+    ...{ pool, keyring, workflows: facade },
+    rutter: createRutterClient({
+      ...credentials,
+      ...{ baseUrl: sandbox.apiUrl, fetch: input.fetch },
+      version: '2024-08-31',
+      // The limiter waits in real time and has its own tests.
+      limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
+      timeouts: { postTransactionsMs: requestTimeoutMs, otherMs: requestTimeoutMs },
+    }),
+    settings: {
+      rutterPlatform: 'SAGE_BANK_FEEDS',
+      redirectOrigins: [sandbox.url],
+      handoffOtpLatestMs: 570_000,
+      feedSyncIntervalMs: 86_400_000,
+      feedActivationPollMinMs: 2_000,
+      feedActivationPollMaxMs: 900_000,
+    },
+    wait: async (waitMs, signal) => {
+      signal.throwIfAborted();
+      await clock.advance(waitMs);
+      signal.throwIfAborted();
+    },
+    sage: null,
+    stopping: new AbortController().signal,
+  };
+}
+
+function controlOf({ url }: RunningSandbox): WorldGround['control'] {
+  return (method, path, body) => askControl({ url, method, path, body });
+}
+
+interface WorkersInput {
+  env: TestWorkflowEnvironment;
+  bundle: WorkflowBundleWithSourceMap;
+  deps: ActivityDeps;
+  clock: WorldClock;
+  atWork: AtWork;
+  watch: () => AttemptWatch | null;
+}
+
+function createWorkers(input: WorkersInput): Promise<Worker[]> {
+  const { env, bundle, deps } = input;
+  const activities = activitiesOf(input);
+  const shared = {
+    connection: env.nativeConnection,
+    namespace: 'default',
+    dataConverter: createDataConverter(deps.keyring),
+  };
+  const interceptors = { activity: [createActivityInterceptors] };
+  return Promise.all([
+    Worker.create({
+      ...{ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows },
+      workflowBundle: bundle,
+    }),
+    Worker.create({
+      ...{ ...shared, ...workerOptions.interactive, taskQueue: taskQueues.interactive },
+      ...{ activities, interceptors },
+    }),
+    Worker.create({
+      ...{ ...shared, ...workerOptions.deliver, taskQueue: taskQueues.deliver },
+      ...{ activities, interceptors },
+    }),
+  ]);
+}
+
+/** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
+function activitiesOf({ deps, clock, atWork, watch }: WorkersInput) {
+  const attempt = async <T>(
+    subject: AttemptSubject,
+    work: (activities: ReturnType<typeof createActivities>) => Promise<T>,
+  ): Promise<T> => {
+    await clock.reach(Context.current().info.currentAttemptScheduledTimestampMs);
+    const trouble = watch()?.begins(subject);
+    let ok = false;
+    try {
+      const result = await atWork.during(`${subject.activity} ${subject.id}`, () =>
+        runAttempt(deps, trouble, (own) => work(createActivities(own))),
+      );
+      ok = true;
+      return result;
+    } finally {
+      watch()?.ends({ ...subject, ok });
+    }
+  };
+  type Activities = ReturnType<typeof createActivities>;
+  const rutterDeliverSlice: Activities['rutterDeliverSlice'] = (input) =>
+    attempt({ activity: 'slice', id: input.feedId }, (own) => own.rutterDeliverSlice(input));
+  const rutterReadConnection: Activities['rutterReadConnection'] = (input) =>
+    attempt({ activity: 'look', id: input.connectionId }, (own) => own.rutterReadConnection(input));
+  const dbApplyFeedRequest: Activities['dbApplyFeedRequest'] = (input) =>
+    attempt({ activity: 'request', id: input.feedId }, (own) => own.dbApplyFeedRequest(input));
+  return { rutterDeliverSlice, rutterReadConnection, dbApplyFeedRequest };
+}

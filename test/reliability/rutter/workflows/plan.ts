@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import type { FaultSpec } from '../../../../sandbox/rutter/faults.js';
+import { dayMs } from '../../../../src/domain/limits.js';
+import type { OperatorAction } from '../../../../src/domain/feed.js';
+import {
+  drawCall,
+  drawCrowd,
+  drawnCurrencies,
+  drawStartDate,
+  type DrawnCurrency,
+  type SentCall,
+} from '../draw-postings.js';
+import { drawFault, drawPoison } from '../faults.js';
+import type { Trouble } from '../../run-attempt.js';
+
+/*
+ * What one run is to go through, drawn from a seed: who has feeds, what comes in, what people do and when, and what
+ * goes wrong at which call. Plain data, so that a failing plan can be read.
+ */
+
+export interface WorldPlan {
+  readonly connectionCount: number;
+  readonly feeds: readonly PlannedFeed[];
+  /** How long Rutter's jobs run, by its clock. */
+  readonly jobRunMs: number;
+  /** How long a POST is on its way, in real time: what happens meanwhile meets a slice under way. */
+  readonly postLatencyMs: number;
+  readonly steps: readonly PlannedStep[];
+  readonly troubles: readonly PlannedTrouble[];
+  /** Who finds postings whose signal was lost: the sweep, or the feed's own daily look. */
+  readonly lostSignalsFoundBy: 'sweep' | 'daily_look';
+}
+
+export interface PlannedFeed {
+  readonly connection: number;
+  readonly currency: DrawnCurrency;
+  /** Where history starts; null: not chosen in Sage until somebody does. */
+  readonly startDate: string | null;
+  /** The workflow renews after this many passes of its loop, work or no work. */
+  readonly passesMax: number;
+  /** Its customer shares it once more in the end, should it be closed. */
+  readonly sharedAgainAtLast: boolean;
+  /** What has come in before the feed begins. */
+  readonly before: readonly SentCall[];
+}
+
+/** The n-th attempt of an activity for a feed (or of looks at a connection), counted from 1. */
+export interface PlannedTrouble {
+  readonly activity: 'slice' | 'look' | 'request';
+  readonly index: number;
+  readonly attempt: number;
+  readonly trouble: Trouble;
+}
+
+export type SignalFate = 'sent' | 'lost' | 'twice';
+
+export type Step =
+  | { kind: 'ingest'; feed: number; calls: readonly SentCall[]; signal: SignalFate }
+  | { kind: 'request'; feed: number; actions: readonly OperatorAction[] }
+  | { kind: 'share_again'; feed: number }
+  | { kind: 'disconnect'; feed: number; webhook: boolean }
+  | { kind: 'select'; feed: number; startDate: string; webhook: boolean }
+  | { kind: 'refuse'; connection: number; status: 'needs_reauth' | 'disabled'; webhook: boolean }
+  | { kind: 'token'; connection: number; revoked: boolean }
+  | { kind: 'organisation'; revoked: boolean }
+  | { kind: 'outage'; feed: number; minutes: number }
+  | { kind: 'heal'; connection: number; webhook: boolean }
+  | { kind: 'forged_webhook'; connection: number; copies: number }
+  | { kind: 'fault'; feed: number; spec: FaultSpec };
+
+export interface PlannedStep {
+  readonly step: Step;
+  /** Done while a slice is under way, if one is soon. */
+  readonly duringSlice: boolean;
+  /** How long nobody does anything afterwards. */
+  readonly thenWaitMs: number;
+}
+
+const feedsMax = 3;
+const stepsMax = 12;
+const callsAtOnceMax = 4;
+const troublesMax = 8;
+/** Longer costs real time for nothing: a refused connection is asked every quarter of an hour. */
+const pauseMaxMs = dayMs / 8;
+/** A slice with one batch makes some thirty calls. */
+const callsMax = 30;
+
+const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
+const webhook = fc.boolean();
+/** Attempts of one slice go on for ten minutes; then its workflow begins the next. */
+const minutes = fc.integer({ min: 1, max: 20 });
+
+const duringSlice = fc.constantFrom(false, false, true);
+const thenWaitMs = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 3_000, max: 120_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 120_000, max: pauseMaxMs }) },
+);
+
+function ingestOf(currencies: readonly DrawnCurrency[]): fc.Arbitrary<Step> {
+  return fc.nat({ max: currencies.length - 1 }).chain((feed) =>
+    fc.record({
+      ...{ kind: fc.constant('ingest' as const), feed: fc.constant(feed), signal },
+      calls: fc.oneof(
+        {
+          weight: 30,
+          arbitrary: fc.array(drawCall(currencies[feed] ?? 'GBP'), {
+            minLength: 1,
+            maxLength: callsAtOnceMax,
+          }),
+        },
+        { weight: 1, arbitrary: drawCrowd().map((crowd) => [crowd]) },
+      ),
+    }),
+  );
+}
+
+function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<number>): fc.Arbitrary<Step> {
+  const feed = fc.nat({ max: currencies.length - 1 });
+  const action = fc.constantFrom<OperatorAction>(
+    ...(['pause', 'pause', 'resume', 'resume', 'resume', 'sync', 'sync', 'close'] as const),
+  );
+  const actions = fc.array(action, { minLength: 1, maxLength: 3 });
+  const kinds: [number, fc.Arbitrary<Step>][] = [
+    [14, ingestOf(currencies)],
+    [5, fc.record({ kind: fc.constant('request' as const), feed, actions })],
+    [2, fc.record({ kind: fc.constant('share_again' as const), feed })],
+    [2, fc.record({ kind: fc.constant('disconnect' as const), feed, webhook })],
+    [4, fc.record({ kind: fc.constant('select' as const), feed, startDate: drawStartDate(), webhook })],
+    [
+      2,
+      fc.record({
+        ...{ kind: fc.constant('refuse' as const), connection, webhook },
+        status: fc.constantFrom('needs_reauth' as const, 'disabled' as const),
+      }),
+    ],
+    [1, fc.record({ kind: fc.constant('token' as const), connection, revoked: fc.boolean() })],
+    [1, fc.record({ kind: fc.constant('organisation' as const), revoked: fc.boolean() })],
+    [2, fc.record({ kind: fc.constant('outage' as const), feed, minutes })],
+    [3, fc.record({ kind: fc.constant('heal' as const), connection, webhook })],
+    [
+      1,
+      fc.record({
+        ...{ kind: fc.constant('forged_webhook' as const), connection },
+        copies: fc.integer({ min: 1, max: 20 }),
+      }),
+    ],
+    [9, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawFault() })],
+    [1, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawPoison() })],
+  ];
+  return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+}
+
+const trouble: fc.Arbitrary<Trouble> = fc.record({
+  call: fc.integer({ min: 1, max: callsMax }),
+  kind: fc.constantFrom('process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
+  afterEffect: fc.boolean(),
+});
+
+/** All that one run goes through. */
+export const worldPlan: fc.Arbitrary<WorldPlan> = fc
+  .record({
+    connectionCount: fc.integer({ min: 1, max: 2 }),
+    currencies: fc.array(fc.constantFrom(...drawnCurrencies), {
+      minLength: 1,
+      maxLength: feedsMax,
+      size: 'max',
+    }),
+  })
+  .chain(({ connectionCount, currencies }) => {
+    const connection = fc.nat({ max: connectionCount - 1 });
+    return fc.record({
+      connectionCount: fc.constant(connectionCount),
+      feeds: fc.tuple(...currencies.map((currency) => plannedFeed(currency, connection))),
+      postLatencyMs: fc.constantFrom(0, 40, 150),
+      jobRunMs: fc.constantFrom(0, 0, 0, 5_000, 60_000),
+      steps: fc.array(fc.record({ step: stepOf(currencies, connection), duringSlice, thenWaitMs }), {
+        ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
+      }),
+      lostSignalsFoundBy: fc.constantFrom('sweep', 'daily_look'),
+      troubles: fc.array(plannedTrouble(currencies.length - 1), {
+        ...{ maxLength: troublesMax, size: 'max' },
+      }),
+    });
+  });
+
+function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>): fc.Arbitrary<PlannedFeed> {
+  return fc.record({
+    ...{ connection, currency: fc.constant(currency) },
+    startDate: fc.option(drawStartDate(), { freq: 4 }),
+    passesMax: fc.integer({ min: 1, max: 6 }),
+    sharedAgainAtLast: fc.boolean(),
+    before: fc.array(drawCall(currency), { maxLength: callsAtOnceMax, size: 'max' }),
+  });
+}
+
+function plannedTrouble(indexMax: number): fc.Arbitrary<PlannedTrouble> {
+  return fc.record({
+    activity: fc.constantFrom('slice', 'slice', 'slice', 'look', 'request'),
+    index: fc.nat({ max: indexMax }),
+    attempt: fc.integer({ min: 1, max: 5 }),
+    trouble,
+  });
+}

@@ -1,0 +1,214 @@
+import { Context } from '@temporalio/activity';
+import { Client } from '@temporalio/client';
+import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { askControl } from '../../../sandbox/stand-in/ask-control.js';
+import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
+import type { ActivityDeps, SageRoad } from '../../../src/activities/deps.js';
+import { createActivities } from '../../../src/activities/index.js';
+import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
+import { createRutterClient } from '../../../src/clients/rutter/client.js';
+import { createSageBankingClient } from '../../../src/clients/sage-banking/create-client.js';
+import { createKeyEntry, parseKeyring, type Keyring } from '../../../src/crypto/keyring.js';
+import type { Pool } from '../../../src/db/pool.js';
+import { sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { createDataConverter } from '../../../src/temporal/data-converter.js';
+import { createWorkflowFacade } from '../../../src/temporal/facade.js';
+import { createSageFacade, type SageFacade } from '../../../src/temporal/sage-banking/facade.js';
+import { workerOptions } from '../../../src/temporal/worker-options.js';
+import { createMovableDatabase } from '../database-clock.js';
+import type { SageRoadWatch } from './watch.js';
+import { runAttempt } from '../run-attempt.js';
+import { createWorldClock, moveClockSql, type WorldClock } from '../rutter/workflows/clock.js';
+import { AtWork, createWorldServer, skipTime } from '../temporal-server.js';
+
+/*
+ * What runs on the road of Sage's Banking Service stand on: one time-skipping server, workers with the real workflows
+ * and activities, one PostgreSQL database, one sandbox over HTTP. Each run brings its own customers.
+ */
+
+const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_world_signing_key_7c1f', desktop: true };
+/** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
+const requestTimeoutMs = 1_500;
+const databaseConnectionsMax = 20;
+
+export const sageLooks = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
+
+export interface SageRoadGround {
+  readonly client: Client;
+  readonly facade: Pick<ReturnType<typeof createWorkflowFacade>, 'runCommand'>;
+  readonly sage: SageFacade;
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: WorldClock;
+  /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the run at that place
+  readonly control: (method: string, path: string, body?: unknown) => Promise<any>;
+  /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
+  readonly sleep: (ms: number) => Promise<void>;
+  /** One run of the sweep that finds lost starts. Schedules are not in this server, so it is not run by one. */
+  readonly sweep: () => Promise<void>;
+  readonly watch: (watch: SageRoadWatch | null) => void;
+  readonly close: () => Promise<void>;
+}
+
+export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap): Promise<SageRoadGround> {
+  const keys = parseKeyring(createKeyEntry('world'));
+  if (!keys.ok) throw new Error('no keyring');
+  const { keyring } = keys;
+  const flaw = new AbortController();
+  const atWork = new AtWork();
+  const [env, sandbox, { pool, drop }] = await Promise.all([
+    createWorldServer(flaw),
+    startSageBankingSandbox({ applications: [application] }),
+    createMovableDatabase(databaseConnectionsMax),
+  ]);
+  const control = (method: string, path: string, body?: unknown) =>
+    askControl({ url: sandbox.url, method, path, body });
+  let watching: SageRoadWatch | null = null;
+  const clock = createWorldClock(async (offsetMs) => {
+    await pool.query(moveClockSql, [offsetMs, []]);
+    await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
+  });
+  const client = new Client({ connection: env.connection, dataConverter: createDataConverter(keyring) });
+  const facade = createWorkflowFacade(client);
+  const sage = createSageFacade(client);
+  const road: SageRoad = {
+    client: createSageBankingClient({
+      ...{ bankingUrl: sandbox.url, authUrl: sandbox.url, tokenServiceUrl: sandbox.url },
+      ...{ linkOrigins: [sandbox.url], applicationId: application.id, signingKey: application.signingKey },
+      ...{ provider: 'world.provider', timeoutMs: requestTimeoutMs, nowMs: () => clock.nowMs() },
+      fetch: (...args) => (watching === null ? fetch : watching.fetch)(...args),
+    }),
+    workflows: sage,
+    settings: { ...sageLooks, organisationLimit: null },
+  };
+  const deps = depsOf({ pool, keyring, facade, road, clock });
+  const sweepDeps = {
+    ...deps,
+    sage: { ...road, workflows: { ...sage, missingAccounts: missingOf(client) } },
+  };
+  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
+  const running = workers.map((worker) => worker.run());
+  return {
+    ...{ client, facade, sage, pool, keyring, clock, control },
+    sleep: async (ms) => {
+      await skipTime(env, { ms, flaw: flaw.signal, atWork });
+      await clock.reach(await env.currentTimeMs());
+    },
+    sweep: async () => {
+      await new MockActivityEnvironment().run(() => createActivities(sweepDeps).temporalRestartSage());
+    },
+    watch: (watch) => {
+      watching = watch;
+    },
+    close: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+      await env.teardown();
+      await sandbox.close();
+      await drop();
+    },
+  };
+}
+
+/** This server cannot list, so each is asked for by itself. */
+function missingOf(client: Client): SageFacade['missingAccounts'] {
+  return async ({ sageAccountIds }) => {
+    const missing: string[] = [];
+    for (const sageAccountId of sageAccountIds) {
+      const handle = client.workflow.getHandle(sageBankAccountWorkflowId(sageAccountId));
+      const isRunning = await handle.describe().then(
+        ({ status }) => status.name === 'RUNNING',
+        () => false,
+      );
+      if (!isRunning) missing.push(sageAccountId);
+    }
+    return missing;
+  };
+}
+
+function depsOf(input: {
+  pool: Pool;
+  keyring: Keyring;
+  facade: ReturnType<typeof createWorkflowFacade>;
+  road: SageRoad;
+  clock: WorldClock;
+}): ActivityDeps {
+  return {
+    ...{ pool: input.pool, keyring: input.keyring, workflows: input.facade, sage: input.road },
+    // Nobody is there: the first road has its own worlds.
+    rutter: createRutterClient({
+      ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
+      limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
+    }),
+    settings: {
+      rutterPlatform: 'SAGE_BANK_FEEDS',
+      redirectOrigins: [],
+      handoffOtpLatestMs: 570_000,
+      feedSyncIntervalMs: 86_400_000,
+      feedActivationPollMinMs: 2_000,
+      feedActivationPollMaxMs: 900_000,
+    },
+    wait: (waitMs) => input.clock.advance(waitMs),
+    stopping: new AbortController().signal,
+  };
+}
+
+interface WorkersInput {
+  env: TestWorkflowEnvironment;
+  bundle: WorkflowBundleWithSourceMap;
+  deps: ActivityDeps;
+  clock: WorldClock;
+  atWork: AtWork;
+  watch: () => SageRoadWatch | null;
+}
+
+function createWorkers(input: WorkersInput): Promise<Worker[]> {
+  const { env, bundle, deps } = input;
+  const shared = {
+    connection: env.nativeConnection,
+    namespace: 'default',
+    dataConverter: createDataConverter(deps.keyring),
+  };
+  const acting = {
+    ...{ ...shared, activities: activitiesOf(input) },
+    interceptors: { activity: [createActivityInterceptors] },
+  };
+  const { workflows, interactive, deliver } = workerOptions;
+  return Promise.all([
+    Worker.create({
+      ...{ ...shared, ...workflows, taskQueue: taskQueues.workflows, workflowBundle: bundle },
+    }),
+    Worker.create({ ...acting, ...interactive, taskQueue: taskQueues.interactive }),
+    Worker.create({ ...acting, ...deliver, taskQueue: taskQueues.deliver }),
+  ]);
+}
+
+/** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
+function activitiesOf({
+  deps,
+  clock,
+  atWork,
+  watch,
+}: WorkersInput): Record<string, (input: never) => unknown> {
+  type Work = (input: unknown) => Promise<unknown>;
+  const names = Object.keys(createActivities(deps)).filter((name) => /^(sage|db)/.test(name));
+  const wrapped = names.map((name) => {
+    const attempt: Work = async (input) => {
+      const { currentAttemptScheduledTimestampMs, workflowExecution } = Context.current().info;
+      await clock.reach(currentAttemptScheduledTimestampMs);
+      const subject = { activity: name, workflowId: workflowExecution?.workflowId ?? '' };
+      const trouble = watch()?.begins(subject);
+      const result = await atWork.during(`${name} ${subject.workflowId}`, () =>
+        runAttempt(deps, trouble, (own) =>
+          (createActivities(own) as unknown as Record<string, Work>)[name]!(input),
+        ),
+      );
+      watch()?.ends({ ...subject, result });
+      return result;
+    };
+    return [name, attempt] as const;
+  });
+  return Object.fromEntries(wrapped);
+}

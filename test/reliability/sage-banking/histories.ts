@@ -1,0 +1,80 @@
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import {
+  providerCommandWorkflowId,
+  sageAccountLinkWorkflowId,
+  sageBankAccountWorkflowId,
+  sageOnboardingWorkflowId,
+  sageReprocessWorkflowId,
+} from '../../../src/domain/ids.js';
+import { decryptPayload } from '../../../src/temporal/codec.js';
+import { payloadsOf } from '../../support/histories.js';
+import { roadCompanies, type RoadCast } from './actors.js';
+import type { SageRoadGround } from './fixture.js';
+
+/** No run in these worlds may have more events: a way that nobody goes is asked sixty times. */
+const eventsMax = 1_200;
+/** Wherever it stands: the parts of a poll route, and of where the customer is sent. */
+const secretMarks = ['linkpolls', 'signature=', 'authorisation_id', 'redirect_uri'];
+
+/** All workflows have come to their end, and nothing secret stands in their histories or on the timeline. */
+export async function judgeSageHistories(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
+  const secrets = [...secretMarks, ...(await secretsOf(ground, cast))].filter((secret) => secret !== '');
+  const found: string[] = [];
+  for (const workflowId of await workflowIdsOf(ground, cast)) {
+    const handle = ground.client.workflow.getHandle(workflowId);
+    const { status } = await handle.describe();
+    if (status.name !== 'COMPLETED') found.push(`${workflowId} is ${status.name} in the end`);
+    const history = await handle.fetchHistory();
+    const events = history.events?.length ?? 0;
+    if (events > eventsMax) found.push(`a run of ${workflowId} has ${String(events)} events`);
+    const raw = historyToJSON(history);
+    const clear = payloadsOf(JSON.parse(raw))
+      .map((payload) => Buffer.from(decryptPayload(ground.keyring, payload).data ?? []).toString('utf8'))
+      .join('\n');
+    if (secrets.some((secret) => clear.includes(secret) || raw.includes(secret)))
+      found.push(`a secret stands in the history of ${workflowId}`);
+  }
+  const { rows } = await ground.pool.query<{ kind: string; detail: string }>(
+    `SELECT kind, detail::text AS detail FROM timeline WHERE customer_id = ANY ($1)`,
+    [customersOf(cast)],
+  );
+  for (const { kind, detail } of rows) {
+    if (secrets.some((secret) => detail.includes(secret)))
+      found.push(`a secret stands on the timeline: ${kind}`);
+  }
+  return found;
+}
+
+function customersOf({ customers }: RoadCast): string[] {
+  return customers.map(({ customerId }) => customerId);
+}
+
+async function secretsOf(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
+  const keys: string[] = [];
+  for (const { organisationId } of await roadCompanies(ground, cast)) {
+    const path = `/organisations/${organisationId}/key`;
+    keys.push(((await ground.control('GET', path)) as { signing_key: string }).signing_key);
+  }
+  return [...cast.secrets, ...keys];
+}
+
+const tables = [
+  ['sage_onboardings', 'onboarding_id', sageOnboardingWorkflowId],
+  ['sage_links', 'link_id', sageAccountLinkWorkflowId],
+  ['sage_accounts', 'sage_account_id', sageBankAccountWorkflowId],
+  ['sage_reprocesses', 'reprocess_id', sageReprocessWorkflowId],
+  ['commands', 'command_id', providerCommandWorkflowId],
+] as const;
+
+async function workflowIdsOf({ pool }: SageRoadGround, cast: RoadCast): Promise<string[]> {
+  const ids = await Promise.all(
+    tables.map(async ([table, column, workflowIdOf]) => {
+      const { rows } = await pool.query<{ id: string }>(
+        `SELECT ${column} AS id FROM ${table} WHERE customer_id = ANY ($1)`,
+        [customersOf(cast)],
+      );
+      return rows.map(({ id }) => workflowIdOf(id));
+    }),
+  );
+  return ids.flat();
+}

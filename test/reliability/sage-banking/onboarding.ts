@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { transaction } from '../../../src/db/pool.js';
+import { answerCaptcha } from '../../../src/db/sage-banking/captcha.js';
+import { beginAgain, wantResolution } from '../../../src/db/sage-banking/onboarding-steps.js';
+import {
+  insertSageOnboarding,
+  lockSageOnboarding,
+  readNewestSageOnboarding,
+  sealOnboardingSecret,
+  type SageOnboardingRow,
+} from '../../../src/db/sage-banking/onboardings.js';
+import { captchaGoodForMs } from '../../../src/domain/sage-banking/onboarding.js';
+import type { RoadCast, RoadCustomer } from './actors.js';
+import type { SageRoadGround } from './fixture.js';
+import type { CaptchaWay } from './plan.js';
+
+/** What a caller, the person at the picture and an operator do about onboardings. */
+
+export interface OrganisationAtSage {
+  readonly id: string;
+  readonly licence: string | null;
+  readonly fields: { readonly company?: { readonly name?: string } };
+  readonly companies: readonly { readonly id: string }[];
+}
+
+export async function organisationsAtSage({ control }: SageRoadGround): Promise<OrganisationAtSage[]> {
+  const { organisations } = (await control('GET', '/organisations')) as {
+    organisations: OrganisationAtSage[];
+  };
+  return organisations;
+}
+
+/** Sage has nothing else to find it by: the name is the order's own. */
+export async function organisationsOf(
+  ground: SageRoadGround,
+  { request }: SageOnboardingRow,
+): Promise<OrganisationAtSage[]> {
+  return (await organisationsAtSage(ground)).filter(
+    ({ fields }) => fields.company?.name === request.company.name,
+  );
+}
+
+/** One that is open stays the one there is. */
+export async function beginOnboarding(
+  { pool, keyring, sage }: SageRoadGround,
+  { customerId, planned, serial }: RoadCustomer,
+): Promise<void> {
+  const onboardingId = randomUUID();
+  const secret = [
+    { key: 'serial', value: serial },
+    { key: 'product', value: 'desktop' },
+  ];
+  const stored = await transaction(pool, (db) =>
+    insertSageOnboarding(db, {
+      ...{ onboardingId, customerId, kind: planned.kind, termsAcceptedAt: '2024-01-01T00:00:00Z' },
+      request: { company: { name: `Company ${onboardingId}` } },
+      licenceSealed:
+        planned.kind === 'cloud'
+          ? null
+          : sealOnboardingSecret(keyring, { onboardingId, column: 'licence', secret }),
+    }),
+  );
+  await sage.startOnboarding({
+    onboardingId: stored.kind === 'stored' ? onboardingId : stored.onboardingId,
+  });
+}
+
+/** The person at the page does something about the picture, if one is shown. */
+export async function answerPicture(
+  ground: SageRoadGround,
+  cast: RoadCast,
+  { customer, way }: { customer: RoadCustomer; way: CaptchaWay },
+): Promise<void> {
+  const { pool, control, sage } = ground;
+  const row = await readNewestSageOnboarding(pool, customer);
+  if (row?.state !== 'waiting_captcha' || row.captchaId === null) return;
+  const { onboardingId, captchaId } = row;
+  const shown = (await control('GET', `/captchas/${captchaId}`)) as { text: string };
+  cast.secrets.add(shown.text);
+  if (way === 'late') await ground.sleep(captchaGoodForMs + 60_000);
+  const text = way === 'new' ? null : way === 'wrong' ? 'NOTTHIS' : shown.text;
+  const answer = await answerCaptcha(pool, { onboardingId, captchaId, text });
+  if (answer.kind === 'taken' && way === 'wrong') customer.wrongCaptchas += 1;
+  if (answer.kind === 'taken' || answer.kind === 'renewing') await sage.onboardingChanged({ onboardingId });
+}
+
+/** An operator asks Sage what came of the request whose answer was lost, and enters that. */
+export async function resolveDoubt(
+  ground: SageRoadGround,
+  cast: RoadCast,
+  customer: RoadCustomer,
+): Promise<void> {
+  const { pool, keyring, control, sage } = ground;
+  const row = await readNewestSageOnboarding(pool, customer);
+  if (row?.state !== 'in_doubt' || row.resolutionSealed !== null) return;
+  const { onboardingId } = row;
+  const [organisation] = await organisationsOf(ground, row);
+  const found =
+    organisation === undefined
+      ? null
+      : {
+          organisationId: organisation.id,
+          companyId: organisation.companies[0]?.id ?? '',
+          signingKey: (
+            (await control('GET', `/organisations/${organisation.id}/key`)) as { signing_key: string }
+          ).signing_key,
+        };
+  if (found !== null) cast.secrets.add(found.signingKey);
+  await transaction(pool, async (db) => {
+    const locked = await lockSageOnboarding(db, { onboardingId });
+    if (locked?.state !== 'in_doubt') return;
+    if (found === null) return await beginAgain(db, locked);
+    const resolutionSealed = sealOnboardingSecret(keyring, {
+      ...{ onboardingId, column: 'resolution', secret: found },
+    });
+    await wantResolution(db, locked, { resolutionSealed });
+  });
+  await sage.onboardingChanged({ onboardingId });
+}

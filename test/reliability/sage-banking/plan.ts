@@ -1,0 +1,236 @@
+import fc from 'fast-check';
+import type { Trouble } from '../run-attempt.js';
+import { drawSageFault, type SageFaultSpec } from './faults.js';
+
+/*
+ * What one run on the road of Sage's Banking Service is to go through, drawn from a seed: who the customers are, what
+ * they do, what their banks post, and what goes wrong at which call. Plain data: a seed replays it exactly, and a failing
+ * one shrinks. Customers, bank accounts and accounts at Sage are named by any number, taken modulo how many there are.
+ */
+
+export interface SageRoadPlan {
+  readonly environment: 'qa' | 'preProduction' | 'production';
+  readonly customers: readonly PlannedCustomer[];
+  readonly knobs: PlannedKnobs;
+  /** Ordered before the first customer begins; each waits for its call. */
+  readonly faultsFirst: readonly SageFaultSpec[];
+  readonly steps: readonly PlannedSageStep[];
+  readonly troubles: readonly PlannedSageTrouble[];
+  /** Who begins the workflow of a link whose caller ended before it could. */
+  readonly lostStartsFoundBy: 'sweep' | 'caller';
+}
+
+export interface PlannedCustomer {
+  readonly kind: 'cloud' | 'desktop';
+  /** Of a desktop one; false: not a customer of Sage any more. */
+  readonly licenceIsValid: boolean;
+  /** What the person does about the first pictures; after these they read each one right. */
+  readonly captchas: readonly CaptchaWay[];
+  /** Links begun right after the onboarding. */
+  readonly links: readonly PlannedLink[];
+}
+
+export type CaptchaWay = 'right' | 'wrong' | 'late' | 'new';
+
+/** Of the customer's bank accounts the first three are at an indirect bank, the last at a direct one. */
+export interface PlannedLink {
+  readonly account: number;
+  readonly startDate: string;
+  readonly visit: 'grant' | 'refuse' | 'leave';
+  /** The caller's process ended after its commit. */
+  readonly startLost: boolean;
+}
+
+/** How Sage behaves. Periods are long, so that a way that nobody goes costs few polls. */
+export interface PlannedKnobs {
+  readonly linkPollPeriodMs: number;
+  readonly reprocessRunMs: number;
+  readonly idGapEvery: number;
+  readonly accountKeyMissing: boolean;
+  readonly bankIdentifierMissing: boolean;
+  readonly extraFields: boolean;
+}
+
+export interface PlannedLine {
+  readonly transactionAmount: number;
+  readonly narrative1: string;
+}
+
+export interface PlannedRule {
+  readonly name: string;
+  readonly criteria: string;
+  readonly rank: number | null;
+}
+
+export type SageStep =
+  | { readonly kind: 'onboard'; readonly customer: number }
+  | { readonly kind: 'captcha'; readonly customer: number; readonly way: CaptchaWay }
+  | { readonly kind: 'resolve'; readonly customer: number }
+  | { readonly kind: 'link'; readonly customer: number; readonly link: PlannedLink }
+  | { readonly kind: 'visit'; readonly customer: number; readonly success: boolean }
+  | {
+      readonly kind: 'statement';
+      readonly account: number;
+      readonly lines: readonly PlannedLine[];
+      readonly authRequired: boolean;
+    }
+  | { readonly kind: 'reauthorise'; readonly account: number; readonly visit: PlannedLink['visit'] }
+  | { readonly kind: 'cancel'; readonly account: number; readonly nudgeLost: boolean }
+  | { readonly kind: 'rule'; readonly account: number; readonly rule: PlannedRule }
+  | { readonly kind: 'delete_rule'; readonly account: number; readonly rule: number }
+  | { readonly kind: 'restore'; readonly account: number; readonly times: number }
+  /** The customer makes a rule, disconnects the account, connects it again and takes its rules over. */
+  | {
+      readonly kind: 'reconnect';
+      readonly account: number;
+      readonly rule: PlannedRule;
+      readonly times: number;
+    }
+  | { readonly kind: 'reprocess'; readonly account: number; readonly firstOnly: boolean }
+  | { readonly kind: 'nudge'; readonly account: number }
+  | { readonly kind: 'fault'; readonly spec: SageFaultSpec };
+
+export interface PlannedSageStep {
+  readonly step: SageStep;
+  /** How long nobody does anything afterwards. */
+  readonly thenWaitMs: number;
+}
+
+/** Activities that trouble may strike, each at its n-th attempt of the run, counted from 1. */
+export const struckActivities = [
+  'sageAdvanceOnboarding',
+  'sageBeginLink',
+  'sagePollLink',
+  'sageCreateAccount',
+  'sageReadAccount',
+  'sageCancelAccount',
+  'sageRunCommand',
+  'sageStartReprocessChunk',
+  'sagePollReprocessChunk',
+] as const;
+export type StruckActivity = (typeof struckActivities)[number];
+
+export interface PlannedSageTrouble {
+  readonly activity: StruckActivity;
+  readonly attempt: number;
+  readonly trouble: Trouble;
+}
+
+const customersMax = 2;
+const stepsMin = 6;
+const stepsMax = 16;
+const linesMax = 6;
+/** More than one page of Sage's. */
+const crowdLines = 130;
+const faultsFirstMax = 8;
+const troublesMax = 10;
+/** A step of an activity makes some ten calls. */
+const callsMax = 14;
+const minuteMs = 60_000;
+
+const any = fc.nat({ max: 11 });
+const oneIn = (share: number) => fc.integer({ min: 1, max: share }).map((n) => n === share);
+
+const line: fc.Arbitrary<PlannedLine> = fc.record({
+  transactionAmount: fc.integer({ min: -99_999, max: 99_999 }).map((pence) => pence / 100),
+  narrative1: fc.constantFrom('CARD COFFEE 12', 'RENT', 'SALARY ÅSA', 'DD WATER "CO"', 'CARD FUEL', 'x'),
+});
+
+const lines = fc.oneof(
+  { weight: 12, arbitrary: fc.array(line, { maxLength: linesMax, size: 'max' }) },
+  { weight: 1, arbitrary: fc.array(line, { minLength: crowdLines, maxLength: crowdLines, size: 'max' }) },
+);
+
+const visit = fc.constantFrom<PlannedLink['visit'][]>('grant', 'grant', 'grant', 'grant', 'refuse', 'leave');
+const captcha = fc.constantFrom<CaptchaWay[]>('right', 'right', 'right', 'wrong', 'late', 'new');
+
+const link: fc.Arbitrary<PlannedLink> = fc.record({
+  account: fc.constantFrom(0, 0, 0, 1, 2, 3),
+  startDate: fc.constantFrom('2023-11-01T00:00:00Z', '2024-01-01T00:00:00Z', '2024-02-29T00:00:00Z'),
+  visit,
+  startLost: oneIn(10),
+});
+
+const customer: fc.Arbitrary<PlannedCustomer> = fc.record({
+  kind: fc.constantFrom('cloud', 'desktop'),
+  licenceIsValid: fc.constantFrom(true, true, true, true, true, true, false),
+  captchas: fc.array(captcha, { maxLength: 4, size: 'max' }),
+  links: fc.array(link, { minLength: 1, maxLength: 2, size: 'max' }),
+});
+
+/** Few names, so that some are taken; the same name need not say the same. */
+const rule: fc.Arbitrary<PlannedRule> = fc.record({
+  name: fc.constantFrom('Coffee', 'Rent', 'Salary', 'Fuel'),
+  criteria: fc.constantFrom('COFFEE', 'RENT', 'SALARY', 'FUEL'),
+  rank: fc.constantFrom(null, null, 1, 2),
+});
+
+function drawStep(): fc.Arbitrary<SageStep> {
+  const kinds: [number, fc.Arbitrary<SageStep>][] = [
+    [1, fc.record({ kind: fc.constant('onboard'), customer: any })],
+    [1, fc.record({ kind: fc.constant('captcha'), customer: any, way: captcha })],
+    [1, fc.record({ kind: fc.constant('resolve'), customer: any })],
+    [6, fc.record({ kind: fc.constant('link'), customer: any, link })],
+    [
+      2,
+      fc.record({ kind: fc.constant('visit'), customer: any, success: fc.constantFrom(true, true, false) }),
+    ],
+    [9, fc.record({ kind: fc.constant('statement'), account: any, lines, authRequired: oneIn(4) })],
+    [3, fc.record({ kind: fc.constant('reauthorise'), account: any, visit })],
+    [3, fc.record({ kind: fc.constant('cancel'), account: any, nudgeLost: oneIn(4) })],
+    [6, fc.record({ kind: fc.constant('rule'), account: any, rule })],
+    [1, fc.record({ kind: fc.constant('delete_rule'), account: any, rule: any })],
+    [2, fc.record({ kind: fc.constant('restore'), account: any, times: fc.integer({ min: 1, max: 2 }) })],
+    [
+      6,
+      fc.record({
+        ...{ kind: fc.constant('reconnect'), account: any, rule },
+        times: fc.integer({ min: 1, max: 2 }),
+      }),
+    ],
+    [3, fc.record({ kind: fc.constant('reprocess'), account: any, firstOnly: oneIn(3) })],
+    [1, fc.record({ kind: fc.constant('nudge'), account: any })],
+    [5, fc.record({ kind: fc.constant('fault'), spec: drawSageFault() })],
+  ];
+  return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+}
+
+const thenWaitMs = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.integer({ min: 500, max: 10_000 }) },
+  { weight: 4, arbitrary: fc.integer({ min: 10_000, max: 5 * minuteMs }) },
+  { weight: 1, arbitrary: fc.integer({ min: 10 * minuteMs, max: 40 * minuteMs }) },
+);
+
+const trouble: fc.Arbitrary<Trouble> = fc.record({
+  call: fc.integer({ min: 1, max: callsMax }),
+  kind: fc.constantFrom('process_dies', 'process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
+  afterEffect: fc.boolean(),
+});
+
+/** All that one run goes through. */
+export const sageRoadPlan: fc.Arbitrary<SageRoadPlan> = fc.record({
+  environment: fc.constantFrom('qa', 'preProduction', 'production', 'production'),
+  customers: fc.array(customer, { minLength: 1, maxLength: customersMax, size: 'max' }),
+  knobs: fc.record({
+    linkPollPeriodMs: fc.constantFrom(20_000, 45_000, 60_000),
+    reprocessRunMs: fc.constantFrom(0, 500, 40_000),
+    idGapEvery: fc.constantFrom(0, 2, 10),
+    accountKeyMissing: oneIn(4),
+    bankIdentifierMissing: oneIn(4),
+    extraFields: oneIn(4),
+  }),
+  lostStartsFoundBy: fc.constantFrom('sweep', 'caller'),
+  faultsFirst: fc.array(drawSageFault(), { maxLength: faultsFirstMax, size: 'max' }),
+  steps: fc.array(fc.record({ step: drawStep(), thenWaitMs }), {
+    ...{ minLength: stepsMin, maxLength: stepsMax, size: 'max' },
+  }),
+  troubles: fc.array(
+    fc.record({
+      activity: fc.constantFrom(...struckActivities, 'sageAdvanceOnboarding', 'sageCreateAccount'),
+      attempt: fc.integer({ min: 1, max: 4 }),
+      trouble,
+    }),
+    { maxLength: troublesMax, size: 'max' },
+  ),
+});

@@ -1,0 +1,96 @@
+import { readCommand } from '../../../src/db/commands.js';
+import type { SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
+import type { SageRestoreResult, SageRuleResult } from '../../../src/db/sage-banking/command-types.js';
+import { listRestoredRules } from '../../../src/db/sage-banking/restored-rules.js';
+import { isSameRule } from '../../../src/domain/sage-banking/rules/same-rule.js';
+import type { RoadCast } from './actors.js';
+import type { SageRoadGround } from './fixture.js';
+
+interface OneCommand {
+  readonly kind: string;
+  readonly sageAccountId: string;
+  readonly command: NonNullable<Awaited<ReturnType<typeof readCommand>>>;
+}
+
+/** What commands about rules have answered stands at Sage, and nothing else; each restored rule once, as it was. */
+export async function judgeSageRules(
+  ground: SageRoadGround,
+  cast: RoadCast,
+  accounts: readonly SageAccountRow[],
+): Promise<string[]> {
+  const commands = await commandsOf(ground, cast);
+  const made = new Map<string, SageRuleResult>();
+  for (const { kind, command } of commands) {
+    if (kind !== 'sage_create_rule' || command.state !== 'done') continue;
+    const rule = command.result as SageRuleResult;
+    made.set(rule.ruleId, rule);
+  }
+  const found: string[] = [];
+  for (const account of accounts) {
+    if (account.status === 'cancelled') continue;
+    const own = commands.filter(({ sageAccountId }) => sageAccountId === account.sageAccountId);
+    found.push(...(await judgeAccount(ground, { account, commands: own, made })));
+  }
+  return found;
+}
+
+async function judgeAccount(
+  ground: SageRoadGround,
+  input: {
+    account: SageAccountRow;
+    commands: readonly OneCommand[];
+    made: ReadonlyMap<string, SageRuleResult>;
+  },
+): Promise<string[]> {
+  const { account, commands, made } = input;
+  const { rules } = (await ground.control('GET', `/accounts/${account.bankAccountId}`)) as {
+    rules: SageRuleResult[];
+  };
+  const found: string[] = [];
+  const deleted = new Set(
+    commands.filter(({ kind }) => kind === 'sage_delete_rule').map(({ command }) => command.input.rule_id),
+  );
+  const isThere = (ruleId: string) => rules.some((rule) => rule.ruleId === ruleId);
+  const restored = await listRestoredRules(ground.pool, account);
+  const newIds = restored.flatMap(({ newRuleId }) => (newRuleId === null ? [] : [newRuleId]));
+  if (new Set(rules.map(({ ruleName }) => ruleName)).size < rules.length)
+    found.push('two rules of one name on an account');
+  for (const { oldRuleId, newRuleId } of restored) {
+    if (newRuleId === null || deleted.has(newRuleId)) continue;
+    const rule = rules.find(({ ruleId }) => ruleId === newRuleId);
+    if (rule === undefined) found.push('a restored rule is not there');
+    const before = made.get(oldRuleId);
+    if (rule !== undefined && before !== undefined && !isSameRule(rule, before))
+      found.push('a restored rule says something else than before');
+  }
+  for (const { command, kind } of commands) {
+    if (kind === 'sage_create_rule' && command.state === 'done') {
+      const { ruleId } = command.result as SageRuleResult;
+      if (!isThere(ruleId) && !deleted.has(ruleId)) found.push('a rule that was created is not there');
+    }
+    if (kind === 'sage_restore_rules' && command.state === 'done') {
+      const result = command.result as SageRestoreResult;
+      for (const { new_rule_id: ruleId } of result.restored)
+        if (!isThere(ruleId) && !deleted.has(ruleId)) found.push('a rule that was restored is not there');
+    }
+  }
+  const hasGivenUp = commands.some(({ command }) => command.state === 'failed');
+  const explained = new Set([...newIds, ...made.keys()]);
+  // A command that nobody answered in time may have had its effect.
+  if (!hasGivenUp && rules.some(({ ruleId }) => !explained.has(ruleId)))
+    found.push('a rule stands at Sage that no command tells of');
+  return found;
+}
+
+async function commandsOf({ pool }: SageRoadGround, cast: RoadCast): Promise<OneCommand[]> {
+  const { rows } = await pool.query<{ commandId: string }>(
+    `SELECT command_id AS "commandId" FROM commands WHERE customer_id = ANY ($1) ORDER BY created_at`,
+    [cast.customers.map(({ customerId }) => customerId)],
+  );
+  const read = await Promise.all(rows.map(({ commandId }) => readCommand(pool, { commandId })));
+  return read.flatMap((command) =>
+    command?.input.sage_account_id === undefined
+      ? []
+      : [{ kind: command.kind, sageAccountId: command.input.sage_account_id, command }],
+  );
+}

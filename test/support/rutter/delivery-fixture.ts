@@ -1,0 +1,269 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { askControl } from '../../../sandbox/stand-in/ask-control.js';
+import { startRutterSandbox, type RunningSandbox } from '../../../sandbox/rutter/server.js';
+import type { ActivityDeps, WorkflowWaker } from '../../../src/activities/deps.js';
+import {
+  rutterDeliverSlice,
+  type DeliverSliceInput,
+  type DeliverSliceResult,
+} from '../../../src/activities/rutter/delivery/run-delivery.js';
+import { createRutterClient, type RutterClient } from '../../../src/clients/rutter/client.js';
+import type { RequestLimiter } from '../../../src/clients/rutter/limiter.js';
+import { createKeyEntry, parseKeyring } from '../../../src/crypto/keyring.js';
+import { openAccessToken, sealAccessToken } from '../../../src/db/connections.js';
+import { createPool, type Pool } from '../../../src/db/pool.js';
+import { createTestDatabase } from '../database.js';
+
+export const sandboxCredentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+
+/** What a test puts into the account: the rest has defaults. */
+export interface WorldPosting {
+  id: string;
+  postedAt: string;
+  amount?: string;
+  status?: 'posted' | 'pending' | 'void';
+}
+
+export interface BookedTransaction {
+  transaction_id: string;
+  posted_at: string;
+  amount: number;
+  batch: number | null;
+  idempotency_key: string | null;
+}
+
+export interface DeliveryFeed {
+  feedId: string;
+  accountId: string;
+  connectionId: string;
+  rutterAccountId: string;
+}
+
+/** A real PostgreSQL, the real sandbox over HTTP and the real deliver activity; only Temporal itself is not there. */
+export interface DeliveryWorld {
+  pool: Pool;
+  deps: ActivityDeps;
+  sandbox: RunningSandbox;
+  /** Workflows that an activity woke, by what it called. */
+  woken: string[];
+  /** A feed on a connection of its own, or on the given one; chosen in Sage from `startDate` on when given. */
+  makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
+  addPostings(feed: { accountId: string }, postings: readonly WorldPosting[]): Promise<void>;
+  /** Runs one slice, as one attempt of the activity; not `early`: what had to wait may go. */
+  slice(
+    feed: { feedId: string },
+    input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
+  ): Promise<DeliverSliceResult>;
+  /** The client of a sender of its own, so that a test can hold it up before each request. */
+  clientOf(limiter: RequestLimiter): RutterClient;
+  control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+  book(feed: { rutterAccountId: string }): Promise<BookedTransaction[]>;
+  violations(): Promise<{ violations: unknown[]; resent: unknown[] }>;
+  /** Requests seen by the sandbox, e.g. `POST /accounting/bank_feeds/transactions`. */
+  posts(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function createDeliveryWorld(
+  options: { wait?: (waitMs: number) => Promise<void> } = {},
+): Promise<DeliveryWorld> {
+  const database = await createTestDatabase();
+  // The limiter has its own tests and is left out below, so the sandbox does not count either.
+  const knobs = { jobRunMs: 0, rateLimit: false };
+  const sandbox = await startRutterSandbox({ port: 0, ...sandboxCredentials, knobs });
+  const pool = createPool(database.url, 10, () => undefined);
+  const keys = parseKeyring(createKeyEntry('test'));
+  if (!keys.ok) throw new Error('no keyring');
+  const woken: string[] = [];
+  const workflows: WorkflowWaker = {
+    wakeFeed: ({ feedId }) => Promise.resolve(void woken.push(`wake ${feedId}`)),
+    feedFactsChanged: ({ feedId }) => Promise.resolve(void woken.push(`facts ${feedId}`)),
+    nudgeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`nudge ${connectionId}`)),
+    missingFeeds: () => Promise.resolve([]),
+    missingConnections: () => Promise.resolve([]),
+  };
+  const clientOf = (limiter: RequestLimiter) =>
+    createRutterClient({
+      baseUrl: sandbox.apiUrl,
+      ...sandboxCredentials,
+      version: '2024-08-31',
+      limiter,
+      timeouts: { postTransactionsMs: 3_000, otherMs: 3_000 },
+    });
+  const deps: ActivityDeps = {
+    pool,
+    keyring: keys.keyring,
+    // The limiter has its own tests; here the sandbox's own limit would notice a flood.
+    rutter: clientOf({ acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() }),
+    workflows,
+    settings: {
+      rutterPlatform: 'SAGE_BANK_FEEDS',
+      redirectOrigins: [sandbox.url],
+      handoffOtpLatestMs: 570_000,
+      feedSyncIntervalMs: 86_400_000,
+      feedActivationPollMinMs: 2_000,
+      feedActivationPollMaxMs: 900_000,
+    },
+    wait: options.wait ?? ((waitMs, signal) => sleep(waitMs, undefined, { signal })),
+    sage: null,
+    stopping: new AbortController().signal,
+  };
+  const control = (method: string, path: string, body?: unknown) =>
+    askControl({ url: sandbox.url, method, path, body });
+  return {
+    ...{ pool, deps, sandbox, woken, control, clientOf },
+    makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
+    addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
+    slice: async (feed, input = {}) => {
+      if (input.early !== true) await letAttemptsBeDue(pool);
+      return await new MockActivityEnvironment(
+        {},
+        { logger: new DefaultLogger('ERROR', () => undefined) },
+      ).run<
+        [DeliverSliceInput],
+        DeliverSliceResult,
+        (input: DeliverSliceInput) => Promise<DeliverSliceResult>
+      >(rutterDeliverSlice(input.deps ?? deps), {
+        feedId: feed.feedId,
+        readAccount: input.readAccount ?? false,
+      });
+    },
+    book: async (feed) => {
+      const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
+        accounts: { transactions: BookedTransaction[] }[];
+      };
+      return answer.accounts[0]?.transactions ?? [];
+    },
+    violations: async () =>
+      (await control('GET', '/violations')) as { violations: unknown[]; resent: unknown[] },
+    posts: async () => {
+      const answer = (await control('GET', '/requests')) as { requests: { method: string; path: string }[] };
+      const isBatch = (request: { method: string; path: string }) =>
+        request.method === 'POST' && request.path.includes('/bank_feeds/transactions');
+      return answer.requests.filter(isBatch).length;
+    },
+    close: async () => {
+      await pool.end();
+      await sandbox.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Between two slices the time passes that a renewed attempt must wait. */
+async function letAttemptsBeDue(pool: Pool): Promise<void> {
+  await pool.query(`UPDATE attempts SET not_before = now() WHERE not_before > now()`);
+}
+
+type Ground = Pick<DeliveryWorld, 'pool' | 'deps' | 'control'>;
+
+async function makeFeed(
+  ground: Ground,
+  input: { connectionId?: string; startDate?: string },
+): Promise<DeliveryFeed> {
+  const { pool, deps } = ground;
+  const connectionId = input.connectionId ?? (await makeConnection(ground));
+  const accessToken = await tokenOf(ground, connectionId);
+  const accountId = `acc-${randomUUID()}`;
+  const customer = await pool.query<{ customer_id: string }>(
+    `SELECT customer_id FROM connections WHERE connection_id = $1`,
+    [connectionId],
+  );
+  const customerId = customer.rows[0]?.customer_id;
+  await pool.query(
+    `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', 'GBP')`,
+    [accountId, customerId],
+  );
+  const created = await deps.rutter.createAccount({
+    accessToken,
+    idempotencyKey: randomUUID(),
+    account: {
+      internalBankAccountId: accountId,
+      bankAccountType: 'bank',
+      currencyCode: 'GBP',
+      name: 'Trading',
+    },
+  });
+  if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
+  const rutterAccountId = created.account.id;
+  const feedId = randomUUID();
+  await pool.query(
+    `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, published_at, state)
+     VALUES ($1, $2, $3, $4, $5, now(), 'awaiting_activation')`,
+    [feedId, customerId, accountId, connectionId, rutterAccountId],
+  );
+  const feed = { feedId, accountId, connectionId, rutterAccountId };
+  if (input.startDate !== undefined) {
+    await ground.control('POST', `/accounts/${rutterAccountId}/select`, {
+      transaction_start_date: input.startDate,
+    });
+    await pool.query(
+      `UPDATE feeds SET account_status = 'active', state = 'backfilling', transaction_start_date = $2 WHERE feed_id = $1`,
+      [feedId, input.startDate],
+    );
+  }
+  return feed;
+}
+
+async function makeConnection({ pool, deps }: Ground): Promise<string> {
+  const connectionId = randomUUID();
+  const customerId = `cust-${randomUUID()}`;
+  const made = await deps.rutter.createConnection({
+    platform: 'SAGE_BANK_FEEDS',
+    idempotencyKey: randomUUID(),
+  });
+  await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
+  const token = sealAccessToken(deps.keyring, { connectionId, accessToken: made.accessToken });
+  await pool.query(
+    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
+     VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
+    [connectionId, customerId, made.id, token],
+  );
+  return connectionId;
+}
+
+async function tokenOf({ pool, deps }: Ground, connectionId: string): Promise<string> {
+  const { rows } = await pool.query<{ access_token_sealed: string }>(
+    `SELECT access_token_sealed FROM connections WHERE connection_id = $1`,
+    [connectionId],
+  );
+  return openAccessToken(deps.keyring, {
+    connectionId,
+    accessTokenSealed: rows[0]?.access_token_sealed ?? '',
+  });
+}
+
+/** Straight into the table, in the order given: ingestion has its own tests. */
+async function addPostings(pool: Pool, accountId: string, postings: readonly WorldPosting[]): Promise<void> {
+  await pool.query(
+    `WITH base AS (
+       UPDATE accounts SET last_sequence = last_sequence + $2 WHERE account_id = $1 RETURNING last_sequence - $2 AS base
+     )
+     INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type,
+                           status, content_hash)
+     SELECT $1, t.id, base.base + t.n, t.posted_at, t.amount, 'Posting ' || t.id,
+            CASE WHEN t.amount < 0 THEN 'debit' ELSE 'credit' END, t.status, sha256(t.id::bytea)
+       FROM base, unnest($3::text[], $4::timestamptz[], $5::numeric[], $6::text[])
+            WITH ORDINALITY AS t (id, posted_at, amount, status, n)`,
+    [
+      accountId,
+      postings.length,
+      postings.map((posting) => posting.id),
+      postings.map((posting) => posting.postedAt),
+      postings.map((posting) => posting.amount ?? '-12.50'),
+      postings.map((posting) => posting.status ?? 'posted'),
+    ],
+  );
+}
+
+/** `count` postings a minute apart from `from` on, named `<prefix>-000001` and so on. */
+export function postingsFrom(input: { from: string; count: number; prefix?: string }): WorldPosting[] {
+  const startMs = Date.parse(input.from);
+  return Array.from({ length: input.count }, (_, index) => ({
+    id: `${input.prefix ?? 'tx'}-${String(index + 1).padStart(6, '0')}`,
+    postedAt: new Date(startMs + index * 60_000).toISOString(),
+  }));
+}

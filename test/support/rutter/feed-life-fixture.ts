@@ -1,0 +1,281 @@
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import type { ActivityDeps } from '../../../src/activities/deps.js';
+import { createActivities } from '../../../src/activities/index.js';
+import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
+import { createFeed } from '../../../src/db/rutter/publications.js';
+import { transaction } from '../../../src/db/pool.js';
+import type { FeedState, OperatorAction } from '../../../src/domain/feed.js';
+import { bankFeedWorkflowId, connectionWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
+import { createDeliveryWorld, type DeliveryFeed, type DeliveryWorld } from './delivery-fixture.js';
+import { until } from '../until.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  endAtRest,
+  untilTaken,
+} from '../workflow-environment.js';
+
+/** The real workflows with the real activities, PostgreSQL and the sandbox; timers alone can be skipped. */
+export interface FeedLifeWorld extends DeliveryWorld {
+  env: TestWorkflowEnvironment;
+  facade: WorkflowFacade;
+  makeLife(): Promise<FeedLife>;
+}
+
+/** Where answers to POSTs of transactions wait: Rutter has done its work, and we do not know it yet. */
+interface Gate {
+  opened: Promise<void>;
+  open: () => void;
+  held: number;
+}
+
+const soon = { timeoutMs: 30_000, everyMs: 25 };
+export const lifeStartDate = '2026-03-01T00:00:00.000Z';
+const dayMs = 86_400_000;
+
+export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
+  const [world, env, workflowBundle] = await Promise.all([
+    createDeliveryWorld(),
+    createWorkflowEnvironment(),
+    bundleWorkflows(),
+  ]);
+  const facade = createWorkflowFacade(env.client);
+  const gates = new Map<string, Gate>();
+  const slicesDone = new Map<string, number>();
+  const deps: ActivityDeps = {
+    ...world.deps,
+    workflows: facade,
+    rutter: {
+      ...world.deps.rutter,
+      postTransactions: async (input) => {
+        const answer = await world.deps.rutter.postTransactions(input);
+        const [gate] = [...gates].filter(([account]) => input.body.includes(account)).map(([, each]) => each);
+        if (gate !== undefined) {
+          gate.held += 1;
+          await gate.opened;
+        }
+        return answer;
+      },
+    },
+  };
+  const real = createActivities(deps);
+  const activities = {
+    ...real,
+    rutterDeliverSlice: async (input: Parameters<typeof real.rutterDeliverSlice>[0]) => {
+      try {
+        return await real.rutterDeliverSlice(input);
+      } finally {
+        slicesDone.set(input.feedId, (slicesDone.get(input.feedId) ?? 0) + 1);
+      }
+    },
+  };
+  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  const acting = { ...shared, activities, interceptors: { activity: [createActivityInterceptors] } };
+  const workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
+    Worker.create({ ...acting, taskQueue: taskQueues.deliver }),
+    Worker.create({ ...acting, taskQueue: taskQueues.interactive }),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  return {
+    ...{ ...world, env, facade },
+    makeLife: async () =>
+      new FeedLife({
+        ...{ world, facade, env, gates, slicesDone },
+        feed: await world.makeFeed(),
+      }),
+    close: async () => {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+      await env.teardown();
+      await world.close();
+    },
+  };
+}
+
+interface LifeParts {
+  world: DeliveryWorld;
+  facade: WorkflowFacade;
+  env: TestWorkflowEnvironment;
+  gates: Map<string, Gate>;
+  slicesDone: Map<string, number>;
+  feed: DeliveryFeed;
+}
+
+/** One feed, what people, Sage and Rutter do to it, and what a test may see of it. */
+export class FeedLife {
+  readonly feed: DeliveryFeed;
+  /** All postings that core banking has sent so far, in their order. */
+  readonly sent: string[] = [];
+  private gate: Gate | undefined;
+
+  constructor(private readonly parts: LifeParts) {
+    this.feed = parts.feed;
+  }
+
+  // What happens to it.
+
+  /** Core banking sends postings, each a day after the one before, and says so. */
+  async postings(count = 1): Promise<void> {
+    const postings = Array.from({ length: count }, (_, index) => {
+      const number = this.sent.length + index;
+      return {
+        id: `tx-${String(number + 1)}`,
+        postedAt: new Date(Date.parse(lifeStartDate) + number * dayMs).toISOString(),
+      };
+    });
+    await this.parts.world.addPostings(this.feed, postings);
+    this.sent.push(...postings.map(({ id }) => id));
+    await this.parts.facade.wakeFeed(this.feed);
+  }
+
+  /** The customer chooses the account in Sage. */
+  async link(startDate = lifeStartDate): Promise<void> {
+    await this.sage('select', { transaction_start_date: startDate });
+    await this.nudge();
+  }
+
+  async unlink(): Promise<void> {
+    await this.sage('disconnect');
+    await this.nudge();
+  }
+
+  /** Rutter says that the connection must be re-authorised, and a webhook has us look. */
+  async refuse(): Promise<void> {
+    await this.setConnection('needs_reauth');
+    await this.nudge();
+    await until(async () => (await this.connectionStatus()) === 'refused', {
+      ...soon,
+      describe: 'the connection is refused',
+    });
+  }
+
+  async heal(): Promise<void> {
+    await this.setConnection('active');
+    await this.nudge();
+    await until(async () => (await this.connectionStatus()) === 'ok', {
+      ...soon,
+      describe: 'the connection is healed',
+    });
+  }
+
+  async ask(action: OperatorAction): Promise<void> {
+    await this.parts.facade.requestOfFeed({ feedId: this.feed.feedId, action });
+  }
+
+  /** What publishing does when a customer shares an account again whose feed was closed. */
+  async shareAgain(): Promise<void> {
+    const { world, facade } = this.parts;
+    const { rows } = await world.pool.query<{ customer_id: string }>(
+      `SELECT customer_id FROM feeds WHERE feed_id = $1`,
+      [this.feed.feedId],
+    );
+    const customerId = rows[0]?.customer_id ?? '';
+    const made = await transaction(world.pool, (db) => createFeed(db, { ...this.feed, customerId }));
+    if (made.outcome !== 'reopened') throw new Error(`the feed was not reopened but ${made.outcome}`);
+    await untilTaken(() => facade.feedFactsChanged(this.feed));
+  }
+
+  /** From now on Rutter's answers to this feed's batches do not arrive, though it has done its work. */
+  holdAnswers(): void {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    this.gate = { opened, open, held: 0 };
+    this.parts.gates.set(this.feed.rutterAccountId, this.gate);
+  }
+
+  async letAnswersGo(): Promise<void> {
+    const { gate } = this;
+    if (gate === undefined) return;
+    this.parts.gates.delete(this.feed.rutterAccountId);
+    this.gate = undefined;
+    const before = this.slicesDone();
+    gate.open();
+    if (gate.held === 0) return;
+    await until(() => this.slicesDone() > before, { ...soon, describe: 'the slice has ended' });
+  }
+
+  /** Somebody asks the feed to look, whatever it waits for; answers when it has looked. */
+  async look(): Promise<void> {
+    const before = this.slicesDone();
+    await this.parts.facade.feedFactsChanged(this.feed);
+    await until(() => this.slicesDone() > before, { ...soon, describe: 'the feed has looked' });
+  }
+
+  async nudge(): Promise<void> {
+    await this.parts.facade.nudgeConnection(this.feed);
+  }
+
+  // What can be seen.
+
+  async row(): Promise<{ state: FeedState; reason: string | null }> {
+    const { rows } = await this.parts.world.pool.query<{ state: FeedState; reason: string | null }>(
+      `SELECT state, reason FROM feeds WHERE feed_id = $1`,
+      [this.feed.feedId],
+    );
+    if (rows[0] === undefined) throw new Error('no feed');
+    return rows[0];
+  }
+
+  async is(state: FeedState): Promise<void> {
+    await until(async () => (await this.row()).state === state, {
+      ...soon,
+      describe: `the feed is ${state}`,
+    });
+  }
+
+  /** A batch is at Rutter, done there, and its answer is on its way. */
+  async isInFlight(): Promise<void> {
+    await until(() => (this.gate?.held ?? 0) > 0, { ...soon, describe: 'a batch is in flight' });
+  }
+
+  async booked(): Promise<string[]> {
+    return (await this.parts.world.book(this.feed)).map((entry) => entry.transaction_id);
+  }
+
+  async isBooked(count = this.sent.length): Promise<void> {
+    await until(async () => (await this.booked()).length >= count, {
+      ...soon,
+      describe: `${String(count)} postings are booked`,
+    });
+  }
+
+  async runs(): Promise<string> {
+    const { env } = this.parts;
+    return (await env.client.workflow.getHandle(bankFeedWorkflowId(this.feed.feedId)).describe()).status.name;
+  }
+
+  /** Ends what runs for this feed. */
+  async end(): Promise<void> {
+    await this.letAnswersGo();
+    for (const id of [bankFeedWorkflowId(this.feed.feedId), connectionWorkflowId(this.feed.connectionId)]) {
+      await endAtRest(this.parts.env.client, id);
+    }
+  }
+
+  private slicesDone(): number {
+    return this.parts.slicesDone.get(this.feed.feedId) ?? 0;
+  }
+
+  private async sage(verb: string, body: unknown = {}): Promise<void> {
+    await this.parts.world.control('POST', `/accounts/${this.feed.rutterAccountId}/${verb}`, body);
+  }
+
+  private async setConnection(status: string): Promise<void> {
+    const { rows } = await this.parts.world.pool.query<{ id: string }>(
+      `SELECT rutter_connection_id AS id FROM connections WHERE connection_id = $1`,
+      [this.feed.connectionId],
+    );
+    await this.parts.world.control('POST', `/connections/${rows[0]?.id ?? ''}/status`, { status });
+  }
+
+  private async connectionStatus(): Promise<string | undefined> {
+    const { rows } = await this.parts.world.pool.query<{ status: string }>(
+      `SELECT status FROM connections WHERE connection_id = $1`,
+      [this.feed.connectionId],
+    );
+    return rows[0]?.status;
+  }
+}

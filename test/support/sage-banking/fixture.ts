@@ -1,0 +1,323 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { IllegalStateError } from '@temporalio/common';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { pino } from 'pino';
+import { askControl } from '../../../sandbox/stand-in/ask-control.js';
+import type { Knobs } from '../../../sandbox/sage-banking/assumptions.js';
+import { saveHistory } from '../../../scripts/save-history.js';
+import { startSageBankingSandbox, type SageBankingOptions } from '../../../sandbox/sage-banking/server.js';
+import type { ActivityDeps } from '../../../src/activities/deps.js';
+import { createActivities } from '../../../src/activities/index.js';
+import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
+import { createApp } from '../../../src/api/app.js';
+import { createRutterClient } from '../../../src/clients/rutter/client.js';
+import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
+import { createSageBankingClient } from '../../../src/clients/sage-banking/create-client.js';
+import { parseKeyring, type Keyring } from '../../../src/crypto/keyring.js';
+import { createPasswordHasher } from '../../../src/crypto/password.js';
+import { createPool, type Pool } from '../../../src/db/pool.js';
+import { taskQueues } from '../../../src/domain/ids.js';
+import { createPages } from '../../../src/pages/index.js';
+import { createDataConverter } from '../../../src/temporal/data-converter.js';
+import { createWorkflowFacade } from '../../../src/temporal/facade.js';
+import { createSageFacade } from '../../../src/temporal/sage-banking/facade.js';
+import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
+import { createTestDatabase } from '../database.js';
+import { replayKeys } from '../replay-key.js';
+import { createTestNamespace } from '../temporal.js';
+import { bundleWorkflows } from '../workflow-environment.js';
+
+export const sageApplication = { id: 'Sage.UK.Ledger', signingKey: 'sk_world_7c1f', desktop: true };
+export const worldPassword = 'correct horse battery staple';
+
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the test at that place
+  body: any;
+}
+
+/** The whole second road: real API and pages, real Temporal with its worker, real PostgreSQL, the sandbox over HTTP. */
+export interface SageWorld {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly deps: ActivityDeps;
+  readonly client: Client;
+  readonly namespace: string;
+  /** Origin of API and pages. */
+  readonly url: string;
+  readonly sandboxUrl: string;
+  /** Every log line of API and pages. */
+  readonly logLines: string[];
+  api(
+    method: string,
+    path: string,
+    input?: { json?: unknown; role?: 'core' | 'ops'; key?: string },
+  ): Promise<ApiAnswer>;
+  /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+  control(method: string, path: string, body?: unknown): Promise<any>;
+  /** A customer with a login to the pages (`worldPassword`). */
+  makeCustomer(): Promise<{ customerId: string; username: string }>;
+  /** For a worker as a process of its own. */
+  readonly workerEnvironment: Record<string, string>;
+  /** Stops the workers, whatever they are at, and starts others that know nothing of them. */
+  restartWorkers(): Promise<void>;
+  /** With SAVE_HISTORIES set, writes the run's history for the replay tests. */
+  keepHistory(input: { workflowId: string; runId?: string; name: string }): Promise<void>;
+  /** What the sandbox holds against us. */
+  violations(): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+export interface SageWorldInput {
+  readonly knobs?: Partial<Knobs>;
+  readonly environment?: SageBankingOptions['environment'];
+  /** Puts something between the activities and Sage. */
+  readonly wrap?: (client: SageBankingClient) => SageBankingClient;
+  readonly statusPollMinMs?: number;
+  readonly statusPollMaxMs?: number;
+  /** Whether the worker is configured for both ways of onboarding; it is unless told otherwise. */
+  readonly onboards?: boolean;
+  /** False: none in this process; start `worker.ts` with `workerEnvironment`. */
+  readonly workers?: boolean;
+}
+
+/** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
+const quickKnobs: Partial<Knobs> = { linkPollPeriodMs: 200, reprocessPollPeriodMs: 100, reprocessRunMs: 100 };
+
+export async function createSageWorld(input: SageWorldInput = {}): Promise<SageWorld> {
+  const database = await createTestDatabase();
+  const pool = createPool(database.url, 20, () => undefined);
+  const parsed = parseKeyring(replayKeys);
+  if (!parsed.ok) throw new Error('no keyring');
+  const { keyring } = parsed;
+  const sandbox = await startSageBankingSandbox({
+    applications: [sageApplication],
+    ...(input.environment === undefined ? {} : { environment: input.environment }),
+    knobs: { ...quickKnobs, ...input.knobs },
+  });
+  const { address, namespace } = await createTestNamespace({ register: registerSearchAttributes });
+  const dataConverter = createDataConverter(keyring);
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, namespace, dataConverter });
+  const facade = createWorkflowFacade(client);
+  const sage = createSageFacade(client);
+  const deps = activityDeps({ ...input, pool, keyring, sandboxUrl: sandbox.url, facade, sage });
+  const startWorkers = () =>
+    input.workers === false
+      ? Promise.resolve(() => Promise.resolve())
+      : runWorkers({ address, namespace, dataConverter, deps });
+  let stopWorkers = await startWorkers();
+  const service = await serve({ pool, keyring, facade, sage, sandboxUrl: sandbox.url });
+  const control = (method: string, path: string, body?: unknown) =>
+    askControl({ url: sandbox.url, method, path, body });
+  return {
+    ...{ pool, keyring, deps, client, namespace, control },
+    url: service.url,
+    sandboxUrl: sandbox.url,
+    logLines: service.logLines,
+    api: service.api,
+    workerEnvironment: workerEnvironment({
+      databaseUrl: database.url,
+      ...{ address, namespace, sandboxUrl: sandbox.url },
+    }),
+    makeCustomer: async () => {
+      const customerId = `customer-${randomBytes(6).toString('hex')}`;
+      const username = `user-${customerId}`;
+      const json = { name: 'Harbour Stores', username, password: worldPassword };
+      const answer = await service.api('PUT', `/v1/customers/${customerId}`, { json });
+      if (answer.status !== 201) throw new Error(`no customer: ${JSON.stringify(answer.body)}`);
+      return { customerId, username };
+    },
+    restartWorkers: async () => {
+      await stopWorkers();
+      stopWorkers = await startWorkers();
+    },
+    keepHistory: async (run) => {
+      if (process.env['SAVE_HISTORIES'] !== undefined) await saveHistory({ client, ...run });
+    },
+    violations: async () => ((await control('GET', '/violations')) as { violations: unknown[] }).violations,
+    close: async () => {
+      await service.stop();
+      await stopWorkers();
+      await connection.close();
+      await sandbox.close();
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+function workerEnvironment(input: {
+  databaseUrl: string;
+  address: string;
+  namespace: string;
+  sandboxUrl: string;
+}): Record<string, string> {
+  return {
+    DATABASE_URL: input.databaseUrl,
+    TEMPORAL_ADDRESS: input.address,
+    TEMPORAL_NAMESPACE: input.namespace,
+    ENCRYPTION_KEYS: replayKeys,
+    RUTTER_API_URL: 'http://127.0.0.1:9/versioned',
+    RUTTER_CLIENT_ID: 'none',
+    RUTTER_CLIENT_SECRET: 'none',
+    SAGE_BANKING_URL: input.sandboxUrl,
+    SAGE_AUTH_URL: input.sandboxUrl,
+    SAGE_TOKEN_SERVICE_URL: input.sandboxUrl,
+    SAGE_APPLICATION_ID: sageApplication.id,
+    SAGE_SIGNING_KEY: sageApplication.signingKey,
+    SAGE_PROVIDER: 'world.provider',
+  };
+}
+
+function activityDeps(
+  input: SageWorldInput & {
+    pool: Pool;
+    keyring: Keyring;
+    sandboxUrl: string;
+    facade: ReturnType<typeof createWorkflowFacade>;
+    sage: ReturnType<typeof createSageFacade>;
+  },
+): ActivityDeps {
+  const made = createSageBankingClient({
+    bankingUrl: input.sandboxUrl,
+    authUrl: input.sandboxUrl,
+    tokenServiceUrl: input.sandboxUrl,
+    linkOrigins: [input.sandboxUrl],
+    applicationId: sageApplication.id,
+    signingKey: input.onboards === false ? undefined : sageApplication.signingKey,
+    provider: input.onboards === false ? undefined : 'world.provider',
+    timeoutMs: 3_000,
+  });
+  return {
+    pool: input.pool,
+    keyring: input.keyring,
+    // Nobody is there: the first road has its own worlds.
+    rutter: createRutterClient({
+      ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
+      limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
+    }),
+    workflows: input.facade,
+    settings: {
+      rutterPlatform: 'SAGE_BANK_FEEDS',
+      redirectOrigins: [],
+      handoffOtpLatestMs: 570_000,
+      feedSyncIntervalMs: 86_400_000,
+      feedActivationPollMinMs: 2_000,
+      feedActivationPollMaxMs: 900_000,
+    },
+    sage: {
+      client: input.wrap?.(made) ?? made,
+      workflows: input.sage,
+      settings: {
+        statusPollMinMs: input.statusPollMinMs ?? 200,
+        statusPollMaxMs: input.statusPollMaxMs ?? 1_000,
+        organisationLimit: input.environment === 'production' ? 1 : null,
+      },
+    },
+    wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
+    stopping: new AbortController().signal,
+  };
+}
+
+async function runWorkers(input: {
+  address: string;
+  namespace: string;
+  dataConverter: ReturnType<typeof createDataConverter>;
+  deps: ActivityDeps;
+}): Promise<() => Promise<void>> {
+  installRuntime();
+  const { namespace, dataConverter } = input;
+  const connection = await NativeConnection.connect({ address: input.address });
+  const shared = { connection, namespace, dataConverter };
+  const acting = {
+    ...shared,
+    activities: createActivities(input.deps),
+    interceptors: { activity: [createActivityInterceptors] },
+  };
+  const workers = await Promise.all([
+    Worker.create({
+      ...shared,
+      taskQueue: taskQueues.workflows,
+      workflowBundle: await bundleWorkflows(),
+    }),
+    Worker.create({ ...acting, taskQueue: taskQueues.interactive }),
+    Worker.create({ ...acting, taskQueue: taskQueues.deliver }),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  return async () => {
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+    await connection.close();
+  };
+}
+
+/** Once a process: a file may open several worlds. */
+function installRuntime(): void {
+  try {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
+}
+
+async function serve(input: {
+  pool: Pool;
+  keyring: Keyring;
+  facade: ReturnType<typeof createWorkflowFacade>;
+  sage: ReturnType<typeof createSageFacade>;
+  sandboxUrl: string;
+}) {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://localhost:${String((server.address() as AddressInfo).port)}`;
+  const tokens = { core: randomBytes(24).toString('hex'), ops: randomBytes(24).toString('hex') };
+  const logLines: string[] = [];
+  const parts = {
+    ...input,
+    logger: pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) }),
+    hasher: createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
+    config: {
+      publicUrl: url,
+      RUTTER_REDIRECT_ORIGINS: ['https://link.rutterapi.com'],
+      SAGE_BANKING_URL: input.sandboxUrl,
+      SAGE_FRAME_ANCESTORS: ['https://*.sage.com'],
+      TEMPORAL_UI_URL: 'http://localhost:8233',
+      CORE_API_TOKEN: tokens.core,
+      OPS_API_TOKEN: tokens.ops,
+      TRUSTED_PROXIES: [],
+    },
+  };
+  const { app, drained } = createApp({ ...parts, pages: createPages(parts), verifyWebhook: () => false });
+  server.on('request', app);
+  const api: SageWorld['api'] = async (method, path, { json, role = 'core', key } = {}) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        Authorization: `Bearer ${tokens[role]}`,
+        ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(method === 'POST' ? { 'Idempotency-Key': key ?? randomUUID() } : {}),
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === '' ? null : JSON.parse(text),
+    };
+  };
+  const stop = async () => {
+    server.closeAllConnections();
+    server.close();
+    await drained();
+  };
+  return { url, logLines, api, stop };
+}

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { defaultCountry } from '../../../src/pages/sage-banking/bank-search.js';
+
+test.each([
+  ['https://www.sagebankdrive.com', 'USA'],
+  ['https://qa.sagebankdrive.com', 'USA'],
+  ['https://pp.sagebankdrive.com', 'USA'],
+  ['https://eu.sagebankdrive.com', 'GBR'],
+  ['https://qaeu.sagebankdrive.com', 'GBR'],
+  ['http://localhost:9100', 'GBR'],
+  [undefined, 'GBR'],
+])('the search for banks at %s begins with the banks that Sage lists there: %s', (bankingUrl, country) => {
+  expect(defaultCountry(bankingUrl)).toBe(country);
+});

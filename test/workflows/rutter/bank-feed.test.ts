@@ -1,0 +1,381 @@
+import { randomUUID } from 'node:crypto';
+import {
+  ApplicationFailure,
+  type Client,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveHistory } from '../../../scripts/save-history.js';
+import type { Activities } from '../../../src/activities/index.js';
+import type {
+  DeliverSliceInput,
+  DeliverSliceResult,
+} from '../../../src/activities/rutter/delivery/run-delivery.js';
+import type { FeedState, OperatorAction } from '../../../src/domain/feed.js';
+import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { dayMs } from '../../../src/domain/limits.js';
+import * as messages from '../../../src/workflows/rutter/bank-feed/messages.js';
+import type { bankFeedWorkflow } from '../../../src/workflows/rutter/bank-feed/workflow.js';
+import { searchAttributes } from '../../../src/workflows/search-attributes.js';
+import { until } from '../../support/until.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  endAtRest,
+  runFakeWorkers,
+  type FakeWorkers,
+  untilTaken,
+} from '../../support/workflow-environment.js';
+
+let env: TestWorkflowEnvironment;
+let workers: FakeWorkers;
+const feeds = new Map<string, FakeFeed>();
+
+beforeAll(async () => {
+  const [started, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  env = started;
+  const activities: Partial<Activities> = {
+    rutterDeliverSlice: (input) => feedOf(input).slice(input),
+    dbApplyFeedRequest: (input) => Promise.resolve(feedOf(input).request(input.action)),
+  };
+  workers = await runFakeWorkers({
+    env,
+    workflowBundle,
+    activities,
+    queues: [taskQueues.deliver, taskQueues.interactive],
+  });
+});
+afterAll(async () => {
+  await workers.stop();
+  await env.teardown();
+});
+
+function feedOf(input: { feedId: string }): FakeFeed {
+  const feed = feeds.get(input.feedId);
+  if (feed === undefined) throw new Error('no such feed in this test');
+  return feed;
+}
+
+/** The row of a feed, as far as the workflow can tell through its activities. */
+class FakeFeed {
+  readonly feedId = randomUUID();
+  readonly slices: DeliverSliceInput[] = [];
+  readonly requests: string[] = [];
+  state: FeedState = 'live';
+  reason: string | null = null;
+  /** What the next slices answer; when empty, caught up (or waiting, where the state says so). */
+  readonly script: (() => Promise<Partial<DeliverSliceResult>> | Partial<DeliverSliceResult>)[] = [];
+
+  slicesUnderWay = 0;
+  readonly workflowId = bankFeedWorkflowId(this.feedId);
+
+  request(action: OperatorAction): { state: FeedState; reason: string | null } {
+    this.requests.push(action);
+    if (action === 'pause') this.state = 'paused';
+    if (action === 'resume') this.state = 'live';
+    if (action === 'close') this.state = 'closed';
+    return { state: this.state, reason: this.reason };
+  }
+
+  async slice(input: DeliverSliceInput): Promise<DeliverSliceResult> {
+    this.slices.push(input);
+    this.slicesUnderWay += 1;
+    try {
+      return await this.answer();
+    } finally {
+      this.slicesUnderWay -= 1;
+    }
+  }
+
+  private async answer(): Promise<DeliverSliceResult> {
+    const scripted = await this.script.shift()?.();
+    const sends = ['live', 'backfilling', 'syncing'].includes(this.state);
+    const outcome = this.state === 'closed' ? 'closed' : sends ? 'caught_up' : 'waiting';
+    const nowMs = await env.currentTimeMs();
+    return {
+      ...{ outcome, state: this.state, reason: this.reason, customerId: 'cust-1', batches: 0, delivered: 0 },
+      ...(outcome === 'caught_up' ? { nextSyncAtMs: nowMs + dayMs, syncedAtMs: nowMs } : {}),
+      ...scripted,
+    };
+  }
+}
+
+type FeedHandle = WorkflowHandleWithFirstExecutionRunId<typeof bankFeedWorkflow>;
+
+async function withFeed(
+  work: (feed: FakeFeed, handle: FeedHandle, client: Client) => Promise<void>,
+  input: { passesMax?: number; feed?: FakeFeed; carried?: messages.BankFeedCarried } = {},
+): Promise<void> {
+  const { feed = new FakeFeed(), ...begun } = input;
+  feeds.set(feed.feedId, feed);
+  const handle = await env.client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
+    workflowId: feed.workflowId,
+    taskQueue: taskQueues.workflows,
+    args: [{ feedId: feed.feedId, ...begun }],
+  });
+  try {
+    await work(feed, handle, env.client);
+  } finally {
+    await endAtRest(env.client, feed.workflowId);
+  }
+}
+
+const soon = { timeoutMs: 20_000 };
+const slicesReach = (feed: FakeFeed, count: number) =>
+  until(() => feed.slices.length >= count, { ...soon, describe: `${String(count)} slices have run` });
+
+describe('bankFeedWorkflow', () => {
+  it('looks once when it begins and then sleeps until the time the slice named', async () => {
+    await withFeed(async (feed) => {
+      await slicesReach(feed, 1);
+      await env.sleep(dayMs - 3_600_000);
+      expect(feed.slices).toHaveLength(1);
+      await env.sleep(2 * 3_600_000);
+      await slicesReach(feed, 2);
+    });
+  });
+
+  it('reads the account at Rutter with the daily look, not with every posting', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      await handle.signal(messages.postingsAvailable);
+      await slicesReach(feed, 2);
+      await env.sleep(dayMs + 60_000);
+      await slicesReach(feed, 3);
+      expect(feed.slices.map((slice) => slice.readAccount)).toEqual([false, false, true]);
+    });
+  });
+
+  it('makes one sync of a burst of a thousand signals', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      feed.script.push(async () => {
+        await held;
+        return {};
+      });
+      await handle.signal(messages.postingsAvailable);
+      await slicesReach(feed, 2);
+      await Promise.all(Array.from({ length: 1_000 }, () => handle.signal(messages.postingsAvailable)));
+      release();
+      await slicesReach(feed, 3);
+      await env.sleep(60_000);
+      expect(feed.slices).toHaveLength(3);
+    });
+  });
+
+  it('goes on at once when a slice ended only because its minute was over', async () => {
+    const feed = new FakeFeed();
+    feed.script.push(
+      () => ({ outcome: 'more' }),
+      () => ({ outcome: 'more' }),
+    );
+    await withFeed(async () => slicesReach(feed, 3).then(() => undefined), { feed });
+  });
+
+  it('waits from one second to fifteen for its turn on a busy lane, whatever is signalled', async () => {
+    const feed = new FakeFeed();
+    for (let tries = 0; tries < 6; tries += 1) feed.script.push(() => ({ outcome: 'lane_busy' }));
+    const startedAtMs = await env.currentTimeMs();
+    await withFeed(
+      async (_, handle) => {
+        await slicesReach(feed, 1);
+        await handle.signal(messages.postingsAvailable);
+        await env.sleep(60_000);
+        await slicesReach(feed, 7);
+        expect((await env.currentTimeMs()) - startedAtMs).toBeGreaterThanOrEqual(45_000);
+      },
+      { feed },
+    );
+  });
+
+  it('looks at a slow job when the slice said, not before', async () => {
+    const feed = new FakeFeed();
+    feed.script.push(() => ({ outcome: 'job_running', waitMs: 40_000 }));
+    await withFeed(
+      async () => {
+        await slicesReach(feed, 1);
+        await env.sleep(30_000);
+        expect(feed.slices).toHaveLength(1);
+        await env.sleep(20_000);
+        await slicesReach(feed, 2);
+      },
+      { feed },
+    );
+  });
+
+  it('does not try a parked feed because postings arrive, but does when its facts change', async () => {
+    const feed = new FakeFeed();
+    feed.state = 'reauth_required';
+    await withFeed(
+      async (_, handle) => {
+        await slicesReach(feed, 1);
+        await handle.signal(messages.postingsAvailable);
+        await env.sleep(3_600_000);
+        expect(feed.slices).toHaveLength(1);
+        feed.state = 'live';
+        await handle.signal(messages.factsChanged);
+        await slicesReach(feed, 2);
+      },
+      { feed },
+    );
+  });
+
+  it('does what an operator asks while a slice is under way', async () => {
+    const feed = new FakeFeed();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    feed.script.push(async () => {
+      await held;
+      return { outcome: 'waiting' };
+    });
+    await withFeed(
+      async (_, handle) => {
+        await slicesReach(feed, 1);
+        await handle.signal(messages.pauseRequested);
+        await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
+        expect(await handle.query(messages.feedStatus)).toMatchObject({ state: 'paused', working: true });
+        release();
+      },
+      { feed },
+    );
+  });
+
+  it('sends what came in while it was paused as soon as it is resumed', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      await handle.signal(messages.pauseRequested);
+      await until(() => feed.state === 'paused', { ...soon, describe: 'the feed is paused' });
+      await handle.signal(messages.resumeRequested);
+      await until(() => feed.requests.length === 2, { ...soon, describe: 'the feed is resumed' });
+      await slicesReach(feed, 2);
+      expect(feed.slices.at(-1)?.readAccount).toBe(true);
+    });
+  });
+
+  it('looks once more when the account is shared again while the closing slice is under way', async () => {
+    await withFeed(async (feed, handle) => {
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      feed.script.push(async () => {
+        await held;
+        return { outcome: 'closed', state: 'closed' };
+      });
+      await until(() => feed.slicesUnderWay === 1, { ...soon, describe: 'the closing slice is under way' });
+      await handle.signal(messages.factsChanged);
+      release();
+      await slicesReach(feed, 2);
+    });
+  });
+
+  it('ends its run, and only then, when the feed is closed', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      await handle.signal(messages.closeRequested);
+      await handle.result();
+      expect(feed.requests).toEqual(['close']);
+    });
+  });
+
+  it('that somebody cancels ends as cancelled, so that the sweep can begin another run', async () => {
+    await withFeed(async (feed, handle) => {
+      await slicesReach(feed, 1);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow();
+      expect((await handle.describe()).status.name).toBe('CANCELLED');
+    });
+  });
+
+  it('never fails: a slice that failed for good leaves the feed waiting and is tried again', async () => {
+    const feed = new FakeFeed();
+    feed.script.push(() => {
+      throw ApplicationFailure.nonRetryable('gone', 'Obsolete');
+    });
+    await withFeed(
+      async (_, handle) => {
+        await slicesReach(feed, 1);
+        await env.sleep(11 * 60_000);
+        await slicesReach(feed, 2);
+        expect((await handle.describe()).status.name).toBe('RUNNING');
+      },
+      { feed },
+    );
+  });
+
+  it('carries over a renewal whatever was signalled, asked for or due', async () => {
+    await withFeed(
+      async (feed, handle, client) => {
+        await slicesReach(feed, 1);
+        for (let round = 0; round < 5; round += 1) {
+          await untilTaken(() =>
+            client.workflow.getHandle(handle.workflowId).signal(messages.postingsAvailable),
+          );
+          await slicesReach(feed, 2 + round);
+        }
+        await untilTaken(() => client.workflow.getHandle(handle.workflowId).signal(messages.pauseRequested));
+        await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
+        const described = await client.workflow.getHandle(handle.workflowId).describe();
+        expect(described.runId).not.toBe(handle.firstExecutionRunId);
+        expect(described.status.name).toBe('RUNNING');
+        if (process.env['SAVE_HISTORIES'] !== undefined) {
+          const { workflowId, firstExecutionRunId: runId } = handle;
+          await saveHistory({ client, workflowId, runId, name: 'bank-feed-renewed' });
+          await saveHistory({ client, workflowId, runId: described.runId, name: 'bank-feed-after-renewal' });
+        }
+      },
+      { passesMax: 3 },
+    );
+  });
+
+  it('does in its new run what was asked for in the moment of the renewal', async () => {
+    const carried: messages.BankFeedCarried = {
+      ...{ feedState: 'live', reason: null, postingsWaiting: false, readAccount: false, requests: ['pause'] },
+      ...{ waitingFor: 'postings', syncsDone: 3, lastSyncedAtMs: null },
+      dueAtMs: (await env.currentTimeMs()) + dayMs,
+    };
+    await withFeed(
+      async (feed) => {
+        await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
+      },
+      { carried },
+    );
+  });
+
+  it('renews after 30 days even when nothing ever happens', async () => {
+    const feed = new FakeFeed();
+    feed.state = 'paused';
+    await withFeed(
+      async (_, handle, client) => {
+        await slicesReach(feed, 1);
+        await env.sleep(31 * dayMs);
+        const described = await client.workflow.getHandle(handle.workflowId).describe();
+        expect(described.runId).not.toBe(handle.firstExecutionRunId);
+      },
+      { feed },
+    );
+  });
+
+  it('shows operators state, channel, customer and reason in search attributes', async () => {
+    const feed = new FakeFeed();
+    feed.state = 'awaiting_activation';
+    await withFeed(
+      async (_, handle) => {
+        await slicesReach(feed, 1);
+        const shown = await until(
+          async () => {
+            const { typedSearchAttributes } = await handle.describe();
+            const set = typedSearchAttributes.get(searchAttributes.feedState) !== undefined;
+            return set ? typedSearchAttributes : undefined;
+          },
+          { ...soon, describe: 'the attributes are set' },
+        );
+        expect(shown.get(searchAttributes.feedState)).toBe('awaiting_activation');
+        expect(shown.get(searchAttributes.feedChannel)).toBe('rutter');
+        expect(shown.get(searchAttributes.customerId)).toBe('cust-1');
+      },
+      { feed },
+    );
+  });
+});

@@ -1,0 +1,482 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { feedState, maySend, type FeedFacts, type FeedState } from '../../../src/domain/feed.js';
+import {
+  createFeedLifeWorld,
+  type FeedLife,
+  type FeedLifeWorld,
+} from '../../support/rutter/feed-life-fixture.js';
+
+/**
+ * Every edge of a feed's life, walked with the real workflows, activities, PostgreSQL and the sandbox. Whatever the
+ * edge, its test ends alike: in a state that does not send nothing was sent, and by its way out the feed delivers
+ * everything, each posting once, in order.
+ */
+
+let world: FeedLifeWorld;
+beforeAll(async () => {
+  world = await createFeedLifeWorld();
+});
+afterAll(() => world.close());
+
+/** Brings a feed into a state and leaves it there. Where a batch is in flight its answer is held. */
+const reach = {
+  awaiting_activation: async (life: FeedLife): Promise<void> => {
+    await life.postings(2);
+    await life.is('awaiting_activation');
+  },
+  backfilling: async (life: FeedLife): Promise<void> => {
+    life.holdAnswers();
+    await life.postings(2);
+    await life.link();
+    await life.isInFlight();
+    await life.is('backfilling');
+  },
+  live: async (life: FeedLife): Promise<void> => {
+    await life.postings(2);
+    await life.link();
+    await life.is('live');
+  },
+  syncing: async (life: FeedLife): Promise<void> => {
+    await reach.live(life);
+    life.holdAnswers();
+    await life.postings();
+    await life.isInFlight();
+    await life.is('syncing');
+  },
+  paused: async (life: FeedLife): Promise<void> => {
+    await reach.live(life);
+    await life.ask('pause');
+    await life.is('paused');
+  },
+  reauth_required: async (life: FeedLife): Promise<void> => {
+    await reach.live(life);
+    await life.refuse();
+    await life.is('reauth_required');
+  },
+  disconnected: async (life: FeedLife): Promise<void> => {
+    await reach.live(life);
+    await life.unlink();
+    await life.is('disconnected');
+  },
+  closed: async (life: FeedLife): Promise<void> => {
+    await reach.live(life);
+    await life.ask('close');
+    await life.is('closed');
+  },
+};
+
+interface Edge {
+  guarantee: string;
+  /** Brings the feed into the first state and along the edge. */
+  walk: (life: FeedLife) => Promise<void>;
+}
+
+const from =
+  (before: (life: FeedLife) => Promise<void>, event: (life: FeedLife) => Promise<void>) =>
+  async (life: FeedLife) => {
+    await before(life);
+    await event(life);
+  };
+const pause = (life: FeedLife) => life.ask('pause');
+const resume = (life: FeedLife) => life.ask('resume');
+const close = (life: FeedLife) => life.ask('close');
+const refuse = (life: FeedLife) => life.refuse();
+const heal = (life: FeedLife) => life.heal();
+const link = (life: FeedLife) => life.link();
+const unlink = (life: FeedLife) => life.unlink();
+const arrive = (life: FeedLife) => life.letAnswersGo();
+
+const edges: Record<string, Edge> = {
+  'awaiting_activation → backfilling': {
+    guarantee: 'the day the customer chooses the account in Sage its history goes out',
+    walk: async (life) => {
+      await reach.awaiting_activation(life);
+      life.holdAnswers();
+      await life.link();
+    },
+  },
+  'awaiting_activation → paused': {
+    guarantee: 'an account that is chosen while its feed is paused waits for the resume',
+    walk: from(reach.awaiting_activation, pause),
+  },
+  'awaiting_activation → reauth_required': {
+    guarantee: 'a refused connection shows before its first posting is sent',
+    walk: from(reach.awaiting_activation, refuse),
+  },
+  'awaiting_activation → closed': {
+    guarantee: 'a feed that nobody chose can be closed and shared again',
+    walk: from(reach.awaiting_activation, close),
+  },
+  'backfilling → live': {
+    guarantee: 'a feed is live once everything from the start date on is delivered',
+    walk: from(reach.backfilling, arrive),
+  },
+  'backfilling → paused': {
+    guarantee: 'a pause lets the batch in flight finish and cuts no other',
+    walk: from(reach.backfilling, pause),
+  },
+  'backfilling → reauth_required': {
+    guarantee: 'a refusal in mid-backfill keeps what was delivered and goes on at the gap',
+    walk: from(reach.backfilling, refuse),
+  },
+  'backfilling → disconnected': {
+    guarantee: 'an account unlinked in mid-backfill keeps what was delivered and goes on at the gap',
+    walk: from(reach.backfilling, unlink),
+  },
+  'backfilling → closed': {
+    guarantee: 'a close in mid-backfill records the batch in flight and sends nothing after it',
+    walk: from(reach.backfilling, close),
+  },
+  'live → syncing': {
+    guarantee: 'a new posting goes out at once',
+    walk: async (life) => {
+      await reach.live(life);
+      life.holdAnswers();
+      await life.postings();
+    },
+  },
+  'live → paused': {
+    guarantee: 'what comes in while paused is kept',
+    walk: from(reach.live, pause),
+  },
+  'live → reauth_required': {
+    guarantee: 'what comes in while refused is kept',
+    walk: from(reach.live, refuse),
+  },
+  'live → disconnected': {
+    guarantee: 'what comes in while disconnected is kept',
+    walk: from(reach.live, unlink),
+  },
+  'live → closed': {
+    guarantee: 'a closed feed sends nothing and ends its run',
+    walk: from(reach.live, close),
+  },
+  'syncing → live': {
+    guarantee: 'a feed that has caught up says so',
+    walk: from(reach.syncing, arrive),
+  },
+  'syncing → paused': {
+    guarantee: 'a pause does not abort the POST in flight',
+    walk: from(reach.syncing, pause),
+  },
+  'syncing → reauth_required': {
+    guarantee: 'a refusal does not undo what Rutter has taken',
+    walk: from(reach.syncing, refuse),
+  },
+  'syncing → disconnected': {
+    guarantee: 'a disconnection does not undo what Rutter has taken',
+    walk: from(reach.syncing, unlink),
+  },
+  'syncing → closed': {
+    guarantee: 'a close does not abort the POST in flight, and knows its outcome',
+    walk: from(reach.syncing, close),
+  },
+  'paused → awaiting_activation': {
+    guarantee: 'resuming does not pretend that Sage has chosen the account',
+    walk: async (life) => {
+      await reach.awaiting_activation(life);
+      await life.ask('pause');
+      await life.is('paused');
+      await life.ask('resume');
+    },
+  },
+  'paused → backfilling': {
+    guarantee: 'a feed paused in its history goes on with the rest of it',
+    walk: async (life) => {
+      await reach.awaiting_activation(life);
+      await life.ask('pause');
+      await life.is('paused');
+      await life.link();
+      life.holdAnswers();
+      await life.ask('resume');
+    },
+  },
+  'paused → live': {
+    guarantee: 'resuming needs nobody else to act',
+    walk: from(reach.paused, resume),
+  },
+  'paused → reauth_required': {
+    guarantee: 'resuming does not hide a refusal',
+    walk: async (life) => {
+      await reach.paused(life);
+      await life.refuse();
+      await life.is('paused');
+      await life.ask('resume');
+    },
+  },
+  'paused → disconnected': {
+    guarantee: 'resuming does not hide a disconnection',
+    walk: async (life) => {
+      await reach.paused(life);
+      await life.unlink();
+      await life.nudge();
+      await life.look();
+      await life.is('paused');
+      await life.ask('resume');
+    },
+  },
+  'paused → closed': {
+    guarantee: 'a paused feed can be closed',
+    walk: from(reach.paused, close),
+  },
+  'reauth_required → awaiting_activation': {
+    guarantee: 'a healed connection goes on waiting for the choice in Sage',
+    walk: async (life) => {
+      await reach.awaiting_activation(life);
+      await life.refuse();
+      await life.is('reauth_required');
+      await life.heal();
+    },
+  },
+  'reauth_required → backfilling': {
+    guarantee: 'a connection healed in mid-backfill wakes the feed by itself',
+    walk: async (life) => {
+      await reach.awaiting_activation(life);
+      await life.refuse();
+      await life.is('reauth_required');
+      life.holdAnswers();
+      await life.link();
+      await life.heal();
+    },
+  },
+  'reauth_required → live': {
+    guarantee: 'a healed connection needs no hand',
+    walk: from(reach.reauth_required, heal),
+  },
+  'reauth_required → disconnected': {
+    guarantee: 'healing does not hide that the account was unlinked meanwhile',
+    walk: async (life) => {
+      await reach.reauth_required(life);
+      await life.unlink();
+      await life.heal();
+    },
+  },
+  'reauth_required → paused': {
+    guarantee: 'healing does not un-pause',
+    walk: async (life) => {
+      await reach.reauth_required(life);
+      await life.ask('pause');
+      await life.is('paused');
+      await life.heal();
+    },
+  },
+  'reauth_required → closed': {
+    guarantee: 'a refused feed can be closed',
+    walk: from(reach.reauth_required, close),
+  },
+  'disconnected → backfilling': {
+    guarantee: 'an account linked again catches up with the gap alone',
+    walk: async (life) => {
+      await reach.disconnected(life);
+      life.holdAnswers();
+      await life.postings();
+      await life.link();
+    },
+  },
+  'disconnected → paused': {
+    guarantee: 'a pause of a disconnected feed outlasts its return',
+    walk: async (life) => {
+      await reach.disconnected(life);
+      await life.ask('pause');
+      await life.is('paused');
+      await life.link();
+    },
+  },
+  'disconnected → reauth_required': {
+    guarantee: 'the weightier reason shows',
+    walk: from(reach.disconnected, refuse),
+  },
+  'disconnected → closed': {
+    guarantee: 'a disconnected feed can be closed',
+    walk: from(reach.disconnected, close),
+  },
+  'closed → awaiting_activation': {
+    guarantee: 'an account shared again reopens the same feed, its ledger intact',
+    walk: from(reach.closed, (life) => life.shareAgain()),
+  },
+  'closed → reauth_required': {
+    guarantee: 'a feed reopened on a refused connection waits for it to be healed',
+    walk: async (life) => {
+      await reach.reauth_required(life);
+      await life.ask('close');
+      await life.is('closed');
+      await life.shareAgain();
+    },
+  },
+};
+
+/** The single next thing that brings a feed nearer to sending. */
+const wayOut: Partial<Record<FeedState, (life: FeedLife) => Promise<void>>> = {
+  awaiting_activation: link,
+  paused: resume,
+  reauth_required: heal,
+  disconnected: link,
+  closed: (life) => life.shareAgain(),
+};
+const stepsMax = 6;
+
+/** By its ways out the feed comes to send, and everything is there once, in order, for as few requests as can be. */
+async function endsWell(life: FeedLife): Promise<void> {
+  await life.letAnswersGo();
+  for (let steps = 0; steps < stepsMax; steps += 1) {
+    const { state } = await life.row();
+    const step = wayOut[state];
+    if (step === undefined) break;
+    await step(life);
+    await expect.poll(async () => (await life.row()).state, { timeout: 20_000 }).not.toBe(state);
+  }
+  await life.postings();
+  await life.isBooked();
+  await life.is('live');
+  expect(await life.booked()).toEqual(life.sent);
+  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+}
+
+const sending: readonly FeedState[] = ['backfilling', 'syncing', 'live'];
+
+describe('a feed', () => {
+  it.each(Object.entries(edges).map(([edge, { guarantee, walk }]) => [edge, guarantee, walk] as const))(
+    '%s: %s',
+    async (edge, _, walk) => {
+      const to = edge.split(' → ')[1] as FeedState;
+      const life = await world.makeLife();
+      try {
+        await walk(life);
+        await life.is(to);
+        if (!sending.includes(to)) {
+          // What is in flight arrives; nothing follows, though a posting comes and the feed is told to look.
+          await life.letAnswersGo();
+          const before = await life.booked();
+          await life.postings();
+          await life.look();
+          expect([await life.booked(), (await life.row()).state]).toEqual([before, to]);
+        }
+        await endsWell(life);
+      } finally {
+        await life.end();
+      }
+    },
+  );
+
+  it('has exactly these edges: every pair of states that its facts can pass through has its test', () => {
+    expect(Object.keys(edges).sort()).toEqual([...pairsOfStates()].sort());
+  });
+
+  it('ends its run when it is closed, and only then', async () => {
+    const life = await world.makeLife();
+    try {
+      await reach.paused(life);
+      expect(await life.runs()).toBe('RUNNING');
+      await life.ask('close');
+      await expect.poll(() => life.runs(), { timeout: 20_000 }).toBe('COMPLETED');
+    } finally {
+      await life.end();
+    }
+  });
+});
+
+describe('a parked feed', () => {
+  const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
+
+  /** Rutter answers a batch with success and names none of it: a person must look. */
+  async function park(life: FeedLife, before: (life: FeedLife) => Promise<void>): Promise<void> {
+    await before(life);
+    await world.control('POST', '/faults', {
+      ...{ kind: 'omit_from_answer', times: 1 },
+      ...{ count: 1, booked: false, match: { ...batchPost, account: life.feed.rutterAccountId } },
+    });
+    await life.postings();
+    if ((await life.row()).state === 'awaiting_activation') await life.link();
+    await expect.poll(async () => (await life.row()).reason, { timeout: 20_000 }).toBe('answer_incomplete');
+  }
+  const nothing = () => Promise.resolve();
+
+  const ways = [
+    { name: 'parked in its backfill it goes on when it is resumed', before: nothing, events: [resume] },
+    { name: 'parked while live it goes on when it is resumed', before: reach.live, events: [resume] },
+    {
+      name: 'parked it goes on when a sync is asked for',
+      before: reach.live,
+      events: [(life: FeedLife) => life.ask('sync')],
+    },
+    { name: 'paused it keeps its reason, and resuming clears both', before: reach.live, events: [pause] },
+    { name: 'refused and healed it is still parked', before: reach.live, events: [refuse, heal] },
+    { name: 'unlinked and linked it is still parked', before: reach.live, events: [unlink, link] },
+  ];
+  it.each(ways.map(({ name, ...way }) => [name, way] as const))('%s', async (_, { before, events }) => {
+    const life = await world.makeLife();
+    try {
+      await park(life, before);
+      const stuck = await life.booked();
+      await life.postings();
+      await life.look();
+      expect(await life.booked()).toEqual(stuck);
+      for (const event of events) await event(life);
+      if (events[0] === pause || events.length > 1) {
+        await life.look();
+        expect([await life.booked(), (await life.row()).reason]).toEqual([stuck, 'answer_incomplete']);
+        await life.ask('resume');
+      }
+      await endsWell(life);
+    } finally {
+      await life.end();
+    }
+  });
+
+  it('closed and shared again it has forgotten why it was parked', async () => {
+    const life = await world.makeLife();
+    try {
+      await park(life, reach.live);
+      await life.ask('close');
+      await life.is('closed');
+      expect((await life.row()).reason).toBeNull();
+      await endsWell(life);
+    } finally {
+      await life.end();
+    }
+  });
+});
+
+/** What happens to a feed, as changes of its facts; null where it cannot happen or changes nothing. */
+const events: ((facts: FeedFacts) => FeedFacts | null)[] = [
+  // A list of accounts is read, which heals the connection and says how the account stands.
+  (facts) => looked(facts, 'active'),
+  (facts) => looked(facts, facts.account === 'waiting' ? 'waiting' : 'inactive'),
+  (facts) => ({ ...facts, connection: 'refused', syncing: facts.operator === 'closed' && facts.syncing }),
+  (facts) => (facts.operator === 'closed' ? null : { ...facts, operator: 'paused', syncing: false }),
+  (facts) => (facts.operator === 'closed' ? null : { ...facts, operator: 'running' }),
+  (facts) => ({ ...facts, operator: 'closed', syncing: false }),
+  (facts) =>
+    facts.operator === 'closed'
+      ? { ...facts, operator: 'running', account: 'waiting', syncing: false }
+      : null,
+  // A batch is cut; nothing is left to be cut.
+  (facts) => (maySend(facts) ? { ...facts, syncing: true } : null),
+  (facts) => (maySend(facts) ? { ...facts, caughtUp: true, syncing: false } : null),
+];
+
+function looked(facts: FeedFacts, account: FeedFacts['account']): FeedFacts {
+  const healed: FeedFacts = { ...facts, connection: 'ok' };
+  if (facts.operator === 'closed') return healed;
+  const activated = account === 'active' && facts.account !== 'active';
+  return { ...healed, account, caughtUp: facts.caughtUp && !activated };
+}
+
+/** Every pair of different states that one event leads between, from a feed just published on. */
+function pairsOfStates(): Set<string> {
+  const published: FeedFacts = {
+    ...{ operator: 'running', connection: 'ok', account: 'waiting' },
+    ...{ published: true, caughtUp: false, syncing: false },
+  };
+  const seen = new Map([[JSON.stringify(published), published]]);
+  const pairs = new Set<string>();
+  for (const facts of seen.values()) {
+    for (const event of events) {
+      const after = event(facts);
+      if (after === null) continue;
+      if (feedState(after) !== feedState(facts)) pairs.add(`${feedState(facts)} → ${feedState(after)}`);
+      seen.set(JSON.stringify(after), after);
+    }
+  }
+  return pairs;
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../../src/activities/index.js';
+import type { ReadSageAccountResult } from '../../../src/activities/sage-banking/account/read-account.js';
+import { failureTypes } from '../../../src/domain/failures.js';
+import { sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { dayMs } from '../../../src/domain/limits.js';
+import { sageLookDelayMs } from '../../../src/domain/sage-banking/account-limits.js';
+import type { sageBankAccountWorkflow } from '../../../src/workflows/sage-banking/bank-account/workflow.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  runFakeWorkers,
+  type FakeWorkers,
+} from '../../support/workflow-environment.js';
+
+/* The pace and the renewal of an account's workflow, in skipped time; its looks are played. */
+
+const pace = { minMs: 5_000, maxMs: 3_600_000 };
+type Look = () => Partial<ReadSageAccountResult>;
+
+let env: TestWorkflowEnvironment;
+let workers: FakeWorkers;
+interface Life {
+  readonly look: (count: number) => Partial<ReadSageAccountResult>;
+  readonly looksAtMs: number[];
+  /** The delays that the looks chose. */
+  readonly chosen: number[];
+}
+const lives = new Map<string, Life>();
+
+beforeAll(async () => {
+  const [made, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  env = made;
+  const activities: Partial<Activities> = {
+    sageReadAccount: async ({ sageAccountId, waitedMs }) => {
+      const life = lives.get(sageAccountId);
+      if (life === undefined) throw new Error('no such account in this test');
+      life.looksAtMs.push(await env.currentTimeMs());
+      const said = life.look(life.looksAtMs.length);
+      const status = said.status ?? 'active';
+      const isWaiting = status === 'pending' || status === 'authRequired';
+      const nextLookMs = sageLookDelayMs({ isWaiting, waitedMs, ...pace });
+      life.chosen.push(nextLookMs);
+      return {
+        ...{ customerId: 'cust-1', status, reason: null, storedCount: 0, hasMore: false, mustCancel: false },
+        ...{ readAtMs: life.looksAtMs.at(-1) ?? null, nextLookMs, ...said },
+      };
+    },
+    sageCancelAccount: () => Promise.resolve({ cancelled: true, nextLookMs: pace.maxMs }),
+  };
+  workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.deliver] });
+});
+afterAll(async () => {
+  await workers.stop();
+  await env.teardown();
+});
+
+/** Lives an account's life to its end; answers the waits between its looks. */
+async function live(look: (count: number) => Partial<ReadSageAccountResult>): Promise<number[]> {
+  return (await liveOn(look)).waits;
+}
+
+/** The same, and whether its run was renewed on the way. */
+async function liveOn(
+  look: (count: number) => Partial<ReadSageAccountResult>,
+): Promise<{ waits: number[]; chosen: number[]; renewed: boolean }> {
+  const sageAccountId = randomUUID();
+  const life: Life = { look, looksAtMs: [], chosen: [] };
+  lives.set(sageAccountId, life);
+  const handle = await env.client.workflow.start<typeof sageBankAccountWorkflow>('sageBankAccountWorkflow', {
+    workflowId: sageBankAccountWorkflowId(sageAccountId),
+    taskQueue: taskQueues.workflows,
+    args: [{ sageAccountId }],
+  });
+  await handle.result();
+  const { runId } = await env.client.workflow.getHandle(handle.workflowId).describe();
+  return {
+    waits: life.looksAtMs.slice(1).map((atMs, index) => atMs - (life.looksAtMs[index] ?? 0)),
+    // The last look ends it.
+    chosen: life.chosen.slice(0, -1),
+    renewed: runId !== handle.firstExecutionRunId,
+  };
+}
+
+const cancelled: Look = () => ({ status: 'cancelled' });
+
+describe('the workflow of an account at Sage', () => {
+  it('looks quickly while the bank is awaited, then ever more slowly, and an hour apart once it is active', async () => {
+    const { waits, chosen } = await liveOn((count) => {
+      if (count <= 60) return { status: 'pending' };
+      return count <= 63 ? { status: 'active' } : cancelled();
+    });
+    // At least what was chosen, and not much more: time is skipped, but the steps between take some of it.
+    const tooLate = waits.filter(
+      (ms, index) => ms < (chosen[index] ?? 0) || ms > (chosen[index] ?? 0) + 10_000,
+    );
+    expect(tooLate).toEqual([]);
+    const pending = chosen.slice(0, 60);
+    expect(pending.slice(0, 5)).toEqual([5_000, 5_000, 5_000, 5_000, 5_000]);
+    expect([...pending].sort((one, other) => one - other)).toEqual(pending);
+    expect(pending.at(-1)).toBeGreaterThan(60_000);
+    expect(chosen.slice(-3)).toEqual([3_600_000, 3_600_000, 3_600_000]);
+  });
+
+  it('looks again at once while there is more to read', async () => {
+    const waits = await live((count) => (count <= 5 ? { hasMore: true } : cancelled()));
+    expect(waits).toHaveLength(5);
+    expect(Math.max(...waits)).toBeLessThan(5_000);
+  });
+
+  it('is renewed within 30 days and goes on where it was', async () => {
+    const startedAtMs = await env.currentTimeMs();
+    const { waits, renewed } = await liveOn((count) => (count <= 24 * 32 ? {} : cancelled()));
+    expect(renewed).toBe(true);
+    expect((await env.currentTimeMs()) - startedAtMs).toBeGreaterThan(31 * dayMs);
+    // Through its renewal, too, it looks once an hour: not twice, and not later.
+    expect(new Set(waits.map((ms) => Math.round(ms / 60_000)))).toEqual(new Set([60]));
+  });
+
+  it('does not end with a look that cannot be made, and cancels what is to be cancelled', async () => {
+    const waits = await live((count) => {
+      if (count === 1) {
+        throw ApplicationFailure.create({ type: failureTypes.refused, nonRetryable: true, message: 'odd' });
+      }
+      return { mustCancel: true };
+    });
+    expect(waits.map((ms) => Math.round(ms / 1_000))).toEqual([60]);
+  });
+
+  it('ends when its row is gone', async () => {
+    const waits = await live(() => {
+      throw ApplicationFailure.create({ type: failureTypes.obsolete, nonRetryable: true, message: 'gone' });
+    });
+    expect(waits).toEqual([]);
+  });
+});

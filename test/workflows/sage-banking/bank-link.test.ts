@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { activityInfo } from '@temporalio/activity';
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Activities } from '../../../src/activities/index.js';
+import { sageAccountLinkWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import type { sageAccountLinkWorkflow } from '../../../src/workflows/sage-banking/bank-link/workflow.js';
+import { createTestNamespace } from '../../support/temporal.js';
+import { bundleWorkflows } from '../../support/workflow-environment.js';
+
+/* A link's workflow on a real server, since no other suggests a renewal; its steps are played. */
+
+/** Together more than a history may have before the server suggests a renewal (4 MB). */
+const fillers = Array.from({ length: 6 }, () => 'x'.repeat(1_000_000));
+/** A run that is not renewed by then never is. */
+const triesMax = 50;
+
+let connection: Connection;
+let native: NativeConnection;
+let client: Client;
+let workers: Worker[];
+let running: Promise<void>[];
+/** The runs that tried to create the account, one entry a try. */
+const triedBy: string[] = [];
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const { address, namespace } = await createTestNamespace({ register: () => Promise.resolve() });
+  const activities: Partial<Activities> = {
+    sageBeginLink: () => Promise.resolve({ outcome: 'granted' }),
+    sageCreateAccount: () => {
+      triedBy.push(activityInfo().workflowExecution?.runId ?? '');
+      const isOver = new Set(triedBy).size > 1 || triedBy.length > triesMax;
+      return Promise.resolve(
+        isOver ? { outcome: 'over', state: 'expired' } : { outcome: 'again', waitMs: 100 },
+      );
+    },
+  };
+  connection = await Connection.connect({ address });
+  client = new Client({ connection, namespace });
+  native = await NativeConnection.connect({ address });
+  const shared = { connection: native, namespace };
+  workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle: await bundleWorkflows() }),
+    Worker.create({ ...shared, taskQueue: taskQueues.interactive, activities }),
+  ]);
+  running = workers.map((worker) => worker.run());
+});
+afterAll(async () => {
+  for (const worker of workers) worker.shutdown();
+  await Promise.all(running);
+  await native.close();
+  await connection.close();
+});
+
+it('a link that waits for the end of an earlier account is renewed, and goes on until the link has ended', async () => {
+  const linkId = randomUUID();
+  const handle = await client.workflow.start<typeof sageAccountLinkWorkflow>('sageAccountLinkWorkflow', {
+    workflowId: sageAccountLinkWorkflowId(linkId),
+    taskQueue: taskQueues.workflows,
+    args: [{ linkId }],
+  });
+  // Nobody listens to them: they only make the history long, as days of waiting would.
+  for (const filler of fillers) await handle.signal('filler', filler);
+  await handle.result();
+  expect(new Set(triedBy).size).toBe(2);
+  expect(triedBy[0]).toBe(handle.firstExecutionRunId);
+});

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../../src/activities/index.js';
+import type { AdvanceOnboardingResult } from '../../../src/activities/sage-banking/onboarding/advance-onboarding.js';
+import { failureTypes } from '../../../src/domain/failures.js';
+import { sageOnboardingWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { dayMs } from '../../../src/domain/limits.js';
+import { sageOnboardingChanged } from '../../../src/workflows/sage-banking/onboarding/messages.js';
+import type { sageOnboardingWorkflow } from '../../../src/workflows/sage-banking/onboarding/workflow.js';
+import { until } from '../../support/until.js';
+import {
+  bundleWorkflows,
+  createWorkflowEnvironment,
+  runFakeWorkers,
+  type FakeWorkers,
+} from '../../support/workflow-environment.js';
+
+let env: TestWorkflowEnvironment;
+let workers: FakeWorkers;
+const onboardings = new Map<string, FakeOnboarding>();
+
+type Step = Partial<AdvanceOnboardingResult>;
+
+/** An onboarding as far as the workflow can tell: what each step answers. The last one stays. */
+class FakeOnboarding {
+  readonly onboardingId = randomUUID();
+  readonly workflowId = sageOnboardingWorkflowId(this.onboardingId);
+  readonly looksAtMs: number[] = [];
+  failuresNoted = 0;
+  noting = (): void => {
+    this.failuresNoted += 1;
+  };
+  constructor(readonly script: (Step | (() => Promise<Step> | never))[]) {
+    onboardings.set(this.onboardingId, this);
+  }
+
+  async look(): Promise<AdvanceOnboardingResult> {
+    this.looksAtMs.push(await env.currentTimeMs());
+    const step = this.script.length > 1 ? this.script.shift() : this.script[0];
+    const answer = typeof step === 'function' ? await step() : step;
+    const base = { customerId: 'cust-1', state: 'creating', reason: null } as const;
+    return { ...base, next: 'again', slowly: false, waitMs: null, ...answer };
+  }
+
+  /** The waits between the looks so far, in whole seconds. */
+  waitsSeconds(): number[] {
+    return this.looksAtMs
+      .slice(1)
+      .map((atMs, index) => Math.round((atMs - (this.looksAtMs[index] ?? 0)) / 1_000));
+  }
+}
+
+beforeAll(async () => {
+  const [started, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  env = started;
+  const activities: Partial<Activities> = {
+    sageAdvanceOnboarding: ({ onboardingId }) => {
+      const onboarding = onboardings.get(onboardingId);
+      if (onboarding === undefined) throw new Error('no such onboarding in this test');
+      return onboarding.look();
+    },
+    dbNoteOnboardingFailure: ({ onboardingId }) => {
+      onboardings.get(onboardingId)?.noting();
+      return Promise.resolve();
+    },
+  };
+  workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.interactive] });
+});
+afterAll(async () => {
+  await workers.stop();
+  await env.teardown();
+});
+
+const start = ({ onboardingId, workflowId }: FakeOnboarding) =>
+  env.client.workflow.start<typeof sageOnboardingWorkflow>('sageOnboardingWorkflow', {
+    ...{ workflowId, taskQueue: taskQueues.workflows, args: [{ onboardingId }] },
+  });
+const run = async (onboarding: FakeOnboarding): Promise<void> => (await start(onboarding)).result();
+
+const over: Step = { next: 'over', state: 'ready' };
+const passing: Step = { next: 'later', reason: 'peer_unavailable' };
+const standing: Step = { next: 'later', slowly: true, reason: 'sage_application_refused' };
+
+describe('sageOnboardingWorkflow', () => {
+  it('takes step after step without a wait, and ends when it is over', async () => {
+    const onboarding = new FakeOnboarding([{}, {}, over]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds()).toEqual([0, 0]);
+  });
+
+  it('tries again soon while Sage does not answer, at last every five minutes', async () => {
+    const onboarding = new FakeOnboarding([...Array<Step>(12).fill(passing), over]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds()).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+  });
+
+  it('waits as long as Sage asks, and begins with short waits again after a step that succeeded', async () => {
+    const asked = { ...passing, waitMs: 50_000 };
+    const onboarding = new FakeOnboarding([passing, asked, passing, {}, passing, over]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds()).toEqual([1, 50, 4, 0, 1]);
+  });
+
+  it('asks slowly where an operator must act first, at last every hour', async () => {
+    const onboarding = new FakeOnboarding([...Array<Step>(9).fill(standing), over]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds().map((seconds) => seconds / 60)).toEqual([
+      1, 2, 4, 8, 16, 32, 60, 60, 60,
+    ]);
+  });
+
+  it('waits for a person until the time that the row says, and looks once a day in case a signal was lost', async () => {
+    const week = { next: 'wait', state: 'waiting_captcha' } as const;
+    const onboarding = new FakeOnboarding([
+      { ...week, waitMs: 2.5 * dayMs },
+      { ...week, waitMs: 1.5 * dayMs },
+      { ...week, waitMs: 0.5 * dayMs },
+      over,
+    ]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds().map((seconds) => seconds * 1_000)).toEqual([dayMs, dayMs, dayMs / 2]);
+  });
+
+  it('looks at once when the row says something new, also when that comes during a step', async () => {
+    const waiting: Step = { next: 'wait', state: 'in_doubt' };
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const slow = async (): Promise<Step> => {
+      await held;
+      return waiting;
+    };
+    const onboarding = new FakeOnboarding([waiting, slow, over]);
+    const handle = await start(onboarding);
+    const looked = (times: number): Promise<boolean> =>
+      until(() => onboarding.looksAtMs.length === times, {
+        timeoutMs: 20_000,
+        describe: `look ${String(times)}`,
+      });
+    await looked(1);
+    await handle.signal(sageOnboardingChanged);
+    await looked(2);
+    await handle.signal(sageOnboardingChanged);
+    release();
+    await handle.result();
+    expect(onboarding.waitsSeconds().every((seconds) => seconds < 60)).toBe(true);
+  });
+
+  it('does not fail for a step that does: it tries again later', async () => {
+    const broken = (): never => {
+      throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
+    };
+    const onboarding = new FakeOnboarding([broken, broken, over]);
+    await run(onboarding);
+    expect(onboarding.waitsSeconds()).toEqual([60, 120]);
+    expect(onboarding.failuresNoted).toBe(2);
+  });
+
+  it('has its row told of a step that fails on and on, within a quarter of an hour', async () => {
+    const broken = (): never => {
+      throw ApplicationFailure.retryable('a key that is missing', failureTypes.unexpected);
+    };
+    const onboarding = new FakeOnboarding([broken]);
+    const handle = await start(onboarding);
+    // Time passes for somebody who waits.
+    await env.sleep('15m');
+    expect(onboarding.failuresNoted).toBe(1);
+    onboarding.script.splice(0, 1, over);
+    await handle.result();
+  });
+
+  it('goes on when even the row cannot be told', async () => {
+    const broken = (): never => {
+      throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
+    };
+    const onboarding = new FakeOnboarding([broken, over]);
+    onboarding.noting = () => {
+      throw ApplicationFailure.nonRetryable('no database', failureTypes.refused);
+    };
+    await run(onboarding);
+    expect([onboarding.looksAtMs.length, onboarding.failuresNoted]).toEqual([2, 0]);
+  });
+
+  it('ends, telling nobody, when the onboarding does not exist', async () => {
+    const gone = (): never => {
+      throw ApplicationFailure.nonRetryable('gone', failureTypes.obsolete);
+    };
+    const onboarding = new FakeOnboarding([gone]);
+    await run(onboarding);
+    expect(onboarding.looksAtMs).toHaveLength(1);
+  });
+
+  it('in doubt for two months is renewed, and still there', async () => {
+    const doubt: Step = { next: 'wait', state: 'in_doubt', reason: 'answer_lost' };
+    const onboarding = new FakeOnboarding([...Array<Step>(62).fill(doubt), over]);
+    const handle = await start(onboarding);
+    await handle.result();
+    expect(onboarding.looksAtMs).toHaveLength(63);
+    const { runId } = await env.client.workflow.getHandle(onboarding.workflowId).describe();
+    expect(runId).not.toBe(handle.firstExecutionRunId);
+  });
+});
