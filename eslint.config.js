@@ -21,7 +21,7 @@ export default defineConfig(
         'error',
         { allowNumber: true, allowBoolean: true },
       ],
-      // `return response.json(…)` and `return settle()` end a branch in one line.
+      // `return response.json(…)` and `return complete()` end a branch in one line.
       '@typescript-eslint/no-confusing-void-expression': 'off',
       // `for (;;)` with a named limit inside is our idiom for a bounded loop.
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],

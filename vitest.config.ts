@@ -25,7 +25,7 @@ export default defineConfig({
       project('workflows', { ...serial(), globalSetup }),
       project('api', { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }),
       project('sandbox', { globalSetup, testTimeout: 60_000, hookTimeout: 60_000 }),
-      // The seeded worlds; a soak runs them for longer, at its own pace.
+      // The seeded simulations; a soak runs them for longer, at its own pace.
       project('reliability', { ...serial(), globalSetup, testTimeout: SOAK_MS, hookTimeout: SLOW_HOOK_MS }),
       project('e2e', { ...serial(), globalSetup, testTimeout: 300_000, hookTimeout: 300_000 }),
     ],

@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './src/activities/index.js';
-import type { SageRoad } from './src/activities/deps.js';
+import type { SageBankingChannel } from './src/activities/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
 import { organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
@@ -30,7 +30,7 @@ import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
-/** Statements are short: this many connections serve all slices of a process. */
+/** Statements are short: this many connections serve all delivery runs of a process. */
 const databaseConnectionsMax = 20;
 const connectRetry = { firstMs: 250, maxMs: 5_000 };
 const pinoLevels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
@@ -41,7 +41,7 @@ const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
 if (!existsSync(bundlePath)) fail(`the workflow bundle ${bundlePath} is missing: run "npm run bundle" first`);
 const logger = createLogger(config.LOG_LEVEL, 'worker');
-// We stop the workers ourselves, so that slices learn of it before their grace begins.
+// We stop the workers ourselves, so that delivery runs learn of it before their grace begins.
 // Its log lines go through our own logger, so that one redaction and one format hold for all.
 Runtime.install({
   logger: new DefaultLogger(logger.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', (entry) => {
@@ -88,7 +88,7 @@ const activities = createActivities({
     limiter: createRateLimiter({ pool, name: 'rutter' }),
   }),
   workflows: createWorkflowFacade(client),
-  sage: sageRoad(config, client),
+  sage: sageBankingChannel(config, client),
   settings: {
     rutterPlatform: config.RUTTER_PLATFORM,
     redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,
@@ -126,8 +126,8 @@ try {
 }
 logger.info('worker stopped');
 
-/** Null without `SAGE_BANKING_URL`: the service is run for the first road alone. */
-function sageRoad(config: WorkerConfig, client: Client): SageRoad | null {
+/** Null without `SAGE_BANKING_URL`: the service is run for the `rutter` channel alone. */
+function sageBankingChannel(config: WorkerConfig, client: Client): SageBankingChannel | null {
   const { SAGE_BANKING_URL: bankingUrl, SAGE_APPLICATION_ID: applicationId } = config;
   if (bankingUrl === undefined || applicationId === undefined) return null;
   return {

@@ -8,7 +8,7 @@ import { postingId, type SeededFeed } from './rutter/seed-feeds.js';
  * @param input.count postings of each feed, those numbered from 0 on
  * @returns one sentence for each fault; empty when all is well
  */
-export async function judge(
+export async function check(
   sandbox: BenchSandbox,
   input: { feeds: readonly Pick<SeededFeed, 'feedId' | 'rutterAccountId'>[]; count: number; run: string },
 ): Promise<string[]> {

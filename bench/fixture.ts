@@ -23,7 +23,7 @@ const benchConnectionsMax = 8;
 const apiToken = { core: 'bench-core-token-0123456789', ops: 'bench-ops-token-0123456789' };
 
 /** The servers of one case and what runs on them; fresh, empty, and gone with `close`. */
-export interface Ground {
+export interface Fixture {
   /** For the bench's own statements. */
   readonly pool: Pool;
   readonly databaseUrl: string;
@@ -74,7 +74,7 @@ class StopList {
  * Starts PostgreSQL (durable: fsync on) and the Temporal development server (on a file) in a temporary folder and
  * brings the database to the newest schema. The workflow bundle must have been built.
  */
-export async function openGround(input: { say: Say; signal: AbortSignal }): Promise<Ground> {
+export async function openFixture(input: { say: Say; signal: AbortSignal }): Promise<Fixture> {
   const stops = new StopList();
   try {
     return await open(input, stops);
@@ -84,7 +84,7 @@ export async function openGround(input: { say: Say; signal: AbortSignal }): Prom
   }
 }
 
-async function open(input: { say: Say; signal: AbortSignal }, stops: StopList): Promise<Ground> {
+async function open(input: { say: Say; signal: AbortSignal }, stops: StopList): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-bench-'));
   stops.add(() => rm(folder, { recursive: true, force: true }));
   // As root PostgreSQL runs under another account, which has to come through.
@@ -168,7 +168,7 @@ interface StartersInput {
 
 function starters(
   input: StartersInput,
-): Pick<Ground, 'freshSandbox' | 'startWorker' | 'startApi' | 'startLoop'> {
+): Pick<Fixture, 'freshSandbox' | 'startWorker' | 'startApi' | 'startLoop'> {
   const { folder, stops, environment, signal } = input;
   const logFolder = join(folder, 'logs');
   let sandbox: BenchSandbox | undefined;

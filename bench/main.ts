@@ -7,12 +7,12 @@ import { backfill50x4 } from './rutter/backfill-50x4.js';
 import { passes, type BenchCase, type CaseContext } from './rutter/bench-case.js';
 import { fairness } from './rutter/fairness.js';
 import { freshness } from './rutter/freshness.js';
-import { openGround } from './fixture.js';
+import { openFixture } from './fixture.js';
 import { history } from './rutter/history.js';
 import { ingest } from './rutter/ingest.js';
 import { describeMachine, quietLoadMax, type Machine } from './machine.js';
 import { requests } from './rutter/requests.js';
-import { sageDryRun } from './sage-banking/rule-preview.js';
+import { rulePreview } from './sage-banking/rule-preview.js';
 import { sageReading } from './sage-banking/reading.js';
 import { renderTable, type CaseReport } from './table.js';
 
@@ -24,14 +24,14 @@ const cases: readonly BenchCase[] = [
   ingest,
   freshness,
   sageReading,
-  sageDryRun,
+  rulePreview,
   fairness,
 ];
 
 /** Marks missed say how fast we are; this says that a run was wrong. */
 const faultExitCode = 1;
 const interruptedExitCode = 130;
-/** The writes of the case before settle down. */
+/** The writes of the case before complete down. */
 const pauseBetweenMs = 2_000;
 
 const helpText = `npm run bench                    all cases, one table at the end
@@ -41,7 +41,7 @@ npm run bench -- --json          the same as JSON on stdout, progress on stderr
 ${cases.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}
 
 Each case starts its own PostgreSQL (fsync on), Temporal server (on a file), sandbox, worker and API as real processes
-in a temporary folder, and removes them at the end and on Ctrl-C. The sandbox's book is the referee: the exit code is
+in a temporary folder, and removes them at the end and on Ctrl-C. The sandbox's book is the checker: the exit code is
 ${faultExitCode} when a run lost, doubled or disordered postings, broke Rutter's contract or did not finish. A missed mark is no
 failure: figures depend on the machine, so compare ratios of one run, on a quiet machine (load below ${quietLoadMax}).
 `;
@@ -79,12 +79,12 @@ async function runCase(
   const startedMs = performance.now();
   const seconds = (): number => (performance.now() - startedMs) / 1_000;
   try {
-    const ground = await openGround(input);
+    const fixture = await openFixture(input);
     try {
-      const result = await orAborted(benchCase.run({ ...input, ground }), input.signal);
+      const result = await orAborted(benchCase.run({ ...input, fixture }), input.signal);
       return { name, about, result, seconds: seconds() };
     } finally {
-      await ground.close();
+      await fixture.close();
     }
   } catch (error) {
     return { name, about, failure: explain(error), seconds: seconds() };

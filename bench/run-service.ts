@@ -4,7 +4,7 @@ import { waitUntil } from './wait-until.js';
 
 /** Twenty times the longest backfill of the bench; a run that takes longer hangs. */
 const backfillMs = 240_000;
-const lookEveryMs = 100;
+const checkEveryMs = 100;
 
 /**
  * Announces postings of feeds the way the API does (the feeds' workflows are started by it) and waits until all of
@@ -13,15 +13,15 @@ const lookEveryMs = 100;
  * @returns seconds from the first signal to the last feed's catching up, by the database's clock on this same machine
  */
 export async function backfillByService(
-  { ground, signal }: CaseContext,
+  { fixture, signal }: CaseContext,
   feeds: readonly SeededFeed[],
 ): Promise<{ wallSeconds: number }> {
   const feedIds = feeds.map((feed) => feed.feedId);
   const startedAtMs = Date.now();
-  await Promise.all(feedIds.map((feedId) => ground.workflows.wakeFeed({ feedId })));
+  await Promise.all(feedIds.map((feedId) => fixture.workflows.wakeFeed({ feedId })));
   const endedAtMs = await waitUntil(
     async () => {
-      const { rows } = await ground.pool.query<{ waiting: string; last_at: string | null }>(
+      const { rows } = await fixture.pool.query<{ waiting: string; last_at: string | null }>(
         `SELECT count(*) FILTER (WHERE caught_up_at IS NULL) AS waiting, max(caught_up_at) AS last_at
            FROM feeds WHERE feed_id = ANY ($1::uuid[])`,
         [feedIds],
@@ -29,7 +29,7 @@ export async function backfillByService(
       const row = rows[0];
       return row?.waiting === '0' && row.last_at !== null ? Date.parse(row.last_at) : undefined;
     },
-    { what: 'all feeds have caught up', everyMs: lookEveryMs, timeoutMs: backfillMs, signal },
+    { what: 'all feeds have caught up', everyMs: checkEveryMs, timeoutMs: backfillMs, signal },
   );
   return { wallSeconds: (endedAtMs - startedAtMs) / 1_000 };
 }

@@ -24,7 +24,7 @@ CREATE TABLE accounts (
   number_last4  text,
   opened_on     date,
   -- Grows by one with every change of a posting, under the row's lock: sequences are gapless and become
-  -- visible in order, so "everything up to here was looked at" is a statement that stays true.
+  -- visible in order, so "everything up to here was checked" is a statement that stays true.
   last_sequence bigint NOT NULL DEFAULT 0,
   created_at    timestamptz NOT NULL DEFAULT now(),
   updated_at    timestamptz NOT NULL DEFAULT now()
@@ -83,7 +83,7 @@ CREATE TABLE connections (
   status               text NOT NULL DEFAULT 'ok' CHECK (status IN ('ok', 'refused', 'unavailable')),
   provider_status      text,
   status_reason        text,
-  -- The hand-off that may ask for a one-time password now; a newer one takes the place.
+  -- The handoff that may ask for a one-time password now; a newer one takes the place.
   current_handoff_id   text,
   created_at           timestamptz NOT NULL DEFAULT now(),
   updated_at           timestamptz NOT NULL DEFAULT now()
@@ -131,12 +131,12 @@ CREATE INDEX feeds_of_customer ON feeds (customer_id, feed_id);
 CREATE INDEX feeds_of_account ON feeds (account_id);
 CREATE INDEX feeds_by_state ON feeds (state, feed_id);
 
--- 1…1000 postings of one feed with fixed bytes. At most one is open per lane, whoever asks.
+-- 1…1000 postings of one feed with fixed bytes. At most one is open per delivery lock, whoever asks.
 CREATE TABLE batches (
   batch_id         uuid PRIMARY KEY,
   feed_id          uuid NOT NULL REFERENCES feeds,
   connection_id    uuid NOT NULL REFERENCES connections,
-  lane_id          text NOT NULL,
+  delivery_lock_id          text NOT NULL,
   number           integer NOT NULL,
   size             integer NOT NULL CHECK (size BETWEEN 1 AND 1000),
   body_hash        text NOT NULL,
@@ -146,11 +146,11 @@ CREATE TABLE batches (
   delivered_count  integer,
   evidence         text CHECK (evidence IN ('answer', 'job', 'read_back')),
   job_id           text,
-  cut_at           timestamptz NOT NULL DEFAULT now(),
-  settled_at       timestamptz,
+  built_at           timestamptz NOT NULL DEFAULT now(),
+  completed_at       timestamptz,
   UNIQUE (feed_id, number)
 );
-CREATE UNIQUE INDEX batches_one_open_per_lane ON batches (lane_id) WHERE state = 'open';
+CREATE UNIQUE INDEX batches_one_open_per_delivery_lock ON batches (delivery_lock_id) WHERE state = 'open';
 
 -- One idempotency key of a batch. A new one is made only after the earlier one's final outcome is stored.
 CREATE TABLE attempts (
@@ -172,7 +172,7 @@ CREATE TABLE attempts (
 );
 CREATE UNIQUE INDEX attempts_one_open_per_batch ON attempts (batch_id) WHERE state IN ('open', 'in_doubt');
 
--- The ledger: a posting of a feed that was cut, in which batch and where in it. Delivered is a fact of the
+-- The ledger: a posting of a feed that was built, in which batch and where in it. Delivered is a fact of the
 -- batch; `exception` is set only where a posting's fate differs from its batch's.
 CREATE TABLE ledger (
   feed_id        uuid NOT NULL,
@@ -187,9 +187,9 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_of_batch ON ledger (batch_id, position);
 CREATE INDEX ledger_exceptions ON ledger (feed_id, exception) WHERE exception IS NOT NULL;
 
--- The lease says only who may act on the lane's open batch; the open batch itself is the lane.
-CREATE TABLE lanes (
-  lane_id     text PRIMARY KEY,
+-- The lease says only who may act on the delivery lock's open batch; the open batch itself is the delivery lock.
+CREATE TABLE delivery_locks (
+  delivery_lock_id     text PRIMARY KEY,
   holder      uuid,
   lease_until timestamptz
 );

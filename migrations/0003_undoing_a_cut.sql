@@ -1,5 +1,5 @@
--- What the feed's cursor was before a batch was cut, so that a batch that certainly never reached Rutter can be
--- undone: its postings are ready again and the next cut starts where this one did.
+-- What the feed's cursor was before a batch was built, so that a batch that certainly never reached Rutter can be
+-- undone: its postings are ready again and the next build starts where this one did.
 ALTER TABLE batches
   ADD COLUMN cursor_before_posted_at timestamptz,
   ADD COLUMN cursor_before_sequence  bigint,
@@ -7,4 +7,4 @@ ALTER TABLE batches
 
 -- True once an attempt's POST had an unknown outcome: from then on a refusal of a repeat proves nothing.
 ALTER TABLE attempts
-  ADD COLUMN doubted boolean NOT NULL DEFAULT false;
+  ADD COLUMN outcome_unknown boolean NOT NULL DEFAULT false;

@@ -1,5 +1,5 @@
--- The second road: Sage's own Banking Service. A company there is a connection, an account there is a feed: their ids
--- are of one kind with those of the first road, their tables are not, since nearly nothing else is alike.
+-- The `sage-banking` channel: Sage's own Banking Service. A company there is a connection, an account there is a feed: their ids
+-- are of one kind with those of the `rutter` channel, their tables are not, since nearly nothing else is alike.
 
 CREATE TABLE sage_onboardings (
   onboarding_id     uuid PRIMARY KEY,
@@ -14,12 +14,12 @@ CREATE TABLE sage_onboardings (
   captcha_id        text,
   captcha_image     text,
   captcha_at        timestamptz,
-  -- What the person read in the picture, until it is sent.
+  -- What the person read in the captcha, until it is sent.
   captcha_text      text,
   captcha_failures  integer NOT NULL DEFAULT 0,
-  -- The registration that was judged unknown was made anew once, in case it had expired.
+  -- The registration that was validated unknown was made again once, in case it had expired.
   registered_again  boolean NOT NULL DEFAULT false,
-  -- When a person last did something about it: began it, typed what the picture shows, resolved a doubt.
+  -- When a person last did something about it: began it, typed what the captcha shows, resolved a doubt.
   person_at         timestamptz NOT NULL DEFAULT now(),
   -- The POST that creates went out and its answer is not stored: nothing may be sent again before a person has said
   -- what came of it. Written before the POST, cleared with its answer.
@@ -33,12 +33,12 @@ CREATE TABLE sage_onboardings (
 );
 CREATE UNIQUE INDEX sage_onboardings_one_open ON sage_onboardings (customer_id)
   WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt');
--- For the sweep, by id.
+-- For the repair job, by id.
 CREATE INDEX sage_onboardings_open ON sage_onboardings (onboarding_id)
   WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt');
 CREATE INDEX sage_onboardings_of_customer ON sage_onboardings (customer_id, created_at DESC);
 
--- A company in its organisation: the customer's tie to Sage on this road, so its id is a connection's.
+-- A company in its organisation: the customer's tie to Sage on this channel, so its id is a connection's.
 CREATE TABLE sage_companies (
   connection_id      uuid PRIMARY KEY,
   customer_id        text NOT NULL REFERENCES customers,
@@ -93,7 +93,7 @@ CREATE TABLE sage_accounts (
   reason_detail        text,
   reason_at            timestamptz,
   last_read_at         timestamptz,
-  -- A new one is looked at as soon as it has its workflow.
+  -- A new one is checked as soon as it has its workflow.
   next_read_at         timestamptz DEFAULT now(),
   cancelled_at         timestamptz,
   created_at           timestamptz NOT NULL DEFAULT now(),
@@ -191,7 +191,7 @@ CREATE INDEX sage_reprocesses_running ON sage_reprocesses (reprocess_id) WHERE s
 -- A POST that no key protects went out, a rule for instance: before another what came of it has to be looked up.
 ALTER TABLE commands ADD COLUMN posted_at timestamptz;
 
--- Which rule of a disconnected account was made anew on which account: restoring again restores nothing twice.
+-- Which rule of a disconnected account was made again on which account: restoring again restores nothing twice.
 CREATE TABLE sage_restored_rules (
   sage_account_id uuid NOT NULL REFERENCES sage_accounts,
   old_rule_id     text NOT NULL,
@@ -202,4 +202,4 @@ CREATE TABLE sage_restored_rules (
   PRIMARY KEY (sage_account_id, old_rule_id)
 );
 
-INSERT INTO sweeps (name) VALUES ('sage'), ('sage_onboardings'), ('sage_links'), ('sage_reprocesses');
+INSERT INTO repair_tasks (name) VALUES ('sage'), ('sage_onboardings'), ('sage_links'), ('sage_reprocesses');

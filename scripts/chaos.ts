@@ -1,12 +1,12 @@
-// npm run kills: kills every part of the whole service at the worst moments and looks what comes of it.
+// npm run kills: kills every part of the whole service at the worst moments and checks what comes of it.
 import { readArguments } from './chaos/arguments.js';
-import { runKills } from './chaos/run-chaos.js';
+import { runChaos } from './chaos/run-chaos.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 try {
   const wanted = readArguments(process.argv.slice(2));
-  process.exitCode = typeof wanted === 'string' ? (say(wanted), 0) : await runKills({ ...wanted, say });
+  process.exitCode = typeof wanted === 'string' ? (say(wanted), 0) : await runChaos({ ...wanted, say });
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;

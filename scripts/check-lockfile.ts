@@ -22,7 +22,7 @@ export function missingOptionalEntries(lock: Lockfile): string[] {
   return missing;
 }
 
-/** As Node looks a package up: in the folder's own node_modules, then in each one further out. */
+/** As Node checks a package up: in the folder's own node_modules, then in each one further out. */
 function isLocked(lock: Lockfile, folder: string, name: string): boolean {
   const steps = folder === '' ? [] : folder.split('/node_modules/');
   for (let depth = steps.length; depth >= 0; depth -= 1) {

@@ -5,41 +5,41 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './local/run-command.js';
-import { readMutants, type Mutant } from './mutation/read-mutations.js';
-import { mutantTable, type MutantResult } from './mutation/mutation-table.js';
+import { readMutations, type Mutation } from './mutation/read-mutations.js';
+import { mutationTable, type MutationResult } from './mutation/mutation-table.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** A test that a mutant hangs has noticed it too, but this long is enough. */
+/** A test that a mutation hangs has noticed it too, but this long is enough. */
 const TEST_TIMEOUT_MS = 5 * 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
 
 /**
- * `npm run mutants` plants each bug of test/mutants in a copy of the tree, runs the test that its file names, and shows
- * which test killed it. The test must pass without the bug: otherwise its failure proves nothing. `npm run mutants --
- * float lane` takes only those whose file name contains one of the words; `--json` prints one object a line. Ends with
+ * `npm run mutations` plants each bug of test/mutations in a copy of the tree, runs the test that its file names, and shows
+ * which test killed it. The test must pass without the bug: otherwise its failure proves nothing. `npm run mutations --
+ * float delivery lock` takes only those whose file name contains one of the words; `--json` prints one object a line. Ends with
  * a code other than 0 when a bug lives, does not apply, or its test fails by itself.
  */
 async function main(args: string[]): Promise<void> {
   const json = args.includes('--json');
   const words = args.filter((argument) => !argument.startsWith('--'));
-  const all = await readMutants(join(ROOT, 'test/mutants'));
+  const all = await readMutations(join(ROOT, 'test/mutation'));
   const chosen = all.filter(
-    (mutant) => words.length === 0 || words.some((word) => mutant.file.includes(word)),
+    (mutation) => words.length === 0 || words.some((word) => mutation.file.includes(word)),
   );
-  if (chosen.length === 0) throw new Error(`no mutant matches: ${words.join(', ')}`);
+  if (chosen.length === 0) throw new Error(`no mutation matches: ${words.join(', ')}`);
   const copy = await copyTree();
-  const results: MutantResult[] = [];
+  const results: MutationResult[] = [];
   try {
-    for (const [index, mutant] of chosen.entries()) {
-      if (!json) process.stdout.write(`${index + 1}/${chosen.length} ${mutant.title} … `);
-      const result = await judge(copy, mutant);
+    for (const [index, mutation] of chosen.entries()) {
+      if (!json) process.stdout.write(`${index + 1}/${chosen.length} ${mutation.title} … `);
+      const result = await check(copy, mutation);
       results.push(result);
-      process.stdout.write(json ? `${JSON.stringify({ ...mutant, ...result })}\n` : `${result.outcome}\n`);
+      process.stdout.write(json ? `${JSON.stringify({ ...mutation, ...result })}\n` : `${result.outcome}\n`);
     }
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
-  if (!json) process.stdout.write(`\n${mutantTable(results)}\n`);
+  if (!json) process.stdout.write(`\n${mutationTable(results)}\n`);
   process.exitCode = results.every((result) => result.outcome === 'killed') ? 0 : 1;
 }
 
@@ -52,7 +52,7 @@ async function copyTree(): Promise<string> {
     cwd: ROOT,
   });
   if (listed.code !== 0) throw new Error(`git ls-files: ${listed.stderr}`);
-  const copy = await mkdtemp(join(tmpdir(), 'bankfeeds-mutants-'));
+  const copy = await mkdtemp(join(tmpdir(), 'bankfeeds-mutations-'));
   for (const file of listed.stdout.split('\0').filter(Boolean)) {
     // Deleted, and git has not been told yet.
     if (!existsSync(join(ROOT, file))) continue;
@@ -62,26 +62,26 @@ async function copyTree(): Promise<string> {
   return copy;
 }
 
-async function judge(copy: string, mutant: Mutant): Promise<MutantResult> {
+async function check(copy: string, mutation: Mutation): Promise<MutationResult> {
   const beganMs = Date.now();
-  const outcome = await plantAndTest(copy, mutant);
-  return { mutant, outcome, seconds: (Date.now() - beganMs) / 1_000 };
+  const outcome = await plantAndTest(copy, mutation);
+  return { mutation, outcome, seconds: (Date.now() - beganMs) / 1_000 };
 }
 
-async function plantAndTest(copy: string, mutant: Mutant): Promise<MutantResult['outcome']> {
-  if ((await runNamedTest(copy, mutant)) !== 'passed') return 'test fails without it';
-  if (!(await applyPatch(copy, mutant, []))) return 'does not apply';
+async function plantAndTest(copy: string, mutation: Mutation): Promise<MutationResult['outcome']> {
+  if ((await runNamedTest(copy, mutation)) !== 'passed') return 'test fails without it';
+  if (!(await applyPatch(copy, mutation, []))) return 'does not apply';
   try {
-    const seen = await runNamedTest(copy, mutant);
+    const seen = await runNamedTest(copy, mutation);
     return seen === 'failed' ? 'killed' : seen === 'passed' ? 'lives' : 'test did not run';
   } finally {
-    if (!(await applyPatch(copy, mutant, ['--reverse'])))
-      throw new Error(`${mutant.file} cannot be taken out`);
+    if (!(await applyPatch(copy, mutation, ['--reverse'])))
+      throw new Error(`${mutation.file} cannot be taken out`);
   }
 }
 
-async function applyPatch(copy: string, mutant: Mutant, options: string[]): Promise<boolean> {
-  const patch = join(ROOT, 'test/mutants', mutant.file);
+async function applyPatch(copy: string, mutation: Mutation, options: string[]): Promise<boolean> {
+  const patch = join(ROOT, 'test/mutation', mutation.file);
   const args = ['apply', '--whitespace=nowarn', ...options, patch];
   // Outside of any repository, so that git takes the copy as it is.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) };
@@ -94,11 +94,11 @@ interface Report {
 }
 
 /** `none` when no test ran: a name that matches nothing, or a file that does not load. */
-async function runNamedTest(copy: string, mutant: Mutant): Promise<'passed' | 'failed' | 'none'> {
-  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-mutant-'));
+async function runNamedTest(copy: string, mutation: Mutation): Promise<'passed' | 'failed' | 'none'> {
+  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-mutation-'));
   const report = join(folder, 'report.json');
   try {
-    await runVitest(copy, [mutant.test, '-t', mutant.name, '--reporter', 'json', '--outputFile', report]);
+    await runVitest(copy, [mutation.test, '-t', mutation.name, '--reporter', 'json', '--outputFile', report]);
     const text = await readFile(report, 'utf8').catch(() => '{}');
     const { numPassedTests = 0, numFailedTests = 0 } = JSON.parse(text) as Partial<Report>;
     if (numFailedTests > 0) return 'failed';
@@ -108,7 +108,7 @@ async function runNamedTest(copy: string, mutant: Mutant): Promise<'passed' | 'f
   }
 }
 
-/** Vitest ends its servers on SIGINT only, so that is how it is stopped when a mutant makes a test hang. */
+/** Vitest ends its servers on SIGINT only, so that is how it is stopped when a mutation makes a test hang. */
 function runVitest(copy: string, args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...args], {

@@ -3,7 +3,7 @@ import { helpText, readArguments, stretchRuns, type SoakArguments } from './soak
 import { runStretch, type StretchResult } from './soak/run-stretch.js';
 
 /**
- * `npm run soak` runs the seeded worlds for as long as one likes, stretch by stretch, and adds each finished stretch to
+ * `npm run soak` runs the seeded simulations for as long as one likes, stretch by stretch, and adds each finished stretch to
  * the table in docs/reliability/README.md. The stretch that begins at run N has the seed `--seed` + N / stretch, so every run
  * can be had again. The first violation ends it, with the command that replays the failing example.
  */

@@ -1,4 +1,4 @@
-// npm start: the whole service on this machine. npm start -- --fresh begins anew.
+// npm start: the whole service on this machine. npm start -- --fresh begins again.
 // Nothing is imported before Node's version is known: an older one would fail on the imports with a riddle.
 const NODE_MIN = [20, 19] as const;
 

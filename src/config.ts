@@ -121,7 +121,7 @@ const rutter = {
   RUTTER_REDIRECT_ORIGINS: list(secureOrigin).default(['https://link.rutterapi.com']),
 };
 
-/** The road of Sage's Banking Service; without `SAGE_BANKING_URL` it is closed. */
+/** The channel of Sage's Banking Service; without `SAGE_BANKING_URL` it is closed. */
 const sage = {
   SAGE_BANKING_URL: secureOrigin.optional(),
   SAGE_AUTH_URL: secureOrigin.default('https://api-money.sage.com'),

@@ -1,5 +1,5 @@
 import type { Say } from '../../scripts/local/local-failure.js';
-import type { Ground } from '../fixture.js';
+import type { Fixture } from '../fixture.js';
 
 /** What a figure must not exceed (or fall below) to pass. */
 export interface Mark {
@@ -22,12 +22,12 @@ export interface Figure {
 
 export interface CaseResult {
   readonly figures: readonly Figure[];
-  /** What the referee found: lost, doubled or disordered postings, breaches of the contract. Empty = a valid run. */
+  /** What the checker found: lost, doubled or disordered postings, breaches of the contract. Empty = a valid run. */
   readonly faults: readonly string[];
 }
 
 export interface CaseContext {
-  readonly ground: Ground;
+  readonly fixture: Fixture;
   readonly say: Say;
   /** Aborted when the person at the keyboard no longer wants it. */
   readonly signal: AbortSignal;

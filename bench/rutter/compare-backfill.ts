@@ -3,7 +3,7 @@ import type { ForkedChild } from '../forked-child.js';
 import { readHistory } from './histories.js';
 import type { LoopAnswer, LoopRequest } from './plain-loop-child.js';
 import { cpuBetween, readCpu, type CpuSeconds, type MeasuredPart } from '../process-cpu.js';
-import { judge } from '../checker.js';
+import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import { seedFeeds } from './seed-feeds.js';
 import { median, spread, sum } from '../statistics.js';
@@ -11,7 +11,7 @@ import { median, spread, sum } from '../statistics.js';
 export interface BackfillShape {
   readonly feeds: number;
   readonly batchesEach: number;
-  /** P: the time a POST takes at the peer before it is looked at. */
+  /** P: the time a POST takes at the provider before it is checked. */
   readonly postLatencyMs: number;
   /** J: the time its job runs, inside the synchronous answer. */
   readonly jobRunMs: number;
@@ -27,21 +27,21 @@ interface Run {
   /** By part, over the run. */
   readonly cpu: CpuSeconds;
   /** History of one feed, median; of the service only. */
-  readonly history?: { readonly events: number; readonly slices: number };
+  readonly history?: { readonly events: number; readonly deliveryRuns: number };
 }
 
 type Side = 'service' | 'loop';
 
 /**
- * The service against the plain loop: the same feeds, made anew for each run, three runs of each, interleaved after a
+ * The service against the plain loop: the same feeds, made again for each run, three runs of each, interleaved after a
  * warm-up of both. Peer, servers and load share the machine; CPU is that of everything under test: for the service the
  * worker, the Temporal server and PostgreSQL, for the loop itself and PostgreSQL.
  */
 export async function compareBackfill(context: CaseContext, shape: BackfillShape): Promise<CaseResult> {
-  const { ground, say } = context;
-  await ground.freshSandbox();
-  const worker = await ground.startWorker();
-  const loop = ground.startLoop();
+  const { fixture, say } = context;
+  await fixture.freshSandbox();
+  const worker = await fixture.startWorker();
+  const loop = fixture.startLoop();
   const bench: Bench = { context, worker, loop, faults: [] };
   await runOnce(bench, 'service', warmUp, 'warm-up');
   await runOnce(bench, 'loop', warmUp, 'warm-up');
@@ -69,33 +69,33 @@ interface Bench {
 
 async function runOnce(bench: Bench, side: Side, shape: BackfillShape, run: string): Promise<Run> {
   const { context, worker, loop } = bench;
-  const { ground } = context;
-  const sandbox = await ground.freshSandbox();
+  const { fixture } = context;
+  const sandbox = await fixture.freshSandbox();
   const count = shape.batchesEach * batchSize;
-  const feeds = await seedFeeds(ground, sandbox, { feeds: shape.feeds, postingsEach: count });
+  const feeds = await seedFeeds(fixture, sandbox, { feeds: shape.feeds, postingsEach: count });
   await sandbox.turnKnobs({ postLatencyMs: shape.postLatencyMs, jobRunMs: shape.jobRunMs });
   const loopPart = { name: 'loop', pid: loop.pid };
   const parts =
     side === 'service'
-      ? [worker, ground.servers.temporal, ground.servers.postgres]
-      : [loopPart, ground.servers.postgres];
+      ? [worker, fixture.servers.temporal, fixture.servers.postgres]
+      : [loopPart, fixture.servers.postgres];
   const before = await readCpu(parts);
   let wallSeconds: number;
   if (side === 'service') ({ wallSeconds } = await backfillByService(context, feeds));
   else {
     const startedMs = performance.now();
-    const request: LoopRequest = { databaseUrl: ground.databaseUrl, apiUrl: sandbox.apiUrl, feeds };
+    const request: LoopRequest = { databaseUrl: fixture.databaseUrl, apiUrl: sandbox.apiUrl, feeds };
     await loop.ask<LoopAnswer>(request, loopMs);
     wallSeconds = (performance.now() - startedMs) / 1_000;
   }
   const cpu = cpuBetween(before, await readCpu(parts));
   context.signal.throwIfAborted();
-  bench.faults.push(...(await judge(sandbox, { feeds, count, run: `${side}, ${run}` })));
+  bench.faults.push(...(await check(sandbox, { feeds, count, run: `${side}, ${run}` })));
   if (side === 'loop') return { wallSeconds, cpu };
-  const histories = await Promise.all(feeds.map((feed) => readHistory(ground.temporal, feed)));
+  const histories = await Promise.all(feeds.map((feed) => readHistory(fixture.temporal, feed)));
   const history = {
     events: median(histories.map(({ events }) => events)),
-    slices: median(histories.map(({ slices }) => slices)),
+    deliveryRuns: median(histories.map(({ deliveryRuns }) => deliveryRuns)),
   };
   return { wallSeconds, cpu, history };
 }
@@ -110,7 +110,7 @@ function figuresOf(shape: BackfillShape, runs: Record<Side, Run[]>): Figure[] {
   const wall = { service: median(walls('service')), loop: median(walls('loop')) };
   const cpu = { service: median(cpuMs('service')), loop: median(cpuMs('loop')) };
   const events = median(runs.service.map((run) => run.history?.events ?? 0));
-  const slices = median(runs.service.map((run) => run.history?.slices ?? 0));
+  const deliveryRuns = median(runs.service.map((run) => run.history?.deliveryRuns ?? 0));
   const perPart = (side: Side): string => describeParts(runs[side], batches);
   const digits = 2;
   return [
@@ -132,10 +132,10 @@ function figuresOf(shape: BackfillShape, runs: Record<Side, Run[]>): Figure[] {
     { name: 'CPU per batch, service', value: cpu.service, unit: 'ms', digits: 1, note: perPart('service') },
     { name: 'CPU per batch, plain loop', value: cpu.loop, unit: 'ms', digits: 1, note: perPart('loop') },
     {
-      // The event that starts the run is not a slice's; the signal that woke the feed is.
-      ...{ name: 'history events per slice', value: (events - 1) / slices, unit: '', digits: 1 },
+      // The event that starts the run is not a delivery run's; the signal that woke the feed is.
+      ...{ name: 'history events per delivery run', value: (events - 1) / deliveryRuns, unit: '', digits: 1 },
       mark: { kind: 'at_most', value: 12 },
-      note: `${events} events with the run's start, ${slices} slice(s), ${shape.batchesEach} batches a feed`,
+      note: `${events} events with the run's start, ${deliveryRuns} delivery run(s), ${shape.batchesEach} batches a feed`,
     },
   ];
 }

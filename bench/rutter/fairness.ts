@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { apiPosting, postJson } from '../api-client.js';
 import type { BenchCase, CaseContext, Figure } from './bench-case.js';
 import type { RunningApi } from '../fixture.js';
-import { judge } from '../checker.js';
+import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import type { BenchSandbox } from './sandbox.js';
 import { postingId, seedFeeds, type SeededFeed } from './seed-feeds.js';
@@ -20,8 +20,8 @@ const loud = { feeds: 10, everyMs: 1_500, postingsACall: 10 };
 const headStartMs = 6_000;
 const loudRounds = Math.ceil((headStartMs + quiet.rounds * quiet.everyMs) / loud.everyMs);
 const deliveryMs = 120_000;
-/** A POST takes this long on its way and its job that long, so that the loud connection's lane is never free. */
-const peer = { postLatencyMs: 50, jobRunMs: 100 };
+/** A POST takes this long on its way and its job that long, so that the loud connection's delivery lock is never free. */
+const provider = { postLatencyMs: 50, jobRunMs: 100 };
 
 interface Sample {
   readonly feed: SeededFeed;
@@ -36,16 +36,16 @@ export const fairness: BenchCase = {
   about:
     'how long postings of 20 connections wait, alone and beside one that offers 10 × their load together',
   run: async (context) => {
-    const { ground } = context;
-    const sandbox = await ground.freshSandbox();
-    const others = await seedFeeds(ground, sandbox, { feeds: quiet.feeds, postingsEach: past });
-    const crowd = await seedFeeds(ground, sandbox, {
+    const { fixture } = context;
+    const sandbox = await fixture.freshSandbox();
+    const others = await seedFeeds(fixture, sandbox, { feeds: quiet.feeds, postingsEach: past });
+    const crowd = await seedFeeds(fixture, sandbox, {
       ...{ feeds: loud.feeds, postingsEach: past, onOneConnection: true },
     });
-    await ground.startWorker();
-    const api = await ground.startApi();
+    await fixture.startWorker();
+    const api = await fixture.startApi();
     await backfillByService(context, [...others, ...crowd]);
-    await sandbox.turnKnobs(peer);
+    await sandbox.turnKnobs(provider);
     const offering = { ...quiet, feeds: others };
     const alone = await offer(context, { api, ...offering, firstNumber: past });
     await waitUntilDelivered(context, others, past + quiet.rounds);
@@ -61,8 +61,8 @@ export const fairness: BenchCase = {
     const arrivals = await readArrivals(sandbox);
     const figures = await figuresOf(sandbox, { alone, beside, arrivals });
     const faults = [
-      ...(await judge(sandbox, { feeds: others, count: counts.others, run: 'fairness' })),
-      ...(await judge(sandbox, { feeds: crowd, count: counts.crowd, run: 'fairness' })),
+      ...(await check(sandbox, { feeds: others, count: counts.others, run: 'fairness' })),
+      ...(await check(sandbox, { feeds: crowd, count: counts.crowd, run: 'fairness' })),
     ];
     return { figures, faults: [...new Set(faults)] };
   },
@@ -111,13 +111,13 @@ async function send(
 }
 
 async function waitUntilDelivered(
-  { ground, signal }: CaseContext,
+  { fixture, signal }: CaseContext,
   feeds: readonly SeededFeed[],
   countEach: number,
 ): Promise<void> {
   await waitUntil(
     async () => {
-      const { rows } = await ground.pool.query<{ delivered: string }>(
+      const { rows } = await fixture.pool.query<{ delivered: string }>(
         `SELECT count(*) AS delivered FROM ledger l JOIN batches b USING (batch_id)
           WHERE b.state = 'delivered' AND b.feed_id = ANY ($1::uuid[])`,
         [feeds.map((feed) => feed.feedId)],
@@ -181,7 +181,7 @@ async function delaysOf(
     const ofFeed = counted.map(({ transactionId, acceptedAtMs }) => {
       const arrivedAtMs = arrivals.get(keys.get(transactionId) ?? '');
       if (arrivedAtMs === undefined) throw new Error(`no request brought ${transactionId}`);
-      // A slice that was under way may have taken it along before its caller had the answer.
+      // A delivery run that was under way may have taken it along before its caller had the answer.
       return Math.max(0, arrivedAtMs - acceptedAtMs);
     });
     delays.set(feed.feedId, ofFeed);

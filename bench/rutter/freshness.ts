@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { apiPosting, postJson } from '../api-client.js';
 import type { BenchCase, CaseContext, Figure } from './bench-case.js';
 import type { RunningApi } from '../fixture.js';
-import { judge } from '../checker.js';
+import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import type { BenchSandbox } from './sandbox.js';
 import { postingId, seedFeeds, type SeededFeed } from './seed-feeds.js';
@@ -32,11 +32,11 @@ export const freshness: BenchCase = {
   name: 'freshness',
   about: `from an accepted posting (answer 200) to its POST's arrival at the sandbox, ${measured} one by one`,
   run: async (context) => {
-    const { ground } = context;
-    const sandbox = await ground.freshSandbox();
-    const feeds = await seedFeeds(ground, sandbox, { feeds: 1, postingsEach: past });
-    await ground.startWorker();
-    const api = await ground.startApi();
+    const { fixture } = context;
+    const sandbox = await fixture.freshSandbox();
+    const feeds = await seedFeeds(fixture, sandbox, { feeds: 1, postingsEach: past });
+    await fixture.startWorker();
+    const api = await fixture.startApi();
     await backfillByService(context, feeds);
     const feed = feeds[0];
     if (feed === undefined) throw new Error('there is no feed');
@@ -47,12 +47,12 @@ export const freshness: BenchCase = {
     }
     const figures = await figuresOf(sandbox, feed, samples.slice(warmUps));
     const count = past + warmUps + measured;
-    return { figures, faults: await judge(sandbox, { feeds, count, run: 'freshness' }) };
+    return { figures, faults: await check(sandbox, { feeds, count, run: 'freshness' }) };
   },
 };
 
 async function sendOne(
-  { ground, signal }: CaseContext,
+  { fixture, signal }: CaseContext,
   input: { api: RunningApi; feed: SeededFeed; number: number },
 ): Promise<Sample> {
   const { api, feed, number } = input;
@@ -65,13 +65,13 @@ async function sendOne(
   if (answer.accepted !== 1) throw new Error(`posting ${number} was not accepted`);
   await waitUntil(
     async () => {
-      const { rows } = await ground.pool.query<{ settled: boolean }>(
-        `SELECT f.state = 'live' AND b.state = 'delivered' AS settled
+      const { rows } = await fixture.pool.query<{ completed: boolean }>(
+        `SELECT f.state = 'live' AND b.state = 'delivered' AS completed
            FROM feeds f JOIN ledger l USING (feed_id) JOIN batches b ON b.batch_id = l.batch_id
           WHERE l.feed_id = $1 AND l.transaction_id = $2`,
         [feed.feedId, transactionId],
       );
-      return rows[0]?.settled === true ? true : undefined;
+      return rows[0]?.completed === true ? true : undefined;
     },
     { what: `${transactionId} is delivered`, everyMs: 20, timeoutMs: deliveryMs, signal },
   );

@@ -5,10 +5,10 @@ import { bankFeedWorkflowId } from '../../src/domain/ids.js';
 export interface HistorySize {
   readonly events: number;
   readonly bytes: number;
-  /** Slices of delivery that were scheduled. */
-  readonly slices: number;
-  /** Of the events: the place of each slice's scheduling, counted from 0. */
-  readonly sliceStarts: readonly number[];
+  /** Delivery runs of delivery that were scheduled. */
+  readonly deliveryRuns: number;
+  /** Of the events: the place of each delivery run's scheduling, counted from 0. */
+  readonly deliveryRunStarts: readonly number[];
 }
 
 /** `EVENT_TYPE_ACTIVITY_TASK_SCHEDULED`, as the server's protocol numbers it. */
@@ -18,28 +18,29 @@ export async function readHistory(client: Client, input: { feedId: string }): Pr
   const handle = client.workflow.getHandle(bankFeedWorkflowId(input.feedId));
   const description = await handle.describe();
   const { events } = await handle.fetchHistory();
-  const sliceStarts = (events ?? []).flatMap((event, index) =>
+  const deliveryRunStarts = (events ?? []).flatMap((event, index) =>
     Number(event.eventType) === activityScheduled ? [index] : [],
   );
   return {
     events: description.historyLength,
     bytes: description.historySize ?? 0,
-    slices: sliceStarts.length,
-    sliceStarts,
+    deliveryRuns: deliveryRunStarts.length,
+    deliveryRunStarts,
   };
 }
 
-/** What one slice with all that surrounds it adds to a history: from one slice's scheduling to the next one's. */
-export interface SliceCost {
+/** What one delivery run with all that surrounds it adds to a history: from one delivery run's scheduling to the next one's. */
+export interface DeliveryRunCost {
   readonly events: number;
   readonly bytes: number;
 }
 
-/** Between two readings of one run; the slices that were scheduled in between must be of one kind. */
-export function costOfSlice(before: HistorySize, after: HistorySize): SliceCost {
-  const first = after.sliceStarts[before.slices - 1];
-  const last = after.sliceStarts.at(-1);
-  if (first === undefined || last === undefined || last === first) throw new Error('no slice in between');
-  const events = (last - first) / (after.slices - before.slices);
+/** Between two readings of one run; the delivery runs that were scheduled in between must be of one kind. */
+export function costOfDeliveryRun(before: HistorySize, after: HistorySize): DeliveryRunCost {
+  const first = after.deliveryRunStarts[before.deliveryRuns - 1];
+  const last = after.deliveryRunStarts.at(-1);
+  if (first === undefined || last === undefined || last === first)
+    throw new Error('no delivery run in between');
+  const events = (last - first) / (after.deliveryRuns - before.deliveryRuns);
   return { events, bytes: (events * (after.bytes - before.bytes)) / (after.events - before.events) };
 }

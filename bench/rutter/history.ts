@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, CaseContext, Figure } from './bench-case.js';
-import { costOfSlice, readHistory, type HistorySize, type SliceCost } from './histories.js';
-import { judge } from '../checker.js';
+import { costOfDeliveryRun, readHistory, type HistorySize, type DeliveryRunCost } from './histories.js';
+import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import { addPostings, seedFeeds, type SeededFeed } from './seed-feeds.js';
 import { median } from '../statistics.js';
@@ -12,11 +12,11 @@ const batchesOfPast = 20;
 const past = batchesOfPast * 1_000;
 /** Postings announced one by one to each feed, each making a batch of its own. */
 const announced = 8;
-/** A day of the shortened kind: the next look comes after 20/24 to 23/24 of it. */
+/** A day of the shortened kind: the next check comes after 20/24 to 23/24 of it. */
 const shortDayMs = 3_000;
-const looksWaitedFor = 6;
-/** With an interval of 24 h a quiet feed is looked at every 20 to 23 h. */
-const looksPerYear = (365.25 * 24) / 21.5;
+const checksWaitedFor = 6;
+/** With an interval of 24 h a quiet feed is checked every 20 to 23 h. */
+const checksPerYear = (365.25 * 24) / 21.5;
 const daysPerYear = 365.25;
 const deliveryMs = 30_000;
 const eventsMark = { kind: 'at_most', value: 12 } as const;
@@ -26,10 +26,10 @@ export const history: BenchCase = {
   name: 'history',
   about: 'history events and bytes per batch, per quiet day and per feed-year',
   run: async (context) => {
-    const { ground } = context;
-    const sandbox = await ground.freshSandbox();
-    const feeds = await seedFeeds(ground, sandbox, { feeds: feedCount, postingsEach: past });
-    const worker = await ground.startWorker({ FEED_SYNC_INTERVAL: '24h' });
+    const { fixture } = context;
+    const sandbox = await fixture.freshSandbox();
+    const feeds = await seedFeeds(fixture, sandbox, { feeds: feedCount, postingsEach: past });
+    const worker = await fixture.startWorker({ FEED_SYNC_INTERVAL: '24h' });
     await backfillByService(context, feeds);
     const caughtUp = await readAll(context, feeds);
     for (let index = 0; index < announced; index += 1) await announceOne(context, feeds, past + index);
@@ -40,7 +40,7 @@ export const history: BenchCase = {
     const count = past + announced + 1;
     return {
       figures: [...backfillFigures(caughtUp), ...figuresOf(batch, quiet)],
-      faults: await judge(sandbox, { feeds, count, run: 'history' }),
+      faults: await check(sandbox, { feeds, count, run: 'history' }),
     };
   },
 };
@@ -51,12 +51,12 @@ async function announceOne(
   feeds: readonly SeededFeed[],
   number: number,
 ): Promise<void> {
-  const { ground } = context;
-  for (const feed of feeds) await addPostings(ground.pool, { ...feed, from: number, count: 1 });
-  await Promise.all(feeds.map(({ feedId }) => ground.workflows.wakeFeed({ feedId })));
+  const { fixture } = context;
+  for (const feed of feeds) await addPostings(fixture.pool, { ...feed, from: number, count: 1 });
+  await Promise.all(feeds.map(({ feedId }) => fixture.workflows.wakeFeed({ feedId })));
   await waitUntil(
     async () => {
-      const { rows } = await ground.pool.query<{ waiting: string }>(
+      const { rows } = await fixture.pool.query<{ waiting: string }>(
         `SELECT count(*) AS waiting FROM feeds f
           WHERE f.feed_id = ANY ($1::uuid[])
             AND (f.state <> 'live'
@@ -70,7 +70,7 @@ async function announceOne(
   await workflowsIdle(context, feeds);
 }
 
-/** The slice's result has reached the workflow and it waits again: its history does not grow for a moment. */
+/** The delivery run's result has reached the workflow and it waits again: its history does not grow for a moment. */
 async function workflowsIdle(context: CaseContext, feeds: readonly SeededFeed[]): Promise<void> {
   let before = '';
   await waitUntil(
@@ -86,31 +86,31 @@ async function workflowsIdle(context: CaseContext, feeds: readonly SeededFeed[])
 }
 
 /** Runs the feeds through days of a few seconds in which nothing comes, and says what one of them costs. */
-async function quietDays(context: CaseContext, feeds: readonly SeededFeed[]): Promise<SliceCost> {
-  const { ground, signal } = context;
-  await ground.startWorker({ FEED_SYNC_INTERVAL: `${shortDayMs}ms` });
-  // Their next look still lies a long day ahead: a last posting brings them into the short ones.
-  const { rows } = await ground.pool.query<{ count: string }>(
+async function quietDays(context: CaseContext, feeds: readonly SeededFeed[]): Promise<DeliveryRunCost> {
+  const { fixture, signal } = context;
+  await fixture.startWorker({ FEED_SYNC_INTERVAL: `${shortDayMs}ms` });
+  // Their next check still lies a long day ahead: a last posting brings them into the short ones.
+  const { rows } = await fixture.pool.query<{ count: string }>(
     'SELECT count(*) FROM postings WHERE account_id = $1',
     [feeds[0]?.accountId],
   );
   for (const feed of feeds)
-    await addPostings(ground.pool, { ...feed, from: Number(rows[0]?.count), count: 1 });
-  await Promise.all(feeds.map(({ feedId }) => ground.workflows.wakeFeed({ feedId })));
+    await addPostings(fixture.pool, { ...feed, from: Number(rows[0]?.count), count: 1 });
+  await Promise.all(feeds.map(({ feedId }) => fixture.workflows.wakeFeed({ feedId })));
   await sleep(2 * shortDayMs, undefined, { signal });
   const before = await readAll(context, feeds);
-  await sleep(looksWaitedFor * shortDayMs, undefined, { signal });
+  await sleep(checksWaitedFor * shortDayMs, undefined, { signal });
   return medianCost(before, await readAll(context, feeds));
 }
 
-function readAll({ ground }: CaseContext, feeds: readonly SeededFeed[]): Promise<HistorySize[]> {
-  return Promise.all(feeds.map((feed) => readHistory(ground.temporal, feed)));
+function readAll({ fixture }: CaseContext, feeds: readonly SeededFeed[]): Promise<HistorySize[]> {
+  return Promise.all(feeds.map((feed) => readHistory(fixture.temporal, feed)));
 }
 
-function medianCost(before: readonly HistorySize[], after: readonly HistorySize[]): SliceCost {
+function medianCost(before: readonly HistorySize[], after: readonly HistorySize[]): DeliveryRunCost {
   const costs = after.flatMap((size, index) => {
     const earlier = before[index];
-    return earlier === undefined ? [] : [costOfSlice(earlier, size)];
+    return earlier === undefined ? [] : [costOfDeliveryRun(earlier, size)];
   });
   return {
     events: median(costs.map(({ events }) => events)),
@@ -120,13 +120,13 @@ function medianCost(before: readonly HistorySize[], after: readonly HistorySize[
 
 function backfillFigures(sizes: readonly HistorySize[]): Figure[] {
   const events = median(sizes.map((size) => size.events));
-  const slices = median(sizes.map((size) => size.slices));
+  const deliveryRuns = median(sizes.map((size) => size.deliveryRuns));
   const name = 'events per batch of a backfill';
-  const note = `${events} events with the run's start for ${batchesOfPast} batches, ${slices} slice(s)`;
+  const note = `${events} events with the run's start for ${batchesOfPast} batches, ${deliveryRuns} delivery run(s)`;
   return [{ name, value: events / batchesOfPast, unit: '', digits: 2, mark: eventsMark, note }];
 }
 
-function figuresOf(batch: SliceCost, quiet: SliceCost): Figure[] {
+function figuresOf(batch: DeliveryRunCost, quiet: DeliveryRunCost): Figure[] {
   const kilobytes = (bytes: number): number => bytes / 1_000;
   return [
     {
@@ -137,12 +137,12 @@ function figuresOf(batch: SliceCost, quiet: SliceCost): Figure[] {
     { name: 'events per quiet day', value: quiet.events, unit: '', digits: 1, mark: eventsMark },
     { name: 'bytes per quiet day', value: quiet.bytes, unit: 'B' },
     {
-      ...{ name: 'history of a quiet feed-year', value: kilobytes(quiet.bytes * looksPerYear), unit: 'kB' },
-      note: `${looksPerYear.toFixed(0)} looks, renewals not counted`,
+      ...{ name: 'history of a quiet feed-year', value: kilobytes(quiet.bytes * checksPerYear), unit: 'kB' },
+      note: `${checksPerYear.toFixed(0)} checks, renewals not counted`,
     },
     {
       ...{ name: 'history of a feed-year', value: kilobytes(batch.bytes * daysPerYear), unit: 'kB' },
-      note: 'one batch a day, which takes the place of the look',
+      note: 'one batch a day, which takes the place of the check',
     },
   ];
 }

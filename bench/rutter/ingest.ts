@@ -28,10 +28,10 @@ export const ingest: BenchCase = {
   name: 'ingest',
   about: `postings over HTTP (JSON by ${postingsPerCall}, one NDJSON stream of ${streamed}) against a bare unnest insert`,
   run: async (context) => {
-    const { ground, say } = context;
-    await ground.freshSandbox();
-    const api = await ground.startApi();
-    const file = join(ground.folder, 'postings.ndjson');
+    const { fixture, say } = context;
+    await fixture.freshSandbox();
+    const api = await fixture.startApi();
+    const file = join(fixture.folder, 'postings.ndjson');
     await writeLines(file, streamed);
     const faults: string[] = [];
     const warmUp = await account(context);
@@ -55,18 +55,18 @@ export const ingest: BenchCase = {
   },
 };
 
-async function account({ ground }: CaseContext): Promise<string> {
+async function account({ fixture }: CaseContext): Promise<string> {
   const [customerId, accountId] = [`cust-${randomUUID()}`, `acc-${randomUUID()}`];
-  await ground.pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [
+  await fixture.pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [
     customerId,
   ]);
-  await seedAccount(ground.pool, { accountId, customerId });
+  await seedAccount(fixture.pool, { accountId, customerId });
   return accountId;
 }
 
 async function measureBare(context: CaseContext): Promise<Measured> {
-  await context.ground.pool.query('CHECKPOINT');
-  const seconds = await insertBare(context.ground.pool, {
+  await context.fixture.pool.query('CHECKPOINT');
+  const seconds = await insertBare(context.fixture.pool, {
     accountId: await account(context),
     rows: bareRows,
     idOf: postingId,
@@ -75,7 +75,7 @@ async function measureBare(context: CaseContext): Promise<Measured> {
 }
 
 async function measureJson(context: CaseContext, api: RunningApi, faults: string[]): Promise<Measured> {
-  await context.ground.pool.query('CHECKPOINT');
+  await context.fixture.pool.query('CHECKPOINT');
   const accountId = await account(context);
   const seconds = await sendJson(api, { accountId, calls: jsonCalls, faults });
   const rows = jsonCalls * postingsPerCall;
@@ -109,7 +109,7 @@ async function measureStream(
   input: { api: RunningApi; file: string; faults: string[] },
 ): Promise<{ stream: Measured; memory: Figure[] }> {
   const { api, file, faults } = input;
-  await context.ground.pool.query('CHECKPOINT');
+  await context.fixture.pool.query('CHECKPOINT');
   const accountId = await account(context);
   const memory = await watchMemory(api.pid);
   const startedMs = performance.now();
@@ -155,10 +155,10 @@ function answerFaults(how: string, answer: IngestAnswer, sent: number): string[]
 
 /** All of them, once, in the order in which they were sent. */
 async function storedFaults(
-  { ground }: CaseContext,
+  { fixture }: CaseContext,
   input: { accountId: string; rows: number },
 ): Promise<string[]> {
-  const { rows } = await ground.pool.query<{ stored: string; disordered: string }>(
+  const { rows } = await fixture.pool.query<{ stored: string; disordered: string }>(
     `SELECT count(*) AS stored,
             count(*) FILTER (WHERE transaction_id <> 'tx-' || lpad(sequence::text, 8, '0')) AS disordered
        FROM postings WHERE account_id = $1`,

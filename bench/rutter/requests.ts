@@ -1,5 +1,5 @@
 import type { BenchCase } from './bench-case.js';
-import { judge } from '../checker.js';
+import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import { seedFeeds } from './seed-feeds.js';
 
@@ -12,10 +12,10 @@ export const requests: BenchCase = {
   name: 'requests',
   about: `requests at Rutter for a backfill of ${postings} postings, jobs of 1 s inside the synchronous answer`,
   run: async (context) => {
-    const { ground } = context;
-    const sandbox = await ground.freshSandbox();
-    await ground.startWorker();
-    const feeds = await seedFeeds(ground, sandbox, { feeds: 1, postingsEach: postings });
+    const { fixture } = context;
+    const sandbox = await fixture.freshSandbox();
+    await fixture.startWorker();
+    const feeds = await seedFeeds(fixture, sandbox, { feeds: 1, postingsEach: postings });
     await sandbox.turnKnobs({ jobRunMs: 1_000 });
     const before = await sandbox.counters();
     await backfillByService(context, feeds);
@@ -31,7 +31,7 @@ export const requests: BenchCase = {
         { name: 'polls of jobs', value: polls, unit: '', mark: { kind: 'exactly', value: 0 } },
         { name: 'other requests', value: after.requests - before.requests - posts - polls, unit: '' },
       ],
-      faults: await judge(sandbox, { feeds, count: postings, run: 'backfill' }),
+      faults: await check(sandbox, { feeds, count: postings, run: 'backfill' }),
     };
   },
 };

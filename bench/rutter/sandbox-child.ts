@@ -1,7 +1,7 @@
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import { answerParent } from '../forked-child.js';
 
-/** Rutter's stand-in as a process of its own, in memory, without webhooks: the referee of every run. */
+/** Rutter's stand-in as a process of its own, in memory, without webhooks: the checker of every run. */
 export interface SandboxRequest {
   /** 0 = a free one. */
   readonly port: number;

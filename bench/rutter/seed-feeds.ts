@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { createRutterClient, type RutterClient } from '../../src/clients/rutter/client.js';
 import { sealAccessToken } from '../../src/db/connections.js';
 import type { Pool } from '../../src/db/pool.js';
-import type { Ground } from '../fixture.js';
+import type { Fixture } from '../fixture.js';
 import { sandboxCredentials, type BenchSandbox } from './sandbox.js';
 
-/** A feed that could send now: published, chosen in Sage, on a connection (and so a lane) of its own or a shared one. */
+/** A feed that could send now: published, chosen in Sage, on a connection (and so a delivery lock) of its own or a shared one. */
 export interface SeededFeed {
   readonly feedId: string;
   readonly accountId: string;
@@ -36,27 +36,27 @@ export function createUnlimitedClient(apiUrl: string): RutterClient {
  * of what follows. Ends with a vacuum and a checkpoint, so that their cost does not fall into the run.
  */
 export async function seedFeeds(
-  ground: Ground,
+  fixture: Fixture,
   sandbox: BenchSandbox,
   input: { feeds: number; postingsEach: number; onOneConnection?: boolean },
 ): Promise<SeededFeed[]> {
   const client = createUnlimitedClient(sandbox.apiUrl);
-  const shared = input.onOneConnection === true ? await seedConnection({ ground, client }) : undefined;
+  const shared = input.onOneConnection === true ? await seedConnection({ fixture, client }) : undefined;
   const feeds: SeededFeed[] = [];
   while (feeds.length < input.feeds) {
     const count = Math.min(seedersMax, input.feeds - feeds.length);
     const made = Array.from({ length: count }, () =>
-      seedFeed({ ground, sandbox, client }, { ...input, connection: shared }),
+      seedFeed({ fixture, sandbox, client }, { ...input, connection: shared }),
     );
     feeds.push(...(await Promise.all(made)));
   }
-  await ground.pool.query('VACUUM (ANALYZE) postings, ledger, batches, attempts, feeds, accounts');
-  await ground.pool.query('CHECKPOINT');
+  await fixture.pool.query('VACUUM (ANALYZE) postings, ledger, batches, attempts, feeds, accounts');
+  await fixture.pool.query('CHECKPOINT');
   return feeds;
 }
 
 interface Tools {
-  ground: Ground;
+  fixture: Fixture;
   sandbox: BenchSandbox;
   client: RutterClient;
 }
@@ -65,7 +65,7 @@ async function seedFeed(
   tools: Tools,
   input: { postingsEach: number; connection: SeededConnection | undefined },
 ): Promise<SeededFeed> {
-  const { ground, sandbox, client } = tools;
+  const { fixture, sandbox, client } = tools;
   const connection = input.connection ?? (await seedConnection(tools));
   const accountId = `acc-${randomUUID()}`;
   const created = await client.createAccount({
@@ -81,8 +81,8 @@ async function seedFeed(
   if (created.kind !== 'done') throw new Error('the sandbox did not make the account at once');
   const rutterAccountId = created.account.id;
   await sandbox.selectAccount({ rutterAccountId, startDate });
-  const feedId = await insertRows(ground, { connection, accountId, rutterAccountId });
-  await addPostings(ground.pool, { accountId, from: 0, count: input.postingsEach });
+  const feedId = await insertRows(fixture, { connection, accountId, rutterAccountId });
+  await addPostings(fixture.pool, { accountId, from: 0, count: input.postingsEach });
   return { feedId, accountId, rutterAccountId, accessToken: connection.accessToken };
 }
 
@@ -93,8 +93,8 @@ interface SeededConnection {
 }
 
 /** A connection of a customer of its own, at Rutter and in the rows. */
-async function seedConnection({ ground, client }: Omit<Tools, 'sandbox'>): Promise<SeededConnection> {
-  const { pool, keyring } = ground;
+async function seedConnection({ fixture, client }: Omit<Tools, 'sandbox'>): Promise<SeededConnection> {
+  const { pool, keyring } = fixture;
   const made = await client.createConnection({ platform: 'SAGE_BANK_FEEDS', idempotencyKey: randomUUID() });
   const [connectionId, customerId] = [randomUUID(), `cust-${randomUUID()}`];
   const token = sealAccessToken(keyring, { connectionId, accessToken: made.accessToken });
@@ -108,7 +108,7 @@ async function seedConnection({ ground, client }: Omit<Tools, 'sandbox'>): Promi
 }
 
 async function insertRows(
-  { pool }: Ground,
+  { pool }: Fixture,
   input: { connection: SeededConnection; accountId: string; rutterAccountId: string },
 ): Promise<string> {
   const { connectionId, customerId } = input.connection;

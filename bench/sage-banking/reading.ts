@@ -19,15 +19,15 @@ export const sageReading: BenchCase = {
   name: 'sage-reading',
   about: `an account of ${transactions.toLocaleString('en')} transactions at Sage's Banking Service, read by cursor and stored`,
   run: async (context) => {
-    const { ground, say } = context;
-    await ground.freshSandbox();
-    const sage = await startSageSandbox(ground);
+    const { fixture, say } = context;
+    await fixture.freshSandbox();
+    const sage = await startSageSandbox(fixture);
     try {
       const account = await makeSageAccount(sage, {});
       say('  posting statements at the stand-in');
       await postStatement(sage, account, someLines(transactions));
       const alone = await readAlone(sage, account);
-      const worker = await ground.startWorker(sage.environment);
+      const worker = await fixture.startWorker(sage.environment);
       const before = await sage.counters();
       const stored = await readByService(context, account);
       const after = await sage.counters();
@@ -83,18 +83,18 @@ async function readAlone(sage: BenchSage, account: SageTestAccount): Promise<{ s
 
 /** From the first signal until the row says that every transaction is stored. */
 async function readByService(context: CaseContext, account: SageTestAccount) {
-  const { ground, signal } = context;
+  const { fixture, signal } = context;
   const startedMs = performance.now();
-  await createSageFacade(ground.temporal).nudgeAccount(account);
+  await createSageFacade(fixture.temporal).wakeAccount(account);
   const row = await waitUntil(
     async () => {
-      const read = await readSageAccount(ground.pool, account);
+      const read = await readSageAccount(fixture.pool, account);
       return read !== null && read.received >= transactions ? read : undefined;
     },
     { what: 'every transaction is stored', everyMs: 50, timeoutMs: readingMs, signal },
   );
   const seconds = (performance.now() - startedMs) / 1_000;
-  const { rows } = await ground.pool.query<{ count: number; last: string }>(
+  const { rows } = await fixture.pool.query<{ count: number; last: string }>(
     `SELECT count(*)::int AS count, max(transaction_id) AS last FROM sage_transactions WHERE sage_account_id = $1`,
     [account.sageAccountId],
   );

@@ -19,13 +19,13 @@ interface Timed {
 type Work = () => Promise<number>;
 
 /** How fast rules are tried on stored transactions, and how fast PostgreSQL alone would find the same texts. */
-export const sageDryRun: BenchCase = {
+export const rulePreview: BenchCase = {
   name: 'sage-dry-run',
   about: `${rulesCount} rules over ${transactions.toLocaleString('en')} stored transactions, against a plain LIKE scan of the table`,
-  run: async ({ ground, say }) => {
-    await ground.freshSandbox();
-    const sageAccountId = await seedSageTransactions(ground.pool, { count: transactions });
-    const works = worksOf(ground.pool, sageAccountId);
+  run: async ({ fixture, say }) => {
+    await fixture.freshSandbox();
+    const sageAccountId = await seedSageTransactions(fixture.pool, { count: transactions });
+    const works = worksOf(fixture.pool, sageAccountId);
     const timed = Object.fromEntries(Object.keys(works).map((name) => [name, [] as Timed[]]));
     // One after the other and around again, so that a slow moment meets them all.
     for (let round = 0; round <= rounds; round += 1) {

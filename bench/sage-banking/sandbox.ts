@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { askControl } from '../../sandbox/stand-in/ask-control.js';
 import { createSageBankingClient } from '../../src/clients/sage-banking/create-client.js';
 import { putCustomer } from '../../src/db/customers.js';
-import type { AccountGround } from '../../test/support/sage-banking/account.js';
+import type { AccountFixture } from '../../test/support/sage-banking/account.js';
 import { forkChild } from '../forked-child.js';
-import type { Ground } from '../fixture.js';
+import type { Fixture } from '../fixture.js';
 import type { SageSandboxAddress, SageSandboxRequest } from './sandbox-child.js';
 
-export interface BenchSage extends AccountGround {
+export interface BenchSage extends AccountFixture {
   /** For the worker: where Sage is, and who we are there. */
   readonly environment: Readonly<Record<string, string>>;
   counters(): Promise<Readonly<Record<string, number>>>;
@@ -20,9 +20,9 @@ export interface BenchSage extends AccountGround {
 const application = { id: 'Sage.UK.Bench', signingKey: 'sk_bench_signing_key' };
 const startMs = 30_000;
 
-/** Starts the stand-in of Sage's Banking Service beside the ground's servers. Stop it before the ground closes. */
-export async function startSageSandbox(ground: Ground): Promise<BenchSage> {
-  const logFile = join(ground.folder, 'logs', 'sage-sandbox.log');
+/** Starts the stand-in of Sage's Banking Service beside the fixture's servers. Stop it before the fixture closes. */
+export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
+  const logFile = join(fixture.folder, 'logs', 'sage-sandbox.log');
   const child = forkChild({ entry: 'sage-sandbox-child.ts', logFile });
   const { url } = await child
     .ask<SageSandboxAddress>({ application } satisfies SageSandboxRequest, startMs)
@@ -36,16 +36,16 @@ export async function startSageSandbox(ground: Ground): Promise<BenchSage> {
     ...{ applicationId: application.id, signingKey: application.signingKey, provider: undefined },
   });
   return {
-    ...{ pool: ground.pool, keyring: ground.keyring, control, deps: { sage: { client } } },
+    ...{ pool: fixture.pool, keyring: fixture.keyring, control, deps: { sage: { client } } },
     environment: {
       ...{ SAGE_BANKING_URL: url, SAGE_AUTH_URL: url, SAGE_TOKEN_SERVICE_URL: url },
       ...{ SAGE_APPLICATION_ID: application.id, SAGE_SIGNING_KEY: application.signingKey },
-      // The next look comes after the measurement.
+      // The next check comes after the measurement.
       SAGE_STATUS_POLL_MIN: '1h',
     },
     makeCustomer: async () => {
       const customerId = `bench-${randomUUID()}`;
-      await putCustomer(ground.pool, {
+      await putCustomer(fixture.pool, {
         customerId,
         name: 'Bench',
         email: null,

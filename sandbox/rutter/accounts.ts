@@ -155,7 +155,7 @@ function readStartDate(value: unknown): string | null {
   return value;
 }
 
-/** Nothing declares the id unique, so a second account is made (our assumption); worth a look all the same. */
+/** Nothing declares the id unique, so a second account is made (our assumption); worth a check all the same. */
 function noteSameInternalId(sandbox: Sandbox, account: AccountRecord): void {
   const id = account.fields['internal_bank_account_id'];
   if (id === undefined) return;

@@ -96,7 +96,7 @@ export interface Knobs {
   jobRunMs: number;
   /** Run time of an account's job; null = same as jobRunMs. */
   accountJobRunMs: number | null;
-  /** Delay before a POST of transactions is looked at: the network and Rutter's own work. */
+  /** Delay before a POST of transactions is checked: the network and Rutter's own work. */
   postLatencyMs: number;
   /** How long `prefer_sync` waits for the job (documented: 30 s). */
   preferSyncWindowMs: number;

@@ -5,7 +5,7 @@ import type { AccountRecord, AnsweredTransaction, BookEntry, JobRecord, SentTran
  * stays, later data is dropped (Rutter's meaning of `duplicate: true`).
  */
 export class Book {
-  /** Insertion order is the order of acceptance: the referee reads it. */
+  /** Insertion order is the order of acceptance: the checker reads it. */
   readonly #byAccount = new Map<string, Map<string, BookEntry>>();
   /** Ascending by (updatedAtMs, order): what GET lists walk from the end. */
   readonly #byConnection = new Map<string, BookEntry[]>();

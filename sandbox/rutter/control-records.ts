@@ -20,7 +20,7 @@ export const recordActions: readonly ControlAction[] = [
   { method: 'DELETE', path: '/violations', run: clearViolations },
 ];
 
-/** The referee's book: per account what was booked, in the order of acceptance, with batch, job and key. */
+/** The checker's book: per account what was booked, in the order of acceptance, with batch, job and key. */
 function showBook(sandbox: Sandbox, { query }: ControlRequest): unknown {
   const accountId = query.get('account_id');
   const internalId = query.get('internal_bank_account_id');

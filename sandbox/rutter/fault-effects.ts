@@ -4,7 +4,7 @@ import type { FaultSpec } from './faults.js';
 import { errorBody, type Answer } from './http.js';
 import type { Sandbox } from './sandbox.js';
 
-/** Carries out the faults that come before the request is looked at: an answer, none at all, or go on. */
+/** Carries out the faults that come before the request is checked: an answer, none at all, or go on. */
 export async function applyRequestFaults(
   sandbox: Sandbox,
   faults: readonly FaultSpec[],

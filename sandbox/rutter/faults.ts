@@ -7,7 +7,7 @@ import {
 
 export { MALFORMED_SHAPES, RESET_POINTS } from '../stand-in/faults.js';
 
-/** Before the request is looked at, right after it was authenticated. */
+/** Before the request is checked, right after it was authenticated. */
 const REQUEST_KINDS = [
   'rate_limited',
   'platform_bad_request',

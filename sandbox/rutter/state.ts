@@ -74,7 +74,7 @@ export class SandboxState {
       case 'account_changed': {
         const account = this.accounts.get(event.accountId);
         if (account === undefined) return;
-        // An earlier change that nobody has looked at yet still happened first.
+        // An earlier change that nobody has checked yet still happened first.
         if (account.pending !== null) applyAccountChange(account, account.pending);
         account.pending = event.change;
         return;

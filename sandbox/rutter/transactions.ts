@@ -55,7 +55,7 @@ function showTransaction(sandbox: Sandbox, request: ApiRequest): Answer {
   };
 }
 
-/** Checks a batch against Rutter's rules in the order: shape, account, readiness, lane. Nothing is booked yet. */
+/** Checks a batch against Rutter's rules in the order: shape, account, readiness, delivery lock. Nothing is booked yet. */
 function planTransactions(sandbox: Sandbox, request: ApiRequest): Plan {
   const connection = connectionOf(request);
   const batch = readBatch(sandbox, request.json);

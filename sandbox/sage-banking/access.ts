@@ -1,6 +1,6 @@
 import { INTERIM, NONCE_CHARACTERS_MAX } from './assumptions.js';
 import { ApiError, notFound, unauthorised, type ApiRequest } from './http.js';
-import { judgeJwt } from './jwt.js';
+import { verifyJwt } from './jwt.js';
 import type { SecretsRecord } from './records.js';
 import type { Access } from './route.js';
 import type { Application, Sandbox } from './sandbox.js';
@@ -53,7 +53,7 @@ export function secretsOf(sandbox: Sandbox): SecretsRecord {
 function checkToken(sandbox: Sandbox, request: ApiRequest, access: Access): void {
   const match = /^Bearer (\S+)$/.exec(headerOf(request, 'authorization'));
   if (match === null) throw unauthorised('Authorization must be Bearer and a JWT', 'missing_token');
-  const verdict = judgeJwt(secretsOf(sandbox), match[1] ?? '', sandbox.clock.nowMs());
+  const verdict = verifyJwt(secretsOf(sandbox), match[1] ?? '', sandbox.clock.nowMs());
   if (verdict.kind === 'expired') throw unauthorised('the token has expired', null);
   if (verdict.kind === 'malformed') throw unauthorised('the token is not valid', 'malformed_token');
   const { organisationId, companyId } = request.params;
@@ -68,7 +68,7 @@ function checkToken(sandbox: Sandbox, request: ApiRequest, access: Access): void
 }
 
 /**
- * Judges x-signature and x-nonce, and spends the nonce (contract 2.1).
+ * Validates x-signature and x-nonce, and spends the nonce (contract 2.1).
  * @throws ApiError 401; a nonce is only spent by a good signature
  */
 export function checkSignature(sandbox: Sandbox, request: ApiRequest, signingKey: string): void {

@@ -23,7 +23,7 @@ export interface AccountInput {
   link: LinkRecord | null;
 }
 
-/** Reads and judges the body of POST bankaccounts (contract 6.2). @throws ApiError 400, 409 */
+/** Reads and validates the body of POST bankaccounts (contract 6.2). @throws ApiError 400, 409 */
 export function readAccountInput(
   sandbox: Sandbox,
   companyId: string,

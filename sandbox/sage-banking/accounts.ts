@@ -141,7 +141,7 @@ function disconnect(sandbox: Sandbox, request: ApiRequest): Answer {
   return { status: 204 };
 }
 
-/** The first look starts a refresh at the provider and shows what is known so far, that is nothing (contract 6.6). */
+/** The first check starts a refresh at the provider and shows what is known so far, that is nothing (contract 6.6). */
 function listAvailable(sandbox: Sandbox, request: ApiRequest): Answer {
   const id = request.query.get('bankaccountids') ?? '';
   const account = sandbox.state.get('account', id);

@@ -6,7 +6,7 @@ import { processStatement } from './statements.js';
  * Does whatever became due, in its order. Called before every request, so nobody can tell it from work that was done
  * when its time came, and neither a restart nor a moved clock loses any.
  */
-export function settle(sandbox: Sandbox): void {
+export function complete(sandbox: Sandbox): void {
   const nowMs = sandbox.clock.nowMs();
   const statements = sandbox.state
     .all('statement')

@@ -18,7 +18,7 @@ import {
 import type { Route } from './route.js';
 import { ROUTES } from './routes.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { settle } from './advance.js';
+import { complete } from './advance.js';
 
 /** How one request went; what the request log says of it. */
 interface Course {
@@ -67,7 +67,7 @@ export async function handleApi(
 
 /** Undefined when a fault has decided that there is none. */
 function answer(sandbox: Sandbox, request: ApiRequest, course: Course): Answer | undefined {
-  settle(sandbox);
+  complete(sandbox);
   course.route = findRoute(request);
   if (course.route === undefined) {
     sandbox.violation('unknown_endpoint', `${request.method} ${request.path}`);

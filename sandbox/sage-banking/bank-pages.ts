@@ -5,7 +5,7 @@ import { ApiError } from './http.js';
 import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.js';
 import type { BankCustomerRecord, LinkRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
-import { settle } from './advance.js';
+import { complete } from './advance.js';
 import { isSealed } from './signed-address.js';
 
 /** Forms here have a handful of fields. */
@@ -42,7 +42,7 @@ export async function handlePage(
 
 async function pageOf(sandbox: Sandbox, message: IncomingMessage, url: URL): Promise<Page> {
   try {
-    settle(sandbox);
+    complete(sandbox);
     const form = message.method === 'POST' ? await readForm(message) : new URLSearchParams();
     switch (`${message.method ?? ''} ${url.pathname}`) {
       case 'GET /bank/auth':

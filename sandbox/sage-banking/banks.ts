@@ -61,7 +61,7 @@ function showBank(sandbox: Sandbox, { params }: ApiRequest): Answer {
 }
 
 function renderBank(sandbox: Sandbox, bank: BankRecord): unknown {
-  const picture = `${sandbox.origin}/bank/logo.svg`;
+  const captcha = `${sandbox.origin}/bank/logo.svg`;
   return extended(sandbox, {
     bankId: bank.id,
     name: bank.name,
@@ -78,9 +78,9 @@ function renderBank(sandbox: Sandbox, bank: BankRecord): unknown {
     popularBank: bank.popular,
     flags: { oauth: bank.dataProvider === 'indirect' },
     capabilities: { manualRefresh: false },
-    logo: picture,
-    logoSvg: picture,
-    icon: picture,
+    logo: captcha,
+    logoSvg: captcha,
+    icon: captcha,
   });
 }
 

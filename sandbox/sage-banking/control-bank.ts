@@ -11,7 +11,7 @@ import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.j
 import type { AccountRecord, BankCustomerAccount, StatementRecord } from './records.js';
 import { renderAccount, renderRule } from './render.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { settle } from './advance.js';
+import { complete } from './advance.js';
 import { newStatement } from './statements.js';
 import { readStatement } from './statement-input.js';
 
@@ -73,12 +73,12 @@ function finishLink(sandbox: Sandbox, { params, body }: ControlRequest): unknown
 }
 
 function listAccounts(sandbox: Sandbox): unknown {
-  settle(sandbox);
+  complete(sandbox);
   return { accounts: sandbox.state.all('account').map((account) => accountView(sandbox, account)) };
 }
 
 function showAccount(sandbox: Sandbox, { params }: ControlRequest): unknown {
-  settle(sandbox);
+  complete(sandbox);
   const account = findAccount(sandbox, params['id'] ?? '');
   return {
     ...accountView(sandbox, account),
@@ -123,16 +123,16 @@ function postTransactions(sandbox: Sandbox, { params, body }: ControlRequest): u
 
 /** The provider's statement, as `data` of the Provider API has it (contract 12.4). */
 function postStatement(sandbox: Sandbox, data: Record<string, unknown>): unknown {
-  settle(sandbox);
+  complete(sandbox);
   const { accountId } = readStatement(sandbox, data);
   const statement = newStatement(sandbox, accountId, data);
   sandbox.commit({ put: 'statement', record: statement });
-  settle(sandbox);
+  complete(sandbox);
   return statementView(sandbox.state.get('statement', statement.id) ?? statement, sandbox);
 }
 
 function showStatement(sandbox: Sandbox, { params }: ControlRequest): unknown {
-  settle(sandbox);
+  complete(sandbox);
   const statement = sandbox.state.get('statement', params['id'] ?? '');
   if (statement === undefined) throw new ControlError(404, 'no such statement');
   return statementView(statement, sandbox);

@@ -53,7 +53,7 @@ function setEnvironment(sandbox: Sandbox, { body }: ControlRequest): unknown {
   return showEnvironment(sandbox);
 }
 
-/** What a person reads in the picture. */
+/** What a person reads in the captcha. */
 function showCaptcha(sandbox: Sandbox, { params }: ControlRequest): unknown {
   const captcha = sandbox.state.get('captcha', params['id'] ?? '');
   if (captcha === undefined) throw new ControlError(404, 'no such captcha');

@@ -2,7 +2,7 @@ import { FaultBoard, type FaultMatch, type FaultOrder } from '../stand-in/faults
 import { JSON_TYPE, type Bent } from '../stand-in/transmit.js';
 import { errorBody, type Answer } from './http.js';
 
-/** Before the request is looked at, right after it was authenticated. */
+/** Before the request is checked, right after it was authenticated. */
 const REQUEST_KINDS = [
   'rate_limited',
   'unauthorised',
@@ -48,7 +48,7 @@ export function sageFaultBoard(): SageFaultBoard {
   });
 }
 
-/** The answer that a fault gives before the request is looked at; undefined: none at all. */
+/** The answer that a fault gives before the request is checked; undefined: none at all. */
 export function refusalOf(fault: FaultSpec, origin: string): Answer | undefined {
   switch (fault.kind) {
     case 'hang_before_effect':

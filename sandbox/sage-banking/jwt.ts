@@ -43,7 +43,7 @@ export function mintJwt(secrets: SecretsRecord, subject: TokenSubject, nowMs: nu
   return `${signed}.${signature.toString('base64url')}`;
 }
 
-export function judgeJwt(secrets: SecretsRecord, token: string, nowMs: number): TokenVerdict {
+export function verifyJwt(secrets: SecretsRecord, token: string, nowMs: number): TokenVerdict {
   const [head = '', body = '', signature = '', ...rest] = token.split('.');
   const header = decodePart(head);
   const claims = decodePart(body);

@@ -114,7 +114,7 @@ export interface AccountRecord {
   lastTransactionId: number;
   createdAtMs: number;
   modifiedAtMs: number;
-  /** Of the refresh that the first look at the candidates starts. */
+  /** Of the refresh that the first check the candidates starts. */
   candidatesDueMs: number | null;
 }
 

@@ -3,7 +3,7 @@ import type { Sandbox } from './sandbox.js';
 
 /**
  * Who may ask:
- * - `none`: signed addresses and the token service judge for themselves
+ * - `none`: signed addresses and the token service validate for themselves
  * - `application`: x-application alone
  * - `organisation`: x-application and a JWT of the organisation in the path
  * - `company`: x-application and a JWT of the company in the path

@@ -7,7 +7,7 @@ import { RULE_FIELDS } from './rule-fields.js';
 const DAY_MS = 24 * 3_600_000;
 const IGNORES_CASE: ReadonlySet<string> = new Set(['transactionType']);
 
-/** All conditions must hold, looked at in their order (assumed, contract 9.3). */
+/** All conditions must hold, checked in their order (assumed, contract 9.3). */
 export function ruleMatches(conditions: readonly RuleCondition[], transaction: TransactionBody): boolean {
   return conditions.every((condition) => holds(condition, transaction));
 }

@@ -17,7 +17,7 @@ import type { Sandbox } from './sandbox.js';
 
 /** Letters that a person tells apart. */
 const CAPTCHA_ALPHABET = 'ABCDEFGHJKLMNPRTUVWXYZ';
-/** The detail by which a licence is judged. */
+/** The detail by which a licence is validated. */
 const SERIAL = 'serial';
 
 export const tokenServiceRoutes: readonly Route[] = [
@@ -25,7 +25,7 @@ export const tokenServiceRoutes: readonly Route[] = [
   { method: 'GET', path: `${CONSUMER}/captcha`, access: 'application', answer: makeCaptcha },
 ];
 
-/** Step 1 of a desktop onboarding: the token service takes note, and judges nothing yet (contract 3.2). */
+/** Step 1 of a desktop onboarding: the token service takes note, and validates nothing yet (contract 3.2). */
 function requestToken(sandbox: Sandbox, request: ApiRequest): Answer {
   const application = requireApplication(sandbox, request);
   const provider = headerOf(request, 'x-provider');
@@ -62,7 +62,7 @@ export function registrationKey(applicationId: string, licence: string): string 
   return sha256(`${applicationId}\n${licence}`);
 }
 
-/** `image` is a data URL of a picture with the letters (shape assumed, contract 3.2). */
+/** `image` is a data URL of a captcha with the letters (shape assumed, contract 3.2). */
 function makeCaptcha(sandbox: Sandbox): Answer {
   const letters = Array.from({ length: CAPTCHA_CHARACTERS }, () =>
     CAPTCHA_ALPHABET.charAt(randomInt(CAPTCHA_ALPHABET.length)),
@@ -71,12 +71,12 @@ function makeCaptcha(sandbox: Sandbox): Answer {
   const expiresAtMs = sandbox.clock.nowMs() + CAPTCHA_LIFETIME_MS;
   const record = { id: newId(), text, expiresAtMs, spentAtMs: null };
   sandbox.commit({ put: 'captcha', record });
-  const image = `data:image/svg+xml;base64,${Buffer.from(pictureOf(letters)).toString('base64')}`;
+  const image = `data:image/svg+xml;base64,${Buffer.from(captchaImageOf(letters)).toString('base64')}`;
   return { status: 200, body: { captchaId: record.id, image } };
 }
 
 /** Letters that stand crooked, so that no program of ours is tempted to read them. */
-function pictureOf(letters: readonly string[]): string {
+function captchaImageOf(letters: readonly string[]): string {
   const glyphs = letters.map((letter, index) => {
     const turn = randomInt(50) - 25;
     const x = 20 + index * 32;

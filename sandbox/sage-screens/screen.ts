@@ -23,7 +23,7 @@ export interface Screen {
   reply: (screens: Screens, request: ScreenRequest) => Reply | Promise<Reply>;
 }
 
-/** An answer with a sentence for the person who looks at the page. */
+/** An answer with a sentence for the person who checks the page. */
 export class ScreenError extends Error {
   constructor(
     readonly status: number,

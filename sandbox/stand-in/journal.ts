@@ -80,6 +80,8 @@ function parseLine(line: Buffer, path: string, lineNumber: number): unknown {
   try {
     return JSON.parse(line.toString('utf8')) as unknown;
   } catch (error) {
-    throw new Error(`${path} is damaged at line ${lineNumber}; move it away to begin anew`, { cause: error });
+    throw new Error(`${path} is damaged at line ${lineNumber}; move it away to begin again`, {
+      cause: error,
+    });
   }
 }

@@ -63,9 +63,9 @@ export async function transmit<Order extends FaultOrder>({
   }
   response.writeHead(bent.status, { ...bent.headers, 'Content-Length': bent.bytes.length });
   response.flushHeaders();
-  const cutAt = reset.point === 'half_body' ? Math.floor(bent.bytes.length / 2) : 0;
+  const builtAt = reset.point === 'half_body' ? Math.floor(bent.bytes.length / 2) : 0;
   // The part is handed to the kernel before the reset, or the client would never see it.
-  if (cutAt > 0) await new Promise((resolve) => response.write(bent.bytes.subarray(0, cutAt), resolve));
+  if (builtAt > 0) await new Promise((resolve) => response.write(bent.bytes.subarray(0, builtAt), resolve));
   else await new Promise((resolve) => setImmediate(resolve));
   response.socket?.destroy();
   return NO_ANSWER;

@@ -13,14 +13,14 @@ export interface Findings {
   readonly faults: readonly string[];
 }
 
-/** After the last kill, with no hand on it: a signal that was lost is found by a sweep within a minute or two. */
-const settleMs = 240_000;
-const lookEveryMs = 500;
+/** After the last kill, with no hand on it: a signal that was lost is found by a repair job run within a minute or two. */
+const advanceMs = 240_000;
+const checkEveryMs = 500;
 const tellEveryMs = 10_000;
 const feedsAtOnce = 10;
 
-/** Compares the sandbox's book with what was sent, as it grows, and looks for anything the contract forbids. */
-export class Referee {
+/** Compares the sandbox's book with what was sent, as it grows, and searches for anything the contract forbids. */
+export class Checker {
   /** By account: how many postings of its book were compared. */
   private readonly compared = new Map<string, number>();
 
@@ -51,12 +51,12 @@ export class Referee {
     return { lost: 0, twice: twice + resent.length, violations: violations.length, faults };
   }
 
-  /** At the end: waits until everything sent is booked and every feed is live, then looks once more. */
+  /** At the end: waits until everything sent is booked and every feed is live, then checks once more. */
   async conclude(say: Say): Promise<Findings> {
     await this.core.stop();
-    let late = 'nothing was looked at';
+    let late = 'nothing was checked';
     let toldAtMs = Date.now();
-    const settled = await waitUntil(
+    const completed = await waitUntil(
       async () => {
         late = await this.unfinished();
         if (Date.now() - toldAtMs > tellEveryMs) {
@@ -65,7 +65,7 @@ export class Referee {
         }
         return late === '' || undefined;
       },
-      { what: 'every feed has caught up', everyMs: lookEveryMs, timeoutMs: settleMs },
+      { what: 'every feed has caught up', everyMs: checkEveryMs, timeoutMs: advanceMs },
     ).catch(() => false);
     const findings = await this.look();
     let lost = 0;
@@ -74,11 +74,11 @@ export class Referee {
     }
     const faults = [...findings.faults];
     if (lost !== 0) faults.push(`${String(lost)} postings are not booked`);
-    if (!settled) faults.push(`not settled in ${String(settleMs / 1_000)} s: ${late}`);
+    if (!completed) faults.push(`not completed in ${String(advanceMs / 1_000)} s: ${late}`);
     return { ...findings, lost, faults };
   }
 
-  /** Compares what was booked since the last look: the next numbers, each once. */
+  /** Compares what was booked since the last check: the next numbers, each once. */
   private async compare(feed: KillFeed): Promise<{ twice: number; faults: string[] }> {
     const from = this.compared.get(feed.accountId) ?? 0;
     const book = await this.stack.rutter.book({ rutterAccountId: feed.rutterAccountId, offset: from });
@@ -99,17 +99,17 @@ export class Referee {
 
   /** What must never be seen in the tables, whatever is under way. */
   private async ledgerFaults(): Promise<string[]> {
-    const { rows } = await this.stack.pool.query<{ renewed: string; undone: string; parked: string }>(
+    const { rows } = await this.stack.pool.query<{ renewed: string; undone: string; blocked: string }>(
       `SELECT (SELECT count(*) FROM attempts WHERE number > 1) AS renewed,
               (SELECT count(*) FROM batches WHERE state NOT IN ('open', 'delivered')) AS undone,
-              (SELECT count(*) FROM ledger WHERE exception IS NOT NULL) AS parked`,
+              (SELECT count(*) FROM ledger WHERE exception IS NOT NULL) AS blocked`,
     );
     const [row] = rows;
     const faults: string[] = [];
     // No fault that was played justifies any of these.
     if (row?.renewed !== '0') faults.push(`${row?.renewed ?? '?'} batches got a second key`);
     if (row?.undone !== '0') faults.push(`${row?.undone ?? '?'} batches were not delivered`);
-    if (row?.parked !== '0') faults.push(`${row?.parked ?? '?'} postings have an exception`);
+    if (row?.blocked !== '0') faults.push(`${row?.blocked ?? '?'} postings have an exception`);
     return faults;
   }
 

@@ -71,7 +71,7 @@ export class CoreBanking {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  /** Sends no more; settles when everything sent is acknowledged. */
+  /** Sends no more; completes when everything sent is acknowledged. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;

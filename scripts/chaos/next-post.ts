@@ -3,42 +3,42 @@ import { arrivedAtMs, isPostOfTransactions, type SeenRequest } from './rutter-sa
 import type { Stack } from './stack.js';
 import { waitUntil } from './wait-until.js';
 
-const lookEveryMs = 150;
+const checkEveryMs = 150;
 /** Long past the mark of 30 s: how late it was is worth knowing. */
 const timeoutMs = 180_000;
 /** More than a few seconds of requests. */
 const lastRequests = 250;
 
-/** A slice that runs cuts its next batch in less than this, so a feed without one for so long has no slice. */
-const sliceGapMs = 5_000;
+/** A delivery run that runs cuts its next batch in less than this, so a feed without one for so long has no delivery run. */
+const deliveryRunGapMs = 5_000;
 
 /**
- * Waits for the first POST of a batch that was cut after `sinceMs`; answers when it arrived, epoch ms.
+ * Waits for the first POST of a batch that was built after `sinceMs`; answers when it arrived, epoch ms.
  *
- * @param whose `new_slices` counts only feeds that nobody was at work on: a slice that is under way goes on without
+ * @param whose `new_delivery_runs` counts only feeds that nobody was at work on: a delivery run that is under way goes on without
  *   Temporal
  */
 export async function nextNewBatch(
   stack: Stack,
   sinceMs: number,
-  whose: 'any' | 'new_slices' = 'any',
+  whose: 'any' | 'new_delivery_runs' = 'any',
 ): Promise<number> {
-  const quietMs = whose === 'any' ? 0 : sliceGapMs;
+  const quietMs = whose === 'any' ? 0 : deliveryRunGapMs;
   return await waitUntil(
     async () => {
       const posts = (await postsSince(stack, sinceMs)).filter((post) => post.idempotency_key !== null);
       if (posts.length === 0) return undefined;
       const { rows } = await stack.pool.query<{ idempotency_key: string }>(
         `SELECT a.idempotency_key FROM attempts a JOIN batches b USING (batch_id)
-          WHERE a.idempotency_key = ANY ($1::uuid[]) AND b.cut_at > $2
+          WHERE a.idempotency_key = ANY ($1::uuid[]) AND b.built_at > $2
             AND NOT EXISTS (SELECT 1 FROM batches e
-                             WHERE e.feed_id = b.feed_id AND e.cut_at <= $2 AND $3 > 0
-                               AND coalesce(e.settled_at, $2) > $2::timestamptz - $3 * interval '1 millisecond')`,
+                             WHERE e.feed_id = b.feed_id AND e.built_at <= $2 AND $3 > 0
+                               AND coalesce(e.completed_at, $2) > $2::timestamptz - $3 * interval '1 millisecond')`,
         [posts.map((post) => post.idempotency_key), new Date(sinceMs).toISOString(), quietMs],
       );
       return earliest(posts, new Set(rows.map((row) => row.idempotency_key)));
     },
-    { what: 'a POST of a new batch', everyMs: lookEveryMs, timeoutMs },
+    { what: 'a POST of a new batch', everyMs: checkEveryMs, timeoutMs },
   );
 }
 
@@ -62,7 +62,7 @@ export async function nextFreshPosting(
       const posts = await postsSince(stack, sinceMs);
       return earliest(posts, new Set(rows.map((row) => row.idempotency_key)));
     },
-    { what: 'a POST of a posting that came in after the kill', everyMs: lookEveryMs, timeoutMs },
+    { what: 'a POST of a posting that came in after the kill', everyMs: checkEveryMs, timeoutMs },
   );
 }
 

@@ -13,7 +13,7 @@ export const pointNames = [
   'in_post',
   'before_job_id',
   'after_job_id',
-  'after_settle',
+  'after_complete',
 ] as const;
 export type PointName = (typeof pointNames)[number];
 
@@ -33,7 +33,7 @@ interface Trap {
 }
 
 const attemptsMax = 5;
-const lookEveryMs = 50;
+const checkEveryMs = 50;
 /** A feed that a killed worker had in its cache wakes up 10 s later. */
 const reachedMs = 30_000;
 const idleMs = 120_000;
@@ -53,7 +53,7 @@ export async function killAtPoint(
       await core.send(feed, postings);
       const isThere = async (): Promise<true | undefined> => (await trap.reached()) || undefined;
       const there = await waitUntil(isThere, {
-        ...{ what: `the worker stands at ${point}`, everyMs: lookEveryMs, timeoutMs: reachedMs },
+        ...{ what: `the worker stands at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
       }).catch(() => false);
       if (!there) continue;
       const killedAtMs = await firstWorker(stack).kill();
@@ -75,15 +75,15 @@ export async function idleSpare({ stack, core, random, spareFeeds }: PointScene)
     async () => {
       const feed = random.oneOf(spareFeeds);
       const { rows } = await stack.pool.query<{ idle: boolean }>(
-        `SELECT f.state = 'live' AND NOT f.look_owed AND l.holder IS NULL
+        `SELECT f.state = 'live' AND NOT f.check_requested AND l.holder IS NULL
                 AND (SELECT count(*) FROM ledger JOIN batches b USING (batch_id)
                       WHERE ledger.feed_id = f.feed_id AND b.state = 'delivered') = $2 AS idle
-           FROM feeds f LEFT JOIN lanes l ON l.lane_id = f.connection_id::text WHERE f.feed_id = $1`,
+           FROM feeds f LEFT JOIN delivery_locks l ON l.delivery_lock_id = f.connection_id::text WHERE f.feed_id = $1`,
         [feed.feedId, core.sent(feed)],
       );
       return rows[0]?.idle === true ? feed : undefined;
     },
-    { what: 'a spare feed is idle', everyMs: lookEveryMs, timeoutMs: idleMs },
+    { what: 'a spare feed is idle', everyMs: checkEveryMs, timeoutMs: idleMs },
   );
 }
 
@@ -118,7 +118,7 @@ const traps: Record<PointName, SetTrap> = {
     const isKnown = async (): Promise<boolean> => (await openBatch(scene, feed))?.jobId != null;
     return { reached: isKnown, hit: isKnown, release: () => scene.stack.rutter.removeFaults() };
   },
-  after_settle: async (scene, feed) => {
+  after_complete: async (scene, feed) => {
     const match = { account: feed.rutterAccountId };
     await scene.stack.rutter.addFault({ kind: 'slow_job', run_ms: 1_500, match });
     let lock: RowLock | undefined;
@@ -146,11 +146,11 @@ async function unanswered(
   kind: 'hang_before_effect' | 'hang_after_effect',
 ): Promise<Trap> {
   await scene.stack.rutter.addFault({ kind, match: { method: 'POST', account: feed.rutterAccountId } });
-  const atPeer = async (): Promise<boolean> => {
+  const atProvider = async (): Promise<boolean> => {
     const batch = await openBatch(scene, feed);
     return batch !== undefined && batch.jobId === null && (await arrived(scene, batch.key));
   };
-  return { reached: atPeer, hit: atPeer, release: () => scene.stack.rutter.removeFaults() };
+  return { reached: atProvider, hit: atProvider, release: () => scene.stack.rutter.removeFaults() };
 }
 
 /** Whether a POST under this key has reached the sandbox. */

@@ -6,7 +6,7 @@ import { makeFeeds, type KillFeed } from './feeds.js';
 import { nextNewBatch } from './next-post.js';
 import { killAtPoint } from './points.js';
 import { planSteps, type Step } from './plan.js';
-import { Referee, type Findings } from './checker.js';
+import { Checker, type Findings } from './checker.js';
 import { addToDocument, openResults, renderResults, type Results } from './results.js';
 import { seededRandom } from './seeded-random.js';
 import { openStack, type Stack } from './stack.js';
@@ -21,7 +21,7 @@ const spares = 12;
 const backfillPostings = 1_500;
 const sendsAtOnce = 4;
 const jobRunMs = 1_000;
-const lookEverySteps = 10;
+const checkEverySteps = 10;
 const faultExitCode = 1;
 const interruptedExitCode = 130;
 
@@ -30,7 +30,7 @@ const interruptedExitCode = 130;
  *
  * @returns the exit code: 0 when nothing was lost, doubled, out of order or forbidden
  */
-export async function runKills(input: KillArguments & { say: Say }): Promise<number> {
+export async function runChaos(input: KillArguments & { say: Say }): Promise<number> {
   const { say, seed } = input;
   const steps = planSteps(input);
   say(`seed ${String(seed)}: ${String(steps.length)} steps, from ${String(input.from)} on`);
@@ -46,11 +46,11 @@ export async function runKills(input: KillArguments & { say: Say }): Promise<num
     const spareFeeds = await makeFeeds(stack, { connections: spares, feedsEach: 1 });
     const feeds = await makeFeeds(stack, { connections, feedsEach });
     const core = new CoreBanking(stack, feeds, seededRandom(seed));
-    const referee = new Referee(stack, [...feeds, ...spareFeeds], core);
+    const checker = new Checker(stack, [...feeds, ...spareFeeds], core);
     await beginBackfill({ stack, core, feeds, spareFeeds, say });
-    const faults = await doSteps({ ...input, steps, stack, core, spareFeeds, referee, results });
+    const faults = await doSteps({ ...input, steps, stack, core, spareFeeds, checker, results });
     say('no more kills: waiting until every feed has caught up');
-    const end = await referee.conclude(say);
+    const end = await checker.conclude(say);
     await results.conclude(end, faults);
     // Fewer than the full number is somebody's trial.
     if (input.count === undefined) await addToDocument(results);
@@ -89,13 +89,13 @@ interface RunInput extends KillArguments {
   stack: Stack;
   core: CoreBanking;
   spareFeeds: readonly KillFeed[];
-  referee: Referee;
+  checker: Checker;
   results: Results;
 }
 
-/** @returns what a look in between found; the run ends there, since later looks would find it again */
+/** @returns what a check in between found; the run ends there, since later checks would find it again */
 async function doSteps(input: RunInput): Promise<readonly string[]> {
-  const { say, steps, results, referee } = input;
+  const { say, steps, results, checker } = input;
   for (const [index, step] of steps.entries()) {
     const number = index + 1;
     if (number < input.from) continue;
@@ -105,8 +105,8 @@ async function doSteps(input: RunInput): Promise<readonly string[]> {
     say(
       `${String(number).padStart(4)} ${step.target} ${step.point ?? ''}: ${(recoveredMs / 1_000).toFixed(1)} s${again}`,
     );
-    if (number % lookEverySteps !== 0) continue;
-    const found: Findings = await referee.look();
+    if (number % checkEverySteps !== 0) continue;
+    const found: Findings = await checker.look();
     say(`     ${found.faults.length === 0 ? 'all in order' : found.faults.join('\n     ')}`);
     if (found.faults.length > 0) return found.faults;
   }

@@ -20,10 +20,10 @@ import { SupervisedPart } from './supervised-part.js';
 /** Ours only: a variable of the developer's shell must not change what is shown. */
 const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
 const connectionsMax = 10;
-const credentials = { clientId: 'rc_kills', clientSecret: 'rs_kills_secret' };
+const credentials = { clientId: 'rc_chaos', clientSecret: 'rs_chaos_secret' };
 const coreToken = 'kills-core-token-0123456789';
 
-/** The whole service as real processes, each started again when it ends, and the world around it. */
+/** The whole service as real processes, each started again when it ends, and the fixture around it. */
 export interface Stack {
   readonly folder: string;
   readonly postgres: SupervisedPart<RunningPostgres>;

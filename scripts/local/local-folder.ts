@@ -82,7 +82,7 @@ async function claim(root: string): Promise<void> {
 /** Removes the data of former starts, once nothing runs on it any more: our own folders by name, and nothing else. */
 export async function emptyLocalFolder(folder: LocalFolder, say: Say): Promise<void> {
   await access(join(folder.root, MARKER));
-  say(`beginning anew: removing the data in ${folder.root}`);
+  say(`beginning again: removing the data in ${folder.root}`);
   await rm(folder.secretsFile, { force: true });
   for (const name of OUR_FOLDERS) {
     const path = join(folder.root, name);

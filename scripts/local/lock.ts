@@ -6,7 +6,7 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Two starts that find the same stale lock may undo each other's try; a few rounds settle it. */
+/** Two starts that find the same stale lock may undo each other's try; a few rounds complete it. */
 const ATTEMPTS_MAX = 5;
 
 /**
@@ -37,11 +37,11 @@ export async function takeLock(path: string): Promise<Lock | { heldBy: ProcessId
   throw new Error(`the lock ${path} could not be taken`);
 }
 
-/** Moved aside before it is removed: if it is no longer the one we judged, it goes back. */
-async function removeStale(path: string, judged: string): Promise<void> {
+/** Moved aside before it is removed: if it is no longer the one we checked, it goes back. */
+async function removeStale(path: string, checked: string): Promise<void> {
   const aside = `${path}.stale.${process.pid}`;
   if (!(await succeeds(rename(path, aside)))) return;
-  if ((await readFile(aside, 'utf8').catch(() => judged)) !== judged) await succeeds(link(aside, path));
+  if ((await readFile(aside, 'utf8').catch(() => checked)) !== checked) await succeeds(link(aside, path));
   await rm(aside, { force: true });
 }
 

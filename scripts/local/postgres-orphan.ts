@@ -12,7 +12,7 @@ export interface PostgresOrphan {
 /**
  * Reads `postmaster.pid` of a cluster. A file whose process is gone, or whose number belongs to another program by
  * now, is stale and removed: PostgreSQL would refuse to start on it when the number is taken. The caller holds the
- * lock of LOCAL_DIR, so no second start looks at the same time.
+ * lock of LOCAL_DIR, so no second start checks the same time.
  *
  * @returns the server that runs on this cluster, if one does
  */

@@ -17,7 +17,7 @@ export interface RoleEnvironmentInput {
 }
 
 /** Ports may have been 0, and to the lists that were given the sandbox's origins are added. */
-const SETTLED_HERE = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
+const COMPLETED_HERE = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
 
 /** Where the sandboxes listen. */
 export function sandboxOrigins(settings: StartSettings): {
@@ -50,7 +50,7 @@ export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
   };
   const result: NodeJS.ProcessEnv = { ...withoutForeignTemporal(input) };
   for (const [name, value] of Object.entries(made)) {
-    const ours = SETTLED_HERE.includes(name);
+    const ours = COMPLETED_HERE.includes(name);
     const given = environment[name] || environment[`${name}_FILE`];
     if (value !== undefined && (ours || !given)) result[name] = value;
   }

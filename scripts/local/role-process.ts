@@ -25,7 +25,7 @@ export interface RoleInput {
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 90_000;
-const LOOK_EVERY_MS = 100;
+const CHECK_EVERY_MS = 100;
 /** A worker finishes the batch it has in flight (its own grace is 65 s, by force after 75); then force. */
 const DRAIN_MS = 85_000;
 const LOG_BYTES_MAX = 20_000_000;
@@ -84,7 +84,7 @@ async function waitUntilReady(
       await part.stop();
       throw new LocalFailure(`The ${input.name} was not ready after ${READY_MS / 1000} s: see ${log.path}.`);
     }
-    await delay(LOOK_EVERY_MS);
+    await delay(CHECK_EVERY_MS);
   }
 }
 

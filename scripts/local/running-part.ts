@@ -6,9 +6,9 @@ import type { ProcessIdentity } from './process-identity.js';
 /** Something that runs beside us: an embedded server or one of our roles. */
 export interface RunningPart {
   identity: ProcessIdentity;
-  /** Settles when the process is gone, for whatever reason; says how it ended in a few words. */
+  /** Completes when the process is gone, for whatever reason; says how it ended in a few words. */
   exited: Promise<string>;
-  /** Asks it to end, waits for its grace, ends it by force. Settles when it is gone; a second call is harmless. */
+  /** Asks it to end, waits for its grace, ends it by force. Completes when it is gone; a second call is harmless. */
   stop(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Settles with "ended with code 1" or "ended by SIGKILL" when our child is gone. */
+/** Completes with "ended with code 1" or "ended by SIGKILL" when our child is gone. */
 export function childExited(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`could not be run: ${error.message}`));
@@ -55,7 +55,7 @@ export function childExited(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Settles when a process that is not our child is gone. */
+/** Completes when a process that is not our child is gone. */
 export async function adoptedExited(identity: ProcessIdentity): Promise<string> {
   while (await isSameProcess(identity)) await delay(500, undefined, { ref: false });
   return 'ended';

@@ -25,7 +25,7 @@ import { startTemporalDevServer } from './temporal-dev-server.js';
 
 export interface StartInput {
   environment: Readonly<NodeJS.ProcessEnv>;
-  /** Begin anew: the data of former starts is removed first. */
+  /** Begin again: the data of former starts is removed first. */
   fresh: boolean;
   say: Say;
   /** Aborted when the person at the keyboard no longer wants it; what runs by then is stopped. */
@@ -108,7 +108,7 @@ async function clearAway(input: StartInput & { folder: LocalFolder }): Promise<C
 
 async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   const { settings, secrets, environment, folder, say } = start;
-  // All of them settle before a failure is passed on: what came up meanwhile has to be stopped too.
+  // All of them complete before a failure is passed on: what came up meanwhile has to be stopped too.
   const [postgres, temporal, bundle] = await Promise.allSettled([
     startDatabase(start),
     startTemporal(start),
@@ -149,7 +149,7 @@ async function startDatabase(start: Start): Promise<string> {
   const { settings, folder, say } = start;
   if (settings.databaseUrl !== undefined) return settings.databaseUrl;
   say('starting PostgreSQL');
-  // A later start after a crash has to come up where the roles look for it.
+  // A later start after a crash has to come up where the roles search for it.
   let port = settings.postgresPort;
   const postgres = await supervise({
     name: 'PostgreSQL',
@@ -231,7 +231,7 @@ async function answersOk(url: string): Promise<boolean> {
   }
 }
 
-function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
-  if (settled.status === 'rejected') throw settled.reason;
-  return settled.value;
+function valueOf<Value>(completed: PromiseSettledResult<Value>): Value {
+  if (completed.status === 'rejected') throw completed.reason;
+  return completed.value;
 }

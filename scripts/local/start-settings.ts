@@ -27,7 +27,7 @@ const SANDBOX_PORTS = 3;
 const SEARCH_ATTEMPTS_MAX = 50;
 
 /**
- * Reads the variables of `npm start` and settles ports given as 0.
+ * Reads the variables of `npm start` and completes ports given as 0.
  *
  * @throws LocalFailure naming the variable that is wrong, or the port that is taken
  */
@@ -55,7 +55,7 @@ export async function readStartSettings(environment: Environment): Promise<Start
 }
 
 /**
- * Says which port of ours another program has, before anything is fetched or started. PostgreSQL and Temporal look at
+ * Says which port of ours another program has, before anything is fetched or started. PostgreSQL and Temporal check
  * theirs themselves, since they may find their own leftover there.
  */
 export async function requirePorts(settings: StartSettings): Promise<void> {

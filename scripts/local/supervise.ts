@@ -4,7 +4,7 @@ import type { RunningPart } from './running-part.js';
 
 export interface SuperviseInput<Part extends RunningPart> {
   name: string;
-  /** Starts it and settles when it is ready. */
+  /** Starts it and completes when it is ready. */
   start: () => Promise<Part>;
   say: Say;
 }

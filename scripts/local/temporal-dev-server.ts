@@ -100,8 +100,8 @@ async function launch(
 }
 
 /**
- * This server has one history shard, and a shard's queue of tasks is read 20 times a second by default: from ten slices a
- * second on every task waits for its turn, 35 ms of it, twice a slice. A cluster reads hundreds of shards at that rate.
+ * This server has one history shard, and a shard's queue of tasks is read 20 times a second by default: from ten delivery runs a
+ * second on every task waits for its turn, 35 ms of it, twice a delivery run. A cluster reads hundreds of shards at that rate.
  */
 const transferReadsPerSecond = 1_000;
 

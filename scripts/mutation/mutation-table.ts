@@ -1,19 +1,19 @@
-import type { Mutant } from './read-mutations.js';
+import type { Mutation } from './read-mutations.js';
 
-export interface MutantResult {
-  readonly mutant: Mutant;
+export interface MutationResult {
+  readonly mutation: Mutation;
   readonly outcome: 'killed' | 'lives' | 'does not apply' | 'test fails without it' | 'test did not run';
   readonly seconds: number;
 }
 
 /** One line a bug, and the sum. */
-export function mutantTable(results: readonly MutantResult[]): string {
-  const rows = results.map(({ mutant, outcome, seconds }) => [
+export function mutationTable(results: readonly MutationResult[]): string {
+  const rows = results.map(({ mutation, outcome, seconds }) => [
     outcome,
     `${seconds.toFixed(0)} s`,
-    mutant.breaks,
-    mutant.title,
-    `${mutant.test}: ${mutant.name}`,
+    mutation.breaks,
+    mutation.title,
+    `${mutation.test}: ${mutation.name}`,
   ]);
   const head = ['outcome', 'time', 'breaks', 'bug', 'killed by'];
   const widths = head.map((word, column) =>
@@ -25,5 +25,5 @@ export function mutantTable(results: readonly MutantResult[]): string {
       .join('  ')
       .trimEnd();
   const killed = results.filter((result) => result.outcome === 'killed').length;
-  return [line(head), ...rows.map(line), '', `${killed} of ${results.length} planted bugs killed`].join('\n');
+  return [line(head), ...rows.map(line), '', `${killed} of ${results.length} mutations killed`].join('\n');
 }

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A planted bug: a small patch whose first lines say what it is and which test kills it. */
-export interface Mutant {
+/** A mutation: a small patch whose first lines say what it is and which test kills it. */
+export interface Mutation {
   /** File name below the folder. */
   readonly file: string;
   /** The bug, as one would tell it. */
@@ -19,7 +19,7 @@ export interface Mutant {
  * Reads all `*.patch` of a folder, by name.
  * @throws Error naming the file when a heading line is missing
  */
-export async function readMutants(folder: string): Promise<Mutant[]> {
+export async function readMutations(folder: string): Promise<Mutation[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.patch')).sort();
   return await Promise.all(
     files.map(async (file) => {

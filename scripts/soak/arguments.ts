@@ -24,7 +24,7 @@ const seedMax = 0x7fff_ffff;
 
 export const helpText = `npm run soak                                 10,000 runs of the deliver activity
 npm run soak -- --depth workflow             1,000 runs of the real workflows
-npm run soak -- --depth sage                 300 runs of the road of Sage's Banking Service
+npm run soak -- --depth sage                 300 runs of the channel of Sage's Banking Service
   --runs N    so many       --from N   go on from run N, as the last line said
   --seed N    1 by default  --path P   replay one failing example, as it was printed
   --dry       add nothing to docs/reliability/README.md`;

@@ -10,8 +10,8 @@ export function refusalProblem(error: unknown, message: string): CommandProblem 
   const { type, retryable } = readFailure(error);
   if (retryable) return null;
   switch (type) {
-    case failureTypes.organisationRefused:
-      return { code: 'organisation_refused', message };
+    case failureTypes.credentialsRejected:
+      return { code: 'credentials_rejected', message };
     case failureTypes.connectionRefused:
       return { code: 'token_refused', message };
     case failureTypes.refused:

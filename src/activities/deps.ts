@@ -11,14 +11,14 @@ import type { SageFacade } from '../temporal/sage-banking/facade.js';
 export interface WorkflowWaker {
   wakeFeed(input: { feedId: string }): Promise<void>;
   feedFactsChanged(input: { feedId: string }): Promise<void>;
-  nudgeConnection(input: { connectionId: string }): Promise<void>;
+  wakeConnection(input: { connectionId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
   missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
 }
 
-/** What activities of Sage's road work with. */
-export interface SageRoad {
+/** What activities of Sage's channel work with. */
+export interface SageBankingChannel {
   readonly client: SageBankingClient;
   /** The same way to the workflows as API and pages have. */
   readonly workflows: SageFacade;
@@ -34,7 +34,7 @@ export interface SageRoad {
 export interface ActivitySettings {
   /** Platform of the connections that we create at Rutter. */
   readonly rutterPlatform: string;
-  /** Exact origins that a hand-off's redirect may have. */
+  /** Exact origins that a handoff's redirect may have. */
   readonly redirectOrigins: readonly string[];
   /** Counted from the browser's first arrival: later than this no one-time password is asked for. */
   readonly handoffOtpLatestMs: number;
@@ -49,11 +49,11 @@ export interface ActivityDeps {
   readonly keyring: Keyring;
   readonly rutter: RutterClient;
   readonly workflows: WorkflowWaker;
-  /** Null where the service is run for the first road alone. */
-  readonly sage: SageRoad | null;
+  /** Null where the service is run for the `rutter` channel alone. */
+  readonly sage: SageBankingChannel | null;
   readonly settings: ActivitySettings;
-  /** Waits between two looks at Rutter; throws when aborted. A port, so that simulated worlds let time pass at once. */
+  /** Waits between two checks Rutter; throws when aborted. A port, so that simulated fixtures let time pass at once. */
   readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
-  /** Aborted when the worker is asked to stop: a slice ends after the batch it is at instead of cutting another. */
+  /** Aborted when the worker is asked to stop: a delivery run ends after the batch it is at instead of cutting another. */
   readonly stopping: AbortSignal;
 }

@@ -19,13 +19,14 @@ export interface FailCommandResult {
   readonly state: CommandState;
 }
 
-const messages: Readonly<Record<CommandProblemCode, (peer: string) => string>> = {
+const messages: Readonly<Record<CommandProblemCode, (provider: string) => string>> = {
   connection_taken: () => 'The connection belongs to another customer.',
   connection_mismatch: () => 'The access token belongs to another connection.',
-  token_refused: (peer) => `${peer} does not accept the token of the connection.`,
-  provider_refused: (peer) => `${peer} refused the request.`,
-  organisation_refused: (peer) => `${peer} does not accept our credentials: an operator must look at them.`,
-  peer_unavailable: (peer) => `${peer} did not answer in time. Asking again is safe.`,
+  token_refused: (provider) => `${provider} does not accept the token of the connection.`,
+  provider_refused: (provider) => `${provider} refused the request.`,
+  credentials_rejected: (provider) =>
+    `${provider} does not accept our credentials: an operator must check them.`,
+  provider_unavailable: (provider) => `${provider} did not answer in time. Asking again is safe.`,
   wrong_state: () => 'The state of the feed does not allow it any more.',
   rule_not_found: () => 'The account has no such rule.',
   rule_name_taken: () => 'Another rule of the account has this name.',

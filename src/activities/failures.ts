@@ -11,8 +11,8 @@ export class Obsolete extends Error {
 }
 
 /** Asked and confirmed: it is our own credentials that Rutter refuses, for every connection. */
-export class OrganisationRefused extends Error {
-  override readonly name = 'OrganisationRefused';
+export class CredentialsRejected extends Error {
+  override readonly name = 'CredentialsRejected';
   constructor(cause: unknown) {
     super('Rutter refuses the credentials of the organisation', { cause });
   }
@@ -57,11 +57,11 @@ export function readFailure(error: unknown): FailureReading {
   if (isRutterError(error)) return readRutterError(error);
   if (isSageError(error)) return readSageError(error);
   if (error instanceof Obsolete) return { type: failureTypes.obsolete, retryable: false };
-  if (error instanceof OrganisationRefused)
-    return { type: failureTypes.organisationRefused, retryable: false };
+  if (error instanceof CredentialsRejected)
+    return { type: failureTypes.credentialsRejected, retryable: false };
   const name = error instanceof Error ? error.name : '';
   // By name, since its class lives behind a wall: Temporal did not take a message.
-  if (name === 'WorkflowsUnavailable') return { type: failureTypes.peerUnavailable, retryable: true };
+  if (name === 'WorkflowsUnavailable') return { type: failureTypes.providerUnavailable, retryable: true };
   if (error instanceof LimiterSaturated) {
     return { type: failureTypes.rateLimited, retryable: true, retryAfterMs: Math.ceil(error.waitMs) };
   }
@@ -73,7 +73,7 @@ function readRutterError(error: RutterError): FailureReading {
   switch (error.kind) {
     case 'unreachable':
     case 'outcome_unknown':
-      return { type: failureTypes.peerUnavailable, retryable: true, detail: detailOf(error) };
+      return { type: failureTypes.providerUnavailable, retryable: true, detail: detailOf(error) };
     case 'rate_limited':
       return {
         type: failureTypes.rateLimited,
@@ -84,7 +84,7 @@ function readRutterError(error: RutterError): FailureReading {
     case 'unauthorized':
       return {
         type: organisationOperations.has(error.operation)
-          ? failureTypes.organisationRefused
+          ? failureTypes.credentialsRejected
           : failureTypes.connectionRefused,
         retryable: false,
         detail: detailOf(error),
@@ -110,7 +110,7 @@ function readSageError(error: SageError): FailureReading {
   switch (error.kind) {
     case 'unreachable':
     case 'outcome_unknown':
-      return { type: failureTypes.peerUnavailable, retryable: true, detail };
+      return { type: failureTypes.providerUnavailable, retryable: true, detail };
     case 'rate_limited': {
       const { retryAfterMs } = error;
       const base = { type: failureTypes.rateLimited, retryable: true, detail };
@@ -119,13 +119,13 @@ function readSageError(error: SageError): FailureReading {
     case 'unauthorized':
       return {
         type: sageApplicationOperations.has(error.operation)
-          ? failureTypes.organisationRefused
+          ? failureTypes.credentialsRejected
           : failureTypes.connectionRefused,
         retryable: false,
         detail,
       };
     case 'not_configured':
-      return { type: failureTypes.organisationRefused, retryable: false, detail };
+      return { type: failureTypes.credentialsRejected, retryable: false, detail };
     case 'refused':
     case 'gone':
     case 'foreign_address':
@@ -147,7 +147,7 @@ function readRefusal(errorCode: string | null): { type: FailureType; retryable: 
     return { type: failureTypes.connectionRefused, retryable: false };
   }
   if (errorCode !== null && passingCodes.has(errorCode)) {
-    return { type: failureTypes.peerUnavailable, retryable: true };
+    return { type: failureTypes.providerUnavailable, retryable: true };
   }
   return { type: failureTypes.refused, retryable: false };
 }
@@ -185,7 +185,7 @@ function isOurs(error: unknown): error is Error {
     isRutterError(error) ||
     isSageError(error) ||
     error instanceof Obsolete ||
-    error instanceof OrganisationRefused ||
+    error instanceof CredentialsRejected ||
     error instanceof LimiterSaturated
   );
 }

@@ -9,7 +9,7 @@ import { dbReviewAlerts } from './review-alerts.js';
 import type { ActivityDeps } from './deps.js';
 import { dbNoteOnboardingFailure } from './sage-banking/onboarding/record-onboarding-failure.js';
 import { rutterCreateOtp } from './rutter/handoff/create-otp.js';
-import { rutterDeliverSlice } from './rutter/delivery/run-delivery.js';
+import { rutterRunDelivery } from './rutter/delivery/run-delivery.js';
 import { rutterEnsureHandoffConnection } from './rutter/handoff/ensure-handoff-connection.js';
 import { rutterPublishAccounts } from './rutter/publishing/publish-accounts.js';
 import { rutterReadConnection } from './rutter/connection/read-connection.js';
@@ -24,9 +24,9 @@ import { sageCancelAccount } from './sage-banking/account/cancel-account.js';
 import { sageCreateAccount } from './sage-banking/bank-link/create-account.js';
 import { sagePollLink } from './sage-banking/bank-link/poll-bank-link.js';
 import { sageReadAccount } from './sage-banking/account/read-account.js';
-import { temporalNudgeConnections } from './rutter/connection/wake-connections.js';
+import { temporalWakeConnections } from './rutter/connection/wake-connections.js';
 import { temporalRestartFeeds } from './rutter/delivery/restart-feeds.js';
-import { temporalRestartSage } from './sage-banking/restart-workflows.js';
+import { sageRestartWorkflows } from './sage-banking/restart-workflows.js';
 import { temporalWakeFeeds } from './rutter/delivery/wake-feeds.js';
 
 /** Every activity of the service, by its wire name, with its dependencies bound. */
@@ -43,7 +43,7 @@ export function createActivities(deps: ActivityDeps) {
     dbRefuseHandoff: dbRefuseHandoff(deps),
     dbReviewAlerts: dbReviewAlerts(deps),
     rutterCreateOtp: rutterCreateOtp(deps),
-    rutterDeliverSlice: rutterDeliverSlice(deps),
+    rutterRunDelivery: rutterRunDelivery(deps),
     rutterEnsureHandoffConnection: rutterEnsureHandoffConnection(deps),
     rutterPublishAccounts: rutterPublishAccounts(deps),
     rutterReadConnection: rutterReadConnection(deps),
@@ -57,9 +57,9 @@ export function createActivities(deps: ActivityDeps) {
     sageCreateAccount: sageCreateAccount(deps),
     sagePollLink: sagePollLink(deps),
     sageReadAccount: sageReadAccount(deps),
-    temporalNudgeConnections: temporalNudgeConnections(deps),
+    temporalWakeConnections: temporalWakeConnections(deps),
     temporalRestartFeeds: temporalRestartFeeds(deps),
-    temporalRestartSage: temporalRestartSage(deps),
+    sageRestartWorkflows: sageRestartWorkflows(deps),
     temporalWakeFeeds: temporalWakeFeeds(deps),
   };
 }

@@ -1,18 +1,18 @@
 import { Context, heartbeat } from '@temporalio/activity';
-import { moveSweep, readSweep, type SweepName } from '../db/repair-tasks.js';
+import { moveRepairPosition, readRepairPosition, type RepairTask } from '../db/repair-tasks.js';
 import { limits } from '../domain/limits.js';
 import type { ActivityDeps } from './deps.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /** What became of one page; `lastId` null: there is nothing after it. */
-export interface SweptPage {
+export interface RepairedPage {
   readonly lastId: string | null;
-  readonly looked: number;
+  readonly checked: number;
   readonly repaired: number;
 }
 
-export interface SweepResult {
-  readonly looked: number;
+export interface RepairResult {
+  readonly checked: number;
   readonly repaired: number;
   /** The round came to its end; the next run begins at the first row. */
   readonly roundEnded: boolean;
@@ -22,36 +22,36 @@ export interface SweepResult {
  * Page after page from where the last run ended, until the round ends, the run has taken its time, its pages or its
  * repairs. The cursor is stored with every page, so a run that dies is taken up there. It never begins a second round.
  */
-export async function sweepPages(
+export async function repairPages(
   deps: ActivityDeps,
   input: {
-    name: SweepName;
+    name: RepairTask;
     pagesMax: number;
     repairsMax: number;
-    /** No further page after this; `limits.sweepMaxMs` unless told otherwise. */
+    /** No further page after this; `limits.repairTaskMaxMs` unless told otherwise. */
     maxMs?: number;
-    page: (afterId: string | null) => Promise<SweptPage>;
+    page: (afterId: string | null) => Promise<RepairedPage>;
   },
-): Promise<SweepResult> {
+): Promise<RepairResult> {
   const { cancellationSignal } = Context.current();
-  const { maxMs = limits.sweepMaxMs } = input;
+  const { maxMs = limits.repairTaskMaxMs } = input;
   const startedAtMs = performance.now();
-  const start = await readSweep(deps.pool, input);
+  const start = await readRepairPosition(deps.pool, input);
   let { cursorId } = start;
-  let looked = 0;
+  let checked = 0;
   let repaired = 0;
   for (let pages = 0; pages < input.pagesMax; pages += 1) {
     heartbeat();
     const afterId = cursorId;
     const page = await whileHeartbeating(() => input.page(afterId));
     const roundBeganAt = afterId === null ? start.startedAt : null;
-    await moveSweep(deps.pool, { name: input.name, roundBeganAt, cursorId: page.lastId });
+    await moveRepairPosition(deps.pool, { name: input.name, roundBeganAt, cursorId: page.lastId });
     cursorId = page.lastId;
-    looked += page.looked;
+    checked += page.checked;
     repaired += page.repaired;
-    if (cursorId === null) return { looked, repaired, roundEnded: true };
+    if (cursorId === null) return { checked, repaired, roundEnded: true };
     const spent = performance.now() - startedAtMs > maxMs || repaired >= input.repairsMax;
     if (spent || cancellationSignal.aborted || deps.stopping.aborted) break;
   }
-  return { looked, repaired, roundEnded: false };
+  return { checked, repaired, roundEnded: false };
 }

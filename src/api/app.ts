@@ -5,7 +5,7 @@ import type { Route } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { createErrorHandler } from './errors.js';
 import { createMetrics } from './metrics.js';
-import { createNudger } from './background-signals.js';
+import { createBackgroundSignals } from './background-signals.js';
 import { createOpenApi } from './openapi.js';
 import { Problem, notFound } from './problem.js';
 import { giveRequestId, requestIdOf } from './request-id.js';
@@ -17,7 +17,7 @@ import { mountServiceRoutes } from './service-routes.js';
 /** What an app is made of. Everything else it makes itself. */
 export interface AppInput extends Omit<
   ApiDeps,
-  'config' | 'metrics' | 'accountNudger' | 'connectionNudger' | 'nowMs'
+  'config' | 'metrics' | 'accountSignals' | 'connectionSignals' | 'nowMs'
 > {
   readonly config: ApiDeps['config'] & { readonly publicUrl: string };
   /** Everything for browsers; mounted behind the API. */
@@ -27,15 +27,15 @@ export interface AppInput extends Omit<
 
 export interface App {
   readonly app: Express;
-  /** Settles when every wake-up asked for by answered requests was sent, or given up. */
+  /** Completes when every wake-up asked for by answered requests was sent, or given up. */
   readonly drained: () => Promise<void>;
 }
 
-/** Signals under way at a time, and keys that may wait: beyond that the feed's own next look does it. */
-const nudgesAtOnceMax = 8;
-const nudgesWaitingMax = 10_000;
+/** Signals under way at a time, and keys that may wait: beyond that the feed's own next check does it. */
+const signalsAtOnceMax = 8;
+const signalsWaitingMax = 10_000;
 /** Between two signals for the same account or connection. */
-const nudgeRestMs = 250;
+const signalRestMs = 250;
 
 /** Wires the app: headers, machine API, reference, webhooks, pages, errors. Nothing connects or listens. */
 export function createApp(input: AppInput): App {
@@ -43,12 +43,12 @@ export function createApp(input: AppInput): App {
   const deps: ApiDeps = {
     ...input,
     metrics,
-    accountNudger: nudgerOf(input, metrics, 'account', async (accountId) => {
+    accountSignals: signalsOf(input, metrics, 'account', async (accountId) => {
       for (const feedId of await listFeedsToWake(input.pool, { accountId }))
         await input.facade.wakeFeed({ feedId });
     }),
-    connectionNudger: nudgerOf(input, metrics, 'connection', (connectionId) =>
-      input.facade.nudgeConnection({ connectionId }),
+    connectionSignals: signalsOf(input, metrics, 'connection', (connectionId) =>
+      input.facade.wakeConnection({ connectionId }),
     ),
     nowMs: input.nowMs ?? Date.now,
   };
@@ -73,34 +73,34 @@ export function createApp(input: AppInput): App {
   return {
     app,
     drained: async () => {
-      await Promise.all([deps.accountNudger.drained(), deps.connectionNudger.drained()]);
+      await Promise.all([deps.accountSignals.drained(), deps.connectionSignals.drained()]);
     },
   };
 }
 
-function nudgerOf(
+function signalsOf(
   input: AppInput,
   metrics: ApiDeps['metrics'],
   kind: 'account' | 'connection',
   run: (key: string) => Promise<void>,
 ) {
-  return createNudger({
+  return createBackgroundSignals({
     run,
-    concurrencyMax: nudgesAtOnceMax,
-    waitingMax: nudgesWaitingMax,
-    restMs: nudgeRestMs,
+    concurrencyMax: signalsAtOnceMax,
+    waitingMax: signalsWaitingMax,
+    restMs: signalRestMs,
     onFailed: (key, error) => {
-      metrics.countNudge('failed');
+      metrics.countLostSignal('failed');
       input.logger.warn(
         { err: error, [`${kind}Id`]: key },
-        'wake-up not sent; the feed will find it at its next look',
+        'wake-up not sent; the feed will find it at its next check',
       );
     },
     onDropped: (key) => {
-      metrics.countNudge('dropped');
+      metrics.countLostSignal('dropped');
       input.logger.warn(
         { [`${kind}Id`]: key },
-        'too many wake-ups waiting; the feed will find it at its next look',
+        'too many wake-ups waiting; the feed will find it at its next check',
       );
     },
   });

@@ -1,25 +1,25 @@
 /** Sends wake-ups in the background: many for one key are one, and few are under way at a time. */
-export interface Nudger {
-  /** Asks for a nudge of the key. Answers at once; the nudge begins after everything asked for before it. */
-  nudge(key: string): void;
-  /** Settles when nothing is waiting or under way. */
+export interface BackgroundSignals {
+  /** Asks for a wake-up of the key. Answers at once; the wake-up begins after everything asked for before it. */
+  wake(key: string): void;
+  /** Completes when nothing is waiting or under way. */
   drained(): Promise<void>;
 }
 
 /**
- * The first nudge of a key goes at once; the next one of the same key not before `restMs` after it, so a burst of calls
- * is a signal or two. A key asked for while its nudge is under way is nudged once more afterwards: what was committed in between is
- * covered. A failed nudge is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
- * reported: the row is the truth, and the feed's own next look finds what no signal told of.
+ * The first wake-up of a key goes at once; the next one of the same key not before `restMs` after it, so a burst of calls
+ * is a signal or two. A key asked for while its wake is under way is woken once more afterwards: what was committed in between is
+ * covered. A failed wake is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
+ * reported: the row is the truth, and the feed's own next check finds what no signal told of.
  */
-export function createNudger(input: {
+export function createBackgroundSignals(input: {
   run: (key: string) => Promise<void>;
   concurrencyMax: number;
   waitingMax: number;
   restMs: number;
   onFailed: (key: string, error: unknown) => void;
   onDropped: (key: string) => void;
-}): Nudger {
+}): BackgroundSignals {
   const waiting = new Set<string>();
   const underWay = new Set<string>();
   const resting = new Set<string>();
@@ -54,7 +54,7 @@ export function createNudger(input: {
     for (const resolve of idle.splice(0)) resolve();
   };
   return {
-    nudge: (key) => {
+    wake: (key) => {
       if (!waiting.has(key) && waiting.size >= input.waitingMax) {
         input.onDropped(key);
         return;

@@ -20,9 +20,9 @@ export const resyncResultSchema = z
     effective_from: instant.meta({
       description: "`from`, or the feed's start date when that is later.",
     }),
-    compared: z.int().meta({ description: 'Transactions that our settled batches call delivered.' }),
+    compared: z.int().meta({ description: 'Transactions that our completed batches call delivered.' }),
     at_rutter: z.int().meta({ description: "Those of them that Rutter's list has." }),
-    gap: z.int().meta({ description: 'Those that it has not, looked at twice: sent again.' }),
+    gap: z.int().meta({ description: 'Those that it has not, checked twice: sent again.' }),
     already_waiting: z.int().meta({ description: 'Transactions that are to be sent in any case.' }),
     known_at_rutter: z.int().meta({
       description: 'Those of them that Rutter has already; they come back as duplicates.',
@@ -76,15 +76,15 @@ export function commandProblem(
     case 'list_too_long':
       return new Problem({ ...input, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
     case 'token_refused':
-      // Of the other road: no token of the caller's, but our key that Sage refuses.
+      // Of the other channel: no token of the caller's, but our key that Sage refuses.
       return new Problem({ ...input, status: kind.startsWith('sage_') ? 502 : 422 });
     case 'connection_mismatch':
     case 'provider_refused':
       return new Problem({ ...input, status: 422 });
-    case 'organisation_refused':
+    case 'credentials_rejected':
       return new Problem({ ...input, status: 502 });
-    case 'peer_unavailable':
-      return unavailable({ ...input, code: 'peer_unavailable' });
+    case 'provider_unavailable':
+      return unavailable({ ...input, code: 'provider_unavailable' });
     default:
       return problem.code satisfies never;
   }

@@ -13,7 +13,7 @@ export interface RouteAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One request, read and judged. */
+/** One request, read and validated. */
 export interface RouteContext<Params, Query, Body> {
   readonly deps: ApiDeps;
   readonly role: Role;
@@ -55,7 +55,7 @@ export interface RouteDefinition<
   readonly body?: {
     readonly schema: Body;
     readonly bytesMax: number;
-    /** What the reference shows where the handler judges the body itself. */
+    /** What the reference shows where the handler validates the body itself. */
     readonly documented?: z.ZodType;
   };
   /** For a POST whose answer must not be kept under its `Idempotency-Key` as it is. */

@@ -5,7 +5,7 @@ import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
 import type { SageFacade } from '../temporal/sage-banking/facade.js';
 import type { Metrics } from './metrics.js';
-import type { Nudger } from './background-signals.js';
+import type { BackgroundSignals } from './background-signals.js';
 
 /** What the machine API may be told: a part of the process's configuration, under the same names. */
 export interface ApiSettings {
@@ -25,7 +25,7 @@ export type VerifyWebhook = (input: {
 export interface ApiDeps {
   readonly pool: Pool;
   readonly facade: WorkflowFacade;
-  /** Null where the road of Sage's Banking Service is closed. */
+  /** Null where the channel of Sage's Banking Service is closed. */
   readonly sage: SageFacade | null;
   readonly config: ApiSettings;
   readonly logger: Logger;
@@ -34,9 +34,9 @@ export interface ApiDeps {
   readonly verifyWebhook: VerifyWebhook;
   readonly metrics: Metrics;
   /** Wakes the feeds of an account, by account id. */
-  readonly accountNudger: Nudger;
-  /** Nudges connections, by our connection id. */
-  readonly connectionNudger: Nudger;
-  /** Epoch ms: the time against which dates of postings are judged. */
+  readonly accountSignals: BackgroundSignals;
+  /** Wakes connections, by our connection id. */
+  readonly connectionSignals: BackgroundSignals;
+  /** Epoch ms: the time against which dates of postings are validated. */
   readonly nowMs: () => number;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { countPlaces, postingPlaces } from '../db/rutter/delivery-status.js';
+import { countByDeliveryStatus, deliveryStatuses } from '../db/rutter/delivery-status.js';
 import type { FeedView } from '../db/feed-views.js';
 import { feedActions, feedStates } from '../domain/feed.js';
 import type { ApiDeps } from './deps.js';
@@ -11,10 +11,9 @@ export const feedSchema = z
   .object({
     feed_id: z.string().meta({ format: 'uuid' }),
     customer_id: z.string(),
-    account_id: z
-      .string()
-      .nullable()
-      .meta({ description: "Null on the road of Sage's Banking Service, where the feed is Sage's account." }),
+    account_id: z.string().nullable().meta({
+      description: "Null on the channel of Sage's Banking Service, where the feed is Sage's account.",
+    }),
     connection_id: z.string().meta({ format: 'uuid' }),
     channel: z.enum(['rutter', 'sage-banking']),
     state: z.enum(feedStates),
@@ -35,8 +34,8 @@ export const feedSchema = z
 
 export const countsSchema = z
   .object(
-    Object.fromEntries(postingPlaces.map((place) => [place, z.int().min(0)])) as Record<
-      (typeof postingPlaces)[number],
+    Object.fromEntries(deliveryStatuses.map((place) => [place, z.int().min(0)])) as Record<
+      (typeof deliveryStatuses)[number],
       z.ZodInt
     >,
   )
@@ -48,7 +47,7 @@ export const countsSchema = z
 
 const receivedSchema = z.object({ received: z.int().min(0) }).meta({
   id: 'ReceivedCounts',
-  description: "On the road of Sage's Banking Service: transactions read there.",
+  description: "On the channel of Sage's Banking Service: transactions read there.",
 });
 
 export const countedFeedSchema = feedSchema
@@ -81,7 +80,7 @@ export function feedJson(feed: FeedView) {
 export async function countedFeedJson({ pool }: Pick<ApiDeps, 'pool'>, feed: FeedView) {
   const counts =
     feed.received === null
-      ? await countPlaces(pool, { feedId: feed.feedId })
+      ? await countByDeliveryStatus(pool, { feedId: feed.feedId })
       : { received: Number(feed.received) };
   return { ...feedJson(feed), counts };
 }

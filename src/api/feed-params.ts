@@ -15,7 +15,7 @@ export async function requireFeed(deps: ApiDeps, input: { feedId: string }): Pro
   return feed;
 }
 
-/** What the feed may be asked for now, on its road. */
+/** What the feed may be asked for now, on its channel. */
 export function allowedActionsOf(feed: FeedView): FeedAction[] {
   return feed.channel === 'sage-banking' ? allowedSageActions(feed.facts) : allowedFeedActions(feed);
 }
@@ -23,7 +23,7 @@ export function allowedActionsOf(feed: FeedView): FeedAction[] {
 /** A feed that sends postings to Rutter. */
 export type RutterFeed = FeedView & { readonly accountId: string };
 
-/** The feed, for what only one that sends postings can be asked. @throws {Problem} 404; 409 for one of the other road */
+/** The feed, for what only one that sends postings can be asked. @throws {Problem} 404; 409 for one of the other channel */
 export async function requireRutterFeed(
   deps: ApiDeps,
   input: { feedId: string; action: string },
@@ -34,7 +34,7 @@ export async function requireRutterFeed(
   return { ...feed, accountId };
 }
 
-/** The feed, for reading its postings and batches. @throws {Problem} 404; 409 for one of the other road, which has none */
+/** The feed, for reading its postings and batches. @throws {Problem} 404; 409 for one of the other channel, which has none */
 export async function requireFeedOfPostings(deps: ApiDeps, input: { feedId: string }): Promise<FeedView> {
   const feed = await requireFeed(deps, input);
   if (feed.channel !== 'sage-banking') return feed;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { limits } from '../domain/limits.js';
 import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
 
-/** Fields that several routes share. `meta` speaks to the reference, the refinement judges. */
+/** Fields that several routes share. `meta` speaks to the reference, the refinement validates. */
 
 /** An id: 1…255 characters, exact bytes, without control characters and surrounding white space. */
 export function idField(description: string) {

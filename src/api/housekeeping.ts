@@ -10,7 +10,7 @@ const intervalMs = 10 * 60_000;
 /** Rounds of deleting in one go; what is left waits for the next. */
 const roundsMax = 20;
 
-/** Removes idempotency keys, webhook notes, hand-offs, ended alerts and answers that were only read past their time, now and then. Answers how to stop it. */
+/** Removes idempotency keys, webhook notes, handoffs, ended alerts and answers that were only read past their time, now and then. Answers how to stop it. */
 export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => void {
   const timer = setInterval(() => void tidy(input), intervalMs);
   timer.unref();

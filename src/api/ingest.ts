@@ -12,7 +12,7 @@ import { decodeUtf8 } from './read-body.js';
 export interface IngestTarget {
   readonly deps: ApiDeps;
   readonly accountId: string;
-  /** As read before the body: the postings' decimals are judged by it. */
+  /** As read before the body: the postings' decimals are validated by it. */
   readonly currency: string;
 }
 
@@ -20,7 +20,7 @@ export interface IngestTarget {
 const wakeIntervalMs = 1_000;
 
 /**
- * Judges all items of a list, then stores the good ones, 1000 at a time. Several chunks are several transactions: when
+ * Validates all items of a list, then stores the good ones, 1000 at a time. Several chunks are several transactions: when
  * the database goes away in between, the answer says how many items were dealt with, and sending all again is safe.
  */
 export async function ingestList(target: IngestTarget, items: readonly unknown[]): Promise<IngestTally> {
@@ -38,7 +38,7 @@ export async function ingestList(target: IngestTarget, items: readonly unknown[]
     }
   } finally {
     // Also when everything was a repeat, or only a part was stored: a second signal is harmless, a skipped one is not.
-    if (postings.length > 0) target.deps.accountNudger.nudge(target.accountId);
+    if (postings.length > 0) target.deps.accountSignals.wake(target.accountId);
     count(target.deps, tally);
   }
   return tally;
@@ -67,11 +67,11 @@ export async function ingestLines(
       committedLines = index;
       if (target.deps.nowMs() - wokenAtMs < wakeIntervalMs) continue;
       wokenAtMs = target.deps.nowMs();
-      target.deps.accountNudger.nudge(target.accountId);
+      target.deps.accountSignals.wake(target.accountId);
     }
     await storeChunk(target, tally, postings, committedLines);
   } finally {
-    target.deps.accountNudger.nudge(target.accountId);
+    target.deps.accountSignals.wake(target.accountId);
     count(target.deps, tally);
   }
   return tally;
@@ -95,7 +95,7 @@ function takeLine(
   else tally.addRejected({ index, problem: result.problem, pointerPrefix: '' });
 }
 
-/** @throws {Problem} with what was committed before, so that a caller may go on from there or begin anew */
+/** @throws {Problem} with what was committed before, so that a caller may go on from there or begin again */
 async function storeChunk(
   target: IngestTarget,
   tally: IngestTally,

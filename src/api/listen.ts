@@ -10,7 +10,7 @@ const keepAliveTimeoutMs = 75_000;
 const connectionsMax = 2_000;
 /** Requests under way may take this long once the process is asked to stop. */
 const drainMaxMs = 25_000;
-const idleLookMs = 100;
+const idleCheckMs = 100;
 
 export interface Listening {
   readonly port: number;
@@ -47,7 +47,7 @@ async function drain(server: Server, sockets: ReadonlySet<Socket>): Promise<void
   // A connection opened in advance that has not said a word is not idle to Node, and would hold us up to the end.
   for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   // A connection becomes idle when its last answer is out.
-  const idle = setInterval(() => server.closeIdleConnections(), idleLookMs);
+  const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs);
   const late = setTimeout(() => server.closeAllConnections(), drainMaxMs);
   await closed;
   clearInterval(idle);

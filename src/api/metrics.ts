@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
-import { readSweepAge } from '../db/repair-tasks.js';
+import { readRepairAge } from '../db/repair-tasks.js';
 import { alertCodes } from '../domain/alerts.js';
 
 /** Upper bounds in seconds: from a page to a provider's answer that is waited for. */
@@ -13,7 +13,7 @@ export interface Metrics {
   observeRequest(input: { method: string; route: string; status: number; seconds: number }): void;
   countPostings(input: { result: 'accepted' | 'repeated' | 'conflict' | 'rejected'; count: number }): void;
   countWebhook(result: 'taken' | 'repeated' | 'bad_signature' | 'unknown_connection' | 'about_a_job'): void;
-  countNudge(result: 'failed' | 'dropped'): void;
+  countLostSignal(result: 'failed' | 'dropped'): void;
 }
 
 /** A registry of its own, so that two apps in one process (tests) do not share counts. */
@@ -40,9 +40,9 @@ export function createMetrics(input: { pool: Pool }): Metrics {
     labelNames: ['result'],
     registers,
   });
-  const nudges = new Counter({
-    name: 'bankfeeds_lost_nudges_total',
-    help: 'Signals that Temporal did not take; the feed finds what they told of at its next look',
+  const wakeUps = new Counter({
+    name: 'bankfeeds_lost_signals_total',
+    help: 'Signals that Temporal did not take; the feed finds what they told of at its next check',
     labelNames: ['reason'],
     registers,
   });
@@ -64,21 +64,21 @@ export function createMetrics(input: { pool: Pool }): Metrics {
       requests.observe({ method, route, status: String(status) }, seconds),
     countPostings: ({ result, count }) => postings.inc({ result }, count),
     countWebhook: (result) => webhooks.inc({ result }),
-    countNudge: (reason) => nudges.inc({ reason }),
+    countLostSignal: (reason) => wakeUps.inc({ reason }),
   };
 }
 
 /**
- * What the rows say of the fleet, so that the sweep's own absence shows too: every API process answers the same, take the
+ * What the rows say of the fleet, so that the repair job's own absence shows too: every API process answers the same, take the
  * largest. While the database does not answer they are not a number, and all other metrics go on.
  */
 function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }): void {
   new Gauge({
-    name: 'bankfeeds_sweep_age_seconds',
-    help: 'Time since the chore of the sweep that is furthest behind has run; above 300 nobody watches the feeds',
+    name: 'bankfeeds_repair_age_seconds',
+    help: 'Time since the chore of the repair job that is furthest behind has run; above 300 nobody watches the feeds',
     registers,
     async collect() {
-      this.set(await readSweepAge(pool).catch(() => Number.NaN));
+      this.set(await readRepairAge(pool).catch(() => Number.NaN));
     },
   });
   new Gauge({

@@ -36,10 +36,10 @@ const problemAnswers: Readonly<Record<string, string>> = {
   503: 'The database, Temporal or the provider does not answer; come again after `Retry-After`',
 };
 const answersOfReads = ['400', '401', '403', '503'];
-/** Of everything below the paths of a road that may be closed. */
-const roadClosed = '501';
+/** Of everything below the paths of a channel that may be closed. */
+const channelDisabled = '501';
 const sagePaths = '/v1/sage/';
-const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== roadClosed);
+const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== channelDisabled);
 
 /** What needs no token. */
 const openPaths = [
@@ -63,7 +63,7 @@ function plainAnswers(statuses: readonly number[]) {
   );
 }
 
-/** The OpenAPI 3.1 document of the machine API, made from the very schemas that judge requests. */
+/** The OpenAPI 3.1 document of the machine API, made from the very schemas that validate requests. */
 export function createOpenApi(input: { routes: readonly Route[]; publicUrl: string }): OpenApiDocument {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'core', { type: 'http', scheme: 'bearer' });
@@ -129,7 +129,7 @@ function badAnswers(route: Route) {
   const content = { 'application/problem+json': { schema: problemSchema } };
   const statuses = [
     ...(route.method === 'get' ? answersOfReads : answersOfWrites),
-    ...(route.path.startsWith(sagePaths) ? [roadClosed] : []),
+    ...(route.path.startsWith(sagePaths) ? [channelDisabled] : []),
     ...(route.problems ?? []).map(String),
   ];
   const answers = Object.fromEntries(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A row that a workflow is about to change is looked at in growing steps. */
+/** A row that a workflow is about to change is checked in growing steps. */
 const firstStepMs = 50;
 const lastStepMs = 500;
 const growth = 1.5;

@@ -64,7 +64,7 @@ const retryAfterSeconds = '5';
 
 /** A part below us does not answer; the caller should come again. */
 export function unavailable(input: {
-  code: 'database_unavailable' | 'workflows_unavailable' | 'peer_unavailable';
+  code: 'database_unavailable' | 'workflows_unavailable' | 'provider_unavailable';
   detail: string;
   extra?: Readonly<Record<string, unknown>>;
 }): Problem {

@@ -23,7 +23,7 @@ import { listen, type Listening } from './listen.js';
 const databaseConnectionsMax = 20;
 /** A hash takes a core for some 25 ms and 19 MiB; beyond the queue callers are asked to come again. */
 const hashing = { concurrencyMax: 2, queueMax: 64 } as const;
-/** Wake-ups that are not sent by then are left to the feed's own next look. */
+/** Wake-ups that are not sent by then are left to the feed's own next check. */
 const wakeUpsMaxMs = 5_000;
 
 const config = configOrExit(readApiConfig);

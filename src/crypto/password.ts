@@ -2,7 +2,7 @@ import { hash, verify } from '@node-rs/argon2';
 import { commonPasswords } from './common-passwords.js';
 
 /**
- * Argon2id (the library's default algorithm), 19 MiB, two passes, one lane: the OWASP cheat sheet's first choice;
+ * Argon2id (the library's default algorithm), 19 MiB, two passes, one delivery lock: the OWASP cheat sheet's first choice;
  * some 23 ms of one core. A test reads the parameters back from a hash.
  */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -57,7 +57,7 @@ export function createPasswordHasher(input: { concurrencyMax: number; queueMax: 
         if (passwordHash !== null) return await verify(passwordHash, password);
         dummy ??= hash('nobody has this password', parameters);
         const known = await dummy.catch((error: unknown) => {
-          // Made anew next time: one failure must not tell unknown names from known ones ever after.
+          // Made again next time: one failure must not tell unknown names from known ones ever after.
           dummy = undefined;
           throw error;
         });

@@ -115,7 +115,7 @@ export async function putAccount(pool: Pool, input: PutAccountInput): Promise<Pu
   });
 }
 
-/** Locks the account, so that no posting arrives between the look and the change. */
+/** Locks the account, so that no posting arrives between the check and the change. */
 async function updateRefusal(db: Queryable, input: PutAccountInput): Promise<PutAccountResult | null> {
   const { rows } = await db.query<{
     customer_id: string;

@@ -1,6 +1,6 @@
-import { oddToldForMs, serviceSubject, troubleLastsMs, type AlertCode } from '../domain/alerts.js';
-import { parkReasons, passingReasons } from '../domain/feed.js';
-import { lastingSageReasons, sageLookLateMs } from '../domain/sage-banking/account-limits.js';
+import { unrecognizedAlertMs, serviceSubject, failurePersistsMs, type AlertCode } from '../domain/alerts.js';
+import { blockReasons, passingReasons } from '../domain/feed.js';
+import { lastingSageReasons, sageCheckLateMs } from '../domain/sage-banking/account-limits.js';
 import { sageOnboardingStuckReasons } from '../domain/sage-banking/onboarding.js';
 
 /** A question to the rows: each row of the answer is one alert of this code. */
@@ -11,23 +11,23 @@ export interface AlertCondition {
   readonly takesInterval: boolean;
 }
 
-/** An account of the other road, as the feed that it is. */
+/** An account of the other channel, as the feed that it is. */
 const ofSageAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
 /** The reason of a feed that waits because the provider refuses our own credentials. */
-const organisationRefusedReason: string = 'organisation_refused';
+const credentialsRejectedReason: string = 'credentials_rejected';
 const inWords = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
 
-/** A refusal of our own credentials is one trouble of the service, not one of each feed. */
-const troubles = passingReasons.filter((reason) => reason !== organisationRefusedReason);
+/** A refusal of our own credentials is one failure of the service, not one of each feed. */
+const failures = passingReasons.filter((reason) => reason !== credentialsRejectedReason);
 
 /** Each is answered from an index that holds little more than the rows wanted. */
 export const alertConditions: readonly AlertCondition[] = [
   {
-    code: 'feed_parked',
+    code: 'feed_blocked',
     takesInterval: false,
     sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
-           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(parkReasons)}) AND f.operator <> 'closed'
+           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(blockReasons)}) AND f.operator <> 'closed'
           UNION ALL
           SELECT ${ofSageAccount}, jsonb_build_object('reason', s.reason) FROM sage_accounts s
            WHERE s.reason IS NOT NULL AND s.reason IN (${inWords(lastingSageReasons)}) AND s.status <> 'cancelled'`,
@@ -44,24 +44,24 @@ export const alertConditions: readonly AlertCondition[] = [
           SELECT ${ofSageAccount}, jsonb_build_object('status', s.status, 'reason', s.reason,
                  'last_synced_at', s.last_read_at)
             FROM sage_accounts s
-           WHERE s.status <> 'cancelled' AND s.next_read_at < now() - interval '${String(sageLookLateMs)} milliseconds'`,
+           WHERE s.status <> 'cancelled' AND s.next_read_at < now() - interval '${String(sageCheckLateMs)} milliseconds'`,
   },
   {
-    code: 'trouble_lasts',
+    code: 'failure_persists',
     takesInterval: false,
     sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
-           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(troubles)})
+           WHERE f.reason IS NOT NULL AND f.reason IN (${inWords(failures)})
              AND f.state IN ('backfilling', 'syncing', 'live')
-             AND f.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'
+             AND f.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'
           UNION ALL
           SELECT ${ofSageAccount}, jsonb_build_object('reason', s.reason) FROM sage_accounts s
-           WHERE s.reason IS NOT NULL AND s.reason IN (${inWords(troubles)}) AND s.status <> 'cancelled'
-             AND s.reason_at < now() - interval '${String(troubleLastsMs)} milliseconds'`,
+           WHERE s.reason IS NOT NULL AND s.reason IN (${inWords(failures)}) AND s.status <> 'cancelled'
+             AND s.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
   },
   {
-    code: 'organisation_refused',
+    code: 'credentials_rejected',
     takesInterval: false,
-    // Not of the feeds: one that is paused keeps its reason, and a refusal that only hand-offs met is in none.
+    // Not of the feeds: one that is paused keeps its reason, and a refusal that only handoffs met is in none.
     sql: `SELECT '${serviceSubject}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
                  NULL::text AS customer_id, '{}'::jsonb AS detail FROM provider_outages`,
   },
@@ -74,11 +74,11 @@ export const alertConditions: readonly AlertCondition[] = [
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
   },
   {
-    code: 'transactions_odd',
+    code: 'transactions_unrecognized',
     takesInterval: false,
-    sql: `SELECT ${ofSageAccount}, jsonb_build_object('received_odd', s.received_odd, 'last_at', s.odd_at) AS detail
+    sql: `SELECT ${ofSageAccount}, jsonb_build_object('received_unrecognized', s.received_unrecognized, 'last_at', s.unrecognized_at) AS detail
             FROM sage_accounts s
-           WHERE s.odd_at > now() - interval '${String(oddToldForMs)} milliseconds' AND s.status <> 'cancelled'`,
+           WHERE s.unrecognized_at > now() - interval '${String(unrecognizedAlertMs)} milliseconds' AND s.status <> 'cancelled'`,
   },
   {
     code: 'onboarding_stuck',
@@ -88,6 +88,6 @@ export const alertConditions: readonly AlertCondition[] = [
             FROM sage_onboardings o
            WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
              AND (o.state = 'in_doubt' OR (o.reason IN (${inWords(sageOnboardingStuckReasons)})
-                  AND o.person_at < now() - interval '${String(troubleLastsMs)} milliseconds'))`,
+                  AND o.person_at < now() - interval '${String(failurePersistsMs)} milliseconds'))`,
   },
 ];

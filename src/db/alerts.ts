@@ -1,7 +1,7 @@
 import { alertCodes, massAlertCodes, type AlertCode } from '../domain/alerts.js';
 import { alertConditions, type AlertCondition } from './alert-conditions.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
-import { lockSweep, markSweepRun } from './repair-tasks.js';
+import { lockRepairTask, markRepairRun } from './repair-tasks.js';
 
 /** What is told of an alert: codes and ids, no text of anybody. */
 export interface AlertRow {
@@ -34,7 +34,7 @@ export interface UnreviewedAlerts {
 /**
  * Raises an alert for every condition that holds and has none, and ends those whose condition is over: each code in a
  * transaction of its own, so that one that fails keeps none of the others from being told. Reviews of a code wait for
- * each other. Answers the codes that failed; then the sweep does not count as run, and its age shows it.
+ * each other. Answers the codes that failed; then the repair job does not count as run, and its age shows it.
  */
 export async function reviewAlerts(
   pool: Pool,
@@ -44,7 +44,7 @@ export async function reviewAlerts(
   const review = async (code: AlertCode, work: (db: Queryable) => Promise<void>): Promise<void> => {
     try {
       await transaction(pool, async (db) => {
-        await lockSweep(db, { name: 'alerts' });
+        await lockRepairTask(db, { name: 'alerts' });
         await work(db);
       });
     } catch (error) {
@@ -56,7 +56,7 @@ export async function reviewAlerts(
     await review(code, (db) => reviewCode(db, { code, sql, values }));
   }
   await review('workflow_missing', endFoundAgain);
-  if (failed.length === 0) await markSweepRun(pool, { name: 'alerts' });
+  if (failed.length === 0) await markRepairRun(pool, { name: 'alerts' });
   return failed;
 }
 
@@ -96,7 +96,7 @@ async function reviewCode(
 /** A workflow that was missing is well when a whole round since has not found it missing again. */
 async function endFoundAgain(db: Queryable): Promise<void> {
   await db.query(
-    `UPDATE alerts a SET ended_at = now() FROM sweeps s
+    `UPDATE alerts a SET ended_at = now() FROM repair_tasks s
       WHERE a.code = 'workflow_missing' AND a.ended_at IS NULL AND a.last_at < s.whole_round_began_at
         AND s.name = CASE WHEN a.feed_id IS NULL THEN 'connections'
                           WHEN EXISTS (SELECT 1 FROM sage_accounts x WHERE x.sage_account_id = a.feed_id) THEN 'sage'

@@ -54,11 +54,11 @@ export interface ResyncResult {
   readonly from: string;
   /** `from`, or the feed's start date when that is later. */
   readonly effective_from: string;
-  /** Postings that our settled batches call delivered. */
+  /** Postings that our completed batches call delivered. */
   readonly compared: number;
   /** Those of them that Rutter's list has. */
   readonly at_rutter: number;
-  /** Those of them that it has not, looked at twice: sent again. */
+  /** Those of them that it has not, checked twice: sent again. */
   readonly gap: number;
   /** Postings that are to be sent in any case. */
   readonly already_waiting: number;
@@ -89,9 +89,9 @@ export type CommandProblemCode =
   | 'token_refused'
   /** The provider said no; the message has its words. */
   | 'provider_refused'
-  | 'organisation_refused'
+  | 'credentials_rejected'
   /** The provider did not answer in time. Whether anything happened there is unknown; asking again is safe. */
-  | 'peer_unavailable'
+  | 'provider_unavailable'
   /** The state of the feed or account does not allow it any more. */
   | 'wrong_state'
   /** The account at Sage has no such rule. */

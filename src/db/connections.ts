@@ -95,7 +95,7 @@ export async function readConnection(
   return rows[0] === undefined ? null : connectionFrom(rows[0]);
 }
 
-/** Locks the connection's row until the transaction ends, before any hand-off of it is locked. */
+/** Locks the connection's row until the transaction ends, before any handoff of it is locked. */
 export async function lockConnection(db: Queryable, input: { connectionId: string }): Promise<void> {
   await db.query(`SELECT 1 FROM connections WHERE connection_id = $1 FOR UPDATE`, [input.connectionId]);
 }
@@ -207,10 +207,10 @@ export async function updateConnection(
 }
 
 /**
- * Makes a hand-off the one that may ask for a one-time password on its connection, since each new password cancels
- * the one before (contract 7). The last to choose the connection wins: a customer who begins anew in another window
+ * Makes a handoff the one that may ask for a one-time password on its connection, since each new password cancels
+ * the one before (contract 7). The last to choose the connection wins: a customer who begins again in another window
  * means that window. The one before, unless it has ended, becomes `superseded` and loses its answer; it never claims
- * again. Call it in a transaction and before locking any hand-off: the connection's row is locked first everywhere.
+ * again. Call it in a transaction and before locking any handoff: the connection's row is locked first everywhere.
  */
 export async function claimConnection(
   db: Queryable,

@@ -13,8 +13,8 @@ export interface BatchRecord {
   /** How we know: the answer, the job, or a read-back. */
   readonly evidence: 'answer' | 'job' | 'read_back' | null;
   readonly jobId: string | null;
-  readonly cutAt: string;
-  readonly settledAt: string | null;
+  readonly builtAt: string;
+  readonly completedAt: string | null;
   readonly attempts: readonly AttemptRecord[];
 }
 
@@ -37,7 +37,7 @@ export async function listBatches(
   const batches = await db.query<Omit<BatchRecord, 'attempts'>>(
     `SELECT batch_id AS "batchId", number, size, state, first_posted_at AS "firstPostedAt",
             last_posted_at AS "lastPostedAt", delivered_count AS "deliveredCount", evidence, job_id AS "jobId",
-            cut_at AS "cutAt", settled_at AS "settledAt"
+            built_at AS "builtAt", completed_at AS "completedAt"
        FROM batches WHERE feed_id = $1 AND ($2::int IS NULL OR number < $2) ORDER BY number DESC LIMIT $3`,
     [input.feedId, input.beforeNumber ?? null, input.limit],
   );

@@ -10,11 +10,11 @@ import { sageAccountStatuses, sageFeedFacts, type SageAccountStatus } from '../d
 import type { FeedChannel } from '../domain/search-attributes.js';
 import type { Queryable } from './pool.js';
 
-/** A feed of either road as people and programs see it. Instants are ISO text in UTC. */
+/** A feed of either channel as people and programs see it. Instants are ISO text in UTC. */
 export interface FeedView {
   readonly feedId: string;
   readonly customerId: string;
-  /** Null on the road of Sage's Banking Service: its accounts are none of core banking's. */
+  /** Null on the channel of Sage's Banking Service: its accounts are none of core banking's. */
   readonly accountId: string | null;
   readonly connectionId: string;
   readonly channel: FeedChannel;
@@ -31,7 +31,7 @@ export interface FeedView {
   readonly updatedAt: string;
   /** Its open batch has a job at Rutter. */
   readonly hasJob: boolean;
-  /** Transactions that were received from Sage, decimal text; null on the other road. */
+  /** Transactions that were received from Sage, decimal text; null on the other channel. */
   readonly received: string | null;
 }
 
@@ -166,12 +166,12 @@ export async function listFeedViews(
   return rows.map(viewFrom);
 }
 
-/** An account is on few connections; more feeds than this wake with their next look. */
+/** An account is on few connections; more feeds than this wake with their next check. */
 const wokenFeedsMax = 100;
 
 /**
  * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken by what ends
- * that, and looks for itself then: a signal a posting would only fill its history.
+ * that, and searches for itself then: a signal a posting would only fill its history.
  */
 export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
   const { rows } = await db.query<{ feed_id: string }>(

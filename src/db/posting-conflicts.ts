@@ -86,7 +86,7 @@ export interface ConflictAtRutter {
   /** Place in the account's order of arrival, decimal text. */
   readonly sequence: string;
   readonly batchNumber: number;
-  readonly settledAt: string | null;
+  readonly completedAt: string | null;
   /** Our words on what differs. */
   readonly difference: string | null;
 }
@@ -99,14 +99,14 @@ export async function listConflictsAtRutter(
   const { rows } = await db.query<Posting & Omit<ConflictAtRutter, 'posting'>>(
     `SELECT p.transaction_id AS "transactionId", p.posted_at AS "postedAt", p.amount, p.description, p.payee,
             p.transaction_type AS "transactionType", p.status, p.corrects, p.sequence, b.number AS "batchNumber",
-            b.settled_at AS "settledAt", l.detail AS difference
+            b.completed_at AS "completedAt", l.detail AS difference
        FROM ledger l JOIN feeds f USING (feed_id) JOIN batches b USING (batch_id)
        JOIN postings p ON p.transaction_id = l.transaction_id AND p.account_id = f.account_id
       WHERE l.feed_id = $1 AND l.exception = 'conflict' AND ($2::bigint IS NULL OR p.sequence < $2)
       ORDER BY p.sequence DESC LIMIT $3`,
     [input.feedId, input.beforeSequence ?? null, input.limit],
   );
-  return rows.map(({ sequence, batchNumber, settledAt, difference, ...posting }) => ({
-    ...{ posting, sequence, batchNumber, settledAt, difference },
+  return rows.map(({ sequence, batchNumber, completedAt, difference, ...posting }) => ({
+    ...{ posting, sequence, batchNumber, completedAt, difference },
   }));
 }

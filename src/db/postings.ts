@@ -26,7 +26,7 @@ interface Hashed {
   readonly hash: string;
 }
 
-/** What is known of an id while a chunk is judged. */
+/** What is known of an id while a chunk is validated. */
 interface Known {
   readonly hash: string;
   readonly status: PostingStatus;
@@ -36,7 +36,7 @@ interface Known {
  * Stores 1…1000 postings of one account in one transaction, in the order given: when it returns they are committed.
  * Repeating it stores nothing twice, so a caller whose answer was lost sends them again.
  *
- * Under the lock of the account's row each posting is judged against what is stored, an earlier one of the same chunk
+ * Under the lock of the account's row each posting is validated against what is stored, an earlier one of the same chunk
  * included: unknown ids are inserted, pending ones replaced, equal ones counted, and all others are conflicts. Each
  * row written takes the account's next sequence, so sequences become visible in order and without gaps. A `void` of
  * an unknown id is stored too: should its posting come late, that is a conflict and not a delivery.
@@ -55,13 +55,15 @@ export async function storePostings(
     const { accountId } = input;
     const lastSequence = await lockAccount(db, input);
     const existing = await insertUnknown(db, { accountId, lastSequence, heads });
-    const judged = judge(hashed, existing);
-    if (judged.replacements.length > 0) await replacePending(db, { accountId, items: judged.replacements });
-    if (judged.conflicts.length > 0) await recordConflicts(db, { accountId, conflicts: judged.conflicts });
+    const validated = validate(hashed, existing);
+    if (validated.replacements.length > 0)
+      await replacePending(db, { accountId, items: validated.replacements });
+    if (validated.conflicts.length > 0)
+      await recordConflicts(db, { accountId, conflicts: validated.conflicts });
     return {
-      accepted: judged.accepted,
-      repeated: hashed.length - judged.accepted - judged.conflicts.length,
-      conflicts: judged.conflicts.map(({ posting, code }) => ({
+      accepted: validated.accepted,
+      repeated: hashed.length - validated.accepted - validated.conflicts.length,
+      conflicts: validated.conflicts.map(({ posting, code }) => ({
         transactionId: posting.transactionId,
         code,
       })),
@@ -78,7 +80,7 @@ function firstOfEach(hashed: readonly Hashed[]): Map<string, Hashed> {
 }
 
 /** Decides in the order of the input; what is in the chunk but not in `existing` was inserted as its first version. */
-function judge(hashed: readonly Hashed[], existing: ReadonlyMap<string, Known>) {
+function validate(hashed: readonly Hashed[], existing: ReadonlyMap<string, Known>) {
   const known = new Map(existing);
   const replacements = new Map<string, Hashed>();
   const conflicts: FoundConflict[] = [];

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from './pool.js';
 
 /** Who asks: a person is waiting, or postings are being sent. */
-export type RateLane = 'interactive' | 'deliver';
+export type RequestPriority = 'interactive' | 'deliver';
 
 export interface RateLimits {
-  /** Requests a second over a long time, all lanes together. */
+  /** Requests a second over a long time, all priorities together. */
   ratePerSecond: number;
-  /** Requests that may come at once after a quiet time, all lanes together. */
+  /** Requests that may come at once after a quiet time, all priorities together. */
   burst: number;
   /** The part of the rate that only `interactive` may use. */
   reservedPerSecond: number;
@@ -39,7 +39,7 @@ export class LimiterSaturated extends Error {
   readonly kind = 'limiter_saturated';
   override readonly name = 'LimiterSaturated';
   constructor(
-    readonly lane: RateLane,
+    readonly priority: RequestPriority,
     readonly waitMs: number,
   ) {
     super(`the request limiter is saturated: a turn would come in ${String(Math.round(waitMs))} ms`);
@@ -57,7 +57,7 @@ export interface RateLimiterOptions {
 /** Structurally the `RequestLimiter` of `src/clients/rutter/limiter.ts`; clients and db do not import each other. */
 export interface RateLimiter {
   /** Waits for a turn. @throws LimiterSaturated, the signal's reason, or what PostgreSQL throws */
-  acquire(input: { lane: RateLane; signal?: AbortSignal | undefined }): Promise<void>;
+  acquire(input: { priority: RequestPriority; signal?: AbortSignal | undefined }): Promise<void>;
   /** No process sends for `forMs`, at most `SLOW_DOWN_MAX_MS`; afterwards at the steady rate, without a burst. */
   slowDown(input: { forMs: number }): Promise<void>;
 }
@@ -73,13 +73,13 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const bucket = { pool, name, parameters: bucketParameters(limits, waitMaxMs) };
 
   return {
-    async acquire({ lane, signal }) {
+    async acquire({ priority, signal }) {
       const deadline = performance.now() + waitMaxMs;
       for (let lost = 0; ; lost += 1) {
         signal?.throwIfAborted();
         const { waitMs, askedAtMs } = await takeTurn({
           ...bucket,
-          lane,
+          priority,
           waitMaxMs: deadline - performance.now(),
         });
         await sleepUnlessAborted(waitMs, signal);
@@ -183,7 +183,7 @@ interface TakeTurnInput {
   pool: Pool;
   name: string;
   parameters: BucketParameters;
-  lane: RateLane;
+  priority: RequestPriority;
   waitMaxMs: number;
 }
 
@@ -199,7 +199,7 @@ async function takeTurn(input: TakeTurnInput): Promise<Turn> {
   let failure: Error | undefined;
   try {
     const answer = (await queryTurn(client, input)) ?? (await insertAndQueryTurn(client, input));
-    if (!answer.taken) throw new LimiterSaturated(input.lane, answer.waitMs);
+    if (!answer.taken) throw new LimiterSaturated(input.priority, answer.waitMs);
     return answer;
   } catch (error) {
     if (!(error instanceof LimiterSaturated)) failure = error as Error;
@@ -217,7 +217,7 @@ async function queryTurn(
   const askedAtMs = performance.now();
   const result = await client.query<{ wait_ms: number; taken: boolean }>(TAKE_TURN, [
     input.name,
-    input.lane,
+    input.priority,
     parameters.sharedIntervalMs,
     parameters.sharedToleranceMs,
     parameters.reservedIntervalMs,

@@ -1,38 +1,41 @@
 import type { Queryable } from './pool.js';
 
-/** What the second road's chore goes through, each with a place of its own. */
-export const sageSweepNames = ['sage', 'sage_onboardings', 'sage_links', 'sage_reprocesses'] as const;
+/** What the `sage-banking` channel's chore goes through, each with a place of its own. */
+export const sageRepairTasks = ['sage', 'sage_onboardings', 'sage_links', 'sage_reprocesses'] as const;
 
-export type SweepName = 'feeds' | 'connections' | 'wakes' | 'alerts' | (typeof sageSweepNames)[number];
+export type RepairTask = 'feeds' | 'connections' | 'wakes' | 'alerts' | (typeof sageRepairTasks)[number];
 
-/** Where a run of a sweep begins. */
-export interface SweepStart {
+/** Where a run of a repair job run begins. */
+export interface RepairPosition {
   /** It goes on after this id; null at the beginning of a round. */
   readonly cursorId: string | null;
   /** Now, by the database's clock. */
   readonly startedAt: string;
 }
 
-export async function readSweep(db: Queryable, input: { name: SweepName }): Promise<SweepStart> {
+export async function readRepairPosition(
+  db: Queryable,
+  input: { name: RepairTask },
+): Promise<RepairPosition> {
   const { rows } = await db.query<{ cursor_id: string | null; started_at: string }>(
-    `SELECT cursor_id, clock_timestamp() AS started_at FROM sweeps WHERE name = $1`,
+    `SELECT cursor_id, clock_timestamp() AS started_at FROM repair_tasks WHERE name = $1`,
     [input.name],
   );
   const row = rows[0];
-  if (row === undefined) throw new Error(`there is no sweep ${input.name}`);
+  if (row === undefined) throw new Error(`there is no repair job ${input.name}`);
   return { cursorId: row.cursor_id, startedAt: row.started_at };
 }
 
 /**
  * A page was dealt with: the next one begins after `cursorId`; null ends the round. `roundBeganAt` is given with the
- * first page of a round. A page that is looked at twice, because its run died here, is looked at twice.
+ * first page of a round. A page that is checked twice, because its run died here, is checked twice.
  */
-export async function moveSweep(
+export async function moveRepairPosition(
   db: Queryable,
-  input: { name: SweepName; roundBeganAt: string | null; cursorId: string | null },
+  input: { name: RepairTask; roundBeganAt: string | null; cursorId: string | null },
 ): Promise<void> {
   await db.query(
-    `UPDATE sweeps SET
+    `UPDATE repair_tasks SET
        cursor_id = $3, ran_at = now(), round_began_at = coalesce($2, round_began_at),
        whole_round_began_at = CASE WHEN $3::uuid IS NULL THEN coalesce($2, round_began_at) ELSE whole_round_began_at END
      WHERE name = $1`,
@@ -40,20 +43,20 @@ export async function moveSweep(
   );
 }
 
-/** One run of a sweep without a cursor at a time: the others wait until the transaction ends. */
-export async function lockSweep(db: Queryable, input: { name: SweepName }): Promise<void> {
-  await db.query(`SELECT 1 FROM sweeps WHERE name = $1 FOR UPDATE`, [input.name]);
+/** One run of a repair job run without a cursor at a time: the others wait until the transaction ends. */
+export async function lockRepairTask(db: Queryable, input: { name: RepairTask }): Promise<void> {
+  await db.query(`SELECT 1 FROM repair_tasks WHERE name = $1 FOR UPDATE`, [input.name]);
 }
 
-/** A sweep without a cursor has run. */
-export async function markSweepRun(db: Queryable, input: { name: SweepName }): Promise<void> {
-  await db.query(`UPDATE sweeps SET ran_at = now() WHERE name = $1`, [input.name]);
+/** A repair job without a cursor has run. */
+export async function markRepairRun(db: Queryable, input: { name: RepairTask }): Promise<void> {
+  await db.query(`UPDATE repair_tasks SET ran_at = now() WHERE name = $1`, [input.name]);
 }
 
-/** How long ago, in seconds, the sweep that is furthest behind has run. */
-export async function readSweepAge(db: Queryable): Promise<number> {
+/** How long ago, in seconds, the repair job that is furthest behind has run. */
+export async function readRepairAge(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ age: number }>(
-    `SELECT extract(epoch FROM now() - min(ran_at))::float8 AS age FROM sweeps`,
+    `SELECT extract(epoch FROM now() - min(ran_at))::float8 AS age FROM repair_tasks`,
   );
   return rows[0]?.age ?? 0;
 }

@@ -2,7 +2,7 @@ import type { FeedState } from '../domain/feed.js';
 import type { SageAccountStatus } from '../domain/sage-banking/states.js';
 import type { Queryable } from './pool.js';
 
-/** A feed as its customer sees it, on whichever road. Instants are ISO text in UTC. */
+/** A feed as its customer sees it, on whichever channel. Instants are ISO text in UTC. */
 export type CustomerFeed = RutterFeed | SageFeed;
 
 /** One of our own accounts, sent to Sage through Rutter. */
@@ -24,7 +24,7 @@ export interface RutterFeed {
   readonly lastSyncedAt: string | null;
   /** Postings that Sage has, decimal text. */
   readonly deliveredCount: string;
-  /** Postings that were set aside, or stand in Sage with other content, decimal text: the bank looks into them. */
+  /** Postings that were set aside, or stand in Sage with other content, decimal text: the bank checks into them. */
   readonly quarantinedCount: string;
 }
 
@@ -52,13 +52,13 @@ export interface SageFeed {
 /** A customer has a handful of feeds; the page never shows more than this. */
 const shownFeedsMax = 200;
 
-/** A customer's feeds of both roads: open ones by name, then closed ones. */
+/** A customer's feeds of both channels: open ones by name, then closed ones. */
 export async function listCustomerFeeds(
   db: Queryable,
   input: { customerId: string },
 ): Promise<CustomerFeed[]> {
   const feeds = [...(await listRutterFeeds(db, input)), ...(await listSageFeeds(db, input))];
-  // Stable: what is of one name keeps the order of its road.
+  // Stable: what is of one name keeps the order of its channel.
   return feeds
     .sort((one, other) => one.accountName.localeCompare(other.accountName))
     .sort((one, other) => Number(isClosed(one)) - Number(isClosed(other)))

@@ -1,22 +1,22 @@
 /**
- * What a person should know of. An alert is a row that stands while its condition does; the sweep alone raises and
+ * What a person should know of. An alert is a row that stands while its condition does; the repair job alone raises and
  * ends it. The runbook has an entry for each code. The most urgent first: in this order they are told.
  */
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
-  'organisation_refused',
+  'credentials_rejected',
   /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
   'onboarding_stuck',
-  /** A feed is parked with a reason that waits for a person. */
-  'feed_parked',
+  /** A feed is blocked with a reason that waits for a person. */
+  'feed_blocked',
   /** Postings of a feed were set aside, or stand at the provider with other content. */
   'postings_quarantined',
   /** Sage told of transactions in a form that the service does not know, within the last week. */
-  'transactions_odd',
+  'transactions_unrecognized',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
-  /** A trouble that should pass by itself has not, for ten minutes. */
-  'trouble_lasts',
+  /** A failure that should pass by itself has not, for ten minutes. */
+  'failure_persists',
   /** A feed that may send has not caught up for longer than the sync interval. */
   'feed_late',
 ] as const;
@@ -25,7 +25,7 @@ export type AlertCode = (typeof alertCodes)[number];
 /** What one outage raises for every feed: many at once are told in one line, so that the others are not drowned. */
 export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
   'workflow_missing',
-  'trouble_lasts',
+  'failure_persists',
   'feed_late',
 ]);
 
@@ -33,7 +33,7 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
 export const serviceSubject = 'service';
 
 /** A form that we do not know is told of for so long after the last transaction that had it. */
-export const oddToldForMs = 7 * 24 * 3_600_000;
+export const unrecognizedAlertMs = 7 * 24 * 3_600_000;
 
-/** A passing trouble is nobody's business before it has stood this long. */
-export const troubleLastsMs = 10 * 60_000;
+/** A passing failure is nobody's business before it has stood this long. */
+export const failurePersistsMs = 10 * 60_000;

@@ -8,11 +8,11 @@ export const failureTypes = {
   /** The connection must be re-authorised or was disabled. */
   connectionRefused: 'ConnectionRefused',
   /** Our own credentials are refused: an outage of the whole organisation. */
-  organisationRefused: 'OrganisationRefused',
+  credentialsRejected: 'CredentialsRejected',
   /** 429 or 452: retried after the wait that was asked for. */
   rateLimited: 'RateLimited',
   /** Not reached, or the outcome is unknown and a repeat is safe. */
-  peerUnavailable: 'PeerUnavailable',
+  providerUnavailable: 'ProviderUnavailable',
   /** The row, lease or deadline that the activity needs is gone: nothing left to do here. */
   obsolete: 'Obsolete',
   /** The database did not answer. */

@@ -26,35 +26,35 @@ export type FeedState = (typeof feedStates)[number];
  * Why a feed that its three facts would let go on is not sending: a person must look, and `resume` or `sync` tries
  * again. The runbook has an entry for each.
  */
-export const parkReasons = [
-  'refused_by_sage',
-  'conflict_with_peer',
+export const blockReasons = [
+  'rejected_by_provider',
+  'conflict_with_provider',
   'job_lost',
   'job_running_too_long',
   'read_back_too_long',
   'answer_incomplete',
   'attempts_exhausted',
 ] as const;
-export type ParkReason = (typeof parkReasons)[number];
+export type BlockReason = (typeof blockReasons)[number];
 
-/** Passing troubles that retry by themselves; they stand in the row until the next success. */
-export const peerUnavailableReason = 'peer_unavailable';
-/** A batch of another feed of the connection is parked, and nothing may be sent past it. */
-export const laneParkedReason = 'waiting_for_another_feed';
+/** Passing failures that retry by themselves; they stand in the row until the next success. */
+export const providerUnavailableReason = 'provider_unavailable';
+/** A batch of another feed of the connection is blocked, and nothing may be sent past it. */
+export const otherFeedBlockedReason = 'waiting_for_another_feed';
 /** An error that should not exist: it is tried again, and somebody should read the worker's log. */
 export const unexpectedReason = 'unexpected_failure';
 /** Rutter refuses the bank's own credentials, for everybody: no feed and no customer is at fault. */
-export const organisationRefusedReason = 'organisation_refused';
+export const credentialsRejectedReason = 'credentials_rejected';
 export const passingReasons = [
-  peerUnavailableReason,
-  organisationRefusedReason,
-  laneParkedReason,
+  providerUnavailableReason,
+  credentialsRejectedReason,
+  otherFeedBlockedReason,
   unexpectedReason,
 ] as const;
 
 /** Whether the reason in a feed's row keeps it from sending until somebody asks for another try. */
-export function isParked(reason: string | null): reason is ParkReason {
-  return parkReasons.some((known) => known === reason);
+export function isBlocked(reason: string | null): reason is BlockReason {
+  return blockReasons.some((known) => known === reason);
 }
 
 export interface FeedFacts {
@@ -65,7 +65,7 @@ export interface FeedFacts {
   readonly published: boolean;
   /** True once the first catch-up since activation is done. */
   readonly caughtUp: boolean;
-  /** True while a slice is under way. */
+  /** True while a delivery run is under way. */
   readonly syncing: boolean;
 }
 
@@ -84,7 +84,7 @@ export function feedState(facts: FeedFacts): FeedState {
   return facts.syncing ? 'syncing' : 'live';
 }
 
-/** Whether the facts allow a batch to be cut and sent now. */
+/** Whether the facts allow a batch to be built and sent now. */
 export function maySend(facts: FeedFacts): boolean {
   return (
     facts.operator === 'running' &&
@@ -137,7 +137,7 @@ export function allowedFeedActions(feed: { facts: FeedFacts; hasJob: boolean }):
   ];
 }
 
-/** The feed actions allowed on the road of Sage's Banking Service: what is read there is not sent anywhere by us. */
+/** The feed actions allowed on the channel of Sage's Banking Service: what is read there is not sent anywhere by us. */
 export function allowedSageActions(facts: FeedFacts): FeedAction[] {
   return facts.operator === 'closed' ? ['close'] : ['sync', 'close'];
 }

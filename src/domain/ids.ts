@@ -33,7 +33,7 @@ export function sageOnboardingWorkflowId(onboardingId: string): string {
   return `sage-onboarding/${onboardingId}`;
 }
 
-export function sageAccountLinkWorkflowId(linkId: string): string {
+export function sageBankLinkWorkflowId(linkId: string): string {
   return `sage-link/${linkId}`;
 }
 
@@ -46,5 +46,5 @@ export function sageReprocessWorkflowId(reprocessId: string): string {
   return `sage-reprocess/${reprocessId}`;
 }
 
-/** The Schedule of the sweep; its runs are named after it, with the time of their firing. */
-export const fleetSweepScheduleId = 'fleet-sweep';
+/** The Schedule of the repair job; its runs are named after it, with the time of their firing. */
+export const fleetRepairScheduleId = 'fleet-repair';

@@ -10,7 +10,7 @@ const minuteMs = 60_000;
 /** Offsets in use lie between −12:00 and +14:00. */
 const offsetWestMaxMinutes = 12 * 60;
 const offsetEastMaxMinutes = 14 * 60;
-/** Judged in UTC, as it is kept: what is accepted is acceptable in its canonical form, too. */
+/** Validated in UTC, as it is kept: what is accepted is acceptable in its canonical form, too. */
 const earliestMs = Date.UTC(yearMin, 0, 1);
 const hoursMax = 23;
 const minutesMax = 59;

@@ -21,15 +21,15 @@ export const limits = {
   nameLengthMax: 255,
   /** A posting may lie this far in the future (time zones, value dates). */
   postedAtFutureMaxMs: dayMs,
-  /** Browser's first arrival to the hand-off's end: Rutter's challenge lives 10 minutes and started earlier. */
+  /** Browser's first arrival to the handoff's end: Rutter's challenge lives 10 minutes and started earlier. */
   handoffLifetimeMs: 9 * minuteMs + 30 * secondMs,
   /** A workflow run is renewed after this age whatever its history, so that old code drains. */
   runAgeMaxMs: 30 * dayMs,
-  /** One slice of delivery keeps its activity slot at most this long. */
-  sliceMaxMs: minuteMs,
-  /** One chore of the sweep begins no further page after this; the next run goes on there. */
-  sweepMaxMs: 40 * secondMs,
+  /** One delivery run of delivery keeps its activity slot at most this long. */
+  deliveryRunMaxMs: minuteMs,
+  /** One chore of the repair job begins no further page after this; the next run goes on there. */
+  repairTaskMaxMs: 40 * secondMs,
   /** A sender that lost its lease may act for nobody. Renewed every third of it. */
-  laneLeaseMs: 10 * secondMs,
-  laneLeaseRenewMs: 3 * secondMs,
+  deliveryLeaseMs: 10 * secondMs,
+  deliveryLeaseRenewMs: 3 * secondMs,
 } as const;

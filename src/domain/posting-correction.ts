@@ -2,7 +2,7 @@ import { parsePosting, type TransactionType } from './posting-input.js';
 
 /**
  * What a person changes of a posting that Sage refused, for one feed. Null keeps core banking's own value. The rules
- * are those of ingestion, judged by the same code.
+ * are those of ingestion, validated by the same code.
  */
 export interface PostingCorrection {
   readonly amount: string | null;
@@ -42,7 +42,7 @@ const fixed: Readonly<Record<string, string>> = {
   corrects: 'cannot be corrected: it is never sent',
 };
 
-/** Judges the corrected fields as if they came with a posting of the account. */
+/** Validates the corrected fields as if they came with a posting of the account. */
 export function parseCorrection(input: {
   value: Readonly<Record<string, unknown>>;
   currency: string;

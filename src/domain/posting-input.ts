@@ -4,7 +4,7 @@ import { jsonNumberDigitsMax, minorUnitOf, parseAmount, type AmountProblem } fro
 import { describeTextProblem, idProblem, textProblem } from './text.js';
 
 /**
- * One transaction as core banking sends it, judged field by field and brought into one canonical form. Written by
+ * One transaction as core banking sends it, validated field by field and brought into one canonical form. Written by
  * hand, not as a schema: a stream may have a million of them. The OpenAPI document describes the same rules.
  */
 
@@ -67,7 +67,7 @@ const knownStatuses: ReadonlySet<unknown> = new Set(postingStatuses);
 const quotedNameLengthMax = 64;
 
 /**
- * Judges one item. Unknown fields are refused by name: a misspelt `payee` must not be lost in silence. `null` for an
+ * Validates one item. Unknown fields are refused by name: a misspelt `payee` must not be lost in silence. `null` for an
  * optional field means that it is absent. `currency` is the account's, `nowMs` the time of the call.
  */
 export function parsePosting(input: { value: unknown; currency: string; nowMs: number }): PostingResult {

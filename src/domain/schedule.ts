@@ -1,11 +1,11 @@
 import { dayMs } from './limits.js';
 
-/** Of a sync interval of 24 h the next look is due after 20 h, plus up to 3 h spread by feed. */
+/** Of a sync interval of 24 h the next check is due after 20 h, plus up to 3 h spread by feed. */
 const earliestShare = 20 / 24;
 const spreadShare = 3 / 24;
 
 /**
- * When a feed that has just caught up is looked at again without any signal, epoch ms. Derived from the feed's id,
+ * When a feed that has just caught up is checked again without any signal, epoch ms. Derived from the feed's id,
  * so that a million feeds do not wake together and one feed keeps its place.
  */
 export function nextSyncAtMs(input: { feedId: string; nowMs: number; intervalMs: number }): number {
@@ -31,12 +31,12 @@ export function jobPollDelayMs(ageMs: number): number {
   return Math.min(60_000, Math.max(2_000, Math.round(ageMs / 8)));
 }
 
-/** Awaited things are looked at quickly for a day, then once a day, and after 30 days only on a nudge. */
+/** Awaited things are checked quickly for a day, then once a day, and after 30 days only on a wake-up. */
 export const awaitQuicklyMs = dayMs;
 export const awaitAtAllMs = 30 * dayMs;
 
 /**
- * How long to wait before the next look at a connection on which something has been awaited for `elapsedMs`: an
+ * How long to wait before the next check a connection on which something has been awaited for `elapsedMs`: an
  * eighth of the wait so far between the two bounds, then daily, then never (null).
  */
 export function activationPollDelayMs(input: {
@@ -50,7 +50,7 @@ export function activationPollDelayMs(input: {
 }
 
 /**
- * How long after the `times`-th refusal of a connection within a day it is not looked at again: at once after the
+ * How long after the `times`-th refusal of a connection within a day it is not checked again: at once after the
  * first (it may have been healed already), then from 10 s doubling to 15 min.
  */
 export function refusalHoldOffMs(times: number): number {

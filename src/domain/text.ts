@@ -3,7 +3,7 @@
  * both are refused by name rather than changed in silence. Everything else is kept exactly as it came (emoji,
  * right-to-left marks, markup): escaping is the duty of whoever shows it.
  *
- * Lengths count UTF-16 units, as Java, .NET and JavaScript do: an emoji is two or more. What the peer counts is not
+ * Lengths count UTF-16 units, as Java, .NET and JavaScript do: an emoji is two or more. What the provider counts is not
  * known; be it code points or units, a text that we take is not too long for it.
  */
 
@@ -19,7 +19,7 @@ export type TextProblem =
 
 /**
  * An id of 1…`lengthMax` characters, compared by its exact bytes. White space around it is refused:
- * a peer that trims it would make one id of two.
+ * a provider that trims it would make one id of two.
  */
 export function idProblem(value: unknown, lengthMax: number): TextProblem | null {
   if (typeof value !== 'string') return 'not_a_text';

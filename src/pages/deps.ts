@@ -21,7 +21,7 @@ export type PagesConfig = Pick<
 export interface PagesDeps {
   readonly pool: Pool;
   readonly facade: WorkflowFacade;
-  /** Null where the road of Sage's Banking Service is closed. */
+  /** Null where the channel of Sage's Banking Service is closed. */
   readonly sage: SageFacade | null;
   readonly config: PagesConfig;
   readonly logger: Logger;

@@ -17,7 +17,7 @@ export type { PagesConfig, PagesDeps } from './deps.js';
 const assetAgeSeconds = 31_536_000;
 
 /**
- * Everything a person sees in a browser: /login (the hand-off), /status (the customer's feeds), /codec (operators) and
+ * Everything a person sees in a browser: /login (the handoff), /status (the customer's feeds), /codec (operators) and
  * their assets. Mount it at the root, before any handler that answers unknown paths. The application sets
  * `trust proxy` from `TRUSTED_PROXIES` alone: the address of a client, which the throttle counts, hangs on it.
  */

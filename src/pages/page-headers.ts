@@ -12,7 +12,7 @@ const hstsSeconds = 63_072_000;
  * list of hosts); both are taken away should the application around have set them. `form-action` names `https:`
  * because a form's redirect to Rutter goes on to Sage, and browsers check every hop. The referrer policy is
  * `same-origin`: under `no-referrer` forms would send `Origin: null` and the check of the origin could not work.
- * `images: 'inline'` lets the page hold pictures in data URLs, such as a captcha.
+ * `images: 'inline'` lets the page hold captchas in data URLs, such as a captcha.
  */
 export function pageHeaders(
   config: PagesConfig,

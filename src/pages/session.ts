@@ -7,11 +7,11 @@ import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { PagesConfig } from './deps.js';
 
-/** What a browser does in one hand-off. It ends with the hand-off, whatever else the session holds. */
+/** What a browser does in one handoff. It ends with the handoff, whatever else the session holds. */
 export interface Visit {
   readonly formToken: string;
   readonly endsAtMs: number;
-  /** Set once the customer has signed in for this hand-off. */
+  /** Set once the customer has signed in for this handoff. */
   readonly customerId?: string;
 }
 
@@ -23,11 +23,11 @@ export interface SignedIn {
 
 declare module 'express-session' {
   interface SessionData {
-    /** By hand-off id (hex), never by challenge. */
+    /** By handoff id (hex), never by challenge. */
     visits: Record<string, Visit>;
     customer: SignedIn & { readonly customerId: string };
     operator: SignedIn;
-    /** Token of a sign-in form that is shown outside a hand-off. */
+    /** Token of a sign-in form that is shown outside a handoff. */
     formToken: string;
   }
 }
@@ -100,13 +100,13 @@ export function newFormToken(): string {
   return randomBytes(tokenBytes).toString('base64url');
 }
 
-/** The browser's visit to a hand-off; undefined when it never came by the link, or has come too long ago. */
+/** The browser's visit to a handoff; undefined when it never came by the link, or has come too long ago. */
 export function readVisit(request: Request, handoffId: string): Visit | undefined {
   const visit = Object.entries(request.session.visits ?? {}).find(([id]) => id === handoffId)?.[1];
   return visit !== undefined && visit.endsAtMs > Date.now() ? visit : undefined;
 }
 
-/** Ties a hand-off to this browser, and stores it before the answer goes out: the next request may be quicker. */
+/** Ties a handoff to this browser, and stores it before the answer goes out: the next request may be quicker. */
 export async function rememberVisit(
   request: Request,
   input: { handoffId: string; remainingMs: number; customerId?: string },
@@ -131,7 +131,7 @@ export function readOperatorSession(request: Request): SignedIn | undefined {
   return operator !== undefined && operator.sinceMs + signedInMaxMs > Date.now() ? operator : undefined;
 }
 
-/** The token of a sign-in form outside a hand-off; made and stored when the browser has none yet. */
+/** The token of a sign-in form outside a handoff; made and stored when the browser has none yet. */
 export async function signInFormToken(request: Request): Promise<string> {
   if (request.session.formToken !== undefined) return request.session.formToken;
   const token = newFormToken();

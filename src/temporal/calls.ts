@@ -26,7 +26,7 @@ export function callsTo(client: Client): Call {
   };
 }
 
-/** A running workflow of this id takes the message; a closed one may begin anew. */
+/** A running workflow of this id takes the message; a closed one may begin again. */
 export function startedOnce(workflowId: string) {
   return {
     workflowId,

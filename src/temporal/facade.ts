@@ -10,7 +10,7 @@ import {
 import type { bankFeedWorkflow } from '../workflows/rutter/bank-feed/workflow.js';
 import * as bankFeed from '../workflows/rutter/bank-feed/messages.js';
 import type { connectionWorkflow } from '../workflows/rutter/connection/workflow.js';
-import { connectionNudged } from '../workflows/rutter/connection/messages.js';
+import { connectionCheckRequested } from '../workflows/rutter/connection/messages.js';
 import type { loginHandoffWorkflow } from '../workflows/rutter/login-handoff/workflow.js';
 import {
   accountsShared,
@@ -36,10 +36,10 @@ export interface WorkflowFacade {
   requestOfFeed(input: { feedId: string; action: OperatorAction }): Promise<void>;
   /** Signal-with-Start `loginSucceeded`. */
   loginSucceeded(input: LoginSucceeded): Promise<void>;
-  /** The choice stands in the hand-off's row. Answers false when the hand-off is over. */
+  /** The choice stands in the handoff's row. Answers false when the handoff is over. */
   accountsShared(input: { handoffId: string }): Promise<boolean>;
-  /** Signal-with-Start `connectionNudged`. */
-  nudgeConnection(input: { connectionId: string }): Promise<void>;
+  /** Signal-with-Start `connectionCheckRequested`. */
+  wakeConnection(input: { connectionId: string }): Promise<void>;
   /** Starts the command's workflow; starting it again is no second command. */
   runCommand(input: ProviderCommandInput): Promise<void>;
   /** Whether the server answers now: for readiness. */
@@ -82,12 +82,12 @@ export function createWorkflowFacade(client: Client): WorkflowFacade & MissingWo
         throw error;
       }
     },
-    nudgeConnection: ({ connectionId }) =>
+    wakeConnection: ({ connectionId }) =>
       call(async () => {
         await client.workflow.signalWithStart<typeof connectionWorkflow>('connectionWorkflow', {
           ...startedOnce(connectionWorkflowId(connectionId)),
           args: [{ connectionId }],
-          signal: connectionNudged,
+          signal: connectionCheckRequested,
         });
       }),
     runCommand: ({ commandId, provider }) =>

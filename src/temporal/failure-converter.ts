@@ -2,7 +2,7 @@
  * How errors become Temporal failures, in clients, in workers and inside the workflow bundle: so nothing of Node here.
  *
  * Message and stack trace go into a payload, which the codec encrypts; alone, a codec would leave them readable. All that
- * a failure carries is cut to what the codec lets through: a failure that cannot be reported would end the worker.
+ * a failure carries is built to what the codec lets through: a failure that cannot be reported would end the worker.
  */
 import { DefaultFailureConverter } from '@temporalio/common';
 import type { Payload, PayloadConverter, ProtoFailure } from '@temporalio/common';

@@ -12,7 +12,7 @@ export interface MissingWorkflows {
 
 /** What the server gives in one page of a list. */
 const listPageSize = 1_000;
-/** A range holds little more than what was asked for; a list that goes on is of another world. */
+/** A range holds little more than what was asked for; a list that goes on is of another fixture. */
 const listedMax = 20 * listPageSize;
 const describedAtOnce = 10;
 

@@ -2,11 +2,11 @@ import { hostname } from 'node:os';
 import type { WorkerOptions } from '@temporalio/worker';
 
 /**
- * Every production option of the workers by name. Sizes follow memory and the length of transactions: a slice holds a
- * database connection only in its short transactions, so there may be far more slices than connections.
+ * Every production option of the workers by name. Sizes follow memory and the length of transactions: a delivery run holds a
+ * database connection only in its short transactions, so there may be far more delivery runs than connections.
  */
 
-/** Longer than a turn at the limiter (15 s) and the longest POST (45 s): a batch in flight is settled before the end. */
+/** Longer than a turn at the limiter (15 s) and the longest POST (45 s): a batch in flight is completed before the end. */
 export const shutdownGraceMs = 65_000;
 /** What has not ended by itself then is ended; the ledger takes it up from there. */
 export const shutdownForceMs = 75_000;
@@ -16,7 +16,7 @@ const heartbeatThrottleMs = 3_000;
 const cachedWorkflowsMax = 1_000;
 const workflowTasksMax = 40;
 const interactiveActivitiesMax = 50;
-const slicesMax = 100;
+const deliveryRunsMax = 100;
 
 /**
  * The SDK breaks off a turn of workflow code after 5 s of wall time, which Node does not survive when it happens inside
@@ -43,5 +43,5 @@ export const workerOptions = {
     maxConcurrentWorkflowTaskExecutions: workflowTasksMax,
   },
   interactive: { ...shared, maxConcurrentActivityTaskExecutions: interactiveActivitiesMax },
-  deliver: { ...shared, maxConcurrentActivityTaskExecutions: slicesMax },
+  deliver: { ...shared, maxConcurrentActivityTaskExecutions: deliveryRunsMax },
 } satisfies Record<string, RoleOptions>;

@@ -6,15 +6,15 @@ import { limits } from '../domain/limits.js';
 
 /**
  * How activities are tried, in one place. `startToCloseTimeout` is the slowest honest attempt. No preset limits the
- * number of attempts: the caller sets `scheduleToCloseTimeout` to what is left of its own budget (the hand-off's
- * deadline, a command's five minutes, a sync cycle), and parks or answers when that is spent.
+ * number of attempts: the caller sets `scheduleToCloseTimeout` to what is left of its own budget (the handoff's
+ * deadline, a command's five minutes, a sync cycle), and blocks or answers when that is spent.
  */
 
 /** Trying again changes nothing: a person, another connection or another time must come first. */
 const finalFailureTypes: string[] = [
   failureTypes.refused,
   failureTypes.connectionRefused,
-  failureTypes.organisationRefused,
+  failureTypes.credentialsRejected,
   failureTypes.obsolete,
 ];
 
@@ -34,8 +34,8 @@ const deliverRetry: RetryPolicy = {
   nonRetryableErrorTypes: finalFailureTypes,
 };
 
-/** What the next look makes up for: slower still, since an outage is met by every account at once. */
-const sageLookRetry: RetryPolicy = { ...deliverRetry, maximumInterval: '3m' };
+/** What the next check makes up for: slower still, since an outage is met by every account at once. */
+const sageCheckRetry: RetryPolicy = { ...deliverRetry, maximumInterval: '3m' };
 
 /** A few statements; the pool gives up a connection after 5 s and a statement after 15 s. */
 const databaseTimeout = '25s';
@@ -45,25 +45,25 @@ const requestTimeout = '45s';
 const requestsTimeout = '3m';
 /** No sign of life for this long means that the process is gone: the activity is given to another. */
 const heartbeatTimeout = '10s';
-/** A slice ends its last batch after its minute: its turns at the limiter, a POST of 45 s, a list read twice. */
-const sliceTimeoutMs = limits.sliceMaxMs + 8 * 60_000;
+/** A delivery run ends its last batch after its minute: its turns at the limiter, a POST of 45 s, a list read twice. */
+const deliveryRunTimeoutMs = limits.deliveryRunMaxMs + 8 * 60_000;
 /**
- * Attempts of one slice go on this long; then the workflow starts the next. Signals that come meanwhile grow its
- * history, and only between slices can it be renewed.
+ * Attempts of one delivery run go on this long; then the workflow starts the next. Signals that come meanwhile grow its
+ * history, and only between delivery runs can it be renewed.
  */
-const sliceTriesMs = sliceTimeoutMs + 60_000;
+const deliveryRunTriesMs = deliveryRunTimeoutMs + 60_000;
 
 /** Pages of transactions, one request each with perhaps a token before it. */
-const sageLookTimeoutMs = 10 * 60_000;
-/** Then the workflow takes its wake-ups in and begins the next look. */
-const sageLookTriesMs = 11 * 60_000;
+const sageCheckTimeoutMs = 10 * 60_000;
+/** Then the workflow takes its wake-ups in and begins the next check. */
+const sageCheckTriesMs = 11 * 60_000;
 
-/** Pages of a sweep: they stop after `limits.sweepMaxMs`, and heartbeat with each page. */
-const sweepTimeout = '75s';
+/** Pages of a repair job run: they stop after `limits.repairTaskMaxMs`, and heartbeat with each page. */
+const repairTimeout = '75s';
 /** The next firing tries again anyway. */
-const sweepTriesTimeout = '2m';
+const repairTriesTimeout = '2m';
 
-/** Hand-off, commands and connections: a person or a caller waits. */
+/** Handoff, commands and connections: a person or a caller waits. */
 export const interactive = {
   database: {
     taskQueue: taskQueues.interactive,
@@ -90,7 +90,7 @@ export const interactive = {
     retry: interactiveRetry,
   },
   /** A write without a key: what came of it is looked up first, and not at once, since it may be under way still. */
-  doubtfulWrite: {
+  writeWithUnknownOutcome: {
     taskQueue: taskQueues.interactive,
     startToCloseTimeout: requestTimeout,
     retry: deliverRetry,
@@ -102,11 +102,11 @@ export const interactive = {
     heartbeatTimeout,
     retry: interactiveRetry,
   },
-  /** The fleet's chores: nobody waits, but a crowd of slices must not keep the alarm from being raised. */
-  sweep: {
+  /** The fleet's chores: nobody waits, but a crowd of delivery runs must not keep the alarm from being raised. */
+  repair: {
     taskQueue: taskQueues.interactive,
-    startToCloseTimeout: sweepTimeout,
-    scheduleToCloseTimeout: sweepTriesTimeout,
+    startToCloseTimeout: repairTimeout,
+    scheduleToCloseTimeout: repairTriesTimeout,
     heartbeatTimeout,
     retry: deliverRetry,
   },
@@ -116,19 +116,19 @@ export const interactive = {
 export const deliver = {
   database: { taskQueue: taskQueues.deliver, startToCloseTimeout: databaseTimeout, retry: deliverRetry },
   providerRead: { taskQueue: taskQueues.deliver, startToCloseTimeout: requestTimeout, retry: deliverRetry },
-  /** A look at an account of Sage's Banking Service: at most `sagePagesPerLookMax` pages, heartbeating with each. */
-  sageLook: {
+  /** A check an account of Sage's Banking Service: at most `sagePagesPerCheckMax` pages, heartbeating with each. */
+  sageCheck: {
     taskQueue: taskQueues.deliver,
-    startToCloseTimeout: sageLookTimeoutMs,
-    scheduleToCloseTimeout: sageLookTriesMs,
+    startToCloseTimeout: sageCheckTimeoutMs,
+    scheduleToCloseTimeout: sageCheckTriesMs,
     heartbeatTimeout,
-    retry: sageLookRetry,
+    retry: sageCheckRetry,
   },
-  /** Batch after batch; attempts are counted in the ledger, and a slice that dies is taken up from there. */
-  slice: {
+  /** Batch after batch; attempts are counted in the ledger, and a delivery run that dies is taken up from there. */
+  deliveryRun: {
     taskQueue: taskQueues.deliver,
-    startToCloseTimeout: sliceTimeoutMs,
-    scheduleToCloseTimeout: sliceTriesMs,
+    startToCloseTimeout: deliveryRunTimeoutMs,
+    scheduleToCloseTimeout: deliveryRunTriesMs,
     heartbeatTimeout,
     retry: deliverRetry,
   },

@@ -9,8 +9,8 @@
  */
 export const patches = {
   /**
-   * 2026-11-21: the sweep looks after the road of Sage's Banking Service, too. Its runs are seconds long, so a minute
+   * 2026-11-21: the repair job checks after the channel of Sage's Banking Service, too. Its runs are seconds long, so a minute
    * after every worker has this code `deprecatePatch` may follow.
    */
-  sageSweep: 'sage-sweep',
+  sageRepair: 'sage-sweep',
 } as const satisfies Record<string, string>;

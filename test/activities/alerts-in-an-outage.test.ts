@@ -60,26 +60,26 @@ async function announce(): Promise<string[]> {
 
 describe('a review', () => {
   it('gets through its statements with 200,000 alerts of a code standing, although no statistics know of them', async () => {
-    await stand('trouble_lasts', 200_000);
-    const conditions = [holdsFor('trouble_lasts', 200_000), holdsFor('organisation_refused', 1)];
+    await stand('failure_persists', 200_000);
+    const conditions = [holdsFor('failure_persists', 200_000), holdsFor('credentials_rejected', 1)];
     expect(await reviewAlerts(pool, { feedSyncIntervalMs, conditions })).toEqual([]);
-    expect(await countStanding()).toEqual({ trouble_lasts: 200_000, organisation_refused: 1 });
+    expect(await countStanding()).toEqual({ failure_persists: 200_000, credentials_rejected: 1 });
     // Over: they end in portions that fit into a statement.
     expect(
-      await reviewAlerts(pool, { feedSyncIntervalMs, conditions: [holdsFor('trouble_lasts', 0)] }),
+      await reviewAlerts(pool, { feedSyncIntervalMs, conditions: [holdsFor('failure_persists', 0)] }),
     ).toEqual([]);
-    expect(await countStanding()).toEqual({ trouble_lasts: 150_000, organisation_refused: 1 });
+    expect(await countStanding()).toEqual({ failure_persists: 150_000, credentials_rejected: 1 });
   });
 
   it('raises and ends the alerts of all codes but the one whose question fails, and does not count as run', async () => {
-    await stand('feed_parked', 2);
+    await stand('feed_blocked', 2);
     await stand('feed_late', 2);
-    await pool.query(`UPDATE sweeps SET ran_at = '2026-01-01' WHERE name = 'alerts'`);
-    const conditions = [broken, holdsFor('feed_parked', 1), holdsFor('organisation_refused', 1)];
+    await pool.query(`UPDATE repair_tasks SET ran_at = '2026-01-01' WHERE name = 'alerts'`);
+    const conditions = [broken, holdsFor('feed_blocked', 1), holdsFor('credentials_rejected', 1)];
     const unreviewed = await reviewAlerts(pool, { feedSyncIntervalMs, conditions });
     expect(unreviewed).toMatchObject([{ code: 'feed_late', error: { message: 'division by zero' } }]);
-    expect(await countStanding()).toEqual({ feed_late: 2, feed_parked: 1, organisation_refused: 1 });
-    const ranLongAgo = `SELECT 1 FROM sweeps WHERE name = 'alerts' AND ran_at < '2026-01-02'`;
+    expect(await countStanding()).toEqual({ feed_late: 2, feed_blocked: 1, credentials_rejected: 1 });
+    const ranLongAgo = `SELECT 1 FROM repair_tasks WHERE name = 'alerts' AND ran_at < '2026-01-02'`;
     expect((await pool.query(ranLongAgo)).rows).toHaveLength(1);
     await reviewAlerts(pool, { feedSyncIntervalMs, conditions: conditions.slice(1) });
     expect((await pool.query(ranLongAgo)).rows).toHaveLength(0);
@@ -89,18 +89,18 @@ describe('a review', () => {
 describe('telling', () => {
   it('is of what is urgent first, and of thousands of late feeds in one line, each alert once', async () => {
     await stand('feed_late', 2_500);
-    await stand('trouble_lasts', 3);
-    await stand('feed_parked', 2);
-    await stand('organisation_refused', 1);
+    await stand('failure_persists', 3);
+    await stand('feed_blocked', 2);
+    await stand('credentials_rejected', 1);
     expect(await announce()).toEqual([
-      'raised organisation_refused',
-      ...['raised feed_parked', 'raised feed_parked'],
+      'raised credentials_rejected',
+      ...['raised feed_blocked', 'raised feed_blocked'],
       'raised feed_late x 2500',
-      ...['raised trouble_lasts', 'raised trouble_lasts', 'raised trouble_lasts'],
+      ...['raised failure_persists', 'raised failure_persists', 'raised failure_persists'],
     ]);
     expect(await announce()).toEqual([]);
-    await pool.query(`UPDATE alerts SET ended_at = now() WHERE code IN ('feed_late', 'feed_parked')`);
-    expect(await announce()).toEqual(['ended feed_parked', 'ended feed_parked', 'ended feed_late x 2500']);
+    await pool.query(`UPDATE alerts SET ended_at = now() WHERE code IN ('feed_late', 'feed_blocked')`);
+    expect(await announce()).toEqual(['ended feed_blocked', 'ended feed_blocked', 'ended feed_late x 2500']);
     expect(await announce()).toEqual([]);
   });
 });

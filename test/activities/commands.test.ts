@@ -5,21 +5,25 @@ import { rutterRunCommand } from '../../src/activities/rutter/run-command.js';
 import { seal } from '../../src/crypto/seal.js';
 import { insertCommand, readCommand, type CommandInput, type CommandKind } from '../../src/db/commands.js';
 import { listConnectionsOfCustomer, openAccessToken } from '../../src/db/connections.js';
-import { createHandoffWorld, type Customer, type HandoffWorld } from '../support/rutter/handoff-fixture.js';
+import {
+  createHandoffFixture,
+  type Customer,
+  type HandoffFixture,
+} from '../support/rutter/handoff-fixture.js';
 
-let world: HandoffWorld;
+let fixture: HandoffFixture;
 
 beforeAll(async () => {
-  world = await createHandoffWorld();
+  fixture = await createHandoffFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  await world.control('POST', '/organisations/revoke', { revoked: false });
-  const { violations } = await world.violations();
-  await world.control('DELETE', '/violations');
+  await fixture.control('DELETE', '/faults');
+  await fixture.control('POST', '/organisations/revoke', { revoked: false });
+  const { violations } = await fixture.violations();
+  await fixture.control('DELETE', '/violations');
   expect(violations).toEqual([]);
 });
 
@@ -32,8 +36,8 @@ async function order(
   const secretSealed =
     rest.secret === undefined
       ? null
-      : seal(world.deps.keyring, rest.secret, { table: 'commands', row: commandId });
-  await insertCommand(world.pool, {
+      : seal(fixture.deps.keyring, rest.secret, { table: 'commands', row: commandId });
+  await insertCommand(fixture.pool, {
     commandId,
     customerId: customer.customerId,
     kind,
@@ -43,16 +47,16 @@ async function order(
   return { commandId };
 }
 
-const ended = (command: { commandId: string }) => readCommand(world.pool, command);
+const ended = (command: { commandId: string }) => readCommand(fixture.pool, command);
 
 async function connectionsAtRutter(): Promise<number> {
-  const { connections } = (await world.control('GET', '/connections')) as { connections: unknown[] };
+  const { connections } = (await fixture.control('GET', '/connections')) as { connections: unknown[] };
   return connections.length;
 }
 
 /** A connection made outside of us: its id and token. */
 async function foreign(): Promise<{ id: string; accessToken: string }> {
-  return await world.deps.rutter.createConnection({
+  return await fixture.deps.rutter.createConnection({
     platform: 'SAGE_BANK_FEEDS',
     idempotencyKey: randomUUID(),
   });
@@ -64,7 +68,7 @@ async function publicToken(connectionId?: string): Promise<string> {
     platform: 'SAGE_INTACCT',
     ...(connectionId === undefined ? {} : { connection_id: connectionId }),
   };
-  const made = (await world.control('POST', '/public-tokens', body)) as { public_token: string };
+  const made = (await fixture.control('POST', '/public-tokens', body)) as { public_token: string };
   return made.public_token;
 }
 
@@ -76,14 +80,14 @@ const lostAnswers = [
 
 describe('create_connection', () => {
   it('answers with the connection, and with the same one when it is run again', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const before = await connectionsAtRutter();
     const command = await order(customer, 'create_connection', { input: { name: 'Main books' } });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
     const first = await ended(command);
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
     expect(await ended(command)).toEqual(first);
-    const [connection, ...more] = await listConnectionsOfCustomer(world.pool, customer);
+    const [connection, ...more] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(more).toEqual([]);
     expect(connection).toMatchObject({ name: 'Main books', status: 'ok' });
     expect(first?.result).toEqual({
@@ -97,25 +101,25 @@ describe('create_connection', () => {
 
   for (const fault of [...lostAnswers, { kind: 'server_error_before_effect', recorded: true }]) {
     it(`makes one connection when the answer is lost (${Object.values(fault).join(', ')})`, async () => {
-      const customer = await world.makeCustomer();
+      const customer = await fixture.makeCustomer();
       const before = await connectionsAtRutter();
-      await world.fault({ ...fault, match: { path: 'connections/create' } });
+      await fixture.fault({ ...fault, match: { path: 'connections/create' } });
       const command = await order(customer, 'create_connection');
-      expect(await world.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
+      expect(await fixture.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
       expect((await connectionsAtRutter()) - before).toBe(1);
-      expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
+      expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
 
   it('answers in Rutter’s words when Rutter refuses, and asks no more', async () => {
-    const command = await order(await world.makeCustomer(), 'create_connection');
-    await world.fault({
+    const command = await order(await fixture.makeCustomer(), 'create_connection');
+    await fixture.fault({
       kind: 'status',
       http_status: 400,
       body: { error_type: 'X', error_code: 'NO_MORE', error_message: 'access_token=abc is one too many' },
       match: { path: 'connections/create' },
     });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem).toEqual({
       code: 'provider_refused',
       message: 'access_token=[redacted] is one too many',
@@ -123,11 +127,11 @@ describe('create_connection', () => {
   });
 
   it('says so when it is our own credentials that are refused', async () => {
-    const command = await order(await world.makeCustomer(), 'create_connection');
-    await world.control('POST', '/organisations/revoke', { revoked: true });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
-    expect((await ended(command))?.problem?.code).toBe('organisation_refused');
-    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+    const command = await order(await fixture.makeCustomer(), 'create_connection');
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect((await ended(command))?.problem?.code).toBe('credentials_rejected');
+    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
       { name: 'rutter' },
     ]);
   });
@@ -135,10 +139,10 @@ describe('create_connection', () => {
 
 describe('exchange_public_token', () => {
   it('stores the connection of the token with its status and link, and forgets the token', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
-    const [connection] = await listConnectionsOfCustomer(world.pool, customer);
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ platform: 'SAGE_INTACCT', status: 'ok' });
     const row = await ended(command);
     expect(row).toMatchObject({ secretSealed: null, result: { link_url: connection?.linkUrl } });
@@ -149,142 +153,144 @@ describe('exchange_public_token', () => {
 
   for (const fault of lostAnswers) {
     it(`succeeds although the token works once and its answer is lost (${Object.values(fault).join(', ')})`, async () => {
-      const customer = await world.makeCustomer();
-      await world.fault({ ...fault, match: { path: 'public_token/exchange' } });
+      const customer = await fixture.makeCustomer();
+      await fixture.fault({ ...fault, match: { path: 'public_token/exchange' } });
       const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-      expect(await world.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
-      expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
+      expect(await fixture.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
+      expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
 
   it('keeps the connection when asking for its status fails, and ends with it later', async () => {
-    const customer = await world.makeCustomer();
-    await world.fault({ kind: 'server_error_before_effect', match: { path: 'connections/status' } });
+    const customer = await fixture.makeCustomer();
+    await fixture.fault({ kind: 'server_error_before_effect', match: { path: 'connections/status' } });
     const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-    await expect(world.attempt(rutterRunCommand, command)).rejects.toMatchObject({ type: 'PeerUnavailable' });
-    expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
-    expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
+    await expect(fixture.attempt(rutterRunCommand, command)).rejects.toMatchObject({
+      type: 'ProviderUnavailable',
+    });
+    expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
   });
 
   it('answers a used token with Rutter’s refusal', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const secret = await publicToken();
-    await world.attempt(rutterRunCommand, await order(customer, 'exchange_public_token', { secret }));
+    await fixture.attempt(rutterRunCommand, await order(customer, 'exchange_public_token', { secret }));
     const command = await order(customer, 'exchange_public_token', { secret });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
     const problem = (await ended(command))?.problem;
     expect(problem?.code).toBe('provider_refused');
     expect(problem?.message).not.toContain(secret);
   });
 
   it('heals a connection that the customer has already, and wakes what waits for it', async () => {
-    const customer = await world.makeCustomer();
-    await world.attempt(
+    const customer = await fixture.makeCustomer();
+    await fixture.attempt(
       rutterRunCommand,
       await order(customer, 'exchange_public_token', { secret: await publicToken() }),
     );
-    const [connection] = await listConnectionsOfCustomer(world.pool, customer);
+    const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     const { connectionId, rutterConnectionId } = connection!;
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE connections SET status = 'refused', status_reason = 'NEEDS_UPDATE' WHERE connection_id = $1`,
       [connectionId],
     );
     const command = await order(customer, 'exchange_public_token', {
       secret: await publicToken(rutterConnectionId),
     });
-    await world.attempt(rutterRunCommand, command);
+    await fixture.attempt(rutterRunCommand, command);
     expect(await ended(command)).toMatchObject({ result: { connection_id: connectionId } });
-    expect(await listConnectionsOfCustomer(world.pool, customer)).toMatchObject([
+    expect(await listConnectionsOfCustomer(fixture.pool, customer)).toMatchObject([
       { connectionId, statusReason: null, status: 'ok' },
     ]);
-    expect(world.woken).toContain(`nudge ${connectionId}`);
+    expect(fixture.woken).toContain(`wake ${connectionId}`);
   });
 });
 
 describe('adopt_connection', () => {
   it('takes over a connection after asking Rutter whose token it is', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const { id, accessToken } = await foreign();
     const command = await order(customer, 'adopt_connection', {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
-    const [connection] = await listConnectionsOfCustomer(world.pool, customer);
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ rutterConnectionId: id, providerStatus: 'active' });
-    expect(openAccessToken(world.deps.keyring, connection!)).toBe(accessToken);
+    expect(openAccessToken(fixture.deps.keyring, connection!)).toBe(accessToken);
     expect(JSON.stringify(await ended(command))).not.toContain(accessToken);
   });
 
   it('does not take a connection from another customer, and changes nothing of it', async () => {
-    const owner = await world.makeCustomer();
+    const owner = await fixture.makeCustomer();
     const { id, accessToken } = await foreign();
     const adopt = { input: { rutter_connection_id: id }, secret: accessToken };
-    await world.attempt(rutterRunCommand, await order(owner, 'adopt_connection', adopt));
-    const before = await listConnectionsOfCustomer(world.pool, owner);
-    const thief = await world.makeCustomer();
+    await fixture.attempt(rutterRunCommand, await order(owner, 'adopt_connection', adopt));
+    const before = await listConnectionsOfCustomer(fixture.pool, owner);
+    const thief = await fixture.makeCustomer();
     const command = await order(thief, 'adopt_connection', adopt);
-    expect(await world.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem?.code).toBe('connection_taken');
-    expect(await listConnectionsOfCustomer(world.pool, owner)).toEqual(before);
-    expect(await listConnectionsOfCustomer(world.pool, thief)).toEqual([]);
+    expect(await listConnectionsOfCustomer(fixture.pool, owner)).toEqual(before);
+    expect(await listConnectionsOfCustomer(fixture.pool, thief)).toEqual([]);
   });
 
   it('is refused when the token belongs to another connection', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const { accessToken } = await foreign();
     const other = await foreign();
     const command = await order(customer, 'adopt_connection', {
       input: { rutter_connection_id: other.id },
       secret: accessToken,
     });
-    await world.attempt(rutterRunCommand, command);
+    await fixture.attempt(rutterRunCommand, command);
     expect((await ended(command))?.problem?.code).toBe('connection_mismatch');
-    expect(await listConnectionsOfCustomer(world.pool, customer)).toEqual([]);
+    expect(await listConnectionsOfCustomer(fixture.pool, customer)).toEqual([]);
   });
 
   it('tells a token that Rutter does not know from an outage of our own credentials', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const adopt = { input: { rutter_connection_id: randomUUID() }, secret: randomUUID() };
     const wrong = await order(customer, 'adopt_connection', adopt);
-    await world.attempt(rutterRunCommand, wrong);
+    await fixture.attempt(rutterRunCommand, wrong);
     expect((await ended(wrong))?.problem?.code).toBe('token_refused');
-    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
     const outage = await order(customer, 'adopt_connection', adopt);
-    await world.attempt(rutterRunCommand, outage);
-    expect((await ended(outage))?.problem?.code).toBe('organisation_refused');
+    await fixture.attempt(rutterRunCommand, outage);
+    expect((await ended(outage))?.problem?.code).toBe('credentials_rejected');
   });
 
   it('shows a connection that needs its customer as refused, and takes it all the same', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const { id, accessToken } = await foreign();
-    await world.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
+    await fixture.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
     const command = await order(customer, 'adopt_connection', {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
-    await world.attempt(rutterRunCommand, command);
+    await fixture.attempt(rutterRunCommand, command);
     expect(await ended(command)).toMatchObject({ result: { status: 'refused' } });
   });
 });
 
 describe('the end of a command', () => {
   it('is written once: a late result does not overwrite a problem, nor a problem a result', async () => {
-    const customer = await world.makeCustomer();
+    const customer = await fixture.makeCustomer();
     const failed = await order(customer, 'create_connection');
-    await world.attempt(dbFailCommand, { ...failed, code: 'peer_unavailable' });
-    expect(await world.attempt(rutterRunCommand, failed)).toEqual({ state: 'failed' });
+    await fixture.attempt(dbFailCommand, { ...failed, code: 'provider_unavailable' });
+    expect(await fixture.attempt(rutterRunCommand, failed)).toEqual({ state: 'failed' });
     const done = await order(customer, 'create_connection');
-    await world.attempt(rutterRunCommand, done);
-    expect(await world.attempt(dbFailCommand, { ...done, code: 'peer_unavailable' })).toEqual({
+    await fixture.attempt(rutterRunCommand, done);
+    expect(await fixture.attempt(dbFailCommand, { ...done, code: 'provider_unavailable' })).toEqual({
       state: 'done',
     });
     expect((await ended(done))?.problem).toBeNull();
   });
 
   it('comes without a call to Rutter when the command does not exist', async () => {
-    await expect(world.attempt(rutterRunCommand, { commandId: randomUUID() })).rejects.toMatchObject({
+    await expect(fixture.attempt(rutterRunCommand, { commandId: randomUUID() })).rejects.toMatchObject({
       type: 'Obsolete',
       nonRetryable: true,
     });

@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Obsolete, OrganisationRefused, toFailure } from '../../src/activities/failures.js';
+import { Obsolete, CredentialsRejected, toFailure } from '../../src/activities/failures.js';
 import { isDatabaseUnavailable } from '../../src/db/unavailable.js';
 import { createActivityInterceptors } from '../../src/activities/interceptor.js';
 import {
@@ -54,11 +54,15 @@ const refusal = (errorCode: string | null) =>
 describe('the table from errors to failures', () => {
   type Case = [string, unknown, { type: string; nonRetryable: boolean; nextRetryDelay?: number }];
   const cases: Case[] = [
-    ['not reached', new RutterUnreachable({ operation, code: 'ECONNREFUSED' }), retried('PeerUnavailable')],
+    [
+      'not reached',
+      new RutterUnreachable({ operation, code: 'ECONNREFUSED' }),
+      retried('ProviderUnavailable'),
+    ],
     [
       'outcome unknown',
       new RutterOutcomeUnknown({ operation, reason: 'timeout' }),
-      retried('PeerUnavailable'),
+      retried('ProviderUnavailable'),
     ],
     [
       'rate limited',
@@ -80,7 +84,7 @@ describe('the table from errors to failures', () => {
     ['refused', refusal('INVALID_INPUT'), final('Refused')],
     ['needs its customer', refusal('NEEDS_UPDATE'), final('ConnectionRefused')],
     ['disabled', refusal('CONNECTION_DISABLED'), final('ConnectionRefused')],
-    ['first sync unfinished', refusal('PRODUCT_NOT_READY'), retried('PeerUnavailable')],
+    ['first sync unfinished', refusal('PRODUCT_NOT_READY'), retried('ProviderUnavailable')],
     [
       'a token refused',
       new RutterUnauthorized({ operation, httpStatus: 401, errorCode: null, ...words }),
@@ -89,9 +93,9 @@ describe('the table from errors to failures', () => {
     [
       'our credentials refused',
       new RutterUnauthorized({ operation: 'createConnection', httpStatus: 401, errorCode: null, ...words }),
-      final('OrganisationRefused'),
+      final('CredentialsRejected'),
     ],
-    ['our credentials, probed', new OrganisationRefused(new Error()), final('OrganisationRefused')],
+    ['our credentials, probed', new CredentialsRejected(new Error()), final('CredentialsRejected')],
     [
       'an answer nobody understands',
       new RutterUnexpectedAnswer({ operation, httpStatus: 200, reason: 'unexpected_shape' }),
@@ -100,17 +104,17 @@ describe('the table from errors to failures', () => {
     [
       'Sage not reached',
       new SageUnreachable({ ...ofSage, code: 'ECONNREFUSED' }),
-      retried('PeerUnavailable'),
+      retried('ProviderUnavailable'),
     ],
     [
       'no answer of Sage',
       new SageOutcomeUnknown({ ...ofSage, reason: 'timeout' }),
-      retried('PeerUnavailable'),
+      retried('ProviderUnavailable'),
     ],
     [
       'an answer of Sage that nobody understands',
       new SageOutcomeUnknown({ ...ofSage, reason: 'unexpected_shape', httpStatus: 200 }),
-      retried('PeerUnavailable'),
+      retried('ProviderUnavailable'),
     ],
     [
       'limited at Sage',
@@ -134,13 +138,13 @@ describe('the table from errors to failures', () => {
       (operation): Case => [
         `our product refused by Sage at ${operation}`,
         new SageUnauthorized({ operation, ...sageRefusal(403) }),
-        final('OrganisationRefused'),
+        final('CredentialsRejected'),
       ],
     ),
     [
       'a product that is not set up',
       new SageNotConfigured({ operation: 'requestToken', variable: 'SAGE_PROVIDER' }),
-      final('OrganisationRefused'),
+      final('CredentialsRejected'),
     ],
     ['nothing left to do', new Obsolete('gone'), final('Obsolete')],
     ['a bug', new TypeError('x is undefined'), retried('Unexpected')],
@@ -163,7 +167,7 @@ describe('the table from errors to failures', () => {
     for (const error of [
       refusal('INVALID_INPUT'),
       new Error('canary', { cause }),
-      new OrganisationRefused(cause),
+      new CredentialsRejected(cause),
       new SageRefused({ ...ofSage, ...sageRefusal(400) }),
       new SageOutcomeUnknown({ ...ofSage, reason: 'server_error', detail: 'words for people' }),
     ]) {
@@ -261,7 +265,7 @@ describe('the interceptor', () => {
     expect(JSON.stringify(ours[0]?.meta)).not.toContain('words for people');
   });
 
-  it('reports a call that was cut off by a cancellation as cancelled, not as trouble at Rutter', async () => {
+  it('reports a call that was cut off by a cancellation as cancelled, not as failure at Rutter', async () => {
     const { environment, outcome } = await run(
       () =>
         new Promise((_, reject) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
 import { createRateLimiter, LimiterSaturated } from '../../src/db/rate-limiter.js';
-import type { RateLane, RateLimiter, RateLimits } from '../../src/db/rate-limiter.js';
+import type { RequestPriority, RateLimiter, RateLimits } from '../../src/db/rate-limiter.js';
 import { createTestDatabase } from '../support/database.js';
 import type { TestDatabase } from '../support/database.js';
 
@@ -34,18 +34,23 @@ function pair(
 }
 
 interface Turn {
-  lane: RateLane;
+  priority: RequestPriority;
   waitedMs: number;
   atMs: number;
 }
 
 /** Asks for turn after turn until the time is over. */
-async function pressUntil(limiter: RateLimiter, lane: RateLane, endMs: number, turns: Turn[]): Promise<void> {
+async function pressUntil(
+  limiter: RateLimiter,
+  priority: RequestPriority,
+  endMs: number,
+  turns: Turn[],
+): Promise<void> {
   while (performance.now() < endMs) {
     const askedMs = performance.now();
-    await limiter.acquire({ lane });
+    await limiter.acquire({ priority });
     const atMs = performance.now();
-    turns.push({ lane, waitedMs: atMs - askedMs, atMs });
+    turns.push({ priority, waitedMs: atMs - askedMs, atMs });
   }
 }
 
@@ -87,8 +92,8 @@ test('deliveries alone leave the reserved part unused, and a waiting person gets
   while (performance.now() < endMs - 500) {
     const next = new Promise((resolve) => setTimeout(resolve, 125));
     const askedMs = performance.now();
-    await second.acquire({ lane: 'interactive' });
-    people.push({ lane: 'interactive', waitedMs: performance.now() - askedMs, atMs: performance.now() });
+    await second.acquire({ priority: 'interactive' });
+    people.push({ priority: 'interactive', waitedMs: performance.now() - askedMs, atMs: performance.now() });
     await next;
   }
   await Promise.all(deliveries);
@@ -106,15 +111,15 @@ test('people may use the whole rate when nothing is delivered', async () => {
   const limits = { ratePerSecond: 1_000, burst: 20, reservedPerSecond: 5, reservedBurst: 5 };
   const [limiter] = pair('whole-rate', { limits });
   const startMs = performance.now();
-  await Promise.all(Array.from({ length: 60 }, () => limiter.acquire({ lane: 'interactive' })));
+  await Promise.all(Array.from({ length: 60 }, () => limiter.acquire({ priority: 'interactive' })));
   expect(performance.now() - startMs).toBeLessThan(3_000);
 });
 
 test('a pause asked for by one process holds back every other, also those that wait for a turn already given', async () => {
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [first, second] = pair('pause', { limits });
-  await second.acquire({ lane: 'deliver' });
-  const waiting = Array.from({ length: 6 }, () => second.acquire({ lane: 'deliver' }));
+  await second.acquire({ priority: 'deliver' });
+  const waiting = Array.from({ length: 6 }, () => second.acquire({ priority: 'deliver' }));
   // Their turns are given once the row says so: six turns of 125 ms after the first.
   await untilTurnsGiven('pause', 6 * 125);
   const pausedMs = performance.now();
@@ -125,10 +130,10 @@ test('a pause asked for by one process holds back every other, also those that w
   });
   await first.slowDown({ forMs: 1_500 });
   await Promise.all(noted);
-  await first.acquire({ lane: 'interactive' });
+  await first.acquire({ priority: 'interactive' });
 
   expect(performance.now() - pausedMs).toBeGreaterThan(1_400);
-  // Turns that were nearer than the look-up threshold of 250 ms may still be used.
+  // Turns that were nearer than the check-up threshold of 250 ms may still be used.
   expect(times.filter((time) => time < 1_400).length).toBeLessThanOrEqual(3);
   expect(times.filter((time) => time >= 1_400).length).toBeGreaterThanOrEqual(3);
 });
@@ -149,15 +154,15 @@ test('after a pause turns come one by one at the steady rate, without a burst', 
   const [limiter] = pair('after-pause', { limits });
   await limiter.slowDown({ forMs: 300 });
   const startMs = performance.now();
-  await Promise.all(Array.from({ length: 11 }, () => limiter.acquire({ lane: 'deliver' })));
+  await Promise.all(Array.from({ length: 11 }, () => limiter.acquire({ priority: 'deliver' })));
   // The first at 300 ms, ten more 50 ms apart.
   expect(performance.now() - startMs).toBeGreaterThan(750);
 });
 
-test('a pause of absurd length is cut, so that senders come back by themselves', async () => {
+test('a pause of absurd length is built, so that senders come back by themselves', async () => {
   const [limiter] = pair('absurd-pause');
   await limiter.slowDown({ forMs: 1e12 });
-  const refusal = await limiter.acquire({ lane: 'deliver' }).catch((error: unknown) => error);
+  const refusal = await limiter.acquire({ priority: 'deliver' }).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(LimiterSaturated);
   expect((refusal as LimiterSaturated).waitMs).toBeGreaterThan(50_000);
   expect((refusal as LimiterSaturated).waitMs).toBeLessThanOrEqual(60_000);
@@ -167,40 +172,40 @@ test('who would wait too long is refused at once and takes no turn from the othe
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [limiter] = pair('saturated', { limits, waitMaxMs: 400 });
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 200 }, () => limiter.acquire({ lane: 'deliver' })),
+    Array.from({ length: 200 }, () => limiter.acquire({ priority: 'deliver' })),
   );
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
   expect(refused.length).toBeGreaterThan(150);
   expect(refused.every((outcome) => outcome.reason instanceof LimiterSaturated)).toBe(true);
   // Had the refused ones taken turns, the next would be 200 × 125 ms away.
-  await limiter.acquire({ lane: 'deliver' });
+  await limiter.acquire({ priority: 'deliver' });
 });
 
 test('an aborted wait ends at once with the reason of the signal', async () => {
   const limits = { ratePerSecond: 2, burst: 2, reservedPerSecond: 1, reservedBurst: 1 };
   const [limiter] = pair('aborted', { limits });
-  await limiter.acquire({ lane: 'deliver' });
+  await limiter.acquire({ priority: 'deliver' });
   const controller = new AbortController();
   const reason = new Error('shutting down');
-  const waiting = limiter.acquire({ lane: 'deliver', signal: controller.signal });
+  const waiting = limiter.acquire({ priority: 'deliver', signal: controller.signal });
   controller.abort(reason);
   await expect(waiting).rejects.toBe(reason);
 });
 
 test('a clock of the server that is put back by an hour does not stop the senders for an hour', async () => {
   const [limiter] = pair('clock-back');
-  await limiter.acquire({ lane: 'deliver' });
+  await limiter.acquire({ priority: 'deliver' });
   await pools[0].query(
     "UPDATE rate_limits SET shared_tat = now() + interval '1 hour', reserved_tat = now() + interval '1 hour', blocked_until = now() + interval '1 hour' WHERE name = 'clock-back'",
   );
-  await limiter.acquire({ lane: 'deliver' });
-  await limiter.acquire({ lane: 'interactive' });
+  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'interactive' });
 });
 
 test('the very first requests of many processes at once make one row and all get a turn', async () => {
   const limiters = pair('first-ever');
   await Promise.all(
-    limiters.flatMap((each) => Array.from({ length: 5 }, () => each.acquire({ lane: 'deliver' }))),
+    limiters.flatMap((each) => Array.from({ length: 5 }, () => each.acquire({ priority: 'deliver' }))),
   );
   const { rows } = await pools[0].query("SELECT 1 FROM rate_limits WHERE name = 'first-ever'");
   expect(rows).toHaveLength(1);

@@ -22,7 +22,7 @@ const send = (accountId: string, transactions: unknown[]) =>
 async function makeBatch(feedId: string, number: number, state: string, ids: readonly string[]) {
   const batchId = randomUUID();
   await api.pool.query(
-    `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+    `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
                           last_posted_at, state)
      SELECT $1::uuid, feed_id, connection_id, $1::uuid::text, $3, $4, 'hash', now(), now(), $5 FROM feeds WHERE feed_id = $2`,
     [batchId, feedId, number, ids.length, state],

@@ -98,7 +98,7 @@ describe('a posting sent to an account', () => {
     expect((await stored(accountId)).map(({ status }) => status)).toEqual(['posted', 'void']);
   });
 
-  it('is judged against an earlier one of the same call', async () => {
+  it('is checked against an earlier one of the same call', async () => {
     const { accountId } = await api.makeAccount();
     const pending = transaction('a', { status: 'pending' });
     const answer = await send(

@@ -141,7 +141,7 @@ function recordingFacade(): RecordingFacade {
       await record('accountsShared')(input);
       return true;
     },
-    nudgeConnection: record('nudgeConnection'),
+    wakeConnection: record('wakeConnection'),
     runCommand: record('runCommand'),
     reachable: async () => {
       try {

@@ -104,7 +104,7 @@ test('the operators’ cookie never leaves the site', async () => {
   expect(attributes.sort()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure']);
 });
 
-test('pages outside the hand-off may not be framed by anybody', async () => {
+test('pages outside the handoff may not be framed by anybody', async () => {
   const visitor = newVisitor(pages);
   for (const path of ['/status/sign-in', '/status/nothing', '/codec/sign-in']) {
     const { headers } = await visitor.get(path);

@@ -77,7 +77,7 @@ describe('guessing is slowed', () => {
     expect(waits[2]).toBeGreaterThan(waits[1]!);
   });
 
-  test('of 200 guesses at one moment at most six are looked at', async () => {
+  test('of 200 guesses at one moment at most six are checked', async () => {
     const { username } = await addCustomer(pages);
     const before = hasher.asked;
     const forms = await Promise.all(

@@ -67,20 +67,20 @@ describe('the feeds', () => {
     const { feedId, connectionId } = await addConnection(pages, { customerId, accountId });
     for (const [number, delivered] of [1_000, 234].entries()) {
       await pages.pool.query(
-        `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+        `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
                               last_posted_at, state, delivered_count)
-         VALUES ($1, $2, $3, 'lane', $4, 1000, 'x', now(), now(), 'delivered', $5)`,
+         VALUES ($1, $2, $3, 'lock', $4, 1000, 'x', now(), now(), 'delivered', $5)`,
         [randomUUID(), feedId, connectionId, number, delivered],
       );
     }
     const entry = { customerId, feedId, connectionId };
     await writeTimeline(pages.pool, { ...entry, kind: 'batch_delivered', detail: { delivered: 234 } });
-    await writeTimeline(pages.pool, { ...entry, kind: 'lane_taken_over' });
+    await writeTimeline(pages.pool, { ...entry, kind: 'lock_taken_over' });
     const { text } = await visitor.get('/status');
     expect(text).toContain('1,234');
     expect(text).toContain('234 transactions of &lt;b&gt;Till&lt;/b&gt; &amp; &quot;Co&quot; reached Sage.');
     expect(text).not.toContain('<b>Till');
-    expect(text).not.toContain('lane_taken_over');
+    expect(text).not.toContain('lock_taken_over');
   });
 
   test('another customer’s feeds are neither shown nor stopped', async () => {
@@ -206,7 +206,7 @@ describe('an account on more than one connection', () => {
   });
 });
 
-test('the customer reads how many transactions the bank looks into, and nothing of their content', async () => {
+test('the customer reads how many transactions the bank checks into, and nothing of their content', async () => {
   const { customerId, accountIds, visitor } = await signedIn();
   const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
   expect((await visitor.get('/status')).text).not.toContain('ask your bank');

@@ -77,15 +77,17 @@ describe('the service', () => {
     expect(text).not.toContain(accountId);
   });
 
-  it('shows in its metrics how long the sweep has not run, and the alerts that stand', async () => {
-    await api.pool.query(`UPDATE sweeps SET ran_at = now() - interval '400 seconds' WHERE name = 'wakes'`);
-    await api.pool.query(`INSERT INTO alerts (code, subject) VALUES ('organisation_refused', 'service')`);
+  it('shows in its metrics how long the repair job has not run, and the alerts that stand', async () => {
+    await api.pool.query(
+      `UPDATE repair_tasks SET ran_at = now() - interval '400 seconds' WHERE name = 'wakes'`,
+    );
+    await api.pool.query(`INSERT INTO alerts (code, subject) VALUES ('credentials_rejected', 'service')`);
     await api.pool.query(
       `INSERT INTO alerts (code, subject, ended_at) VALUES ('feed_late', 'over', now()), ('feed_late', 'too', now())`,
     );
     const { text } = await open('/metrics');
-    expect(Number(/^bankfeeds_sweep_age_seconds (\S+)$/m.exec(text)?.[1])).toBeGreaterThanOrEqual(400);
-    expect(text).toContain('bankfeeds_alerts{code="organisation_refused"} 1');
+    expect(Number(/^bankfeeds_repair_age_seconds (\S+)$/m.exec(text)?.[1])).toBeGreaterThanOrEqual(400);
+    expect(text).toContain('bankfeeds_alerts{code="credentials_rejected"} 1');
     expect(text).toContain('bankfeeds_alerts{code="feed_late"} 0');
   });
 });

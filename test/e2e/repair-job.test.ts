@@ -9,7 +9,7 @@ import { recordAccountsSeen } from '../../src/db/rutter/feed-facts.js';
 import {
   bankFeedWorkflowId,
   connectionWorkflowId,
-  fleetSweepScheduleId,
+  fleetRepairScheduleId,
   taskQueues,
 } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
@@ -18,10 +18,10 @@ import { ensureSchedules } from '../../src/temporal/schedules.js';
 import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../support/rutter/delivery-fixture.js';
 import { replayKeys } from '../support/replay-key.js';
 import { createTestNamespace } from '../support/temporal.js';
@@ -29,13 +29,13 @@ import { until } from '../support/until.js';
 import { bundleWorkflows } from '../support/workflow-environment.js';
 
 /*
- * The sweep as its Schedule runs it: a real Temporal server with real workers, a real PostgreSQL, and the sandbox's book
- * as the referee. The tests fire the Schedule themselves instead of waiting for its minute.
+ * The repair job as its Schedule runs it: a real Temporal server with real workers, a real PostgreSQL, and the sandbox's book
+ * as the checker. The tests fire the Schedule themselves instead of waiting for its minute.
  */
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const soon = { timeoutMs: 60_000, everyMs: 100 };
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 let client: Client;
 let facade: WorkflowFacade;
 let schedule: ScheduleHandle;
@@ -50,11 +50,11 @@ beforeAll(async () => {
   if (!keys.ok) throw new Error('the replay key is unusable');
   const dataConverter = createDataConverter(keys.keyring);
   const [made, workflowBundle, { address, namespace }] = await Promise.all([
-    createDeliveryWorld(),
+    createDeliveryFixture(),
     bundleWorkflows(),
     createTestNamespace({ register: registerSearchAttributes }),
   ]);
-  world = made;
+  fixture = made;
   const [connection, native] = await Promise.all([
     Connection.connect({ address }),
     NativeConnection.connect({ address }),
@@ -63,8 +63,8 @@ beforeAll(async () => {
   const workflows = createWorkflowFacade(client);
   facade = workflows;
   await Promise.all([ensureSchedules(client), ensureSchedules(client), ensureSchedules(client)]);
-  schedule = client.schedule.getHandle(fleetSweepScheduleId);
-  const activities = createActivities({ ...world.deps, workflows });
+  schedule = client.schedule.getHandle(fleetRepairScheduleId);
+  const activities = createActivities({ ...fixture.deps, workflows });
   const shared = { connection: native, namespace, dataConverter };
   const acting = { activities, interceptors: { activity: [createActivityInterceptors] } };
   workers = await Promise.all([
@@ -83,33 +83,33 @@ afterAll(async () => {
   for (const worker of workers) worker.shutdown();
   await Promise.all(running);
   await close();
-  await world.close();
+  await fixture.close();
 });
 
 /** Fires the Schedule and waits for the end of a run that began afterwards. */
-async function sweep(): Promise<void> {
-  const before = await sweepsEnded();
+async function repair(): Promise<void> {
+  const before = await repairsEnded();
   await until(
     async () => {
       // A firing while a run is under way is skipped, as it should be.
       await schedule.trigger();
-      return (await sweepsEnded()) > before + 1;
+      return (await repairsEnded()) > before + 1;
     },
-    { ...soon, everyMs: 300, describe: 'two more sweeps have ended' },
+    { ...soon, everyMs: 300, describe: 'two more repair_tasks have ended' },
   );
 }
 
-async function sweepsEnded(): Promise<number> {
+async function repairsEnded(): Promise<number> {
   const { recentActions, numActionsTaken, runningActions } = (await schedule.describe()).info;
   return recentActions.length === 0 ? 0 : numActionsTaken - runningActions.length;
 }
 
 async function liveFeed(): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed();
-  await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+  const feed = await fixture.makeFeed();
+  await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
     transaction_start_date: startDate,
   });
-  await recordAccountsSeen(world.pool, {
+  await recordAccountsSeen(fixture.pool, {
     connectionId: feed.connectionId,
     accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
   });
@@ -119,7 +119,7 @@ async function liveFeed(): Promise<DeliveryFeed> {
 }
 
 async function inState(feed: DeliveryFeed, state: string): Promise<boolean> {
-  const { rows } = await world.pool.query(`SELECT 1 FROM feeds WHERE feed_id = $1 AND state = $2`, [
+  const { rows } = await fixture.pool.query(`SELECT 1 FROM feeds WHERE feed_id = $1 AND state = $2`, [
     feed.feedId,
     state,
   ]);
@@ -127,22 +127,22 @@ async function inState(feed: DeliveryFeed, state: string): Promise<boolean> {
 }
 
 /** As if all of it had happened an hour ago. */
-async function settle(): Promise<void> {
-  await world.pool.query(
+async function complete(): Promise<void> {
+  await fixture.pool.query(
     `UPDATE feeds SET created_at = created_at - interval '1 hour', state_since = state_since - interval '1 hour',
             updated_at = updated_at - interval '1 hour'`,
   );
-  await world.pool.query(`UPDATE postings SET received_at = received_at - interval '1 hour'`);
+  await fixture.pool.query(`UPDATE postings SET received_at = received_at - interval '1 hour'`);
 }
 
 async function untilBooked(feed: DeliveryFeed, ids: readonly string[]): Promise<void> {
-  const booked = async () => (await world.book(feed)).map((transaction) => transaction.transaction_id);
+  const booked = async () => (await fixture.book(feed)).map((transaction) => transaction.transaction_id);
   await until(async () => (await booked()).length >= ids.length, {
     ...soon,
     describe: `${String(ids.length)} postings are at Rutter`,
   });
   expect(await booked()).toEqual(ids);
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
 const told = (message: string, feed: DeliveryFeed) =>
@@ -150,7 +150,7 @@ const told = (message: string, feed: DeliveryFeed) =>
     .filter((entry) => entry.message === message && entry.meta?.['feedId'] === feed.feedId)
     .map((entry) => entry.meta?.['code']);
 
-describe('the sweep', () => {
+describe('the repair job', () => {
   it('is one Schedule however many workers start at once, skips while it runs and makes up for no outage', async () => {
     await ensureSchedules(client);
     const described = await schedule.describe();
@@ -168,19 +168,19 @@ describe('the sweep', () => {
   it('restarts a feed whose workflow was terminated in the middle of its backfill, which goes on without loss', async () => {
     const feed = await liveFeed();
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4_500 });
-    await world.addPostings(feed, sent);
-    await world.control('POST', '/knobs', { jobRunMs: 700 });
+    await fixture.addPostings(feed, sent);
+    await fixture.control('POST', '/knobs', { jobRunMs: 700 });
     await facade.wakeFeed(feed);
-    await until(async () => (await world.book(feed)).length >= 1_000, {
+    await until(async () => (await fixture.book(feed)).length >= 1_000, {
       ...soon,
       describe: 'a batch is booked',
     });
     await client.workflow.getHandle(bankFeedWorkflowId(feed.feedId)).terminate('by mistake');
-    await world.control('POST', '/knobs', { jobRunMs: 0 });
-    await settle();
-    // Temporal's list of running workflows lags: the first sweep may still see the one that was terminated.
+    await fixture.control('POST', '/knobs', { jobRunMs: 0 });
+    await complete();
+    // Temporal's list of running workflows lags: the first repair job may still see the one that was terminated.
     const restarted = async (): Promise<boolean> => {
-      await sweep();
+      await repair();
       const { status } = await client.workflow.getHandle(bankFeedWorkflowId(feed.feedId)).describe();
       return status.name === 'RUNNING';
     };
@@ -190,19 +190,19 @@ describe('the sweep', () => {
       sent.map(({ id }) => id),
     );
     await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live again' });
-    await sweep();
+    await repair();
     expect(told('alert raised', feed)).toEqual(['workflow_missing']);
     expect(told('alert ended', feed)).toEqual(['workflow_missing']);
   });
 
   it('starts the workflow of a connection again on which an activation is awaited', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     await facade.feedFactsChanged(feed);
-    await settle();
-    await sweep();
+    await complete();
+    await repair();
     const { status } = await client.workflow.getHandle(connectionWorkflowId(feed.connectionId)).describe();
     expect(status.name).toBe('RUNNING');
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: startDate,
     });
     await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live' });
@@ -211,9 +211,9 @@ describe('the sweep', () => {
   it('delivers a committed posting whose signal was lost', async () => {
     const feed = await liveFeed();
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'unheard' });
-    await world.addPostings(feed, sent);
-    await settle();
-    await sweep();
+    await fixture.addPostings(feed, sent);
+    await complete();
+    await repair();
     await untilBooked(
       feed,
       sent.map(({ id }) => id),
@@ -222,19 +222,19 @@ describe('the sweep', () => {
 
   it('tells once of a feed that is late, and of its end when it has caught up', async () => {
     const feed = await liveFeed();
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE feeds SET last_synced_at = last_synced_at - interval '25 hours',
               sendable_since = sendable_since - interval '25 hours' WHERE feed_id = $1`,
       [feed.feedId],
     );
-    await sweep();
-    await sweep();
+    await repair();
+    await repair();
     expect(told('alert raised', feed)).toEqual(['feed_late']);
     expect(told('alert ended', feed)).toEqual([]);
     await facade.requestOfFeed({ feedId: feed.feedId, action: 'sync' });
     await until(
       async () => {
-        await sweep();
+        await repair();
         return told('alert ended', feed).length > 0;
       },
       { ...soon, describe: 'the alert has ended' },
@@ -246,7 +246,7 @@ describe('the sweep', () => {
         client,
         workflowId: workflow.workflowId,
         runId: workflow.firstExecutionRunId,
-        name: 'fleet-sweep-both-roads',
+        name: 'fleet-repair-both-roads',
       });
     }
   });

@@ -2,7 +2,7 @@ import { storePostings } from '../../src/db/postings.js';
 import type { Pool } from '../../src/db/pool.js';
 import { limits } from '../../src/domain/limits.js';
 import { parsePosting, type Posting } from '../../src/domain/posting-input.js';
-import { worldNowMs, type ExpectedPosting, type SentCall } from './rutter/draw-postings.js';
+import { simulationNowMs, type ExpectedPosting, type SentCall } from './rutter/draw-postings.js';
 
 /**
  * Core banking, with its own books: sends postings through the real ingestion code and keeps, by rules of its own
@@ -25,7 +25,7 @@ export class CoreBank {
   async send(account: { accountId: string; currency: string }, call: SentCall): Promise<void> {
     const postings: Posting[] = [];
     for (const item of call.items) {
-      const result = parsePosting({ value: item.value, currency: account.currency, nowMs: worldNowMs });
+      const result = parsePosting({ value: item.value, currency: account.currency, nowMs: simulationNowMs });
       if ('posting' in result) postings.push(result.posting);
       const taken = 'posting' in result;
       if (taken === (item.expected !== null)) continue;

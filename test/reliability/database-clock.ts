@@ -8,17 +8,17 @@ import { createTestDatabase } from '../support/database.js';
  * search path, so that every statement, and every default of a column made after this, reads them.
  */
 const movableClockSql = `
-  CREATE SCHEMA world_clock;
-  CREATE TABLE world_clock.shift (by_ms float8 NOT NULL);
-  INSERT INTO world_clock.shift VALUES (0);
-  CREATE FUNCTION world_clock.ahead() RETURNS interval LANGUAGE sql STABLE
-    AS $$ SELECT by_ms * interval '1 millisecond' FROM world_clock.shift $$;
-  CREATE FUNCTION world_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.now() + world_clock.ahead() $$;
-  CREATE FUNCTION world_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT pg_catalog.clock_timestamp() + world_clock.ahead() $$;
-  CREATE FUNCTION world_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.statement_timestamp() + world_clock.ahead() $$;`;
+  CREATE SCHEMA movable_clock;
+  CREATE TABLE movable_clock.shift (by_ms float8 NOT NULL);
+  INSERT INTO movable_clock.shift VALUES (0);
+  CREATE FUNCTION movable_clock.ahead() RETURNS interval LANGUAGE sql STABLE
+    AS $$ SELECT by_ms * interval '1 millisecond' FROM movable_clock.shift $$;
+  CREATE FUNCTION movable_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT pg_catalog.now() + movable_clock.ahead() $$;
+  CREATE FUNCTION movable_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS $$ SELECT pg_catalog.clock_timestamp() + movable_clock.ahead() $$;
+  CREATE FUNCTION movable_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$ SELECT pg_catalog.statement_timestamp() + movable_clock.ahead() $$;`;
 
 /** A migrated database of its own whose clock can be moved. */
 export async function createMovableDatabase(
@@ -43,7 +43,7 @@ async function makeClockMovable(databaseUrl: string): Promise<void> {
   await admin.connect();
   const name = new URL(databaseUrl).pathname.slice(1);
   await admin.query(movableClockSql);
-  await admin.query(`ALTER DATABASE ${name} SET search_path = public, world_clock, pg_catalog`);
+  await admin.query(`ALTER DATABASE ${name} SET search_path = public, movable_clock, pg_catalog`);
   // A crash of the machine is not among the faults: what is committed need not reach the disk.
   await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
   await admin.end();
@@ -69,14 +69,14 @@ export class DeliverClock {
   /** Time in which nobody is at work: leases run out. */
   async advance(ms: number): Promise<void> {
     this.#offsetMs += ms;
-    await this.pool.query(`UPDATE world_clock.shift SET by_ms = $1`, [this.#offsetMs]);
+    await this.pool.query(`UPDATE movable_clock.shift SET by_ms = $1`, [this.#offsetMs]);
     await this.#follow(this.nowMs());
   }
 
   /** Time through which a sender waits: it renews its lease meanwhile, as do all that hold one. */
   async wait(ms: number): Promise<void> {
     await this.pool.query(
-      `UPDATE lanes SET lease_until = lease_until + $1 * interval '1 millisecond' WHERE lease_until >= clock_timestamp()`,
+      `UPDATE delivery_locks SET lease_until = lease_until + $1 * interval '1 millisecond' WHERE lease_until >= clock_timestamp()`,
       [ms],
     );
     await this.advance(ms);

@@ -3,36 +3,36 @@ import { ServerFlaw } from './temporal-server.js';
 /** How often a run is repeated that has met a flaw of the time-skipping server: one in a hundred does. */
 const repeatsMax = 3;
 
-export interface RunOnGround {
+export interface RunOnFixture {
   readonly breaches: readonly string[];
   readonly seen: Readonly<Record<string, number>>;
 }
 
-/** What runs stand on, one after the other; made anew after so many runs, so that nothing grows without bound. */
-export class Grounds<Ground extends { close: () => Promise<void> }> {
+/** What runs stand on, one after the other; made again after so many runs, so that nothing grows without bound. */
+export class Fixtures<Fixture extends { close: () => Promise<void> }> {
   /** Runs that were repeated since the server, not the service, was at fault. */
   flaws = 0;
-  #ground: Ground | undefined;
+  #fixture: Fixture | undefined;
   #runs = 0;
 
   constructor(
     private readonly input: {
-      create: () => Promise<Ground>;
-      runsPerGround: number;
+      create: () => Promise<Fixture>;
+      runsPerFixture: number;
       /** What else than a {@link ServerFlaw} is the test server's. */
       isFlaw?: (error: unknown) => boolean;
     },
   ) {}
 
-  /** A run that meets a flaw of the test server has shown nothing: it begins anew elsewhere. Adds how long it took. */
-  async run(play: (ground: Ground) => Promise<RunOnGround>): Promise<RunOnGround> {
-    const { create, runsPerGround, isFlaw } = this.input;
+  /** A run that meets a flaw of the test server has shown nothing: it begins again elsewhere. Adds how long it took. */
+  async run(play: (fixture: Fixture) => Promise<RunOnFixture>): Promise<RunOnFixture> {
+    const { create, runsPerFixture, isFlaw } = this.input;
     for (let repeats = 0; ; repeats += 1) {
-      if (this.#runs >= runsPerGround) await this.leave();
+      if (this.#runs >= runsPerFixture) await this.leave();
       try {
-        this.#ground ??= await create();
+        this.#fixture ??= await create();
         this.#runs += 1;
-        return await this.#timed(this.#ground, play);
+        return await this.#timed(this.#fixture, play);
       } catch (error) {
         await this.leave();
         const isItsOwn = error instanceof ServerFlaw || isFlaw?.(error) === true;
@@ -43,15 +43,15 @@ export class Grounds<Ground extends { close: () => Promise<void> }> {
   }
 
   async leave(): Promise<void> {
-    const left = this.#ground;
-    this.#ground = undefined;
+    const left = this.#fixture;
+    this.#fixture = undefined;
     this.#runs = 0;
     await left?.close();
   }
 
-  async #timed(ground: Ground, play: (ground: Ground) => Promise<RunOnGround>): Promise<RunOnGround> {
+  async #timed(fixture: Fixture, play: (fixture: Fixture) => Promise<RunOnFixture>): Promise<RunOnFixture> {
     const beganMs = performance.now();
-    const run = await play(ground);
+    const run = await play(fixture);
     const tookMs = Math.round(performance.now() - beganMs);
     // What a run with breaches leaves behind is nothing to stand on.
     if (run.breaches.length > 0) await this.leave();

@@ -8,7 +8,7 @@ import type { Pool, PoolClient } from '../../src/db/pool.js';
  * effect or after it.
  */
 
-export interface Trouble {
+export interface Failure {
   /** Counted from 1 over all calls of the attempt. */
   readonly call: number;
   readonly kind: 'process_dies' | 'call_fails' | 'asked_to_stop';
@@ -30,16 +30,16 @@ interface Life {
   readonly stopping: AbortController;
 }
 
-/** Runs `work` with dependencies that trouble may strike; what a dead process answers never reaches anybody. */
+/** Runs `work` with dependencies that failure may strike; what a dead process answers never reaches anybody. */
 export async function runAttempt<T>(
   deps: ActivityDeps,
-  trouble: Trouble | undefined,
+  failure: Failure | undefined,
   work: (deps: ActivityDeps) => Promise<T>,
 ): Promise<T> {
-  if (trouble === undefined) return await work(deps);
+  if (failure === undefined) return await work(deps);
   const life: Life = { calls: 0, dead: false, stopping: new AbortController() };
   try {
-    const result = await work(strike(deps, trouble, life));
+    const result = await work(strike(deps, failure, life));
     if (!life.dead) return result;
   } catch (error) {
     if (!life.dead) throw error;
@@ -51,23 +51,23 @@ export async function runAttempt<T>(
   });
 }
 
-type Call = <T>(failure: () => Error, effect: () => Promise<T>) => Promise<T>;
+type Call = <T>(error: () => Error, effect: () => Promise<T>) => Promise<T>;
 
-function strike(deps: ActivityDeps, trouble: Trouble, life: Life): ActivityDeps {
-  const call: Call = async (failure, effect) => {
+function strike(deps: ActivityDeps, failure: Failure, life: Life): ActivityDeps {
+  const call: Call = async (error, effect) => {
     if (life.dead) throw new ProcessIsDead();
     life.calls += 1;
-    if (life.calls !== trouble.call) return await effect();
-    if (trouble.kind === 'asked_to_stop') {
+    if (life.calls !== failure.call) return await effect();
+    if (failure.kind === 'asked_to_stop') {
       life.stopping.abort();
       return await effect();
     }
-    if (trouble.afterEffect) await effect();
-    if (trouble.kind === 'process_dies') {
+    if (failure.afterEffect) await effect();
+    if (failure.kind === 'process_dies') {
       life.dead = true;
       throw new ProcessIsDead();
     }
-    throw failure();
+    throw error();
   };
   return {
     ...deps,

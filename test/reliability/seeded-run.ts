@@ -88,7 +88,7 @@ export async function runSeeded<Plan>(input: {
   throw new Error(`after ${String(details.numRuns)} runs:\n${error}\n\nreplay: ${replay}\n\n${plan}`);
 }
 
-/** What the referee found; any other error is one of the world's own. */
+/** What the checker found; any other error is one of the simulation's own. */
 class Breach extends Error {}
 
 function wordsOf(error: unknown): string {

@@ -7,7 +7,7 @@ import type { createWorkflowFacade } from '../../src/temporal/facade.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createTimeSkipping } from '../support/temporal.js';
 
-export type WorldFacade = ReturnType<typeof createWorkflowFacade>;
+export type SimulationFacade = ReturnType<typeof createWorkflowFacade>;
 
 const signalTriesMax = 5;
 const betweenTriesMs = 20;
@@ -23,13 +23,13 @@ const flawWords = 'invalid history builder state for action';
  */
 const sleepMaxMs = 45_000;
 
-/** Not the service's fault: the run says nothing and is to be repeated on another ground. */
+/** Not the service's fault: the run says nothing and is to be repeated on another fixture. */
 export class ServerFlaw extends Error {
   override readonly name = 'ServerFlaw';
 }
 
 /**
- * More of them than this in so many runs are no chance any more: a workflow task of ours that spins looks like the flaw
+ * More of them than this in so many runs are no chance any more: a workflow task of ours that spins checks like the flaw
  * from outside. The flaw itself meets a run in a hundred, on a busy machine two.
  */
 export function flawsMax(runs: number): number {
@@ -85,7 +85,7 @@ export async function skipTime(
  * This server ends a run and begins the next one in two steps, and a signal in between finds nothing; the real one has
  * it in one. So whoever signals here asks again; also, as the callers of the API do, when Temporal was too busy to answer.
  */
-export function patient(facade: WorldFacade): WorldFacade {
+export function patient(facade: SimulationFacade): SimulationFacade {
   const again =
     <Input>(signal: (input: Input) => Promise<void>) =>
     async (input: Input): Promise<void> => {
@@ -101,19 +101,21 @@ export function patient(facade: WorldFacade): WorldFacade {
     };
   return {
     ...facade,
-    wakeFeed: again((input: Parameters<WorldFacade['wakeFeed']>[0]) => facade.wakeFeed(input)),
-    feedFactsChanged: again((input: Parameters<WorldFacade['feedFactsChanged']>[0]) =>
+    wakeFeed: again((input: Parameters<SimulationFacade['wakeFeed']>[0]) => facade.wakeFeed(input)),
+    feedFactsChanged: again((input: Parameters<SimulationFacade['feedFactsChanged']>[0]) =>
       facade.feedFactsChanged(input),
     ),
-    requestOfFeed: again((input: Parameters<WorldFacade['requestOfFeed']>[0]) => facade.requestOfFeed(input)),
-    nudgeConnection: again((input: Parameters<WorldFacade['nudgeConnection']>[0]) =>
-      facade.nudgeConnection(input),
+    requestOfFeed: again((input: Parameters<SimulationFacade['requestOfFeed']>[0]) =>
+      facade.requestOfFeed(input),
+    ),
+    wakeConnection: again((input: Parameters<SimulationFacade['wakeConnection']>[0]) =>
+      facade.wakeConnection(input),
     ),
   };
 }
 
 /** A server with our search attributes. What the SDK's core warns of goes through our hands: the flaw is among it. */
-export async function createWorldServer(flaw: AbortController): Promise<TestWorkflowEnvironment> {
+export async function createSimulationServer(flaw: AbortController): Promise<TestWorkflowEnvironment> {
   const logger = new DefaultLogger('WARN', (entry: LogEntry) => {
     if (JSON.stringify([entry.message, entry.meta]).includes(flawWords))
       flaw.abort(new ServerFlaw(flawWords));

@@ -15,7 +15,7 @@ const folder = new URL('./histories/', import.meta.url);
 /** What a feed can be in the middle of when a deployment comes. */
 const livesRecorded = [
   ...feedStates,
-  'parked',
+  'blocked',
   'reopened',
   'renewed',
   'after-renewal',

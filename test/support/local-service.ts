@@ -25,7 +25,7 @@ export interface LocalService {
   stop(signal: NodeJS.Signals): Promise<void>;
 }
 
-export interface LocalGround {
+export interface LocalFixture {
   localDir: string;
   environment: Record<string, string>;
   /** Starts, or starts again on the same data. */
@@ -36,7 +36,7 @@ export interface LocalGround {
 const startTimeoutMs = 240_000;
 
 /** A folder and ports of its own for `npm start`; the embedded parts and the sandboxes come with it. */
-export async function prepareLocalGround(extra: Record<string, string> = {}): Promise<LocalGround> {
+export async function prepareLocalFixture(extra: Record<string, string> = {}): Promise<LocalFixture> {
   const localDir = await mkdtemp(join(tmpdir(), 'bankfeeds-e2e-'));
   const [port, temporal, temporalUi, postgres] = await Promise.all([
     freePort(),
@@ -62,11 +62,11 @@ export async function prepareLocalGround(extra: Record<string, string> = {}): Pr
   };
 }
 
-async function startLocalService(ground: {
+async function startLocalService(fixture: {
   localDir: string;
   environment: Record<string, string>;
 }): Promise<LocalService> {
-  const role: RoleProcess = startRole({ entry: 'scripts/start.ts', env: ground.environment });
+  const role: RoleProcess = startRole({ entry: 'scripts/start.ts', env: fixture.environment });
   try {
     await role.waitForLine(/^ready$/, startTimeoutMs);
   } catch (error) {
@@ -88,13 +88,13 @@ async function startLocalService(ground: {
     sandbox: address(/Rutter sandbox/),
     bankingSandbox: address(/Banking Service sandbox/),
     screens: address(/Connect a bank in Sage/).replace(/\/$/, ''),
-    temporalAddress: `127.0.0.1:${ground.environment['TEMPORAL_PORT'] ?? ''}`,
+    temporalAddress: `127.0.0.1:${fixture.environment['TEMPORAL_PORT'] ?? ''}`,
     temporalUi: address(/Temporal UI/),
     coreToken: address(/CORE_API_TOKEN/),
     opsToken: address(/OPS_API_TOKEN/),
     demo: { username, password },
-    killRole: (name, signal = 'SIGKILL') => killRole(ground.localDir, name, signal),
-    allOutput: () => allOutput(ground.localDir, role),
+    killRole: (name, signal = 'SIGKILL') => killRole(fixture.localDir, name, signal),
+    allOutput: () => allOutput(fixture.localDir, role),
     stop: async (signal) => {
       await role.kill(signal);
     },

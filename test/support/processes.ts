@@ -10,7 +10,7 @@ export interface RoleProcess {
   output(): string;
   /** The first line printed so far or from now on that matches. */
   waitForLine(pattern: RegExp, timeoutMs: number): Promise<string>;
-  /** SIGTERM asks it to drain, SIGKILL is the crash. Settles when it is gone. */
+  /** SIGTERM asks it to drain, SIGKILL is the crash. Completes when it is gone. */
   kill(signal: NodeJS.Signals): Promise<ExitedRole>;
   exited: Promise<ExitedRole>;
 }

@@ -4,7 +4,7 @@ import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 export const interceptors: WorkflowInterceptorsFactory = () => ({
   outbound: [
     {
-      scheduleActivity: (input, next) => next({ ...input, activityType: `${input.activityType}Anew` }),
+      scheduleActivity: (input, next) => next({ ...input, activityType: `${input.activityType}Renamed` }),
     },
   ],
 });

@@ -15,7 +15,7 @@ export interface SharedPart<Value> {
 type Start<Value> = () => Promise<SharedPart<Value>>;
 
 /**
- * Vitest runs the global setup once for each project, in one process, and loads this file anew each time. So what is
+ * Vitest runs the global setup once for each project, in one process, and loads this file again each time. So what is
  * shared is kept at the process itself, under one name.
  */
 const REGISTRY = 'bankfeeds.test.shared-parts';

@@ -14,7 +14,7 @@ export type ProxyMode =
 /** Asked for each piece of a request; true keeps it and all that follows on its connection. */
 export type HoldRule = (piece: string) => boolean;
 
-/** A wire between two parts that can be cut, held and slowed down. */
+/** A wire between two parts that can be built, held and slowed down. */
 export interface TcpProxy {
   readonly port: number;
   /** For what comes from now on; connections stay as they are. */
@@ -33,7 +33,7 @@ export interface TcpProxy {
   /** From now on a piece of an answer is lost with this chance (0 to 1), and its connection with it. */
   loseSomeAnswers(input: { chance: number; random: () => number }): void;
   /** Ends every connection now, as a pulled plug does. */
-  cutAll(): void;
+  buildAll(): void;
   /** Connections open now. */
   connections(): number;
   close(): Promise<void>;
@@ -110,7 +110,7 @@ class Proxy implements TcpProxy {
     this.loseSome = input;
   }
 
-  cutAll(): void {
+  buildAll(): void {
     for (const pair of this.pairs) cut(pair);
   }
 
@@ -120,7 +120,7 @@ class Proxy implements TcpProxy {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.cutAll();
+    this.buildAll();
     await closed;
   }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createNudger } from '../../src/api/background-signals.js';
+import { createBackgroundSignals } from '../../src/api/background-signals.js';
 
-/** A nudger whose nudges end when the test says so. */
+/** A signals whose wake-ups end when the test says so. */
 function controlled(limits: { concurrencyMax?: number; waitingMax?: number; restMs?: number } = {}) {
   const begun: { key: string; end: (error?: Error) => void }[] = [];
   const failed: string[] = [];
   const dropped: string[] = [];
-  const nudger = createNudger({
+  const signals = createBackgroundSignals({
     concurrencyMax: limits.concurrencyMax ?? 2,
     waitingMax: limits.waitingMax ?? 100,
     restMs: limits.restMs ?? 0,
@@ -17,33 +17,33 @@ function controlled(limits: { concurrencyMax?: number; waitingMax?: number; rest
     onFailed: (key) => failed.push(key),
     onDropped: (key) => dropped.push(key),
   });
-  const settle = () => new Promise((resolve) => setImmediate(resolve));
-  return { nudger, begun, failed, dropped, settle };
+  const complete = () => new Promise((resolve) => setImmediate(resolve));
+  return { signals, begun, failed, dropped, complete };
 }
 
-describe('the nudger', () => {
-  it('makes one nudge of a thousand, and one more for those that came while it was under way', async () => {
-    const { nudger, begun, settle } = controlled();
-    nudger.nudge('a');
-    for (let count = 0; count < 1_000; count += 1) nudger.nudge('a');
+describe('the signals', () => {
+  it('makes one wake-up of a thousand, and one more for those that came while it was under way', async () => {
+    const { signals, begun, complete } = controlled();
+    signals.wake('a');
+    for (let count = 0; count < 1_000; count += 1) signals.wake('a');
     expect(begun.map(({ key }) => key)).toEqual(['a']);
     begun[0]!.end();
-    await settle();
+    await complete();
     expect(begun.map(({ key }) => key)).toEqual(['a', 'a']);
     begun[1]!.end();
-    await settle();
+    await complete();
     expect(begun).toHaveLength(2);
   });
 
-  it('lets a key rest between two nudges, but no other key wait for it', async () => {
+  it('lets a key rest between two wake-ups, but no other key wait for it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {
-      const { nudger, begun, settle } = controlled({ restMs: 250 });
-      nudger.nudge('a');
+      const { signals, begun, complete } = controlled({ restMs: 250 });
+      signals.wake('a');
       begun[0]!.end();
-      await settle();
-      nudger.nudge('a');
-      nudger.nudge('b');
+      await complete();
+      signals.wake('a');
+      signals.wake('b');
       expect(begun.map(({ key }) => key)).toEqual(['a', 'b']);
       vi.advanceTimersByTime(249);
       expect(begun).toHaveLength(2);
@@ -55,41 +55,41 @@ describe('the nudger', () => {
   });
 
   it('has no more under way at a time than allowed, and forgets none that waits', async () => {
-    const { nudger, begun, settle } = controlled({ concurrencyMax: 2 });
-    for (const key of ['a', 'b', 'c', 'd']) nudger.nudge(key);
+    const { signals, begun, complete } = controlled({ concurrencyMax: 2 });
+    for (const key of ['a', 'b', 'c', 'd']) signals.wake(key);
     expect(begun).toHaveLength(2);
     for (let index = 0; index < 4; index += 1) {
       begun[index]!.end();
-      await settle();
+      await complete();
     }
     expect(begun.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('goes on after a failed nudge and reports it', async () => {
-    const { nudger, begun, failed, settle } = controlled({ concurrencyMax: 1 });
-    nudger.nudge('a');
-    nudger.nudge('b');
+  it('goes on after a failed wake and reports it', async () => {
+    const { signals, begun, failed, complete } = controlled({ concurrencyMax: 1 });
+    signals.wake('a');
+    signals.wake('b');
     begun[0]!.end(new Error('Temporal is away'));
-    await settle();
+    await complete();
     expect(failed).toEqual(['a']);
     expect(begun.map(({ key }) => key)).toEqual(['a', 'b']);
   });
 
   it('is bounded: beyond its limit a key is dropped and reported', () => {
-    const { nudger, dropped } = controlled({ concurrencyMax: 1, waitingMax: 2 });
-    for (const key of ['a', 'b', 'c', 'd', 'c']) nudger.nudge(key);
+    const { signals, dropped } = controlled({ concurrencyMax: 1, waitingMax: 2 });
+    for (const key of ['a', 'b', 'c', 'd', 'c']) signals.wake(key);
     expect(dropped).toEqual(['d']);
   });
 
   it('is drained when nothing waits or is under way, and not before', async () => {
-    const { nudger, begun, settle } = controlled();
-    await nudger.drained();
-    nudger.nudge('a');
-    nudger.nudge('a');
+    const { signals, begun, complete } = controlled();
+    await signals.drained();
+    signals.wake('a');
+    signals.wake('a');
     let drained = false;
-    const waiting = nudger.drained().then(() => (drained = true));
+    const waiting = signals.drained().then(() => (drained = true));
     begun[0]!.end();
-    await settle();
+    await complete();
     expect(drained).toBe(false);
     begun[1]!.end();
     await waiting;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { alertCodes } from '../../src/domain/alerts.js';
-import { parkReasons, passingReasons } from '../../src/domain/feed.js';
+import { blockReasons, passingReasons } from '../../src/domain/feed.js';
 import { sageAccountReasons } from '../../src/domain/sage-banking/account-limits.js';
 import { sageLinkReasons } from '../../src/domain/sage-banking/bank-link.js';
 import { sageReprocessReasons } from '../../src/domain/sage-banking/reprocess.js';
-import { sageOnboardingRefusals, sageOnboardingTroubles } from '../../src/domain/sage-banking/onboarding.js';
+import { sageOnboardingRefusals, sageOnboardingFailures } from '../../src/domain/sage-banking/onboarding.js';
 import { filesBelow, readText } from './docs-files.js';
 
 const runbook = readText('docs/operations/runbook.md');
@@ -20,15 +20,15 @@ function missing(words: readonly string[]): string[] {
 }
 
 test('the runbook has an entry for every reason for which a feed is not sending', () => {
-  expect(missing([...parkReasons, ...passingReasons])).toEqual([]);
+  expect(missing([...blockReasons, ...passingReasons])).toEqual([]);
   const files = [...filesBelow('src/activities', '.ts'), ...filesBelow('src/workflows', '.ts')];
   // Written as a word where it happens, besides the named ones.
   const written = files.flatMap((file) =>
-    [...readText(file).matchAll(/(?:recordReason\([^)]*?reason: |parkFeed\(context, )'([a-z_]+)'/g)].map(
+    [...readText(file).matchAll(/(?:recordReason\([^)]*?reason: |blockFeed\(context, )'([a-z_]+)'/g)].map(
       (match) => match[1] ?? '',
     ),
   );
-  expect(written).toContain('refused_by_sage');
+  expect(written).toContain('rejected_by_provider');
   expect(missing(written)).toEqual([]);
 });
 
@@ -42,7 +42,7 @@ test('the runbook says of every alert what it means, where to look, what to do a
   }
 });
 
-test('the runbook has an entry for every reason for which a hand-off ends', () => {
+test('the runbook has an entry for every reason for which a handoff ends', () => {
   const union =
     /export type HandoffReason =([\s\S]*?);/.exec(readText('src/domain/rutter/handoff.ts'))?.[1] ?? '';
   const reasons = [...union.matchAll(/\| '([a-z_]+)'/g)].map((match) => match[1] ?? '');
@@ -55,7 +55,7 @@ test('the runbook has an entry for every reason for which a reprocess run fails'
 });
 
 test('the runbook has an entry for every reason that an onboarding at Sage can show', () => {
-  expect(missing([...sageOnboardingRefusals, ...sageOnboardingTroubles])).toEqual([]);
+  expect(missing([...sageOnboardingRefusals, ...sageOnboardingFailures])).toEqual([]);
 });
 
 test('the runbook has an entry for every reason for which a link ends, or an account at Sage is not read', () => {

@@ -9,7 +9,7 @@ const example = new Map(
   ),
 );
 
-/** Variables of others that our scripts look at. */
+/** Variables of others that our scripts check. */
 const foreign = new Set(['PATH', 'XDG_CACHE_HOME', 'PLAYWRIGHT_DOWNLOAD_HOST']);
 
 interface Row {

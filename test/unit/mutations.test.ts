@@ -1,21 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readMutants } from '../../scripts/mutation/read-mutations.js';
+import { readMutations } from '../../scripts/mutation/read-mutations.js';
 import { readText, root } from './docs-files.js';
 
-const folder = join(root, 'test/mutants');
-const mutants = await readMutants(folder);
+const folder = join(root, 'test/mutation');
+const mutations = await readMutations(folder);
 
-/** The least number of planted bugs with which the tests prove that they can see. */
-const mutantsMin = 12;
+/** The least number of mutations with which the tests prove that they can see. */
+const mutationsMin = 12;
 
-test('enough planted bugs stand ready to prove that the tests see', () => {
-  expect(mutants.length).toBeGreaterThanOrEqual(mutantsMin);
+test('enough mutations stand ready to prove that the tests see', () => {
+  expect(mutations.length).toBeGreaterThanOrEqual(mutationsMin);
 });
 
-test.each(mutants)('$file still fits the code and names a test that exists', (mutant) => {
+test.each(mutations)('$file still fits the code and names a test that exists', (mutation) => {
   // Throws with git's own words when the patch does not fit any more.
-  execFileSync('git', ['apply', '--check', join(folder, mutant.file)], { cwd: root, stdio: 'pipe' });
-  expect(readText(mutant.test)).toContain(mutant.name);
+  execFileSync('git', ['apply', '--check', join(folder, mutation.file)], { cwd: root, stdio: 'pipe' });
+  expect(readText(mutation.test)).toContain(mutation.name);
 });

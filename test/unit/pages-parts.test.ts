@@ -33,11 +33,11 @@ describe('html', () => {
 describe('where a stored redirect may lead', () => {
   const origin = 'https://link.rutterapi.com';
   const challenge = 'c-1';
-  const judge = (answer: string) =>
+  const check = (answer: string) =>
     isAnswerOf({ answer, handoffId: sha256Hex(challenge), allowedOrigins: [origin] });
 
-  test('the address of this hand-off passes', () => {
-    expect(judge(`${origin}/sage_redirect?challenge=c-1&otp=1`)).toBe(true);
+  test('the address of this handoff passes', () => {
+    expect(check(`${origin}/sage_redirect?challenge=c-1&otp=1`)).toBe(true);
   });
 
   test.each([
@@ -50,7 +50,7 @@ describe('where a stored redirect may lead', () => {
     `https://evil.example/sage_redirect?challenge=c-1&otp=1`,
     `/sage_redirect?challenge=c-1&otp=1`,
   ])('%s does not', (answer) => {
-    expect(judge(answer)).toBe(false);
+    expect(check(answer)).toBe(false);
   });
 });
 

@@ -28,7 +28,7 @@ function feedIdOf(index: number): string {
 }
 
 describe('nextSyncAtMs', () => {
-  it('lies 20 to 23 hours ahead of an interval of 24, so a day never passes without a look', () => {
+  it('lies 20 to 23 hours ahead of an interval of 24, so a day never passes without a check', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), fc.integer({ min: 0, max: nowMs }), (feedId, atMs) => {
         const aheadMs = nextSyncAtMs({ feedId, nowMs: atMs, intervalMs: dayMs }) - atMs;
@@ -98,7 +98,7 @@ describe('jobPollDelayMs', () => {
 describe('activationPollDelayMs', () => {
   const bounds = { minMs: 2_000, maxMs: 15 * 60_000 };
 
-  it('is quick for a day, daily for a month, and then waits for a nudge', () => {
+  it('is quick for a day, daily for a month, and then waits for a wake-up', () => {
     const delays = [0, 15_999, awaitQuicklyMs - 1, awaitQuicklyMs, awaitAtAllMs - 1, awaitAtAllMs, 1e12].map(
       (elapsedMs) => activationPollDelayMs({ elapsedMs, ...bounds }),
     );
@@ -132,19 +132,19 @@ describe('activationPollDelayMs', () => {
   });
 
   it('asks fewer than 180 times in the first day', () => {
-    let looks = 0;
+    let checks = 0;
     let elapsedMs = 0;
     while (elapsedMs < awaitQuicklyMs) {
       elapsedMs += activationPollDelayMs({ elapsedMs, ...bounds }) ?? Infinity;
-      looks += 1;
+      checks += 1;
     }
-    expect(looks).toBeLessThan(180);
-    expect(looks).toBeGreaterThan(90);
+    expect(checks).toBeLessThan(180);
+    expect(checks).toBeGreaterThan(90);
   });
 });
 
 describe('refusalHoldOffMs', () => {
-  it('looks again at once after the first refusal of a day, then from 10 s doubling to 15 minutes', () => {
+  it('checks again at once after the first refusal of a day, then from 10 s doubling to 15 minutes', () => {
     const waits = [0, 1, 2, 3, 4, 8, 9, 10_000].map(refusalHoldOffMs);
     expect(waits).toEqual([0, 0, 10_000, 20_000, 40_000, 640_000, 900_000, 900_000]);
   });

@@ -5,7 +5,7 @@ import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
 import type { Activities } from '../../src/activities/index.js';
-import type { DeliverSliceResult } from '../../src/activities/rutter/delivery/run-delivery.js';
+import type { RunDeliveryResult } from '../../src/activities/rutter/delivery/run-delivery.js';
 import { feedStates, type FeedState } from '../../src/domain/feed.js';
 import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
@@ -29,7 +29,7 @@ import {
 interface Step {
   state: FeedState;
   reason?: string;
-  outcome?: DeliverSliceResult['outcome'];
+  outcome?: RunDeliveryResult['outcome'];
 }
 
 let env: TestWorkflowEnvironment;
@@ -40,7 +40,7 @@ const lives = new Map<string, Step[]>();
 beforeAll(async () => {
   [env, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
   const activities: Partial<Activities> = {
-    rutterDeliverSlice: async ({ feedId }) => answer(nextStep(feedId), await env.currentTimeMs()),
+    rutterRunDelivery: async ({ feedId }) => answer(nextStep(feedId), await env.currentTimeMs()),
     dbApplyFeedRequest: async ({ feedId }) => {
       const { state, reason = null } = nextStep(feedId);
       return { state, reason };
@@ -66,7 +66,7 @@ function nextStep(feedId: string): Step {
   return step;
 }
 
-function answer(step: Step, nowMs: number): DeliverSliceResult {
+function answer(step: Step, nowMs: number): RunDeliveryResult {
   const outcome = step.outcome ?? 'waiting';
   return {
     ...{ outcome, state: step.state, reason: step.reason ?? null, customerId: 'cust-1' },
@@ -79,8 +79,8 @@ const live: Step = { state: 'live', outcome: 'caught_up' };
 const waiting: Step = { state: 'awaiting_activation' };
 
 /** How a feed gets into the state, and the request that is made of it on the way. */
-const roads: Record<
-  FeedState | 'parked' | 'reopened',
+const channels: Record<
+  FeedState | 'blocked' | 'reopened',
   { steps: Step[]; request?: 'pause' | 'close'; reopened?: boolean }
 > = {
   created: { steps: [{ state: 'created' }] },
@@ -95,7 +95,7 @@ const roads: Record<
   syncing: {
     steps: [
       waiting,
-      { state: 'backfilling', outcome: 'lane_busy' },
+      { state: 'backfilling', outcome: 'lock_busy' },
       live,
       { state: 'syncing', outcome: 'job_running' },
     ],
@@ -105,7 +105,7 @@ const roads: Record<
   reauth_required: { steps: [live, { state: 'reauth_required' }] },
   disconnected: { steps: [live, { state: 'disconnected' }] },
   closed: { steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }], request: 'close' },
-  parked: { steps: [live, { state: 'live', reason: 'refused_by_sage' }] },
+  blocked: { steps: [live, { state: 'live', reason: 'refused_by_sage' }] },
   reopened: {
     steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }, waiting, live],
     request: 'close',
@@ -121,7 +121,7 @@ async function start(client: Client, feedId: string) {
   });
 }
 
-/** Has the workflow look again and again until the life's last step is reached and shown. */
+/** Has the workflow check again and again until the life's last step is reached and shown. */
 async function reach(feedId: string, last: Step): Promise<void> {
   const handle = env.client.workflow.getHandle(bankFeedWorkflowId(feedId));
   await until(
@@ -136,10 +136,10 @@ async function reach(feedId: string, last: Step): Promise<void> {
 }
 
 describe('the history of a feed', () => {
-  it.each(Object.keys(roads) as (keyof typeof roads)[])(
+  it.each(Object.keys(channels) as (keyof typeof channels)[])(
     'that is %s is carried on by another worker',
     async (life) => {
-      const { steps, request, reopened = false } = roads[life];
+      const { steps, request, reopened = false } = channels[life];
       const feedId = randomUUID();
       lives.set(feedId, structuredClone(steps));
       const { client } = env;
@@ -147,7 +147,7 @@ describe('the history of a feed', () => {
       if (request !== undefined) {
         await until(() => (lives.get(feedId) ?? []).length < steps.length, {
           timeoutMs: 30_000,
-          describe: 'the first slice has run',
+          describe: 'the first delivery run has run',
         });
         await handle.signal(request === 'close' ? messages.closeRequested : messages.pauseRequested);
       }
@@ -165,6 +165,6 @@ describe('the history of a feed', () => {
   );
 
   it('is recorded of every state that a feed can be in', () => {
-    expect(Object.keys(roads)).toEqual(expect.arrayContaining([...feedStates]));
+    expect(Object.keys(channels)).toEqual(expect.arrayContaining([...feedStates]));
   });
 });

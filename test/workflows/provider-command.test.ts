@@ -69,7 +69,7 @@ async function run(fake: FakeCommand, more: { provider?: 'sage' } = {}): Promise
   });
 }
 
-const away = () => ApplicationFailure.create({ message: 'away', type: failureTypes.peerUnavailable });
+const away = () => ApplicationFailure.create({ message: 'away', type: failureTypes.providerUnavailable });
 
 describe('providerCommandWorkflow', () => {
   it('completes with the first answer, whether result or problem', async () => {
@@ -100,7 +100,7 @@ describe('providerCommandWorkflow', () => {
     expect(last - first).toBeGreaterThan(4 * 60_000);
     expect(last - first).toBeLessThanOrEqual(5 * 60_000 + 1_000);
     const { commandId } = fake;
-    expect(fake.failed).toEqual(Array(2).fill({ commandId, code: 'peer_unavailable' }));
+    expect(fake.failed).toEqual(Array(2).fill({ commandId, code: 'provider_unavailable' }));
   });
 
   it('completes, telling nobody, when the command does not exist', async () => {
@@ -125,6 +125,6 @@ describe('providerCommandWorkflow', () => {
     });
     await run(fake, { provider: 'sage' });
     const { commandId } = fake;
-    expect(fake.failed[0]).toEqual({ commandId, code: 'peer_unavailable', provider: 'sage' });
+    expect(fake.failed[0]).toEqual({ commandId, code: 'provider_unavailable', provider: 'sage' });
   });
 });

@@ -1,9 +1,9 @@
 import { isRutterError } from '../../clients/rutter/errors.js';
 import { recordConnectionRefused } from '../../db/rutter/feed-facts.js';
 import { failureTypes } from '../../domain/failures.js';
-import { notingRefusedCredentials } from './rejected-credentials.js';
+import { recordingRejectedCredentials } from './rejected-credentials.js';
 import type { ActivityDeps } from '../deps.js';
-import { OrganisationRefused, readFailure } from '../failures.js';
+import { CredentialsRejected, readFailure } from '../failures.js';
 
 /** A refusal of one connection, in the provider's words: the code for programs, the words for people. */
 export interface ConnectionRefusal {
@@ -16,7 +16,7 @@ export interface ConnectionRefusal {
  * ambiguous: a job that cannot exist is asked for, without a token; refused too, it is the bank's own credentials and
  * no customer's fault.
  *
- * @throws OrganisationRefused, or what the probe throws: then nothing is known and the activity is tried again
+ * @throws CredentialsRejected, or what the probe throws: then nothing is known and the activity is tried again
  */
 export async function readConnectionRefusal(
   deps: ActivityDeps,
@@ -24,10 +24,10 @@ export async function readConnectionRefusal(
 ): Promise<ConnectionRefusal | null> {
   if (!isRutterError(error)) return null;
   const { type } = readFailure(error);
-  if (type === failureTypes.organisationRefused) throw new OrganisationRefused(error);
+  if (type === failureTypes.credentialsRejected) throw new CredentialsRejected(error);
   if (type !== failureTypes.connectionRefused) return null;
   const probe = error.kind === 'unauthorized' ? await deps.rutter.probeCredentials() : 'good';
-  if (probe === 'refused') throw new OrganisationRefused(error);
+  if (probe === 'refused') throw new CredentialsRejected(error);
   return {
     code: ('errorCode' in error ? error.errorCode : null) ?? error.kind,
     words: 'errorMessage' in error ? error.errorMessage : null,
@@ -36,19 +36,19 @@ export async function readConnectionRefusal(
 
 /**
  * What to throw for an error of a call that carried a connection's token. A refused connection is recorded, with its
- * feeds, and its workflow nudged to find the way out.
+ * feeds, and its workflow woken to find the way out.
  *
- * @throws OrganisationRefused, or what the probe throws
+ * @throws CredentialsRejected, or what the probe throws
  */
 export async function explainRefusal(
   deps: ActivityDeps,
   input: { connectionId: string; error: unknown },
 ): Promise<unknown> {
   const { connectionId, error } = input;
-  const refusal = await notingRefusedCredentials(deps, () => readConnectionRefusal(deps, error));
+  const refusal = await recordingRejectedCredentials(deps, () => readConnectionRefusal(deps, error));
   if (refusal === null) return error;
   await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
-  await deps.workflows.nudgeConnection({ connectionId });
+  await deps.workflows.wakeConnection({ connectionId });
   return error;
 }
 

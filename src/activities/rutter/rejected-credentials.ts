@@ -1,37 +1,37 @@
 import {
   claimProbe,
   endOutage,
-  noteCredentialsRefused,
+  recordCredentialsRejected,
   readOutage,
 } from '../../db/rutter/rejected-credentials.js';
 import { failureTypes } from '../../domain/failures.js';
 import type { ActivityDeps } from '../deps.js';
-import { OrganisationRefused, readFailure } from '../failures.js';
+import { CredentialsRejected, readFailure } from '../failures.js';
 
 /**
  * Our own credentials, refused for everybody: one row in the database says so. Whoever meets the refusal writes it; all
- * that go on by themselves look at it first and ask Rutter nothing while it stands, but for one probe every 30 s.
+ * that go on by themselves check it first and ask Rutter nothing while it stands, but for one probe every 30 s.
  */
 
 /**
- * Returns when nothing is known against our credentials: a look at one row. While they are refused one caller at a time
+ * Returns when nothing is known against our credentials: a check one row. While they are refused one caller at a time
  * tries them.
  *
- * @throws OrganisationRefused, or what the probe throws: then nothing new is known
+ * @throws CredentialsRejected, or what the probe throws: then nothing new is known
  */
 export async function requireCredentials(deps: ActivityDeps): Promise<void> {
   const outage = await readOutage(deps.pool);
   if (outage === null) return;
   if (outage.probeDue && (await claimProbe(deps.pool))) {
-    // In the feeds' own lane: people who wait are not kept from their turn by it.
-    if ((await deps.rutter.probeCredentials({ lane: 'deliver' })) === 'good')
+    // In the feeds' own delivery lock: people who wait are not kept from their turn by it.
+    if ((await deps.rutter.probeCredentials({ priority: 'deliver' })) === 'good')
       return await endOutage(deps.pool);
   }
-  throw new OrganisationRefused(undefined);
+  throw new CredentialsRejected(undefined);
 }
 
 /** Does `work`; a refusal of our own credentials that it meets is noted for everybody. */
-export async function notingRefusedCredentials<T>(
+export async function recordingRejectedCredentials<T>(
   deps: Pick<ActivityDeps, 'pool'>,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -39,7 +39,7 @@ export async function notingRefusedCredentials<T>(
     return await work();
   } catch (error) {
     const { type } = readFailure(error);
-    if (type === failureTypes.organisationRefused) await noteCredentialsRefused(deps.pool);
+    if (type === failureTypes.credentialsRejected) await recordCredentialsRejected(deps.pool);
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { createConnection } from './connection/create-connection.js';
 import { exchangePublicToken } from './connection/exchange-public-token.js';
 import type { CommandContext, CommandEnding } from './connection/finish-with-connection.js';
 import { resyncFeed } from './delivery/resync-feed.js';
-import { notingRefusedCredentials } from './rejected-credentials.js';
+import { recordingRejectedCredentials } from './rejected-credentials.js';
 import type { ActivityDeps } from '../deps.js';
 import { Obsolete } from '../failures.js';
 import { refusalProblem } from '../command-failure.js';
@@ -21,7 +21,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
 /*
  * Carries out one command at Rutter (contract 5.2) and ends its row with a result, or with a problem in Rutter's words.
  * A repeat is safe: an ended command is left alone, writes go out under the key that was stored with the command,
- * and the connection's row is found by Rutter's id. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable
+ * and the connection's row is found by Rutter's id. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
  * (retried within the command's budget); Obsolete. A refusal is no failure, it is the command's answer.
  */
 
@@ -41,7 +41,7 @@ export function rutterRunCommand(deps: ActivityDeps) {
     const context = { deps, command, customerId: command.customerId, signal: cancellationSignal() };
     try {
       const ending = await whileHeartbeating(() =>
-        notingRefusedCredentials(deps, () => run(context, command)),
+        recordingRejectedCredentials(deps, () => run(context, command)),
       );
       if ('state' in ending) return ending;
       return { state: await failCommand(deps.pool, { ...input, problem: ending.problem }) };

@@ -1,16 +1,16 @@
 import type { SageCompanyAccess } from '../../clients/sage-banking/client.js';
 import { readSageAccount, type SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { accessOf, readSageCompany } from '../../db/sage-banking/companies.js';
-import type { ActivityDeps, SageRoad } from '../deps.js';
+import type { ActivityDeps, SageBankingChannel } from '../deps.js';
 import { Obsolete } from '../failures.js';
 
 /**
- * What activities of the second road begin with.
- * @throws Error while the service runs for the first road alone: tried again, since a configuration was taken away
+ * What activities of the `sage-banking` channel begin with.
+ * @throws Error while the service runs for the `rutter` channel alone: tried again, since a configuration was taken away
  */
-export function requireSageRoad(deps: ActivityDeps): SageRoad {
+export function requireSageBanking(deps: ActivityDeps): SageBankingChannel {
   if (deps.sage === null)
-    throw new Error("the road of Sage's Banking Service is closed: no SAGE_BANKING_URL");
+    throw new Error("the channel of Sage's Banking Service is closed: no SAGE_BANKING_URL");
   return deps.sage;
 }
 
@@ -28,9 +28,9 @@ export async function companyAccess(
 export async function accountAccess(
   deps: ActivityDeps,
   input: { sageAccountId: string },
-): Promise<{ road: SageRoad; account: SageAccountRow; access: SageCompanyAccess }> {
-  const road = requireSageRoad(deps);
+): Promise<{ channel: SageBankingChannel; account: SageAccountRow; access: SageCompanyAccess }> {
+  const channel = requireSageBanking(deps);
   const account = await readSageAccount(deps.pool, input);
   if (account === null) throw new Obsolete('the account does not exist');
-  return { road, account, access: await companyAccess(deps, account) };
+  return { channel, account, access: await companyAccess(deps, account) };
 }

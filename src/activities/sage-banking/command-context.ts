@@ -7,13 +7,13 @@ import { whereOf, type SageAccountRow } from '../../db/sage-banking/accounts.js'
 import { isRuleChangedLater, markCommandPosted } from '../../db/sage-banking/commands.js';
 import type { SageCommandResult } from '../../db/sage-banking/command-types.js';
 import type { TimelineEntry } from '../../db/timeline.js';
-import type { ActivityDeps, SageRoad } from '../deps.js';
+import type { ActivityDeps, SageBankingChannel } from '../deps.js';
 import { Obsolete } from '../failures.js';
 import { accountAccess } from './access.js';
 
 export interface SageCommandContext {
   readonly deps: ActivityDeps;
-  readonly road: SageRoad;
+  readonly channel: SageBankingChannel;
   readonly command: CommandRow;
   readonly signal: AbortSignal;
 }
@@ -72,13 +72,13 @@ export async function markRuleWrite(
 }
 
 /** The command's account, and what calls about its rules are made with. */
-export interface RuleGround {
+export interface RuleFixture {
   readonly account: SageAccountRow;
   readonly call: { access: SageCompanyAccess; bankAccountId: string; signal: AbortSignal };
 }
 
 /** @throws Obsolete when the command names no account of ours */
-export async function ruleGround({ deps, command, signal }: SageCommandContext): Promise<RuleGround> {
+export async function ruleFixture({ deps, command, signal }: SageCommandContext): Promise<RuleFixture> {
   const { sage_account_id: sageAccountId } = command.input;
   if (sageAccountId === undefined) throw new Obsolete('the command names no account');
   const { account, access } = await accountAccess(deps, { sageAccountId });
@@ -86,10 +86,10 @@ export async function ruleGround({ deps, command, signal }: SageCommandContext):
 }
 
 /** The same for what changes something. @throws CommandRefused for a cancelled account */
-export async function openRuleGround(context: SageCommandContext): Promise<RuleGround> {
-  const ground = await ruleGround(context);
-  if (ground.account.status === 'cancelled') throw wrongState();
-  return ground;
+export async function openRuleFixture(context: SageCommandContext): Promise<RuleFixture> {
+  const fixture = await ruleFixture(context);
+  if (fixture.account.status === 'cancelled') throw wrongState();
+  return fixture;
 }
 
 export function ruleIdOf({ command }: SageCommandContext): string {
@@ -113,7 +113,7 @@ export function ruleChangesOf({ command }: SageCommandContext): Partial<SageRule
 /** A line of the account's timeline about one of its rules. */
 export function ruleTold(
   { command }: SageCommandContext,
-  { account }: RuleGround,
+  { account }: RuleFixture,
   { kind, ruleId, ruleRank }: { kind: string; ruleId: string; ruleRank?: number },
 ): TimelineEntry {
   const rank = ruleRank === undefined ? {} : { rule_rank: ruleRank };
@@ -138,16 +138,16 @@ export async function aboutOneRule<T>(work: () => Promise<T>): Promise<T> {
  */
 export async function explainConflict(
   context: SageCommandContext,
-  { call }: RuleGround,
+  { call }: RuleFixture,
 ): Promise<CommandRefused> {
   return (await isCancelledAtSage(context, call)) ? wrongState() : ruleNameTaken();
 }
 
 /** Whether Sage has cancelled the account, which our row may not show yet. */
 export async function isCancelledAtSage(
-  { road }: SageCommandContext,
-  call: RuleGround['call'],
+  { channel }: SageCommandContext,
+  call: RuleFixture['call'],
 ): Promise<boolean> {
-  const { status } = await road.client.getBankAccount(call);
+  const { status } = await channel.client.getBankAccount(call);
   return status === 'cancelled';
 }

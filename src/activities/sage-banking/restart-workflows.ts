@@ -5,15 +5,15 @@ import { listSageAccountsToCheck } from '../../db/sage-banking/account-life.js';
 import { listLinksToCheck } from '../../db/sage-banking/bank-links.js';
 import { listOnboardingsToCheck } from '../../db/sage-banking/onboardings.js';
 import { listReprocessesToCheck } from '../../db/sage-banking/reprocesses.js';
-import { markSweepRun, sageSweepNames, type SweepName } from '../../db/repair-tasks.js';
-import type { ActivityDeps, SageRoad } from '../deps.js';
-import { sweepPages, type SweepResult, type SweptPage } from '../repair-pages.js';
+import { markRepairRun, sageRepairTasks, type RepairTask } from '../../db/repair-tasks.js';
+import type { ActivityDeps, SageBankingChannel } from '../deps.js';
+import { repairPages, type RepairResult, type RepairedPage } from '../repair-pages.js';
 
 /*
- * What on the road of Sage's Banking Service lost its workflow gets it back from its row: accounts, and the open
+ * What on the channel of Sage's Banking Service lost its workflow gets it back from its row: accounts, and the open
  * onboardings, links and reprocess runs, which are few and are simply started again; an onboarding that should have gone
- * on by now is signalled. Each kind goes page by page from its own place in `sweeps`, so that nothing is behind others
- * for ever. A repeat is safe: a start finds the one that runs, a signal or nudge only makes it look. Limits: as for
+ * on by now is signalled. Each kind goes page by page from its own place in `repair_tasks`, so that nothing is behind others
+ * for ever. A repeat is safe: a start finds the one that runs, a signal or wake only makes it look. Limits: as for
  * feeds, and `openForMs` for each of the open kinds.
  */
 
@@ -21,36 +21,36 @@ const pageSize = 1_000;
 const pagesMax = 100;
 const restartsMax = 2_000;
 const openPageSize = 500;
-/** Three kinds and the accounts (`limits.sweepMaxMs`) fit into one attempt. */
+/** Three kinds and the accounts (`limits.repairTaskMaxMs`) fit into one attempt. */
 const openForMs = 8_000;
 const callsAtOnce = 20;
 
-export function temporalRestartSage(deps: ActivityDeps) {
-  return async (): Promise<SweepResult> => {
-    const road = deps.sage;
-    if (road === null) {
-      // Its rows are left alone while the road is closed; the sweep as a whole has run.
-      for (const name of sageSweepNames) await markSweepRun(deps.pool, { name });
-      return { looked: 0, repaired: 0, roundEnded: true };
+export function sageRestartWorkflows(deps: ActivityDeps) {
+  return async (): Promise<RepairResult> => {
+    const channel = deps.sage;
+    if (channel === null) {
+      // Its rows are left alone while the channel is closed; the repair job as a whole has run.
+      for (const name of sageRepairTasks) await markRepairRun(deps.pool, { name });
+      return { checked: 0, repaired: 0, roundEnded: true };
     }
-    for (const { name, page } of openKinds(deps.pool, road)) {
-      await sweepPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openForMs, page });
+    for (const { name, page } of openKinds(deps.pool, channel)) {
+      await repairPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openForMs, page });
     }
-    return await sweepPages(deps, {
+    return await repairPages(deps, {
       ...{ name: 'sage', pagesMax, repairsMax: restartsMax },
-      page: (afterId) => restartPage(deps.pool, road, afterId),
+      page: (afterId) => restartPage(deps.pool, channel, afterId),
     });
   };
 }
 
 interface OpenKind {
-  readonly name: SweepName;
-  readonly page: (afterId: string | null) => Promise<SweptPage>;
+  readonly name: RepairTask;
+  readonly page: (afterId: string | null) => Promise<RepairedPage>;
 }
 
-function openKinds(pool: Pool, { workflows }: SageRoad): OpenKind[] {
+function openKinds(pool: Pool, { workflows }: SageBankingChannel): OpenKind[] {
   const kind = <Row>(
-    name: SweepName,
+    name: RepairTask,
     input: {
       list: (page: { afterId: string | null; limit: number }) => Promise<Row[]>;
       idOf: (row: Row) => string;
@@ -63,14 +63,15 @@ function openKinds(pool: Pool, { workflows }: SageRoad): OpenKind[] {
       await pLimit(callsAtOnce).map(rows, input.restart);
       const last = rows.at(-1);
       const lastId = rows.length < openPageSize || last === undefined ? null : input.idOf(last);
-      return { lastId, looked: rows.length, repaired: 0 };
+      return { lastId, checked: rows.length, repaired: 0 };
     },
   });
   return [
     kind('sage_onboardings', {
       list: (page) => listOnboardingsToCheck(pool, page),
       idOf: ({ onboardingId }) => onboardingId,
-      restart: (row) => (row.isOwed ? workflows.onboardingChanged(row) : workflows.startOnboarding(row)),
+      restart: (row) =>
+        row.isCheckRequested ? workflows.onboardingChanged(row) : workflows.startOnboarding(row),
     }),
     kind('sage_links', {
       list: (page) => listLinksToCheck(pool, page),
@@ -85,7 +86,11 @@ function openKinds(pool: Pool, { workflows }: SageRoad): OpenKind[] {
   ];
 }
 
-async function restartPage(pool: Pool, { workflows }: SageRoad, afterId: string | null): Promise<SweptPage> {
+async function restartPage(
+  pool: Pool,
+  { workflows }: SageBankingChannel,
+  afterId: string | null,
+): Promise<RepairedPage> {
   const accounts = await listSageAccountsToCheck(pool, { afterId, limit: pageSize });
   const sageAccountIds = accounts.map(({ sageAccountId }) => sageAccountId);
   const missing = new Set(await workflows.missingAccounts({ sageAccountIds }));
@@ -95,7 +100,7 @@ async function restartPage(pool: Pool, { workflows }: SageRoad, afterId: string 
     pool,
     lost.map((account) => ({ subject: account.sageAccountId, feedId: account.sageAccountId, ...account })),
   );
-  await pLimit(callsAtOnce).map(lost, ({ sageAccountId }) => workflows.nudgeAccount({ sageAccountId }));
+  await pLimit(callsAtOnce).map(lost, ({ sageAccountId }) => workflows.wakeAccount({ sageAccountId }));
   const lastId = accounts.length < pageSize ? null : (accounts.at(-1)?.sageAccountId ?? null);
-  return { lastId, looked: accounts.length, repaired: lost.length };
+  return { lastId, checked: accounts.length, repaired: lost.length };
 }

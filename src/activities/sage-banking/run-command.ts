@@ -5,7 +5,7 @@ import type { ActivityDeps } from '../deps.js';
 import { Obsolete } from '../failures.js';
 import { refusalProblem } from '../command-failure.js';
 import type { RunCommandInput, RunCommandResult } from '../rutter/run-command.js';
-import { requireSageRoad } from './access.js';
+import { requireSageBanking } from './access.js';
 import { createRule } from './rules/create-rule.js';
 import { deleteRule } from './rules/delete-rule.js';
 import { dryRunRule } from './rules/preview-rule.js';
@@ -21,7 +21,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
 /*
  * Carries out one command at Sage's Banking Service and ends its row with a result, or with a problem in Sage's words.
  * A repeat is safe: an ended command is left alone; PUT, PATCH and DELETE of a rule may be done twice; before a rule is
- * posted again its name is looked for; restoring writes down each rule's outcome as it comes. Failures: PeerUnavailable,
+ * posted again its name is searched for; restoring writes down each rule's outcome as it comes. Failures: ProviderUnavailable,
  * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's answer.
  */
 export function sageRunCommand(deps: ActivityDeps) {
@@ -29,7 +29,7 @@ export function sageRunCommand(deps: ActivityDeps) {
     const command = await readCommand(deps.pool, input);
     if (command === null) throw new Obsolete('the command does not exist');
     if (command.state !== 'running') return { state: command.state };
-    const context = { deps, command, road: requireSageRoad(deps), signal: cancellationSignal() };
+    const context = { deps, command, channel: requireSageBanking(deps), signal: cancellationSignal() };
     try {
       const ending = await whileHeartbeating(() => run(context));
       return { state: await endSageCommand(deps, { ...input, ending }) };

@@ -29,7 +29,8 @@ export const listCustomerTimelineEntries = defineRoute({
   roles: ['ops'],
   resource: 'customer',
   summary: 'What happened to a customer and its feeds, newest first',
-  description: 'Also what belongs to no feed yet: onboardings and links of the second road, for instance.',
+  description:
+    'Also what belongs to no feed yet: onboardings and links of the `sage-banking` channel, for instance.',
   params: z.strictObject({ customer_id: customerId }),
   query: z.strictObject(pageFields),
   answers: { 200: { description: 'A page of the timeline', schema: timelineSchema } },

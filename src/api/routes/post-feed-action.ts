@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FeedView } from '../../db/feed-views.js';
 import { requestSageCancellation } from '../../db/sage-banking/account-life.js';
-import { isParked, type OperatorAction } from '../../domain/feed.js';
+import { isBlocked, type OperatorAction } from '../../domain/feed.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
@@ -20,7 +20,7 @@ const requestedSchema = countedFeedSchema
 /** Routes for pause, resume, sync and close: the workflow is asked, and the feed's row shows when it was done. */
 export const feedActionRoutes = [
   feedActionRoute('pause', 'Stop sending; postings are kept. A batch under way is finished.'),
-  feedActionRoute('resume', 'Send again; a parked feed tries again.'),
+  feedActionRoute('resume', 'Send again; a blocked feed tries again.'),
   feedActionRoute('sync', 'Look and send now, without waiting for the next due time.'),
   feedActionRoute(
     'close',
@@ -57,13 +57,13 @@ async function ask(deps: ApiDeps, input: { feedId: string; action: OperatorActio
   return await shown(deps, before, action);
 }
 
-/** The same for a feed that is an account at Sage: its row asks for the end, and anything else is a look. */
+/** The same for a feed that is an account at Sage: its row asks for the end, and anything else is a check. */
 async function askSage(deps: ApiDeps, before: FeedView, action: OperatorAction): Promise<RouteAnswer> {
   const sage = requireSage(deps);
   if (before.facts.operator === 'closed') return await answer(deps, before, null);
   const sageAccountId = before.feedId;
   if (action === 'close') await requestSageCancellation(deps.pool, { sageAccountId });
-  await sage.nudgeAccount({ sageAccountId });
+  await sage.wakeAccount({ sageAccountId });
   return await shown(deps, before, action);
 }
 
@@ -81,7 +81,7 @@ function shows(feed: FeedView, action: OperatorAction, before: FeedView): boolea
     case 'pause':
       return feed.facts.operator === 'paused';
     case 'resume':
-      return feed.facts.operator === 'running' && !isParked(feed.reason);
+      return feed.facts.operator === 'running' && !isBlocked(feed.reason);
     case 'sync':
       return feed.lastSyncedAt !== before.lastSyncedAt;
     case 'close':

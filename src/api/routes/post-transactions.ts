@@ -16,7 +16,7 @@ const jsonBytesMax = 32 * 1024 * 1024;
 
 const params = z.strictObject({ account_id: accountId });
 
-/** For the reference: what `domain/posting-input.ts` judges by hand. */
+/** For the reference: what `domain/posting-input.ts` validates by hand. */
 const postingSchema = z
   .strictObject({
     transaction_id: z.string().min(1).max(limits.idLengthMax).meta({
@@ -48,7 +48,7 @@ const postingSchema = z
   })
   .meta({ id: 'Transaction' });
 
-/** What is judged as a whole; the items are judged one by one. */
+/** What is validated as a whole; the items are validated one by one. */
 const listBody = z.strictObject({
   transactions: z.array(z.unknown()).min(1, 'must hold at least one transaction'),
 });

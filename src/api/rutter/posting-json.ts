@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { postingPlaces, type PlacedPosting } from '../../db/rutter/delivery-status.js';
+import { deliveryStatuses, type PostingWithStatus } from '../../db/rutter/delivery-status.js';
 import { postingStatuses, transactionTypes, type Posting } from '../../domain/posting-input.js';
 import { instant } from '../fields.js';
 
@@ -40,7 +40,7 @@ export function postingJson(posting: Posting) {
 }
 
 /** A posting of a feed's account with its place in the feed. */
-export const placedPostingSchema = z
+export const postingWithStatusSchema = z
   .object({
     transaction_id: z.string(),
     sequence: z.string(),
@@ -53,7 +53,7 @@ export const placedPostingSchema = z
     corrects: z.string().nullable().meta({ description: 'The transaction that this one corrects.' }),
     corrected_by: z.array(z.string()).meta({ description: 'Transactions that say they correct this one.' }),
     received_at: instant,
-    place: z.enum(postingPlaces),
+    place: z.enum(deliveryStatuses),
     batch_number: z.int().nullable(),
     late: z.boolean(),
     exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
@@ -62,10 +62,10 @@ export const placedPostingSchema = z
       description: 'Released from quarantine: what goes to this feed in place of the fields above.',
     }),
   })
-  .meta({ id: 'PlacedTransaction' });
+  .meta({ id: 'TransactionWithStatus' });
 
 /** The posting as core banking gave it, where it stands, and what its release changed. */
-export function placedPostingJson(posting: PlacedPosting) {
+export function postingWithStatusJson(posting: PostingWithStatus) {
   const { release } = posting;
   return {
     transaction_id: posting.transactionId,
@@ -88,6 +88,6 @@ export function placedPostingJson(posting: PlacedPosting) {
   };
 }
 
-function releaseJson({ transactionType, ...release }: NonNullable<PlacedPosting['release']>) {
+function releaseJson({ transactionType, ...release }: NonNullable<PostingWithStatus['release']>) {
   return { ...release, transaction_type: transactionType };
 }

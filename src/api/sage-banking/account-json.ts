@@ -5,7 +5,7 @@ import { sageAuthorisationOf } from '../../db/sage-banking/authorisation.js';
 import { sageAccountStatuses } from '../../domain/sage-banking/states.js';
 import { instant } from '../fields.js';
 
-/** An account of the second road in answers; it is also the feed with this id. */
+/** An account of the `sage-banking` channel in answers; it is also the feed with this id. */
 export const sageAccountSchema = z
   .object({
     sage_account_id: z.string().meta({ format: 'uuid', description: 'The id of its feed, too.' }),
@@ -32,7 +32,7 @@ export const sageAccountSchema = z
     }),
     last_transaction_id: z.int().nullable().meta({ description: 'Everything up to it is stored.' }),
     received: z.int().meta({ description: 'Transactions stored.' }),
-    received_odd: z.int().meta({
+    received_unrecognized: z.int().meta({
       description:
         'Of these, those of which some member is not as agreed: stored whole all the same; the timeline names them.',
     }),
@@ -71,7 +71,7 @@ export function sageAccountJson(
     authorisation: sageAuthorisationOf(keyring, account),
     last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
     received: account.received,
-    received_odd: account.receivedOdd,
+    received_unrecognized: account.receivedOdd,
     cancel_requested_at: account.cancelRequestedAt,
     cancelled_at: account.cancelledAt,
     reason: account.reason,

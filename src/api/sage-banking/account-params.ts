@@ -9,7 +9,7 @@ import { uuid } from '../fields.js';
 import type { Problem } from '../problem.js';
 import { invalid, notFound } from '../problem.js';
 
-/** Path parameters of everything below one account of the second road. */
+/** Path parameters of everything below one account of the `sage-banking` channel. */
 export const sageAccountParams = z.strictObject({ sage_account_id: uuid });
 
 /** The account. @throws {Problem} 404 */

@@ -37,7 +37,7 @@ export async function awaitSageLink(
 /** What a link that ended at once means for the call that began it. */
 function problemOfLink(link: SageLinkRow): Problem {
   const { linkId, state, message } = link;
-  const reason = link.reason ?? 'refused_by_sage';
+  const reason = link.reason ?? 'link_rejected';
   const extra = { link_id: linkId, state, reason, ...(message === null ? {} : { message }) };
   switch (reason) {
     case 'unknown_bank':
@@ -53,14 +53,14 @@ function problemOfLink(link: SageLinkRow): Problem {
     case 'not_auth_required':
     case 'account_taken':
       return new Problem({ status: 409, code: reason, detail: conflicts[reason], extra });
-    case 'peer_unavailable':
+    case 'provider_unavailable':
     case 'out_of_time':
     case 'route_lost':
-      return unavailable({ code: 'peer_unavailable', detail: 'Sage did not answer in time', extra });
+      return unavailable({ code: 'provider_unavailable', detail: 'Sage did not answer in time', extra });
     case 'bank_refused':
     case 'foreign_address':
     case 'no_account_told':
-    case 'refused_by_sage':
+    case 'link_rejected':
     case 'sage_company_refused':
       return new Problem({
         status: 502,

@@ -21,7 +21,7 @@ export async function cancelSageAccount(input: {
   if (asked === null) throw notFound('account');
   // A signal would start a workflow for an account whose life is over.
   if (asked.status === 'cancelled') return asked;
-  await sage.nudgeAccount({ sageAccountId });
+  await sage.wakeAccount({ sageAccountId });
   return await pollRow({
     read: () => requireSageAccount(deps, { sageAccountId }),
     done: (account) => account.status === 'cancelled',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sageBankSchema, sageRuleInputSchema, sageRuleSchema } from '../../clients/sage-banking/schemas.js';
 
-/** Answers of commands on Sage's road, as the reference shows them. Banks and rules keep Sage's own members. */
+/** Answers of commands on Sage's channel, as the reference shows them. Banks and rules keep Sage's own members. */
 
 const ruleIds = z.array(z.string());
 
@@ -42,9 +42,9 @@ const dryRunSample = z.object({
   taken_by: z.string().nullable().meta({ description: 'The rule that would come first, if any.' }),
 });
 
-export const sageDryRunDoc = z
+export const sageRulePreviewDoc = z
   .object({
-    looked_at: z.int().meta({ description: 'Stored transactions that were looked at.' }),
+    checked_at: z.int().meta({ description: 'Stored transactions that were checked.' }),
     hits: z.int().meta({ description: 'Those that fit the conditions.' }),
     transaction_ids: z.array(z.int()).meta({ description: 'The first 1000 of them.' }),
     samples: z.array(dryRunSample).meta({ description: 'How the first 20 would be split.' }),
@@ -53,7 +53,7 @@ export const sageDryRunDoc = z
         rank: z.int().meta({ description: 'The rank that the rule would get.' }),
         applied: z.int().meta({ description: 'Hits that no rule of a better rank takes first.' }),
         taken_first: z.array(z.object({ rule_id: z.string(), rule_rank: z.int(), hits: z.int() })),
-        not_judged: ruleIds.meta({ description: 'Rules of a better rank that we cannot read.' }),
+        not_evaluated: ruleIds.meta({ description: 'Rules of a better rank that we cannot read.' }),
         same_name_rule_id: z.string().nullable().meta({
           description: 'A rule of this name: taken for the one that is edited, and left out.',
         }),
@@ -102,7 +102,7 @@ export const sageResultSchemas = [
   sageRulesDoc,
   sageRuleDoc,
   sageDeletedRuleDoc,
-  sageDryRunDoc,
+  sageRulePreviewDoc,
   sageRestorableRulesDoc,
   sageRestoreDoc,
 ] as const;

@@ -20,7 +20,7 @@ export const onboardingSchema = z
     captcha: z
       .object({ captcha_id: z.string(), image: z.string().meta({ description: 'A data URL.' }) })
       .optional()
-      .meta({ description: 'While `waiting_captcha`: the picture that a person has to read.' }),
+      .meta({ description: 'While `waiting_captcha`: the captcha that a person has to read.' }),
     connection_id: z.string().optional().meta({ format: 'uuid', description: 'Ours, for links.' }),
     organisation_id: z.string().optional(),
     company_id: z.string().optional().meta({ description: "Sage's." }),

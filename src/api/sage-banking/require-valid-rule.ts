@@ -12,27 +12,31 @@ import { invalid } from '../problem.js';
 /** Places that a timeline row names; the answer has them all. */
 const toldPlacesMax = 20;
 
-/** A whole rule, judged before anything is sent. @throws {Problem} 422 with all that is wrong; the timeline tells */
-export async function judgeRule(deps: ApiDeps, account: SageAccountRow, body: unknown): Promise<RuleDraft> {
-  return await judged(deps, account, validateRule(body));
+/** A whole rule, validated before anything is sent. @throws {Problem} 422 with all that is wrong; the timeline tells */
+export async function requireValidRule(
+  deps: ApiDeps,
+  account: SageAccountRow,
+  body: unknown,
+): Promise<RuleDraft> {
+  return await validated(deps, account, validateRule(body));
 }
 
 /** The same for what changes of a rule. @throws {Problem} 422 */
-export async function judgeRuleChanges(
+export async function requireValidRuleChanges(
   deps: ApiDeps,
   account: SageAccountRow,
   body: unknown,
 ): Promise<Partial<RuleDraft>> {
-  return await judged(deps, account, validateRuleChanges(body));
+  return await validated(deps, account, validateRuleChanges(body));
 }
 
-async function judged<Rule>(
+async function validated<Rule>(
   deps: ApiDeps,
   account: SageAccountRow,
   result: ValidatedRule<Rule>,
 ): Promise<Rule> {
   if ('rule' in result) return result.rule;
-  await tellOfRefusedRule(deps, account, result.problems);
+  await recordRefusedRule(deps, account, result.problems);
   throw invalid({ status: 422, code: 'invalid_rule', errors: result.problems });
 }
 
@@ -40,7 +44,7 @@ async function judged<Rule>(
  * A row of the timeline for a rule that was refused here. Places alone: what a caller wrote there stays out of it, names
  * of unknown members too.
  */
-export async function tellOfRefusedRule(
+export async function recordRefusedRule(
   deps: Pick<ApiDeps, 'pool'>,
   account: SageAccountRow,
   problems: readonly RuleProblem[],

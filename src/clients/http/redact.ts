@@ -4,7 +4,7 @@ export const REDACTED = '[redacted]';
 /** A provider's words are kept for people up to this length: enough to name a posting, small enough for a row. */
 export const ERROR_MESSAGE_MAX_CHARS = 1_000;
 
-/** A secret is looked for literally only from this length on; a shorter one would blank ordinary words. */
+/** A secret is searched for literally only from this length on; a shorter one would blank ordinary words. */
 const SECRET_CHARS_MIN = 6;
 
 const AUTHORIZATION = /\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]+/gi;

@@ -2,7 +2,7 @@
 export const RETRY_AFTER_MAX_MS = 60_000;
 
 /**
- * `Retry-After` as milliseconds: seconds or an HTTP date. More than `RETRY_AFTER_MAX_MS` is cut to it, so that an absurd
+ * `Retry-After` as milliseconds: seconds or an HTTP date. More than `RETRY_AFTER_MAX_MS` is built to it, so that an absurd
  * value cannot stop the senders; zero, the past, negative and unreadable values are as if the header were absent.
  */
 export function parseRetryAfter(input: { header: string | null; nowMs: number }): number | undefined {

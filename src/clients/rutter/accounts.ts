@@ -61,7 +61,7 @@ export function createAccountCalls({
       query: listQuery(input),
       accessToken: input.accessToken,
       schema: accountPageSchema,
-      lane: input.lane ?? 'interactive',
+      priority: input.priority ?? 'interactive',
       signal: input.signal,
       timeoutMs,
     });
@@ -72,19 +72,19 @@ export function createAccountCalls({
     listAccounts,
     listAllAccounts: (input) => collectPages(listAccounts, input),
 
-    async getAccount({ accessToken, rutterAccountId, forceFetch, lane = 'interactive', signal }) {
+    async getAccount({ accessToken, rutterAccountId, forceFetch, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'getAccount',
         method: 'GET',
         path: `${ACCOUNTS_PATH}/${encodeURIComponent(rutterAccountId)}`,
         query: { force_fetch: forceFetchText(forceFetch) },
         schema: singleAccountSchema,
-        ...{ accessToken, timeoutMs, lane, signal },
+        ...{ accessToken, timeoutMs, priority, signal },
       });
       return answer.value;
     },
 
-    async createAccount({ accessToken, idempotencyKey, account, lane = 'interactive', signal }) {
+    async createAccount({ accessToken, idempotencyKey, account, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'createAccount',
         method: 'POST',
@@ -92,13 +92,13 @@ export function createAccountCalls({
         body: JSON.stringify({ response_mode: 'prefer_sync', bank_feed_account: toRutterAccount(account) }),
         idempotencyKey,
         schema: createAccountSchema,
-        ...{ accessToken, timeoutMs, lane, signal },
+        ...{ accessToken, timeoutMs, priority, signal },
       });
       if (answer.value.kind === 'async') return answer.value;
       return { ...answer.value, jobId: answer.jobId ?? null };
     },
 
-    async createOtp({ accessToken, idempotencyKey, lane = 'interactive', signal }) {
+    async createOtp({ accessToken, idempotencyKey, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'createOtp',
         method: 'POST',
@@ -106,7 +106,7 @@ export function createAccountCalls({
         body: '{}',
         idempotencyKey,
         schema: otpSchema,
-        ...{ accessToken, timeoutMs, lane, signal },
+        ...{ accessToken, timeoutMs, priority, signal },
       });
       return answer.value;
     },

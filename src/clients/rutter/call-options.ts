@@ -1,9 +1,9 @@
-import type { RequestLane } from './limiter.js';
+import type { RequestPriority } from './limiter.js';
 
-/** What every call takes. `lane` defaults to `deliver` for transactions and jobs, else to `interactive`. */
+/** What every call takes. `priority` defaults to `deliver` for transactions and jobs, else to `interactive`. */
 export interface CallOptions {
   signal?: AbortSignal | undefined;
-  lane?: RequestLane | undefined;
+  priority?: RequestPriority | undefined;
 }
 
 /** A call on one connection; the token is a secret. */

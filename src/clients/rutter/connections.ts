@@ -32,7 +32,7 @@ export function createConnectionCalls(dependencies: {
 }): ConnectionCalls {
   const { request, timeoutMs, clientId, clientSecret } = dependencies;
   return {
-    async createConnection({ platform, idempotencyKey, lane = 'interactive', signal }) {
+    async createConnection({ platform, idempotencyKey, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'createConnection',
         method: 'POST',
@@ -40,12 +40,12 @@ export function createConnectionCalls(dependencies: {
         body: JSON.stringify({ platform }),
         idempotencyKey,
         schema: createdConnectionSchema,
-        ...{ timeoutMs, lane, signal },
+        ...{ timeoutMs, priority, signal },
       });
       return answer.value;
     },
 
-    async exchangePublicToken({ publicToken, idempotencyKey, lane = 'interactive', signal }) {
+    async exchangePublicToken({ publicToken, idempotencyKey, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'exchangePublicToken',
         method: 'POST',
@@ -55,41 +55,41 @@ export function createConnectionCalls(dependencies: {
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         schema: exchangedTokenSchema,
         secrets: [publicToken],
-        ...{ timeoutMs, lane, signal },
+        ...{ timeoutMs, priority, signal },
       });
       return answer.value;
     },
 
-    async getConnectionByToken({ accessToken, lane = 'interactive', signal }) {
+    async getConnectionByToken({ accessToken, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'getConnectionByToken',
         method: 'GET',
         path: '/connections/access_token',
         schema: connectionSchema,
-        ...{ accessToken, timeoutMs, lane, signal },
+        ...{ accessToken, timeoutMs, priority, signal },
       });
       return answer.value;
     },
 
-    async getConnectionStatus({ accessToken, lane = 'interactive', signal }) {
+    async getConnectionStatus({ accessToken, priority = 'interactive', signal }) {
       const answer = await request({
         operation: 'getConnectionStatus',
         method: 'GET',
         path: '/connections/status',
         schema: connectionStatusSchema,
-        ...{ accessToken, timeoutMs, lane, signal },
+        ...{ accessToken, timeoutMs, priority, signal },
       });
       return answer.value;
     },
 
-    async deleteConnection({ connectionId, lane = 'interactive', signal }) {
+    async deleteConnection({ connectionId, priority = 'interactive', signal }) {
       try {
         const answer = await request({
           operation: 'deleteConnection',
           method: 'DELETE',
           path: `/connections/${encodeURIComponent(connectionId)}`,
           schema: deletedSchema,
-          ...{ timeoutMs, lane, signal },
+          ...{ timeoutMs, priority, signal },
         });
         return { deleted: answer.value.success };
       } catch (error) {

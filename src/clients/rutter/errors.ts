@@ -30,7 +30,7 @@ export class RutterUnreachable extends RutterErrorBase {
   }
 }
 
-export type DoubtReason =
+export type UnknownOutcomeReason =
   | 'timeout'
   | 'aborted'
   | 'connection_lost'
@@ -47,7 +47,7 @@ export type DoubtReason =
 export class RutterOutcomeUnknown extends RutterErrorBase {
   readonly kind = 'outcome_unknown';
   override readonly name = 'RutterOutcomeUnknown';
-  readonly reason: DoubtReason;
+  readonly reason: UnknownOutcomeReason;
   /** Absent when no status line arrived. */
   readonly httpStatus: number | undefined;
   /** From `X-Rutter-Job-ID`: present means that Rutter accepted the request (contract 11.2). */
@@ -55,7 +55,7 @@ export class RutterOutcomeUnknown extends RutterErrorBase {
   /** For people: where a shape was wrong, or Rutter's own words, redacted and cut. */
   readonly detail: string | undefined;
   constructor(
-    input: ErrorContext & Partial<Answered> & { reason: DoubtReason; detail?: string | undefined },
+    input: ErrorContext & Partial<Answered> & { reason: UnknownOutcomeReason; detail?: string | undefined },
   ) {
     super(
       `${input.operation}: outcome unknown (${[input.reason, input.httpStatus].filter(Boolean).join(' ')})`,
@@ -156,10 +156,10 @@ export class RutterUnexpectedAnswer extends RutterErrorBase {
   readonly kind = 'unexpected_answer';
   override readonly name = 'RutterUnexpectedAnswer';
   readonly httpStatus: number;
-  readonly reason: DoubtReason;
+  readonly reason: UnknownOutcomeReason;
   readonly detail: string | undefined;
   constructor(
-    input: ErrorContext & { httpStatus: number; reason: DoubtReason; detail?: string | undefined },
+    input: ErrorContext & { httpStatus: number; reason: UnknownOutcomeReason; detail?: string | undefined },
   ) {
     super(`${input.operation}: unexpected answer (${input.reason} ${String(input.httpStatus)})`, input);
     this.httpStatus = input.httpStatus;

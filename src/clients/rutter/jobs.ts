@@ -63,7 +63,7 @@ export function createJobCalls(tools: {
       method: 'GET',
       path: `/jobs/${encodeURIComponent(input.jobId)}`,
       schema: jobSchema,
-      lane: input.lane ?? 'deliver',
+      priority: input.priority ?? 'deliver',
       signal: input.signal,
       timeoutMs,
     });
@@ -73,31 +73,31 @@ export function createJobCalls(tools: {
   return {
     async getJob(input) {
       const job = await fetchJob('getJob', input);
-      const judged = judgeJob({
+      const validated = validateJob({
         operation: 'getJob',
         jobId: input.jobId,
         job,
         schema: transactionsBodySchema,
       });
-      const end = await afterJob(judged);
+      const end = await afterJob(validated);
       return end.kind === 'success' ? { kind: 'success', transactions: end.value } : end;
     },
 
     async getAccountJob(input) {
       const job = await fetchJob('getAccountJob', input);
-      const judged = judgeJob({
+      const validated = validateJob({
         operation: 'getAccountJob',
         jobId: input.jobId,
         job,
         schema: singleAccountSchema,
       });
-      const end = await afterJob(judged);
+      const end = await afterJob(validated);
       return end.kind === 'success' ? { kind: 'success', account: end.value } : end;
     },
 
     async probeCredentials(input = {}) {
       try {
-        await fetchJob('probeCredentials', { lane: 'interactive', ...input, jobId: randomUUID() });
+        await fetchJob('probeCredentials', { priority: 'interactive', ...input, jobId: randomUUID() });
         return 'good';
       } catch (error) {
         if (error instanceof RutterUnauthorized) return 'refused';
@@ -109,7 +109,7 @@ export function createJobCalls(tools: {
 }
 
 /** Success only with a 2xx and a result of the right shape, failure only when it is said; everything else runs on. */
-function judgeJob<T>(input: {
+function validateJob<T>(input: {
   operation: RutterOperation;
   jobId: string;
   job: RutterJob;

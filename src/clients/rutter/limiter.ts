@@ -1,5 +1,5 @@
 /** Who asks: a person is waiting (`interactive`), or postings are being sent (`deliver`). */
-export type RequestLane = 'interactive' | 'deliver';
+export type RequestPriority = 'interactive' | 'deliver';
 
 /**
  * The one limiter of all processes of the installation. Rutter counts 500 requests in any 10 s for the whole
@@ -10,7 +10,7 @@ export interface RequestLimiter {
    * Waits for a turn. Rejects with the signal's reason when it is aborted, and with an error of the implementation
    * when the wait would exceed its limit: then nothing was sent and the caller may try again later.
    */
-  acquire(input: { lane: RequestLane; signal?: AbortSignal | undefined }): Promise<void>;
+  acquire(input: { priority: RequestPriority; signal?: AbortSignal | undefined }): Promise<void>;
   /** Holds back all processes for a while, because Rutter answered 429, or the platform 452. */
   slowDown(input: { forMs: number }): Promise<void>;
 }

@@ -11,8 +11,8 @@ import {
   RutterUnexpectedAnswer,
   RutterUnreachable,
 } from './errors.js';
-import type { DoubtReason } from './errors.js';
-import type { RequestLane, RequestLimiter } from './limiter.js';
+import type { UnknownOutcomeReason } from './errors.js';
+import type { RequestPriority, RequestLimiter } from './limiter.js';
 import type { RutterOperation } from './operations.js';
 
 export interface RequesterOptions {
@@ -37,7 +37,7 @@ export interface RutterRequest<T> {
   /** JSON text. */
   readonly body?: string;
   readonly idempotencyKey?: string;
-  readonly lane: RequestLane;
+  readonly priority: RequestPriority;
   /** From sending to the last byte of the answer; waiting for the limiter does not count. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -62,7 +62,7 @@ export type Requester = <T>(request: RutterRequest<T>) => Promise<RutterAnswer<T
 export function createRequester(options: RequesterOptions): Requester {
   const authorization = `Basic ${Buffer.from(`${options.clientId}:${options.clientSecret}`).toString('base64')}`;
   return async (request) => {
-    await options.limiter.acquire({ lane: request.lane, signal: request.signal });
+    await options.limiter.acquire({ priority: request.priority, signal: request.signal });
     request.signal?.throwIfAborted();
     const timeout = AbortSignal.timeout(request.timeoutMs);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
@@ -71,7 +71,7 @@ export function createRequester(options: RequesterOptions): Requester {
     const head = readHead(request.operation, response);
     if (response.status >= 300 && response.status < 400) {
       await discardBody(response);
-      throw doubt(exchange, { head, reason: 'redirect' });
+      throw unknownOutcome(exchange, { head, reason: 'redirect' });
     }
     if (response.status >= 400) throw await refusal(exchange, { head, response });
     return { value: await readAnswer(exchange, { head, response }), jobId: head.jobId };
@@ -106,7 +106,7 @@ async function send(exchange: Exchange): Promise<Response> {
   } catch (error) {
     const code = unsentCode(error);
     if (code !== undefined) throw new RutterUnreachable({ operation: request.operation, code });
-    throw doubt(exchange, { reason: interruption(exchange) });
+    throw unknownOutcome(exchange, { reason: interruption(exchange) });
   }
 }
 
@@ -121,7 +121,7 @@ function urlOf(options: RequesterOptions, request: RutterRequest<unknown>): stri
 }
 
 /** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
-function interruption(exchange: Exchange): DoubtReason {
+function interruption(exchange: Exchange): UnknownOutcomeReason {
   if (exchange.timeout.aborted) return 'timeout';
   return exchange.request.signal?.aborted === true ? 'aborted' : 'connection_lost';
 }
@@ -157,20 +157,24 @@ async function readAnswer<T>(
   const { head, response } = received;
   if (!isJson(response.headers.get('content-type'))) {
     await discardBody(response);
-    throw doubt(exchange, { head, reason: 'unreadable_body', detail: 'the content type is not JSON' });
+    throw unknownOutcome(exchange, {
+      head,
+      reason: 'unreadable_body',
+      detail: 'the content type is not JSON',
+    });
   }
   let json: unknown;
   try {
     json = JSON.parse(await readBody(response));
   } catch (error) {
-    throw doubt(exchange, { head, reason: readFailure(exchange, error) });
+    throw unknownOutcome(exchange, { head, reason: readFailure(exchange, error) });
   }
   const parsed = exchange.request.schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw doubt(exchange, { head, reason: 'unexpected_shape', detail: shapeProblems(parsed.error) });
+  throw unknownOutcome(exchange, { head, reason: 'unexpected_shape', detail: shapeProblems(parsed.error) });
 }
 
-function readFailure(exchange: Exchange, error: unknown): DoubtReason {
+function readFailure(exchange: Exchange, error: unknown): UnknownOutcomeReason {
   if (error instanceof BodyTooLarge) return 'body_too_large';
   if (exchange.signal.aborted) return interruption(exchange);
   return error instanceof SyntaxError || error instanceof BodyNotText ? 'unreadable_body' : 'connection_lost';
@@ -180,9 +184,9 @@ function readFailure(exchange: Exchange, error: unknown): DoubtReason {
  * The error of an answer that tells us nothing. For a write the outcome is unknown. A read that was understood badly is
  * an unexpected answer; one that did not arrive is unknown as well, and merely has to be repeated.
  */
-function doubt(
+function unknownOutcome(
   exchange: Exchange,
-  found: { head?: AnswerHead; reason: DoubtReason; detail?: string },
+  found: { head?: AnswerHead; reason: UnknownOutcomeReason; detail?: string },
 ): Error {
   const { request } = exchange;
   const { head, reason, detail } = found;

@@ -37,7 +37,7 @@ export function createTransactionCalls(dependencies: {
         body: input.body,
         idempotencyKey: input.idempotencyKey,
         schema: postTransactionsSchema,
-        lane: input.lane ?? 'deliver',
+        priority: input.priority ?? 'deliver',
         signal: input.signal,
         timeoutMs: input.timeoutMs ?? postTransactionsMs,
       });
@@ -53,7 +53,7 @@ export function createTransactionCalls(dependencies: {
         query: listQuery(input),
         accessToken: input.accessToken,
         schema: transactionPageSchema,
-        lane: input.lane ?? 'deliver',
+        priority: input.priority ?? 'deliver',
         signal: input.signal,
         timeoutMs,
       });

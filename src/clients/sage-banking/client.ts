@@ -88,13 +88,13 @@ export type SageReprocessPoll =
  * `errors.ts`.
  */
 export interface SageBankingClient {
-  /** Not repeatable: a lost answer is {@link SageOutcomeUnknown}, and no call looks it up (contract 2.3). */
+  /** Not repeatable: a lost answer is {@link SageOutcomeUnknown}, and no call checks it up (contract 2.3). */
   createOrganisation(
     input: Call & { organisation: SageOrganisationInput },
   ): Promise<{ organisationId: string; companyId: string; signingKey: string }>;
   /** Registers a desktop customer at the token service; may be repeated. */
   requestToken(input: Call & { licenceDetails: SageLicenceDetails }): Promise<void>;
-  /** A picture for a person, good for one attempt. `image` is a data URL. */
+  /** A captcha for a person, good for one attempt. `image` is a data URL. */
   getCaptcha(input: Call): Promise<{ captchaId: string; image: string }>;
   /** Fetches a token of the company, whatever is cached: proves that ids and key belong together. */
   proveAccess(input: CompanyCall): Promise<void>;

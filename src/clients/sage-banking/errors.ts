@@ -24,7 +24,7 @@ export class SageUnreachable extends SageErrorBase {
   }
 }
 
-export type SageDoubtReason =
+export type InDoubtReason =
   | 'timeout'
   | 'aborted'
   | 'connection_lost'
@@ -38,13 +38,13 @@ export type SageDoubtReason =
 export class SageOutcomeUnknown extends SageErrorBase {
   readonly kind = 'outcome_unknown';
   override readonly name = 'SageOutcomeUnknown';
-  readonly reason: SageDoubtReason;
+  readonly reason: InDoubtReason;
   /** Absent when no status line arrived. */
   readonly httpStatus: number | undefined;
   readonly detail: string | undefined;
   constructor(input: {
     operation: SageOperation;
-    reason: SageDoubtReason;
+    reason: InDoubtReason;
     httpStatus?: number | undefined;
     detail?: string | undefined;
   }) {

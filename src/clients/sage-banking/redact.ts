@@ -4,7 +4,7 @@ import { createRedactor } from '../http/redact.js';
 const { message } = createRedactor({
   names:
     'signature|x-signature|signing_?key|token|jwt|access_?token|captcha_?text|state|poll_?route|authorisation_id',
-  // A JWT by its looks: two parts of base64url that begin as JSON does, and its signature.
+  // A JWT by its checks: two parts of base64url that begin as JSON does, and its signature.
   patterns: [/\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]*/g],
 });
 

@@ -3,7 +3,7 @@ import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
 import { unsentCode } from '../http/network-failure.js';
 import { BodyNotText, BodyTooLarge, discardBody, ERROR_BODY_BYTES_MAX, readBody } from '../http/read-body.js';
 import { readSageWords, sageErrorOf, type SageWords } from './answer.js';
-import { SageOutcomeUnknown, SageUnreachable, type SageDoubtReason } from './errors.js';
+import { SageOutcomeUnknown, SageUnreachable, type InDoubtReason } from './errors.js';
 import type { SageOperation } from './operations.js';
 
 const acceptedStatus = 202;
@@ -61,7 +61,7 @@ export function createRequester(options: RequesterOptions): Requester {
     if (isAnswer) return readAnswer(exchange, response);
     if (status < 400) {
       await discardBody(response);
-      throw doubt(exchange, { httpStatus: status, reason: 'redirect' });
+      throw unknownOutcome(exchange, { httpStatus: status, reason: 'redirect' });
     }
     return refuse(exchange, response);
   };
@@ -87,12 +87,12 @@ async function send<T>(exchange: Exchange<T>): Promise<Response> {
   } catch (error) {
     const code = unsentCode(error);
     if (code !== undefined) throw new SageUnreachable({ operation: request.operation, code });
-    throw doubt(exchange, { reason: interruption(exchange) });
+    throw unknownOutcome(exchange, { reason: interruption(exchange) });
   }
 }
 
 /** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
-function interruption<T>({ timeout, request }: Exchange<T>): SageDoubtReason {
+function interruption<T>({ timeout, request }: Exchange<T>): InDoubtReason {
   if (timeout.aborted) return 'timeout';
   return request.signal?.aborted === true ? 'aborted' : 'connection_lost';
 }
@@ -114,7 +114,7 @@ async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise
   const isCalledJson = isJson(response.headers.get('content-type'));
   if (!isCalledJson && request.mayBeEmpty !== true) {
     await discardBody(response);
-    throw doubt(exchange, {
+    throw unknownOutcome(exchange, {
       ...{ httpStatus, reason: 'unreadable_body' },
       detail: 'the content type is not JSON',
     });
@@ -125,15 +125,19 @@ async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise
     if (text !== '' && !isCalledJson) throw new BodyNotText('the content type is not JSON');
     json = text === '' && request.mayBeEmpty === true ? undefined : JSON.parse(text);
   } catch (error) {
-    throw doubt(exchange, { httpStatus, reason: readFailure(exchange, error) });
+    throw unknownOutcome(exchange, { httpStatus, reason: readFailure(exchange, error) });
   }
   const isWaiting = httpStatus === acceptedStatus && request.waitingSchema !== undefined;
   const parsed = (isWaiting ? request.waitingSchema : request.schema).safeParse(json);
   if (parsed.success) return parsed.data;
-  throw doubt(exchange, { httpStatus, reason: 'unexpected_shape', detail: shapeProblems(parsed.error) });
+  throw unknownOutcome(exchange, {
+    httpStatus,
+    reason: 'unexpected_shape',
+    detail: shapeProblems(parsed.error),
+  });
 }
 
-function readFailure<T>(exchange: Exchange<T>, error: unknown): SageDoubtReason {
+function readFailure<T>(exchange: Exchange<T>, error: unknown): InDoubtReason {
   if (error instanceof BodyTooLarge) return 'body_too_large';
   if (exchange.signal.aborted) return interruption(exchange);
   return error instanceof SyntaxError || error instanceof BodyNotText ? 'unreadable_body' : 'connection_lost';
@@ -143,9 +147,9 @@ function readFailure<T>(exchange: Exchange<T>, error: unknown): SageDoubtReason 
  * The error of an answer that tells us nothing. A read that the caller gave up is simply over; anything else may have
  * happened at Sage.
  */
-function doubt<T>(
+function unknownOutcome<T>(
   { request }: Exchange<T>,
-  found: { httpStatus?: number; reason: SageDoubtReason; detail?: string },
+  found: { httpStatus?: number; reason: InDoubtReason; detail?: string },
 ): Error {
   const isMereRead = request.method === 'GET' && request.spendsRoute !== true;
   if (found.reason === 'aborted' && isMereRead) return request.signal?.reason as Error;

@@ -1,10 +1,10 @@
-import { isParked } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/feed.js';
 import { lockFeed, writeFeed } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Gives up waiting for the job of a feed's open batch: whether it had an effect is now in doubt, and the next slice
+ * Gives up waiting for the job of a feed's open batch: whether it had an effect is now in doubt, and the next delivery run
  * asks Rutter's own list instead. Nothing is sent by this, and a job that ends after all is found by that list too.
  * Done again for the same job it only takes the feed's reason away, and is told once. Answers false when there is no such job.
  */
@@ -25,11 +25,11 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
     const job = rows[0];
     if (job === undefined) return false;
     await db.query(
-      `UPDATE attempts SET state = 'in_doubt', doubted = true
+      `UPDATE attempts SET state = 'in_doubt', outcome_unknown = true
         WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')`,
       [job.idempotency_key],
     );
-    if (isParked(feed.reason)) await writeFeed(db, feed, { reason: null });
+    if (isBlocked(feed.reason)) await writeFeed(db, feed, { reason: null });
     if (await wasToldBefore(db, { ...input, jobId: job.job_id })) return true;
     await writeTimeline(db, {
       kind: 'job_abandoned',

@@ -1,5 +1,5 @@
 import type { DeliverablePosting } from '../../domain/posting.js';
-import { holdLane } from './delivery-locks.js';
+import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 
 /** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
@@ -15,7 +15,7 @@ export interface OpenBatch {
   /** POSTs made under this key so far. */
   readonly posts: number;
   /** An earlier POST of this key had an unknown outcome. */
-  readonly doubted: boolean;
+  readonly outcome_unknown: boolean;
   /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
   readonly inDoubt: boolean;
   /** Of any attempt, epoch ms by the database's clock: where reading back begins. */
@@ -37,7 +37,7 @@ interface RawOpenBatch {
   idempotency_key: string;
   attempt_number: number;
   posts: number;
-  doubted: boolean;
+  outcome_unknown: boolean;
   attempt_state: 'open' | 'in_doubt';
   first_post_at: string;
   job_age_ms: number | null;
@@ -47,7 +47,7 @@ interface RawOpenBatch {
 
 const selectOpenBatch = `
   SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
-         a.number AS attempt_number, a.posts, a.doubted, a.state AS attempt_state,
+         a.number AS attempt_number, a.posts, a.outcome_unknown, a.state AS attempt_state,
          coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
                   a.created_at) AS first_post_at,
          extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
@@ -66,7 +66,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     idempotencyKey: raw.idempotency_key,
     attemptNumber: raw.attempt_number,
     posts: raw.posts,
-    doubted: raw.doubted,
+    outcome_unknown: raw.outcome_unknown,
     inDoubt: raw.attempt_state === 'in_doubt',
     firstPostAtMs: Date.parse(raw.first_post_at),
     jobAgeMs: raw.job_age_ms,
@@ -75,11 +75,14 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
   };
 }
 
-/** The lane's open batch, of whichever feed; null when the lane is free. */
-export async function readOpenBatch(db: Queryable, input: { laneId: string }): Promise<OpenBatch | null> {
+/** The delivery lock's open batch, of whichever feed; null when the delivery lock is free. */
+export async function readOpenBatch(
+  db: Queryable,
+  input: { deliveryLockId: string },
+): Promise<OpenBatch | null> {
   const { rows } = await db.query<RawOpenBatch>(
-    `${selectOpenBatch} WHERE b.lane_id = $1 AND b.state = 'open' ORDER BY a.number DESC LIMIT 1`,
-    [input.laneId],
+    `${selectOpenBatch} WHERE b.delivery_lock_id = $1 AND b.state = 'open' ORDER BY a.number DESC LIMIT 1`,
+    [input.deliveryLockId],
   );
   return rows[0] === undefined ? null : openBatchFrom(rows[0]);
 }
@@ -121,7 +124,7 @@ export function correctionsOf(feedId: string): string {
   return `LEFT JOIN posting_corrections c ON c.feed_id = ${feedId} AND c.transaction_id = p.transaction_id`;
 }
 
-/** The postings of a batch in the order in which they were cut: posted rows are immutable, so the bytes are too. */
+/** The postings of a batch in the order in which they were built: posted rows are immutable, so the bytes are too. */
 export async function readBatchPostings(
   db: Queryable,
   input: { batchId: string },
@@ -137,10 +140,10 @@ export async function readBatchPostings(
   return rows.map(postingFrom);
 }
 
-/** Who acts on an open batch: only the holder of its lane may end it. */
+/** Who acts on an open batch: only the holder of its delivery lock may end it. */
 export interface HeldBatch {
   readonly batch: OpenBatch;
-  readonly laneId: string;
+  readonly deliveryLockId: string;
   readonly holder: string;
 }
 
@@ -154,7 +157,7 @@ export interface StoredRefusal {
 
 /**
  * Undoes a batch that certainly is not at Rutter, in one transaction: its postings are ready again, the cursor stands
- * where it stood. Answers false when the lane is lost or the batch is not open: then nothing was changed.
+ * where it stood. Answers false when the delivery lock is lost or the batch is not open: then nothing was changed.
  */
 export async function undoBatch(
   pool: Pool,
@@ -172,10 +175,10 @@ export async function closeBatch(
   db: Queryable,
   input: HeldBatch & { readonly state: 'undone' | 'refused'; readonly refusal: StoredRefusal | null },
 ): Promise<boolean> {
-  if (!(await holdLane(db, input))) return false;
+  if (!(await holdDeliveryLock(db, input))) return false;
   const { batch, refusal } = input;
   const { rowCount } = await db.query(
-    `UPDATE batches SET state = $2, settled_at = now() WHERE batch_id = $1 AND state = 'open'`,
+    `UPDATE batches SET state = $2, completed_at = now() WHERE batch_id = $1 AND state = 'open'`,
     [batch.batchId, input.state],
   );
   if (rowCount !== 1) return false;
@@ -195,7 +198,7 @@ export async function closeBatch(
   return true;
 }
 
-/** The postings of a batch that was closed without effect are ready again, where they stood before it was cut. */
+/** The postings of a batch that was closed without effect are ready again, where they stood before it was built. */
 export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
   const { batchId } = input.batch;
   await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
@@ -218,10 +221,10 @@ export async function readLastJob(
 ): Promise<string | null> {
   const { rows } = await db.query<{ job_id: string }>(
     `SELECT last.job_id FROM feeds f, LATERAL (
-       SELECT b.cut_at, a.job_id FROM batches b JOIN attempts a USING (batch_id)
-        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL AND NOT a.doubted
+       SELECT b.built_at, a.job_id FROM batches b JOIN attempts a USING (batch_id)
+        WHERE b.feed_id = f.feed_id AND b.batch_id <> $2 AND a.job_id IS NOT NULL AND NOT a.outcome_unknown
         ORDER BY b.number DESC, a.number DESC LIMIT 1) last
-      WHERE f.connection_id = $1 ORDER BY last.cut_at DESC LIMIT 1`,
+      WHERE f.connection_id = $1 ORDER BY last.built_at DESC LIMIT 1`,
     [input.connectionId, input.batchId],
   );
   return rows[0]?.job_id ?? null;

@@ -1,34 +1,37 @@
-import type { SplitPlan } from '../../domain/rutter/bisection-plan.js';
+import type { BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import type { Queryable } from '../pool.js';
 
-/** The columns of a feed that hold its split plan; all of them, so that a row can be read as {@link RawSplit}. */
-export const splitColumns = 'f.split_left, f.split_bad, f.split_hint, f.split_accepted';
+/** The columns of a feed that hold its split plan; all of them, so that a row can be read as {@link RawBisection}. */
+export const bisectionColumns = 'f.split_left, f.split_bad, f.split_hint, f.split_accepted';
 
-export interface RawSplit {
+export interface RawBisection {
   split_left: number | null;
   split_bad: number | null;
   split_hint: string | null;
   split_accepted: boolean;
 }
 
-export function splitFrom(raw: RawSplit | undefined): SplitPlan | null {
+export function bisectionFrom(raw: RawBisection | undefined): BisectionPlan | null {
   if (raw === undefined || raw.split_left === null) return null;
   const { split_left: left, split_hint: hint, split_accepted: accepted } = raw;
   return { left, bad: raw.split_bad ?? 0, hint, accepted };
 }
 
 /** The feed's plan, its row locked until the transaction ends. */
-export async function lockSplitPlan(db: Queryable, input: { feedId: string }): Promise<SplitPlan | null> {
-  const { rows } = await db.query<RawSplit>(
-    `SELECT ${splitColumns} FROM feeds f WHERE f.feed_id = $1 FOR UPDATE`,
+export async function lockBisectionPlan(
+  db: Queryable,
+  input: { feedId: string },
+): Promise<BisectionPlan | null> {
+  const { rows } = await db.query<RawBisection>(
+    `SELECT ${bisectionColumns} FROM feeds f WHERE f.feed_id = $1 FOR UPDATE`,
     [input.feedId],
   );
-  return splitFrom(rows[0]);
+  return bisectionFrom(rows[0]);
 }
 
-export async function writeSplitPlan(
+export async function writeBisectionPlan(
   db: Queryable,
-  input: { feedId: string; plan: SplitPlan | null },
+  input: { feedId: string; plan: BisectionPlan | null },
 ): Promise<void> {
   const { plan } = input;
   await db.query(
@@ -42,8 +45,8 @@ export async function writeSplitPlan(
  * Ends a split of which nothing was accepted: there is no plan any more, and no posting is suspected; those that were
  * are ready again. Answers their ids.
  */
-export async function endSplit(db: Queryable, input: { feedId: string }): Promise<string[]> {
-  await writeSplitPlan(db, { ...input, plan: null });
+export async function endBisection(db: Queryable, input: { feedId: string }): Promise<string[]> {
+  await writeBisectionPlan(db, { ...input, plan: null });
   return await makeReady(db, { ...input, exceptions: ['suspected'], afterBatch: 0 });
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { laneOf } from '../../domain/rutter/delivery-lock.js';
+import { deliveryLockOf } from '../../domain/rutter/delivery-lock.js';
 import { limits } from '../../domain/limits.js';
 import type { DeliverablePosting } from '../../domain/posting.js';
-import { splitCutSize, type SplitPlan } from '../../domain/rutter/bisection-plan.js';
+import { nextPartSize, type BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import {
   correctionsOf,
   postingColumns,
@@ -12,9 +12,9 @@ import {
   type RawPosting,
 } from './batches.js';
 import { lockFeed, type FeedRow } from './feeds.js';
-import { releaseLane, takeLane } from './delivery-locks.js';
+import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { endSplit, splitColumns, splitFrom, type RawSplit } from './bisection-plans.js';
+import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
 /** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
 export type SerializePostings = (input: {
@@ -22,15 +22,15 @@ export type SerializePostings = (input: {
   postings: readonly DeliverablePosting[];
 }) => { readonly body: string; readonly sha256: string };
 
-export interface CutInput {
+export interface BuildBatchInput {
   readonly feedId: string;
-  readonly laneId: string;
+  readonly deliveryLockId: string;
   readonly holder: string;
   readonly serialize: SerializePostings;
   readonly maySend: (feed: FeedRow) => boolean;
 }
 
-export type CutResult =
+export type BuildBatchResult =
   | {
       readonly kind: 'cut';
       readonly batch: OpenBatch;
@@ -38,31 +38,31 @@ export type CutResult =
       readonly body: string;
     }
   /** `yieldTo`: it is that feed's turn, and it should be told. */
-  | { readonly kind: 'lane_busy'; readonly yieldTo: string | null }
-  | { readonly kind: 'lane_open'; readonly batch: OpenBatch }
+  | { readonly kind: 'lock_busy'; readonly yieldTo: string | null }
+  | { readonly kind: 'lock_held'; readonly batch: OpenBatch }
   | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
   | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
 
 /**
- * Takes the lane and, if no batch of it is open, cuts the feed's next one: up to 1000 ready postings from the start
+ * Takes the delivery lock and, if no batch of it is open, builds the feed's next one: up to 1000 ready postings from the start
  * date on, in the order (posted_at, sequence), late ones first. The batch, the hash of its body, its first attempt
  * with a fresh key and the ledger rows are stored in one transaction, before anything is sent.
  */
-export async function cutBatch(pool: Pool, input: CutInput): Promise<CutResult> {
-  return await transaction(pool, async (db): Promise<CutResult> => {
-    const lane = await takeLane(db, { ...input, leaseMs: limits.laneLeaseMs });
-    if (!lane.taken) return { kind: 'lane_busy', yieldTo: lane.yieldTo };
+export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<BuildBatchResult> {
+  return await transaction(pool, async (db): Promise<BuildBatchResult> => {
+    const lock = await takeDeliveryLock(db, { ...input, leaseMs: limits.deliveryLeaseMs });
+    if (!lock.taken) return { kind: 'lock_busy', yieldTo: lock.yieldTo };
     const open = await readOpenBatch(db, input);
-    if (open !== null) return { kind: 'lane_open', batch: open };
+    if (open !== null) return { kind: 'lock_held', batch: open };
     const feed = await mustLock(db, input);
     if (!input.maySend(feed)) {
-      await releaseLane(db, input);
+      await releaseDeliveryLock(db, input);
       return { kind: 'not_sendable', feed };
     }
     const next = await nextPostings(db, feed);
     if (next.postings.length === 0) {
       await markExamined(db, feed, next.examined);
-      await releaseLane(db, input);
+      await releaseDeliveryLock(db, input);
       return { kind: 'nothing_ready', feed };
     }
     const { body, sha256 } = input.serialize({
@@ -95,35 +95,35 @@ interface NextPostings {
  * become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const { rows } = await db.query<RawSplit & { last_sequence: string }>(
-    `SELECT a.last_sequence, ${splitColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+  const { rows } = await db.query<RawBisection & { last_sequence: string }>(
+    `SELECT a.last_sequence, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
     [feed.feedId],
   );
   const examinable = rows[0]?.last_sequence ?? '0';
-  const plan = splitFrom(rows[0]);
+  const plan = bisectionFrom(rows[0]);
   const postingsMax = Math.min(plan?.left ?? limits.batchPostingsMax, limits.batchPostingsMax);
   const late = await latePostings(db, { feed, examinable, postingsMax });
   const room = postingsMax - late.length;
   const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
   if (plan !== null && late.length + fresh.length === 0) {
     // What was left of the refused batch is not ready any more: who is still suspected goes out again.
-    await endSplit(db, feed);
+    await endBisection(db, feed);
     return await nextPostings(db, await mustLock(db, feed));
   }
   const postings = firstOfSplit(plan, [...late, ...fresh]);
   return {
     postings,
     lateCount: Math.min(late.length, postings.length),
-    // There may be more late ones behind these: look at the same sequences again next time.
+    // There may be more late ones behind these: check the same sequences again next time.
     examined: room === 0 || postings.length < late.length ? feed.examinedSequence : examinable,
   };
 }
 
 /** A refused batch goes out again in parts, from its head. */
-function firstOfSplit(plan: SplitPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
+function firstOfSplit(plan: BisectionPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
   if (plan === null) return postings;
   const ids = postings.map((posting) => posting.transactionId);
-  return postings.slice(0, splitCutSize(plan, ids));
+  return postings.slice(0, nextPartSize(plan, ids));
 }
 
 async function latePostings(
@@ -198,7 +198,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
   const idempotencyKey = randomUUID();
   const { rows } = await db.query<{ number: number; created_at: string }>(
     `WITH batch AS (
-       INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+       INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
                             last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_before)
        SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
               $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
@@ -220,7 +220,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     [
       batchId,
       feed.feedId,
-      laneOf(feed),
+      deliveryLockOf(feed),
       postings.length,
       input.bodyHash,
       first.postedAt,
@@ -245,7 +245,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     idempotencyKey,
     attemptNumber: 1,
     posts: 1,
-    doubted: false,
+    outcome_unknown: false,
     inDoubt: false,
     firstPostAtMs: Date.parse(row.created_at),
     jobAgeMs: null,

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { HeldBatch, OpenBatch, StoredRefusal } from './batches.js';
-import { holdLane } from './delivery-locks.js';
+import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { parkReasons } from '../../domain/feed.js';
+import { blockReasons } from '../../domain/feed.js';
 
 /** Postings of a delivered batch whose fate differs from the batch's. */
-export interface SettlementExceptions {
+export interface BatchExceptions {
   /** Rutter had them before, with our content: delivered. */
   readonly duplicates: readonly string[];
   /** Rutter had them before with other content: for a person to see. Our words on what differs. */
@@ -14,67 +14,67 @@ export interface SettlementExceptions {
   readonly missing: readonly string[];
 }
 
-export interface SettleInput extends HeldBatch {
+export interface CompleteBatchInput extends HeldBatch {
   readonly evidence: 'answer' | 'job' | 'read_back';
   readonly jobId: string | null;
   readonly httpStatus: number | null;
-  readonly exceptions: SettlementExceptions;
+  readonly exceptions: BatchExceptions;
 }
 
 /**
- * Settles a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
- * lane is given back and the timeline told, all in one transaction; postings of the same refused batch that were only
+ * Completes a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
+ * delivery lock is given back and the timeline told, all in one transaction; postings of the same refused batch that were only
  * suspected are quarantined by it. Writing facts needs no lease: whoever holds the
- * evidence may; the second one changes nothing. Answers whether this call settled it.
+ * evidence may; the second one changes nothing. Answers whether this call completed it.
  */
-export async function settleBatch(pool: Pool, input: SettleInput): Promise<boolean> {
+export async function completeBatch(pool: Pool, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
   if (exceptions.duplicates.length + exceptions.conflicts.length + exceptions.missing.length === 0) {
-    return await settleWhole(pool, input);
+    return await completeWhole(pool, input);
   }
   return await transaction(pool, async (db) => {
-    if (!(await settleWhole(db, input))) return false;
+    if (!(await completeWhole(db, input))) return false;
     await writeExceptions(db, input);
     return true;
   });
 }
 
-async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> {
+async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
   const delivered = input.batch.size - exceptions.missing.length - exceptions.conflicts.length;
   const { rows } = await db.query(
-    `WITH settled AS (
-       UPDATE batches SET state = 'delivered', delivered_count = $2, evidence = $3, job_id = $4, settled_at = now()
+    `WITH completed AS (
+       UPDATE batches SET state = 'delivered', delivered_count = $2, evidence = $3, job_id = $4, completed_at = now()
         WHERE batch_id = $1 AND state = 'open' RETURNING feed_id, connection_id, number, size
      ), attempt AS (
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
-        WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM settled)
+        WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM completed)
      ), told AS (
        -- Whatever held the feed up is over: its batch arrived, and of a refused batch so much less is to be decided.
-       -- Its workflow may be asleep for a day when another feed's sender settled it: it is owed a look.
+       -- Its workflow may be asleep for a day when another feed's sender completed it: it is with a requested check.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,
-              look_owed = f.look_owed OR coalesce(f.reason = ANY ($10), false),
+              check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false),
               split_left = CASE WHEN f.split_left > s.size THEN f.split_left - s.size END,
               split_bad = CASE WHEN f.split_left > s.size THEN greatest(f.split_bad - s.size, 0) END,
               split_hint = CASE WHEN f.split_left > s.size THEN f.split_hint END,
               split_accepted = coalesce(f.split_left > s.size, false)
-         FROM settled s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.split_left IS NOT NULL)
+         FROM completed s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.split_left IS NOT NULL)
      ), quarantined AS (
        -- Another posting of their batch was accepted: what was refused alone was refused for its own sake.
-       UPDATE ledger l SET exception = 'quarantined' FROM settled s
+       UPDATE ledger l SET exception = 'quarantined' FROM completed s
         WHERE l.feed_id = s.feed_id AND l.exception = 'suspected' RETURNING l.transaction_id, l.batch_id
-     ), lane AS (
-       UPDATE lanes SET holder = NULL, lease_until = NULL WHERE lane_id = $7 AND holder = $8
+     ), lock AS (
+       UPDATE delivery_locks SET holder = NULL, lease_until = NULL WHERE delivery_lock_id = $7 AND holder = $8
      )
      INSERT INTO timeline (customer_id, connection_id, feed_id, kind, detail)
      SELECT f.customer_id, s.connection_id, s.feed_id, 'posting_quarantined', jsonb_build_object(
               'transaction_id', q.transaction_id, 'code', (
                 SELECT a.error_code FROM attempts a WHERE a.batch_id = q.batch_id ORDER BY a.number DESC LIMIT 1))
-       FROM quarantined q CROSS JOIN settled s JOIN feeds f USING (feed_id)
+       FROM quarantined q CROSS JOIN completed s JOIN feeds f USING (feed_id)
      UNION ALL
      SELECT f.customer_id, s.connection_id, s.feed_id, 'batch_delivered', $9::jsonb
             || jsonb_build_object('number', s.number, 'size', s.size, 'delivered', $2::int)
-       FROM settled s JOIN feeds f USING (feed_id)
+       FROM completed s JOIN feeds f USING (feed_id)
      RETURNING entry_id`,
     [
       input.batch.batchId,
@@ -83,7 +83,7 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
       input.jobId,
       input.httpStatus,
       input.batch.idempotencyKey,
-      input.laneId,
+      input.deliveryLockId,
       input.holder,
       JSON.stringify({
         evidence: input.evidence,
@@ -91,13 +91,13 @@ async function settleWhole(db: Queryable, input: SettleInput): Promise<boolean> 
         conflicts: exceptions.conflicts.length,
         missing: exceptions.missing.length,
       }),
-      parkReasons,
+      blockReasons,
     ],
   );
   return rows.length > 0;
 }
 
-async function writeExceptions(db: Queryable, input: SettleInput): Promise<void> {
+async function writeExceptions(db: Queryable, input: CompleteBatchInput): Promise<void> {
   const { batch, exceptions } = input;
   await db.query(
     `UPDATE ledger SET exception = 'duplicate' WHERE feed_id = $1 AND batch_id = $2 AND transaction_id = ANY ($3)`,
@@ -143,19 +143,19 @@ export async function recordPost(db: Queryable, input: HeldBatch): Promise<boole
   const { rowCount } = await db.query(
     `UPDATE attempts SET posts = posts + 1, last_post_at = now(), first_post_at = coalesce(first_post_at, now())
       WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')
-        AND EXISTS (SELECT 1 FROM lanes WHERE lane_id = $2 AND holder = $3 AND lease_until >= clock_timestamp())`,
-    [input.batch.idempotencyKey, input.laneId, input.holder],
+        AND EXISTS (SELECT 1 FROM delivery_locks WHERE delivery_lock_id = $2 AND holder = $3 AND lease_until >= clock_timestamp())`,
+    [input.batch.idempotencyKey, input.deliveryLockId, input.holder],
   );
   return rowCount === 1;
 }
 
 /** Notes that a POST under the open key had an unknown outcome, and what was seen of it. */
-export async function recordDoubt(
+export async function recordUnknownOutcome(
   db: Queryable,
   input: { batch: OpenBatch; httpStatus: number | null; message: string; accepted: boolean },
 ): Promise<void> {
   await db.query(
-    `UPDATE attempts SET doubted = true, state = CASE WHEN $4 THEN 'in_doubt' ELSE state END,
+    `UPDATE attempts SET outcome_unknown = true, state = CASE WHEN $4 THEN 'in_doubt' ELSE state END,
             http_status = $2, error_message = $3
       WHERE idempotency_key = $1 AND state IN ('open', 'in_doubt')`,
     [input.batch.idempotencyKey, input.httpStatus, input.message, input.accepted],
@@ -164,8 +164,8 @@ export async function recordDoubt(
 
 /**
  * The open attempt ended with the final outcome "nothing was synced": it is closed and the same bytes get a new
- * attempt under a new key, not to be sent before `waitMs` have passed, in one transaction and only while the lane is
- * ours. Answers the key, or null when the lane is lost.
+ * attempt under a new key, not to be sent before `waitMs` have passed, in one transaction and only while the delivery lock is
+ * ours. Answers the key, or null when the delivery lock is lost.
  */
 export async function renewAttempt(
   pool: Pool,
@@ -173,7 +173,7 @@ export async function renewAttempt(
 ): Promise<string | null> {
   const { batch, outcome } = input;
   return await transaction(pool, async (db) => {
-    if (!(await holdLane(db, input))) return null;
+    if (!(await holdDeliveryLock(db, input))) return null;
     const closed = await db.query(
       `UPDATE attempts SET state = 'nothing_synced', final_at = now(), http_status = $2, error_code = $3,
               error_message = $4

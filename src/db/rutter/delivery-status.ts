@@ -1,7 +1,7 @@
 import type { Queryable } from '../pool.js';
 
 /** Where a posting of a feed's account stands in that feed. Every posting is in exactly one place. */
-export const postingPlaces = [
+export const deliveryStatuses = [
   'held',
   'ready',
   'batched',
@@ -11,16 +11,16 @@ export const postingPlaces = [
   'before_start',
   'withdrawn',
 ] as const;
-export type PostingPlace = (typeof postingPlaces)[number];
-export type PlaceCounts = Readonly<Record<PostingPlace, number>>;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];
+export type DeliveryStatusCounts = Readonly<Record<DeliveryStatus, number>>;
 
 /**
  * The place, derived from posting `p`, ledger row `l`, batch `b` and feed `f`, so that places partition the postings by
- * construction. What was cut is told by its ledger row; what was not, by its own status. A posting that the peer has
+ * construction. What was built is told by its ledger row; what was not, by its own status. A posting that the provider has
  * with other content (`conflict`) stands with the quarantined: a person must look. A batch of one that was refused
  * still holds its posting while that is only suspected; one that was undone holds none.
  */
-const placeCase = `
+const deliveryStatusCase = `
   CASE WHEN l.exception IN ('quarantined', 'conflict') THEN 'quarantined'
        WHEN l.exception = 'discarded' THEN 'discarded'
        WHEN b.state = 'delivered' THEN 'delivered'
@@ -43,20 +43,23 @@ function joined(onAccount: string): string {
 }
 
 /** How many postings of the account stand where in the feed; the sum is the number of its postings. */
-export async function countPlaces(db: Queryable, input: { feedId: string }): Promise<PlaceCounts> {
-  const { rows } = await db.query<{ place: PostingPlace; count: string }>(
-    `SELECT ${placeCase} AS place, count(*) AS count FROM ${joinedPostings} WHERE f.feed_id = $1 GROUP BY 1`,
+export async function countByDeliveryStatus(
+  db: Queryable,
+  input: { feedId: string },
+): Promise<DeliveryStatusCounts> {
+  const { rows } = await db.query<{ place: DeliveryStatus; count: string }>(
+    `SELECT ${deliveryStatusCase} AS place, count(*) AS count FROM ${joinedPostings} WHERE f.feed_id = $1 GROUP BY 1`,
     [input.feedId],
   );
   const counts = new Map(rows.map((row) => [row.place, Number(row.count)]));
-  return Object.fromEntries(postingPlaces.map((place) => [place, counts.get(place) ?? 0])) as Record<
-    PostingPlace,
+  return Object.fromEntries(deliveryStatuses.map((place) => [place, counts.get(place) ?? 0])) as Record<
+    DeliveryStatus,
     number
   >;
 }
 
 /** A posting as the operators' list shows it. `amount` is an exact decimal of the account's currency. */
-export interface PlacedPosting {
+export interface PostingWithStatus {
   readonly transactionId: string;
   /** Place in the account's order of arrival, decimal text. */
   readonly sequence: string;
@@ -68,7 +71,7 @@ export interface PlacedPosting {
   readonly status: string;
   readonly corrects: string | null;
   readonly receivedAt: string;
-  readonly place: PostingPlace;
+  readonly place: DeliveryStatus;
   readonly batchNumber: number | null;
   readonly late: boolean;
   readonly exception: 'duplicate' | 'conflict' | 'suspected' | 'quarantined' | 'discarded' | null;
@@ -92,10 +95,10 @@ export interface PostingRelease {
 /** One posting is corrected once, or a few times; more are not listed with it. */
 const correctedByMax = 20;
 
-const placedColumns = `
+const postingWithStatusColumns = `
   p.transaction_id AS "transactionId", p.sequence, p.posted_at AS "postedAt", p.amount, p.description, p.payee,
   p.transaction_type AS "transactionType", p.status, p.corrects, p.received_at AS "receivedAt",
-  ${placeCase} AS place, b.number AS "batchNumber", coalesce(l.late, false) AS late, l.exception, l.detail,
+  ${deliveryStatusCase} AS place, b.number AS "batchNumber", coalesce(l.late, false) AS late, l.exception, l.detail,
   ARRAY(SELECT later.transaction_id FROM postings later
          WHERE later.account_id = p.account_id AND later.corrects = p.transaction_id
          ORDER BY later.sequence LIMIT ${correctedByMax}) AS "correctedBy",
@@ -105,18 +108,18 @@ const placedColumns = `
     'at', to_char(c.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) END AS release`;
 
 /** The feed's postings, last arrived first, from below `beforeSequence`; optionally those in one place only. */
-export async function listPlacedPostings(
+export async function listPostingsWithStatus(
   db: Queryable,
   input: {
     feedId: string;
-    place?: PostingPlace | undefined;
+    place?: DeliveryStatus | undefined;
     beforeSequence?: string | undefined;
     limit: number;
   },
-): Promise<PlacedPosting[]> {
-  const { rows } = await db.query<PlacedPosting>(
+): Promise<PostingWithStatus[]> {
+  const { rows } = await db.query<PostingWithStatus>(
     `SELECT * FROM (
-       SELECT ${placedColumns} FROM ${joinedPostings}
+       SELECT ${postingWithStatusColumns} FROM ${joinedPostings}
         WHERE f.feed_id = $1 AND ($2::bigint IS NULL OR p.sequence < $2)
      ) placed
       WHERE $3::text IS NULL OR place = $3
@@ -127,12 +130,12 @@ export async function listPlacedPostings(
 }
 
 /** One posting of the feed's account with its place in the feed, or null when the account has none of this id. */
-export async function readPlacedPosting(
+export async function readPostingWithStatus(
   db: Queryable,
   input: { feedId: string; transactionId: string },
-): Promise<PlacedPosting | null> {
-  const { rows } = await db.query<PlacedPosting>(
-    `SELECT ${placedColumns} FROM ${joinedPosting} WHERE f.feed_id = $1 AND p.transaction_id = $2`,
+): Promise<PostingWithStatus | null> {
+  const { rows } = await db.query<PostingWithStatus>(
+    `SELECT ${postingWithStatusColumns} FROM ${joinedPosting} WHERE f.feed_id = $1 AND p.transaction_id = $2`,
     [input.feedId, input.transactionId],
   );
   return rows[0] ?? null;

@@ -1,4 +1,4 @@
-import { feedState, isParked, type AccountFact, type OperatorAction } from '../../domain/feed.js';
+import { feedState, isBlocked, type AccountFact, type OperatorAction } from '../../domain/feed.js';
 import { lockFeed, lockFeedsOfConnection, writeFeed, type FeedChange, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -12,9 +12,9 @@ export interface AccountSeen {
   readonly transactionStartDate: string | null;
 }
 
-export interface ConnectionLook {
+export interface ConnectionCheck {
   /** Feeds that may send since their facts changed and have not begun yet: to be woken (again). */
-  readonly owedFeedIds: readonly string[];
+  readonly requestedFeedIds: readonly string[];
   /** Feeds whose account waits for its activation, or was disconnected in Sage. */
   readonly awaitedCount: number;
 }
@@ -22,24 +22,28 @@ export interface ConnectionLook {
 /**
  * Takes over what a complete list of the connection's accounts says, in one transaction with its timeline rows. The
  * caller knows that the connection is not refused: one that was is healed. Repeating it changes nothing; feeds stay
- * owed a look until their slice has begun, so a caller that died before waking them is made up for.
+ * with a requested check until their delivery run has begun, so a caller that died before waking them is made up for.
  */
 export async function recordAccountsSeen(
   pool: Pool,
   input: { connectionId: string; accounts: readonly AccountSeen[] },
-): Promise<ConnectionLook> {
+): Promise<ConnectionCheck> {
   const seen = new Map(input.accounts.map((account) => [account.rutterAccountId, account]));
   return await transaction(pool, async (db) => {
     // The connection's row before its feeds' rows, here and everywhere: no two lockers can deadlock.
     await healConnection(db, input);
-    const owedFeedIds: string[] = [];
+    const requestedFeedIds: string[] = [];
     let awaitedCount = 0;
     for (const feed of await lockFeedsOfConnection(db, input)) {
-      const { account, lookOwed } = await takeOverAccount(db, feed, seen.get(feed.rutterAccountId ?? ''));
+      const { account, checkRequested } = await takeOverAccount(
+        db,
+        feed,
+        seen.get(feed.rutterAccountId ?? ''),
+      );
       if (account !== 'active') awaitedCount += 1;
-      else if (lookOwed) owedFeedIds.push(feed.feedId);
+      else if (checkRequested) requestedFeedIds.push(feed.feedId);
     }
-    return { owedFeedIds, awaitedCount };
+    return { requestedFeedIds, awaitedCount };
   });
 }
 
@@ -66,25 +70,26 @@ async function healConnection(db: Queryable, input: { connectionId: string }): P
 /**
  * Takes over one account's facts. One that is missing from a complete list is as good as disconnected, but for a feed
  * that still waits: its row may be younger than the list. A feed whose stored state is not what its facts say now was
- * parked by its connection, whoever healed that.
+ * blocked by its connection, whoever healed that.
  */
 async function takeOverAccount(
   db: Queryable,
   feed: FeedRow,
   seen: AccountSeen | undefined,
-): Promise<{ account: AccountFact; lookOwed: boolean }> {
+): Promise<{ account: AccountFact; checkRequested: boolean }> {
   const before = feed.facts.account;
   // Without a date there is no telling what of the past was asked for: nothing goes out until Sage says.
   const ready = seen?.ready === true && (seen.transactionStartDate ?? feed.transactionStartDate) !== null;
   const account: AccountFact = ready ? 'active' : before === 'waiting' ? 'waiting' : 'inactive';
   const startDate = startDateChange(feed, account, seen);
   const healed = feed.state !== feedState(feed.facts);
-  if (account === before && !healed && startDate === null) return { account, lookOwed: feed.lookOwed };
+  if (account === before && !healed && startDate === null)
+    return { account, checkRequested: feed.checkRequested };
   const activated = account === 'active' && before !== 'active';
   // A feed that was linked again has a past to catch up with: it is backfilling until then.
   const catchUp: FeedChange = activated ? { caughtUp: false } : {};
-  const lookOwed = account === 'active';
-  await writeFeed(db, feed, { account, ...startDate, ...catchUp, lookOwed });
+  const checkRequested = account === 'active';
+  await writeFeed(db, feed, { account, ...startDate, ...catchUp, checkRequested });
   await writeTimeline(db, {
     kind: timelineKind({ before, account, healed }),
     customerId: feed.customerId,
@@ -92,7 +97,7 @@ async function takeOverAccount(
     feedId: feed.feedId,
     detail: account === 'active' ? { transaction_start_date: seen?.transactionStartDate ?? null } : {},
   });
-  return { account, lookOwed };
+  return { account, checkRequested };
 }
 
 function timelineKind(input: { before: string; account: string; healed: boolean }): string {
@@ -119,7 +124,7 @@ function sameInstant(left: string, right: string | null): boolean {
 }
 
 /**
- * The provider refuses the connection: it and all its feeds are parked until it is re-authorised. Ingestion goes on.
+ * The provider refuses the connection: it and all its feeds are blocked until it is re-authorised. Ingestion goes on.
  * `code` and `words` are the provider's, already redacted.
  */
 export async function recordConnectionRefused(
@@ -150,7 +155,7 @@ export async function recordConnectionRefused(
 
 const actionChanges: Record<OperatorAction, FeedChange> = {
   pause: { operator: 'paused', syncing: false },
-  // Both say "try again": whatever reason the feed was parked for is asked anew.
+  // Both say "try again": whatever reason the feed was blocked for is asked again.
   resume: { operator: 'running', reason: null },
   sync: { reason: null },
   close: { operator: 'closed', syncing: false, reason: null },
@@ -213,7 +218,7 @@ export async function recordCaughtUp(
 
 /**
  * Writes why a feed cannot go on, in words of the provider (redacted, for people). `timeline` for what a person must
- * act on; a passing trouble only stands in the row until the next success.
+ * act on; a passing failure only stands in the row until the next success.
  */
 export async function recordReason(pool: Pool, input: ReasonInput): Promise<void> {
   await transaction(pool, (db) => writeReason(db, input));
@@ -226,7 +231,7 @@ export interface ReasonInput {
   readonly timeline: boolean;
   /** Ids and codes that stand in the timeline's row besides the reason. */
   readonly about?: Readonly<Record<string, unknown>>;
-  /** The row as the teller knew it: when the feed has caught up since, the trouble is over and nothing is written. */
+  /** The row as the teller knew it: when the feed has caught up since, the failure is over and nothing is written. */
   readonly asOf?: FeedRow;
 }
 
@@ -234,13 +239,13 @@ export interface ReasonInput {
 export async function writeReason(db: Queryable, input: ReasonInput): Promise<void> {
   const feed = await lockFeed(db, input);
   if (feed === null) return;
-  // A passing trouble never hides what a person must act on.
-  if (!input.timeline && isParked(feed.reason)) return;
+  // A passing failure never hides what a person must act on.
+  if (!input.timeline && isBlocked(feed.reason)) return;
   if (input.asOf !== undefined && input.asOf.nextSyncAt !== feed.nextSyncAt) return;
   await writeFeed(db, feed, { reason: input.reason, reasonDetail: input.detail, syncing: false });
   if (!input.timeline || feed.reason === input.reason) return;
   await writeTimeline(db, {
-    kind: 'feed_parked',
+    kind: 'feed_blocked',
     customerId: feed.customerId,
     connectionId: feed.connectionId,
     feedId: feed.feedId,

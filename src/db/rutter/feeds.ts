@@ -25,8 +25,8 @@ export interface FeedRow {
   readonly cursorSequence: string | null;
   readonly examinedSequence: string;
   readonly nextSyncAt: string | null;
-  /** It may send since its facts changed, and no slice has begun since. */
-  readonly lookOwed: boolean;
+  /** It may send since its facts changed, and no delivery run has begun since. */
+  readonly checkRequested: boolean;
 }
 
 interface RawFeed {
@@ -49,14 +49,14 @@ interface RawFeed {
   cursor_sequence: string | null;
   examined_sequence: string;
   next_sync_at: string | null;
-  look_owed: boolean;
+  check_requested: boolean;
 }
 
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
          f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
          f.caught_up_at, f.syncing, f.transaction_start_date, f.cursor_posted_at, f.cursor_sequence,
-         f.examined_sequence, f.next_sync_at, f.look_owed
+         f.examined_sequence, f.next_sync_at, f.check_requested
     FROM feeds f JOIN connections c USING (connection_id)`;
 
 function feedFrom(raw: RawFeed): FeedRow {
@@ -82,7 +82,7 @@ function feedFrom(raw: RawFeed): FeedRow {
     cursorSequence: raw.cursor_sequence,
     examinedSequence: raw.examined_sequence,
     nextSyncAt: raw.next_sync_at,
-    lookOwed: raw.look_owed,
+    checkRequested: raw.check_requested,
   };
 }
 
@@ -115,9 +115,11 @@ export async function lockFeedsOfConnection(
   return rows.map(feedFrom);
 }
 
-/** A slice has begun: whoever owed the feed a look has paid. */
-export async function clearOwedLook(db: Queryable, input: { feedId: string }): Promise<void> {
-  await db.query(`UPDATE feeds SET look_owed = false WHERE feed_id = $1 AND look_owed`, [input.feedId]);
+/** A delivery run has begun: whoever owed the feed a check has paid. */
+export async function clearRequestedCheck(db: Queryable, input: { feedId: string }): Promise<void> {
+  await db.query(`UPDATE feeds SET check_requested = false WHERE feed_id = $1 AND check_requested`, [
+    input.feedId,
+  ]);
 }
 
 /** A change of what a feed's row says; absent fields stay. */
@@ -129,10 +131,10 @@ export interface FeedChange {
   readonly reason?: string | null;
   readonly reasonDetail?: string | null;
   readonly transactionStartDate?: string | null;
-  /** Look at everything up to the cursor again: an earlier start date makes older postings deliverable. */
+  /** Check everything up to the cursor again: an earlier start date makes older postings deliverable. */
   readonly reexamine?: boolean;
   readonly syncedNow?: boolean;
-  readonly lookOwed?: boolean;
+  readonly checkRequested?: boolean;
   readonly nextSyncAtMs?: number;
 }
 
@@ -164,7 +166,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
        examined_sequence = CASE WHEN $12 THEN 0 ELSE examined_sequence END,
        last_synced_at = CASE WHEN $13 THEN now() ELSE last_synced_at END,
        next_sync_at = coalesce(to_timestamp($14::float8 / 1000), next_sync_at),
-       look_owed = coalesce($15, look_owed),
+       check_requested = coalesce($15, check_requested),
        closed_at = CASE WHEN $2 = 'closed' THEN coalesce(closed_at, now()) END,
        updated_at = now()
      WHERE feed_id = $1`,
@@ -183,7 +185,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       change.reexamine ?? false,
       change.syncedNow ?? false,
       change.nextSyncAtMs ?? null,
-      change.lookOwed ?? null,
+      change.checkRequested ?? null,
       maySend(facts),
     ],
   );

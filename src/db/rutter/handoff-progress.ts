@@ -2,9 +2,9 @@ import type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What only the hand-off's workflow writes, through its activities. See `handoffs.ts` for the row. */
+/** What only the handoff's workflow writes, through its activities. See `handoffs.ts` for the row. */
 
-/** Ties the hand-off to the connection it made. Call it in the transaction that inserts the connection. */
+/** Ties the handoff to the connection it made. Call it in the transaction that inserts the connection. */
 export async function setHandoffConnection(
   db: Queryable,
   input: { handoffId: string; connectionId: string },
@@ -28,7 +28,7 @@ export async function renewHandoffKey(
 }
 
 /**
- * The hand-off as it stands directly before the one-time password is asked for, its key stored.
+ * The handoff as it stands directly before the one-time password is asked for, its key stored.
  * `remainingMs` is what is left until the earlier of the deadline and `otpLatestMs` after the first arrival.
  */
 export interface OtpTurn {
@@ -41,7 +41,7 @@ export interface OtpTurn {
   readonly connectionId: string;
 }
 
-/** Stores the key of the one-time password if there is none yet. Null when there is no such hand-off or connection. */
+/** Stores the key of the one-time password if there is none yet. Null when there is no such handoff or connection. */
 export async function readOtpTurn(
   db: Queryable,
   input: { handoffId: string; otpLatestMs: number },
@@ -77,7 +77,7 @@ export async function readOtpTurn(
 }
 
 /**
- * Stores the sealed answer and makes the hand-off ready, if it still is the one that shares and its deadline has not
+ * Stores the sealed answer and makes the handoff ready, if it still is the one that shares and its deadline has not
  * passed. False: it came too late and is dropped.
  */
 export async function storeHandoffAnswer(
@@ -95,7 +95,7 @@ export async function storeHandoffAnswer(
 }
 
 /**
- * Ends a hand-off that has not ended yet: `refused` with a reason, or `expired`; an answer nobody took is cleared.
+ * Ends a handoff that has not ended yet: `refused` with a reason, or `expired`; an answer nobody took is cleared.
  * Answers the state in which the row stands afterwards, null when there is no row. Call it in a transaction.
  */
 export async function endHandoff(

@@ -3,7 +3,7 @@ import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Hand-offs: one browser login that ties a Sage company to a connection. All times are the database's, so a deadline
+ * Handoffs: one browser login that ties a Sage company to a connection. All times are the database's, so a deadline
  * is the same instant for every process. `redirect_sealed` holds the address of `printRedirectTarget` without and
  * `answer_sealed` the one with the one-time password, both sealed for `{table: 'handoffs', row: handoffId}`.
  */
@@ -85,11 +85,11 @@ export async function openHandoff(
   );
   if (inserted.rows[0] !== undefined) return { handoff: handoffFrom(inserted.rows[0]), created: true };
   const found = await readHandoff(db, input);
-  if (found === null) throw new Error('a hand-off vanished while it was opened');
+  if (found === null) throw new Error('a handoff vanished while it was opened');
   return { handoff: found, created: false };
 }
 
-/** The hand-off, or null when there is none. */
+/** The handoff, or null when there is none. */
 export async function readHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
   const { rows } = await db.query<RawHandoff>(`SELECT ${columns} FROM handoffs WHERE handoff_id = $1`, [
     input.handoffId,
@@ -97,7 +97,7 @@ export async function readHandoff(db: Queryable, input: { handoffId: string }): 
   return rows[0] === undefined ? null : handoffFrom(rows[0]);
 }
 
-/** The hand-off, locked until the transaction ends. Lock its connection first: no two lockers can deadlock then. */
+/** The handoff, locked until the transaction ends. Lock its connection first: no two lockers can deadlock then. */
 export async function lockHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
   const { rows } = await db.query<RawHandoff>(
     `SELECT ${columns} FROM handoffs WHERE handoff_id = $1 FOR UPDATE`,
@@ -107,8 +107,8 @@ export async function lockHandoff(db: Queryable, input: { handoffId: string }): 
 }
 
 /**
- * Ties the hand-off to who logged in. The first customer wins; the same one again is no news.
- * `over`: the deadline has passed or the hand-off has ended.
+ * Ties the handoff to who logged in. The first customer wins; the same one again is no news.
+ * `over`: the deadline has passed or the handoff has ended.
  */
 export async function recordHandoffLogin(
   db: Queryable,
@@ -183,12 +183,12 @@ export async function takeHandoffAnswer(
   return { answerSealed: taken.answer_sealed };
 }
 
-/** Links that were opened and never used are kept a day past their deadline, hand-offs of customers thirty. */
+/** Links that were opened and never used are kept a day past their deadline, handoffs of customers thirty. */
 const openedKeptDays = 1;
 const keptDays = 30;
 const deletedAtOnceMax = 1_000;
 
-/** Deletes hand-offs long past their deadline, some at a time. Answers how many. */
+/** Deletes handoffs long past their deadline, some at a time. Answers how many. */
 export async function deleteOldHandoffs(db: Queryable): Promise<number> {
   const { rowCount } = await db.query(
     `DELETE FROM handoffs WHERE handoff_id IN (

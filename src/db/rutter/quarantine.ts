@@ -1,21 +1,21 @@
-import type { ParkReason } from '../../domain/feed.js';
+import type { BlockReason } from '../../domain/feed.js';
 import { correctedFields, type PostingCorrection } from '../../domain/posting-correction.js';
-import { readPlacedPosting, type PlacedPosting } from './delivery-status.js';
+import { readPostingWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
  * What a person decides about a posting that Sage refused, or has with other content: release it, corrected or as it
- * is, or discard it. Each is one transaction under the feed's lock, so that no batch is cut between the look and the
- * change. The feed is signalled afterwards; a posting released is found by the next cut in any case.
+ * is, or discard it. Each is one transaction under the feed's lock, so that no batch is built between the check and the
+ * change. The feed is signalled afterwards; a posting released is found by the next build in any case.
  */
 export type QuarantineResult =
   /** `repeated`: it was done before in the same words, and nothing was changed. */
-  | { readonly kind: 'done'; readonly posting: PlacedPosting; readonly repeated: boolean }
+  | { readonly kind: 'done'; readonly posting: PostingWithStatus; readonly repeated: boolean }
   | { readonly kind: 'unknown_feed' | 'closed' | 'unknown_posting' }
   /** It stands in a place where this cannot be asked for. */
-  | { readonly kind: 'wrong_place'; readonly posting: PlacedPosting };
+  | { readonly kind: 'wrong_delivery_status'; readonly posting: PostingWithStatus };
 
 interface PostingOfFeed {
   readonly feedId: string;
@@ -35,8 +35,9 @@ export async function releasePosting(
   return await changePosting(pool, input, async (db, feed, posting) => {
     if (isRepeatedRelease(posting, input)) return 'repeated';
     if (!(await isBlamed(db, feed, posting))) {
-      if (posting.exception !== 'quarantined') return 'wrong_place';
-      if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence }))) return 'wrong_place';
+      if (posting.exception !== 'quarantined') return 'wrong_delivery_status';
+      if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence })))
+        return 'wrong_delivery_status';
     }
     await writeRelease(db, input);
     await writeTimeline(db, {
@@ -55,14 +56,15 @@ export async function releasePosting(
 }
 
 /**
- * Whether a posting that is ready may be decided on: Sage refused so many alike that the feed was parked and they were
+ * Whether a posting that is ready may be decided on: Sage refused so many alike that the feed was blocked and they were
  * given back, named on the timeline; it may be their own fault all the same, and then deciding on them is the way out.
  */
-async function isBlamed(db: Queryable, feed: FeedRow, posting: PlacedPosting): Promise<boolean> {
-  if (feed.reason !== ('refused_by_sage' satisfies ParkReason) || posting.place !== 'ready') return false;
+async function isBlamed(db: Queryable, feed: FeedRow, posting: PostingWithStatus): Promise<boolean> {
+  if (feed.reason !== ('rejected_by_provider' satisfies BlockReason) || posting.place !== 'ready')
+    return false;
   const { rows } = await db.query<{ named: boolean }>(
     `SELECT coalesce(detail -> 'transaction_ids' ? $2, false) AS named FROM timeline
-      WHERE feed_id = $1 AND kind = 'feed_parked' ORDER BY entry_id DESC LIMIT 1`,
+      WHERE feed_id = $1 AND kind = 'feed_blocked' ORDER BY entry_id DESC LIMIT 1`,
     [feed.feedId, posting.transactionId],
   );
   return rows[0]?.named ?? false;
@@ -74,7 +76,7 @@ export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<
     if (posting.place === 'discarded') return 'repeated';
     const blamed = await isBlamed(db, feed, posting);
     const discarded = blamed ? await discardReady(db, input) : await discardSetAside(db, input);
-    if (!discarded) return 'wrong_place';
+    if (!discarded) return 'wrong_delivery_status';
     await writeTimeline(db, {
       kind: 'posting_discarded',
       customerId: feed.customerId,
@@ -115,29 +117,29 @@ async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolea
   return rowCount === 1;
 }
 
-type Change = 'changed' | 'repeated' | 'wrong_place';
+type Change = 'changed' | 'repeated' | 'wrong_delivery_status';
 
 async function changePosting(
   pool: Pool,
   input: PostingOfFeed,
-  change: (db: Queryable, feed: FeedRow, posting: PlacedPosting) => Promise<Change>,
+  change: (db: Queryable, feed: FeedRow, posting: PostingWithStatus) => Promise<Change>,
 ): Promise<QuarantineResult> {
   return await transaction(pool, async (db): Promise<QuarantineResult> => {
     const feed = await lockFeed(db, input);
     if (feed === null) return { kind: 'unknown_feed' };
-    const before = await readPlacedPosting(db, input);
+    const before = await readPostingWithStatus(db, input);
     if (before === null) return { kind: 'unknown_posting' };
     if (feed.facts.operator === 'closed') return { kind: 'closed' };
     const changed = await change(db, feed, before);
-    if (changed === 'wrong_place') return { kind: 'wrong_place', posting: before };
-    const posting = changed === 'repeated' ? before : await readPlacedPosting(db, input);
+    if (changed === 'wrong_delivery_status') return { kind: 'wrong_delivery_status', posting: before };
+    const posting = changed === 'repeated' ? before : await readPostingWithStatus(db, input);
     return { kind: 'done', posting: posting ?? before, repeated: changed === 'repeated' };
   });
 }
 
 /** It was released in these very words and is on its way, or there. */
 function isRepeatedRelease(
-  { release, place }: PlacedPosting,
+  { release, place }: PostingWithStatus,
   { correction, reason }: { correction: PostingCorrection; reason: string },
 ): boolean {
   return (
@@ -151,7 +153,7 @@ function isRepeatedRelease(
   );
 }
 
-/** Without its row the posting is ready; the next cut looks from its sequence on, and finds it. */
+/** Without its row the posting is ready; the next build checks from its sequence on, and finds it. */
 async function takeFromLedger(
   db: Queryable,
   input: { feedId: string; transactionId: string; sequence: string },

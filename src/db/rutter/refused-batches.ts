@@ -1,9 +1,9 @@
-import type { ParkReason } from '../../domain/feed.js';
+import type { BlockReason } from '../../domain/feed.js';
 import { planAfterRefusal, planAfterRefusedAlone } from '../../domain/rutter/bisection-plan.js';
 import { closeBatch, giveBackPostings, type HeldBatch, type StoredRefusal } from './batches.js';
 import { writeReason } from './feed-facts.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { endSplit, lockSplitPlan, makeReady, writeSplitPlan } from './bisection-plans.js';
+import { endBisection, lockBisectionPlan, makeReady, writeBisectionPlan } from './bisection-plans.js';
 import { writeTimeline } from '../timeline.js';
 
 /** So many postings of a feed refused alone with the same code, one after another: then it is not the postings. */
@@ -15,17 +15,17 @@ export interface RefusedBatchInput extends HeldBatch {
   readonly refusal: StoredRefusal;
   /** The refusal in words for people: status, code, message. */
   readonly words: string;
-  /** The reason that parks the feed when it cannot be the postings' fault. */
-  readonly parkReason: ParkReason;
+  /** The reason that blocks the feed when it cannot be the postings' fault. */
+  readonly blockReason: BlockReason;
 }
 
 /**
  * - `split`: its postings are ready again and go out in smaller batches.
  * - `set_aside`: its one posting is quarantined, or suspected until another one of its batch is accepted.
- * - `stopped`: it is not the postings; all that was set aside is ready again and the feed is parked.
- * - `lane_lost`: nothing was changed.
+ * - `stopped`: it is not the postings; all that was set aside is ready again and the feed is blocked.
+ * - `lock_lost`: nothing was changed.
  */
-export type RefusedBatchOutcome = 'split' | 'set_aside' | 'stopped' | 'lane_lost';
+export type RefusedBatchOutcome = 'split' | 'set_aside' | 'stopped' | 'lock_lost';
 
 /**
  * Closes a batch whose postings were refused, in one transaction with what follows from it. A posting is quarantined
@@ -37,11 +37,11 @@ export async function closeRefusedBatch(
 ): Promise<RefusedBatchOutcome> {
   const { feedId, size } = input.batch;
   return await transaction(pool, async (db) => {
-    if (!(await closeBatch(db, { ...input, state: 'refused' }))) return 'lane_lost';
+    if (!(await closeBatch(db, { ...input, state: 'refused' }))) return 'lock_lost';
     if (size === 1) return await setAside(db, input);
-    const plan = planAfterRefusal(await lockSplitPlan(db, { feedId }), { size, hint: input.hint });
+    const plan = planAfterRefusal(await lockBisectionPlan(db, { feedId }), { size, hint: input.hint });
     await giveBackPostings(db, input);
-    await writeSplitPlan(db, { feedId, plan });
+    await writeBisectionPlan(db, { feedId, plan });
     return 'split';
   });
 }
@@ -49,7 +49,7 @@ export async function closeRefusedBatch(
 /** The cursor stays behind the posting, whose ledger row stays, so that no later batch takes it up. */
 async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_aside' | 'stopped'> {
   const { feedId, batchId } = input.batch;
-  const plan = await lockSplitPlan(db, { feedId });
+  const plan = await lockBisectionPlan(db, { feedId });
   const sure = plan === null || plan.accepted;
   const { rows } = await db.query<{ transaction_id: string }>(
     `UPDATE ledger SET exception = $2, detail = $3 WHERE batch_id = $1 RETURNING transaction_id`,
@@ -63,7 +63,7 @@ async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_a
   }
   const next = plan === null ? null : planAfterRefusedAlone(plan);
   if (next === null && !sure) return await stop(db, input, []);
-  if (plan !== null) await writeSplitPlan(db, { feedId, plan: next });
+  if (plan !== null) await writeBisectionPlan(db, { feedId, plan: next });
   const transactionId = rows[0]?.transaction_id;
   if (sure && transactionId !== undefined) await tellQuarantined(db, input, transactionId);
   return 'set_aside';
@@ -72,9 +72,9 @@ async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_a
 /** `refused`: the postings that were refused alone and are ready again; a person may have to decide on them. */
 async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly string[]): Promise<'stopped'> {
   const { feedId } = input.batch;
-  const given = [...refused, ...(await endSplit(db, { feedId }))];
+  const given = [...refused, ...(await endBisection(db, { feedId }))];
   await writeReason(db, {
-    ...{ feedId, reason: input.parkReason, detail: input.words, timeline: true },
+    ...{ feedId, reason: input.blockReason, detail: input.words, timeline: true },
     about: { transaction_ids: given.slice(0, toldMax) },
   });
   return 'stopped';

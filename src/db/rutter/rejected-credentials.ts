@@ -6,7 +6,7 @@ const provider = 'rutter';
 const probeEvery = `interval '30 seconds'`;
 
 /** Our own credentials were refused just now. Whoever comes later changes nothing: the row says since when. */
-export async function noteCredentialsRefused(db: Queryable): Promise<void> {
+export async function recordCredentialsRejected(db: Queryable): Promise<void> {
   await db.query(`INSERT INTO provider_outages (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, [provider]);
 }
 
@@ -29,7 +29,7 @@ export async function claimProbe(db: Queryable): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** Our credentials are good again: all go on at their next look. */
+/** Our credentials are good again: all go on at their next check. */
 export async function endOutage(db: Queryable): Promise<void> {
   await db.query(`DELETE FROM provider_outages WHERE name = $1`, [provider]);
 }

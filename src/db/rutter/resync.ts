@@ -7,14 +7,14 @@ import { writeTimeline } from '../timeline.js';
  * those away that Rutter does not have, so that they go out again.
  */
 
-/** A posting that a settled batch of the feed delivered. */
+/** A posting that a completed batch of the feed delivered. */
 export interface DeliveredPosting {
   readonly transactionId: string;
   readonly batchId: string;
   readonly postedAt: string;
 }
 
-export interface ResyncGround {
+export interface ResyncFixture {
   readonly feed: FeedRow;
   /** ISO; `from`, or the start date when that is later: nothing before it was meant to be sent. */
   readonly effectiveFrom: string;
@@ -26,11 +26,11 @@ export interface ResyncGround {
   readonly sentSinceMs: number;
 }
 
-/** What a resync looks at; null when there is no such feed. */
-export async function readResyncGround(
+/** What a resync checks; null when there is no such feed. */
+export async function readResyncFixture(
   db: Queryable,
   input: { feedId: string; from: string; deliveredMax: number },
-): Promise<ResyncGround | null> {
+): Promise<ResyncFixture | null> {
   const feed = await readFeed(db, input);
   if (feed === null) return null;
   const start = feed.transactionStartDate;
@@ -71,7 +71,7 @@ async function readSentSince(
 ): Promise<number> {
   const { rows } = await db.query<{ since: string }>(
     `SELECT coalesce(
-              (SELECT max(b.cut_at) FROM batches b
+              (SELECT max(b.built_at) FROM batches b
                 WHERE b.feed_id = $1 AND b.number < coalesce(
                       (SELECT min(number) FROM batches WHERE feed_id = $1 AND last_posted_at >= $2), 2147483647)),
               f.published_at, f.created_at) AS since
@@ -126,7 +126,7 @@ export async function takeBackGap(
   });
 }
 
-/** The batches keep count of what they delivered, and the next cut looks from the first posting of the gap on. */
+/** The batches keep count of what they delivered, and the next build checks from the first posting of the gap on. */
 async function deleteRows(db: Queryable, feed: FeedRow, gap: readonly DeliveredPosting[]): Promise<number> {
   const { rows } = await db.query<{ taken: string }>(
     `WITH gone AS (

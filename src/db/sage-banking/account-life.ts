@@ -5,7 +5,7 @@ import { lockSageAccount, whereOf, type SageAccountRow } from './accounts.js';
 import { storableTextOrNull } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What looks at an account change of its row. */
+/** What checks an account change of its row. */
 
 /** What Sage tells of an account with every look. */
 export interface SageAccountSeen {
@@ -17,12 +17,12 @@ export interface SageAccountSeen {
 }
 
 /**
- * Takes over what Sage said in a look that succeeded: it clears whatever trouble there was before. `nextLookMs` is 0
+ * Takes over what Sage said in a check that succeeded: it clears whatever failure there was before. `nextCheckMs` is 0
  * while there is more to read. A change of status is on the timeline. Cancelled is final. Null when the account is gone.
  */
-export async function recordSageLook(
+export async function recordSageCheck(
   pool: Pool,
-  input: { sageAccountId: string; seen: SageAccountSeen; nextLookMs: number },
+  input: { sageAccountId: string; seen: SageAccountSeen; nextCheckMs: number },
 ): Promise<SageAccountRow | null> {
   return await transaction(pool, async (db) => {
     const before = await lockSageAccount(db, input);
@@ -40,7 +40,7 @@ export async function recordSageLook(
         storableTextOrNull(seen.statusReason),
         storableTextOrNull(seen.currency),
         seen.authorisationSealed,
-        input.nextLookMs,
+        input.nextCheckMs,
         seen.status,
       ],
     );
@@ -91,25 +91,25 @@ export async function recordSageReason(
     );
     if (before.reason === input.reason) return;
     const { reason } = input;
-    await writeTimeline(db, { ...whereOf(before), kind: 'sage_account_trouble', detail: { reason } });
+    await writeTimeline(db, { ...whereOf(before), kind: 'sage_account_failing', detail: { reason } });
   });
 }
 
-/** When the account is looked at next, as its workflow waits. */
-export async function recordNextLook(
+/** When the account is checked next, as its workflow waits. */
+export async function recordNextCheck(
   db: Queryable,
-  input: { sageAccountId: string; nextLookMs: number },
+  input: { sageAccountId: string; nextCheckMs: number },
 ): Promise<void> {
   await db.query(
     `UPDATE sage_accounts SET next_read_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
       WHERE sage_account_id = $1 AND status <> 'cancelled'`,
-    [input.sageAccountId, input.nextLookMs],
+    [input.sageAccountId, input.nextCheckMs],
   );
 }
 
 /**
  * Somebody asked for the account's end: it is read to its end, then cancelled at Sage. Asking twice is asking once.
- * Then nudge the account's workflow. Null when there is no such account.
+ * Then wake the account's workflow. Null when there is no such account.
  */
 export async function requestSageCancellation(
   pool: Pool,
@@ -129,9 +129,9 @@ export async function requestSageCancellation(
 }
 
 /** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
-const settledAfter = `interval '1 minute'`;
+const completedAfter = `interval '1 minute'`;
 
-export interface SweptSageAccount {
+export interface SageAccountToCheck {
   readonly sageAccountId: string;
   readonly customerId: string;
   readonly connectionId: string;
@@ -141,12 +141,12 @@ export interface SweptSageAccount {
 export async function listSageAccountsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
-): Promise<SweptSageAccount[]> {
-  const { rows } = await db.query<SweptSageAccount>(
+): Promise<SageAccountToCheck[]> {
+  const { rows } = await db.query<SageAccountToCheck>(
     `SELECT sage_account_id AS "sageAccountId", customer_id AS "customerId", connection_id AS "connectionId"
        FROM sage_accounts
       WHERE ($1::uuid IS NULL OR sage_account_id > $1) AND status <> 'cancelled'
-        AND created_at < now() - ${settledAfter}
+        AND created_at < now() - ${completedAfter}
       ORDER BY sage_account_id LIMIT $2`,
     [input.afterId, input.limit],
   );

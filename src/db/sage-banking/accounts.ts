@@ -58,7 +58,7 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   status_reason AS "statusReason", status_since AS "statusSince", requested_start_date AS "requestedStartDate",
   predecessor_id AS "predecessorId", authorisation_mechanism AS "authorisationMechanism",
   authorisation_sealed AS "authorisationSealed", last_transaction_id AS "lastTransactionId", received,
-  received_odd AS "receivedOdd",
+  received_unrecognized AS "receivedOdd",
   cancel_requested_at AS "cancelRequestedAt",
   (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",

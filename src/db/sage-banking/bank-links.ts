@@ -100,7 +100,7 @@ export async function insertSageLink(db: Queryable, input: NewSageLink): Promise
  * has begins with its first way; a later one does not lengthen it. False when the link has ended, has its account, or
  * another attempt has stored its way: the customer may have been sent there.
  */
-export async function storeLinkWay(
+export async function storeConsentSession(
   db: Queryable,
   input: {
     linkId: string;
@@ -257,7 +257,7 @@ async function tell(
 }
 
 /** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
-const settledAfter = `interval '1 minute'`;
+const completedAfter = `interval '1 minute'`;
 
 /** Links that must have a workflow, after `afterId`. */
 export async function listLinksToCheck(
@@ -265,7 +265,7 @@ export async function listLinksToCheck(
   input: { afterId: string | null; limit: number },
 ): Promise<string[]> {
   const { rows } = await db.query<{ link_id: string }>(
-    `SELECT link_id FROM sage_links WHERE state = 'waiting' AND created_at < now() - ${settledAfter}
+    `SELECT link_id FROM sage_links WHERE state = 'waiting' AND created_at < now() - ${completedAfter}
         AND ($1::uuid IS NULL OR link_id > $1)
       ORDER BY link_id LIMIT $2`,
     [input.afterId, input.limit],

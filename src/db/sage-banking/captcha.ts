@@ -4,21 +4,21 @@ import { takeCaptchaText, wantNewCaptcha } from './onboarding-steps.js';
 import { lockSageOnboarding, type SageOnboardingRow } from './onboardings.js';
 
 /**
- * What a person does about the picture of an onboarding, for API and pages alike. Each is one transaction under the
+ * What a person does about the captcha of an onboarding, for API and pages alike. Each is one transaction under the
  * row's lock; then tell the workflow (`SageFacade.onboardingChanged`), which does what the row wants.
  */
 
-/** A picture that Sage may have forgotten is shown to nobody and sent for nobody. */
+/** A captcha that Sage may have forgotten is shown to nobody and sent for nobody. */
 export function isStaleCaptcha(row: SageOnboardingRow): boolean {
   return row.state === 'waiting_captcha' && (row.captchaAgeMs ?? Infinity) >= captchaGoodForMs;
 }
 
 const expired = {
   reason: 'captcha_expired',
-  message: 'The picture was too old: please read the new one.',
+  message: 'The captcha was too old: please read the new one.',
 } as const;
 
-/** Somebody looks: has a stale picture fetched anew. True when it was stale. */
+/** Somebody checks: has a stale captcha fetched again. True when it was stale. */
 export async function renewStaleCaptcha(pool: Pool, input: { onboardingId: string }): Promise<boolean> {
   return await transaction(pool, async (db) => {
     const row = await lockSageOnboarding(db, input);
@@ -31,15 +31,15 @@ export async function renewStaleCaptcha(pool: Pool, input: { onboardingId: strin
 export type CaptchaAnswer =
   /** Stored, to be sent. */
   | { readonly kind: 'taken' }
-  /** It was too old, or a person wants another one: a new picture is fetched. */
+  /** It was too old, or a person wants another one: a new captcha is fetched. */
   | { readonly kind: 'renewing' }
-  /** It is about a picture that is not shown any more; nothing changed. */
+  /** It is about a captcha that is not shown any more; nothing changed. */
   | { readonly kind: 'outdated'; readonly row: SageOnboardingRow }
-  /** No picture waits to be read. */
+  /** No captcha waits to be read. */
   | { readonly kind: 'not_waiting'; readonly row: SageOnboardingRow }
   | { readonly kind: 'unknown' };
 
-/** Takes what a person read in the picture; `text` null asks for another one. */
+/** Takes what a person read in the captcha; `text` null asks for another one. */
 export async function answerCaptcha(
   pool: Pool,
   input: { onboardingId: string; captchaId: string | null; text: string | null },

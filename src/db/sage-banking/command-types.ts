@@ -1,7 +1,7 @@
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 
 /**
- * What commands of Sage's road are asked with and answer. Results stand in the row as plain JSON: each list is bounded,
+ * What commands of Sage's channel are asked with and answer. Results stand in the row as plain JSON: each list is bounded,
  * by Sage's pages, by the rules an account may have, or by a limit of the command.
  */
 
@@ -26,7 +26,7 @@ export type SageCommandResult =
   | SageRulesResult
   | SageRuleResult
   | SageDeletedRuleResult
-  | SageDryRunResult
+  | SageRulePreviewResult
   | SageRestorableRulesResult
   | SageRestoreResult;
 
@@ -57,20 +57,20 @@ export interface SageDeletedRuleResult {
 }
 
 /** Which stored transactions a rule would hit. Nothing was sent or changed. */
-export interface SageDryRunResult {
-  /** Stored transactions that were looked at. */
-  readonly looked_at: number;
+export interface SageRulePreviewResult {
+  /** Stored transactions that were checked. */
+  readonly checked_at: number;
   /** Those that the rule's conditions fit. */
   readonly hits: number;
   /** The first of them, by id. */
   readonly transaction_ids: readonly number[];
   /** What the actions would get of the first few. */
-  readonly samples: readonly SageDryRunSample[];
+  readonly samples: readonly SageRulePreviewSample[];
   /** How the account's own rules stand to it; null when Sage did not tell them in time. */
-  readonly beside: SageDryRunBeside | null;
+  readonly beside: SageRulePreviewBeside | null;
 }
 
-export interface SageDryRunSample {
+export interface SageRulePreviewSample {
   readonly transaction_id: number;
   /** Null where Sage's own cannot be read; there are no shares of it then. */
   readonly amount: string | null;
@@ -81,7 +81,7 @@ export interface SageDryRunSample {
   readonly taken_by: string | null;
 }
 
-export interface SageDryRunBeside {
+export interface SageRulePreviewBeside {
   /** The rank that the rule would get. */
   readonly rank: number;
   /** Hits that no rule of a better rank takes first. */
@@ -92,8 +92,8 @@ export interface SageDryRunBeside {
     readonly rule_rank: number;
     readonly hits: number;
   }[];
-  /** Rules of a better rank with a condition that we cannot judge: they may take hits, too. */
-  readonly not_judged: readonly string[];
+  /** Rules of a better rank with a condition that we cannot validate: they may take hits, too. */
+  readonly not_evaluated: readonly string[];
   /** A rule that has the name already: a new rule would be refused. It is left out here unless another is edited. */
   readonly same_name_rule_id: string | null;
 }

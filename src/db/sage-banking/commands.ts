@@ -1,7 +1,7 @@
 import type { SageCommandKind } from '../commands.js';
 import type { Queryable } from '../pool.js';
 
-/** What commands of Sage's road have beside those of Rutter: no keys protect their writes, and many only read. */
+/** What commands of Sage's channel have beside those of Rutter: no keys protect their writes, and many only read. */
 
 /**
  * Notes that a write that no key protects is about to go out. Answers whether one went out before: its answer is lost,
@@ -52,7 +52,7 @@ const readingKinds: readonly SageCommandKind[] = [
   'sage_dry_run_rule',
   'sage_list_restorable_rules',
 ];
-/** Nobody asks for such an answer later; it can be had anew. */
+/** Nobody asks for such an answer later; it can be had again. */
 const readingsKeptDays = 1;
 const deletedAtOnceMax = 1_000;
 

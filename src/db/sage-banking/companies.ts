@@ -3,7 +3,7 @@ import { open, seal } from '../../crypto/seal.js';
 import type { Queryable } from '../pool.js';
 
 /**
- * A customer's company in its organisation at Sage's Banking Service: a connection of the second road. The
+ * A customer's company in its organisation at Sage's Banking Service: a connection of the `sage-banking` channel. The
  * organisation's own signing key is sealed for `{table: 'sage_companies', row: connectionId}`.
  */
 export interface SageCompanyRow {

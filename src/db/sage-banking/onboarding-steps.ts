@@ -1,4 +1,4 @@
-import type { SageOnboardingRefusal, SageOnboardingTrouble } from '../../domain/sage-banking/onboarding.js';
+import type { SageOnboardingRefusal, SageOnboardingFailure } from '../../domain/sage-banking/onboarding.js';
 import type { Queryable } from '../pool.js';
 import { insertSageCompany, type SageCompanyRow } from './companies.js';
 import type { SageOnboardingRow } from './onboardings.js';
@@ -74,16 +74,16 @@ async function tell(
   });
 }
 
-/** A picture for a person to read. Why it is not the first one stays beside it. */
+/** A captcha for a person to read. Why it is not the first one stays beside it. */
 export async function showCaptcha(
   db: Queryable,
   row: SageOnboardingRow,
   captcha: { captchaId: string; image: string },
 ): Promise<void> {
-  const isAboutPicture = row.reason?.startsWith('captcha_') === true || row.reason === 'registration_expired';
+  const isAboutCaptcha = row.reason?.startsWith('captcha_') === true || row.reason === 'registration_expired';
   await change(db, row, {
     to: {
-      ...(isAboutPicture ? {} : noReason),
+      ...(isAboutCaptcha ? {} : noReason),
       state: 'waiting_captcha',
       captcha_id: captcha.captchaId,
       captcha_image: captcha.image,
@@ -94,7 +94,7 @@ export async function showCaptcha(
   await tell(db, row, 'sage_captcha_shown', { failures: row.captchaFailures });
 }
 
-/** Back to the token service for a new registration and picture; `why` is null when a person asked for it. */
+/** Back to the token service for a new registration and captcha; `why` is null when a person asked for it. */
 export async function wantNewCaptcha(
   db: Queryable,
   row: SageOnboardingRow,
@@ -114,7 +114,7 @@ export async function wantNewCaptcha(
   await tell(db, row, 'sage_captcha_wanted', { because: why?.reason ?? 'asked', failures });
 }
 
-/** A person has read the picture. */
+/** A person has read the captcha. */
 export async function takeCaptchaText(
   db: Queryable,
   row: SageOnboardingRow,
@@ -142,19 +142,19 @@ export async function markPosting(db: Queryable, row: SageOnboardingRow): Promis
  * Something stands in the way and passes, or waits for an operator; told once per reason. `postingOver`: the POST under
  * way surely changed nothing, and may be made again.
  */
-export async function noteOnboardingTrouble(
+export async function recordOnboardingFailure(
   db: Queryable,
   row: SageOnboardingRow,
-  input: Why<SageOnboardingTrouble> & { postingOver?: boolean },
+  input: Why<SageOnboardingFailure> & { postingOver?: boolean },
 ): Promise<void> {
   const { reason, message, postingOver = false } = input;
   const unmarked = postingOver ? { state: 'creating', posting_since: null } : {};
   await change(db, row, { to: { reason, message, ...unmarked } });
-  if (row.reason !== reason) await tell(db, row, 'sage_onboarding_trouble', { reason });
+  if (row.reason !== reason) await tell(db, row, 'sage_onboarding_failing', { reason });
 }
 
 /** A POST went out, or may have, and its answer is not known: nothing is sent until a person has found out. */
-export async function standInDoubt(
+export async function markInDoubt(
   db: Queryable,
   row: SageOnboardingRow,
   input: { message: string },
@@ -248,7 +248,7 @@ export async function refuseOnboarding(
 }
 
 /** An organisation answered to a request that was given up meanwhile; its key is kept apart. */
-export async function tellUnclaimedOrganisation(
+export async function recordUnclaimedOrganisation(
   db: Queryable,
   row: SageOnboardingRow,
   input: { organisationId: string; companyId: string },

@@ -11,7 +11,7 @@ import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Onboardings at Sage's Banking Service: the order, the picture that a person has to read, and what came of it. Licence
+ * Onboardings at Sage's Banking Service: the order, the captcha that a person has to read, and what came of it. Licence
  * details and what an operator entered stand sealed for `{table: 'sage_onboardings', row: onboardingId, column}` and
  * are cleared at the end. How a row moves on stands in `sage-onboarding-steps.ts`.
  */
@@ -36,7 +36,7 @@ export interface SageOnboardingRow {
   readonly message: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** Ages by the database's clock; null without a picture. */
+  /** Ages by the database's clock; null without a captcha. */
   readonly captchaAgeMs: number | null;
   readonly untouchedMs: number;
   /** Since a person last did something about it. */
@@ -230,32 +230,32 @@ export async function readNewestSageOnboarding(
 }
 
 /** Younger ones may be on their way: whoever wrote them is still at it. */
-const settledAfter = `interval '1 minute'`;
+const completedAfter = `interval '1 minute'`;
 /** A workflow that waits for an operator touches its row every hour; one that does not has lost its signal. */
 const untouchedAfter = `interval '2 hours'`;
 
 /**
  * Something that its workflow should have done by now: a step that nothing is said to stand in the way of, or what an
- * operator entered. A trouble is met by the workflow's own next try.
+ * operator entered. A failure is met by the workflow's own next try.
  */
-const isOwed = `(state IN ('registering', 'creating') OR resolution_sealed IS NOT NULL)
+const isCheckRequested = `(state IN ('registering', 'creating') OR resolution_sealed IS NOT NULL)
   AND updated_at < clock_timestamp() - CASE
     WHEN state IN ('registering', 'creating') AND reason IN (${inWords(sageOnboardingWaits)}) THEN ${untouchedAfter}
-    ELSE ${settledAfter} END`;
+    ELSE ${completedAfter} END`;
 
 export interface OnboardingToCheck {
   readonly onboardingId: string;
   /** Its workflow may wait for a signal that was lost: signal it, instead of starting it only. */
-  readonly isOwed: boolean;
+  readonly isCheckRequested: boolean;
 }
 
-/** Onboardings that are not over, by id: each has a workflow, or the sweep starts it again. */
+/** Onboardings that are not over, by id: each has a workflow, or the repair job starts it again. */
 export async function listOnboardingsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
 ): Promise<OnboardingToCheck[]> {
   const { rows } = await db.query<OnboardingToCheck>(
-    `SELECT onboarding_id AS "onboardingId", ${isOwed} AS "isOwed" FROM sage_onboardings
+    `SELECT onboarding_id AS "onboardingId", ${isCheckRequested} AS "isCheckRequested" FROM sage_onboardings
       WHERE ${isOpen} AND ($1::uuid IS NULL OR onboarding_id > $1)
       ORDER BY onboarding_id LIMIT $2`,
     [input.afterId, input.limit],

@@ -212,7 +212,7 @@ export async function readRunningSageReprocess(
   return rows[0] === undefined ? null : reprocessFrom(rows[0]);
 }
 
-/** For the sweep: runs under way with a larger id than `afterId`, in the order of their ids. */
+/** For the repair job: runs under way with a larger id than `afterId`, in the order of their ids. */
 export async function listReprocessesToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },

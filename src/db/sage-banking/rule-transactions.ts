@@ -44,8 +44,8 @@ export async function* ruleTransactions(
     const { rows } = await pool.query<RawRow>(
       `SELECT transaction_id, transaction_amount::text AS amount, transaction_narrative AS narrative,
               date_posted AS posted, body ->> 'currency' AS currency,
-              CASE WHEN $5 OR transaction_narrative IS NULL OR odd_members IS NOT NULL THEN body END AS body,
-              odd_members AS odd
+              CASE WHEN $5 OR transaction_narrative IS NULL OR unrecognized_members IS NOT NULL THEN body END AS body,
+              unrecognized_members AS odd
          FROM sage_transactions
         WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3
         ORDER BY transaction_id LIMIT $4`,

@@ -1,6 +1,6 @@
 import { lockSageAccount, whereOf } from './accounts.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { oddMembersOf } from '../../domain/sage-banking/transaction.js';
+import { unrecognizedMembersOf } from '../../domain/sage-banking/transaction.js';
 import { storableJson } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
@@ -32,10 +32,10 @@ interface RawTransaction {
   predicted_actions: unknown[];
   predicted_at: string | null;
   received_at: string;
-  odd_members: string[] | null;
+  unrecognized_members: string[] | null;
 }
 
-const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at, odd_members';
+const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at, unrecognized_members';
 
 function transactionFrom(raw: RawTransaction): StoredSageTransaction {
   return {
@@ -44,7 +44,7 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
     predictedActions: raw.predicted_actions,
     predictedAt: raw.predicted_at,
     receivedAt: raw.received_at,
-    oddMembers: raw.odd_members ?? [],
+    oddMembers: raw.unrecognized_members ?? [],
   };
 }
 
@@ -63,20 +63,20 @@ export async function storePage(
     const { rows: stored } = await db.query<{ id: string; odd: string[] | null }>(
       `INSERT INTO sage_transactions
          (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
-          predicted_actions, predicted_at, odd_members)
+          predicted_actions, predicted_at, unrecognized_members)
        SELECT $1, id, amount, narrative, posted, body, coalesce(predicted, '[]'),
               CASE WHEN predicted IS NOT NULL THEN now() END, odd
          FROM jsonb_to_recordset($2::jsonb) AS page
               (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, odd text[])
        ON CONFLICT (sage_account_id, transaction_id) DO NOTHING
-       RETURNING transaction_id AS id, odd_members AS odd`,
+       RETURNING transaction_id AS id, unrecognized_members AS odd`,
       [input.sageAccountId, storableJson(input.transactions.map(columnsOf))],
     );
     const odd = stored.filter((row) => row.odd !== null);
     const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
     await db.query(
-      `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, received_odd = received_odd + $4,
-              odd_at = CASE WHEN $4 > 0 THEN now() ELSE odd_at END, updated_at = now()
+      `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, received_unrecognized = received_unrecognized + $4,
+              unrecognized_at = CASE WHEN $4 > 0 THEN now() ELSE unrecognized_at END, updated_at = now()
         WHERE sage_account_id = $1`,
       [input.sageAccountId, lastTransactionId, stored.length, odd.length],
     );
@@ -98,7 +98,7 @@ export async function storePage(
 /** What cannot be read has no column and stays in the body alone. */
 function columnsOf(transaction: SageTransactionObject) {
   const { predictedActions: _, ...rest } = transaction;
-  const odd = new Set(oddMembersOf(transaction));
+  const odd = new Set(unrecognizedMembersOf(transaction));
   const readable = (name: string) => (odd.has(name) ? null : transaction[name]);
   return {
     id: transaction.transactionId,

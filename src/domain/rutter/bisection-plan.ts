@@ -4,7 +4,7 @@
  * What is certain is progress: a refused block of more than one is always followed by a smaller cut of its head.
  */
 
-export interface SplitPlan {
+export interface BisectionPlan {
   /** Postings of the refused batch that are still to be decided. */
   readonly left: number;
   /** Size of the innermost block, at the head, that is known to hold a bad one; 0 when none is. */
@@ -19,7 +19,7 @@ export interface SplitPlan {
  * How many of the next postings, in the order of delivery, the next batch may have: those before the one that was named,
  * or that one alone; else half of the block that holds a bad one; else what is left of the refused batch.
  */
-export function splitCutSize(plan: SplitPlan, transactionIds: readonly string[]): number {
+export function nextPartSize(plan: BisectionPlan, transactionIds: readonly string[]): number {
   const named = plan.hint === null ? -1 : transactionIds.indexOf(plan.hint);
   if (named === 0) return 1;
   if (named > 0 && named < plan.bad) return named;
@@ -29,12 +29,12 @@ export function splitCutSize(plan: SplitPlan, transactionIds: readonly string[])
 
 /**
  * The plan after a batch of more than one was refused. A hint that has just been followed and led to another refusal
- * is answered by halving: a peer that names the wrong posting each time would otherwise be followed one by one.
+ * is answered by halving: a provider that names the wrong posting each time would otherwise be followed one by one.
  */
 export function planAfterRefusal(
-  plan: SplitPlan | null,
+  plan: BisectionPlan | null,
   refused: { readonly size: number; readonly hint: string | null },
-): SplitPlan {
+): BisectionPlan {
   const { size, hint } = refused;
   if (plan === null) return { left: size, bad: size, hint, accepted: false };
   return {
@@ -49,7 +49,7 @@ export function planAfterRefusal(
  * The plan after a posting was refused alone: it is decided, the block that held it is known no longer to. Null when it
  * was the last one.
  */
-export function planAfterRefusedAlone(plan: SplitPlan): SplitPlan | null {
+export function planAfterRefusedAlone(plan: BisectionPlan): BisectionPlan | null {
   return plan.left <= 1 ? null : { ...plan, left: plan.left - 1, bad: 0, hint: null };
 }
 

@@ -12,7 +12,7 @@ export interface ConnectionFacts {
 
 /**
  * Our fact and Rutter's word from an answer of `GET /connections/status` (contract 5.2, 5.3). Unhealthy is only a
- * passing trouble of Rutter's own reads: calls work.
+ * passing failure of Rutter's own reads: calls work.
  */
 export function connectionFacts(answer: {
   readonly isReady: boolean;

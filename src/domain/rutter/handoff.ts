@@ -1,5 +1,5 @@
 /**
- * The states of a hand-off's row: `opened` by a browser, `logged_in`, `sharing` once the choice stands, `ready` when the
+ * The states of a handoff's row: `opened` by a browser, `logged_in`, `sharing` once the choice stands, `ready` when the
  * answer waits to be taken; `taken`, `superseded` by another window, `refused` and `expired` are its ends.
  */
 export const handoffStates = [
@@ -14,7 +14,7 @@ export const handoffStates = [
 ] as const;
 export type HandoffState = (typeof handoffStates)[number];
 
-/** Why a hand-off ended without a redirect: codes for the page, which says what to do next. */
+/** Why a handoff ended without a redirect: codes for the page, which says what to do next. */
 export type HandoffReason =
   /** The chosen connection is not there, or not this customer's. */
   | 'connection_unavailable'
@@ -27,8 +27,8 @@ export type HandoffReason =
   /** Rutter refused what we asked for. */
   | 'provider_refused'
   /** Rutter refuses the bank's own credentials. */
-  | 'organisation_refused'
+  | 'credentials_rejected'
   /** The redirect is no longer one of the configured origins. */
   | 'redirect_refused'
   /** Rutter did not answer until the deadline. */
-  | 'peer_unavailable';
+  | 'provider_unavailable';

@@ -1,5 +1,5 @@
 /**
- * Where the browser may be sent at the end of a hand-off: one of the configured origins, the one path, the challenge
+ * Where the browser may be sent at the end of a handoff: one of the configured origins, the one path, the challenge
  * unchanged, and nothing else (Rutter contract, sections 3 and 4). The text is compared, not resolved: it must begin
  * with an allowed origin letter by letter, so there is no URL parser whose reading could differ from a browser's.
  */
@@ -39,10 +39,10 @@ export function isChallenge(text: string): boolean {
 }
 
 /**
- * Judges a decoded `redirect_uri` against the challenge that it must carry. Its query may be absent (the OTP answer's
+ * Validates a decoded `redirect_uri` against the challenge that it must carry. Its query may be absent (the OTP answer's
  * has none) only when `challengeMayBeAbsent`; other parameters of it are never passed on.
  */
-export function judgeRedirectTarget(input: {
+export function validateRedirectTarget(input: {
   readonly redirectUri: string;
   readonly challenge: string;
   readonly allowedOrigins: readonly string[];
@@ -67,7 +67,7 @@ export function judgeRedirectTarget(input: {
 }
 
 /**
- * The address built from judged parts; with `otp` the one that ends the hand-off.
+ * The address built from validated parts; with `otp` the one that ends the handoff.
  *
  * @throws RangeError when the one-time password is empty or longer than any we know
  */

@@ -20,11 +20,11 @@ export const sageLinkReasons = [
   /** The account does not wait for a new authorisation. */
   'not_auth_required',
   /** Sage said no; the message has its words. */
-  'refused_by_sage',
+  'link_rejected',
   /** Sage does not accept the company's credentials. */
   'sage_company_refused',
   /** Sage did not answer in time. */
-  'peer_unavailable',
+  'provider_unavailable',
 ] as const;
 export type SageLinkReason = (typeof sageLinkReasons)[number];
 
@@ -32,14 +32,14 @@ export type SageLinkReason = (typeof sageLinkReasons)[number];
 export const sageLinkAttemptsMax = 5;
 
 /** So long one question about a way through a bank's pages is tried again; longer than a way lives is no use. */
-export const sageLinkWayTriesMs = 20 * 60_000;
+export const sageConsentTriesMs = 20 * 60_000;
 
 /** So long Sage is asked to create an account that its bank has granted: an outage must not cost the customer's work. */
 export const sageLinkCreateTriesMs = 24 * 60 * 60_000;
 
 /**
  * So long an account that was granted waits for the end of the one that it is to follow; longer than a disconnection
- * waits for its last look (`sageUnreadCancelAfterMs`).
+ * waits for its last check (`sageUnreadCancelAfterMs`).
  */
 export const sageLinkWaitsForEndMs = 20 * 60_000;
 

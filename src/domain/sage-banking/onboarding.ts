@@ -19,11 +19,11 @@ export interface SageOrganisationOrder {
   readonly user?: { readonly emailAddress?: string; readonly identity?: string };
 }
 
-/** Assumed: a registration and a captcha live 15 minutes (contract 3.2). An older picture is shown to nobody. */
+/** Assumed: a registration and a captcha live 15 minutes (contract 3.2). An older captcha is shown to nobody. */
 export const captchaGoodForMs = 13 * 60_000;
-/** So often a person may read a picture wrongly before the onboarding ends. */
+/** So often a person may read a captcha wrongly before the onboarding ends. */
 export const captchaFailuresMax = 3;
-/** So long the onboarding waits for somebody who reads the picture. */
+/** So long the onboarding waits for somebody who reads the captcha. */
 export const captchaAbandonedAfterMs = 7 * dayMs;
 
 /** Why an onboarding ended without an organisation; each is in the runbook. */
@@ -48,12 +48,12 @@ export const sageOnboardingRefusals = [
 export type SageOnboardingRefusal = (typeof sageOnboardingRefusals)[number];
 
 /** What an open onboarding waits for or has met; each is in the runbook. */
-export const sageOnboardingTroubles = [
-  'peer_unavailable',
+export const sageOnboardingFailures = [
+  'provider_unavailable',
   /** Our own application, or its signing key, is not accepted: the same for every customer. */
   'sage_application_refused',
-  /** The road is closed in this worker's configuration. */
-  'road_closed',
+  /** The channel is closed in this worker's configuration. */
+  'channel_disabled',
   /** The new organisation exists, and its own key is not accepted yet. */
   'company_not_accepted',
   /** A step went on failing for a reason that nobody foresaw: ours to find. */
@@ -66,20 +66,20 @@ export const sageOnboardingTroubles = [
   /** `in_doubt`: what was entered did not prove true. */
   'resolution_refused',
 ] as const;
-export type SageOnboardingTrouble = (typeof sageOnboardingTroubles)[number];
+export type SageOnboardingFailure = (typeof sageOnboardingFailures)[number];
 
-export type SageOnboardingReason = SageOnboardingRefusal | SageOnboardingTrouble;
+export type SageOnboardingReason = SageOnboardingRefusal | SageOnboardingFailure;
 
 /** Troubles that no next minute mends: an operator has to look when one lasts. */
-export const sageOnboardingStuckReasons: readonly SageOnboardingTrouble[] = [
+export const sageOnboardingStuckReasons: readonly SageOnboardingFailure[] = [
   'sage_application_refused',
-  'road_closed',
+  'channel_disabled',
   'company_not_accepted',
   'unexpected',
 ];
 
 /** Troubles that the workflow meets by its own next try, which touches the row; anything else waits for a signal. */
-export const sageOnboardingWaits: readonly SageOnboardingTrouble[] = [
+export const sageOnboardingWaits: readonly SageOnboardingFailure[] = [
   ...sageOnboardingStuckReasons,
-  'peer_unavailable',
+  'provider_unavailable',
 ];

@@ -1,6 +1,6 @@
 import type { FeedFacts } from '../feed.js';
 
-/** States on the road of Sage's Banking Service. Words of the provider are kept as they are, camel case included. */
+/** States on the channel of Sage's Banking Service. Words of the provider are kept as they are, camel case included. */
 
 /** Sage's word for an account (contract 6.4). `cancelled` is final: a reconnected account is a new one. */
 export const sageAccountStatuses = ['pending', 'active', 'authRequired', 'cancelled'] as const;
@@ -24,7 +24,7 @@ export type SageLinkPurpose = 'link' | 'direct' | 'reauthorise';
 export type SageReprocessState = 'running' | 'done' | 'failed';
 
 /**
- * The facts of a feed on this road, so that both roads show one picture: pending is awaiting_activation, active is
+ * The facts of a feed on this channel, so that both channels show one captcha: pending is awaiting_activation, active is
  * live, authRequired is reauth_required, cancelled is closed.
  */
 export function sageFeedFacts(status: SageAccountStatus): FeedFacts {

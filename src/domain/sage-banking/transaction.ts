@@ -16,7 +16,7 @@ const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /** Those that are not of the agreed kind, by name; usually none. */
-export function oddMembersOf(transaction: Readonly<Record<string, unknown>>): string[] {
+export function unrecognizedMembersOf(transaction: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(kinds).flatMap(([name, isAsAgreed]) => (isAsAgreed(transaction[name]) ? [] : [name]));
 }
 

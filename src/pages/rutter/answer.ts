@@ -3,7 +3,7 @@ import { redirectPath } from '../../domain/rutter/redirect-target.js';
 
 /**
  * Whether the address that the workflow stored is one a browser may be sent to: an allowed origin, the one path, and
- * exactly this hand-off's challenge with a one-time password. The last look before the redirect, whoever wrote the row.
+ * exactly this handoff's challenge with a one-time password. The last check before the redirect, whoever wrote the row.
  */
 export function isAnswerOf(input: {
   readonly answer: string;

@@ -16,7 +16,7 @@ const originLengthMax = 255;
 
 /**
  * `GET /login?challenge=…&redirect_uri=…`: the browser arrives from Rutter (contract section 4, step 2). Writes one
- * row and nothing more, since scanners open links too, ties the hand-off to this browser, and sends it on to an
+ * row and nothing more, since scanners open links too, ties the handoff to this browser, and sends it on to an
  * address without the challenge, which so stays out of the history, of `Referer` and of every page.
  */
 export async function arrive(pages: HandoffPages, request: Request, response: Response): Promise<void> {
@@ -37,7 +37,7 @@ export async function arrive(pages: HandoffPages, request: Request, response: Re
     fetchSite: fetchSiteOf(request),
     refererOrigin: refererOriginOf(request),
   });
-  pages.logger.info({ handoffId, created, state: handoff.state }, 'hand-off opened');
+  pages.logger.info({ handoffId, created, state: handoff.state }, 'handoff opened');
   const over = overPage(t, handoff);
   if (over !== null) throw over;
   if (readVisit(request, handoffId) === undefined) {
@@ -53,7 +53,7 @@ function rawQueryOf(originalUrl: string): string {
   return start < 0 ? '' : originalUrl.slice(start + 1);
 }
 
-/** How the browser came here, for whoever looks into a complaint; only what the standard knows. */
+/** How the browser came here, for whoever checks into a complaint; only what the standard knows. */
 function fetchSiteOf(request: Request): string | null {
   const site = request.get('sec-fetch-site');
   return site !== undefined && fetchSites.includes(site) ? site : null;

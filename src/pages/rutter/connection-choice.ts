@@ -1,7 +1,7 @@
 import type { ListedConnection } from '../../db/connections.js';
 
 /**
- * Which Sage company a hand-off is for. Without a connection that already has feeds in Sage there is nothing to ask: a
+ * Which Sage company a handoff is for. Without a connection that already has feeds in Sage there is nothing to ask: a
  * connection that nobody has used yet is taken, or a new one is made.
  */
 export type ConnectionChoice =

@@ -15,8 +15,8 @@ import { overPage } from './over.js';
 
 /** A request waits this long for the redirect; then a page that loads itself again takes over. */
 const answerWaitMs = 20_000;
-const firstLookMs = 100;
-const longestLookMs = 250;
+const firstCheckMs = 100;
+const longestCheckMs = 250;
 const reloadSeconds = 2;
 
 interface Finishing {
@@ -24,7 +24,7 @@ interface Finishing {
   readonly customerId: string;
 }
 
-/** `GET /login/<hand-off>/finish`: goes on waiting. */
+/** `GET /login/<handoff>/finish`: goes on waiting. */
 export async function showFinish(pages: HandoffPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
   if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
@@ -41,7 +41,7 @@ export async function showFinish(pages: HandoffPages, request: Request, response
  * 303, as after every credential (RFC 9700). The choice is in the row, so telling again is harmless, and a message
  * that Temporal could not take is sent by the next load of the page.
  *
- * @throws {PageProblem} when the hand-off has ended without a redirect for this browser
+ * @throws {PageProblem} when the handoff has ended without a redirect for this browser
  */
 export async function finishHandoff(
   pages: HandoffPages,
@@ -50,7 +50,7 @@ export async function finishHandoff(
 ): Promise<void> {
   const waitEndsAt = Date.now() + answerWaitMs;
   await tellWorkflow(pages, finishing);
-  for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 1.25, longestLookMs)) {
+  for (let checkMs = firstCheckMs; ; checkMs = Math.min(checkMs * 1.25, longestCheckMs)) {
     const handoff = await readHandoff(pages.pool, finishing);
     if (handoff === null) throw new PageProblem(403, pages.t.problems.noVisit);
     const over = overPage(pages.t, handoff);
@@ -62,7 +62,7 @@ export async function finishHandoff(
     }
     if (handoff.state === 'ready' && (await takeAndRedirect(pages, response, handoff, finishing))) return;
     if (Date.now() >= waitEndsAt) break;
-    await delay(lookMs);
+    await delay(checkMs);
   }
   sendFinishing(pages, response, finishing);
 }
@@ -70,7 +70,7 @@ export async function finishHandoff(
 async function tellWorkflow(pages: HandoffPages, finishing: Finishing): Promise<void> {
   try {
     if (await pages.facade.accountsShared(finishing)) return;
-    // Not running: Temporal did not hear of the login, or the hand-off is over, which the row then says.
+    // Not running: Temporal did not hear of the login, or the handoff is over, which the row then says.
     await pages.facade.loginSucceeded(finishing);
     await pages.facade.accountsShared(finishing);
   } catch (error) {
@@ -79,7 +79,7 @@ async function tellWorkflow(pages: HandoffPages, finishing: Finishing): Promise<
   }
 }
 
-/** False when another request was quicker or the hand-off has just ended: the row then says what is the case. */
+/** False when another request was quicker or the handoff has just ended: the row then says what is the case. */
 async function takeAndRedirect(
   pages: HandoffPages,
   response: Response,
@@ -90,10 +90,10 @@ async function takeAndRedirect(
   if (taken === null) return false;
   const answer = open(pages.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
   if (!isAnswerOf({ answer, handoffId, allowedOrigins: pages.config.RUTTER_REDIRECT_ORIGINS })) {
-    pages.logger.error({ handoffId }, 'stored redirect refused: not an address of this hand-off');
+    pages.logger.error({ handoffId }, 'stored redirect refused: not an address of this handoff');
     throw new PageProblem(409, pages.t.refused.redirect_refused);
   }
-  pages.logger.info({ handoffId }, 'hand-off redirected');
+  pages.logger.info({ handoffId }, 'handoff redirected');
   seeOther(response, answer);
   return true;
 }

@@ -9,7 +9,7 @@ import type { Texts } from '../texts.js';
 import type { Authenticator } from '../sign-in/authenticate.js';
 import { overPage } from './over.js';
 
-/** What the pages of one hand-off share. */
+/** What the pages of one handoff share. */
 export interface HandoffPages extends PagesDeps {
   readonly t: Texts;
   readonly authenticator: Authenticator;
@@ -32,7 +32,7 @@ export interface OpenVisit {
 export type SignedInVisit = OpenVisit & { readonly customerId: string };
 
 /**
- * The running hand-off of the address, if this browser came to it by Rutter's link.
+ * The running handoff of the address, if this browser came to it by Rutter's link.
  *
  * @throws {PageProblem} 404 for no such address, 403 for another browser, 409 or 410 when it is over
  */
@@ -44,7 +44,7 @@ export async function requireVisit(pages: HandoffPages, request: Request): Promi
   const visit = readVisit(request, handoffId);
   if (visit === undefined) {
     // Without `secure` the cookie was never set: a proxy that is not trusted stands in front.
-    pages.logger.info({ handoffId, secure: request.secure }, 'hand-off page without a visit');
+    pages.logger.info({ handoffId, secure: request.secure }, 'handoff page without a visit');
     throw new PageProblem(403, pages.t.problems.noVisit);
   }
   const handoff = await readHandoff(pages.pool, { handoffId });

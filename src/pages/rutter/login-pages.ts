@@ -16,7 +16,7 @@ import { showSignIn, signIn } from './sign-in.js';
  */
 const arrivalsPerMinuteMax = 600;
 
-/** The steps of the hand-off, below /login. Rejections reach the error pages: Express 5 hands them on. */
+/** The steps of the handoff, below /login. Rejections reach the error pages: Express 5 hands them on. */
 export function createLoginPages(pages: HandoffPages): Router {
   const router = Router({ caseSensitive: true, strict: false });
   const arrivals = new RateLimiterMemory({ points: arrivalsPerMinuteMax, duration: 60 });

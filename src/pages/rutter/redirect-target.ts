@@ -1,4 +1,4 @@
-import { decodeOnce, isNamed, judgeRedirectTarget } from '../../domain/rutter/redirect-target.js';
+import { decodeOnce, isNamed, validateRedirectTarget } from '../../domain/rutter/redirect-target.js';
 import type { RedirectProblem, RedirectTarget } from '../../domain/rutter/redirect-target.js';
 
 /** The whole query of `GET /login`; browsers and proxies cut at more. */
@@ -14,7 +14,7 @@ export type LoginQuery =
 /**
  * Reads the raw query of `GET /login?challenge=…&redirect_uri=…` (without `?`). Reading is lenient: the inner address
  * comes un-encoded as in Rutter's guide, or encoded, in either order, and other parameters are ignored. Judging is
- * strict: see `judgeRedirectTarget`. What is missing, doubled or not decodable is refused.
+ * strict: see `validateRedirectTarget`. What is missing, doubled or not decodable is refused.
  */
 export function readLoginQuery(input: {
   readonly rawQuery: string;
@@ -25,7 +25,7 @@ export function readLoginQuery(input: {
   if (typeof challenge !== 'string') return { ok: false, problem: challenge.problem };
   const redirectUri = single(input.rawQuery, 'redirect_uri');
   if (typeof redirectUri !== 'string') return { ok: false, problem: redirectUri.problem };
-  return judgeRedirectTarget({ redirectUri, challenge, allowedOrigins: input.allowedOrigins });
+  return validateRedirectTarget({ redirectUri, challenge, allowedOrigins: input.allowedOrigins });
 }
 
 /** The one value of a parameter. An un-encoded inner query keeps its `?` and `=`: only the first `=` divides. */

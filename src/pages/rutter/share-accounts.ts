@@ -13,7 +13,7 @@ import { finishHandoff } from './finish.js';
 import type { HandoffPages, SignedInVisit } from './handoff-pages.js';
 import { requireSignedIn, stepPaths } from './handoff-pages.js';
 
-/** `GET /login/<hand-off>/accounts`: who receives what, and the choice. */
+/** `GET /login/<handoff>/accounts`: who receives what, and the choice. */
 export async function showAccounts(pages: HandoffPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
   if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
@@ -31,7 +31,7 @@ export async function showAccounts(pages: HandoffPages, request: Request, respon
 }
 
 /**
- * `POST /login/<hand-off>/accounts`: stores the choice, once, and waits for the redirect. A double click or a second
+ * `POST /login/<handoff>/accounts`: stores the choice, once, and waits for the redirect. A double click or a second
  * tab finds the choice stored and waits with the first.
  */
 export async function shareAccounts(

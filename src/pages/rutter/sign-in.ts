@@ -8,7 +8,7 @@ import { readCredentials, signInForm, signInRefusal } from '../sign-in/sign-in-f
 import type { HandoffPages, OpenVisit } from './handoff-pages.js';
 import { requireVisit, stepPaths } from './handoff-pages.js';
 
-/** `GET /login/<hand-off>`: the form, or the next step for who has signed in already. */
+/** `GET /login/<handoff>`: the form, or the next step for who has signed in already. */
 export async function showSignIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {
   const open = await requireVisit(pages, request);
   if (open.visit.customerId !== undefined) {
@@ -19,7 +19,7 @@ export async function showSignIn(pages: HandoffPages, request: Request, response
 }
 
 /**
- * `POST /login/<hand-off>`: checks the password, ties the hand-off to the customer and the customer to a new session
+ * `POST /login/<handoff>`: checks the password, ties the handoff to the customer and the customer to a new session
  * id. The row is written before the workflow is told; if Temporal cannot be told now, sharing the accounts tells it.
  */
 export async function signIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {

@@ -12,7 +12,7 @@ import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
 
 /** The page of feeds should show what was done; a workflow that takes longer is shown by the next load. */
 const closeWaitMs = 5_000;
-const lookMs = 100;
+const checkMs = 100;
 
 /** `GET /status/feeds/<feed>/stop`: asks once more, and says what stopping means. */
 export async function askToStop(pages: StatusPages, request: Request, response: Response): Promise<void> {
@@ -44,7 +44,7 @@ export async function stopSharing(pages: StatusPages, request: Request, response
     while (Date.now() < waitEndsAt && !response.closed) {
       const feed = await readFeedView(pages.pool, { feedId });
       if (feed === null || feed.state === 'closed') break;
-      await delay(lookMs);
+      await delay(checkMs);
     }
     seeOther(response, `${statusPaths.feeds}?stopped=1`);
   });

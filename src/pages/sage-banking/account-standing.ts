@@ -15,7 +15,7 @@ export interface AccountStanding {
   readonly label: string;
   readonly tone: StandingTone;
   readonly advice: string;
-  readonly trouble: string | undefined;
+  readonly failure: string | undefined;
 }
 
 /** An account that cannot be read is not up to date, whatever Sage said of it last. */
@@ -28,11 +28,11 @@ export function accountStanding(
   return {
     ...{ label, advice },
     tone: isHeldUp ? 'is-waiting' : tones[status],
-    trouble: isHeldUp ? troubleOf(sage, reason) : undefined,
+    failure: isHeldUp ? failureOf(sage, reason) : undefined,
   };
 }
 
-function troubleOf({ troubles, trouble }: Texts['sage'], reason: string): string {
-  const known: Readonly<Record<string, string>> = troubles;
-  return Object.hasOwn(known, reason) ? (known[reason] ?? trouble) : trouble;
+function failureOf({ failures, failure }: Texts['sage'], reason: string): string {
+  const known: Readonly<Record<string, string>> = failures;
+  return Object.hasOwn(known, reason) ? (known[reason] ?? failure) : failure;
 }

@@ -25,7 +25,7 @@ export interface AccountView {
 export function accountMain(visit: SageVisit, view: AccountView): Html {
   const { t } = visit.pages;
   const { account } = view;
-  const { label, tone, advice, trouble } = accountStanding(t, account);
+  const { label, tone, advice, failure } = accountStanding(t, account);
   return html`<section class="card">
       <div class="row">
         <h1>
@@ -36,7 +36,7 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       </div>
       <p class="soft"><bdi>${account.bankName}</bdi></p>
       <p>${advice}</p>
-      ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`}
+      ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`}
       ${isDisconnecting(account) && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
       ${relatives(visit, view)} ${!isDisconnecting(account) && authorisation(visit, account)}
       ${accountFacts(t, account)} ${accountActions(visit, account)}

@@ -14,7 +14,7 @@ import { orderFields } from './context.js';
 import { sendSagePage, wayTo } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** A page of transactions is looked at, not searched: all of them are in Sage. */
+/** A page of transactions is checked, not searched: all of them are in Sage. */
 const shownTransactions = 50;
 /** Addresses of forms are good for an hour; one that was fetched longer ago may be spent while somebody fills it in. */
 const authorisationFreshMs = 30 * 60_000;
@@ -26,13 +26,13 @@ export async function showAccount(visit: SageVisit): Promise<void> {
   await sendAccount(visit, account, {});
 }
 
-/** With the look at a form whose address may be spent a new one is fetched: the next load of the page shows it. */
+/** With the check a form whose address may be spent a new one is fetched: the next load of the page shows it. */
 async function renewAuthorisation({ pages }: SageVisit, account: SageAccountRow): Promise<void> {
   const { sageAccountId, dataProvider, status, lastReadAt } = account;
   const isAwaited = dataProvider === 'direct' && (status === 'pending' || status === 'authRequired');
   if (!isAwaited || Date.now() - Date.parse(lastReadAt ?? account.createdAt) < authorisationFreshMs) return;
   try {
-    await pages.sage.nudgeAccount({ sageAccountId });
+    await pages.sage.wakeAccount({ sageAccountId });
   } catch (error) {
     if (!(error instanceof WorkflowsUnavailable)) throw error;
     pages.logger.warn({ err: error, sageAccountId }, 'an account was shown without a fresh look');
@@ -96,7 +96,7 @@ export async function disconnect(visit: SageVisit): Promise<void> {
   const { sageAccountId } = account;
   if (account.status !== 'cancelled') {
     await requestSageCancellation(visit.pages.pool, { sageAccountId });
-    await visit.pages.sage.nudgeAccount({ sageAccountId });
+    await visit.pages.sage.wakeAccount({ sageAccountId });
   }
   seeOther(visit.response, sagePaths.account(sageAccountId));
 }

@@ -65,7 +65,7 @@ export function readBeginForm({ pages: { t }, request }: SageVisit, { companies 
 }
 
 /** What is wrong, by field; nothing when the order may be stored. Companies of others are not among the customer's. */
-export function judgeBeginForm(
+export function validateBeginForm(
   { pages: { t } }: SageVisit,
   { bank, companies }: Choice,
   form: BeginForm,
@@ -88,7 +88,7 @@ export function judgeBeginForm(
   };
 }
 
-/** What is wrong with a start date, or null. Judged by UTC, as Sage judges it: today is the latest. */
+/** What is wrong with a start date, or null. Validated by UTC, as Sage validates it: today is the latest. */
 export function startDateFault(date: string): InstantProblem | null {
   const read = parseInstant({ value: `${date}T00:00:00Z`, nowMs: Date.now(), futureMaxMs: 0 });
   return 'problem' in read ? read.problem : null;

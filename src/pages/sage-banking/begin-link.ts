@@ -10,7 +10,7 @@ import { writeTimeline } from '../../db/timeline.js';
 import { PageProblem, seeOther } from '../page-problem.js';
 import type { BeginForm } from './begin-link-form.js';
 import {
-  judgeBeginForm,
+  validateBeginForm,
   newBeginForm,
   readBeginForm,
   sendBeginForm,
@@ -40,7 +40,7 @@ export async function beginLink(visit: SageVisit): Promise<void> {
   const choice = await readChoice(visit);
   if (choice === null) return;
   const form = readBeginForm(visit, choice);
-  const problems = judgeBeginForm(visit, choice, form);
+  const problems = validateBeginForm(visit, choice, form);
   if (Object.keys(problems).length > 0) {
     await tellOfRefusedDate(visit, choice, form);
     return sendBeginForm(visit, choice, { form, problems }, 422);

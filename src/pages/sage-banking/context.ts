@@ -8,7 +8,7 @@ import type { SageFacade } from '../../temporal/sage-banking/facade.js';
 import type { StatusCustomer, StatusPages } from '../status/status-context.js';
 import { forCustomer, isUuid } from '../status/status-context.js';
 
-/** What the pages below /status/sage share; they are there only where the road is open. */
+/** What the pages below /status/sage share; they are there only where the channel is open. */
 export interface SagePages extends StatusPages {
   readonly sage: SageFacade;
 }

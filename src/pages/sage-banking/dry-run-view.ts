@@ -1,5 +1,5 @@
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
-import type { SageDryRunResult, SageDryRunSample } from '../../db/sage-banking/command-types.js';
+import type { SageRulePreviewResult, SageRulePreviewSample } from '../../db/sage-banking/command-types.js';
 import { readStoredTransactions } from '../../db/sage-banking/transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -14,7 +14,11 @@ const shownTransactions = 20;
 /** What a rule would hit before it is saved: how many, which, how they would be split, and what stands in its way. */
 export async function dryRunView(
   visit: SageVisit,
-  { account, result, ruleId }: { account: SageAccountRow; result: SageDryRunResult; ruleId: string | null },
+  {
+    account,
+    result,
+    ruleId,
+  }: { account: SageAccountRow; result: SageRulePreviewResult; ruleId: string | null },
 ): Promise<Html> {
   const { t, pool } = visit.pages;
   const texts = t.sage.ruleForm;
@@ -24,11 +28,11 @@ export async function dryRunView(
     transactionIds: shownIds,
   });
   const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
-  const lookedAt = printCount(t, result.looked_at);
+  const checkedAt = printCount(t, result.checked_at);
   return html`<section class="part" id="dry-run" role="status">
     <h2 class="first">${texts.dryRunHeading}</h2>
     <p>
-      ${result.hits === 0 ? texts.dryRunNone(lookedAt) : texts.dryRunSome(printCount(t, result.hits), lookedAt)}
+      ${result.hits === 0 ? texts.dryRunNone(checkedAt) : texts.dryRunSome(printCount(t, result.hits), checkedAt)}
     </p>
     ${besideNotes(visit, result, ruleId)}
     <p class="soft small">${texts.dryRunNote}</p>
@@ -47,7 +51,7 @@ export async function dryRunView(
 /** Rules above take a transaction first; a rule whose name another one has would be refused. */
 function besideNotes(
   { pages: { t } }: SageVisit,
-  { beside, hits }: SageDryRunResult,
+  { beside, hits }: SageRulePreviewResult,
   ruleId: string | null,
 ): Html | undefined {
   if (beside === null) return undefined;
@@ -55,7 +59,7 @@ function besideNotes(
   const taken = hits - beside.applied;
   const sameName = beside.same_name_rule_id;
   return html`${taken > 0 && html`<p>${texts.dryRunTaken(printCount(t, taken))}</p>`}
-  ${beside.not_judged.length > 0 && html`<p>${texts.dryRunUnread}</p>`}
+  ${beside.not_evaluated.length > 0 && html`<p>${texts.dryRunUnread}</p>`}
   ${sameName !== null && sameName !== ruleId && html`<p>${t.sage.commandProblems.rule_name_taken}</p>`}`;
 }
 
@@ -64,7 +68,7 @@ function hitLine(
   hit: {
     body: Readonly<Record<string, unknown>>;
     currency: string | null;
-    sample: SageDryRunSample | undefined;
+    sample: SageRulePreviewSample | undefined;
   },
 ): Html {
   const { body, sample } = hit;

@@ -10,7 +10,7 @@ import type { Texts } from '../texts.js';
 
 /** An account at another bank among the feeds: how it stands and what to do. */
 export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
-  const { label, tone, advice, trouble } = accountStanding(t, feed);
+  const { label, tone, advice, failure } = accountStanding(t, feed);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     <div class="row">
       <h2 class="first" id="feed-${feed.feedId}">
@@ -21,7 +21,7 @@ export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string
     </div>
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
-    ${trouble !== undefined && html`<div class="note"><p>${trouble}</p></div>`} ${accountFacts(t, feed)}
+    ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`} ${accountFacts(t, feed)}
     ${page.isOpen && actions(t, feed, page.formToken)}
   </section>`;
 }

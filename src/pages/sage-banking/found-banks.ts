@@ -10,7 +10,7 @@ import { sagePaths } from './paths.js';
 export interface FoundBanks {
   readonly searchId: string;
   readonly banks: readonly SageBank[];
-  /** As many as Sage has of them; more than are listed when the list is cut. */
+  /** As many as Sage has of them; more than are listed when the list is built. */
   readonly total: number;
 }
 

@@ -19,7 +19,7 @@ export function createSagePages(pages: SagePages): Router {
   const router = Router({ caseSensitive: true });
   const show = (path: string, handler: SageHandler) => router.get(path, showing(pages, handler));
   const take = (path: string, handler: SageHandler) => router.post(path, formBody(), doing(pages, handler));
-  // Only here stands a picture in the page itself: the captcha.
+  // Only here stands a captcha in the page itself: the captcha.
   router.use('/begin', pageHeaders(pages.config, { framedBy: 'nobody', images: 'inline' }));
   show('/begin', showOnboarding);
   take('/begin/:onboardingId/captcha', takeCaptcha);

@@ -109,7 +109,7 @@ function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
       status: 502,
     });
   }
-  const more = html`${link.attempts > 1 && html`<div class="note" role="status"><p>${texts.lostWay}</p></div>`}
+  const more = html`${link.attempts > 1 && html`<div class="note" role="status"><p>${texts.lostConsent}</p></div>`}
     <p>
       <a class="button" href="${target.address}" target="_blank" rel="noopener noreferrer"
         >${texts.waiting.button(bank)}</a
@@ -151,7 +151,7 @@ function sendLinkFailed(visit: SageVisit, link: SageLinkRow): void {
   const isRenewal = link.purpose === 'reauthorise';
   const { heading, more } = isRenewal ? texts.notReauthorised : texts.failed;
   const said =
-    link.reason === 'refused_by_sage' && link.message !== null ? [t.sage.sageSaid(link.message)] : [];
+    link.reason === 'link_rejected' && link.message !== null ? [t.sage.sageSaid(link.message)] : [];
   const paragraphs = [...(link.reason === null ? [] : [texts.reasons[link.reason]]), ...said, more];
   const again = html`<form method="post" action="${sagePaths.linkAgain(link.linkId)}">
     ${orderFields(visit)}

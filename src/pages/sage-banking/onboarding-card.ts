@@ -6,13 +6,13 @@ import type { Texts } from '../texts.js';
 
 /**
  * A Sage company that is being made ready, with the way to its page: nothing else leads there from a customer who has
- * another company, and a picture that nobody reads ends the onboarding. Undefined when it is over.
+ * another company, and a captcha that nobody reads ends the onboarding. Undefined when it is over.
  */
 export function onboardingCard(t: Texts, onboarding: SageOnboardingRow): Html | undefined {
   const card = cardOf(onboarding);
   if (card === null) return undefined;
   const { label, advice, button } = t.sage.onboarding.cards[card];
-  const isTheirs = card === 'picture';
+  const isTheirs = card === 'captcha';
   return html`<section class="card" aria-labelledby="onboarding">
     <div class="row">
       <h2 class="first" id="onboarding">${t.sage.onboarding.title}</h2>
@@ -33,7 +33,7 @@ function cardOf({
     case 'creating':
       return 'working';
     case 'waiting_captcha':
-      return captchaText === null ? 'picture' : 'working';
+      return captchaText === null ? 'captcha' : 'working';
     case 'in_doubt':
       return 'in_doubt';
     case 'ready':

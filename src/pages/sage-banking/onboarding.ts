@@ -14,9 +14,9 @@ import { notThere, orderFields, requireUuid } from './context.js';
 import { backToFeeds, sendSageMessage, sendSagePage, sendWaiting } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** What a picture's text may be long: more is no captcha. */
+/** What a captcha's text may be long: more is no captcha. */
 const captchaTextMax = 100;
-/** A picture is shown only if it is one that needs no further request; browsers run nothing in an `img`. */
+/** A captcha is shown only if it is one that needs no further request; browsers run nothing in an `img`. */
 const imagePattern = /^data:image\/(png|jpeg|gif|svg\+xml|webp)[;,]/;
 
 /** `GET /status/sage/begin`: how the customer's Sage company comes to be ready, and what a person has to do for it. */
@@ -43,7 +43,7 @@ function sendOtherReady(visit: SageVisit, refused: SageOnboardingRow | null): vo
   });
 }
 
-/** A picture that Sage may have forgotten is shown to nobody: with the look at it a new one is fetched. */
+/** A captcha that Sage may have forgotten is shown to nobody: with the check it a new one is fetched. */
 async function freshOnboarding(visit: SageVisit, row: SageOnboardingRow): Promise<SageOnboardingRow> {
   const { pool, sage } = visit.pages;
   if (!isStaleCaptcha(row)) return row;
@@ -130,8 +130,8 @@ function captchaMain(
 }
 
 /**
- * `POST /status/sage/begin/<onboarding>/captcha`: takes what a person read in the picture, or their wish for another
- * one. Sending it again, or for a picture that is no longer shown, changes nothing and shows how things stand.
+ * `POST /status/sage/begin/<onboarding>/captcha`: takes what a person read in the captcha, or their wish for another
+ * one. Sending it again, or for a captcha that is no longer shown, changes nothing and shows how things stand.
  */
 export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const { pages, request } = visit;

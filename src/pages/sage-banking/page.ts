@@ -7,7 +7,7 @@ import { signOutForm } from '../status/feeds-view.js';
 import { statusPaths } from '../status/status-context.js';
 import type { SageVisit } from './context.js';
 
-/** A page that waits looks again after so many seconds. */
+/** A page that waits checks again after so many seconds. */
 export const reloadSeconds = 3;
 
 export interface SagePage {

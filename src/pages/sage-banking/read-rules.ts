@@ -47,11 +47,11 @@ function rulesOf(result: CommandResult | null): readonly SageRestorableRule[] {
   return result !== null && 'rules' in result ? (result.rules as readonly SageRestorableRule[]) : [];
 }
 
-/** A reading that was shown in the page that waited for it; loading that page later asks Sage anew. */
+/** A reading that was shown in the page that waited for it; loading that page later asks Sage again. */
 const readingFreshMs = 10_000;
 
 /**
- * Asks Sage and waits a little; the page goes on under `?reading=` as long as there is no answer. Asked anew with every
+ * Asks Sage and waits a little; the page goes on under `?reading=` as long as there is no answer. Asked again with every
  * load of the page itself, and of one whose reading is old or gone: what is shown is how things stand at Sage, not what
  * we remember of it.
  */

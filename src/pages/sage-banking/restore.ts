@@ -28,7 +28,7 @@ export async function showRestorable(visit: SageVisit): Promise<void> {
   await sendRestorable(visit, account, {});
 }
 
-/** `POST` the same: makes the ticked ones anew on this account. Whatever was restored before is not restored twice. */
+/** `POST` the same: makes the ticked ones again on this account. Whatever was restored before is not restored twice. */
 export async function restoreRules(visit: SageVisit): Promise<void> {
   const { t } = visit.pages;
   const account = await requireConnected(visit);

@@ -31,7 +31,7 @@ export type RuleFormStep =
   | { readonly kind: 'remove_condition' | 'remove_action' | 'add_posting'; readonly index: number }
   | { readonly kind: 'remove_posting'; readonly index: number; readonly posting: number };
 
-/** Rows of one kind that a form is read for; more than a rule may have is told by the rule's own judge. */
+/** Rows of one kind that a form is read for; more than a rule may have is told by the rule's own validate. */
 const rowsMax = ruleLimits.conditionsMax + 1;
 
 const newCondition: ConditionState = { field: 'transactionNarrative', operation: 'contains', criteria: '' };
@@ -39,7 +39,7 @@ const newPosting: PostingState = { type: '', code: '' };
 const newAction: ActionState = { percentage: '100', narrative: '', postings: [newPosting] };
 export const newRuleForm: RuleFormState = { name: '', conditions: [newCondition], actions: [newAction] };
 
-/** Digits with a point; anything else stays text, which the judge refuses. */
+/** Digits with a point; anything else stays text, which the validate refuses. */
 export const percentagePattern = /^\d+(\.\d+)?$/;
 
 /** Names of the fields of a row; ids too, so that a label finds its field. */
@@ -141,7 +141,7 @@ function withPostings(
   return { ...state, actions };
 }
 
-/** The form in the members of a rule, yet to be judged: what is no number stays text, and the judge says so. */
+/** The form in the members of a rule, yet to be validated: what is no number stays text, and the validate says so. */
 export function ruleOfForm({ name, conditions, actions }: RuleFormState) {
   return {
     ruleName: name,

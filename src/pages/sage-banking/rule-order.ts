@@ -1,6 +1,6 @@
 import type { CommandRow } from '../../db/commands.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
-import type { SageDryRunResult } from '../../db/sage-banking/command-types.js';
+import type { SageRulePreviewResult } from '../../db/sage-banking/command-types.js';
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
 import { html } from '../html.js';
@@ -56,7 +56,7 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Com
   const { t } = visit.pages;
   const rule = wholeRuleOf(command);
   const list = sagePaths.rules(account.sageAccountId);
-  const mayBeDone = command.problem?.code === 'peer_unavailable' && command.kind !== 'sage_dry_run_rule';
+  const mayBeDone = command.problem?.code === 'provider_unavailable' && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
     const wayBack = wayTo(list, t.sage.account.rules);
     if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, wayBack });
@@ -67,7 +67,7 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Com
     ruleId: command.input.rule_id ?? null,
     state: formOfRule(rule),
     alert: failedWords(visit, command, mayBeDone),
-    ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.lookAtList}</a>` } : {}),
+    ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.checkAtList}</a>` } : {}),
     status: 409,
   });
 }
@@ -84,7 +84,7 @@ async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: Co
   const rule = wholeRuleOf(command);
   if (rule === null) throw new Error('a dry run without its rule');
   // The kind says which result; the row was written by our own activity.
-  const result = command.result as SageDryRunResult;
+  const result = command.result as SageRulePreviewResult;
   const ruleId = command.input.rule_id ?? null;
   const below = await dryRunView(visit, { account, result, ruleId });
   sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), below });
@@ -92,6 +92,6 @@ async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: Co
 
 /** The rule as it was ordered; null when only its rank, or its end, was. */
 function wholeRuleOf({ input }: CommandRow): RuleDraft | null {
-  const judged = validateRule(input.rule);
-  return 'rule' in judged ? judged.rule : null;
+  const validated = validateRule(input.rule);
+  return 'rule' in validated ? validated.rule : null;
 }

@@ -9,14 +9,14 @@ import type { ConditionState, RuleFormState } from './rule-form-state.js';
 import { percentagePattern } from './rule-form-state.js';
 
 /*
- * What is wrong with an entry of the rule form, in the page's own words: the judge of rules speaks of members and
- * operations by Sage's names, which no page shows. The judge says where; why is read from what was typed there.
+ * What is wrong with an entry of the rule form, in the page's own words: the validate of rules speaks of members and
+ * operations by Sage's names, which no page shows. The validate says where; why is read from what was typed there.
  */
 
 const conditionPlace = /^\/ruleConditions\/(\d+)(?:\/(ruleField|ruleOperation|ruleCriteria))?$/;
 const splitPlace = /^\/ruleActions\/(\d+)\/splitPercentage$/;
 const narrativePlace = /^\/ruleActions\/(\d+)\/accountantNarrative$/;
-const postingPlace = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
+const deliveryStatusOf = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
 
 /** What to change at the place that `pointer` names. */
 export function ruleProblemText({ sage }: Texts, state: RuleFormState, pointer: string): string {
@@ -24,7 +24,7 @@ export function ruleProblemText({ sage }: Texts, state: RuleFormState, pointer: 
   const [, condition, member] = conditionPlace.exec(pointer) ?? [];
   const [, split] = splitPlace.exec(pointer) ?? [];
   const [, narrated] = narrativePlace.exec(pointer) ?? [];
-  const [, action, posting, word] = postingPlace.exec(pointer) ?? [];
+  const [, action, posting, word] = deliveryStatusOf.exec(pointer) ?? [];
   if (pointer === '/ruleName') return textWords(texts, state.name, limits.nameLengthMax);
   if (pointer === '/ruleConditions') return texts.conditionCount(String(ruleLimits.conditionsMax));
   if (pointer === '/ruleActions') return texts.actionCount(String(ruleLimits.actionsMax));

@@ -81,7 +81,7 @@ export function commandProblemText({ pages: { t } }: SageVisit, { problem }: Com
     case 'rule_not_found':
     case 'rule_name_taken':
     case 'superseded':
-    case 'peer_unavailable':
+    case 'provider_unavailable':
     case 'token_refused':
       return texts[problem.code];
     case 'provider_refused':

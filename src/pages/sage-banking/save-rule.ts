@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { tellOfRefusedRule } from '../../api/sage-banking/require-valid-rule.js';
+import { recordRefusedRule } from '../../api/sage-banking/require-valid-rule.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { RuleDraft, RuleProblem } from '../../domain/sage-banking/rules/rule.js';
 import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
@@ -46,7 +46,7 @@ export async function workOnOldRule(visit: SageVisit): Promise<void> {
 
 /**
  * `POST` of either: what the pressed button asks for. Rows come and go without a judgement; a rule that is to be tried
- * or saved is judged first, and comes back with what is wrong beside each field.
+ * or saved is validated first, and comes back with what is wrong beside each field.
  */
 async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void> {
   const { t } = visit.pages;
@@ -57,15 +57,15 @@ async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void
   const state = changedRuleForm(readRuleForm(visit.request, t), step);
   const form = { account, ruleId, state, orderId };
   if (step.kind !== 'save' && step.kind !== 'dry_run') return sendRuleForm(visit, form);
-  const judged = validateRule(ruleOfForm(state));
-  if ('problems' in judged) {
-    await tellOfRefusedRule(visit.pages, account, judged.problems);
+  const validated = validateRule(ruleOfForm(state));
+  if ('problems' in validated) {
+    await recordRefusedRule(visit.pages, account, validated.problems);
     const alert = t.sage.ruleForm.invalid;
-    return sendRuleForm(visit, { ...form, problems: judged.problems, alert, status: 422 });
+    return sendRuleForm(visit, { ...form, problems: validated.problems, alert, status: 422 });
   }
   // Trying out changes nothing, so each try is an order of its own; saving twice is one.
   const commandId = step.kind === 'dry_run' ? randomUUID() : orderId;
-  await orderRule(visit, { account, ruleId, rule: judged.rule, commandId, step: step.kind });
+  await orderRule(visit, { account, ruleId, rule: validated.rule, commandId, step: step.kind });
   seeOther(visit.response, sagePaths.ruleOrder(account.sageAccountId, commandId));
 }
 

@@ -21,7 +21,7 @@ export type Authentication =
   | { readonly kind: 'busy' };
 
 /**
- * Who somebody is. The sign-in pages of the hand-off and of /status know only this; another way of signing in (a
+ * Who somebody is. The sign-in pages of the handoff and of /status know only this; another way of signing in (a
  * second factor, an identity provider) is another implementation, with its own kinds of answer.
  */
 export interface Authenticator {

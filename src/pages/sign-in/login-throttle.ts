@@ -16,9 +16,9 @@ const sourceWindowSeconds = 15 * 60;
 export type Admission =
   | {
       readonly admitted: true;
-      /** The password fitted: the try was none, and the username begins anew. */
+      /** The password fitted: the try was none, and the username begins again. */
       forgive(): Promise<void>;
-      /** The password was not looked at: takes the try back, no more. */
+      /** The password was not checked: takes the try back, no more. */
       takeBack(): Promise<void>;
     }
   | { readonly admitted: false; readonly retryAfterMs: number };

@@ -23,7 +23,7 @@ export interface SignInForm {
   readonly username?: string;
 }
 
-/** The sign-in form, the same for a hand-off and for /status. The password is never shown again. */
+/** The sign-in form, the same for a handoff and for /status. The password is never shown again. */
 export function signInForm(t: Texts, form: SignInForm): Html {
   return html`<div class="card">
     <h1>${form.heading}</h1>

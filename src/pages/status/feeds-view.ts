@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
 import type { CustomerFeed, CustomerHappening, RutterFeed } from '../../db/status-views.js';
 import type { FeedState } from '../../domain/feed.js';
-import { isParked } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/feed.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -21,9 +21,9 @@ export interface FeedsView {
   /** Where an unused connection can be linked; null when one has to be made first. */
   readonly unusedLinkUrl: string | null;
   readonly justStopped: boolean;
-  /** Whether the road of Sage's Banking Service is open. */
+  /** Whether the channel of Sage's Banking Service is open. */
   readonly sageIsOpen: boolean;
-  /** The customer's newest at Sage's Banking Service; null where there is none, or the road is closed. */
+  /** The customer's newest at Sage's Banking Service; null where there is none, or the channel is closed. */
   readonly onboarding: SageOnboardingRow | null;
 }
 
@@ -99,7 +99,7 @@ function feedCard(t: Texts, feed: RutterFeed, overlapping: boolean): Html {
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
     ${overlapping && html`<div class="note" role="note"><p>${t.status.overlap}</p></div>`}
-    ${open && trouble(t, feed)} ${open && quarantined(t, feed)}
+    ${open && failure(t, feed)} ${open && quarantined(t, feed)}
     <dl class="facts">
       ${fact(t.status.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${fact(t.status.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
@@ -113,9 +113,9 @@ function feedCard(t: Texts, feed: RutterFeed, overlapping: boolean): Html {
 }
 
 /** Why a feed that should be sending is not, where its state does not say it. */
-function trouble(t: Texts, { reason }: RutterFeed): Html | undefined {
+function failure(t: Texts, { reason }: RutterFeed): Html | undefined {
   if (reason === null) return undefined;
-  return html`<div class="note"><p>${isParked(reason) ? t.status.held : t.status.retrying}</p></div>`;
+  return html`<div class="note"><p>${isBlocked(reason) ? t.status.held : t.status.retrying}</p></div>`;
 }
 
 /** What the bank has set aside; which and why is the bank's matter. */

@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import {
-  sageAccountLinkWorkflowId,
+  sageBankLinkWorkflowId,
   sageBankAccountWorkflowId,
   sageOnboardingWorkflowId,
   sageReprocessWorkflowId,
 } from '../../domain/ids.js';
-import { sageAccountNudged } from '../../workflows/sage-banking/bank-account/messages.js';
+import { sageAccountCheckRequested } from '../../workflows/sage-banking/bank-account/messages.js';
 import { sageOnboardingChanged } from '../../workflows/sage-banking/onboarding/messages.js';
 import { callsTo, startedOnce } from '../calls.js';
 import { createMissing } from '../missing-workflows.js';
@@ -18,11 +18,11 @@ import { createMissing } from '../missing-workflows.js';
  */
 export interface SageFacade {
   startOnboarding(input: { onboardingId: string }): Promise<void>;
-  /** The row says what a person did: a captcha solved or wanted anew, a doubt resolved. Signal-with-Start. */
+  /** The row says what a person did: a captcha solved or wanted again, a doubt resolved. Signal-with-Start. */
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
-  /** Look at the account now: Signal-with-Start. Also tells that the row asks for its cancellation. */
-  nudgeAccount(input: { sageAccountId: string }): Promise<void>;
+  /** Check the account now: Signal-with-Start. Also tells that the row asks for its cancellation. */
+  wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
@@ -57,14 +57,13 @@ export function createSageFacade(client: Client): SageFacade {
         { onboardingId },
         sageOnboardingChanged,
       ),
-    startLink: ({ linkId }) =>
-      start('sageAccountLinkWorkflow', sageAccountLinkWorkflowId(linkId), { linkId }),
-    nudgeAccount: ({ sageAccountId }) =>
+    startLink: ({ linkId }) => start('sageBankLinkWorkflow', sageBankLinkWorkflowId(linkId), { linkId }),
+    wakeAccount: ({ sageAccountId }) =>
       signal(
         'sageBankAccountWorkflow',
         sageBankAccountWorkflowId(sageAccountId),
         { sageAccountId },
-        sageAccountNudged,
+        sageAccountCheckRequested,
       ),
     startReprocess: ({ reprocessId }) =>
       start('sageReprocessWorkflow', sageReprocessWorkflowId(reprocessId), { reprocessId }),

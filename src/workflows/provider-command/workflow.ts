@@ -22,7 +22,7 @@ const tellingMs = 24 * 60 * 60_000;
 
 export async function providerCommandWorkflow(input: ProviderCommandInput): Promise<void> {
   const { commandId, provider } = input;
-  const peer = provider === 'sage' ? 'Sage' : 'Rutter';
+  const providerName = provider === 'sage' ? 'Sage' : 'Rutter';
   const write = proxyActivities<Activities>({
     ...interactive.providerWrites,
     scheduleToCloseTimeout: budgetMs,
@@ -31,18 +31,18 @@ export async function providerCommandWorkflow(input: ProviderCommandInput): Prom
     ...interactive.database,
     scheduleToCloseTimeout: tellingMs,
   });
-  setCurrentDetails(`Asking ${peer}.`);
+  setCurrentDetails(`Asking ${providerName}.`);
   try {
     const { state } = await (provider === 'sage'
       ? write.sageRunCommand({ commandId })
       : write.rutterRunCommand({ commandId }));
-    setCurrentDetails(state === 'done' ? 'Done.' : `${peer} refused; the command says why.`);
+    setCurrentDetails(state === 'done' ? 'Done.' : `${providerName} refused; the command says why.`);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The row is gone: nobody is left to tell.
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete) return;
-    const code = 'peer_unavailable';
+    const code = 'provider_unavailable';
     await database.dbFailCommand({ commandId, code, ...(provider === undefined ? {} : { provider }) });
-    setCurrentDetails(`${peer} did not answer in time.`);
+    setCurrentDetails(`${providerName} did not answer in time.`);
   }
 }

@@ -3,66 +3,76 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serializeBatch } from '../../../src/clients/rutter/transform.js';
 import { readBatchPostings, undoBatch, type OpenBatch } from '../../../src/db/rutter/batches.js';
-import { cutBatch, type CutResult } from '../../../src/db/rutter/build-batch.js';
+import { buildBatch, type BuildBatchResult } from '../../../src/db/rutter/build-batch.js';
 import { recordAccountSeen } from '../../../src/db/rutter/feed-facts.js';
 import { storePostings } from '../../../src/db/postings.js';
-import { renewAttempt, settleBatch } from '../../../src/db/rutter/complete-batch.js';
+import { renewAttempt, completeBatch } from '../../../src/db/rutter/complete-batch.js';
 import { maySend } from '../../../src/domain/feed.js';
-import { laneOf } from '../../../src/domain/rutter/delivery-lock.js';
+import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';
 import { limits } from '../../../src/domain/limits.js';
 import type { PostingStatus } from '../../../src/domain/posting-input.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const seed = 20_260_204;
 const startDate = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
-function cut(feed: DeliveryFeed, holder: string): Promise<CutResult> {
-  return cutBatch(world.pool, {
+function cut(feed: DeliveryFeed, holder: string): Promise<BuildBatchResult> {
+  return buildBatch(fixture.pool, {
     feedId: feed.feedId,
-    laneId: laneOf(feed),
+    deliveryLockId: deliveryLockOf(feed),
     holder,
     serialize: serializeBatch,
     maySend: (now) => maySend(now.facts),
   });
 }
 
-async function mustCut(feed: DeliveryFeed, holder: string): Promise<Extract<CutResult, { kind: 'cut' }>> {
+async function mustBuild(
+  feed: DeliveryFeed,
+  holder: string,
+): Promise<Extract<BuildBatchResult, { kind: 'cut' }>> {
   const result = await cut(feed, holder);
   if (result.kind !== 'cut') throw new Error(`cut nothing: ${result.kind}`);
   return result;
 }
 
-function settle(
+function complete(
   feed: DeliveryFeed,
   batch: OpenBatch,
   holder: string,
   missing: string[] = [],
 ): Promise<boolean> {
-  return settleBatch(world.pool, {
-    ...{ batch, laneId: laneOf(feed), holder, evidence: 'answer', jobId: null, httpStatus: 200 },
+  return completeBatch(fixture.pool, {
+    ...{
+      batch,
+      deliveryLockId: deliveryLockOf(feed),
+      holder,
+      evidence: 'answer',
+      jobId: null,
+      httpStatus: 200,
+    },
     exceptions: { duplicates: [], conflicts: [], missing },
   });
 }
 
 function undo(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<boolean> {
-  return undoBatch(world.pool, { batch, laneId: laneOf(feed), holder, refusal: null });
+  return undoBatch(fixture.pool, { batch, deliveryLockId: deliveryLockOf(feed), holder, refusal: null });
 }
 
 function moveStart(feed: DeliveryFeed, transactionStartDate: string): Promise<void> {
   const { rutterAccountId } = feed;
-  return recordAccountSeen(world.pool, {
+  return recordAccountSeen(fixture.pool, {
     ...feed,
     account: { rutterAccountId, ready: true, transactionStartDate },
   });
@@ -72,7 +82,7 @@ function ingest(
   feed: DeliveryFeed,
   postings: readonly { id: string; postedAt: string; status: PostingStatus }[],
 ): Promise<unknown> {
-  return storePostings(world.pool, {
+  return storePostings(fixture.pool, {
     accountId: feed.accountId,
     currency: 'GBP',
     postings: postings.map(({ id, ...posting }) => ({
@@ -105,7 +115,7 @@ type Step =
       readonly chunk: readonly { id: number; slot: number; status: PostingStatus }[];
     }
   | { readonly kind: 'cut' }
-  | { readonly kind: 'settle'; readonly missing: number }
+  | { readonly kind: 'complete'; readonly missing: number }
   | { readonly kind: 'undo' }
   | { readonly kind: 'start'; readonly slot: number };
 
@@ -127,7 +137,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     // Now and then Rutter's own list lacks some of the batch.
-    arbitrary: fc.record({ kind: fc.constant('settle' as const), missing: fc.constantFrom(0, 0, 0, 1, 3) }),
+    arbitrary: fc.record({ kind: fc.constant('complete' as const), missing: fc.constantFrom(0, 0, 0, 1, 3) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const) }) },
   {
@@ -136,8 +146,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What must be true of one feed after every step, by the simplest reasoning: look at everything each time. */
-class Referee {
+/** What must be true of one feed after every step, by the simplest reasoning: check everything each time. */
+class Checker {
   private readonly holder = randomUUID();
   /** Cut and not undone; with those missing at Rutter taken out again. */
   private readonly gone = new Set<string>();
@@ -162,25 +172,25 @@ class Referee {
         this.start = instantOf(next.slot);
         return moveStart(this.feed, this.start);
       case 'cut':
-        return this.open === null ? await this.cutNext() : await this.cutAgain(this.open);
-      case 'settle':
-        return this.settleOpen(next.missing);
+        return this.open === null ? await this.buildNext() : await this.buildAgain(this.open);
+      case 'complete':
+        return this.completeOpen(next.missing);
       case 'undo':
         return this.undoOpen();
     }
   }
 
-  /** Settles and cuts until nothing is left, then compares what was delivered with what is there. */
+  /** Completes and cuts until nothing is left, then compares what was delivered with what is there. */
   async finish(): Promise<void> {
-    await this.settleOpen(0);
+    await this.completeOpen(0);
     for (let batches = 0; (await this.ready()).length > 0; batches += 1) {
       if (batches > idsMax) throw new Error('it does not end');
-      await this.cutNext();
-      await this.settleOpen(0);
+      await this.buildNext();
+      await this.completeOpen(0);
     }
-    await this.cutNext();
+    await this.buildNext();
     expect(this.delivered).toHaveLength(new Set(this.delivered).size);
-    const { rows } = await world.pool.query<{ transaction_id: string }>(
+    const { rows } = await fixture.pool.query<{ transaction_id: string }>(
       `SELECT l.transaction_id FROM ledger l JOIN batches b USING (batch_id)
         WHERE l.feed_id = $1 AND b.state = 'delivered'`,
       [this.feed.feedId],
@@ -191,7 +201,7 @@ class Referee {
   }
 
   private async posted(): Promise<Place[]> {
-    const { rows } = await world.pool.query<{ id: string; postedAt: string; sequence: string }>(
+    const { rows } = await fixture.pool.query<{ id: string; postedAt: string; sequence: string }>(
       `SELECT transaction_id AS id, posted_at AS "postedAt", sequence FROM postings
         WHERE account_id = $1 AND status = 'posted'`,
       [this.feed.accountId],
@@ -206,7 +216,7 @@ class Referee {
     );
   }
 
-  private async cutNext(): Promise<void> {
+  private async buildNext(): Promise<void> {
     const expected = await this.ready();
     const result = await cut(this.feed, this.holder);
     if (result.kind !== 'cut') {
@@ -224,9 +234,9 @@ class Referee {
   }
 
   private async checkRows(batch: OpenBatch, expected: readonly Place[]): Promise<void> {
-    const again = await readBatchPostings(world.pool, batch);
+    const again = await readBatchPostings(fixture.pool, batch);
     expect(again.map((posting) => posting.transactionId)).toEqual(expected.map((place) => place.id));
-    const { rows } = await world.pool.query<{ transaction_id: string; late: boolean }>(
+    const { rows } = await fixture.pool.query<{ transaction_id: string; late: boolean }>(
       `SELECT transaction_id, late FROM ledger WHERE batch_id = $1 ORDER BY position`,
       [batch.batchId],
     );
@@ -237,20 +247,20 @@ class Referee {
     return this.cursor === null || compare(place, this.cursor) > 0;
   }
 
-  private async cutAgain(open: { batch: OpenBatch }): Promise<void> {
+  private async buildAgain(open: { batch: OpenBatch }): Promise<void> {
     expect(await cut(this.feed, this.holder)).toMatchObject({
       ...{
-        kind: 'lane_open',
+        kind: 'lock_held',
         batch: { batchId: open.batch.batchId, idempotencyKey: open.batch.idempotencyKey },
       },
     });
   }
 
-  private async settleOpen(missingCount: number): Promise<void> {
+  private async completeOpen(missingCount: number): Promise<void> {
     if (this.open === null) return;
     const { batch, ids } = this.open;
     const missing = ids.slice(0, missingCount);
-    expect(await settle(this.feed, batch, this.holder, missing)).toBe(true);
+    expect(await complete(this.feed, batch, this.holder, missing)).toBe(true);
     for (const id of missing) this.gone.delete(id);
     this.delivered.push(...ids.slice(missing.length));
     this.open = null;
@@ -269,16 +279,16 @@ describe('cutting batches', () => {
   it(`takes all that is ready, in order, once, and marks as late what lies before the cursor (seed ${String(seed)})`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const referee = new Referee(await world.makeFeed({ startDate }));
-        for (const next of steps) await referee.take(next);
-        await referee.finish();
+        const checker = new Checker(await fixture.makeFeed({ startDate }));
+        for (const next of steps) await checker.take(next);
+        await checker.finish();
       }),
       { seed, numRuns: 60 },
     );
   });
 
   it('fills batches of a thousand in the order of time, late postings first', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
     const delivered: string[][] = [];
     const deliver = async () => {
@@ -286,14 +296,17 @@ describe('cutting batches', () => {
         const result = await cut(feed, holder);
         if (result.kind !== 'cut') return expect(result.kind).toBe('nothing_ready');
         delivered.push(result.postings.map((posting) => posting.transactionId));
-        await settle(feed, result.batch, holder);
+        await complete(feed, result.batch, holder);
       }
     };
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-20T00:00:00Z', count: 1, prefix: 'first' }));
+    await fixture.addPostings(
+      feed,
+      postingsFrom({ from: '2026-03-20T00:00:00Z', count: 1, prefix: 'first' }),
+    );
     await deliver();
     const late = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 2_300, prefix: 'late' });
     const fresh = postingsFrom({ from: '2026-03-21T00:00:00Z', count: 900, prefix: 'fresh' });
-    await world.addPostings(feed, [...fresh, ...late.reverse()]);
+    await fixture.addPostings(feed, [...fresh, ...late.reverse()]);
     await deliver();
     expect(delivered.map((batch) => batch.length)).toEqual([1, limits.batchPostingsMax, 1_000, 1_000, 200]);
     expect(delivered.flat()).toEqual(
@@ -301,7 +314,7 @@ describe('cutting batches', () => {
         typeof posting === 'string' ? posting : posting.id,
       ),
     );
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT count(*) FILTER (WHERE late)::int AS late, count(*)::int AS all FROM ledger WHERE feed_id = $1`,
       [feed.feedId],
     );
@@ -309,7 +322,7 @@ describe('cutting batches', () => {
   });
 
   it('misses and doubles nothing that is stored while batches are being cut', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
     const delivered: string[] = [];
     let storing = true;
@@ -332,7 +345,7 @@ describe('cutting batches', () => {
       if (result.kind !== 'cut') continue;
       isLast = false;
       delivered.push(...result.postings.map((posting) => posting.transactionId));
-      await settle(feed, result.batch, holder);
+      await complete(feed, result.batch, holder);
     }
     await stored;
     expect([...delivered].sort()).toEqual(
@@ -344,124 +357,131 @@ describe('cutting batches', () => {
   });
 
   it('gives nothing away before the start date, and keeps it for the day the date moves back', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
-    await world.addPostings(feed, [
+    await fixture.addPostings(feed, [
       { id: 'before', postedAt: '2026-02-28T23:59:59.999Z' },
       { id: 'after', postedAt: startDate },
     ]);
-    const first = await mustCut(feed, holder);
+    const first = await mustBuild(feed, holder);
     expect(first.postings.map((posting) => posting.transactionId)).toEqual(['after']);
-    await settle(feed, first.batch, holder);
+    await complete(feed, first.batch, holder);
     await moveStart(feed, '2026-03-05T00:00:00.000Z');
     expect((await cut(feed, holder)).kind).toBe('nothing_ready');
     await moveStart(feed, '2026-02-28T00:00:00.000Z');
-    expect((await mustCut(feed, holder)).postings.map((posting) => posting.transactionId)).toEqual([
+    expect((await mustBuild(feed, holder)).postings.map((posting) => posting.transactionId)).toEqual([
       'before',
     ]);
   });
 });
 
-describe('the lane', () => {
+describe('the delivery lock', () => {
   it('lets one of two senders that cut at the same moment win, and tells the other to wait', async () => {
     for (let round = 0; round < 10; round += 1) {
-      const feed = await world.makeFeed({ startDate });
-      await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+      const feed = await fixture.makeFeed({ startDate });
+      await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
       const results = await Promise.all([cut(feed, randomUUID()), cut(feed, randomUUID())]);
-      expect(results.map((result) => result.kind).sort()).toEqual(['cut', 'lane_busy']);
+      expect(results.map((result) => result.kind).sort()).toEqual(['cut', 'lock_busy']);
     }
   });
 
   it('has one batch open for all feeds of a connection, and shows it to the feed that waits', async () => {
-    const first = await world.makeFeed({ startDate });
-    const second = await world.makeFeed({ connectionId: first.connectionId, startDate });
+    const first = await fixture.makeFeed({ startDate });
+    const second = await fixture.makeFeed({ connectionId: first.connectionId, startDate });
     for (const feed of [first, second]) {
-      await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+      await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     }
     const holder = randomUUID();
-    const { batch } = await mustCut(first, holder);
-    expect((await cut(second, randomUUID())).kind).toBe('lane_busy');
-    expect(await cut(second, holder)).toMatchObject({ kind: 'lane_open', batch: { batchId: batch.batchId } });
-    await settle(first, batch, holder);
+    const { batch } = await mustBuild(first, holder);
+    expect((await cut(second, randomUUID())).kind).toBe('lock_busy');
+    expect(await cut(second, holder)).toMatchObject({ kind: 'lock_held', batch: { batchId: batch.batchId } });
+    await complete(first, batch, holder);
     expect((await cut(second, randomUUID())).kind).toBe('cut');
   });
 
   it('is free again after a cut that found nothing, or a feed that may not send', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     expect((await cut(feed, randomUUID())).kind).toBe('nothing_ready');
-    await world.pool.query(`UPDATE feeds SET operator = 'paused' WHERE feed_id = $1`, [feed.feedId]);
+    await fixture.pool.query(`UPDATE feeds SET operator = 'paused' WHERE feed_id = $1`, [feed.feedId]);
     expect((await cut(feed, randomUUID())).kind).toBe('not_sendable');
-    await world.pool.query(`UPDATE feeds SET operator = 'running' WHERE feed_id = $1`, [feed.feedId]);
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    await fixture.pool.query(`UPDATE feeds SET operator = 'running' WHERE feed_id = $1`, [feed.feedId]);
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     expect((await cut(feed, randomUUID())).kind).toBe('cut');
   });
 
   it('hands the open batch on when its lease has run out; the old holder can change nothing of it any more', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const [old, next] = [randomUUID(), randomUUID()];
-    const { batch } = await mustCut(feed, old);
+    const { batch } = await mustBuild(feed, old);
     await expireLease(feed);
     // Even before anybody else came: a lease that ran out is no lease.
     await expectPowerless(feed, batch, old);
 
     const taken = await cut(feed, next);
-    expect(taken).toMatchObject({ kind: 'lane_open', batch: { batchId: batch.batchId } });
+    expect(taken).toMatchObject({ kind: 'lock_held', batch: { batchId: batch.batchId } });
     await expectPowerless(feed, batch, old);
-    expect((await cut(feed, old)).kind).toBe('lane_busy');
+    expect((await cut(feed, old)).kind).toBe('lock_busy');
     expect(await openAttempts(batch)).toEqual([batch.idempotencyKey]);
-    expect(await readBatchPostings(world.pool, batch)).toHaveLength(3);
+    expect(await readBatchPostings(fixture.pool, batch)).toHaveLength(3);
 
     const key = await renew(feed, batch, next);
     expect(await openAttempts(batch)).toEqual([key]);
     expect(key).not.toBe(batch.idempotencyKey);
   });
 
-  it('lets whoever holds the evidence settle, without taking the lane from its holder', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+  it('lets whoever holds the evidence complete, without taking the delivery lock from its holder', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const [old, next] = [randomUUID(), randomUUID()];
-    const { batch } = await mustCut(feed, old);
+    const { batch } = await mustBuild(feed, old);
     await expireLease(feed);
-    expect((await cut(feed, next)).kind).toBe('lane_open');
-    expect(await settle(feed, batch, old)).toBe(true);
-    expect((await cut(feed, randomUUID())).kind).toBe('lane_busy');
+    expect((await cut(feed, next)).kind).toBe('lock_held');
+    expect(await complete(feed, batch, old)).toBe(true);
+    expect((await cut(feed, randomUUID())).kind).toBe('lock_busy');
     expect(await undo(feed, batch, next)).toBe(false);
   });
 
-  it('has a batch settled once, however many say so at the same moment', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+  it('has a batch completed once, however many say so at the same moment', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const holder = randomUUID();
-    const { batch } = await mustCut(feed, holder);
-    const settled = await Promise.all([1, 2, 3].map(() => settle(feed, batch, holder, ['tx-000003'])));
-    expect(settled.filter(Boolean)).toHaveLength(1);
-    const { rows } = await world.pool.query(`SELECT kind FROM timeline WHERE feed_id = $1`, [feed.feedId]);
+    const { batch } = await mustBuild(feed, holder);
+    const completed = await Promise.all([1, 2, 3].map(() => complete(feed, batch, holder, ['tx-000003'])));
+    expect(completed.filter(Boolean)).toHaveLength(1);
+    const { rows } = await fixture.pool.query(`SELECT kind FROM timeline WHERE feed_id = $1`, [feed.feedId]);
     expect(rows).toEqual([{ kind: 'batch_delivered' }]);
-    const again = await mustCut(feed, holder);
+    const again = await mustBuild(feed, holder);
     expect(again.postings.map((posting) => posting.transactionId)).toEqual(['tx-000003']);
   });
 
   it('is taken by one of many that reach for it when its lease ran out', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
-    await mustCut(feed, randomUUID());
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    await mustBuild(feed, randomUUID());
     await expireLease(feed);
     const results = await Promise.all(Array.from({ length: 8 }, () => cut(feed, randomUUID())));
     const kinds = results.map((result) => result.kind).sort();
-    expect(kinds).toEqual([...Array.from({ length: 7 }, () => 'lane_busy'), 'lane_open']);
+    expect(kinds).toEqual([...Array.from({ length: 7 }, () => 'lock_busy'), 'lock_held']);
   });
 });
 
 async function expireLease(feed: DeliveryFeed): Promise<void> {
-  await world.pool.query(`UPDATE lanes SET lease_until = now() - interval '1 ms' WHERE lane_id = $1`, [
-    laneOf(feed),
-  ]);
+  await fixture.pool.query(
+    `UPDATE delivery_locks SET lease_until = now() - interval '1 ms' WHERE delivery_lock_id = $1`,
+    [deliveryLockOf(feed)],
+  );
 }
 
 function renew(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<string | null> {
   const outcome = { httpStatus: 500, errorCode: null, errorMessage: null };
-  return renewAttempt(world.pool, { batch, laneId: laneOf(feed), holder, outcome, waitMs: 0 });
+  return renewAttempt(fixture.pool, {
+    batch,
+    deliveryLockId: deliveryLockOf(feed),
+    holder,
+    outcome,
+    waitMs: 0,
+  });
 }
 
 async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {
@@ -470,7 +490,7 @@ async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: str
 }
 
 async function openAttempts(batch: OpenBatch): Promise<string[]> {
-  const { rows } = await world.pool.query<{ idempotency_key: string }>(
+  const { rows } = await fixture.pool.query<{ idempotency_key: string }>(
     `SELECT idempotency_key FROM attempts WHERE batch_id = $1 AND state IN ('open', 'in_doubt')`,
     [batch.batchId],
   );

@@ -17,7 +17,7 @@ const platform = 'SAGE_BANK_FEEDS';
 
 let sandbox: RunningSandbox;
 let client: RutterClient;
-let lanes: string[];
+let priorities: string[];
 
 beforeEach(async () => {
   sandbox = await startRutterSandbox({ clientId, clientSecret, knobs: { jobRunMs: 20 } });
@@ -32,15 +32,15 @@ afterEach(async () => {
 });
 
 function clientWith(secret: string): RutterClient {
-  lanes = [];
+  priorities = [];
   return createRutterClient({
     baseUrl: sandbox.apiUrl,
     clientId,
     clientSecret: secret,
     version: '2024-08-31',
     limiter: {
-      acquire: ({ lane }) => {
-        lanes.push(lane);
+      acquire: ({ priority }) => {
+        priorities.push(priority);
         return Promise.resolve();
       },
       slowDown: () => Promise.resolve(),
@@ -86,7 +86,7 @@ function postings(count: number): PostingContent[] {
   }));
 }
 
-test('the road of a feed: connection, account, one-time password, activation, a full batch, read back', async () => {
+test('the channel of a feed: connection, account, one-time password, activation, a full batch, read back', async () => {
   const connection = await client.createConnection({ platform, idempotencyKey: randomUUID() });
   const { accessToken } = connection;
   expect(await client.getConnectionByToken({ accessToken })).toMatchObject({
@@ -198,16 +198,16 @@ test('a failed job tells what the platform said, and a batch refused by it has s
 });
 
 test.each(['before_any_byte', 'after_headers', 'half_body'])(
-  'an answer lost by a reset (%s) is an unknown outcome, settled by the same bytes and key',
+  'an answer lost by a reset (%s) is an unknown outcome, completed by the same bytes and key',
   async (point) => {
     const { accessToken, rutterAccountId } = await activeAccount();
     await control('POST', '/faults', { kind: 'reset_after_effect', point, match: { path: 'transactions' } });
     const { body } = serializeBatch({ rutterAccountId, postings: postings(2) });
     const batch = { accessToken, idempotencyKey: randomUUID(), body };
     expect(await rutterErrorOf(client.postTransactions(batch))).toMatchObject({ kind: 'outcome_unknown' });
-    const settled = await client.postTransactions(batch);
-    if (settled.kind !== 'done') throw new Error('the batch was not done at once');
-    expect(settled.transactions.map((each) => each.duplicate)).toEqual([false, false]);
+    const completed = await client.postTransactions(batch);
+    if (completed.kind !== 'done') throw new Error('the batch was not done at once');
+    expect(completed.transactions.map((each) => each.duplicate)).toEqual([false, false]);
   },
 );
 
@@ -244,14 +244,14 @@ test('a deleted connection is gone, and deleting it again says so', async () => 
   expect(await client.deleteConnection({ connectionId })).toEqual({ deleted: false });
 });
 
-test('every request takes its turn at the limiter, in the lane of its work', async () => {
+test('every request takes its turn at the limiter, in the priority of its work', async () => {
   const { accessToken, rutterAccountId } = await activeAccount();
-  lanes.length = 0;
+  priorities.length = 0;
   const { body } = serializeBatch({ rutterAccountId, postings: postings(1) });
   await client.postTransactions({ accessToken, idempotencyKey: randomUUID(), body });
   await client.listTransactions({ accessToken });
-  await client.getAccount({ accessToken, rutterAccountId, lane: 'deliver' });
+  await client.getAccount({ accessToken, rutterAccountId, priority: 'deliver' });
   await client.listAllAccounts({ accessToken });
   await client.probeCredentials();
-  expect(lanes).toEqual(['deliver', 'deliver', 'deliver', 'interactive', 'interactive']);
+  expect(priorities).toEqual(['deliver', 'deliver', 'deliver', 'interactive', 'interactive']);
 });

@@ -1,40 +1,40 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ActivityDeps } from '../../../src/activities/deps.js';
-import type { DeliverSliceResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
-import { laneOf } from '../../../src/domain/rutter/delivery-lock.js';
+import type { RunDeliveryResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
+import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 import { until } from '../../support/until.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 beforeEach(async () => {
-  await world.control('DELETE', '/faults');
+  await fixture.control('DELETE', '/faults');
 });
 afterEach(async () => {
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 /** A sender whose process stands still before its next request to Rutter, until it is woken. */
 interface FrozenSender {
-  /** What its slice comes to once it is awake. */
-  readonly slice: Promise<DeliverSliceResult | Error>;
+  /** What its delivery run comes to once it is awake. */
+  readonly deliveryRun: Promise<RunDeliveryResult | Error>;
   wake(): void;
 }
 
-/** Starts a slice and freezes it before its n-th request, with its lease run out in the database. */
+/** Starts a delivery run and freezes it before its n-th request, with its lease run out in the database. */
 async function freezeBefore(nth: number, feed: DeliveryFeed): Promise<FrozenSender> {
   let wake: () => void = () => undefined;
   const awake = new Promise<void>((resolve) => (wake = resolve));
@@ -43,15 +43,15 @@ async function freezeBefore(nth: number, feed: DeliveryFeed): Promise<FrozenSend
     asked += 1;
     if (asked >= nth) await awake;
   };
-  const rutter = world.clientOf({ acquire, slowDown: () => Promise.resolve() });
-  const slice = runSlice(feed, { ...world.deps, rutter });
+  const rutter = fixture.clientOf({ acquire, slowDown: () => Promise.resolve() });
+  const deliveryRun = runDelivery(feed, { ...fixture.deps, rutter });
   await until(() => Promise.resolve(asked >= nth), { timeoutMs: 10_000, describe: 'it is about to ask' });
   await expireLease(feed);
-  return { slice, wake };
+  return { deliveryRun, wake };
 }
 
-function runSlice(feed: DeliveryFeed, deps: ActivityDeps): Promise<DeliverSliceResult | Error> {
-  return world.slice(feed, { deps }).catch((error: unknown) => {
+function runDelivery(feed: DeliveryFeed, deps: ActivityDeps): Promise<RunDeliveryResult | Error> {
+  return fixture.deliveryRun(feed, { deps }).catch((error: unknown) => {
     if (error instanceof Error) return error;
     throw error;
   });
@@ -59,26 +59,28 @@ function runSlice(feed: DeliveryFeed, deps: ActivityDeps): Promise<DeliverSliceR
 
 /** As after ten seconds in which nobody renewed it; a lease that has run out cannot be renewed. */
 async function expireLease(feed: DeliveryFeed): Promise<void> {
-  const { rowCount } = await world.pool.query(
-    `UPDATE lanes SET lease_until = clock_timestamp() - interval '1 second' WHERE lane_id = $1 AND holder IS NOT NULL`,
-    [laneOf(feed)],
+  const { rowCount } = await fixture.pool.query(
+    `UPDATE delivery_locks SET lease_until = clock_timestamp() - interval '1 second' WHERE delivery_lock_id = $1 AND holder IS NOT NULL`,
+    [deliveryLockOf(feed)],
   );
   expect(rowCount).toBe(1);
 }
 
 async function filled(count: number, connectionId?: string): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed(connectionId === undefined ? { startDate } : { startDate, connectionId });
-  await world.addPostings(feed, postingsFrom({ from: startDate, count }));
+  const feed = await fixture.makeFeed(
+    connectionId === undefined ? { startDate } : { startDate, connectionId },
+  );
+  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
   return feed;
 }
 
 async function expectBookedOnce(feed: DeliveryFeed, count: number): Promise<void> {
   const ids = postingsFrom({ from: startDate, count }).map(({ id }) => id);
-  expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
+  expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
 }
 
 async function keysOf(feed: DeliveryFeed): Promise<string[]> {
-  const { rows } = await world.pool.query<{ idempotency_key: string }>(
+  const { rows } = await fixture.pool.query<{ idempotency_key: string }>(
     `SELECT a.idempotency_key FROM attempts a JOIN batches b USING (batch_id) WHERE b.feed_id = $1 ORDER BY b.number`,
     [feed.feedId],
   );
@@ -86,7 +88,7 @@ async function keysOf(feed: DeliveryFeed): Promise<string[]> {
 }
 
 async function postedKeys(): Promise<(string | null)[]> {
-  const { requests } = (await world.control('GET', '/requests')) as {
+  const { requests } = (await fixture.control('GET', '/requests')) as {
     requests: { method: string; path: string; idempotency_key: string | null }[];
   };
   return requests
@@ -100,12 +102,12 @@ describe('a sender frozen past its lease', () => {
     const before = (await postedKeys()).length;
     const frozen = await freezeBefore(1, feed);
 
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2_500 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2_500 });
     const keys = await keysOf(feed);
     expect((await postedKeys()).slice(before)).toEqual(keys);
 
     frozen.wake();
-    expect(await frozen.slice).toMatchObject({ outcome: 'lane_busy', delivered: 0 });
+    expect(await frozen.deliveryRun).toMatchObject({ outcome: 'lock_busy', delivered: 0 });
     expect((await postedKeys()).slice(before)).toEqual([...keys, keys[0]]);
     expect(await keysOf(feed)).toEqual(keys);
     await expectBookedOnce(feed, 2_500);
@@ -113,37 +115,37 @@ describe('a sender frozen past its lease', () => {
 
   it('while its POST was under way changes nothing of what its successor did', async () => {
     const feed = await filled(1_200);
-    await world.control('POST', '/faults', { kind: 'hang_after_effect', match: batchPost, times: 1 });
-    const posts = await world.posts();
-    const frozen = runSlice(feed, world.deps);
-    await until(async () => (await world.book(feed)).length > 0, {
+    await fixture.control('POST', '/faults', { kind: 'hang_after_effect', match: batchPost, times: 1 });
+    const posts = await fixture.posts();
+    const frozen = runDelivery(feed, fixture.deps);
+    await until(async () => (await fixture.book(feed)).length > 0, {
       timeoutMs: 10_000,
       describe: 'Rutter has it',
     });
     await expireLease(feed);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_200 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_200 });
     const keys = await keysOf(feed);
 
     expect(await frozen).toBeInstanceOf(Error);
-    expect((await world.posts()) - posts).toBe(3);
+    expect((await fixture.posts()) - posts).toBe(3);
     expect(await keysOf(feed)).toEqual(keys);
     await expectBookedOnce(feed, 1_200);
   });
 
-  it('that wakes to a refusal undoes nothing, sets nothing aside and parks nobody', async () => {
+  it('that wakes to a refusal undoes nothing, sets nothing aside and blocks nobody', async () => {
     const feed = await filled(1);
     const refused = { kind: 'platform_bad_request', accepted: false, match: batchPost, times: 1 };
-    await world.control('POST', '/faults', refused);
-    const posts = await world.posts();
+    await fixture.control('POST', '/faults', refused);
+    const posts = await fixture.posts();
     // Its POST was refused, and it is about to ask for what explains that.
     const frozen = await freezeBefore(2, feed);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
 
     frozen.wake();
-    expect(await frozen.slice).toMatchObject({ outcome: 'lane_busy', reason: null });
-    expect((await world.posts()) - posts).toBe(2);
+    expect(await frozen.deliveryRun).toMatchObject({ outcome: 'lock_busy', reason: null });
+    expect((await fixture.posts()) - posts).toBe(2);
     await expectBookedOnce(feed, 1);
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT b.state, l.exception FROM batches b JOIN ledger l USING (batch_id) WHERE b.feed_id = $1`,
       [feed.feedId],
     );
@@ -152,28 +154,32 @@ describe('a sender frozen past its lease', () => {
 });
 
 async function faultsFired(): Promise<number> {
-  const { faults } = (await world.control('GET', '/faults')) as { faults: { fired: number }[] };
+  const { faults } = (await fixture.control('GET', '/faults')) as { faults: { fired: number }[] };
   return faults.reduce((sum, each) => sum + each.fired, 0);
 }
 
 describe('the open batch of a dead sender', () => {
-  it('is settled by another feed’s sender before that cuts its own', async () => {
+  it('is completed by another feed’s sender before that cuts its own', async () => {
     const dead = await filled(1_200);
     const other = await filled(5, dead.connectionId);
     const before = (await postedKeys()).length;
     const frozen = await freezeBefore(1, dead);
     const [orphan] = await keysOf(dead);
 
-    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up', batches: 2, delivered: 1_005 });
+    expect(await fixture.deliveryRun(other)).toMatchObject({
+      outcome: 'caught_up',
+      batches: 2,
+      delivered: 1_005,
+    });
 
     const [own] = await keysOf(other);
     expect((await postedKeys()).slice(before)).toEqual([orphan, own]);
-    expect(await world.book(dead)).toHaveLength(1_000);
+    expect(await fixture.book(dead)).toHaveLength(1_000);
     await expectBookedOnce(other, 5);
     // The rest of its postings are its own feed's affair.
-    expect(await world.slice(dead)).toMatchObject({ outcome: 'caught_up', delivered: 200 });
+    expect(await fixture.deliveryRun(dead)).toMatchObject({ outcome: 'caught_up', delivered: 200 });
     frozen.wake();
-    expect(await frozen.slice).toMatchObject({ outcome: 'lane_busy' });
+    expect(await frozen.deliveryRun).toMatchObject({ outcome: 'lock_busy' });
     await expectBookedOnce(dead, 1_200);
   });
 
@@ -181,10 +187,10 @@ describe('the open batch of a dead sender', () => {
     const busy = await filled(5);
     const other = await filled(5, busy.connectionId);
     const slow = { kind: 'slow', delay_ms: 1_000, match: batchPost, times: 1 };
-    await world.control('POST', '/faults', slow);
-    const sending = runSlice(busy, world.deps);
+    await fixture.control('POST', '/faults', slow);
+    const sending = runDelivery(busy, fixture.deps);
     await until(async () => (await faultsFired()) >= 1, { timeoutMs: 10_000, describe: 'it is under way' });
-    expect(await world.slice(other)).toMatchObject({ outcome: 'lane_busy', delivered: 0 });
+    expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'lock_busy', delivered: 0 });
     expect(await keysOf(other)).toEqual([]);
     expect(await sending).toMatchObject({ outcome: 'caught_up' });
   });

@@ -13,22 +13,22 @@ import {
 import { readFeed, type FeedRow } from '../../../src/db/rutter/feeds.js';
 import { feedState, type OperatorAction } from '../../../src/domain/feed.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 /** Whatever a test did: the state that people see is the one that the facts say. */
 afterEach(async () => {
-  const { rows } = await world.pool.query<{ feed_id: string }>(`SELECT feed_id FROM feeds`);
+  const { rows } = await fixture.pool.query<{ feed_id: string }>(`SELECT feed_id FROM feeds`);
   for (const row of rows) {
     const feed = await rowOf({ feedId: row.feed_id });
     expect([feed.feedId, feed.state]).toEqual([feed.feedId, feedState(feed.facts)]);
@@ -36,14 +36,14 @@ afterEach(async () => {
 });
 
 async function rowOf(feed: { feedId: string }): Promise<FeedRow> {
-  const row = await readFeed(world.pool, feed);
+  const row = await readFeed(fixture.pool, feed);
   if (row === null) throw new Error('no such feed');
   return row;
 }
 
 /** Everything that is stored of a feed and its connection, the instants of the last change included. */
 async function snapshot(feed: DeliveryFeed): Promise<unknown> {
-  const { rows } = await world.pool.query(
+  const { rows } = await fixture.pool.query(
     `SELECT to_jsonb(f) AS feed, to_jsonb(c) AS connection FROM feeds f JOIN connections c USING (connection_id)
       WHERE f.feed_id = $1`,
     [feed.feedId],
@@ -52,7 +52,7 @@ async function snapshot(feed: DeliveryFeed): Promise<unknown> {
 }
 
 async function timelineOf(feed: DeliveryFeed): Promise<string[]> {
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE feed_id = $1 ORDER BY entry_id`,
     [feed.feedId],
   );
@@ -64,59 +64,59 @@ function seen(feed: DeliveryFeed, change: Partial<AccountSeen> = {}): AccountSee
 }
 
 function look(feeds: readonly DeliveryFeed[], accounts: AccountSeen[] = feeds.map((feed) => seen(feed))) {
-  return recordAccountsSeen(world.pool, { connectionId: feeds[0]?.connectionId ?? '', accounts });
+  return recordAccountsSeen(fixture.pool, { connectionId: feeds[0]?.connectionId ?? '', accounts });
 }
 
 const nextSyncAtMs = Date.parse('2026-03-02T20:00:00Z');
-const caughtUp = (feed: DeliveryFeed) => recordCaughtUp(world.pool, { feedId: feed.feedId, nextSyncAtMs });
+const caughtUp = (feed: DeliveryFeed) => recordCaughtUp(fixture.pool, { feedId: feed.feedId, nextSyncAtMs });
 const request = (feed: DeliveryFeed, action: OperatorAction) =>
-  applyFeedRequest(world.pool, { feedId: feed.feedId, action });
+  applyFeedRequest(fixture.pool, { feedId: feed.feedId, action });
 const refuse = (feed: DeliveryFeed, code = 'NEEDS_UPDATE') =>
-  recordConnectionRefused(world.pool, { connectionId: feed.connectionId, code, words: 'sign in again' });
+  recordConnectionRefused(fixture.pool, { connectionId: feed.connectionId, code, words: 'sign in again' });
 const examine = (feed: DeliveryFeed, sequence: number) =>
-  world.pool.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, sequence]);
+  fixture.pool.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, sequence]);
 
 /** A feed that has sent all it has. */
 async function liveFeed(input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ ...input, startDate });
+  const feed = await fixture.makeFeed({ ...input, startDate });
   await caughtUp(feed);
   return feed;
 }
 
 describe('what Rutter says of an account', () => {
-  it('activates the feed that was waiting for it, with the start date chosen in Sage, and owes it a look', async () => {
-    const feed = await world.makeFeed();
-    expect(await look([feed])).toEqual({ owedFeedIds: [feed.feedId], awaitedCount: 0 });
+  it('activates the feed that was waiting for it, with the start date chosen in Sage, and owes it a check', async () => {
+    const feed = await fixture.makeFeed();
+    expect(await look([feed])).toEqual({ requestedFeedIds: [feed.feedId], awaitedCount: 0 });
     expect(await rowOf(feed)).toMatchObject({ state: 'backfilling', transactionStartDate: startDate });
     expect(await timelineOf(feed)).toEqual(['feed_activated']);
   });
 
   it('changes nothing when it is said again, but wakes the feed again until it has begun', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     const first = await look([feed]);
     const before = await snapshot(feed);
     expect(await look([feed])).toEqual(first);
     expect(await snapshot(feed)).toEqual(before);
-    await world.slice(feed);
-    expect(await look([feed])).toEqual({ owedFeedIds: [], awaitedCount: 0 });
+    await fixture.deliveryRun(feed);
+    expect(await look([feed])).toEqual({ requestedFeedIds: [], awaitedCount: 0 });
   });
 
   it('leaves a feed waiting, untouched, while its account is not ready', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     const before = await snapshot(feed);
     const notReady = [seen(feed, { ready: false, transactionStartDate: null })];
-    expect(await look([feed], notReady)).toEqual({ owedFeedIds: [], awaitedCount: 1 });
+    expect(await look([feed], notReady)).toEqual({ requestedFeedIds: [], awaitedCount: 1 });
     expect(await snapshot(feed)).toEqual(before);
   });
 
   it('leaves a feed waiting that is not in the list: it may have been published after the list was made', async () => {
-    const feed = await world.makeFeed();
-    expect(await look([feed], [])).toEqual({ owedFeedIds: [], awaitedCount: 1 });
+    const feed = await fixture.makeFeed();
+    expect(await look([feed], [])).toEqual({ requestedFeedIds: [], awaitedCount: 1 });
     expect((await rowOf(feed)).state).toBe('awaiting_activation');
   });
 
   it('sends nothing of an account that is ready but has no start date yet', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     expect(await look([feed], [seen(feed, { transactionStartDate: null })])).toMatchObject({
       awaitedCount: 1,
     });
@@ -128,7 +128,7 @@ describe('what Rutter says of an account', () => {
     await examine(feed, 40);
     const earlier = '2026-02-01T00:00:00.000Z';
     const answer = await look([feed], [seen(feed, { transactionStartDate: earlier })]);
-    expect(answer.owedFeedIds).toEqual([feed.feedId]);
+    expect(answer.requestedFeedIds).toEqual([feed.feedId]);
     expect(await rowOf(feed)).toMatchObject({ transactionStartDate: earlier, examinedSequence: '0' });
     expect(await timelineOf(feed)).toEqual(['caught_up', 'start_date_changed']);
   });
@@ -160,31 +160,31 @@ describe('what Rutter says of an account', () => {
   ])('disconnects an active feed whose account %s, and keeps its start date', async (_, missing) => {
     const feed = await liveFeed();
     const list = missing ? [] : [seen(feed, { ready: false })];
-    expect(await look([feed], list)).toEqual({ owedFeedIds: [], awaitedCount: 1 });
+    expect(await look([feed], list)).toEqual({ requestedFeedIds: [], awaitedCount: 1 });
     expect(await rowOf(feed)).toMatchObject({ state: 'disconnected', transactionStartDate: startDate });
     await look([feed], list);
     expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_disconnected']);
   });
 
-  it('makes a feed that was linked again catch up anew', async () => {
+  it('makes a feed that was linked again catch up again', async () => {
     const feed = await liveFeed();
     await look([feed], [seen(feed, { ready: false })]);
-    expect((await look([feed])).owedFeedIds).toEqual([feed.feedId]);
+    expect((await look([feed])).requestedFeedIds).toEqual([feed.feedId]);
     expect(await rowOf(feed)).toMatchObject({ state: 'backfilling', facts: { caughtUp: false } });
     expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_disconnected', 'feed_activated']);
   });
 
   it('is taken over feed by feed of one connection, and for no other', async () => {
-    const first = await world.makeFeed();
+    const first = await fixture.makeFeed();
     const { connectionId } = first;
-    const [second, third] = [await world.makeFeed({ connectionId }), await liveFeed({ connectionId })];
-    const other = await world.makeFeed();
+    const [second, third] = [await fixture.makeFeed({ connectionId }), await liveFeed({ connectionId })];
+    const other = await fixture.makeFeed();
     const untouched = await snapshot(other);
     const answer = await look(
       [first],
       [seen(first), seen(second, { ready: false }), seen(third, { ready: false }), seen(other)],
     );
-    expect(answer).toEqual({ owedFeedIds: [first.feedId], awaitedCount: 2 });
+    expect(answer).toEqual({ requestedFeedIds: [first.feedId], awaitedCount: 2 });
     const states = [(await rowOf(first)).state, (await rowOf(second)).state, (await rowOf(third)).state];
     expect(states).toEqual(['backfilling', 'awaiting_activation', 'disconnected']);
     expect(await snapshot(other)).toEqual(untouched);
@@ -193,9 +193,9 @@ describe('what Rutter says of an account', () => {
   it('read with a daily look counts the same for that feed alone', async () => {
     const feed = await liveFeed();
     const sibling = await liveFeed({ connectionId: feed.connectionId });
-    await recordAccountSeen(world.pool, { ...feed, account: seen(feed, { ready: false }) });
+    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: false }) });
     expect([(await rowOf(feed)).state, (await rowOf(sibling)).state]).toEqual(['disconnected', 'live']);
-    await recordAccountSeen(world.pool, { ...feed, account: seen(feed) });
+    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed) });
     expect((await rowOf(feed)).state).toBe('backfilling');
     expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_disconnected', 'feed_activated']);
   });
@@ -206,12 +206,12 @@ describe('a refused connection', () => {
     const live = await liveFeed();
     const { connectionId } = live;
     const [waiting, paused, gone, closed] = [
-      await world.makeFeed({ connectionId }),
+      await fixture.makeFeed({ connectionId }),
       await liveFeed({ connectionId }),
       await liveFeed({ connectionId }),
       await liveFeed({ connectionId }),
     ];
-    await recordAccountSeen(world.pool, { ...gone, account: seen(gone, { ready: false }) });
+    await recordAccountSeen(fixture.pool, { ...gone, account: seen(gone, { ready: false }) });
     await request(paused, 'pause');
     await request(closed, 'close');
     return { live, waiting, paused, gone, closed };
@@ -232,10 +232,10 @@ describe('a refused connection', () => {
     ...[seen(feeds.waiting, { ready: false }), seen(feeds.gone, { ready: false })],
   ];
 
-  it('parks all its feeds at once, but neither un-pauses nor re-opens any, and says so once', async () => {
+  it('blocks all its feeds at once, but neither un-pauses nor re-opens any, and says so once', async () => {
     const feeds = await family();
     expect(await statesOf(feeds)).toEqual(healthy);
-    await world.pool.query(`UPDATE feeds SET syncing = true, state = 'syncing' WHERE feed_id = $1`, [
+    await fixture.pool.query(`UPDATE feeds SET syncing = true, state = 'syncing' WHERE feed_id = $1`, [
       feeds.live.feedId,
     ]);
     await refuse(feeds.live);
@@ -258,21 +258,21 @@ describe('a refused connection', () => {
   it('keeps the words of the provider for people, until it is healed', async () => {
     const feed = await liveFeed();
     await refuse(feed);
-    expect(await readConnection(world.pool, feed)).toMatchObject({
+    expect(await readConnection(fixture.pool, feed)).toMatchObject({
       ...{ status: 'refused', providerStatus: 'NEEDS_UPDATE', statusReason: 'sign in again' },
     });
     await look([feed]);
-    expect(await readConnection(world.pool, feed)).toMatchObject({
+    expect(await readConnection(fixture.pool, feed)).toMatchObject({
       ...{ status: 'ok', providerStatus: null, statusReason: null },
     });
   });
 
-  it('is healed with all its feeds by a look that succeeds, which wakes those that may send', async () => {
+  it('is healed with all its feeds by a check that succeeds, which wakes those that may send', async () => {
     const feeds = await family();
     await refuse(feeds.live);
     const answer = await look([feeds.live], listOf(feeds));
-    expect(answer.owedFeedIds).toContain(feeds.live.feedId);
-    expect(answer.owedFeedIds).not.toContain(feeds.closed.feedId);
+    expect(answer.requestedFeedIds).toContain(feeds.live.feedId);
+    expect(answer.requestedFeedIds).not.toContain(feeds.closed.feedId);
     expect(answer.awaitedCount).toBe(2);
     expect(await statesOf(feeds)).toEqual(healthy);
     const before = await Promise.all(Object.values(feeds).map(snapshot));
@@ -281,23 +281,23 @@ describe('a refused connection', () => {
     expect((await timelineOf(feeds.live)).slice(-2)).toEqual(['connection_refused', 'connection_healed']);
   });
 
-  it('is not healed by the look at one account, which would leave the other feeds parked', async () => {
+  it('is not healed by the check one account, which would leave the other feeds blocked', async () => {
     const feed = await liveFeed();
     const sibling = await liveFeed({ connectionId: feed.connectionId });
     await refuse(feed);
-    await recordAccountSeen(world.pool, { ...feed, account: seen(feed) });
-    expect((await readConnection(world.pool, feed))?.status).toBe('refused');
+    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed) });
+    expect((await readConnection(fixture.pool, feed))?.status).toBe('refused');
     expect([(await rowOf(feed)).state, (await rowOf(sibling)).state]).toEqual([
       ...['reauth_required', 'reauth_required'],
     ]);
   });
 
-  it('that another way was healed has its parked feeds woken by the next look', async () => {
+  it('that another way was healed has its blocked feeds woken by the next check', async () => {
     const feed = await liveFeed();
     await refuse(feed);
     const facts = { status: 'ok', providerStatus: 'active', reason: null } as const;
-    await updateConnection(world.pool, { connectionId: feed.connectionId, facts });
-    expect((await look([feed])).owedFeedIds).toEqual([feed.feedId]);
+    await updateConnection(fixture.pool, { connectionId: feed.connectionId, facts });
+    expect((await look([feed])).requestedFeedIds).toEqual([feed.feedId]);
     expect((await rowOf(feed)).state).toBe('live');
   });
 
@@ -308,14 +308,14 @@ describe('a refused connection', () => {
       await Promise.all([
         refuse(feed),
         look([feed, ...siblings]),
-        recordAccountSeen(world.pool, { ...feed, account: seen(feed, { ready: round % 2 === 0 }) }),
+        recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: round % 2 === 0 }) }),
         ...siblings.map(caughtUp),
         request(feed, round % 3 === 0 ? 'pause' : 'resume'),
         look([feed, ...siblings]),
       ]);
       for (const each of [feed, ...siblings]) {
         const row = await rowOf(each);
-        // A healed connection may leave a state behind that the next look mends.
+        // A healed connection may leave a state behind that the next check mends.
         if (row.facts.connection !== 'ok') expect(row.state).toBe(feedState(row.facts));
       }
       await look([feed, ...siblings]);
@@ -352,38 +352,43 @@ describe('what an operator or customer asks', () => {
     const before = await snapshot(feed);
     for (const action of ['pause', 'resume', 'sync', 'close'] as const) await request(feed, action);
     expect(await look([feed], [seen(feed, { transactionStartDate: '2026-01-01T00:00:00Z' })])).toEqual({
-      ...{ owedFeedIds: [], awaitedCount: 0 },
+      ...{ requestedFeedIds: [], awaitedCount: 0 },
     });
-    await recordAccountSeen(world.pool, { ...feed, account: seen(feed, { ready: false }) });
+    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: false }) });
     expect(await snapshot(feed)).toEqual(before);
-    // A slice that was under way when it was closed.
+    // A delivery run that was under way when it was closed.
     await caughtUp(feed);
     expect((await rowOf(feed)).state).toBe('closed');
   });
 
   it.each(['resume', 'sync', 'close'] as const)(
-    'with %s asks a parked feed anew, whatever it was parked for',
+    'with %s asks a blocked feed again, whatever it was blocked for',
     async (action) => {
       const feed = await liveFeed();
-      const reason = { reason: 'refused_by_sage', detail: 'Sage says no', timeline: true };
-      await recordReason(world.pool, { feedId: feed.feedId, ...reason });
+      const reason = { reason: 'rejected_by_provider', detail: 'Sage says no', timeline: true };
+      await recordReason(fixture.pool, { feedId: feed.feedId, ...reason });
       await request(feed, action);
       expect((await rowOf(feed)).reason).toBeNull();
-      expect((await timelineOf(feed)).slice(1)).toEqual(['feed_parked', `${action}_requested`]);
+      expect((await timelineOf(feed)).slice(1)).toEqual(['feed_blocked', `${action}_requested`]);
     },
   );
 
-  it('with pause, once or twice, keeps the reason that a feed is parked for', async () => {
+  it('with pause, once or twice, keeps the reason that a feed is blocked for', async () => {
     const feed = await liveFeed();
-    await recordReason(world.pool, { feedId: feed.feedId, reason: 'job_lost', detail: null, timeline: true });
+    await recordReason(fixture.pool, {
+      feedId: feed.feedId,
+      reason: 'job_lost',
+      detail: null,
+      timeline: true,
+    });
     await request(feed, 'pause');
     expect(await rowOf(feed)).toMatchObject({ state: 'paused', reason: 'job_lost' });
     await request(feed, 'pause');
-    expect((await timelineOf(feed)).slice(1)).toEqual(['feed_parked', 'pause_requested']);
+    expect((await timelineOf(feed)).slice(1)).toEqual(['feed_blocked', 'pause_requested']);
   });
 
   it('of a feed that does not exist is answered with nothing', async () => {
-    expect(await applyFeedRequest(world.pool, { feedId: randomUUID(), action: 'pause' })).toBeNull();
+    expect(await applyFeedRequest(fixture.pool, { feedId: randomUUID(), action: 'pause' })).toBeNull();
   });
 
   it('asked by many at once happens once', async () => {
@@ -395,29 +400,29 @@ describe('what an operator or customer asks', () => {
 
 describe('what delivery finds', () => {
   it('is live from the first time it has caught up, said once', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     expect(await caughtUp(feed)).toMatchObject({ state: 'live', nextSyncAt: '2026-03-02T20:00:00.000Z' });
     await caughtUp(feed);
     expect(await timelineOf(feed)).toEqual(['caught_up']);
-    const { rows } = await world.pool.query(`SELECT last_synced_at FROM feeds WHERE feed_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT last_synced_at FROM feeds WHERE feed_id = $1`, [
       feed.feedId,
     ]);
     expect(Date.now() - Date.parse(rows[0].last_synced_at)).toBeLessThan(60_000);
   });
 
   it('is nothing for a feed that does not exist', async () => {
-    expect(await recordCaughtUp(world.pool, { feedId: randomUUID(), nextSyncAtMs })).toBeNull();
+    expect(await recordCaughtUp(fixture.pool, { feedId: randomUUID(), nextSyncAtMs })).toBeNull();
   });
 
-  it('tells once what a person must look at, and not of a trouble that passes', async () => {
+  it('tells once what a person must check, and not of a failure that passes', async () => {
     const feed = await liveFeed();
     const tell = (reason: string, timeline: boolean) =>
-      recordReason(world.pool, { feedId: feed.feedId, reason, detail: 'words', timeline });
-    await tell('peer_unavailable', false);
-    expect(await rowOf(feed)).toMatchObject({ reason: 'peer_unavailable', facts: { syncing: false } });
-    await tell('refused_by_sage', true);
-    await tell('refused_by_sage', true);
-    expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_parked']);
+      recordReason(fixture.pool, { feedId: feed.feedId, reason, detail: 'words', timeline });
+    await tell('provider_unavailable', false);
+    expect(await rowOf(feed)).toMatchObject({ reason: 'provider_unavailable', facts: { syncing: false } });
+    await tell('rejected_by_provider', true);
+    await tell('rejected_by_provider', true);
+    expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_blocked']);
     await caughtUp(feed);
     expect((await rowOf(feed)).reason).toBeNull();
   });

@@ -2,32 +2,32 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
 import type { ActivityDeps } from '../../../src/activities/deps.js';
 import { listConnectionsOfCustomer } from '../../../src/db/connections.js';
-import { createHandoffWorld, type HandoffWorld } from '../../support/rutter/handoff-fixture.js';
+import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
 
-let world: HandoffWorld;
+let fixture: HandoffFixture;
 
 beforeAll(async () => {
-  world = await createHandoffWorld();
+  fixture = await createHandoffFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  await world.control('POST', '/organisations/revoke', { revoked: false });
-  expect((await world.violations()).violations).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  await fixture.control('POST', '/organisations/revoke', { revoked: false });
+  expect((await fixture.violations()).violations).toEqual([]);
 });
 
 async function connectionsAtRutter(): Promise<number> {
-  const { connections } = (await world.control('GET', '/connections')) as { connections: unknown[] };
+  const { connections } = (await fixture.control('GET', '/connections')) as { connections: unknown[] };
   return connections.length;
 }
 
-/** A customer whose first hand-off made a connection. */
+/** A customer whose first handoff made a connection. */
 async function connected() {
-  const customer = await world.makeCustomer();
-  const first = await world.share(customer);
-  const result = await world.attempt(rutterEnsureHandoffConnection, first);
+  const customer = await fixture.makeCustomer();
+  const first = await fixture.share(customer);
+  const result = await fixture.attempt(rutterEnsureHandoffConnection, first);
   if (result.outcome !== 'claimed') throw new Error('no connection');
   return { customer, first, connectionId: result.connectionId };
 }
@@ -35,19 +35,19 @@ async function connected() {
 const createPath = 'connections/create';
 
 describe('a new connection', () => {
-  it('is made once and tied to the hand-off, however often the activity is repeated', async () => {
-    const customer = await world.makeCustomer();
-    const handoff = await world.share(customer);
+  it('is made once and tied to the handoff, however often the activity is repeated', async () => {
+    const customer = await fixture.makeCustomer();
+    const handoff = await fixture.share(customer);
     const before = await connectionsAtRutter();
-    const first = await world.attempt(rutterEnsureHandoffConnection, handoff);
-    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual(first);
+    const first = await fixture.attempt(rutterEnsureHandoffConnection, handoff);
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual(first);
     expect(first.outcome).toBe('claimed');
     expect((await connectionsAtRutter()) - before).toBe(1);
-    const [stored, ...more] = await listConnectionsOfCustomer(world.pool, customer);
+    const [stored, ...more] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(more).toEqual([]);
     expect(stored).toMatchObject({ platform: 'SAGE_BANK_FEEDS', currentHandoffId: handoff.handoffId });
     expect(stored?.accessTokenSealed.startsWith('v1.')).toBe(true);
-    expect((await world.handoff(handoff.handoffId)).connectionId).toBe(stored?.connectionId);
+    expect((await fixture.handoff(handoff.handoffId)).connectionId).toBe(stored?.connectionId);
   });
 
   for (const fault of [
@@ -59,23 +59,23 @@ describe('a new connection', () => {
     { kind: 'rate_limited' },
   ]) {
     it(`is made once when the first answer is lost (${Object.values(fault).join(', ')})`, async () => {
-      const customer = await world.makeCustomer();
-      const handoff = await world.share(customer);
+      const customer = await fixture.makeCustomer();
+      const handoff = await fixture.share(customer);
       const before = await connectionsAtRutter();
-      await world.fault({ ...fault, match: { method: 'POST', path: createPath } });
-      expect(await world.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
+      await fixture.fault({ ...fault, match: { method: 'POST', path: createPath } });
+      expect(await fixture.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
         outcome: 'claimed',
       });
       expect((await connectionsAtRutter()) - before).toBe(1);
-      expect(await listConnectionsOfCustomer(world.pool, customer)).toHaveLength(1);
+      expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
 
   it('is made once when the process dies between the answer and our commit', async () => {
-    const customer = await world.makeCustomer();
-    const handoff = await world.share(customer);
+    const customer = await fixture.makeCustomer();
+    const handoff = await fixture.share(customer);
     const before = await connectionsAtRutter();
-    const { rutter } = world.deps;
+    const { rutter } = fixture.deps;
     const dying: ActivityDeps['rutter'] = {
       ...rutter,
       createConnection: async (input) => {
@@ -84,40 +84,42 @@ describe('a new connection', () => {
       },
     };
     await expect(
-      world.attempt(rutterEnsureHandoffConnection, handoff, { rutter: dying }),
+      fixture.attempt(rutterEnsureHandoffConnection, handoff, { rutter: dying }),
     ).rejects.toMatchObject({ type: 'Unexpected' });
-    await world.attempt(rutterEnsureHandoffConnection, handoff);
+    await fixture.attempt(rutterEnsureHandoffConnection, handoff);
     expect((await connectionsAtRutter()) - before).toBe(1);
   });
 
   it('is asked for under a new key after an accepted failure, which the old key would repeat for ever', async () => {
-    const customer = await world.makeCustomer();
-    const handoff = await world.share(customer);
-    await world.fault({
+    const customer = await fixture.makeCustomer();
+    const handoff = await fixture.share(customer);
+    await fixture.fault({
       kind: 'server_error_before_effect',
       recorded: true,
       match: { method: 'POST', path: createPath },
     });
-    expect(await world.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({ outcome: 'claimed' });
+    expect(await fixture.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
+      outcome: 'claimed',
+    });
   });
 
   it('is not made when our credentials are refused, and the failure says whose they are', async () => {
-    const handoff = await world.share(await world.makeCustomer());
-    await world.control('POST', '/organisations/revoke', { revoked: true });
-    await expect(world.attempt(rutterEnsureHandoffConnection, handoff)).rejects.toMatchObject({
-      type: 'OrganisationRefused',
+    const handoff = await fixture.share(await fixture.makeCustomer());
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(fixture.attempt(rutterEnsureHandoffConnection, handoff)).rejects.toMatchObject({
+      type: 'CredentialsRejected',
       nonRetryable: true,
     });
     // For everybody: no feed need meet it for the alert to come.
-    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
       { name: 'rutter' },
     ]);
   });
 
   it('is not made after the deadline', async () => {
-    const handoff = await world.share(await world.makeCustomer(), { ageMs: 571_000 });
+    const handoff = await fixture.share(await fixture.makeCustomer(), { ageMs: 571_000 });
     const before = await connectionsAtRutter();
-    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
       outcome: 'over',
       state: 'sharing',
     });
@@ -128,8 +130,8 @@ describe('a new connection', () => {
 describe('a chosen connection', () => {
   it('of another customer is not used', async () => {
     const { connectionId } = await connected();
-    const handoff = await world.share(await world.makeCustomer(), { connectionId });
-    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+    const handoff = await fixture.share(await fixture.makeCustomer(), { connectionId });
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
       outcome: 'refused',
       reason: 'connection_unavailable',
     });
@@ -137,40 +139,40 @@ describe('a chosen connection', () => {
 
   it('that is refused at Rutter is not used', async () => {
     const { customer, connectionId } = await connected();
-    await world.pool.query(`UPDATE connections SET status = 'refused' WHERE connection_id = $1`, [
+    await fixture.pool.query(`UPDATE connections SET status = 'refused' WHERE connection_id = $1`, [
       connectionId,
     ]);
-    const handoff = await world.share(customer, { connectionId });
-    expect(await world.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
+    const handoff = await fixture.share(customer, { connectionId });
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
       outcome: 'refused',
       reason: 'connection_refused',
     });
   });
 
-  it('belongs to the hand-off that chose it last; the earlier one ends and never takes it back', async () => {
+  it('belongs to the handoff that chose it last; the earlier one ends and never takes it back', async () => {
     const { customer, first, connectionId } = await connected();
-    const second = await world.share(customer, { connectionId });
-    expect(await world.attempt(rutterEnsureHandoffConnection, second)).toEqual({
+    const second = await fixture.share(customer, { connectionId });
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, second)).toEqual({
       outcome: 'claimed',
       connectionId,
     });
-    expect((await world.handoff(first.handoffId)).state).toBe('superseded');
-    expect(await world.attempt(rutterEnsureHandoffConnection, first)).toEqual({
+    expect((await fixture.handoff(first.handoffId)).state).toBe('superseded');
+    expect(await fixture.attempt(rutterEnsureHandoffConnection, first)).toEqual({
       outcome: 'over',
       state: 'superseded',
     });
-    const [stored] = await listConnectionsOfCustomer(world.pool, customer);
+    const [stored] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(stored?.currentHandoffId).toBe(second.handoffId);
   });
 
-  it('has exactly one live hand-off when many choose it in the same moment', async () => {
+  it('has exactly one live handoff when many choose it in the same moment', async () => {
     const { customer, connectionId } = await connected();
     const rivals = await Promise.all(
-      Array.from({ length: 8 }, () => world.share(customer, { connectionId })),
+      Array.from({ length: 8 }, () => fixture.share(customer, { connectionId })),
     );
-    await Promise.all(rivals.map((rival) => world.insist(rutterEnsureHandoffConnection, rival)));
+    await Promise.all(rivals.map((rival) => fixture.insist(rutterEnsureHandoffConnection, rival)));
     const states = await Promise.all(
-      rivals.map(async ({ handoffId }) => (await world.handoff(handoffId)).state),
+      rivals.map(async ({ handoffId }) => (await fixture.handoff(handoffId)).state),
     );
     expect(states.filter((state) => state === 'sharing')).toHaveLength(1);
     expect(states.filter((state) => state === 'superseded')).toHaveLength(7);

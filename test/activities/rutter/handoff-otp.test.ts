@@ -10,45 +10,45 @@ import { takeHandoffAnswer } from '../../../src/db/rutter/handoffs.js';
 import { transaction } from '../../../src/db/pool.js';
 import { sandboxCredentials } from '../../support/rutter/delivery-fixture.js';
 import {
-  createHandoffWorld,
+  createHandoffFixture,
   type Customer,
-  type HandoffWorld,
+  type HandoffFixture,
   type SharedHandoff,
 } from '../../support/rutter/handoff-fixture.js';
 import { until } from '../../support/until.js';
 
-let world: HandoffWorld;
+let fixture: HandoffFixture;
 let customer: Customer;
 let connectionId: string;
 
 beforeAll(async () => {
-  world = await createHandoffWorld();
+  fixture = await createHandoffFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 beforeEach(async () => {
-  customer = await world.makeCustomer();
-  const result = await world.attempt(rutterEnsureHandoffConnection, await world.share(customer));
+  customer = await fixture.makeCustomer();
+  const result = await fixture.attempt(rutterEnsureHandoffConnection, await fixture.share(customer));
   if (result.outcome !== 'claimed') throw new Error('no connection');
   connectionId = result.connectionId;
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  await world.control('POST', '/knobs', { nullRedirectUri: false });
-  await world.control('POST', '/organisations/revoke', { revoked: false });
-  expect((await world.violations()).violations).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  await fixture.control('POST', '/knobs', { nullRedirectUri: false });
+  await fixture.control('POST', '/organisations/revoke', { revoked: false });
+  expect((await fixture.violations()).violations).toEqual([]);
 });
 
 const otpPost = { method: 'POST', path: 'bank_feeds/otp' };
 const otpLatestMs = 570_000;
 
-/** A hand-off that holds the connection, its browser having come `ageMs` ago. */
+/** A handoff that holds the connection, its browser having come `ageMs` ago. */
 async function claimed(ageMs = 0): Promise<SharedHandoff> {
-  const handoff = await world.share(customer, { connectionId });
-  const result = await world.attempt(rutterEnsureHandoffConnection, handoff);
+  const handoff = await fixture.share(customer, { connectionId });
+  const result = await fixture.attempt(rutterEnsureHandoffConnection, handoff);
   if (result.outcome !== 'claimed') throw new Error('not claimed');
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE handoffs SET first_seen_at = first_seen_at - $2::float8 * interval '1 millisecond',
             deadline_at = deadline_at - $2::float8 * interval '1 millisecond' WHERE handoff_id = $1`,
     [handoff.handoffId, ageMs],
@@ -57,39 +57,39 @@ async function claimed(ageMs = 0): Promise<SharedHandoff> {
 }
 
 async function take({ handoffId }: SharedHandoff, customerId = customer.customerId): Promise<string | null> {
-  const taken = await transaction(world.pool, (db) => takeHandoffAnswer(db, { handoffId, customerId }));
+  const taken = await transaction(fixture.pool, (db) => takeHandoffAnswer(db, { handoffId, customerId }));
   return taken === null
     ? null
-    : open(world.deps.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
+    : open(fixture.deps.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
 }
 
-const otpsAsked = async () => (await world.requests('POST', '/otp')).length;
+const otpsAsked = async () => (await fixture.requests('POST', '/otp')).length;
 
 describe('the one-time password', () => {
   it('comes back as a redirect with the challenge unchanged that Rutter accepts, kept sealed until it is taken', async () => {
     const handoff = await claimed();
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-    const { rows } = await world.pool.query(`SELECT * FROM handoffs WHERE handoff_id = $1`, [
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    const { rows } = await fixture.pool.query(`SELECT * FROM handoffs WHERE handoff_id = $1`, [
       handoff.handoffId,
     ]);
-    const { answer } = await world.handoff(handoff.handoffId);
+    const { answer } = await fixture.handoff(handoff.handoffId);
     const address = new URL(answer ?? '');
     expect([...address.searchParams.keys()]).toEqual(['challenge', 'otp']);
     expect(address.searchParams.get('challenge')).toBe(handoff.challenge);
-    expect(`${address.origin}${address.pathname}`).toBe(`${world.sandbox.url}/sage_redirect`);
+    expect(`${address.origin}${address.pathname}`).toBe(`${fixture.sandbox.url}/sage_redirect`);
     expect(JSON.stringify(rows)).not.toContain(address.searchParams.get('otp'));
     expect(JSON.stringify(rows)).not.toContain(handoff.challenge);
-    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
   });
 
   it('is asked for once: a repeat after the answer was stored sends nothing', async () => {
     const handoff = await claimed();
-    await world.attempt(rutterCreateOtp, handoff);
+    await fixture.attempt(rutterCreateOtp, handoff);
     const asked = await otpsAsked();
-    const { answer } = await world.handoff(handoff.handoffId);
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    const { answer } = await fixture.handoff(handoff.handoffId);
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
     expect(await otpsAsked()).toBe(asked);
-    expect((await world.handoff(handoff.handoffId)).answer).toBe(answer);
+    expect((await fixture.handoff(handoff.handoffId)).answer).toBe(answer);
   });
 
   for (const fault of [
@@ -102,15 +102,15 @@ describe('the one-time password', () => {
   ]) {
     it(`still links when its first answer is lost (${Object.values(fault).join(', ')})`, async () => {
       const handoff = await claimed();
-      await world.fault({ ...fault, match: otpPost });
-      expect(await world.insist(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-      expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+      await fixture.fault({ ...fault, match: otpPost });
+      expect(await fixture.insist(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+      expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
     });
   }
 
   it('still links when the process dies between the answer and our commit', async () => {
     const handoff = await claimed();
-    const { rutter } = world.deps;
+    const { rutter } = fixture.deps;
     const dying = {
       ...rutter,
       createOtp: async (input: Parameters<typeof rutter.createOtp>[0]) => {
@@ -118,18 +118,18 @@ describe('the one-time password', () => {
         throw new Error('killed');
       },
     };
-    await expect(world.attempt(rutterCreateOtp, handoff, { rutter: dying })).rejects.toThrow();
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+    await expect(fixture.attempt(rutterCreateOtp, handoff, { rutter: dying })).rejects.toThrow();
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
   });
 });
 
 describe('where the browser goes', () => {
   it('is the validated address when Rutter answers without one', async () => {
-    await world.control('POST', '/knobs', { nullRedirectUri: true });
+    await fixture.control('POST', '/knobs', { nullRedirectUri: true });
     const handoff = await claimed();
-    await world.attempt(rutterCreateOtp, handoff);
-    expect(await world.follow((await take(handoff)) ?? '')).toBe(302);
+    await fixture.attempt(rutterCreateOtp, handoff);
+    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
   });
 
   for (const foreign of [
@@ -140,16 +140,16 @@ describe('where the browser goes', () => {
   ]) {
     it(`is never an address of Rutter's answer that does not pass our own check (${foreign})`, async () => {
       const handoff = await claimed();
-      await world.fault({
+      await fixture.fault({
         kind: 'rewrite_body',
-        find: `${world.sandbox.url}/sage_redirect`,
+        find: `${fixture.sandbox.url}/sage_redirect`,
         replace: foreign,
         match: otpPost,
       });
-      await world.attempt(rutterCreateOtp, handoff);
+      await fixture.attempt(rutterCreateOtp, handoff);
       const address = (await take(handoff)) ?? '';
       expect(
-        address.startsWith(`${world.sandbox.url}/sage_redirect?challenge=${handoff.challenge}&otp=`),
+        address.startsWith(`${fixture.sandbox.url}/sage_redirect?challenge=${handoff.challenge}&otp=`),
       ).toBe(true);
     });
   }
@@ -157,8 +157,8 @@ describe('where the browser goes', () => {
   it('is nowhere, and no password is asked for, when its origin is no longer configured', async () => {
     const handoff = await claimed();
     const asked = await otpsAsked();
-    const settings = { ...world.deps.settings, redirectOrigins: ['https://link.rutterapi.com'] };
-    expect(await world.attempt(rutterCreateOtp, handoff, { settings })).toEqual({
+    const settings = { ...fixture.deps.settings, redirectOrigins: ['https://link.rutterapi.com'] };
+    expect(await fixture.attempt(rutterCreateOtp, handoff, { settings })).toEqual({
       outcome: 'refused',
       reason: 'redirect_refused',
     });
@@ -169,57 +169,57 @@ describe('where the browser goes', () => {
 describe('the deadline', () => {
   it('lets a password be made a second before it', async () => {
     const handoff = await claimed(otpLatestMs - 1_000);
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
   });
 
   it('lets none be asked for a second after it', async () => {
     const handoff = await claimed(otpLatestMs + 1_000);
     const asked = await otpsAsked();
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
     expect(await otpsAsked()).toBe(asked);
   });
 
   it('is that of HANDOFF_OTP_LATEST when it is the earlier one', async () => {
     const handoff = await claimed(61_000);
-    const settings = { ...world.deps.settings, handoffOtpLatestMs: 60_000 };
+    const settings = { ...fixture.deps.settings, handoffOtpLatestMs: 60_000 };
     const asked = await otpsAsked();
-    expect(await world.attempt(rutterCreateOtp, handoff, { settings })).toEqual({ outcome: 'too_late' });
+    expect(await fixture.attempt(rutterCreateOtp, handoff, { settings })).toEqual({ outcome: 'too_late' });
     expect(await otpsAsked()).toBe(asked);
   });
 
   it('lets none be asked for when the turn at the limiter came too late', async () => {
     const handoff = await claimed(otpLatestMs - 300);
     const rutter = createRutterClient({
-      baseUrl: world.sandbox.apiUrl,
+      baseUrl: fixture.sandbox.apiUrl,
       ...sandboxCredentials,
       version: '2024-08-31',
       limiter: { acquire: () => delay(600), slowDown: () => Promise.resolve() },
     });
     const asked = await otpsAsked();
-    expect(await world.attempt(rutterCreateOtp, handoff, { rutter })).toEqual({ outcome: 'too_late' });
+    expect(await fixture.attempt(rutterCreateOtp, handoff, { rutter })).toEqual({ outcome: 'too_late' });
     expect(await otpsAsked()).toBe(asked);
   });
 
   it('lets no answer into the row that arrives after it', async () => {
     const handoff = await claimed(otpLatestMs - 300);
-    await world.fault({ kind: 'slow', delay_ms: 1_500, match: otpPost });
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
-    expect(await world.handoff(handoff.handoffId)).toMatchObject({ state: 'sharing', answer: null });
+    await fixture.fault({ kind: 'slow', delay_ms: 1_500, match: otpPost });
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
+    expect(await fixture.handoff(handoff.handoffId)).toMatchObject({ state: 'sharing', answer: null });
   });
 
   it('clears an answer that nobody took', async () => {
     const handoff = await claimed();
-    await world.attempt(rutterCreateOtp, handoff);
+    await fixture.attempt(rutterCreateOtp, handoff);
     const { handoffId } = handoff;
-    expect(await world.attempt(dbExpireHandoff, { handoffId, reason: null })).toEqual({ state: 'expired' });
-    expect(await world.handoff(handoffId)).toMatchObject({ state: 'expired', answer: null });
+    expect(await fixture.attempt(dbExpireHandoff, { handoffId, reason: null })).toEqual({ state: 'expired' });
+    expect(await fixture.handoff(handoffId)).toMatchObject({ state: 'expired', answer: null });
     expect(await take(handoff)).toBeNull();
   });
 
   it('hands out no answer a moment after it, even when nobody has cleared it yet', async () => {
     const handoff = await claimed(otpLatestMs - 500);
-    expect(await world.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-    await until(async () => (await world.handoff(handoff.handoffId)).remainingMs < 0, {
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
+    await until(async () => (await fixture.handoff(handoff.handoffId)).remainingMs < 0, {
       timeoutMs: 5_000,
       describe: 'the deadline has passed',
     });
@@ -230,35 +230,35 @@ describe('the deadline', () => {
 describe('the answer', () => {
   it('is taken once, by its own customer, and told in the timeline', async () => {
     const handoff = await claimed();
-    await world.attempt(rutterCreateOtp, handoff);
-    expect(await take(handoff, (await world.makeCustomer()).customerId)).toBeNull();
+    await fixture.attempt(rutterCreateOtp, handoff);
+    expect(await take(handoff, (await fixture.makeCustomer()).customerId)).toBeNull();
     const answers = await Promise.all([take(handoff), take(handoff), take(handoff)]);
     expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
-    expect(await world.handoff(handoff.handoffId)).toMatchObject({ state: 'taken', answer: null });
-    const { rows } = await world.pool.query(
+    expect(await fixture.handoff(handoff.handoffId)).toMatchObject({ state: 'taken', answer: null });
+    const { rows } = await fixture.pool.query(
       `SELECT connection_id FROM timeline WHERE kind = 'handoff_completed' AND customer_id = $1`,
       [customer.customerId],
     );
     expect(rows).toEqual([{ connection_id: connectionId }]);
-    expect(await world.attempt(dbExpireHandoff, { handoffId: handoff.handoffId, reason: null })).toEqual({
+    expect(await fixture.attempt(dbExpireHandoff, { handoffId: handoff.handoffId, reason: null })).toEqual({
       state: 'taken',
     });
   });
 
-  it('is lost by a hand-off whose connection a newer one has chosen, and only the newer one links', async () => {
+  it('is lost by a handoff whose connection a newer one has chosen, and only the newer one links', async () => {
     const older = await claimed();
-    await world.attempt(rutterCreateOtp, older);
+    await fixture.attempt(rutterCreateOtp, older);
     const newer = await claimed();
-    expect(await world.handoff(older.handoffId)).toMatchObject({ state: 'superseded', answer: null });
-    expect(await world.attempt(rutterCreateOtp, older)).toEqual({ outcome: 'over', state: 'superseded' });
-    await world.attempt(rutterCreateOtp, newer);
+    expect(await fixture.handoff(older.handoffId)).toMatchObject({ state: 'superseded', answer: null });
+    expect(await fixture.attempt(rutterCreateOtp, older)).toEqual({ outcome: 'over', state: 'superseded' });
+    await fixture.attempt(rutterCreateOtp, newer);
     expect(await take(older)).toBeNull();
-    expect(await world.follow((await take(newer)) ?? '')).toBe(302);
+    expect(await fixture.follow((await take(newer)) ?? '')).toBe(302);
   });
 
-  it("of a newer hand-off is not cancelled by an older one's request that reaches Rutter late", async () => {
+  it("of a newer handoff is not cancelled by an older one's request that reaches Rutter late", async () => {
     const older = await claimed();
-    const { rutter } = world.deps;
+    const { rutter } = fixture.deps;
     let leave = (): void => undefined;
     const left = new Promise<void>((resolve) => {
       leave = resolve;
@@ -271,48 +271,49 @@ describe('the answer', () => {
         return await rutter.createOtp(input);
       },
     };
-    const underWay = world.attempt(rutterCreateOtp, older, { rutter: slow });
+    const underWay = fixture.attempt(rutterCreateOtp, older, { rutter: slow });
     await left;
     const newer = await claimed();
-    const [before, after] = await Promise.all([underWay, world.attempt(rutterCreateOtp, newer)]);
+    const [before, after] = await Promise.all([underWay, fixture.attempt(rutterCreateOtp, newer)]);
     expect(before).toEqual({ outcome: 'over', state: 'superseded' });
     expect(after).toEqual({ outcome: 'ready' });
-    expect(await world.follow((await take(newer)) ?? '')).toBe(302);
+    expect(await fixture.follow((await take(newer)) ?? '')).toBe(302);
   });
 });
 
 describe('a refusal', () => {
-  const rutterId = async () => (await readConnection(world.pool, { connectionId }))?.rutterConnectionId ?? '';
-  const statusOf = async () => (await readConnection(world.pool, { connectionId }))?.status;
+  const rutterId = async () =>
+    (await readConnection(fixture.pool, { connectionId }))?.rutterConnectionId ?? '';
+  const statusOf = async () => (await readConnection(fixture.pool, { connectionId }))?.status;
 
-  it('of the connection ends the hand-off, parks the connection and nudges its workflow', async () => {
+  it('of the connection ends the handoff, blocks the connection and wake-ups its workflow', async () => {
     const handoff = await claimed();
-    await world.control('POST', `/connections/${await rutterId()}/status`, { status: 'needs_reauth' });
-    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+    await fixture.control('POST', `/connections/${await rutterId()}/status`, { status: 'needs_reauth' });
+    await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
       type: 'ConnectionRefused',
       nonRetryable: true,
       details: [{ errorCode: 'NEEDS_UPDATE' }],
     });
     expect(await statusOf()).toBe('refused');
-    expect(world.woken).toContain(`nudge ${connectionId}`);
+    expect(fixture.woken).toContain(`wake ${connectionId}`);
   });
 
   it("of the bank's own credentials is not blamed on the customer's connection", async () => {
     const handoff = await claimed();
-    await world.control('POST', '/organisations/revoke', { revoked: true });
-    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
-      type: 'OrganisationRefused',
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+      type: 'CredentialsRejected',
     });
     expect(await statusOf()).toBe('ok');
-    expect((await world.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
+    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
       { name: 'rutter' },
     ]);
   });
 
   it('of a revoked token is blamed on the connection alone', async () => {
     const handoff = await claimed();
-    await world.control('POST', `/connections/${await rutterId()}/token`, { revoked: true });
-    await expect(world.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
+    await fixture.control('POST', `/connections/${await rutterId()}/token`, { revoked: true });
+    await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
       type: 'ConnectionRefused',
     });
     expect(await statusOf()).toBe('refused');

@@ -3,34 +3,34 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createRutterClient, type RutterClient } from '../../../src/clients/rutter/client.js';
 import { createRateLimiter, type RateLimiter, type RateLimits } from '../../../src/db/rate-limiter.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   sandboxCredentials,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 /** Storms of 429 and 452, with the real client and the real limiter in PostgreSQL that all processes share. */
 
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
+  await fixture.control('DELETE', '/faults');
 });
 
 /** A limiter keeps nothing in its process: two of one name are two processes. */
 function limiters(name: string, limits?: RateLimits): [RateLimiter, RateLimiter] {
   const make = () =>
-    createRateLimiter({ pool: world.pool, name, ...(limits === undefined ? {} : { limits }) });
+    createRateLimiter({ pool: fixture.pool, name, ...(limits === undefined ? {} : { limits }) });
   return [make(), make()];
 }
 
 function clientWith(limiter: RateLimiter): RutterClient {
   return createRutterClient({
-    baseUrl: world.sandbox.apiUrl,
+    baseUrl: fixture.sandbox.apiUrl,
     ...sandboxCredentials,
     version: '2024-08-31',
     limiter,
@@ -48,7 +48,7 @@ describe('a limit that one sender meets', () => {
   ];
   it.each(cases)('slows the senders of every process: $name', async ({ name, kind, retryAfter, pauseMs }) => {
     const [one, other] = limiters(name).map(clientWith) as [RutterClient, RutterClient];
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind, times: 1, accepted: false },
       ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
     });
@@ -61,7 +61,7 @@ describe('a limit that one sender meets', () => {
 
   it('is not believed when it asks for a pause of thirty years', async () => {
     const [one, other] = limiters('absurd').map(clientWith) as [RutterClient, RutterClient];
-    await world.control('POST', '/faults', { kind: 'rate_limited', times: 1, retry_after: '1000000000' });
+    await fixture.control('POST', '/faults', { kind: 'rate_limited', times: 1, retry_after: '1000000000' });
     await expect(probe(one)).rejects.toMatchObject({ kind: 'rate_limited', retryAfterMs: 60_000 });
     // Longer than anybody waits for a turn: it is told at once, and comes again.
     const refusal = await probe(other).catch((error: unknown) => error as { waitMs?: number });
@@ -70,7 +70,7 @@ describe('a limit that one sender meets', () => {
   });
 });
 
-it('hand-offs keep their reserved share while deliveries storm and every second a pause is asked for', async () => {
+it('handoffs keep their reserved share while deliveries storm and every second a pause is asked for', async () => {
   const limits = { ratePerSecond: 95, burst: 20, reservedPerSecond: 10, reservedBurst: 5 };
   const [first, second] = limiters('storm', limits);
   const pauseMs = 300;
@@ -79,7 +79,7 @@ it('hand-offs keep their reserved share while deliveries storm and every second 
   const deliver = async (limiter: RateLimiter): Promise<void> => {
     while (performance.now() < endMs) {
       const askedMs = performance.now();
-      await limiter.acquire({ lane: 'deliver' });
+      await limiter.acquire({ priority: 'deliver' });
       delivered.push(performance.now() - askedMs);
     }
   };
@@ -94,7 +94,7 @@ it('hand-offs keep their reserved share while deliveries storm and every second 
   while (performance.now() < endMs - 500) {
     const next = new Promise((resolve) => setTimeout(resolve, 250));
     const askedMs = performance.now();
-    await second.acquire({ lane: 'interactive' });
+    await second.acquire({ priority: 'interactive' });
     waited.push(performance.now() - askedMs);
     await next;
   }

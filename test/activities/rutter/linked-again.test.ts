@@ -8,31 +8,31 @@ import {
   type ReadConnectionResult,
 } from '../../../src/activities/rutter/connection/read-connection.js';
 import { openAccessToken, readConnection, sealAccessToken } from '../../../src/db/connections.js';
-import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { createFeed } from '../../../src/db/rutter/publications.js';
 import { transaction } from '../../../src/db/pool.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 /** Refused, unlinked, closed, and back again: the book shows that the gap was sent, and nothing else. */
 
 const firstOfMarch = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
+  await fixture.control('DELETE', '/faults');
   // `resent`: ids that were sent although they were booked already.
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 /** What the connection's workflow does when a webhook or its timer wakes it. */
@@ -41,12 +41,13 @@ function look(feed: { connectionId: string }): Promise<ReadConnectionResult> {
     [ReadConnectionInput],
     ReadConnectionResult,
     (input: ReadConnectionInput) => Promise<ReadConnectionResult>
-  >(rutterReadConnection(world.deps), { connectionId: feed.connectionId, awaitedForMs: 0 });
+  >(rutterReadConnection(fixture.deps), { connectionId: feed.connectionId, awaitedForMs: 0 });
 }
 
 const select = (feed: DeliveryFeed, startDate: string) =>
-  world.control('POST', `/accounts/${feed.rutterAccountId}/select`, { transaction_start_date: startDate });
-const unlink = (feed: DeliveryFeed) => world.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+  fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, { transaction_start_date: startDate });
+const unlink = (feed: DeliveryFeed) =>
+  fixture.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
 
 /** A posting a day in March 2026, named by its day: `03-05` is of the fifth. */
 const days = (from: number, to: number) =>
@@ -58,29 +59,31 @@ const named = (...ranges: [number, number][]) =>
   ranges.flatMap(([from, to]) => days(from, to).map(({ id }) => id));
 
 async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await world.book(feed)).map((entry) => entry.transaction_id);
+  return (await fixture.book(feed)).map((entry) => entry.transaction_id);
 }
 
 async function stateOf(feed: DeliveryFeed): Promise<string | undefined> {
-  const { rows } = await world.pool.query<{ state: string }>(`SELECT state FROM feeds WHERE feed_id = $1`, [
+  const { rows } = await fixture.pool.query<{ state: string }>(`SELECT state FROM feeds WHERE feed_id = $1`, [
     feed.feedId,
   ]);
   return rows[0]?.state;
 }
 
 const places = async (feed: DeliveryFeed) =>
-  Object.fromEntries(Object.entries(await countPlaces(world.pool, feed)).filter(([, count]) => count > 0));
+  Object.fromEntries(
+    Object.entries(await countByDeliveryStatus(fixture.pool, feed)).filter(([, count]) => count > 0),
+  );
 
 describe('an account that was unlinked in Sage', () => {
   /** Delivered up to the 10th, unlinked, and sent on by core banking up to the 15th. */
   async function unlinked(): Promise<DeliveryFeed> {
-    const feed = await world.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
-    await world.addPostings(feed, days(1, 10));
-    await world.slice(feed);
+    const feed = await fixture.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
+    await fixture.addPostings(feed, days(1, 10));
+    await fixture.deliveryRun(feed);
     await unlink(feed);
     expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 1 });
-    await world.addPostings(feed, days(11, 15));
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    await fixture.addPostings(feed, days(11, 15));
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
     expect(await bookedIds(feed)).toEqual(named([5, 10]));
     return feed;
   }
@@ -88,8 +91,8 @@ describe('an account that was unlinked in Sage', () => {
   async function linkedAgain(feed: DeliveryFeed, startDate: string): Promise<void> {
     await select(feed, startDate);
     expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 0 });
-    expect(world.woken.at(-1)).toBe(`facts ${feed.feedId}`);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+    expect(fixture.woken.at(-1)).toBe(`facts ${feed.feedId}`);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
   }
 
   it('and linked again with the same start date is sent what came meanwhile, and nothing else', async () => {
@@ -126,7 +129,7 @@ describe('an account that was unlinked in Sage', () => {
     await linkedAgain(feed, '2026-03-14T00:00:00.000Z');
     await unlink(feed);
     await look(feed);
-    await world.addPostings(feed, days(16, 18));
+    await fixture.addPostings(feed, days(16, 18));
     await linkedAgain(feed, '2026-03-12T00:00:00.000Z');
     expect([...(await bookedIds(feed))].sort()).toEqual(named([5, 10], [12, 18]));
     await unlink(feed);
@@ -136,75 +139,82 @@ describe('an account that was unlinked in Sage', () => {
   });
 
   it('is found out without any webhook by the daily look, before anything is sent to it', async () => {
-    const feed = await world.makeFeed({ startDate: firstOfMarch });
-    await world.addPostings(feed, days(1, 3));
-    await world.slice(feed);
+    const feed = await fixture.makeFeed({ startDate: firstOfMarch });
+    await fixture.addPostings(feed, days(1, 3));
+    await fixture.deliveryRun(feed);
     await unlink(feed);
-    await world.addPostings(feed, days(4, 5));
-    expect(await world.slice(feed, { readAccount: true })).toMatchObject({
+    await fixture.addPostings(feed, days(4, 5));
+    expect(await fixture.deliveryRun(feed, { readAccount: true })).toMatchObject({
       outcome: 'waiting',
       state: 'disconnected',
     });
-    expect(world.woken.at(-1)).toBe(`nudge ${feed.connectionId}`);
+    expect(fixture.woken.at(-1)).toBe(`wake ${feed.connectionId}`);
     await select(feed, firstOfMarch);
     await look(feed);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await bookedIds(feed)).toEqual(named([1, 5]));
   });
 });
 
 describe('an account on a new connection', () => {
   it('has a new feed that is sent everything from its own start date on, and leaves the old one alone', async () => {
-    const first = await world.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
-    await world.addPostings(first, days(1, 10));
-    await world.slice(first);
+    const first = await fixture.makeFeed({ startDate: '2026-03-05T00:00:00.000Z' });
+    await fixture.addPostings(first, days(1, 10));
+    await fixture.deliveryRun(first);
     const second = await onNewConnection(first, '2026-03-02T00:00:00.000Z');
-    await world.slice(second);
+    await fixture.deliveryRun(second);
     expect(await bookedIds(first)).toEqual(named([5, 10]));
     expect(await bookedIds(second)).toEqual(named([2, 10]));
     // A new posting goes to both; a conflict of one has nothing to do with the other.
-    await world.addPostings(first, days(11, 11));
-    for (const feed of [first, second]) await world.slice(feed);
+    await fixture.addPostings(first, days(11, 11));
+    for (const feed of [first, second]) await fixture.deliveryRun(feed);
     expect([(await bookedIds(first)).at(-1), (await bookedIds(second)).at(-1)]).toEqual(['03-11', '03-11']);
   });
 
   it('goes on there while its old connection is refused', async () => {
-    const first = await world.makeFeed({ startDate: firstOfMarch });
-    await world.addPostings(first, days(1, 3));
-    await world.slice(first);
+    const first = await fixture.makeFeed({ startDate: firstOfMarch });
+    await fixture.addPostings(first, days(1, 3));
+    await fixture.deliveryRun(first);
     await setStatus(first, 'needs_reauth');
     await look(first);
     const second = await onNewConnection(first, firstOfMarch);
-    await world.addPostings(first, days(4, 6));
-    expect(await world.slice(first)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
-    expect(await world.slice(second)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+    await fixture.addPostings(first, days(4, 6));
+    expect(await fixture.deliveryRun(first)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    expect(await fixture.deliveryRun(second)).toMatchObject({ outcome: 'caught_up', state: 'live' });
     expect(await bookedIds(second)).toEqual(named([1, 6]));
     await setStatus(first, 'active');
     await look(first);
-    await world.slice(first);
+    await fixture.deliveryRun(first);
     expect(await bookedIds(first)).toEqual(named([1, 6]));
   });
 });
 
 describe('a closed feed', () => {
   it('shared again is the same feed, its ledger intact: it is sent what came meanwhile, and nothing twice', async () => {
-    const feed = await world.makeFeed({ startDate: firstOfMarch });
-    await world.addPostings(feed, days(1, 10));
-    await world.slice(feed);
-    await world.pool.query(
+    const feed = await fixture.makeFeed({ startDate: firstOfMarch });
+    await fixture.addPostings(feed, days(1, 10));
+    await fixture.deliveryRun(feed);
+    await fixture.pool.query(
       `UPDATE feeds SET operator = 'closed', state = 'closed', closed_at = now() WHERE feed_id = $1`,
       [feed.feedId],
     );
-    await world.addPostings(feed, days(11, 12));
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'closed' });
+    await fixture.addPostings(feed, days(11, 12));
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed' });
     const customerId = await customerOf(feed);
-    const again = await transaction(world.pool, (db) => createFeed(db, { ...feed, customerId }));
+    const again = await transaction(fixture.pool, (db) => createFeed(db, { ...feed, customerId }));
     expect(again).toEqual({ feedId: feed.feedId, outcome: 'reopened' });
-    // Nothing goes out before Sage says so anew, whatever it said before.
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'awaiting_activation' });
+    // Nothing goes out before Sage says so again, whatever it said before.
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      state: 'awaiting_activation',
+    });
     await select(feed, '2026-03-03T00:00:00.000Z');
     await look(feed);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', state: 'live', delivered: 2 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'caught_up',
+      state: 'live',
+      delivered: 2,
+    });
     expect(await bookedIds(feed)).toEqual(named([1, 12]));
   });
 });
@@ -218,88 +228,89 @@ describe('a connection that is refused in mid-backfill', () => {
   ];
 
   it.each(refusals)('because it $name: goes on after a week exactly at the gap', async ({ refuse, heal }) => {
-    const feed = await world.makeFeed({ startDate: firstOfMarch });
-    const sibling = await world.makeFeed({ startDate: firstOfMarch, connectionId: feed.connectionId });
-    const other = await world.makeFeed({ startDate: firstOfMarch });
-    for (const each of [feed, other]) await world.addPostings(each, postings);
+    const feed = await fixture.makeFeed({ startDate: firstOfMarch });
+    const sibling = await fixture.makeFeed({ startDate: firstOfMarch, connectionId: feed.connectionId });
+    const other = await fixture.makeFeed({ startDate: firstOfMarch });
+    for (const each of [feed, other]) await fixture.addPostings(each, postings);
     await oneBatch(feed);
     await refuse(feed);
     expect(await look(feed)).toMatchObject({ refused: true });
-    const posts = await world.posts();
+    const posts = await fixture.posts();
     for (const each of [feed, sibling]) {
-      expect(await world.slice(each)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+      expect(await fixture.deliveryRun(each)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
     }
-    expect(await world.posts()).toBe(posts);
-    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.posts()).toBe(posts);
+    expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'caught_up' });
     await weekPasses(feed);
     const late = { id: 'of-that-week', postedAt: '2026-03-30T00:00:00.000Z' };
-    await world.addPostings(feed, [late]);
+    await fixture.addPostings(feed, [late]);
     await heal(feed);
     expect(await look(feed)).toMatchObject({ refused: false });
-    expect(world.woken).toContain(`facts ${feed.feedId}`);
-    const before = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_501 });
-    expect((await world.posts()) - before).toBe(2);
+    expect(fixture.woken).toContain(`facts ${feed.feedId}`);
+    const before = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_501 });
+    expect((await fixture.posts()) - before).toBe(2);
     expect(await bookedIds(feed)).toEqual([...postings.map(({ id }) => id), late.id]);
   });
 
-  it('of the whole organisation parks nobody, sends nothing and tells no customer', async () => {
+  it('of the whole organisation blocks nobody, sends nothing and tells no customer', async () => {
     const feeds = [
-      await world.makeFeed({ startDate: firstOfMarch }),
-      await world.makeFeed({ startDate: firstOfMarch }),
+      await fixture.makeFeed({ startDate: firstOfMarch }),
+      await fixture.makeFeed({ startDate: firstOfMarch }),
     ];
-    for (const feed of feeds) await world.addPostings(feed, postingsFrom({ from: firstOfMarch, count: 3 }));
-    await world.control('POST', '/organisations/revoke', { revoked: true });
+    for (const feed of feeds) await fixture.addPostings(feed, postingsFrom({ from: firstOfMarch, count: 3 }));
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
     for (const feed of feeds) {
-      await expect(look(feed)).rejects.toMatchObject({ name: 'OrganisationRefused' });
+      await expect(look(feed)).rejects.toMatchObject({ name: 'CredentialsRejected' });
       expect(await stateOf(feed)).toBe('backfilling');
-      const { rows } = await world.pool.query(
+      const { rows } = await fixture.pool.query(
         `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'connection_refused'`,
         [feed.feedId],
       );
       expect(rows).toEqual([]);
     }
-    await world.control('POST', '/organisations/revoke', { revoked: false });
-    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.control('POST', '/organisations/revoke', { revoked: false });
+    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
     for (const feed of feeds) {
       expect(await look(feed)).toMatchObject({ refused: false });
-      await world.slice(feed);
+      await fixture.deliveryRun(feed);
       expect(await bookedIds(feed)).toHaveLength(3);
     }
   });
 
-  it('says nothing that only a webhook claims: a look that finds all well changes nothing', async () => {
-    const feed = await world.makeFeed({ startDate: firstOfMarch });
-    await world.addPostings(feed, days(1, 2));
-    await world.slice(feed);
-    const before = await world.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+  it('says nothing that only a webhook claims: a check that finds all well changes nothing', async () => {
+    const feed = await fixture.makeFeed({ startDate: firstOfMarch });
+    await fixture.addPostings(feed, days(1, 2));
+    await fixture.deliveryRun(feed);
+    const before = await fixture.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
     for (let times = 0; times < 3; times += 1) await look(feed);
-    const after = await world.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    const after = await fixture.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
     expect(after.rows).toEqual(before.rows);
   });
 });
 
-/** A slice that is asked to stop after its first batch. */
+/** A delivery run that is asked to stop after its first batch. */
 async function oneBatch(feed: DeliveryFeed): Promise<void> {
-  const before = (await world.book(feed)).length;
-  await world.pool.query(`UPDATE postings SET status = 'pending' WHERE account_id = $1 AND sequence > 1000`, [
-    feed.accountId,
-  ]);
-  await world.slice(feed);
-  await world.pool.query(`UPDATE postings SET status = 'posted' WHERE account_id = $1`, [feed.accountId]);
-  expect((await world.book(feed)).length - before).toBe(1_000);
+  const before = (await fixture.book(feed)).length;
+  await fixture.pool.query(
+    `UPDATE postings SET status = 'pending' WHERE account_id = $1 AND sequence > 1000`,
+    [feed.accountId],
+  );
+  await fixture.deliveryRun(feed);
+  await fixture.pool.query(`UPDATE postings SET status = 'posted' WHERE account_id = $1`, [feed.accountId]);
+  expect((await fixture.book(feed)).length - before).toBe(1_000);
 }
 
 /** All that was noted of the refusal is a week old. */
 async function weekPasses(feed: DeliveryFeed): Promise<void> {
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE connections SET refused_at = refused_at - interval '7 days' WHERE connection_id = $1`,
     [feed.connectionId],
   );
 }
 
 async function customerOf(feed: DeliveryFeed): Promise<string> {
-  const { rows } = await world.pool.query<{ customer_id: string }>(
+  const { rows } = await fixture.pool.query<{ customer_id: string }>(
     `SELECT customer_id FROM feeds WHERE feed_id = $1`,
     [feed.feedId],
   );
@@ -308,7 +319,7 @@ async function customerOf(feed: DeliveryFeed): Promise<string> {
 
 /** The same account published on another connection of the same customer, and chosen in Sage there. */
 async function onNewConnection(feed: DeliveryFeed, startDate: string): Promise<DeliveryFeed> {
-  const { pool, deps } = world;
+  const { pool, deps } = fixture;
   const customerId = await customerOf(feed);
   const connectionId = randomUUID();
   const made = await deps.rutter.createConnection({
@@ -349,11 +360,11 @@ async function onNewConnection(feed: DeliveryFeed, startDate: string): Promise<D
 }
 
 async function rutterIdOf(feed: DeliveryFeed): Promise<string> {
-  return (await readConnection(world.pool, feed))?.rutterConnectionId ?? '';
+  return (await readConnection(fixture.pool, feed))?.rutterConnectionId ?? '';
 }
 
 async function setStatus(feed: DeliveryFeed, status: string): Promise<void> {
-  await world.control('POST', `/connections/${await rutterIdOf(feed)}/status`, { status });
+  await fixture.control('POST', `/connections/${await rutterIdOf(feed)}/status`, { status });
 }
 
 function setStatusTo(status: string): (feed: DeliveryFeed) => Promise<void> {
@@ -362,6 +373,6 @@ function setStatusTo(status: string): (feed: DeliveryFeed) => Promise<void> {
 
 function revoke(revoked: boolean): (feed: DeliveryFeed) => Promise<void> {
   return async (feed) => {
-    await world.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
+    await fixture.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
   };
 }

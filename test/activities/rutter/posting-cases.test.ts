@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../../src/api/json-text.js';
-import { countPlaces, listPlacedPostings } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus, listPostingsWithStatus } from '../../../src/db/rutter/delivery-status.js';
 import { storePostings } from '../../../src/db/postings.js';
 import { parsePosting, type Posting, type PostingProblem } from '../../../src/domain/posting-input.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 /**
@@ -17,16 +17,16 @@ import {
 const startDate = '2020-01-01T00:00:00.000Z';
 /** The time of every call. */
 const nowMs = Date.parse('2026-07-01T12:00:00Z');
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  expect((await world.violations()).violations).toEqual([]);
+  expect((await fixture.violations()).violations).toEqual([]);
 });
 
 interface Told {
@@ -57,7 +57,7 @@ async function tell(
   const told = { accepted: 0, repeated: 0, conflicts: [] as { transactionId: string; code: string }[] };
   for (let from = 0; from < postings.length; from += 1_000) {
     const chunk = postings.slice(from, from + 1_000);
-    const stored = await storePostings(world.pool, {
+    const stored = await storePostings(fixture.pool, {
       accountId: account.accountId,
       currency,
       postings: chunk,
@@ -84,8 +84,8 @@ function item(id: string, change: Record<string, unknown> & { amountDigits?: str
 }
 
 async function accountIn(currency: string, from = startDate): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ startDate: from });
-  await world.pool.query(`UPDATE accounts SET currency = $2 WHERE account_id = $1`, [
+  const feed = await fixture.makeFeed({ startDate: from });
+  await fixture.pool.query(`UPDATE accounts SET currency = $2 WHERE account_id = $1`, [
     feed.accountId,
     currency,
   ]);
@@ -101,12 +101,14 @@ interface Booked {
 }
 
 async function booked(feed: DeliveryFeed): Promise<Booked[]> {
-  return (await world.book(feed)) as unknown as Booked[];
+  return (await fixture.book(feed)) as unknown as Booked[];
 }
 
 const idsIn = async (feed: DeliveryFeed) => (await booked(feed)).map((entry) => entry.transaction_id);
 const placesOf = async (feed: DeliveryFeed) =>
-  Object.fromEntries(Object.entries(await countPlaces(world.pool, feed)).filter(([, count]) => count > 0));
+  Object.fromEntries(
+    Object.entries(await countByDeliveryStatus(fixture.pool, feed)).filter(([, count]) => count > 0),
+  );
 
 describe('amounts', () => {
   const taken = [
@@ -133,7 +135,7 @@ describe('amounts', () => {
       accepted: 1,
       rejected: [],
     });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([amount]);
   });
 
@@ -161,7 +163,7 @@ describe('amounts', () => {
     );
     expect(told).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/amount' }] });
     expect(told.rejected[0]?.reason).toMatch(/^amount /);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['b']);
   });
 
@@ -201,7 +203,7 @@ describe('texts', () => {
   it.each(kept)('reach the book unchanged: $name', async ({ text }) => {
     const feed = await accountIn('GBP');
     expect(await tell(feed, [item('a', { description: text, payee: text })])).toMatchObject({ accepted: 1 });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect(await booked(feed)).toMatchObject([{ description: text, payee: text }]);
   });
 
@@ -222,7 +224,7 @@ describe('texts', () => {
     const told = await tell(feed, [item('a', { description: text }), item('b', { payee: text }), item('c')]);
     expect(told.accepted).toBe(1);
     expect(told.rejected.map(({ pointer }) => pointer)).toEqual(['/description', '/payee']);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['c']);
   });
 });
@@ -242,7 +244,7 @@ describe('ids', () => {
     const items = ids.map((id) => item(id));
     expect(await tell(feed, items)).toMatchObject({ accepted: ids.length, repeated: 0 });
     expect(await tell(feed, items)).toMatchObject({ accepted: 0, repeated: ids.length });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: ids.length });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: ids.length });
     expect(await idsIn(feed)).toEqual(ids);
     expect(({} as Record<string, unknown>)['transaction_id']).toBeUndefined();
   });
@@ -258,7 +260,7 @@ describe('ids', () => {
     { name: 'NUL inside', id: 'a\u0000b' },
     { name: 'a lone surrogate inside', id: 'a\ud83db' },
     { name: 'a number', id: 5 },
-  ])('that a peer could read otherwise are refused: $name', async ({ id }) => {
+  ])('that a provider could read otherwise are refused: $name', async ({ id }) => {
     const feed = await accountIn('GBP');
     const told = await tell(feed, [item('x').replace('"x"', () => JSON.stringify(id)), item('good')]);
     expect(told).toMatchObject({
@@ -271,7 +273,7 @@ describe('ids', () => {
     const [one, other] = [await accountIn('GBP'), await accountIn('GBP')];
     await tell(one, [item('same', { amount: '1' })]);
     await tell(other, [item('same', { amount: '2' })]);
-    for (const feed of [one, other]) await world.slice(feed);
+    for (const feed of [one, other]) await fixture.deliveryRun(feed);
     expect((await booked(one)).map((entry) => entry.amount)).toEqual([1]);
     expect((await booked(other)).map((entry) => entry.amount)).toEqual([2]);
   });
@@ -296,7 +298,7 @@ describe('instants', () => {
       utc: '2025-12-31T10:00:00.000Z',
     },
     {
-      name: 'digits finer than milliseconds are cut',
+      name: 'digits finer than milliseconds are built',
       postedAt: '2026-01-01T00:00:00.999999999Z',
       utc: '2026-01-01T00:00:00.999Z',
     },
@@ -305,7 +307,7 @@ describe('instants', () => {
   it.each(taken)('reach the book as the same instant in UTC: $name', async ({ postedAt, utc }) => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('a', { posted_at: postedAt })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.posted_at)).toEqual([utc]);
   });
 
@@ -318,7 +320,7 @@ describe('instants', () => {
       item('first-in-utc', { posted_at: '1899-12-31T20:00:00-04:00' }),
     ]);
     expect(told.rejected.map(({ transactionId }) => transactionId)).toEqual(['before', 'before-in-utc']);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['first', 'first-in-utc']);
   });
 
@@ -354,7 +356,7 @@ describe('instants', () => {
       item('autumn-first-0140', { posted_at: '2025-10-26T01:40:00+01:00' }),
       item('autumn-first-0130', { posted_at: '2025-10-26T01:30:00+01:00' }),
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual([
       'autumn-first-0130',
       'autumn-first-0140',
@@ -375,7 +377,7 @@ describe('instants', () => {
       return item('a', { posted_at: `${local}${minutes < 0 ? '-' : '+'}${two(hours)}:${two(rest)}` });
     });
     expect(await tell(feed, items)).toMatchObject({ accepted: 1, repeated: items.length - 1, conflicts: [] });
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await booked(feed)).toMatchObject([{ posted_at: '2026-02-03T09:14:07.000Z' }]);
   });
 
@@ -385,9 +387,13 @@ describe('instants', () => {
     const ids = Array.from({ length: 2_500 }, (_, index) => `tx-${String((index * 7_919) % 2_500)}`);
     const items = ids.map((id) => item(id));
     expect(await tell(feed, items)).toMatchObject({ accepted: 2_500 });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', batches: 3, delivered: 2_500 });
-    expect((await world.posts()) - posts).toBe(3);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'caught_up',
+      batches: 3,
+      delivered: 2_500,
+    });
+    expect((await fixture.posts()) - posts).toBe(3);
     expect(await idsIn(feed)).toEqual(ids);
   });
 });
@@ -402,16 +408,16 @@ describe('the same posting again', () => {
       item('a', { amount: '-1.500', status: 'posted', payee: null, corrects: null }),
     ];
     expect(await tell(feed, spellings)).toMatchObject({ accepted: 1, repeated: 3 });
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await tell(feed, spellings)).toMatchObject({ accepted: 0, repeated: 4, conflicts: [] });
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['a']);
   });
 
   it('with other content is a conflict that leaves the book alone', async () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('a', { amount: '1' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     const told = await tell(feed, [
       item('a', { amount: '2' }),
       item('a', { description: 'card payment' }),
@@ -422,9 +428,9 @@ describe('the same posting again', () => {
       'other_content',
       'already_posted',
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([1]);
-    const { rows } = await world.pool.query(`SELECT 1 FROM posting_conflicts WHERE account_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT 1 FROM posting_conflicts WHERE account_id = $1`, [
       feed.accountId,
     ]);
     expect(rows).toHaveLength(3);
@@ -435,10 +441,10 @@ describe('a pending posting', () => {
   it('is held, and goes out with the amount it is posted with', async () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('a', { status: 'pending', amount: '-10' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect([await idsIn(feed), await placesOf(feed)]).toEqual([[], { held: 1 }]);
     expect(await tell(feed, [item('a', { amount: '-11.20' })])).toMatchObject({ accepted: 1 });
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([-11.2]);
   });
 
@@ -446,10 +452,10 @@ describe('a pending posting', () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('auth-1', { status: 'pending' })]);
     await tell(feed, [item('final-1')]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect([await idsIn(feed), await placesOf(feed)]).toEqual([['final-1'], { held: 1, delivered: 1 }]);
     await tell(feed, [item('auth-1', { status: 'void' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect([await idsIn(feed), await placesOf(feed)]).toEqual([['final-1'], { withdrawn: 1, delivered: 1 }]);
   });
 
@@ -460,7 +466,7 @@ describe('a pending posting', () => {
       item('void', { status: 'void' }),
       item('later', { posted_at: '2026-06-01T00:00:00Z' }),
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['later']);
     expect(await placesOf(feed)).toEqual({ held: 1, withdrawn: 1, delivered: 1 });
   });
@@ -469,7 +475,7 @@ describe('a pending posting', () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('a', { status: 'void' })]);
     expect((await tell(feed, [item('a')])).conflicts).toEqual([{ transactionId: 'a', code: 'already_void' }]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect([await idsIn(feed), await placesOf(feed)]).toEqual([[], { withdrawn: 1 }]);
   });
 
@@ -479,11 +485,11 @@ describe('a pending posting', () => {
       item('auth', { status: 'pending', posted_at: '2026-02-01T00:00:00Z' }),
       item('next-day', { posted_at: '2026-02-02T00:00:00Z' }),
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     await tell(feed, [item('auth', { posted_at: '2026-02-01T00:00:00Z' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['next-day', 'auth']);
-    const [placed] = await listPlacedPostings(world.pool, { feedId: feed.feedId, limit: 1 });
+    const [placed] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
     expect(placed).toMatchObject({ transactionId: 'auth', late: true, place: 'delivered' });
   });
 });
@@ -492,24 +498,24 @@ describe('a late posting', () => {
   it('at the very instant of the last delivered one comes behind it, and is no late one', async () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('first')]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     await tell(feed, [item('second')]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['first', 'second']);
-    const [placed] = await listPlacedPostings(world.pool, { feedId: feed.feedId, limit: 1 });
+    const [placed] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
     expect(placed).toMatchObject({ transactionId: 'second', late: false });
   });
 
   it('goes out first in the next batch, late ones among themselves in the order of time', async () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('delivered', { posted_at: '2026-03-01T00:00:00Z' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     await tell(feed, [
       item('new', { posted_at: '2026-03-02T00:00:00Z' }),
       item('late-2', { posted_at: '2026-02-02T00:00:00Z' }),
       item('late-1', { posted_at: '2026-02-01T00:00:00Z' }),
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['delivered', 'late-1', 'late-2', 'new']);
   });
 });
@@ -522,15 +528,15 @@ describe('the start date', () => {
       item('the-day', { posted_at: '2026-03-01T00:00:00Z' }),
       item('before-in-utc', { posted_at: '2026-03-01T00:30:00+01:00' }),
     ]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect([await idsIn(feed), await placesOf(feed)]).toEqual([
       ['the-day'],
       { before_start: 2, delivered: 1 },
     ]);
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: '2026-02-01T00:00:00.000Z',
     });
-    await world.slice(feed, { readAccount: true });
+    await fixture.deliveryRun(feed, { readAccount: true });
     expect(await idsIn(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
     expect(await placesOf(feed)).toEqual({ delivered: 3 });
   });
@@ -540,7 +546,7 @@ describe('a correction', () => {
   it('is a posting of its own, sent as such, and linked to the one it corrects', async () => {
     const feed = await accountIn('GBP');
     await tell(feed, [item('wrong', { amount: '-10' })]);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     const told = await tell(feed, [
       item('right', { amount: '1', transaction_type: 'credit', corrects: 'wrong' }),
       item('of-itself', { corrects: 'of-itself' }),
@@ -550,9 +556,9 @@ describe('a correction', () => {
       accepted: 2,
       rejected: [{ transactionId: 'of-itself', pointer: '/corrects' }],
     });
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await idsIn(feed)).toEqual(['wrong', 'right', 'of-nothing-known']);
-    const placed = await listPlacedPostings(world.pool, { feedId: feed.feedId, limit: 10 });
+    const placed = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 10 });
     expect(placed.map(({ transactionId, corrects }) => [transactionId, corrects])).toEqual([
       ['of-nothing-known', 'not-seen-yet'],
       ['right', 'wrong'],

@@ -1,42 +1,42 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 /** What finding one bad posting among a thousand may cost. */
 const extraPostsMax = 20;
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 beforeEach(async () => {
-  await world.control('DELETE', '/faults');
+  await fixture.control('DELETE', '/faults');
 });
 afterEach(async () => {
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 async function poison(transactionIds: readonly string[], named: boolean): Promise<void> {
   const fault = { kind: 'poison', transaction_ids: transactionIds, named, match: batchPost };
-  await world.control('POST', '/faults', fault);
+  await fixture.control('POST', '/faults', fault);
 }
 
 async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await world.book(feed)).map((booked) => booked.transaction_id);
+  return (await fixture.book(feed)).map((booked) => booked.transaction_id);
 }
 
 async function setAside(feed: DeliveryFeed): Promise<Record<string, string>> {
-  const { rows } = await world.pool.query<{ transaction_id: string; exception: string }>(
+  const { rows } = await fixture.pool.query<{ transaction_id: string; exception: string }>(
     `SELECT transaction_id, exception FROM ledger WHERE feed_id = $1 AND exception IS NOT NULL ORDER BY 1`,
     [feed.feedId],
   );
@@ -44,7 +44,7 @@ async function setAside(feed: DeliveryFeed): Promise<Record<string, string>> {
 }
 
 async function timelineOf(feed: DeliveryFeed, kind: string): Promise<unknown[]> {
-  const { rows } = await world.pool.query<{ detail: unknown }>(
+  const { rows } = await fixture.pool.query<{ detail: unknown }>(
     `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = $2 ORDER BY entry_id`,
     [feed.feedId, kind],
   );
@@ -52,7 +52,7 @@ async function timelineOf(feed: DeliveryFeed, kind: string): Promise<unknown[]> 
 }
 
 async function resume(feed: DeliveryFeed): Promise<void> {
-  await world.pool.query(`UPDATE feeds SET reason = NULL WHERE feed_id = $1`, [feed.feedId]);
+  await fixture.pool.query(`UPDATE feeds SET reason = NULL WHERE feed_id = $1`, [feed.feedId]);
 }
 
 const idOf = (number: number): string => `tx-${String(number).padStart(6, '0')}`;
@@ -64,19 +64,19 @@ describe('one bad posting among a thousand', () => {
   it.each(cases)(
     'at place $place, named $named, is quarantined alone, with few POSTs, the rest in order',
     async ({ place, named }) => {
-      const feed = await world.makeFeed({ startDate });
-      await world.addPostings(feed, postingsFrom({ from: startDate, count: 1_300 }));
+      const feed = await fixture.makeFeed({ startDate });
+      await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_300 }));
       await poison([idOf(place)], named);
-      const posts = await world.posts();
+      const posts = await fixture.posts();
 
-      expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
 
-      expect((await world.posts()) - posts).toBeLessThanOrEqual(2 + extraPostsMax);
+      expect((await fixture.posts()) - posts).toBeLessThanOrEqual(2 + extraPostsMax);
       expect(await setAside(feed)).toEqual({ [idOf(place)]: 'quarantined' });
       expect(await bookedIds(feed)).toEqual(idsOf(1_300).filter((id) => id !== idOf(place)));
       const told = { transaction_id: idOf(place), code: 'PLATFORM_BAD_REQUEST' };
       expect(await timelineOf(feed, 'posting_quarantined')).toEqual([told]);
-      expect(await countPlaces(world.pool, feed)).toMatchObject({
+      expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
         delivered: 1_299,
         quarantined: 1,
         ready: 0,
@@ -85,20 +85,20 @@ describe('one bad posting among a thousand', () => {
   );
 
   it('costs three POSTs more when the refusal names it in the middle', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
     await poison([idOf(600)], true);
-    const posts = await world.posts();
-    await world.slice(feed);
-    expect((await world.posts()) - posts).toBe(4);
+    const posts = await fixture.posts();
+    await fixture.deliveryRun(feed);
+    expect((await fixture.posts()) - posts).toBe(4);
   });
 
   it("keeps Rutter's words with the posting and points to the batch of one that was refused", async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     await poison([idOf(2)], true);
-    await world.slice(feed);
-    const { rows } = await world.pool.query(
+    await fixture.deliveryRun(feed);
+    const { rows } = await fixture.pool.query(
       `SELECT l.detail, b.state, b.size, a.http_status, a.error_code
          FROM ledger l JOIN batches b USING (batch_id) JOIN attempts a USING (batch_id)
         WHERE l.feed_id = $1 AND l.exception = 'quarantined'`,
@@ -113,114 +113,131 @@ describe('one bad posting among a thousand', () => {
 
 describe('bad postings', () => {
   it('next to each other, apart and at the border of two batches are quarantined, and no other', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const bad = [1, 2, 700, 1_000, 1_001, 1_500].map(idOf);
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1_500 }));
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_500 }));
     await poison(bad, false);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(Object.keys(await setAside(feed))).toEqual(bad);
     expect(await bookedIds(feed)).toEqual(idsOf(1_500).filter((id) => !bad.includes(id)));
   });
 
   it('alone from the start are quarantined at once', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     await poison([idOf(1)], true);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(await setAside(feed)).toEqual({ [idOf(1)]: 'quarantined' });
   });
 
   it('named wrongly by the refusal are found all the same, and the innocent is delivered', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 64 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 64 }));
     await poison([idOf(40)], true);
     const wrong = { kind: 'rewrite_body', find: idOf(40), replace: idOf(63), match: batchPost, times: 0 };
-    await world.control('POST', '/faults', wrong);
-    const posts = await world.posts();
-    await world.slice(feed);
+    await fixture.control('POST', '/faults', wrong);
+    const posts = await fixture.posts();
+    await fixture.deliveryRun(feed);
     expect(await setAside(feed)).toEqual({ [idOf(40)]: 'quarantined' });
     expect(await bookedIds(feed)).toEqual(idsOf(64).filter((id) => id !== idOf(40)));
-    expect((await world.posts()) - posts).toBeLessThanOrEqual(1 + extraPostsMax);
+    expect((await fixture.posts()) - posts).toBeLessThanOrEqual(1 + extraPostsMax);
   });
 
-  it('are still found when later and earlier postings arrive while they are looked for', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-05T00:00:00Z', count: 200 }));
+  it('are still found when later and earlier postings arrive while they are searched for', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-05T00:00:00Z', count: 200 }));
     await poison([idOf(150)], false);
     // Three POSTs, then the worker dies: the plan stands in the row, and the postings arrive meanwhile.
     const reset = { kind: 'reset_before_effect', match: { ...batchPost, nth: 4 }, times: 1 };
-    await world.control('POST', '/faults', reset);
-    await world.slice(feed).catch(() => undefined);
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 30, prefix: 'late' }));
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-20T00:00:00Z', count: 30, prefix: 'new' }));
+    await fixture.control('POST', '/faults', reset);
+    await fixture.deliveryRun(feed).catch(() => undefined);
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 30, prefix: 'late' }));
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-20T00:00:00Z', count: 30, prefix: 'new' }));
     for (let tries = 0; tries < 5; tries += 1) {
-      const result = await world.slice(feed).catch(() => undefined);
+      const result = await fixture.deliveryRun(feed).catch(() => undefined);
       if (result?.outcome === 'caught_up') break;
     }
     expect(await setAside(feed)).toEqual({ [idOf(150)]: 'quarantined' });
-    expect(await world.book(feed)).toHaveLength(259);
+    expect(await fixture.book(feed)).toHaveLength(259);
   });
 });
 
 describe('a refusal that is not the postings’ fault', () => {
-  it('quarantines none when nothing of the batch is accepted: the feed is parked once', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+  it('quarantines none when nothing of the batch is accepted: the feed is blocked once', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     await poison(idsOf(2), false);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
     expect(await setAside(feed)).toEqual({});
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0, quarantined: 0 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
+      ready: 2,
+      batched: 0,
+      quarantined: 0,
+    });
     expect(await timelineOf(feed, 'posting_quarantined')).toEqual([]);
-    const parked = { reason: 'refused_by_sage', transaction_ids: idsOf(2) };
-    expect(await timelineOf(feed, 'feed_parked')).toEqual([parked]);
-    await world.control('DELETE', '/faults');
+    const blocked = { reason: 'rejected_by_provider', transaction_ids: idsOf(2) };
+    expect(await timelineOf(feed, 'feed_blocked')).toEqual([blocked]);
+    await fixture.control('DELETE', '/faults');
     await resume(feed);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
     expect(await bookedIds(feed)).toEqual(idsOf(2));
   });
 
-  it('stops after three single postings refused alike, undoes them and parks the feed', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
+  it('stops after three single postings refused alike, undoes them and blocks the feed', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
     await poison(idsOf(1_000), false);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
     expect(await setAside(feed)).toEqual({});
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 1_000, batched: 0, quarantined: 0 });
-    const parked = { reason: 'refused_by_sage', transaction_ids: idsOf(3) };
-    expect(await timelineOf(feed, 'feed_parked')).toEqual([parked]);
-    const posts = await world.posts();
-    await world.slice(feed);
-    expect(await world.posts()).toBe(posts);
-    await world.control('DELETE', '/faults');
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
+      ready: 1_000,
+      batched: 0,
+      quarantined: 0,
+    });
+    const blocked = { reason: 'rejected_by_provider', transaction_ids: idsOf(3) };
+    expect(await timelineOf(feed, 'feed_blocked')).toEqual([blocked]);
+    const posts = await fixture.posts();
+    await fixture.deliveryRun(feed);
+    expect(await fixture.posts()).toBe(posts);
+    await fixture.control('DELETE', '/faults');
     await resume(feed);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await bookedIds(feed)).toEqual(idsOf(1_000));
   });
 
   it('stops after three single postings refused alike on different days', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     await poison(idsOf(3), true);
     const [first, second, third] = postingsFrom({ from: startDate, count: 3 });
     for (const posting of [first, second]) {
-      await world.addPostings(feed, posting === undefined ? [] : [posting]);
-      expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
+      await fixture.addPostings(feed, posting === undefined ? [] : [posting]);
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     }
     expect(await setAside(feed)).toEqual({ [idOf(1)]: 'quarantined', [idOf(2)]: 'quarantined' });
-    await world.addPostings(feed, third === undefined ? [] : [third]);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
+    await fixture.addPostings(feed, third === undefined ? [] : [third]);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
     expect(await setAside(feed)).toEqual({});
-    await world.control('DELETE', '/faults');
+    await fixture.control('DELETE', '/faults');
     await resume(feed);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await bookedIds(feed)).toEqual(idsOf(3));
   });
 
   it('counts from the last accepted batch: a delivery between single refusals keeps them quarantined', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     await poison([idOf(1), idOf(2), idOf(4)], true);
     for (const posting of postingsFrom({ from: startDate, count: 4 })) {
-      await world.addPostings(feed, [posting]);
-      expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
+      await fixture.addPostings(feed, [posting]);
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     }
     expect(Object.keys(await setAside(feed))).toEqual([idOf(1), idOf(2), idOf(4)]);
     expect(await bookedIds(feed)).toEqual([idOf(3)]);
@@ -231,40 +248,40 @@ describe('before the postings are blamed', () => {
   const bad = { kind: 'platform_bad_request', match: batchPost, times: 1 };
 
   it('the account is asked: one that was disconnected waits, and nothing is split', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
-    await world.control('POST', '/faults', { ...bad, accepted: false });
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
-    expect((await world.posts()) - posts).toBe(1);
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    await fixture.control('POST', '/faults', { ...bad, accepted: false });
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    expect((await fixture.posts()) - posts).toBe(1);
     expect(await setAside(feed)).toEqual({});
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
   });
 
   it.each([
     ['needs_reauth', 'reauth_required'],
     ['disabled', 'reauth_required'],
   ])('the connection is asked: one that is %s makes its feeds %s', async (status, state) => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     // The account still answers, as reads may: only the connection's own status tells.
     const body = { bank_feed_account: renderedAccount(feed) };
     const answer = { kind: 'status', http_status: 200, body, match: { method: 'GET', path: 'accounts/' } };
-    await world.control('POST', '/faults', answer);
-    await world.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
+    await fixture.control('POST', '/faults', answer);
+    await fixture.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
     await setConnection(feed, status);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state });
     expect(await setAside(feed)).toEqual({});
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
   });
 
   it('the last job of the connection is asked: while it runs, the batch waits under its key', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
-    await world.slice(feed);
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 2, prefix: 'next' }));
-    const { rows } = await world.pool.query<{ job_id: string }>(
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    await fixture.deliveryRun(feed);
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 2, prefix: 'next' }));
+    const { rows } = await fixture.pool.query<{ job_id: string }>(
       `SELECT job_id FROM batches WHERE feed_id = $1`,
       [feed.feedId],
     );
@@ -276,33 +293,33 @@ describe('before the postings are blamed', () => {
       body: running,
       match: { method: 'GET', path: `jobs/${jobId}` },
     };
-    await world.control('POST', '/faults', poll);
-    await world.control('POST', '/faults', { ...bad, accepted: false });
-    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ batched: 2 });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    await fixture.control('POST', '/faults', poll);
+    await fixture.control('POST', '/faults', { ...bad, accepted: false });
+    await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ batched: 2 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
     expect(await setAside(feed)).toEqual({});
   });
 
   it('a job refused for its credentials makes the connection refused, not its postings', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     const body = { error_type: 'CONNECTION_ERROR', error_code: 'INVALID_CREDENTIALS', error_message: 'no' };
-    await world.control('POST', '/knobs', { jobRunMs: 200, preferSyncWindowMs: 50 });
-    await world.control('POST', '/faults', { ...bad, kind: 'job_failure', http_status: 401, body });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
-    await world.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
+    await fixture.control('POST', '/knobs', { jobRunMs: 200, preferSyncWindowMs: 50 });
+    await fixture.control('POST', '/faults', { ...bad, kind: 'job_failure', http_status: 401, body });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
     expect(await setAside(feed)).toEqual({});
   });
 
   it('Rutter’s list is asked when an earlier POST of the key is in doubt: what it has is delivered', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     const reset = { kind: 'reset_after_effect', point: 'before_any_byte', match: batchPost, times: 1 };
-    await world.control('POST', '/faults', reset);
-    await expect(world.slice(feed)).rejects.toThrow();
-    await world.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    await fixture.control('POST', '/faults', reset);
+    await expect(fixture.deliveryRun(feed)).rejects.toThrow();
+    await fixture.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
     expect(await setAside(feed)).toEqual({});
     expect(await bookedIds(feed)).toEqual(idsOf(2));
   });
@@ -324,9 +341,9 @@ function renderedAccount(feed: DeliveryFeed): Record<string, unknown> {
 }
 
 async function setConnection(feed: DeliveryFeed, status: string): Promise<void> {
-  const { rows } = await world.pool.query<{ rutter_connection_id: string }>(
+  const { rows } = await fixture.pool.query<{ rutter_connection_id: string }>(
     `SELECT rutter_connection_id FROM connections WHERE connection_id = $1`,
     [feed.connectionId],
   );
-  await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
+  await fixture.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
 }

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ActivityDeps } from '../../../src/activities/deps.js';
-import { Obsolete, OrganisationRefused, readFailure } from '../../../src/activities/failures.js';
+import { Obsolete, CredentialsRejected, readFailure } from '../../../src/activities/failures.js';
 import {
   rutterReadConnection,
   type ReadConnectionInput,
@@ -14,22 +14,22 @@ import { readFeed } from '../../../src/db/rutter/feeds.js';
 import type { FeedState } from '../../../src/domain/feed.js';
 import { dayMs } from '../../../src/domain/limits.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  expect((await world.violations()).violations).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  expect((await fixture.violations()).violations).toEqual([]);
 });
 
 function look(
@@ -40,26 +40,26 @@ function look(
     [ReadConnectionInput],
     ReadConnectionResult,
     (input: ReadConnectionInput) => Promise<ReadConnectionResult>
-  >(rutterReadConnection(input.deps ?? world.deps), {
+  >(rutterReadConnection(input.deps ?? fixture.deps), {
     ...{ connectionId: feed.connectionId, awaitedForMs: input.awaitedForMs ?? 0 },
   });
 }
 
 const select = (feed: DeliveryFeed) =>
-  world.control('POST', `/accounts/${feed.rutterAccountId}/select`, { transaction_start_date: startDate });
+  fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, { transaction_start_date: startDate });
 
 async function stateOf(feed: DeliveryFeed): Promise<FeedState | undefined> {
-  return (await readFeed(world.pool, feed))?.state;
+  return (await readFeed(fixture.pool, feed))?.state;
 }
 
 async function rutterIdOf(feed: DeliveryFeed): Promise<string> {
-  return (await readConnection(world.pool, feed))?.rutterConnectionId ?? '';
+  return (await readConnection(fixture.pool, feed))?.rutterConnectionId ?? '';
 }
 
 /** What Rutter was asked while `work` ran. */
 async function requestsDuring(work: () => Promise<unknown>): Promise<string[]> {
   const list = async () => {
-    const { requests } = await world.control('GET', '/requests');
+    const { requests } = await fixture.control('GET', '/requests');
     return (requests as { method: string; path: string }[]).map(
       ({ method, path }) => `${method} ${path.split('?')[0] ?? ''}`,
     );
@@ -69,19 +69,20 @@ async function requestsDuring(work: () => Promise<unknown>): Promise<string[]> {
   return (await list()).slice(before);
 }
 
-const wakesOf = (feed: DeliveryFeed) => world.woken.filter((wake) => wake === `facts ${feed.feedId}`).length;
+const wakesOf = (feed: DeliveryFeed) =>
+  fixture.woken.filter((wake) => wake === `facts ${feed.feedId}`).length;
 const accountsRead = 'GET /accounting/bank_feeds/accounts';
 const quickMs = 2_000;
 
-describe('looking at a connection', () => {
+describe('checking a connection', () => {
   it('waits while no account is chosen in Sage, and wakes nobody', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     expect(await look(feed)).toEqual({ refused: false, awaitedCount: 1, nextPollMs: quickMs });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['awaiting_activation', 0]);
   });
 
   it('asks ever more slowly the longer it waits, then once a day, then not at all', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     const delays = [];
     for (const awaitedForMs of [0, 60_000, 3_600_000, dayMs - 1, dayMs, 30 * dayMs]) {
       delays.push((await look(feed, { awaitedForMs })).nextPollMs);
@@ -90,19 +91,19 @@ describe('looking at a connection', () => {
   });
 
   it('wakes the feed whose account was chosen, and has nothing more to wait for', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     await look(feed);
     await select(feed);
     expect(await look(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 1]);
-    expect((await readFeed(world.pool, feed))?.transactionStartDate).toBe(startDate);
+    expect((await readFeed(fixture.pool, feed))?.transactionStartDate).toBe(startDate);
   });
 
   it('serves all feeds of the connection with one request', async () => {
-    const first = await world.makeFeed();
+    const first = await fixture.makeFeed();
     const { connectionId } = first;
     const feeds = [first];
-    for (let more = 0; more < 4; more += 1) feeds.push(await world.makeFeed({ connectionId }));
+    for (let more = 0; more < 4; more += 1) feeds.push(await fixture.makeFeed({ connectionId }));
     for (const feed of feeds.slice(0, 3)) await select(feed);
     let answer: ReadConnectionResult | undefined;
     const requests = await requestsDuring(async () => (answer = await look(first)));
@@ -112,21 +113,21 @@ describe('looking at a connection', () => {
   });
 
   it('reads a list of several pages to its end before it believes that an account is missing', async () => {
-    await world.control('POST', '/knobs', { rateLimit: false });
-    const first = await world.makeFeed({ startDate });
+    await fixture.control('POST', '/knobs', { rateLimit: false });
+    const first = await fixture.makeFeed({ startDate });
     await addAccounts(first, 500);
-    const last = await world.makeFeed({ connectionId: first.connectionId, startDate });
+    const last = await fixture.makeFeed({ connectionId: first.connectionId, startDate });
     const requests = await requestsDuring(() => look(first));
     expect(requests).toEqual([accountsRead, accountsRead]);
     expect([await stateOf(first), await stateOf(last)]).toEqual(['backfilling', 'backfilling']);
-    await world.control('POST', '/knobs', { rateLimit: true });
+    await fixture.control('POST', '/knobs', { rateLimit: true });
   });
 
   it('wakes a feed again whose waking failed, though its row says already what Rutter says', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     await select(feed);
     const away = () => Promise.reject(new Error('Temporal is away'));
-    const deps = { ...world.deps, workflows: { ...world.deps.workflows, feedFactsChanged: away } };
+    const deps = { ...fixture.deps, workflows: { ...fixture.deps.workflows, feedFactsChanged: away } };
     await expect(look(feed, { deps })).rejects.toThrow('Temporal is away');
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 0]);
     await look(feed);
@@ -145,22 +146,22 @@ describe('looking at a connection', () => {
     ['a rate limit', { kind: 'rate_limited' }],
     ['a list under another name', { kind: 'rewrite_body', find: 'bank_feed_accounts', replace: 'accounts' }],
   ])('disconnects no feed and refuses no connection because of %s', async (_, fault) => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const match = { method: 'GET', path: 'bank_feeds/accounts' };
-    await world.control('POST', '/faults', { ...fault, match, times: 1 });
+    await fixture.control('POST', '/faults', { ...fault, match, times: 1 });
     const error: unknown = await look(feed).catch((thrown: unknown) => thrown);
     expect(readFailure(error).retryable).toBe(true);
     expect(await stateOf(feed)).toBe('backfilling');
-    expect((await readConnection(world.pool, feed))?.status).toBe('ok');
+    expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
     expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 0 });
   });
 
   it('comes again while the initial sync of a fresh connection is unfinished', async () => {
-    const feed = await world.makeFeed();
+    const feed = await fixture.makeFeed();
     await setStatus(feed, 'not_ready');
     const error: unknown = await look(feed).catch((thrown: unknown) => thrown);
-    expect(readFailure(error)).toMatchObject({ type: 'PeerUnavailable', retryable: true });
-    expect((await readConnection(world.pool, feed))?.status).toBe('ok');
+    expect(readFailure(error)).toMatchObject({ type: 'ProviderUnavailable', retryable: true });
+    expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
   });
 });
 
@@ -172,13 +173,13 @@ describe('a refused connection', () => {
   ] as const;
 
   it.each(cases)(
-    'that %s is a result: recorded as %s, its feeds parked, and looked at again',
+    'that %s is a result: recorded as %s, its feeds blocked, and checked again',
     async (_, code, refuse) => {
-      const feed = await world.makeFeed({ startDate });
-      const sibling = await world.makeFeed({ connectionId: feed.connectionId });
+      const feed = await fixture.makeFeed({ startDate });
+      const sibling = await fixture.makeFeed({ connectionId: feed.connectionId });
       await refuse(feed);
       expect(await look(feed)).toEqual({ refused: true, awaitedCount: 0, nextPollMs: quickMs });
-      expect(await readConnection(world.pool, feed)).toMatchObject({
+      expect(await readConnection(fixture.pool, feed)).toMatchObject({
         status: 'refused',
         providerStatus: code,
       });
@@ -188,18 +189,18 @@ describe('a refused connection', () => {
   );
 
   it.each(cases)('that %s wakes its feeds when that is over', async (_, __, refuse) => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     await refuse(feed);
     await look(feed);
     await setStatus(feed, 'active');
     await setRevoked(feed, false);
     expect(await look(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 1]);
-    expect(await readConnection(world.pool, feed)).toMatchObject({ status: 'ok', providerStatus: null });
+    expect(await readConnection(fixture.pool, feed)).toMatchObject({ status: 'ok', providerStatus: null });
   });
 
   it('is asked for its status alone until Rutter says that it is well', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     await setStatus(feed, 'needs_reauth');
     await look(feed);
     const requests = await requestsDuring(() => look(feed));
@@ -208,7 +209,7 @@ describe('a refused connection', () => {
   });
 
   it('is left in peace for a while when it is refused again and again, and nothing is asked', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     for (let times = 0; times < 2; times += 1) {
       await setStatus(feed, 'active');
       await look(feed);
@@ -224,36 +225,36 @@ describe('a refused connection', () => {
   });
 
   it('is told from an organisation whose own credentials are refused: then no customer is at fault', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.control('POST', '/organisations/revoke', { revoked: true });
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
     try {
-      await expect(look(feed)).rejects.toThrow(OrganisationRefused);
+      await expect(look(feed)).rejects.toThrow(CredentialsRejected);
     } finally {
-      await world.control('POST', '/organisations/revoke', { revoked: false });
+      await fixture.control('POST', '/organisations/revoke', { revoked: false });
     }
-    expect((await readConnection(world.pool, feed))?.status).toBe('ok');
+    expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
     expect(await stateOf(feed)).toBe('backfilling');
-    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
     expect(await look(feed)).toMatchObject({ refused: false });
   });
 });
 
 async function setStatus(feed: DeliveryFeed, status: string): Promise<void> {
-  await world.control('POST', `/connections/${await rutterIdOf(feed)}/status`, { status });
+  await fixture.control('POST', `/connections/${await rutterIdOf(feed)}/status`, { status });
 }
 
 async function setRevoked(feed: DeliveryFeed, revoked: boolean): Promise<void> {
-  await world.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
+  await fixture.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
 }
 
 /** Accounts on the feed's connection that no feed of ours belongs to. */
 async function addAccounts(feed: DeliveryFeed, count: number): Promise<void> {
-  const connection = await readConnection(world.pool, feed);
+  const connection = await readConnection(fixture.pool, feed);
   if (connection === null) throw new Error('no connection');
-  const accessToken = openAccessToken(world.deps.keyring, connection);
+  const accessToken = openAccessToken(fixture.deps.keyring, connection);
   for (let made = 0; made < count; made += 1) {
     const account = { bankAccountType: 'bank', currencyCode: 'GBP', name: 'Trading' } as const;
-    await world.deps.rutter.createAccount({
+    await fixture.deps.rutter.createAccount({
       ...{ accessToken, idempotencyKey: randomUUID() },
       account: { ...account, internalBankAccountId: randomUUID() },
     });

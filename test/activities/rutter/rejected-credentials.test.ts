@@ -4,83 +4,86 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rutterReadConnection } from '../../../src/activities/rutter/connection/read-connection.js';
 import { claimProbe } from '../../../src/db/rutter/rejected-credentials.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('POST', '/organisations/revoke', { revoked: false });
-  await world.control('DELETE', '/violations');
-  await world.pool.query(`DELETE FROM provider_outages`);
+  await fixture.control('POST', '/organisations/revoke', { revoked: false });
+  await fixture.control('DELETE', '/violations');
+  await fixture.pool.query(`DELETE FROM provider_outages`);
 });
 
 async function feeds(count: number): Promise<DeliveryFeed[]> {
   const made = [];
   for (let number = 0; number < count; number += 1) {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     made.push(feed);
   }
   return made;
 }
 
 const requests = async () =>
-  ((await world.control('GET', '/requests')) as { requests: unknown[] }).requests.length;
+  ((await fixture.control('GET', '/requests')) as { requests: unknown[] }).requests.length;
 const pass31s = () =>
-  world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+  fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
 const refused = (feed: DeliveryFeed) =>
-  expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable', nextRetryDelay: 30_000 });
+  expect(fixture.deliveryRun(feed)).rejects.toMatchObject({
+    type: 'ProviderUnavailable',
+    nextRetryDelay: 30_000,
+  });
 
 describe('refused credentials of our own', () => {
   it('that one feed has met keep all others from asking anything, but for one probe in 30 s', async () => {
     const [first, ...others] = (await feeds(8)) as [DeliveryFeed, ...DeliveryFeed[]];
-    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
     await refused(first);
     const before = await requests();
     for (const feed of [first, ...others, first, ...others]) await refused(feed);
     const look = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
-      rutterReadConnection(world.deps),
+      rutterReadConnection(fixture.deps),
       {
         connectionId: first.connectionId,
         awaitedForMs: 0,
       },
     );
-    await expect(look).rejects.toMatchObject({ name: 'OrganisationRefused' });
+    await expect(look).rejects.toMatchObject({ name: 'CredentialsRejected' });
     expect(await requests()).toBe(before);
     await pass31s();
     for (const feed of others) await refused(feed);
     expect(await requests()).toBe(before + 1);
-    const { rows } = await world.pool.query(`SELECT DISTINCT reason FROM feeds`);
-    expect(rows).toEqual([{ reason: 'organisation_refused' }]);
+    const { rows } = await fixture.pool.query(`SELECT DISTINCT reason FROM feeds`);
+    expect(rows).toEqual([{ reason: 'credentials_rejected' }]);
   });
 
   it('hold nobody up once one probe has found them good', async () => {
     const all = await feeds(3);
-    await world.control('POST', '/organisations/revoke', { revoked: true });
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
     for (const feed of all) await refused(feed);
-    await world.control('POST', '/organisations/revoke', { revoked: false });
+    await fixture.control('POST', '/organisations/revoke', { revoked: false });
     for (const feed of all) await refused(feed);
     await pass31s();
     for (const feed of all)
-      expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
-    for (const feed of all) expect(await world.book(feed)).toHaveLength(2);
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    for (const feed of all) expect(await fixture.book(feed)).toHaveLength(2);
   });
 
   it('are tried by one of many that reach for it at the same moment', async () => {
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO provider_outages (name, probed_at) VALUES ('rutter', now() - interval '1 minute')`,
     );
-    const claims = await Promise.all(Array.from({ length: 8 }, () => claimProbe(world.pool)));
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claimProbe(fixture.pool)));
     expect(claims.filter(Boolean)).toHaveLength(1);
   });
 });

@@ -1,28 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
-import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { discardPosting, releasePosting } from '../../../src/db/rutter/quarantine.js';
 import { noCorrection } from '../../../src/domain/posting-correction.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  const { violations } = await world.violations();
-  await world.control('DELETE', '/violations');
+  await fixture.control('DELETE', '/faults');
+  const { violations } = await fixture.violations();
+  await fixture.control('DELETE', '/violations');
   expect(violations).toEqual([]);
 });
 
@@ -30,22 +30,22 @@ const start = '2026-03-01T00:00:00.000Z';
 
 /** Three delivered postings, of which the second is set aside as if Sage had refused it: it is not in the book. */
 async function feedWithQuarantined(): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ startDate: start });
-  await world.addPostings(feed, postingsFrom({ from: start, count: 3 }));
-  await world.slice(feed);
-  await world.control('POST', '/book/forget', {
+  const feed = await fixture.makeFeed({ startDate: start });
+  await fixture.addPostings(feed, postingsFrom({ from: start, count: 3 }));
+  await fixture.deliveryRun(feed);
+  await fixture.control('POST', '/book/forget', {
     account_id: feed.rutterAccountId,
     transaction_ids: ['tx-000002'],
   });
   const batchId = randomUUID();
-  await world.pool.query(
-    `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
-                          last_posted_at, state, settled_at)
+  await fixture.pool.query(
+    `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
+                          last_posted_at, state, completed_at)
      SELECT $1, feed_id, connection_id, connection_id::text, 2, 1, 'hash', $3, $3, 'refused', now()
        FROM feeds WHERE feed_id = $2`,
     [batchId, feed.feedId, start],
   );
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE ledger SET batch_id = $2, position = 0, exception = 'quarantined'
       WHERE feed_id = $1 AND transaction_id = 'tx-000002'`,
     [feed.feedId, batchId],
@@ -54,11 +54,11 @@ async function feedWithQuarantined(): Promise<DeliveryFeed> {
 }
 
 const release = (feed: DeliveryFeed, correction = {}) =>
-  releasePosting(world.pool, {
+  releasePosting(fixture.pool, {
     feedId: feed.feedId,
     transactionId: 'tx-000002',
     correction: { ...noCorrection, ...correction },
-    reason: 'looked at',
+    reason: 'checked',
   });
 
 interface Booked {
@@ -70,7 +70,7 @@ interface Booked {
 }
 
 async function booked(feed: DeliveryFeed): Promise<Booked[]> {
-  return (await world.book(feed)) as unknown as Booked[];
+  return (await fixture.book(feed)) as unknown as Booked[];
 }
 
 describe('a posting released from quarantine', () => {
@@ -83,10 +83,10 @@ describe('a posting released from quarantine', () => {
       transactionType: 'credit',
     };
     expect(await release(feed, correction)).toMatchObject({ kind: 'done', posting: { place: 'ready' } });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 0 });
-    expect(await world.posts()).toBe(posts + 1);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 0 });
+    expect(await fixture.posts()).toBe(posts + 1);
     const book = await booked(feed);
     expect(book).toHaveLength(3);
     expect(book[2]).toMatchObject({
@@ -96,7 +96,7 @@ describe('a posting released from quarantine', () => {
       payee: 'Söhne 🙂',
       transaction_type: 'credit',
     });
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT l.late, p.amount FROM ledger l JOIN postings p USING (transaction_id)
         WHERE l.feed_id = $1 AND p.account_id = $2 AND transaction_id = 'tx-000002'`,
       [feed.feedId, feed.accountId],
@@ -104,16 +104,16 @@ describe('a posting released from quarantine', () => {
     expect(rows).toEqual([{ late: true, amount: '-12.50' }]);
   });
 
-  it('is settled by read-back in the corrected words when the answer is lost', async () => {
+  it('is completed by read-back in the corrected words when the answer is lost', async () => {
     const feed = await feedWithQuarantined();
     await release(feed, { description: 'Corrected' });
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       kind: 'server_error_after_effect',
       match: { method: 'POST', path: '/transactions' },
       recorded: true,
     });
     for (let tries = 0; tries < 5; tries += 1) {
-      const result = await world.slice(feed).catch(() => null);
+      const result = await fixture.deliveryRun(feed).catch(() => null);
       if (result?.outcome === 'caught_up') break;
     }
     const book = await booked(feed);
@@ -121,7 +121,7 @@ describe('a posting released from quarantine', () => {
       'tx-000002',
       'Corrected',
     ]);
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT l.exception, b.state FROM ledger l JOIN batches b USING (batch_id)
         WHERE l.feed_id = $1 AND l.transaction_id = 'tx-000002'`,
       [feed.feedId],
@@ -132,50 +132,61 @@ describe('a posting released from quarantine', () => {
   it('leaves another feed of the account with core banking’s own words', async () => {
     const feed = await feedWithQuarantined();
     await release(feed, { description: 'Corrected' });
-    const other = await world.makeFeed({ startDate: start });
-    await world.addPostings(other, [{ id: 'tx-000002', postedAt: start }]);
-    await world.slice(other);
+    const other = await fixture.makeFeed({ startDate: start });
+    await fixture.addPostings(other, [{ id: 'tx-000002', postedAt: start }]);
+    await fixture.deliveryRun(other);
     expect(await booked(other)).toMatchObject([{ description: 'Posting tx-000002' }]);
   });
 
   it('never goes out when it was discarded instead', async () => {
     const feed = await feedWithQuarantined();
     const ids = { feedId: feed.feedId, transactionId: 'tx-000002', reason: 'a test' };
-    expect(await discardPosting(world.pool, ids)).toMatchObject({
+    expect(await discardPosting(fixture.pool, ids)).toMatchObject({
       kind: 'done',
       posting: { place: 'discarded' },
     });
-    expect(await release(feed)).toMatchObject({ kind: 'wrong_place' });
-    await world.slice(feed);
+    expect(await release(feed)).toMatchObject({ kind: 'wrong_delivery_status' });
+    await fixture.deliveryRun(feed);
     expect(await booked(feed)).toHaveLength(2);
   });
 });
 
-describe('three postings that were refused alike and given back to a parked feed', () => {
+describe('three postings that were refused alike and given back to a blocked feed', () => {
   it('may each be discarded or corrected, and then the rest goes out: the feed is not stuck', async () => {
-    const feed = await world.makeFeed({ startDate: start });
-    await world.addPostings(feed, postingsFrom({ from: start, count: 5 }));
+    const feed = await fixture.makeFeed({ startDate: start });
+    await fixture.addPostings(feed, postingsFrom({ from: start, count: 5 }));
     const bad = ['tx-000001', 'tx-000002', 'tx-000003'];
-    await world.control('POST', '/faults', { kind: 'poison', transaction_ids: bad, named: false });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ ready: 5 });
+    await fixture.control('POST', '/faults', { kind: 'poison', transaction_ids: bad, named: false });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 5 });
     const decide = { feedId: feed.feedId, reason: 'really bad' };
     for (const transactionId of ['tx-000001', 'tx-000002']) {
-      const result = await discardPosting(world.pool, { ...decide, transactionId });
+      const result = await discardPosting(fixture.pool, { ...decide, transactionId });
       expect(result).toMatchObject({ kind: 'done', posting: { place: 'discarded' } });
     }
     // Nothing speaks against this one: it was never refused alone.
-    const innocent = await discardPosting(world.pool, { ...decide, transactionId: 'tx-000005' });
-    expect(innocent.kind).toBe('wrong_place');
+    const innocent = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
+    expect(innocent.kind).toBe('wrong_delivery_status');
     const correction = { ...noCorrection, description: 'In other words' };
-    const released = await releasePosting(world.pool, { ...decide, transactionId: 'tx-000003', correction });
+    const released = await releasePosting(fixture.pool, {
+      ...decide,
+      transactionId: 'tx-000003',
+      correction,
+    });
     expect(released).toMatchObject({ kind: 'done', posting: { place: 'ready' }, repeated: false });
-    await world.control('DELETE', '/faults');
-    await applyFeedRequest(world.pool, { feedId: feed.feedId, action: 'resume' });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    await fixture.control('DELETE', '/faults');
+    await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
     const book = await booked(feed);
     expect(book.map((posting) => posting.transaction_id)).toEqual(['tx-000003', 'tx-000004', 'tx-000005']);
     expect(book[0]?.description).toBe('In other words');
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ discarded: 2, delivered: 3, ready: 0 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
+      discarded: 2,
+      delivered: 3,
+      ready: 0,
+    });
   });
 });

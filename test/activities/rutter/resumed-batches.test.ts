@@ -1,47 +1,47 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { readFeed } from '../../../src/db/rutter/feeds.js';
 import { discardPosting } from '../../../src/db/rutter/quarantine.js';
 import { LimiterSaturated } from '../../../src/db/rate-limiter.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 const limited = { kind: 'job_failure', http_status: 452, match: batchPost };
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
   // Waiting is the sandbox's clock going on.
   const wait = async (waitMs: number): Promise<void> => {
-    await world.control('POST', '/clock', { advance_ms: waitMs });
+    await fixture.control('POST', '/clock', { advance_ms: waitMs });
   };
-  world = await createDeliveryWorld({ wait });
+  fixture = await createDeliveryFixture({ wait });
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  await world.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  await fixture.control('DELETE', '/faults');
+  await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 async function filled(count = 3, input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ startDate, ...input });
-  await world.addPostings(feed, postingsFrom({ from: startDate, count }));
+  const feed = await fixture.makeFeed({ startDate, ...input });
+  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
   return feed;
 }
 
-const booked = async (feed: DeliveryFeed) => (await world.book(feed)).map((each) => each.transaction_id);
-const fault = (spec: Record<string, unknown>) => world.control('POST', '/faults', { times: 1, ...spec });
+const booked = async (feed: DeliveryFeed) => (await fixture.book(feed)).map((each) => each.transaction_id);
+const fault = (spec: Record<string, unknown>) => fixture.control('POST', '/faults', { times: 1, ...spec });
 
 async function batchStates(feed: DeliveryFeed): Promise<string[]> {
-  const { rows } = await world.pool.query<{ state: string }>(
+  const { rows } = await fixture.pool.query<{ state: string }>(
     `SELECT state FROM batches WHERE feed_id = $1 ORDER BY number`,
     [feed.feedId],
   );
@@ -49,14 +49,14 @@ async function batchStates(feed: DeliveryFeed): Promise<string[]> {
 }
 
 async function setFeed(feed: DeliveryFeed, column: string, value: unknown): Promise<void> {
-  await world.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
+  await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
 }
 
-/** A batch that was cut and whose POST was not taken: it stands open under its key. */
+/** A batch that was built and whose POST was not taken: it stands open under its key. */
 async function withOpenBatch(): Promise<DeliveryFeed> {
   const feed = await filled();
   await fault({ kind: 'rate_limited', match: batchPost });
-  await expect(world.slice(feed)).rejects.toMatchObject({ kind: 'rate_limited' });
+  await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ kind: 'rate_limited' });
   return feed;
 }
 
@@ -64,43 +64,43 @@ describe('a batch that is open when its feed is linked again from a later date',
   it('is not sent: only what lies after the new date is', async () => {
     const feed = await withOpenBatch();
     await setFeed(feed, 'transaction_start_date', '2026-03-01T00:01:30.000Z');
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(await booked(feed)).toEqual(['tx-000003']);
     expect(await batchStates(feed)).toEqual(['undone', 'delivered']);
   });
 });
 
 describe('a batch of another feed of the connection', () => {
-  it('that is settled has its own feed woken, which may have been asleep for a person', async () => {
+  it('that is completed has its own feed woken, which may have been asleep for a person', async () => {
     const owner = await filled();
     const sibling = await filled(1, owner);
-    await world.control('POST', '/knobs', { jobRunMs: 60_000, preferSyncWindowMs: 50 });
-    expect(await world.slice(owner)).toMatchObject({ outcome: 'job_running' });
+    await fixture.control('POST', '/knobs', { jobRunMs: 60_000, preferSyncWindowMs: 50 });
+    expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'job_running' });
     await setFeed(owner, 'reason', 'job_running_too_long');
-    await world.control('POST', '/clock', { advance_ms: 60_000 });
-    await world.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
-    world.woken.length = 0;
-    expect(await world.slice(sibling)).toMatchObject({ outcome: 'caught_up' });
+    await fixture.control('POST', '/clock', { advance_ms: 60_000 });
+    await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
+    fixture.woken.length = 0;
+    expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up' });
     expect(await booked(owner)).toHaveLength(3);
-    expect(world.woken).toContain(`facts ${owner.feedId}`);
-    // Should the message be lost, the sweep finds what is owed.
-    expect(await readFeed(world.pool, owner)).toMatchObject({ reason: null, lookOwed: true });
+    expect(fixture.woken).toContain(`facts ${owner.feedId}`);
+    // Should the message be lost, the repair job finds what is owed.
+    expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: null, checkRequested: true });
   });
 
   it('that waits for its next attempt is not hurried by the others', async () => {
     const owner = await filled();
     const sibling = await filled(1, owner);
     await fault({ ...limited, times: 0 });
-    expect(await world.slice(owner)).toMatchObject({ outcome: 'job_running' });
-    const posts = await world.posts();
+    expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'job_running' });
+    const posts = await fixture.posts();
     for (let tries = 0; tries < 5; tries += 1) {
-      const result = await world.slice(sibling, { early: true });
+      const result = await fixture.deliveryRun(sibling, { early: true });
       expect(result.outcome).toBe('job_running');
       expect(result.waitMs).toBeGreaterThan(0);
     }
-    expect(await world.posts()).toBe(posts);
-    await world.control('DELETE', '/faults');
-    expect(await world.slice(sibling)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.posts()).toBe(posts);
+    await fixture.control('DELETE', '/faults');
+    expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up' });
     expect(await booked(owner)).toHaveLength(3);
   });
 
@@ -108,26 +108,26 @@ describe('a batch of another feed of the connection', () => {
     const owner = await filled();
     const sibling = await filled(1, owner);
     await fault({ ...limited, match: { ...batchPost, account: owner.rutterAccountId }, times: 0 });
-    for (let tries = 0; tries < 20; tries += 1) await world.slice(owner);
-    expect(await readFeed(world.pool, owner)).toMatchObject({ reason: 'attempts_exhausted' });
+    for (let tries = 0; tries < 20; tries += 1) await fixture.deliveryRun(owner);
+    expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: 'attempts_exhausted' });
     expect(await batchStates(owner)).toEqual(['undone']);
-    expect(await world.slice(sibling)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
-  it('that meets a refused read parks its own feed, not the one whose sender met it', async () => {
+  it('that meets a refused read blocks its own feed, not the one whose sender met it', async () => {
     const owner = await filled();
     const sibling = await filled(1, owner);
     await fault({ kind: 'server_error_before_effect', recorded: true, match: batchPost });
     const list = { method: 'GET', path: 'bank_feeds/transactions' };
     const gone = { error_type: 'API_REQUEST_ERROR', error_code: 'NOT_SUPPORTED', error_message: 'no' };
     await fault({ kind: 'status', http_status: 500, body: {}, match: list });
-    await expect(world.slice(owner)).rejects.toThrow();
+    await expect(fixture.deliveryRun(owner)).rejects.toThrow();
     await fault({ kind: 'status', http_status: 404, body: gone, match: list });
-    expect(await world.slice(sibling)).toMatchObject({
+    expect(await fixture.deliveryRun(sibling)).toMatchObject({
       outcome: 'job_running',
       reason: 'waiting_for_another_feed',
     });
-    expect(await readFeed(world.pool, owner)).toMatchObject({ reason: 'refused_by_sage' });
+    expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: 'rejected_by_provider' });
   });
 });
 
@@ -136,7 +136,7 @@ describe('a refusal that Rutter had accepted', () => {
 
   /** Rutter says once that the feed's first job has not ended after all. */
   async function firstJobRuns(feed: DeliveryFeed): Promise<void> {
-    const { rows } = await world.pool.query<{ job_id: string }>(
+    const { rows } = await fixture.pool.query<{ job_id: string }>(
       `SELECT job_id FROM batches WHERE feed_id = $1 ORDER BY number LIMIT 1`,
       [feed.feedId],
     );
@@ -145,37 +145,37 @@ describe('a refusal that Rutter had accepted', () => {
     await fault({ kind: 'status', http_status: 200, body, match: { method: 'GET', path: `jobs/${id}` } });
   }
 
-  it('and that an earlier job explains is asked anew under a new key, and no posting is blamed for it', async () => {
+  it('and that an earlier job explains is asked again under a new key, and no posting is blamed for it', async () => {
     const feed = await filled(1);
-    await world.slice(feed);
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
+    await fixture.deliveryRun(feed);
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
     await firstJobRuns(feed);
     await fault(bad);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ delivered: 2, quarantined: 0 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 2, quarantined: 0 });
   });
 
-  it('is asked anew when Rutter cannot say what explains it', async () => {
+  it('is asked again when Rutter cannot say what explains it', async () => {
     const feed = await filled(1);
     await fault({ kind: 'status', http_status: 503, body: {}, match: { method: 'GET', path: 'accounts/' } });
     await fault(bad);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
   it('is not explained by a job that was abandoned, however long that runs', async () => {
     const feed = await filled(1);
-    await world.slice(feed);
-    await world.pool.query(
-      `UPDATE attempts SET doubted = true WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
+    await fixture.deliveryRun(feed);
+    await fixture.pool.query(
+      `UPDATE attempts SET outcome_unknown = true WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
       [feed.feedId],
     );
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
     await firstJobRuns(feed);
     await fault({ ...bad, accepted: false });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up' });
-    expect(await countPlaces(world.pool, feed)).toMatchObject({ quarantined: 1 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ quarantined: 1 });
   });
 });
 
@@ -183,7 +183,7 @@ describe('a batch', () => {
   it('that is too large for Rutter goes out in smaller ones', async () => {
     const feed = await filled(10);
     await fault({ kind: 'status', http_status: 413, body: {}, match: batchPost });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 10 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 10 });
     expect(await booked(feed)).toHaveLength(10);
   });
 
@@ -192,33 +192,33 @@ describe('a batch', () => {
     const body = { error_type: 'X', error_code: 'BANK_FEED_ACCOUNT_NOT_READY', error_message: 'no' };
     await fault({ kind: 'status', http_status: 400, body, match: batchPost, times: 3 });
     for (let tries = 0; tries < 3; tries += 1) {
-      await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
+      await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
     }
     expect(await batchStates(feed)).toEqual(['open']);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
   });
 
   it('that is open keeps people from discarding what it may give back', async () => {
     const feed = await withOpenBatch();
-    await setFeed(feed, 'reason', 'refused_by_sage');
-    await world.addPostings(feed, [{ id: 'late', postedAt: '2026-03-01T00:00:30.000Z' }]);
+    await setFeed(feed, 'reason', 'rejected_by_provider');
+    await fixture.addPostings(feed, [{ id: 'late', postedAt: '2026-03-01T00:00:30.000Z' }]);
     const discard = { feedId: feed.feedId, transactionId: 'late', reason: 'seen' };
-    expect(await discardPosting(world.pool, discard)).toMatchObject({ kind: 'wrong_place' });
+    expect(await discardPosting(fixture.pool, discard)).toMatchObject({ kind: 'wrong_delivery_status' });
     await setFeed(feed, 'reason', null);
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     expect(await booked(feed)).toHaveLength(4);
   });
 });
 
 describe('a crowd before the limiter', () => {
-  it('is a passing trouble of the feed and no bug of ours', async () => {
+  it('is a passing failure of the feed and no bug of ours', async () => {
     const feed = await filled();
     const limiter = {
       acquire: () => Promise.reject(new LimiterSaturated('deliver', 20_000)),
       slowDown: () => Promise.resolve(),
     };
-    const deps = { ...world.deps, rutter: world.clientOf(limiter) };
-    await expect(world.slice(feed, { deps })).rejects.toThrow();
-    expect(await readFeed(world.pool, feed)).toMatchObject({ reason: 'peer_unavailable' });
+    const deps = { ...fixture.deps, rutter: fixture.clientOf(limiter) };
+    await expect(fixture.deliveryRun(feed, { deps })).rejects.toThrow();
+    expect(await readFeed(fixture.pool, feed)).toMatchObject({ reason: 'provider_unavailable' });
   });
 });

@@ -3,22 +3,22 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rutterRunCommand } from '../../../src/activities/rutter/run-command.js';
 import { insertCommand, readCommand } from '../../../src/db/commands.js';
 import { postingsFrom, type DeliveryFeed } from '../../support/rutter/delivery-fixture.js';
-import { createHandoffWorld, type HandoffWorld } from '../../support/rutter/handoff-fixture.js';
+import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
 
-let world: HandoffWorld;
+let fixture: HandoffFixture;
 const waits: number[] = [];
 
 beforeAll(async () => {
-  world = await createHandoffWorld();
+  fixture = await createHandoffFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
   waits.length = 0;
-  await world.control('DELETE', '/faults');
-  const { violations } = await world.violations();
-  await world.control('DELETE', '/violations');
+  await fixture.control('DELETE', '/faults');
+  const { violations } = await fixture.violations();
+  await fixture.control('DELETE', '/violations');
   expect(violations).toEqual([]);
 });
 
@@ -26,19 +26,19 @@ const start = '2026-03-01T00:00:00.000Z';
 
 /** A feed with `count` postings, a minute apart, delivered in one batch. */
 async function deliveredFeed(count = 5): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ startDate: start });
-  await world.addPostings(feed, postingsFrom({ from: start, count }));
-  expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: count });
+  const feed = await fixture.makeFeed({ startDate: start });
+  await fixture.addPostings(feed, postingsFrom({ from: start, count }));
+  expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: count });
   return feed;
 }
 
 async function order(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}): Promise<string> {
   const commandId = randomUUID();
-  const { rows } = await world.pool.query<{ customer_id: string }>(
+  const { rows } = await fixture.pool.query<{ customer_id: string }>(
     `SELECT customer_id FROM feeds WHERE feed_id = $1`,
     [feed.feedId],
   );
-  await insertCommand(world.pool, {
+  await insertCommand(fixture.pool, {
     commandId,
     customerId: rows[0]?.customer_id ?? '',
     kind: 'resync_feed',
@@ -48,24 +48,24 @@ async function order(feed: DeliveryFeed, input: { from?: string; dry_run?: boole
   return commandId;
 }
 
-/** Runs a resync as the worker does; time between the two looks passes at once. */
+/** Runs a resync as the worker does; time between the two checks passes at once. */
 async function resync(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}) {
   const commandId = await order(feed, input);
-  await world.attempt(rutterRunCommand, { commandId }, { wait: pass });
-  return await readCommand(world.pool, { commandId });
+  await fixture.attempt(rutterRunCommand, { commandId }, { wait: pass });
+  return await readCommand(fixture.pool, { commandId });
 }
 
 const pass = (waitMs: number) => Promise.resolve(void waits.push(waitMs));
 
 const forget = (feed: DeliveryFeed, ids: string[]) =>
-  world.control('POST', '/book/forget', { account_id: feed.rutterAccountId, transaction_ids: ids });
+  fixture.control('POST', '/book/forget', { account_id: feed.rutterAccountId, transaction_ids: ids });
 
 async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await world.book(feed)).map((entry) => entry.transaction_id);
+  return (await fixture.book(feed)).map((entry) => entry.transaction_id);
 }
 
 async function timelineKinds(feed: DeliveryFeed): Promise<string[]> {
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE feed_id = $1 ORDER BY entry_id`,
     [feed.feedId],
   );
@@ -94,16 +94,16 @@ describe('a resync', () => {
       },
     });
     expect(waits).toEqual([10_000]);
-    expect(world.woken).toContain(`facts ${feed.feedId}`);
+    expect(fixture.woken).toContain(`facts ${feed.feedId}`);
     const again = await resync(feed);
     expect(again).toMatchObject({ result: { compared: 3, gap: 0, already_waiting: 2 } });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', batches: 1, delivered: 2 });
-    expect(await world.posts()).toBe(posts + 1);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', batches: 1, delivered: 2 });
+    expect(await fixture.posts()).toBe(posts + 1);
     expect(await bookedIds(feed)).toEqual(['tx-000001', 'tx-000003', 'tx-000005', 'tx-000002', 'tx-000004']);
     expect(await resync(feed)).toMatchObject({ result: { compared: 5, at_rutter: 5, gap: 0 } });
     expect((await timelineKinds(feed)).filter((kind) => kind === 'resynced')).toHaveLength(1);
-    const { rows } = await world.pool.query<{ sum: string }>(
+    const { rows } = await fixture.pool.query<{ sum: string }>(
       `SELECT sum(delivered_count) FROM batches WHERE feed_id = $1`,
       [feed.feedId],
     );
@@ -116,26 +116,26 @@ describe('a resync', () => {
     expect(await resync(feed, { dry_run: true })).toMatchObject({
       result: { gap: 1, transaction_ids: ['tx-000003'], dry_run: true },
     });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', batches: 0 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', batches: 0 });
     expect(await timelineKinds(feed)).not.toContain('resynced');
     expect(await resync(feed)).toMatchObject({ result: { gap: 1 } });
   });
 
-  it('looks twice before it believes that something is missing', async () => {
+  it('checks twice before it believes that something is missing', async () => {
     const feed = await deliveredFeed();
-    await world.control('POST', '/knobs', { readBackLagMs: 3_600_000 });
+    await fixture.control('POST', '/knobs', { readBackLagMs: 3_600_000 });
     try {
       const commandId = await order(feed);
-      // The list shows what it has held back between the two looks.
+      // The list shows what it has held back between the two checks.
       const wait = async () => {
-        await world.control('POST', '/knobs', { readBackLagMs: 0 });
+        await fixture.control('POST', '/knobs', { readBackLagMs: 0 });
       };
-      await world.attempt(rutterRunCommand, { commandId }, { wait });
-      expect(await readCommand(world.pool, { commandId })).toMatchObject({
+      await fixture.attempt(rutterRunCommand, { commandId }, { wait });
+      expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
         result: { at_rutter: 5, gap: 0 },
       });
     } finally {
-      await world.control('POST', '/knobs', { readBackLagMs: 0 });
+      await fixture.control('POST', '/knobs', { readBackLagMs: 0 });
     }
   });
 
@@ -150,14 +150,14 @@ describe('a resync', () => {
 
   it('after a restored backup recognises what Rutter has, and sending it again books nothing twice', async () => {
     const feed = await deliveredFeed(3);
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4, prefix: 'lost' }));
-    const { rows } = await world.pool.query<{ cursor_posted_at: string; cursor_sequence: string }>(
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4, prefix: 'lost' }));
+    const { rows } = await fixture.pool.query<{ cursor_posted_at: string; cursor_sequence: string }>(
       `SELECT cursor_posted_at, cursor_sequence FROM feeds WHERE feed_id = $1`,
       [feed.feedId],
     );
-    await world.slice(feed);
+    await fixture.deliveryRun(feed);
     // The ledger is an hour old again: batch 2 never was.
-    await world.pool.query(
+    await fixture.pool.query(
       `WITH gone AS (DELETE FROM batches WHERE feed_id = $1 AND number = 2 RETURNING batch_id),
             rows AS (DELETE FROM ledger WHERE batch_id IN (SELECT batch_id FROM gone)),
             tries AS (DELETE FROM attempts WHERE batch_id IN (SELECT batch_id FROM gone))
@@ -170,11 +170,11 @@ describe('a resync', () => {
     expect(await resync(feed, { from: '2026-03-02T00:00:00Z' })).toMatchObject({
       result: { compared: 0, gap: 0, already_waiting: 4, known_at_rutter: 4 },
     });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 4 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 4 });
     expect(await bookedIds(feed)).toHaveLength(7);
     // Those came back as duplicates, and their times at Rutter are older than our new batch: still no gap.
-    await world.pool.query(
-      `UPDATE batches SET cut_at = cut_at + interval '1 hour' WHERE feed_id = $1 AND number = 2`,
+    await fixture.pool.query(
+      `UPDATE batches SET built_at = built_at + interval '1 hour' WHERE feed_id = $1 AND number = 2`,
       [feed.feedId],
     );
     expect(await resync(feed, { from: '2026-03-02T00:00:00Z' })).toMatchObject({
@@ -184,19 +184,19 @@ describe('a resync', () => {
 
   it('does not touch a batch that is on its way', async () => {
     const feed = await deliveredFeed(2);
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'open' }));
-    await world.fault({ kind: 'reset_before_effect', match: { method: 'POST', path: '/transactions' } });
-    await world.slice(feed).catch(() => undefined);
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'open' }));
+    await fixture.fault({ kind: 'reset_before_effect', match: { method: 'POST', path: '/transactions' } });
+    await fixture.deliveryRun(feed).catch(() => undefined);
     expect(await resync(feed)).toMatchObject({ result: { compared: 2, gap: 0, already_waiting: 0 } });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
     expect(await bookedIds(feed)).toHaveLength(5);
   });
 
   it('reads every page of the list, of which most may be of other feeds', async () => {
     const feed = await deliveredFeed(700);
-    const other = await world.makeFeed({ connectionId: feed.connectionId, startDate: start });
-    await world.addPostings(other, postingsFrom({ from: start, count: 700 }));
-    await world.slice(other);
+    const other = await fixture.makeFeed({ connectionId: feed.connectionId, startDate: start });
+    await fixture.addPostings(other, postingsFrom({ from: start, count: 700 }));
+    await fixture.deliveryRun(other);
     await forget(feed, ['tx-000001', 'tx-000700']);
     expect(await resync(feed, { dry_run: true })).toMatchObject({ result: { compared: 700, gap: 2 } });
     expect(await resync(other, { dry_run: true })).toMatchObject({ result: { compared: 700, gap: 0 } });
@@ -211,34 +211,36 @@ describe('a resync', () => {
     'of a feed that came into a state where nothing can be compared ends with wrong_state: %s',
     async (change) => {
       const feed = await deliveredFeed(1);
-      await world.pool.query(`UPDATE feeds SET ${change} WHERE feed_id = $1`, [feed.feedId]);
+      await fixture.pool.query(`UPDATE feeds SET ${change} WHERE feed_id = $1`, [feed.feedId]);
       expect(await resync(feed)).toMatchObject({ state: 'failed', problem: { code: 'wrong_state' } });
     },
   );
 
-  it('of a feed closed between the looks and the change takes nothing back', async () => {
+  it('of a feed closed between the checks and the change takes nothing back', async () => {
     const feed = await deliveredFeed(2);
     await forget(feed, ['tx-000001']);
     const commandId = await order(feed);
     const wait = async () => {
-      await world.pool.query(`UPDATE feeds SET operator = 'closed' WHERE feed_id = $1`, [feed.feedId]);
+      await fixture.pool.query(`UPDATE feeds SET operator = 'closed' WHERE feed_id = $1`, [feed.feedId]);
     };
-    await world.attempt(rutterRunCommand, { commandId }, { wait });
-    expect(await readCommand(world.pool, { commandId })).toMatchObject({ problem: { code: 'wrong_state' } });
-    const { rows } = await world.pool.query(`SELECT 1 FROM ledger WHERE feed_id = $1`, [feed.feedId]);
+    await fixture.attempt(rutterRunCommand, { commandId }, { wait });
+    expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
+      problem: { code: 'wrong_state' },
+    });
+    const { rows } = await fixture.pool.query(`SELECT 1 FROM ledger WHERE feed_id = $1`, [feed.feedId]);
     expect(rows).toHaveLength(2);
   });
 
-  it('of a connection that Rutter refuses parks its feeds and says so', async () => {
+  it('of a connection that Rutter refuses blocks its feeds and says so', async () => {
     const feed = await deliveredFeed(1);
-    await world.fault({
+    await fixture.fault({
       kind: 'status',
       match: { method: 'GET', path: '/transactions' },
       http_status: 400,
       body: { error_type: 'CONNECTION_ERROR', error_code: 'NEEDS_UPDATE', error_message: 'Sign in again' },
     });
     expect(await resync(feed)).toMatchObject({ state: 'failed', problem: { code: 'token_refused' } });
-    const { rows } = await world.pool.query(`SELECT state FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    const { rows } = await fixture.pool.query(`SELECT state FROM feeds WHERE feed_id = $1`, [feed.feedId]);
     expect(rows).toEqual([{ state: 'reauth_required' }]);
   });
 });

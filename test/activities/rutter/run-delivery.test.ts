@@ -2,115 +2,121 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../support/until.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  expect((await world.violations()).violations).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  expect((await fixture.violations()).violations).toEqual([]);
 });
 
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 
-describe('a slice without trouble', () => {
+describe('a delivery run without failure', () => {
   it('sends everything from the start date on, in order, in as few requests as can be', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const before = postingsFrom({ from: '2026-02-28T00:00:00Z', count: 700, prefix: 'old' });
     const after = postingsFrom({ from: startDate, count: 2_500 });
-    await world.addPostings(feed, [...after.slice(1_000), ...before, ...after.slice(0, 1_000)]);
-    const posts = await world.posts();
+    await fixture.addPostings(feed, [...after.slice(1_000), ...before, ...after.slice(0, 1_000)]);
+    const posts = await fixture.posts();
 
-    const result = await world.slice(feed);
+    const result = await fixture.deliveryRun(feed);
 
     expect(result).toMatchObject({ outcome: 'caught_up', state: 'live', batches: 3, delivered: 2_500 });
-    expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
       after.map(({ id }) => id),
     );
-    expect((await world.posts()) - posts).toBe(3);
+    expect((await fixture.posts()) - posts).toBe(3);
   });
 
   it('honours the start date to the millisecond', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, [
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, [
       { id: 'just-before', postedAt: '2026-02-28T23:59:59.999Z' },
       { id: 'exactly', postedAt: startDate },
     ]);
-    await world.slice(feed);
-    expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(['exactly']);
+    await fixture.deliveryRun(feed);
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(['exactly']);
   });
 
   it('sends a posting that is dated before the last delivered one in the next batch, marked late', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3 }));
-    await world.slice(feed);
-    await world.addPostings(feed, [
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3 }));
+    await fixture.deliveryRun(feed);
+    await fixture.addPostings(feed, [
       { id: 'late', postedAt: '2026-03-01T12:00:00Z' },
       { id: 'new', postedAt: '2026-03-09T12:00:00Z' },
     ]);
-    await world.slice(feed);
-    expect((await world.book(feed)).map((booked) => booked.transaction_id).slice(3)).toEqual(['late', 'new']);
-    const { rows } = await world.pool.query(`SELECT transaction_id FROM ledger WHERE feed_id = $1 AND late`, [
-      feed.feedId,
+    await fixture.deliveryRun(feed);
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id).slice(3)).toEqual([
+      'late',
+      'new',
     ]);
+    const { rows } = await fixture.pool.query(
+      `SELECT transaction_id FROM ledger WHERE feed_id = $1 AND late`,
+      [feed.feedId],
+    );
     expect(rows).toEqual([{ transaction_id: 'late' }]);
   });
 
   it('keeps the order of arrival among postings of one instant across the border of two batches', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     const postings = postingsFrom({ from: startDate, count: 2_500 });
     const same = postings.map((posting) => ({ ...posting, postedAt: startDate }));
-    await world.addPostings(feed, same);
-    await world.slice(feed);
-    expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(same.map(({ id }) => id));
+    await fixture.addPostings(feed, same);
+    await fixture.deliveryRun(feed);
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
+      same.map(({ id }) => id),
+    );
   });
 
   it('sends only the gap when the customer chose an earlier start date in Sage', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, [
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, [
       ...postingsFrom({ from: '2026-02-01T00:00:00Z', count: 5, prefix: 'older' }),
       ...postingsFrom({ from: startDate, count: 5 }),
     ]);
-    await world.slice(feed);
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+    await fixture.deliveryRun(feed);
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: '2026-02-01T00:02:00.000Z',
     });
-    await world.slice(feed, { readAccount: true });
-    const booked = (await world.book(feed)).map(({ transaction_id }) => transaction_id);
+    await fixture.deliveryRun(feed, { readAccount: true });
+    const booked = (await fixture.book(feed)).map(({ transaction_id }) => transaction_id);
     expect(booked.slice(5)).toEqual(['older-000003', 'older-000004', 'older-000005']);
   });
 
   it('does not send pending or void postings, nor anything for a paused feed', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, [
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, [
       { id: 'pending', postedAt: startDate, status: 'pending' },
       { id: 'void', postedAt: startDate, status: 'void' },
       { id: 'posted', postedAt: startDate },
     ]);
-    await world.pool.query(`UPDATE feeds SET operator = 'paused', state = 'paused' WHERE feed_id = $1`, [
+    await fixture.pool.query(`UPDATE feeds SET operator = 'paused', state = 'paused' WHERE feed_id = $1`, [
       feed.feedId,
     ]);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
-    expect(await world.book(feed)).toEqual([]);
-    await world.pool.query(`UPDATE feeds SET operator = 'running', state = 'live' WHERE feed_id = $1`, [
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
+    expect(await fixture.book(feed)).toEqual([]);
+    await fixture.pool.query(`UPDATE feeds SET operator = 'running', state = 'live' WHERE feed_id = $1`, [
       feed.feedId,
     ]);
-    await world.slice(feed);
-    expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(['posted']);
+    await fixture.deliveryRun(feed);
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(['posted']);
   });
 });
 
-describe('doubt', () => {
+describe('unknownOutcome', () => {
   const cases = [
     { name: 'reset before any byte of the answer', kind: 'reset_after_effect', point: 'before_any_byte' },
     { name: 'reset after the headers of the answer', kind: 'reset_after_effect', point: 'after_headers' },
@@ -133,29 +139,29 @@ describe('doubt', () => {
   it.each(cases)(
     'books every posting once after a lost or unclear outcome: $name',
     async ({ name: _, ...fault }) => {
-      const feed = await world.makeFeed({ startDate });
+      const feed = await fixture.makeFeed({ startDate });
       const postings = postingsFrom({ from: startDate, count: 1_200 });
-      await world.addPostings(feed, postings);
-      await world.control('POST', '/faults', { match: batchPost, times: 1, ...fault });
+      await fixture.addPostings(feed, postings);
+      await fixture.control('POST', '/faults', { match: batchPost, times: 1, ...fault });
 
       await untilCaughtUp(feed);
 
-      expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(
+      expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
         postings.map(({ id }) => id),
       );
-      expect((await world.violations()).resent).toEqual([]);
+      expect((await fixture.violations()).resent).toEqual([]);
     },
   );
 
   it('reads Rutter back before a new key when an accepted job failed with a 500 and nothing was synced', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const fault = { kind: 'server_error_before_effect', recorded: true, match: batchPost, times: 1 };
-    await world.control('POST', '/faults', fault);
+    await fixture.control('POST', '/faults', fault);
     await untilCaughtUp(feed);
-    const keys = new Set((await world.book(feed)).map((booked) => booked.idempotency_key));
+    const keys = new Set((await fixture.book(feed)).map((booked) => booked.idempotency_key));
     expect(keys.size).toBe(1);
-    const { rows } = await world.pool.query<{ state: string }>(
+    const { rows } = await fixture.pool.query<{ state: string }>(
       `SELECT a.state FROM attempts a JOIN batches b USING (batch_id) WHERE b.feed_id = $1 ORDER BY a.number`,
       [feed.feedId],
     );
@@ -163,263 +169,275 @@ describe('doubt', () => {
   });
 
   it('sends again what the answer of a successful batch does not name', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 10 }));
-    await world.control('POST', '/faults', {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 10 }));
+    await fixture.control('POST', '/faults', {
       kind: 'omit_from_answer',
       count: 2,
       match: batchPost,
       times: 1,
     });
     await untilCaughtUp(feed);
-    expect(await world.book(feed)).toHaveLength(10);
+    expect(await fixture.book(feed)).toHaveLength(10);
   });
 
   it('follows a slow job on timers instead of posting again', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
-    await world.control('POST', '/knobs', { jobRunMs: 4_000, preferSyncWindowMs: 500 });
-    const posts = await world.posts();
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.control('POST', '/knobs', { jobRunMs: 4_000, preferSyncWindowMs: 500 });
+    const posts = await fixture.posts();
     await untilCaughtUp(feed);
-    await world.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
-    expect((await world.posts()) - posts).toBe(1);
-    expect(await world.book(feed)).toHaveLength(5);
+    await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
+    expect((await fixture.posts()) - posts).toBe(1);
+    expect(await fixture.book(feed)).toHaveLength(5);
   });
 });
 
 describe('refusals', () => {
-  it('parks the feed with the words of the refusal, sends nothing more and loses nothing', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+  it('blocks the feed with the words of the refusal, sends nothing more and loses nothing', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     const body = {
       error_type: 'API_REQUEST_ERROR',
       error_code: 'NOT_SUPPORTED',
       error_message: 'not for Sage',
     };
     const refusal = { kind: 'status', http_status: 404, body, match: batchPost, times: 0 };
-    const { id } = (await world.control('POST', '/faults', refusal)) as { id: number };
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'refused_by_sage' });
-    const parked = await world.pool.query<{ reason_detail: string }>(
+    const { id } = (await fixture.control('POST', '/faults', refusal)) as { id: number };
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
+    const blocked = await fixture.pool.query<{ reason_detail: string }>(
       `SELECT reason_detail FROM feeds WHERE feed_id = $1`,
       [feed.feedId],
     );
-    expect(parked.rows[0]?.reason_detail).toContain('404 NOT_SUPPORTED not for Sage');
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting' });
-    expect(await world.posts()).toBe(posts);
-    await world.control('DELETE', `/faults/${String(id)}`);
-    await world.pool.query(`UPDATE feeds SET reason = NULL WHERE feed_id = $1`, [feed.feedId]);
+    expect(blocked.rows[0]?.reason_detail).toContain('404 NOT_SUPPORTED not for Sage');
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting' });
+    expect(await fixture.posts()).toBe(posts);
+    await fixture.control('DELETE', `/faults/${String(id)}`);
+    await fixture.pool.query(`UPDATE feeds SET reason = NULL WHERE feed_id = $1`, [feed.feedId]);
     await untilCaughtUp(feed);
-    expect(await world.book(feed)).toHaveLength(5);
+    expect(await fixture.book(feed)).toHaveLength(5);
   });
 
-  it('parks the feed after one look when a successful answer names none of the batch', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
-    await world.control('POST', '/faults', {
+  it('blocks the feed after one check when a successful answer names none of the batch', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
+    await fixture.control('POST', '/faults', {
       kind: 'omit_from_answer',
       count: 1,
       match: batchPost,
       times: 0,
     });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'answer_incomplete' });
-    expect((await world.posts()) - posts).toBe(1);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'answer_incomplete',
+    });
+    expect((await fixture.posts()) - posts).toBe(1);
   });
 
   it('keeps its reason and one entry on the timeline while Rutter goes on refusing the key', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     const body = {
       error_type: 'API_REQUEST_ERROR',
       error_code: 'IDEMPOTENCY_CONFLICT',
       error_message: 'other body',
     };
     const conflict = { kind: 'status', http_status: 409, body, match: batchPost, times: 2 };
-    await world.control('POST', '/faults', conflict);
-    await expect(world.slice(feed)).rejects.toThrow();
-    const { rows } = await world.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
-    expect(rows).toEqual([{ reason: 'conflict_with_peer' }]);
-    await expect(world.slice(feed)).rejects.toThrow();
-    const parked = await world.pool.query(
-      `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'feed_parked'`,
+    await fixture.control('POST', '/faults', conflict);
+    await expect(fixture.deliveryRun(feed)).rejects.toThrow();
+    const { rows } = await fixture.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ reason: 'conflict_with_provider' }]);
+    await expect(fixture.deliveryRun(feed)).rejects.toThrow();
+    const blocked = await fixture.pool.query(
+      `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'feed_blocked'`,
       [feed.feedId],
     );
-    expect(parked.rowCount).toBe(1);
+    expect(blocked.rowCount).toBe(1);
     await untilCaughtUp(feed);
-    expect(await world.book(feed)).toHaveLength(2);
+    expect(await fixture.book(feed)).toHaveLength(2);
   });
 
   it('is none of a read that passes by itself: the daily look is tried again', async () => {
-    const feed = await world.makeFeed({ startDate });
+    const feed = await fixture.makeFeed({ startDate });
     await setConnection(feed.connectionId, 'not_ready');
-    await expect(world.slice(feed, { readAccount: true })).rejects.toThrow();
-    const { rows } = await world.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
-    expect(rows).toEqual([{ reason: 'peer_unavailable' }]);
+    await expect(fixture.deliveryRun(feed, { readAccount: true })).rejects.toThrow();
+    const { rows } = await fixture.pool.query(`SELECT reason FROM feeds WHERE feed_id = $1`, [feed.feedId]);
+    expect(rows).toEqual([{ reason: 'provider_unavailable' }]);
     await setConnection(feed.connectionId, 'active');
-    expect(await world.slice(feed, { readAccount: true })).toMatchObject({
+    expect(await fixture.deliveryRun(feed, { readAccount: true })).toMatchObject({
       outcome: 'caught_up',
       reason: null,
     });
   });
 
   it('undoes the batch and waits when the account was disconnected in Sage', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
-    expect(world.woken).toContain(`nudge ${feed.connectionId}`);
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    expect(fixture.woken).toContain(`wake ${feed.connectionId}`);
     // A refused request is what tells us; it is the one breach that a disconnection in Sage makes unavoidable.
-    await world.control('DELETE', '/violations');
-    await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+    await fixture.control('DELETE', '/violations');
+    await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: startDate,
     });
-    await world.slice(feed, { readAccount: true });
-    expect(await world.book(feed)).toHaveLength(5);
+    await fixture.deliveryRun(feed, { readAccount: true });
+    expect(await fixture.book(feed)).toHaveLength(5);
   });
 
-  it('parks all feeds of a connection that must be re-authorised', async () => {
-    const feed = await world.makeFeed({ startDate });
-    const sibling = await world.makeFeed({ startDate, connectionId: feed.connectionId });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+  it('blocks all feeds of a connection that must be re-authorised', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    const sibling = await fixture.makeFeed({ startDate, connectionId: feed.connectionId });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     await setConnection(feed.connectionId, 'needs_reauth');
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
-    expect(await world.slice(sibling)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
-    await world.control('DELETE', '/violations');
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    expect(await fixture.deliveryRun(sibling)).toMatchObject({
+      outcome: 'waiting',
+      state: 'reauth_required',
+    });
+    await fixture.control('DELETE', '/violations');
   });
 });
 
 describe('a 401', () => {
-  it('of one connection parks that connection and nobody else', async () => {
-    const feed = await world.makeFeed({ startDate });
-    const other = await world.makeFeed({ startDate });
+  it('of one connection blocks that connection and nobody else', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    const other = await fixture.makeFeed({ startDate });
     for (const each of [feed, other])
-      await world.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
+      await fixture.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
     await revoke(feed.connectionId, true);
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
-    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
+    expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'caught_up' });
     await revoke(feed.connectionId, false);
-    await world.control('DELETE', '/violations');
+    await fixture.control('DELETE', '/violations');
   });
 
-  it('of the whole organisation parks nobody and sends nothing more: it is probed until it works', async () => {
-    const feed = await world.makeFeed({ startDate });
-    await world.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
-    await world.control('POST', '/organisations/revoke', { revoked: true });
-    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable', nonRetryable: false });
-    const { rows } = await world.pool.query(`SELECT state, reason FROM feeds WHERE feed_id = $1`, [
+  it('of the whole organisation blocks nobody and sends nothing more: it is probed until it works', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
+    await fixture.control('POST', '/organisations/revoke', { revoked: true });
+    await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({
+      type: 'ProviderUnavailable',
+      nonRetryable: false,
+    });
+    const { rows } = await fixture.pool.query(`SELECT state, reason FROM feeds WHERE feed_id = $1`, [
       feed.feedId,
     ]);
-    expect(rows).toEqual([{ state: 'backfilling', reason: 'organisation_refused' }]);
-    const posts = await world.posts();
-    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'PeerUnavailable' });
-    expect(await world.posts()).toBe(posts);
-    await world.control('POST', '/organisations/revoke', { revoked: false });
-    await world.control('DELETE', '/violations');
-    await world.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    expect(rows).toEqual([{ state: 'backfilling', reason: 'credentials_rejected' }]);
+    const posts = await fixture.posts();
+    await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
+    expect(await fixture.posts()).toBe(posts);
+    await fixture.control('POST', '/organisations/revoke', { revoked: false });
+    await fixture.control('DELETE', '/violations');
+    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
     await untilCaughtUp(feed);
-    expect(await world.book(feed)).toHaveLength(2);
+    expect(await fixture.book(feed)).toHaveLength(2);
   });
 });
 
-describe('the lane', () => {
+describe('the delivery lock', () => {
   it('keeps a second feed of the connection waiting while a batch of the first is in flight', async () => {
-    const first = await world.makeFeed({ startDate });
-    const second = await world.makeFeed({ startDate, connectionId: first.connectionId });
-    await world.addPostings(first, postingsFrom({ from: startDate, count: 5 }));
-    await world.addPostings(second, postingsFrom({ from: startDate, count: 5 }));
-    await world.control('POST', '/knobs', { jobRunMs: 1_000 });
-    const slices = await Promise.all([world.slice(first), world.slice(second)]);
-    await world.control('POST', '/knobs', { jobRunMs: 0 });
-    expect(slices.map((slice) => slice.outcome).sort()).toEqual(['caught_up', 'lane_busy']);
+    const first = await fixture.makeFeed({ startDate });
+    const second = await fixture.makeFeed({ startDate, connectionId: first.connectionId });
+    await fixture.addPostings(first, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.addPostings(second, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.control('POST', '/knobs', { jobRunMs: 1_000 });
+    const deliveryRuns = await Promise.all([fixture.deliveryRun(first), fixture.deliveryRun(second)]);
+    await fixture.control('POST', '/knobs', { jobRunMs: 0 });
+    expect(deliveryRuns.map((deliveryRun) => deliveryRun.outcome).sort()).toEqual(['caught_up', 'lock_busy']);
     await untilCaughtUp(first);
     await untilCaughtUp(second);
-    expect(await world.book(second)).toHaveLength(5);
+    expect(await fixture.book(second)).toHaveLength(5);
   });
 
   it('passes to a feed with one new posting in the middle of the long backfill of another', async () => {
-    const long = await world.makeFeed({ startDate });
-    const short = await world.makeFeed({ startDate, connectionId: long.connectionId });
-    await world.addPostings(long, postingsFrom({ from: startDate, count: 40_000 }));
-    await world.control('POST', '/knobs', { jobRunMs: 300 });
+    const long = await fixture.makeFeed({ startDate });
+    const short = await fixture.makeFeed({ startDate, connectionId: long.connectionId });
+    await fixture.addPostings(long, postingsFrom({ from: startDate, count: 40_000 }));
+    await fixture.control('POST', '/knobs', { jobRunMs: 300 });
     let longDone = false;
     const backfill = untilCaughtUp(long, 200).then(() => (longDone = true));
-    await until(async () => (await world.book(long)).length > 0, {
+    await until(async () => (await fixture.book(long)).length > 0, {
       timeoutMs: 10_000,
       describe: 'it has begun',
     });
-    await world.addPostings(short, [{ id: 'urgent', postedAt: startDate }]);
+    await fixture.addPostings(short, [{ id: 'urgent', postedAt: startDate }]);
     await untilCaughtUp(short, 60);
     expect(longDone).toBe(false);
-    await world.control('POST', '/knobs', { jobRunMs: 0 });
+    await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     await backfill;
-    expect(await world.book(long)).toHaveLength(40_000);
+    expect(await fixture.book(long)).toHaveLength(40_000);
   });
 
   it('shows the other feeds of the connection for whom they wait when a batch waits for a person', async () => {
-    const parked = await world.makeFeed({ startDate });
-    const sibling = await world.makeFeed({ startDate, connectionId: parked.connectionId });
-    for (const each of [parked, sibling]) {
-      await world.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
+    const blocked = await fixture.makeFeed({ startDate });
+    const sibling = await fixture.makeFeed({ startDate, connectionId: blocked.connectionId });
+    for (const each of [blocked, sibling]) {
+      await fixture.addPostings(each, postingsFrom({ from: startDate, count: 2 }));
     }
-    await world.control('POST', '/knobs', { preferSyncWindowMs: 50 });
-    await world.control('POST', '/faults', { kind: 'job_never_ends', match: batchPost, times: 1 });
+    await fixture.control('POST', '/knobs', { preferSyncWindowMs: 50 });
+    await fixture.control('POST', '/faults', { kind: 'job_never_ends', match: batchPost, times: 1 });
     // The sender dies while the job runs, and Rutter has forgotten the job when the next one asks.
-    const died = world.slice(parked).catch(() => undefined);
+    const died = fixture.deliveryRun(blocked).catch(() => undefined);
     const job = `UPDATE attempts SET job_id = gen_random_uuid(), job_seen_at = now() - interval '1 hour'
                   WHERE job_id IS NOT NULL AND batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`;
-    await until(async () => (await world.pool.query(job, [parked.feedId])).rowCount === 1, {
+    await until(async () => (await fixture.pool.query(job, [blocked.feedId])).rowCount === 1, {
       timeoutMs: 10_000,
       describe: 'the job was seen',
     });
     await died;
-    expect(await world.slice(parked)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
-    const waiting = await world.slice(sibling);
+    expect(await fixture.deliveryRun(blocked)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
+    const waiting = await fixture.deliveryRun(sibling);
     expect(waiting).toMatchObject({ outcome: 'job_running', reason: 'waiting_for_another_feed' });
-    await world.control('POST', '/knobs', { preferSyncWindowMs: 30_000 });
-    await world.control('DELETE', '/violations');
+    await fixture.control('POST', '/knobs', { preferSyncWindowMs: 30_000 });
+    await fixture.control('DELETE', '/violations');
   });
 
-  it("lets another feed's sender settle the batch of a dead sender before it cuts its own", async () => {
-    const dead = await world.makeFeed({ startDate });
-    const other = await world.makeFeed({ startDate, connectionId: dead.connectionId });
-    await world.addPostings(dead, postingsFrom({ from: startDate, count: 5 }));
-    await world.addPostings(other, postingsFrom({ from: startDate, count: 5 }));
-    await world.control('POST', '/faults', {
+  it("lets another feed's sender complete the batch of a dead sender before it cuts its own", async () => {
+    const dead = await fixture.makeFeed({ startDate });
+    const other = await fixture.makeFeed({ startDate, connectionId: dead.connectionId });
+    await fixture.addPostings(dead, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.addPostings(other, postingsFrom({ from: startDate, count: 5 }));
+    await fixture.control('POST', '/faults', {
       kind: 'reset_after_effect',
       point: 'before_any_byte',
       match: batchPost,
       times: 1,
     });
-    await expect(world.slice(dead)).rejects.toThrow();
-    expect(await world.slice(other)).toMatchObject({ outcome: 'caught_up', batches: 2 });
-    expect(await world.book(dead)).toHaveLength(5);
-    expect((await world.violations()).resent).toEqual([]);
+    await expect(fixture.deliveryRun(dead)).rejects.toThrow();
+    expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'caught_up', batches: 2 });
+    expect(await fixture.book(dead)).toHaveLength(5);
+    expect((await fixture.violations()).resent).toEqual([]);
   });
 });
 
 async function setConnection(connectionId: string, status: string): Promise<void> {
-  const { rows } = await world.pool.query<{ rutter_connection_id: string }>(
+  const { rows } = await fixture.pool.query<{ rutter_connection_id: string }>(
     `SELECT rutter_connection_id FROM connections WHERE connection_id = $1`,
     [connectionId],
   );
-  await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
+  await fixture.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/status`, { status });
 }
 
 async function revoke(connectionId: string, revoked: boolean): Promise<void> {
-  const { rows } = await world.pool.query<{ rutter_connection_id: string }>(
+  const { rows } = await fixture.pool.query<{ rutter_connection_id: string }>(
     `SELECT rutter_connection_id FROM connections WHERE connection_id = $1`,
     [connectionId],
   );
-  await world.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
+  await fixture.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
 }
 
-/** Slice after slice, as the workflow would start them; a thrown failure is one attempt. */
+/** Delivery run after delivery run, as the workflow would start them; a thrown failure is one attempt. */
 async function untilCaughtUp(feed: { feedId: string }, triesMax = 8): Promise<void> {
   for (let tries = 0; tries < triesMax; tries += 1) {
-    const result = await world.slice(feed).catch(() => undefined);
+    const result = await fixture.deliveryRun(feed).catch(() => undefined);
     if (result?.outcome === 'caught_up') return;
-    if (result?.outcome === 'lane_busy') await sleep(300);
+    if (result?.outcome === 'lock_busy') await sleep(300);
   }
   throw new Error('the feed did not catch up');
 }

@@ -7,10 +7,10 @@ import { openAccessToken } from '../../../src/db/connections.js';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { readFeed } from '../../../src/db/rutter/feeds.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
+  type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
 const startDate = '2026-03-01T00:00:00.000Z';
@@ -19,39 +19,39 @@ const jobPoll = { method: 'GET', path: 'jobs/' };
 const calm = { jobRunMs: 0, preferSyncWindowMs: 30_000 };
 /** Jobs outlast the request, so that their end is learnt by polling. */
 const slowJobs = { jobRunMs: 3_000, preferSyncWindowMs: 50 };
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 
 beforeAll(async () => {
   // Waiting is the sandbox's clock going on.
   const wait = async (waitMs: number): Promise<void> => {
-    await world.control('POST', '/clock', { advance_ms: waitMs });
+    await fixture.control('POST', '/clock', { advance_ms: waitMs });
   };
-  world = await createDeliveryWorld({ wait });
+  fixture = await createDeliveryFixture({ wait });
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 beforeEach(async () => {
-  await world.control('DELETE', '/faults');
-  await world.control('POST', '/knobs', calm);
+  await fixture.control('DELETE', '/faults');
+  await fixture.control('POST', '/knobs', calm);
 });
 afterEach(async () => {
   // Rutter's list does not lag here: whoever reads it before a new key sends nothing a second time.
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 const fault = (spec: Record<string, unknown>) =>
-  world.control('POST', '/faults', { match: batchPost, times: 1, ...spec });
+  fixture.control('POST', '/faults', { match: batchPost, times: 1, ...spec });
 
 async function filled(count = 3): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed({ startDate });
-  await world.addPostings(feed, postingsFrom({ from: startDate, count }));
+  const feed = await fixture.makeFeed({ startDate });
+  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
   return feed;
 }
 
 async function untilCaughtUp(feed: DeliveryFeed): Promise<void> {
   for (let tries = 0; tries < 12; tries += 1) {
-    const result = await world.slice(feed).catch(() => undefined);
+    const result = await fixture.deliveryRun(feed).catch(() => undefined);
     if (result?.outcome === 'caught_up') return;
   }
   throw new Error('the feed did not catch up');
@@ -59,7 +59,7 @@ async function untilCaughtUp(feed: DeliveryFeed): Promise<void> {
 
 async function expectBookedOnce(feed: DeliveryFeed, count = 3): Promise<void> {
   const ids = postingsFrom({ from: startDate, count }).map(({ id }) => id);
-  expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
+  expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
 }
 
 interface Attempt {
@@ -69,7 +69,7 @@ interface Attempt {
 }
 
 async function attemptsOf(feed: DeliveryFeed): Promise<Attempt[]> {
-  const { rows } = await world.pool.query<Attempt>(
+  const { rows } = await fixture.pool.query<Attempt>(
     `SELECT a.state, a.posts, a.http_status FROM attempts a JOIN batches b USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,
     [feed.feedId],
@@ -77,14 +77,14 @@ async function attemptsOf(feed: DeliveryFeed): Promise<Attempt[]> {
   return rows;
 }
 
-const reasonOf = async (feed: DeliveryFeed) => (await readFeed(world.pool, feed))?.reason ?? null;
+const reasonOf = async (feed: DeliveryFeed) => (await readFeed(fixture.pool, feed))?.reason ?? null;
 
 describe('an answer that says nothing', () => {
   const cases = [
     { name: 'never comes, nothing done', kind: 'hang_before_effect' },
     { name: 'never comes, all done', kind: 'hang_after_effect' },
     { name: 'has no job header', kind: 'drop_job_header' },
-    { name: 'is cut JSON', kind: 'malformed_body', shape: 'truncated_json' },
+    { name: 'is built JSON', kind: 'malformed_body', shape: 'truncated_json' },
     { name: 'is empty', kind: 'malformed_body', shape: 'empty' },
     { name: 'is HTML', kind: 'malformed_body', shape: 'html' },
     { name: 'is no JSON by its type', kind: 'malformed_body', shape: 'wrong_content_type' },
@@ -110,7 +110,7 @@ describe('an answer that says nothing', () => {
     'of a job is asked again: $name',
     async ({ name: _, ...spec } = { name: '', kind: '' }) => {
       const feed = await filled();
-      await world.control('POST', '/knobs', slowJobs);
+      await fixture.control('POST', '/knobs', slowJobs);
       await fault({ ...spec, match: jobPoll });
       await untilCaughtUp(feed);
       await expectBookedOnce(feed);
@@ -121,9 +121,9 @@ describe('an answer that says nothing', () => {
   it('makes Rutter’s list decide before the sixth POST of a key', async () => {
     const feed = await filled();
     await fault({ kind: 'server_error_after_effect', times: 0 });
-    const posts = await world.posts();
+    const posts = await fixture.posts();
     await untilCaughtUp(feed);
-    expect((await world.posts()) - posts).toBe(5);
+    expect((await fixture.posts()) - posts).toBe(5);
     await expectBookedOnce(feed);
   });
 });
@@ -139,13 +139,13 @@ describe('a job', () => {
     'that failed with $http_status and did nothing goes out again under a new key, same bytes',
     async ({ http_status, states }) => {
       const feed = await filled();
-      await world.control('POST', '/knobs', slowJobs);
+      await fixture.control('POST', '/knobs', slowJobs);
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status, body });
       await untilCaughtUp(feed);
       await expectBookedOnce(feed);
       expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(states);
-      const { requests } = (await world.control('GET', '/requests?limit=60')) as {
+      const { requests } = (await fixture.control('GET', '/requests?limit=60')) as {
         requests: { idempotency_key: string | null; body_sha256: string; transaction_count: number | null }[];
       };
       const ours = requests.filter((request) => request.transaction_count === 3).slice(-2);
@@ -156,22 +156,22 @@ describe('a job', () => {
 
   it('that failed with a 500 after its effect is found by Rutter’s list and not sent again', async () => {
     const feed = await filled();
-    await world.control('POST', '/knobs', slowJobs);
+    await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
-    const posts = await world.posts();
+    const posts = await fixture.posts();
     await untilCaughtUp(feed);
-    expect((await world.posts()) - posts).toBe(1);
+    expect((await fixture.posts()) - posts).toBe(1);
     await expectBookedOnce(feed);
   });
 
-  it('of a full batch that failed with a 500 after its effect is settled by every page of Rutter’s list', async () => {
+  it('of a full batch that failed with a 500 after its effect is completed by every page of Rutter’s list', async () => {
     // Pages hold 500 of the thousand.
     const feed = await filled(1_000);
-    await world.control('POST', '/knobs', slowJobs);
+    await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
-    const posts = await world.posts();
+    const posts = await fixture.posts();
     await untilCaughtUp(feed);
-    expect((await world.posts()) - posts).toBe(1);
+    expect((await fixture.posts()) - posts).toBe(1);
     await expectBookedOnce(feed, 1_000);
   });
 
@@ -210,13 +210,13 @@ describe('a job', () => {
       const feed = await filled();
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status: 452, body });
-      expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
       for (const [column, value] of Object.entries(change)) {
-        await world.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
+        await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
       }
-      await world.slice(feed);
-      expect((await world.book(feed)).map((booked) => booked.transaction_id)).toEqual(left);
-      const { rows } = await world.pool.query<{ state: string }>(
+      await fixture.deliveryRun(feed);
+      expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(left);
+      const { rows } = await fixture.pool.query<{ state: string }>(
         `SELECT state FROM batches WHERE feed_id = $1 ORDER BY number`,
         [feed.feedId],
       );
@@ -224,63 +224,69 @@ describe('a job', () => {
     },
   );
 
-  it('that fails for ever parks its feed after twenty attempts', async () => {
+  it('that fails for ever blocks its feed after twenty attempts', async () => {
     const feed = await filled();
     await fault({ kind: 'job_failure', http_status: 452, times: 0 });
-    for (let tries = 0; tries < 22; tries += 1) await world.slice(feed);
+    for (let tries = 0; tries < 22; tries += 1) await fixture.deliveryRun(feed);
     expect(await reasonOf(feed)).toBe('attempts_exhausted');
     expect(await attemptsOf(feed)).toHaveLength(20);
   });
 
-  it('that never ends parks its feed after a day, with one POST, and abandoned it is settled by the list', async () => {
+  it('that never ends blocks its feed after a day, with one POST, and abandoned it is completed by the list', async () => {
     const feed = await filled();
-    await world.control('POST', '/knobs', slowJobs);
+    await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'job_never_ends' });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running', delivered: 0 });
-    await world.pool.query(
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running', delivered: 0 });
+    await fixture.pool.query(
       `UPDATE attempts SET job_seen_at = now() - interval '25 hours'
         WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
       [feed.feedId],
     );
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_running_too_long' });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting' });
-    expect((await world.posts()) - posts).toBe(1);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'job_running_too_long',
+    });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting' });
+    expect((await fixture.posts()) - posts).toBe(1);
     await endJobsOf(feed);
-    expect(await abandonJob(world.pool, { feedId: feed.feedId, reason: 'Rutter says it is dead' })).toBe(
+    expect(await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'Rutter says it is dead' })).toBe(
       true,
     );
-    await world.control('POST', '/knobs', calm);
+    await fixture.control('POST', '/knobs', calm);
     await untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
 
-  it('that was abandoned is settled by the one slice of a feed that was closed, the last of its connection', async () => {
+  it('that was abandoned is completed by the one delivery run of a feed that was closed, the last of its connection', async () => {
     const feed = await filled();
-    await world.control('POST', '/knobs', slowJobs);
+    await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'job_never_ends' });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'job_running' });
-    await world.control('POST', '/knobs', calm);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+    await fixture.control('POST', '/knobs', calm);
     await endJobsOf(feed, {});
-    await applyFeedRequest(world.pool, { feedId: feed.feedId, action: 'close' });
-    expect(await abandonJob(world.pool, { feedId: feed.feedId, reason: 'it never ends' })).toBe(true);
-    await world.addPostings(feed, postingsFrom({ from: '2026-04-01T00:00:00Z', count: 1, prefix: 'later' }));
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'closed', delivered: 3 });
-    const { rows } = await world.pool.query(`SELECT state FROM batches WHERE feed_id = $1`, [feed.feedId]);
+    await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'close' });
+    expect(await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'it never ends' })).toBe(true);
+    await fixture.addPostings(
+      feed,
+      postingsFrom({ from: '2026-04-01T00:00:00Z', count: 1, prefix: 'later' }),
+    );
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 3 });
+    const { rows } = await fixture.pool.query(`SELECT state FROM batches WHERE feed_id = $1`, [feed.feedId]);
     expect(rows).toEqual([{ state: 'delivered' }]);
-    expect((await world.posts()) - posts).toBe(1);
+    expect((await fixture.posts()) - posts).toBe(1);
   });
 
-  it('that Rutter does not know any more parks its feed, with one POST', async () => {
+  it('that Rutter does not know any more blocks its feed, with one POST', async () => {
     const feed = await filled();
-    await world.control('POST', '/knobs', slowJobs);
+    await fixture.control('POST', '/knobs', slowJobs);
     const gone = { error_type: 'API_REQUEST_ERROR', error_code: 'NOT_FOUND', error_message: 'no such job' };
     await fault({ kind: 'status', http_status: 410, body: gone, match: jobPoll, times: 2 });
-    const posts = await world.posts();
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
-    expect((await world.posts()) - posts).toBe(1);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
+    expect((await fixture.posts()) - posts).toBe(1);
     await untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
@@ -291,12 +297,12 @@ async function endJobsOf(
   feed: DeliveryFeed,
   outcome: object = { http_status: 500, body: {} },
 ): Promise<void> {
-  const { rows } = await world.pool.query<{ job_id: string }>(
+  const { rows } = await fixture.pool.query<{ job_id: string }>(
     `SELECT a.job_id FROM attempts a JOIN batches b USING (batch_id) WHERE b.feed_id = $1 AND a.job_id IS NOT NULL`,
     [feed.feedId],
   );
   for (const { job_id: jobId } of rows) {
-    await world.control('POST', `/jobs/${jobId}/finish`, outcome);
+    await fixture.control('POST', `/jobs/${jobId}/finish`, outcome);
   }
 }
 
@@ -307,15 +313,15 @@ describe('an open attempt older than a day', () => {
   ])('asks Rutter’s list before anything is sent: it $what', async ({ kind, posts, states }) => {
     const feed = await filled();
     await fault({ kind });
-    const before = await world.posts();
-    await expect(world.slice(feed)).rejects.toThrow();
-    await world.pool.query(
+    const before = await fixture.posts();
+    await expect(fixture.deliveryRun(feed)).rejects.toThrow();
+    await fixture.pool.query(
       `UPDATE attempts SET created_at = now() - interval '25 hours'
         WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
       [feed.feedId],
     );
     await untilCaughtUp(feed);
-    expect((await world.posts()) - before).toBe(posts);
+    expect((await fixture.posts()) - before).toBe(posts);
     expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(states);
     await expectBookedOnce(feed);
   });
@@ -338,8 +344,8 @@ describe('a refusal to take the batch now', () => {
     const feed = await filled();
     const body = { error_type: 'X', error_code: 'IDEMPOTENCY_CONFLICT', error_message: 'other body' };
     await fault({ kind: 'status', http_status: 409, body, times: 3 });
-    await expect(world.slice(feed)).rejects.toMatchObject({ type: 'Unexpected' });
-    expect(await reasonOf(feed)).toBe('conflict_with_peer');
+    await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'Unexpected' });
+    expect(await reasonOf(feed)).toBe('conflict_with_provider');
     await untilCaughtUp(feed);
     expect(await attemptsOf(feed)).toEqual([{ state: 'delivered', posts: 4, http_status: 200 }]);
     expect(await reasonOf(feed)).toBeNull();
@@ -351,11 +357,11 @@ describe('a refusal to take the batch now', () => {
       const feed = await filled();
       await fault({ kind: 'rate_limited', ...(retryAfter === undefined ? {} : { retry_after: retryAfter }) });
       const slowedMs: number[] = [];
-      const rutter = world.clientOf({
+      const rutter = fixture.clientOf({
         acquire: () => Promise.resolve(),
         slowDown: ({ forMs }) => Promise.resolve(void slowedMs.push(forMs)),
       });
-      await expect(world.slice(feed, { deps: { ...world.deps, rutter } })).rejects.toThrow('429');
+      await expect(fixture.deliveryRun(feed, { deps: { ...fixture.deps, rutter } })).rejects.toThrow('429');
       expect(slowedMs).toHaveLength(1);
       expect(slowedMs[0]).toBeGreaterThan(0);
       expect(slowedMs[0]).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS);
@@ -370,9 +376,9 @@ describe('a success', () => {
     const feed = await filled(10);
     await fault({ kind: 'omit_from_answer', transaction_ids: ['tx-000003', 'tx-000007'] });
     await untilCaughtUp(feed);
-    const booked = (await world.book(feed)).map((line) => line.transaction_id);
+    const booked = (await fixture.book(feed)).map((line) => line.transaction_id);
     expect(booked.slice(8)).toEqual(['tx-000003', 'tx-000007']);
-    const { requests } = (await world.control('GET', '/requests?limit=4')) as {
+    const { requests } = (await fixture.control('GET', '/requests?limit=4')) as {
       requests: { method: string }[];
     };
     expect(requests.slice(-2).map((request) => request.method)).toEqual(['POST', 'POST']);
@@ -380,7 +386,7 @@ describe('a success', () => {
 
   it('that marks our own content as a duplicate is a delivery; other content is a conflict for a person', async () => {
     const feed = await filled(3);
-    const row = await readFeed(world.pool, feed);
+    const row = await readFeed(fixture.pool, feed);
     if (row === null) throw new Error('no feed');
     const known = { sequence: '1', transactionType: 'debit', payee: null };
     const postings = [
@@ -393,13 +399,13 @@ describe('a success', () => {
       },
       { ...known, transactionId: 'tx-000002', postedAt: startDate, amount: '-99.00', description: 'Another' },
     ];
-    await world.deps.rutter.postTransactions({
-      accessToken: openAccessToken(world.deps.keyring, row),
+    await fixture.deps.rutter.postTransactions({
+      accessToken: openAccessToken(fixture.deps.keyring, row),
       idempotencyKey: randomUUID(),
       body: serializeBatch({ rutterAccountId: feed.rutterAccountId, postings }).body,
     });
-    expect(await world.slice(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
-    const { rows } = await world.pool.query(
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
+    const { rows } = await fixture.pool.query(
       `SELECT transaction_id, exception, detail FROM ledger WHERE feed_id = $1 AND exception IS NOT NULL ORDER BY 1`,
       [feed.feedId],
     );
@@ -411,9 +417,9 @@ describe('a success', () => {
         detail: 'at Rutter with other amount, posted_at, description',
       },
     ]);
-    const book = await world.book(feed);
+    const book = await fixture.book(feed);
     expect(book.find((line) => line.transaction_id === 'tx-000002')?.amount).toBe(-99);
     // Somebody else's transactions stood there before: sending ours is what shows it.
-    await world.control('DELETE', '/violations');
+    await fixture.control('DELETE', '/violations');
   });
 });

@@ -23,23 +23,23 @@ import {
   someLines,
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
 /* One look and one cancellation at a time, with answers that no sandbox gives. */
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld({ workers: false, statusPollMaxMs: 3_600_000 });
+  fixture = await createSageFixture({ workers: false, statusPollMaxMs: 3_600_000 });
 });
 afterAll(async () => {
-  expect(await world.violations()).toEqual([]);
-  await world.close();
+  expect(await fixture.violations()).toEqual([]);
+  await fixture.close();
 });
 
 /** The dependencies of a worker whose client answers some calls otherwise. */
 function depsWith(over: Partial<SageBankingClient> = {}): ActivityDeps {
-  const sage = world.deps.sage!;
-  return { ...world.deps, sage: { ...sage, client: { ...sage.client, ...over } } };
+  const sage = fixture.deps.sage!;
+  return { ...fixture.deps, sage: { ...sage, client: { ...sage.client, ...over } } };
 }
 
 const look = (
@@ -56,7 +56,7 @@ const cancel = (account: SageTestAccount, over: Partial<SageBankingClient> = {})
   new MockActivityEnvironment().run(sageCancelAccount(depsWith(over)), account);
 
 async function askedToEnd(account: SageTestAccount, agoMs: number): Promise<void> {
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE sage_accounts SET cancel_requested_at = now() - $2::float8 * interval '1 millisecond'
       WHERE sage_account_id = $1`,
     [account.sageAccountId, agoMs],
@@ -64,7 +64,7 @@ async function askedToEnd(account: SageTestAccount, agoMs: number): Promise<void
 }
 
 async function rowOf(account: SageTestAccount) {
-  const row = await readSageAccount(world.pool, account);
+  const row = await readSageAccount(fixture.pool, account);
   if (row === null) throw new Error('no such account');
   return row;
 }
@@ -79,20 +79,20 @@ const unknowing = (reason: 'timeout' | 'unexpected_shape', detail?: string) => (
 
 describe('an end that was asked for', () => {
   it('does not come at once when a gateway, and not Sage, says that there is no such account', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     await askedToEnd(account, 0);
     const seen = await look(account, { readTransactions: refusing('readTransactions', 404, null) });
-    expect(seen).toMatchObject({ mustCancel: false, reason: 'refused_by_sage' });
-    expect(seen.nextLookMs).toBeGreaterThan(0);
-    expect(seen.nextLookMs).toBeLessThanOrEqual(sageUnreadCancelAfterMs);
+    expect(seen).toMatchObject({ mustCancel: false, reason: 'read_rejected' });
+    expect(seen.nextCheckMs).toBeGreaterThan(0);
+    expect(seen.nextCheckMs).toBeLessThanOrEqual(sageUnreadCancelAfterMs);
     expect(
       await cancel(account, { deleteBankAccount: refusing('deleteBankAccount', 404, null) }),
     ).toMatchObject({ cancelled: false });
-    expect(await rowOf(account)).toMatchObject({ status: 'active', reason: 'refused_by_sage' });
+    expect(await rowOf(account)).toMatchObject({ status: 'active', reason: 'read_rejected' });
   });
 
   it('comes at once when Sage itself says so', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     await askedToEnd(account, 0);
     expect(
       await look(account, { readTransactions: refusing('readTransactions', 404, 'notFound') }),
@@ -103,18 +103,18 @@ describe('an end that was asked for', () => {
     expect((await rowOf(account)).status).toBe('cancelled');
   });
 
-  it('waits for a look that reads everything, but not for ever', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+  it('waits for a check that reads everything, but not for ever', async () => {
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const silent = { readTransactions: unknowing('timeout') };
     await askedToEnd(account, sageUnreadCancelAfterMs - 60_000);
     await expect(look(account, silent)).rejects.toThrow(SageOutcomeUnknown);
     await askedToEnd(account, sageUnreadCancelAfterMs + 1_000);
-    expect(await look(account, silent)).toMatchObject({ mustCancel: true, reason: 'peer_unavailable' });
+    expect(await look(account, silent)).toMatchObject({ mustCancel: true, reason: 'provider_unavailable' });
     expect(await cancel(account)).toMatchObject({ cancelled: true });
   });
 
   it('is carried out by a process that shows that it is alive', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const environment = new MockActivityEnvironment();
     let beats = 0;
     environment.on('heartbeat', () => (beats += 1));
@@ -126,7 +126,7 @@ describe('an end that was asked for', () => {
 
 describe('a page that is not as agreed', () => {
   it('is tried some times, then told by its own reason, with the members that are wrong', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const odd = { readTransactions: unknowing('unexpected_shape', 'transactions.3.transactionId: x') };
     await expect(look(account, odd)).rejects.toThrow(SageOutcomeUnknown);
     const seen = await look(account, odd, { attempt: 5 });
@@ -135,16 +135,16 @@ describe('a page that is not as agreed', () => {
       ...{ status: 'active', reason: 'sage_answer_not_understood' },
       reasonDetail: 'transactions.3.transactionId: x',
     });
-    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
-    expect(await alertsOf(account)).toEqual(['feed_parked']);
+    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    expect(await alertsOf(account)).toEqual(['feed_blocked']);
   });
 });
 
 describe('a transaction that is not as agreed', () => {
   it('is stored whole and named, alerts an operator for a week, and stops none behind it', async () => {
-    const account = await makeSageAccount(world);
-    await postStatement(world, account, someLines(4));
-    const { client } = world.deps.sage!;
+    const account = await makeSageAccount(fixture);
+    await postStatement(fixture, account, someLines(4));
+    const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const [, second, third, last] = page.transactions;
     const odd = {
@@ -160,14 +160,14 @@ describe('a transaction that is not as agreed', () => {
     expect(await rowOf(account)).toMatchObject({
       ...{ lastTransactionId: last!.transactionId, received: 4, receivedOdd: 2, reason: null },
     });
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT body, predicted_actions FROM sage_transactions
-        WHERE sage_account_id = $1 AND odd_members IS NOT NULL ORDER BY transaction_id`,
+        WHERE sage_account_id = $1 AND unrecognized_members IS NOT NULL ORDER BY transaction_id`,
       [sageAccountId],
     );
     expect(rows[0]).toEqual({ body: odd, predicted_actions: [] });
     expect(rows[1]).toMatchObject({ body: { currency: { code: 'GBP' } } });
-    const told = await world.pool.query(
+    const told = await fixture.pool.query(
       `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_odd'`,
       [sageAccountId],
     );
@@ -180,18 +180,18 @@ describe('a transaction that is not as agreed', () => {
     ];
     const transactionIds = [odd.transactionId, oddAmount.transactionId];
     expect(told.rows).toEqual([{ detail: { count: 2, transaction_ids: transactionIds, members } }]);
-    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
-    expect(await alertsOf(account)).toEqual(['transactions_odd']);
-    await world.pool.query(
-      `UPDATE sage_accounts SET odd_at = now() - interval '7 days' WHERE sage_account_id = $1`,
+    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    expect(await alertsOf(account)).toEqual(['transactions_unrecognized']);
+    await fixture.pool.query(
+      `UPDATE sage_accounts SET unrecognized_at = now() - interval '7 days' WHERE sage_account_id = $1`,
       [sageAccountId],
     );
-    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
     expect(await alertsOf(account)).toEqual([]);
   });
 
   it('has for rules none of the members that cannot be read, whichever way it is read', async () => {
-    const account = await makeSageAccount(world);
+    const account = await makeSageAccount(fixture);
     const { sageAccountId } = account;
     const odd = {
       transactionId: 1,
@@ -199,10 +199,10 @@ describe('a transaction that is not as agreed', () => {
       transactionNarrative: 'CARD',
       datePosted: '2024-01-05',
     };
-    await storePage(world.pool, { sageAccountId, transactions: [odd], endIndex: 1 });
+    await storePage(fixture.pool, { sageAccountId, transactions: [odd], endIndex: 1 });
     for (const fields of [new Set<string>(), new Set(['payee.city'])]) {
       const rows = [];
-      for await (const chunk of ruleTransactions(world.pool, { sageAccountId, upToId: 1, fields }))
+      for await (const chunk of ruleTransactions(fixture.pool, { sageAccountId, upToId: 1, fields }))
         rows.push(...chunk);
       expect(rows.map(({ body }) => [factsOf(body).amount(), factsOf(body).narrative()])).toEqual([
         [null, 'CARD'],
@@ -211,33 +211,33 @@ describe('a transaction that is not as agreed', () => {
   });
 });
 
-describe('the next look', () => {
+describe('the next check', () => {
   it('of an account with more to read is due at once, in its row too', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
-    const { client } = world.deps.sage!;
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
+    const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const endless: SageTransactionPage = { ...page, transactions: [], hasMore: true };
     const seen = await look(account, { readTransactions: () => Promise.resolve(endless) });
-    expect(seen).toMatchObject({ hasMore: true, nextLookMs: 0 });
+    expect(seen).toMatchObject({ hasMore: true, nextCheckMs: 0 });
     const row = await rowOf(account);
     expect(Date.parse(row.nextReadAt ?? '')).toBeLessThanOrEqual(Date.parse(row.lastReadAt ?? ''));
   });
 
-  it('that is long overdue raises an alert, of an account that was never looked at, too', async () => {
+  it('that is long overdue raises an alert, of an account that was never checked, too', async () => {
     const [late, dueSoon, cancelled] = [
-      await makeSageAccount(world),
-      await makeSageAccount(world),
-      await makeSageAccount(world),
+      await makeSageAccount(fixture),
+      await makeSageAccount(fixture),
+      await makeSageAccount(fixture),
     ];
     expect((await rowOf(late)).nextReadAt).not.toBe(null);
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_accounts SET next_read_at = now() - interval '61 minutes' WHERE sage_account_id = ANY ($1)`,
       [[late.sageAccountId, cancelled.sageAccountId]],
     );
-    await world.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
       cancelled.sageAccountId,
     ]);
-    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
     expect(await alertsOf(late)).toEqual(['feed_late']);
     expect([...(await alertsOf(dueSoon)), ...(await alertsOf(cancelled))]).toEqual([]);
   });
@@ -245,8 +245,8 @@ describe('the next look', () => {
 
 describe('what Sage says of an account', () => {
   it('is stored although it has characters that the database does not take', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
-    const { client } = world.deps.sage!;
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
+    const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const told = { ...page.account, statusReason: 'NUL \0 end' };
     const odd: SageTransactionPage = { ...page, account: told };
@@ -257,16 +257,16 @@ describe('what Sage says of an account', () => {
   });
 
   it('of a direct bank is shown while it is awaited, renewed before it is an hour old, and sealed in its row', async () => {
-    const account = await makeSageAccount(world);
-    const { client } = world.deps.sage!;
+    const account = await makeSageAccount(fixture);
+    const { client } = fixture.deps.sage!;
     const form = 'https://bank.example/forms/1?signature=abc';
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_accounts SET data_provider = 'direct', authorisation_sealed = $2,
               authorisation_mechanism = '{"type":"instructions","instructions":"Call the branch."}'
         WHERE sage_account_id = $1`,
       [
         account.sageAccountId,
-        sealSageAuthorisation(world.keyring, {
+        sealSageAuthorisation(fixture.keyring, {
           ...account,
           authorisation: { formUrl: 'https://bank.example/old' },
         }),
@@ -279,11 +279,11 @@ describe('what Sage says of an account', () => {
       return await look(account, { readTransactions }, { waitedMs });
     };
     const shown = async () =>
-      (await world.api('GET', `/v1/sage/accounts/${account.sageAccountId}`)).body.authorisation;
+      (await fixture.api('GET', `/v1/sage/accounts/${account.sageAccountId}`)).body.authorisation;
     const pending = await saying('pending', 10 * dayMs);
-    expect(pending.nextLookMs).toBeLessThanOrEqual(20 * 60_000);
+    expect(pending.nextCheckMs).toBeLessThanOrEqual(20 * 60_000);
     expect(await shown()).toMatchObject({ formUrl: form, instructions: 'Call the branch.' });
-    const { rows } = await world.pool.query(`SELECT * FROM sage_accounts WHERE sage_account_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT * FROM sage_accounts WHERE sage_account_id = $1`, [
       account.sageAccountId,
     ]);
     expect(JSON.stringify(rows)).not.toContain('bank.example');
@@ -295,7 +295,7 @@ describe('what Sage says of an account', () => {
 });
 
 async function alertsOf({ sageAccountId }: SageTestAccount): Promise<string[]> {
-  const { rows } = await world.pool.query<{ code: string }>(
+  const { rows } = await fixture.pool.query<{ code: string }>(
     `SELECT code FROM alerts WHERE subject = $1 AND ended_at IS NULL`,
     [sageAccountId],
   );

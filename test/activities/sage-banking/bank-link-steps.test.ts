@@ -30,26 +30,26 @@ import {
   type SageTestAccount,
   type SageTestCompany,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
 /* One step of a link at a time, with attempts that overlap and answers that no sandbox gives. */
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld({ workers: false });
+  fixture = await createSageFixture({ workers: false });
 });
 afterAll(async () => {
-  expect(await world.violations()).toEqual([]);
-  await world.close();
+  expect(await fixture.violations()).toEqual([]);
+  await fixture.close();
 });
 
 const noKey = { table: 'sage_links' };
 
 function depsWith(over: { client?: Partial<SageBankingClient>; pool?: Pool } = {}): ActivityDeps {
-  const sage = world.deps.sage!;
+  const sage = fixture.deps.sage!;
   const client = { ...sage.client, ...over.client };
   return {
-    ...world.deps,
+    ...fixture.deps,
     ...(over.pool === undefined ? {} : { pool: over.pool }),
     sage: { ...sage, client },
   };
@@ -62,19 +62,19 @@ async function newLink(
   const linkId = randomUUID();
   const { purpose = 'link', account, told } = input;
   const place = { ...noKey, row: linkId, column: 'account' };
-  await transaction(world.pool, (db) =>
+  await transaction(fixture.pool, (db) =>
     insertSageLink(db, {
       ...{ linkId, customerId: company.customerId, connectionId: company.connectionId, purpose },
       ...{ bankId: HARBOUR_BANK, bankName: 'Harbour Bank', requestedStartDate: '2024-01-01T00:00:00Z' },
       sageAccountId: account?.sageAccountId ?? null,
-      accountSealed: told === undefined ? null : seal(world.keyring, JSON.stringify(told), place),
+      accountSealed: told === undefined ? null : seal(fixture.keyring, JSON.stringify(told), place),
     }),
   );
   return linkId;
 }
 
 async function rowOf(linkId: string) {
-  const row = await readSageLink(world.pool, { linkId });
+  const row = await readSageLink(fixture.pool, { linkId });
   if (row === null) throw new Error('no such link');
   return row;
 }
@@ -91,25 +91,25 @@ const refused = (operation: 'getAccessToken' | 'createBankAccount', httpStatus: 
 
 /** What a bank tells of an account that Sage has already. */
 async function toldOf(account: SageTestAccount): Promise<Record<string, unknown>> {
-  const found = await world.deps.sage!.client.getBankAccount(account);
+  const found = await fixture.deps.sage!.client.getBankAccount(account);
   const { accountName, accountIdentifier, bankIdentifier } = found;
   return { accountName, accountIdentifier, bankIdentifier, accountKey: '1' };
 }
 
 /** A customer at the end of the bank's pages. */
 async function finishAtBank(linkId: string): Promise<void> {
-  const at = await makeBankCustomer(world);
+  const at = await makeBankCustomer(fixture);
   const { redirectSealed } = await rowOf(linkId);
   const place = { ...noKey, row: linkId, column: 'redirect' };
-  const redirect = open(world.keyring, redirectSealed ?? '', place);
+  const redirect = open(fixture.keyring, redirectSealed ?? '', place);
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
-  await world.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
+  await fixture.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
 }
 
 /** A pool that is away for the first `times` statements that begin so. */
 function awayFor(beginning: string, times: number): Pool {
   let left = times;
-  return new Proxy(world.pool, {
+  return new Proxy(fixture.pool, {
     get: (pool, name) => {
       if (name !== 'query') return Reflect.get(pool, name) as unknown;
       return (text: string, values: unknown[]) => {
@@ -123,14 +123,14 @@ function awayFor(beginning: string, times: number): Pool {
 
 describe('an account that is linked again while it is being disconnected', () => {
   it('is waited for ever more slowly, and for a named time only', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const linkId = await newLink(account, { told: await toldOf(account) });
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_accounts SET cancel_requested_at = now() WHERE sage_account_id = $1`,
       [account.sageAccountId],
     );
     const grantedAgo = (agoMs: number) =>
-      world.pool.query(
+      fixture.pool.query(
         `UPDATE sage_links SET updated_at = now() - $2::float8 * interval '1 millisecond' WHERE link_id = $1`,
         [linkId, agoMs],
       );
@@ -144,19 +144,19 @@ describe('an account that is linked again while it is being disconnected', () =>
   });
 
   it('knows its predecessor although our row does not show the end of it yet', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
-    const first = await readSageAccount(world.pool, account);
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
+    const first = await readSageAccount(fixture.pool, account);
     if (first === null) throw new Error('no such account');
     expect(first.status).toBe('active');
     const next = { ...first, sageAccountId: randomUUID(), bankAccountId: randomUUID() };
-    const { account: second } = await transaction(world.pool, (db) => insertSageAccount(db, next));
+    const { account: second } = await transaction(fixture.pool, (db) => insertSageAccount(db, next));
     expect(second.predecessorId).toBe(first.sageAccountId);
   });
 });
 
 describe('an answer of the poll route', () => {
   it('outlives a database that is away for a moment, be it the next route or the account', async () => {
-    const linkId = await newLink(await makeSageCompany(world));
+    const linkId = await newLink(await makeSageCompany(fixture));
     expect((await begin(linkId)).outcome).toBe('waiting');
     const beginning = 'UPDATE sage_links SET poll_route_sealed = $3';
     expect((await poll(linkId, depsWith({ pool: awayFor(beginning, 2) }))).outcome).toBe('waiting');
@@ -171,8 +171,8 @@ describe('an answer of the poll route', () => {
 
 describe('a way that is opened', () => {
   it('does not take the place of another attempt’s, at which the customer may be', async () => {
-    const linkId = await newLink(await makeSageCompany(world));
-    const { client } = world.deps.sage!;
+    const linkId = await newLink(await makeSageCompany(fixture));
+    const { client } = fixture.deps.sage!;
     const startLink: SageBankingClient['startLink'] = async (input) => {
       const late = await client.startLink(input);
       await begin(linkId);
@@ -187,19 +187,19 @@ describe('a way that is opened', () => {
 
 describe('the renewal of an authorisation', () => {
   it('whose answer was lost is found in the account, which is active again', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const linkId = await newLink(account, { purpose: 'reauthorise', account });
-    await world.pool.query(`UPDATE sage_links SET attempts = 1 WHERE link_id = $1`, [linkId]);
+    await fixture.pool.query(`UPDATE sage_links SET attempts = 1 WHERE link_id = $1`, [linkId]);
     expect(await begin(linkId)).toEqual({ outcome: 'over', state: 'linked' });
     expect(await rowOf(linkId)).toMatchObject({ state: 'linked', sageAccountId: account.sageAccountId });
   });
 
   it('is not called needless because the token was refused', async () => {
-    const account = await makeSageAccount(world, { transactions: someLines(1) });
+    const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const linkId = await newLink(account, { purpose: 'reauthorise', account });
     const startReauthorisation = () => Promise.reject(refused('getAccessToken', 400));
     await begin(linkId, depsWith({ client: { startReauthorisation } }));
-    expect((await rowOf(linkId)).reason).toBe('refused_by_sage');
+    expect((await rowOf(linkId)).reason).toBe('link_rejected');
   });
 });
 
@@ -207,12 +207,12 @@ describe('the creation of an account', () => {
   it.each([400, 409, 422])(
     'that is refused (%i) because it is there by now takes it over',
     async (status) => {
-      const company = await makeSageCompany(world);
+      const company = await makeSageCompany(fixture);
       const linkId = await newLink(company);
       await begin(linkId);
       await finishAtBank(linkId);
       await poll(linkId);
-      const { client } = world.deps.sage!;
+      const { client } = fixture.deps.sage!;
       const createBankAccount: SageBankingClient['createBankAccount'] = async (input) => {
         await client.createBankAccount(input);
         throw refused('createBankAccount', status);
@@ -223,24 +223,24 @@ describe('the creation of an account', () => {
       const [atSage, ...others] = await client.listBankAccounts({ access: company.access });
       expect(others).toEqual([]);
       const { sageAccountId } = await rowOf(linkId);
-      const row = await readSageAccount(world.pool, { sageAccountId: sageAccountId ?? '' });
+      const row = await readSageAccount(fixture.pool, { sageAccountId: sageAccountId ?? '' });
       expect(row?.bankAccountId).toBe(atSage?.bankAccountId);
     },
   );
 
   it('stores a name with characters that the database does not take', async () => {
-    const linkId = await newLink(await makeSageCompany(world));
+    const linkId = await newLink(await makeSageCompany(fixture));
     await begin(linkId);
     await finishAtBank(linkId);
     await poll(linkId);
-    const { client } = world.deps.sage!;
+    const { client } = fixture.deps.sage!;
     const createBankAccount: SageBankingClient['createBankAccount'] = async (input) => ({
       ...(await client.createBankAccount(input)),
       accountName: 'Harbour \0 Joinery',
     });
     await create(linkId, depsWith({ client: { createBankAccount } }));
     const { sageAccountId } = await rowOf(linkId);
-    const row = await readSageAccount(world.pool, { sageAccountId: sageAccountId ?? '' });
+    const row = await readSageAccount(fixture.pool, { sageAccountId: sageAccountId ?? '' });
     expect(row?.name).toBe('Harbour \ufffd Joinery');
   });
 });

@@ -397,7 +397,7 @@ describe('reprocessing', () => {
   });
 });
 
-describe('trouble', () => {
+describe('failure', () => {
   test('a token that has ended at Sage is replaced without anybody noticing', async () => {
     await client.listBankAccounts({ access });
     await control('POST', '/clock', { advance_ms: 20 * 60_000 });

@@ -17,20 +17,20 @@ import {
 } from '../../../src/db/sage-banking/onboardings.js';
 import { readUnclaimedKey } from '../../../src/db/sage-banking/unclaimed-organisations.js';
 import { dayMs } from '../../../src/domain/limits.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
 /* One step at a time of an onboarding's one POST, with attempts that overlap, stand still and come late. */
 
 const soon = { timeoutMs: 20_000, everyMs: 20 };
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld({ workers: false });
+  fixture = await createSageFixture({ workers: false });
 });
 afterAll(async () => {
-  expect(await world.violations()).toEqual([]);
-  await world.close();
+  expect(await fixture.violations()).toEqual([]);
+  await fixture.close();
 });
 
 type Creating = SageBankingClient['createOrganisation'];
@@ -41,11 +41,11 @@ function workerOf(input: { create?: (real: Creating) => Creating; pool?: Pool } 
   woken: string[];
 } {
   const woken: string[] = [];
-  const sage = world.deps.sage!;
+  const sage = fixture.deps.sage!;
   const { client, workflows } = sage;
   const create: Creating = (order) => client.createOrganisation(order);
   const deps: ActivityDeps = {
-    ...world.deps,
+    ...fixture.deps,
     ...(input.pool === undefined ? {} : { pool: input.pool }),
     sage: {
       ...sage,
@@ -63,9 +63,9 @@ function workerOf(input: { create?: (real: Creating) => Creating; pool?: Pool } 
 }
 
 async function begin(): Promise<string> {
-  const { customerId } = await world.makeCustomer();
+  const { customerId } = await fixture.makeCustomer();
   const onboardingId = randomUUID();
-  await transaction(world.pool, (db) =>
+  await transaction(fixture.pool, (db) =>
     insertSageOnboarding(db, {
       ...{ onboardingId, customerId, kind: 'cloud', licenceSealed: null },
       request: { company: { name: `Step by Step ${onboardingId}` } },
@@ -79,20 +79,20 @@ const attempt = (deps: ActivityDeps, onboardingId: string) =>
   new MockActivityEnvironment().run(sageAdvanceOnboarding(deps), { onboardingId });
 
 async function rowOf(onboardingId: string) {
-  const row = await readSageOnboarding(world.pool, { onboardingId });
+  const row = await readSageOnboarding(fixture.pool, { onboardingId });
   if (row === null) throw new Error('no such onboarding');
   return row;
 }
 
 async function madeAtSage(onboardingId: string): Promise<number> {
-  const { organisations } = (await world.control('GET', '/organisations')) as {
+  const { organisations } = (await fixture.control('GET', '/organisations')) as {
     organisations: { fields: { company?: { name: string } } }[];
   };
   return organisations.filter(({ fields }) => fields.company?.name.endsWith(onboardingId)).length;
 }
 
 async function kindsOf(onboardingId: string): Promise<string[]> {
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE detail->>'onboarding_id' = $1 ORDER BY entry_id`,
     [onboardingId],
   );
@@ -152,18 +152,18 @@ describe('an attempt that finds the mark of another', () => {
     const second = workerOf();
     await attempt(second.deps, id);
     // A mistake of the operator's: it was created, and they say that it was not.
-    await transaction(world.pool, async (db) => {
+    await transaction(fixture.pool, async (db) => {
       const row = await lockSageOnboarding(db, { onboardingId: id });
       await beginAgain(db, row!);
     });
     await attempt(second.deps, id);
-    const company = await readSageCompanyOfOnboarding(world.pool, { onboardingId: id });
+    const company = await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id });
     first.open();
     await under;
-    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: id })).toEqual(company);
+    expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id })).toEqual(company);
     expect(await kindsOf(id)).toContain('sage_organisation_unclaimed');
     // Its key is kept, for the customer whose it is.
-    const { rows } = await world.pool.query<{
+    const { rows } = await fixture.pool.query<{
       organisationId: string;
       companyId: string;
       customerId: string;
@@ -174,9 +174,9 @@ describe('an attempt that finds the mark of another', () => {
     );
     const [unclaimed] = rows;
     const access = (customerId: string) =>
-      readUnclaimedKey(world.pool, world.keyring, { ...unclaimed!, customerId });
+      readUnclaimedKey(fixture.pool, fixture.keyring, { ...unclaimed!, customerId });
     const signingKey = await access(unclaimed!.customerId);
-    await world.deps.sage!.client.proveAccess({
+    await fixture.deps.sage!.client.proveAccess({
       access: { ...unclaimed!, signingKey: signingKey! },
       signal: new AbortController().signal,
     });
@@ -193,7 +193,7 @@ describe('the POST', () => {
         Promise.reject(new SageUnreachable({ operation: 'createOrganisation', code: 'ECONNREFUSED' })),
     });
     const result = await attempt(away.deps, id);
-    expect(result).toMatchObject({ state: 'creating', reason: 'peer_unavailable', next: 'later' });
+    expect(result).toMatchObject({ state: 'creating', reason: 'provider_unavailable', next: 'later' });
     expect((await rowOf(id)).postingSince).toBeNull();
     const { deps } = workerOf();
     await attempt(deps, id);
@@ -210,7 +210,7 @@ describe('the POST', () => {
         return real(order);
       },
     });
-    const blocker = await world.pool.connect();
+    const blocker = await fixture.pool.connect();
     await blocker.query('BEGIN');
     await blocker.query('SELECT 1 FROM sage_onboardings WHERE onboarding_id = $1 FOR UPDATE', [id]);
     const under = attempt(deps, id);
@@ -246,7 +246,7 @@ describe('the POST', () => {
     const id = await begin();
     let refusing = false;
     let refused = 0;
-    const pool = new Proxy(world.pool, {
+    const pool = new Proxy(fixture.pool, {
       get: (target, name: keyof Pool) => {
         if (name === 'connect' && refusing) {
           refused += 1;
@@ -269,7 +269,7 @@ describe('the POST', () => {
     expect(await rowOf(id)).toMatchObject({ state: 'creating' });
     refusing = false;
     await under;
-    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: id })).not.toBeNull();
+    expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id })).not.toBeNull();
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
   });
 
@@ -277,46 +277,49 @@ describe('the POST', () => {
     const owner = await begin();
     const { deps } = workerOf();
     await attempt(deps, owner);
-    const company = await readSageCompanyOfOnboarding(world.pool, { onboardingId: owner });
+    const company = await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: owner });
     const id = await begin();
     const { organisationId, companyId } = company!;
     const confused = workerOf({
       create: () => () => Promise.resolve({ organisationId, companyId, signingKey: 'another' }),
     });
     expect(await attempt(confused.deps, id)).toMatchObject({ state: 'refused', reason: 'company_taken' });
-    expect(await readSageCompanyOfOnboarding(world.pool, { onboardingId: owner })).toEqual(company);
+    expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: owner })).toEqual(company);
   });
 });
 
 describe('an onboarding', () => {
-  it('keeps everything that stands in its row while a worker without the road looks at it', async () => {
-    const closed: ActivityDeps = { ...world.deps, sage: null };
+  it('keeps everything that stands in its row while a worker without the channel checks it', async () => {
+    const closed: ActivityDeps = { ...fixture.deps, sage: null };
     const creating = await begin();
     expect(await attempt(closed, creating)).toMatchObject({
-      ...{ state: 'creating', reason: 'road_closed', next: 'later', slowly: true },
+      ...{ state: 'creating', reason: 'channel_disabled', next: 'later', slowly: true },
     });
-    const doubted = await begin();
-    await world.pool.query(
+    const outcome_unknown = await begin();
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost', posting_since = now()
         WHERE onboarding_id = $1`,
-      [doubted],
+      [outcome_unknown],
     );
-    expect(await attempt(closed, doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+    expect(await attempt(closed, outcome_unknown)).toMatchObject({
+      state: 'in_doubt',
+      reason: 'answer_lost',
+    });
   });
 
   it('that waits for an operator raises an alert, which ends when it goes on', async () => {
     const id = await begin();
     const { deps } = workerOf();
     const alerts = async (): Promise<unknown[]> => {
-      await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
-      const { rows } = await world.pool.query<{ detail: unknown }>(
+      await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+      const { rows } = await fixture.pool.query<{ detail: unknown }>(
         `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
         [id],
       );
       return rows.map(({ detail }) => detail);
     };
     const say = (set: string): Promise<unknown> =>
-      world.pool.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [id]);
+      fixture.pool.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [id]);
     await say(`reason = 'sage_application_refused'`);
     // For a moment it is nobody's business.
     expect(await alerts()).toEqual([]);
@@ -335,17 +338,17 @@ describe('an onboarding', () => {
   it('whose step fails for a reason of ours says so, raises the alert, and says it once', async () => {
     const id = await begin();
     const note = (onboardingId: string) =>
-      new MockActivityEnvironment().run(dbNoteOnboardingFailure(world.deps), { onboardingId });
+      new MockActivityEnvironment().run(dbNoteOnboardingFailure(fixture.deps), { onboardingId });
     await note(id);
     await note(id);
     expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });
-    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_trouble')).toHaveLength(1);
-    await world.pool.query(
+    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_failing')).toHaveLength(1);
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET person_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
       [id],
     );
-    await reviewAlerts(world.pool, { feedSyncIntervalMs: dayMs });
-    const { rows } = await world.pool.query(
+    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    const { rows } = await fixture.pool.query(
       `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
       [id],
     );
@@ -354,14 +357,14 @@ describe('an onboarding', () => {
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
     // In doubt the row has something else to say.
-    const doubted = await begin();
-    await world.pool.query(
+    const outcome_unknown = await begin();
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
-      [doubted],
+      [outcome_unknown],
     );
-    await note(doubted);
+    await note(outcome_unknown);
     await note(randomUUID());
-    expect(await rowOf(doubted)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+    expect(await rowOf(outcome_unknown)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
   });
 
   it('that is over, or was never there, is left alone', async () => {

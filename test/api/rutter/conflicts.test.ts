@@ -87,9 +87,9 @@ describe('a conflict at Rutter', () => {
     await send(account.accountId, transaction('c', { amount: '1' }));
     const batchId = randomUUID();
     await api.pool.query(
-      `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
-                            last_posted_at, state, settled_at)
-       SELECT $1, feed_id, connection_id, 'lane', 1, 3, 'hash', now(), now(), 'delivered', now()
+      `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
+                            last_posted_at, state, completed_at)
+       SELECT $1, feed_id, connection_id, 'lock', 1, 3, 'hash', now(), now(), 'delivered', now()
          FROM feeds WHERE feed_id = $2`,
       [batchId, feedId],
     );
@@ -151,12 +151,12 @@ describe('the list of alerts', () => {
     const feedId = randomUUID();
     await api.pool.query(
       `INSERT INTO alerts (code, subject, feed_id, detail, ended_at) VALUES
-         ('feed_parked', $1, $2, '{"reason":"job_lost"}', NULL), ('feed_late', $1, $2, '{}', NULL),
-         ('organisation_refused', 'service', NULL, '{}', NULL), ('feed_late', 'x', NULL, '{}', now())`,
+         ('feed_blocked', $1, $2, '{"reason":"job_lost"}', NULL), ('feed_late', $1, $2, '{}', NULL),
+         ('credentials_rejected', 'service', NULL, '{}', NULL), ('feed_late', 'x', NULL, '{}', now())`,
       [feedId, feedId],
     );
     const open = (await get('/v1/alerts')).body['alerts'] as Record<string, unknown>[];
-    expect(open.map(({ code }) => code)).toEqual(['organisation_refused', 'feed_late', 'feed_parked']);
+    expect(open.map(({ code }) => code)).toEqual(['credentials_rejected', 'feed_late', 'feed_blocked']);
     expect(open[2]).toMatchObject({
       subject: feedId,
       feed_id: feedId,

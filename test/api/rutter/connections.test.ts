@@ -106,8 +106,8 @@ describe('a connection', () => {
     ['connection_mismatch', 422],
     ['token_refused', 422],
     ['provider_refused', 422],
-    ['organisation_refused', 502],
-    ['peer_unavailable', 503],
+    ['credentials_rejected', 502],
+    ['provider_unavailable', 503],
   ] as [CommandProblemCode, number][])(
     'that ends as %s is answered %d in the words of the command',
     async (code, status) => {

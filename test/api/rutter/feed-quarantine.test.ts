@@ -30,7 +30,7 @@ async function feedWith(
   });
   const batchId = randomUUID();
   await api.pool.query(
-    `INSERT INTO batches (batch_id, feed_id, connection_id, lane_id, number, size, body_hash, first_posted_at,
+    `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
                           last_posted_at, state)
      SELECT $1, feed_id, connection_id, connection_id::text, 1, 1, 'hash', now(), now(), $3 FROM feeds WHERE feed_id = $2`,
     [batchId, feedId, input.batch ?? 'refused'],
@@ -172,7 +172,7 @@ describe('releasing a posting from quarantine', () => {
     },
   );
 
-  it("judges a corrected amount by the account's currency", async () => {
+  it("checks a corrected amount by the account's currency", async () => {
     const feed = await feedWith({ currency: 'JPY', id: 'yen' });
     await api.pool.query(
       `INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type, status, content_hash)
@@ -309,11 +309,11 @@ describe('abandoning a job', () => {
       }
       expect(
         await api.rows(
-          `SELECT state, doubted, job_id FROM attempts WHERE job_id = 'job-1'
+          `SELECT state, outcome_unknown, job_id FROM attempts WHERE job_id = 'job-1'
          AND batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
           [feedId],
         ),
-      ).toEqual([{ state: 'in_doubt', doubted: true, job_id: 'job-1' }]);
+      ).toEqual([{ state: 'in_doubt', outcome_unknown: true, job_id: 'job-1' }]);
       expect(await timeline(feedId)).toEqual([
         { kind: 'job_abandoned', detail: { batch: 1, job_id: 'job-1', reason: 'Rutter says it is lost' } },
       ]);

@@ -72,13 +72,13 @@ describe('asking for a resync', () => {
     expect(shown.body).toMatchObject({ kind: 'resync_feed', state: 'done', result: { gap: 1 } });
   });
 
-  it('under an Idempotency-Key is one command, and asks anew after an answer that says come again', async () => {
+  it('under an Idempotency-Key is one command, and asks again after an answer that says come again', async () => {
     const { feedId } = await liveFeed();
     const headers = { 'Idempotency-Key': randomUUID() };
     const started: string[] = [];
     answerWith(async (commandId) => {
       started.push(commandId);
-      await failCommand(api.pool, { commandId, problem: { code: 'peer_unavailable', message: 'away' } });
+      await failCommand(api.pool, { commandId, problem: { code: 'provider_unavailable', message: 'away' } });
     });
     expect((await resync(feedId, { from: '2026-02-01' }, headers)).status).toBe(503);
     answerWith(async (commandId) => {
@@ -131,8 +131,8 @@ describe('asking for a resync', () => {
     ['wrong_state', 409],
     ['list_too_long', 422],
     ['token_refused', 422],
-    ['organisation_refused', 502],
-    ['peer_unavailable', 503],
+    ['credentials_rejected', 502],
+    ['provider_unavailable', 503],
   ])('that ended with %s answers %i', async (code, status) => {
     const { feedId } = await liveFeed();
     answerWith((commandId) => failCommand(api.pool, { commandId, problem: { code, message: 'in words' } }));

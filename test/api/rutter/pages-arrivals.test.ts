@@ -11,7 +11,7 @@ afterAll(async () => {
   await pages.stop();
 });
 
-test('links that were opened and never used are deleted after a day, a customer’s hand-offs after thirty', async () => {
+test('links that were opened and never used are deleted after a day, a customer’s handoffs after thirty', async () => {
   const { customerId } = await addCustomer(pages);
   const opened = newChallenge();
   const used = newChallenge();

@@ -33,7 +33,7 @@ async function rowOf(handoffId: string) {
   return rows[0] as Record<string, unknown> | undefined;
 }
 
-describe('the road from Rutter’s link to the redirect', () => {
+describe('the channel from Rutter’s link to the redirect', () => {
   test('who signs in and shares accounts is sent to Rutter once, with challenge and one-time password', async () => {
     const { customerId, username, accountIds } = await addCustomer(pages);
     const { challenge, handoffId, link } = newChallenge();
@@ -318,7 +318,7 @@ describe('links that are refused', () => {
   }
 });
 
-describe('hand-offs that are over', () => {
+describe('handoffs that are over', () => {
   async function withState(change: string) {
     const { username } = await addCustomer(pages);
     const { handoffId, link } = newChallenge();
@@ -350,7 +350,7 @@ describe('hand-offs that are over', () => {
     }
   });
 
-  test('a hand-off that is superseded while the page waits says so', async () => {
+  test('a handoff that is superseded while the page waits says so', async () => {
     const { username, accountIds } = await addCustomer(pages);
     const { handoffId, link } = newChallenge();
     const visitor = newVisitor(pages);
@@ -388,7 +388,7 @@ describe('hand-offs that are over', () => {
 });
 
 describe('one link, one browser, one customer', () => {
-  test('the pages of a hand-off are closed to a browser that did not come by the link', async () => {
+  test('the pages of a handoff are closed to a browser that did not come by the link', async () => {
     const { username } = await addCustomer(pages);
     const { link } = newChallenge();
     const accounts = await signInAt(newVisitor(pages), link, username);

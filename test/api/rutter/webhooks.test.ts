@@ -39,15 +39,15 @@ const send = (body: string | Uint8Array, signature: string | null = sign(body)) 
       ...(signature === null ? {} : { 'X-Rutter-Signature': signature }),
     },
   });
-const nudges = async () => {
+const wakeUps = async () => {
   await api.drained();
-  return api.facade.calls.filter(({ name }) => name === 'nudgeConnection').map(({ input }) => input);
+  return api.facade.calls.filter(({ name }) => name === 'wakeConnection').map(({ input }) => input);
 };
 
 describe('a webhook of Rutter', () => {
-  it('with a good signature nudges the connection it names, and says what it was', async () => {
+  it('with a good signature wake-ups the connection it names, and says what it was', async () => {
     expect((await send(bodyOf())).status).toBe(200);
-    expect(await nudges()).toEqual([{ connectionId }]);
+    expect(await wakeUps()).toEqual([{ connectionId }]);
   });
 
   it('fits the vector of the contract', async () => {
@@ -56,20 +56,20 @@ describe('a webhook of Rutter', () => {
     expect((await send(body, 'sha256=WJp2ZDtwvb4BB+99T/dAR43KY4EbC27pQ+YC4InyH/w=')).status).toBe(200);
   });
 
-  it('that is repeated is answered 200 again, counted, and at most a nudge more', async () => {
+  it('that is repeated is answered 200 again, counted, and at most a wake-up more', async () => {
     const body = bodyOf();
     expect([(await send(body)).status, (await send(body)).status]).toEqual([200, 200]);
     const { rows } = await api.pool.query(`SELECT max(times) AS times FROM webhooks`);
     expect(rows).toEqual([{ times: 2 }]);
-    for (const nudge of await nudges()) expect(nudge).toEqual({ connectionId });
+    for (const wake of await wakeUps()) expect(wake).toEqual({ connectionId });
   });
 
   it('about a finished job wakes nobody: whoever made the job follows it', async () => {
     expect((await send(bodyOf({ type: 'JOB', code: 'JOB_COMPLETED' }))).status).toBe(200);
-    expect(await nudges()).toEqual([]);
+    expect(await wakeUps()).toEqual([]);
   });
 
-  it('without or with a wrong signature is 401, is not noted and nudges nobody', async () => {
+  it('without or with a wrong signature is 401, is not noted and wake-ups nobody', async () => {
     const before = (await api.pool.query(`SELECT count(*) FROM webhooks`)).rows;
     const body = bodyOf();
     for (const signature of [
@@ -83,10 +83,10 @@ describe('a webhook of Rutter', () => {
       expect((await send(body, signature)).status).toBe(401);
     }
     expect((await api.pool.query(`SELECT count(*) FROM webhooks`)).rows).toEqual(before);
-    expect(await nudges()).toEqual([]);
+    expect(await wakeUps()).toEqual([]);
   });
 
-  it('for a connection that is not ours, or that cannot be read, is taken and nudges nobody', async () => {
+  it('for a connection that is not ours, or that cannot be read, is taken and wake-ups nobody', async () => {
     for (const body of [
       bodyOf({ connection_id: randomUUID() }),
       bodyOf({ connection_id: '\u0000' }),
@@ -97,7 +97,7 @@ describe('a webhook of Rutter', () => {
     ]) {
       expect((await send(body)).status).toBe(200);
     }
-    expect((await nudges()).length).toBeLessThanOrEqual(1);
+    expect((await wakeUps()).length).toBeLessThanOrEqual(1);
   });
 
   it('leaves no trace of its token in rows or logs', async () => {
@@ -119,7 +119,7 @@ describe('a webhook of Rutter', () => {
     expect(answers.find(({ status }) => status === 429)?.headers.get('Retry-After')).toBe('1');
   });
 
-  it('is believed in nothing: claims of any order change no row, and each is at most a look at Rutter', async () => {
+  it('is believed in nothing: claims of any order change no row, and each is at most a check Rutter', async () => {
     const rows = () =>
       api.rows(`SELECT c.status, c.provider_status, f.state, f.account_status, f.updated_at
                   FROM connections c JOIN feeds f USING (connection_id)`);
@@ -138,11 +138,11 @@ describe('a webhook of Rutter', () => {
       }, patience);
       expect(taken).toBe(true);
     }
-    for (const nudge of await nudges()) expect(nudge).toEqual({ connectionId });
+    for (const wake of await wakeUps()) expect(wake).toEqual({ connectionId });
     expect(await rows()).toEqual(before);
   });
 
-  it('of a thousand in a second costs a note each of those taken, and few nudges', async () => {
+  it('of a thousand in a second costs a note each of those taken, and few wake-ups', async () => {
     const count = async () => (await api.rows(`SELECT 1 FROM webhooks`)).length;
     const before = await count();
     // A hundred at a time: more connections at once would be refused by a slow machine, not by us.
@@ -156,7 +156,7 @@ describe('a webhook of Rutter', () => {
       [...new Set(answers.map(({ status }) => status))].filter((status) => ![200, 429].includes(status)),
     ).toEqual([]);
     expect((await count()) - before).toBe(taken);
-    expect((await nudges()).length).toBeLessThan(taken / 4);
+    expect((await wakeUps()).length).toBeLessThan(taken / 4);
   });
 
   it('is forgotten after thirty days, so that the table is bounded by the rate alone', async () => {
@@ -184,7 +184,7 @@ describe('a webhook of Rutter', () => {
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
   });
 
-  it('of many at once is few nudges', async () => {
+  it('of many at once is few wake-ups', async () => {
     const bodies = Array.from({ length: 100 }, () => bodyOf());
     // What the flood before left of its second is waited for, as Rutter would.
     const answers = await Promise.all(
@@ -192,6 +192,6 @@ describe('a webhook of Rutter', () => {
         until(async () => ((await send(body)).status === 200 ? true : undefined), patience),
       ),
     );
-    expect((await nudges()).length).toBeLessThan(answers.length / 4);
+    expect((await wakeUps()).length).toBeLessThan(answers.length / 4);
   });
 });

@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { makeSageAccount } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { addCustomer, newVisitor, password, startPages, type Visitor } from '../pages-fixture.js';
-import { send, settled, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
+import { send, completed, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 let owner: SageCustomer;
 let stranger: SageCustomer;
 /** Addresses of everything that the owner has. */
 let shown: string[];
 let done: string[];
 beforeAll(async () => {
-  world = await createSageWorld();
-  owner = await signInTo(world);
-  stranger = await signInTo(world);
-  const account = await makeSageAccount(world, { ...owner, transactions: [{ transactionAmount: -1 }] });
-  await makeSageAccount(world, stranger);
+  fixture = await createSageFixture();
+  owner = await signInTo(fixture);
+  stranger = await signInTo(fixture);
+  const account = await makeSageAccount(fixture, { ...owner, transactions: [{ transactionAmount: -1 }] });
+  await makeSageAccount(fixture, stranger);
   const base = `/status/sage/accounts/${account.sageAccountId}`;
-  const rule = await world.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, {
+  const rule = await fixture.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, {
     json: {
       ruleName: 'All',
       ruleConditions: [{ ruleField: '$baseType', ruleOperation: 'eq', ruleCriteria: 'debit' }],
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { visitor } = owner;
   const form = await visitor.get('/status/sage/connect');
   const search = await send(visitor, form, '/status/sage/connect', { name: 'Harbour', country: 'GBR' });
-  await settled(visitor, search.location!);
+  await completed(visitor, search.location!);
   const bank = `${search.location!}/${HARBOUR_BANK}`;
   const link = await send(visitor, await visitor.get(bank), bank, { startDate: '2026-01-01' });
   const run = await send(visitor, await visitor.get(base), `${base}/reprocess`, { of: 'all' });
@@ -61,7 +61,7 @@ beforeAll(async () => {
   ];
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
 /** All that a form of these pages may send at once. */
@@ -77,7 +77,7 @@ const everyField = {
 
 /** Rows that an order leaves, and the account as it stands. */
 async function traces(): Promise<unknown> {
-  const { rows } = await world.pool.query(
+  const { rows } = await fixture.pool.query(
     `SELECT (SELECT count(*) FROM commands WHERE kind NOT LIKE 'sage_list_%') AS commands,
             (SELECT count(*) FROM sage_links) AS links, (SELECT count(*) FROM sage_reprocesses) AS runs,
             (SELECT count(*) FROM sage_accounts WHERE cancel_requested_at IS NOT NULL) AS cancelled`,
@@ -89,10 +89,10 @@ describe('who is not signed in', () => {
   test('is sent to sign in from every page, and nothing is done', async () => {
     const before = await traces();
     for (const path of [...shown, '/status/sage/begin', '/status/sage/connect']) {
-      expect([path, (await newVisitor(world).get(path)).location]).toEqual([path, '/status/sign-in']);
+      expect([path, (await newVisitor(fixture).get(path)).location]).toEqual([path, '/status/sign-in']);
     }
     for (const path of [...done, '/status/sage/connect']) {
-      expect([path, (await newVisitor(world).post(path, everyField)).location]).toEqual([
+      expect([path, (await newVisitor(fixture).post(path, everyField)).location]).toEqual([
         path,
         '/status/sign-in',
       ]);
@@ -205,7 +205,7 @@ test('characters that PostgreSQL cannot keep are refused with the form, and noth
   expect((await visitor.get(`${base}/rules/a%00b`)).status).toBe(404);
 });
 
-test('pages of this road may not be framed, and are stored nowhere', async () => {
+test('pages of this channel may not be framed, and are stored nowhere', async () => {
   for (const path of shown) {
     const { headers } = await owner.visitor.get(path);
     expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
@@ -214,7 +214,7 @@ test('pages of this road may not be framed, and are stored nowhere', async () =>
   }
 });
 
-test('where the road is closed there are no such pages, and /status shows no way to them', async () => {
+test('where the channel is closed there are no such pages, and /status shows no way to them', async () => {
   const closed = await startPages();
   try {
     const customer = await addCustomer(closed);
@@ -235,35 +235,35 @@ test('where the road is closed there are no such pages, and /status shows no way
   }
 });
 
-test('feeds of both roads stand in one list, the open ones by name', async () => {
-  const customer = await signInTo(world);
+test('feeds of both channels stand in one list, the open ones by name', async () => {
+  const customer = await signInTo(fixture);
   const base = { type: 'bank', currency: 'GBP' };
   for (const [accountId, name] of [
     ['one', 'Alder'],
     ['two', 'Zinnia'],
   ]) {
     const path = `/v1/customers/${customer.customerId}/accounts/${customer.customerId}-${accountId!}`;
-    expect((await world.api('PUT', path, { json: { ...base, name } })).status).toBe(201);
+    expect((await fixture.api('PUT', path, { json: { ...base, name } })).status).toBe(201);
     const connectionId = randomUUID();
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
        VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, 'sealed')`,
       [connectionId, customer.customerId, randomUUID()],
     );
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, account_status, state,
                           published_at, caught_up_at)
        VALUES ($1, $2, $3, $4, $5, 'active', 'live', now(), now())`,
       [randomUUID(), customer.customerId, `${customer.customerId}-${accountId!}`, connectionId, randomUUID()],
     );
   }
-  const open = await makeSageAccount(world, customer);
-  const over = await makeSageAccount(world, customer);
+  const open = await makeSageAccount(fixture, customer);
+  const over = await makeSageAccount(fixture, customer);
   for (const [account, name, status] of [
     [open, 'Maple', 'active'],
     [over, 'Birch', 'cancelled'],
   ] as const) {
-    await world.pool.query(`UPDATE sage_accounts SET name = $2, status = $3 WHERE sage_account_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_accounts SET name = $2, status = $3 WHERE sage_account_id = $1`, [
       account.sageAccountId,
       name,
       status,
@@ -278,16 +278,16 @@ test('feeds of both roads stand in one list, the open ones by name', async () =>
 });
 
 test('what became of an account is among what happened', async () => {
-  const customer = await signInTo(world);
-  const account = await makeSageAccount(world, customer);
+  const customer = await signInTo(fixture);
+  const account = await makeSageAccount(fixture, customer);
   const tell = (kind: string, detail: object) =>
-    world.pool.query(`INSERT INTO timeline (kind, customer_id, feed_id, detail) VALUES ($1, $2, $3, $4)`, [
+    fixture.pool.query(`INSERT INTO timeline (kind, customer_id, feed_id, detail) VALUES ($1, $2, $3, $4)`, [
       kind,
       customer.customerId,
       account.sageAccountId,
       JSON.stringify(detail),
     ]);
-  await world.pool.query(`UPDATE sage_accounts SET name = 'Maple' WHERE sage_account_id = $1`, [
+  await fixture.pool.query(`UPDATE sage_accounts SET name = 'Maple' WHERE sage_account_id = $1`, [
     account.sageAccountId,
   ]);
   await tell('sage_account_linked', {});

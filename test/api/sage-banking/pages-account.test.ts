@@ -9,16 +9,16 @@ import {
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
 import { storePage } from '../../../src/db/sage-banking/transactions.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
-import { send, settled, signInTo, wordsOf } from './pages-fixture.js';
+import { send, completed, signInTo, wordsOf } from './pages-fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
 const feeRule = {
@@ -41,13 +41,15 @@ const lines = [
 
 /** A customer with an account, signed in. */
 async function holder(transactions: Parameters<typeof makeSageAccount>[1] = {}) {
-  const customer = await signInTo(world);
-  const account = await makeSageAccount(world, { ...customer, ...transactions });
+  const customer = await signInTo(fixture);
+  const account = await makeSageAccount(fixture, { ...customer, ...transactions });
   return { ...customer, account, path: `/status/sage/accounts/${account.sageAccountId}` };
 }
 
 async function createRule(account: SageTestAccount, rule: object = feeRule): Promise<string> {
-  const answer = await world.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, { json: rule });
+  const answer = await fixture.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, {
+    json: rule,
+  });
   expect(answer.status).toBe(201);
   return answer.body.ruleId;
 }
@@ -55,7 +57,7 @@ async function createRule(account: SageTestAccount, rule: object = feeRule): Pro
 async function becomes(account: SageTestAccount, status: string): Promise<void> {
   await until(
     async () => {
-      const { rows } = await world.pool.query<{ status: string }>(
+      const { rows } = await fixture.pool.query<{ status: string }>(
         `SELECT status FROM sage_accounts WHERE sage_account_id = $1`,
         [account.sageAccountId],
       );
@@ -69,8 +71,8 @@ describe('the page of an account', () => {
   test('tells how it stands, what came in, and of what kind a suggestion is, names escaped', async () => {
     const { visitor, account, path } = await holder();
     await createRule(account);
-    await postStatement(world, account, lines);
-    await storeTransactions(world, account);
+    await postStatement(fixture, account, lines);
+    await storeTransactions(fixture, account);
     const page = await visitor.get(path);
     const words = wordsOf(page);
     expect(words).toContain('Up to date');
@@ -86,7 +88,7 @@ describe('the page of an account', () => {
   test('says of a transaction in an unusual form that it is kept, and shows what can be read of it', async () => {
     const { visitor, account, path } = await holder();
     const odd = { transactionId: 1, transactionAmount: '12.50', transactionNarrative: 'Rent' };
-    await storePage(world.pool, { ...account, transactions: [odd], endIndex: 1 });
+    await storePage(fixture.pool, { ...account, transactions: [odd], endIndex: 1 });
     const words = wordsOf(await visitor.get(path));
     expect(words).toContain('Some of these transactions came in an unusual form');
     expect(words).toContain('Rent amount not readable');
@@ -95,7 +97,7 @@ describe('the page of an account', () => {
   test('understands no half of a suggestion: what is not to be shown, or not to be read, is none', async () => {
     const { visitor, account, path } = await holder({ transactions: lines.slice(0, 1) });
     const show = async (predictedActions: unknown[]) => {
-      await world.pool.query(
+      await fixture.pool.query(
         `UPDATE sage_transactions SET predicted_actions = $2 WHERE sage_account_id = $1`,
         [account.sageAccountId, JSON.stringify(predictedActions)],
       );
@@ -123,7 +125,7 @@ describe('the page of an account', () => {
     ['cancelled', 'Nothing comes in any more'],
   ])('in status %s says what to do, as /status does: %s', async (status, advice) => {
     const { visitor, account, path } = await holder();
-    await world.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
       account.sageAccountId,
       status,
     ]);
@@ -140,12 +142,12 @@ describe('the page of an account', () => {
 
 describe('an account that cannot be read', () => {
   test.each([
-    ['peer_unavailable', 'Sage is not answering at the moment'],
+    ['provider_unavailable', 'Sage is not answering at the moment'],
     ['sage_company_refused', 'does not accept your company'],
     ['sage_account_unknown', 'does not know this account'],
   ])('for %s is held up, not up to date, and says why: %s', async (reason, words) => {
     const { visitor, account, path } = await holder();
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_accounts SET status = 'active', reason = $2 WHERE sage_account_id = $1`,
       [account.sageAccountId, reason],
     );
@@ -163,7 +165,9 @@ describe('an account that is being disconnected', () => {
   test('offers nothing else, and refuses what an older page still offers', async () => {
     const { visitor, account, path } = await holder({ transactions: lines });
     const set = (sql: string) =>
-      world.pool.query(`UPDATE sage_accounts SET ${sql} WHERE sage_account_id = $1`, [account.sageAccountId]);
+      fixture.pool.query(`UPDATE sage_accounts SET ${sql} WHERE sage_account_id = $1`, [
+        account.sageAccountId,
+      ]);
     await set(`status = 'authRequired'`);
     const before = await visitor.get(path);
     expect(before.text).toContain(`${path}/reauthorise`);
@@ -182,7 +186,7 @@ describe('an account that is being disconnected', () => {
 describe('an account of a direct bank', () => {
   const direct = async (sql: string) => {
     const made = await holder();
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_accounts SET data_provider = 'direct', status = 'authRequired', bank_name = 'Mill', ${sql}
         WHERE sage_account_id = $1`,
       [made.account.sageAccountId],
@@ -204,12 +208,12 @@ describe('an account of a direct bank', () => {
     expect(wordsOf(await visitor.get(path))).toContain('Ask Mill what you have to do');
   });
 
-  test('is looked at anew when what it shows may be spent', async () => {
+  test('is checked again when what it shows may be spent', async () => {
     const fresh = await direct(`last_read_at = now() - interval '5 minutes'`);
     const spent = await direct(`last_read_at = now() - interval '31 minutes'`);
     for (const { visitor, path } of [fresh, spent]) expect((await visitor.get(path)).status).toBe(200);
     const lastRead = async ({ account }: typeof spent) => {
-      const { rows } = await world.pool.query<{ age: number }>(
+      const { rows } = await fixture.pool.query<{ age: number }>(
         `SELECT extract(epoch FROM now() - last_read_at)::int AS age FROM sage_accounts WHERE sage_account_id = $1`,
         [account.sageAccountId],
       );
@@ -217,7 +221,7 @@ describe('an account of a direct bank', () => {
     };
     await until(async () => (await lastRead(spent)) < 120, {
       timeoutMs: 20_000,
-      describe: 'the account was looked at',
+      describe: 'the account was checked',
     });
     expect(await lastRead(fresh)).toBeGreaterThanOrEqual(300);
   });
@@ -226,8 +230,8 @@ describe('an account of a direct bank', () => {
 describe('authorising again', () => {
   test('leads through the bank’s pages and back to an account that goes on', async () => {
     const { visitor, account, path } = await holder({ transactions: lines });
-    await world.deps.sage!.workflows.nudgeAccount(account);
-    await postStatement(world, account, [], { status: 'authRequired' });
+    await fixture.deps.sage!.workflows.wakeAccount(account);
+    await postStatement(fixture, account, [], { status: 'authRequired' });
     await becomes(account, 'authRequired');
     const page = await visitor.get(path);
     const begun = await send(visitor, page, `${path}/reauthorise`);
@@ -238,19 +242,21 @@ describe('authorising again', () => {
       { timeoutMs: 20_000, describe: 'the way to the bank is shown' },
     );
     const id = new URL(href.replaceAll('&amp;', '&')).searchParams.get('authorisation_id')!;
-    await world.control('POST', `/links/${id}/finish`, {});
-    const done = await settled(visitor, begun.location!);
+    await fixture.control('POST', `/links/${id}/finish`, {});
+    const done = await completed(visitor, begun.location!);
     expect(wordsOf(done)).toContain('The account is authorised again');
     expect(done.text).toContain(`href="${path}"`);
     await becomes(account, 'active');
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
   });
 
   test('is not begun for an account whose bank does not ask', async () => {
     const { visitor, path, customerId } = await holder({ transactions: lines });
     const answer = await send(visitor, await visitor.get(path), `${path}/reauthorise`);
     expect(answer.status).toBe(409);
-    const { rows } = await world.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [customerId]);
+    const { rows } = await fixture.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [
+      customerId,
+    ]);
     expect(rows).toEqual([]);
   });
 });
@@ -266,15 +272,15 @@ describe('running the rules again', () => {
     const fields = { transaction_id: ids.slice(0, 1), of: 'ticked' };
     const begun = await send(visitor, page, `${path}/reprocess`, fields);
     expect((await send(visitor, page, `${path}/reprocess`, fields)).location).toBe(begun.location);
-    const done = await settled(visitor, begun.location!);
+    const done = await completed(visitor, begun.location!);
     expect(wordsOf(done)).toContain('run over 1 transaction.');
     expect(wordsOf(done)).toContain('by rule Fees');
     expect(wordsOf(done)).not.toContain('INVOICE');
-    const runs = await world.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
+    const runs = await fixture.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
       customerId,
     ]);
     expect(runs.rows).toHaveLength(1);
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
   });
 
   test('over all reaches every one of them, and the account shows it', async () => {
@@ -283,8 +289,8 @@ describe('running the rules again', () => {
     });
     await createRule(account);
     const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
-    expect(wordsOf(await settled(visitor, begun.location!))).toContain('run over 62 transactions');
-    const { rows } = await world.pool.query<{ count: string }>(
+    expect(wordsOf(await completed(visitor, begun.location!))).toContain('run over 62 transactions');
+    const { rows } = await fixture.pool.query<{ count: string }>(
       `SELECT count(*) FROM sage_transactions WHERE sage_account_id = $1 AND predicted_actions <> '[]'`,
       [account.sageAccountId],
     );
@@ -296,7 +302,7 @@ describe('running the rules again', () => {
     const { visitor, account, path, customerId } = await holder({ transactions: lines });
     const page = await visitor.get(path);
     const reprocessId = randomUUID();
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO sage_reprocesses (reprocess_id, sage_account_id, customer_id, transaction_ids, last_id, total)
        VALUES ($1, $2, $3, NULL, 0, 0)`,
       [reprocessId, account.sageAccountId, customerId],
@@ -304,9 +310,9 @@ describe('running the rules again', () => {
     const ordered = await send(visitor, page, `${path}/reprocess`, { of: 'all' });
     expect(ordered.location).toContain(reprocessId);
     expect(wordsOf(await visitor.get(ordered.location!))).toContain('so yours was not begun');
-    await world.deps.sage!.workflows.startReprocess({ reprocessId });
-    expect(wordsOf(await settled(visitor, ordered.location!))).toContain('so yours was not begun');
-    expect(wordsOf(await settled(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
+    await fixture.deps.sage!.workflows.startReprocess({ reprocessId });
+    expect(wordsOf(await completed(visitor, ordered.location!))).toContain('so yours was not begun');
+    expect(wordsOf(await completed(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
       'so yours was not begun',
     );
   });
@@ -314,12 +320,12 @@ describe('running the rules again', () => {
   test('that Sage cannot do says so, and keeps the suggestions of before', async () => {
     const { visitor, account, path } = await holder();
     await createRule(account);
-    await postStatement(world, account, lines);
-    await storeTransactions(world, account);
-    await world.control('POST', '/faults', { kind: 'reprocess_fails', times: 0 });
+    await postStatement(fixture, account, lines);
+    await storeTransactions(fixture, account);
+    await fixture.control('POST', '/faults', { kind: 'reprocess_fails', times: 0 });
     const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
-    const failed = await settled(visitor, begun.location!);
-    await world.control('DELETE', '/faults');
+    const failed = await completed(visitor, begun.location!);
+    await fixture.control('DELETE', '/faults');
     expect(wordsOf(failed)).toContain('Sage said that it could not run the rules');
     expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
   });
@@ -332,7 +338,7 @@ describe('running the rules again', () => {
     const { visitor, path, customerId } = await holder({ transactions: lines });
     const answer = await send(visitor, await visitor.get(path), `${path}/reprocess`, fields);
     expect(answer.status).toBe(status);
-    const runs = await world.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
+    const runs = await fixture.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
       customerId,
     ]);
     expect(runs.rows).toEqual([]);
@@ -342,24 +348,24 @@ describe('running the rules again', () => {
 describe('restoring', () => {
   /** A disconnected account with rules, and a new one of the same company. */
   async function reconnected(ruleNames: readonly string[]) {
-    const customer = await signInTo(world);
-    const company = await makeSageCompany(world, customer);
-    const former = await makeSageAccount(world, { company });
+    const customer = await signInTo(fixture);
+    const company = await makeSageCompany(fixture, customer);
+    const former = await makeSageAccount(fixture, { company });
     for (const ruleName of ruleNames) await createRule(former, { ...feeRule, ruleName });
-    await world.api('DELETE', `/v1/sage/accounts/${former.sageAccountId}`);
+    await fixture.api('DELETE', `/v1/sage/accounts/${former.sageAccountId}`);
     await becomes(former, 'cancelled');
-    const account = await makeSageAccount(world, { company, transactions: lines });
+    const account = await makeSageAccount(fixture, { company, transactions: lines });
     return { ...customer, former, account, path: `/status/sage/accounts/${account.sageAccountId}` };
   }
 
-  test('makes the ticked rules anew, tells rule by rule, offers to run them, and restores none twice', async () => {
+  test('makes the ticked rules again, tells rule by rule, offers to run them, and restores none twice', async () => {
     const { visitor, account, path } = await reconnected(['Fees', 'Tolls', 'Taken']);
     await createRule(account, {
       ...feeRule,
       ruleName: 'Taken',
       ruleActions: [{ splitPercentage: 100, accountsPostings: [{ type: 'NOMINAL', code: '1' }] }],
     });
-    const offer = await settled(visitor, `${path}/restore`);
+    const offer = await completed(visitor, `${path}/restore`);
     expect(wordsOf(offer)).toContain('Fees');
     const ids = new Map(
       [...offer.text.matchAll(/value="([^"]+)"\s+aria-describedby="rule-(\d+)-hint"/g)].map((match) => [
@@ -372,41 +378,41 @@ describe('restoring', () => {
     const ordered = await send(visitor, offer, `${path}/restore`, { rule_id });
     const twice = await send(visitor, offer, `${path}/restore`, { rule_id });
     expect(twice.location).toBe(ordered.location);
-    const outcome = await settled(visitor, ordered.location!);
+    const outcome = await completed(visitor, ordered.location!);
     expect(wordsOf(outcome)).toMatch(/Fees Restored/);
     expect(wordsOf(outcome)).toMatch(/Taken Not restored/);
-    const again = await settled(visitor, `${path}/restore`);
+    const again = await completed(visitor, `${path}/restore`);
     expect(wordsOf(again)).toContain('Restored on this account');
     const names = async () => {
-      const { rules } = await world.control('GET', `/accounts/${account.bankAccountId}`);
+      const { rules } = await fixture.control('GET', `/accounts/${account.bankAccountId}`);
       return (rules as { ruleName: string }[]).map(({ ruleName }) => ruleName).sort();
     };
     expect(await names()).toEqual(['Fees', 'Taken']);
     const third = await send(visitor, again, `${path}/restore`, { rule_id: ids.get('Fees')! });
-    expect(wordsOf(await settled(visitor, third.location!))).toMatch(/Fees Restored/);
+    expect(wordsOf(await completed(visitor, third.location!))).toMatch(/Fees Restored/);
     expect(await names()).toEqual(['Fees', 'Taken']);
     const run = await send(visitor, outcome, `${path}/reprocess`, { of: 'all' });
-    expect(wordsOf(await settled(visitor, run.location!))).toContain('by rule Fees');
-    expect(await world.violations()).toEqual([]);
+    expect(wordsOf(await completed(visitor, run.location!))).toContain('by rule Fees');
+    expect(await fixture.violations()).toEqual([]);
   });
 
   test('ticks the rules that the account had before, and leaves those of others to be chosen', async () => {
-    const customer = await signInTo(world);
-    const company = await makeSageCompany(world, customer);
-    const former = await makeSageAccount(world, { company });
-    const other = await makeSageAccount(world, { company });
+    const customer = await signInTo(fixture);
+    const company = await makeSageCompany(fixture, customer);
+    const former = await makeSageAccount(fixture, { company });
+    const other = await makeSageAccount(fixture, { company });
     await createRule(former, { ...feeRule, ruleName: 'Mine' });
     await createRule(other, { ...feeRule, ruleName: 'Theirs' });
     for (const account of [former, other]) {
-      await world.api('DELETE', `/v1/sage/accounts/${account.sageAccountId}`);
+      await fixture.api('DELETE', `/v1/sage/accounts/${account.sageAccountId}`);
       await becomes(account, 'cancelled');
     }
-    const account = await makeSageAccount(world, { company });
-    await world.pool.query(`UPDATE sage_accounts SET predecessor_id = $2 WHERE sage_account_id = $1`, [
+    const account = await makeSageAccount(fixture, { company });
+    await fixture.pool.query(`UPDATE sage_accounts SET predecessor_id = $2 WHERE sage_account_id = $1`, [
       account.sageAccountId,
       former.sageAccountId,
     ]);
-    const offer = await settled(customer.visitor, `/status/sage/accounts/${account.sageAccountId}/restore`);
+    const offer = await completed(customer.visitor, `/status/sage/accounts/${account.sageAccountId}/restore`);
     const boxes = [...offer.text.matchAll(/<input\s+type="checkbox"[^>]*>\s*<label[^>]*><bdi>([^<]+)</g)];
     const ticked = boxes.map(([box, name]) => [name, /\bchecked\b/.test(box)]);
     expect(ticked.sort()).toEqual([
@@ -417,11 +423,11 @@ describe('restoring', () => {
 
   test('with nothing ticked asks to tick, and without any rule says so', async () => {
     const { visitor, path } = await reconnected(['Fees']);
-    const offer = await settled(visitor, `${path}/restore`);
+    const offer = await completed(visitor, `${path}/restore`);
     const form = await send(visitor, offer, `${path}/restore`, {});
     expect(form.status).toBe(422);
     expect(wordsOf(form)).toContain('Tick at least one rule');
     const fresh = await holder();
-    expect(wordsOf(await settled(fresh.visitor, `${fresh.path}/restore`))).toContain('no rules to restore');
+    expect(wordsOf(await completed(fresh.visitor, `${fresh.path}/restore`))).toContain('no rules to restore');
   });
 });

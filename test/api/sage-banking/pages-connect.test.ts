@@ -3,23 +3,23 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HARBOUR_BANK, MILL_BANK, OLD_COUNTY_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { seal } from '../../../src/crypto/seal.js';
 import { makeBankCustomer, makeSageCompany } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 import type { PageAnswer, Visitor } from '../pages-fixture.js';
-import { hiddenValue, send, settled, signInTo, wordsOf } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, wordsOf } from './pages-fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
 /** A customer with a company at Sage, signed in. */
 async function connected() {
-  const customer = await signInTo(world);
-  const company = await makeSageCompany(world, customer);
+  const customer = await signInTo(fixture);
+  const company = await makeSageCompany(fixture, customer);
   return { ...customer, ...company };
 }
 
@@ -27,7 +27,7 @@ async function search(visitor: Visitor, name: string, country = 'GBR') {
   const form = await visitor.get('/status/sage/connect');
   const answer = await send(visitor, form, '/status/sage/connect', { name, country });
   expect(answer.status).toBe(303);
-  return await settled(visitor, answer.location!);
+  return await completed(visitor, answer.location!);
 }
 
 /** The form of a bank that the search has found. */
@@ -41,7 +41,7 @@ async function choose(visitor: Visitor, name: string, bankId: string) {
 const today = () => new Date().toISOString().slice(0, 10);
 
 /** Waits for the way to the bank and answers the page with its address. */
-async function wayToBank(visitor: Visitor, path: string): Promise<PageAnswer & { href: string }> {
+async function bankConsent(visitor: Visitor, path: string): Promise<PageAnswer & { href: string }> {
   return await until(
     async () => {
       const page = await visitor.get(path);
@@ -55,7 +55,7 @@ async function wayToBank(visitor: Visitor, path: string): Promise<PageAnswer & {
 const authorisationOf = (href: string) => new URL(href).searchParams.get('authorisation_id')!;
 
 async function linkCount(customerId: string): Promise<number> {
-  const { rows } = await world.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [customerId]);
+  const { rows } = await fixture.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [customerId]);
   return rows.length;
 }
 
@@ -90,7 +90,9 @@ describe('the search', () => {
       expect(wordsOf(answer)).toContain(words);
       expect(answer.text).toMatch(/aria-invalid="true"/);
       expect(answer.text).not.toContain('<b>x');
-      const { rows } = await world.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [customerId]);
+      const { rows } = await fixture.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
+        customerId,
+      ]);
       expect(rows).toEqual([]);
     },
   );
@@ -127,7 +129,7 @@ describe('the start date', () => {
     expect(answer.status).toBe(422);
     expect(wordsOf(answer)).toContain(words);
     expect(await linkCount(customerId)).toBe(0);
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT detail FROM timeline WHERE customer_id = $1 AND kind = 'sage_link_refused'`,
       [customerId],
     );
@@ -146,48 +148,48 @@ describe('the start date', () => {
 describe('the way through the bank’s pages', () => {
   test('opens in a new window under the bank’s own name, and ends in the account with its start date', async () => {
     const { visitor, customerId } = await connected();
-    const at = await makeBankCustomer(world);
+    const at = await makeBankCustomer(fixture);
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     const repeated = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     expect(repeated.location).toBe(begun.location);
     expect(await linkCount(customerId)).toBe(1);
-    const waiting = await wayToBank(visitor, begun.location!);
+    const waiting = await bankConsent(visitor, begun.location!);
     expect(waiting.text).toMatch(/target="_blank"\s+rel="noopener noreferrer"/);
-    expect(wordsOf(waiting)).toContain(new URL(world.sandboxUrl).host);
+    expect(wordsOf(waiting)).toContain(new URL(fixture.sandboxUrl).host);
     expect(waiting.text).toContain(`url=${begun.location!}"`);
-    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, {
+    await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, {
       username: at.username,
       account: at.accountName,
     });
-    const done = await settled(visitor, begun.location!);
+    const done = await completed(visitor, begun.location!);
     expect(wordsOf(done)).toContain('The account is connected');
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
     const account = await visitor.get(path);
     expect(wordsOf(account)).toContain(at.accountName);
     expect(wordsOf(account)).toContain('3 February 2024');
     expect(wordsOf(await visitor.get('/status'))).toContain(at.accountName);
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
   });
 
   test('refused by the bank it says so, and starts again with the same start date', async () => {
     const { visitor, customerId } = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
-    const waiting = await wayToBank(visitor, begun.location!);
-    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, { success: false });
-    const refused = await settled(visitor, begun.location!);
+    const waiting = await bankConsent(visitor, begun.location!);
+    await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, { success: false });
+    const refused = await completed(visitor, begun.location!);
     expect(wordsOf(refused)).toContain('The bank did not agree, or you stopped on the way');
     const again = await send(visitor, refused, `${begun.location!}/again`);
     const twice = await send(visitor, refused, `${begun.location!}/again`);
     expect(twice.location).toBe(again.location);
     expect(again.location).not.toBe(begun.location);
-    const { rows } = await world.pool.query<{ date: string }>(
+    const { rows } = await fixture.pool.query<{ date: string }>(
       `SELECT DISTINCT requested_start_date AS date FROM sage_links WHERE customer_id = $1`,
       [customerId],
     );
     expect(rows.map(({ date }) => date.slice(0, 10))).toEqual(['2024-02-03']);
-    expect((await wayToBank(visitor, again.location!)).href).not.toBe(waiting.href);
+    expect((await bankConsent(visitor, again.location!)).href).not.toBe(waiting.href);
   });
 
   test.each(['http://bank.example/auth', 'javascript:alert(1)', 'https://user@bank.example/'])(
@@ -196,12 +198,12 @@ describe('the way through the bank’s pages', () => {
       const { visitor } = await connected();
       const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
       const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
-      await wayToBank(visitor, begun.location!);
+      await bankConsent(visitor, begun.location!);
       const linkId = begun.location!.split('/').at(-1)!;
       const context = { table: 'sage_links', row: linkId, column: 'redirect' };
-      await world.pool.query(`UPDATE sage_links SET redirect_sealed = $2 WHERE link_id = $1`, [
+      await fixture.pool.query(`UPDATE sage_links SET redirect_sealed = $2 WHERE link_id = $1`, [
         linkId,
-        seal(world.keyring, address, context),
+        seal(fixture.keyring, address, context),
       ]);
       const page = await visitor.get(begun.location!);
       expect(page.status).toBe(502);
@@ -212,7 +214,7 @@ describe('the way through the bank’s pages', () => {
 
   test('with several companies asks for which one, and takes none of another customer', async () => {
     const { visitor, customerId } = await connected();
-    const second = await makeSageCompany(world, { customerId });
+    const second = await makeSageCompany(fixture, { customerId });
     const stranger = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     expect(wordsOf(form)).toContain('Which Sage company is this for?');
@@ -226,7 +228,7 @@ describe('the way through the bank’s pages', () => {
     }
     const answer = await send(visitor, form, form.path, { ...fields, connectionId: second.connectionId });
     expect(answer.status).toBe(303);
-    const { rows } = await world.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
       customerId,
     ]);
     expect(rows).toEqual([{ connection_id: second.connectionId }]);
@@ -234,7 +236,7 @@ describe('the way through the bank’s pages', () => {
 
   test('changed after going back is refused under the spent id, and the first entries stand', async () => {
     const { visitor, customerId, connectionId } = await connected();
-    const second = await makeSageCompany(world, { customerId });
+    const second = await makeSageCompany(fixture, { customerId });
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const fields = { startDate: '2024-02-03', connectionId };
     const begun = await send(visitor, form, form.path, fields);
@@ -244,7 +246,7 @@ describe('the way through the bank’s pages', () => {
       expect([answer.status, wordsOf(answer)]).toEqual([409, expect.stringContaining('sent already')]);
     }
     expect((await send(visitor, form, form.path, fields)).location).toBe(begun.location);
-    const { rows } = await world.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
       customerId,
     ]);
     expect(rows).toEqual([{ connection_id: connectionId }]);
@@ -257,8 +259,8 @@ describe('the way through the bank’s pages', () => {
     const { visitor } = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
-    await wayToBank(visitor, begun.location!);
-    await world.pool.query(
+    await bankConsent(visitor, begun.location!);
+    await fixture.pool.query(
       `UPDATE sage_links SET state = 'expired', reason = 'out_of_time', purpose = $2, redirect_sealed = NULL
         WHERE link_id = $1`,
       [begun.location!.split('/').at(-1), purpose],
@@ -299,13 +301,13 @@ describe('a direct bank', () => {
     expect(wordsOf(form)).toContain('Sage then prepares a form');
     const accountNumber = String(Date.now()).slice(-8);
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
-    const done = await settled(visitor, begun.location!);
+    const done = await completed(visitor, begun.location!);
     expect(wordsOf(done)).toContain('The account is connected');
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
     const page = await visitor.get(path);
     expect(wordsOf(page)).toContain('Waiting for the bank');
     expect(page.text).toMatch(/href="http:\/\/[^"]+\/bank\/forms\/[^"]+"\s+target="_blank"/);
-    const { rows } = await world.pool.query<{ row: string }>(
+    const { rows } = await fixture.pool.query<{ row: string }>(
       `SELECT to_jsonb(l)::text AS row FROM sage_links l UNION ALL SELECT to_jsonb(a)::text FROM sage_accounts a`,
     );
     expect(rows.filter(({ row }) => row.includes(accountNumber))).toEqual([]);
@@ -316,7 +318,7 @@ describe('a direct bank', () => {
     const form = await choose(visitor, 'Mill', MILL_BANK);
     const accountNumber = String(Date.now() + 1).slice(-8);
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
-    const done = await settled(visitor, begun.location!);
+    const done = await completed(visitor, begun.location!);
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
     expect(wordsOf(await visitor.get(path))).toContain('Ask your branch to send statements to Sage.');
   });
@@ -342,14 +344,14 @@ describe('a direct bank', () => {
 
 test('a bank that connects again is a new account, and offers the rules of the former one', async () => {
   const { visitor } = await connected();
-  const at = await makeBankCustomer(world);
+  const at = await makeBankCustomer(fixture);
   const link = async () => {
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: today() });
-    const waiting = await wayToBank(visitor, begun.location!);
+    const waiting = await bankConsent(visitor, begun.location!);
     const said = { username: at.username, account: at.accountName };
-    await world.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, said);
-    return await settled(visitor, begun.location!);
+    await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, said);
+    return await completed(visitor, begun.location!);
   };
   const pathIn = (text: string) => /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(text)![1]!;
   const first = await link();
@@ -369,5 +371,5 @@ test('a bank that connects again is a new account, and offers the rules of the f
   expect(done.text).toContain(`href="${path}/restore"`);
   expect((await visitor.get(formerPath)).text).toContain(`href="${path}"`);
   expect((await visitor.get(path)).text).toContain(`href="${path}/restore"`);
-  expect(await world.violations()).toEqual([]);
+  expect(await fixture.violations()).toEqual([]);
 });

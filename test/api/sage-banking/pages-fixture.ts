@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { worldPassword, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { fixturePassword, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 import { newVisitor, type PageAnswer, type Visitor } from '../pages-fixture.js';
 
-/** A customer of the world at the pages, signed in. */
+/** A customer of the fixture at the pages, signed in. */
 export interface SageCustomer {
   readonly customerId: string;
   readonly username: string;
@@ -11,16 +11,16 @@ export interface SageCustomer {
 }
 
 /** What a page waits for may take as long as this on a busy machine. */
-const settledWithinMs = 20_000;
+const completedWithinMs = 20_000;
 
 export async function signInTo(
-  world: Pick<SageWorld, 'url' | 'makeCustomer'>,
+  fixture: Pick<SageFixture, 'url' | 'makeCustomer'>,
   known?: { customerId: string; username: string },
 ): Promise<SageCustomer> {
-  const customer = known ?? (await world.makeCustomer());
-  const visitor = newVisitor(world);
+  const customer = known ?? (await fixture.makeCustomer());
+  const visitor = newVisitor(fixture);
   const form = await visitor.get('/status/sign-in');
-  const fields = { form_token: form.formToken, username: customer.username, password: worldPassword };
+  const fields = { form_token: form.formToken, username: customer.username, password: fixturePassword };
   const answer = await visitor.post('/status/sign-in', fields);
   expect(answer.location).toBe('/status');
   return { ...customer, visitor };
@@ -45,7 +45,7 @@ export async function send(
 }
 
 /** Loads the page as its own `meta refresh` does, until it waits no more; redirects are followed. */
-export async function settled(visitor: Visitor, path: string): Promise<PageAnswer & { path: string }> {
+export async function completed(visitor: Visitor, path: string): Promise<PageAnswer & { path: string }> {
   let next = path;
   return await until(
     async () => {
@@ -59,7 +59,7 @@ export async function settled(visitor: Visitor, path: string): Promise<PageAnswe
       next = reload.replaceAll('&amp;', '&');
       return null;
     },
-    { timeoutMs: settledWithinMs, describe: `${path} waits no more` },
+    { timeoutMs: completedWithinMs, describe: `${path} waits no more` },
   );
 }
 

@@ -2,27 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sageOnboardingRefusals } from '../../../src/domain/sage-banking/onboarding.js';
 import { makeSageCompany } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 import type { PageAnswer, Visitor } from '../pages-fixture.js';
-import { hiddenValue, send, settled, signInTo, wordsOf } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, wordsOf } from './pages-fixture.js';
 
 const begin = '/status/sage/begin';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
 /** A customer whose bank has begun the onboarding, at its page. */
 async function begun(kind: 'cloud' | 'desktop', serial?: string) {
-  const customer = await signInTo(world);
+  const customer = await signInTo(fixture);
   const licence = serial ?? `licence-${randomUUID()}`;
-  if (serial === undefined) await world.control('POST', '/licences', { serial: licence });
-  const answer = await world.api('POST', '/v1/sage/organisations', {
+  if (serial === undefined) await fixture.control('POST', '/licences', { serial: licence });
+  const answer = await fixture.api('POST', '/v1/sage/organisations', {
     json: {
       customer_id: customer.customerId,
       kind,
@@ -35,8 +35,8 @@ async function begun(kind: 'cloud' | 'desktop', serial?: string) {
   return { ...customer, onboardingId: answer.body.onboarding_id as string, licence };
 }
 
-/** The page with a picture, which is not the one of `formerId`. */
-async function picture(
+/** The page with a captcha, which is not the one of `formerId`. */
+async function captcha(
   visitor: Visitor,
   formerId = '',
 ): Promise<PageAnswer & { captchaId: string; path: string }> {
@@ -48,32 +48,32 @@ async function picture(
       const path = /action="(\/status\/sage\/begin\/[^"]+)"/.exec(page.text)![1]!;
       return captchaId === formerId ? null : { ...page, captchaId, path };
     },
-    { timeoutMs: 20_000, describe: 'a picture is shown' },
+    { timeoutMs: 20_000, describe: 'a captcha is shown' },
   );
 }
 
-async function answerPicture(
+async function answerCaptcha(
   visitor: Visitor,
-  page: Awaited<ReturnType<typeof picture>>,
+  page: Awaited<ReturnType<typeof captcha>>,
   text: string,
 ): Promise<PageAnswer> {
   return await send(visitor, page, page.path, { captcha_id: page.captchaId, captcha_text: text });
 }
 
 const rightText = async (captchaId: string): Promise<string> =>
-  (await world.control('GET', `/captchas/${captchaId}`)).text;
+  (await fixture.control('GET', `/captchas/${captchaId}`)).text;
 
 describe('a customer without a company at Sage', () => {
   test('is told that the bank begins, wherever they enter', async () => {
-    const { visitor } = await signInTo(world);
+    const { visitor } = await signInTo(fixture);
     expect((await visitor.get('/status')).text).toContain('href="/status/sage/connect"');
     expect((await visitor.get('/status/sage/connect')).location).toBe(begin);
     expect(wordsOf(await visitor.get(begin))).toContain('Ask your bank to begin');
   });
 
   test('whose company was made otherwise goes on to the banks', async () => {
-    const customer = await signInTo(world);
-    await makeSageCompany(world, customer);
+    const customer = await signInTo(fixture);
+    await makeSageCompany(fixture, customer);
     expect((await customer.visitor.get(begin)).location).toBe('/status/sage/connect');
     expect((await customer.visitor.get('/status/sage/connect')).status).toBe(200);
   });
@@ -81,16 +81,16 @@ describe('a customer without a company at Sage', () => {
 
 test('a cloud product is ready without the customer, who then connects a bank', async () => {
   const { visitor } = await begun('cloud');
-  const ready = await settled(visitor, begin);
+  const ready = await completed(visitor, begin);
   expect(wordsOf(ready)).toContain('Your Sage company is ready');
   expect(ready.text).toContain('href="/status/sage/connect"');
-  expect(await world.violations()).toEqual([]);
+  expect(await fixture.violations()).toEqual([]);
 });
 
-describe('the picture of a desktop product', () => {
-  test('stands in the page, which alone may hold such pictures, and leads to a company', async () => {
+describe('the captcha of a desktop product', () => {
+  test('stands in the page, which alone may hold such captchas, and leads to a company', async () => {
     const { visitor } = await begun('desktop');
-    const page = await picture(visitor);
+    const page = await captcha(visitor);
     expect(page.text).toMatch(/<img class="captcha" src="data:image\/[^"]+" alt="[^"]+"/);
     const policyOf = ({ headers }: PageAnswer) => headers.get('content-security-policy');
     expect(policyOf(page)).toContain("img-src 'self' data:;");
@@ -99,47 +99,47 @@ describe('the picture of a desktop product', () => {
     for (const path of ['/status', '/status/sign-in', '/status/sage/connect']) {
       expect(policyOf(await visitor.get(path))).toContain("img-src 'self';");
     }
-    const answer = await answerPicture(visitor, page, await rightText(page.captchaId));
+    const answer = await answerCaptcha(visitor, page, await rightText(page.captchaId));
     expect(answer.location).toBe(begin);
-    expect(wordsOf(await settled(visitor, begin))).toContain('Your Sage company is ready');
+    expect(wordsOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
     expect((await visitor.get('/status/sage/connect')).status).toBe(200);
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
   });
 
-  test('read wrongly gives another picture and says so; the third time it is over', async () => {
+  test('read wrongly gives another captcha and says so; the third time it is over', async () => {
     const { visitor } = await begun('desktop');
-    let page = await picture(visitor);
+    let page = await captcha(visitor);
     for (let failures = 1; failures <= 2; failures += 1) {
-      await answerPicture(visitor, page, 'wrong');
-      page = await picture(visitor, page.captchaId);
-      expect(wordsOf(page)).toContain('That was not right. Here is a new picture.');
+      await answerCaptcha(visitor, page, 'wrong');
+      page = await captcha(visitor, page.captchaId);
+      expect(wordsOf(page)).toContain('That was not right. Here is a new captcha.');
     }
-    await answerPicture(visitor, page, 'wrong');
-    expect(wordsOf(await settled(visitor, begin))).toContain('The characters were wrong too often');
+    await answerCaptcha(visitor, page, 'wrong');
+    expect(wordsOf(await completed(visitor, begin))).toContain('The characters were wrong too often');
   });
 
   test('that is not legible is exchanged, as often as one likes', async () => {
     const { visitor } = await begun('desktop');
-    let page = await picture(visitor);
+    let page = await captcha(visitor);
     for (let times = 0; times < 4; times += 1) {
       await send(visitor, page, page.path, { captcha_id: page.captchaId, captcha_text: '', do: 'another' });
-      page = await picture(visitor, page.captchaId);
+      page = await captcha(visitor, page.captchaId);
     }
-    await answerPicture(visitor, page, await rightText(page.captchaId));
-    expect(wordsOf(await settled(visitor, begin))).toContain('Your Sage company is ready');
+    await answerCaptcha(visitor, page, await rightText(page.captchaId));
+    expect(wordsOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
   });
 
-  test('answered with nothing, too much, or for another picture changes nothing', async () => {
+  test('answered with nothing, too much, or for another captcha changes nothing', async () => {
     const { visitor, onboardingId } = await begun('desktop');
-    const page = await picture(visitor);
+    const page = await captcha(visitor);
     for (const text of ['', '   ', 'x'.repeat(101)]) {
-      const answer = await answerPicture(visitor, page, text);
+      const answer = await answerCaptcha(visitor, page, text);
       expect([answer.status, wordsOf(answer)]).toEqual([422, expect.stringContaining('Type the characters')]);
     }
-    const stale = await answerPicture(visitor, { ...page, captchaId: randomUUID() }, 'abcdef');
+    const stale = await answerCaptcha(visitor, { ...page, captchaId: randomUUID() }, 'abcdef');
     expect(stale.status).toBe(409);
     expect(wordsOf(stale)).toContain('no longer the current one');
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT state, captcha_id, captcha_text, captcha_failures FROM sage_onboardings WHERE onboarding_id = $1`,
       [onboardingId],
     );
@@ -150,44 +150,44 @@ describe('the picture of a desktop product', () => {
 
   test('that Sage may have forgotten is shown to nobody', async () => {
     const { visitor, onboardingId } = await begun('desktop');
-    const page = await picture(visitor);
-    await world.pool.query(
+    const page = await captcha(visitor);
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET captcha_at = now() - interval '14 minutes' WHERE onboarding_id = $1`,
       [onboardingId],
     );
     expect((await visitor.get(begin)).text).not.toContain(page.captchaId);
-    expect(wordsOf(await picture(visitor, page.captchaId))).toContain('That picture was too old');
+    expect(wordsOf(await captcha(visitor, page.captchaId))).toContain('That captcha was too old');
   });
 
   test('is another customer’s to answer alone', async () => {
     const { visitor } = await begun('desktop');
-    const page = await picture(visitor);
+    const page = await captcha(visitor);
     const other = await begun('desktop');
-    const theirs = await picture(other.visitor);
+    const theirs = await captcha(other.visitor);
     const answer = await send(other.visitor, theirs, page.path, {
       captcha_id: page.captchaId,
       captcha_text: await rightText(page.captchaId),
     });
     expect(answer.status).toBe(404);
-    expect((await picture(visitor)).captchaId).toBe(page.captchaId);
+    expect((await captcha(visitor)).captchaId).toBe(page.captchaId);
   });
 });
 
 test('a licence that Sage does not know is told as such', async () => {
   const { visitor } = await begun('desktop', `unknown-${randomUUID()}`);
-  const page = await picture(visitor);
-  await answerPicture(visitor, page, await rightText(page.captchaId));
-  expect(wordsOf(await settled(visitor, begin))).toContain('Sage does not know you as a customer');
+  const page = await captcha(visitor);
+  await answerCaptcha(visitor, page, await rightText(page.captchaId));
+  expect(wordsOf(await completed(visitor, begin))).toContain('Sage does not know you as a customer');
 });
 
 test('each refusal has words of its own, and none shows Sage’s raw ones', async () => {
   const { visitor, onboardingId } = await begun('cloud');
-  await settled(visitor, begin);
+  await completed(visitor, begin);
   // The customer's first and only company: with another one the page speaks of that.
-  await world.pool.query(`DELETE FROM sage_companies WHERE onboarding_id = $1`, [onboardingId]);
+  await fixture.pool.query(`DELETE FROM sage_companies WHERE onboarding_id = $1`, [onboardingId]);
   const seen = new Set<string>();
   for (const reason of sageOnboardingRefusals) {
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'refused', reason = $2, message = 'raw <words>' WHERE onboarding_id = $1`,
       [onboardingId, reason],
     );
@@ -201,8 +201,8 @@ test('each refusal has words of its own, and none shows Sage’s raw ones', asyn
 
 test('one that stands in doubt tells the customer to wait for their bank', async () => {
   const { visitor, onboardingId } = await begun('cloud');
-  await settled(visitor, begin);
-  await world.pool.query(
+  await completed(visitor, begin);
+  await fixture.pool.query(
     `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
     [onboardingId],
   );
@@ -212,15 +212,15 @@ test('one that stands in doubt tells the customer to wait for their bank', async
 });
 
 describe('the list of feeds', () => {
-  test('shows a waiting picture to a customer who has another company, and leads to it', async () => {
+  test('shows a waiting captcha to a customer who has another company, and leads to it', async () => {
     const { visitor, customerId } = await begun('desktop');
-    await makeSageCompany(world, { customerId });
-    const page = await picture(visitor);
+    await makeSageCompany(fixture, { customerId });
+    const page = await captcha(visitor);
     const list = await visitor.get('/status');
     expect(wordsOf(list)).toContain('a person has to type them');
     expect(list.text).toContain(`class="button" href="${begin}"`);
-    await answerPicture(visitor, page, await rightText(page.captchaId));
-    await settled(visitor, begin);
+    await answerCaptcha(visitor, page, await rightText(page.captchaId));
+    await completed(visitor, begin);
     expect((await visitor.get('/status')).text).not.toContain(`href="${begin}"`);
   });
 
@@ -232,8 +232,8 @@ describe('the list of feeds', () => {
     ['refused', null, null],
   ])('tells of an onboarding that is %s (typed: %s): %s', async (state, typed, words) => {
     const { visitor, onboardingId } = await begun('cloud');
-    await settled(visitor, begin);
-    await world.pool.query(
+    await completed(visitor, begin);
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = $2, captcha_text = $3 WHERE onboarding_id = $1`,
       [onboardingId, state, typed],
     );
@@ -245,8 +245,8 @@ describe('the list of feeds', () => {
 
 test('a further company that was refused does not stand before one that is ready', async () => {
   const { visitor, onboardingId } = await begun('cloud');
-  await settled(visitor, begin);
-  await world.pool.query(
+  await completed(visitor, begin);
+  await fixture.pool.query(
     `UPDATE sage_onboardings SET state = 'refused', reason = 'captcha_abandoned' WHERE onboarding_id = $1`,
     [onboardingId],
   );

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeSageAccount, someLines } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import type { PageAnswer } from '../pages-fixture.js';
-import { hiddenValue, send, settled, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  await world.close();
+  await fixture.close();
 });
 
 interface RuleDesk extends SageCustomer {
@@ -21,12 +21,15 @@ interface RuleDesk extends SageCustomer {
 
 /** A customer with an account of three card payments and a fee. */
 async function ruleDesk(): Promise<RuleDesk> {
-  const customer = await signInTo(world);
+  const customer = await signInTo(fixture);
   const lines = [
     ...someLines(3, 'CARD'),
     { transactionAmount: -12.5, datePosted: '2024-03-06', narrative1: 'FEE MARCH' },
   ];
-  const { sageAccountId, bankAccountId } = await makeSageAccount(world, { ...customer, transactions: lines });
+  const { sageAccountId, bankAccountId } = await makeSageAccount(fixture, {
+    ...customer,
+    transactions: lines,
+  });
   return { ...customer, sageAccountId, bankAccountId, base: `/status/sage/accounts/${sageAccountId}` };
 }
 
@@ -71,7 +74,7 @@ async function saveNew(desk: RuleDesk, fields: Record<string, string>) {
   const form = await newRuleForm(desk);
   const answer = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...fields, do: 'save' });
   expect(answer.status).toBe(303);
-  return await settled(desk.visitor, answer.location!);
+  return await completed(desk.visitor, answer.location!);
 }
 
 /** The rules as Sage has them. */
@@ -85,7 +88,7 @@ async function rulesAtSage({ bankAccountId }: RuleDesk): Promise<
     ruleAdditionalFields?: unknown;
   }[]
 > {
-  const { rules } = await world.control('GET', `/accounts/${bankAccountId}`);
+  const { rules } = await fixture.control('GET', `/accounts/${bankAccountId}`);
   return rules;
 }
 
@@ -121,7 +124,7 @@ describe('a new rule', () => {
       await send(desk.visitor, form, path, { ...fields, do: 'save' }),
     ];
     expect(second.location).toBe(first.location);
-    const list = await settled(desk.visitor, first.location!);
+    const list = await completed(desk.visitor, first.location!);
     expect(list.path).toBe(`${desk.base}/rules?saved=1`);
     expect(wordsOf(list)).toContain('Fees & <charges>');
     expect(list.text).not.toContain('<charges>');
@@ -146,7 +149,7 @@ describe('a new rule', () => {
         ],
       },
     ]);
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
   });
 
   test('keeps all that was typed while rows are added and removed, and nothing goes to Sage', async () => {
@@ -245,12 +248,12 @@ describe('a new rule', () => {
         expect(answer.text).toContain('value="Bad"');
         expect(wordsOf(answer)).not.toContain('Check this entry');
       }
-      const { rows } = await world.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
+      const { rows } = await fixture.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
         desk.customerId,
       ]);
       expect(rows).toEqual([]);
       expect(await rulesAtSage(desk)).toEqual([]);
-      const told = await world.pool.query(
+      const told = await fixture.pool.query(
         `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_rule_refused'`,
         [desk.sageAccountId],
       );
@@ -271,7 +274,7 @@ describe('a new rule', () => {
       ...filled('Large', { conditions: [['transactionAmount', 'gt', '77']] }),
       do: 'save',
     });
-    await settled(desk.visitor, again.location!);
+    await completed(desk.visitor, again.location!);
     expect(await namesByRank(desk)).toEqual(['Fees', 'Large']);
   });
 
@@ -280,7 +283,7 @@ describe('a new rule', () => {
     const form = await newRuleForm(desk);
     const path = `${desk.base}/new-rule`;
     const saved = await send(desk.visitor, form, path, { ...filled('First'), do: 'save' });
-    await settled(desk.visitor, saved.location!);
+    await completed(desk.visitor, saved.location!);
     const stale = await send(desk.visitor, form, path, { ...filled('Second'), do: 'save' });
     expect(stale.status).toBe(409);
     expect(await namesByRank(desk)).toEqual(['First']);
@@ -302,7 +305,7 @@ describe('trying out', () => {
     const form = await newRuleForm(desk);
     const fields = filled('Fees', { actions: [{ percentage: '50' }, { percentage: '100' }] });
     const answer = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...fields, do: 'dry_run' });
-    const tried = await settled(desk.visitor, answer.location!);
+    const tried = await completed(desk.visitor, answer.location!);
     expect(wordsOf(tried)).toContain('1 of the 4 transactions that are here');
     expect(wordsOf(tried)).toContain('FEE MARCH');
     expect(wordsOf(tried)).toContain('−6.25 + −6.25');
@@ -310,7 +313,7 @@ describe('trying out', () => {
     expect(tried.text).toContain('value="Fees"');
     expect(await rulesAtSage(desk)).toEqual([]);
     const saved = await send(desk.visitor, tried, `${desk.base}/new-rule`, { ...fields, do: 'save' });
-    await settled(desk.visitor, saved.location!);
+    await completed(desk.visitor, saved.location!);
     expect(await namesByRank(desk)).toEqual(['Fees']);
   });
 
@@ -321,10 +324,10 @@ describe('trying out', () => {
     const path = `${desk.base}/new-rule`;
     const none = filled('None', { conditions: [['transactionAmount', 'gt', '1000']] });
     const nothing = await send(desk.visitor, form, path, { ...none, do: 'dry_run' });
-    expect(wordsOf(await settled(desk.visitor, nothing.location!))).toContain('None of the 4 transactions');
+    expect(wordsOf(await completed(desk.visitor, nothing.location!))).toContain('None of the 4 transactions');
     const all = filled('All out', { conditions: [['$baseType', 'eq', 'debit']] });
     const some = await send(desk.visitor, form, path, { ...all, do: 'dry_run' });
-    const words = wordsOf(await settled(desk.visitor, some.location!));
+    const words = wordsOf(await completed(desk.visitor, some.location!));
     expect(words).toContain('4 of the 4 transactions');
     expect(words).toContain('rules above it would take 1 first');
   });
@@ -336,10 +339,10 @@ test('a rule that is edited does not stand in its own way, and a name that is ta
   await saveNew(desk, filled('Cards', { conditions: [['transactionNarrative', 'contains', 'CARD']] }));
   const fees = (await rulesAtSage(desk)).find(({ ruleName }) => ruleName === 'Fees')!;
   const path = `${desk.base}/rules/${fees.ruleId}`;
-  const form = await settled(desk.visitor, path);
+  const form = await completed(desk.visitor, path);
   const tryOut = async (name: string) => {
     const answer = await send(desk.visitor, form, path, { ...filled(name), do: 'dry_run' });
-    return wordsOf(await settled(desk.visitor, answer.location!));
+    return wordsOf(await completed(desk.visitor, answer.location!));
   };
   const renamed = await tryOut('Charges');
   expect(renamed).toContain('1 of the 4 transactions');
@@ -353,13 +356,13 @@ describe('the list', () => {
   test('moves rules up and down, and Sage has them in that order', async () => {
     const desk = await ruleDesk();
     for (const name of ['A', 'B', 'C']) await saveNew(desk, filled(name));
-    const list = await settled(desk.visitor, `${desk.base}/rules`);
+    const list = await completed(desk.visitor, `${desk.base}/rules`);
     expect(list.text.indexOf('Move rule A down')).toBeGreaterThan(0);
     expect(list.text).not.toContain('Move rule A up');
     expect(list.text).not.toContain('Move rule C down');
     const ruleC = (await rulesAtSage(desk)).find(({ ruleName }) => ruleName === 'C')!;
     const moved = await send(desk.visitor, list, `${desk.base}/rules/${ruleC.ruleId}/move`, { rank: '2' });
-    await settled(desk.visitor, moved.location!);
+    await completed(desk.visitor, moved.location!);
     expect(await namesByRank(desk)).toEqual(['A', 'C', 'B']);
     for (const rank of ['0', '-1', 'first', '']) {
       const answer = await send(desk.visitor, list, `${desk.base}/rules/${ruleC.ruleId}/move`, { rank });
@@ -370,7 +373,7 @@ describe('the list', () => {
   test('edits a rule without touching its rank and the fields that the form does not show', async () => {
     const desk = await ruleDesk();
     await saveNew(desk, filled('A'));
-    const created = await world.api('POST', `/v1/sage/accounts/${desk.sageAccountId}/rules`, {
+    const created = await fixture.api('POST', `/v1/sage/accounts/${desk.sageAccountId}/rules`, {
       json: {
         ruleName: 'B',
         ruleConditions: [
@@ -382,11 +385,11 @@ describe('the list', () => {
       },
     });
     const ruleId: string = created.body.ruleId;
-    const form = await settled(desk.visitor, `${desk.base}/rules/${ruleId}`);
+    const form = await completed(desk.visitor, `${desk.base}/rules/${ruleId}`);
     expect(form.text).toContain('value=" X"');
     const fields = filled('B2', { conditions: [['transactionNarrative', 'contains', ' X']] });
     const saved = await send(desk.visitor, form, `${desk.base}/rules/${ruleId}`, { ...fields, do: 'save' });
-    await settled(desk.visitor, saved.location!);
+    await completed(desk.visitor, saved.location!);
     expect(await namesByRank(desk)).toEqual(['B2', 'A']);
     const rule = (await rulesAtSage(desk)).find((one) => one.ruleId === ruleId)!;
     expect(rule.ruleAdditionalFields).toEqual([{ name: 'department', value: '9' }]);
@@ -396,19 +399,19 @@ describe('the list', () => {
     const desk = await ruleDesk();
     await saveNew(desk, filled('Old one'));
     const { ruleId } = (await rulesAtSage(desk))[0]!;
-    const question = await settled(desk.visitor, `${desk.base}/rules/${ruleId}/delete`);
+    const question = await completed(desk.visitor, `${desk.base}/rules/${ruleId}/delete`);
     expect(wordsOf(question)).toContain('Delete rule Old one?');
     expect(await namesByRank(desk)).toEqual(['Old one']);
     const answer = await send(desk.visitor, question, `${desk.base}/rules/${ruleId}/delete`);
-    expect(wordsOf(await settled(desk.visitor, answer.location!))).toContain('There are no rules yet');
+    expect(wordsOf(await completed(desk.visitor, answer.location!))).toContain('There are no rules yet');
     expect(await rulesAtSage(desk)).toEqual([]);
-    expect((await settled(desk.visitor, `${desk.base}/rules/${ruleId}`)).status).toBe(404);
+    expect((await completed(desk.visitor, `${desk.base}/rules/${ruleId}`)).status).toBe(404);
   });
 
   test('of an account that is disconnected is closed, and says where its rules can be restored', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
-    await world.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
       desk.sageAccountId,
     ]);
     for (const path of ['/rules', '/new-rule', '/restore']) {
@@ -424,22 +427,22 @@ describe('the list', () => {
 
   test('says so when Sage does not answer, and shows no half of a list', async () => {
     const desk = await ruleDesk();
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       kind: 'status',
       http_status: 403,
       match: { path: '/rules$' },
       times: 1,
     });
-    const page = await settled(desk.visitor, `${desk.base}/rules`);
+    const page = await completed(desk.visitor, `${desk.base}/rules`);
     expect(page.status).toBe(502);
     expect(wordsOf(page)).toContain('Sage could not do this');
-    await world.control('DELETE', '/faults');
+    await fixture.control('DELETE', '/faults');
   });
 
-  test('loaded again under a reading that is old or gone asks Sage anew', async () => {
+  test('loaded again under a reading that is old or gone asks Sage again', async () => {
     const desk = await ruleDesk();
-    await settled(desk.visitor, `${desk.base}/rules`);
-    const { rows } = await world.pool.query<{ id: string }>(
+    await completed(desk.visitor, `${desk.base}/rules`);
+    const { rows } = await fixture.pool.query<{ id: string }>(
       `UPDATE commands SET finished_at = now() - interval '1 minute'
         WHERE customer_id = $1 AND kind = 'sage_list_rules' RETURNING command_id AS id`,
       [desk.customerId],
@@ -449,7 +452,7 @@ describe('the list', () => {
     for (const reading of [rows[0]!.id, randomUUID()]) {
       const path = `${desk.base}/rules?reading=${reading}`;
       expect((await desk.visitor.get(path)).location).toBe(`${desk.base}/rules`);
-      expect(wordsOf(await settled(desk.visitor, path))).toContain('Later');
+      expect(wordsOf(await completed(desk.visitor, path))).toContain('Later');
     }
   });
 
@@ -469,9 +472,9 @@ describe('the list', () => {
       sage_account_id: desk.sageAccountId,
       ...(kind === 'sage_delete_rule' ? { rule_id: 'r1' } : { rule }),
     };
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO commands (command_id, provider_key, customer_id, kind, input, state, problem, finished_at)
-       VALUES ($1, gen_random_uuid(), $2, $3, $4, 'failed', '{"code": "peer_unavailable", "message": "none"}', now())`,
+       VALUES ($1, gen_random_uuid(), $2, $3, $4, 'failed', '{"code": "provider_unavailable", "message": "none"}', now())`,
       [commandId, desk.customerId, kind, JSON.stringify(input)],
     );
     const page = await desk.visitor.get(`${desk.base}/rule-orders/${commandId}`);
@@ -479,7 +482,7 @@ describe('the list', () => {
     expect(wordsOf(page).includes('We do not know whether Sage')).toBe(mayBeDone);
     expect(page.text).toContain(`href="${desk.base}/rules"`);
     if (kind === 'sage_create_rule') {
-      expect(wordsOf(page)).toContain('Look at the rules');
+      expect(wordsOf(page)).toContain('Check the rules');
       expect(page.text).toContain('value="Lost"');
     }
   });
@@ -488,7 +491,7 @@ describe('the list', () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
     const saved = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...filled('Mine'), do: 'save' });
-    await settled(desk.visitor, saved.location!);
+    await completed(desk.visitor, saved.location!);
     const other = await ruleDesk();
     const order = saved.location!.split('/').at(-1)!;
     expect((await other.visitor.get(saved.location!)).status).toBe(404);

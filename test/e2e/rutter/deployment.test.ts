@@ -8,11 +8,11 @@ import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
 import {
-  createDeliveryWorld,
+  createDeliveryFixture,
   postingsFrom,
   type DeliveryFeed,
-  type DeliveryWorld,
-  type WorldPosting,
+  type DeliveryFixture,
+  type FixturePosting,
 } from '../../support/rutter/delivery-fixture.js';
 import { createTestNamespace } from '../../support/temporal.js';
 import { until } from '../../support/until.js';
@@ -20,12 +20,12 @@ import { bundleWorkflows } from '../../support/workflow-environment.js';
 
 /*
  * A deployment of code that does not fit the histories of running feeds, as decision 0013 tells it: a real Temporal
- * server, real workers, real deliveries, the sandbox's book as the referee.
+ * server, real workers, real deliveries, the sandbox's book as the checker.
  */
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const soon = { timeoutMs: 90_000, everyMs: 100 };
-let world: DeliveryWorld;
+let fixture: DeliveryFixture;
 let client: Client;
 let facade: WorkflowFacade;
 let native: NativeConnection;
@@ -38,7 +38,7 @@ const activityWorkers: { worker: Worker; ended: Promise<void> }[] = [];
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
   const testNamespace = createTestNamespace({ register: registerSearchAttributes });
-  world = await createDeliveryWorld();
+  fixture = await createDeliveryFixture();
   fitting = await bundleWorkflows();
   careless = await bundleWorkflows({ workflows: './changed-workflows.ts' });
   const { address, namespace: made } = await testNamespace;
@@ -48,7 +48,7 @@ beforeAll(async () => {
   client = new Client({ connection, namespace });
   const workflows = createWorkflowFacade(client);
   facade = workflows;
-  const activities = createActivities({ ...world.deps, workflows });
+  const activities = createActivities({ ...fixture.deps, workflows });
   const interceptors = { activity: [createActivityInterceptors] };
   for (const taskQueue of [taskQueues.deliver, taskQueues.interactive]) {
     const worker = await Worker.create({
@@ -65,7 +65,7 @@ afterAll(async () => {
   for (const { worker } of activityWorkers) worker.shutdown();
   await Promise.all(activityWorkers.map(({ ended }) => ended));
   await Promise.allSettled([connection.close(), native.close()]);
-  await world.close();
+  await fixture.close();
 });
 
 /** Deploys: a worker with this code runs the workflows while `work` goes on, and is stopped at its end. */
@@ -78,11 +78,11 @@ async function withWorkflows(workflowBundle: WorkflowBundle, work: () => Promise
 }
 
 async function liveFeed(): Promise<DeliveryFeed> {
-  const feed = await world.makeFeed();
-  await world.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+  const feed = await fixture.makeFeed();
+  await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
     transaction_start_date: startDate,
   });
-  await recordAccountsSeen(world.pool, {
+  await recordAccountsSeen(fixture.pool, {
     connectionId: feed.connectionId,
     accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
   });
@@ -94,7 +94,7 @@ async function liveFeed(): Promise<DeliveryFeed> {
 async function untilState(feed: DeliveryFeed, state: string): Promise<void> {
   await until(
     async () => {
-      const row = await world.pool.query(`SELECT 1 FROM feeds WHERE feed_id = $1 AND state = $2`, [
+      const row = await fixture.pool.query(`SELECT 1 FROM feeds WHERE feed_id = $1 AND state = $2`, [
         feed.feedId,
         state,
       ]);
@@ -105,15 +105,15 @@ async function untilState(feed: DeliveryFeed, state: string): Promise<void> {
 }
 
 const bookedIds = async (feed: DeliveryFeed) =>
-  (await world.book(feed)).map((transaction) => transaction.transaction_id);
+  (await fixture.book(feed)).map((transaction) => transaction.transaction_id);
 
-async function untilBooked(feed: DeliveryFeed, sent: readonly WorldPosting[]): Promise<void> {
+async function untilBooked(feed: DeliveryFeed, sent: readonly FixturePosting[]): Promise<void> {
   await until(async () => (await bookedIds(feed)).length >= sent.length, {
     ...soon,
     describe: `${String(sent.length)} postings are at Rutter`,
   });
   expect(await bookedIds(feed)).toEqual(sent.map(({ id }) => id));
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
 /** The newest run's events of a failed workflow task. */
@@ -133,14 +133,14 @@ describe('a deployment of code that does not fit a running feed', () => {
     let feed: DeliveryFeed | undefined;
     await withWorkflows(fitting, async () => {
       feed = await liveFeed();
-      await world.addPostings(feed, first);
+      await fixture.addPostings(feed, first);
       await facade.wakeFeed(feed);
       await untilBooked(feed, first);
       await untilState(feed, 'live');
     });
     const running = feed!;
     await withWorkflows(careless, async () => {
-      await world.addPostings(running, second);
+      await fixture.addPostings(running, second);
       await facade.wakeFeed(running);
       await until(async () => (await failedTasks(running)).length > 0, {
         ...soon,
@@ -149,7 +149,7 @@ describe('a deployment of code that does not fit a running feed', () => {
       expect((await failedTasks(running)).join()).toMatch(/[Nn]ondeterminism/);
       // An operator's request of that time is kept as well.
       await facade.requestOfFeed({ feedId: running.feedId, action: 'sync' });
-      await world.addPostings(running, third);
+      await fixture.addPostings(running, third);
       await facade.wakeFeed(running);
       const { status } = await client.workflow.getHandle(bankFeedWorkflowId(running.feedId)).describe();
       expect(status.name).toBe('RUNNING');
@@ -170,17 +170,17 @@ describe('a deployment of code that does not fit a running feed', () => {
     expect(runs).toEqual([runId]);
   });
 
-  it('lets a slice that was under way go on to its end, and takes in its result afterwards', async () => {
+  it('lets a delivery run that was under way go on to its end, and takes in its result afterwards', async () => {
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3_000, prefix: 'under-way' });
     let feed: DeliveryFeed | undefined;
     await withWorkflows(fitting, async () => {
       feed = await liveFeed();
-      await world.control('POST', '/knobs', { jobRunMs: 1_000 });
-      await world.addPostings(feed, sent);
+      await fixture.control('POST', '/knobs', { jobRunMs: 1_000 });
+      await fixture.addPostings(feed, sent);
       await facade.wakeFeed(feed);
       await until(async () => (await bookedIds(feed!)).length >= 1_000, {
         ...soon,
-        describe: 'the slice is under way',
+        describe: 'the delivery run is under way',
       });
     });
     const running = feed!;
@@ -191,11 +191,11 @@ describe('a deployment of code that does not fit a running feed', () => {
         describe: 'the result could not be taken in',
       });
     });
-    await world.control('POST', '/knobs', { jobRunMs: 0 });
+    await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     await withWorkflows(fitting, async () => {
       await untilState(running, 'live');
       const more = postingsFrom({ from: '2026-03-09T00:00:00Z', count: 1, prefix: 'more' });
-      await world.addPostings(running, more);
+      await fixture.addPostings(running, more);
       await facade.wakeFeed(running);
       await untilBooked(running, [...sent, ...more]);
     });

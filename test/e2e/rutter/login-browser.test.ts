@@ -16,7 +16,7 @@ import {
 } from '../../api/pages-fixture.js';
 import type { PagesFixture } from '../../api/pages-fixture.js';
 import { launchBrowser } from '../../support/browser.js';
-import { lookAtPage as look } from '../../support/check-page.js';
+import { checkAtPage as look } from '../../support/check-page.js';
 
 /*
  * The pages in a real Chromium. Three servers play three sites: the bank on localhost; Rutter's link host, which

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
-import { openOutageGround, type OutageGround } from '../../support/rutter/outage-fixture.js';
+import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
 /*
@@ -12,23 +12,23 @@ import { until } from '../../support/until.js';
  */
 
 /**
- * Of an outage; long enough for every time-out of a connection and for slices to give up. For longer ones:
+ * Of an outage; long enough for every time-out of a connection and for delivery runs to give up. For longer ones:
  * `OUTAGE_MS=200000 npx vitest run --project e2e test/e2e/rutter/outages.test.ts -t 'an outage'`.
  */
 const outageMs = Number(process.env['OUTAGE_MS'] ?? 12_000);
-/** A signal that was lost is found by the sweep, which comes every minute. */
+/** A signal that was lost is found by the repair job, which comes every minute. */
 const recoveredMs = 150_000;
 const postings = 30;
 
-let ground: OutageGround;
+let fixture: OutageFixture;
 beforeAll(async () => {
   await buildWorkflowBundle();
-  ground = await openOutageGround({ outageMs });
+  fixture = await openOutageFixture({ outageMs });
 });
-afterAll(() => ground.close());
+afterAll(() => fixture.close());
 
 async function sendToAll(count = postings): Promise<void> {
-  await Promise.all(ground.feeds.map((feed) => ground.core.send(feed, count)));
+  await Promise.all(fixture.feeds.map((feed) => fixture.core.send(feed, count)));
 }
 
 async function expectRefusedForNow(answer: Response): Promise<void> {
@@ -39,55 +39,55 @@ async function expectRefusedForNow(answer: Response): Promise<void> {
 
 async function storedIds(like: string): Promise<string[]> {
   const sql = `SELECT transaction_id FROM postings WHERE transaction_id LIKE $1`;
-  const { rows } = await ground.stack.pool.query<{ transaction_id: string }>(sql, [like]);
+  const { rows } = await fixture.stack.pool.query<{ transaction_id: string }>(sql, [like]);
   return rows.map((row) => row.transaction_id);
 }
 
 function rutterAway(): void {
-  ground.stack.wire.setMode({ kind: 'refuse' });
-  ground.stack.wire.cutAll();
+  fixture.stack.wire.setMode({ kind: 'refuse' });
+  fixture.stack.wire.buildAll();
 }
 
 describe('an outage', { timeout: 300_000 + outageMs }, () => {
   it('of PostgreSQL: ingestion and webhooks answer 503 and ask for a repeat; what was acknowledged arrives', async () => {
-    const { stack } = ground;
+    const { stack } = fixture;
     await sendToAll();
     await stack.postgres.takeDown();
-    await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, 'away-1'));
-    expect((await ground.webhook()).status).toBe(503);
+    await expectRefusedForNow(await fixture.ingest(fixture.feeds[0]!, 'away-1'));
+    expect((await fixture.webhook()).status).toBe(503);
     const sending = sendToAll();
     await sleep(outageMs);
     stack.postgres.bringBack();
     await sending;
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     expect(await storedIds('away-%')).toEqual([]);
-    expect((await ground.webhook()).status).toBe(200);
+    expect((await fixture.webhook()).status).toBe(200);
     expect(stack.api.unplannedEnds + stack.workers[0]!.unplannedEnds).toBe(0);
   });
 
   it('of Temporal: ingestion goes on, and everything arrives though no signal was sent and the API died after its commit', async () => {
-    const { stack } = ground;
+    const { stack } = fixture;
     await stack.temporal.takeDown();
     await sendToAll();
     // What it still meant to tell Temporal dies with it.
     await stack.api.kill();
     await sleep(outageMs);
     stack.temporal.bringBack();
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     expect(stack.workers[0]!.unplannedEnds).toBe(0);
   });
 
   it('of Rutter: ingestion goes on, and everything arrives once it is back', async () => {
-    const { stack } = ground;
+    const { stack } = fixture;
     rutterAway();
     await sendToAll();
     await sleep(outageMs);
     stack.wire.setMode({ kind: 'pass' });
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
   });
 
   it('of all three at once heals by itself', async () => {
-    const { stack } = ground;
+    const { stack } = fixture;
     await sendToAll();
     rutterAway();
     await Promise.all([stack.temporal.takeDown(), stack.postgres.takeDown()]);
@@ -97,7 +97,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     stack.postgres.bringBack();
     stack.wire.setMode({ kind: 'pass' });
     await sending;
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
   });
 });
 
@@ -106,7 +106,7 @@ describe('a start', () => {
   it.each(['forwards', 'backwards'])(
     'in any order of the parts ends in a working service (%s)',
     async (way) => {
-      const { stack } = ground;
+      const { stack } = fixture;
       const rutter = {
         takeDown: async () => rutterAway(),
         bringBack: () => stack.wire.setMode({ kind: 'pass' }),
@@ -118,11 +118,11 @@ describe('a start', () => {
       await Promise.all(order.map((part) => part.takeDown()));
       for (const part of order) {
         part.bringBack();
-        // Long enough to look for what is not there yet.
+        // Long enough to search for what is not there yet.
         await sleep(3_000);
       }
       await sendToAll();
-      await ground.untilDelivered(recoveredMs);
+      await fixture.untilDelivered(recoveredMs);
     },
   );
 });
@@ -135,7 +135,7 @@ describe('a database that refuses', () => {
     ['a statement given up', '57014'],
     ['a lock not to be had', '55P03'],
   ])('with %s: ingestion answers 503 and stores nothing', async (_name, sqlState) => {
-    const { pool } = ground.stack;
+    const { pool } = fixture.stack;
     await pool.query(
       `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION 'refused by the test' USING ERRCODE = '${sqlState}'; END $$`,
@@ -144,17 +144,17 @@ describe('a database that refuses', () => {
       `CREATE TRIGGER refuse AFTER INSERT ON postings FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
     );
     try {
-      await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, `refused-${sqlState}`));
+      await expectRefusedForNow(await fixture.ingest(fixture.feeds[0]!, `refused-${sqlState}`));
     } finally {
       await pool.query('DROP TRIGGER refuse ON postings');
     }
     expect(await storedIds(`refused-${sqlState}`)).toEqual([]);
-    expect((await ground.ingest(ground.feeds[0]!, `refused-${sqlState}`)).status).toBe(200);
+    expect((await fixture.ingest(fixture.feeds[0]!, `refused-${sqlState}`)).status).toBe(200);
   });
 
   it('to write: ingestion answers 503, stores nothing, and works again without a restart', async () => {
     const setReadOnly = async (value: 'on' | 'off'): Promise<void> => {
-      const admin = await ground.stack.pool.connect();
+      const admin = await fixture.stack.pool.connect();
       await admin.query('SET default_transaction_read_only = off');
       await admin.query(`ALTER DATABASE postgres SET default_transaction_read_only = ${value}`);
       await admin.query(
@@ -164,9 +164,9 @@ describe('a database that refuses', () => {
       admin.release(true);
     };
     await setReadOnly('on');
-    await expectRefusedForNow(await ground.ingest(ground.feeds[0]!, 'read-only'));
+    await expectRefusedForNow(await fixture.ingest(fixture.feeds[0]!, 'read-only'));
     await setReadOnly('off');
-    await until(async () => (await ground.ingest(ground.feeds[0]!, 'writable')).ok, {
+    await until(async () => (await fixture.ingest(fixture.feeds[0]!, 'writable')).ok, {
       ...{ timeoutMs: 30_000, describe: 'ingestion works again' },
     });
     expect(await storedIds('read-only')).toEqual([]);
@@ -175,33 +175,33 @@ describe('a database that refuses', () => {
 
 describe('a bad wire', () => {
   it('that loses the acknowledgement of a commit: nothing is sent twice, nothing is lost', async () => {
-    const { wires } = ground.stack;
+    const { wires } = fixture.stack;
     for (const proxy of [wires!.workerToPostgres, wires!.apiToPostgres]) {
       proxy.loseAnswerAfter((piece) => piece.includes('COMMIT'));
       await sendToAll();
-      await ground.untilDelivered(recoveredMs);
+      await fixture.untilDelivered(recoveredMs);
     }
   });
 
-  it('that is cut between all parts in the middle of work is nothing but a pause', async () => {
-    const { stack } = ground;
+  it('that is built between all parts in the middle of work is nothing but a pause', async () => {
+    const { stack } = fixture;
     const sending = sendToAll(200);
     const { workerToPostgres, apiToPostgres, workerToTemporal } = stack.wires!;
     const all = [stack.wire, workerToPostgres, apiToPostgres, workerToTemporal];
     for (const proxy of all) proxy.setMode({ kind: 'refuse' });
-    for (const proxy of all) proxy.cutAll();
+    for (const proxy of all) proxy.buildAll();
     await sleep(5_000);
     for (const proxy of all) proxy.setMode({ kind: 'pass' });
     await sending;
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
   });
 
   it("that loses 1 % of Temporal's answers costs time and nothing else", async () => {
     const random = seededRandom(31);
-    const { workerToTemporal } = ground.stack.wires!;
+    const { workerToTemporal } = fixture.stack.wires!;
     workerToTemporal.loseSomeAnswers({ chance: 0.01, random: () => random.between(0, 9_999) / 10_000 });
     for (let round = 0; round < 5; round += 1) await sendToAll();
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     workerToTemporal.loseSomeAnswers({ chance: 0, random: () => 1 });
   });
 });

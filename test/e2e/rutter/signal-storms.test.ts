@@ -4,7 +4,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from 
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../../src/activities/index.js';
-import type { DeliverSliceResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
+import type { RunDeliveryResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
 import { whileHeartbeating } from '../../../src/activities/while-heartbeating.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { dayMs } from '../../../src/domain/limits.js';
@@ -19,8 +19,8 @@ import { until } from '../../support/until.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
 
 /*
- * Signals by the thousand on a real server. What counts is their effect: after the last one there is a slice that began
- * later, and few slices altogether. A number that a slice reads stands for the postings of the feed.
+ * Signals by the thousand on a real server. What counts is their effect: after the last one there is a delivery run that began
+ * later, and few delivery runs altogether. A number that a delivery run reads stands for the postings of the feed.
  */
 
 const soon = { timeoutMs: 60_000, everyMs: 50 };
@@ -38,13 +38,13 @@ class FakeFeed {
   readonly feedId = randomUUID();
   postings = 0;
   delivered = 0;
-  slices = 0;
+  deliveryRuns = 0;
   closed = false;
   requests: string[] = [];
   hold: Promise<void> = Promise.resolve();
 
-  async slice(): Promise<DeliverSliceResult> {
-    this.slices += 1;
+  async deliveryRun(): Promise<RunDeliveryResult> {
+    this.deliveryRuns += 1;
     const seen = this.postings;
     await this.hold;
     this.delivered = seen;
@@ -69,7 +69,7 @@ beforeAll(async () => {
   client = new Client({ connection, namespace });
   facade = createWorkflowFacade(client);
   const activities: Partial<Activities> = {
-    rutterDeliverSlice: ({ feedId }) => whileHeartbeating(() => feedOf(feedId).slice()),
+    rutterRunDelivery: ({ feedId }) => whileHeartbeating(() => feedOf(feedId).deliveryRun()),
     dbApplyFeedRequest: ({ feedId, action }) => {
       const feed = feedOf(feedId);
       feed.requests.push(action);
@@ -128,7 +128,10 @@ async function signal(feed: FakeFeed): Promise<void> {
 }
 
 const untilDelivered = (feed: FakeFeed) =>
-  until(() => feed.delivered === feed.postings, { ...soon, describe: 'a slice has seen every posting' });
+  until(() => feed.delivered === feed.postings, {
+    ...soon,
+    describe: 'a delivery run has seen every posting',
+  });
 
 async function runsOf(feed: FakeFeed): Promise<string[]> {
   const query = `WorkflowId = '${bankFeedWorkflowId(feed.feedId)}'`;
@@ -145,12 +148,12 @@ describe('a storm of signals', () => {
     await until(async () => (await runsOf(feed)).length === 1, { ...soon, describe: 'one run is listed' });
   });
 
-  it('of eight thousand in the time of one slice is one more slice, and a history that grows so is told of', async () => {
+  it('of eight thousand in the time of one delivery run is one more delivery run, and a history that grows so is told of', async () => {
     const feed = makeFeed();
     let release = (): void => undefined;
     feed.hold = new Promise((resolve) => (release = resolve));
     await facade.wakeFeed(feed);
-    await until(() => feed.slices === 1, { ...soon, describe: 'the slice has begun' });
+    await until(() => feed.deliveryRuns === 1, { ...soon, describe: 'the delivery run has begun' });
     await storm(feed, 7_500);
     await until(
       () =>
@@ -159,8 +162,8 @@ describe('a storm of signals', () => {
     );
     release();
     await untilDelivered(feed);
-    expect(feed.slices).toBeLessThanOrEqual(3);
-    // It is renewed as soon as the slice has ended: nothing pins its history any more.
+    expect(feed.deliveryRuns).toBeLessThanOrEqual(3);
+    // It is renewed as soon as the delivery run has ended: nothing pins its history any more.
     await until(
       async () => {
         const { historyLength } = await client.workflow.getHandle(bankFeedWorkflowId(feed.feedId)).describe();
@@ -193,7 +196,7 @@ describe('a storm of signals', () => {
     expect(current.state).toBe('live');
   });
 
-  it('to a feed that was closed ends where it began: each run looks, and ends', async () => {
+  it('to a feed that was closed ends where it began: each run checks, and ends', async () => {
     const feed = makeFeed();
     await facade.wakeFeed(feed);
     await untilDelivered(feed);

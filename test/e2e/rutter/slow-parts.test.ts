@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { bankFeedWorkflowId } from '../../../src/domain/ids.js';
-import { openOutageGround, type OutageGround } from '../../support/rutter/outage-fixture.js';
+import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
 /*
@@ -20,12 +20,12 @@ const hoardersMax = 300;
 const fullMs = 6_000;
 const lockedMs = 30_000;
 
-let ground: OutageGround;
+let fixture: OutageFixture;
 beforeAll(async () => {
   await buildWorkflowBundle();
-  ground = await openOutageGround();
+  fixture = await openOutageFixture();
 });
-afterAll(() => ground.close());
+afterAll(() => fixture.close());
 
 async function expectRefusedForNow(answer: Response): Promise<void> {
   const { code } = (await answer.json()) as { code: string };
@@ -35,17 +35,17 @@ async function expectRefusedForNow(answer: Response): Promise<void> {
 
 async function isStored(transactionId: string): Promise<boolean> {
   const sql = `SELECT 1 FROM postings WHERE transaction_id = $1`;
-  return (await ground.stack.pool.query(sql, [transactionId])).rowCount === 1;
+  return (await fixture.stack.pool.query(sql, [transactionId])).rowCount === 1;
 }
 
 function unplannedEnds(): number {
-  const { api, workers } = ground.stack;
+  const { api, workers } = fixture.stack;
   return api.unplannedEnds + workers[0]!.unplannedEnds;
 }
 
 /** A connection of our own, which no limit of the service's pools ends. */
 async function connect(): Promise<pg.Client> {
-  const { databaseUrl } = ground.stack;
+  const { databaseUrl } = fixture.stack;
   const client = new pg.Client({ connectionString: databaseUrl, application_name: hoarderName });
   client.on('error', () => undefined);
   await client.connect();
@@ -80,12 +80,12 @@ async function takeTheRest(taken: pg.Client[]): Promise<string | undefined> {
 
 describe('a database without a connection left', () => {
   it('makes ingestion answer 503 and store nothing; what was acknowledged arrives once there is room again', async () => {
-    const { core, feeds } = ground;
+    const { core, feeds } = fixture;
     await Promise.all(feeds.map((feed) => core.send(feed, 30)));
     const taken = await takeAllConnections();
     let sending: Promise<unknown>;
     try {
-      await expectRefusedForNow(await ground.ingest(feeds[0]!, 'no-room'));
+      await expectRefusedForNow(await fixture.ingest(feeds[0]!, 'no-room'));
       sending = Promise.all(feeds.map((feed) => core.send(feed, 30)));
       await sleep(fullMs);
       expect(core.failedCalls).toBeGreaterThan(0);
@@ -93,18 +93,18 @@ describe('a database without a connection left', () => {
       await Promise.all(taken.map((client) => client.end()));
     }
     await sending;
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     expect(await isStored('no-room')).toBe(false);
-    expect((await ground.ingest(feeds[0]!, 'no-room')).status).toBe(200);
+    expect((await fixture.ingest(feeds[0]!, 'no-room')).status).toBe(200);
     expect(unplannedEnds()).toBe(0);
   });
 });
 
 describe('a lock of thirty seconds', () => {
   it('on the rows of one account makes its calls 503, holds up no other connection, and its feed goes on afterwards', async () => {
-    const { core, feeds, stack } = ground;
+    const { core, feeds, stack } = fixture;
     const [feed, other] = [feeds[0]!, feeds[2]!];
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     const locker = await connect();
     const lockedAtMs = performance.now();
     try {
@@ -114,10 +114,10 @@ describe('a lock of thirty seconds', () => {
       await core.send(feed, 30);
       const sql = `SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)) AND query LIKE '%FROM feeds%'`;
       await until(async () => (await stack.pool.query(sql, [rows[0]!.pid])).rowCount, {
-        ...{ ...soon, describe: 'the cut waits for the row' },
+        ...{ ...soon, describe: 'the build waits for the row' },
       });
       await locker.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [feed.accountId]);
-      const refused = ground.ingest(feed, 'locked-out');
+      const refused = fixture.ingest(feed, 'locked-out');
       await core.send(other, 30);
       const booked = async (): Promise<boolean> =>
         (await stack.rutter.book({ rutterAccountId: other.rutterAccountId, offset: 0 })).count ===
@@ -128,31 +128,31 @@ describe('a lock of thirty seconds', () => {
     } finally {
       await locker.end();
     }
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
     expect(await isStored('locked-out')).toBe(false);
-    expect((await ground.ingest(feed, 'locked-out')).status).toBe(200);
+    expect((await fixture.ingest(feed, 'locked-out')).status).toBe(200);
     expect(unplannedEnds()).toBe(0);
   });
 });
 
 describe('a wire to Rutter', () => {
   it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is well again', async () => {
-    const { core, feeds, stack } = ground;
-    await ground.untilDelivered(recoveredMs);
+    const { core, feeds, stack } = fixture;
+    await fixture.untilDelivered(recoveredMs);
     stack.wire.setMode({ kind: 'trickle', bytesPerSecond: 1 });
     await Promise.all(feeds.map((feed) => core.send(feed, 30)));
     // The doubt is written when a POST is given up.
-    const doubted = async (): Promise<boolean> => {
-      const { rows } = await stack.pool.query<{ lanes: number }>(
-        `SELECT count(DISTINCT f.connection_id)::int AS lanes
+    const outcome_unknown = async (): Promise<boolean> => {
+      const { rows } = await stack.pool.query<{ delivery_locks: number }>(
+        `SELECT count(DISTINCT f.connection_id)::int AS delivery_locks
            FROM batches b JOIN attempts a USING (batch_id) JOIN feeds f USING (feed_id)
-          WHERE b.state = 'open' AND a.doubted`,
+          WHERE b.state = 'open' AND a.outcome_unknown`,
       );
-      return rows[0]?.lanes === 3;
+      return rows[0]?.delivery_locks === 3;
     };
-    await until(doubted, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
+    await until(outcome_unknown, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
     stack.wire.setMode({ kind: 'pass' });
-    await ground.untilDelivered(recoveredMs);
+    await fixture.untilDelivered(recoveredMs);
 
     const connection = Connection.lazy({ address: stack.temporalAddress });
     const client = new Client({ connection });
@@ -163,11 +163,11 @@ describe('a wire to Rutter', () => {
         );
         return found.reduce((total, { raw }) => total + (raw.pendingActivities?.length ?? 0), 0);
       };
-      await until(async () => (await atWork()) === 0, { ...soon, describe: 'no slice is under way' });
+      await until(async () => (await atWork()) === 0, { ...soon, describe: 'no delivery run is under way' });
     } finally {
       await connection.close();
     }
-    const { rows: held } = await stack.pool.query('SELECT 1 FROM lanes WHERE holder IS NOT NULL');
+    const { rows: held } = await stack.pool.query('SELECT 1 FROM delivery_locks WHERE holder IS NOT NULL');
     expect(held).toEqual([]);
     expect(unplannedEnds()).toBe(0);
   });

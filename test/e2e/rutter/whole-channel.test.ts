@@ -4,13 +4,13 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../../support/browser.js';
 import { readAllHistories } from '../../support/histories.js';
-import { prepareLocalGround, type LocalGround, type LocalService } from '../../support/local-service.js';
+import { prepareLocalFixture, type LocalFixture, type LocalService } from '../../support/local-service.js';
 import { bookedIds, callApi, control, feedInState, type ShownFeed } from '../../support/service-calls.js';
 import { until } from '../../support/until.js';
 
 /*
- * The whole road with nothing in between: `npm start` with its real processes, a real Chromium, and the sandbox's own
- * book as the referee. One customer comes from Sage; the tests go on with that customer, in their order.
+ * The whole channel with nothing in between: `npm start` with its real processes, a real Chromium, and the sandbox's own
+ * book as the checker. One customer comes from Sage; the tests go on with that customer, in their order.
  */
 
 const customerId = 'harbour-joinery';
@@ -21,20 +21,20 @@ const savings = 'harbour-savings';
 const startDate = '2026-02-01T12:30';
 const startMs = Date.parse(`${startDate}:00.000Z`);
 
-let ground: LocalGround;
+let fixture: LocalFixture;
 let service: LocalService;
 let browser: Browser;
 const seenPages: string[] = [];
 
 beforeAll(async () => {
-  ground = await prepareLocalGround({ FEED_ACTIVATION_POLL_MIN: '500ms' });
-  service = await ground.start();
+  fixture = await prepareLocalFixture({ FEED_ACTIVATION_POLL_MIN: '500ms' });
+  service = await fixture.start();
   browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser.close();
   await service.stop('SIGTERM');
-  await ground.remove();
+  await fixture.remove();
 });
 
 interface Sent {
@@ -202,7 +202,7 @@ describe('a customer comes from Sage', () => {
   it('goes on after a stop and a start of the whole, and after a kill of the whole', async () => {
     for (const [round, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
       await service.stop(signal);
-      service = await ground.start();
+      service = await fixture.start();
       await ingest(current, last.slice(round, round + 1));
       await untilBooked(current, expectedIds([...old, ...fresh, ...bulk, ...last.slice(0, round + 1)]));
     }
@@ -266,7 +266,7 @@ describe('a customer comes from Sage', () => {
       new Set([
         'bankFeedWorkflow',
         'connectionWorkflow',
-        'fleetSweepWorkflow',
+        'fleetRepairWorkflow',
         'loginHandoffWorkflow',
         'providerCommandWorkflow',
       ]),
@@ -288,9 +288,9 @@ async function act(feedId: string, action: string): Promise<ShownFeed> {
   return await callApi<ShownFeed>(service, { role: 'ops', method: 'POST', path, body: {} });
 }
 
-/** Every secret of this road, from where it was made: the sandbox's journal, and what the test itself typed. */
+/** Every secret of this channel, from where it was made: the sandbox's journal, and what the test itself typed. */
 async function secretsOf(): Promise<Record<string, string>> {
-  const folder = join(ground.localDir, 'sandbox');
+  const folder = join(fixture.localDir, 'sandbox');
   const files = await readdir(folder);
   const journal = (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n');
   const secrets: Record<string, string> = { password, 'account number': accountNumber };

@@ -10,7 +10,7 @@ import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { createDataConverter } from '../../../src/temporal/data-converter.js';
 import { createWorkflowFacade } from '../../../src/temporal/facade.js';
-import { openOutageGround, type OutageGround } from '../../support/rutter/outage-fixture.js';
+import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
 /*
@@ -24,20 +24,20 @@ const lastRequests = 5_000;
 /** More than one batch, so that a sender that should end has something left to do. */
 const twoBatches = 1_500;
 
-let ground: OutageGround;
+let fixture: OutageFixture;
 let connections: Connection[];
 let clients: Client[];
 beforeAll(async () => {
   await buildWorkflowBundle();
-  ground = await openOutageGround();
-  const { temporalAddress, keyring } = ground.stack;
+  fixture = await openOutageFixture();
+  const { temporalAddress, keyring } = fixture.stack;
   connections = [0, 1].map(() => Connection.lazy({ address: temporalAddress }));
   const dataConverter = createDataConverter(keyring);
   clients = connections.map((connection) => new Client({ connection, dataConverter }));
 });
 afterAll(async () => {
   await Promise.all(connections.map((connection) => connection.close()));
-  await ground.close();
+  await fixture.close();
 });
 
 interface Sent {
@@ -48,7 +48,7 @@ interface Sent {
 
 /** Every key of the feed, in the order in which they were made. */
 async function keysOf(feed: KillFeed): Promise<Sent[]> {
-  const { rows } = await ground.stack.pool.query<Sent>(
+  const { rows } = await fixture.stack.pool.query<Sent>(
     `SELECT b.state, a.idempotency_key AS key, a.posts FROM batches b JOIN attempts a USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,
     [feed.feedId],
@@ -56,26 +56,26 @@ async function keysOf(feed: KillFeed): Promise<Sent[]> {
   return rows;
 }
 
-/** All is booked, and whoever sent it knows and has let go of its lane. */
-async function untilSettled(): Promise<void> {
-  await ground.untilDelivered(deliveredMs);
-  const sql = `SELECT 1 FROM lanes WHERE holder IS NOT NULL UNION ALL SELECT 1 FROM batches WHERE state = 'open'`;
-  const settled = async (): Promise<boolean> => (await ground.stack.pool.query(sql)).rowCount === 0;
-  await until(settled, { ...soon, describe: 'no batch is open and no lane is held' });
+/** All is booked, and whoever sent it knows and has let go of its delivery lock. */
+async function untilCompleted(): Promise<void> {
+  await fixture.untilDelivered(deliveredMs);
+  const sql = `SELECT 1 FROM delivery_locks WHERE holder IS NOT NULL UNION ALL SELECT 1 FROM batches WHERE state = 'open'`;
+  const completed = async (): Promise<boolean> => (await fixture.stack.pool.query(sql)).rowCount === 0;
+  await until(completed, { ...soon, describe: 'no batch is open and no delivery lock is held' });
 }
 
 async function postsSeen(): Promise<SeenRequest[]> {
-  return (await ground.stack.rutter.requests(lastRequests)).filter(isPostOfTransactions);
+  return (await fixture.stack.rutter.requests(lastRequests)).filter(isPostOfTransactions);
 }
 
 async function printed(worker: SupervisedPart, text: string): Promise<boolean> {
-  const log = await readFile(join(ground.stack.folder, 'logs', `${worker.name}.log`), 'utf8');
+  const log = await readFile(join(fixture.stack.folder, 'logs', `${worker.name}.log`), 'utf8');
   return log.includes(text);
 }
 
 describe('two workers', () => {
   it('and many starts of one feed at once are one running workflow, one sender and one booking of each posting', async () => {
-    const { stack, core, feeds } = ground;
+    const { stack, core, feeds } = fixture;
     const second = await stack.addWorker();
     const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY: ACTIVITY } =
       protocol.temporal.api.enums.v1.TaskQueueType;
@@ -96,7 +96,7 @@ describe('two workers', () => {
       ...Array.from({ length: 5 }, () => facades.map((facade) => facade.wakeFeed(feed))).flat(),
     ]);
     await Promise.all(starts);
-    await untilSettled();
+    await untilCompleted();
     for (const feed of feeds) {
       const workflowId = bankFeedWorkflowId(feed.feedId);
       const runs: string[] = [];
@@ -119,11 +119,11 @@ describe('two workers', () => {
 });
 
 describe('a worker that is asked to end in the middle of a POST', () => {
-  it('lets it arrive, settles its batch, sends nothing after it, and ends by itself', async () => {
-    const { stack, core, feeds } = ground;
+  it('lets it arrive, completes its batch, sends nothing after it, and ends by itself', async () => {
+    const { stack, core, feeds } = fixture;
     const [feed, other] = [feeds[0]!, feeds[2]!];
     const worker = stack.workers[0]!;
-    await untilSettled();
+    await untilCompleted();
     const before = (await keysOf(feed)).length;
     const postsBefore = (await postsSeen()).length;
     stack.wire.hold((piece) => piece.startsWith('POST ') && piece.includes(feed.accessToken), 1);
@@ -146,11 +146,11 @@ describe('a worker that is asked to end in the middle of a POST', () => {
       made[0]!.key,
     ]);
     await stack.addWorker();
-    await untilSettled();
+    await untilCompleted();
   });
 
   it('and is ended by force because the POST hangs: its successor repeats the same key, and all is booked once', async () => {
-    const { stack, core, feeds } = ground;
+    const { stack, core, feeds } = fixture;
     const feed = feeds[4]!;
     const worker = stack.workers[0]!;
     const before = (await keysOf(feed)).length;
@@ -159,7 +159,7 @@ describe('a worker that is asked to end in the middle of a POST', () => {
     await core.send(feed, twoBatches);
     const opened = await until(
       async () => (await keysOf(feed)).slice(before).find(({ state }) => state === 'open'),
-      { ...soon, describe: 'a batch is cut' },
+      { ...soon, describe: 'a batch is built' },
     );
     const arrived = async (): Promise<boolean> =>
       (await postsSeen()).some((post) => post.idempotency_key === opened.key);
@@ -171,7 +171,7 @@ describe('a worker that is asked to end in the middle of a POST', () => {
     expect((await keysOf(feed)).slice(before)).toEqual([opened]);
     await worker.kill();
     await stack.rutter.removeFaults();
-    await untilSettled();
+    await untilCompleted();
     const made = (await keysOf(feed)).slice(before);
     expect(made[0]).toMatchObject({ state: 'delivered', key: opened.key, posts: 2 });
     expect(new Set(made.map(({ key }) => key)).size).toBe(made.length);

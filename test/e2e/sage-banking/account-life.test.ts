@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { requestSageCancellation } from '../../../src/db/sage-banking/account-life.js';
-import { sageAccountLinkWorkflowId, sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import { sageBankLinkWorkflowId, sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { searchAttributes } from '../../../src/workflows/search-attributes.js';
 import {
   makeBankCustomer,
@@ -16,7 +16,7 @@ import {
   type SageTestAccount,
   type SageTestCompany,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type ApiAnswer, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
 /* The life of an account with everything behind it real: what is read, what is asked of people, and how it ends. */
@@ -24,7 +24,7 @@ import { until } from '../../support/until.js';
 const soon = { timeoutMs: 60_000, everyMs: 50 };
 const reads = '/transactions$';
 
-let world: SageWorld;
+let fixture: SageFixture;
 /** Set: called before each page is read. */
 let beforePage: (startIndex: number, signal?: AbortSignal) => Promise<void> = async () => undefined;
 
@@ -32,7 +32,7 @@ let beforePage: (startIndex: number, signal?: AbortSignal) => Promise<void> = as
 const asked: { bankAccountId: string; startIndex: number }[] = [];
 
 beforeAll(async () => {
-  world = await createSageWorld({
+  fixture = await createSageFixture({
     wrap: (client) => ({
       ...client,
       readTransactions: async (input) => {
@@ -45,19 +45,19 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   beforePage = async () => undefined;
-  await world.control('DELETE', '/faults');
-  expect(await world.violations()).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  expect(await fixture.violations()).toEqual([]);
 });
-afterAll(() => world.close());
+afterAll(() => fixture.close());
 
 const pathOf = ({ sageAccountId }: SageTestAccount): string => `/v1/sage/accounts/${sageAccountId}`;
 
 async function read(account: SageTestAccount): Promise<ApiAnswer['body']> {
-  return (await world.api('GET', pathOf(account))).body;
+  return (await fixture.api('GET', pathOf(account))).body;
 }
 
-async function nudge(account: SageTestAccount): Promise<void> {
-  await world.deps.sage!.workflows.nudgeAccount(account);
+async function wake(account: SageTestAccount): Promise<void> {
+  await fixture.deps.sage!.workflows.wakeAccount(account);
 }
 
 /** The account's row, once it shows what is waited for. */
@@ -79,27 +79,27 @@ async function living(
   input: { lines?: number; company?: SageTestCompany; at?: AtTheBank } = {},
 ): Promise<SageTestAccount> {
   const { lines = 0, ...rest } = input;
-  const account = await makeSageAccount(world, rest);
-  if (lines > 0) await postStatement(world, account, someLines(lines));
-  await nudge(account);
+  const account = await makeSageAccount(fixture, rest);
+  if (lines > 0) await postStatement(fixture, account, someLines(lines));
+  await wake(account);
   await shows(account, { status: lines > 0 ? 'active' : 'pending', received: lines });
   return account;
 }
 
 async function fault(input: Record<string, unknown>): Promise<void> {
-  await world.control('POST', '/faults', input);
+  await fixture.control('POST', '/faults', input);
 }
 
 async function timelineOf(
   account: SageTestAccount,
 ): Promise<{ kind: string; detail: Record<string, unknown> }[]> {
-  const { body } = await world.api('GET', `/v1/feeds/${account.sageAccountId}/timeline`, { role: 'ops' });
+  const { body } = await fixture.api('GET', `/v1/feeds/${account.sageAccountId}/timeline`, { role: 'ops' });
   return (body.timeline as { kind: string; detail: Record<string, unknown> }[]).reverse();
 }
 
 /** Ids as Sage has them. */
 async function idsAtSage(account: SageTestAccount): Promise<number[]> {
-  const { transactions } = (await world.control('GET', `/accounts/${account.bankAccountId}`)) as {
+  const { transactions } = (await fixture.control('GET', `/accounts/${account.bankAccountId}`)) as {
     transactions: { transactionId: number }[];
   };
   return transactions.map(({ transactionId }) => transactionId);
@@ -107,13 +107,13 @@ async function idsAtSage(account: SageTestAccount): Promise<number[]> {
 
 async function finish(redirect: string, body: Record<string, unknown>): Promise<void> {
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
-  await world.control('POST', `/links/${id}/finish`, body);
+  await fixture.control('POST', `/links/${id}/finish`, body);
 }
 
 async function linkEnded(linkId: string): Promise<ApiAnswer['body']> {
   return await until(
     async () => {
-      const { body } = await world.api('GET', `/v1/sage/links/${linkId}`);
+      const { body } = await fixture.api('GET', `/v1/sage/links/${linkId}`);
       return body.state !== 'waiting' && body;
     },
     { ...soon, describe: 'the link has ended' },
@@ -122,29 +122,29 @@ async function linkEnded(linkId: string): Promise<ApiAnswer['body']> {
 
 describe('transactions', () => {
   it('are read by cursor over gaps and pages, each exactly once, and given to callers as Sage told them', async () => {
-    const account = await makeSageAccount(world);
-    await nudge(account);
+    const account = await makeSageAccount(fixture);
+    await wake(account);
     expect((await read(account)).status).toBe('pending');
-    await postStatement(world, account, someLines(345));
+    await postStatement(fixture, account, someLines(345));
     await shows(account, { status: 'active', received: 345 });
     const atSage = await idsAtSage(account);
     expect(atSage).toHaveLength(345);
     // Ids have gaps: the last is beyond their number.
     expect(atSage.at(-1)).toBeGreaterThan(345);
-    expect(await transactionIds(world, account)).toEqual(atSage);
+    expect(await transactionIds(fixture, account)).toEqual(atSage);
     expect(await read(account)).toMatchObject({ last_transaction_id: atSage.at(-1), reason: null });
 
     const shown: { transactionId: number; narrative1: string; predictedActions: unknown[] }[] = [];
     let cursor: string | null = '';
     for (let pages = 0; cursor !== null && pages < 10; pages += 1) {
       const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
-      const { body } = await world.api('GET', `${pathOf(account)}/transactions?limit=100${more}`);
+      const { body } = await fixture.api('GET', `${pathOf(account)}/transactions?limit=100${more}`);
       shown.push(...body.transactions);
       cursor = body.next_cursor;
     }
     expect(shown.map(({ transactionId }) => transactionId)).toEqual(atSage);
     expect(shown[0]).toMatchObject({ narrative1: 'CARD 1', transactionAmount: -1, predictedActions: [] });
-    const after = await world.api(
+    const after = await fixture.api(
       'GET',
       `${pathOf(account)}/transactions?after_transaction_id=${String(atSage.at(-2))}`,
     );
@@ -152,8 +152,8 @@ describe('transactions', () => {
   });
 
   it('come exactly once although answers are lost, the storing process dies, and pages are unreadable', async () => {
-    const account = await makeSageAccount(world);
-    await postStatement(world, account, someLines(345));
+    const account = await makeSageAccount(fixture);
+    await postStatement(fixture, account, someLines(345));
     const match = { path: `${account.bankAccountId}/transactions$` };
     for (const kind of [
       'reset_after_effect',
@@ -168,24 +168,24 @@ describe('transactions', () => {
     beforePage = async (startIndex, signal) => {
       // Between two pages: the first is stored, the worker goes away before the next.
       if (startIndex < 101 || restarts.length > 0) return;
-      restarts.push(world.restartWorkers());
+      restarts.push(fixture.restartWorkers());
       if (signal?.aborted === false) await once(signal, 'abort');
     };
-    await nudge(account);
+    await wake(account);
     await shows(account, { received: 345 });
     expect(restarts).toHaveLength(1);
     await Promise.all(restarts);
-    expect(await transactionIds(world, account)).toEqual(await idsAtSage(account));
+    expect(await transactionIds(fixture, account)).toEqual(await idsAtSage(account));
     expect((await shows(account, { reason: null })).status).toBe('active');
   });
 
   it('cost one request a page, and one when there is nothing new', async () => {
-    const account = await makeSageAccount(world);
-    await postStatement(world, account, someLines(200));
-    await nudge(account);
+    const account = await makeSageAccount(fixture);
+    await postStatement(fixture, account, someLines(200));
+    await wake(account);
     await shows(account, { received: 200 });
-    await world.api('POST', `/v1/feeds/${account.sageAccountId}/sync`, { role: 'ops' });
-    const ids = await transactionIds(world, account);
+    await fixture.api('POST', `/v1/feeds/${account.sageAccountId}/sync`, { role: 'ops' });
+    const ids = await transactionIds(fixture, account);
     const starts = asked
       .filter(({ bankAccountId }) => bankAccountId === account.bankAccountId)
       .map(({ startIndex }) => startIndex);
@@ -196,11 +196,13 @@ describe('transactions', () => {
   });
 
   it('with characters that the database does not take are kept all the same', async () => {
-    const account = await makeSageAccount(world);
-    await postStatement(world, account, [{ transactionAmount: 1, narrative1: 'NUL \u0000 half \ud83d end' }]);
-    await nudge(account);
+    const account = await makeSageAccount(fixture);
+    await postStatement(fixture, account, [
+      { transactionAmount: 1, narrative1: 'NUL \u0000 half \ud83d end' },
+    ]);
+    await wake(account);
     await shows(account, { received: 1 });
-    const { body } = await world.api('GET', `${pathOf(account)}/transactions`);
+    const { body } = await fixture.api('GET', `${pathOf(account)}/transactions`);
     expect(body.transactions[0].narrative1).toMatch(/^NUL .* half .* end$/);
   });
 });
@@ -208,18 +210,18 @@ describe('transactions', () => {
 describe('an authorisation that has run out', () => {
   it('is renewed through the bank’s pages, and the account goes on where it was', async () => {
     const account = await living({ lines: 3 });
-    await postStatement(world, account, [], { status: 'authRequired' });
+    await postStatement(fixture, account, [], { status: 'authRequired' });
     await shows(account, { status: 'authRequired' });
-    const feed = await world.api('GET', `/v1/feeds/${account.sageAccountId}`);
+    const feed = await fixture.api('GET', `/v1/feeds/${account.sageAccountId}`);
     expect(feed.body).toMatchObject({ state: 'reauth_required', allowed_actions: ['sync', 'close'] });
-    const begun = await world.api('POST', `${pathOf(account)}/reauth`);
+    const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     expect(begun).toMatchObject({ status: 201, body: { purpose: 'reauthorise', state: 'waiting' } });
     await finish(begun.body.redirect, {});
     expect(await linkEnded(begun.body.link_id)).toMatchObject({
       ...{ state: 'linked', sage_account_id: account.sageAccountId },
     });
     await shows(account, { status: 'active' });
-    await postStatement(world, account, someLines(1, 'AFTER'));
+    await postStatement(fixture, account, someLines(1, 'AFTER'));
     await shows(account, { received: 4 });
     const kinds = (await timelineOf(account)).map(({ kind, detail }) =>
       'to' in detail ? `${kind} ${detail['to'] as string}` : kind,
@@ -231,11 +233,11 @@ describe('an authorisation that has run out', () => {
     ]);
     // Whichever is asked first: the way through the bank's pages, or the account.
     expect(kinds.slice(-2).sort()).toEqual(['sage_account_status active', 'sage_link_done']);
-    await world.keepHistory({
-      workflowId: sageAccountLinkWorkflowId(begun.body.link_id),
+    await fixture.keepHistory({
+      workflowId: sageBankLinkWorkflowId(begun.body.link_id),
       name: 'sage-account-link-reauthorised',
     });
-    await world.keepHistory({
+    await fixture.keepHistory({
       workflowId: sageBankAccountWorkflowId(account.sageAccountId),
       name: 'sage-bank-account-active',
     });
@@ -243,13 +245,13 @@ describe('an authorisation that has run out', () => {
 
   it('that the bank refuses to renew stays as it is', async () => {
     const account = await living({ lines: 1 });
-    await postStatement(world, account, [], { status: 'authRequired' });
+    await postStatement(fixture, account, [], { status: 'authRequired' });
     await shows(account, { status: 'authRequired' });
-    const begun = await world.api('POST', `${pathOf(account)}/reauth`);
+    const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     await finish(begun.body.redirect, { success: false });
     expect(await linkEnded(begun.body.link_id)).toMatchObject({ state: 'refused', reason: 'bank_refused' });
     expect((await read(account)).status).toBe('authRequired');
-    await world.keepHistory({
+    await fixture.keepHistory({
       workflowId: sageBankAccountWorkflowId(account.sageAccountId),
       name: 'sage-bank-account-auth-required',
     });
@@ -257,25 +259,25 @@ describe('an authorisation that has run out', () => {
 
   it('shows on the account even when the way back from the bank is lost', async () => {
     const account = await living({ lines: 1 });
-    await postStatement(world, account, [], { status: 'authRequired' });
+    await postStatement(fixture, account, [], { status: 'authRequired' });
     await shows(account, { status: 'authRequired' });
     await fault({ kind: 'hang_before_effect', match: { path: '/linkpolls/' }, times: 0 });
-    const begun = await world.api('POST', `${pathOf(account)}/reauth`);
+    const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     await finish(begun.body.redirect, {});
     await shows(account, { status: 'active' });
-    await world.control('DELETE', '/faults');
+    await fixture.control('DELETE', '/faults');
     await linkEnded(begun.body.link_id);
   });
 
   it('is not renewed while there is no need', async () => {
     const account = await living({ lines: 1 });
-    const refused = await world.api('POST', `${pathOf(account)}/reauth`);
+    const refused = await fixture.api('POST', `${pathOf(account)}/reauth`);
     expect(refused).toMatchObject({ status: 409, body: { code: 'wrong_state', state: 'active' } });
     // What Sage says counts: our row may be behind.
-    await world.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
       account.sageAccountId,
     ]);
-    const begun = await world.api('POST', `${pathOf(account)}/reauth`);
+    const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     expect([begun.status, begun.body.code]).toSatisfy(
       ([status, code]) => status === 409 && ['not_auth_required', 'wrong_state'].includes(code as string),
     );
@@ -285,19 +287,19 @@ describe('an authorisation that has run out', () => {
 describe('the end of an account', () => {
   it('comes after everything was read, for good, and its workflow ends', async () => {
     const account = await living({ lines: 2 });
-    await postStatement(world, account, someLines(150, 'LAST'));
-    const gone = await world.api('DELETE', pathOf(account));
+    await postStatement(fixture, account, someLines(150, 'LAST'));
+    const gone = await fixture.api('DELETE', pathOf(account));
     expect(gone).toMatchObject({
       status: 200,
       body: { status: 'cancelled', received: 152, next_read_at: null },
     });
     expect(gone.body.cancelled_at).not.toBe(null);
-    const { status } = (await world.control('GET', `/accounts/${account.bankAccountId}`)) as {
+    const { status } = (await fixture.control('GET', `/accounts/${account.bankAccountId}`)) as {
       status: string;
     };
     expect(status).toBe('cancelled');
     await workflowEnds(account);
-    expect(await world.api('DELETE', pathOf(account))).toMatchObject({
+    expect(await fixture.api('DELETE', pathOf(account))).toMatchObject({
       status: 200,
       body: { status: 'cancelled' },
     });
@@ -306,9 +308,9 @@ describe('the end of an account', () => {
       { kind: 'sage_account_status', detail: { to: 'cancelled', asked: true } },
     ]);
     expect(
-      (await world.api('GET', `${pathOf(account)}/transactions?limit=200`)).body.transactions,
+      (await fixture.api('GET', `${pathOf(account)}/transactions?limit=200`)).body.transactions,
     ).toHaveLength(152);
-    await world.keepHistory({
+    await fixture.keepHistory({
       workflowId: sageBankAccountWorkflowId(account.sageAccountId),
       name: 'sage-bank-account-cancelled',
     });
@@ -316,35 +318,35 @@ describe('the end of an account', () => {
 
   it('at Sage’s side ends it here, too', async () => {
     const account = await living({ lines: 1 });
-    await world.deps.sage!.client.deleteBankAccount(account);
+    await fixture.deps.sage!.client.deleteBankAccount(account);
     await shows(account, { status: 'cancelled', received: 1 });
     await workflowEnds(account);
     expect((await timelineOf(account)).at(-1)).toMatchObject({ detail: { to: 'cancelled', asked: false } });
   });
 
   it('that does not get through holds up a new link, which goes on by itself once it does', async () => {
-    const [company, at] = [await makeSageCompany(world), await makeBankCustomer(world)];
-    const account = await makeSageAccount(world, { company, at });
-    await postStatement(world, account, someLines(1));
-    await nudge(account);
+    const [company, at] = [await makeSageCompany(fixture), await makeBankCustomer(fixture)];
+    const account = await makeSageAccount(fixture, { company, at });
+    await postStatement(fixture, account, someLines(1));
+    await wake(account);
     await shows(account, { status: 'active', received: 1 });
     const deletion = { method: 'DELETE', path: account.bankAccountId };
     await fault({ kind: 'server_error_before_effect', match: deletion, times: 0 });
-    await requestSageCancellation(world.pool, account);
-    const begun = await world.api('POST', '/v1/sage/links', {
+    await requestSageCancellation(fixture.pool, account);
+    const begun = await fixture.api('POST', '/v1/sage/links', {
       json: { customer_id: company.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
     });
     await finish(begun.body.redirect, { username: at.username, account: at.accountName });
     const isGranted = async () => {
-      const { rows } = await world.pool.query<{ isGranted: boolean }>(
+      const { rows } = await fixture.pool.query<{ isGranted: boolean }>(
         `SELECT account_sealed IS NOT NULL AS "isGranted" FROM sage_links WHERE link_id = $1`,
         [begun.body.link_id],
       );
       return rows[0]?.isGranted;
     };
     await until(isGranted, { ...soon, describe: 'the bank has said yes' });
-    expect((await world.api('GET', `/v1/sage/links/${begun.body.link_id}`)).body.state).toBe('waiting');
-    await world.control('DELETE', '/faults');
+    expect((await fixture.api('GET', `/v1/sage/links/${begun.body.link_id}`)).body.state).toBe('waiting');
+    await fixture.control('DELETE', '/faults');
     const link = await linkEnded(begun.body.link_id);
     expect(link.state).toBe('linked');
     expect(link.sage_account_id).not.toBe(account.sageAccountId);
@@ -354,40 +356,41 @@ describe('the end of an account', () => {
   it('survives a lost answer', async () => {
     const account = await living({ lines: 1 });
     await fault({ kind: 'reset_after_effect', match: { method: 'DELETE', path: account.bankAccountId } });
-    expect((await world.api('DELETE', pathOf(account))).status).toBe(200);
+    expect((await fixture.api('DELETE', pathOf(account))).status).toBe(200);
     expect((await timelineOf(account)).filter(({ detail }) => detail['to'] === 'cancelled')).toHaveLength(1);
   });
 
   it('is no end of the account at its bank: connected again it is new, and knows its predecessor', async () => {
-    const [company, at] = [await makeSageCompany(world), await makeBankCustomer(world)];
+    const [company, at] = [await makeSageCompany(fixture), await makeBankCustomer(fixture)];
     const link = async () => {
-      const begun = await world.api('POST', '/v1/sage/links', {
+      const begun = await fixture.api('POST', '/v1/sage/links', {
         json: { customer_id: company.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
       });
       await finish(begun.body.redirect, { username: at.username, account: at.accountName });
       const { sage_account_id: id } = await linkEnded(begun.body.link_id);
-      return (await world.api('GET', `/v1/sage/accounts/${id}`)).body;
+      return (await fixture.api('GET', `/v1/sage/accounts/${id}`)).body;
     };
     const first = await link();
-    await postStatement(world, { bankAccountId: first.bank_account_id }, someLines(3));
-    expect((await world.api('DELETE', `/v1/sage/accounts/${first.sage_account_id}`)).body.status).toBe(
+    await postStatement(fixture, { bankAccountId: first.bank_account_id }, someLines(3));
+    expect((await fixture.api('DELETE', `/v1/sage/accounts/${first.sage_account_id}`)).body.status).toBe(
       'cancelled',
     );
     const second = await link();
     expect(second).toMatchObject({ predecessor_id: first.sage_account_id, received: 0 });
     expect(second.sage_account_id).not.toBe(first.sage_account_id);
-    await postStatement(world, { bankAccountId: second.bank_account_id }, someLines(2, 'NEW'));
+    await postStatement(fixture, { bankAccountId: second.bank_account_id }, someLines(2, 'NEW'));
     await until(
-      async () => (await world.api('GET', `/v1/sage/accounts/${second.sage_account_id}`)).body.received === 2,
+      async () =>
+        (await fixture.api('GET', `/v1/sage/accounts/${second.sage_account_id}`)).body.received === 2,
       { ...soon, describe: 'the new account is read from its own beginning' },
     );
-    expect((await world.api('DELETE', `/v1/sage/accounts/${second.sage_account_id}`)).status).toBe(200);
+    expect((await fixture.api('DELETE', `/v1/sage/accounts/${second.sage_account_id}`)).status).toBe(200);
     const third = await link();
     expect(third.predecessor_id).toBe(second.sage_account_id);
   });
 
   async function workflowEnds(account: SageTestAccount): Promise<void> {
-    const handle = world.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
+    const handle = fixture.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
     await until(async () => (await handle.describe()).status.name === 'COMPLETED', {
       ...soon,
       describe: 'the workflow has ended',
@@ -395,7 +398,7 @@ describe('the end of an account', () => {
   }
 });
 
-describe('a trouble', () => {
+describe('a failure', () => {
   it('that passes stands in the row until the next success, and costs nothing', async () => {
     const account = await living({ lines: 1 });
     await fault({
@@ -403,10 +406,10 @@ describe('a trouble', () => {
       match: { path: `${account.bankAccountId}${reads}` },
       times: 0,
     });
-    await postStatement(world, account, someLines(2, 'MEANWHILE'));
-    await nudge(account);
-    await shows(account, { reason: 'peer_unavailable', received: 1, status: 'active' });
-    await world.control('DELETE', '/faults');
+    await postStatement(fixture, account, someLines(2, 'MEANWHILE'));
+    await wake(account);
+    await shows(account, { reason: 'provider_unavailable', received: 1, status: 'active' });
+    await fixture.control('DELETE', '/faults');
     await shows(account, { reason: null, received: 3 });
   });
 
@@ -418,17 +421,17 @@ describe('a trouble', () => {
       match: { path: `${account.bankAccountId}${reads}` },
       times: 0,
     });
-    await nudge(account);
+    await wake(account);
     await shows(account, { reason: 'sage_company_refused', status: 'active' });
-    const list = await world.api('GET', `/v1/customers/${account.customerId}/connections`);
+    const list = await fixture.api('GET', `/v1/customers/${account.customerId}/connections`);
     expect(list.body.connections).toMatchObject([
       { connection_id: account.connectionId, channel: 'sage-banking', status: 'refused', linked_feeds: 1 },
     ]);
-    await sweep();
-    expect(await alertsOf(account)).toEqual(['feed_parked']);
-    await world.control('DELETE', '/faults');
+    await repair();
+    expect(await alertsOf(account)).toEqual(['feed_blocked']);
+    await fixture.control('DELETE', '/faults');
     await shows(account, { reason: null });
-    await sweep();
+    await repair();
     expect(await alertsOf(account)).toEqual([]);
   });
 
@@ -438,39 +441,39 @@ describe('a trouble', () => {
       ...{ kind: 'status', http_status: 404, match: { path: account.bankAccountId }, times: 0 },
       body: { error: { code: 'notFound', message: 'bank account was not found' } },
     });
-    await nudge(account);
+    await wake(account);
     await shows(account, { reason: 'sage_account_unknown' });
-    expect((await world.api('DELETE', pathOf(account))).body.status).toBe('cancelled');
+    expect((await fixture.api('DELETE', pathOf(account))).body.status).toBe('cancelled');
   });
 });
 
-describe('the sweep', () => {
+describe('the repair job', () => {
   it('gives an account, a link and their like their workflows back', async () => {
     const account = await living({ lines: 1 });
-    const begun = await world.api('POST', '/v1/sage/links', {
+    const begun = await fixture.api('POST', '/v1/sage/links', {
       json: { customer_id: account.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
     });
     const ids = [
       sageBankAccountWorkflowId(account.sageAccountId),
-      sageAccountLinkWorkflowId(begun.body.link_id),
+      sageBankLinkWorkflowId(begun.body.link_id),
     ];
-    for (const id of ids) await world.client.workflow.getHandle(id).terminate('lost');
-    await world.pool.query(`UPDATE sage_accounts SET created_at = created_at - interval '1 hour'`);
-    await world.pool.query(`UPDATE sage_links SET created_at = created_at - interval '1 hour'`);
+    for (const id of ids) await fixture.client.workflow.getHandle(id).terminate('lost');
+    await fixture.pool.query(`UPDATE sage_accounts SET created_at = created_at - interval '1 hour'`);
+    await fixture.pool.query(`UPDATE sage_links SET created_at = created_at - interval '1 hour'`);
     await until(
       async () => {
-        await sweep();
-        const found = await Promise.all(ids.map((id) => world.client.workflow.getHandle(id).describe()));
+        await repair();
+        const found = await Promise.all(ids.map((id) => fixture.client.workflow.getHandle(id).describe()));
         return found.every(({ status }) => status.name === 'RUNNING');
       },
       { ...soon, describe: 'both run again' },
     );
     expect(await alertsOf(account)).toEqual(['workflow_missing']);
-    await postStatement(world, account, someLines(1, 'AFTER'));
+    await postStatement(fixture, account, someLines(1, 'AFTER'));
     await shows(account, { received: 2 });
     await until(
       async () => {
-        await sweep();
+        await repair();
         return (await alertsOf(account)).length === 0;
       },
       { ...soon, describe: 'the alert has ended' },
@@ -480,15 +483,15 @@ describe('the sweep', () => {
   });
 });
 
-describe('feeds of both roads', () => {
+describe('feeds of both channels', () => {
   it('stand in one list, in the order of their ids, with the state that Sage’s status means', async () => {
-    const company = await makeSageCompany(world);
+    const company = await makeSageCompany(fixture);
     const pending = await living({ company });
     const active = await living({ company, lines: 2 });
     const rutterFeed = await makeRutterFeed(company.customerId);
     const query = `/v1/feeds?customer_id=${company.customerId}`;
-    const first = await world.api('GET', `${query}&limit=2`);
-    const second = await world.api('GET', `${query}&limit=2&cursor=${first.body.next_cursor}`);
+    const first = await fixture.api('GET', `${query}&limit=2`);
+    const second = await fixture.api('GET', `${query}&limit=2&cursor=${first.body.next_cursor}`);
     const all = [...first.body.feeds, ...second.body.feeds] as {
       feed_id: string;
       channel: string;
@@ -502,11 +505,11 @@ describe('feeds of both roads', () => {
       [active.sageAccountId]: 'sage-banking live',
       [rutterFeed]: 'rutter created',
     });
-    const live = await world.api('GET', `${query}&state=live`);
+    const live = await fixture.api('GET', `${query}&state=live`);
     expect((live.body.feeds as { feed_id: string }[]).map((feed) => feed.feed_id)).toEqual([
       active.sageAccountId,
     ]);
-    const connections = await world.api('GET', `/v1/customers/${company.customerId}/connections`);
+    const connections = await fixture.api('GET', `/v1/customers/${company.customerId}/connections`);
     expect((connections.body.connections as { channel: string }[]).map((row) => row.channel)).toEqual([
       'sage-banking',
       'rutter',
@@ -516,34 +519,34 @@ describe('feeds of both roads', () => {
   it('count what they received, take sync and close, and say what else they do not take', async () => {
     const account = await living({ lines: 2 });
     const feed = `/v1/feeds/${account.sageAccountId}`;
-    expect((await world.api('GET', feed)).body).toMatchObject({
+    expect((await fixture.api('GET', feed)).body).toMatchObject({
       ...{ feed_id: account.sageAccountId, account_id: null, channel: 'sage-banking', state: 'live' },
       ...{ counts: { received: 2 }, allowed_actions: ['sync', 'close'] },
       transaction_start_date: '2024-01-01T00:00:00.000Z',
     });
     const ops = { role: 'ops' } as const;
-    const synced = await world.api('POST', `${feed}/sync`, ops);
+    const synced = await fixture.api('POST', `${feed}/sync`, ops);
     expect(synced).toMatchObject({ status: 200, body: { counts: { received: 2 } } });
     const refused = [
-      await world.api('POST', `${feed}/pause`, ops),
-      await world.api('POST', `${feed}/resume`, ops),
-      await world.api('POST', `${feed}/resync`, { ...ops, json: { from: '2024-01-01' } }),
-      await world.api('POST', `${feed}/abandon-job`, { ...ops, json: { reason: 'none' } }),
-      await world.api('POST', `${feed}/quarantine/t-1/discard`, { ...ops, json: { reason: 'none' } }),
+      await fixture.api('POST', `${feed}/pause`, ops),
+      await fixture.api('POST', `${feed}/resume`, ops),
+      await fixture.api('POST', `${feed}/resync`, { ...ops, json: { from: '2024-01-01' } }),
+      await fixture.api('POST', `${feed}/abandon-job`, { ...ops, json: { reason: 'none' } }),
+      await fixture.api('POST', `${feed}/quarantine/t-1/discard`, { ...ops, json: { reason: 'none' } }),
     ];
     for (const { status, body } of refused) {
       expect([status, body.state, body.allowed_actions]).toEqual([409, 'live', ['sync', 'close']]);
     }
-    const closed = await world.api('POST', `${feed}/close`, ops);
+    const closed = await fixture.api('POST', `${feed}/close`, ops);
     expect(closed).toMatchObject({ status: 200, body: { state: 'closed', allowed_actions: ['close'] } });
-    expect((await world.api('POST', `${feed}/sync`, ops)).status).toBe(409);
-    expect((await world.api('POST', `${feed}/close`, ops)).status).toBe(200);
+    expect((await fixture.api('POST', `${feed}/sync`, ops)).status).toBe(409);
+    expect((await fixture.api('POST', `${feed}/close`, ops)).status).toBe(200);
   });
 
-  it('are looked at after the postings of the other road, and disconnected before anybody’s past is sent', async () => {
+  it('are checked after the postings of the other channel, and disconnected before anybody’s past is sent', async () => {
     const account = await living({ lines: 1 });
-    await world.api('DELETE', pathOf(account));
-    const handle = world.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
+    await fixture.api('DELETE', pathOf(account));
+    const handle = fixture.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));
     const { events } = await handle.fetchHistory();
     const priorities = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled == null
@@ -557,7 +560,7 @@ describe('feeds of both roads', () => {
   it('are found by operators by state, channel and customer', async () => {
     const account = await living({ lines: 1 });
     const attributes = async () => {
-      const { typedSearchAttributes } = await world.client.workflow
+      const { typedSearchAttributes } = await fixture.client.workflow
         .getHandle(sageBankAccountWorkflowId(account.sageAccountId))
         .describe();
       return [
@@ -570,26 +573,26 @@ describe('feeds of both roads', () => {
       ...soon,
       describe: 'the attributes show a live feed',
     });
-    await postStatement(world, account, [], { status: 'authRequired' });
+    await postStatement(fixture, account, [], { status: 'authRequired' });
     await until(async () => (await attributes()).startsWith('reauth_required '), {
       ...soon,
       describe: 'the attributes show the refusal',
     });
   });
 
-  /** A row of the first road; nothing of it runs. */
+  /** A row of the `rutter` channel; nothing of it runs. */
   async function makeRutterFeed(customerId: string): Promise<string> {
     const [feedId, connectionId, accountId] = [randomUUID(), randomUUID(), `account-${randomUUID()}`];
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Current', 'bank', 'GBP')`,
       [accountId, customerId],
     );
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
        VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, 'none')`,
       [connectionId, customerId, randomUUID()],
     );
-    await world.pool.query(
+    await fixture.pool.query(
       `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id) VALUES ($1, $2, $3, $4)`,
       [feedId, customerId, accountId, connectionId],
     );
@@ -597,9 +600,9 @@ describe('feeds of both roads', () => {
   }
 });
 
-async function sweep(): Promise<void> {
-  const handle = await world.client.workflow.start('fleetSweepWorkflow', {
-    workflowId: `fleet-sweep-${randomUUID()}`,
+async function repair(): Promise<void> {
+  const handle = await fixture.client.workflow.start('fleetRepairWorkflow', {
+    workflowId: `fleet-repair-${randomUUID()}`,
     taskQueue: taskQueues.workflows,
     args: [],
   });
@@ -607,7 +610,7 @@ async function sweep(): Promise<void> {
 }
 
 async function alertsOf(account: SageTestAccount): Promise<string[]> {
-  const { rows } = await world.pool.query<{ code: string }>(
+  const { rows } = await fixture.pool.query<{ code: string }>(
     `SELECT code FROM alerts WHERE feed_id = $1 AND ended_at IS NULL ORDER BY code`,
     [account.sageAccountId],
   );

@@ -10,25 +10,25 @@ import {
   postStatement,
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-/* What the machine API answers on the second road whatever the call is about: repeats, odd ids, the other road's calls. */
+/* What the machine API answers on the `sage-banking` channel whatever the call is about: repeats, odd ids, the other channel's calls. */
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  expect(await world.violations()).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  expect(await fixture.violations()).toEqual([]);
 });
-afterAll(() => world.close());
+afterAll(() => fixture.close());
 
 const ops = { role: 'ops' } as const;
 
 describe('an answer under an Idempotency-Key', () => {
   const keptUnder = async (key: string): Promise<unknown> => {
-    const { rows } = await world.pool.query<{ response: unknown }>(
+    const { rows } = await fixture.pool.query<{ response: unknown }>(
       `SELECT response FROM idempotency_keys WHERE key = $1`,
       [key],
     );
@@ -36,10 +36,10 @@ describe('an answer under an Idempotency-Key', () => {
   };
 
   it('that sends the customer to the bank is kept without the way, and tells the current one when repeated', async () => {
-    const { customerId } = await makeSageCompany(world);
+    const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
     const json = { customer_id: customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' };
-    const call = () => world.api('POST', '/v1/sage/links', { json, key });
+    const call = () => fixture.api('POST', '/v1/sage/links', { json, key });
     const first = await call();
     expect(first).toMatchObject({
       status: 201,
@@ -54,9 +54,9 @@ describe('an answer under an Idempotency-Key', () => {
     // A lost answer cost the way: another one is open by now.
     const another = 'https://bank.example/another-way';
     const place = { table: 'sage_links', row: linkId, column: 'redirect' };
-    await world.pool.query(`UPDATE sage_links SET redirect_sealed = $2, attempts = 2 WHERE link_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_links SET redirect_sealed = $2, attempts = 2 WHERE link_id = $1`, [
       linkId,
-      seal(world.keyring, another, place),
+      seal(fixture.keyring, another, place),
     ]);
     const again = await call();
     expect(again).toMatchObject({ status: 201, body: { link_id: linkId, redirect: another, attempts: 2 } });
@@ -64,13 +64,13 @@ describe('an answer under an Idempotency-Key', () => {
   });
 
   it('that renews an authorisation is kept without the way, too', async () => {
-    const account = await makeSageAccount(world);
-    await postStatement(world, account, [], { status: 'authRequired' });
-    await world.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
+    const account = await makeSageAccount(fixture);
+    await postStatement(fixture, account, [], { status: 'authRequired' });
+    await fixture.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
       account.sageAccountId,
     ]);
     const key = randomUUID();
-    const call = () => world.api('POST', `/v1/sage/accounts/${account.sageAccountId}/reauth`, { key });
+    const call = () => fixture.api('POST', `/v1/sage/accounts/${account.sageAccountId}/reauth`, { key });
     const first = await call();
     expect(first.status).toBe(201);
     expect(await keptUnder(key)).toEqual({ link_id: first.body.link_id });
@@ -78,13 +78,13 @@ describe('an answer under an Idempotency-Key', () => {
   });
 
   it('that tells of a form to sign is kept without its address', async () => {
-    const { customerId } = await makeSageCompany(world);
+    const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
     const json = {
       ...{ customer_id: customerId, bank_id: OLD_COUNTY_BANK, account_name: 'Current account' },
       ...{ account_identifier: '40302010', bank_identifier: '20-30-40' },
     };
-    const call = () => world.api('POST', '/v1/sage/accounts', { json, key });
+    const call = () => fixture.api('POST', '/v1/sage/accounts', { json, key });
     const first = await call();
     expect(first).toMatchObject({ status: 201, body: { authorisation: { type: 'pdf' } } });
     expect(await keptUnder(key)).toEqual({ sage_account_id: first.body.sage_account_id });
@@ -103,49 +103,49 @@ describe('an id of a rule that cannot be one', () => {
     ['white space before', '%20r'],
     ['too long', 'r'.repeat(300)],
   ])('in a path is unknown: %s', async (_, id) => {
-    const account = await makeSageAccount(world);
+    const account = await makeSageAccount(fixture);
     const path = `/v1/sage/accounts/${account.sageAccountId}/rules/${id}`;
-    expect((await world.api('GET', path)).status).toBe(404);
-    expect((await world.api('DELETE', path)).status).toBe(404);
+    expect((await fixture.api('GET', path)).status).toBe(404);
+    expect((await fixture.api('DELETE', path)).status).toBe(404);
   });
 
   it('among rules to restore names its place', async () => {
-    const account = await makeSageAccount(world);
+    const account = await makeSageAccount(fixture);
     const path = `/v1/sage/accounts/${account.sageAccountId}/restore-rules`;
     for (const id of ['', 'a\u0000b', ' r', '\ud800', 'r'.repeat(300)]) {
-      const answer = await world.api('POST', path, { json: { rule_ids: ['r-1', id] } });
+      const answer = await fixture.api('POST', path, { json: { rule_ids: ['r-1', id] } });
       expect([answer.status, answer.body.errors?.[0]?.pointer]).toEqual([422, '/rule_ids/1']);
     }
   });
 });
 
-it('a company whose key Sage refuses is the provider’s trouble, for commands as for links', async () => {
-  const account = await makeSageAccount(world);
-  await world.control('POST', '/faults', {
+it('a company whose key Sage refuses is the provider’s failure, for commands as for links', async () => {
+  const account = await makeSageAccount(fixture);
+  await fixture.control('POST', '/faults', {
     ...{ kind: 'status', http_status: 403, times: 0 },
     match: { path: `${account.bankAccountId}/rules` },
   });
-  const answer = await world.api('GET', `/v1/sage/accounts/${account.sageAccountId}/rules`);
+  const answer = await fixture.api('GET', `/v1/sage/accounts/${account.sageAccountId}/rules`);
   expect([answer.status, answer.body.code]).toEqual([502, 'token_refused']);
 });
 
-describe('a feed of this road', () => {
+describe('a feed of this channel', () => {
   const feedOf = ({ sageAccountId }: SageTestAccount) => `/v1/feeds/${sageAccountId}`;
 
   it('has no postings, batches or conflicts, and says where its transactions are', async () => {
-    const account = await makeSageAccount(world, { transactions: [{ transactionAmount: -5 }] });
+    const account = await makeSageAccount(fixture, { transactions: [{ transactionAmount: -5 }] });
     for (const list of ['transactions', 'batches', 'conflicts']) {
-      const answer = await world.api('GET', `${feedOf(account)}/${list}`, ops);
+      const answer = await fixture.api('GET', `${feedOf(account)}/${list}`, ops);
       expect([answer.status, answer.body.code]).toEqual([409, 'other_channel']);
-      const there = await world.api('GET', answer.body.transactions as string, ops);
+      const there = await fixture.api('GET', answer.body.transactions as string, ops);
       expect(there.body.transactions).toHaveLength(1);
     }
     const unknown = `/v1/feeds/${randomUUID()}/transactions`;
-    expect((await world.api('GET', unknown, ops)).status).toBe(404);
+    expect((await fixture.api('GET', unknown, ops)).status).toBe(404);
   });
 
   it('is woken by no posting and has no workflow of postings: a signal finds none, and nothing starts one', async () => {
-    const account = await makeSageAccount(world, { transactions: [{ transactionAmount: -5 }] });
+    const account = await makeSageAccount(fixture, { transactions: [{ transactionAmount: -5 }] });
     const feed = feedOf(account);
     const line = {
       ...{ transaction_id: 't-1', posted_at: '2024-01-02T00:00:00Z', amount: '-5.00' },
@@ -165,12 +165,12 @@ describe('a feed of this road', () => {
     const statuses: number[] = [];
     for (const [path, json, role] of calls) {
       statuses.push(
-        (await world.api('POST', path, { role, ...(json === undefined ? {} : { json }) })).status,
+        (await fixture.api('POST', path, { role, ...(json === undefined ? {} : { json }) })).status,
       );
     }
     expect(statuses.slice(0, 1)).toEqual([404]);
     expect(statuses.slice(2, 8)).toEqual([409, 409, 409, 409, 409, 409]);
-    const handle = world.client.workflow.getHandle(bankFeedWorkflowId(account.sageAccountId));
+    const handle = fixture.client.workflow.getHandle(bankFeedWorkflowId(account.sageAccountId));
     await expect(handle.signal('postingsAvailable')).rejects.toThrow(WorkflowNotFoundError);
     await expect(handle.describe()).rejects.toThrow(WorkflowNotFoundError);
   });
@@ -178,20 +178,20 @@ describe('a feed of this road', () => {
 
 describe('the timeline of a customer', () => {
   const timelineOf = (customerId: string, query = '') =>
-    world.api('GET', `/v1/customers/${customerId}/timeline${query}`, ops);
+    fixture.api('GET', `/v1/customers/${customerId}/timeline${query}`, ops);
 
   it('tells of onboardings and links before there is a feed, newest first, page by page', async () => {
-    const { customerId } = await world.makeCustomer();
-    const begun = await world.api('POST', '/v1/sage/organisations', {
+    const { customerId } = await fixture.makeCustomer();
+    const begun = await fixture.api('POST', '/v1/sage/organisations', {
       json: {
         ...{ customer_id: customerId, kind: 'cloud', company: { name: `Told ${randomUUID()}` } },
         terms_accepted_at: new Date(Date.now() - 60_000).toISOString(),
       },
     });
     expect(begun.status).toBe(202);
-    const refused = await makeSageCompany(world, { customerId });
+    const refused = await makeSageCompany(fixture, { customerId });
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
-    const answer = await world.api('POST', '/v1/sage/links', {
+    const answer = await fixture.api('POST', '/v1/sage/links', {
       json: {
         ...{ customer_id: customerId, company_id: refused.access.companyId, bank_id: HARBOUR_BANK },
         requested_start_date: tomorrow,
@@ -222,15 +222,15 @@ describe('the timeline of a customer', () => {
   });
 
   it('is for operators, of known customers', async () => {
-    const { customerId } = await world.makeCustomer();
-    expect((await world.api('GET', `/v1/customers/${customerId}/timeline`)).status).toBe(403);
+    const { customerId } = await fixture.makeCustomer();
+    expect((await fixture.api('GET', `/v1/customers/${customerId}/timeline`)).status).toBe(403);
     expect((await timelineOf('nobody')).status).toBe(404);
     expect((await timelineOf(customerId, '?cursor=bm8')).status).toBe(400);
   });
 });
 
-it('the reference names what the reads of this road can answer', async () => {
-  const { body } = await world.api('GET', '/openapi.json');
+it('the reference names what the reads of this channel can answer', async () => {
+  const { body } = await fixture.api('GET', '/openapi.json');
   const paths = body.paths as Record<string, { get?: { responses: object } }>;
   const statusesOf = (path: string): string[] => Object.keys(paths[path]?.get?.responses ?? {});
   for (const path of Object.keys(paths).filter((name) => name.startsWith('/v1/sage/') && paths[name]?.get)) {

@@ -7,7 +7,7 @@ import {
   RIVERSIDE_BANK,
 } from '../../../sandbox/sage-banking/seed-banks.js';
 import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
-import { sageAccountLinkWorkflowId, sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
+import { sageBankLinkWorkflowId, sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
 import { sageLinkAttemptsMax } from '../../../src/domain/sage-banking/bank-link.js';
 import { readAllHistories } from '../../support/histories.js';
 import '../../support/provided.js';
@@ -17,7 +17,7 @@ import {
   type AtTheBank,
   type SageTestCompany,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type ApiAnswer, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
 /* Linking over the machine API, with everything behind it real: each way it can go, and what is left at Sage. */
@@ -27,14 +27,14 @@ const polls = '/linkpolls/';
 const bankAccounts = '/bankaccounts$';
 const startDate = '2024-01-01';
 
-let world: SageWorld;
+let fixture: SageFixture;
 /** Of which routes the answer is thrown away by us before it is stored, as by a process that dies there. */
 let isDropped: (pollRoute: string) => boolean = () => false;
 /** What must never stand in a history, a log line or on the timeline. */
 const secrets = new Set<string>();
 
 beforeAll(async () => {
-  world = await createSageWorld({
+  fixture = await createSageFixture({
     wrap: (client) => ({
       ...client,
       pollLink: async (input) => {
@@ -50,16 +50,16 @@ beforeEach(() => {
   isDropped = () => false;
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
+  await fixture.control('DELETE', '/faults');
   // What still waits would take the faults of the next test for its own.
-  await world.pool.query(`UPDATE sage_links SET expires_at = now() WHERE state = 'waiting'`);
+  await fixture.pool.query(`UPDATE sage_links SET expires_at = now() WHERE state = 'waiting'`);
   await until(async () => (await waitingLinks()) === 0, { ...soon, describe: 'nothing waits any more' });
-  expect(await world.violations()).toEqual([]);
+  expect(await fixture.violations()).toEqual([]);
 });
-afterAll(() => world.close());
+afterAll(() => fixture.close());
 
 async function waitingLinks(): Promise<number> {
-  return (await world.pool.query(`SELECT 1 FROM sage_links WHERE state = 'waiting'`)).rows.length;
+  return (await fixture.pool.query(`SELECT 1 FROM sage_links WHERE state = 'waiting'`)).rows.length;
 }
 
 interface Customer {
@@ -68,9 +68,9 @@ interface Customer {
 }
 
 async function newCustomer(): Promise<Customer> {
-  const company = await makeSageCompany(world);
+  const company = await makeSageCompany(fixture);
   secrets.add(company.access.signingKey);
-  return { company, at: await makeBankCustomer(world) };
+  return { company, at: await makeBankCustomer(fixture) };
 }
 
 async function begin(
@@ -78,7 +78,7 @@ async function begin(
   over: Record<string, unknown> = {},
   key?: string,
 ): Promise<ApiAnswer> {
-  return await world.api('POST', '/v1/sage/links', {
+  return await fixture.api('POST', '/v1/sage/links', {
     json: {
       customer_id: customer.company.customerId,
       bank_id: HARBOUR_BANK,
@@ -100,14 +100,14 @@ async function finish(
 ): Promise<void> {
   secrets.add(redirect);
   const { username, accountName } = customer.at;
-  await world.control('POST', `/links/${authorisationOf(redirect)}/finish`, {
+  await fixture.control('POST', `/links/${authorisationOf(redirect)}/finish`, {
     ...{ username, account: accountName },
     ...body,
   });
 }
 
 async function readLink(linkId: string): Promise<ApiAnswer['body']> {
-  return (await world.api('GET', `/v1/sage/links/${linkId}`)).body;
+  return (await fixture.api('GET', `/v1/sage/links/${linkId}`)).body;
 }
 
 async function ended(linkId: string): Promise<ApiAnswer['body']> {
@@ -132,18 +132,18 @@ async function begunAgain(linkId: string, attempts: number): Promise<string> {
 }
 
 async function accountsAtSage({ company }: Customer): Promise<{ bankAccountId: string }[]> {
-  const { client } = world.deps.sage!;
+  const { client } = fixture.deps.sage!;
   return [...(await client.listBankAccounts({ access: company.access, includeCancelled: true }))];
 }
 
 async function fault(input: Record<string, unknown>): Promise<void> {
-  await world.control('POST', '/faults', input);
+  await fixture.control('POST', '/faults', input);
 }
 
 async function timelineOf({
   company,
 }: Customer): Promise<{ kind: string; detail: Record<string, unknown> }[]> {
-  const { rows } = await world.pool.query<{ kind: string; detail: Record<string, unknown> }>(
+  const { rows } = await fixture.pool.query<{ kind: string; detail: Record<string, unknown> }>(
     `SELECT kind, detail FROM timeline WHERE customer_id = $1 AND kind LIKE 'sage_%' ORDER BY entry_id`,
     [company.customerId],
   );
@@ -177,7 +177,7 @@ describe('an indirect bank', () => {
     await finish(begun.body.redirect, customer);
     const link = await ended(begun.body.link_id);
     expect(link).toMatchObject({ state: 'linked', redirect: null, reason: null, attempts: 1 });
-    const { status, body: account } = await world.api('GET', `/v1/sage/accounts/${link.sage_account_id}`);
+    const { status, body: account } = await fixture.api('GET', `/v1/sage/accounts/${link.sage_account_id}`);
     const [atSage, ...others] = await accountsAtSage(customer);
     expect(others).toEqual([]);
     expect([status, account]).toMatchObject([
@@ -194,19 +194,19 @@ describe('an indirect bank', () => {
         },
       },
     ]);
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT redirect_sealed, poll_route_sealed, account_sealed FROM sage_links WHERE link_id = $1`,
       [link.link_id],
     );
     expect(rows).toEqual([{ redirect_sealed: null, poll_route_sealed: null, account_sealed: null }]);
     const kinds = (await timelineOf(customer)).map(({ kind }) => kind);
     expect(kinds).toEqual(['sage_link_begun', 'sage_account_linked', 'sage_link_done']);
-    const description = await world.client.workflow
+    const description = await fixture.client.workflow
       .getHandle(sageBankAccountWorkflowId(link.sage_account_id))
       .describe();
     expect(description.status.name).toBe('RUNNING');
-    await world.keepHistory({
-      workflowId: sageAccountLinkWorkflowId(link.link_id),
+    await fixture.keepHistory({
+      workflowId: sageBankLinkWorkflowId(link.link_id),
       name: 'sage-account-link-linked',
     });
   });
@@ -228,7 +228,7 @@ describe('an indirect bank', () => {
   it('to whose end nobody came in time is told apart from one that refused', async () => {
     const customer = await newCustomer();
     const begun = await begin(customer);
-    await world.pool.query(`UPDATE sage_links SET expires_at = now() WHERE link_id = $1`, [
+    await fixture.pool.query(`UPDATE sage_links SET expires_at = now() WHERE link_id = $1`, [
       begun.body.link_id,
     ]);
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'expired', reason: 'out_of_time' });
@@ -249,7 +249,7 @@ describe('an indirect bank', () => {
     const key = randomUUID();
     const [first, second] = [await begin(customer, {}, key), await begin(customer, {}, key)];
     expect(second.body.link_id).toBe(first.body.link_id);
-    const { rows } = await world.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT 1 FROM sage_links WHERE customer_id = $1`, [
       customer.company.customerId,
     ]);
     expect(rows).toHaveLength(1);
@@ -268,8 +268,8 @@ describe('a lost answer', () => {
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'linked', attempts: 2 });
     expect(await accountsAtSage(customer)).toHaveLength(1);
     expect((await timelineOf(customer)).map(({ kind }) => kind)).toContain('sage_link_begun_again');
-    await world.keepHistory({
-      workflowId: sageAccountLinkWorkflowId(begun.body.link_id),
+    await fixture.keepHistory({
+      workflowId: sageBankLinkWorkflowId(begun.body.link_id),
       name: 'sage-account-link-way-lost',
     });
   });
@@ -323,7 +323,7 @@ describe('a lost answer', () => {
       expect(link.state).toBe('linked');
       const [atSage, ...others] = await accountsAtSage(customer);
       expect(others).toEqual([]);
-      const account = await world.api('GET', `/v1/sage/accounts/${link.sage_account_id}`);
+      const account = await fixture.api('GET', `/v1/sage/accounts/${link.sage_account_id}`);
       expect(account.body.bank_account_id).toBe(atSage?.bankAccountId);
     },
   );
@@ -353,7 +353,7 @@ describe('an address that is not one we go to', () => {
     const customer = await newCustomer();
     await fault({
       ...{ kind: 'rewrite_body', match: { path: polls }, times: 0 },
-      ...{ find: world.sandboxUrl, replace: 'https://polls.example' },
+      ...{ find: fixture.sandboxUrl, replace: 'https://polls.example' },
     });
     const begun = await begin(customer);
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'refused', reason: 'foreign_address' });
@@ -395,7 +395,7 @@ describe('a direct bank', () => {
     bank_identifier: '20-30-40',
     ...over,
   });
-  const create = (json: unknown) => world.api('POST', '/v1/sage/accounts', { json });
+  const create = (json: unknown) => fixture.api('POST', '/v1/sage/accounts', { json });
 
   it('gets an account that is pending, with the form that the customer signs, new on every look', async () => {
     const customer = await newCustomer();
@@ -414,16 +414,16 @@ describe('a direct bank', () => {
     expect(made.headers.get('location')).toBe(path);
     const renewed = await until(
       async () => {
-        const { authorisation } = (await world.api('GET', path)).body;
+        const { authorisation } = (await fixture.api('GET', path)).body;
         return authorisation.formUrl !== made.body.authorisation.formUrl && authorisation;
       },
       { ...soon, describe: 'the form was renewed' },
     );
     expect(renewed.type).toBe('pdf');
-    const atSage = await world.control('GET', `/accounts/${made.body.bank_account_id}`);
+    const atSage = await fixture.control('GET', `/accounts/${made.body.bank_account_id}`);
     expect(JSON.stringify(atSage)).toContain('"accountType":"SAVINGS"');
     expect(
-      (await world.api('GET', `/v1/sage/accounts?customer_id=${json.customer_id}`)).body.accounts,
+      (await fixture.api('GET', `/v1/sage/accounts?customer_id=${json.customer_id}`)).body.accounts,
     ).toMatchObject([{ sage_account_id: made.body.sage_account_id }]);
   });
 
@@ -450,7 +450,7 @@ describe('a direct bank', () => {
     expect((await create(json)).status).toBe(201);
     const again = await create({ ...json, customer_id: other.company.customerId });
     expect(again).toMatchObject({ status: 409, body: { code: 'account_taken', state: 'refused' } });
-    const { rows } = await world.pool.query(`SELECT 1 FROM sage_accounts WHERE customer_id = $1`, [
+    const { rows } = await fixture.pool.query(`SELECT 1 FROM sage_accounts WHERE customer_id = $1`, [
       other.company.customerId,
     ]);
     expect(rows).toEqual([]);
@@ -463,7 +463,7 @@ describe('bad input', () => {
     const answers = [
       await begin(customer, { bank_id: MILL_BANK }),
       await begin(customer, { bank_id: randomUUID() }),
-      await world.api('POST', '/v1/sage/accounts', {
+      await fixture.api('POST', '/v1/sage/accounts', {
         json: {
           ...{ customer_id: customer.company.customerId, bank_id: HARBOUR_BANK, account_name: 'Current' },
           ...{ account_identifier: '12345678', bank_identifier: '20-30-40' },
@@ -486,7 +486,7 @@ describe('bad input', () => {
 
   it('is answered before anything is begun', async () => {
     const customer = await newCustomer();
-    const { customerId } = await world.makeCustomer();
+    const { customerId } = await fixture.makeCustomer();
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     const answers = [
       await begin(customer, { requested_start_date: tomorrow }),
@@ -494,9 +494,9 @@ describe('bad input', () => {
       await begin(customer, { company_id: 'another' }),
       await begin(customer, { customer_id: customerId }),
       await begin(customer, { customer_id: 'nobody' }),
-      await world.api('GET', `/v1/sage/links/${randomUUID()}`),
-      await world.api('GET', `/v1/sage/accounts/${randomUUID()}`),
-      await world.api('DELETE', `/v1/sage/accounts/${randomUUID()}`),
+      await fixture.api('GET', `/v1/sage/links/${randomUUID()}`),
+      await fixture.api('GET', `/v1/sage/accounts/${randomUUID()}`),
+      await fixture.api('DELETE', `/v1/sage/accounts/${randomUUID()}`),
     ];
     expect(answers.map(({ status, body }) => [status, body.errors?.[0].pointer])).toEqual([
       [422, '/requested_start_date'],
@@ -519,7 +519,7 @@ describe('bad input', () => {
 
   it('of a customer with several companies names the one that is meant', async () => {
     const customer = await newCustomer();
-    const other = await makeSageCompany(world, { customerId: customer.company.customerId });
+    const other = await makeSageCompany(fixture, { customerId: customer.company.customerId });
     expect(await begin(customer)).toMatchObject({
       status: 422,
       body: { errors: [{ pointer: '/company_id' }] },
@@ -530,9 +530,9 @@ describe('bad input', () => {
 });
 
 it('keeps routes, redirects, account numbers and keys out of histories, logs and the timeline', async () => {
-  const { raw, decoded } = await readAllHistories(inject('temporalAddress'), world.namespace);
-  const { rows } = await world.pool.query<{ text: string }>(`SELECT detail::text AS text FROM timeline`);
-  const told = [raw, decoded, ...world.logLines, ...rows.map(({ text }) => text)].join('\n');
+  const { raw, decoded } = await readAllHistories(inject('temporalAddress'), fixture.namespace);
+  const { rows } = await fixture.pool.query<{ text: string }>(`SELECT detail::text AS text FROM timeline`);
+  const told = [raw, decoded, ...fixture.logLines, ...rows.map(({ text }) => text)].join('\n');
   expect(secrets.size).toBeGreaterThan(20);
   expect([...secrets].filter((secret) => told.includes(secret))).toEqual([]);
 });

@@ -4,16 +4,16 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { startRole, type RoleProcess } from '../../support/processes.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
 /*
- * Production allows one organisation a customer, and nothing looks up what came of a POST whose answer was lost. The
+ * Production allows one organisation a customer, and nothing checks up what came of a POST whose answer was lost. The
  * real worker is killed (SIGKILL) again and again around that POST, cloud and desktop customers mixed: at chosen
- * moments and at random ones. `ONBOARDING_KILLS` sets how often, `ONBOARDING_SEED` draws a run's moments again.
+ * moments and at random ones. `ONBOARDING_PROCESS_LOSSES` sets how often, `ONBOARDING_SEED` draws a run's moments again.
  */
 
-const kills = Number(process.env['ONBOARDING_KILLS'] ?? 6);
+const kills = Number(process.env['ONBOARDING_PROCESS_LOSSES'] ?? 6);
 const seed = Number(process.env['ONBOARDING_SEED'] ?? Date.now() % 100_000);
 const onboardingsEach = 6;
 const soon = { timeoutMs: 60_000, everyMs: 100 };
@@ -36,62 +36,62 @@ interface Organisation {
 }
 
 const random = seededRandom(seed);
-let world: SageWorld;
+let fixture: SageFixture;
 let worker: RoleProcess | undefined;
 const orders: Order[] = [];
 /** Licences, texts and keys, and every line that any of the killed workers printed. */
 const secrets: string[] = [];
 const printed: string[] = [];
-/** A person in front of the pictures, all the time. */
+/** A person in front of the captchas, all the time. */
 const person = { answering: new Set<Promise<unknown>>(), stopped: false };
 let watching: Promise<void>;
 
 beforeAll(async () => {
   await buildWorkflowBundle();
-  world = await createSageWorld({ environment: 'production', workers: false });
-  watching = readPictures();
+  fixture = await createSageFixture({ environment: 'production', workers: false });
+  watching = readCaptchas();
 });
 afterAll(async () => {
   person.stopped = true;
   await watching;
   await worker?.kill('SIGKILL');
   await Promise.allSettled(person.answering);
-  await world.close();
+  await fixture.close();
 });
 
 async function startWorker(): Promise<void> {
   if (worker !== undefined) printed.push(worker.output());
-  worker = startRole({ entry: 'worker.ts', env: world.workerEnvironment });
+  worker = startRole({ entry: 'worker.ts', env: fixture.workerEnvironment });
   await worker.waitForLine(/worker running/, 60_000);
 }
 
 async function begin(kind: 'cloud' | 'desktop'): Promise<Order> {
-  const { customerId } = await world.makeCustomer();
+  const { customerId } = await fixture.makeCustomer();
   const name = `Kept Once ${randomUUID()}`;
   const value = randomUUID();
   secrets.push(value);
-  if (kind === 'desktop') await world.control('POST', '/licences', { serial: value });
+  if (kind === 'desktop') await fixture.control('POST', '/licences', { serial: value });
   const json = {
     ...{ customer_id: customerId, kind, company: { name } },
     terms_accepted_at: new Date(Date.now() - 1_000).toISOString(),
     ...(kind === 'desktop' ? { licence_details: [{ key: 'serial', value }] } : {}),
   };
-  const begun = await world.api('POST', '/v1/sage/organisations', { json });
+  const begun = await fixture.api('POST', '/v1/sage/organisations', { json });
   expect(begun.status).toBe(202);
   return { id: begun.body.onboarding_id as string, name };
 }
 
-async function readPictures(): Promise<void> {
+async function readCaptchas(): Promise<void> {
   const read = new Set<string>();
   while (!person.stopped) {
-    const { rows } = await world.pool.query<{ onboarding_id: string; captcha_id: string }>(
+    const { rows } = await fixture.pool.query<{ onboarding_id: string; captcha_id: string }>(
       `SELECT onboarding_id, captcha_id FROM sage_onboardings WHERE state = 'waiting_captcha'`,
     );
     for (const { onboarding_id: id, captcha_id } of rows.filter((row) => !read.has(row.captcha_id))) {
       read.add(captcha_id);
-      const { text } = (await world.control('GET', `/captchas/${captcha_id}`)) as { text: string };
+      const { text } = (await fixture.control('GET', `/captchas/${captcha_id}`)) as { text: string };
       secrets.push(text);
-      const answering = world.api('POST', `/v1/sage/onboardings/${id}/captcha`, {
+      const answering = fixture.api('POST', `/v1/sage/onboardings/${id}/captcha`, {
         json: { text, captcha_id },
       });
       person.answering.add(answering);
@@ -101,7 +101,7 @@ async function readPictures(): Promise<void> {
 }
 
 async function organisationsOf(order: Order): Promise<Organisation[]> {
-  const { organisations: all } = (await world.control('GET', '/organisations')) as {
+  const { organisations: all } = (await fixture.control('GET', '/organisations')) as {
     organisations: Organisation[];
   };
   return all.filter(({ fields }) => fields.company?.name === order.name);
@@ -110,7 +110,7 @@ async function organisationsOf(order: Order): Promise<Organisation[]> {
 async function statesOf(): Promise<
   Map<string, { state: string; message: string | null; posting_since: string }>
 > {
-  const { rows } = await world.pool.query<{
+  const { rows } = await fixture.pool.query<{
     onboarding_id: string;
     state: string;
     message: string | null;
@@ -122,7 +122,7 @@ async function statesOf(): Promise<
 /** Until the moment has come; the fault that stretches it was ordered before. */
 async function reach(moment: Moment, batch: readonly Order[]): Promise<void> {
   const ids = batch.map(({ id }) => id);
-  const some = async (sql: string): Promise<boolean> => (await world.pool.query(sql, [ids])).rowCount !== 0;
+  const some = async (sql: string): Promise<boolean> => (await fixture.pool.query(sql, [ids])).rowCount !== 0;
   switch (moment) {
     case 'mark_stands':
       await until(
@@ -140,7 +140,7 @@ async function reach(moment: Moment, batch: readonly Order[]): Promise<void> {
     case 'sage_hangs':
       await until(
         async () => {
-          const { faults } = (await world.control('GET', '/faults')) as { faults: { fired: number }[] };
+          const { faults } = (await fixture.control('GET', '/faults')) as { faults: { fired: number }[] };
           return faults.some(({ fired }) => fired > 0);
         },
         { ...watch, describe: 'a POST hangs' },
@@ -173,7 +173,7 @@ it(
     for (let kill = 0; kill < kills; kill += 1) {
       const moment = moments[kill % moments.length] ?? 'any';
       const stretch = stretches[moment];
-      if (stretch !== null) await world.control('POST', '/faults', stretch);
+      if (stretch !== null) await fixture.control('POST', '/faults', stretch);
       const kinds = Array.from({ length: onboardingsEach }, (_, index) =>
         index % 3 === 2 ? 'desktop' : 'cloud',
       );
@@ -190,17 +190,21 @@ it(
       await worker?.kill('SIGKILL');
       await begun;
       orders.push(...batch);
-      await world.control('DELETE', '/faults');
+      await fixture.control('DELETE', '/faults');
       await startWorker();
     }
 
-    const settled = async (): Promise<boolean> => {
+    const completed = async (): Promise<boolean> => {
       const states = [...(await statesOf()).values()].map(({ state }) => state);
       return states.every((state) => ['ready', 'in_doubt', 'refused'].includes(state));
     };
-    await until(settled, { ...soon, timeoutMs: 120_000, describe: 'every onboarding is ready or in doubt' });
-    const doubts = await judge();
-    // The chosen moments leave both kinds of doubt, so a person's look at Sage decides something.
+    await until(completed, {
+      ...soon,
+      timeoutMs: 120_000,
+      describe: 'every onboarding is ready or in doubt',
+    });
+    const doubts = await check();
+    // The chosen moments leave both kinds of doubt, so a person's check Sage decides something.
     expect(doubts.created).toBeGreaterThan(0);
     expect(doubts.notCreated).toBeGreaterThan(0);
 
@@ -210,15 +214,15 @@ it(
     await until(ready, { ...soon, describe: 'every onboarding is ready' });
     for (const order of orders)
       expect([order.id, (await organisationsOf(order)).length]).toEqual([order.id, 1]);
-    const { rows } = await world.pool.query('SELECT 1 FROM sage_companies');
+    const { rows } = await fixture.pool.query('SELECT 1 FROM sage_companies');
     expect(rows).toHaveLength(orders.length);
-    expect(await world.violations()).toEqual([]);
+    expect(await fixture.violations()).toEqual([]);
 
     for (const order of orders) {
       for (const organisation of await organisationsOf(order))
         secrets.push((await keyOf(organisation)).signing_key);
     }
-    const lines = [...printed, worker?.output() ?? '', ...world.logLines].join('\n');
+    const lines = [...printed, worker?.output() ?? '', ...fixture.logLines].join('\n');
     expect(lines).toContain('worker running');
     expect(secrets.filter((secret) => lines.includes(secret))).toEqual([]);
   },
@@ -233,7 +237,7 @@ async function explain(error: unknown, batch: readonly Order[]): Promise<never> 
 }
 
 /** What stands at Sage against what our rows say. */
-async function judge(): Promise<{ created: number; notCreated: number }> {
+async function check(): Promise<{ created: number; notCreated: number }> {
   const states = await statesOf();
   expect(states.size).toBe(kills * onboardingsEach);
   const doubts = { created: 0, notCreated: 0 };
@@ -252,13 +256,13 @@ async function judge(): Promise<{ created: number; notCreated: number }> {
   return doubts;
 }
 
-/** An operator looks at Sage, and tells what is there. */
+/** An operator checks Sage, and tells what is there. */
 async function resolveAll(): Promise<void> {
   const states = await statesOf();
   for (const order of orders.filter(({ id }) => states.get(id)?.state === 'in_doubt')) {
     const [found] = await organisationsOf(order);
     const json = found === undefined ? { not_created: true } : await keyOf(found);
-    const resolved = await world.api('POST', `/v1/sage/onboardings/${order.id}/resolve`, {
+    const resolved = await fixture.api('POST', `/v1/sage/onboardings/${order.id}/resolve`, {
       json,
       role: 'ops',
     });
@@ -269,7 +273,7 @@ async function resolveAll(): Promise<void> {
 async function keyOf(
   organisation: Organisation,
 ): Promise<{ organisation_id: string; company_id: string | undefined; signing_key: string }> {
-  const { signing_key } = (await world.control('GET', `/organisations/${organisation.id}/key`)) as {
+  const { signing_key } = (await fixture.control('GET', `/organisations/${organisation.id}/key`)) as {
     signing_key: string;
   };
   return { organisation_id: organisation.id, company_id: organisation.companies[0]?.id, signing_key };

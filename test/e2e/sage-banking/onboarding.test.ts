@@ -7,10 +7,10 @@ import { keepUnclaimedOrganisation } from '../../../src/db/sage-banking/unclaime
 import { sageOnboardingWorkflowId } from '../../../src/domain/ids.js';
 import { searchAttributes } from '../../../src/workflows/search-attributes.js';
 import {
-  createSageWorld,
+  createSageFixture,
   sageApplication,
   type ApiAnswer,
-  type SageWorld,
+  type SageFixture,
 } from '../../support/sage-banking/fixture.js';
 import { readAllHistories } from '../../support/histories.js';
 import '../../support/provided.js';
@@ -23,27 +23,27 @@ const dayMs = 86_400_000;
 const organisations = '^/api/v1/organisations$';
 const minuteAgo = (): string => new Date(Date.now() - 60_000).toISOString();
 
-let world: SageWorld;
+let fixture: SageFixture;
 /** What must never stand in a history, a log line or on the timeline. */
 const secrets = new Set<string>([sageApplication.signingKey]);
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterEach(async () => {
-  await world.control('DELETE', '/faults');
-  expect(await world.violations()).toEqual([]);
+  await fixture.control('DELETE', '/faults');
+  expect(await fixture.violations()).toEqual([]);
 });
-afterAll(() => world.close());
+afterAll(() => fixture.close());
 
 /** A licence that the token service knows. */
-async function licence(valid = true, at = world): Promise<{ key: string; value: string }[]> {
+async function licence(valid = true, at = fixture): Promise<{ key: string; value: string }[]> {
   const serial = `licence-${randomUUID()}`;
   secrets.add(serial);
   await at.control('POST', '/licences', { serial, valid });
   return [{ key: 'serial', value: serial }];
 }
 
-async function begin(input: Record<string, unknown> = {}, at = world): Promise<ApiAnswer> {
+async function begin(input: Record<string, unknown> = {}, at = fixture): Promise<ApiAnswer> {
   const { customerId } = await at.makeCustomer();
   const json = {
     customer_id: customerId,
@@ -55,16 +55,16 @@ async function begin(input: Record<string, unknown> = {}, at = world): Promise<A
   return await at.api('POST', '/v1/sage/organisations', { json });
 }
 
-async function beginDesktop(at = world, valid = true): Promise<string> {
+async function beginDesktop(at = fixture, valid = true): Promise<string> {
   const begun = await begin({ kind: 'desktop', licence_details: await licence(valid, at) }, at);
   return (begun.body as { onboarding_id: string }).onboarding_id;
 }
 
 const pathOf = (id: string): string => `/v1/sage/onboardings/${id}`;
-const read = async (id: string, at = world): Promise<ApiAnswer['body']> =>
+const read = async (id: string, at = fixture): Promise<ApiAnswer['body']> =>
   (await at.api('GET', pathOf(id))).body;
 
-async function reaches(id: string, state: string, at = world): Promise<ApiAnswer['body']> {
+async function reaches(id: string, state: string, at = fixture): Promise<ApiAnswer['body']> {
   return await until(
     async () => {
       const body = await read(id, at);
@@ -74,20 +74,20 @@ async function reaches(id: string, state: string, at = world): Promise<ApiAnswer
   );
 }
 
-/** What a person reads in the picture that is shown. */
-async function readPicture(id: string, at = world): Promise<string> {
+/** What a person reads in the captcha that is shown. */
+async function readCaptcha(id: string, at = fixture): Promise<string> {
   const { captcha } = await reaches(id, 'waiting_captcha', at);
   expect(captcha.image).toMatch(/^data:image\//);
   return (await at.control('GET', `/captchas/${captcha.captcha_id}`)).text;
 }
 
-const answer = (id: string, json: unknown, at = world): Promise<ApiAnswer> =>
+const answer = (id: string, json: unknown, at = fixture): Promise<ApiAnswer> =>
   at.api('POST', `${pathOf(id)}/captcha`, { json });
-const resolve = (id: string, json: unknown, role: 'core' | 'ops' = 'ops', at = world): Promise<ApiAnswer> =>
+const resolve = (id: string, json: unknown, role: 'core' | 'ops' = 'ops', at = fixture): Promise<ApiAnswer> =>
   at.api('POST', `${pathOf(id)}/resolve`, { json, role });
 
 async function kindsOf(id: string): Promise<string[]> {
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE detail->>'onboarding_id' = $1 ORDER BY entry_id`,
     [id],
   );
@@ -97,7 +97,7 @@ async function kindsOf(id: string): Promise<string[]> {
 /** Organisations at Sage whose company is called as in the order. */
 async function organisationsOf(
   id: string,
-  at = world,
+  at = fixture,
 ): Promise<{ id: string; companies: { id: string }[] }[]> {
   const { rows } = await at.pool.query<{ name: string }>(
     `SELECT request->'company'->>'name' AS name FROM sage_onboardings WHERE onboarding_id = $1`,
@@ -125,11 +125,11 @@ describe('a cloud product', () => {
       organisation_id: organisation?.id,
       company_id: organisation?.companies[0]?.id,
     });
-    const company = await readSageCompany(world.pool, { connectionId: ready.connection_id });
-    const access = accessOf(world.keyring, company!);
+    const company = await readSageCompany(fixture.pool, { connectionId: ready.connection_id });
+    const access = accessOf(fixture.keyring, company!);
     secrets.add(access.signingKey);
-    await world.deps.sage!.client.proveAccess({ access });
-    const rows = await world.pool.query(
+    await fixture.deps.sage!.client.proveAccess({ access });
+    const rows = await fixture.pool.query(
       `SELECT licence_sealed, captcha_image, posting_since, resolution_sealed FROM sage_onboardings WHERE onboarding_id = $1`,
       [id],
     );
@@ -140,14 +140,14 @@ describe('a cloud product', () => {
       'sage_organisation_created',
       'sage_onboarding_ready',
     ]);
-    const handle = world.client.workflow.getHandle(sageOnboardingWorkflowId(id));
+    const handle = fixture.client.workflow.getHandle(sageOnboardingWorkflowId(id));
     await handle.result();
     const { typedSearchAttributes } = await handle.describe();
     expect(typedSearchAttributes.get(searchAttributes.customerId)).toBe(ready.customer_id);
-    await world.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
+    await fixture.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
   });
 
-  it('that Sage refuses is told apart by what Sage said, and the customer may begin anew', async () => {
+  it('that Sage refuses is told apart by what Sage said, and the customer may begin again', async () => {
     const cases: [status: number, code: string, reason: string][] = [
       [400, 'invalidCustomer', 'invalid_customer'],
       [400, 'invalidRequest', 'invalid_request'],
@@ -157,7 +157,7 @@ describe('a cloud product', () => {
     ];
     for (const [status, code, reason] of cases) {
       const body = { error: { code, message: 'So it is.' } };
-      await world.control('POST', '/faults', {
+      await fixture.control('POST', '/faults', {
         ...{ kind: 'status', http_status: status, body },
         match: { method: 'POST', path: organisations },
       });
@@ -172,7 +172,7 @@ describe('a cloud product', () => {
   });
 
   it('is not asked for twice while Sage refuses our own application, and goes on when it does not', async () => {
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'unauthorised', times: 0, match: { method: 'POST', path: organisations } },
     });
     const id = await idOf(await begin());
@@ -182,15 +182,15 @@ describe('a cloud product', () => {
     });
     expect((await read(id)).state).toBe('creating');
     expect(await organisationsOf(id)).toEqual([]);
-    await world.control('DELETE', '/faults');
-    await world.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
+    await fixture.control('DELETE', '/faults');
+    await fixture.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
     await reaches(id, 'ready');
     expect(await organisationsOf(id)).toHaveLength(1);
-    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_trouble')).toHaveLength(1);
+    expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_failing')).toHaveLength(1);
   });
 
   it('is asked for again after a 429, since nothing was done', async () => {
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'rate_limited', retry_after: '1', times: 2 },
       match: { method: 'POST', path: organisations },
     });
@@ -200,7 +200,7 @@ describe('a cloud product', () => {
   });
 
   it('whose first token comes late is ready late, and keeps its one organisation', async () => {
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'server_error_before_effect', times: 2, match: { path: 'accesstoken' } },
     });
     const id = await idOf(await begin());
@@ -210,16 +210,16 @@ describe('a cloud product', () => {
 });
 
 describe('a desktop product', () => {
-  it('waits for a person, who may take a day: a stale picture is fetched anew for whoever looks', async () => {
+  it('waits for a person, who may take a day: a stale captcha is fetched again for whoever checks', async () => {
     const id = await beginDesktop();
     const first = (await reaches(id, 'waiting_captcha')).captcha.captcha_id;
-    // A day: Sage forgets the picture and the registration, and nobody looks meanwhile.
-    await world.control('POST', '/clock', { advance_ms: dayMs });
+    // A day: Sage forgets the captcha and the registration, and nobody checks meanwhile.
+    await fixture.control('POST', '/clock', { advance_ms: dayMs });
     await age(id, dayMs);
-    const looked = await read(id);
-    expect(looked.state).toBe('waiting_captcha');
-    expect(looked.captcha.captcha_id).not.toBe(first);
-    const solved = await answer(id, { text: await readPicture(id), captcha_id: looked.captcha.captcha_id });
+    const checked = await read(id);
+    expect(checked.state).toBe('waiting_captcha');
+    expect(checked.captcha.captcha_id).not.toBe(first);
+    const solved = await answer(id, { text: await readCaptcha(id), captcha_id: checked.captcha.captcha_id });
     expect([solved.status, solved.body.state]).toEqual([200, 'ready']);
     expect(await organisationsOf(id)).toHaveLength(1);
     expect(await kindsOf(id)).toEqual([
@@ -232,33 +232,33 @@ describe('a desktop product', () => {
       'sage_organisation_created',
       'sage_onboarding_ready',
     ]);
-    await world.keepHistory({ workflowId: sageOnboardingWorkflowId(id), name: 'sage-onboarding-desktop' });
+    await fixture.keepHistory({ workflowId: sageOnboardingWorkflowId(id), name: 'sage-onboarding-desktop' });
   });
 
-  it('is not refused for a picture that was answered too late: it gets a new one', async () => {
+  it('is not refused for a captcha that was answered too late: it gets a new one', async () => {
     const id = await beginDesktop();
-    const text = await readPicture(id);
+    const text = await readCaptcha(id);
     await age(id, 14 * 60_000);
     const late = await answer(id, { text });
     expect(late.body).toMatchObject({ state: 'waiting_captcha', reason: 'captcha_expired' });
-    expect((await answer(id, { text: await readPicture(id) })).body.state).toBe('ready');
+    expect((await answer(id, { text: await readCaptcha(id) })).body.state).toBe('ready');
   });
 
-  it('gets no picture that nobody asked for: an unattended one stays until somebody looks', async () => {
+  it('gets no captcha that nobody asked for: an unattended one stays until somebody checks', async () => {
     const id = await beginDesktop();
     await reaches(id, 'waiting_captcha');
     await age(id, dayMs);
-    const before: unknown = await world.control('GET', '/counters');
-    await haveItLook(id);
-    const { rows } = await world.pool.query<{ captcha_id: string }>(
+    const before: unknown = await fixture.control('GET', '/counters');
+    await haveItCheck(id);
+    const { rows } = await fixture.pool.query<{ captcha_id: string }>(
       `SELECT captcha_id FROM sage_onboardings WHERE onboarding_id = $1`,
       [id],
     );
-    expect(await world.control('GET', '/counters')).toEqual(before);
+    expect(await fixture.control('GET', '/counters')).toEqual(before);
     expect((await read(id)).captcha.captcha_id).not.toBe(rows[0]?.captcha_id);
   });
 
-  it('gets another picture for {}, as often as a person likes', async () => {
+  it('gets another captcha for {}, as often as a person likes', async () => {
     const id = await beginDesktop();
     const seen = new Set<string>();
     for (let times = 0; times < 5; times += 1) {
@@ -266,10 +266,10 @@ describe('a desktop product', () => {
       expect((await answer(id, {})).body.state).toBe('waiting_captcha');
     }
     expect(seen.size).toBe(5);
-    expect((await answer(id, { text: await readPicture(id) })).body.state).toBe('ready');
+    expect((await answer(id, { text: await readCaptcha(id) })).body.state).toBe('ready');
   });
 
-  it('ends after three wrong answers, each with a new picture and its reason', async () => {
+  it('ends after three wrong answers, each with a new captcha and its reason', async () => {
     const id = await beginDesktop();
     const seen = new Set<string>();
     for (const failures of [1, 2]) {
@@ -293,11 +293,11 @@ describe('a desktop product', () => {
     });
   });
 
-  it('ends when nobody reads the picture for a week', async () => {
+  it('ends when nobody reads the captcha for a week', async () => {
     const id = await beginDesktop();
     await reaches(id, 'waiting_captcha');
     await age(id, 8 * dayMs);
-    await world.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
+    await fixture.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
     await until(async () => (await read(id)).reason === 'captcha_abandoned', {
       ...soon,
       describe: 'the onboarding is abandoned',
@@ -305,40 +305,40 @@ describe('a desktop product', () => {
     expect((await read(id)).state).toBe('refused');
   });
 
-  it('is registered once more, with a new picture, when the token service has forgotten it; then it is refused', async () => {
+  it('is registered once more, with a new captcha, when the token service has forgotten it; then it is refused', async () => {
     const fault = {
       kind: 'status',
       http_status: 404,
       body: { error: { code: 'notFound', message: 'unknown' } },
     };
     const match = { method: 'POST', path: organisations };
-    await world.control('POST', '/faults', { ...fault, match });
+    await fixture.control('POST', '/faults', { ...fault, match });
     const healed = await beginDesktop();
-    const first = await answer(healed, { text: await readPicture(healed) });
+    const first = await answer(healed, { text: await readCaptcha(healed) });
     expect(first.body).toMatchObject({ state: 'waiting_captcha', reason: 'registration_expired' });
-    expect((await answer(healed, { text: await readPicture(healed) })).body.state).toBe('ready');
+    expect((await answer(healed, { text: await readCaptcha(healed) })).body.state).toBe('ready');
 
-    await world.control('POST', '/faults', { ...fault, match, times: 2 });
+    await fixture.control('POST', '/faults', { ...fault, match, times: 2 });
     const lost = await beginDesktop();
-    await answer(lost, { text: await readPicture(lost) });
-    const second = await answer(lost, { text: await readPicture(lost) });
+    await answer(lost, { text: await readCaptcha(lost) });
+    const second = await answer(lost, { text: await readCaptcha(lost) });
     expect(second.body).toMatchObject({ state: 'refused', reason: 'no_initial_request' });
   });
 
   it('whose licence is of no customer is refused as such', async () => {
-    const id = await beginDesktop(world, false);
-    const refused = await answer(id, { text: await readPicture(id) });
+    const id = await beginDesktop(fixture, false);
+    const refused = await answer(id, { text: await readCaptcha(id) });
     expect(refused.body).toMatchObject({ state: 'refused', reason: 'invalid_customer' });
     expect(await organisationsOf(id)).toEqual([]);
   });
 
   it('waits while the token service is away, and says so', async () => {
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'server_error_before_effect', times: 2, match: { path: 'requestToken' } },
     });
     const id = await beginDesktop();
     await reaches(id, 'waiting_captcha');
-    expect(await kindsOf(id)).toContain('sage_onboarding_trouble');
+    expect(await kindsOf(id)).toContain('sage_onboarding_failing');
     expect((await read(id)).reason).toBeUndefined();
   });
 });
@@ -354,13 +354,13 @@ describe('an answer that got lost', () => {
   ];
   it.each(losses)('%s is a doubt, and nothing is sent again by itself', async (_name, fault, created) => {
     const id = await loseAnswer(fault);
-    const doubt = await read(id);
-    expect(doubt).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
-    expect(doubt.message).toContain('Nothing is sent again by itself');
-    const posts = (await world.control('GET', '/counters')).organisation_posts;
-    await haveItLook(id);
+    const unknownOutcome = await read(id);
+    expect(unknownOutcome).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+    expect(unknownOutcome.message).toContain('Nothing is sent again by itself');
+    const posts = (await fixture.control('GET', '/counters')).organisation_posts;
+    await haveItCheck(id);
     expect(await organisationsOf(id)).toHaveLength(created);
-    expect((await world.control('GET', '/counters')).organisation_posts).toEqual(posts);
+    expect((await fixture.control('GET', '/counters')).organisation_posts).toEqual(posts);
     expect((await read(id)).state).toBe('in_doubt');
   });
 
@@ -383,24 +383,24 @@ describe('an answer that got lost', () => {
       state: 'ready',
     });
     // A forged signature is a breach of the contract: ours was an operator's typing error.
-    await world.control('DELETE', '/violations');
+    await fixture.control('DELETE', '/violations');
   });
 
-  it('ends with a new order when the operator found nothing: cloud at once, desktop with a new picture', async () => {
+  it('ends with a new order when the operator found nothing: cloud at once, desktop with a new captcha', async () => {
     const cloud = await loseAnswer({ kind: 'reset_before_effect' });
     expect((await resolve(cloud, { not_created: true })).status).toBe(200);
     await reaches(cloud, 'ready');
     expect(await organisationsOf(cloud)).toHaveLength(1);
     const workflowId = sageOnboardingWorkflowId(cloud);
-    await world.keepHistory({ workflowId, name: 'sage-onboarding-in-doubt' });
+    await fixture.keepHistory({ workflowId, name: 'sage-onboarding-in-doubt' });
 
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'reset_before_effect', match: { method: 'POST', path: organisations } },
     });
     const desktop = await beginDesktop();
-    expect((await answer(desktop, { text: await readPicture(desktop) })).body.state).toBe('in_doubt');
+    expect((await answer(desktop, { text: await readCaptcha(desktop) })).body.state).toBe('in_doubt');
     expect((await resolve(desktop, { not_created: true })).status).toBe(200);
-    expect((await answer(desktop, { text: await readPicture(desktop) })).body.state).toBe('ready');
+    expect((await answer(desktop, { text: await readCaptcha(desktop) })).body.state).toBe('ready');
     expect(await organisationsOf(desktop)).toHaveLength(1);
   });
 
@@ -414,26 +414,26 @@ describe('an answer that got lost', () => {
     const signingKey = await keyOf(made.organisationId);
     secrets.add(signingKey);
     // As after `not_created` in production: Sage allows no second one, and then the first answer comes.
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'refused', reason = 'organisation_limit', posting_since = NULL
         WHERE onboarding_id = $1`,
       [id],
     );
     expect((await resolve(id, { ...ids, signing_key: signingKey })).status).toBe(409);
     const kept = { ...made, onboardingId: id, signingKey };
-    await keepUnclaimedOrganisation(world.pool, world.keyring, kept);
+    await keepUnclaimedOrganisation(fixture.pool, fixture.keyring, kept);
     expect((await resolve(id, { not_created: true })).status).toBe(409);
     const done = await resolve(id, ids);
     expect([done.status, done.body]).toMatchObject([200, { state: 'ready', ...ids }]);
     expect(await organisationsOf(id)).toHaveLength(1);
-    const { rows } = await world.pool.query('SELECT 1 FROM sage_unclaimed_organisations');
+    const { rows } = await fixture.pool.query('SELECT 1 FROM sage_unclaimed_organisations');
     expect(rows).toEqual([]);
   });
 
   it('is not resolved with a company that is onboarded already', async () => {
     const other = await reaches(await idOf(await begin()), 'ready');
-    const company = await readSageCompany(world.pool, { connectionId: other.connection_id as string });
-    const { signingKey } = accessOf(world.keyring, company!);
+    const company = await readSageCompany(fixture.pool, { connectionId: other.connection_id as string });
+    const { signingKey } = accessOf(fixture.keyring, company!);
     const id = await loseAnswer({ kind: 'reset_after_effect' });
     const ids = { organisation_id: other.organisation_id as string, company_id: other.company_id as string };
     const refused = await resolve(id, { ...ids, signing_key: signingKey });
@@ -445,7 +445,7 @@ describe('an answer that got lost', () => {
 
   it('is taken although it comes after the doubt: the POST that is still under way tells it', async () => {
     // Its process is not dead, only unheard of: another attempt finds the mark while the POST hangs.
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'slow', delay_ms: 1_500, match: { method: 'POST', path: organisations } },
     });
     const begun = begin();
@@ -454,7 +454,7 @@ describe('an answer that got lost', () => {
       ...soon,
       describe: 'the POST is under way',
     });
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
       [id],
     );
@@ -463,7 +463,7 @@ describe('an answer that got lost', () => {
   });
 
   async function loseAnswer(fault: Record<string, unknown>): Promise<string> {
-    await world.control('POST', '/faults', { ...fault, match: { method: 'POST', path: organisations } });
+    await fixture.control('POST', '/faults', { ...fault, match: { method: 'POST', path: organisations } });
     const id = await idOf(await begin());
     await reaches(id, 'in_doubt');
     return id;
@@ -472,7 +472,7 @@ describe('an answer that got lost', () => {
 
 describe('the machine API', () => {
   it('keeps one open onboarding a customer, and says which one stands in the way', async () => {
-    const { customerId } = await world.makeCustomer();
+    const { customerId } = await fixture.makeCustomer();
     const first = await begin({ customer_id: customerId, kind: 'desktop', licence_details: await licence() });
     const second = await begin({ customer_id: customerId });
     expect(second.status).toBe(409);
@@ -480,7 +480,7 @@ describe('the machine API', () => {
   });
 
   it('begins one onboarding for a call that is repeated under its key', async () => {
-    const { customerId } = await world.makeCustomer();
+    const { customerId } = await fixture.makeCustomer();
     const json = {
       ...{ customer_id: customerId, kind: 'cloud', company: { name: `Once ${randomUUID()}` } },
       terms_accepted_at: minuteAgo(),
@@ -488,7 +488,7 @@ describe('the machine API', () => {
     const key = randomUUID();
     const answers = [];
     for (let times = 0; times < 2; times += 1) {
-      answers.push(await world.api('POST', '/v1/sage/organisations', { json, key }));
+      answers.push(await fixture.api('POST', '/v1/sage/organisations', { json, key }));
     }
     expect(answers[0]?.body).toEqual(answers[1]?.body);
     const id = await idOf(answers[0]!);
@@ -511,7 +511,7 @@ describe('the machine API', () => {
       [{ user: { password: 'p' } }, '/user/password'],
     ];
     const count = async (): Promise<string> =>
-      (await world.pool.query<{ count: string }>('SELECT count(*) FROM sage_onboardings')).rows[0]!.count;
+      (await fixture.pool.query<{ count: string }>('SELECT count(*) FROM sage_onboardings')).rows[0]!.count;
     const before = await count();
     for (const [change, pointer] of cases) {
       const refused = await begin(change);
@@ -546,23 +546,23 @@ describe('the machine API', () => {
     for (const path of [`${pathOf(randomUUID())}/captcha`, `${pathOf(randomUUID())}/resolve`]) {
       const json = path.endsWith('captcha') ? { text: 'x' } : { not_created: true };
       expect(
-        (await world.api('POST', path, { json, role: path.endsWith('captcha') ? 'core' : 'ops' })).status,
+        (await fixture.api('POST', path, { json, role: path.endsWith('captcha') ? 'core' : 'ops' })).status,
       ).toBe(404);
     }
-    expect((await world.api('GET', pathOf(randomUUID()))).status).toBe(404);
+    expect((await fixture.api('GET', pathOf(randomUUID()))).status).toBe(404);
     // Nothing of all that counted as a wrong answer.
-    expect((await answer(id, { text: await readPicture(id) })).body.state).toBe('ready');
+    expect((await answer(id, { text: await readCaptcha(id) })).body.state).toBe('ready');
   });
 });
 
-describe('the sweep', () => {
+describe('the repair job', () => {
   it('is told of every onboarding that is not over, by id, and of no other', async () => {
     const open = await beginDesktop();
     const done = await idOf(await begin());
     await reaches(done, 'ready');
     const all: string[] = [];
     for (let afterId: string | null = null; ; afterId = all.at(-1) ?? null) {
-      const page = await listOnboardingsToCheck(world.pool, { afterId, limit: 1 });
+      const page = await listOnboardingsToCheck(fixture.pool, { afterId, limit: 1 });
       if (page.length === 0) break;
       all.push(...page.map(({ onboardingId }) => onboardingId));
     }
@@ -573,11 +573,11 @@ describe('the sweep', () => {
 });
 
 describe('an order whose start was lost with the process that should have sent it', () => {
-  it('begins when somebody looks at it, or orders again', async () => {
+  it('begins when somebody checks it, or orders again', async () => {
     const lost = async (): Promise<{ id: string; customerId: string }> => {
-      const { customerId } = await world.makeCustomer();
+      const { customerId } = await fixture.makeCustomer();
       const id = randomUUID();
-      await transaction(world.pool, (db) =>
+      await transaction(fixture.pool, (db) =>
         insertSageOnboarding(db, {
           ...{ onboardingId: id, customerId, kind: 'cloud', licenceSealed: null },
           request: { company: { name: `Lost ${id}` } },
@@ -587,7 +587,7 @@ describe('an order whose start was lost with the process that should have sent i
       return { id, customerId };
     };
     const seen = await lost();
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE sage_onboardings SET updated_at = updated_at - interval '1 minute' WHERE onboarding_id = $1`,
       [seen.id],
     );
@@ -602,9 +602,9 @@ describe('an order whose start was lost with the process that should have sent i
 });
 
 describe('production', () => {
-  let production: SageWorld;
+  let production: SageFixture;
   beforeAll(async () => {
-    production = await createSageWorld({ environment: 'production', onboards: true });
+    production = await createSageFixture({ environment: 'production', onboards: true });
   });
   afterAll(() => production.close());
 
@@ -612,10 +612,10 @@ describe('production', () => {
     const details = await licence(true, production);
     const order = { kind: 'desktop', licence_details: details };
     const first = await idOf(await begin(order, production));
-    const solved = await answer(first, { text: await readPicture(first, production) }, production);
+    const solved = await answer(first, { text: await readCaptcha(first, production) }, production);
     expect(solved.body.state).toBe('ready');
     const second = await idOf(await begin(order, production));
-    const limited = await answer(second, { text: await readPicture(second, production) }, production);
+    const limited = await answer(second, { text: await readCaptcha(second, production) }, production);
     expect(limited.body).toMatchObject({ state: 'refused', reason: 'organisation_limit' });
     expect(limited.body.message).toMatch(/allows 1 organisation.*Sage says: .*organisationLimit of 1/);
     expect(await organisationsOf(second, production)).toEqual([]);
@@ -624,9 +624,9 @@ describe('production', () => {
 });
 
 describe('a service that is configured for neither kind of product', () => {
-  let bare: SageWorld;
+  let bare: SageFixture;
   beforeAll(async () => {
-    bare = await createSageWorld({ onboards: false });
+    bare = await createSageFixture({ onboards: false });
   });
   afterAll(() => bare.close());
 
@@ -640,34 +640,34 @@ describe('a service that is configured for neither kind of product', () => {
 
 describe('secrets', () => {
   it('stand in no history, log line or timeline row, and not in clear in the row', async () => {
-    const { raw, decoded, types } = await readAllHistories(inject('temporalAddress'), world.namespace);
+    const { raw, decoded, types } = await readAllHistories(inject('temporalAddress'), fixture.namespace);
     expect([...types]).toEqual(['sageOnboardingWorkflow']);
     expect(decoded).toContain('waiting_captcha');
-    const { rows: timeline } = await world.pool.query(`SELECT detail::text FROM timeline`);
-    const { rows } = await world.pool.query(`SELECT sage_onboardings::text, sage_companies::text
+    const { rows: timeline } = await fixture.pool.query(`SELECT detail::text FROM timeline`);
+    const { rows } = await fixture.pool.query(`SELECT sage_onboardings::text, sage_companies::text
        FROM sage_onboardings LEFT JOIN sage_companies USING (onboarding_id)`);
-    const everything = [raw, decoded, ...world.logLines, JSON.stringify([timeline, rows])].join('\n');
+    const everything = [raw, decoded, ...fixture.logLines, JSON.stringify([timeline, rows])].join('\n');
     expect(secrets.size).toBeGreaterThan(10);
     expect([...secrets].filter((secret) => everything.includes(secret))).toEqual([]);
   });
 });
 
 /** Wakes the workflow, and waits until it has looked and done whatever it would. */
-async function haveItLook(id: string): Promise<void> {
-  const handle = world.client.workflow.getHandle(sageOnboardingWorkflowId(id));
-  const looks = async (): Promise<number> =>
+async function haveItCheck(id: string): Promise<void> {
+  const handle = fixture.client.workflow.getHandle(sageOnboardingWorkflowId(id));
+  const checks = async (): Promise<number> =>
     ((await handle.fetchHistory()).events ?? []).filter(
       ({ activityTaskCompletedEventAttributes: done }) => done != null,
     ).length;
-  const before = await looks();
-  await world.deps.sage!.workflows.startOnboarding({ onboardingId: id });
-  await world.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
-  await until(async () => (await looks()) > before, { ...soon, describe: 'the workflow has looked' });
+  const before = await checks();
+  await fixture.deps.sage!.workflows.startOnboarding({ onboardingId: id });
+  await fixture.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
+  await until(async () => (await checks()) > before, { ...soon, describe: 'the workflow has looked' });
 }
 
 /** As if that much time had passed since the row was written. */
 async function age(id: string, ms: number): Promise<void> {
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE sage_onboardings SET captcha_at = captcha_at - $2 * interval '1 ms',
             person_at = person_at - $2 * interval '1 ms' WHERE onboarding_id = $1`,
     [id, ms],
@@ -676,5 +676,5 @@ async function age(id: string, ms: number): Promise<void> {
 
 /** What Sage would tell somebody who asks. */
 async function keyOf(organisationId: string): Promise<string> {
-  return (await world.control('GET', `/organisations/${organisationId}/key`)).signing_key as string;
+  return (await fixture.control('GET', `/organisations/${organisationId}/key`)).signing_key as string;
 }

@@ -1,17 +1,17 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { launchBrowser } from '../../support/browser.js';
-import { lookAtPage } from '../../support/check-page.js';
+import { checkAtPage } from '../../support/check-page.js';
 import {
   makeSageAccount,
   makeSageCompany,
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, worldPassword, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, fixturePassword, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
 /*
- * The pages of the second road in a real Chromium, which runs no script of theirs because there is none: here it is
+ * The pages of the `sage-banking` channel in a real Chromium, which runs no script of theirs because there is none: here it is
  * switched off where people work with them, and on only for axe, which is one.
  */
 
@@ -26,21 +26,21 @@ const lines = [
   { transactionAmount: -12.5, datePosted: '2024-03-06', narrative1: 'FEE MARCH' },
 ];
 
-let world: SageWorld;
+let fixture: SageFixture;
 let browser: Browser;
 let context: BrowserContext;
 let customer: { customerId: string; username: string };
 
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
   browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser.close();
-  await world.close();
+  await fixture.close();
 });
 beforeEach(async () => {
-  customer = await world.makeCustomer();
+  customer = await fixture.makeCustomer();
 });
 afterEach(async () => {
   await context.close();
@@ -50,26 +50,26 @@ async function openPages(options: { javaScriptEnabled: boolean }): Promise<Page>
   context = await browser.newContext({ locale: 'en-GB', viewport: { width: 900, height: 800 }, ...options });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  await page.goto(`${world.url}/status`);
+  await page.goto(`${fixture.url}/status`);
   await page.getByLabel('Username').fill(customer.username);
-  await page.getByLabel('Password').fill(worldPassword);
+  await page.getByLabel('Password').fill(fixturePassword);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Your bank feeds' }).waitFor();
   return page;
 }
 
 /** The page as it is, on a narrow screen, and in the dark. */
-async function lookAll(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
-  await lookAtPage(page, `sage-${name}`, allowed);
+async function checkAll(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
+  await checkAtPage(page, `sage-${name}`, allowed);
   await page.setViewportSize({ width: 320, height: 640 });
   await page.emulateMedia({ colorScheme: 'dark' });
-  await lookAtPage(page, `sage-${name}-320-dark`, allowed);
+  await checkAtPage(page, `sage-${name}-320-dark`, allowed);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 900, height: 800 });
 }
 
 async function makeRule(account: SageTestAccount, ruleName: string): Promise<void> {
-  const answer = await world.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, {
+  const answer = await fixture.api('POST', `/v1/sage/accounts/${account.sageAccountId}/rules`, {
     json: {
       ruleName,
       ruleConditions: [
@@ -90,7 +90,7 @@ async function makeRule(account: SageTestAccount, ruleName: string): Promise<voi
 }
 
 async function setStatus({ sageAccountId }: SageTestAccount, status: string): Promise<void> {
-  await world.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
+  await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
     sageAccountId,
     status,
   ]);
@@ -99,9 +99,9 @@ async function setStatus({ sageAccountId }: SageTestAccount, status: string): Pr
 test('onboarding and connecting: each page is accessible by axe’s rules, narrow and dark, too', async () => {
   const page = await openPages({ javaScriptEnabled: true });
   await page.getByRole('link', { name: 'Connect a bank' }).click();
-  await lookAll(page, 'no-company');
-  await world.control('POST', '/licences', { serial: customer.customerId });
-  await world.api('POST', '/v1/sage/organisations', {
+  await checkAll(page, 'no-company');
+  await fixture.control('POST', '/licences', { serial: customer.customerId });
+  await fixture.api('POST', '/v1/sage/organisations', {
     json: {
       customer_id: customer.customerId,
       kind: 'desktop',
@@ -110,102 +110,102 @@ test('onboarding and connecting: each page is accessible by axe’s rules, narro
       licence_details: [{ key: 'serial', value: customer.customerId }],
     },
   });
-  await page.goto(`${world.url}/status/sage/begin`);
+  await page.goto(`${fixture.url}/status/sage/begin`);
   await page.getByRole('heading', { name: 'Type what you see' }).waitFor();
-  // The page's policy lets the picture in, and the browser draws it.
+  // The page's policy lets the captcha in, and the browser draws it.
   await until(() => page.evaluate<boolean>('document.querySelector("img.captcha").naturalWidth > 0'), {
     timeoutMs: 10_000,
     describe: 'the captcha is drawn',
   });
   await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByText('Type the characters of the picture.').waitFor();
-  await lookAll(page, 'captcha');
+  await page.getByText('Type the characters of the captcha.').waitFor();
+  await checkAll(page, 'captcha');
   const captchaId = await page.locator('input[name=captcha_id]').inputValue();
-  await page.getByLabel('Characters').fill((await world.control('GET', `/captchas/${captchaId}`)).text);
+  await page.getByLabel('Characters').fill((await fixture.control('GET', `/captchas/${captchaId}`)).text);
   await page.getByRole('button', { name: 'Send' }).click();
   await page.getByRole('heading', { name: 'Your Sage company is ready' }).waitFor();
-  await lookAll(page, 'ready');
+  await checkAll(page, 'ready');
   await page.getByRole('link', { name: 'Connect a bank' }).click();
-  await lookAll(page, 'search');
+  await checkAll(page, 'search');
   await page.getByLabel('Name of the bank').fill('bank');
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('heading', { name: 'Choose your bank' }).waitFor();
-  await lookAll(page, 'banks');
+  await checkAll(page, 'banks');
   const banks = page.url();
   await page.getByRole('link', { name: 'Old County Bank' }).click();
   await page.evaluate('for (const form of document.forms) form.noValidate = true');
   await page.getByRole('button', { name: 'Connect' }).click();
   await page.getByText('Enter the account number').waitFor();
-  await lookAll(page, 'direct-bank-refused');
+  await checkAll(page, 'direct-bank-refused');
   await page.goto(banks);
   await page.getByRole('link', { name: 'Harbour Bank' }).click();
-  await lookAll(page, 'start-date');
+  await checkAll(page, 'start-date');
   await page.getByRole('button', { name: 'Connect' }).click();
   await page.getByRole('link', { name: 'Go to Harbour Bank' }).waitFor();
-  await lookAll(page, 'way-to-bank', waits);
+  await checkAll(page, 'way-to-bank', waits);
   const href = await page.getByRole('link', { name: 'Go to Harbour Bank' }).getAttribute('href');
   const id = new URL(href!).searchParams.get('authorisation_id')!;
-  await world.control('POST', `/links/${id}/finish`, { success: false });
+  await fixture.control('POST', `/links/${id}/finish`, { success: false });
   await page.getByRole('heading', { name: 'The account was not connected' }).waitFor();
-  await lookAll(page, 'link-refused');
+  await checkAll(page, 'link-refused');
 });
 
 test('account, rules, suggestions and restoring: each page is accessible by axe’s rules', async () => {
-  const company = await makeSageCompany(world, customer);
-  const former = await makeSageAccount(world, { company, transactions: lines });
+  const company = await makeSageCompany(fixture, customer);
+  const former = await makeSageAccount(fixture, { company, transactions: lines });
   await makeRule(former, 'Fees of before');
-  await world.api('DELETE', `/v1/sage/accounts/${former.sageAccountId}`);
+  await fixture.api('DELETE', `/v1/sage/accounts/${former.sageAccountId}`);
   await until(
     async () =>
-      (await world.api('GET', `/v1/sage/accounts/${former.sageAccountId}`)).body.status === 'cancelled',
+      (await fixture.api('GET', `/v1/sage/accounts/${former.sageAccountId}`)).body.status === 'cancelled',
     { timeoutMs: 20_000, describe: 'the former account is disconnected' },
   );
-  const account = await makeSageAccount(world, { company, transactions: lines });
-  const base = `${world.url}/status/sage/accounts/${account.sageAccountId}`;
+  const account = await makeSageAccount(fixture, { company, transactions: lines });
+  const base = `${fixture.url}/status/sage/accounts/${account.sageAccountId}`;
   const page = await openPages({ javaScriptEnabled: true });
-  await lookAll(page, 'status');
-  await page.goto(`${world.url}/status/sage/accounts/${former.sageAccountId}`);
-  await lookAll(page, 'account-cancelled');
+  await checkAll(page, 'status');
+  await page.goto(`${fixture.url}/status/sage/accounts/${former.sageAccountId}`);
+  await checkAll(page, 'account-cancelled');
   await page.goto(`${base}/restore`);
   await page.getByRole('heading', { name: 'Restore rules' }).waitFor();
-  await lookAll(page, 'restore');
+  await checkAll(page, 'restore');
   // The former account is another one at the bank, so its rule is not ticked beforehand.
   await page.getByRole('checkbox', { name: 'Fees of before' }).check();
   await page.getByRole('button', { name: 'Restore the ticked rules' }).click();
   await page.getByRole('heading', { name: 'What was restored' }).waitFor();
-  await lookAll(page, 'restored');
+  await checkAll(page, 'restored');
   await makeRule(account, 'Fees & more');
   await page.goto(`${base}/rules`);
   await page.getByRole('heading', { name: 'Fees & more' }).waitFor();
-  await lookAll(page, 'rules');
+  await checkAll(page, 'rules');
   await page.getByRole('link', { name: 'Edit rule Fees & more' }).click();
   await page.getByRole('heading', { name: 'Edit rule' }).waitFor();
   await page.getByRole('button', { name: 'Add a posting' }).first().click();
   await page.getByRole('button', { name: 'Try it out' }).click();
   await page.getByText('The rule cannot be saved like this').waitFor();
-  await lookAll(page, 'rule-refused');
+  await checkAll(page, 'rule-refused');
   await page.getByRole('button', { name: 'Remove posting 2 of part 1' }).click();
   await page.getByRole('button', { name: 'Try it out' }).click();
   await page.getByRole('heading', { name: 'What the rule would hit' }).waitFor();
-  await lookAll(page, 'rule-tried');
+  await checkAll(page, 'rule-tried');
   await page.goto(`${base}/rules`);
   await page.getByRole('link', { name: 'Delete rule Fees & more' }).click();
   await page.getByRole('heading', { name: 'Delete rule Fees & more?' }).waitFor();
-  await lookAll(page, 'rule-delete');
+  await checkAll(page, 'rule-delete');
   await page.goto(base);
   await page.getByRole('button', { name: 'Run the rules over all' }).click();
   await page.getByRole('heading', { name: 'What your rules suggest' }).waitFor();
-  await lookAll(page, 'suggestions');
+  await checkAll(page, 'suggestions');
   await setStatus(account, 'authRequired');
   await page.goto(base);
   await page.getByText('by rule Fees of before').first().waitFor();
-  await lookAll(page, 'account');
+  await checkAll(page, 'account');
   await page.getByRole('link', { name: 'Disconnect' }).click();
-  await lookAll(page, 'disconnect');
+  await checkAll(page, 'disconnect');
 });
 
 test('without scripts: a rule of two conditions and two parts is typed, tried out, saved and run', async () => {
-  const account = await makeSageAccount(world, { ...customer, transactions: lines });
+  const account = await makeSageAccount(fixture, { ...customer, transactions: lines });
   const page = await openPages({ javaScriptEnabled: false });
   await page.getByRole('link', { name: 'Open account' }).click();
   await page.getByRole('link', { name: 'Rules', exact: true }).click();
@@ -230,7 +230,7 @@ test('without scripts: a rule of two conditions and two parts is typed, tried ou
   await page.getByText('1 of the 2 transactions that are here').waitFor();
   await page.getByText('−5.00 + −7.50').waitFor();
   expect(await page.getByRole('group', { name: 'Condition 2' }).getByLabel('Value').inputValue()).toBe('-5');
-  const atSage = async () => (await world.control('GET', `/accounts/${account.bankAccountId}`)).rules;
+  const atSage = async () => (await fixture.control('GET', `/accounts/${account.bankAccountId}`)).rules;
   expect(await atSage()).toEqual([]);
   await page.getByRole('button', { name: 'Save rule' }).click();
   await page.getByText('Sage has the rules as they stand here').waitFor();
@@ -238,5 +238,5 @@ test('without scripts: a rule of two conditions and two parts is typed, tried ou
   await page.getByRole('button', { name: 'Run the rules over all' }).click();
   await page.getByRole('heading', { name: 'What your rules suggest' }).waitFor();
   await page.getByText('−5.00: NOMINAL 7500, by rule Fees').waitFor();
-  expect(await world.violations()).toEqual([]);
+  expect(await fixture.violations()).toEqual([]);
 });

@@ -7,21 +7,21 @@ import {
   transactionIds,
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type ApiAnswer, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  expect(await world.violations()).toEqual([]);
-  await world.close();
+  expect(await fixture.violations()).toEqual([]);
+  await fixture.close();
 });
 
 test('a run stores what the rules of this moment predict, for the transactions that were named and no other', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(3) });
-  const [first = 0, second = 0, third = 0] = await transactionIds(world, account);
+  const account = await makeSageAccount(fixture, { transactions: someLines(3) });
+  const [first = 0, second = 0, third = 0] = await transactionIds(fixture, account);
   await makeRule(account, 'Cards');
 
   const answer = await reprocess(account, { transaction_ids: [third, first, third] });
@@ -39,7 +39,7 @@ test('a run stores what the rules of this moment predict, for the transactions t
     [second, []],
     [third, ['Cards']],
   ]);
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE feed_id = $1 AND kind LIKE 'sage_reprocess%' ORDER BY entry_id`,
     [account.sageAccountId],
   );
@@ -47,10 +47,10 @@ test('a run stores what the rules of this moment predict, for the transactions t
 });
 
 test('2,345 pending transactions go to Sage in three chunks, and those that have postings stay out', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2_350) });
-  const ids = await transactionIds(world, account);
+  const account = await makeSageAccount(fixture, { transactions: someLines(2_350) });
+  const ids = await transactionIds(fixture, account);
   const worked = ids.slice(100, 105);
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE sage_transactions SET body = body || '{"accountsPostings": [{"postings": []}]}'
       WHERE sage_account_id = $1 AND transaction_id = ANY ($2)`,
     [account.sageAccountId, worked],
@@ -68,7 +68,7 @@ test('2,345 pending transactions go to Sage in three chunks, and those that have
   let cursor: string | null = '';
   for (let pages = 0; cursor !== null && pages < 20; pages += 1) {
     const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
-    const { body } = await world.api('GET', `/v1/sage/reprocesses/${run.reprocess_id}?limit=200${query}`);
+    const { body } = await fixture.api('GET', `/v1/sage/reprocesses/${run.reprocess_id}?limit=200${query}`);
     paged.push(...(body.transactions as Suggested[]).map(({ transactionId }) => transactionId));
     cursor = body.next_cursor;
   }
@@ -76,7 +76,7 @@ test('2,345 pending transactions go to Sage in three chunks, and those that have
 });
 
 test('a run that fails at Sage again and again ends failed, and what was suggested before stays', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(2) });
   await makeRule(account, 'Earlier');
   await ended(await reprocess(account, { all_pending: true }));
   await makeRule(account, 'Later', 1);
@@ -97,7 +97,7 @@ test('a run that fails at Sage again and again ends failed, and what was suggest
 });
 
 test('a run that fails once is begun again', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(2) });
   await makeRule(account, 'Cards');
   const run = await withFault(account, { kind: 'reprocess_fails', times: 1 }, async () =>
     ended(await reprocess(account, { all_pending: true })),
@@ -106,13 +106,13 @@ test('a run that fails once is begun again', async () => {
 });
 
 test('an answer too large to read halves the chunk; a transaction that is too large by itself is left out and told', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(4) });
-  const [first = 0, ...others] = await transactionIds(world, account);
+  const account = await makeSageAccount(fixture, { transactions: someLines(4) });
+  const [first = 0, ...others] = await transactionIds(fixture, account);
   await makeRule(account, 'Cards');
   const before = await counter('reprocess_posts');
   const match = { method: 'GET', path: '/reprocesstransactions$', account: account.bankAccountId };
   const huge = { kind: 'malformed_body', shape: 'huge', bytes: 11 * 1024 * 1024, times: 3, match };
-  await world.control('POST', '/faults', huge);
+  await fixture.control('POST', '/faults', huge);
 
   const run = await ended(await reprocess(account, { all_pending: true }));
   expect(run).toMatchObject({ state: 'done', total: 4, done: 3, left_out: [first], left_out_total: 1 });
@@ -122,14 +122,14 @@ test('an answer too large to read halves the chunk; a transaction that is too la
 });
 
 test('answers that get lost, at the start and at a poll, cost another request and nothing else', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(2) });
   await makeRule(account, 'Cards');
   const path = '/reprocesstransactions$';
   const faults = [
     { kind: 'reset_after_effect', times: 2, match: { method: 'POST', path, account: account.bankAccountId } },
     { kind: 'reset_after_effect', times: 1, match: { method: 'GET', path, account: account.bankAccountId } },
   ];
-  for (const fault of faults) await world.control('POST', '/faults', fault);
+  for (const fault of faults) await fixture.control('POST', '/faults', fault);
   const before = await counter('reprocess_posts');
   const run = await ended(await reprocess(account, { all_pending: true }));
   expect(run).toMatchObject({ state: 'done', done: 2, left_out_total: 0 });
@@ -138,25 +138,25 @@ test('answers that get lost, at the start and at a poll, cost another request an
 });
 
 test('runs at Sage that never end are given up after a quarter of an hour each, the third time for good', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(2) });
   const run = await withFault(account, { kind: 'reprocess_never_ends', times: 0 }, async () => {
     const answer = await reprocess(account, { all_pending: true });
     const id: string = answer.body.reprocess_id;
     return await until(
       async () => {
         // The quarter of an hour passes: the database's clock is the one that counts.
-        await world.pool.query(
+        await fixture.pool.query(
           `UPDATE sage_reprocesses SET chunk_began_at = now() - interval '16 minutes' WHERE reprocess_id = $1`,
           [id],
         );
-        const { body } = await world.api('GET', `/v1/sage/reprocesses/${id}`);
+        const { body } = await fixture.api('GET', `/v1/sage/reprocesses/${id}`);
         return body.state === 'running' ? null : (body as Run);
       },
       { timeoutMs: 60_000, describe: 'an endless run is given up' },
     );
   });
   expect(run).toMatchObject({ state: 'failed', reason: 'reprocess_never_ended', done: 0 });
-  const workflow = world.client.workflow.getHandle(sageReprocessWorkflowId(run.reprocess_id));
+  const workflow = fixture.client.workflow.getHandle(sageReprocessWorkflowId(run.reprocess_id));
   await until(async () => (await workflow.describe()).status.name === 'COMPLETED', {
     ...{ timeoutMs: 10_000, describe: 'its workflow is over' },
   });
@@ -164,7 +164,7 @@ test('runs at Sage that never end are given up after a quarter of an hour each, 
 });
 
 test('workers that are replaced in the middle go on with the chunk under way', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1_500) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1_500) });
   await makeRule(account, 'Cards');
   const before = await counter('reprocess_posts');
   const polledBefore = await counter('reprocess_polls');
@@ -179,7 +179,7 @@ test('workers that are replaced in the middle go on with the chunk under way', a
   await until(async () => (await counter('reprocess_polls')) > polledBefore, {
     ...{ timeoutMs: 20_000, describe: 'it is polled' },
   });
-  await world.restartWorkers();
+  await fixture.restartWorkers();
   const run = await ended(answer);
   expect(run).toMatchObject({ state: 'done', done: 1_500 });
   expect((await counter('reprocess_posts')) - before).toBe(2);
@@ -187,7 +187,7 @@ test('workers that are replaced in the middle go on with the chunk under way', a
 });
 
 test('one run of an account at a time: another is refused with the id of the first; the same key is the same run', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1) });
   const key = randomUUID();
   await withFault(account, { kind: 'slow_reprocess', times: 1, run_ms: 2_000 }, async () => {
     const first = await reprocess(account, { all_pending: true }, key);
@@ -204,9 +204,9 @@ test('one run of an account at a time: another is refused with the id of the fir
 });
 
 test('ids that we or Sage do not have are left out and told; without any other the call is refused', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(2) });
-  const [first = 0] = await transactionIds(world, account);
-  await world.pool.query(
+  const account = await makeSageAccount(fixture, { transactions: someLines(2) });
+  const [first = 0] = await transactionIds(fixture, account);
+  await fixture.pool.query(
     `INSERT INTO sage_transactions (sage_account_id, transaction_id, transaction_amount, body)
      VALUES ($1, 777777, 1, '{"transactionId": 777777}')`,
     [account.sageAccountId],
@@ -224,7 +224,7 @@ test('ids that we or Sage do not have are left out and told; without any other t
 });
 
 test('an account without pending transactions is done at once, without a call to Sage', async () => {
-  const account = await makeSageAccount(world);
+  const account = await makeSageAccount(fixture);
   const before = await counter('reprocess_posts');
   const run = await ended(await reprocess(account, { all_pending: true }));
   expect(run).toMatchObject({ state: 'done', total: 0, done: 0, transactions: [] });
@@ -232,11 +232,11 @@ test('an account without pending transactions is done at once, without a call to
 });
 
 test('a cancelled account is refused; one that is cancelled meanwhile ends the run with that reason', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1) });
   await clientOf().deleteBankAccount(account);
   const run = await ended(await reprocess(account, { all_pending: true }));
   expect(run).toMatchObject({ state: 'failed', reason: 'reprocess_account_cancelled' });
-  await world.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
+  await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
     account.sageAccountId,
   ]);
   expect(await reprocess(account, { all_pending: true })).toMatchObject({
@@ -246,9 +246,9 @@ test('a cancelled account is refused; one that is cancelled meanwhile ends the r
 });
 
 test('an address to poll on a foreign host is not called: the run ends with that reason', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1) });
   const polledBefore = await counter('reprocess_polls');
-  const foreign = { kind: 'rewrite_body', find: world.sandboxUrl, replace: 'https://elsewhere.example' };
+  const foreign = { kind: 'rewrite_body', find: fixture.sandboxUrl, replace: 'https://elsewhere.example' };
   const run = await withFault(account, { ...foreign, times: 0 }, async () =>
     ended(await reprocess(account, { all_pending: true })),
   );
@@ -257,7 +257,7 @@ test('an address to poll on a foreign host is not called: the run ends with that
 });
 
 test('credentials that Sage does not accept end the run with that reason, after one fresh token', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1) });
   const run = await withFault(account, { kind: 'unauthorised', times: 0 }, async () =>
     ended(await reprocess(account, { all_pending: true })),
   );
@@ -265,7 +265,7 @@ test('credentials that Sage does not accept end the run with that reason, after 
 });
 
 test('after a day no further chunk is begun, and what is reprocessed by then stays', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1_200) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1_200) });
   await makeRule(account, 'Cards');
   const slow = { kind: 'slow_reprocess', times: 1, run_ms: 3_000 };
   const answer = await withFault(account, slow, async () => {
@@ -275,7 +275,7 @@ test('after a day no further chunk is begun, and what is reprocessed by then sta
     });
     return begun;
   });
-  await world.pool.query(
+  await fixture.pool.query(
     `UPDATE sage_reprocesses SET created_at = now() - interval '25 hours' WHERE reprocess_id = $1`,
     [answer.body.reprocess_id],
   );
@@ -290,7 +290,7 @@ test('after a day no further chunk is begun, and what is reprocessed by then sta
 });
 
 test('a run that Sage has forgotten is begun again', async () => {
-  const account = await makeSageAccount(world, { transactions: someLines(1) });
+  const account = await makeSageAccount(fixture, { transactions: someLines(1) });
   await makeRule(account, 'Cards');
   const before = await counter('reprocess_posts');
   const run = await withFault(account, { kind: 'slow_reprocess', times: 1, run_ms: 60_000 }, async () => {
@@ -298,7 +298,7 @@ test('a run that Sage has forgotten is begun again', async () => {
     await until(async () => (await chunkOf(answer)) > 0, {
       ...{ timeoutMs: 20_000, describe: 'the chunk is at Sage' },
     });
-    await world.control('POST', '/clock', { advance_ms: 25 * 3_600_000 });
+    await fixture.control('POST', '/clock', { advance_ms: 25 * 3_600_000 });
     return await ended(answer);
   });
   expect(run).toMatchObject({ state: 'done', done: 1 });
@@ -306,12 +306,12 @@ test('a run that Sage has forgotten is begun again', async () => {
 });
 
 test('a call that names neither ids nor all, both, or too many is refused; unknown accounts and runs are not found', async () => {
-  const account = await makeSageAccount(world);
+  const account = await makeSageAccount(fixture);
   const tooMany = Array.from({ length: 10_001 }, (_, index) => index + 1);
   const bodies = [{}, { all_pending: true, transaction_ids: [1] }, { transaction_ids: tooMany }];
   for (const body of bodies) expect((await reprocess(account, body)).status).toBe(422);
   expect((await reprocess({ sageAccountId: randomUUID() }, { all_pending: true })).status).toBe(404);
-  expect((await world.api('GET', `/v1/sage/reprocesses/${randomUUID()}`)).status).toBe(404);
+  expect((await fixture.api('GET', `/v1/sage/reprocesses/${randomUUID()}`)).status).toBe(404);
 });
 
 interface Suggested {
@@ -330,7 +330,7 @@ function namedRules({ transactionId, predictedActions }: Suggested): [number, st
 }
 
 async function stored(account: SageTestAccount): Promise<[number, string[]][]> {
-  const { rows } = await world.pool.query<{ id: string; predicted: Suggested['predictedActions'] }>(
+  const { rows } = await fixture.pool.query<{ id: string; predicted: Suggested['predictedActions'] }>(
     `SELECT transaction_id AS id, predicted_actions AS predicted FROM sage_transactions
       WHERE sage_account_id = $1 ORDER BY transaction_id`,
     [account.sageAccountId],
@@ -342,14 +342,14 @@ async function stored(account: SageTestAccount): Promise<[number, string[]][]> {
 
 function reprocess(account: { sageAccountId: string }, json: object, key?: string): Promise<ApiAnswer> {
   const path = `/v1/sage/accounts/${account.sageAccountId}/reprocess`;
-  return world.api('POST', path, { json, ...(key === undefined ? {} : { key }) });
+  return fixture.api('POST', path, { json, ...(key === undefined ? {} : { key }) });
 }
 
 function ended(answer: ApiAnswer): Promise<Run> {
   expect(answer.status).toBe(202);
   return until(
     async () => {
-      const { body } = await world.api('GET', `/v1/sage/reprocesses/${answer.body.reprocess_id}?limit=200`);
+      const { body } = await fixture.api('GET', `/v1/sage/reprocesses/${answer.body.reprocess_id}?limit=200`);
       return body.state === 'running' ? null : (body as Run);
     },
     { timeoutMs: 60_000, describe: 'the run ends' },
@@ -358,27 +358,27 @@ function ended(answer: ApiAnswer): Promise<Run> {
 
 async function withFault<T>(account: SageTestAccount, fault: object, work: () => Promise<T>): Promise<T> {
   const match = { account: account.bankAccountId };
-  const { id } = (await world.control('POST', '/faults', { match, ...fault })) as { id: string };
+  const { id } = (await fixture.control('POST', '/faults', { match, ...fault })) as { id: string };
   try {
     return await work();
   } finally {
-    await world.control('DELETE', `/faults/${id}`).catch(() => undefined);
+    await fixture.control('DELETE', `/faults/${id}`).catch(() => undefined);
   }
 }
 
 async function counter(name: string): Promise<number> {
-  const counters = (await world.control('GET', '/counters')) as Record<string, number>;
+  const counters = (await fixture.control('GET', '/counters')) as Record<string, number>;
   return counters[name] ?? 0;
 }
 
 function keepHistory(run: Run, name: string): Promise<void> {
   const workflowId = sageReprocessWorkflowId(run.reprocess_id);
-  return world.keepHistory({ workflowId, name: `sage-reprocess-${name}` });
+  return fixture.keepHistory({ workflowId, name: `sage-reprocess-${name}` });
 }
 
 /** Transactions of the chunk that Sage has taken. */
 async function chunkOf(answer: ApiAnswer): Promise<number> {
-  const { rows } = await world.pool.query<{ ids: string[] | null; route: string | null }>(
+  const { rows } = await fixture.pool.query<{ ids: string[] | null; route: string | null }>(
     `SELECT chunk_ids AS ids, poll_route_sealed AS route FROM sage_reprocesses WHERE reprocess_id = $1`,
     [answer.body.reprocess_id],
   );
@@ -386,8 +386,8 @@ async function chunkOf(answer: ApiAnswer): Promise<number> {
 }
 
 function clientOf() {
-  if (world.deps.sage === null) throw new Error('a world without Sage');
-  return world.deps.sage.client;
+  if (fixture.deps.sage === null) throw new Error('a fixture without Sage');
+  return fixture.deps.sage.client;
 }
 
 function makeRule(account: SageTestAccount, ruleName: string, ruleRank?: number) {

@@ -10,15 +10,15 @@ import {
   someLines,
   type SageTestAccount,
 } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  const violations = await world.violations();
-  await world.close();
+  const violations = await fixture.violations();
+  await fixture.close();
   expect(violations).toEqual([]);
 });
 
@@ -47,21 +47,21 @@ interface Reconnected {
 
 /** An account with rules is disconnected and connected again. */
 async function reconnect(names = ['Energy', 'Rent', 'Fees'], lines = someLines(3)): Promise<Reconnected> {
-  const company = await makeSageCompany(world);
-  const at = await makeBankCustomer(world);
-  const old = await makeSageAccount(world, { company, at });
+  const company = await makeSageCompany(fixture);
+  const at = await makeBankCustomer(fixture);
+  const old = await makeSageAccount(fixture, { company, at });
   const oldIds: Record<string, string> = {};
   for (const name of names) {
-    const { body } = await world.api('POST', pathOf(old, 'rules'), { json: draft(name) });
+    const { body } = await fixture.api('POST', pathOf(old, 'rules'), { json: draft(name) });
     oldIds[name] = body.ruleId as string;
   }
   await cancel(old);
-  return { old, fresh: await makeSageAccount(world, { company, at, transactions: lines }), oldIds };
+  return { old, fresh: await makeSageAccount(fixture, { company, at, transactions: lines }), oldIds };
 }
 
 async function cancel(account: SageTestAccount): Promise<void> {
-  await world.deps.sage!.client.deleteBankAccount(atSage(account));
-  await world.pool.query(
+  await fixture.deps.sage!.client.deleteBankAccount(atSage(account));
+  await fixture.pool.query(
     `UPDATE sage_accounts SET status = 'cancelled', cancelled_at = now() WHERE sage_account_id = $1`,
     [account.sageAccountId],
   );
@@ -69,14 +69,14 @@ async function cancel(account: SageTestAccount): Promise<void> {
 
 /** Names at Sage in the order of their ranks. */
 async function namesAtSage(account: SageTestAccount): Promise<string[]> {
-  const rules = await world.deps.sage!.client.listRules(atSage(account));
+  const rules = await fixture.deps.sage!.client.listRules(atSage(account));
   return rules.map(({ ruleName }) => ruleName);
 }
 
 /** The order without its workflow, which a test plays. */
 async function orderRestore(account: SageTestAccount, ruleIds: readonly string[]): Promise<string> {
   const commandId = randomUUID();
-  await insertCommand(world.pool, {
+  await insertCommand(fixture.pool, {
     ...{ commandId, customerId: account.customerId, kind: 'sage_restore_rules', secretSealed: null },
     input: { sage_account_id: account.sageAccountId, rule_ids: ruleIds },
   });
@@ -84,7 +84,7 @@ async function orderRestore(account: SageTestAccount, ruleIds: readonly string[]
 }
 
 async function failWrites(account: SageTestAccount, match: { nth: number }): Promise<void> {
-  await world.control('POST', '/faults', {
+  await fixture.control('POST', '/faults', {
     kind: 'server_error_before_effect',
     match: { method: 'POST', account: account.bankAccountId, ...match },
     times: 0,
@@ -92,13 +92,13 @@ async function failWrites(account: SageTestAccount, match: { nth: number }): Pro
 }
 
 async function restore(account: SageTestAccount, ruleIds: (string | undefined)[]) {
-  return await world.api('POST', pathOf(account, 'restore-rules'), { json: { rule_ids: ruleIds } });
+  return await fixture.api('POST', pathOf(account, 'restore-rules'), { json: { rule_ids: ruleIds } });
 }
 
 describe('rules of a disconnected account', () => {
   it('are offered to the reconnected one and restored in the order of their ranks, rule by rule', async () => {
     const { old, fresh, oldIds } = await reconnect();
-    const offered = await world.api('GET', pathOf(fresh, 'restorable-rules'));
+    const offered = await fixture.api('GET', pathOf(fresh, 'restorable-rules'));
     expect(offered.status).toBe(200);
     expect(offered.body.rules).toMatchObject(
       ['Energy', 'Rent', 'Fees'].map((ruleName, index) => ({
@@ -121,9 +121,9 @@ describe('rules of a disconnected account', () => {
     const later = await restore(fresh, [oldIds.Rent]);
     expect(later.body.failed).toEqual([]);
     expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent', 'Fees']);
-    const told = await world.api('GET', pathOf(fresh, 'restorable-rules'));
+    const told = await fixture.api('GET', pathOf(fresh, 'restorable-rules'));
     const newIds = (told.body.rules as { restored_rule_id: string }[]).map((rule) => rule.restored_rule_id);
-    const made = await world.deps.sage!.client.listRules(atSage(fresh));
+    const made = await fixture.deps.sage!.client.listRules(atSage(fresh));
     expect(newIds).toEqual(made.map(({ ruleId }) => ruleId));
   });
 
@@ -151,7 +151,7 @@ describe('rules of a disconnected account', () => {
       const { fresh, oldIds } = await reconnect();
       const { organisationId, companyId } = fresh.access;
       const path = `/api/v1/organisations/${organisationId}/companies/${companyId}/bankaccounts/${fresh.bankAccountId}/rules`;
-      await world.control('POST', '/faults', { kind, match: { method: 'POST', path }, times: 2 });
+      await fixture.control('POST', '/faults', { kind, match: { method: 'POST', path }, times: 2 });
       const answer = await restore(fresh, Object.values(oldIds));
       expect(answer.body).toMatchObject({ restored: [{}, {}, {}], failed: [] });
       expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent', 'Fees']);
@@ -160,13 +160,13 @@ describe('rules of a disconnected account', () => {
 
   it('of a name that another rule has are told to have failed, in words, and the rest is restored', async () => {
     const { fresh, oldIds } = await reconnect();
-    await world.api('POST', pathOf(fresh, 'rules'), { json: draft('Rent', 'SOMETHING ELSE') });
+    await fixture.api('POST', pathOf(fresh, 'rules'), { json: draft('Rent', 'SOMETHING ELSE') });
     const answer = await restore(fresh, Object.values(oldIds));
     expect(answer.body).toMatchObject({
       restored: [{ rule_id: oldIds.Energy }, { rule_id: oldIds.Fees }],
       failed: [{ rule_id: oldIds.Rent, reason: expect.stringContaining('has the name') }],
     });
-    const { rows } = await world.pool.query(
+    const { rows } = await fixture.pool.query(
       `SELECT old_rule_id, new_rule_id IS NOT NULL AS restored, reason IS NOT NULL AS failed
          FROM sage_restored_rules WHERE sage_account_id = $1 AND old_rule_id = $2`,
       [fresh.sageAccountId, oldIds.Rent],
@@ -177,7 +177,7 @@ describe('rules of a disconnected account', () => {
   it('that were deleted after their restoring may be restored again', async () => {
     const { fresh, oldIds } = await reconnect(['Energy']);
     const first = await restore(fresh, [oldIds.Energy]);
-    await world.api('DELETE', pathOf(fresh, `rules/${first.body.restored[0].new_rule_id as string}`));
+    await fixture.api('DELETE', pathOf(fresh, `rules/${first.body.restored[0].new_rule_id as string}`));
     expect(await namesAtSage(fresh)).toEqual([]);
     expect((await restore(fresh, [oldIds.Energy])).body.restored).toHaveLength(1);
     expect(await namesAtSage(fresh)).toEqual(['Energy']);
@@ -189,9 +189,9 @@ describe('rules of a disconnected account', () => {
     const { new_rule_id: ruleId } = (first.body.restored as { rule_id: string; new_rule_id: string }[]).find(
       ({ rule_id }) => rule_id === oldIds.Energy,
     )!;
-    await world.deps.sage!.client.deleteRule({ ...atSage(fresh), ruleId });
+    await fixture.deps.sage!.client.deleteRule({ ...atSage(fresh), ruleId });
 
-    const offered = await world.api('GET', pathOf(fresh, 'restorable-rules'));
+    const offered = await fixture.api('GET', pathOf(fresh, 'restorable-rules'));
     const restoredIds = (offered.body.rules as { ruleName: string; restored_rule_id: string | null }[]).map(
       ({ ruleName, restored_rule_id }) => [ruleName, restored_rule_id !== null],
     );
@@ -206,9 +206,9 @@ describe('rules of a disconnected account', () => {
 
   it('keep their order when they come from two accounts', async () => {
     const { old, fresh, oldIds } = await reconnect(['A1', 'A2']);
-    const other = await makeSageAccount(world, { company: old });
+    const other = await makeSageAccount(fixture, { company: old });
     for (const name of ['B1', 'B2']) {
-      const { body } = await world.api('POST', pathOf(other, 'rules'), { json: draft(name) });
+      const { body } = await fixture.api('POST', pathOf(other, 'rules'), { json: draft(name) });
       oldIds[name] = body.ruleId as string;
     }
     await cancel(other);
@@ -220,14 +220,14 @@ describe('rules of a disconnected account', () => {
     const { fresh, oldIds } = await reconnect();
     const commandId = await orderRestore(fresh, Object.values(oldIds));
     await failWrites(fresh, { nth: 2 });
-    const { sageRunCommand, dbFailCommand } = createActivities(world.deps);
+    const { sageRunCommand, dbFailCommand } = createActivities(fixture.deps);
     const activity = new MockActivityEnvironment();
     await expect(activity.run(sageRunCommand, { commandId })).rejects.toThrow();
-    const failed = { commandId, code: 'peer_unavailable', provider: 'sage' } as const;
+    const failed = { commandId, code: 'provider_unavailable', provider: 'sage' } as const;
     expect(await activity.run(dbFailCommand, failed)).toEqual({ state: 'done' });
-    await world.control('DELETE', '/faults');
+    await fixture.control('DELETE', '/faults');
 
-    const { body } = await world.api('GET', `/v1/commands/${commandId}`);
+    const { body } = await fixture.api('GET', `/v1/commands/${commandId}`);
     const notReached = { code: 'not_reached', reason: expect.stringContaining('Ask again') };
     expect(body.result).toMatchObject({
       restored: [{ rule_id: oldIds.Energy }],
@@ -244,14 +244,14 @@ describe('rules of a disconnected account', () => {
   it('of which none was reached in time fail as a whole', async () => {
     const { fresh, oldIds } = await reconnect(['Energy']);
     const commandId = await orderRestore(fresh, [oldIds.Energy!]);
-    const { dbFailCommand } = createActivities(world.deps);
-    const failed = { commandId, code: 'peer_unavailable', provider: 'sage' } as const;
+    const { dbFailCommand } = createActivities(fixture.deps);
+    const failed = { commandId, code: 'provider_unavailable', provider: 'sage' } as const;
     expect(await new MockActivityEnvironment().run(dbFailCommand, failed)).toEqual({ state: 'failed' });
   });
 
   it('are restored although what waits for them cannot be counted in time', async () => {
     const { fresh, oldIds } = await reconnect(['Energy']);
-    const lock = await world.pool.connect();
+    const lock = await fixture.pool.connect();
     try {
       await lock.query('BEGIN');
       await lock.query('LOCK TABLE sage_transactions');
@@ -275,7 +275,7 @@ describe('rules of a disconnected account', () => {
       ...{ status: 409, body: { code: 'wrong_state', state: 'cancelled' } },
     });
     // Cancelled at Sage, and our row does not know yet.
-    await world.deps.sage!.client.deleteBankAccount(atSage(fresh));
+    await fixture.deps.sage!.client.deleteBankAccount(atSage(fresh));
     expect(await restore(fresh, [oldIds.Energy])).toMatchObject({
       status: 409,
       body: { code: 'wrong_state' },
@@ -284,8 +284,8 @@ describe('rules of a disconnected account', () => {
 
   it('of another company are not offered and not restored', async () => {
     const { oldIds } = await reconnect();
-    const stranger = await makeSageAccount(world);
-    const offered = await world.api('GET', pathOf(stranger, 'restorable-rules'));
+    const stranger = await makeSageAccount(fixture);
+    const offered = await fixture.api('GET', pathOf(stranger, 'restorable-rules'));
     expect(offered.body).toEqual({ rules: [] });
     const answer = await restore(stranger, [oldIds.Energy, randomUUID()]);
     expect(answer.body).toMatchObject({ restored: [], reprocess_suggested: false });

@@ -7,16 +7,16 @@ import { deleteOldReadings } from '../../../src/db/sage-banking/commands.js';
 import { providerCommandWorkflowId } from '../../../src/domain/ids.js';
 import type { RuleDraft } from '../../../src/domain/sage-banking/rules/rule.js';
 import { makeSageAccount, type SageTestAccount } from '../../support/sage-banking/account.js';
-import { createSageWorld, type SageWorld } from '../../support/sage-banking/fixture.js';
+import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-let world: SageWorld;
+let fixture: SageFixture;
 let account: SageTestAccount;
 beforeAll(async () => {
-  world = await createSageWorld();
+  fixture = await createSageFixture();
 });
 afterAll(async () => {
-  const violations = await world.violations();
-  await world.close();
+  const violations = await fixture.violations();
+  await fixture.close();
   expect(violations).toEqual([]);
 });
 
@@ -45,7 +45,7 @@ const rulesPath = (of = account) => `/v1/sage/accounts/${of.sageAccountId}/rules
 
 /** What the sandbox holds, unlike what we were answered. */
 async function namesAtSage(of = account): Promise<string[]> {
-  const rules = await world.deps.sage!.client.listRules({
+  const rules = await fixture.deps.sage!.client.listRules({
     access: of.access,
     bankAccountId: of.bankAccountId,
   });
@@ -53,7 +53,7 @@ async function namesAtSage(of = account): Promise<string[]> {
 }
 
 async function timelineKinds(of: SageTestAccount): Promise<string[]> {
-  const { rows } = await world.pool.query<{ kind: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE feed_id = $1 AND kind LIKE 'sage_rule%' ORDER BY entry_id`,
     [of.sageAccountId],
   );
@@ -62,36 +62,39 @@ async function timelineKinds(of: SageTestAccount): Promise<string[]> {
 
 describe('rules', () => {
   beforeAll(async () => {
-    account = await makeSageAccount(world, { transactions: lines });
+    account = await makeSageAccount(fixture, { transactions: lines });
   });
 
   it('are created, read, replaced, changed, ranked and deleted, and each step is told', async () => {
-    const of = await makeSageAccount(world);
-    const first = await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
-    const second = await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '2') });
+    const of = await makeSageAccount(fixture);
+    const first = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
+    const second = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '2') });
     expect([first.status, first.body.ruleRank, second.status, second.body.ruleRank]).toEqual([
       201, 1, 201, 2,
     ]);
     const path = `${rulesPath(of)}/${second.body.ruleId as string}`;
-    expect((await world.api('GET', path)).body).toEqual(second.body);
+    expect((await fixture.api('GET', path)).body).toEqual(second.body);
 
     const asRead = { ...second.body, ruleName: 'Renamed' };
-    const replaced = await world.api('PUT', path, { json: asRead });
+    const replaced = await fixture.api('PUT', path, { json: asRead });
     expect([replaced.status, replaced.body]).toEqual([200, { ...asRead, modified: expect.any(String) }]);
-    const moved = await world.api('PATCH', path, { json: { ruleRank: 1 } });
+    const moved = await fixture.api('PATCH', path, { json: { ruleRank: 1 } });
     expect([moved.status, moved.body.ruleRank]).toEqual([200, 1]);
-    const listed = await world.api('GET', rulesPath(of));
+    const listed = await fixture.api('GET', rulesPath(of));
     expect((listed.body.rules as { ruleId: string }[]).map(({ ruleId }) => ruleId)).toEqual([
       second.body.ruleId,
       first.body.ruleId,
     ]);
 
-    expect(await world.api('DELETE', path)).toMatchObject({
+    expect(await fixture.api('DELETE', path)).toMatchObject({
       status: 200,
       body: { rule_id: second.body.ruleId, deleted: true },
     });
-    expect(await world.api('DELETE', path)).toMatchObject({ status: 404, body: { code: 'rule_not_found' } });
-    expect(await world.api('GET', path)).toMatchObject({ status: 404, body: { code: 'rule_not_found' } });
+    expect(await fixture.api('DELETE', path)).toMatchObject({
+      status: 404,
+      body: { code: 'rule_not_found' },
+    });
+    expect(await fixture.api('GET', path)).toMatchObject({ status: 404, body: { code: 'rule_not_found' } });
     expect(await namesAtSage(of)).toEqual([first.body.ruleName]);
     expect(await timelineKinds(of)).toEqual([
       'sage_rule_created',
@@ -110,10 +113,10 @@ describe('rules', () => {
       })),
       ruleRank: 0,
     });
-    const of = await makeSageAccount(world);
+    const of = await makeSageAccount(fixture);
     const before = (await requestsAtSage()).length;
     for (const path of [rulesPath(of), `${rulesPath(of)}?dry_run=true`]) {
-      const answer = await world.api('POST', path, { json: bad });
+      const answer = await fixture.api('POST', path, { json: bad });
       expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_rule' } });
       expect((answer.body.errors as { pointer: string }[]).map(({ pointer }) => pointer)).toEqual([
         '/ruleConditions/0/ruleOperation',
@@ -121,7 +124,7 @@ describe('rules', () => {
         '/ruleRank',
       ]);
     }
-    const changed = await world.api('PATCH', `${rulesPath(of)}/any`, { json: { ruleRnk: 2 } });
+    const changed = await fixture.api('PATCH', `${rulesPath(of)}/any`, { json: { ruleRnk: 2 } });
     expect(changed).toMatchObject({ status: 422, body: { errors: [{ pointer: '/ruleRnk' }] } });
     expect(await requestsAtSage()).toHaveLength(before);
     expect(await timelineKinds(of)).toEqual(Array(3).fill('sage_rule_refused'));
@@ -129,8 +132,8 @@ describe('rules', () => {
 
   it('of a name that another has are refused, and say so', async () => {
     const rule = draft('checkNum', 'eq', '1');
-    expect((await world.api('POST', rulesPath(), { json: rule })).status).toBe(201);
-    const again = await world.api('POST', rulesPath(), { json: rule });
+    expect((await fixture.api('POST', rulesPath(), { json: rule })).status).toBe(201);
+    const again = await fixture.api('POST', rulesPath(), { json: rule });
     expect(again).toMatchObject({ status: 409, body: { code: 'rule_name_taken' } });
   });
 
@@ -138,8 +141,8 @@ describe('rules', () => {
     const rule = draft('checkNum', 'eq', '1');
     const key = randomUUID();
     const answers = [
-      await world.api('POST', rulesPath(), { json: rule, key }),
-      await world.api('POST', rulesPath(), { json: rule, key }),
+      await fixture.api('POST', rulesPath(), { json: rule, key }),
+      await fixture.api('POST', rulesPath(), { json: rule, key }),
     ];
     expect(answers.map(({ status }) => status)).toEqual([201, 201]);
     expect(answers[1]!.body).toEqual(answers[0]!.body);
@@ -155,9 +158,9 @@ describe('rules', () => {
     const path = `/api/v1/organisations/${account.access.organisationId}/companies/${account.access.companyId}/bankaccounts/${account.bankAccountId}/rules`;
     const isPost = (request: { method: string; path: string }) =>
       request.method === 'POST' && request.path === path;
-    await world.control('POST', '/faults', { kind, match: { method: 'POST', path }, times: 1 });
+    await fixture.control('POST', '/faults', { kind, match: { method: 'POST', path }, times: 1 });
     const before = (await requestsAtSage()).filter(isPost).length;
-    const made = await world.api('POST', rulesPath(), { json: rule });
+    const made = await fixture.api('POST', rulesPath(), { json: rule });
     expect((await requestsAtSage()).filter(isPost).length - before).toBe(posts);
     expect(made).toMatchObject({ status: 201, body: { ruleName: rule.ruleName } });
     expect((await namesAtSage()).filter((name) => name === rule.ruleName)).toHaveLength(1);
@@ -165,91 +168,91 @@ describe('rules', () => {
   });
 
   it('are gone although the answer to deleting them got lost', async () => {
-    const made = await world.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
+    const made = await fixture.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
     const faults = { kind: 'server_error_after_effect', match: { method: 'DELETE' }, times: 1 };
-    await world.control('POST', '/faults', faults);
-    const answer = await world.api('DELETE', `${rulesPath()}/${made.body.ruleId as string}`);
+    await fixture.control('POST', '/faults', faults);
+    const answer = await fixture.api('DELETE', `${rulesPath()}/${made.body.ruleId as string}`);
     expect(answer).toMatchObject({ status: 200, body: { deleted: true } });
   });
 
   it('are not changed back by an earlier order whose answer got lost when a later one came', async () => {
     const rule = draft('checkNum', 'eq', '1');
-    const { ruleId } = (await world.api('POST', rulesPath(), { json: rule })).body as { ruleId: string };
+    const { ruleId } = (await fixture.api('POST', rulesPath(), { json: rule })).body as { ruleId: string };
     const path = `${rulesPath()}/${ruleId}`;
     const [earlier, alone] = [randomUUID(), randomUUID()];
     await lose(earlier, { rule_id: ruleId, rule: { ...rule, ruleName: `Earlier ${rule.ruleName}` } });
     const later = `Later ${rule.ruleName}`;
-    expect((await world.api('PATCH', path, { json: { ruleName: later } })).status).toBe(200);
+    expect((await fixture.api('PATCH', path, { json: { ruleName: later } })).status).toBe(200);
     expect(await attempt(earlier)).toEqual({ state: 'failed' });
-    expect((await readCommand(world.pool, { commandId: earlier }))?.problem?.code).toBe('superseded');
-    expect((await world.api('GET', path)).body.ruleName).toBe(later);
+    expect((await readCommand(fixture.pool, { commandId: earlier }))?.problem?.code).toBe('superseded');
+    expect((await fixture.api('GET', path)).body.ruleName).toBe(later);
 
     await lose(alone, { rule_id: ruleId, rule: { ...rule, ruleName: `Alone ${rule.ruleName}` } });
     expect(await attempt(alone)).toEqual({ state: 'done' });
-    expect((await world.api('GET', path)).body.ruleName).toBe(`Alone ${rule.ruleName}`);
+    expect((await fixture.api('GET', path)).body.ruleName).toBe(`Alone ${rule.ruleName}`);
   });
 
   it('are shown with members that are unknown here, and not replaced without them unawares', async () => {
-    const made = await world.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
+    const made = await fixture.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
     const path = `${rulesPath()}/${made.body.ruleId as string}`;
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'rewrite_body', match: { method: 'GET', account: account.bankAccountId }, times: 1 },
       ...{ find: '"type":"nominal"', replace: '"shade":"light\\u0000blue","type":"nominal"' },
     });
-    const { body } = await world.api('GET', path);
+    const { body } = await fixture.api('GET', path);
     expect(body.ruleActions[0].accountsPostings[0]).toMatchObject({ shade: 'light\ufffdblue' });
-    expect(await world.api('PUT', path, { json: body })).toMatchObject({
+    expect(await fixture.api('PUT', path, { json: body })).toMatchObject({
       status: 422,
       body: { errors: [{ pointer: '/ruleActions/0/accountsPostings/0/shade' }] },
     });
   });
 
   it('of a cancelled account are 409 with its state', async () => {
-    const of = await makeSageAccount(world);
-    await world.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
+    const of = await makeSageAccount(fixture);
+    await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
       of.sageAccountId,
     ]);
-    const answer = await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
+    const answer = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
     expect(answer).toMatchObject({ status: 409, body: { code: 'wrong_state', state: 'cancelled' } });
   });
 
   it('of an account that Sage alone has cancelled are 409, too', async () => {
-    const of = await makeSageAccount(world);
-    await world.deps.sage!.client.deleteBankAccount({ access: of.access, bankAccountId: of.bankAccountId });
-    const answer = await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
+    const of = await makeSageAccount(fixture);
+    await fixture.deps.sage!.client.deleteBankAccount({ access: of.access, bankAccountId: of.bankAccountId });
+    const answer = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
     expect(answer).toMatchObject({ status: 409, body: { code: 'wrong_state' } });
   });
 
   it('of an unknown account are 404', async () => {
     const path = `/v1/sage/accounts/${randomUUID()}/rules`;
-    expect((await world.api('GET', path)).status).toBe(404);
-    expect((await world.api('POST', path, { json: draft('checkNum', 'eq', '1') })).status).toBe(404);
+    expect((await fixture.api('GET', path)).status).toBe(404);
+    expect((await fixture.api('POST', path, { json: draft('checkNum', 'eq', '1') })).status).toBe(404);
   });
 });
 
 /** An order to replace a rule whose first attempt does not get through; its workflow is played by the test. */
 async function lose(commandId: string, order: { rule_id: string; rule: RuleDraft }): Promise<void> {
   const { customerId, sageAccountId, bankAccountId } = account;
-  await insertCommand(world.pool, {
+  await insertCommand(fixture.pool, {
     ...{ commandId, customerId, kind: 'sage_replace_rule', secretSealed: null },
     input: { sage_account_id: sageAccountId, ...order },
   });
   const match = { method: 'PUT', account: bankAccountId };
-  await world.control('POST', '/faults', { kind: 'server_error_before_effect', match, times: 1 });
+  await fixture.control('POST', '/faults', { kind: 'server_error_before_effect', match, times: 1 });
   await expect(attempt(commandId)).rejects.toThrow();
 }
 
 function attempt(commandId: string) {
-  return new MockActivityEnvironment().run(createActivities(world.deps).sageRunCommand, { commandId });
+  return new MockActivityEnvironment().run(createActivities(fixture.deps).sageRunCommand, { commandId });
 }
 
 describe('a dry run', () => {
   beforeAll(async () => {
-    account = await makeSageAccount(world, { transactions: lines });
+    account = await makeSageAccount(fixture, { transactions: lines });
   });
 
   async function dryRun(json: unknown, more = '') {
-    const answer = await world.api('POST', `${rulesPath()}?dry_run=true${more}`, { json });
+    const answer = await fixture.api('POST', `${rulesPath()}?dry_run=true${more}`, { json });
     expect(answer.status).toBe(200);
     return answer.body;
   }
@@ -260,26 +263,26 @@ describe('a dry run', () => {
       accountsPostings: [{ type: 'nominal', code: '7200' }],
     }));
     const found = await dryRun(draft('transactionNarrative', 'contains', 'ENERGY A-771', { ruleActions }));
-    const { rows } = await world.pool.query<{ id: string }>(
+    const { rows } = await fixture.pool.query<{ id: string }>(
       `SELECT transaction_id AS id FROM sage_transactions WHERE sage_account_id = $1 ORDER BY 1 LIMIT 1`,
       [account.sageAccountId],
     );
     const id = Number(rows[0]!.id);
     expect(found).toEqual({
-      looked_at: 3,
+      checked_at: 3,
       hits: 1,
       transaction_ids: [id],
       samples: [
         { transaction_id: id, amount: '-84', currency: 'GBP', shares: ['-27.72', '-56.28'], taken_by: null },
       ],
-      beside: { rank: 1, applied: 1, taken_first: [], not_judged: [], same_name_rule_id: null },
+      beside: { rank: 1, applied: 1, taken_first: [], not_evaluated: [], same_name_rule_id: null },
     });
     expect(await namesAtSage()).toEqual([]);
   });
 
   it('tells which rules of a better rank come first, and leaves out the one that is edited', async () => {
-    const first = await world.api('POST', rulesPath(), { json: draft('transactionAmount', 'gt', '10') });
-    const last = await world.api('POST', rulesPath(), { json: draft('currency', 'eq', 'EUR') });
+    const first = await fixture.api('POST', rulesPath(), { json: draft('transactionAmount', 'gt', '10') });
+    const last = await fixture.api('POST', rulesPath(), { json: draft('currency', 'eq', 'EUR') });
     const credit = draft('$baseType', 'eq', 'credit');
     const added = await dryRun(credit);
     expect(added.hits).toBe(2);
@@ -297,15 +300,15 @@ describe('a dry run', () => {
     const renamed = await dryRun(credit, `&rule_id=${first.body.ruleId as string}`);
     expect(renamed.beside).toMatchObject({ rank: 1, applied: 2, same_name_rule_id: null });
     const path = `${rulesPath()}?rule_id=${first.body.ruleId as string}`;
-    expect((await world.api('POST', path, { json: credit })).status).toBe(400);
+    expect((await fixture.api('POST', path, { json: credit })).status).toBe(400);
   });
 
   it('agrees with what Sage then predicts', async () => {
     const rule = draft('$baseType', 'eq', 'credit', { ruleRank: 1 });
     const { transaction_ids: wanted } = await dryRun(rule);
-    const made = await world.api('POST', rulesPath(), { json: rule });
+    const made = await fixture.api('POST', rulesPath(), { json: rule });
     expect(made.status).toBe(201);
-    const { client } = world.deps.sage!;
+    const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const transactionIds = page.transactions.map(({ transactionId }) => transactionId);
     const begun = await client.startReprocess({ ...account, transactionIds });
@@ -322,19 +325,19 @@ describe('a dry run', () => {
   });
 
   it('reads whole objects where a rule asks for more than amount, narrative, date and currency', async () => {
-    const of = await makeSageAccount(world, {
+    const of = await makeSageAccount(fixture, {
       transactions: [
         { transactionAmount: -1, checkNumber: '007', datePosted: '2024-03-05' },
         { transactionAmount: -1, checkNumber: '7', datePosted: '2024-03-05' },
       ],
     });
     const json = draft('checkNum', 'eq', '007');
-    const answer = await world.api('POST', `${rulesPath(of)}?dry_run=true`, { json });
-    expect(answer.body).toMatchObject({ looked_at: 2, hits: 1 });
+    const answer = await fixture.api('POST', `${rulesPath(of)}?dry_run=true`, { json });
+    expect(answer.body).toMatchObject({ checked_at: 2, hits: 1 });
   });
 
   it('tells all but the other rules while Sage does not answer', async () => {
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       kind: 'server_error_before_effect',
       match: { method: 'GET', account: account.bankAccountId },
       times: 1,
@@ -346,56 +349,56 @@ describe('a dry run', () => {
 
 describe('bank search', () => {
   it("answers Sage's banks by a part of the name", async () => {
-    const found = await world.api('GET', '/v1/sage/banks?name=harbour');
+    const found = await fixture.api('GET', '/v1/sage/banks?name=harbour');
     expect(found.status).toBe(200);
     expect(found.body).toMatchObject({ total: 1, next_index: null, banks: [{ name: 'Harbour Bank' }] });
-    const american = await world.api('GET', '/v1/sage/banks?country=USA');
+    const american = await fixture.api('GET', '/v1/sage/banks?country=USA');
     expect((american.body.banks as { name: string }[]).map(({ name }) => name)).toEqual([
       'Lake National Bank',
     ]);
   });
 
   it('refuses a country that is none', async () => {
-    const answer = await world.api('GET', '/v1/sage/banks?country=gb');
+    const answer = await fixture.api('GET', '/v1/sage/banks?country=gb');
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '/country' }] } });
   });
 });
 
 /** For the replay tests: a command to Sage whose first attempt got no answer. */
 async function keepHistoryOf(ruleName: string): Promise<void> {
-  const { rows } = await world.pool.query<{ id: string }>(
+  const { rows } = await fixture.pool.query<{ id: string }>(
     `SELECT command_id AS id FROM commands WHERE input -> 'rule' ->> 'ruleName' = $1`,
     [ruleName],
   );
   const workflowId = providerCommandWorkflowId(rows[0]!.id);
-  await world.client.workflow.getHandle(workflowId).result();
-  await world.keepHistory({ workflowId, name: 'provider-command-sage-rule-created' });
+  await fixture.client.workflow.getHandle(workflowId).result();
+  await fixture.keepHistory({ workflowId, name: 'provider-command-sage-rule-created' });
 }
 
 describe('answers that were only read', () => {
   it('are removed after a day, and orders are kept', async () => {
-    const of = await makeSageAccount(world);
-    await world.api('GET', rulesPath(of));
-    await world.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
+    const of = await makeSageAccount(fixture);
+    await fixture.api('GET', rulesPath(of));
+    await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
     const kinds = async () => {
-      const { rows } = await world.pool.query<{ kind: string }>(
+      const { rows } = await fixture.pool.query<{ kind: string }>(
         `SELECT kind FROM commands WHERE customer_id = $1 ORDER BY kind`,
         [of.customerId],
       );
       return rows.map(({ kind }) => kind);
     };
-    await deleteOldReadings(world.pool);
+    await deleteOldReadings(fixture.pool);
     expect(await kinds()).toEqual(['sage_create_rule', 'sage_list_rules']);
-    await world.pool.query(
+    await fixture.pool.query(
       `UPDATE commands SET created_at = now() - interval '25 hours' WHERE customer_id = $1`,
       [of.customerId],
     );
-    expect(await deleteOldReadings(world.pool)).toBe(1);
+    expect(await deleteOldReadings(fixture.pool)).toBe(1);
     expect(await kinds()).toEqual(['sage_create_rule']);
   });
 });
 
 /** The latest first or last: only their number and kind count here. */
 async function requestsAtSage(): Promise<{ method: string; path: string; faults: string[] }[]> {
-  return ((await world.control('GET', '/requests')) as { requests: never[] }).requests;
+  return ((await fixture.control('GET', '/requests')) as { requests: never[] }).requests;
 }

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { launchBrowser } from '../../support/browser.js';
 import { readAllHistories } from '../../support/histories.js';
-import { prepareLocalGround, type LocalGround, type LocalService } from '../../support/local-service.js';
+import { prepareLocalFixture, type LocalFixture, type LocalService } from '../../support/local-service.js';
 import { callApi } from '../../support/service-calls.js';
 import { until } from '../../support/until.js';
 
 /*
- * The whole second road with nothing in between: `npm start` with its real processes and a real Chromium, in which a
+ * The whole `sage-banking` channel with nothing in between: `npm start` with its real processes and a real Chromium, in which a
  * customer goes from a Sage company to an account that was disconnected and connected again. Sage's Banking Service and
  * the bank are the sandbox. The tests go on with that customer, in their order.
  */
@@ -21,7 +21,7 @@ const password = 'correct horse battery staple';
 const licenceSerial = 'LICENCE-4417-2290-8853';
 const energy = 'DD NORTHGATE ENERGY';
 
-let ground: LocalGround;
+let fixture: LocalFixture;
 let service: LocalService;
 let browser: Browser;
 let atCloud: Session;
@@ -35,8 +35,8 @@ interface Session {
 }
 
 beforeAll(async () => {
-  ground = await prepareLocalGround({ SAGE_STATUS_POLL_MIN: '300ms', SAGE_STATUS_POLL_MAX: '2s' });
-  service = await ground.start();
+  fixture = await prepareLocalFixture({ SAGE_STATUS_POLL_MIN: '300ms', SAGE_STATUS_POLL_MAX: '2s' });
+  service = await fixture.start();
   browser = await launchBrowser();
   await control('POST', '/knobs', { linkPollPeriodMs: 500, reprocessPollPeriodMs: 500 });
   await control('POST', '/licences', { serial: licenceSerial });
@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await service.stop('SIGTERM');
-  await ground.remove();
+  await fixture.remove();
 });
 
 describe("a customer at Sage's Banking Service", () => {
@@ -204,7 +204,7 @@ describe("a customer at Sage's Banking Service", () => {
 });
 
 describe('a customer with a desktop product', () => {
-  it('reads a picture for Sage, at the second attempt, and has their company made ready', async () => {
+  it('reads a captcha for Sage, at the second attempt, and has their company made ready', async () => {
     await onboard({
       ...{ customer_id: desktop.customerId, kind: 'desktop' },
       licence_details: [{ key: 'serial', value: licenceSerial }],
@@ -212,7 +212,7 @@ describe('a customer with a desktop product', () => {
     const { page, context } = await signIn(desktop.username);
     await page.goto(`${service.api}/status/sage/begin`);
     const first = await typeCaptcha(page, () => 'WRONG');
-    await page.getByText('That was not right. Here is a new picture.').waitFor({ timeout: 30_000 });
+    await page.getByText('That was not right. Here is a new captcha.').waitFor({ timeout: 30_000 });
     const second = await typeCaptcha(page, (text) => text);
     expect(second).not.toBe(first);
     await page.getByRole('heading', { name: 'Your Sage company is ready' }).waitFor({ timeout: 30_000 });
@@ -232,7 +232,7 @@ describe('afterwards', () => {
     expect([...histories.types]).toEqual(
       expect.arrayContaining([
         'providerCommandWorkflow',
-        'sageAccountLinkWorkflow',
+        'sageBankLinkWorkflow',
         'sageBankAccountWorkflow',
         'sageOnboardingWorkflow',
         'sageReprocessWorkflow',
@@ -286,7 +286,7 @@ async function goToBank({ page, context }: Session, finish: (bank: Page) => Prom
   await bank.close();
 }
 
-/** Types what a person reads in the picture, or what they make of it; the picture's id. */
+/** Types what a person reads in the captcha, or what they make of it; the captcha's id. */
 async function typeCaptcha(page: Page, read: (text: string) => string): Promise<string> {
   const field = page.getByLabel('Characters', { exact: true });
   await field.waitFor({ timeout: 30_000 });
@@ -383,9 +383,9 @@ async function control<Answer = Record<string, unknown>>(
   return await askControl<Answer>({ url: service.bankingSandbox, method, path, body });
 }
 
-/** Every secret of this road, from where it was made: the sandbox's journal, and what the test itself typed. */
+/** Every secret of this channel, from where it was made: the sandbox's journal, and what the test itself typed. */
 async function secretsOf(): Promise<Record<string, string>> {
-  const journal = await readFile(join(ground.localDir, 'sandbox', 'sage-banking.jsonl'), 'utf8');
+  const journal = await readFile(join(fixture.localDir, 'sandbox', 'sage-banking.jsonl'), 'utf8');
   const secrets: Record<string, string> = { password, 'licence serial': licenceSerial };
   for (const [name, pattern] of [
     ['signing key', /"signingKey":"([^"]{8,})"/g],

@@ -1,18 +1,18 @@
-import { countPlaces } from '../../../src/db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import type { Pool } from '../../../src/db/pool.js';
 import type { CoreBank } from '../core-banking.js';
 import type { ExpectedPosting } from './draw-postings.js';
 import type { SentBatch } from './traffic.js';
 
 /*
- * The referee: after a run it lays three records beside each other, core banking's books, our tables and the sandbox's
+ * The checker: after a run it lays three records beside each other, core banking's books, our tables and the sandbox's
  * own book, and names every breach of an invariant. It asks the product for nothing but its counts.
  */
 
 /** A call of the sandbox's control endpoints. */
 export type Control = (method: string, path: string, body?: unknown) => Promise<Record<string, unknown>>;
 
-export interface RefereedFeed {
+export interface CheckedFeed {
   readonly feedId: string;
   readonly accountId: string;
   readonly rutterAccountId: string;
@@ -42,11 +42,11 @@ export interface Excuses {
   readonly cutsMax: number;
 }
 
-export interface RefereeInput {
+export interface CheckerInput {
   readonly pool: Pool;
   readonly control: Control;
   readonly bank: CoreBank;
-  readonly feeds: readonly RefereedFeed[];
+  readonly feeds: readonly CheckedFeed[];
   readonly batches: readonly SentBatch[];
   readonly excuses: Excuses;
 }
@@ -57,7 +57,7 @@ const attemptsMax = 20;
 const breachesShownMax = 20;
 
 /** All breaches, in words that begin with the invariant; empty when the run was clean. */
-export async function refereeRun(input: RefereeInput): Promise<string[]> {
+export async function checkRun(input: CheckerInput): Promise<string[]> {
   const breaches = new Breaches();
   for (const words of input.bank.breaches) breaches.add('I1', words);
   const book = await readBook(input.control);
@@ -66,7 +66,7 @@ export async function refereeRun(input: RefereeInput): Promise<string[]> {
     const facts = await readFacts(input.pool, feed);
     const booked = book.get(feed.rutterAccountId) ?? [];
     checkStored(breaches, input, feed, rows);
-    checkPlaces(breaches, rows, await countPlaces(input.pool, feed));
+    checkPlaces(breaches, rows, await countByDeliveryStatus(input.pool, feed));
     checkArrived(breaches, input, { feed, rows, booked, facts });
     checkOrder(breaches, input, { rows, booked });
     checkContent(breaches, input, { feed, booked });
@@ -103,7 +103,7 @@ interface Row {
 }
 
 /** Every posting of the feed's account with what the feed's ledger says of it. */
-async function readRows(pool: Pool, feed: RefereedFeed): Promise<Row[]> {
+async function readRows(pool: Pool, feed: CheckedFeed): Promise<Row[]> {
   const { rows } = await pool.query<Omit<Row, 'sequence'> & { sequence: string }>(
     `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
@@ -131,7 +131,7 @@ interface Facts {
   readonly examined: bigint;
 }
 
-async function readFacts(pool: Pool, feed: RefereedFeed): Promise<Facts> {
+async function readFacts(pool: Pool, feed: CheckedFeed): Promise<Facts> {
   const { rows } = await pool.query<{
     state: string;
     operator: string;
@@ -145,7 +145,7 @@ async function readFacts(pool: Pool, feed: RefereedFeed): Promise<Facts> {
     [feed.feedId],
   );
   const row = rows[0];
-  if (row === undefined) throw new Error('a feed of the world has no row');
+  if (row === undefined) throw new Error('a feed of the simulation has no row');
   return {
     state: row.state,
     operator: row.operator,
@@ -177,8 +177,8 @@ export async function readBook(control: Control): Promise<Map<string, Booked[]>>
 /** I1, first half: what core banking sent stands in our table as it was sent, and nothing else does. */
 function checkStored(
   breaches: Breaches,
-  { bank }: RefereeInput,
-  feed: RefereedFeed,
+  { bank }: CheckerInput,
+  feed: CheckedFeed,
   rows: readonly Row[],
 ): void {
   const books = bank.booksOf(feed.accountId);
@@ -203,7 +203,7 @@ function storedAsSent(row: Row, sent: ExpectedPosting): boolean {
   );
 }
 
-/** The place of a posting, read from the row by the referee's own rules. */
+/** The place of a posting, read from the row by the checker's own rules. */
 function placeOf(row: Row): string {
   if (row.exception === 'quarantined' || row.exception === 'conflict') return 'quarantined';
   if (row.exception === 'discarded') return 'discarded';
@@ -231,14 +231,14 @@ function checkPlaces(
 }
 
 interface FeedRecord {
-  readonly feed: RefereedFeed;
+  readonly feed: CheckedFeed;
   readonly rows: readonly Row[];
   readonly booked: readonly Booked[];
   readonly facts: Facts;
 }
 
 /** I1, second half, I5 and I7: what is due has arrived or visibly waits; what counts as delivered is in the book. */
-function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: FeedRecord): void {
+function checkArrived(breaches: Breaches, { excuses }: CheckerInput, record: FeedRecord): void {
   const { rows, facts } = record;
   const inBook = new Set(record.booked.map((entry) => entry.transaction_id));
   const closed = facts.operator === 'closed';
@@ -258,7 +258,7 @@ function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: Fee
       breaches.add('I1', `${id} is quarantined (${String(row.exception)}) for no reason`);
     }
     if (arrived && row.status !== 'posted') breaches.add('I5', `${id} was sent and is ${row.status}`);
-    // Nothing fences a sender that is frozen between its last look and its POST, or a list that lags: what is then sent
+    // Nothing fences a sender that is frozen between its last check and its POST, or a list that lags: what is then sent
     // of a batch that a later start date had undone stands in Sage once, and before that date.
     const overtaken = excuses.resent && place === 'before_start';
     const accepted = excuses.accepted.has(`${record.feed.feedId} ${id}`) && place === 'discarded';
@@ -272,7 +272,7 @@ function checkArrived(breaches: Breaches, { excuses }: RefereeInput, record: Fee
 /** I3: by instant, then by arrival; late ones are the only exception, and they are late. */
 function checkOrder(
   breaches: Breaches,
-  { excuses }: RefereeInput,
+  { excuses }: CheckerInput,
   record: Pick<FeedRecord, 'rows' | 'booked'>,
 ): void {
   const byId = new Map(record.rows.map((row) => [row.transactionId, row]));
@@ -308,7 +308,7 @@ function isBefore(left: Row, right: Row): boolean {
 /** The book holds each posting as core banking sent it, to the last digit. */
 function checkContent(
   breaches: Breaches,
-  { bank }: RefereeInput,
+  { bank }: CheckerInput,
   record: Pick<FeedRecord, 'feed' | 'booked'>,
 ): void {
   const books = bank.booksOf(record.feed.accountId);
@@ -336,7 +336,7 @@ function bookedAsSent(entry: Booked, sent: ExpectedPosting): boolean {
   );
 }
 
-/** I7: up to the cursor, all that was examined and is due has been cut. */
+/** I7: up to the cursor, all that was examined and is due has been built. */
 function checkCursor(breaches: Breaches, rows: readonly Row[], facts: Facts): void {
   const { cursorMs } = facts;
   if (cursorMs === null) return;
@@ -361,7 +361,7 @@ interface AttemptRow {
 }
 
 /** I2, I4, I14 in our own tables: one open attempt, a new key only after the last one's final outcome, and not for ever. */
-async function checkAttempts(breaches: Breaches, input: RefereeInput): Promise<void> {
+async function checkAttempts(breaches: Breaches, input: CheckerInput): Promise<void> {
   const { rows } = await input.pool.query<AttemptRow>(
     `SELECT b.batch_id AS "batchId", b.feed_id AS "feedId", b.state AS "batchState", a.number, a.idempotency_key AS key,
             a.state, a.posts,
@@ -388,7 +388,7 @@ async function checkAttempts(breaches: Breaches, input: RefereeInput): Promise<v
 }
 
 /** I2, I5, I6: what left us. The same key always carries the same bytes. */
-function checkTraffic(breaches: Breaches, { batches, excuses, feeds }: RefereeInput): void {
+function checkTraffic(breaches: Breaches, { batches, excuses, feeds }: CheckerInput): void {
   const bytes = new Map<string, string>();
   for (const sent of batches) {
     const first = bytes.get(sent.idempotencyKey);
@@ -408,7 +408,7 @@ function checkTraffic(breaches: Breaches, { batches, excuses, feeds }: RefereeIn
 }
 
 /** I4, I5 and I2 by the sandbox's own eyes. */
-async function checkSandbox(breaches: Breaches, { control, excuses }: RefereeInput): Promise<void> {
+async function checkSandbox(breaches: Breaches, { control, excuses }: CheckerInput): Promise<void> {
   const seen = (await control('GET', '/violations')) as {
     violations: { rule: string; detail: string }[];
     resent: { detail: string }[];

@@ -35,9 +35,9 @@ export interface SentCall {
 export const drawnCurrencies = ['GBP', 'EUR', 'JPY', 'KWD'] as const;
 export type DrawnCurrency = (typeof drawnCurrencies)[number];
 
-/** The world's postings lie before this instant; the real clock is never asked. */
-export const worldNowMs = Date.parse('2026-06-01T12:00:00Z');
-const worldBeginMs = Date.parse('2026-02-20T00:00:00Z');
+/** The simulation's postings lie before this instant; the real clock is never asked. */
+export const simulationNowMs = Date.parse('2026-06-01T12:00:00Z');
+const simulationBeginMs = Date.parse('2026-02-20T00:00:00Z');
 const hourMs = 3_600_000;
 const slotsMax = 400;
 const idNumbersMax = 60;
@@ -63,10 +63,10 @@ const oddInstants = [
 export function drawStartDate(): fc.Arbitrary<string> {
   return fc
     .oneof(
-      { weight: 3, arbitrary: fc.constant(worldBeginMs) },
+      { weight: 3, arbitrary: fc.constant(simulationBeginMs) },
       {
         weight: 2,
-        arbitrary: fc.integer({ min: 0, max: slotsMax }).map((slot) => worldBeginMs + slot * hourMs),
+        arbitrary: fc.integer({ min: 0, max: slotsMax }).map((slot) => simulationBeginMs + slot * hourMs),
       },
       { weight: 1, arbitrary: fc.constantFrom(...oddInstants) },
     )
@@ -80,7 +80,7 @@ function drawInstant(): fc.Arbitrary<number> {
       weight: 8,
       arbitrary: fc
         .tuple(fc.integer({ min: 0, max: slotsMax }), fc.constantFrom(0, 0, 0, 1, 999))
-        .map(([slot, ms]) => worldBeginMs + slot * hourMs + ms),
+        .map(([slot, ms]) => simulationBeginMs + slot * hourMs + ms),
     },
     { weight: 2, arbitrary: fc.constantFrom(...oddInstants) },
   );
@@ -284,11 +284,11 @@ export function drawCrowd(): fc.Arbitrary<SentCall> {
     .record({
       prefix: fc.constantFrom('crowd', 'other'),
       count: fc.constantFrom(999, 1_000, 1_001, 2_000, crowdMax),
-      fromMs: fc.integer({ min: 0, max: slotsMax }).map((slot) => worldBeginMs + slot * hourMs),
+      fromMs: fc.integer({ min: 0, max: slotsMax }).map((slot) => simulationBeginMs + slot * hourMs),
       apartMs: fc.constantFrom(0, 0, 1),
     })
     .map(crowd);
 }
 
 /** The date that a customer chooses who has not chosen yet. */
-export const defaultStartDate = new Date(worldBeginMs).toISOString();
+export const defaultStartDate = new Date(simulationBeginMs).toISOString();

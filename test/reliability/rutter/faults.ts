@@ -4,7 +4,7 @@ import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../../sandbox/
 
 /*
  * Faults at every network call to Rutter, as fast-check arbitraries of the sandbox's own specs. Some tell lies (an
- * answer that is well formed and wrong): what a lie excuses, the referee must know, so they are drawn apart.
+ * answer that is well formed and wrong): what a lie excuses, the checker must know, so they are drawn apart.
  */
 
 /** The calls of a delivery. `match` finds them below `/versioned`. */

@@ -18,7 +18,7 @@ const transactionsPath = '/accounting/bank_feeds/transactions';
 export class Traffic {
   readonly batches: SentBatch[] = [];
   /** Answers that were no 2xx, or did not come. */
-  troubles = 0;
+  failures = 0;
 
   /** A `fetch` that is watched. */
   watch(fetchIt: typeof fetch): typeof fetch {
@@ -26,10 +26,10 @@ export class Traffic {
       this.#note(input, init);
       try {
         const response = await fetchIt(input, init);
-        if (response.status >= 300) this.troubles += 1;
+        if (response.status >= 300) this.failures += 1;
         return response;
       } catch (error) {
-        this.troubles += 1;
+        this.failures += 1;
         throw error;
       }
     };

@@ -1,24 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { HARBOUR_BANK, MILL_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { readSageAccount, type SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
-import type { SageRoadGround } from './fixture.js';
-import type { CaptchaWay, PlannedCustomer, SageRoadPlan } from './plan.js';
+import type { SageBankingFixture } from './fixture.js';
+import type { CaptchaWay, PlannedCustomer, SageBankingPlan } from './plan.js';
 
 /** One customer of a run, with what the run knows of it that our tables must not. */
-export interface RoadCustomer {
+export interface SageBankingCustomer {
   readonly index: number;
   readonly customerId: string;
   readonly planned: PlannedCustomer;
   readonly serial: string;
   /** At the indirect bank. */
   readonly username: string;
-  readonly bankAccounts: readonly RoadBankAccount[];
-  /** What the person does about the next pictures. */
+  readonly bankAccounts: readonly SageBankingBankAccount[];
+  /** What the person does about the next captchas. */
   readonly captchas: CaptchaWay[];
   wrongCaptchas: number;
 }
 
-export interface RoadBankAccount {
+export interface SageBankingBankAccount {
   readonly index: number;
   readonly name: string;
   readonly number: string;
@@ -29,14 +29,14 @@ export interface RoadBankAccount {
 }
 
 /** What a bank has posted to an account at Sage, as Sage shows it: it outlives the account. */
-export type RoadBook = Map<number, unknown>;
+export type SageBankingBook = Map<number, unknown>;
 
-export interface RoadCast {
-  readonly customers: readonly RoadCustomer[];
+export interface SageBankingActors {
+  readonly customers: readonly SageBankingCustomer[];
   /** By Sage's id of the account. */
-  readonly books: Map<string, RoadBook>;
+  readonly books: Map<string, SageBankingBook>;
   /** Which bank account a link is for. */
-  readonly links: Map<string, { customer: RoadCustomer; bankAccount: RoadBankAccount }>;
+  readonly links: Map<string, { customer: SageBankingCustomer; bankAccount: SageBankingBankAccount }>;
   /** Our id of the account → what stood at Sage when its end was asked for. */
   readonly atCancellation: Map<string, readonly number[]>;
   /** Calls whose caller has heard no acknowledgement. */
@@ -48,11 +48,14 @@ export interface RoadCast {
 const indirectNames = ['Current', 'Savings', 'Tax'];
 
 /** Customers as core banking and their banks know them; nothing is at Sage yet. */
-export async function createRoadCast(ground: SageRoadGround, plan: SageRoadPlan): Promise<RoadCast> {
-  const customers: RoadCustomer[] = [];
+export async function createSageBankingActors(
+  fixture: SageBankingFixture,
+  plan: SageBankingPlan,
+): Promise<SageBankingActors> {
+  const customers: SageBankingCustomer[] = [];
   const secrets = new Set<string>();
   for (const [index, planned] of plan.customers.entries()) {
-    const customer = await createCustomer(ground, { index, planned });
+    const customer = await createCustomer(fixture, { index, planned });
     customers.push(customer);
     for (const { number } of customer.bankAccounts) secrets.add(number);
     secrets.add(customer.serial);
@@ -64,16 +67,16 @@ export async function createRoadCast(ground: SageRoadGround, plan: SageRoadPlan)
 }
 
 async function createCustomer(
-  { pool, control }: SageRoadGround,
+  { pool, control }: SageBankingFixture,
   { index, planned }: { index: number; planned: PlannedCustomer },
-): Promise<RoadCustomer> {
+): Promise<SageBankingCustomer> {
   const customerId = `cust-${randomUUID()}`;
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
   const serial = `serial-${randomBytes(8).toString('hex')}`;
   await control('POST', '/licences', { serial, valid: planned.licenceIsValid });
   const username = `holder-${randomBytes(6).toString('hex')}`;
   const kinds = [...indirectNames.map(() => 'indirect' as const), 'direct' as const];
-  const bankAccounts = kinds.map((kind, place): RoadBankAccount => ({
+  const bankAccounts = kinds.map((kind, place): SageBankingBankAccount => ({
     ...{ index: place, kind, name: indirectNames[place] ?? 'Till', isWanted: false },
     number: `8${String(randomBytes(6).readUIntBE(0, 6)).padStart(15, '0')}`,
     bankId: kind === 'direct' ? MILL_BANK : HARBOUR_BANK,
@@ -93,23 +96,29 @@ export function pick<T>(items: readonly T[], index: number): T | undefined {
 }
 
 /** Our accounts of all customers of the run, oldest first. */
-export async function roadAccounts({ pool }: SageRoadGround, cast: RoadCast): Promise<SageAccountRow[]> {
+export async function sageBankingAccounts(
+  { pool }: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<SageAccountRow[]> {
   const { rows } = await pool.query<{ id: string }>(
     `SELECT sage_account_id AS id FROM sage_accounts WHERE customer_id = ANY ($1) ORDER BY created_at, sage_account_id`,
-    [cast.customers.map(({ customerId }) => customerId)],
+    [actors.customers.map(({ customerId }) => customerId)],
   );
   const read = await Promise.all(rows.map(({ id }) => readSageAccount(pool, { sageAccountId: id })));
   return read.filter((row) => row !== null);
 }
 
-/** Those about which something can still be done, as the routes judge it. */
-export async function openRoadAccounts(ground: SageRoadGround, cast: RoadCast): Promise<SageAccountRow[]> {
-  return (await roadAccounts(ground, cast)).filter(
+/** Those about which something can still be done, as the routes check it. */
+export async function openSageBankingAccounts(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<SageAccountRow[]> {
+  return (await sageBankingAccounts(fixture, actors)).filter(
     (row) => row.status !== 'cancelled' && row.cancelRequestedAt === null,
   );
 }
 
-export interface RoadCompany {
+export interface SageBankingCompany {
   readonly connectionId: string;
   readonly customerId: string;
   readonly companyId: string;
@@ -117,12 +126,15 @@ export interface RoadCompany {
 }
 
 /** Companies of the run's customers, newest first. */
-export async function roadCompanies({ pool }: SageRoadGround, cast: RoadCast): Promise<RoadCompany[]> {
-  const { rows } = await pool.query<RoadCompany>(
+export async function sageBankingCompanies(
+  { pool }: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<SageBankingCompany[]> {
+  const { rows } = await pool.query<SageBankingCompany>(
     `SELECT connection_id AS "connectionId", customer_id AS "customerId", company_id AS "companyId",
             organisation_id AS "organisationId"
        FROM sage_companies WHERE customer_id = ANY ($1) ORDER BY created_at DESC, connection_id`,
-    [cast.customers.map(({ customerId }) => customerId)],
+    [actors.customers.map(({ customerId }) => customerId)],
   );
   return rows;
 }
@@ -137,23 +149,26 @@ export interface AccountAtSage {
   readonly dataProvider: string;
 }
 
-export async function accountsAtSage(ground: SageRoadGround, cast: RoadCast): Promise<AccountAtSage[]> {
-  const ours = new Set((await roadCompanies(ground, cast)).map(({ companyId }) => companyId));
-  const { accounts } = (await ground.control('GET', '/accounts')) as { accounts: AccountAtSage[] };
+export async function accountsAtSage(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<AccountAtSage[]> {
+  const ours = new Set((await sageBankingCompanies(fixture, actors)).map(({ companyId }) => companyId));
+  const { accounts } = (await fixture.control('GET', '/accounts')) as { accounts: AccountAtSage[] };
   return accounts.filter(({ companyId }) => ours.has(companyId));
 }
 
 /** Takes over what stands at Sage for an account into the run's own book. */
 export async function noteBook(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   bankAccountId: string,
-): Promise<RoadBook> {
-  const { transactions } = (await ground.control('GET', `/accounts/${bankAccountId}`)) as {
+): Promise<SageBankingBook> {
+  const { transactions } = (await fixture.control('GET', `/accounts/${bankAccountId}`)) as {
     transactions: { transactionId: number }[];
   };
-  const book = cast.books.get(bankAccountId) ?? new Map<number, unknown>();
+  const book = actors.books.get(bankAccountId) ?? new Map<number, unknown>();
   for (const transaction of transactions) book.set(transaction.transactionId, transaction);
-  cast.books.set(bankAccountId, book);
+  actors.books.set(bankAccountId, book);
   return book;
 }

@@ -5,24 +5,24 @@ import { sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
 import {
   accountsAtSage,
   noteBook,
-  openRoadAccounts,
-  roadAccounts,
+  openSageBankingAccounts,
+  sageBankingAccounts,
   type AccountAtSage,
-  type RoadBook,
-  type RoadCast,
+  type SageBankingBook,
+  type SageBankingActors,
 } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
-import { judgeSageRules } from './rules-checker.js';
-import type { SageRoadWatch } from './watch.js';
+import type { SageBankingFixture } from './fixture.js';
+import { checkSageRules } from './rules-checker.js';
+import type { SageBankingWatch } from './watch.js';
 
 /*
  * The sandbox's own state and our tables beside each other. The books of the run outlive the accounts: what Sage deletes
  * with an account, they still have.
  */
 
-interface Judged {
-  readonly cast: RoadCast;
-  readonly watch: SageRoadWatch;
+interface Checked {
+  readonly actors: SageBankingActors;
+  readonly watch: SageBankingWatch;
 }
 
 /** A run of one account has at most a few hundred. */
@@ -31,33 +31,39 @@ const storedMax = 10_000;
 const announcedNowhere = ['introducedLater', 'newFlag'];
 
 /** While accounts are open: accounts, transactions and rules are those of Sage. */
-export async function judgeSageBooks(ground: SageRoadGround, { cast, watch }: Judged): Promise<string[]> {
-  const atSage = await accountsAtSage(ground, cast);
-  const ours = await roadAccounts(ground, cast);
-  const found = [...judgeTwins(atSage), ...judgeAccounts(atSage, ours)];
+export async function checkSageBooks(
+  fixture: SageBankingFixture,
+  { actors, watch }: Checked,
+): Promise<string[]> {
+  const atSage = await accountsAtSage(fixture, actors);
+  const ours = await sageBankingAccounts(fixture, actors);
+  const found = [...checkTwins(atSage), ...checkAccounts(atSage, ours)];
   for (const account of ours) {
-    if (account.status !== 'cancelled') await noteBook(ground, cast, account.bankAccountId);
-    found.push(...(await judgeTransactions(ground, { account, cast, watch })));
+    if (account.status !== 'cancelled') await noteBook(fixture, actors, account.bankAccountId);
+    found.push(...(await checkTransactions(fixture, { account, actors, watch })));
   }
-  found.push(...(await judgeSageRules(ground, cast, ours)));
+  found.push(...(await checkSageRules(fixture, actors, ours)));
   return found;
 }
 
 /** At the very end every account is cancelled, and what stood in it before is stored. */
-export async function judgeSageEnd(ground: SageRoadGround, { cast, watch }: Judged): Promise<string[]> {
+export async function checkSageEnd(
+  fixture: SageBankingFixture,
+  { actors, watch }: Checked,
+): Promise<string[]> {
   const found: string[] = [];
-  const atSage = await accountsAtSage(ground, cast);
-  const ours = await roadAccounts(ground, cast);
-  found.push(...judgeAccounts(atSage, ours));
+  const atSage = await accountsAtSage(fixture, actors);
+  const ours = await sageBankingAccounts(fixture, actors);
+  found.push(...checkAccounts(atSage, ours));
   for (const account of ours) {
     if (account.status !== 'cancelled') found.push(`an account is ${account.status} after its end`);
-    found.push(...(await judgeTransactions(ground, { account, cast, watch })));
+    found.push(...(await checkTransactions(fixture, { account, actors, watch })));
   }
   return found;
 }
 
 /** One open account at Sage for one bank account of a company. */
-function judgeTwins(atSage: readonly AccountAtSage[]): string[] {
+function checkTwins(atSage: readonly AccountAtSage[]): string[] {
   const seen = new Set<string>();
   return atSage.flatMap(({ companyId, bankId, accountIdentifier, status }) => {
     if (status === 'cancelled') return [];
@@ -69,7 +75,7 @@ function judgeTwins(atSage: readonly AccountAtSage[]): string[] {
 }
 
 /** Each account at Sage came of a link of ours, so each stands in our table, once and as Sage has it. */
-function judgeAccounts(atSage: readonly AccountAtSage[], ours: readonly SageAccountRow[]): string[] {
+function checkAccounts(atSage: readonly AccountAtSage[], ours: readonly SageAccountRow[]): string[] {
   const found: string[] = [];
   for (const account of atSage) {
     const rows = ours.filter(({ bankAccountId }) => bankAccountId === account.bankAccountId);
@@ -85,13 +91,13 @@ function judgeAccounts(atSage: readonly AccountAtSage[], ours: readonly SageAcco
   return found;
 }
 
-async function judgeTransactions(
-  ground: SageRoadGround,
-  { account, cast, watch }: Judged & { account: SageAccountRow },
+async function checkTransactions(
+  fixture: SageBankingFixture,
+  { account, actors, watch }: Checked & { account: SageAccountRow },
 ): Promise<string[]> {
   const { sageAccountId, status } = account;
-  const book: RoadBook = cast.books.get(account.bankAccountId) ?? new Map();
-  const stored = await listStoredTransactions(ground.pool, { sageAccountId, afterId: 0, limit: storedMax });
+  const book: SageBankingBook = actors.books.get(account.bankAccountId) ?? new Map();
+  const stored = await listStoredTransactions(fixture.pool, { sageAccountId, afterId: 0, limit: storedMax });
   const found: string[] = [];
   const say = (text: string) => found.push(`transactions of a ${status} account: ${text}`);
   for (const { transactionId, body } of stored) {
@@ -101,7 +107,7 @@ async function judgeTransactions(
       say(`${String(transactionId)} says something else than at Sage`);
   }
   const ids = new Set(stored.map(({ transactionId }) => transactionId));
-  const missing = due({ account, cast, watch, book }).filter((id) => !ids.has(id));
+  const missing = due({ account, actors, watch, book }).filter((id) => !ids.has(id));
   if (missing.length > 0) say(`${String(missing.length)} are missing, the first is ${String(missing[0])}`);
   const lastId = stored.at(-1)?.transactionId ?? 0;
   if (account.lastTransactionId !== lastId)
@@ -114,14 +120,14 @@ async function judgeTransactions(
 /** Ids that must be stored: all, or of a cancelled account what stood there when its end was asked for. */
 function due({
   account,
-  cast,
+  actors,
   watch,
   book,
-}: Judged & { account: SageAccountRow; book: RoadBook }): readonly number[] {
+}: Checked & { account: SageAccountRow; book: SageBankingBook }): readonly number[] {
   if (account.status !== 'cancelled') return [...book.keys()];
   // Its end does not wait for an account that Sage refuses to show.
   if (watch.wasRefused(sageBankAccountWorkflowId(account.sageAccountId))) return [];
-  return cast.atCancellation.get(account.sageAccountId) ?? [];
+  return actors.atCancellation.get(account.sageAccountId) ?? [];
 }
 
 /** Without suggestions: those change. */
@@ -133,13 +139,20 @@ function contentOf(body: unknown): unknown {
 }
 
 /** After a run over all pending ones with nothing in its way, suggestions are those of Sage. */
-export async function judgeSagePredictions(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
+export async function checkSagePredictions(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<string[]> {
   const found: string[] = [];
-  for (const { sageAccountId, bankAccountId } of await openRoadAccounts(ground, cast)) {
-    const { transactions } = (await ground.control('GET', `/accounts/${bankAccountId}`)) as {
+  for (const { sageAccountId, bankAccountId } of await openSageBankingAccounts(fixture, actors)) {
+    const { transactions } = (await fixture.control('GET', `/accounts/${bankAccountId}`)) as {
       transactions: { transactionId: number; predictedActions: unknown[] }[];
     };
-    const stored = await listStoredTransactions(ground.pool, { sageAccountId, afterId: 0, limit: storedMax });
+    const stored = await listStoredTransactions(fixture.pool, {
+      sageAccountId,
+      afterId: 0,
+      limit: storedMax,
+    });
     const ours = new Map(stored.map((row) => [row.transactionId, row.predictedActions]));
     const differing = transactions.filter(
       ({ transactionId, predictedActions }) => !isDeepStrictEqual(ours.get(transactionId), predictedActions),

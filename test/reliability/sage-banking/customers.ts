@@ -1,8 +1,14 @@
 import { readNewestSageOnboarding } from '../../../src/db/sage-banking/onboardings.js';
-import { openRoadAccounts, roadAccounts, roadCompanies, type RoadCast, type RoadCustomer } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
-import { answerPicture, beginOnboarding, resolveDoubt } from './onboarding.js';
-import type { SageRoadPlan } from './plan.js';
+import {
+  openSageBankingAccounts,
+  sageBankingAccounts,
+  sageBankingCompanies,
+  type SageBankingActors,
+  type SageBankingCustomer,
+} from './actors.js';
+import type { SageBankingFixture } from './fixture.js';
+import { typeCaptcha, beginOnboarding, resolveUnknownOutcome } from './onboarding.js';
+import type { SageBankingPlan } from './plan.js';
 import { beginLink, reauthorise } from './steps.js';
 import { visitBank } from './visit.js';
 
@@ -12,7 +18,7 @@ import { visitBank } from './visit.js';
  */
 
 const roundsMax = 30;
-/** Between two looks of people at what there is to do: soon at first, then seldom. */
+/** Between two checks of people at what there is to do: soon at first, then seldom. */
 const soonMs = 2 * 60_000;
 const seldomMs = 10 * 60_000;
 const soonRounds = 10;
@@ -20,10 +26,10 @@ const soonRounds = 10;
 const againMax = 3;
 
 /** Answers what is still on its way in the end, each in a sentence. */
-export async function settleSageRoad(
-  ground: SageRoadGround,
-  cast: RoadCast,
-  { lostStartsFoundBy }: Pick<SageRoadPlan, 'lostStartsFoundBy'>,
+export async function completeSageBanking(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  { lostStartsFoundBy }: Pick<SageBankingPlan, 'lostStartsFoundBy'>,
 ): Promise<string[]> {
   const again = new Map<string, number>();
   const mayAgain = (what: string) => {
@@ -33,56 +39,62 @@ export async function settleSageRoad(
   };
   let left: string[] = [];
   for (let round = 1; round <= roundsMax; round += 1) {
-    if (lostStartsFoundBy === 'sweep') await ground.sweep();
-    else for (const call of cast.unacknowledged.splice(0)) await call();
-    for (const customer of cast.customers) await actFor(ground, cast, { customer, mayAgain });
-    await ground.sleep(round <= soonRounds ? soonMs : seldomMs);
-    left = [...(await underWay(ground, cast)), ...(await toBeDone(ground, cast, mayAgain))];
+    if (lostStartsFoundBy === 'repair') await fixture.repair();
+    else for (const call of actors.unacknowledged.splice(0)) await call();
+    for (const customer of actors.customers) await actFor(fixture, actors, { customer, mayAgain });
+    await fixture.sleep(round <= soonRounds ? soonMs : seldomMs);
+    left = [...(await underWay(fixture, actors)), ...(await toBeDone(fixture, actors, mayAgain))];
     if (left.length === 0) return [];
   }
   return left.map((what) => `not quiet after ${String(roundsMax)} rounds without a fault: ${what}`);
 }
 
 interface Turn {
-  readonly customer: RoadCustomer;
+  readonly customer: SageBankingCustomer;
   readonly mayAgain: (what: string) => boolean;
 }
 
-async function actFor(ground: SageRoadGround, cast: RoadCast, turn: Turn): Promise<void> {
+async function actFor(fixture: SageBankingFixture, actors: SageBankingActors, turn: Turn): Promise<void> {
   const { customer, mayAgain } = turn;
-  const onboarding = await readNewestSageOnboarding(ground.pool, customer);
+  const onboarding = await readNewestSageOnboarding(fixture.pool, customer);
   const { customerId } = customer;
-  const hasCompany = (await roadCompanies(ground, cast)).some((company) => company.customerId === customerId);
+  const hasCompany = (await sageBankingCompanies(fixture, actors)).some(
+    (company) => company.customerId === customerId,
+  );
   if (onboarding === null || (onboarding.state === 'refused' && !hasCompany)) {
-    if (mayAgain(`onboard ${customerId}`)) await beginOnboarding(ground, customer);
+    if (mayAgain(`onboard ${customerId}`)) await beginOnboarding(fixture, customer);
   }
-  await answerPicture(ground, cast, { customer, way: 'right' });
-  await resolveDoubt(ground, cast, customer);
-  await visitBank(ground, cast, { customer, success: true });
-  for (const account of await openRoadAccounts(ground, cast)) {
+  await typeCaptcha(fixture, actors, { customer, way: 'right' });
+  await resolveUnknownOutcome(fixture, actors, customer);
+  await visitBank(fixture, actors, { customer, success: true });
+  for (const account of await openSageBankingAccounts(fixture, actors)) {
     if (account.customerId !== customerId || account.status !== 'authRequired') continue;
-    if (await hasLinkOf(ground, account.sageAccountId)) continue;
-    await reauthorise(ground, cast, account, 'grant');
+    if (await hasLinkOf(fixture, account.sageAccountId)) continue;
+    await reauthorise(fixture, actors, account, 'grant');
   }
-  for (const bankAccount of await missingAccounts(ground, cast, customer)) {
+  for (const bankAccount of await missingAccounts(fixture, actors, customer)) {
     if (!mayAgain(`link ${bankAccount.number}`)) continue;
     const startDate = '2024-01-01T00:00:00Z';
-    await beginLink(ground, cast, customer, {
+    await beginLink(fixture, actors, customer, {
       ...{ account: bankAccount.index, startDate, visit: 'grant', startLost: false },
     });
   }
 }
 
 /** What the customer wants connected and is not, with nothing under way for it. */
-async function missingAccounts(ground: SageRoadGround, cast: RoadCast, customer: RoadCustomer) {
-  const accounts = (await roadAccounts(ground, cast)).filter(
+async function missingAccounts(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  customer: SageBankingCustomer,
+) {
+  const accounts = (await sageBankingAccounts(fixture, actors)).filter(
     (row) => row.customerId === customer.customerId && row.status !== 'cancelled',
   );
-  const { rows } = await ground.pool.query<{ linkId: string }>(
+  const { rows } = await fixture.pool.query<{ linkId: string }>(
     `SELECT link_id AS "linkId" FROM sage_links WHERE customer_id = $1 AND state = 'waiting'`,
     [customer.customerId],
   );
-  const underWay = new Set(rows.map(({ linkId }) => cast.links.get(linkId)?.bankAccount));
+  const underWay = new Set(rows.map(({ linkId }) => actors.links.get(linkId)?.bankAccount));
   return customer.bankAccounts.filter(
     (bankAccount) =>
       bankAccount.isWanted &&
@@ -91,7 +103,7 @@ async function missingAccounts(ground: SageRoadGround, cast: RoadCast, customer:
   );
 }
 
-async function hasLinkOf({ pool }: SageRoadGround, sageAccountId: string): Promise<boolean> {
+async function hasLinkOf({ pool }: SageBankingFixture, sageAccountId: string): Promise<boolean> {
   const { rowCount } = await pool.query(
     `SELECT FROM sage_links WHERE sage_account_id = $1 AND state = 'waiting'`,
     [sageAccountId],
@@ -100,8 +112,8 @@ async function hasLinkOf({ pool }: SageRoadGround, sageAccountId: string): Promi
 }
 
 /** Rows that say of themselves that they are not at their end. An account that waits for its bank is none. */
-async function underWay({ pool }: SageRoadGround, cast: RoadCast): Promise<string[]> {
-  const customers = cast.customers.map(({ customerId }) => customerId);
+async function underWay({ pool }: SageBankingFixture, actors: SageBankingActors): Promise<string[]> {
+  const customers = actors.customers.map(({ customerId }) => customerId);
   const { rows } = await pool.query<{ what: string }>(
     `SELECT 'onboarding ' || state || ' ' || coalesce(reason, '') AS what FROM sage_onboardings
       WHERE customer_id = ANY ($1) AND state NOT IN ('ready', 'refused')
@@ -117,14 +129,14 @@ async function underWay({ pool }: SageRoadGround, cast: RoadCast): Promise<strin
 }
 
 async function toBeDone(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   mayAgain: (what: string) => boolean,
 ): Promise<string[]> {
   const left: string[] = [];
-  for (const customer of cast.customers) {
-    for (const { kind, number } of await missingAccounts(ground, cast, customer)) {
-      const hasCompany = (await roadCompanies(ground, cast)).some(
+  for (const customer of actors.customers) {
+    for (const { kind, number } of await missingAccounts(fixture, actors, customer)) {
+      const hasCompany = (await sageBankingCompanies(fixture, actors)).some(
         (company) => company.customerId === customer.customerId,
       );
       if (hasCompany && mayAgain(`see ${number}`)) left.push(`a ${kind} account that is not connected`);

@@ -4,7 +4,7 @@ import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporal
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
-import type { ActivityDeps, SageRoad } from '../../../src/activities/deps.js';
+import type { ActivityDeps, SageBankingChannel } from '../../../src/activities/deps.js';
 import { createActivities } from '../../../src/activities/index.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { createRutterClient } from '../../../src/clients/rutter/client.js';
@@ -17,63 +17,65 @@ import { createWorkflowFacade } from '../../../src/temporal/facade.js';
 import { createSageFacade, type SageFacade } from '../../../src/temporal/sage-banking/facade.js';
 import { workerOptions } from '../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../database-clock.js';
-import type { SageRoadWatch } from './watch.js';
+import type { SageBankingWatch } from './watch.js';
 import { runAttempt } from '../run-attempt.js';
-import { createWorldClock, moveClockSql, type WorldClock } from '../rutter/workflows/clock.js';
-import { AtWork, createWorldServer, skipTime } from '../temporal-server.js';
+import { createSimulationClock, moveClockSql, type SimulationClock } from '../rutter/workflows/clock.js';
+import { AtWork, createSimulationServer, skipTime } from '../temporal-server.js';
 
 /*
- * What runs on the road of Sage's Banking Service stand on: one time-skipping server, workers with the real workflows
+ * What runs on the channel of Sage's Banking Service stand on: one time-skipping server, workers with the real workflows
  * and activities, one PostgreSQL database, one sandbox over HTTP. Each run brings its own customers.
  */
 
-const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_world_signing_key_7c1f', desktop: true };
+const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_simulation_signing_key_7c1f', desktop: true };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 1_500;
 const databaseConnectionsMax = 20;
 
-export const sageLooks = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
+export const sageChecks = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
 
-export interface SageRoadGround {
+export interface SageBankingFixture {
   readonly client: Client;
   readonly facade: Pick<ReturnType<typeof createWorkflowFacade>, 'runCommand'>;
   readonly sage: SageFacade;
   readonly pool: Pool;
   readonly keyring: Keyring;
-  readonly clock: WorldClock;
+  readonly clock: SimulationClock;
   /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the run at that place
   readonly control: (method: string, path: string, body?: unknown) => Promise<any>;
   /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;
-  /** One run of the sweep that finds lost starts. Schedules are not in this server, so it is not run by one. */
-  readonly sweep: () => Promise<void>;
-  readonly watch: (watch: SageRoadWatch | null) => void;
+  /** One run of the repair job that finds lost starts. Schedules are not in this server, so it is not run by one. */
+  readonly repair: () => Promise<void>;
+  readonly watch: (watch: SageBankingWatch | null) => void;
   readonly close: () => Promise<void>;
 }
 
-export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap): Promise<SageRoadGround> {
-  const keys = parseKeyring(createKeyEntry('world'));
+export async function createSageBankingFixture(
+  bundle: WorkflowBundleWithSourceMap,
+): Promise<SageBankingFixture> {
+  const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const { keyring } = keys;
   const flaw = new AbortController();
   const atWork = new AtWork();
   const [env, sandbox, { pool, drop }] = await Promise.all([
-    createWorldServer(flaw),
+    createSimulationServer(flaw),
     startSageBankingSandbox({ applications: [application] }),
     createMovableDatabase(databaseConnectionsMax),
   ]);
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
-  let watching: SageRoadWatch | null = null;
-  const clock = createWorldClock(async (offsetMs) => {
+  let watching: SageBankingWatch | null = null;
+  const clock = createSimulationClock(async (offsetMs) => {
     await pool.query(moveClockSql, [offsetMs, []]);
     await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
   });
   const client = new Client({ connection: env.connection, dataConverter: createDataConverter(keyring) });
   const facade = createWorkflowFacade(client);
   const sage = createSageFacade(client);
-  const road: SageRoad = {
+  const channel: SageBankingChannel = {
     client: createSageBankingClient({
       ...{ bankingUrl: sandbox.url, authUrl: sandbox.url, tokenServiceUrl: sandbox.url },
       ...{ linkOrigins: [sandbox.url], applicationId: application.id, signingKey: application.signingKey },
@@ -81,12 +83,12 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
       fetch: (...args) => (watching === null ? fetch : watching.fetch)(...args),
     }),
     workflows: sage,
-    settings: { ...sageLooks, organisationLimit: null },
+    settings: { ...sageChecks, organisationLimit: null },
   };
-  const deps = depsOf({ pool, keyring, facade, road, clock });
-  const sweepDeps = {
+  const deps = depsOf({ pool, keyring, facade, channel, clock });
+  const repairDeps = {
     ...deps,
-    sage: { ...road, workflows: { ...sage, missingAccounts: missingOf(client) } },
+    sage: { ...channel, workflows: { ...sage, missingAccounts: missingOf(client) } },
   };
   const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
   const running = workers.map((worker) => worker.run());
@@ -96,8 +98,8 @@ export async function createSageRoadGround(bundle: WorkflowBundleWithSourceMap):
       await skipTime(env, { ms, flaw: flaw.signal, atWork });
       await clock.reach(await env.currentTimeMs());
     },
-    sweep: async () => {
-      await new MockActivityEnvironment().run(() => createActivities(sweepDeps).temporalRestartSage());
+    repair: async () => {
+      await new MockActivityEnvironment().run(() => createActivities(repairDeps).sageRestartWorkflows());
     },
     watch: (watch) => {
       watching = watch;
@@ -132,12 +134,12 @@ function depsOf(input: {
   pool: Pool;
   keyring: Keyring;
   facade: ReturnType<typeof createWorkflowFacade>;
-  road: SageRoad;
-  clock: WorldClock;
+  channel: SageBankingChannel;
+  clock: SimulationClock;
 }): ActivityDeps {
   return {
-    ...{ pool: input.pool, keyring: input.keyring, workflows: input.facade, sage: input.road },
-    // Nobody is there: the first road has its own worlds.
+    ...{ pool: input.pool, keyring: input.keyring, workflows: input.facade, sage: input.channel },
+    // Nobody is there: the `rutter` channel has its own simulations.
     rutter: createRutterClient({
       ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
@@ -159,9 +161,9 @@ interface WorkersInput {
   env: TestWorkflowEnvironment;
   bundle: WorkflowBundleWithSourceMap;
   deps: ActivityDeps;
-  clock: WorldClock;
+  clock: SimulationClock;
   atWork: AtWork;
-  watch: () => SageRoadWatch | null;
+  watch: () => SageBankingWatch | null;
 }
 
 function createWorkers(input: WorkersInput): Promise<Worker[]> {
@@ -199,9 +201,9 @@ function activitiesOf({
       const { currentAttemptScheduledTimestampMs, workflowExecution } = Context.current().info;
       await clock.reach(currentAttemptScheduledTimestampMs);
       const subject = { activity: name, workflowId: workflowExecution?.workflowId ?? '' };
-      const trouble = watch()?.begins(subject);
+      const failure = watch()?.begins(subject);
       const result = await atWork.during(`${name} ${subject.workflowId}`, () =>
-        runAttempt(deps, trouble, (own) =>
+        runAttempt(deps, failure, (own) =>
           (createActivities(own) as unknown as Record<string, Work>)[name]!(input),
         ),
       );

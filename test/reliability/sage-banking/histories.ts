@@ -1,27 +1,30 @@
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
   providerCommandWorkflowId,
-  sageAccountLinkWorkflowId,
+  sageBankLinkWorkflowId,
   sageBankAccountWorkflowId,
   sageOnboardingWorkflowId,
   sageReprocessWorkflowId,
 } from '../../../src/domain/ids.js';
 import { decryptPayload } from '../../../src/temporal/codec.js';
 import { payloadsOf } from '../../support/histories.js';
-import { roadCompanies, type RoadCast } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
+import { sageBankingCompanies, type SageBankingActors } from './actors.js';
+import type { SageBankingFixture } from './fixture.js';
 
-/** No run in these worlds may have more events: a way that nobody goes is asked sixty times. */
+/** No run in these simulations may have more events: a way that nobody goes is asked sixty times. */
 const eventsMax = 1_200;
 /** Wherever it stands: the parts of a poll route, and of where the customer is sent. */
 const secretMarks = ['linkpolls', 'signature=', 'authorisation_id', 'redirect_uri'];
 
 /** All workflows have come to their end, and nothing secret stands in their histories or on the timeline. */
-export async function judgeSageHistories(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
-  const secrets = [...secretMarks, ...(await secretsOf(ground, cast))].filter((secret) => secret !== '');
+export async function checkSageHistories(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+): Promise<string[]> {
+  const secrets = [...secretMarks, ...(await secretsOf(fixture, actors))].filter((secret) => secret !== '');
   const found: string[] = [];
-  for (const workflowId of await workflowIdsOf(ground, cast)) {
-    const handle = ground.client.workflow.getHandle(workflowId);
+  for (const workflowId of await workflowIdsOf(fixture, actors)) {
+    const handle = fixture.client.workflow.getHandle(workflowId);
     const { status } = await handle.describe();
     if (status.name !== 'COMPLETED') found.push(`${workflowId} is ${status.name} in the end`);
     const history = await handle.fetchHistory();
@@ -29,14 +32,14 @@ export async function judgeSageHistories(ground: SageRoadGround, cast: RoadCast)
     if (events > eventsMax) found.push(`a run of ${workflowId} has ${String(events)} events`);
     const raw = historyToJSON(history);
     const clear = payloadsOf(JSON.parse(raw))
-      .map((payload) => Buffer.from(decryptPayload(ground.keyring, payload).data ?? []).toString('utf8'))
+      .map((payload) => Buffer.from(decryptPayload(fixture.keyring, payload).data ?? []).toString('utf8'))
       .join('\n');
     if (secrets.some((secret) => clear.includes(secret) || raw.includes(secret)))
       found.push(`a secret stands in the history of ${workflowId}`);
   }
-  const { rows } = await ground.pool.query<{ kind: string; detail: string }>(
+  const { rows } = await fixture.pool.query<{ kind: string; detail: string }>(
     `SELECT kind, detail::text AS detail FROM timeline WHERE customer_id = ANY ($1)`,
-    [customersOf(cast)],
+    [customersOf(actors)],
   );
   for (const { kind, detail } of rows) {
     if (secrets.some((secret) => detail.includes(secret)))
@@ -45,33 +48,33 @@ export async function judgeSageHistories(ground: SageRoadGround, cast: RoadCast)
   return found;
 }
 
-function customersOf({ customers }: RoadCast): string[] {
+function customersOf({ customers }: SageBankingActors): string[] {
   return customers.map(({ customerId }) => customerId);
 }
 
-async function secretsOf(ground: SageRoadGround, cast: RoadCast): Promise<string[]> {
+async function secretsOf(fixture: SageBankingFixture, actors: SageBankingActors): Promise<string[]> {
   const keys: string[] = [];
-  for (const { organisationId } of await roadCompanies(ground, cast)) {
+  for (const { organisationId } of await sageBankingCompanies(fixture, actors)) {
     const path = `/organisations/${organisationId}/key`;
-    keys.push(((await ground.control('GET', path)) as { signing_key: string }).signing_key);
+    keys.push(((await fixture.control('GET', path)) as { signing_key: string }).signing_key);
   }
-  return [...cast.secrets, ...keys];
+  return [...actors.secrets, ...keys];
 }
 
 const tables = [
   ['sage_onboardings', 'onboarding_id', sageOnboardingWorkflowId],
-  ['sage_links', 'link_id', sageAccountLinkWorkflowId],
+  ['sage_links', 'link_id', sageBankLinkWorkflowId],
   ['sage_accounts', 'sage_account_id', sageBankAccountWorkflowId],
   ['sage_reprocesses', 'reprocess_id', sageReprocessWorkflowId],
   ['commands', 'command_id', providerCommandWorkflowId],
 ] as const;
 
-async function workflowIdsOf({ pool }: SageRoadGround, cast: RoadCast): Promise<string[]> {
+async function workflowIdsOf({ pool }: SageBankingFixture, actors: SageBankingActors): Promise<string[]> {
   const ids = await Promise.all(
     tables.map(async ([table, column, workflowIdOf]) => {
       const { rows } = await pool.query<{ id: string }>(
         `SELECT ${column} AS id FROM ${table} WHERE customer_id = ANY ($1)`,
-        [customersOf(cast)],
+        [customersOf(actors)],
       );
       return rows.map(({ id }) => workflowIdOf(id));
     }),

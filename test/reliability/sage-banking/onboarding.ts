@@ -10,11 +10,11 @@ import {
   type SageOnboardingRow,
 } from '../../../src/db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../src/domain/sage-banking/onboarding.js';
-import type { RoadCast, RoadCustomer } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
+import type { SageBankingActors, SageBankingCustomer } from './actors.js';
+import type { SageBankingFixture } from './fixture.js';
 import type { CaptchaWay } from './plan.js';
 
-/** What a caller, the person at the picture and an operator do about onboardings. */
+/** What a caller, the person at the captcha and an operator do about onboardings. */
 
 export interface OrganisationAtSage {
   readonly id: string;
@@ -23,7 +23,7 @@ export interface OrganisationAtSage {
   readonly companies: readonly { readonly id: string }[];
 }
 
-export async function organisationsAtSage({ control }: SageRoadGround): Promise<OrganisationAtSage[]> {
+export async function organisationsAtSage({ control }: SageBankingFixture): Promise<OrganisationAtSage[]> {
   const { organisations } = (await control('GET', '/organisations')) as {
     organisations: OrganisationAtSage[];
   };
@@ -32,18 +32,18 @@ export async function organisationsAtSage({ control }: SageRoadGround): Promise<
 
 /** Sage has nothing else to find it by: the name is the order's own. */
 export async function organisationsOf(
-  ground: SageRoadGround,
+  fixture: SageBankingFixture,
   { request }: SageOnboardingRow,
 ): Promise<OrganisationAtSage[]> {
-  return (await organisationsAtSage(ground)).filter(
+  return (await organisationsAtSage(fixture)).filter(
     ({ fields }) => fields.company?.name === request.company.name,
   );
 }
 
 /** One that is open stays the one there is. */
 export async function beginOnboarding(
-  { pool, keyring, sage }: SageRoadGround,
-  { customerId, planned, serial }: RoadCustomer,
+  { pool, keyring, sage }: SageBankingFixture,
+  { customerId, planned, serial }: SageBankingCustomer,
 ): Promise<void> {
   const onboardingId = randomUUID();
   const secret = [
@@ -65,19 +65,19 @@ export async function beginOnboarding(
   });
 }
 
-/** The person at the page does something about the picture, if one is shown. */
-export async function answerPicture(
-  ground: SageRoadGround,
-  cast: RoadCast,
-  { customer, way }: { customer: RoadCustomer; way: CaptchaWay },
+/** The person at the page does something about the captcha, if one is shown. */
+export async function typeCaptcha(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  { customer, way }: { customer: SageBankingCustomer; way: CaptchaWay },
 ): Promise<void> {
-  const { pool, control, sage } = ground;
+  const { pool, control, sage } = fixture;
   const row = await readNewestSageOnboarding(pool, customer);
   if (row?.state !== 'waiting_captcha' || row.captchaId === null) return;
   const { onboardingId, captchaId } = row;
   const shown = (await control('GET', `/captchas/${captchaId}`)) as { text: string };
-  cast.secrets.add(shown.text);
-  if (way === 'late') await ground.sleep(captchaGoodForMs + 60_000);
+  actors.secrets.add(shown.text);
+  if (way === 'late') await fixture.sleep(captchaGoodForMs + 60_000);
   const text = way === 'new' ? null : way === 'wrong' ? 'NOTTHIS' : shown.text;
   const answer = await answerCaptcha(pool, { onboardingId, captchaId, text });
   if (answer.kind === 'taken' && way === 'wrong') customer.wrongCaptchas += 1;
@@ -85,16 +85,16 @@ export async function answerPicture(
 }
 
 /** An operator asks Sage what came of the request whose answer was lost, and enters that. */
-export async function resolveDoubt(
-  ground: SageRoadGround,
-  cast: RoadCast,
-  customer: RoadCustomer,
+export async function resolveUnknownOutcome(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  customer: SageBankingCustomer,
 ): Promise<void> {
-  const { pool, keyring, control, sage } = ground;
+  const { pool, keyring, control, sage } = fixture;
   const row = await readNewestSageOnboarding(pool, customer);
   if (row?.state !== 'in_doubt' || row.resolutionSealed !== null) return;
   const { onboardingId } = row;
-  const [organisation] = await organisationsOf(ground, row);
+  const [organisation] = await organisationsOf(fixture, row);
   const found =
     organisation === undefined
       ? null
@@ -105,7 +105,7 @@ export async function resolveDoubt(
             (await control('GET', `/organisations/${organisation.id}/key`)) as { signing_key: string }
           ).signing_key,
         };
-  if (found !== null) cast.secrets.add(found.signingKey);
+  if (found !== null) actors.secrets.add(found.signingKey);
   await transaction(pool, async (db) => {
     const locked = await lockSageOnboarding(db, { onboardingId });
     if (locked?.state !== 'in_doubt') return;

@@ -1,30 +1,30 @@
 import fc from 'fast-check';
-import type { Trouble } from '../run-attempt.js';
+import type { Failure } from '../run-attempt.js';
 import { drawSageFault, type SageFaultSpec } from './faults.js';
 
 /*
- * What one run on the road of Sage's Banking Service is to go through, drawn from a seed: who the customers are, what
+ * What one run on the channel of Sage's Banking Service is to go through, drawn from a seed: who the customers are, what
  * they do, what their banks post, and what goes wrong at which call. Plain data: a seed replays it exactly, and a failing
  * one shrinks. Customers, bank accounts and accounts at Sage are named by any number, taken modulo how many there are.
  */
 
-export interface SageRoadPlan {
+export interface SageBankingPlan {
   readonly environment: 'qa' | 'preProduction' | 'production';
   readonly customers: readonly PlannedCustomer[];
   readonly knobs: PlannedKnobs;
   /** Ordered before the first customer begins; each waits for its call. */
   readonly faultsFirst: readonly SageFaultSpec[];
   readonly steps: readonly PlannedSageStep[];
-  readonly troubles: readonly PlannedSageTrouble[];
+  readonly failures: readonly PlannedSageFailure[];
   /** Who begins the workflow of a link whose caller ended before it could. */
-  readonly lostStartsFoundBy: 'sweep' | 'caller';
+  readonly lostStartsFoundBy: 'repair' | 'caller';
 }
 
 export interface PlannedCustomer {
   readonly kind: 'cloud' | 'desktop';
   /** Of a desktop one; false: not a customer of Sage any more. */
   readonly licenceIsValid: boolean;
-  /** What the person does about the first pictures; after these they read each one right. */
+  /** What the person does about the first captchas; after these they read each one right. */
   readonly captchas: readonly CaptchaWay[];
   /** Links begun right after the onboarding. */
   readonly links: readonly PlannedLink[];
@@ -75,7 +75,7 @@ export type SageStep =
       readonly authRequired: boolean;
     }
   | { readonly kind: 'reauthorise'; readonly account: number; readonly visit: PlannedLink['visit'] }
-  | { readonly kind: 'cancel'; readonly account: number; readonly nudgeLost: boolean }
+  | { readonly kind: 'cancel'; readonly account: number; readonly signalLost: boolean }
   | { readonly kind: 'rule'; readonly account: number; readonly rule: PlannedRule }
   | { readonly kind: 'delete_rule'; readonly account: number; readonly rule: number }
   | { readonly kind: 'restore'; readonly account: number; readonly times: number }
@@ -87,7 +87,7 @@ export type SageStep =
       readonly times: number;
     }
   | { readonly kind: 'reprocess'; readonly account: number; readonly firstOnly: boolean }
-  | { readonly kind: 'nudge'; readonly account: number }
+  | { readonly kind: 'wake'; readonly account: number }
   | { readonly kind: 'fault'; readonly spec: SageFaultSpec };
 
 export interface PlannedSageStep {
@@ -96,7 +96,7 @@ export interface PlannedSageStep {
   readonly thenWaitMs: number;
 }
 
-/** Activities that trouble may strike, each at its n-th attempt of the run, counted from 1. */
+/** Activities that failure may strike, each at its n-th attempt of the run, counted from 1. */
 export const struckActivities = [
   'sageAdvanceOnboarding',
   'sageBeginLink',
@@ -110,10 +110,10 @@ export const struckActivities = [
 ] as const;
 export type StruckActivity = (typeof struckActivities)[number];
 
-export interface PlannedSageTrouble {
+export interface PlannedSageFailure {
   readonly activity: StruckActivity;
   readonly attempt: number;
-  readonly trouble: Trouble;
+  readonly failure: Failure;
 }
 
 const customersMax = 2;
@@ -123,7 +123,7 @@ const linesMax = 6;
 /** More than one page of Sage's. */
 const crowdLines = 130;
 const faultsFirstMax = 8;
-const troublesMax = 10;
+const failuresMax = 10;
 /** A step of an activity makes some ten calls. */
 const callsMax = 14;
 const minuteMs = 60_000;
@@ -177,7 +177,7 @@ function drawStep(): fc.Arbitrary<SageStep> {
     ],
     [9, fc.record({ kind: fc.constant('statement'), account: any, lines, authRequired: oneIn(4) })],
     [3, fc.record({ kind: fc.constant('reauthorise'), account: any, visit })],
-    [3, fc.record({ kind: fc.constant('cancel'), account: any, nudgeLost: oneIn(4) })],
+    [3, fc.record({ kind: fc.constant('cancel'), account: any, signalLost: oneIn(4) })],
     [6, fc.record({ kind: fc.constant('rule'), account: any, rule })],
     [1, fc.record({ kind: fc.constant('delete_rule'), account: any, rule: any })],
     [2, fc.record({ kind: fc.constant('restore'), account: any, times: fc.integer({ min: 1, max: 2 }) })],
@@ -189,7 +189,7 @@ function drawStep(): fc.Arbitrary<SageStep> {
       }),
     ],
     [3, fc.record({ kind: fc.constant('reprocess'), account: any, firstOnly: oneIn(3) })],
-    [1, fc.record({ kind: fc.constant('nudge'), account: any })],
+    [1, fc.record({ kind: fc.constant('wake'), account: any })],
     [5, fc.record({ kind: fc.constant('fault'), spec: drawSageFault() })],
   ];
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
@@ -202,14 +202,14 @@ const thenWaitMs = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 10 * minuteMs, max: 40 * minuteMs }) },
 );
 
-const trouble: fc.Arbitrary<Trouble> = fc.record({
+const failure: fc.Arbitrary<Failure> = fc.record({
   call: fc.integer({ min: 1, max: callsMax }),
   kind: fc.constantFrom('process_dies', 'process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
   afterEffect: fc.boolean(),
 });
 
 /** All that one run goes through. */
-export const sageRoadPlan: fc.Arbitrary<SageRoadPlan> = fc.record({
+export const sageBankingPlan: fc.Arbitrary<SageBankingPlan> = fc.record({
   environment: fc.constantFrom('qa', 'preProduction', 'production', 'production'),
   customers: fc.array(customer, { minLength: 1, maxLength: customersMax, size: 'max' }),
   knobs: fc.record({
@@ -220,17 +220,17 @@ export const sageRoadPlan: fc.Arbitrary<SageRoadPlan> = fc.record({
     bankIdentifierMissing: oneIn(4),
     extraFields: oneIn(4),
   }),
-  lostStartsFoundBy: fc.constantFrom('sweep', 'caller'),
+  lostStartsFoundBy: fc.constantFrom('repair', 'caller'),
   faultsFirst: fc.array(drawSageFault(), { maxLength: faultsFirstMax, size: 'max' }),
   steps: fc.array(fc.record({ step: drawStep(), thenWaitMs }), {
     ...{ minLength: stepsMin, maxLength: stepsMax, size: 'max' },
   }),
-  troubles: fc.array(
+  failures: fc.array(
     fc.record({
       activity: fc.constantFrom(...struckActivities, 'sageAdvanceOnboarding', 'sageCreateAccount'),
       attempt: fc.integer({ min: 1, max: 4 }),
-      trouble,
+      failure,
     }),
-    { maxLength: troublesMax, size: 'max' },
+    { maxLength: failuresMax, size: 'max' },
   ),
 });

@@ -3,8 +3,8 @@ import type { SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
 import type { SageRestoreResult, SageRuleResult } from '../../../src/db/sage-banking/command-types.js';
 import { listRestoredRules } from '../../../src/db/sage-banking/restored-rules.js';
 import { isSameRule } from '../../../src/domain/sage-banking/rules/same-rule.js';
-import type { RoadCast } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
+import type { SageBankingActors } from './actors.js';
+import type { SageBankingFixture } from './fixture.js';
 
 interface OneCommand {
   readonly kind: string;
@@ -13,12 +13,12 @@ interface OneCommand {
 }
 
 /** What commands about rules have answered stands at Sage, and nothing else; each restored rule once, as it was. */
-export async function judgeSageRules(
-  ground: SageRoadGround,
-  cast: RoadCast,
+export async function checkSageRules(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   accounts: readonly SageAccountRow[],
 ): Promise<string[]> {
-  const commands = await commandsOf(ground, cast);
+  const commands = await commandsOf(fixture, actors);
   const made = new Map<string, SageRuleResult>();
   for (const { kind, command } of commands) {
     if (kind !== 'sage_create_rule' || command.state !== 'done') continue;
@@ -29,13 +29,13 @@ export async function judgeSageRules(
   for (const account of accounts) {
     if (account.status === 'cancelled') continue;
     const own = commands.filter(({ sageAccountId }) => sageAccountId === account.sageAccountId);
-    found.push(...(await judgeAccount(ground, { account, commands: own, made })));
+    found.push(...(await checkAccount(fixture, { account, commands: own, made })));
   }
   return found;
 }
 
-async function judgeAccount(
-  ground: SageRoadGround,
+async function checkAccount(
+  fixture: SageBankingFixture,
   input: {
     account: SageAccountRow;
     commands: readonly OneCommand[];
@@ -43,7 +43,7 @@ async function judgeAccount(
   },
 ): Promise<string[]> {
   const { account, commands, made } = input;
-  const { rules } = (await ground.control('GET', `/accounts/${account.bankAccountId}`)) as {
+  const { rules } = (await fixture.control('GET', `/accounts/${account.bankAccountId}`)) as {
     rules: SageRuleResult[];
   };
   const found: string[] = [];
@@ -51,7 +51,7 @@ async function judgeAccount(
     commands.filter(({ kind }) => kind === 'sage_delete_rule').map(({ command }) => command.input.rule_id),
   );
   const isThere = (ruleId: string) => rules.some((rule) => rule.ruleId === ruleId);
-  const restored = await listRestoredRules(ground.pool, account);
+  const restored = await listRestoredRules(fixture.pool, account);
   const newIds = restored.flatMap(({ newRuleId }) => (newRuleId === null ? [] : [newRuleId]));
   if (new Set(rules.map(({ ruleName }) => ruleName)).size < rules.length)
     found.push('two rules of one name on an account');
@@ -82,10 +82,10 @@ async function judgeAccount(
   return found;
 }
 
-async function commandsOf({ pool }: SageRoadGround, cast: RoadCast): Promise<OneCommand[]> {
+async function commandsOf({ pool }: SageBankingFixture, actors: SageBankingActors): Promise<OneCommand[]> {
   const { rows } = await pool.query<{ commandId: string }>(
     `SELECT command_id AS "commandId" FROM commands WHERE customer_id = ANY ($1) ORDER BY created_at`,
-    [cast.customers.map(({ customerId }) => customerId)],
+    [actors.customers.map(({ customerId }) => customerId)],
   );
   const read = await Promise.all(rows.map(({ commandId }) => readCommand(pool, { commandId })));
   return read.flatMap((command) =>

@@ -15,20 +15,20 @@ import { validateRule } from '../../../src/domain/sage-banking/rules/validate-ru
 import {
   accountsAtSage,
   noteBook,
-  openRoadAccounts,
+  openSageBankingAccounts,
   pick,
-  roadCompanies,
-  type RoadBankAccount,
-  type RoadCast,
-  type RoadCustomer,
+  sageBankingCompanies,
+  type SageBankingBankAccount,
+  type SageBankingActors,
+  type SageBankingCustomer,
 } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
-import { answerPicture, beginOnboarding, resolveDoubt } from './onboarding.js';
+import type { SageBankingFixture } from './fixture.js';
+import { typeCaptcha, beginOnboarding, resolveUnknownOutcome } from './onboarding.js';
 import type { PlannedLine, PlannedLink, PlannedRule, SageStep } from './plan.js';
 import { visitBank } from './visit.js';
 
 /*
- * What customers, banks and callers do in a run on the road of Sage's Banking Service: each the way the routes do it,
+ * What customers, banks and callers do in a run on the channel of Sage's Banking Service: each the way the routes do it,
  * the row first and then the call to Temporal, through our own code.
  */
 
@@ -39,30 +39,34 @@ const answerAwaitedMs = 5_000;
 /** Two polls at the longest period. */
 const linkedWithinMs = 125_000;
 
-export async function takeSageStep(ground: SageRoadGround, cast: RoadCast, step: SageStep): Promise<void> {
-  const customer = 'customer' in step ? pick(cast.customers, step.customer) : undefined;
+export async function takeSageStep(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  step: SageStep,
+): Promise<void> {
+  const customer = 'customer' in step ? pick(actors.customers, step.customer) : undefined;
   switch (step.kind) {
     case 'onboard':
-      return customer === undefined ? undefined : await beginOnboarding(ground, customer);
+      return customer === undefined ? undefined : await beginOnboarding(fixture, customer);
     case 'captcha':
       return customer === undefined
         ? undefined
-        : await answerPicture(ground, cast, { customer, way: step.way });
+        : await typeCaptcha(fixture, actors, { customer, way: step.way });
     case 'resolve':
-      return customer === undefined ? undefined : await resolveDoubt(ground, cast, customer);
+      return customer === undefined ? undefined : await resolveUnknownOutcome(fixture, actors, customer);
     case 'link':
-      return customer === undefined ? undefined : await beginLink(ground, cast, customer, step.link);
+      return customer === undefined ? undefined : await beginLink(fixture, actors, customer, step.link);
     case 'visit':
       return customer === undefined
         ? undefined
-        : await visitBank(ground, cast, { customer, success: step.success });
+        : await visitBank(fixture, actors, { customer, success: step.success });
     case 'fault':
-      await ground.control('POST', '/faults', step.spec);
+      await fixture.control('POST', '/faults', step.spec);
       return;
     case 'statement':
-      return await postStatement(ground, cast, step);
+      return await postStatement(fixture, actors, step);
     default:
-      return await takeAccountStep(ground, cast, step);
+      return await takeAccountStep(fixture, actors, step);
   }
 }
 
@@ -71,30 +75,34 @@ type AccountStep = Exclude<
   { kind: 'onboard' | 'captcha' | 'resolve' | 'link' | 'visit' | 'fault' | 'statement' }
 >;
 
-async function takeAccountStep(ground: SageRoadGround, cast: RoadCast, step: AccountStep): Promise<void> {
-  const open = await openRoadAccounts(ground, cast);
+async function takeAccountStep(
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  step: AccountStep,
+): Promise<void> {
+  const open = await openSageBankingAccounts(fixture, actors);
   const account = pick(open, step.account);
   if (step.kind === 'reauthorise') {
     const waiting = open.filter((row) => row.status === 'authRequired' && row.dataProvider === 'indirect');
     const chosen = pick(waiting, step.account);
-    return chosen === undefined ? undefined : await reauthorise(ground, cast, chosen, step.visit);
+    return chosen === undefined ? undefined : await reauthorise(fixture, actors, chosen, step.visit);
   }
   if (account === undefined) return;
   switch (step.kind) {
     case 'cancel':
-      return await cancelAccount(ground, cast, account, step.nudgeLost);
+      return await cancelAccount(fixture, actors, account, step.signalLost);
     case 'rule':
-      return await createRule(ground, account, step.rule);
+      return await createRule(fixture, account, step.rule);
     case 'delete_rule':
-      return await deleteRule(ground, account, step.rule);
+      return await deleteRule(fixture, account, step.rule);
     case 'restore':
-      return await restoreRules(ground, account, step.times);
+      return await restoreRules(fixture, account, step.times);
     case 'reconnect':
-      return await reconnect(ground, cast, account, step);
+      return await reconnect(fixture, actors, account, step);
     case 'reprocess':
-      return await reprocess(ground, account, step.firstOnly);
-    case 'nudge':
-      return await ground.sage.nudgeAccount(account);
+      return await reprocess(fixture, account, step.firstOnly);
+    case 'wake':
+      return await fixture.sage.wakeAccount(account);
     default:
       return unreachable(step);
   }
@@ -102,32 +110,36 @@ async function takeAccountStep(ground: SageRoadGround, cast: RoadCast, step: Acc
 
 /** A customer with a company begins the way to one of its bank accounts; without one there is nothing to begin. */
 export async function beginLink(
-  ground: SageRoadGround,
-  cast: RoadCast,
-  customer: RoadCustomer,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  customer: SageBankingCustomer,
   link: PlannedLink,
 ): Promise<void> {
-  const companies = await roadCompanies(ground, cast);
+  const companies = await sageBankingCompanies(fixture, actors);
   const company = companies.find(({ customerId }) => customerId === customer.customerId);
   const bankAccount = pick(customer.bankAccounts, link.account);
   if (company === undefined || bankAccount === undefined) return;
   const { connectionId } = company;
   const linkId = randomUUID();
   const isDirect = bankAccount.kind === 'direct';
-  await startLink(ground, cast, link.startLost, {
+  await startLink(fixture, actors, link.startLost, {
     ...{ linkId, customerId: customer.customerId, connectionId, bankId: bankAccount.bankId },
     ...{ purpose: isDirect ? 'direct' : 'link', bankName: null, sageAccountId: null },
     requestedStartDate: link.startDate,
-    accountSealed: isDirect ? toldSealed(ground, linkId, bankAccount) : null,
+    accountSealed: isDirect ? toldSealed(fixture, linkId, bankAccount) : null,
   });
-  cast.links.set(linkId, { customer, bankAccount });
+  actors.links.set(linkId, { customer, bankAccount });
   if (isDirect) bankAccount.isWanted = true;
   if (isDirect || link.visit === 'leave' || link.startLost) return;
-  await ground.sleep(pageShownMs);
-  await visitBank(ground, cast, { customer, success: link.visit === 'grant' });
+  await fixture.sleep(pageShownMs);
+  await visitBank(fixture, actors, { customer, success: link.visit === 'grant' });
 }
 
-function toldSealed({ keyring }: SageRoadGround, linkId: string, { name, number }: RoadBankAccount): string {
+function toldSealed(
+  { keyring }: SageBankingFixture,
+  linkId: string,
+  { name, number }: SageBankingBankAccount,
+): string {
   const told = {
     accountName: name,
     accountIdentifier: number,
@@ -138,91 +150,91 @@ function toldSealed({ keyring }: SageRoadGround, linkId: string, { name, number 
 }
 
 async function startLink(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   startLost: boolean,
   link: NewSageLink & { linkId: string },
 ): Promise<void> {
   const call = async () => {
-    await transaction(ground.pool, (db) => insertSageLink(db, link));
-    await ground.sage.startLink(link);
+    await transaction(fixture.pool, (db) => insertSageLink(db, link));
+    await fixture.sage.startLink(link);
   };
   if (!startLost) return await call();
-  await transaction(ground.pool, (db) => insertSageLink(db, link));
-  cast.unacknowledged.push(call);
+  await transaction(fixture.pool, (db) => insertSageLink(db, link));
+  actors.unacknowledged.push(call);
 }
 
 export async function reauthorise(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   account: SageAccountRow,
   visit: PlannedLink['visit'],
 ): Promise<void> {
   const { customerId, connectionId, bankId, bankName, sageAccountId } = account;
-  const customer = cast.customers.find((other) => other.customerId === customerId);
+  const customer = actors.customers.find((other) => other.customerId === customerId);
   if (customer === undefined) return;
-  await startLink(ground, cast, false, {
+  await startLink(fixture, actors, false, {
     ...{ linkId: randomUUID(), customerId, connectionId, purpose: 'reauthorise', bankId, bankName },
     ...{ requestedStartDate: null, sageAccountId, accountSealed: null },
   });
   if (visit === 'leave') return;
-  await ground.sleep(pageShownMs);
-  await visitBank(ground, cast, { customer, success: visit === 'grant' });
+  await fixture.sleep(pageShownMs);
+  await visitBank(fixture, actors, { customer, success: visit === 'grant' });
 }
 
-/** Without a nudge the account's own next look finds it. */
+/** Without a wake-up the account's own next check finds it. */
 export async function cancelAccount(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   account: SageAccountRow,
-  nudgeLost = false,
+  signalLost = false,
 ): Promise<void> {
   const { bankAccountId, sageAccountId } = account;
-  const { status } = (await ground.control('GET', `/accounts/${bankAccountId}`)) as { status: string };
-  const standing = status === 'cancelled' ? [] : [...(await noteBook(ground, cast, bankAccountId)).keys()];
-  cast.atCancellation.set(sageAccountId, standing);
-  for (const { bankAccount, customer } of cast.links.values()) {
+  const { status } = (await fixture.control('GET', `/accounts/${bankAccountId}`)) as { status: string };
+  const standing = status === 'cancelled' ? [] : [...(await noteBook(fixture, actors, bankAccountId)).keys()];
+  actors.atCancellation.set(sageAccountId, standing);
+  for (const { bankAccount, customer } of actors.links.values()) {
     if (customer.customerId === account.customerId && bankAccount.name === account.name)
       bankAccount.isWanted = false;
   }
-  const asked = await requestSageCancellation(ground.pool, { sageAccountId });
-  if (nudgeLost || asked === null || asked.status === 'cancelled') return;
-  await ground.sage.nudgeAccount({ sageAccountId });
+  const asked = await requestSageCancellation(fixture.pool, { sageAccountId });
+  if (signalLost || asked === null || asked.status === 'cancelled') return;
+  await fixture.sage.wakeAccount({ sageAccountId });
 }
 
 /** The bank has something to say about an account that stands open at Sage. */
 async function postStatement(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   step: { account: number; lines: readonly PlannedLine[]; authRequired: boolean },
 ): Promise<void> {
-  const open = (await accountsAtSage(ground, cast)).filter(({ status }) => status !== 'cancelled');
+  const open = (await accountsAtSage(fixture, actors)).filter(({ status }) => status !== 'cancelled');
   const account = pick(open, step.account);
   if (account === undefined) return;
   // Only what a customer can authorise again may ask for it.
   const status = step.authRequired && account.dataProvider === 'indirect' ? { status: 'authRequired' } : {};
-  await postLines(ground, cast, { bankAccountId: account.bankAccountId, lines: step.lines, ...status });
+  await postLines(fixture, actors, { bankAccountId: account.bankAccountId, lines: step.lines, ...status });
 }
 
 export async function postLines(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   input: { bankAccountId: string; lines: readonly PlannedLine[]; status?: string },
 ): Promise<void> {
   const { bankAccountId, lines: transactions, status } = input;
-  const answer = (await ground.control('POST', `/accounts/${bankAccountId}/transactions`, {
+  const answer = (await fixture.control('POST', `/accounts/${bankAccountId}/transactions`, {
     ...{ transactions, ...(status === undefined ? {} : { status }) },
   })) as { status: string };
   // The account may have been cancelled in between; then nothing was posted.
-  if (answer.status === 'completed') await noteBook(ground, cast, bankAccountId);
+  if (answer.status === 'completed') await noteBook(fixture, actors, bankAccountId);
 }
 
 async function createRule(
-  ground: SageRoadGround,
+  fixture: SageBankingFixture,
   account: SageAccountRow,
   { name, criteria, rank }: PlannedRule,
 ): Promise<void> {
-  const judged = validateRule({
+  const checked = validateRule({
     ruleName: name,
     ...(rank === null ? {} : { ruleRank: rank }),
     ruleConditions: [
@@ -230,56 +242,64 @@ async function createRule(
     ],
     ruleActions: [{ splitPercentage: 100, accountsPostings: [{ type: 'ledger', code: '5000' }] }],
   });
-  if (!('rule' in judged)) throw new Error(JSON.stringify(judged.problems));
-  await command(ground, account, 'sage_create_rule', { rule: judged.rule });
+  if (!('rule' in checked)) throw new Error(JSON.stringify(checked.problems));
+  await command(fixture, account, 'sage_create_rule', { rule: checked.rule });
 }
 
-async function deleteRule(ground: SageRoadGround, account: SageAccountRow, index: number): Promise<void> {
-  const { rules } = (await ground.control('GET', `/accounts/${account.bankAccountId}`)) as {
+async function deleteRule(
+  fixture: SageBankingFixture,
+  account: SageAccountRow,
+  index: number,
+): Promise<void> {
+  const { rules } = (await fixture.control('GET', `/accounts/${account.bankAccountId}`)) as {
     rules: { ruleId: string }[];
   };
   const rule = pick(rules, index);
-  if (rule !== undefined) await command(ground, account, 'sage_delete_rule', { rule_id: rule.ruleId });
+  if (rule !== undefined) await command(fixture, account, 'sage_delete_rule', { rule_id: rule.ruleId });
 }
 
 /** What is offered is chosen as a whole, and perhaps asked for twice at once. */
-async function restoreRules(ground: SageRoadGround, account: SageAccountRow, times: number): Promise<void> {
-  const listing = await command(ground, account, 'sage_list_restorable_rules', {});
-  await ground.sleep(answerAwaitedMs);
-  const listed = await readCommand(ground.pool, listing);
+async function restoreRules(
+  fixture: SageBankingFixture,
+  account: SageAccountRow,
+  times: number,
+): Promise<void> {
+  const listing = await command(fixture, account, 'sage_list_restorable_rules', {});
+  await fixture.sleep(answerAwaitedMs);
+  const listed = await readCommand(fixture.pool, listing);
   if (listed?.state !== 'done') return;
   const { rules } = listed.result as SageRestorableRulesResult;
   const rule_ids = rules.map(({ ruleId }) => ruleId);
   if (rule_ids.length === 0) return;
-  for (let n = 0; n < times; n += 1) await command(ground, account, 'sage_restore_rules', { rule_ids });
+  for (let n = 0; n < times; n += 1) await command(fixture, account, 'sage_restore_rules', { rule_ids });
 }
 
 /** With nothing in the way it takes seconds; otherwise the customer does what it can, and goes. */
 async function reconnect(
-  ground: SageRoadGround,
-  cast: RoadCast,
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
   account: SageAccountRow,
   { rule, times }: { rule: PlannedRule; times: number },
 ): Promise<void> {
-  const customer = cast.customers.find(({ customerId }) => customerId === account.customerId);
+  const customer = actors.customers.find(({ customerId }) => customerId === account.customerId);
   const bankAccount = customer?.bankAccounts.find(({ name }) => name === account.name);
   if (customer === undefined || bankAccount === undefined) return;
-  await createRule(ground, account, rule);
-  await ground.sleep(answerAwaitedMs);
-  await cancelAccount(ground, cast, account);
-  await ground.sleep(answerAwaitedMs);
-  await beginLink(ground, cast, customer, {
+  await createRule(fixture, account, rule);
+  await fixture.sleep(answerAwaitedMs);
+  await cancelAccount(fixture, actors, account);
+  await fixture.sleep(answerAwaitedMs);
+  await beginLink(fixture, actors, customer, {
     ...{ account: bankAccount.index, startDate: '2024-01-01T00:00:00Z', visit: 'grant', startLost: false },
   });
-  await ground.sleep(linkedWithinMs);
-  const again = (await openRoadAccounts(ground, cast)).find(
+  await fixture.sleep(linkedWithinMs);
+  const again = (await openSageBankingAccounts(fixture, actors)).find(
     ({ customerId, name }) => customerId === customer.customerId && name === bankAccount.name,
   );
-  if (again !== undefined) await restoreRules(ground, again, times);
+  if (again !== undefined) await restoreRules(fixture, again, times);
 }
 
 async function command(
-  { pool, facade }: SageRoadGround,
+  { pool, facade }: SageBankingFixture,
   { customerId, sageAccountId }: SageAccountRow,
   kind: SageCommandKind,
   input: SageCommandInput,
@@ -292,7 +312,7 @@ async function command(
 }
 
 export async function reprocess(
-  { pool, sage }: SageRoadGround,
+  { pool, sage }: SageBankingFixture,
   { customerId, sageAccountId }: SageAccountRow,
   firstOnly: boolean,
 ): Promise<void> {

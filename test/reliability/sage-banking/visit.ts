@@ -1,34 +1,34 @@
 import { open } from '../../../src/crypto/seal.js';
 import { readSageLink } from '../../../src/db/sage-banking/bank-links.js';
-import type { RoadCast, RoadCustomer } from './actors.js';
-import type { SageRoadGround } from './fixture.js';
+import type { SageBankingActors, SageBankingCustomer } from './actors.js';
+import type { SageBankingFixture } from './fixture.js';
 
 /** The customer opens where the pages of all its links under way lead, and says yes or no there. */
 export async function visitBank(
-  ground: SageRoadGround,
-  cast: RoadCast,
-  { customer, success }: { customer: RoadCustomer; success: boolean },
+  fixture: SageBankingFixture,
+  actors: SageBankingActors,
+  { customer, success }: { customer: SageBankingCustomer; success: boolean },
 ): Promise<void> {
-  const { rows } = await ground.pool.query<{ linkId: string }>(
+  const { rows } = await fixture.pool.query<{ linkId: string }>(
     `SELECT link_id AS "linkId" FROM sage_links
       WHERE customer_id = $1 AND state = 'waiting' AND redirect_sealed IS NOT NULL ORDER BY created_at`,
     [customer.customerId],
   );
-  for (const { linkId } of rows) await visitLink(ground, cast, { customer, success, linkId });
+  for (const { linkId } of rows) await visitLink(fixture, actors, { customer, success, linkId });
 }
 
 async function visitLink(
-  { pool, keyring, control }: SageRoadGround,
-  cast: RoadCast,
-  { customer, success, linkId }: { customer: RoadCustomer; success: boolean; linkId: string },
+  { pool, keyring, control }: SageBankingFixture,
+  actors: SageBankingActors,
+  { customer, success, linkId }: { customer: SageBankingCustomer; success: boolean; linkId: string },
 ): Promise<void> {
   const link = await readSageLink(pool, { linkId });
   if (link?.redirectSealed == null) return;
   const place = { table: 'sage_links', row: linkId, column: 'redirect' };
   const redirect = new URL(open(keyring, link.redirectSealed, place));
-  cast.secrets.add(redirect.searchParams.get('state') ?? '');
+  actors.secrets.add(redirect.searchParams.get('state') ?? '');
   const id = redirect.searchParams.get('authorisation_id') ?? '';
-  const wanted = cast.links.get(linkId)?.bankAccount;
+  const wanted = actors.links.get(linkId)?.bankAccount;
   if (success && wanted !== undefined) wanted.isWanted = true;
   const account = wanted === undefined ? {} : { account: wanted.name };
   const done = success ? { username: customer.username, ...account } : { success: false };

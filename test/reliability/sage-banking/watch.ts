@@ -1,19 +1,19 @@
 import type { ReadSageAccountResult } from '../../../src/activities/sage-banking/account/read-account.js';
-import type { PlannedSageTrouble } from './plan.js';
-import type { Trouble } from '../run-attempt.js';
+import type { PlannedSageFailure } from './plan.js';
+import type { Failure } from '../run-attempt.js';
 
 interface Attempt {
   readonly activity: string;
   readonly workflowId: string;
 }
 
-/** Deals a plan's troubles to attempts, and remembers what the referee has to excuse. */
-export class SageRoadWatch {
+/** Deals a plan's failures to attempts, and remembers what the checker has to excuse. */
+export class SageBankingWatch {
   readonly #attempts = new Map<string, number>();
   #calm = false;
   attempts = 0;
   struck = 0;
-  /** Attempts at an onboarding's step that trouble struck. */
+  /** Attempts at an onboarding's step that failure struck. */
   struckOnboardings = 0;
   requests = 0;
   /** POSTs of an organisation after which nobody could know what came of it. */
@@ -23,20 +23,20 @@ export class SageRoadWatch {
   /** Workflows of accounts that Sage refused to read at least once. */
   readonly #unreadable = new Set<string>();
 
-  constructor(private readonly troubles: readonly PlannedSageTrouble[]) {}
+  constructor(private readonly failures: readonly PlannedSageFailure[]) {}
 
-  begins({ activity }: Attempt): Trouble | undefined {
+  begins({ activity }: Attempt): Failure | undefined {
     const attempt = (this.#attempts.get(activity) ?? 0) + 1;
     this.#attempts.set(activity, attempt);
     this.attempts += 1;
     if (this.#calm) return undefined;
-    const found = this.troubles.find(
+    const found = this.failures.find(
       (planned) => planned.activity === activity && planned.attempt === attempt,
     );
     if (found === undefined) return undefined;
     this.struck += 1;
     if (activity === 'sageAdvanceOnboarding') this.struckOnboardings += 1;
-    return found.trouble;
+    return found.failure;
   }
 
   ends({ activity, workflowId, result }: Attempt & { result: unknown }): void {
@@ -44,12 +44,12 @@ export class SageRoadWatch {
     if ((result as ReadSageAccountResult).reason !== null) this.#unreadable.add(workflowId);
   }
 
-  /** No trouble from now on. */
+  /** No failure from now on. */
   calm(): void {
     this.#calm = true;
   }
 
-  /** Whether a look at the account was refused: then its end may come before all of it was read. */
+  /** Whether a check the account was refused: then its end may come before all of it was read. */
   wasRefused(workflowId: string): boolean {
     return this.#unreadable.has(workflowId);
   }

@@ -168,7 +168,7 @@ describe('faults of jobs', () => {
     expect(await booked()).toEqual(['tx-1']);
   });
 
-  it('a job that never ends holds the lane until it is ended by hand', async () => {
+  it('a job that never ends holds the delivery lock until it is ended by hand', async () => {
     await session.control('POST', '/knobs', { preferSyncWindowMs: 0 });
     await order({ kind: 'job_never_ends' });
     const { id } = (await send('k')).body.async_response;

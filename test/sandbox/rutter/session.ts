@@ -215,7 +215,7 @@ export function batch(accountId: string, transactions: unknown[], more: Record<s
   return { ...more, bank_feed_transactions: { bank_feed_account_id: accountId, transactions } };
 }
 
-/** transaction_ids of the referee's book, in the order of acceptance. */
+/** transaction_ids of the checker's book, in the order of acceptance. */
 export async function bookedIds(session: Omit<Session, 'close'>, accountId: string): Promise<string[]> {
   const { body } = await session.control('GET', `/book?account_id=${accountId}`);
   return body.accounts[0]!.transactions.map((item) => item.transaction_id);

@@ -147,7 +147,7 @@ describe('a desktop onboarding (contract 3.2)', () => {
     expect(await session.violations()).toEqual(['unknown_provider', 'invalid_request']);
   });
 
-  it('shows the captcha as a picture', async () => {
+  it('shows the captcha as a captcha', async () => {
     await start();
     const { body } = await session.call('GET', `${CONSUMER}/captcha`, {
       headers: { 'x-application': DESKTOP },

@@ -246,7 +246,7 @@ const drawnTransaction = fc.record({
 
 describe('random rules and transactions', () => {
   it('get the same verdict and the same shares from both engines', async () => {
-    const seen = { judged: 0, matched: 0 };
+    const seen = { checked: 0, matched: 0 };
     await fc.assert(
       fc.asyncProperty(
         fc.array(drawnRule, { minLength: 1, maxLength: 6 }),
@@ -261,16 +261,16 @@ describe('random rules and transactions', () => {
           const arrived = await arrive(account, inOrder);
           const { theirs, ours } = verdicts(rules, arrived);
           expect(ours).toEqual(theirs);
-          seen.judged += arrived.length;
+          seen.checked += arrived.length;
           seen.matched += ours.filter((found) => found.length > 0).length;
         },
       ),
       { numRuns: 60 },
     );
     // Else agreement would mean little: most match nothing, or everything.
-    expect(seen.judged).toBeGreaterThanOrEqual(60 * 12);
-    expect(seen.matched).toBeGreaterThan(seen.judged / 10);
-    expect(seen.matched).toBeLessThan((seen.judged * 9) / 10);
+    expect(seen.checked).toBeGreaterThanOrEqual(60 * 12);
+    expect(seen.matched).toBeGreaterThan(seen.checked / 10);
+    expect(seen.matched).toBeLessThan((seen.checked * 9) / 10);
   });
 
   it('are taken or refused by both alike, whatever a condition or split says', async () => {
@@ -313,8 +313,8 @@ describe('random rules and transactions', () => {
         async (odd, percentages) => {
           const body = rule([odd], { ruleActions: percentages.map(split) });
           const reply = await makeRule(session, company, account, body);
-          const judged = validateRule(body);
-          expect({ ours: 'rule' in judged, body }).toEqual({ ours: reply.status === 201, body });
+          const checked = validateRule(body);
+          expect({ ours: 'rule' in checked, body }).toEqual({ ours: reply.status === 201, body });
           if (reply.status === 201) {
             seen.taken += 1;
             const path = `${account.path}/rules/${reply.body.ruleId}`;

@@ -237,7 +237,7 @@ describe('a predicted action (contract 9.6)', () => {
 });
 
 describe('disconnected rules (contract 8.1)', () => {
-  it('are found in the company, never match, and are restored by making them anew', async () => {
+  it('are found in the company, never match, and are restored by making them again', async () => {
     const made = await make(rule(DEBIT, { ruleName: 'kept' }));
     await ask('DELETE', account.path);
     const again = await makeAccount(session, company);

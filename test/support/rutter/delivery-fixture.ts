@@ -6,9 +6,9 @@ import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../../sandbox/rutter/server.js';
 import type { ActivityDeps, WorkflowWaker } from '../../../src/activities/deps.js';
 import {
-  rutterDeliverSlice,
-  type DeliverSliceInput,
-  type DeliverSliceResult,
+  rutterRunDelivery,
+  type RunDeliveryInput,
+  type RunDeliveryResult,
 } from '../../../src/activities/rutter/delivery/run-delivery.js';
 import { createRutterClient, type RutterClient } from '../../../src/clients/rutter/client.js';
 import type { RequestLimiter } from '../../../src/clients/rutter/limiter.js';
@@ -17,10 +17,10 @@ import { openAccessToken, sealAccessToken } from '../../../src/db/connections.js
 import { createPool, type Pool } from '../../../src/db/pool.js';
 import { createTestDatabase } from '../database.js';
 
-export const sandboxCredentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+export const sandboxCredentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 
 /** What a test puts into the account: the rest has defaults. */
-export interface WorldPosting {
+export interface FixturePosting {
   id: string;
   postedAt: string;
   amount?: string;
@@ -43,7 +43,7 @@ export interface DeliveryFeed {
 }
 
 /** A real PostgreSQL, the real sandbox over HTTP and the real deliver activity; only Temporal itself is not there. */
-export interface DeliveryWorld {
+export interface DeliveryFixture {
   pool: Pool;
   deps: ActivityDeps;
   sandbox: RunningSandbox;
@@ -51,12 +51,12 @@ export interface DeliveryWorld {
   woken: string[];
   /** A feed on a connection of its own, or on the given one; chosen in Sage from `startDate` on when given. */
   makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
-  addPostings(feed: { accountId: string }, postings: readonly WorldPosting[]): Promise<void>;
-  /** Runs one slice, as one attempt of the activity; not `early`: what had to wait may go. */
-  slice(
+  addPostings(feed: { accountId: string }, postings: readonly FixturePosting[]): Promise<void>;
+  /** Runs one delivery run, as one attempt of the activity; not `early`: what had to wait may go. */
+  deliveryRun(
     feed: { feedId: string },
     input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
-  ): Promise<DeliverSliceResult>;
+  ): Promise<RunDeliveryResult>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
@@ -67,9 +67,9 @@ export interface DeliveryWorld {
   close(): Promise<void>;
 }
 
-export async function createDeliveryWorld(
+export async function createDeliveryFixture(
   options: { wait?: (waitMs: number) => Promise<void> } = {},
-): Promise<DeliveryWorld> {
+): Promise<DeliveryFixture> {
   const database = await createTestDatabase();
   // The limiter has its own tests and is left out below, so the sandbox does not count either.
   const knobs = { jobRunMs: 0, rateLimit: false };
@@ -81,7 +81,7 @@ export async function createDeliveryWorld(
   const workflows: WorkflowWaker = {
     wakeFeed: ({ feedId }) => Promise.resolve(void woken.push(`wake ${feedId}`)),
     feedFactsChanged: ({ feedId }) => Promise.resolve(void woken.push(`facts ${feedId}`)),
-    nudgeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`nudge ${connectionId}`)),
+    wakeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`wake ${connectionId}`)),
     missingFeeds: () => Promise.resolve([]),
     missingConnections: () => Promise.resolve([]),
   };
@@ -117,19 +117,18 @@ export async function createDeliveryWorld(
     ...{ pool, deps, sandbox, woken, control, clientOf },
     makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    slice: async (feed, input = {}) => {
+    deliveryRun: async (feed, input = {}) => {
       if (input.early !== true) await letAttemptsBeDue(pool);
       return await new MockActivityEnvironment(
         {},
         { logger: new DefaultLogger('ERROR', () => undefined) },
-      ).run<
-        [DeliverSliceInput],
-        DeliverSliceResult,
-        (input: DeliverSliceInput) => Promise<DeliverSliceResult>
-      >(rutterDeliverSlice(input.deps ?? deps), {
-        feedId: feed.feedId,
-        readAccount: input.readAccount ?? false,
-      });
+      ).run<[RunDeliveryInput], RunDeliveryResult, (input: RunDeliveryInput) => Promise<RunDeliveryResult>>(
+        rutterRunDelivery(input.deps ?? deps),
+        {
+          feedId: feed.feedId,
+          readAccount: input.readAccount ?? false,
+        },
+      );
     },
     book: async (feed) => {
       const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
@@ -153,20 +152,20 @@ export async function createDeliveryWorld(
   };
 }
 
-/** Between two slices the time passes that a renewed attempt must wait. */
+/** Between two delivery runs the time passes that a renewed attempt must wait. */
 async function letAttemptsBeDue(pool: Pool): Promise<void> {
   await pool.query(`UPDATE attempts SET not_before = now() WHERE not_before > now()`);
 }
 
-type Ground = Pick<DeliveryWorld, 'pool' | 'deps' | 'control'>;
+type Fixture = Pick<DeliveryFixture, 'pool' | 'deps' | 'control'>;
 
 async function makeFeed(
-  ground: Ground,
+  fixture: Fixture,
   input: { connectionId?: string; startDate?: string },
 ): Promise<DeliveryFeed> {
-  const { pool, deps } = ground;
-  const connectionId = input.connectionId ?? (await makeConnection(ground));
-  const accessToken = await tokenOf(ground, connectionId);
+  const { pool, deps } = fixture;
+  const connectionId = input.connectionId ?? (await makeConnection(fixture));
+  const accessToken = await tokenOf(fixture, connectionId);
   const accountId = `acc-${randomUUID()}`;
   const customer = await pool.query<{ customer_id: string }>(
     `SELECT customer_id FROM connections WHERE connection_id = $1`,
@@ -197,7 +196,7 @@ async function makeFeed(
   );
   const feed = { feedId, accountId, connectionId, rutterAccountId };
   if (input.startDate !== undefined) {
-    await ground.control('POST', `/accounts/${rutterAccountId}/select`, {
+    await fixture.control('POST', `/accounts/${rutterAccountId}/select`, {
       transaction_start_date: input.startDate,
     });
     await pool.query(
@@ -208,7 +207,7 @@ async function makeFeed(
   return feed;
 }
 
-async function makeConnection({ pool, deps }: Ground): Promise<string> {
+async function makeConnection({ pool, deps }: Fixture): Promise<string> {
   const connectionId = randomUUID();
   const customerId = `cust-${randomUUID()}`;
   const made = await deps.rutter.createConnection({
@@ -225,7 +224,7 @@ async function makeConnection({ pool, deps }: Ground): Promise<string> {
   return connectionId;
 }
 
-async function tokenOf({ pool, deps }: Ground, connectionId: string): Promise<string> {
+async function tokenOf({ pool, deps }: Fixture, connectionId: string): Promise<string> {
   const { rows } = await pool.query<{ access_token_sealed: string }>(
     `SELECT access_token_sealed FROM connections WHERE connection_id = $1`,
     [connectionId],
@@ -237,7 +236,11 @@ async function tokenOf({ pool, deps }: Ground, connectionId: string): Promise<st
 }
 
 /** Straight into the table, in the order given: ingestion has its own tests. */
-async function addPostings(pool: Pool, accountId: string, postings: readonly WorldPosting[]): Promise<void> {
+async function addPostings(
+  pool: Pool,
+  accountId: string,
+  postings: readonly FixturePosting[],
+): Promise<void> {
   await pool.query(
     `WITH base AS (
        UPDATE accounts SET last_sequence = last_sequence + $2 WHERE account_id = $1 RETURNING last_sequence - $2 AS base
@@ -260,7 +263,7 @@ async function addPostings(pool: Pool, accountId: string, postings: readonly Wor
 }
 
 /** `count` postings a minute apart from `from` on, named `<prefix>-000001` and so on. */
-export function postingsFrom(input: { from: string; count: number; prefix?: string }): WorldPosting[] {
+export function postingsFrom(input: { from: string; count: number; prefix?: string }): FixturePosting[] {
   const startMs = Date.parse(input.from);
   return Array.from({ length: input.count }, (_, index) => ({
     id: `${input.prefix ?? 'tx'}-${String(index + 1).padStart(6, '0')}`,

@@ -8,7 +8,7 @@ import { transaction } from '../../../src/db/pool.js';
 import type { FeedState, OperatorAction } from '../../../src/domain/feed.js';
 import { bankFeedWorkflowId, connectionWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
-import { createDeliveryWorld, type DeliveryFeed, type DeliveryWorld } from './delivery-fixture.js';
+import { createDeliveryFixture, type DeliveryFeed, type DeliveryFixture } from './delivery-fixture.js';
 import { until } from '../until.js';
 import {
   bundleWorkflows,
@@ -18,7 +18,7 @@ import {
 } from '../workflow-environment.js';
 
 /** The real workflows with the real activities, PostgreSQL and the sandbox; timers alone can be skipped. */
-export interface FeedLifeWorld extends DeliveryWorld {
+export interface FeedLifeFixture extends DeliveryFixture {
   env: TestWorkflowEnvironment;
   facade: WorkflowFacade;
   makeLife(): Promise<FeedLife>;
@@ -35,22 +35,22 @@ const soon = { timeoutMs: 30_000, everyMs: 25 };
 export const lifeStartDate = '2026-03-01T00:00:00.000Z';
 const dayMs = 86_400_000;
 
-export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
-  const [world, env, workflowBundle] = await Promise.all([
-    createDeliveryWorld(),
+export async function createFeedLifeFixture(): Promise<FeedLifeFixture> {
+  const [fixture, env, workflowBundle] = await Promise.all([
+    createDeliveryFixture(),
     createWorkflowEnvironment(),
     bundleWorkflows(),
   ]);
   const facade = createWorkflowFacade(env.client);
   const gates = new Map<string, Gate>();
-  const slicesDone = new Map<string, number>();
+  const deliveryRunsDone = new Map<string, number>();
   const deps: ActivityDeps = {
-    ...world.deps,
+    ...fixture.deps,
     workflows: facade,
     rutter: {
-      ...world.deps.rutter,
+      ...fixture.deps.rutter,
       postTransactions: async (input) => {
-        const answer = await world.deps.rutter.postTransactions(input);
+        const answer = await fixture.deps.rutter.postTransactions(input);
         const [gate] = [...gates].filter(([account]) => input.body.includes(account)).map(([, each]) => each);
         if (gate !== undefined) {
           gate.held += 1;
@@ -63,11 +63,11 @@ export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
   const real = createActivities(deps);
   const activities = {
     ...real,
-    rutterDeliverSlice: async (input: Parameters<typeof real.rutterDeliverSlice>[0]) => {
+    rutterRunDelivery: async (input: Parameters<typeof real.rutterRunDelivery>[0]) => {
       try {
-        return await real.rutterDeliverSlice(input);
+        return await real.rutterRunDelivery(input);
       } finally {
-        slicesDone.set(input.feedId, (slicesDone.get(input.feedId) ?? 0) + 1);
+        deliveryRunsDone.set(input.feedId, (deliveryRunsDone.get(input.feedId) ?? 0) + 1);
       }
     },
   };
@@ -80,27 +80,27 @@ export async function createFeedLifeWorld(): Promise<FeedLifeWorld> {
   ]);
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ ...world, env, facade },
+    ...{ ...fixture, env, facade },
     makeLife: async () =>
       new FeedLife({
-        ...{ world, facade, env, gates, slicesDone },
-        feed: await world.makeFeed(),
+        ...{ fixture, facade, env, gates, deliveryRunsDone },
+        feed: await fixture.makeFeed(),
       }),
     close: async () => {
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);
       await env.teardown();
-      await world.close();
+      await fixture.close();
     },
   };
 }
 
 interface LifeParts {
-  world: DeliveryWorld;
+  fixture: DeliveryFixture;
   facade: WorkflowFacade;
   env: TestWorkflowEnvironment;
   gates: Map<string, Gate>;
-  slicesDone: Map<string, number>;
+  deliveryRunsDone: Map<string, number>;
   feed: DeliveryFeed;
 }
 
@@ -126,7 +126,7 @@ export class FeedLife {
         postedAt: new Date(Date.parse(lifeStartDate) + number * dayMs).toISOString(),
       };
     });
-    await this.parts.world.addPostings(this.feed, postings);
+    await this.parts.fixture.addPostings(this.feed, postings);
     this.sent.push(...postings.map(({ id }) => id));
     await this.parts.facade.wakeFeed(this.feed);
   }
@@ -134,18 +134,18 @@ export class FeedLife {
   /** The customer chooses the account in Sage. */
   async link(startDate = lifeStartDate): Promise<void> {
     await this.sage('select', { transaction_start_date: startDate });
-    await this.nudge();
+    await this.wake();
   }
 
   async unlink(): Promise<void> {
     await this.sage('disconnect');
-    await this.nudge();
+    await this.wake();
   }
 
   /** Rutter says that the connection must be re-authorised, and a webhook has us look. */
   async refuse(): Promise<void> {
     await this.setConnection('needs_reauth');
-    await this.nudge();
+    await this.wake();
     await until(async () => (await this.connectionStatus()) === 'refused', {
       ...soon,
       describe: 'the connection is refused',
@@ -154,7 +154,7 @@ export class FeedLife {
 
   async heal(): Promise<void> {
     await this.setConnection('active');
-    await this.nudge();
+    await this.wake();
     await until(async () => (await this.connectionStatus()) === 'ok', {
       ...soon,
       describe: 'the connection is healed',
@@ -167,13 +167,13 @@ export class FeedLife {
 
   /** What publishing does when a customer shares an account again whose feed was closed. */
   async shareAgain(): Promise<void> {
-    const { world, facade } = this.parts;
-    const { rows } = await world.pool.query<{ customer_id: string }>(
+    const { fixture, facade } = this.parts;
+    const { rows } = await fixture.pool.query<{ customer_id: string }>(
       `SELECT customer_id FROM feeds WHERE feed_id = $1`,
       [this.feed.feedId],
     );
     const customerId = rows[0]?.customer_id ?? '';
-    const made = await transaction(world.pool, (db) => createFeed(db, { ...this.feed, customerId }));
+    const made = await transaction(fixture.pool, (db) => createFeed(db, { ...this.feed, customerId }));
     if (made.outcome !== 'reopened') throw new Error(`the feed was not reopened but ${made.outcome}`);
     await untilTaken(() => facade.feedFactsChanged(this.feed));
   }
@@ -191,27 +191,27 @@ export class FeedLife {
     if (gate === undefined) return;
     this.parts.gates.delete(this.feed.rutterAccountId);
     this.gate = undefined;
-    const before = this.slicesDone();
+    const before = this.deliveryRunsDone();
     gate.open();
     if (gate.held === 0) return;
-    await until(() => this.slicesDone() > before, { ...soon, describe: 'the slice has ended' });
+    await until(() => this.deliveryRunsDone() > before, { ...soon, describe: 'the delivery run has ended' });
   }
 
   /** Somebody asks the feed to look, whatever it waits for; answers when it has looked. */
   async look(): Promise<void> {
-    const before = this.slicesDone();
+    const before = this.deliveryRunsDone();
     await this.parts.facade.feedFactsChanged(this.feed);
-    await until(() => this.slicesDone() > before, { ...soon, describe: 'the feed has looked' });
+    await until(() => this.deliveryRunsDone() > before, { ...soon, describe: 'the feed has looked' });
   }
 
-  async nudge(): Promise<void> {
-    await this.parts.facade.nudgeConnection(this.feed);
+  async wake(): Promise<void> {
+    await this.parts.facade.wakeConnection(this.feed);
   }
 
   // What can be seen.
 
   async row(): Promise<{ state: FeedState; reason: string | null }> {
-    const { rows } = await this.parts.world.pool.query<{ state: FeedState; reason: string | null }>(
+    const { rows } = await this.parts.fixture.pool.query<{ state: FeedState; reason: string | null }>(
       `SELECT state, reason FROM feeds WHERE feed_id = $1`,
       [this.feed.feedId],
     );
@@ -232,7 +232,7 @@ export class FeedLife {
   }
 
   async booked(): Promise<string[]> {
-    return (await this.parts.world.book(this.feed)).map((entry) => entry.transaction_id);
+    return (await this.parts.fixture.book(this.feed)).map((entry) => entry.transaction_id);
   }
 
   async isBooked(count = this.sent.length): Promise<void> {
@@ -255,24 +255,24 @@ export class FeedLife {
     }
   }
 
-  private slicesDone(): number {
-    return this.parts.slicesDone.get(this.feed.feedId) ?? 0;
+  private deliveryRunsDone(): number {
+    return this.parts.deliveryRunsDone.get(this.feed.feedId) ?? 0;
   }
 
   private async sage(verb: string, body: unknown = {}): Promise<void> {
-    await this.parts.world.control('POST', `/accounts/${this.feed.rutterAccountId}/${verb}`, body);
+    await this.parts.fixture.control('POST', `/accounts/${this.feed.rutterAccountId}/${verb}`, body);
   }
 
   private async setConnection(status: string): Promise<void> {
-    const { rows } = await this.parts.world.pool.query<{ id: string }>(
+    const { rows } = await this.parts.fixture.pool.query<{ id: string }>(
       `SELECT rutter_connection_id AS id FROM connections WHERE connection_id = $1`,
       [this.feed.connectionId],
     );
-    await this.parts.world.control('POST', `/connections/${rows[0]?.id ?? ''}/status`, { status });
+    await this.parts.fixture.control('POST', `/connections/${rows[0]?.id ?? ''}/status`, { status });
   }
 
   private async connectionStatus(): Promise<string | undefined> {
-    const { rows } = await this.parts.world.pool.query<{ status: string }>(
+    const { rows } = await this.parts.fixture.pool.query<{ status: string }>(
       `SELECT status FROM connections WHERE connection_id = $1`,
       [this.feed.connectionId],
     );

@@ -13,8 +13,8 @@ import {
   recordHandoffLogin,
 } from '../../../src/db/rutter/handoffs.js';
 import type { HandoffRow } from '../../../src/db/rutter/handoffs.js';
-import { judgeRedirectTarget, printRedirectTarget } from '../../../src/domain/rutter/redirect-target.js';
-import { createDeliveryWorld, type DeliveryWorld } from './delivery-fixture.js';
+import { validateRedirectTarget, printRedirectTarget } from '../../../src/domain/rutter/redirect-target.js';
+import { createDeliveryFixture, type DeliveryFixture } from './delivery-fixture.js';
 
 export interface Customer {
   customerId: string;
@@ -36,8 +36,8 @@ export interface SeenRequest {
 
 type ActivityFactory<I, R> = (deps: ActivityDeps) => (input: I) => Promise<R>;
 
-/** The delivery world and what a hand-off needs: customers, challenges of the sandbox, activities with the interceptor. */
-export interface HandoffWorld extends DeliveryWorld {
+/** The delivery fixture and what a handoff needs: customers, challenges of the sandbox, activities with the interceptor. */
+export interface HandoffFixture extends DeliveryFixture {
   makeCustomer(input?: { accounts?: number; currency?: string }): Promise<Customer>;
   /** A browser came, the customer logged in and shared; `ageMs` ago, so that deadlines can be met exactly. */
   share(
@@ -58,14 +58,14 @@ export interface HandoffWorld extends DeliveryWorld {
 /** Temporal would go on until the deadline; a test that needs more attempts than this is wrong. */
 const attemptsMax = 6;
 
-export async function createHandoffWorld(): Promise<HandoffWorld> {
-  const world = await createDeliveryWorld();
-  const attempt: HandoffWorld['attempt'] = (factory, input, deps = {}) =>
-    runOnce(world, factory, input, deps);
+export async function createHandoffFixture(): Promise<HandoffFixture> {
+  const fixture = await createDeliveryFixture();
+  const attempt: HandoffFixture['attempt'] = (factory, input, deps = {}) =>
+    runOnce(fixture, factory, input, deps);
   return {
-    ...world,
-    makeCustomer: (input = {}) => makeCustomer(world, input),
-    share: (customer, input = {}) => share(world, customer, input),
+    ...fixture,
+    makeCustomer: (input = {}) => makeCustomer(fixture, input),
+    share: (customer, input = {}) => share(fixture, customer, input),
     attempt,
     insist: async (factory, input, deps) => {
       for (let attempts = 1; ; attempts += 1) {
@@ -78,30 +78,30 @@ export async function createHandoffWorld(): Promise<HandoffWorld> {
       }
     },
     handoff: async (handoffId) => {
-      const row = await readHandoff(world.pool, { handoffId });
-      const { rows } = await world.pool.query<{ answer_sealed: string | null }>(
+      const row = await readHandoff(fixture.pool, { handoffId });
+      const { rows } = await fixture.pool.query<{ answer_sealed: string | null }>(
         `SELECT answer_sealed FROM handoffs WHERE handoff_id = $1`,
         [handoffId],
       );
       const sealed = rows[0]?.answer_sealed ?? null;
-      if (row === null) throw new Error('no such hand-off');
+      if (row === null) throw new Error('no such handoff');
       const answer =
-        sealed === null ? null : open(world.deps.keyring, sealed, { table: 'handoffs', row: handoffId });
+        sealed === null ? null : open(fixture.deps.keyring, sealed, { table: 'handoffs', row: handoffId });
       return { ...row, answer };
     },
     requests: async (method, pathEnd) => {
-      const { requests } = (await world.control('GET', '/requests')) as { requests: SeenRequest[] };
+      const { requests } = (await fixture.control('GET', '/requests')) as { requests: SeenRequest[] };
       return requests.filter((seen) => seen.method === method && seen.path.split('?')[0]?.endsWith(pathEnd));
     },
     fault: async (spec) => {
-      await world.control('POST', '/faults', spec);
+      await fixture.control('POST', '/faults', spec);
     },
     follow: async (address) => (await fetch(address, { redirect: 'manual' })).status,
   };
 }
 
 async function runOnce<I, R>(
-  world: DeliveryWorld,
+  fixture: DeliveryFixture,
   factory: ActivityFactory<I, R>,
   input: I,
   deps: Partial<ActivityDeps>,
@@ -113,11 +113,11 @@ async function runOnce<I, R>(
       logger: new DefaultLogger('ERROR', () => undefined),
     },
   );
-  return await environment.run(factory({ ...world.deps, ...deps }), input);
+  return await environment.run(factory({ ...fixture.deps, ...deps }), input);
 }
 
 async function makeCustomer(
-  { pool }: DeliveryWorld,
+  { pool }: DeliveryFixture,
   input: { accounts?: number; currency?: string },
 ): Promise<Customer> {
   const customerId = `cust-${randomUUID()}`;
@@ -133,21 +133,21 @@ async function makeCustomer(
 }
 
 async function share(
-  world: DeliveryWorld,
+  fixture: DeliveryFixture,
   customer: Customer,
   input: { connectionId?: string; accountIds?: readonly string[]; ageMs?: number },
 ): Promise<SharedHandoff> {
-  const { pool, deps } = world;
-  const login = (await world.control('POST', '/challenges', {})) as {
+  const { pool, deps } = fixture;
+  const login = (await fixture.control('POST', '/challenges', {})) as {
     challenge: string;
     redirect_uri: string;
   };
   const { challenge } = login;
   const handoffId = sha256Hex(challenge);
-  const verdict = judgeRedirectTarget({
+  const verdict = validateRedirectTarget({
     redirectUri: login.redirect_uri,
     challenge,
-    allowedOrigins: [world.sandbox.url],
+    allowedOrigins: [fixture.sandbox.url],
   });
   if (!verdict.ok) throw new Error(`the sandbox's redirect is refused: ${verdict.problem}`);
   await openHandoff(pool, {

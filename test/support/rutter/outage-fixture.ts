@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { CoreBanking } from '../../../scripts/chaos/core-banking.js';
 import { makeFeeds, type KillFeed } from '../../../scripts/chaos/feeds.js';
-import { Referee } from '../../../scripts/chaos/checker.js';
+import { Checker } from '../../../scripts/chaos/checker.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { openStack, type Stack } from '../../../scripts/chaos/stack.js';
 import { sayLine } from '../shared-parts.js';
 import { until } from '../until.js';
 
-/** The whole service as real processes that can be taken down, core banking in front, the sandbox as the referee. */
-export interface OutageGround {
+/** The whole service as real processes that can be taken down, core banking in front, the sandbox as the checker. */
+export interface OutageFixture {
   readonly stack: Stack;
   readonly core: CoreBanking;
   readonly feeds: readonly KillFeed[];
@@ -24,13 +24,13 @@ export interface OutageGround {
 const callMs = 40_000;
 
 /** `outageMs`: the longest outage that ingestion will have; 0 by default. */
-export async function openOutageGround(input: { outageMs?: number } = {}): Promise<OutageGround> {
+export async function openOutageFixture(input: { outageMs?: number } = {}): Promise<OutageFixture> {
   const stack = await openStack({ say: sayLine, keep: false, wired: true });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
     const feeds = await makeFeeds(stack, { connections: 3, feedsEach: 2 });
     const core = new CoreBanking(stack, feeds, seededRandom(1), input.outageMs);
-    const referee = new Referee(stack, feeds, core);
+    const checker = new Checker(stack, feeds, core);
     const post = (path: string, headers: Record<string, string>, body: string): Promise<Response> =>
       fetch(`${stack.apiUrl}${path}`, {
         ...{ method: 'POST', headers, body },
@@ -49,7 +49,7 @@ export async function openOutageGround(input: { outageMs?: number } = {}): Promi
         const signature = createHmac('sha256', stack.credentials.clientSecret).update(body).digest('base64');
         return post('/webhooks/rutter', { 'x-rutter-signature': `sha256=${signature}` }, body);
       },
-      untilDelivered: (timeoutMs) => untilDelivered({ stack, feeds, core, referee, timeoutMs }),
+      untilDelivered: (timeoutMs) => untilDelivered({ stack, feeds, core, checker, timeoutMs }),
       close: () => stack.close(),
     };
   } catch (error) {
@@ -62,10 +62,10 @@ async function untilDelivered(input: {
   stack: Stack;
   feeds: readonly KillFeed[];
   core: CoreBanking;
-  referee: Referee;
+  checker: Checker;
   timeoutMs: number;
 }): Promise<void> {
-  const { stack, feeds, core, referee, timeoutMs } = input;
+  const { stack, feeds, core, checker, timeoutMs } = input;
   for (const feed of feeds) {
     const booked = async (): Promise<boolean> => {
       const { count } = await stack.rutter.book({ rutterAccountId: feed.rutterAccountId, offset: 0 });
@@ -73,7 +73,7 @@ async function untilDelivered(input: {
     };
     await until(booked, { timeoutMs, everyMs: 200, describe: `all of feed ${feed.feedId} is booked` });
   }
-  const { faults } = await referee.look();
+  const { faults } = await checker.look();
   if (faults.length > 0) throw new Error(faults.join('\n'));
 }
 

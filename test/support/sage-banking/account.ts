@@ -6,10 +6,10 @@ import { transaction } from '../../../src/db/pool.js';
 import { insertSageAccount, readSageAccount } from '../../../src/db/sage-banking/accounts.js';
 import { insertSageCompany, sealSageSigningKey } from '../../../src/db/sage-banking/companies.js';
 import { storePage } from '../../../src/db/sage-banking/transactions.js';
-import type { SageWorld } from './fixture.js';
+import type { SageFixture } from './fixture.js';
 
-/** What accounts are made with: a {@link SageWorld}, or less. */
-export interface AccountGround extends Pick<SageWorld, 'pool' | 'keyring' | 'control'> {
+/** What accounts are made with: a {@link SageFixture}, or less. */
+export interface AccountFixture extends Pick<SageFixture, 'pool' | 'keyring' | 'control'> {
   makeCustomer(): Promise<{ customerId: string }>;
   readonly deps: { readonly sage: { readonly client: SageBankingClient } | null };
 }
@@ -48,29 +48,29 @@ const pagesMax = 2_000;
  * workflow.
  */
 export async function makeSageCompany(
-  world: AccountGround,
+  fixture: AccountFixture,
   input: { customerId?: string } = {},
 ): Promise<SageTestCompany> {
-  const customerId = input.customerId ?? (await world.makeCustomer()).customerId;
-  const access = await clientOf(world).createOrganisation({
+  const customerId = input.customerId ?? (await fixture.makeCustomer()).customerId;
+  const access = await clientOf(fixture).createOrganisation({
     organisation: { company: { name: 'Northgate Trading' } },
   });
   const connectionId = randomUUID();
-  await insertSageCompany(world.pool, {
+  await insertSageCompany(fixture.pool, {
     ...{ connectionId, customerId, onboardingId: null, name: 'Northgate Trading' },
     ...{ organisationId: access.organisationId, companyId: access.companyId },
-    signingKeySealed: sealSageSigningKey(world.keyring, { connectionId, signingKey: access.signingKey }),
+    signingKeySealed: sealSageSigningKey(fixture.keyring, { connectionId, signingKey: access.signingKey }),
   });
   return { customerId, connectionId, access };
 }
 
 /**
  * An account of an indirect bank, linked at Sage, with its row and, when transactions are given, a first statement that
- * is read and stored. No workflow runs for it: `world.deps.sage.workflows.nudgeAccount` starts one. Without `company`
+ * is read and stored. No workflow runs for it: `fixture.deps.sage.workflows.wakeAccount` starts one. Without `company`
  * a new company is made, without `at` a new customer of Harbour Bank with one account.
  */
 export async function makeSageAccount(
-  world: AccountGround,
+  fixture: AccountFixture,
   input: {
     customerId?: string;
     company?: SageTestCompany;
@@ -79,10 +79,10 @@ export async function makeSageAccount(
     transactions?: readonly StatementLine[];
   } = {},
 ): Promise<SageTestAccount> {
-  const company = input.company ?? (await makeSageCompany(world, input));
-  const at = input.at ?? (await makeBankCustomer(world));
-  const linked = await linkAtBank(world, company, at);
-  const made = await clientOf(world).createBankAccount({
+  const company = input.company ?? (await makeSageCompany(fixture, input));
+  const at = input.at ?? (await makeBankCustomer(fixture));
+  const linked = await linkAtBank(fixture, company, at);
+  const made = await clientOf(fixture).createBankAccount({
     access: company.access,
     account: {
       bankId: at.bankId,
@@ -96,7 +96,7 @@ export async function makeSageAccount(
     },
   });
   const account = { ...company, sageAccountId: randomUUID(), bankAccountId: made.bankAccountId };
-  await transaction(world.pool, (db) =>
+  await transaction(fixture.pool, (db) =>
     insertSageAccount(db, {
       ...{ sageAccountId: account.sageAccountId, bankAccountId: account.bankAccountId, bankId: at.bankId },
       ...{ customerId: account.customerId, connectionId: account.connectionId },
@@ -109,18 +109,18 @@ export async function makeSageAccount(
     }),
   );
   if (input.transactions !== undefined) {
-    await postStatement(world, account, input.transactions);
-    await storeTransactions(world, account);
+    await postStatement(fixture, account, input.transactions);
+    await storeTransactions(fixture, account);
   }
   return account;
 }
 
 /** Somebody with a login and one account at Harbour Bank. */
-export async function makeBankCustomer(world: Pick<SageWorld, 'control'>): Promise<AtTheBank> {
+export async function makeBankCustomer(fixture: Pick<SageFixture, 'control'>): Promise<AtTheBank> {
   const username = `holder-${randomBytes(6).toString('hex')}`;
   const accountName = `Current ${username.slice(-4)}`;
   const account_identifier = String(randomBytes(6).readUIntBE(0, 6)).padStart(8, '1');
-  await world.control('POST', '/bank-customers', {
+  await fixture.control('POST', '/bank-customers', {
     ...{ bank_id: HARBOUR_BANK, username, password: 'demo' },
     accounts: [{ name: accountName, account_identifier }],
   });
@@ -129,7 +129,7 @@ export async function makeBankCustomer(world: Pick<SageWorld, 'control'>): Promi
 
 /** Posts statements of the provider with these lines, in their order; ids are given by Sage as they come. */
 export async function postStatement(
-  world: Pick<SageWorld, 'control'>,
+  fixture: Pick<SageFixture, 'control'>,
   account: { readonly bankAccountId: string },
   lines: readonly StatementLine[],
   more: { status?: string } = {},
@@ -137,7 +137,7 @@ export async function postStatement(
   for (let from = 0; from === 0 || from < lines.length; from += statementLinesMax) {
     const transactions = lines.slice(from, from + statementLinesMax);
     const path = `/accounts/${account.bankAccountId}/transactions`;
-    const statement = (await world.control('POST', path, { transactions, ...more })) as { status: string };
+    const statement = (await fixture.control('POST', path, { transactions, ...more })) as { status: string };
     if (['failed', 'error'].includes(statement.status)) throw new Error(JSON.stringify(statement));
   }
 }
@@ -152,13 +152,13 @@ export function someLines(count: number, narrative = 'CARD'): StatementLine[] {
 }
 
 /** Reads what Sage has beyond the account's cursor, and stores it as the account's own workflow would. */
-export async function storeTransactions(world: AccountGround, account: SageTestAccount): Promise<void> {
-  const row = await readSageAccount(world.pool, account);
+export async function storeTransactions(fixture: AccountFixture, account: SageTestAccount): Promise<void> {
+  const row = await readSageAccount(fixture.pool, account);
   let startIndex = (row?.lastTransactionId ?? 0) + 1;
   for (let pages = 0; pages < pagesMax; pages += 1) {
-    const page = await clientOf(world).readTransactions({ ...account, startIndex });
-    await storePage(world.pool, { ...account, transactions: page.transactions, endIndex: page.endIndex });
-    await world.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
+    const page = await clientOf(fixture).readTransactions({ ...account, startIndex });
+    await storePage(fixture.pool, { ...account, transactions: page.transactions, endIndex: page.endIndex });
+    await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
       ...[account.sageAccountId, page.account.status],
     ]);
     if (!page.hasMore) return;
@@ -168,25 +168,25 @@ export async function storeTransactions(world: AccountGround, account: SageTestA
 }
 
 /** Ids of the account's stored transactions, ascending. */
-export async function transactionIds(world: AccountGround, account: SageTestAccount): Promise<number[]> {
-  const { rows } = await world.pool.query<{ id: string }>(
+export async function transactionIds(fixture: AccountFixture, account: SageTestAccount): Promise<number[]> {
+  const { rows } = await fixture.pool.query<{ id: string }>(
     `SELECT transaction_id AS id FROM sage_transactions WHERE sage_account_id = $1 ORDER BY transaction_id`,
     [account.sageAccountId],
   );
   return rows.map((row) => Number(row.id));
 }
 
-async function linkAtBank(world: AccountGround, company: SageTestCompany, at: AtTheBank) {
-  const client = clientOf(world);
+async function linkAtBank(fixture: AccountFixture, company: SageTestCompany, at: AtTheBank) {
+  const client = clientOf(fixture);
   const { redirect, pollRoute } = await client.startLink({ access: company.access, bankId: at.bankId });
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
-  await world.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
+  await fixture.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
   const polled = await client.pollLink({ pollRoute });
   if (polled.kind !== 'succeeded' || polled.account === null) throw new Error('the link failed');
   return polled.account;
 }
 
-function clientOf(world: AccountGround) {
-  if (world.deps.sage === null) throw new Error('a world without Sage');
-  return world.deps.sage.client;
+function clientOf(fixture: AccountFixture) {
+  if (fixture.deps.sage === null) throw new Error('a fixture without Sage');
+  return fixture.deps.sage.client;
 }

@@ -32,8 +32,8 @@ import { replayKeys } from '../replay-key.js';
 import { createTestNamespace } from '../temporal.js';
 import { bundleWorkflows } from '../workflow-environment.js';
 
-export const sageApplication = { id: 'Sage.UK.Ledger', signingKey: 'sk_world_7c1f', desktop: true };
-export const worldPassword = 'correct horse battery staple';
+export const sageApplication = { id: 'Sage.UK.Ledger', signingKey: 'sk_fixture_7c1f', desktop: true };
+export const fixturePassword = 'correct horse battery staple';
 
 export interface ApiAnswer {
   status: number;
@@ -42,8 +42,8 @@ export interface ApiAnswer {
   body: any;
 }
 
-/** The whole second road: real API and pages, real Temporal with its worker, real PostgreSQL, the sandbox over HTTP. */
-export interface SageWorld {
+/** The whole `sage-banking` channel: real API and pages, real Temporal with its worker, real PostgreSQL, the sandbox over HTTP. */
+export interface SageFixture {
   readonly pool: Pool;
   readonly keyring: Keyring;
   readonly deps: ActivityDeps;
@@ -62,7 +62,7 @@ export interface SageWorld {
   /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
   control(method: string, path: string, body?: unknown): Promise<any>;
-  /** A customer with a login to the pages (`worldPassword`). */
+  /** A customer with a login to the pages (`fixturePassword`). */
   makeCustomer(): Promise<{ customerId: string; username: string }>;
   /** For a worker as a process of its own. */
   readonly workerEnvironment: Record<string, string>;
@@ -75,7 +75,7 @@ export interface SageWorld {
   close(): Promise<void>;
 }
 
-export interface SageWorldInput {
+export interface SageFixtureInput {
   readonly knobs?: Partial<Knobs>;
   readonly environment?: SageBankingOptions['environment'];
   /** Puts something between the activities and Sage. */
@@ -91,7 +91,7 @@ export interface SageWorldInput {
 /** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
 const quickKnobs: Partial<Knobs> = { linkPollPeriodMs: 200, reprocessPollPeriodMs: 100, reprocessRunMs: 100 };
 
-export async function createSageWorld(input: SageWorldInput = {}): Promise<SageWorld> {
+export async function createSageFixture(input: SageFixtureInput = {}): Promise<SageFixture> {
   const database = await createTestDatabase();
   const pool = createPool(database.url, 20, () => undefined);
   const parsed = parseKeyring(replayKeys);
@@ -130,7 +130,7 @@ export async function createSageWorld(input: SageWorldInput = {}): Promise<SageW
     makeCustomer: async () => {
       const customerId = `customer-${randomBytes(6).toString('hex')}`;
       const username = `user-${customerId}`;
-      const json = { name: 'Harbour Stores', username, password: worldPassword };
+      const json = { name: 'Harbour Stores', username, password: fixturePassword };
       const answer = await service.api('PUT', `/v1/customers/${customerId}`, { json });
       if (answer.status !== 201) throw new Error(`no customer: ${JSON.stringify(answer.body)}`);
       return { customerId, username };
@@ -178,7 +178,7 @@ function workerEnvironment(input: {
 }
 
 function activityDeps(
-  input: SageWorldInput & {
+  input: SageFixtureInput & {
     pool: Pool;
     keyring: Keyring;
     sandboxUrl: string;
@@ -199,7 +199,7 @@ function activityDeps(
   return {
     pool: input.pool,
     keyring: input.keyring,
-    // Nobody is there: the first road has its own worlds.
+    // Nobody is there: the `rutter` channel has its own fixtures.
     rutter: createRutterClient({
       ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
@@ -259,7 +259,7 @@ async function runWorkers(input: {
   };
 }
 
-/** Once a process: a file may open several worlds. */
+/** Once a process: a file may open several fixtures. */
 function installRuntime(): void {
   try {
     Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -297,7 +297,7 @@ async function serve(input: {
   };
   const { app, drained } = createApp({ ...parts, pages: createPages(parts), verifyWebhook: () => false });
   server.on('request', app);
-  const api: SageWorld['api'] = async (method, path, { json, role = 'core', key } = {}) => {
+  const api: SageFixture['api'] = async (method, path, { json, role = 'core', key } = {}) => {
     const response = await fetch(url + path, {
       method,
       headers: {

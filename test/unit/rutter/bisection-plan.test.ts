@@ -4,8 +4,8 @@ import { meaningOfJobFailure, meaningOfRefusal } from '../../../src/activities/r
 import {
   namedTransaction,
   planAfterRefusal,
-  splitCutSize,
-  type SplitPlan,
+  nextPartSize,
+  type BisectionPlan,
 } from '../../../src/domain/rutter/bisection-plan.js';
 
 const plans = fc
@@ -15,7 +15,7 @@ const plans = fc
     hint: fc.option(fc.integer({ min: 0, max: 1_100 }).map(String)),
     accepted: fc.boolean(),
   })
-  .map((plan): SplitPlan => ({ ...plan, bad: Math.min(plan.bad, plan.left) }));
+  .map((plan): BisectionPlan => ({ ...plan, bad: Math.min(plan.bad, plan.left) }));
 const ids = Array.from({ length: 1_000 }, (_, index) => String(index));
 
 describe('splitting a refused batch', () => {
@@ -26,7 +26,7 @@ describe('splitting a refused batch', () => {
     });
     fc.assert(
       fc.property(fc.option(plans), refusals, (plan, refused) => {
-        const next = splitCutSize(planAfterRefusal(plan, refused), ids);
+        const next = nextPartSize(planAfterRefusal(plan, refused), ids);
         expect(next).toBeGreaterThanOrEqual(1);
         expect(next).toBeLessThan(refused.size);
       }),
@@ -37,7 +37,7 @@ describe('splitting a refused batch', () => {
   it('never cuts more than what is left of the refused batch', () => {
     fc.assert(
       fc.property(plans, (plan) => {
-        const next = splitCutSize(plan, ids.slice(0, plan.left));
+        const next = nextPartSize(plan, ids.slice(0, plan.left));
         expect(next).toBeGreaterThanOrEqual(1);
         expect(next).toBeLessThanOrEqual(plan.left);
       }),
@@ -47,9 +47,9 @@ describe('splitting a refused batch', () => {
 
   it('halves after a followed name led to another refusal, so that a liar is not followed one by one', () => {
     const first = planAfterRefusal(null, { size: 1_000, hint: '999' });
-    expect(splitCutSize(first, ids)).toBe(999);
+    expect(nextPartSize(first, ids)).toBe(999);
     const second = planAfterRefusal(first, { size: 999, hint: '998' });
-    expect(splitCutSize(second, ids)).toBe(500);
+    expect(nextPartSize(second, ids)).toBe(500);
   });
 });
 

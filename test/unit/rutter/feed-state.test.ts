@@ -3,11 +3,11 @@ import {
   allowedActions,
   feedState,
   feedStates,
-  isParked,
-  laneParkedReason,
+  isBlocked,
+  otherFeedBlockedReason,
   maySend,
-  parkReasons,
-  peerUnavailableReason,
+  blockReasons,
+  providerUnavailableReason,
   unexpectedReason,
   type FeedFacts,
   type FeedState,
@@ -100,10 +100,10 @@ describe('allowedActions', () => {
   });
 });
 
-describe('isParked', () => {
-  it('holds for the reasons that a person must look at, and for no passing trouble', () => {
-    for (const reason of parkReasons) expect(isParked(reason)).toBe(true);
-    const passing = [null, '', peerUnavailableReason, laneParkedReason, unexpectedReason, 'paused'];
-    for (const reason of passing) expect(isParked(reason)).toBe(false);
+describe('isBlocked', () => {
+  it('holds for the reasons that a person must check, and for no passing failure', () => {
+    for (const reason of blockReasons) expect(isBlocked(reason)).toBe(true);
+    const passing = [null, '', providerUnavailableReason, otherFeedBlockedReason, unexpectedReason, 'paused'];
+    for (const reason of passing) expect(isBlocked(reason)).toBe(false);
   });
 });

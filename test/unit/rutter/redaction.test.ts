@@ -32,7 +32,7 @@ test('parameters and fields that carry secrets are blanked without knowing their
   );
 });
 
-test('a message is redacted before it is cut, so no half of a token is left at its end', () => {
+test('a message is redacted before it is built, so no half of a token is left at its end', () => {
   const message = redactMessage('m'.repeat(ERROR_MESSAGE_MAX_CHARS - 10) + token, [token]);
   expect(message.length).toBe(ERROR_MESSAGE_MAX_CHARS);
   expect(message).not.toContain(token.slice(0, 6));

@@ -368,12 +368,12 @@ test('a caller that gives up a read gets its own reason; what may have happened 
     return controller.signal;
   };
   await expect(sage.client.listBankAccounts({ access, signal: abortWhenAsked() })).rejects.toBe(reason);
-  const doubt = { kind: 'outcome_unknown', reason: 'aborted' };
+  const unknownOutcome = { kind: 'outcome_unknown', reason: 'aborted' };
   const write = sage.client.createBankAccount({ access, account: accountInput, signal: abortWhenAsked() });
-  expect(await sageErrorOf(write)).toMatchObject(doubt);
+  expect(await sageErrorOf(write)).toMatchObject(unknownOutcome);
   // A GET that spends its route.
   const poll = sage.client.pollLink({ pollRoute: `${sage.url}/poll/1`, signal: abortWhenAsked() });
-  expect(await sageErrorOf(poll)).toMatchObject(doubt);
+  expect(await sageErrorOf(poll)).toMatchObject(unknownOutcome);
   sage.requests.length = 0;
   const gone = sage.client.createBankAccount({
     access,

@@ -97,7 +97,7 @@ test.each([
   expect(redacted).toContain('[redacted]');
 });
 
-test('a JWT is known by its looks', () => {
+test('a JWT is known by its checks', () => {
   const jwt = makeJwt();
   expect(redactMessage(`the token ${jwt} is not valid`)).toBe('the token [redacted] is not valid');
 });

@@ -76,7 +76,7 @@ describe('a token is fetched', () => {
     ]);
   });
 
-  test('anew for another signing key: a wrong key never lives on what the right one fetched', async () => {
+  test('again for another signing key: a wrong key never lives on what the right one fetched', async () => {
     await call();
     await call({ signingKey: 'another key' });
     expect(sage.tokenRequests).toHaveLength(2);

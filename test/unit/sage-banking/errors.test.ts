@@ -8,7 +8,7 @@ import {
   SageRefused,
 } from '../../../src/clients/sage-banking/errors.js';
 import type { SageOperation } from '../../../src/clients/sage-banking/operations.js';
-import { sageLookMaxMs } from '../../../src/domain/sage-banking/account-limits.js';
+import { sageCheckMaxMs } from '../../../src/domain/sage-banking/account-limits.js';
 
 const refused = (operation: SageOperation, httpStatus: number, errorCode: string | null = null) =>
   new SageRefused({ operation, httpStatus, errorCode, errorMessage: null });
@@ -32,13 +32,13 @@ describe('a refusal at Sage', () => {
   });
 });
 
-it('accounts that were begun together are not looked at together for ever', () => {
+it('accounts that were begun together are not checked together for ever', () => {
   const maxMs = 3_600_000;
   const waits = Array.from({ length: 200 }, (_, index) =>
-    sageLookMaxMs({ sageAccountId: `account-${String(index)}`, maxMs }),
+    sageCheckMaxMs({ sageAccountId: `account-${String(index)}`, maxMs }),
   );
   expect(Math.max(...waits)).toBeLessThanOrEqual(maxMs);
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(0.85 * maxMs);
   expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(0.1 * maxMs);
-  expect(sageLookMaxMs({ sageAccountId: 'account-1', maxMs })).toBe(waits[1]);
+  expect(sageCheckMaxMs({ sageAccountId: 'account-1', maxMs })).toBe(waits[1]);
 });

@@ -57,10 +57,10 @@ function holds(condition: Condition, transaction: Record<string, unknown>): bool
 }
 
 function messagesOf(rule: unknown): Record<string, string> {
-  const judged = validateRule(rule);
-  return 'rule' in judged
+  const checked = validateRule(rule);
+  return 'rule' in checked
     ? {}
-    : Object.fromEntries(judged.problems.map(({ pointer, message }) => [pointer, message]));
+    : Object.fromEntries(checked.problems.map(({ pointer, message }) => [pointer, message]));
 }
 
 const narrative = 'transactionNarrative';
@@ -167,7 +167,7 @@ describe('conditions', () => {
     expect(holds(['currency', 'eq', 'eur'], transaction)).toBe(false);
   });
 
-  it('looks for the payee one level down', () => {
+  it('searches for the payee one level down', () => {
     const transaction = { payee: { payeeBankId: '20-00-00', payeeAccountId: '1' } };
     expect(holds(['payee.payeeBankId', 'eq', '20-00-00'], transaction)).toBe(true);
     expect(holds(['payee.payeeAccountId', 'eq', '20-00-00'], transaction)).toBe(false);
@@ -355,7 +355,7 @@ describe('validation', () => {
     });
   });
 
-  it('judges a change by what it names, and wants it to name something', () => {
+  it('checks a change by what it names, and wants it to name something', () => {
     expect(validateRuleChanges({ ruleRank: 2 })).toEqual({ rule: { ruleRank: 2 } });
     expect(validateRuleChanges({ ruleId: 'r' })).toMatchObject({ problems: [{ pointer: '' }] });
     expect(validateRuleChanges({ ruleConditions: [] })).toMatchObject({
@@ -363,7 +363,7 @@ describe('validation', () => {
     });
   });
 
-  it('judges anything at all without falling', () => {
+  it('checks anything at all without falling', () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), fc.anything(), (ruleName, ruleConditions, ruleActions) => {
         expect('problems' in validateRule({ ruleName, ruleConditions, ruleActions })).toBe(true);

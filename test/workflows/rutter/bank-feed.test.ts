@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../../scripts/save-history.js';
 import type { Activities } from '../../../src/activities/index.js';
 import type {
-  DeliverSliceInput,
-  DeliverSliceResult,
+  RunDeliveryInput,
+  RunDeliveryResult,
 } from '../../../src/activities/rutter/delivery/run-delivery.js';
 import type { FeedState, OperatorAction } from '../../../src/domain/feed.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   const [started, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
   env = started;
   const activities: Partial<Activities> = {
-    rutterDeliverSlice: (input) => feedOf(input).slice(input),
+    rutterRunDelivery: (input) => feedOf(input).deliveryRun(input),
     dbApplyFeedRequest: (input) => Promise.resolve(feedOf(input).request(input.action)),
   };
   workers = await runFakeWorkers({
@@ -60,14 +60,14 @@ function feedOf(input: { feedId: string }): FakeFeed {
 /** The row of a feed, as far as the workflow can tell through its activities. */
 class FakeFeed {
   readonly feedId = randomUUID();
-  readonly slices: DeliverSliceInput[] = [];
+  readonly deliveryRuns: RunDeliveryInput[] = [];
   readonly requests: string[] = [];
   state: FeedState = 'live';
   reason: string | null = null;
-  /** What the next slices answer; when empty, caught up (or waiting, where the state says so). */
-  readonly script: (() => Promise<Partial<DeliverSliceResult>> | Partial<DeliverSliceResult>)[] = [];
+  /** What the next delivery runs answer; when empty, caught up (or waiting, where the state says so). */
+  readonly script: (() => Promise<Partial<RunDeliveryResult>> | Partial<RunDeliveryResult>)[] = [];
 
-  slicesUnderWay = 0;
+  deliveryRunsUnderWay = 0;
   readonly workflowId = bankFeedWorkflowId(this.feedId);
 
   request(action: OperatorAction): { state: FeedState; reason: string | null } {
@@ -78,17 +78,17 @@ class FakeFeed {
     return { state: this.state, reason: this.reason };
   }
 
-  async slice(input: DeliverSliceInput): Promise<DeliverSliceResult> {
-    this.slices.push(input);
-    this.slicesUnderWay += 1;
+  async deliveryRun(input: RunDeliveryInput): Promise<RunDeliveryResult> {
+    this.deliveryRuns.push(input);
+    this.deliveryRunsUnderWay += 1;
     try {
       return await this.answer();
     } finally {
-      this.slicesUnderWay -= 1;
+      this.deliveryRunsUnderWay -= 1;
     }
   }
 
-  private async answer(): Promise<DeliverSliceResult> {
+  private async answer(): Promise<RunDeliveryResult> {
     const scripted = await this.script.shift()?.();
     const sends = ['live', 'backfilling', 'syncing'].includes(this.state);
     const outcome = this.state === 'closed' ? 'closed' : sends ? 'caught_up' : 'waiting';
@@ -122,34 +122,37 @@ async function withFeed(
 }
 
 const soon = { timeoutMs: 20_000 };
-const slicesReach = (feed: FakeFeed, count: number) =>
-  until(() => feed.slices.length >= count, { ...soon, describe: `${String(count)} slices have run` });
+const deliveryRunsReach = (feed: FakeFeed, count: number) =>
+  until(() => feed.deliveryRuns.length >= count, {
+    ...soon,
+    describe: `${String(count)} delivery runs have run`,
+  });
 
 describe('bankFeedWorkflow', () => {
-  it('looks once when it begins and then sleeps until the time the slice named', async () => {
+  it('checks once when it begins and then sleeps until the time the delivery run named', async () => {
     await withFeed(async (feed) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       await env.sleep(dayMs - 3_600_000);
-      expect(feed.slices).toHaveLength(1);
+      expect(feed.deliveryRuns).toHaveLength(1);
       await env.sleep(2 * 3_600_000);
-      await slicesReach(feed, 2);
+      await deliveryRunsReach(feed, 2);
     });
   });
 
   it('reads the account at Rutter with the daily look, not with every posting', async () => {
     await withFeed(async (feed, handle) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       await handle.signal(messages.postingsAvailable);
-      await slicesReach(feed, 2);
+      await deliveryRunsReach(feed, 2);
       await env.sleep(dayMs + 60_000);
-      await slicesReach(feed, 3);
-      expect(feed.slices.map((slice) => slice.readAccount)).toEqual([false, false, true]);
+      await deliveryRunsReach(feed, 3);
+      expect(feed.deliveryRuns.map((deliveryRun) => deliveryRun.readAccount)).toEqual([false, false, true]);
     });
   });
 
   it('makes one sync of a burst of a thousand signals', async () => {
     await withFeed(async (feed, handle) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       let release = (): void => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
       feed.script.push(async () => {
@@ -157,73 +160,73 @@ describe('bankFeedWorkflow', () => {
         return {};
       });
       await handle.signal(messages.postingsAvailable);
-      await slicesReach(feed, 2);
+      await deliveryRunsReach(feed, 2);
       await Promise.all(Array.from({ length: 1_000 }, () => handle.signal(messages.postingsAvailable)));
       release();
-      await slicesReach(feed, 3);
+      await deliveryRunsReach(feed, 3);
       await env.sleep(60_000);
-      expect(feed.slices).toHaveLength(3);
+      expect(feed.deliveryRuns).toHaveLength(3);
     });
   });
 
-  it('goes on at once when a slice ended only because its minute was over', async () => {
+  it('goes on at once when a delivery run ended only because its minute was over', async () => {
     const feed = new FakeFeed();
     feed.script.push(
       () => ({ outcome: 'more' }),
       () => ({ outcome: 'more' }),
     );
-    await withFeed(async () => slicesReach(feed, 3).then(() => undefined), { feed });
+    await withFeed(async () => deliveryRunsReach(feed, 3).then(() => undefined), { feed });
   });
 
-  it('waits from one second to fifteen for its turn on a busy lane, whatever is signalled', async () => {
+  it('waits from one second to fifteen for its turn on a busy delivery lock, whatever is signalled', async () => {
     const feed = new FakeFeed();
-    for (let tries = 0; tries < 6; tries += 1) feed.script.push(() => ({ outcome: 'lane_busy' }));
+    for (let tries = 0; tries < 6; tries += 1) feed.script.push(() => ({ outcome: 'lock_busy' }));
     const startedAtMs = await env.currentTimeMs();
     await withFeed(
       async (_, handle) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await handle.signal(messages.postingsAvailable);
         await env.sleep(60_000);
-        await slicesReach(feed, 7);
+        await deliveryRunsReach(feed, 7);
         expect((await env.currentTimeMs()) - startedAtMs).toBeGreaterThanOrEqual(45_000);
       },
       { feed },
     );
   });
 
-  it('looks at a slow job when the slice said, not before', async () => {
+  it('checks a slow job when the delivery run said, not before', async () => {
     const feed = new FakeFeed();
     feed.script.push(() => ({ outcome: 'job_running', waitMs: 40_000 }));
     await withFeed(
       async () => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await env.sleep(30_000);
-        expect(feed.slices).toHaveLength(1);
+        expect(feed.deliveryRuns).toHaveLength(1);
         await env.sleep(20_000);
-        await slicesReach(feed, 2);
+        await deliveryRunsReach(feed, 2);
       },
       { feed },
     );
   });
 
-  it('does not try a parked feed because postings arrive, but does when its facts change', async () => {
+  it('does not try a blocked feed because postings arrive, but does when its facts change', async () => {
     const feed = new FakeFeed();
     feed.state = 'reauth_required';
     await withFeed(
       async (_, handle) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await handle.signal(messages.postingsAvailable);
         await env.sleep(3_600_000);
-        expect(feed.slices).toHaveLength(1);
+        expect(feed.deliveryRuns).toHaveLength(1);
         feed.state = 'live';
         await handle.signal(messages.factsChanged);
-        await slicesReach(feed, 2);
+        await deliveryRunsReach(feed, 2);
       },
       { feed },
     );
   });
 
-  it('does what an operator asks while a slice is under way', async () => {
+  it('does what an operator asks while a delivery run is under way', async () => {
     const feed = new FakeFeed();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -233,7 +236,7 @@ describe('bankFeedWorkflow', () => {
     });
     await withFeed(
       async (_, handle) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await handle.signal(messages.pauseRequested);
         await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
         expect(await handle.query(messages.feedStatus)).toMatchObject({ state: 'paused', working: true });
@@ -245,17 +248,17 @@ describe('bankFeedWorkflow', () => {
 
   it('sends what came in while it was paused as soon as it is resumed', async () => {
     await withFeed(async (feed, handle) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       await handle.signal(messages.pauseRequested);
       await until(() => feed.state === 'paused', { ...soon, describe: 'the feed is paused' });
       await handle.signal(messages.resumeRequested);
       await until(() => feed.requests.length === 2, { ...soon, describe: 'the feed is resumed' });
-      await slicesReach(feed, 2);
-      expect(feed.slices.at(-1)?.readAccount).toBe(true);
+      await deliveryRunsReach(feed, 2);
+      expect(feed.deliveryRuns.at(-1)?.readAccount).toBe(true);
     });
   });
 
-  it('looks once more when the account is shared again while the closing slice is under way', async () => {
+  it('checks once more when the account is shared again while the closing delivery run is under way', async () => {
     await withFeed(async (feed, handle) => {
       let release = (): void => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
@@ -263,41 +266,44 @@ describe('bankFeedWorkflow', () => {
         await held;
         return { outcome: 'closed', state: 'closed' };
       });
-      await until(() => feed.slicesUnderWay === 1, { ...soon, describe: 'the closing slice is under way' });
+      await until(() => feed.deliveryRunsUnderWay === 1, {
+        ...soon,
+        describe: 'the closing delivery run is under way',
+      });
       await handle.signal(messages.factsChanged);
       release();
-      await slicesReach(feed, 2);
+      await deliveryRunsReach(feed, 2);
     });
   });
 
   it('ends its run, and only then, when the feed is closed', async () => {
     await withFeed(async (feed, handle) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       await handle.signal(messages.closeRequested);
       await handle.result();
       expect(feed.requests).toEqual(['close']);
     });
   });
 
-  it('that somebody cancels ends as cancelled, so that the sweep can begin another run', async () => {
+  it('that somebody cancels ends as cancelled, so that the repair job can begin another run', async () => {
     await withFeed(async (feed, handle) => {
-      await slicesReach(feed, 1);
+      await deliveryRunsReach(feed, 1);
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow();
       expect((await handle.describe()).status.name).toBe('CANCELLED');
     });
   });
 
-  it('never fails: a slice that failed for good leaves the feed waiting and is tried again', async () => {
+  it('never fails: a delivery run that failed for good leaves the feed waiting and is tried again', async () => {
     const feed = new FakeFeed();
     feed.script.push(() => {
       throw ApplicationFailure.nonRetryable('gone', 'Obsolete');
     });
     await withFeed(
       async (_, handle) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await env.sleep(11 * 60_000);
-        await slicesReach(feed, 2);
+        await deliveryRunsReach(feed, 2);
         expect((await handle.describe()).status.name).toBe('RUNNING');
       },
       { feed },
@@ -307,12 +313,12 @@ describe('bankFeedWorkflow', () => {
   it('carries over a renewal whatever was signalled, asked for or due', async () => {
     await withFeed(
       async (feed, handle, client) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         for (let round = 0; round < 5; round += 1) {
           await untilTaken(() =>
             client.workflow.getHandle(handle.workflowId).signal(messages.postingsAvailable),
           );
-          await slicesReach(feed, 2 + round);
+          await deliveryRunsReach(feed, 2 + round);
         }
         await untilTaken(() => client.workflow.getHandle(handle.workflowId).signal(messages.pauseRequested));
         await until(() => feed.requests.includes('pause'), { ...soon, describe: 'the pause is in the row' });
@@ -348,7 +354,7 @@ describe('bankFeedWorkflow', () => {
     feed.state = 'paused';
     await withFeed(
       async (_, handle, client) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         await env.sleep(31 * dayMs);
         const described = await client.workflow.getHandle(handle.workflowId).describe();
         expect(described.runId).not.toBe(handle.firstExecutionRunId);
@@ -362,7 +368,7 @@ describe('bankFeedWorkflow', () => {
     feed.state = 'awaiting_activation';
     await withFeed(
       async (_, handle) => {
-        await slicesReach(feed, 1);
+        await deliveryRunsReach(feed, 1);
         const shown = await until(
           async () => {
             const { typedSearchAttributes } = await handle.describe();

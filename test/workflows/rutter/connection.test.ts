@@ -11,7 +11,7 @@ import { failureTypes } from '../../../src/domain/failures.js';
 import { connectionWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { dayMs } from '../../../src/domain/limits.js';
 import { activationPollDelayMs } from '../../../src/domain/schedule.js';
-import { connectionNudged } from '../../../src/workflows/rutter/connection/messages.js';
+import { connectionCheckRequested } from '../../../src/workflows/rutter/connection/messages.js';
 import type { connectionWorkflow } from '../../../src/workflows/rutter/connection/workflow.js';
 import { until } from '../../support/until.js';
 import {
@@ -53,21 +53,21 @@ interface Look {
 class FakeConnection {
   readonly connectionId = randomUUID();
   readonly workflowId = connectionWorkflowId(this.connectionId);
-  readonly looks: Look[] = [];
+  readonly checks: Look[] = [];
   awaited = 1;
-  /** What the next looks answer or do; when empty, that `awaited` feeds wait, at the usual pace. */
+  /** What the next checks answer or do; when empty, that `awaited` feeds wait, at the usual pace. */
   readonly script: (() => Promise<Partial<ReadConnectionResult>> | Partial<ReadConnectionResult>)[] = [];
   private readonly held: (() => void)[] = [];
 
   async look(input: ReadConnectionInput): Promise<ReadConnectionResult> {
-    this.looks.push({ atMs: await env.currentTimeMs(), awaitedForMs: input.awaitedForMs });
+    this.checks.push({ atMs: await env.currentTimeMs(), awaitedForMs: input.awaitedForMs });
     const scripted = await this.script.shift()?.();
     const nextPollMs =
       this.awaited > 0 ? activationPollDelayMs({ elapsedMs: input.awaitedForMs, ...pace }) : null;
     return { refused: false, awaitedCount: this.awaited, nextPollMs, ...scripted };
   }
 
-  /** The next look stays under way until it is released. */
+  /** The next check stays under way until it is released. */
   hold(answer: Partial<ReadConnectionResult>): () => void {
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -86,11 +86,11 @@ class FakeConnection {
     for (const release of this.held) release();
   }
 
-  /** The waits between the looks so far, in whole seconds. */
+  /** The waits between the checks so far, in whole seconds. */
   waitsSeconds(): number[] {
-    return this.looks
+    return this.checks
       .slice(1)
-      .map((look, index) => Math.round((look.atMs - (this.looks[index]?.atMs ?? 0)) / 1_000));
+      .map((look, index) => Math.round((look.atMs - (this.checks[index]?.atMs ?? 0)) / 1_000));
   }
 }
 
@@ -108,8 +108,8 @@ async function withConnection(
   try {
     await work(handle);
   } finally {
-    // It ends by itself at its next look. This server never skips time again after a run was terminated under an
-    // activity, and loses a workflow task that cancels a timer just as it fires, so nothing is killed or nudged here.
+    // It ends by itself at its next check. This server never skips time again after a run was terminated under an
+    // activity, and loses a workflow task that cancels a timer just as it fires, so nothing is killed or woken here.
     connection.end();
     await env.client.workflow
       .getHandle(workflowId)
@@ -119,8 +119,8 @@ async function withConnection(
 }
 
 const soon = { timeoutMs: 20_000 };
-const looksReach = (connection: FakeConnection, count: number) =>
-  until(() => connection.looks.length >= count, { ...soon, describe: `${String(count)} looks were made` });
+const checksReach = (connection: FakeConnection, count: number) =>
+  until(() => connection.checks.length >= count, { ...soon, describe: `${String(count)} checks were made` });
 
 const nothingAwaited = { awaitedCount: 0, nextPollMs: null };
 
@@ -131,7 +131,7 @@ function failing(type: string): () => never {
 }
 
 describe('connectionWorkflow', () => {
-  it('looks at once and then as often as each look says, ever more slowly', async () => {
+  it('checks once and then as often as each check says, ever more slowly', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async () => {
       await env.sleep(10 * 60_000);
@@ -142,34 +142,34 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('looks once a day after the first, and gives up after thirty', async () => {
+  it('checks once a day after the first, and gives up after thirty', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await handle.result();
-      const firstMs = connection.looks[0]?.atMs ?? 0;
-      const later = connection.looks.filter((look) => look.atMs - firstMs > dayMs + 3_600_000);
+      const firstMs = connection.checks[0]?.atMs ?? 0;
+      const later = connection.checks.filter((look) => look.atMs - firstMs > dayMs + 3_600_000);
       expect(later.length).toBeGreaterThanOrEqual(27);
       expect(later.length).toBeLessThanOrEqual(30);
-      expect(connection.looks.at(-1)?.awaitedForMs).toBeGreaterThanOrEqual(30 * dayMs);
-      const lastMs = connection.looks.at(-1)?.atMs ?? 0;
+      expect(connection.checks.at(-1)?.awaitedForMs).toBeGreaterThanOrEqual(30 * dayMs);
+      const lastMs = connection.checks.at(-1)?.atMs ?? 0;
       expect(lastMs - firstMs).toBeLessThanOrEqual(31 * dayMs + 3_600_000);
     });
   });
 
-  it('looks at once when it is nudged, and quickly again from then on', async () => {
+  it('checks once when it is woken, and quickly again from then on', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await env.sleep(6 * 3_600_000);
-      const before = connection.looks.length;
+      const before = connection.checks.length;
       expect(connection.waitsSeconds().at(-1)).toBe(900);
-      const nudgedAtMs = await env.currentTimeMs();
-      await handle.signal(connectionNudged);
-      await looksReach(connection, before + 1);
-      const nudged = connection.looks[before];
-      expect((nudged?.atMs ?? 0) - nudgedAtMs).toBeLessThan(5_000);
-      expect(nudged?.awaitedForMs).toBeLessThan(5_000);
+      const wokenAtMs = await env.currentTimeMs();
+      await handle.signal(connectionCheckRequested);
+      await checksReach(connection, before + 1);
+      const woken = connection.checks[before];
+      expect((woken?.atMs ?? 0) - wokenAtMs).toBeLessThan(5_000);
+      expect(woken?.awaitedForMs).toBeLessThan(5_000);
       await env.sleep(10_000);
-      expect(connection.looks.length).toBeGreaterThanOrEqual(before + 4);
+      expect(connection.checks.length).toBeGreaterThanOrEqual(before + 4);
     });
   });
 
@@ -181,50 +181,50 @@ describe('connectionWorkflow', () => {
     );
     await withConnection(connection, async (handle) => {
       await handle.result();
-      expect(connection.looks).toHaveLength(2);
+      expect(connection.checks).toHaveLength(2);
     });
   });
 
-  it('looks once more before it ends when it was nudged during its last look', async () => {
+  it('checks once more before it ends when it was woken during its last check', async () => {
     const connection = new FakeConnection();
     const release = connection.hold(nothingAwaited);
     connection.awaited = 0;
     await withConnection(connection, async (handle) => {
-      await looksReach(connection, 1);
-      await handle.signal(connectionNudged);
+      await checksReach(connection, 1);
+      await handle.signal(connectionCheckRequested);
       release();
       await handle.result();
-      expect(connection.looks).toHaveLength(2);
+      expect(connection.checks).toHaveLength(2);
     });
   });
 
-  it('looks again at once when it was nudged during a look that found it waiting', async () => {
+  it('checks again at once when it was woken during a check that found it waiting', async () => {
     const connection = new FakeConnection();
     const release = connection.hold({ nextPollMs: dayMs });
     await withConnection(connection, async (handle) => {
-      await looksReach(connection, 1);
-      await handle.signal(connectionNudged);
+      await checksReach(connection, 1);
+      await handle.signal(connectionCheckRequested);
       release();
-      await looksReach(connection, 2);
+      await checksReach(connection, 2);
       expect(connection.waitsSeconds()[0]).toBeLessThan(60);
     });
   });
 
-  it('makes one look of a burst of nudges', async () => {
+  it('makes one check of a burst of wake-ups', async () => {
     const connection = new FakeConnection();
     const release = connection.hold({ nextPollMs: dayMs });
     connection.script.push(() => ({ nextPollMs: dayMs }));
     await withConnection(connection, async (handle) => {
-      await looksReach(connection, 1);
-      await Promise.all(Array.from({ length: 200 }, () => handle.signal(connectionNudged)));
+      await checksReach(connection, 1);
+      await Promise.all(Array.from({ length: 200 }, () => handle.signal(connectionCheckRequested)));
       release();
-      await looksReach(connection, 2);
+      await checksReach(connection, 2);
       await env.sleep(3_600_000);
-      expect(connection.looks).toHaveLength(2);
+      expect(connection.checks).toHaveLength(2);
     });
   });
 
-  it('goes on looking at a refused connection, at the pace that the look names', async () => {
+  it('goes on checking a refused connection, at the pace that the check names', async () => {
     const connection = new FakeConnection();
     const refused = { refused: true, awaitedCount: 0, nextPollMs: 40_000 };
     connection.script.push(
@@ -240,7 +240,7 @@ describe('connectionWorkflow', () => {
 
   it('probes every 30 seconds while the credentials of the organisation are refused, and then goes on', async () => {
     const connection = new FakeConnection();
-    const refused = failing(failureTypes.organisationRefused);
+    const refused = failing(failureTypes.credentialsRejected);
     connection.script.push(refused, refused, refused, refused, () => nothingAwaited);
     await withConnection(connection, async (handle) => {
       await handle.result();
@@ -253,7 +253,7 @@ describe('connectionWorkflow', () => {
     connection.script.push(failing(failureTypes.obsolete));
     await withConnection(connection, async (handle) => {
       await handle.result();
-      expect(connection.looks).toHaveLength(1);
+      expect(connection.checks).toHaveLength(1);
     });
   });
 
@@ -269,10 +269,10 @@ describe('connectionWorkflow', () => {
     },
   );
 
-  it('survives an outage of Rutter and of the database: the look is tried until it succeeds', async () => {
+  it('survives an outage of Rutter and of the database: the check is tried until it succeeds', async () => {
     const connection = new FakeConnection();
     for (const type of [
-      failureTypes.peerUnavailable,
+      failureTypes.providerUnavailable,
       failureTypes.databaseUnavailable,
       failureTypes.unexpected,
     ]) {
@@ -285,27 +285,27 @@ describe('connectionWorkflow', () => {
     connection.script.push(() => nothingAwaited);
     await withConnection(connection, async (handle) => {
       await handle.result();
-      expect(connection.looks).toHaveLength(31);
+      expect(connection.checks).toHaveLength(31);
       expect(Math.max(...connection.waitsSeconds())).toBeLessThanOrEqual(6);
     });
   });
 
-  it('renews after 30 days of nudges and still knows since when it waits', async () => {
+  it('renews after 30 days of wake-ups and still knows since when it waits', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await env.sleep(20 * dayMs);
-      await handle.signal(connectionNudged);
+      await handle.signal(connectionCheckRequested);
       await env.sleep(12 * dayMs);
       const current = env.client.workflow.getHandle(handle.workflowId);
       const described = await current.describe();
       expect(described.runId).not.toBe(handle.firstExecutionRunId);
       expect(described.status.name).toBe('RUNNING');
-      const last = connection.looks.at(-1);
+      const last = connection.checks.at(-1);
       expect(last?.awaitedForMs).toBeGreaterThan(10 * dayMs);
       expect(last?.awaitedForMs).toBeLessThan(13 * dayMs);
-      const before = connection.looks.length;
-      await current.signal(connectionNudged);
-      await looksReach(connection, before + 1);
+      const before = connection.checks.length;
+      await current.signal(connectionCheckRequested);
+      await checksReach(connection, before + 1);
     });
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { feedState, maySend, type FeedFacts, type FeedState } from '../../../src/domain/feed.js';
 import {
-  createFeedLifeWorld,
+  createFeedLifeFixture,
   type FeedLife,
-  type FeedLifeWorld,
+  type FeedLifeFixture,
 } from '../../support/rutter/feed-life-fixture.js';
 
 /**
@@ -12,11 +12,11 @@ import {
  * everything, each posting once, in order.
  */
 
-let world: FeedLifeWorld;
+let fixture: FeedLifeFixture;
 beforeAll(async () => {
-  world = await createFeedLifeWorld();
+  fixture = await createFeedLifeFixture();
 });
-afterAll(() => world.close());
+afterAll(() => fixture.close());
 
 /** Brings a feed into a state and leaves it there. Where a batch is in flight its answer is held. */
 const reach = {
@@ -209,7 +209,7 @@ const edges: Record<string, Edge> = {
     walk: async (life) => {
       await reach.paused(life);
       await life.unlink();
-      await life.nudge();
+      await life.wake();
       await life.look();
       await life.is('paused');
       await life.ask('resume');
@@ -329,7 +329,7 @@ async function endsWell(life: FeedLife): Promise<void> {
   await life.isBooked();
   await life.is('live');
   expect(await life.booked()).toEqual(life.sent);
-  expect(await world.violations()).toMatchObject({ violations: [], resent: [] });
+  expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
 const sending: readonly FeedState[] = ['backfilling', 'syncing', 'live'];
@@ -339,7 +339,7 @@ describe('a feed', () => {
     '%s: %s',
     async (edge, _, walk) => {
       const to = edge.split(' → ')[1] as FeedState;
-      const life = await world.makeLife();
+      const life = await fixture.makeLife();
       try {
         await walk(life);
         await life.is(to);
@@ -363,7 +363,7 @@ describe('a feed', () => {
   });
 
   it('ends its run when it is closed, and only then', async () => {
-    const life = await world.makeLife();
+    const life = await fixture.makeLife();
     try {
       await reach.paused(life);
       expect(await life.runs()).toBe('RUNNING');
@@ -375,13 +375,13 @@ describe('a feed', () => {
   });
 });
 
-describe('a parked feed', () => {
+describe('a blocked feed', () => {
   const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 
   /** Rutter answers a batch with success and names none of it: a person must look. */
-  async function park(life: FeedLife, before: (life: FeedLife) => Promise<void>): Promise<void> {
+  async function block(life: FeedLife, before: (life: FeedLife) => Promise<void>): Promise<void> {
     await before(life);
-    await world.control('POST', '/faults', {
+    await fixture.control('POST', '/faults', {
       ...{ kind: 'omit_from_answer', times: 1 },
       ...{ count: 1, booked: false, match: { ...batchPost, account: life.feed.rutterAccountId } },
     });
@@ -392,21 +392,21 @@ describe('a parked feed', () => {
   const nothing = () => Promise.resolve();
 
   const ways = [
-    { name: 'parked in its backfill it goes on when it is resumed', before: nothing, events: [resume] },
-    { name: 'parked while live it goes on when it is resumed', before: reach.live, events: [resume] },
+    { name: 'blocked in its backfill it goes on when it is resumed', before: nothing, events: [resume] },
+    { name: 'blocked while live it goes on when it is resumed', before: reach.live, events: [resume] },
     {
-      name: 'parked it goes on when a sync is asked for',
+      name: 'blocked it goes on when a sync is asked for',
       before: reach.live,
       events: [(life: FeedLife) => life.ask('sync')],
     },
     { name: 'paused it keeps its reason, and resuming clears both', before: reach.live, events: [pause] },
-    { name: 'refused and healed it is still parked', before: reach.live, events: [refuse, heal] },
-    { name: 'unlinked and linked it is still parked', before: reach.live, events: [unlink, link] },
+    { name: 'refused and healed it is still blocked', before: reach.live, events: [refuse, heal] },
+    { name: 'unlinked and linked it is still blocked', before: reach.live, events: [unlink, link] },
   ];
   it.each(ways.map(({ name, ...way }) => [name, way] as const))('%s', async (_, { before, events }) => {
-    const life = await world.makeLife();
+    const life = await fixture.makeLife();
     try {
-      await park(life, before);
+      await block(life, before);
       const stuck = await life.booked();
       await life.postings();
       await life.look();
@@ -423,10 +423,10 @@ describe('a parked feed', () => {
     }
   });
 
-  it('closed and shared again it has forgotten why it was parked', async () => {
-    const life = await world.makeLife();
+  it('closed and shared again it has forgotten why it was blocked', async () => {
+    const life = await fixture.makeLife();
     try {
-      await park(life, reach.live);
+      await block(life, reach.live);
       await life.ask('close');
       await life.is('closed');
       expect((await life.row()).reason).toBeNull();
@@ -440,8 +440,8 @@ describe('a parked feed', () => {
 /** What happens to a feed, as changes of its facts; null where it cannot happen or changes nothing. */
 const events: ((facts: FeedFacts) => FeedFacts | null)[] = [
   // A list of accounts is read, which heals the connection and says how the account stands.
-  (facts) => looked(facts, 'active'),
-  (facts) => looked(facts, facts.account === 'waiting' ? 'waiting' : 'inactive'),
+  (facts) => checked(facts, 'active'),
+  (facts) => checked(facts, facts.account === 'waiting' ? 'waiting' : 'inactive'),
   (facts) => ({ ...facts, connection: 'refused', syncing: facts.operator === 'closed' && facts.syncing }),
   (facts) => (facts.operator === 'closed' ? null : { ...facts, operator: 'paused', syncing: false }),
   (facts) => (facts.operator === 'closed' ? null : { ...facts, operator: 'running' }),
@@ -450,12 +450,12 @@ const events: ((facts: FeedFacts) => FeedFacts | null)[] = [
     facts.operator === 'closed'
       ? { ...facts, operator: 'running', account: 'waiting', syncing: false }
       : null,
-  // A batch is cut; nothing is left to be cut.
+  // A batch is built; nothing is left to be built.
   (facts) => (maySend(facts) ? { ...facts, syncing: true } : null),
   (facts) => (maySend(facts) ? { ...facts, caughtUp: true, syncing: false } : null),
 ];
 
-function looked(facts: FeedFacts, account: FeedFacts['account']): FeedFacts {
+function checked(facts: FeedFacts, account: FeedFacts['account']): FeedFacts {
   const healed: FeedFacts = { ...facts, connection: 'ok' };
   if (facts.operator === 'closed') return healed;
   const activated = account === 'active' && facts.account !== 'active';

@@ -44,7 +44,7 @@ afterAll(async () => {
 
 function fakeOf(input: { handoffId: string }): FakeHandoff {
   const fake = handoffs.get(input.handoffId);
-  if (fake === undefined) throw new Error('no such hand-off in this test');
+  if (fake === undefined) throw new Error('no such handoff in this test');
   return fake;
 }
 
@@ -55,7 +55,7 @@ interface StepResults {
 }
 type Step = keyof StepResults;
 
-/** The row of a hand-off, as far as the workflow can tell through its activities. */
+/** The row of a handoff, as far as the workflow can tell through its activities. */
 class FakeHandoff {
   readonly handoffId = randomUUID();
   readonly calls: string[] = [];
@@ -158,7 +158,7 @@ const called = (fake: FakeHandoff, name: string, times = 1) =>
 const refusal = (type: string, errorCode: string) =>
   ApplicationFailure.create({ message: 'no', type, nonRetryable: true, details: [{ errorCode }] });
 
-describe('a hand-off that goes well', () => {
+describe('a handoff that goes well', () => {
   it('connects, publishes and asks for the one-time password last, in this order', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
@@ -185,7 +185,7 @@ describe('a hand-off that goes well', () => {
     await called(fake, 'otp');
     await until(async () => (await handle.query(messages.handoffStatus)).step === 'ready', {
       timeoutMs: 20_000,
-      describe: 'the hand-off is ready',
+      describe: 'the handoff is ready',
     });
     fake.state = 'taken';
     await handle.result();
@@ -248,7 +248,7 @@ describe('messages', () => {
     expect(fake.calls).toEqual(['read', 'login', 'connection', 'publish', 'otp', 'expire']);
   });
 
-  it('does nothing more in a hand-off that has ended, when the back button logs in again', async () => {
+  it('does nothing more in a handoff that has ended, when the back button logs in again', async () => {
     for (const state of ['taken', 'superseded', 'refused', 'expired'] as const) {
       const fake = await opened();
       fake.state = state;
@@ -266,7 +266,7 @@ describe('messages', () => {
 });
 
 describe('the deadline', () => {
-  it('ends a hand-off whose customer never shares', async () => {
+  it('ends a handoff whose customer never shares', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
     await handle.result();
@@ -281,7 +281,7 @@ describe('the deadline', () => {
     expect(fake.calledAtMs.at(-1)).toBeLessThan(fake.deadlineMs + 10_000);
   });
 
-  it('ends a hand-off that came too late at once', async () => {
+  it('ends a handoff that came too late at once', async () => {
     const fake = await opened(-1_000);
     fake.state = 'logged_in';
     await (await logIn(fake)).result();
@@ -290,16 +290,16 @@ describe('the deadline', () => {
   });
 
   for (const step of ['connection', 'publish', 'otp'] as const) {
-    it(`ends a hand-off for which Rutter was away all the time (${step}), and says why`, async () => {
+    it(`ends a handoff for which Rutter was away all the time (${step}), and says why`, async () => {
       const fake = await opened();
       fake.script[step] = () => {
-        throw ApplicationFailure.create({ message: 'away', type: failureTypes.peerUnavailable });
+        throw ApplicationFailure.create({ message: 'away', type: failureTypes.providerUnavailable });
       };
       const handle = await logIn(fake);
       await share(fake, handle);
       await handle.result();
       expect(fake.times(step)).toBeGreaterThan(3);
-      expect(fake.ended).toEqual({ state: 'expired', reason: 'peer_unavailable' });
+      expect(fake.ended).toEqual({ state: 'expired', reason: 'provider_unavailable' });
       // Nothing is tried after it.
       const lastTry = fake.calledAtMs[fake.calls.lastIndexOf(step)];
       expect(lastTry).toBeLessThanOrEqual(fake.deadlineMs + 1_000);
@@ -316,7 +316,7 @@ describe('the deadline', () => {
   });
 });
 
-describe('trouble', () => {
+describe('failure', () => {
   it('that passes is waited out', async () => {
     const fake = await opened();
     let tries = 0;
@@ -334,7 +334,7 @@ describe('trouble', () => {
   const refusals: [string, HandoffReason][] = [
     [failureTypes.refused, 'provider_refused'],
     [failureTypes.connectionRefused, 'connection_refused'],
-    [failureTypes.organisationRefused, 'organisation_refused'],
+    [failureTypes.credentialsRejected, 'credentials_rejected'],
   ];
   for (const [type, reason] of refusals) {
     for (const step of ['connection', 'publish', 'otp'] as const) {

@@ -7,7 +7,7 @@ import type { ReadSageAccountResult } from '../../../src/activities/sage-banking
 import { failureTypes } from '../../../src/domain/failures.js';
 import { sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { dayMs } from '../../../src/domain/limits.js';
-import { sageLookDelayMs } from '../../../src/domain/sage-banking/account-limits.js';
+import { sageCheckDelayMs } from '../../../src/domain/sage-banking/account-limits.js';
 import type { sageBankAccountWorkflow } from '../../../src/workflows/sage-banking/bank-account/workflow.js';
 import {
   bundleWorkflows,
@@ -16,7 +16,7 @@ import {
   type FakeWorkers,
 } from '../../support/workflow-environment.js';
 
-/* The pace and the renewal of an account's workflow, in skipped time; its looks are played. */
+/* The pace and the renewal of an account's workflow, in skipped time; its checks are played. */
 
 const pace = { minMs: 5_000, maxMs: 3_600_000 };
 type Look = () => Partial<ReadSageAccountResult>;
@@ -25,8 +25,8 @@ let env: TestWorkflowEnvironment;
 let workers: FakeWorkers;
 interface Life {
   readonly look: (count: number) => Partial<ReadSageAccountResult>;
-  readonly looksAtMs: number[];
-  /** The delays that the looks chose. */
+  readonly checksAtMs: number[];
+  /** The delays that the checks chose. */
   readonly chosen: number[];
 }
 const lives = new Map<string, Life>();
@@ -38,18 +38,18 @@ beforeAll(async () => {
     sageReadAccount: async ({ sageAccountId, waitedMs }) => {
       const life = lives.get(sageAccountId);
       if (life === undefined) throw new Error('no such account in this test');
-      life.looksAtMs.push(await env.currentTimeMs());
-      const said = life.look(life.looksAtMs.length);
+      life.checksAtMs.push(await env.currentTimeMs());
+      const said = life.look(life.checksAtMs.length);
       const status = said.status ?? 'active';
       const isWaiting = status === 'pending' || status === 'authRequired';
-      const nextLookMs = sageLookDelayMs({ isWaiting, waitedMs, ...pace });
-      life.chosen.push(nextLookMs);
+      const nextCheckMs = sageCheckDelayMs({ isWaiting, waitedMs, ...pace });
+      life.chosen.push(nextCheckMs);
       return {
         ...{ customerId: 'cust-1', status, reason: null, storedCount: 0, hasMore: false, mustCancel: false },
-        ...{ readAtMs: life.looksAtMs.at(-1) ?? null, nextLookMs, ...said },
+        ...{ readAtMs: life.checksAtMs.at(-1) ?? null, nextCheckMs, ...said },
       };
     },
-    sageCancelAccount: () => Promise.resolve({ cancelled: true, nextLookMs: pace.maxMs }),
+    sageCancelAccount: () => Promise.resolve({ cancelled: true, nextCheckMs: pace.maxMs }),
   };
   workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.deliver] });
 });
@@ -58,7 +58,7 @@ afterAll(async () => {
   await env.teardown();
 });
 
-/** Lives an account's life to its end; answers the waits between its looks. */
+/** Lives an account's life to its end; answers the waits between its checks. */
 async function live(look: (count: number) => Partial<ReadSageAccountResult>): Promise<number[]> {
   return (await liveOn(look)).waits;
 }
@@ -68,7 +68,7 @@ async function liveOn(
   look: (count: number) => Partial<ReadSageAccountResult>,
 ): Promise<{ waits: number[]; chosen: number[]; renewed: boolean }> {
   const sageAccountId = randomUUID();
-  const life: Life = { look, looksAtMs: [], chosen: [] };
+  const life: Life = { look, checksAtMs: [], chosen: [] };
   lives.set(sageAccountId, life);
   const handle = await env.client.workflow.start<typeof sageBankAccountWorkflow>('sageBankAccountWorkflow', {
     workflowId: sageBankAccountWorkflowId(sageAccountId),
@@ -78,8 +78,8 @@ async function liveOn(
   await handle.result();
   const { runId } = await env.client.workflow.getHandle(handle.workflowId).describe();
   return {
-    waits: life.looksAtMs.slice(1).map((atMs, index) => atMs - (life.looksAtMs[index] ?? 0)),
-    // The last look ends it.
+    waits: life.checksAtMs.slice(1).map((atMs, index) => atMs - (life.checksAtMs[index] ?? 0)),
+    // The last check ends it.
     chosen: life.chosen.slice(0, -1),
     renewed: runId !== handle.firstExecutionRunId,
   };
@@ -88,7 +88,7 @@ async function liveOn(
 const cancelled: Look = () => ({ status: 'cancelled' });
 
 describe('the workflow of an account at Sage', () => {
-  it('looks quickly while the bank is awaited, then ever more slowly, and an hour apart once it is active', async () => {
+  it('checks quickly while the bank is awaited, then ever more slowly, and an hour apart once it is active', async () => {
     const { waits, chosen } = await liveOn((count) => {
       if (count <= 60) return { status: 'pending' };
       return count <= 63 ? { status: 'active' } : cancelled();
@@ -105,7 +105,7 @@ describe('the workflow of an account at Sage', () => {
     expect(chosen.slice(-3)).toEqual([3_600_000, 3_600_000, 3_600_000]);
   });
 
-  it('looks again at once while there is more to read', async () => {
+  it('checks again at once while there is more to read', async () => {
     const waits = await live((count) => (count <= 5 ? { hasMore: true } : cancelled()));
     expect(waits).toHaveLength(5);
     expect(Math.max(...waits)).toBeLessThan(5_000);
@@ -116,11 +116,11 @@ describe('the workflow of an account at Sage', () => {
     const { waits, renewed } = await liveOn((count) => (count <= 24 * 32 ? {} : cancelled()));
     expect(renewed).toBe(true);
     expect((await env.currentTimeMs()) - startedAtMs).toBeGreaterThan(31 * dayMs);
-    // Through its renewal, too, it looks once an hour: not twice, and not later.
+    // Through its renewal, too, it checks once an hour: not twice, and not later.
     expect(new Set(waits.map((ms) => Math.round(ms / 60_000)))).toEqual(new Set([60]));
   });
 
-  it('does not end with a look that cannot be made, and cancels what is to be cancelled', async () => {
+  it('does not end with a check that cannot be made, and cancels what is to be cancelled', async () => {
     const waits = await live((count) => {
       if (count === 1) {
         throw ApplicationFailure.create({ type: failureTypes.refused, nonRetryable: true, message: 'odd' });

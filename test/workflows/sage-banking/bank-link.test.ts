@@ -4,8 +4,8 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Activities } from '../../../src/activities/index.js';
-import { sageAccountLinkWorkflowId, taskQueues } from '../../../src/domain/ids.js';
-import type { sageAccountLinkWorkflow } from '../../../src/workflows/sage-banking/bank-link/workflow.js';
+import { sageBankLinkWorkflowId, taskQueues } from '../../../src/domain/ids.js';
+import type { sageBankLinkWorkflow } from '../../../src/workflows/sage-banking/bank-link/workflow.js';
 import { createTestNamespace } from '../../support/temporal.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
 
@@ -56,8 +56,8 @@ afterAll(async () => {
 
 it('a link that waits for the end of an earlier account is renewed, and goes on until the link has ended', async () => {
   const linkId = randomUUID();
-  const handle = await client.workflow.start<typeof sageAccountLinkWorkflow>('sageAccountLinkWorkflow', {
-    workflowId: sageAccountLinkWorkflowId(linkId),
+  const handle = await client.workflow.start<typeof sageBankLinkWorkflow>('sageBankLinkWorkflow', {
+    workflowId: sageBankLinkWorkflowId(linkId),
     taskQueue: taskQueues.workflows,
     args: [{ linkId }],
   });

@@ -27,7 +27,7 @@ type Step = Partial<AdvanceOnboardingResult>;
 class FakeOnboarding {
   readonly onboardingId = randomUUID();
   readonly workflowId = sageOnboardingWorkflowId(this.onboardingId);
-  readonly looksAtMs: number[] = [];
+  readonly checksAtMs: number[] = [];
   failuresNoted = 0;
   noting = (): void => {
     this.failuresNoted += 1;
@@ -37,18 +37,18 @@ class FakeOnboarding {
   }
 
   async look(): Promise<AdvanceOnboardingResult> {
-    this.looksAtMs.push(await env.currentTimeMs());
+    this.checksAtMs.push(await env.currentTimeMs());
     const step = this.script.length > 1 ? this.script.shift() : this.script[0];
     const answer = typeof step === 'function' ? await step() : step;
     const base = { customerId: 'cust-1', state: 'creating', reason: null } as const;
     return { ...base, next: 'again', slowly: false, waitMs: null, ...answer };
   }
 
-  /** The waits between the looks so far, in whole seconds. */
+  /** The waits between the checks so far, in whole seconds. */
   waitsSeconds(): number[] {
-    return this.looksAtMs
+    return this.checksAtMs
       .slice(1)
-      .map((atMs, index) => Math.round((atMs - (this.looksAtMs[index] ?? 0)) / 1_000));
+      .map((atMs, index) => Math.round((atMs - (this.checksAtMs[index] ?? 0)) / 1_000));
   }
 }
 
@@ -80,7 +80,7 @@ const start = ({ onboardingId, workflowId }: FakeOnboarding) =>
 const run = async (onboarding: FakeOnboarding): Promise<void> => (await start(onboarding)).result();
 
 const over: Step = { next: 'over', state: 'ready' };
-const passing: Step = { next: 'later', reason: 'peer_unavailable' };
+const passing: Step = { next: 'later', reason: 'provider_unavailable' };
 const standing: Step = { next: 'later', slowly: true, reason: 'sage_application_refused' };
 
 describe('sageOnboardingWorkflow', () => {
@@ -111,7 +111,7 @@ describe('sageOnboardingWorkflow', () => {
     ]);
   });
 
-  it('waits for a person until the time that the row says, and looks once a day in case a signal was lost', async () => {
+  it('waits for a person until the time that the row says, and checks once a day in case a signal was lost', async () => {
     const week = { next: 'wait', state: 'waiting_captcha' } as const;
     const onboarding = new FakeOnboarding([
       { ...week, waitMs: 2.5 * dayMs },
@@ -123,7 +123,7 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.waitsSeconds().map((seconds) => seconds * 1_000)).toEqual([dayMs, dayMs, dayMs / 2]);
   });
 
-  it('looks at once when the row says something new, also when that comes during a step', async () => {
+  it('checks once when the row says something new, also when that comes during a step', async () => {
     const waiting: Step = { next: 'wait', state: 'in_doubt' };
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -133,14 +133,14 @@ describe('sageOnboardingWorkflow', () => {
     };
     const onboarding = new FakeOnboarding([waiting, slow, over]);
     const handle = await start(onboarding);
-    const looked = (times: number): Promise<boolean> =>
-      until(() => onboarding.looksAtMs.length === times, {
+    const checked = (times: number): Promise<boolean> =>
+      until(() => onboarding.checksAtMs.length === times, {
         timeoutMs: 20_000,
         describe: `look ${String(times)}`,
       });
-    await looked(1);
+    await checked(1);
     await handle.signal(sageOnboardingChanged);
-    await looked(2);
+    await checked(2);
     await handle.signal(sageOnboardingChanged);
     release();
     await handle.result();
@@ -179,7 +179,7 @@ describe('sageOnboardingWorkflow', () => {
       throw ApplicationFailure.nonRetryable('no database', failureTypes.refused);
     };
     await run(onboarding);
-    expect([onboarding.looksAtMs.length, onboarding.failuresNoted]).toEqual([2, 0]);
+    expect([onboarding.checksAtMs.length, onboarding.failuresNoted]).toEqual([2, 0]);
   });
 
   it('ends, telling nobody, when the onboarding does not exist', async () => {
@@ -188,15 +188,15 @@ describe('sageOnboardingWorkflow', () => {
     };
     const onboarding = new FakeOnboarding([gone]);
     await run(onboarding);
-    expect(onboarding.looksAtMs).toHaveLength(1);
+    expect(onboarding.checksAtMs).toHaveLength(1);
   });
 
   it('in doubt for two months is renewed, and still there', async () => {
-    const doubt: Step = { next: 'wait', state: 'in_doubt', reason: 'answer_lost' };
-    const onboarding = new FakeOnboarding([...Array<Step>(62).fill(doubt), over]);
+    const unknownOutcome: Step = { next: 'wait', state: 'in_doubt', reason: 'answer_lost' };
+    const onboarding = new FakeOnboarding([...Array<Step>(62).fill(unknownOutcome), over]);
     const handle = await start(onboarding);
     await handle.result();
-    expect(onboarding.looksAtMs).toHaveLength(63);
+    expect(onboarding.checksAtMs).toHaveLength(63);
     const { runId } = await env.client.workflow.getHandle(onboarding.workflowId).describe();
     expect(runId).not.toBe(handle.firstExecutionRunId);
   });

@@ -76,7 +76,7 @@ async function run(fake: FakeRun): Promise<void> {
 }
 
 const hourMs = 60 * 60_000;
-const away = () => ApplicationFailure.create({ message: 'away', type: failureTypes.peerUnavailable });
+const away = () => ApplicationFailure.create({ message: 'away', type: failureTypes.providerUnavailable });
 const over: Started = { outcome: 'over', state: 'done' };
 
 describe('sageReprocessWorkflow', () => {

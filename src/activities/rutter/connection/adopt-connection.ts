@@ -1,5 +1,5 @@
 import { RutterUnauthorized } from '../../../clients/rutter/errors.js';
-import { OrganisationRefused } from '../../failures.js';
+import { CredentialsRejected } from '../../failures.js';
 import {
   finishWithConnection,
   openSecret,
@@ -31,12 +31,16 @@ export async function adoptConnection(context: CommandContext): Promise<CommandE
 /** What Rutter says of the connection that a token belongs to. A 401 is told apart from one of our own credentials. */
 export async function readBoth({ deps, signal }: CommandContext, accessToken: string) {
   try {
-    const connection = await deps.rutter.getConnectionByToken({ accessToken, lane: 'interactive', signal });
-    const status = await deps.rutter.getConnectionStatus({ accessToken, lane: 'interactive', signal });
+    const connection = await deps.rutter.getConnectionByToken({
+      accessToken,
+      priority: 'interactive',
+      signal,
+    });
+    const status = await deps.rutter.getConnectionStatus({ accessToken, priority: 'interactive', signal });
     return { connection, status };
   } catch (error) {
     const ours =
       error instanceof RutterUnauthorized && (await deps.rutter.probeCredentials({ signal })) === 'refused';
-    throw ours ? new OrganisationRefused(error) : error;
+    throw ours ? new CredentialsRejected(error) : error;
   }
 }

@@ -7,7 +7,7 @@ export async function createConnection(context: CommandContext): Promise<Command
   const { deps, command, signal } = context;
   const platform = deps.settings.rutterPlatform;
   const created = await deps.rutter
-    .createConnection({ platform, idempotencyKey: command.providerKey, lane: 'interactive', signal })
+    .createConnection({ platform, idempotencyKey: command.providerKey, priority: 'interactive', signal })
     .catch(async (error: unknown) => {
       // After an accepted 5xx a connection may stand at Rutter unused: it is empty, and better than a failed command.
       if (isSpentKey(error)) {

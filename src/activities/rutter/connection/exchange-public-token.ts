@@ -18,7 +18,7 @@ export async function exchangePublicToken(context: CommandContext): Promise<Comm
   const exchanged = await deps.rutter.exchangePublicToken({
     publicToken: openSecret(context),
     idempotencyKey: command.providerKey,
-    lane: 'interactive',
+    priority: 'interactive',
     signal,
   });
   const { accessToken } = exchanged;

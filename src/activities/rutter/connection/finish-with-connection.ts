@@ -93,7 +93,7 @@ export async function finishWithConnection(
   });
   if (ending === null) return { problem: connectionTaken };
   // A connection that was there before may have been healed by this: its feeds are told by its own workflow.
-  if (!ending.created) await deps.workflows.nudgeConnection({ connectionId: ending.connectionId });
+  if (!ending.created) await deps.workflows.wakeConnection({ connectionId: ending.connectionId });
   return { state: ending.state };
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../../../db/rutter/feed-facts.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
 import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/schedule.js';
-import { notingRefusedCredentials, requireCredentials } from '../rejected-credentials.js';
+import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';
 import type { ActivityDeps } from '../../deps.js';
 import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
@@ -17,7 +17,7 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
 /*
  * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
  * is safe: facts are taken over from a complete list, and waking twice is harmless. A refused connection is a result,
- * not a failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried), OrganisationRefused, Obsolete.
+ * not a failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), CredentialsRejected, Obsolete.
  */
 
 export interface ReadConnectionInput {
@@ -30,7 +30,7 @@ export interface ReadConnectionResult {
   readonly refused: boolean;
   /** Feeds whose account waits for activation or is disconnected. */
   readonly awaitedCount: number;
-  /** When to look again; null when nothing is awaited, or only a nudge may help. */
+  /** When to check again; null when nothing is awaited, or only a wake-up may help. */
   readonly nextPollMs: number | null;
 }
 
@@ -59,11 +59,11 @@ export function rutterReadConnection(deps: ActivityDeps) {
       }
       const accounts = await whileHeartbeating(() => listAccounts(deps, accessToken));
       const look = await recordAccountsSeen(deps.pool, { connectionId, accounts });
-      for (const feedId of look.owedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
+      for (const feedId of look.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
       const { awaitedCount } = look;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
     } catch (error) {
-      const refusal = await notingRefusedCredentials(deps, () => readConnectionRefusal(deps, error));
+      const refusal = await recordingRejectedCredentials(deps, () => readConnectionRefusal(deps, error));
       if (refusal === null) throw error;
       await recordConnectionRefused(deps.pool, { connectionId, ...refusal });
       return { refused: true, awaitedCount: 0, nextPollMs };

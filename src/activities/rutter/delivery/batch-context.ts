@@ -7,17 +7,17 @@ import {
 import { recordReason } from '../../../db/rutter/feed-facts.js';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
 import { renewAttempt } from '../../../db/rutter/complete-batch.js';
-import type { ParkReason } from '../../../domain/feed.js';
+import type { BlockReason } from '../../../domain/feed.js';
 import { backoffMs } from '../../../domain/schedule.js';
 import { serializeBatch } from '../../../clients/rutter/transform.js';
 import type { DeliverablePosting } from '../../../domain/posting.js';
 import type { ActivityDeps } from '../../deps.js';
 
-/** What every step on a batch works with. `feed` is the batch's own feed, whoever's slice this is. */
+/** What every step on a batch works with. `feed` is the batch's own feed, whoever's delivery run this is. */
 export interface BatchContext {
   readonly deps: ActivityDeps;
   readonly feed: FeedRow;
-  readonly laneId: string;
+  readonly deliveryLockId: string;
   readonly holder: string;
   readonly accessToken: string;
   /** Since the lease was taken, by a clock that runs on while the process is frozen. */
@@ -33,7 +33,7 @@ export interface BatchContent {
 }
 
 export type BatchEnding =
-  | { readonly kind: 'settled'; readonly delivered: number }
+  | { readonly kind: 'completed'; readonly delivered: number }
   /** The process is asked to end: the batch is left open for the next sender. */
   | { readonly kind: 'stopping' }
   /** It certainly is not at Rutter; its postings are ready again. */
@@ -42,7 +42,7 @@ export type BatchEnding =
   | { readonly kind: 'renewed'; readonly waitMs: number }
   | { readonly kind: 'job_running'; readonly waitMs: number }
   /** A person must look; the reason stands in the feed's row and the batch stays open. */
-  | { readonly kind: 'parked' }
+  | { readonly kind: 'blocked' }
   | { readonly kind: 'lease_lost' };
 
 /** The bytes would differ from those of the first attempt: our bug, and nothing may be sent under that key. */
@@ -72,7 +72,7 @@ const attemptsMax = 20;
 /**
  * Ends an attempt in which certainly nothing was synced: the same bytes get a new key and go out again, from two seconds
  * on, doubling with every attempt, to a minute, and not before `retryAfterMs`. After too many of them the batch is
- * undone, so that other feeds of the connection go on, and its feed is parked.
+ * undone, so that other feeds of the connection go on, and its feed is blocked.
  */
 export async function renewBatch(
   context: BatchContext,
@@ -83,15 +83,15 @@ export async function renewBatch(
   if (attemptNumber >= attemptsMax) {
     const ending = await undo(context, batch, outcome);
     if (ending.kind === 'undone') {
-      await parkFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
+      await blockFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
     }
     return ending;
   }
   const tries = attemptNumber - 1;
   const backedOffMs = backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs });
   const waitMs = Math.max(backedOffMs, outcome.retryAfterMs ?? 0);
-  const { laneId, holder } = context;
-  const key = await renewAttempt(context.deps.pool, { batch, laneId, holder, outcome, waitMs });
+  const { deliveryLockId, holder } = context;
+  const key = await renewAttempt(context.deps.pool, { batch, deliveryLockId, holder, outcome, waitMs });
   return key === null ? { kind: 'lease_lost' } : { kind: 'renewed', waitMs };
 }
 
@@ -101,17 +101,17 @@ export async function undo(
   batch: OpenBatch,
   refusal: StoredRefusal | null,
 ): Promise<Extract<BatchEnding, { kind: 'undone' | 'lease_lost' }>> {
-  const { laneId, holder } = context;
-  const undone = await undoBatch(context.deps.pool, { batch, laneId, holder, refusal });
+  const { deliveryLockId, holder } = context;
+  const undone = await undoBatch(context.deps.pool, { batch, deliveryLockId, holder, refusal });
   return { kind: undone ? 'undone' : 'lease_lost' };
 }
 
 /** Parks the batch's feed for a person, in words that stand in its row; the batch stays as it is. */
-export async function parkFeed(
+export async function blockFeed(
   context: BatchContext,
-  reason: ParkReason,
+  reason: BlockReason,
   detail: string | null,
 ): Promise<BatchEnding> {
   await recordReason(context.deps.pool, { feedId: context.feed.feedId, reason, detail, timeline: true });
-  return { kind: 'parked' };
+  return { kind: 'blocked' };
 }

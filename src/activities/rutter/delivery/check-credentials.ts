@@ -1,22 +1,22 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
-import { noteCredentialsRefused } from '../../../db/rutter/rejected-credentials.js';
+import { recordCredentialsRejected } from '../../../db/rutter/rejected-credentials.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { organisationRefusedReason } from '../../../domain/feed.js';
+import { credentialsRejectedReason } from '../../../domain/feed.js';
 import { requireCredentials } from '../rejected-credentials.js';
 import type { ActivityDeps } from '../../deps.js';
 import { readConnectionRefusal, type ConnectionRefusal } from '../explain-refusal.js';
-import { OrganisationRefused } from '../../failures.js';
-import { noteTrouble } from './record-failure.js';
+import { CredentialsRejected } from '../../failures.js';
+import { recordFailure } from './record-failure.js';
 
-/** Our credentials are refused for everybody: look again after this long. */
-const organisationLookMs = 30_000;
+/** Our credentials are refused for everybody: check again after this long. */
+const organisationCheckMs = 30_000;
 
 /**
- * What of a trouble is a refusal of the feed's connection; null for anything else. Our own credentials refused for
+ * What of a failure is a refusal of the feed's connection; null for anything else. Our own credentials refused for
  * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is told, and all wait.
  */
-export async function explainTrouble(
+export async function explainFailure(
   deps: ActivityDeps,
   feed: FeedRow,
   error: unknown,
@@ -24,9 +24,9 @@ export async function explainTrouble(
   try {
     return await readConnectionRefusal(deps, error);
   } catch (probed) {
-    if (!(probed instanceof OrganisationRefused)) throw probed;
-    await noteCredentialsRefused(deps.pool);
-    return await lookLater(deps, feed, probed);
+    if (!(probed instanceof CredentialsRejected)) throw probed;
+    await recordCredentialsRejected(deps.pool);
+    return await checkLater(deps, feed, probed);
   }
 }
 
@@ -35,17 +35,17 @@ export async function waitForOrganisation(deps: ActivityDeps, feed: FeedRow): Pr
   try {
     await requireCredentials(deps);
   } catch (error) {
-    if (!(error instanceof OrganisationRefused)) throw error;
-    await lookLater(deps, feed, error);
+    if (!(error instanceof CredentialsRejected)) throw error;
+    await checkLater(deps, feed, error);
   }
 }
 
-async function lookLater(deps: ActivityDeps, feed: FeedRow, refused: OrganisationRefused): Promise<never> {
+async function checkLater(deps: ActivityDeps, feed: FeedRow, refused: CredentialsRejected): Promise<never> {
   // Once: ten thousand feeds that wait only read.
-  if (feed.reason !== organisationRefusedReason) await noteTrouble(deps, feed, refused);
+  if (feed.reason !== credentialsRejectedReason) await recordFailure(deps, feed, refused);
   throw ApplicationFailure.create({
-    type: failureTypes.peerUnavailable,
+    type: failureTypes.providerUnavailable,
     message: refused.message,
-    nextRetryDelay: organisationLookMs,
+    nextRetryDelay: organisationCheckMs,
   });
 }

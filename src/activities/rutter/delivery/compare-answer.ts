@@ -1,6 +1,6 @@
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import { sameContent } from '../../../clients/rutter/transform.js';
-import type { SettlementExceptions } from '../../../db/rutter/complete-batch.js';
+import type { BatchExceptions } from '../../../db/rutter/complete-batch.js';
 import type { DeliverablePosting } from '../../../domain/posting.js';
 
 /**
@@ -11,7 +11,7 @@ import type { DeliverablePosting } from '../../../domain/posting.js';
 export function compareAnswer(
   sent: readonly DeliverablePosting[],
   answered: readonly RutterTransaction[],
-): SettlementExceptions {
+): BatchExceptions {
   const byId = new Map(answered.map((transaction) => [transaction.transactionId, transaction]));
   const duplicates: string[] = [];
   const conflicts: { transactionId: string; detail: string }[] = [];

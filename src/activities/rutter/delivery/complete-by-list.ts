@@ -1,11 +1,11 @@
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
-import { settleBatch } from '../../../db/rutter/complete-batch.js';
-import { parkFeed, undo, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
+import { completeBatch } from '../../../db/rutter/complete-batch.js';
+import { blockFeed, undo, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
 import { compareAnswer } from './compare-answer.js';
 
-/** Settles a batch by the list in Rutter's answer, compared posting by posting with what was sent. */
-export async function settleByList(
+/** Completes a batch by the list in Rutter's answer, compared posting by posting with what was sent. */
+export async function completeByList(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
@@ -15,24 +15,24 @@ export async function settleByList(
     evidence: 'answer' | 'job' | 'read_back';
   },
 ): Promise<BatchEnding> {
-  const { laneId, holder } = context;
+  const { deliveryLockId, holder } = context;
   const exceptions = compareAnswer(content.postings, input.transactions);
   if (exceptions.missing.length === batch.size) {
     // Sending the same again and again would not help: a person must ask Rutter what its answers mean.
     const ending = await undo(context, batch, null);
     if (ending.kind === 'undone') {
-      await parkFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
+      await blockFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
     }
     return ending;
   }
-  const settled = await settleBatch(context.deps.pool, {
-    ...{ batch, laneId, holder, exceptions },
+  const completed = await completeBatch(context.deps.pool, {
+    ...{ batch, deliveryLockId, holder, exceptions },
     evidence: input.evidence,
     jobId: input.jobId,
     httpStatus: input.evidence === 'read_back' ? null : 200,
   });
   // Somebody else had the same evidence first.
-  if (!settled) return { kind: 'lease_lost' };
+  if (!completed) return { kind: 'lease_lost' };
   const delivered = batch.size - exceptions.missing.length - exceptions.conflicts.length;
-  return { kind: 'settled', delivered };
+  return { kind: 'completed', delivered };
 }

@@ -21,7 +21,7 @@ export async function findExplanation(context: BatchContext, batch: OpenBatch): 
   if (!account.ready) return { kind: 'account', account };
   const { accessToken, signal, deps } = context;
   const connection = connectionFacts(
-    await deps.rutter.getConnectionStatus({ accessToken, lane: 'deliver', signal }),
+    await deps.rutter.getConnectionStatus({ accessToken, priority: 'deliver', signal }),
   );
   if (connection.status !== 'ok') return { kind: 'connection', connection };
   if (connection.providerStatus === 'not_ready')

@@ -1,28 +1,28 @@
 import { isRutterError, type RutterOutcomeUnknown } from '../../../clients/rutter/errors.js';
 import type { PostTransactionsResult } from '../../../clients/rutter/transactions.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
-import { recordDoubt, recordJob, recordPost } from '../../../db/rutter/complete-batch.js';
+import { recordUnknownOutcome, recordJob, recordPost } from '../../../db/rutter/complete-batch.js';
 import { readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
-import { renewLane } from '../../../db/rutter/delivery-locks.js';
-import { isParked, maySend } from '../../../domain/feed.js';
+import { renewDeliveryLock } from '../../../db/rutter/delivery-locks.js';
+import { isBlocked, maySend } from '../../../domain/feed.js';
 import { dayMs, limits } from '../../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { loadContent, renewBatch, undo } from './batch-context.js';
 import { followJob } from './follow-job.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { resolveByReadBack, resolveOrSendAgain, resolveOrUndo } from './resolve-by-read-back.js';
-import { settleByList } from './complete-by-list.js';
+import { completeByList } from './complete-by-list.js';
 
 /** Rutter keeps answers under a key for a while we do not know exactly; after a day its own list is asked first. */
 const attemptTrustedMs = dayMs;
 /** After this many POSTs of one key without a clear outcome Rutter's own list is asked before the next. */
-const doubtfulPostsMax = 5;
+const unknownOutcomePostsMax = 5;
 /** A lease taken this long ago is renewed before a POST: the process may have been frozen since. */
-const leaseFreshMs = limits.laneLeaseMs / 2;
+const leaseFreshMs = limits.deliveryLeaseMs / 2;
 
 /**
  * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
- * followed, an accepted failure of unknown effect is settled by Rutter's own list, and in every other case the same
+ * followed, an accepted failure of unknown effect is completed by Rutter's own list, and in every other case the same
  * bytes go out under the same key, which Rutter either replays or does now (contract 8.3, 9, 11.2).
  * `fresh` is the content of a batch that this sender has just cut: only then is its first POST the first.
  */
@@ -40,32 +40,36 @@ export async function finishBatch(
   if (batch.jobId !== null) return await followJob(context, batch, content);
   if (fresh === undefined) return await takeUp(context, batch, content);
   const fit =
-    context.leaseTakenAgoMs() < leaseFreshMs || (await renewLane(context.deps.pool, lease(context)));
+    context.leaseTakenAgoMs() < leaseFreshMs || (await renewDeliveryLock(context.deps.pool, lease(context)));
   return fit ? await postBatch(context, batch, content) : { kind: 'lease_lost' };
 }
 
 /**
  * Goes on with a batch whose last sender may have died before, during or after its POST. That of a feed that was
  * closed meanwhile, or linked again from a later date, is only sent on when Rutter has it already. One whose earlier
- * attempts certainly did nothing is no longer in flight: it is sent under its new key only if it could be cut now.
+ * attempts certainly did nothing is no longer in flight: it is sent under its new key only if it could be built now.
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
   const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;
-  if (batch.posts === 0 && !mayBeCut(feed, content)) return await undo(context, batch, null);
+  if (batch.posts === 0 && !mayBeBuilt(feed, content)) return await undo(context, batch, null);
   if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
     return await resolveOrUndo(context, batch, content, null);
   }
-  if (batch.doubted && batch.posts >= doubtfulPostsMax) {
+  if (batch.outcome_unknown && batch.posts >= unknownOutcomePostsMax) {
     const ending = await resolveByReadBack(context, batch, content);
     if (ending.kind !== 'absent') return ending;
   }
   if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lease_lost' };
-  return await postBatch(context, { ...batch, doubted: batch.doubted || batch.posts > 0 }, content);
+  return await postBatch(
+    context,
+    { ...batch, outcome_unknown: batch.outcome_unknown || batch.posts > 0 },
+    content,
+  );
 }
 
-/** While its attempts failed, the feed may have been paused, refused or parked, or its start date moved. */
-function mayBeCut(feed: FeedRow, content: BatchContent): boolean {
-  return maySend(feed.facts) && !isParked(feed.reason) && isAfterStart(feed, content);
+/** While its attempts failed, the feed may have been paused, refused or blocked, or its start date moved. */
+function mayBeBuilt(feed: FeedRow, content: BatchContent): boolean {
+  return maySend(feed.facts) && !isBlocked(feed.reason) && isAfterStart(feed, content);
 }
 
 function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
@@ -74,7 +78,7 @@ function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
 }
 
 function lease(context: BatchContext) {
-  return { laneId: context.laneId, holder: context.holder, leaseMs: limits.laneLeaseMs };
+  return { deliveryLockId: context.deliveryLockId, holder: context.holder, leaseMs: limits.deliveryLeaseMs };
 }
 
 async function postBatch(
@@ -94,7 +98,7 @@ async function postBatch(
     return await afterFailedPost(context, batch, content, error);
   }
   if (result.kind === 'done') {
-    return await settleByList(context, batch, content, { ...result, evidence: 'answer' });
+    return await completeByList(context, batch, content, { ...result, evidence: 'answer' });
   }
   await recordJob(context.deps.pool, { batch, jobId: result.jobId });
   return await followJob(context, { ...batch, jobId: result.jobId, jobAgeMs: 0 }, content);
@@ -134,7 +138,7 @@ async function afterUnknownOutcome(
   const { pool } = context.deps;
   const serverError = error.reason === 'server_error';
   const acceptedFailure = serverError && error.jobId !== undefined;
-  await recordDoubt(pool, {
+  await recordUnknownOutcome(pool, {
     batch,
     httpStatus: error.httpStatus ?? null,
     message: error.message,

@@ -1,17 +1,17 @@
 import { isNotFound } from '../../../clients/rutter/errors.js';
 import type { JobResult } from '../../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
-import { recordDoubt } from '../../../db/rutter/complete-batch.js';
+import { recordUnknownOutcome } from '../../../db/rutter/complete-batch.js';
 import { dayMs } from '../../../domain/limits.js';
 import { jobPollDelayMs } from '../../../domain/schedule.js';
-import { parkFeed, renewBatch } from './batch-context.js';
+import { blockFeed, renewBatch } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { settleByList } from './complete-by-list.js';
+import { completeByList } from './complete-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { meaningOfJobFailure } from './refusals.js';
 import { resolveOrSendAgain } from './resolve-by-read-back.js';
 
-/** A job younger than this is waited for in the slice; an older one on the workflow's timer, its slot given back. */
+/** A job younger than this is waited for in the delivery run; an older one on the workflow's timer, its slot given back. */
 const jobWaitedForMs = 20_000;
 /** After this a person is told; the batch stays open, since nothing may be sent past it. */
 const jobAgeMaxMs = dayMs;
@@ -28,7 +28,7 @@ export async function followJob(
   let waitedMs = 0;
   for (;;) {
     const ageMs = (batch.jobAgeMs ?? 0) + Math.max(waitedMs, performance.now() - beganMs);
-    // The first look of this slice at an old job is at once: the wait was on the workflow's timer.
+    // The first check of this delivery run at an old job is at once: the wait was on the workflow's timer.
     if (ageMs < jobWaitedForMs) {
       const waitMs = jobPollDelayMs(ageMs);
       await context.deps.wait(waitMs, context.signal);
@@ -36,13 +36,13 @@ export async function followJob(
     }
     const result = await pollJob(context, jobId);
     if (result === 'unknown')
-      return await parkFeed(context, 'job_lost', 'Rutter does not know the job any more');
+      return await blockFeed(context, 'job_lost', 'Rutter does not know the job any more');
     if (result.kind === 'success') {
-      return await settleByList(context, batch, content, { ...result, jobId, evidence: 'job' });
+      return await completeByList(context, batch, content, { ...result, jobId, evidence: 'job' });
     }
     if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
     if (ageMs > jobAgeMaxMs)
-      return await parkFeed(context, 'job_running_too_long', `status ${result.status}`);
+      return await blockFeed(context, 'job_running_too_long', `status ${result.status}`);
     if (ageMs >= jobWaitedForMs) return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
   }
 }
@@ -65,7 +65,7 @@ async function afterFailedJob(
   const { httpStatus, error } = failure;
   switch (meaningOfJobFailure(httpStatus, error.errorCode)) {
     case 'in_doubt':
-      await recordDoubt(context.deps.pool, {
+      await recordUnknownOutcome(context.deps.pool, {
         batch,
         httpStatus,
         message: error.errorMessage ?? 'the job failed and its effect is unknown',

@@ -11,7 +11,7 @@ import { failureTypes } from '../../../domain/failures.js';
 import { unreachable } from '../../../domain/feed.js';
 import { namedTransaction } from '../../../domain/rutter/bisection-plan.js';
 import {
-  parkFeed,
+  blockFeed,
   renewBatch,
   undo,
   type BatchContent,
@@ -38,7 +38,7 @@ interface Refused {
 
 /**
  * Acts on a refusal of a batch. Nothing was synced: the batch is undone, and the feed waits for what explains the
- * refusal (account, connection) or is parked with Rutter's words. Where nothing else explains it, the postings do: the
+ * refusal (account, connection) or is blocked with Rutter's words. Where nothing else explains it, the postings do: the
  * batch goes out again in parts until the bad ones stand alone.
  */
 export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
@@ -48,7 +48,7 @@ export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
     case 'in_progress':
       // Accepted and then refused as one too many: the key replays that for ever, so the bytes need a new one.
       if (refused.accepted) return await renewBatch(context, batch, refusal);
-      throw later(failureTypes.peerUnavailable, 'another batch of the connection is in flight at Rutter');
+      throw later(failureTypes.providerUnavailable, 'another batch of the connection is in flight at Rutter');
     case 'key_conflict':
       return await afterKeyConflict(refused);
     case 'connection_refused': {
@@ -67,7 +67,7 @@ export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
 }
 
 async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
-  await parkFeed(context, 'conflict_with_peer', wordsOf(refusal));
+  await blockFeed(context, 'conflict_with_provider', wordsOf(refusal));
   throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
 }
 
@@ -77,10 +77,12 @@ async function afterConnectionRefused(
 ): Promise<BatchEnding> {
   const { context, batch, refusal } = refused;
   const { connectionId } = context.feed;
-  // In doubt nobody can read back now: the batch stays open and is settled when the connection is healed.
-  const ending: BatchEnding = isDoubtful(refused) ? { kind: 'parked' } : await undo(context, batch, refusal);
+  // In doubt nobody can read back now: the batch stays open and is completed when the connection is healed.
+  const ending: BatchEnding = isOutcomeUnknown(refused)
+    ? { kind: 'blocked' }
+    : await undo(context, batch, refusal);
   await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
-  await context.deps.workflows.nudgeConnection({ connectionId });
+  await context.deps.workflows.wakeConnection({ connectionId });
   return ending;
 }
 
@@ -89,18 +91,18 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
   const { deps, feed } = context;
   if (account.ready) {
     if (refused.accepted) return await renewBatch(context, batch, refusal);
-    throw later(failureTypes.peerUnavailable, 'Rutter refuses an account that it calls ready');
+    throw later(failureTypes.providerUnavailable, 'Rutter refuses an account that it calls ready');
   }
   const ending = await rid(refused);
   await recordAccountSeen(deps.pool, { ...feed, account });
-  await deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
+  await deps.workflows.wakeConnection({ connectionId: feed.connectionId });
   return ending;
 }
 
 async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
   const { context, refusal } = refused;
   const ending = await rid(refused);
-  if (ending.kind === 'undone') await parkFeed(context, 'refused_by_sage', wordsOf(refusal));
+  if (ending.kind === 'undone') await blockFeed(context, 'rejected_by_provider', wordsOf(refusal));
   return ending;
 }
 
@@ -110,7 +112,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
   try {
     explanation = await findExplanation(context, batch);
   } catch (error) {
-    // The key replays this refusal for ever, and what explains it may be gone when we can look: ask anew instead.
+    // The key replays this refusal for ever, and what explains it may be gone when we can look: ask again instead.
     if (refused.accepted && isRutterError(error)) return await renewBatch(context, batch, refusal);
     throw error;
   }
@@ -124,35 +126,35 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
     case 'not_yet':
       // The key replays this refusal for ever, and by then nothing may explain it any more.
       if (refused.accepted) return await renewBatch(context, batch, refusal);
-      throw later(failureTypes.peerUnavailable, explanation.what);
+      throw later(failureTypes.providerUnavailable, explanation.what);
     case undefined:
       break;
     default:
       return unreachable(explanation);
   }
-  if (isDoubtful(refused)) {
+  if (isOutcomeUnknown(refused)) {
     const found = await resolveByReadBack(context, batch, content);
     if (found.kind !== 'absent') return found;
   }
   const ids = content.postings.map((posting) => posting.transactionId);
   const outcome = await closeRefusedBatch(context.deps.pool, {
-    ...{ batch, laneId: context.laneId, holder: context.holder, refusal },
+    ...{ batch, deliveryLockId: context.deliveryLockId, holder: context.holder, refusal },
     words: wordsOf(refusal),
     hint: namedTransaction(refusal.errorMessage, ids),
-    parkReason: 'refused_by_sage',
+    blockReason: 'rejected_by_provider',
   });
-  return { kind: outcome === 'lane_lost' ? 'lease_lost' : 'undone' };
+  return { kind: outcome === 'lock_lost' ? 'lease_lost' : 'undone' };
 }
 
 /** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
-function isDoubtful(refused: Refused): boolean {
-  return refused.batch.doubted && !refused.accepted;
+function isOutcomeUnknown(refused: Refused): boolean {
+  return refused.batch.outcome_unknown && !refused.accepted;
 }
 
 /** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
 async function rid(refused: Refused): Promise<BatchEnding> {
   const { context, batch, content, refusal } = refused;
-  return isDoubtful(refused)
+  return isOutcomeUnknown(refused)
     ? await resolveOrUndo(context, batch, content, refusal)
     : await undo(context, batch, refusal);
 }

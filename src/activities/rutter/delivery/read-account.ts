@@ -12,7 +12,7 @@ export async function readAccount(
     const account = await context.deps.rutter.getAccount({
       accessToken: context.accessToken,
       rutterAccountId,
-      lane: 'deliver',
+      priority: 'deliver',
       signal: context.signal,
     });
     return {

@@ -12,7 +12,7 @@ import {
  * Codes marked as assumed are not documented; they stand here once.
  */
 export type RefusalMeaning =
-  /** Another batch is in flight on the lane: ours, most likely. Same key, later. */
+  /** Another batch is in flight on the delivery lock: ours, most likely. Same key, later. */
   | 'in_progress'
   /** The account is not linked (any more), or the connection's first sync is not done. */
   | 'account_not_ready'

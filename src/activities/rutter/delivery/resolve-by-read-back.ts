@@ -1,20 +1,20 @@
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
-import { ListTooLong, secondLookAfterMs, transactionsSince } from './transactions-since.js';
+import { ListTooLong, secondCheckAfterMs, transactionsSince } from './transactions-since.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { parkFeed, renewBatch, undo } from './batch-context.js';
-import { settleByList } from './complete-by-list.js';
+import { blockFeed, renewBatch, undo } from './batch-context.js';
+import { completeByList } from './complete-by-list.js';
 
 /** Ten thousand transactions of the connection since the first POST, then a person must look. */
 const readBackPagesMax = 20;
 
-/** Nothing of the batch is at Rutter, by two looks: the caller decides. */
+/** Nothing of the batch is at Rutter, by two checks: the caller decides. */
 interface Absent {
   readonly kind: 'absent';
 }
 
 /**
- * Settles doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
+ * Completes doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
  * ready again.
  */
 export async function resolveByReadBack(
@@ -22,13 +22,13 @@ export async function resolveByReadBack(
   batch: OpenBatch,
   content: BatchContent,
 ): Promise<BatchEnding | Absent> {
-  const found = await lookTwice(context, batch, content);
+  const found = await checkTwice(context, batch, content);
   if (found === 'too_long') {
-    return await parkFeed(context, 'read_back_too_long', 'its list of transactions does not end');
+    return await blockFeed(context, 'read_back_too_long', 'its list of transactions does not end');
   }
   if (found.length === 0) return { kind: 'absent' };
   const seen = { transactions: found, jobId: batch.jobId, evidence: 'read_back' } as const;
-  return await settleByList(context, batch, content, seen);
+  return await completeByList(context, batch, content, seen);
 }
 
 /** The same; what is not there goes out again under a new key, where Rutter marks what it has after all as a duplicate. */
@@ -39,7 +39,7 @@ export async function resolveOrSendAgain(
 ): Promise<BatchEnding> {
   const found = await resolveByReadBack(context, batch, content);
   if (found.kind !== 'absent') return found;
-  const errorMessage = 'not found at Rutter in two looks';
+  const errorMessage = 'not found at Rutter in two checks';
   return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
 }
 
@@ -54,7 +54,7 @@ export async function resolveOrUndo(
   return found.kind === 'absent' ? await undo(context, batch, refusal) : found;
 }
 
-async function lookTwice(
+async function checkTwice(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
@@ -62,8 +62,8 @@ async function lookTwice(
   try {
     const found = await look(context, batch, content);
     if (found.size < content.postings.length) {
-      await context.deps.wait(secondLookAfterMs, context.signal);
-      // Pages shift while they are read: what the first look saw is there, whatever the second says.
+      await context.deps.wait(secondCheckAfterMs, context.signal);
+      // Pages shift while they are read: what the first check saw is there, whatever the second says.
       for (const [id, transaction] of await look(context, batch, content)) found.set(id, transaction);
     }
     return [...found.values()];

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { raiseMissing } from '../../../db/alerts.js';
 import { listFeedsToCheck } from '../../../db/rutter/repair-views.js';
 import type { ActivityDeps } from '../../deps.js';
-import { sweepPages, type SweepResult, type SweptPage } from '../../repair-pages.js';
+import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
  * A feed that has no workflow (terminated by hand, lost with Temporal's database) gets it back from its row. A repeat is
@@ -17,8 +17,8 @@ const restartsMax = 2_000;
 const signalsAtOnce = 20;
 
 export function temporalRestartFeeds(deps: ActivityDeps) {
-  return async (): Promise<SweepResult> =>
-    await sweepPages(deps, {
+  return async (): Promise<RepairResult> =>
+    await repairPages(deps, {
       name: 'feeds',
       pagesMax,
       repairsMax: restartsMax,
@@ -26,7 +26,7 @@ export function temporalRestartFeeds(deps: ActivityDeps) {
     });
 }
 
-async function restartPage(deps: ActivityDeps, afterId: string | null): Promise<SweptPage> {
+async function restartPage(deps: ActivityDeps, afterId: string | null): Promise<RepairedPage> {
   const feeds = await listFeedsToCheck(deps.pool, { afterId, limit: pageSize });
   const missing = new Set(await deps.workflows.missingFeeds({ feedIds: feeds.map(({ feedId }) => feedId) }));
   const lost = feeds.filter(({ feedId }) => missing.has(feedId));
@@ -37,5 +37,5 @@ async function restartPage(deps: ActivityDeps, afterId: string | null): Promise<
   );
   await pLimit(signalsAtOnce).map(lost, ({ feedId }) => deps.workflows.feedFactsChanged({ feedId }));
   const lastId = feeds.length < pageSize ? null : (feeds.at(-1)?.feedId ?? null);
-  return { lastId, looked: feeds.length, repaired: lost.length };
+  return { lastId, checked: feeds.length, repaired: lost.length };
 }

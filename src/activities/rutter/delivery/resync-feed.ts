@@ -2,15 +2,15 @@ import { finishCommand, type CommandProblem, type ResyncResult } from '../../../
 import { openAccessToken } from '../../../db/connections.js';
 import {
   countWaitingAmong,
-  readResyncGround,
+  readResyncFixture,
   takeBackGap,
   type DeliveredPosting,
-  type ResyncGround,
+  type ResyncFixture,
 } from '../../../db/rutter/resync.js';
 import { mayResync } from '../../../domain/feed.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
-import { ListTooLong, secondLookAfterMs, transactionsSince } from './transactions-since.js';
+import { ListTooLong, secondCheckAfterMs, transactionsSince } from './transactions-since.js';
 import type { CommandContext, CommandEnding } from '../connection/finish-with-connection.js';
 
 /** What one activity reads twice within its three minutes. */
@@ -31,7 +31,7 @@ const tooLong: CommandProblem = {
 };
 
 /**
- * Compares what a feed's settled batches delivered from a date on with Rutter's own list, and sends again what is in
+ * Compares what a feed's completed batches delivered from a date on with Rutter's own list, and sends again what is in
  * the one and not in the other: only the gap. With `dry_run` it only tells. A repeat is safe: what was taken back is
  * waiting, and no longer compared; should Rutter have it after all, it answers with a duplicate.
  */
@@ -39,33 +39,33 @@ export async function resyncFeed(context: CommandContext): Promise<CommandEnding
   const { deps, command } = context;
   const { feed_id: feedId, from, dry_run: dryRun = false } = command.input;
   if (feedId === undefined || from === undefined) throw new Obsolete('the command names no feed or date');
-  const ground = await readResyncGround(deps.pool, { feedId, from, deliveredMax });
-  if (ground === null) throw new Obsolete('the feed does not exist');
-  if (!mayResync(ground.feed.facts)) return { problem: notAllowed };
-  if (ground.delivered.length > deliveredMax) return { problem: tooLong };
-  const looked = await lookTwice(context, ground);
-  if (looked === null) return { problem: tooLong };
+  const fixture = await readResyncFixture(deps.pool, { feedId, from, deliveredMax });
+  if (fixture === null) throw new Obsolete('the feed does not exist');
+  if (!mayResync(fixture.feed.facts)) return { problem: notAllowed };
+  if (fixture.delivered.length > deliveredMax) return { problem: tooLong };
+  const checked = await checkTwice(context, fixture);
+  if (checked === null) return { problem: tooLong };
   const result: ResyncResult = {
-    ...describe(ground, looked),
+    ...describe(fixture, checked),
     feed_id: feedId,
     from,
     known_at_rutter: await countWaitingAmong(deps.pool, {
-      ...ground,
-      transactionIds: looked.unknown,
+      ...fixture,
+      transactionIds: checked.unknown,
     }),
     dry_run: dryRun,
   };
   const finish = { commandId: command.commandId, result };
   if (dryRun) return { state: await finishCommand(deps.pool, finish) };
   const taken = await takeBackGap(deps.pool, {
-    ...{ feedId, from, gap: looked.gap },
+    ...{ feedId, from, gap: checked.gap },
     mayTake: (feed) => mayResync(feed.facts),
     also: async (db, gap) => {
       await finishCommand(db, { ...finish, result: { ...result, gap } });
     },
   });
   if (taken === null) return { problem: notAllowed };
-  // Should this process die here, the command has ended and the feed finds its gap with its next look.
+  // Should this process die here, the command has ended and the feed finds its gap with its next check.
   await deps.workflows.feedFactsChanged({ feedId });
   return { state: 'done' };
 }
@@ -76,14 +76,14 @@ interface Looked {
   readonly unknown: readonly string[];
 }
 
-async function lookTwice(context: CommandContext, ground: ResyncGround): Promise<Looked | null> {
-  const first = await look(context, ground);
-  const missing = first === null ? null : missingIn(ground.delivered, first);
+async function checkTwice(context: CommandContext, fixture: ResyncFixture): Promise<Looked | null> {
+  const first = await look(context, fixture);
+  const missing = first === null ? null : missingIn(fixture.delivered, first);
   if (first === null || missing === null) return null;
-  if (missing.length === 0) return { gap: [], unknown: unknownOf(ground, first) };
-  await context.deps.wait(secondLookAfterMs, context.signal);
-  const second = await look(context, ground);
-  return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(ground, second) };
+  if (missing.length === 0) return { gap: [], unknown: unknownOf(fixture, first) };
+  await context.deps.wait(secondCheckAfterMs, context.signal);
+  const second = await look(context, fixture);
+  return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(fixture, second) };
 }
 
 function missingIn(
@@ -93,15 +93,15 @@ function missingIn(
   return delivered.filter(({ transactionId }) => !atRutter.has(transactionId));
 }
 
-function unknownOf(ground: ResyncGround, atRutter: ReadonlySet<string>): string[] {
-  const delivered = new Set(ground.delivered.map(({ transactionId }) => transactionId));
+function unknownOf(fixture: ResyncFixture, atRutter: ReadonlySet<string>): string[] {
+  const delivered = new Set(fixture.delivered.map(({ transactionId }) => transactionId));
   return [...atRutter].filter((id) => !delivered.has(id));
 }
 
 /** The ids of what Rutter holds for the account; null when its list is too long. */
 async function look(
   context: CommandContext,
-  { feed, sentSinceMs }: ResyncGround,
+  { feed, sentSinceMs }: ResyncFixture,
 ): Promise<Set<string> | null> {
   const { deps, signal } = context;
   const ids = new Set<string>();
@@ -124,7 +124,7 @@ async function look(
   }
 }
 
-function describe({ effectiveFrom, delivered, waiting }: ResyncGround, { gap }: Looked) {
+function describe({ effectiveFrom, delivered, waiting }: ResyncFixture, { gap }: Looked) {
   return {
     effective_from: effectiveFrom,
     compared: delivered.length,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import { serializeBatch } from '../../../clients/rutter/transform.js';
-import { cutBatch, type CutResult } from '../../../db/rutter/build-batch.js';
+import { buildBatch, type BuildBatchResult } from '../../../db/rutter/build-batch.js';
 import { readDatabaseClock } from '../../../db/clock.js';
 import { openAccessToken } from '../../../db/connections.js';
 import {
@@ -11,111 +11,117 @@ import {
   recordConnectionRefused,
   recordReason,
 } from '../../../db/rutter/feed-facts.js';
-import { clearOwedLook, readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
-import { releaseLane } from '../../../db/rutter/delivery-locks.js';
+import { clearRequestedCheck, readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
+import { releaseDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { isParked, laneParkedReason, maySend, unreachable, type FeedState } from '../../../domain/feed.js';
-import { laneOf } from '../../../domain/rutter/delivery-lock.js';
+import {
+  isBlocked,
+  otherFeedBlockedReason,
+  maySend,
+  unreachable,
+  type FeedState,
+} from '../../../domain/feed.js';
+import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { limits } from '../../../domain/limits.js';
 import { nextSyncAtMs } from '../../../domain/schedule.js';
 import type { BatchContext, BatchEnding } from './batch-context.js';
 import { finishBatch } from './finish-batch.js';
-import { whileHoldingLane } from './lease-keeper.js';
-import { noteTrouble } from './record-failure.js';
-import { explainTrouble, waitForOrganisation } from './check-credentials.js';
+import { whileHoldingDeliveryLock } from './lease-keeper.js';
+import { recordFailure } from './record-failure.js';
+import { explainFailure, waitForOrganisation } from './check-credentials.js';
 import { readAccount } from './read-account.js';
 import type { ActivityDeps } from '../../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * One slice of a feed's delivery: batch after batch until it has caught up, a minute has passed, the lane is busy or
- * a job is slow. A repeat is safe at any point: what was cut, sent, seen and settled stands in the ledger before and
- * after each step, and whoever comes next goes on from there, under the same keys. Failures: PeerUnavailable,
- * RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it parks the feed and says so in the
- * result. Limits: a minute, `batchesPerSliceMax`, one batch in flight.
+ * One delivery run of a feed's delivery: batch after batch until it has caught up, a minute has passed, the delivery lock is busy or
+ * a job is slow. A repeat is safe at any point: what was built, sent, seen and completed stands in the ledger before and
+ * after each step, and whoever comes next goes on from there, under the same keys. Failures: ProviderUnavailable,
+ * RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it blocks the feed and says so in the
+ * result. Limits: a minute, `batchesPerDeliveryRunMax`, one batch in flight.
  */
 
-export interface DeliverSliceInput {
+export interface RunDeliveryInput {
   readonly feedId: string;
   /** Read the account at Rutter first: with the daily look, and when a person asked. */
   readonly readAccount: boolean;
 }
 
-export interface DeliverSliceResult {
-  readonly outcome: 'caught_up' | 'more' | 'lane_busy' | 'job_running' | 'waiting' | 'closed';
+export interface RunDeliveryResult {
+  readonly outcome: 'caught_up' | 'more' | 'lock_busy' | 'job_running' | 'waiting' | 'closed';
   readonly state: FeedState;
   readonly reason: string | null;
   readonly customerId: string;
   readonly batches: number;
   readonly delivered: number;
-  /** With `job_running`: look again after this long. */
+  /** With `job_running`: check again after this long. */
   readonly waitMs?: number;
-  /** With `caught_up`: epoch ms of the next look that is due without any signal, and of this sync. */
+  /** With `caught_up`: epoch ms of the next check that is due without any signal, and of this sync. */
   readonly nextSyncAtMs?: number;
   readonly syncedAtMs?: number;
 }
 
-/** A slice that cannot end by itself is a bug; this many batches do not fit into its minute. */
-const batchesPerSliceMax = 1_000;
-/** Trouble after some batches went well: the next slice begins after this long. */
+/** A delivery run that cannot end by itself is a bug; this many batches do not fit into its minute. */
+const batchesPerDeliveryRunMax = 1_000;
+/** A failure after some batches went well: the next delivery run begins after this long. */
 const progressRetryMs = 2_000;
-/** Another feed's batch waits for a person: look again after this long whether one came. */
-const parkedLaneLookMs = 10 * 60_000;
+/** Another feed's batch waits for a person: check again after this long whether one came. */
+const blockedLockCheckMs = 10 * 60_000;
 
-export function rutterDeliverSlice(deps: ActivityDeps) {
-  return async (input: DeliverSliceInput): Promise<DeliverSliceResult> => {
+export function rutterRunDelivery(deps: ActivityDeps) {
+  return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
     const { cancellationSignal } = Context.current();
-    return await whileHeartbeating(() => new Slice(deps, input, cancellationSignal).run());
+    return await whileHeartbeating(() => new DeliveryRun(deps, input, cancellationSignal).run());
   };
 }
 
-type WorkableCut = Extract<CutResult, { kind: 'cut' | 'lane_open' }>;
+type WorkableBuild = Extract<BuildBatchResult, { kind: 'cut' | 'lock_held' }>;
 
-class Slice {
+class DeliveryRun {
   private readonly holder = randomUUID();
   private readonly startedAtMs = performance.now();
   private batches = 0;
   private delivered = 0;
-  /** Whose batch was worked on when trouble came. */
-  private troubledFeedId: string | null = null;
+  /** Whose batch was worked on when failure came. */
+  private failingFeedId: string | null = null;
 
   constructor(
     private readonly deps: ActivityDeps,
-    private readonly input: DeliverSliceInput,
+    private readonly input: RunDeliveryInput,
     private readonly signal: AbortSignal,
   ) {}
 
-  async run(): Promise<DeliverSliceResult> {
+  async run(): Promise<RunDeliveryResult> {
     const feed = await this.mustRead(this.input.feedId);
-    if (feed.lookOwed) await clearOwedLook(this.deps.pool, feed);
+    if (feed.checkRequested) await clearRequestedCheck(this.deps.pool, feed);
     if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
       // A person asked: look whether the connection was healed, even when nobody does any more.
-      if (this.input.readAccount) await this.deps.workflows.nudgeConnection(feed);
+      if (this.input.readAccount) await this.deps.workflows.wakeConnection(feed);
       return this.waiting(feed);
     }
     await waitForOrganisation(this.deps, feed);
     try {
       return await this.deliver(feed);
     } catch (error) {
-      return await this.afterTrouble(feed, error);
+      return await this.afterFailure(feed, error);
     }
   }
 
-  private async deliver(feed: FeedRow): Promise<DeliverSliceResult> {
-    if (this.input.readAccount && feed.facts.operator === 'running') await this.lookAtAccount(feed);
-    while (this.batches < batchesPerSliceMax) {
+  private async deliver(feed: FeedRow): Promise<RunDeliveryResult> {
+    if (this.input.readAccount && feed.facts.operator === 'running') await this.checkAtAccount(feed);
+    while (this.batches < batchesPerDeliveryRunMax) {
       if (this.signal.aborted || this.deps.stopping.aborted) return await this.result('more');
-      if (performance.now() - this.startedAtMs > limits.sliceMaxMs) return await this.result('more');
+      if (performance.now() - this.startedAtMs > limits.deliveryRunMaxMs) return await this.result('more');
       const leaseTakenAtMs = performance.now();
-      const cut = await cutBatch(this.deps.pool, {
+      const cut = await buildBatch(this.deps.pool, {
         feedId: feed.feedId,
-        laneId: laneOf(feed),
+        deliveryLockId: deliveryLockOf(feed),
         holder: this.holder,
         serialize: serializeBatch,
-        maySend: (now) => maySend(now.facts) && !isParked(now.reason),
+        maySend: (now) => maySend(now.facts) && !isBlocked(now.reason),
       });
-      if (cut.kind === 'lane_busy') return await this.laneBusy(cut.yieldTo);
+      if (cut.kind === 'lock_busy') return await this.lockBusy(cut.yieldTo);
       if (cut.kind === 'nothing_ready') return await this.caughtUp(feed);
       if (cut.kind === 'not_sendable') return this.waiting(cut.feed);
       const ended = await this.afterBatch(feed, cut, await this.work(feed, cut, leaseTakenAtMs));
@@ -124,20 +130,20 @@ class Slice {
     return await this.result('more');
   }
 
-  /** What the end of a batch means for the slice; null when it goes on with the next one. */
+  /** What the end of a batch means for the delivery run; null when it goes on with the next one. */
   private async afterBatch(
     feed: FeedRow,
-    cut: WorkableCut,
+    cut: WorkableBuild,
     ending: BatchEnding,
-  ): Promise<DeliverSliceResult | null> {
+  ): Promise<RunDeliveryResult | null> {
     const { feedId: ownerId } = cut.batch;
-    if (ownerId !== feed.feedId && (ending.kind === 'settled' || ending.kind === 'undone')) {
+    if (ownerId !== feed.feedId && (ending.kind === 'completed' || ending.kind === 'undone')) {
       // Its own workflow may sleep until somebody says that what it waited for is over; a closed feed has none.
       const owner = await this.mustRead(ownerId);
       if (owner.facts.operator !== 'closed') await this.deps.workflows.feedFactsChanged(owner);
     }
     switch (ending.kind) {
-      case 'settled':
+      case 'completed':
         this.batches += 1;
         this.delivered += ending.delivered;
         return null;
@@ -149,50 +155,51 @@ class Slice {
       case 'renewed':
         return await this.result('job_running', ending.waitMs);
       case 'lease_lost':
-        return await this.result('lane_busy');
-      case 'parked':
-        return await this.afterParked(feed, cut);
+        return await this.result('lock_busy');
+      case 'blocked':
+        return await this.afterBlocked(feed, cut);
       default:
         return unreachable(ending);
     }
   }
 
   /** Nothing may be sent past a batch that waits for a person; its own feed says why, the others say for whom. */
-  private async afterParked(feed: FeedRow, cut: WorkableCut): Promise<DeliverSliceResult> {
+  private async afterBlocked(feed: FeedRow, cut: WorkableBuild): Promise<RunDeliveryResult> {
     if (cut.batch.feedId === feed.feedId) return await this.result('waiting');
     return await this.waitForOther(feed, `batch ${String(cut.batch.number)} of feed ${cut.batch.feedId}`);
   }
 
-  private async waitForOther({ feedId }: FeedRow, what: string): Promise<DeliverSliceResult> {
+  private async waitForOther({ feedId }: FeedRow, what: string): Promise<RunDeliveryResult> {
     const detail = `${what} waits for a person`;
-    await recordReason(this.deps.pool, { feedId, reason: laneParkedReason, detail, timeline: false });
-    return await this.result('job_running', parkedLaneLookMs);
+    await recordReason(this.deps.pool, { feedId, reason: otherFeedBlockedReason, detail, timeline: false });
+    return await this.result('job_running', blockedLockCheckMs);
   }
 
   /** The feed whose turn it is may be asleep for seconds: tell it. */
-  private async laneBusy(yieldTo: string | null): Promise<DeliverSliceResult> {
+  private async lockBusy(yieldTo: string | null): Promise<RunDeliveryResult> {
     if (yieldTo !== null) await this.deps.workflows.feedFactsChanged({ feedId: yieldTo });
-    return await this.result('lane_busy');
+    return await this.result('lock_busy');
   }
 
-  /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the lane. */
-  private async work(feed: FeedRow, cut: WorkableCut, leaseTakenAtMs: number): Promise<BatchEnding> {
+  /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the delivery lock. */
+  private async work(feed: FeedRow, cut: WorkableBuild, leaseTakenAtMs: number): Promise<BatchEnding> {
     const { pool } = this.deps;
-    const laneId = laneOf(feed);
+    const deliveryLockId = deliveryLockOf(feed);
     const owner = cut.batch.feedId === feed.feedId ? feed : await this.mustRead(cut.batch.feedId);
     const context = this.contextOf(owner, leaseTakenAtMs);
-    const release = () => releaseLane(pool, { laneId, holder: this.holder }).catch(() => undefined);
+    const release = () =>
+      releaseDeliveryLock(pool, { deliveryLockId, holder: this.holder }).catch(() => undefined);
     try {
       const fresh = cut.kind === 'cut' ? { postings: cut.postings, body: cut.body } : undefined;
-      const ending = await whileHoldingLane({ pool, laneId, holder: this.holder }, () =>
+      const ending = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
         finishBatch(context, cut.batch, fresh),
       );
-      // Settling gives the lane back in its own transaction; every other way out does it here.
-      if (ending.kind !== 'settled') await release();
+      // Settling gives the delivery lock back in its own transaction; every other way out does it here.
+      if (ending.kind !== 'completed') await release();
       return ending;
     } catch (error) {
       await release();
-      this.troubledFeedId = owner.feedId;
+      this.failingFeedId = owner.feedId;
       throw error;
     }
   }
@@ -201,7 +208,7 @@ class Slice {
     return {
       deps: this.deps,
       feed,
-      laneId: laneOf(feed),
+      deliveryLockId: deliveryLockOf(feed),
       holder: this.holder,
       accessToken: openAccessToken(this.deps.keyring, feed),
       leaseTakenAgoMs: () => performance.now() - leaseTakenAtMs,
@@ -209,14 +216,14 @@ class Slice {
     };
   }
 
-  private async lookAtAccount(feed: FeedRow): Promise<void> {
+  private async checkAtAccount(feed: FeedRow): Promise<void> {
     const account = await readAccount(this.contextOf(feed, performance.now()));
     await recordAccountSeen(this.deps.pool, { ...feed, account });
-    if (!account.ready) await this.deps.workflows.nudgeConnection({ connectionId: feed.connectionId });
+    if (!account.ready) await this.deps.workflows.wakeConnection({ connectionId: feed.connectionId });
   }
 
-  private async caughtUp(feed: FeedRow): Promise<DeliverSliceResult> {
-    // Not this process's clock: a due time in the past would have the feed look again and again.
+  private async caughtUp(feed: FeedRow): Promise<RunDeliveryResult> {
+    // Not this process's clock: a due time in the past would have the feed check again and again.
     const nowMs = await readDatabaseClock(this.deps.pool);
     const dueMs = nextSyncAtMs({
       feedId: feed.feedId,
@@ -228,42 +235,42 @@ class Slice {
   }
 
   /**
-   * Trouble on the way. A refused connection parks its feeds, a refused read parks this one. Progress is reported
+   * A failure on the way. A refused connection blocks its feeds, a refused read blocks this one. Progress is reported
    * instead of thrown away; without any, the failure goes to Temporal, which waits and tries again.
    */
-  private async afterTrouble(feed: FeedRow, error: unknown): Promise<DeliverSliceResult> {
+  private async afterFailure(feed: FeedRow, error: unknown): Promise<RunDeliveryResult> {
     const { feedId, connectionId } = feed;
-    const refusal = await explainTrouble(this.deps, feed, error);
+    const refusal = await explainFailure(this.deps, feed, error);
     if (refusal !== null) {
       await recordConnectionRefused(this.deps.pool, { connectionId, ...refusal });
-      await this.deps.workflows.nudgeConnection({ connectionId });
+      await this.deps.workflows.wakeConnection({ connectionId });
       return await this.result('waiting');
     }
     const reading = readFailure(error);
     if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
       // Not of a batch (those are dealt with), but of a read that a batch needs: asking again would not help.
       const detail = error.message;
-      const refusedId = this.troubledFeedId ?? feedId;
-      const parked = { feedId: refusedId, reason: 'refused_by_sage', detail, timeline: true };
-      await recordReason(this.deps.pool, parked);
+      const refusedId = this.failingFeedId ?? feedId;
+      const blocked = { feedId: refusedId, reason: 'rejected_by_provider', detail, timeline: true };
+      await recordReason(this.deps.pool, blocked);
       if (refusedId === feedId) return await this.result('waiting');
       return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
     }
     if (this.batches > 0) return await this.result('job_running', reading.retryAfterMs ?? progressRetryMs);
-    if (reading.type !== failureTypes.databaseUnavailable) await noteTrouble(this.deps, feed, error);
+    if (reading.type !== failureTypes.databaseUnavailable) await recordFailure(this.deps, feed, error);
     throw error;
   }
 
-  private waiting(feed: FeedRow): DeliverSliceResult {
+  private waiting(feed: FeedRow): RunDeliveryResult {
     return this.report(feed.facts.operator === 'closed' ? 'closed' : 'waiting', feed);
   }
 
-  private async result(outcome: DeliverSliceResult['outcome'], waitMs?: number): Promise<DeliverSliceResult> {
+  private async result(outcome: RunDeliveryResult['outcome'], waitMs?: number): Promise<RunDeliveryResult> {
     const report = this.report(outcome, await this.mustRead(this.input.feedId));
     return waitMs === undefined ? report : { ...report, waitMs };
   }
 
-  private report(outcome: DeliverSliceResult['outcome'], feed: FeedRow): DeliverSliceResult {
+  private report(outcome: RunDeliveryResult['outcome'], feed: FeedRow): RunDeliveryResult {
     return {
       outcome,
       state: feed.state,

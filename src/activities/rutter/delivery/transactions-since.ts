@@ -5,7 +5,7 @@ import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 const clockSlackMs = 5 * 60_000;
 
 /** Rutter's list may lag behind its effect: "not there" counts only when it is said twice, this far apart. */
-export const secondLookAfterMs = 10_000;
+export const secondCheckAfterMs = 10_000;
 
 export class ListTooLong extends Error {
   override readonly name = 'ListTooLong';

@@ -13,7 +13,7 @@ import { readHandoff } from '../../../db/rutter/handoffs.js';
 import type { Queryable } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
 import {
-  judgeRedirectTarget,
+  validateRedirectTarget,
   printRedirectTarget,
   type RedirectTarget,
 } from '../../../domain/rutter/redirect-target.js';
@@ -22,12 +22,12 @@ import { explainRefusal, isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * The last step of a hand-off: asks for the one-time password (contract 7) and stores where the browser goes, sealed.
- * Each new password cancels the one before, so there is one turn per connection at a time, only the hand-off that
+ * The last step of a handoff: asks for the one-time password (contract 7) and stores where the browser goes, sealed.
+ * Each new password cancels the one before, so there is one turn per connection at a time, only the handoff that
  * holds the connection's claim takes it, and its key was stored before the call. A repeat is safe: once the answer is
  * stored Rutter is not asked again; before that the same key gives the same password, and no browser has it yet.
  * Nothing is sent after `handoffOtpLatestMs`, by the database's clock, however long the limiter made it wait.
- * Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); ConnectionRefused, OrganisationRefused,
+ * Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); ConnectionRefused, CredentialsRejected,
  * Refused, Obsolete.
  */
 
@@ -49,7 +49,7 @@ export function rutterCreateOtp(deps: ActivityDeps) {
   return async (input: CreateOtpInput): Promise<CreateOtpResult> => {
     const handoff = await readHandoff(deps.pool, input);
     const connectionId = handoff?.connectionId;
-    if (connectionId == null) throw new Obsolete('the hand-off has no connection');
+    if (connectionId == null) throw new Obsolete('the handoff has no connection');
     try {
       return await limitTurns(() =>
         withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input)),
@@ -66,7 +66,7 @@ async function takeTurn(
   { handoffId }: CreateOtpInput,
 ): Promise<CreateOtpResult> {
   const turn = await readOtpTurn(db, { handoffId, otpLatestMs: deps.settings.handoffOtpLatestMs });
-  if (turn === null) throw new Obsolete('the hand-off is gone');
+  if (turn === null) throw new Obsolete('the handoff is gone');
   if (turn.state === 'ready' || turn.state === 'taken') return { outcome: 'ready' };
   if (turn.state !== 'sharing') return { outcome: 'over', state: turn.state };
   if (!turn.current) return { outcome: 'over', state: 'superseded' };
@@ -93,7 +93,7 @@ async function askForOtp(
     return await deps.rutter.createOtp({
       accessToken: openAccessToken(deps.keyring, turn),
       idempotencyKey: turn.otpKey,
-      lane: 'interactive',
+      priority: 'interactive',
       signal: AbortSignal.any([latest, cancellationSignal()]),
     });
   } catch (error) {
@@ -103,7 +103,7 @@ async function askForOtp(
   }
 }
 
-/** The redirect as it was judged at the first arrival, judged once more: the configuration may be another by now. */
+/** The redirect as it was validated at the first arrival, validated once more: the configuration may be another by now. */
 function readTarget(
   deps: ActivityDeps,
   { handoffId, turn }: { handoffId: string; turn: OtpTurn },
@@ -111,7 +111,7 @@ function readTarget(
   const redirectUri = open(deps.keyring, turn.redirectSealed, { table: 'handoffs', row: handoffId });
   const challenge = redirectUri.slice(redirectUri.indexOf('?challenge=') + '?challenge='.length);
   const allowedOrigins = deps.settings.redirectOrigins;
-  const verdict = judgeRedirectTarget({ redirectUri, challenge, allowedOrigins });
+  const verdict = validateRedirectTarget({ redirectUri, challenge, allowedOrigins });
   return verdict.ok ? verdict.target : null;
 }
 
@@ -121,7 +121,7 @@ function chooseTarget(
   { validated, answer }: { validated: RedirectTarget; answer: RutterOtp },
 ): RedirectTarget {
   if (answer.redirectUri === null) return validated;
-  const verdict = judgeRedirectTarget({
+  const verdict = validateRedirectTarget({
     redirectUri: answer.redirectUri,
     challenge: validated.challenge,
     allowedOrigins: deps.settings.redirectOrigins,

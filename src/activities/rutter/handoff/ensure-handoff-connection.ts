@@ -12,16 +12,16 @@ import { renewHandoffKey, setHandoffConnection } from '../../../db/rutter/handof
 import { lockHandoff, readHandoff, type HandoffRow } from '../../../db/rutter/handoffs.js';
 import { transaction, type Queryable } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
-import { notingRefusedCredentials } from '../rejected-credentials.js';
+import { recordingRejectedCredentials } from '../rejected-credentials.js';
 import type { ActivityDeps } from '../../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * The connection of a hand-off: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this hand-off.
+ * The connection of a handoff: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this handoff.
  * A repeat is safe: the connection's key was stored before the first call, so Rutter answers with the same connection;
- * its row, the hand-off's tie to it and the claim are one transaction; and a hand-off that lost its claim never claims
- * again. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, OrganisationRefused, Obsolete.
+ * its row, the handoff's tie to it and the claim are one transaction; and a handoff that lost its claim never claims
+ * again. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, CredentialsRejected, Obsolete.
  */
 
 export interface EnsureHandoffConnectionInput {
@@ -31,19 +31,19 @@ export interface EnsureHandoffConnectionInput {
 export type EnsureHandoffConnectionResult =
   | { readonly outcome: 'claimed'; readonly connectionId: string }
   | { readonly outcome: 'refused'; readonly reason: HandoffReason }
-  /** The hand-off has ended meanwhile, or its deadline has passed. */
+  /** The handoff has ended meanwhile, or its deadline has passed. */
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
 export function rutterEnsureHandoffConnection(deps: ActivityDeps) {
   return async (input: EnsureHandoffConnectionInput): Promise<EnsureHandoffConnectionResult> => {
     const handoff = await readHandoff(deps.pool, input);
-    if (handoff?.customerId == null) throw new Obsolete('nobody has logged in to this hand-off');
+    if (handoff?.customerId == null) throw new Obsolete('nobody has logged in to this handoff');
     if (!mayGoOn(handoff)) return { outcome: 'over', state: handoff.state };
     const { connectionId, connectionKey, customerId } = handoff;
     if (connectionId !== null) return await claimChosen(deps, { handoff, connectionId });
-    if (connectionKey === null) throw new Obsolete('the hand-off has no choice of a connection');
+    if (connectionKey === null) throw new Obsolete('the handoff has no choice of a connection');
     const creation = { handoff, connectionKey, customerId };
-    return await notingRefusedCredentials(deps, () => createAndClaim(deps, creation));
+    return await recordingRejectedCredentials(deps, () => createAndClaim(deps, creation));
   };
 }
 
@@ -62,7 +62,7 @@ async function claimChosen(
   return await transaction(deps.pool, (db) => claim(db, { handoff, connectionId }));
 }
 
-/** The connection's row is locked before any hand-off's, here and everywhere: no two claims can wait for each other. */
+/** The connection's row is locked before any handoff's, here and everywhere: no two claims can wait for each other. */
 async function claim(
   db: Queryable,
   { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
@@ -84,7 +84,7 @@ async function createAndClaim(
     .createConnection({
       platform,
       idempotencyKey: connectionKey,
-      lane: 'interactive',
+      priority: 'interactive',
       signal: cancellationSignal(),
     })
     .catch(async (error: unknown) => {

@@ -4,13 +4,13 @@ import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff
 import type { ActivityDeps } from '../../deps.js';
 
 /*
- * At the deadline: an answer that nobody took is cleared and the hand-off is over; one that ended before stays as it
+ * At the deadline: an answer that nobody took is cleared and the handoff is over; one that ended before stays as it
  * is. A repeat changes nothing. Failures: DatabaseUnavailable (retried).
  */
 
 export interface ExpireHandoffInput {
   readonly handoffId: string;
-  /** What the hand-off was waiting for when time ran out; null when it was the customer. */
+  /** What the handoff was waiting for when time ran out; null when it was the customer. */
   readonly reason: HandoffReason | null;
 }
 

@@ -4,8 +4,8 @@ import type { ActivityDeps } from '../../deps.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * Where a hand-off stands. A read, safe to repeat. Failures: DatabaseUnavailable (retried); Obsolete when there is
- * no such hand-off.
+ * Where a handoff stands. A read, safe to repeat. Failures: DatabaseUnavailable (retried); Obsolete when there is
+ * no such handoff.
  */
 
 export interface ReadHandoffInput {
@@ -21,7 +21,7 @@ export interface ReadHandoffResult {
 export function dbReadHandoff(deps: ActivityDeps) {
   return async (input: ReadHandoffInput): Promise<ReadHandoffResult> => {
     const handoff = await readHandoff(deps.pool, input);
-    if (handoff === null) throw new Obsolete('the hand-off does not exist');
+    if (handoff === null) throw new Obsolete('the handoff does not exist');
     return { state: handoff.state, remainingMs: handoff.remainingMs };
   };
 }

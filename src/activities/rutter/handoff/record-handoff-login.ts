@@ -3,7 +3,7 @@ import type { HandoffState } from '../../../domain/rutter/handoff.js';
 import type { ActivityDeps } from '../../deps.js';
 
 /*
- * Ties the hand-off to the customer who logged in first. A repeat finds the customer there and changes nothing; another
+ * Ties the handoff to the customer who logged in first. A repeat finds the customer there and changes nothing; another
  * customer is turned away by the statement itself. Failures: DatabaseUnavailable (retried).
  */
 
@@ -13,11 +13,11 @@ export interface RecordHandoffLoginInput {
 }
 
 export interface RecordHandoffLoginResult {
-  /** `other_customer`: the row has another customer, for whom the hand-off goes on. `over`: ended or too late. */
+  /** `other_customer`: the row has another customer, for whom the handoff goes on. `over`: ended or too late. */
   readonly outcome: 'recorded' | 'other_customer' | 'over';
   /** `sharing`: the choice stands in the row already, its signal need not be waited for. */
   readonly state: HandoffState;
-  /** For whom the hand-off goes on. */
+  /** For whom the handoff goes on. */
   readonly customerId: string;
 }
 

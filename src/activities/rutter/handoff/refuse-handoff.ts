@@ -4,7 +4,7 @@ import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff
 import type { ActivityDeps } from '../../deps.js';
 
 /*
- * Ends a hand-off that cannot go on, with a reason for the page and Rutter's code for the timeline. A repeat changes
+ * Ends a handoff that cannot go on, with a reason for the page and Rutter's code for the timeline. A repeat changes
  * nothing, and neither does it touch one that has ended. Failures: DatabaseUnavailable (retried).
  */
 

@@ -8,11 +8,11 @@ import type { ActivityDeps } from '../../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { readFailure } from '../../failures.js';
 
-/** An account whose job runs longer than this is looked for again by a later attempt. */
+/** An account whose job runs longer than this is searched for again by a later attempt. */
 const jobPollsMax = 20;
 const jobPollEveryMs = 2_000;
 /** A request under a key is over, whatever became of it, long before this. */
-const settledAfterMs = 60_000;
+const completedAfterMs = 60_000;
 /** Documented type of errors that concern the whole connection (contract 12). */
 const connectionErrorType = 'CONNECTION_ERROR';
 
@@ -41,13 +41,13 @@ export async function createAccount(
 ): Promise<CreateAccountOutcome> {
   const { deps, accessToken, connectionId, signal } = context;
   const { accountId, numberSealed: number } = account;
-  const key = await usePublishKey(deps.pool, { connectionId, accountId, settledAfterMs });
+  const key = await usePublishKey(deps.pool, { connectionId, accountId, completedAfterMs });
   if (key === null) throw later('the account has changed since it was published a moment ago');
   try {
     const result = await deps.rutter.createAccount({
       accessToken,
       idempotencyKey: key,
-      lane: 'interactive',
+      priority: 'interactive',
       signal,
       account: {
         internalBankAccountId: accountId,
@@ -92,7 +92,7 @@ async function followJob(
   const { deps, signal } = context;
   for (let polls = 0; polls < jobPollsMax; polls += 1) {
     await wait(jobPollEveryMs, undefined, { signal });
-    const job = await deps.rutter.getAccountJob({ jobId, lane: 'interactive', signal });
+    const job = await deps.rutter.getAccountJob({ jobId, priority: 'interactive', signal });
     if (job.kind === 'success') return { kind: 'created', rutterAccountId: job.account.id };
     if (job.kind === 'failure') {
       await renewKey(context, used);
@@ -112,5 +112,5 @@ async function renewKey(
 }
 
 function later(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ message, type: failureTypes.peerUnavailable });
+  return ApplicationFailure.create({ message, type: failureTypes.providerUnavailable });
 }

@@ -8,7 +8,7 @@ const notReadyCode = 'PRODUCT_NOT_READY';
 /** All accounts of the connection at Rutter, also of one that was made a moment ago. */
 export async function listAccounts(context: PublishingContext): Promise<RutterAccount[]> {
   const { accessToken, signal } = context;
-  const input = { accessToken, signal, lane: 'interactive' as const };
+  const input = { accessToken, signal, priority: 'interactive' as const };
   try {
     return await context.deps.rutter.listAllAccounts(input);
   } catch (error) {

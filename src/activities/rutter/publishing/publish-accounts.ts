@@ -18,11 +18,11 @@ import { matchAccount } from './match-account.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * Publishes the accounts of a hand-off at Rutter (contract 4 step 4, 6.3) and gives each a feed with a running workflow.
+ * Publishes the accounts of a handoff at Rutter (contract 4 step 4, 6.3) and gives each a feed with a running workflow.
  * A repeat is safe at any point: it lists first and takes what is there, the rest goes out under the keys stored before
  * the first call, a feed's row is written once per account and connection, and waking a workflow twice is harmless.
- * One account that Rutter will not have does not stop the others. Failures: PeerUnavailable, RateLimited,
- * DatabaseUnavailable (retried); Refused, ConnectionRefused, OrganisationRefused, Obsolete.
+ * One account that Rutter will not have does not stop the others. Failures: ProviderUnavailable, RateLimited,
+ * DatabaseUnavailable (retried); Refused, ConnectionRefused, CredentialsRejected, Obsolete.
  */
 
 export interface PublishAccountsInput {
@@ -45,7 +45,7 @@ async function publishAccounts(
 ): Promise<PublishAccountsResult> {
   const handoff = await readHandoff(deps.pool, input);
   if (handoff?.customerId == null || handoff.connectionId === null) {
-    throw new Obsolete('the hand-off has no customer or connection');
+    throw new Obsolete('the handoff has no customer or connection');
   }
   if (handoff.state !== 'sharing' || handoff.remainingMs <= 0)
     return { outcome: 'over', state: handoff.state };
@@ -77,7 +77,7 @@ async function publishAll(
   }
   const [first] = refusals;
   if (published === 0 && first !== undefined) return { outcome: 'refused', ...first };
-  await context.deps.workflows.nudgeConnection({ connectionId: context.connectionId });
+  await context.deps.workflows.wakeConnection({ connectionId: context.connectionId });
   return { outcome: 'published', published, refused: refusals.length };
 }
 
@@ -109,7 +109,7 @@ async function publishOne(
     createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
   );
   if (feed.outcome === 'conflict') return await refuse(context, { account, reason: 'account_mismatch' });
-  // A fact, not a posting: a reopened feed whose closing slice is still under way must look once more.
+  // A fact, not a posting: a reopened feed whose closing delivery run is still under way must look once more.
   await deps.workflows.feedFactsChanged({ feedId: feed.feedId });
   return null;
 }

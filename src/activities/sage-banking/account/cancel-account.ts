@@ -1,13 +1,13 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { isSageError, isUnknownToSage } from '../../../clients/sage-banking/errors.js';
 import {
-  recordNextLook,
+  recordNextCheck,
   recordSageCancelled,
   recordSageReason,
 } from '../../../db/sage-banking/account-life.js';
 import {
   sageCompanyRefusedReason,
-  sageLookMaxMs,
+  sageCheckMaxMs,
   sageReadRefusedReason,
 } from '../../../domain/sage-banking/account-limits.js';
 import type { ActivityDeps } from '../../deps.js';
@@ -17,7 +17,7 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
 /*
  * Cancels an account at Sage, for good (contract 6.5), once everything that it had was read, or cannot be. A repeat is
  * safe: Sage takes a second DELETE, and an account that it says it does not know is as cancelled as any. A refusal
- * stands in the row and is a result. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * stands in the row and is a result. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export interface CancelSageAccountInput {
@@ -27,7 +27,7 @@ export interface CancelSageAccountInput {
 export interface CancelSageAccountResult {
   readonly cancelled: boolean;
   /** When it is not: try again then. */
-  readonly nextLookMs: number;
+  readonly nextCheckMs: number;
 }
 
 export function sageCancelAccount(deps: ActivityDeps) {
@@ -39,22 +39,22 @@ async function cancel(
   deps: ActivityDeps,
   { sageAccountId }: CancelSageAccountInput,
 ): Promise<CancelSageAccountResult> {
-  const { road, account, access } = await accountAccess(deps, { sageAccountId });
-  const nextLookMs = sageLookMaxMs({ sageAccountId, maxMs: road.settings.statusPollMaxMs });
-  if (account.status === 'cancelled') return { cancelled: true, nextLookMs };
+  const { channel, account, access } = await accountAccess(deps, { sageAccountId });
+  const nextCheckMs = sageCheckMaxMs({ sageAccountId, maxMs: channel.settings.statusPollMaxMs });
+  if (account.status === 'cancelled') return { cancelled: true, nextCheckMs };
   try {
     const { bankAccountId } = account;
-    await road.client.deleteBankAccount({ access, bankAccountId, signal: cancellationSignal() });
+    await channel.client.deleteBankAccount({ access, bankAccountId, signal: cancellationSignal() });
   } catch (error) {
     // Cancelled is final: no less than Sage's own word that there is no such account stands for it.
     if (!isUnknownToSage(error)) {
       if (!isSageError(error) || (error.kind !== 'refused' && error.kind !== 'unauthorized')) throw error;
       const reason = error.kind === 'refused' ? sageReadRefusedReason : sageCompanyRefusedReason;
       await recordSageReason(deps.pool, { sageAccountId, reason, detail: error.errorMessage });
-      await recordNextLook(deps.pool, { sageAccountId, nextLookMs });
-      return { cancelled: false, nextLookMs };
+      await recordNextCheck(deps.pool, { sageAccountId, nextCheckMs });
+      return { cancelled: false, nextCheckMs };
     }
   }
   await recordSageCancelled(deps.pool, { sageAccountId });
-  return { cancelled: true, nextLookMs };
+  return { cancelled: true, nextCheckMs };
 }

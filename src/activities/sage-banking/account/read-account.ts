@@ -3,43 +3,43 @@ import {
   isSageError,
   isUnknownToSage,
   SageOutcomeUnknown,
-  type SageDoubtReason,
+  type InDoubtReason,
 } from '../../../clients/sage-banking/errors.js';
 import type { SageBankAccount } from '../../../clients/sage-banking/schemas.js';
-import { recordNextLook, recordSageLook, recordSageReason } from '../../../db/sage-banking/account-life.js';
+import { recordNextCheck, recordSageCheck, recordSageReason } from '../../../db/sage-banking/account-life.js';
 import { readSageAccount, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
 import { storePage } from '../../../db/sage-banking/transactions.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { peerUnavailableReason, unexpectedReason } from '../../../domain/feed.js';
+import { providerUnavailableReason, unexpectedReason } from '../../../domain/feed.js';
 import type { SageAccountStatus } from '../../../domain/sage-banking/states.js';
 import {
   sageAccountUnknownReason,
   sageCompanyRefusedReason,
   sageFormRenewedAfterMs,
-  sageLookDelayMs,
-  sageLookMaxMs,
+  sageCheckDelayMs,
+  sageCheckMaxMs,
   sageNotUnderstoodReason,
-  sagePagesPerLookMax,
+  sagePagesPerCheckMax,
   sageReadRefusedReason,
   sageUnreadCancelAfterMs,
   type SageAccountReason,
 } from '../../../domain/sage-banking/account-limits.js';
-import type { ActivityDeps, SageRoad } from '../../deps.js';
+import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
-import { accountAccess, requireSageRoad } from '../access.js';
+import { accountAccess, requireSageBanking } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * One look at an account: its transactions from the cursor on, page after page, and with each page what Sage says of
+ * One check an account: its transactions from the cursor on, page after page, and with each page what Sage says of
  * the account (contract 6.4, 7.1). A repeat is safe: a page and the cursor over it are one transaction, and a page that
  * comes twice stores nothing twice. Troubles stand in the row until the next success. A refusal is a result, since the
- * next look may go better, and so is any trouble once it has kept a disconnection waiting for
- * `sageUnreadCancelAfterMs`; failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
- * `sagePagesPerLookMax` pages, then `hasMore`.
+ * next check may go better, and so is any failure once it has kept a disconnection waiting for
+ * `sageUnreadCancelAfterMs`; failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
+ * `sagePagesPerCheckMax` pages, then `hasMore`.
  */
 
-/** Attempts of one look at an answer that is not understood: more would ask for the same page again and again. */
+/** Attempts of one check an answer that is not understood: more would ask for the same page again and again. */
 const notUnderstoodTriesMax = 5;
 
 export interface ReadSageAccountInput {
@@ -57,9 +57,9 @@ export interface ReadSageAccountResult {
   readonly hasMore: boolean;
   /** Somebody asked for the end, and everything was read, or cannot be, or could not be for too long. */
   readonly mustCancel: boolean;
-  /** Epoch ms of the look, when it came to its end. */
+  /** Epoch ms of the check, when it came to its end. */
   readonly readAtMs: number | null;
-  readonly nextLookMs: number;
+  readonly nextCheckMs: number;
 }
 
 export function sageReadAccount(deps: ActivityDeps) {
@@ -69,25 +69,25 @@ export function sageReadAccount(deps: ActivityDeps) {
         return await look(deps, input);
       } catch (error) {
         const reason = reasonOf(error);
-        // A worker that stops is no trouble of the account's.
+        // A worker that stops is no failure of the account's.
         if (reason === null || Context.current().cancellationSignal.aborted) throw error;
-        return await troubled(deps, input, { reason, error });
+        return await failing(deps, input, { reason, error });
       }
     });
 }
 
 async function look(deps: ActivityDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
   const { sageAccountId } = input;
-  const { road, account, access } = await accountAccess(deps, input);
-  if (account.status === 'cancelled') return resultOf(account, { nextLookMs: 0 });
+  const { channel, account, access } = await accountAccess(deps, input);
+  if (account.status === 'cancelled') return resultOf(account, { nextCheckMs: 0 });
   const { bankAccountId } = account;
   const signal = Context.current().cancellationSignal;
   let startIndex = account.lastTransactionId + 1;
   let storedCount = 0;
   let seen: SageBankAccount | null = null;
   let hasMore = true;
-  for (let pages = 0; hasMore && pages < sagePagesPerLookMax && !deps.stopping.aborted; pages += 1) {
-    const page = await road.client.readTransactions({ access, bankAccountId, startIndex, signal });
+  for (let pages = 0; hasMore && pages < sagePagesPerCheckMax && !deps.stopping.aborted; pages += 1) {
+    const page = await channel.client.readTransactions({ access, bankAccountId, startIndex, signal });
     const { transactions, endIndex } = page;
     if (transactions.length > 0) {
       const stored = await storePage(deps.pool, { sageAccountId, transactions, endIndex });
@@ -100,14 +100,16 @@ async function look(deps: ActivityDeps, input: ReadSageAccountInput): Promise<Re
     heartbeat();
   }
   // A worker that is about to stop begins no page: the next one does.
-  if (seen === null) return resultOf(account, { hasMore: true, nextLookMs: 0 });
-  const nextLookMs = hasMore ? 0 : delayOf(road, { account, status: seen.status, waitedMs: input.waitedMs });
-  const row = await recordSageLook(deps.pool, {
-    ...{ sageAccountId, nextLookMs },
+  if (seen === null) return resultOf(account, { hasMore: true, nextCheckMs: 0 });
+  const nextCheckMs = hasMore
+    ? 0
+    : delayOf(channel, { account, status: seen.status, waitedMs: input.waitedMs });
+  const row = await recordSageCheck(deps.pool, {
+    ...{ sageAccountId, nextCheckMs },
     seen: seenOf(deps, sageAccountId, seen),
   });
   if (row === null) throw new Obsolete('the account does not exist');
-  return resultOf(row, { storedCount, hasMore, nextLookMs, readAtMs: Date.now() });
+  return resultOf(row, { storedCount, hasMore, nextCheckMs, readAtMs: Date.now() });
 }
 
 function seenOf({ keyring }: ActivityDeps, sageAccountId: string, account: SageBankAccount) {
@@ -123,20 +125,20 @@ function seenOf({ keyring }: ActivityDeps, sageAccountId: string, account: SageB
 
 /** Pending ones wait for their bank, those that need a new authorisation for their customer. */
 function delayOf(
-  { settings }: SageRoad,
+  { settings }: SageBankingChannel,
   input: { account: SageAccountRow; status: SageAccountStatus; waitedMs: number },
 ): number {
   const { account, status, waitedMs } = input;
   const isWaiting = status === 'pending' || status === 'authRequired';
-  const longestMs = sageLookMaxMs({ ...account, maxMs: settings.statusPollMaxMs });
+  const longestMs = sageCheckMaxMs({ ...account, maxMs: settings.statusPollMaxMs });
   const showsForm = isWaiting && account.dataProvider === 'direct';
   const maxMs = showsForm ? Math.min(longestMs, sageFormRenewedAfterMs) : longestMs;
-  return sageLookDelayMs({ isWaiting, waitedMs, minMs: settings.statusPollMinMs, maxMs });
+  return sageCheckDelayMs({ isWaiting, waitedMs, minMs: settings.statusPollMinMs, maxMs });
 }
 
 function resultOf(
   row: SageAccountRow,
-  over: Partial<ReadSageAccountResult> & { nextLookMs: number },
+  over: Partial<ReadSageAccountResult> & { nextCheckMs: number },
 ): ReadSageAccountResult {
   const hasMore = over.hasMore ?? false;
   return {
@@ -152,7 +154,7 @@ function resultOf(
  * seldom. An end that was asked for comes at once only when Sage itself says that there is no such account: whatever else
  * keeps us from reading may pass, and what is unread is lost with the end.
  */
-async function troubled(
+async function failing(
   deps: ActivityDeps,
   { sageAccountId }: ReadSageAccountInput,
   { reason, error }: { reason: SageAccountReason; error: unknown },
@@ -163,12 +165,12 @@ async function troubled(
   const patienceMs = row.cancelAskedAgoMs === null ? null : sageUnreadCancelAfterMs - row.cancelAskedAgoMs;
   const isSpent = patienceMs !== null && patienceMs <= 0;
   if (!isSpent && mayPass(error)) throw error;
-  const { statusPollMaxMs } = requireSageRoad(deps).settings;
-  const seldomMs = sageLookMaxMs({ sageAccountId, maxMs: statusPollMaxMs });
-  const nextLookMs = patienceMs === null ? seldomMs : Math.ceil(Math.min(seldomMs, Math.max(0, patienceMs)));
-  await recordNextLook(deps.pool, { sageAccountId, nextLookMs });
+  const { statusPollMaxMs } = requireSageBanking(deps).settings;
+  const seldomMs = sageCheckMaxMs({ sageAccountId, maxMs: statusPollMaxMs });
+  const nextCheckMs = patienceMs === null ? seldomMs : Math.ceil(Math.min(seldomMs, Math.max(0, patienceMs)));
+  await recordNextCheck(deps.pool, { sageAccountId, nextCheckMs });
   const canEnd = isSpent || isUnknownToSage(error);
-  const result = resultOf(row, { nextLookMs });
+  const result = resultOf(row, { nextCheckMs });
   return { ...result, reason, mustCancel: result.mustCancel && canEnd };
 }
 
@@ -187,18 +189,18 @@ function wordsOf(error: unknown): string | null {
 function isNotUnderstood(error: unknown): error is SageOutcomeUnknown {
   return error instanceof SageOutcomeUnknown && notUnderstood.includes(error.reason);
 }
-const notUnderstood: readonly SageDoubtReason[] = ['unexpected_shape', 'body_too_large'];
+const notUnderstood: readonly InDoubtReason[] = ['unexpected_shape', 'body_too_large'];
 
-/** The trouble that an error means for the row; null for what is none of the account's. */
+/** The failure that an error means for the row; null for what is none of the account's. */
 function reasonOf(error: unknown): SageAccountReason | null {
   if (isUnknownToSage(error)) return sageAccountUnknownReason;
   if (isNotUnderstood(error)) return sageNotUnderstoodReason;
   switch (readFailure(error).type) {
-    case failureTypes.peerUnavailable:
+    case failureTypes.providerUnavailable:
     case failureTypes.rateLimited:
-      return peerUnavailableReason;
+      return providerUnavailableReason;
     case failureTypes.connectionRefused:
-    case failureTypes.organisationRefused:
+    case failureTypes.credentialsRejected:
       return sageCompanyRefusedReason;
     case failureTypes.refused:
       return sageReadRefusedReason;

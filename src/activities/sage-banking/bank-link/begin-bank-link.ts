@@ -6,7 +6,7 @@ import { readSageAccount } from '../../../db/sage-banking/accounts.js';
 import {
   readSageLink,
   storeLinkBank,
-  storeLinkWay,
+  storeConsentSession,
   type SageLinkEnding,
 } from '../../../db/sage-banking/bank-links.js';
 import { sageLinkAttemptsMax } from '../../../domain/sage-banking/bank-link.js';
@@ -27,7 +27,7 @@ import {
  * Opens a way through the bank's pages (contract 5.1, 6.4) and stores, sealed, where the person goes and the one route
  * that may be asked. Called again after a route was lost: it opens another way, a named number of times. A repeat is
  * safe: a way that nobody went is nothing to Sage, and one that is stored is not opened again. For a direct bank there
- * is no way; only its kind is looked at. A refusal ends the link and is no failure. Failures: PeerUnavailable,
+ * is no way; only its kind is checked. A refusal ends the link and is no failure. Failures: ProviderUnavailable,
  * RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
@@ -66,9 +66,9 @@ async function begin(context: LinkContext): Promise<BeginLinkResult> {
   if (wrong !== null) return await endLink(context, wrong);
   if (link.purpose === 'direct') return { outcome: 'granted' };
   const startedAtMs = performance.now();
-  const start = await openWay(context);
+  const start = await openConsent(context);
   if ('state' in start) return await endLink(context, start);
-  await storeLinkWay(deps.pool, {
+  await storeConsentSession(deps.pool, {
     linkId,
     redirectSealed: sealOfLink(context, { column: 'redirect', value: start.redirect }),
     pollRouteSealed: sealOfLink(context, { column: 'poll_route', value: start.pollRoute }),
@@ -77,8 +77,8 @@ async function begin(context: LinkContext): Promise<BeginLinkResult> {
     startedAgoMs: Math.ceil(performance.now() - startedAtMs),
   });
   if (link.purpose === 'reauthorise' && link.sageAccountId !== null) {
-    // Looked at quickly from now on: what the customer does at the bank shows there even if our way to it is lost.
-    await context.road.workflows.nudgeAccount({ sageAccountId: link.sageAccountId });
+    // Checked quickly from now on: what the customer does at the bank shows there even if our way to it is lost.
+    await context.channel.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
   }
   const stored = await readSageLink(deps.pool, { linkId });
   if (stored === null) throw new Obsolete('the link does not exist');
@@ -95,9 +95,9 @@ function waiting(link: { pollPeriodMs: number | null; remainingMs: number | null
 
 /** Whether the bank is of the kind that the call is for (contract 4); null when it is. */
 async function checkBank(context: LinkContext): Promise<SageLinkEnding | null> {
-  const { deps, road, link, signal } = context;
+  const { deps, channel, link, signal } = context;
   try {
-    const bank = await road.client.getBank({ bankId: link.bankId, signal });
+    const bank = await channel.client.getBank({ bankId: link.bankId, signal });
     const wanted = link.purpose === 'direct' ? 'direct' : 'indirect';
     if (bank.dataProvider !== wanted) {
       const detail = { data_provider: bank.dataProvider };
@@ -111,11 +111,11 @@ async function checkBank(context: LinkContext): Promise<SageLinkEnding | null> {
   }
 }
 
-async function openWay(context: LinkContext): Promise<SageLinkStart | SageLinkEnding> {
-  const { deps, road, link, signal } = context;
+async function openConsent(context: LinkContext): Promise<SageLinkStart | SageLinkEnding> {
+  const { deps, channel, link, signal } = context;
   const access = await companyAccess(deps, link);
   if (link.purpose !== 'reauthorise') {
-    return await road.client.startLink({ access, bankId: link.bankId, e2e: link.linkId, signal });
+    return await channel.client.startLink({ access, bankId: link.bankId, e2e: link.linkId, signal });
   }
   const sageAccountId = link.sageAccountId ?? '';
   const account = await readSageAccount(deps.pool, { sageAccountId });
@@ -123,15 +123,15 @@ async function openWay(context: LinkContext): Promise<SageLinkStart | SageLinkEn
   const { bankAccountId } = account;
   if (link.attempts > 0) {
     // An earlier way was lost, and perhaps with it the answer that it had come to its end.
-    const { status } = await road.client.getBankAccount({ access, bankAccountId, signal });
+    const { status } = await channel.client.getBankAccount({ access, bankAccountId, signal });
     if (status === 'active') return { state: 'linked', sageAccountId };
   }
   try {
-    return await road.client.startReauthorisation({ access, bankAccountId, signal });
+    return await channel.client.startReauthorisation({ access, bankAccountId, signal });
   } catch (error) {
     // Assumed: this is how an account answers that does not wait for it (contract 6.4).
     if (!isSageInvalid(error)) throw error;
-    await road.workflows.nudgeAccount({ sageAccountId });
+    await channel.workflows.wakeAccount({ sageAccountId });
     return { state: 'refused', reason: 'not_auth_required', message: error.errorMessage };
   }
 }

@@ -32,7 +32,7 @@ import type { LinkInput } from './begin-bank-link.js';
 /*
  * Creates the account that a link has brought, or that was typed in for a direct bank (contract 5.3, 6.2). A repeat is
  * safe: Sage's list is read before every POST, and an account that stands there is adopted, so a lost answer makes no
- * second one. A refusal ends the link and is no failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable
+ * second one. A refusal ends the link and is no failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
  * (retried); Obsolete.
  */
 
@@ -64,14 +64,18 @@ export function sageCreateAccount(deps: ActivityDeps) {
 }
 
 async function ensure(context: LinkContext, told: ToldAccount): Promise<CreateAccountResult> {
-  const { deps, road, link, signal } = context;
+  const { deps, channel, link, signal } = context;
   const access = await companyAccess(deps, link);
-  const bank = await road.client.getBank({ bankId: link.bankId, signal });
+  const bank = await channel.client.getBank({ bankId: link.bankId, signal });
   const found = await findAtSage(context, access, told);
   if (found !== null) return await adopt(context, { found, bank, told });
   let created: SageBankAccount;
   try {
-    created = await road.client.createBankAccount({ access, account: inputOf(context, told, bank), signal });
+    created = await channel.client.createBankAccount({
+      access,
+      account: inputOf(context, told, bank),
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof SageRefused) || error.operation === 'getAccessToken') throw error;
     // It came to be since the list was read, by a POST that was taken for lost: then any refusal may be about it.
@@ -100,11 +104,11 @@ interface Found {
  * bank identifier fits any; of several that fit none is taken.
  */
 async function findAtSage(
-  { road, link, signal }: LinkContext,
+  { channel, link, signal }: LinkContext,
   access: SageCompanyAccess,
   told: ToldAccount,
 ): Promise<SageBankAccount | null> {
-  const listed = await road.client.listBankAccounts({ access, signal });
+  const listed = await channel.client.listBankAccounts({ access, signal });
   const fitting = listed.filter(
     (account) =>
       account.status !== 'cancelled' &&
@@ -119,13 +123,13 @@ async function findAtSage(
 
 /** One that we are about to disconnect is waited for: what was asked for last is a connected account. */
 async function adopt(context: LinkContext, found: Found): Promise<CreateAccountResult> {
-  const { deps, road, link } = context;
+  const { deps, channel, link } = context;
   const known = await readSageAccountByBankAccount(deps.pool, {
     connectionId: link.connectionId,
     bankAccountId: found.found.bankAccountId,
   });
   if (known !== null && (known.cancelRequestedAt !== null || known.status === 'cancelled')) {
-    await road.workflows.nudgeAccount({ sageAccountId: known.sageAccountId });
+    await channel.workflows.wakeAccount({ sageAccountId: known.sageAccountId });
     // Nothing has changed in the row since the account was granted.
     if (link.unchangedMs < sageLinkWaitsForEndMs) {
       return { outcome: 'again', waitMs: sageLinkEndPauseMs(link.unchangedMs) };
@@ -138,7 +142,7 @@ async function adopt(context: LinkContext, found: Found): Promise<CreateAccountR
 
 /** Stores the account and ends the link with it, in one transaction; then the account's own workflow begins. */
 async function finish(context: LinkContext, { found, bank, told }: Found): Promise<LinkOver> {
-  const { deps, road, link } = context;
+  const { deps, channel, link } = context;
   const { linkId, customerId, connectionId, bankId } = link;
   const accountIdentifier = found.accountIdentifier ?? told.accountIdentifier;
   const bankIdentifier = found.bankIdentifier ?? told.bankIdentifier ?? '';
@@ -161,7 +165,7 @@ async function finish(context: LinkContext, { found, bank, told }: Found): Promi
     await endSageLink(db, { linkId, ending });
     return stored.account;
   });
-  await road.workflows.nudgeAccount({ sageAccountId: account.sageAccountId });
+  await channel.workflows.wakeAccount({ sageAccountId: account.sageAccountId });
   return { outcome: 'over', state: 'linked' };
 }
 

@@ -9,14 +9,14 @@ import {
 } from '../../../db/sage-banking/bank-links.js';
 import type { SageLinkState } from '../../../domain/sage-banking/states.js';
 import type { SageLinkReason } from '../../../domain/sage-banking/bank-link.js';
-import type { ActivityDeps, SageRoad } from '../../deps.js';
+import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
 import { Obsolete } from '../../failures.js';
-import { requireSageRoad } from '../access.js';
+import { requireSageBanking } from '../access.js';
 
 /** What every step of a link works with. */
 export interface LinkContext {
   readonly deps: ActivityDeps;
-  readonly road: SageRoad;
+  readonly channel: SageBankingChannel;
   readonly link: SageLinkRow;
   readonly signal: AbortSignal;
 }
@@ -34,13 +34,13 @@ export async function linkContext(
 ): Promise<LinkContext> {
   const link = await readSageLink(deps.pool, input);
   if (link === null) throw new Obsolete('the link does not exist');
-  return { deps, road: requireSageRoad(deps), link, signal: input.signal };
+  return { deps, channel: requireSageBanking(deps), link, signal: input.signal };
 }
 
-/** What a link that has ended answers. Its account is nudged with every repeat: the first nudge may have been lost. */
-export async function linkOver({ road, link }: LinkContext): Promise<LinkOver> {
+/** What a link that has ended answers. Its account is woken with every repeat: the first wake-up may have been lost. */
+export async function linkOver({ channel, link }: LinkContext): Promise<LinkOver> {
   if (link.state === 'linked' && link.sageAccountId !== null) {
-    await road.workflows.nudgeAccount({ sageAccountId: link.sageAccountId });
+    await channel.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
   }
   return { outcome: 'over', state: link.state };
 }
@@ -92,7 +92,7 @@ function reasonOf(error: SageError): SageLinkReason | null {
       return 'sage_company_refused';
     case 'refused':
     case 'gone':
-      return 'refused_by_sage';
+      return 'link_rejected';
     case 'unreachable':
     case 'outcome_unknown':
     case 'rate_limited':

@@ -4,9 +4,13 @@ import type { SageCommandContext, SageCommandEnding } from '../command-context.j
 const pageBanks = 100;
 
 /** One page of the banks whose name holds a text. */
-export async function listBanks({ road, command, signal }: SageCommandContext): Promise<SageCommandEnding> {
+export async function listBanks({
+  channel,
+  command,
+  signal,
+}: SageCommandContext): Promise<SageCommandEnding> {
   const { name, country, start_index: startIndex = 1 } = command.input;
-  const found = await road.client.listBanks({ name, primaryCountry: country, startIndex, signal });
+  const found = await channel.client.listBanks({ name, primaryCountry: country, startIndex, signal });
   const banks = found.banks.slice(0, pageBanks);
   const nextIndex = startIndex + banks.length;
   const next = banks.length > 0 && nextIndex <= found.total ? nextIndex : null;

@@ -20,7 +20,7 @@ import type { LinkInput } from './begin-bank-link.js';
  * Asks once how a link has gone (contract 5.2). The question spends its route, so the next route, or the result, is
  * stored at once, and offered to the database until it takes it. A repeat is safe: it asks the stored route; when that is spent, because the answer was lost or this
  * process died before it stored it, Sage says 410, the route is cleared and the answer is `lost`. A refusal ends the
- * link and is no failure. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * link and is no failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 /** The rest of the activity's time after the question itself: an answer that is not stored by then is lost. */
@@ -46,12 +46,12 @@ export function sagePollLink(deps: ActivityDeps) {
 }
 
 async function poll(context: LinkContext, spentSealed: string): Promise<PollLinkResult> {
-  const { deps, road, link, signal } = context;
+  const { deps, channel, link, signal } = context;
   const { linkId } = link;
   const pollRoute = openOfLink(context, { column: 'poll_route', sealed: spentSealed });
   let answer: SageLinkPoll;
   try {
-    answer = await road.client.pollLink({ pollRoute, signal });
+    answer = await channel.client.pollLink({ pollRoute, signal });
   } catch (error) {
     if (!isNoRoute(error)) throw error;
     await clearLinkRoute(deps.pool, { linkId, spentSealed });

@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { readSageCompanyOfOnboarding } from '../../../db/sage-banking/companies.js';
-import { noteOnboardingTrouble, refuseOnboarding } from '../../../db/sage-banking/onboarding-steps.js';
+import { recordOnboardingFailure, refuseOnboarding } from '../../../db/sage-banking/onboarding-steps.js';
 import { readSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import {
   captchaAbandonedAfterMs,
@@ -12,7 +12,7 @@ import { Obsolete } from '../../failures.js';
 import { createOrganisation } from './create-organisation.js';
 import { proveCompany } from './prove-company.js';
 import { registerDesktop } from './register-desktop.js';
-import { resolveDoubt } from './resolve-unknown-outcome.js';
+import { resolveUnknownOutcome } from './resolve-unknown-outcome.js';
 import { again, underLock, type StepContext, type StepEnd } from './step.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
@@ -60,7 +60,7 @@ export function sageAdvanceOnboarding(deps: ActivityDeps) {
 async function advance(input: Omit<StepContext, 'sage'>): Promise<StepEnd> {
   const { deps, row } = input;
   if (isOver(row)) return { next: 'over' };
-  if (deps.sage === null) return await roadClosed(input);
+  if (deps.sage === null) return await channelDisabled(input);
   const context = { ...input, sage: deps.sage };
   switch (row.state) {
     case 'registering':
@@ -73,7 +73,7 @@ async function advance(input: Omit<StepContext, 'sage'>): Promise<StepEnd> {
     }
     case 'in_doubt':
       if (row.resolutionSealed === null) return { next: 'wait', waitMs: null };
-      return await resolveDoubt(context, row.resolutionSealed);
+      return await resolveUnknownOutcome(context, row.resolutionSealed);
     case 'ready':
     case 'refused':
       return { next: 'over' };
@@ -96,7 +96,7 @@ function waitOf(end: StepEnd): number | null {
   }
 }
 
-/** The picture waits for somebody who reads it, and not for ever. */
+/** The captcha waits for somebody who reads it, and not for ever. */
 async function waitForPerson(context: StepContext): Promise<StepEnd> {
   const leftMs = captchaAbandonedAfterMs - context.row.unattendedMs;
   if (leftMs > 0) return { next: 'wait', waitMs: Math.ceil(leftMs) };
@@ -109,15 +109,15 @@ async function waitForPerson(context: StepContext): Promise<StepEnd> {
 
 const abandoned = {
   reason: 'captcha_abandoned',
-  message: 'Nobody read the picture within a week. Begin anew to try again.',
+  message: 'Nobody read the captcha within a week. Begin again to try again.',
 } as const;
 
-/** Begun by an API that has the road, and met by a worker that has not: what stands in the row stays. */
-async function roadClosed(context: Omit<StepContext, 'sage'>): Promise<StepEnd> {
+/** Begun by an API that has the channel, and met by a worker that has not: what stands in the row stays. */
+async function channelDisabled(context: Omit<StepContext, 'sage'>): Promise<StepEnd> {
   await underLock(context, async (db, locked) => {
     if (locked.state === 'in_doubt' || isOver(locked)) return;
-    await noteOnboardingTrouble(db, locked, {
-      reason: 'road_closed',
+    await recordOnboardingFailure(db, locked, {
+      reason: 'channel_disabled',
       message: "The worker is not configured for Sage's Banking Service.",
     });
   });

@@ -1,14 +1,20 @@
 import type { SageOrganisationInput } from '../../../clients/sage-banking/client.js';
 import { isSageError } from '../../../clients/sage-banking/errors.js';
-import { markPosting, standInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
+import { markPosting, markInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
 import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../domain/sage-banking/onboarding.js';
 import { licenceOf } from './register-desktop.js';
-import { answerLost, forgetUnsent, settleAnswer, settleRefusal, untilStored } from './store-organisation.js';
+import {
+  answerLost,
+  forgetUnsent,
+  completeAnswer,
+  completeRefusal,
+  untilStored,
+} from './store-organisation.js';
 import { again, underLock, type StepContext, type StepEnd } from './step.js';
 
 /**
- * The POST that creates the organisation (contract 2.3): at most once, since nothing looks up what came of it and
+ * The POST that creates the organisation (contract 2.3): at most once, since nothing checks up what came of it and
  * production allows one organisation a customer. That it may go out is committed before it does, and cleared only with
  * its answer: whoever finds the mark without an answer sends nothing and puts the onboarding in doubt. Only a POST that
  * surely changed nothing (never sent, or refused) may be followed by another.
@@ -25,7 +31,7 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   const begun = await underLock(context, async (db, locked) => {
     if (locked.state !== 'creating') return null;
     if (locked.postingSince !== null) {
-      await standInDoubt(db, locked, { message: answerLost(locked.postingSince) });
+      await markInDoubt(db, locked, { message: answerLost(locked.postingSince) });
       return null;
     }
     if (locked.kind === 'desktop' && !isFresh(locked)) {
@@ -44,10 +50,10 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   } catch (error) {
     // A bug on the way leaves the mark: the next attempt finds it.
     if (!isSageError(error)) throw error;
-    return await untilStored(() => settleRefusal(context, { mark, error }));
+    return await untilStored(() => completeRefusal(context, { mark, error }));
   }
   const created = answer;
-  return await untilStored(() => settleAnswer(context, { mark, created }));
+  return await untilStored(() => completeAnswer(context, { mark, created }));
 }
 
 interface Clocks {
@@ -65,7 +71,7 @@ function sinceMs(began: Clocks): number {
   return Math.max(now.runningMs - began.runningMs, now.wallMs - began.wallMs);
 }
 
-/** Whether somebody has read a picture that Sage still knows. */
+/** Whether somebody has read a captcha that Sage still knows. */
 function isFresh(row: SageOnboardingRow): boolean {
   return row.captchaText !== null && row.captchaAgeMs !== null && row.captchaAgeMs < captchaGoodForMs;
 }
@@ -84,5 +90,5 @@ function organisationOf(
 
 const captchaExpired = {
   reason: 'captcha_expired',
-  message: 'The picture was too old when it was answered: please read the new one.',
+  message: 'The captcha was too old when it was answered: please read the new one.',
 } as const;

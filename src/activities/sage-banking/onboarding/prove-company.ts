@@ -1,7 +1,7 @@
 import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { accessOf, type SageCompanyRow } from '../../../db/sage-banking/companies.js';
 import { finishOnboarding } from '../../../db/sage-banking/onboarding-steps.js';
-import { again, later, troubleOf, underLock, words, type StepContext, type StepEnd } from './step.js';
+import { again, later, failureOf, underLock, words, type StepContext, type StepEnd } from './step.js';
 
 /**
  * Fetches a token with the new company's own key, then the onboarding is ready (contract 3.1). May be repeated. The
@@ -13,11 +13,11 @@ export async function proveCompany(context: StepContext, company: SageCompanyRow
     await sage.client.proveAccess({ access: accessOf(deps.keyring, company), signal });
   } catch (error) {
     if (!isSageError(error)) throw error;
-    const trouble = error.kind === 'unauthorized' ? null : troubleOf(error);
+    const failure = error.kind === 'unauthorized' ? null : failureOf(error);
     const said = 'errorMessage' in error ? error.errorMessage : null;
     return await later(
       context,
-      trouble ?? {
+      failure ?? {
         reason: 'company_not_accepted',
         message: `The organisation exists, and Sage does not accept its key${words(said)}`,
         slowly: true,

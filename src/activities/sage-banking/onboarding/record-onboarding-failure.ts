@@ -1,10 +1,10 @@
-import { noteOnboardingTrouble } from '../../../db/sage-banking/onboarding-steps.js';
+import { recordOnboardingFailure } from '../../../db/sage-banking/onboarding-steps.js';
 import type { ActivityDeps } from '../../deps.js';
 import { underLock } from './step.js';
 
 /*
  * A step of an onboarding failed in a way that nobody foresaw, and went on failing: its row says so, for people and for
- * the alert. A repeat is safe: it is told once. In doubt, or with a picture that waits for a person, the row keeps what
+ * the alert. A repeat is safe: it is told once. In doubt, or with a captcha that waits for a person, the row keeps what
  * it says. Failures: DatabaseUnavailable (retried).
  */
 
@@ -16,7 +16,7 @@ export function dbNoteOnboardingFailure(deps: ActivityDeps) {
   return async ({ onboardingId }: NoteOnboardingFailureInput): Promise<void> => {
     await underLock({ deps, row: { onboardingId } }, async (db, locked) => {
       if (locked.state !== 'registering' && locked.state !== 'creating') return;
-      await noteOnboardingTrouble(db, locked, { reason: 'unexpected', message });
+      await recordOnboardingFailure(db, locked, { reason: 'unexpected', message });
     });
   };
 }

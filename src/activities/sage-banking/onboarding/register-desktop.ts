@@ -7,7 +7,7 @@ import {
   again,
   later,
   notConfigured,
-  troubleOf,
+  failureOf,
   underLock,
   words,
   type StepContext,
@@ -15,9 +15,9 @@ import {
 } from './step.js';
 
 /**
- * Registers a desktop customer at the token service and fetches a picture for a person (contract 3.2). Both may be
- * repeated: a registration is renewed, and a picture that nobody was shown is forgotten. Every picture comes with a
- * registration made right before it, so that no picture outlives its registration.
+ * Registers a desktop customer at the token service and fetches a captcha for a person (contract 3.2). Both may be
+ * repeated: a registration is renewed, and a captcha that nobody was shown is forgotten. Every captcha comes with a
+ * registration made right before it, so that no captcha outlives its registration.
  */
 export async function registerDesktop(context: StepContext): Promise<StepEnd> {
   const { deps, sage, row, signal } = context;
@@ -29,8 +29,8 @@ export async function registerDesktop(context: StepContext): Promise<StepEnd> {
     });
     return again;
   } catch (error) {
-    const trouble = troubleOf(error);
-    if (trouble !== null) return await later(context, trouble);
+    const failure = failureOf(error);
+    if (failure !== null) return await later(context, failure);
     if (!isSageError(error)) throw error;
     if (error.kind === 'not_configured') return await refuse(context, notConfigured);
     if (!('httpStatus' in error)) throw error;

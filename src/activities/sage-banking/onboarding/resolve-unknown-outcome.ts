@@ -8,7 +8,7 @@ import {
 } from '../../../db/sage-banking/onboarding-steps.js';
 import { openOnboardingSecret } from '../../../db/sage-banking/onboardings.js';
 import { forgetUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
-import { again, laterEnd, troubleOf, underLock, words, type StepContext, type StepEnd } from './step.js';
+import { again, laterEnd, failureOf, underLock, words, type StepContext, type StepEnd } from './step.js';
 
 /** What an operator found at Sage. */
 interface Resolution {
@@ -23,7 +23,10 @@ const taken = 'The company with these ids is onboarded already: the ids of anoth
  * Proves ids and key that an operator entered for an answer that was lost, and only then believes them. May be
  * repeated. While Sage does not answer, the doubt and what was entered stand as they are.
  */
-export async function resolveDoubt(context: StepContext, resolutionSealed: string): Promise<StepEnd> {
+export async function resolveUnknownOutcome(
+  context: StepContext,
+  resolutionSealed: string,
+): Promise<StepEnd> {
   const { deps, sage, row, signal } = context;
   const { onboardingId } = row;
   const stored = { onboardingId, column: 'resolution', sealed: resolutionSealed } as const;
@@ -35,8 +38,8 @@ export async function resolveDoubt(context: StepContext, resolutionSealed: strin
     await sage.client.proveAccess({ access: resolution, signal });
   } catch (error) {
     if (!isSageError(error)) throw error;
-    const trouble = error.kind === 'unauthorized' ? null : troubleOf(error);
-    if (trouble !== null) return laterEnd(trouble);
+    const failure = error.kind === 'unauthorized' ? null : failureOf(error);
+    if (failure !== null) return laterEnd(failure);
     const said = 'errorMessage' in error ? error.errorMessage : null;
     return await refuse(context, resolutionSealed, {
       message: `Sage does not accept these ids with this key${words(said)}`,

@@ -1,14 +1,14 @@
 import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { transaction, type Queryable } from '../../../db/pool.js';
-import { noteOnboardingTrouble } from '../../../db/sage-banking/onboarding-steps.js';
+import { recordOnboardingFailure } from '../../../db/sage-banking/onboarding-steps.js';
 import { lockSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
-import type { SageOnboardingTrouble } from '../../../domain/sage-banking/onboarding.js';
-import type { ActivityDeps, SageRoad } from '../../deps.js';
+import type { SageOnboardingFailure } from '../../../domain/sage-banking/onboarding.js';
+import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
 
 /** What a step of an onboarding works with. */
 export interface StepContext {
   readonly deps: ActivityDeps;
-  readonly sage: SageRoad;
+  readonly sage: SageBankingChannel;
   /** As it stood when the step began; what is written goes by the locked row. */
   readonly row: SageOnboardingRow;
   readonly signal: AbortSignal;
@@ -38,8 +38,8 @@ export async function underLock<T>(
 }
 
 /** What passes by itself, or waits for an operator. */
-interface Trouble {
-  readonly reason: SageOnboardingTrouble;
+interface Failure {
+  readonly reason: SageOnboardingFailure;
   readonly message: string;
   /** Nobody's next minute will help. */
   readonly slowly: boolean;
@@ -47,14 +47,14 @@ interface Trouble {
 }
 
 /** What of an error is no answer about this customer; null for a refusal and for what is ours to mend. */
-export function troubleOf(error: unknown): Trouble | null {
+export function failureOf(error: unknown): Failure | null {
   if (!isSageError(error)) return null;
   switch (error.kind) {
     case 'unreachable':
     case 'outcome_unknown':
-      return { reason: 'peer_unavailable', message: 'Sage does not answer.', slowly: false };
+      return { reason: 'provider_unavailable', message: 'Sage does not answer.', slowly: false };
     case 'rate_limited': {
-      const base = { reason: 'peer_unavailable', message: 'Sage asks to wait.', slowly: false } as const;
+      const base = { reason: 'provider_unavailable', message: 'Sage asks to wait.', slowly: false } as const;
       return error.retryAfterMs === undefined ? base : { ...base, retryAfterMs: error.retryAfterMs };
     }
     case 'unauthorized':
@@ -82,14 +82,14 @@ export function words(said: string | null): string {
   return said === null ? '.' : `. Sage says: ${said}`;
 }
 
-/** Writes a trouble to the row, while it stands where the step left it, and says when to try again. */
-export async function later(context: StepContext, trouble: Trouble): Promise<StepEnd> {
+/** Writes a failure to the row, while it stands where the step left it, and says when to try again. */
+export async function later(context: StepContext, failure: Failure): Promise<StepEnd> {
   await underLock(context, async (db, locked) => {
-    if (locked.state === context.row.state) await noteOnboardingTrouble(db, locked, trouble);
+    if (locked.state === context.row.state) await recordOnboardingFailure(db, locked, failure);
   });
-  return laterEnd(trouble);
+  return laterEnd(failure);
 }
 
-export function laterEnd({ slowly, retryAfterMs }: Omit<Trouble, 'reason' | 'message'>): StepEnd {
+export function laterEnd({ slowly, retryAfterMs }: Omit<Failure, 'reason' | 'message'>): StepEnd {
   return { next: 'later', slowly, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }

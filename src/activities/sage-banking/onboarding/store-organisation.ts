@@ -5,11 +5,11 @@ import type { SageError, SageGone, SageRefused } from '../../../clients/sage-ban
 import type { Queryable } from '../../../db/pool.js';
 import { readSageCompanyByIds, sealSageSigningKey } from '../../../db/sage-banking/companies.js';
 import {
-  noteOnboardingTrouble,
+  recordOnboardingFailure,
   refuseOnboarding,
-  standInDoubt,
+  markInDoubt,
   storeOnboardedCompany,
-  tellUnclaimedOrganisation,
+  recordUnclaimedOrganisation,
   wantNewCaptcha,
 } from '../../../db/sage-banking/onboarding-steps.js';
 import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
@@ -20,7 +20,7 @@ import {
   again,
   laterEnd,
   notConfigured,
-  troubleOf,
+  failureOf,
   underLock,
   words,
   type StepContext,
@@ -47,7 +47,7 @@ interface Created {
 }
 
 /** 200: the organisation exists, and this is the one time that Sage tells its key. */
-export async function settleAnswer(
+export async function completeAnswer(
   context: StepContext,
   { mark, created }: { mark: string; created: Created },
 ): Promise<StepEnd> {
@@ -57,7 +57,7 @@ export async function settleAnswer(
     connectionId,
     signingKey: created.signingKey,
   });
-  await settle(context, mark, {
+  await complete(context, mark, {
     apply: async (db, locked) => {
       const stored = await storeOnboardedCompany(db, locked, { connectionId, ...created, signingKeySealed });
       if (!stored) await refuseOnboarding(db, locked, companyTaken);
@@ -67,7 +67,7 @@ export async function settleAnswer(
       const known = await readSageCompanyByIds(db, created);
       if (known !== null) return;
       await keepUnclaimedOrganisation(db, deps.keyring, { ...created, onboardingId: locked.onboardingId });
-      await tellUnclaimedOrganisation(db, locked, created);
+      await recordUnclaimedOrganisation(db, locked, created);
       log.error('an organisation answered to a request that was given up', {
         onboardingId: locked.onboardingId,
         organisationId: created.organisationId,
@@ -78,36 +78,36 @@ export async function settleAnswer(
 }
 
 /** Anything but 200: refused, surely not sent, or unknown. */
-export async function settleRefusal(
+export async function completeRefusal(
   context: StepContext,
   { mark, error }: { mark: string; error: SageError },
 ): Promise<StepEnd> {
   if (error.kind === 'refused' || error.kind === 'gone') {
-    await settle(context, mark, { apply: (db, locked) => applyRefusal(context, db, locked, error) });
+    await complete(context, mark, { apply: (db, locked) => applyRefusal(context, db, locked, error) });
     return again;
   }
   if (error.kind === 'not_configured') {
-    await settle(context, mark, { apply: (db, locked) => refuseOnboarding(db, locked, notConfigured) });
+    await complete(context, mark, { apply: (db, locked) => refuseOnboarding(db, locked, notConfigured) });
     return again;
   }
-  const trouble = error.kind === 'outcome_unknown' ? null : troubleOf(error);
-  if (trouble === null) {
-    await settle(context, mark, { apply: doubt });
+  const failure = error.kind === 'outcome_unknown' ? null : failureOf(error);
+  if (failure === null) {
+    await complete(context, mark, { apply: unknownOutcome });
     return again;
   }
   // Nobody there, 429, 401: nothing was made, and the same order may be sent again.
-  await settle(context, mark, {
-    apply: (db, locked) => noteOnboardingTrouble(db, locked, { ...trouble, postingOver: true }),
+  await complete(context, mark, {
+    apply: (db, locked) => recordOnboardingFailure(db, locked, { ...failure, postingOver: true }),
   });
-  return laterEnd(trouble);
+  return laterEnd(failure);
 }
 
-/** The POST was not sent after all: its mark goes, and the step begins anew. */
+/** The POST was not sent after all: its mark goes, and the step begins again. */
 export async function forgetUnsent(context: StepContext, mark: string): Promise<StepEnd> {
-  await settle(context, mark, {
+  await complete(context, mark, {
     apply: (db, locked) =>
-      noteOnboardingTrouble(db, locked, {
-        reason: 'peer_unavailable',
+      recordOnboardingFailure(db, locked, {
+        reason: 'provider_unavailable',
         message: 'The service was too busy to ask Sage.',
         postingOver: true,
       }),
@@ -115,7 +115,7 @@ export async function forgetUnsent(context: StepContext, mark: string): Promise<
   return laterEnd({ slowly: false });
 }
 
-async function settle(
+async function complete(
   context: StepContext,
   mark: string,
   input: {
@@ -123,18 +123,18 @@ async function settle(
     tooLate?: (db: Queryable, locked: SageOnboardingRow) => Promise<void>;
   },
 ): Promise<void> {
-  const wasDoubted = await underLock(context, async (db, locked) => {
+  const wasOutcomeUnknown = await underLock(context, async (db, locked) => {
     const isOurs = locked.postingSince === mark && ['creating', 'in_doubt'].includes(locked.state);
     await (isOurs ? input.apply : input.tooLate)?.(db, locked);
     return isOurs && locked.state === 'in_doubt';
   });
   // Another attempt gave this one up, and the workflow waits for a person: it may go on.
-  if (wasDoubted === true) await context.deps.sage?.workflows.onboardingChanged(context.row);
+  if (wasOutcomeUnknown === true) await context.deps.sage?.workflows.onboardingChanged(context.row);
 }
 
-async function doubt(db: Queryable, locked: SageOnboardingRow): Promise<void> {
+async function unknownOutcome(db: Queryable, locked: SageOnboardingRow): Promise<void> {
   if (locked.state === 'in_doubt') return;
-  await standInDoubt(db, locked, { message: answerLost(locked.postingSince ?? '') });
+  await markInDoubt(db, locked, { message: answerLost(locked.postingSince ?? '') });
 }
 
 /** The words for the operator; what they must find out stands in the runbook at more length. */
@@ -179,7 +179,7 @@ async function applyWrongCaptcha(db: Queryable, locked: SageOnboardingRow): Prom
   if (locked.captchaFailures + 1 < captchaFailuresMax) return await wantNewCaptcha(db, locked, captchaWrong);
   await refuseOnboarding(db, locked, {
     reason: 'captcha_failed',
-    message: `The picture was read wrongly ${String(captchaFailuresMax)} times. Begin anew to try again.`,
+    message: `The captcha was read wrongly ${String(captchaFailuresMax)} times. Begin again to try again.`,
     detail: { failures: captchaFailuresMax },
   });
 }
@@ -216,9 +216,9 @@ const sentences: Readonly<Record<OrganisationRefusal, (limit: number | null) => 
 
 const captchaWrong = {
   reason: 'captcha_wrong',
-  message: 'That was not what the picture shows: please read the new one.',
+  message: 'That was not what the captcha shows: please read the new one.',
 } as const;
 const registrationExpired = {
   reason: 'registration_expired',
-  message: "Sage's token service had forgotten the customer: please read the new picture.",
+  message: "Sage's token service had forgotten the customer: please read the new captcha.",
 } as const;

@@ -25,7 +25,7 @@ import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-rep
  * asked again and again, and a chunk that is stored is not the one under way any more, so a repeat changes nothing. A
  * run that failed, is forgotten or does not end is counted in the row; then another is begun, up to a limit. An answer
  * that is too large to read will be so again: half of the chunk is asked for instead, down to one transaction, which
- * then is left out. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * then is left out. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export interface PollReprocessChunkInput {
@@ -34,7 +34,7 @@ export interface PollReprocessChunkInput {
 
 export type PollReprocessChunkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number }
-  /** No chunk is under way: the next one, or the same anew, is begun after the wait. */
+  /** No chunk is under way: the next one, or the same again, is begun after the wait. */
   | { readonly outcome: 'next'; readonly startAfterMs: number }
   | ReprocessOver;
 
@@ -121,11 +121,11 @@ async function poll(
   reprocess: SageReprocessRow,
   pollRouteSealed: string,
 ): Promise<SageReprocessPoll> {
-  const { road, access } = await accountAccess(deps, reprocess);
+  const { channel, access } = await accountAccess(deps, reprocess);
   const context = { table: 'sage_reprocesses', row: reprocess.reprocessId };
   const pollRoute = open(deps.keyring, pollRouteSealed, context);
   try {
-    return await road.client.pollReprocess({ access, pollRoute, signal: cancellationSignal() });
+    return await channel.client.pollReprocess({ access, pollRoute, signal: cancellationSignal() });
   } catch (error) {
     const isForgotten = isSageNotFound(error) || (isSageError(error) && error.kind === 'gone');
     if (!isForgotten) throw error;

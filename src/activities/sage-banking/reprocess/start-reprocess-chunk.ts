@@ -11,7 +11,7 @@ import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-rep
 /*
  * Has Sage begin a run over the next chunk of a reprocess run (contract 10), or ends the run when nothing is left. The
  * chunk stands in its row before it is asked for, so a repeat asks for the same one: a lost answer costs a run at Sage
- * whose result nobody reads. Failures: PeerUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete. A refusal
+ * whose result nobody reads. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete. A refusal
  * is no failure: it ends the run with its reason.
  */
 
@@ -37,12 +37,12 @@ export function sageStartReprocessChunk(deps: ActivityDeps) {
     if (reprocess.ageMs > sageReprocessLimits.runMaxMs) {
       return await endReprocess(deps, { reprocessId, reason: 'reprocess_took_too_long', message: null });
     }
-    const { road, account, access } = await accountAccess(deps, reprocess);
+    const { channel, account, access } = await accountAccess(deps, reprocess);
     if (account.status === 'cancelled') {
       return await endReprocess(deps, { reprocessId, reason: 'reprocess_account_cancelled', message: null });
     }
     try {
-      const started = await road.client.startReprocess({
+      const started = await channel.client.startReprocess({
         ...{ access, bankAccountId: account.bankAccountId, transactionIds: chunkIds },
         signal: cancellationSignal(),
       });

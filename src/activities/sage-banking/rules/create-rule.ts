@@ -4,49 +4,49 @@ import { markCommandPosted } from '../../../db/sage-banking/commands.js';
 import { isSameRule } from '../../../domain/sage-banking/rules/same-rule.js';
 import {
   explainConflict,
-  openRuleGround,
+  openRuleFixture,
   ruleOf,
   ruleTold,
-  type RuleGround,
+  type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
 
 /**
  * Creates a rule. Sage knows no idempotency keys, so that the row notes the POST before it goes out: after a lost answer
- * the rule is looked for by its name, which is unique in the account, and taken for ours when it says the same
+ * the rule is searched for by its name, which is unique in the account, and taken for ours when it says the same
  * (contract 13).
  */
 export async function createRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const ground = await openRuleGround(context);
+  const fixture = await openRuleFixture(context);
   const draft = ruleOf(context);
   const { again } = await markCommandPosted(context.deps.pool, context.command);
-  const found = again ? await findOurs(context, ground, draft) : null;
-  const rule = found ?? (await post(context, ground, { draft, again }));
-  return { result: rule, tell: ruleTold(context, ground, { ...rule, kind: 'sage_rule_created' }) };
+  const found = again ? await findOurs(context, fixture, draft) : null;
+  const rule = found ?? (await post(context, fixture, { draft, again }));
+  return { result: rule, tell: ruleTold(context, fixture, { ...rule, kind: 'sage_rule_created' }) };
 }
 
 async function post(
   context: SageCommandContext,
-  ground: RuleGround,
+  fixture: RuleFixture,
   { draft, again }: { draft: SageRuleInput; again: boolean },
 ): Promise<SageRule> {
   try {
-    return await context.road.client.createRule({ ...ground.call, rule: draft });
+    return await context.channel.client.createRule({ ...fixture.call, rule: draft });
   } catch (error) {
     if (!isSageConflict(error)) throw error;
     // An earlier POST may have arrived only now.
-    const found = again ? await findOurs(context, ground, draft) : null;
+    const found = again ? await findOurs(context, fixture, draft) : null;
     if (found !== null) return found;
-    throw await explainConflict(context, ground);
+    throw await explainConflict(context, fixture);
   }
 }
 
 async function findOurs(
-  { road }: SageCommandContext,
-  { call }: RuleGround,
+  { channel }: SageCommandContext,
+  { call }: RuleFixture,
   draft: SageRuleInput,
 ): Promise<SageRule | null> {
-  const rules = await road.client.listRules(call);
+  const rules = await channel.client.listRules(call);
   return rules.find((rule) => isSameRule(rule, draft)) ?? null;
 }

@@ -3,7 +3,7 @@ import { forgetRestoredRule } from '../../../db/sage-banking/restored-rules.js';
 import {
   isCancelledAtSage,
   markRuleWrite,
-  openRuleGround,
+  openRuleFixture,
   ruleIdOf,
   ruleNotFound,
   ruleTold,
@@ -14,20 +14,20 @@ import {
 
 /** Deletes a rule for good. One that is gone after a lost answer was deleted by us. */
 export async function deleteRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const ground = await openRuleGround(context);
+  const fixture = await openRuleFixture(context);
   const ruleId = ruleIdOf(context);
-  const { sageAccountId } = ground.account;
+  const { sageAccountId } = fixture.account;
   const { again } = await markRuleWrite(context, { sageAccountId, ruleId });
   try {
-    await context.road.client.deleteRule({ ...ground.call, ruleId });
+    await context.channel.client.deleteRule({ ...fixture.call, ruleId });
   } catch (error) {
-    if (isSageConflict(error) && (await isCancelledAtSage(context, ground.call))) throw wrongState();
+    if (isSageConflict(error) && (await isCancelledAtSage(context, fixture.call))) throw wrongState();
     if (!isSageNotFound(error)) throw error;
     if (!again) throw ruleNotFound();
   }
   return {
     result: { rule_id: ruleId, deleted: true },
-    tell: ruleTold(context, ground, { kind: 'sage_rule_deleted', ruleId }),
+    tell: ruleTold(context, fixture, { kind: 'sage_rule_deleted', ruleId }),
     also: (db) => forgetRestoredRule(db, { sageAccountId, newRuleId: ruleId }),
   };
 }

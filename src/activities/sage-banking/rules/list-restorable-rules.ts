@@ -3,17 +3,17 @@ import { listSageAccountsOfConnection } from '../../../db/sage-banking/accounts.
 import type { SageRestorableRule } from '../../../db/sage-banking/command-types.js';
 import { listRestoredRules } from '../../../db/sage-banking/restored-rules.js';
 import {
-  ruleGround,
-  type RuleGround,
+  ruleFixture,
+  type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
 
 /** Rules of the company's disconnected accounts, and which of them stand on this account already (contract 8.1). */
 export async function listRestorableRules(context: SageCommandContext): Promise<SageCommandEnding> {
-  const ground = await ruleGround(context);
-  const disconnected = await readDisconnectedRules(context, ground);
-  const newIds = await readRestoredIds(context, ground);
+  const fixture = await ruleFixture(context);
+  const disconnected = await readDisconnectedRules(context, fixture);
+  const newIds = await readRestoredIds(context, fixture);
   const rules = disconnected.map(({ rule, sageAccountId }): SageRestorableRule => ({
     ...rule,
     sage_account_id: sageAccountId,
@@ -24,12 +24,12 @@ export async function listRestorableRules(context: SageCommandContext): Promise<
 
 /** Ids of the new rules by those of the old ones, as far as they still stand there: others may delete them, too. */
 async function readRestoredIds(
-  { deps, road }: SageCommandContext,
-  { account, call }: RuleGround,
+  { deps, channel }: SageCommandContext,
+  { account, call }: RuleFixture,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await listRestoredRules(deps.pool, account);
   if (!rows.some(({ newRuleId }) => newRuleId !== null)) return new Map();
-  const present = new Set((await road.client.listRules(call)).map(({ ruleId }) => ruleId));
+  const present = new Set((await channel.client.listRules(call)).map(({ ruleId }) => ruleId));
   return new Map(
     rows.flatMap(({ oldRuleId, newRuleId }) =>
       newRuleId !== null && present.has(newRuleId) ? [[oldRuleId, newRuleId] as const] : [],
@@ -48,10 +48,10 @@ export interface DisconnectedRule {
  * other accounts, and within an account by rank.
  */
 export async function readDisconnectedRules(
-  { deps, road, signal }: SageCommandContext,
-  { account, call }: RuleGround,
+  { deps, channel, signal }: SageCommandContext,
+  { account, call }: RuleFixture,
 ): Promise<DisconnectedRule[]> {
-  const rules = await road.client.listDisconnectedRules({ access: call.access, signal });
+  const rules = await channel.client.listDisconnectedRules({ access: call.access, signal });
   const known = await listSageAccountsOfConnection(deps.pool, account);
   const places = new Map(
     known

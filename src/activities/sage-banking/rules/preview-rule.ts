@@ -2,9 +2,9 @@ import { isSageError } from '../../../clients/sage-banking/errors.js';
 import type { Pool } from '../../../db/pool.js';
 import type { SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import type {
-  SageDryRunBeside,
-  SageDryRunResult,
-  SageDryRunSample,
+  SageRulePreviewBeside,
+  SageRulePreviewResult,
+  SageRulePreviewSample,
   SageRuleResult,
 } from '../../../db/sage-banking/command-types.js';
 import { ruleTransactions, type RuleTransactionRow } from '../../../db/sage-banking/rule-transactions.js';
@@ -12,9 +12,9 @@ import { matcherOf, type RuleMatcher } from '../../../domain/sage-banking/rules/
 import type { RuleDraft } from '../../../domain/sage-banking/rules/rule.js';
 import { splitShares } from '../../../domain/sage-banking/rules/split-shares.js';
 import {
-  openRuleGround,
+  openRuleFixture,
   ruleOf,
-  type RuleGround,
+  type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
@@ -25,25 +25,25 @@ const listedIdsMax = 1_000;
 const samplesMax = 20;
 
 /**
- * Which of the account's stored transactions a rule would hit, by our own engine: nothing is sent but one look at the
+ * Which of the account's stored transactions a rule would hit, by our own engine: nothing is sent but one check the
  * account's rules, to tell which of them would come first. Should Sage not answer that, all else is told.
  */
 export async function dryRunRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const ground = await openRuleGround(context);
+  const fixture = await openRuleFixture(context);
   const draft = ruleOf(context);
-  const rules = await rulesInTime(context, ground);
+  const rules = await rulesInTime(context, fixture);
   const { deps, command, signal } = context;
   const editedRuleId = command.input.rule_id;
-  const { account } = ground;
+  const { account } = fixture;
   return { result: await dryRun({ pool: deps.pool, signal, account, draft, rules, editedRuleId }) };
 }
 
 async function rulesInTime(
-  { road }: SageCommandContext,
-  { call }: RuleGround,
+  { channel }: SageCommandContext,
+  { call }: RuleFixture,
 ): Promise<readonly SageRuleResult[] | null> {
   try {
-    return await road.client.listRules(call);
+    return await channel.client.listRules(call);
   } catch (error) {
     if (isSageError(error)) return null;
     throw error;
@@ -87,19 +87,19 @@ interface DryRunInput {
 }
 
 /** The dry run itself, over the account's rows: chunk by chunk, so that memory stays small whatever it holds. */
-export async function dryRun(input: DryRunInput): Promise<SageDryRunResult> {
+export async function dryRun(input: DryRunInput): Promise<SageRulePreviewResult> {
   const { pool, signal, account, draft, rules, editedRuleId } = input;
   const { sageAccountId, lastTransactionId: upToId } = account;
   const place = rules === null ? null : placeOf(draft, rules, editedRuleId);
   const own = matcherOf([{ ...draft, ruleRank: 1 }]);
   const fields = fieldsOf([draft, ...(rules ?? [])]);
-  const counts = { lookedAt: 0, hits: 0, applied: 0 };
+  const counts = { checkedAt: 0, hits: 0, applied: 0 };
   const ids: number[] = [];
-  const samples: SageDryRunSample[] = [];
+  const samples: SageRulePreviewSample[] = [];
   const taken = new Map<SageRuleResult, number>();
   for await (const chunk of ruleTransactions(pool, { sageAccountId, upToId, fields })) {
     signal.throwIfAborted();
-    counts.lookedAt += chunk.length;
+    counts.checkedAt += chunk.length;
     for (const row of chunk) {
       if (own.firstMatch(row.body) === null) continue;
       counts.hits += 1;
@@ -111,7 +111,7 @@ export async function dryRun(input: DryRunInput): Promise<SageDryRunResult> {
     }
   }
   return {
-    looked_at: counts.lookedAt,
+    checked_at: counts.checkedAt,
     hits: counts.hits,
     transaction_ids: ids,
     samples,
@@ -126,7 +126,7 @@ function fieldsOf(rules: readonly RuleDraft[]): ReadonlySet<string> {
 function sampleOf(
   { transactionId, body }: RuleTransactionRow,
   input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
-): SageDryRunSample {
+): SageRulePreviewSample {
   // A number as Sage told it, or the decimal text of its column.
   const told = body['transactionAmount'] as number | string | null | undefined;
   const amount = told == null ? null : String(told);
@@ -145,7 +145,7 @@ function besideOf(
   place: Place,
   applied: number,
   taken: ReadonlyMap<SageRuleResult, number>,
-): SageDryRunBeside {
+): SageRulePreviewBeside {
   const takers = [...taken].sort(([left], [right]) => left.ruleRank - right.ruleRank);
   return {
     rank: place.rank,
@@ -155,7 +155,7 @@ function besideOf(
       rule_rank: ruleRank,
       hits,
     })),
-    not_judged: place.better.unread.map(({ ruleId }) => ruleId),
+    not_evaluated: place.better.unread.map(({ ruleId }) => ruleId),
     same_name_rule_id: place.sameNameRuleId,
   };
 }

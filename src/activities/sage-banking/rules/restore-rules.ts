@@ -11,9 +11,9 @@ import { restoreEnding, type Restored } from './end-restore.js';
 import { readDisconnectedRules } from './list-restorable-rules.js';
 import {
   isCancelledAtSage,
-  openRuleGround,
+  openRuleFixture,
   wrongState,
-  type RuleGround,
+  type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
@@ -25,32 +25,32 @@ const nameTaken = 'Another rule of this account has the name and does something 
 type Outcome = { readonly newRule: SageRule } | { readonly reason: string };
 
 /**
- * Makes chosen rules of disconnected accounts anew on this one, in the order of their ranks, each with its rank
+ * Makes chosen rules of disconnected accounts again on this one, in the order of their ranks, each with its rank
  * (contract 8.1). Each outcome stands in its row before the next rule is sent. Repeating restores nothing twice: a row
  * that names a new rule which stands there is the answer, and after a lost answer the rule is found by its name, which
  * Sage keeps unique in an account, and by what it says.
  */
 export async function restoreRules(context: SageCommandContext): Promise<SageCommandEnding> {
   const { deps, command } = context;
-  const ground = await openRuleGround(context);
+  const fixture = await openRuleFixture(context);
   if (command.input.rule_ids === undefined) throw new Obsolete('the command names no rules');
-  const outcomes = await restoreAll(context, ground, command.input.rule_ids);
-  return await restoreEnding(deps, { ...command, account: ground.account, outcomes });
+  const outcomes = await restoreAll(context, fixture, command.input.rule_ids);
+  return await restoreEnding(deps, { ...command, account: fixture.account, outcomes });
 }
 
 async function restoreAll(
   context: SageCommandContext,
-  ground: RuleGround,
+  fixture: RuleFixture,
   ruleIds: readonly string[],
 ): Promise<Map<string, Restored>> {
-  const { deps, road, signal } = context;
-  const { sageAccountId } = ground.account;
+  const { deps, channel, signal } = context;
+  const { sageAccountId } = fixture.account;
   const wanted = new Set(ruleIds);
   const outcomes = new Map<string, Restored>();
   // Read before Sage's list, so that a rule which the list lacks was deleted, and is not one that is being made.
   const rows = await listRestoredRules(deps.pool, { sageAccountId });
-  const disconnected = await readDisconnectedRules(context, ground);
-  let present = await road.client.listRules(ground.call);
+  const disconnected = await readDisconnectedRules(context, fixture);
+  let present = await channel.client.listRules(fixture.call);
   for (const { oldRuleId, newRuleId } of rows) {
     if (newRuleId === null || !wanted.has(oldRuleId)) continue;
     if (present.some(({ ruleId }) => ruleId === newRuleId)) outcomes.set(oldRuleId, { newRuleId });
@@ -65,7 +65,7 @@ async function restoreAll(
       behindRank = present.find(({ ruleId }) => ruleId === known.newRuleId)?.ruleRank ?? behindRank;
       continue;
     }
-    const outcome = await restoreOne(context, ground, { rule, present, behindRank });
+    const outcome = await restoreOne(context, fixture, { rule, present, behindRank });
     const restored = 'newRule' in outcome ? { newRuleId: outcome.newRule.ruleId } : outcome;
     await recordRestoredRule(deps.pool, {
       ...{ sageAccountId, oldRuleId: rule.ruleId, newRuleId: null, reason: null },
@@ -93,7 +93,7 @@ function withRule(present: readonly SageRule[], added: SageRule): SageRule[] {
 /** Its own rank, but never before a rule that was restored in front of it: rules of several accounts share ranks. */
 async function restoreOne(
   context: SageCommandContext,
-  ground: RuleGround,
+  fixture: RuleFixture,
   input: { rule: SageRule; present: readonly SageRule[]; behindRank: number },
 ): Promise<Outcome> {
   const { rule, present, behindRank } = input;
@@ -102,10 +102,10 @@ async function restoreOne(
   const ruleRank = Math.max(rule.ruleRank, behindRank + 1);
   try {
     const draft = sageRuleInputSchema.parse({ ...rule, ruleRank });
-    return { newRule: await context.road.client.createRule({ ...ground.call, rule: draft }) };
+    return { newRule: await context.channel.client.createRule({ ...fixture.call, rule: draft }) };
   } catch (error) {
     if (!(error instanceof SageRefused)) throw error;
-    return await explainRefusal(context, ground, { rule, error });
+    return await explainRefusal(context, fixture, { rule, error });
   }
 }
 
@@ -116,14 +116,14 @@ function sameOrTaken(namesake: SageRule, rule: SageRule): Outcome {
 /** @throws CommandRefused when the account was cancelled meanwhile: no further rule can be restored to it */
 async function explainRefusal(
   context: SageCommandContext,
-  { call }: RuleGround,
+  { call }: RuleFixture,
   { rule, error }: { rule: SageRule; error: SageRefused },
 ): Promise<Outcome> {
   if (error.httpStatus !== 409) {
     return { reason: `Sage refuses the rule: ${error.errorMessage ?? error.message}` };
   }
   if (await isCancelledAtSage(context, call)) throw wrongState();
-  const namesake = (await context.road.client.listRules(call)).find(
+  const namesake = (await context.channel.client.listRules(call)).find(
     ({ ruleName }) => ruleName === rule.ruleName,
   );
   return namesake === undefined ? { reason: nameTaken } : sameOrTaken(namesake, rule);

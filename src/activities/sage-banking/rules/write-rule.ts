@@ -4,12 +4,12 @@ import {
   aboutOneRule,
   explainConflict,
   markRuleWrite,
-  openRuleGround,
+  openRuleFixture,
   ruleChangesOf,
   ruleIdOf,
   ruleOf,
   ruleTold,
-  type RuleGround,
+  type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
@@ -18,7 +18,7 @@ import {
 export async function replaceRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const rule = ruleOf(context);
   return await write(context, 'sage_rule_replaced', ({ call }, ruleId) =>
-    context.road.client.replaceRule({ ...call, ruleId, rule }),
+    context.channel.client.replaceRule({ ...call, ruleId, rule }),
   );
 }
 
@@ -26,22 +26,22 @@ export async function replaceRule(context: SageCommandContext): Promise<SageComm
 export async function amendRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const changes = ruleChangesOf(context);
   return await write(context, 'sage_rule_amended', ({ call }, ruleId) =>
-    context.road.client.amendRule({ ...call, ruleId, changes }),
+    context.channel.client.amendRule({ ...call, ruleId, changes }),
   );
 }
 
 async function write(
   context: SageCommandContext,
   kind: string,
-  send: (ground: RuleGround, ruleId: string) => Promise<SageRule>,
+  send: (fixture: RuleFixture, ruleId: string) => Promise<SageRule>,
 ): Promise<SageCommandEnding> {
-  const ground = await openRuleGround(context);
+  const fixture = await openRuleFixture(context);
   const ruleId = ruleIdOf(context);
-  await markRuleWrite(context, { ...ground.account, ruleId });
+  await markRuleWrite(context, { ...fixture.account, ruleId });
   try {
-    const rule = await aboutOneRule(() => send(ground, ruleId));
-    return { result: rule, tell: ruleTold(context, ground, { ...rule, kind }) };
+    const rule = await aboutOneRule(() => send(fixture, ruleId));
+    return { result: rule, tell: ruleTold(context, fixture, { ...rule, kind }) };
   } catch (error) {
-    throw isSageConflict(error) ? await explainConflict(context, ground) : error;
+    throw isSageConflict(error) ? await explainConflict(context, fixture) : error;
   }
 }

@@ -12,7 +12,7 @@ const conflictsSchema = z
         transaction: postingSchema.meta({ description: 'Our version.' }),
         difference: z.string().nullable().meta({ description: 'In which fields Rutter has another.' }),
         batch_number: z.int(),
-        settled_at: instant.nullable(),
+        completed_at: instant.nullable(),
       }),
     ),
     next_cursor: nextCursor,
@@ -27,7 +27,7 @@ export const listFeedConflicts = defineRoute({
   resource: 'feed',
   summary: 'Transactions that Rutter has with other content, last arrived first',
   description:
-    'Rutter keeps what came first. Once looked at, each can be discarded: accepted as Rutter has it.',
+    'Rutter keeps what came first. Once checked, each can be discarded: accepted as Rutter has it.',
   params: feedParams,
   query: z.strictObject(pageFields),
   problems: [409],
@@ -45,7 +45,7 @@ export const listFeedConflicts = defineRoute({
       transaction: postingJson(conflict.posting),
       difference: conflict.difference,
       batch_number: conflict.batchNumber,
-      settled_at: conflict.settledAt,
+      completed_at: conflict.completedAt,
     }));
     return { status: 200, body: { conflicts, next_cursor: next } };
   },

@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { listPlacedPostings, postingPlaces, readPlacedPosting } from '../../../db/rutter/delivery-status.js';
+import {
+  listPostingsWithStatus,
+  deliveryStatuses,
+  readPostingWithStatus,
+} from '../../../db/rutter/delivery-status.js';
 import { defineRoute } from '../../define-route.js';
 import { feedParams, numberedPage, requireFeedOfPostings } from '../../feed-params.js';
 import { nextCursor, page, pageFields, transactionId } from '../../fields.js';
-import { placedPostingJson, placedPostingSchema } from '../posting-json.js';
+import { postingWithStatusJson, postingWithStatusSchema } from '../posting-json.js';
 
 const transactionsSchema = z
-  .object({ transactions: z.array(placedPostingSchema), next_cursor: nextCursor })
+  .object({ transactions: z.array(postingWithStatusSchema), next_cursor: nextCursor })
   .meta({ id: 'TransactionPage' });
 
 /** The postings of a feed's account with their place in the feed, last arrived first. */
@@ -18,7 +22,7 @@ export const listFeedTransactions = defineRoute({
   summary: "The postings of a feed's account and where they stand, last arrived first",
   params: feedParams,
   query: z.strictObject({
-    place: z.enum(postingPlaces).optional(),
+    place: z.enum(deliveryStatuses).optional(),
     transaction_id: transactionId.optional(),
     ...pageFields,
   }),
@@ -28,23 +32,23 @@ export const listFeedTransactions = defineRoute({
     const feed = await requireFeedOfPostings(deps, { feedId: params.feed_id });
     const { before, limit } = numberedPage(query);
     if (query.transaction_id !== undefined) {
-      const found = await readPlacedPosting(deps.pool, {
+      const found = await readPostingWithStatus(deps.pool, {
         feedId: feed.feedId,
         transactionId: query.transaction_id,
       });
       const fits = found !== null && (query.place === undefined || found.place === query.place);
       return {
         status: 200,
-        body: { transactions: fits ? [placedPostingJson(found)] : [], next_cursor: null },
+        body: { transactions: fits ? [postingWithStatusJson(found)] : [], next_cursor: null },
       };
     }
-    const rows = await listPlacedPostings(deps.pool, {
+    const rows = await listPostingsWithStatus(deps.pool, {
       feedId: feed.feedId,
       place: query.place,
       beforeSequence: before,
       limit: limit + 1,
     });
     const { shown, next } = page(rows, limit, (posting) => posting.sequence);
-    return { status: 200, body: { transactions: shown.map(placedPostingJson), next_cursor: next } };
+    return { status: 200, body: { transactions: shown.map(postingWithStatusJson), next_cursor: next } };
   },
 });

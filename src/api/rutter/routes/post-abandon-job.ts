@@ -16,7 +16,7 @@ export const postAbandonJob = defineRoute({
   resource: 'feed',
   summary: 'Stop waiting for a job at Rutter',
   description:
-    "The feed's open batch is settled by Rutter's own list of transactions instead: what is there is delivered, and only if nothing is there the batch is sent again under a new key. 409 when no job is waited for.",
+    "The feed's open batch is completed by Rutter's own list of transactions instead: what is there is delivered, and only if nothing is there the batch is sent again under a new key. 409 when no job is waited for.",
   params: feedParams,
   query: nothing,
   body: {
@@ -27,18 +27,18 @@ export const postAbandonJob = defineRoute({
       .meta({ id: 'AbandonJobInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: { 200: { description: 'The feed; its next slice decides', schema: countedFeedSchema } },
+  answers: { 200: { description: 'The feed; its next delivery run decides', schema: countedFeedSchema } },
   handle: async ({ deps, params, body }) => {
     const { feedId } = await requireFeed(deps, { feedId: params.feed_id });
     const abandoned = await abandonJob(deps.pool, { feedId, reason: body.reason });
     const feed = await requireFeed(deps, { feedId });
     if (!abandoned) {
       requireAllowed(feed, 'abandon-job');
-      // A job that was just seen: the caller looks again.
+      // A job that was just seen: the caller checks again.
       throw wrongState(feed, 'abandon a job');
     }
     // A closed feed's too, which starts its workflow once more: it may be the last of its connection, and then nobody
-    // else would come by and settle the batch. Its one slice does that, cuts nothing, and the workflow ends again.
+    // else would come by and complete the batch. Its one delivery run does that, cuts nothing, and the workflow ends again.
     await deps.facade.feedFactsChanged({ feedId });
     return { status: 200, body: await countedFeedJson(deps, feed) };
   },

@@ -9,7 +9,7 @@ import { defineRoute, type RouteAnswer } from '../../define-route.js';
 import type { ApiDeps } from '../../deps.js';
 import { feedParams, requireRutterFeed, wrongState, type RutterFeed } from '../../feed-params.js';
 import { nothing, textField, transactionId } from '../../fields.js';
-import { placedPostingJson, placedPostingSchema } from '../posting-json.js';
+import { postingWithStatusJson, postingWithStatusSchema } from '../posting-json.js';
 import { Problem, invalid, notFound } from '../../problem.js';
 
 const bodyBytesMax = 64 * 1024;
@@ -18,7 +18,7 @@ const reason = textField(limits.textLengthMax).meta({
   description: 'Why, for the timeline. No personal data.',
 });
 
-/** For the reference: what `domain/posting-correction.ts` judges, with the currency of the account. */
+/** For the reference: what `domain/posting-correction.ts` validates, with the currency of the account. */
 const correctionSchema = z
   .looseObject({
     amount: z.unknown().meta({ description: 'As in a transaction: a decimal text or a JSON number.' }),
@@ -37,14 +37,14 @@ export const releaseFromQuarantine = defineRoute({
   resource: 'feed or transaction',
   summary: 'Send a quarantined transaction again',
   description:
-    'With the corrected fields given, or as core banking gave it. The stored transaction stays as it is, and so does what other feeds send. It goes out with the next batch, marked late. One that Rutter has with other content cannot be released: Rutter would answer with what it has. Repeating the same release changes nothing. Of a feed that is parked for `refused_by_sage` also those ready transactions that `feed_parked` on its timeline names: they go out after `resume`.',
+    'With the corrected fields given, or as core banking gave it. The stored transaction stays as it is, and so does what other feeds send. It goes out with the next batch, marked late. One that Rutter has with other content cannot be released: Rutter would answer with what it has. Repeating the same release changes nothing. Of a feed that is blocked for `rejected_by_provider` also those ready transactions that `feed_blocked` on its timeline names: they go out after `resume`.',
   params,
   query: nothing,
   body: {
     schema: z.strictObject({ transaction: correctionSchema.optional(), reason }).meta({ id: 'ReleaseInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: { 200: { description: 'Where the transaction stands now', schema: placedPostingSchema } },
+  answers: { 200: { description: 'Where the transaction stands now', schema: postingWithStatusSchema } },
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'release' });
     const correction = await correctionFor(deps, feed, body.transaction);
@@ -69,11 +69,11 @@ export const discardFromQuarantine = defineRoute({
   resource: 'feed or transaction',
   summary: 'Give a quarantined transaction up',
   description:
-    'It is never sent to this feed, or accepted as Rutter has it, and counts as `discarded`. Final. Asking twice is asking once. Of a feed that is parked for `refused_by_sage` also those ready transactions that `feed_parked` on its timeline names.',
+    'It is never sent to this feed, or accepted as Rutter has it, and counts as `discarded`. Final. Asking twice is asking once. Of a feed that is blocked for `rejected_by_provider` also those ready transactions that `feed_blocked` on its timeline names.',
   params,
   query: nothing,
   body: { schema: z.strictObject({ reason }).meta({ id: 'DiscardInput' }), bytesMax: bodyBytesMax },
-  answers: { 200: { description: 'Where the transaction stands now', schema: placedPostingSchema } },
+  answers: { 200: { description: 'Where the transaction stands now', schema: postingWithStatusSchema } },
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'discard' });
     const result = await discardPosting(deps.pool, {
@@ -108,20 +108,20 @@ async function correctionFor(
 function answerOf(feed: FeedView, result: QuarantineResult, action: 'release' | 'discard'): RouteAnswer {
   switch (result.kind) {
     case 'done':
-      return { status: 200, body: placedPostingJson(result.posting) };
+      return { status: 200, body: postingWithStatusJson(result.posting) };
     case 'unknown_feed':
       throw notFound('feed');
     case 'unknown_posting':
       throw notFound('transaction');
     case 'closed':
       throw wrongState({ ...feed, state: 'closed', facts: { ...feed.facts, operator: 'closed' } }, action);
-    case 'wrong_place':
+    case 'wrong_delivery_status':
       throw wrongPlace(result, action);
   }
 }
 
 function wrongPlace(
-  { posting }: Extract<QuarantineResult, { kind: 'wrong_place' }>,
+  { posting }: Extract<QuarantineResult, { kind: 'wrong_delivery_status' }>,
   action: 'release' | 'discard',
 ): Problem {
   const conflict = posting.exception === 'conflict';
@@ -131,7 +131,7 @@ function wrongPlace(
   const allowed = conflict ? ['discard'] : [];
   return new Problem({
     status: 409,
-    code: conflict ? 'conflict_at_rutter' : 'wrong_place',
+    code: conflict ? 'conflict_at_rutter' : 'wrong_delivery_status',
     detail,
     extra: { place: posting.place, exception: posting.exception, allowed_actions: allowed },
   });

@@ -38,7 +38,7 @@ export const postResync = defineRoute({
   resource: 'feed',
   summary: 'Send again what Rutter lost',
   description:
-    "From a date on, compares what our settled batches call delivered with Rutter's own list, looked at twice, and sends only what is missing there. With `dry_run` nothing is changed. Waits up to 20 s, then answers 202 with the command. Repeating it sends nothing twice.",
+    "From a date on, compares what our completed batches call delivered with Rutter's own list, checked twice, and sends only what is missing there. With `dry_run` nothing is changed. Waits up to 20 s, then answers 202 with the command. Repeating it sends nothing twice.",
   params: feedParams,
   query: nothing,
   body: { schema: resyncBody, bytesMax: bodyBytesMax },

@@ -25,7 +25,7 @@ const webhookSchema = z.object({
 });
 
 /**
- * Takes Rutter's webhooks. One is only a nudge: its hash is noted, the connection it names looks at Rutter itself, and
+ * Takes Rutter's webhooks. One is only a wake-up: its hash is noted, the connection it names checks Rutter itself, and
  * what it claims is believed by nobody. So a repeated, late or reordered one does no harm. The body holds a live token:
  * it is neither stored nor logged.
  */
@@ -49,17 +49,17 @@ export function createRutterWebhook(deps: ApiDeps): (request: Request, response:
       type: webhook.type,
       code: webhook.code,
     });
-    await nudge(deps, webhook, first);
+    await wake(deps, webhook, first);
     response.status(200).json({ received: true });
   };
 }
 
 type Webhook = z.output<typeof webhookSchema>;
 
-/** Jobs are our own requests: whoever made one follows it, and a look at the accounts would tell nothing. */
+/** Jobs are our own requests: whoever made one follows it, and a check the accounts would tell nothing. */
 const jobWebhookType = 'JOB';
 
-async function nudge(deps: ApiDeps, webhook: Webhook, first: boolean): Promise<void> {
+async function wake(deps: ApiDeps, webhook: Webhook, first: boolean): Promise<void> {
   const { type, code, connection_id: rutterConnectionId } = webhook;
   if (type === jobWebhookType) {
     deps.metrics.countWebhook('about_a_job');
@@ -74,11 +74,11 @@ async function nudge(deps: ApiDeps, webhook: Webhook, first: boolean): Promise<v
   }
   deps.metrics.countWebhook(first ? 'taken' : 'repeated');
   deps.logger.info({ type, code, connectionId, first }, 'webhook taken');
-  // Also for a repeat: the same words may tell of a second event, and a second look is harmless.
-  deps.connectionNudger.nudge(connectionId);
+  // Also for a repeat: the same words may tell of a second event, and a second check is harmless.
+  deps.connectionSignals.wake(connectionId);
 }
 
-/** A signed body that we cannot read is a nudge to nobody; refusing it would only bring it again. */
+/** A signed body that we cannot read is a wake-up to nobody; refusing it would only bring it again. */
 function readWebhook(rawBody: Uint8Array): Webhook {
   const text = decodeUtf8(rawBody);
   const json = text === null ? null : parseJson(text);

@@ -7,12 +7,12 @@ import { notFound } from '../../problem.js';
 import { requireSage } from '../require-channel.js';
 import { onboardingJson, onboardingParams, onboardingSchema, requireOnboarding } from '../onboarding-json.js';
 
-/** So long somebody who looks at a stale picture waits for the new one. */
-const pictureWithinMs = 5_000;
+/** So long somebody who checks a stale captcha waits for the new one. */
+const captchaWithinMs = 5_000;
 /** A row that should be on its way and was not touched for this long: its signal may have been lost. */
 const stuckAfterMs = 15_000;
 
-/** One onboarding; somebody who looks at a stale picture gets a new one. */
+/** One onboarding; somebody who checks a stale captcha gets a new one. */
 export const getSageOnboarding = defineRoute({
   method: 'get',
   path: '/v1/sage/onboardings/{onboarding_id}',
@@ -20,7 +20,7 @@ export const getSageOnboarding = defineRoute({
   resource: 'onboarding',
   summary: 'Read an onboarding',
   description:
-    'A picture is good for some minutes. Looking at an older one has it fetched anew, for which this call waits up to 5 s; without `captcha` in `registering`, look again.',
+    'A captcha is good for some minutes. Checking an older one has it fetched again, for which this call waits up to 5 s; without `captcha` in `registering`, check again.',
   params: onboardingParams,
   query: nothing,
   answers: { 200: { description: 'The onboarding', schema: onboardingSchema } },
@@ -34,7 +34,7 @@ export const getSageOnboarding = defineRoute({
     const row = await pollRow({
       read: () => readSageOnboarding(deps.pool, { onboardingId }),
       done: (now) => now?.state !== 'registering',
-      timeoutMs: pictureWithinMs,
+      timeoutMs: captchaWithinMs,
     });
     if (row === null) throw notFound('onboarding');
     return { status: 200, body: await onboardingJson(deps, row) };

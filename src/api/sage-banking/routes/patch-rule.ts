@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { commandSchema } from '../../command-json.js';
 import { defineRoute } from '../../define-route.js';
 import { nothing } from '../../fields.js';
-import { judgeRuleChanges } from '../require-valid-rule.js';
+import { requireValidRuleChanges } from '../require-valid-rule.js';
 import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
@@ -16,7 +16,7 @@ export const patchSageRule = defineRoute({
   resource: 'account or rule',
   summary: 'Change a rule, or its rank',
   description:
-    'Judged as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end. 409 `superseded` as on replacing it.',
+    'Validated as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end. 409 `superseded` as on replacing it.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },
@@ -27,7 +27,7 @@ export const patchSageRule = defineRoute({
   handle: async ({ deps, params, body, seed }) => {
     requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    const input = { ...params, rule: await judgeRuleChanges(deps, account, body) };
+    const input = { ...params, rule: await requireValidRuleChanges(deps, account, body) };
     const { customerId } = account;
     return await runSageCommand(deps, { kind: 'sage_amend_rule', customerId, input, seed });
   },

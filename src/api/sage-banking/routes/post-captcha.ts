@@ -23,22 +23,22 @@ const captchaBody = z
   .strictObject({
     text: textField(textLengthMax)
       .optional()
-      .meta({ description: 'What a person reads in the picture. Without it a new picture is fetched.' }),
+      .meta({ description: 'What a person reads in the captcha. Without it a new captcha is fetched.' }),
     captcha_id: textField(255)
       .optional()
-      .meta({ description: 'Of the picture that was read: an answer to an older one then changes nothing.' }),
+      .meta({ description: 'Of the captcha that was read: an answer to an older one then changes nothing.' }),
   })
   .meta({ id: 'SageCaptchaInput' });
 
-/** A person has read the picture, or cannot. */
+/** A person has read the captcha, or cannot. */
 export const postSageCaptcha = defineRoute({
   method: 'post',
   path: '/v1/sage/onboardings/{onboarding_id}/captcha',
   roles: ['core'],
   resource: 'onboarding',
-  summary: 'Answer the picture of an onboarding',
+  summary: 'Answer the captcha of an onboarding',
   description:
-    'Waits for Sage up to 20 s and answers the onboarding as it stands then: `ready`, `refused`, or `waiting_captcha` with a new picture and why (`captcha_wrong`, `captcha_expired`). The third wrong answer ends it. `{}` asks for a new picture, as often as one likes.',
+    'Waits for Sage up to 20 s and answers the onboarding as it stands then: `ready`, `refused`, or `waiting_captcha` with a new captcha and why (`captcha_wrong`, `captcha_expired`). The third wrong answer ends it. `{}` asks for a new captcha, as often as one likes.',
   params: onboardingParams,
   query: nothing,
   body: { schema: captchaBody, bytesMax: bodyBytesMax },
@@ -52,9 +52,9 @@ export const postSageCaptcha = defineRoute({
       case 'unknown':
         throw notFound('onboarding');
       case 'not_waiting':
-        throw wrongOnboardingState(answer.row, 'take an answer to its picture');
+        throw wrongOnboardingState(answer.row, 'take an answer to its captcha');
       case 'outdated': {
-        const detail = 'another picture is shown meanwhile: read the onboarding';
+        const detail = 'another captcha is shown meanwhile: read the onboarding';
         throw new Problem({ status: 409, code: 'captcha_outdated', detail });
       }
       case 'taken':

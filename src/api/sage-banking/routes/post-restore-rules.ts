@@ -21,7 +21,7 @@ const restoreBody = z
   })
   .meta({ id: 'SageRestoreInput' });
 
-/** Makes chosen rules of disconnected accounts anew on this one, as a command. */
+/** Makes chosen rules of disconnected accounts again on this one, as a command. */
 export const postSageRestoreRules = defineRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/restore-rules',
@@ -29,7 +29,7 @@ export const postSageRestoreRules = defineRoute({
   resource: 'account',
   summary: 'Restore rules after a reconnect',
   description:
-    'Each rule is made anew with its rank, one after the other; the answer tells what became of each. Repeating restores nothing twice. Transactions that arrived before keep their suggestions until they are reprocessed: `reprocess_suggested` says that there are some.',
+    'Each rule is made again with its rank, one after the other; the answer tells what became of each. Repeating restores nothing twice. Transactions that arrived before keep their suggestions until they are reprocessed: `reprocess_suggested` says that there are some.',
   params: sageAccountParams,
   query: nothing,
   body: { schema: restoreBody, bytesMax: bodyBytesMax },

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { commandSchema } from '../../command-json.js';
 import { defineRoute } from '../../define-route.js';
-import { judgeRule } from '../require-valid-rule.js';
+import { requireValidRule } from '../require-valid-rule.js';
 import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
-import { sageDryRunDoc, sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
+import { sageRulePreviewDoc, sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
 import { ruleBodyBytesMax, ruleIdField } from '../rule-params.js';
 
 /** Creates a rule, or only tells what it would hit, as a command. */
@@ -16,7 +16,7 @@ export const postSageRule = defineRoute({
   resource: 'account',
   summary: 'Create a rule, or try it on the stored transactions',
   description:
-    'Judged by us before anything is sent: a 422 names all that is wrong. Without `ruleRank` a new rule comes last; a rank that is taken moves the others down. With `dry_run=true` nothing is saved: the answer tells which stored transactions the rule would hit, how it would split the first of them, and which rules come before it. A rule changes no suggestion by itself: see reprocess.',
+    'Validated by us before anything is sent: a 422 names all that is wrong. Without `ruleRank` a new rule comes last; a rank that is taken moves the others down. With `dry_run=true` nothing is saved: the answer tells which stored transactions the rule would hit, how it would split the first of them, and which rules come before it. A rule changes no suggestion by itself: see reprocess.',
   params: sageAccountParams,
   query: z
     .strictObject({
@@ -34,14 +34,14 @@ export const postSageRule = defineRoute({
     }),
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
   answers: {
-    200: { description: 'What the rule would hit', schema: sageDryRunDoc },
+    200: { description: 'What the rule would hit', schema: sageRulePreviewDoc },
     201: { description: 'Created', schema: sageRuleDoc },
     202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, query, body, seed }) => {
     requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    const rule = await judgeRule(deps, account, body);
+    const rule = await requireValidRule(deps, account, body);
     const { customerId } = account;
     const input = { sage_account_id: account.sageAccountId, rule };
     if (query.dry_run !== 'true') {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { commandSchema } from '../../command-json.js';
 import { defineRoute } from '../../define-route.js';
 import { nothing } from '../../fields.js';
-import { judgeRule } from '../require-valid-rule.js';
+import { requireValidRule } from '../require-valid-rule.js';
 import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
@@ -16,7 +16,7 @@ export const putSageRule = defineRoute({
   resource: 'account or rule',
   summary: 'Replace a rule',
   description:
-    'Judged as on creating it. Without `ruleRank` it keeps its rank. Commands of one rule are not kept in order: the one that Sage got last counts. One whose answer got lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
+    'Validated as on creating it. Without `ruleRank` it keeps its rank. Commands of one rule are not kept in order: the one that Sage got last counts. One whose answer got lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
@@ -27,7 +27,7 @@ export const putSageRule = defineRoute({
   handle: async ({ deps, params, body, seed }) => {
     requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    const input = { ...params, rule: await judgeRule(deps, account, body) };
+    const input = { ...params, rule: await requireValidRule(deps, account, body) };
     const { customerId } = account;
     return await runSageCommand(deps, { kind: 'sage_replace_rule', customerId, input, seed });
   },

@@ -32,7 +32,7 @@ export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): Rule
   };
 }
 
-/** Null: a condition is not understood. Without any condition nothing would be left to judge by, so that is none either. */
+/** Null: a condition is not understood. Without any condition nothing would be left to validate by, so that is none either. */
 function testsOf(rule: RuleDraft): ConditionTest[] | null {
   const tests: ConditionTest[] = [];
   for (const condition of rule.ruleConditions) {

@@ -64,7 +64,7 @@ function readNarrative(operation: string, criteria: string): ReadCondition {
       return { holds: (facts) => facts.narrative()?.includes(criteria) !== true };
     default:
       return isWordless(words)
-        ? wrong('ruleCriteria', 'holds no word: containsWords looks for letters and digits')
+        ? wrong('ruleCriteria', 'holds no word: containsWords searches for letters and digits')
         : { holds: (facts) => holdsWords(facts.words() ?? '', words) };
   }
 }

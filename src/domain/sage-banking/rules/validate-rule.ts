@@ -23,23 +23,25 @@ const answeredMembers: ReadonlySet<string> = new Set([
 
 type Members = Record<string, unknown>;
 /** Reads one member: adds to `problems` what is wrong with it. */
-type Judge = (value: unknown, pointer: string, problems: RuleProblem[]) => void;
+type Validator = (value: unknown, pointer: string, problems: RuleProblem[]) => void;
 
-const judges: Readonly<Record<keyof RuleDraft, { readonly judge: Judge; readonly required: boolean }>> = {
-  ruleName: { judge: judgeText(limits.nameLengthMax), required: true },
-  ruleConditions: { judge: listOf(judgeCondition, 1, ruleLimits.conditionsMax), required: true },
-  ruleActions: { judge: judgeActions, required: true },
+const validators: Readonly<
+  Record<keyof RuleDraft, { readonly validate: Validator; readonly required: boolean }>
+> = {
+  ruleName: { validate: validateText(limits.nameLengthMax), required: true },
+  ruleConditions: { validate: listOf(validateCondition, 1, ruleLimits.conditionsMax), required: true },
+  ruleActions: { validate: validateActions, required: true },
   ruleAdditionalFields: {
-    judge: listOf(judgeTexts('name', 'value'), 0, additionalFieldsMax),
+    validate: listOf(validateTexts('name', 'value'), 0, additionalFieldsMax),
     required: false,
   },
-  ruleRank: { judge: judgeRank, required: false },
+  ruleRank: { validate: validateRank, required: false },
 };
-const members = Object.keys(judges) as (keyof RuleDraft)[];
+const members = Object.keys(validators) as (keyof RuleDraft)[];
 
 export type ValidatedRule<Rule> = { readonly rule: Rule } | { readonly problems: readonly RuleProblem[] };
 
-/** Judges a whole rule before anything is sent: all that is wrong with it at once (contract 8, 9.2, 9.5). */
+/** Validates a whole rule before anything is sent: all that is wrong with it at once (contract 8, 9.2, 9.5). */
 export function validateRule(value: unknown): ValidatedRule<RuleDraft> {
   return validate<RuleDraft>(value, { partial: false });
 }
@@ -54,11 +56,11 @@ function validate<Rule>(value: unknown, { partial }: { partial: boolean }): Vali
   if (!isMembers(value)) return { problems: [{ pointer: '', message: 'must be an object' }] };
   const rule: Members = {};
   for (const member of members) {
-    const { judge, required } = judges[member];
+    const { validate, required } = validators[member];
     // Null is how Sage answers a member that nobody set.
     const given = required ? value[member] : (value[member] ?? undefined);
     if (given !== undefined) {
-      judge(given, `/${member}`, problems);
+      validate(given, `/${member}`, problems);
       rule[member] = given;
     } else if (required && !partial) {
       problems.push({ pointer: `/${member}`, message: 'is missing' });
@@ -68,7 +70,7 @@ function validate<Rule>(value: unknown, { partial }: { partial: boolean }): Vali
   if (partial && problems.length === 0 && Object.keys(rule).length === 0) {
     problems.push({ pointer: '', message: `must name something to change: ${members.join(', ')}` });
   }
-  // Each member was judged to be what the type says.
+  // Each member was validated to be what the type says.
   return problems.length === 0 ? { rule: rule as Rule } : { problems };
 }
 
@@ -93,28 +95,28 @@ function refuseUnknown(
   }
 }
 
-function judgeText(lengthMax: number): Judge {
+function validateText(lengthMax: number): Validator {
   return (value, pointer, problems) => {
     const problem = textProblem(value, lengthMax);
     if (problem !== null) problems.push({ pointer, message: describeTextProblem(problem, lengthMax) });
   };
 }
 
-function listOf(judge: Judge, least: number, most: number): Judge {
+function listOf(validate: Validator, least: number, most: number): Validator {
   return (value, pointer, problems) => {
     if (!Array.isArray(value)) {
       problems.push({ pointer, message: 'must be a list' });
     } else if (value.length < least || value.length > most) {
       problems.push({ pointer, message: `must have ${least} to ${most} entries` });
     } else {
-      for (const [index, item] of value.entries()) judge(item, `${pointer}/${index}`, problems);
+      for (const [index, item] of value.entries()) validate(item, `${pointer}/${index}`, problems);
     }
   };
 }
 
 /** An object of just these texts. */
-function judgeTexts(...names: readonly string[]): Judge {
-  const judge = judgeText(limits.textLengthMax);
+function validateTexts(...names: readonly string[]): Validator {
+  const validate = validateText(limits.textLengthMax);
   return (value, pointer, problems) => {
     if (!isMembers(value)) {
       problems.push({ pointer, message: 'must be an object' });
@@ -122,29 +124,29 @@ function judgeTexts(...names: readonly string[]): Judge {
     }
     for (const name of names) {
       if (value[name] === undefined) problems.push({ pointer: `${pointer}/${name}`, message: 'is missing' });
-      else judge(value[name], `${pointer}/${name}`, problems);
+      else validate(value[name], `${pointer}/${name}`, problems);
     }
     refuseUnknown(value, names, pointer, problems);
   };
 }
 
-const judgeConditionTexts = judgeTexts('ruleField', 'ruleOperation', 'ruleCriteria');
+const validateConditionTexts = validateTexts('ruleField', 'ruleOperation', 'ruleCriteria');
 
-function judgeCondition(value: unknown, pointer: string, problems: RuleProblem[]): void {
+function validateCondition(value: unknown, pointer: string, problems: RuleProblem[]): void {
   const before = problems.length;
-  judgeConditionTexts(value, pointer, problems);
+  validateConditionTexts(value, pointer, problems);
   if (problems.length > before) return;
   const read = readCondition(value as RuleCondition);
   if ('member' in read) problems.push({ pointer: `${pointer}/${read.member}`, message: read.message });
 }
 
-const judgePostings = listOf(judgeTexts('type', 'code'), 1, postingsMax);
+const validatePostings = listOf(validateTexts('type', 'code'), 1, postingsMax);
 const actionMembers = ['splitPercentage', 'accountantNarrative', 'accountsPostings'];
 
-function judgeActions(value: unknown, pointer: string, problems: RuleProblem[]): void {
+function validateActions(value: unknown, pointer: string, problems: RuleProblem[]): void {
   const before = problems.length;
-  listOf(judgeAction, 1, ruleLimits.actionsMax)(value, pointer, problems);
-  // A list that is none, or of the wrong length, says nothing of its splits; else they are judged together.
+  listOf(validateAction, 1, ruleLimits.actionsMax)(value, pointer, problems);
+  // A list that is none, or of the wrong length, says nothing of its splits; else they are validated together.
   if (!Array.isArray(value) || problems.slice(before).some((problem) => problem.pointer === pointer)) return;
   const splits = value.map((action: unknown) => (isMembers(action) ? action['splitPercentage'] : undefined));
   for (const { index, message } of splitProblems(splits)) {
@@ -152,20 +154,20 @@ function judgeActions(value: unknown, pointer: string, problems: RuleProblem[]):
   }
 }
 
-function judgeAction(value: unknown, pointer: string, problems: RuleProblem[]): void {
+function validateAction(value: unknown, pointer: string, problems: RuleProblem[]): void {
   if (!isMembers(value)) {
     problems.push({ pointer, message: 'must be an object' });
     return;
   }
   const { accountantNarrative: narrative, accountsPostings: postings } = value;
   if (narrative !== undefined && narrative !== null) {
-    judgeText(limits.textLengthMax)(narrative, `${pointer}/accountantNarrative`, problems);
+    validateText(limits.textLengthMax)(narrative, `${pointer}/accountantNarrative`, problems);
   }
-  judgePostings(postings, `${pointer}/accountsPostings`, problems);
+  validatePostings(postings, `${pointer}/accountsPostings`, problems);
   refuseUnknown(value, actionMembers, pointer, problems);
 }
 
-function judgeRank(value: unknown, pointer: string, problems: RuleProblem[]): void {
+function validateRank(value: unknown, pointer: string, problems: RuleProblem[]): void {
   const fits = typeof value === 'number' && Number.isInteger(value) && value >= 1;
   if (!fits || value > ruleLimits.rulesMax) {
     problems.push({ pointer, message: `must be a whole number from 1 to ${ruleLimits.rulesMax}` });

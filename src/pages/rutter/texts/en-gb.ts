@@ -5,7 +5,7 @@ import type { Message } from '../../texts.js';
 const startAgain = 'Go back to Sage and choose your bank there again.';
 const nothingShared = 'Nothing was shared.';
 
-/** What stands on every page and on those of the hand-off. */
+/** What stands on every page and on those of the handoff. */
 export const britishLoginTexts = {
   language: 'en-GB',
   serviceName: 'Bank feeds',
@@ -130,11 +130,11 @@ export const britishLoginTexts = {
         `${startAgain} If it happens again, please contact your bank.`,
       ],
     },
-    organisation_refused: {
+    credentials_rejected: {
       heading: 'We cannot connect to Sage at the moment',
-      paragraphs: ['The fault is ours and is being looked at.', `${startAgain} Please try later today.`],
+      paragraphs: ['The fault is ours and is being checked.', `${startAgain} Please try later today.`],
     },
-    peer_unavailable: {
+    provider_unavailable: {
       heading: 'Sage did not answer in time',
       paragraphs: ['The service that passes your accounts to Sage could not be reached.', startAgain],
     },

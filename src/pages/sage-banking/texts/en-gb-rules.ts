@@ -20,7 +20,7 @@ export const britishSageRuleTexts = {
       'Transactions that are already here keep their suggestions until you run the rules over them again.',
     mayBeDone: {
       heading: 'Sage did not answer in time',
-      paragraphs: ['We do not know whether Sage did it; look at the list first.'],
+      paragraphs: ['We do not know whether Sage did it; check the list first.'],
     },
     closed: {
       heading: 'The account is disconnected, or is about to be',
@@ -90,7 +90,7 @@ export const britishSageRuleTexts = {
     problems: {
       empty: 'Enter something here.',
       tooLong: (most: string) => `Enter at most ${most} characters.`,
-      forbidden: 'A character here cannot be shown. Type it anew.',
+      forbidden: 'A character here cannot be shown. Type it again.',
       field: 'Choose a field of the list.',
       operation: (field: string, allowed: readonly string[]) =>
         `${field} is compared by: ${allowed.join('; ')}. Choose one of these.`,
@@ -115,8 +115,8 @@ export const britishSageRuleTexts = {
     invalid: 'The rule cannot be saved like this. See below what to change.',
     notSaved: 'Sage did not save the rule.',
     notTried: 'The rule could not be tried out.',
-    mayBeSaved: 'We do not know whether Sage saved it; look at the list first.',
-    lookAtList: 'Look at the rules',
+    mayBeSaved: 'We do not know whether Sage saved it; check the list first.',
+    checkAtList: 'Check the rules',
     unknown: (value: string) => `${value} (not known here)`,
     dryRunHeading: 'What the rule would hit',
     dryRunNote: 'Nothing was saved.',

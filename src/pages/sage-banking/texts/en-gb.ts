@@ -32,8 +32,8 @@ export const britishSageTexts = {
       wrong_state: 'The account is not in a state that allows this.',
       rule_not_found: 'Sage has no such rule any more.',
       rule_name_taken: 'Another rule of the account has this name already: choose another one.',
-      superseded: 'The rule was changed again meanwhile: please look at it as it is now.',
-      peer_unavailable: 'Sage did not answer in time.',
+      superseded: 'The rule was changed again meanwhile: please check it as it is now.',
+      provider_unavailable: 'Sage did not answer in time.',
       token_refused: 'Sage does not accept your company’s connection at present.',
       other: 'Sage refused.',
     },
@@ -56,17 +56,17 @@ export const britishSageTexts = {
     } satisfies Record<SageAccountStatus, { label: string; advice: string }>,
     /** Instead of what an active account says while it cannot be read. */
     heldUp: { label: 'Held up', advice: 'New transactions do not come in at present.' },
-    troubles: {
-      peer_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
-      unexpected_failure: 'Something went wrong on our side. It is being looked at, and we keep trying.',
+    failures: {
+      provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
+      unexpected_failure: 'Something went wrong on our side. It is being checked, and we keep trying.',
       sage_company_refused:
         'Sage does not accept your company’s connection at present. Your bank has been told, and we keep trying.',
       sage_account_unknown: 'Sage does not know this account at present. Your bank has been told.',
-      refused_by_sage: 'Sage refuses to send the account’s transactions. Your bank has been told.',
+      read_rejected: 'Sage refuses to send the account’s transactions. Your bank has been told.',
       sage_answer_not_understood:
         'Sage sends something that we cannot read. Your bank has been told, and we keep trying.',
     } satisfies Record<SageAccountReason, string>,
-    trouble: 'Sage is not answering as it should. Your bank has been told, and we keep trying.',
+    failure: 'Sage is not answering as it should. Your bank has been told, and we keep trying.',
     received: 'Transactions received',
     lastRead: 'Last asked',
     startDate: 'Start date',
@@ -167,7 +167,7 @@ export const britishSageTexts = {
     restore: {
       title: 'Restore rules',
       heading: 'Restore rules',
-      lead: 'These rules belonged to accounts of your company that are disconnected. Those that you tick are made anew on this account. Rules of this account from before are ticked already.',
+      lead: 'These rules belonged to accounts of your company that are disconnected. Those that you tick are made again on this account. Rules of this account from before are ticked already.',
       none: 'There are no rules to restore.',
       of: (account: string) => `of ${account}`,
       ofUnknown: 'of a former account',
@@ -200,10 +200,10 @@ export const britishSageTexts = {
       ],
       /** On the page of the feeds. */
       cards: {
-        picture: {
+        captcha: {
           label: 'Needs you',
           advice:
-            'Sage shows a picture of some characters, and a person has to type them. If nobody does, your bank has to begin again.',
+            'Sage shows a captcha of some characters, and a person has to type them. If nobody does, your bank has to begin again.',
           button: 'Type the characters',
         },
         working: {
@@ -224,15 +224,15 @@ export const britishSageTexts = {
         ],
       },
       captchaLead:
-        'Sage wants to know that you are a person. Type the characters of the picture; capitals do not matter.',
+        'Sage wants to know that you are a person. Type the characters of the captcha; capitals do not matter.',
       captchaAlt: 'Picture of the characters to type. If you cannot see it, ask your bank for help.',
       captchaField: 'Characters',
       captchaButton: 'Send',
-      captchaAnother: 'Show another picture',
-      captchaEmpty: 'Type the characters of the picture.',
-      captchaSent: 'Sage looks at what you typed. The page goes on by itself.',
-      captchaFetching: 'A picture is being fetched. The page goes on by itself.',
-      captchaOutdated: 'That picture is no longer the current one. Type the characters of this one.',
+      captchaAnother: 'Show another captcha',
+      captchaEmpty: 'Type the characters of the captcha.',
+      captchaSent: 'Sage checks what you typed. The page goes on by itself.',
+      captchaFetching: 'A captcha is being fetched. The page goes on by itself.',
+      captchaOutdated: 'That captcha is no longer the current one. Type the characters of this one.',
       reasons: {
         not_configured: 'Your bank does not offer this kind of Sage product here. Ask your bank.',
         no_initial_request: 'Sage did not know of our request. Ask your bank to begin again.',
@@ -246,15 +246,15 @@ export const britishSageTexts = {
         captcha_failed: 'The characters were wrong too often. Ask your bank to begin again.',
         captcha_abandoned: 'Nobody typed the characters in time. Ask your bank to begin again.',
         company_taken: 'Sage named a company that is here already. Your bank has to look into it.',
-        peer_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
+        provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
         sage_application_refused:
-          'We cannot reach Sage at the moment. The fault is ours and is being looked at.',
-        road_closed: 'We cannot reach Sage at the moment. The fault is ours and is being looked at.',
+          'We cannot reach Sage at the moment. The fault is ours and is being checked.',
+        channel_disabled: 'We cannot reach Sage at the moment. The fault is ours and is being checked.',
         company_not_accepted: 'Sage has not finished its side yet. We keep trying by ourselves.',
-        unexpected: 'Something went wrong on our side. It is being looked at, and we keep trying.',
-        captcha_wrong: 'That was not right. Here is a new picture.',
-        captcha_expired: 'That picture was too old. Here is a new one.',
-        registration_expired: 'That took too long, so Sage was asked anew. Here is a new picture.',
+        unexpected: 'Something went wrong on our side. It is being checked, and we keep trying.',
+        captcha_wrong: 'That was not right. Here is a new captcha.',
+        captcha_expired: 'That captcha was too old. Here is a new one.',
+        registration_expired: 'That took too long, so Sage was asked again. Here is a new captcha.',
         answer_lost: 'Sage did not say what came of it.',
         resolution_refused: 'Sage did not say what came of it.',
       } satisfies Record<SageOnboardingReason, string>,

@@ -47,7 +47,7 @@ export const britishStatusTexts = {
         advice: 'Nothing is sent any more. To share the account again, choose your bank in Sage.',
       },
     } satisfies Record<FeedState, { label: string; advice: string }>,
-    held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    held: 'Sending is held back while your bank checks into a question. Nothing is lost.',
     quarantined: (count: number) =>
       count === 1
         ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
@@ -112,7 +112,7 @@ export const britishStatusTexts = {
       pause_requested: ({ account }) => `Your bank paused ${account}.`,
       resume_requested: ({ account }) => `Your bank resumed ${account}.`,
       close_requested: ({ account }) => `Sharing of ${account} was stopped.`,
-      feed_parked: ({ account }) => `Sending of ${account} is held back; your bank looks into it.`,
+      feed_blocked: ({ account }) => `Sending of ${account} is held back; your bank checks into it.`,
     } satisfies Record<string, (entry: Happening) => string>,
     someAccount: 'an account',
   },

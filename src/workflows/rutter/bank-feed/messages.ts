@@ -16,9 +16,9 @@ export interface BankFeedCarried {
   readonly postingsWaiting: boolean;
   readonly readAccount: boolean;
   readonly requests: readonly OperatorAction[];
-  /** `slice`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
-  readonly waitingFor: 'postings' | 'slice' | 'lane' | 'job' | 'facts';
-  /** Epoch ms of the next look that is due without any signal. */
+  /** `delivery run`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
+  readonly waitingFor: 'postings' | 'deliveryRun' | 'lock' | 'job' | 'facts';
+  /** Epoch ms of the next check that is due without any signal. */
   readonly dueAtMs: number;
   readonly syncsDone: number;
   readonly lastSyncedAtMs: number | null;
@@ -31,9 +31,9 @@ export interface FeedStatus {
   readonly reason: string | null;
   readonly syncsDone: number;
   readonly lastSyncedAt: string | null;
-  /** The next look that is due without any signal. */
+  /** The next check that is due without any signal. */
   readonly dueAt: string;
-  /** A slice is under way. */
+  /** A delivery run is under way. */
   readonly working: boolean;
 }
 
@@ -44,7 +44,7 @@ export const pauseRequested = defineSignal('pauseRequested');
 export const resumeRequested = defineSignal('resumeRequested');
 export const syncRequested = defineSignal('syncRequested');
 export const closeRequested = defineSignal('closeRequested');
-/** The connection's or the account's facts in the row have changed: look again. */
+/** The connection's or the account's facts in the row have changed: check again. */
 export const factsChanged = defineSignal('factsChanged');
 
 export const feedStatus = defineQuery<FeedStatus>('feedStatus');

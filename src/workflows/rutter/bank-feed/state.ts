@@ -1,7 +1,7 @@
 import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../../domain/feed.js';
 import { dayMs } from '../../../domain/limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
-import type { DeliverSliceResult } from '../../../activities/rutter/delivery/run-delivery.js';
+import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import type { BankFeedCarried } from './messages.js';
 
 /** What one run knows. All of it is plain; what must outlive the run goes through {@link carry}. */
@@ -10,31 +10,31 @@ export interface BankFeedState {
   reason: string | null;
   customerId: string | null;
   closed: boolean;
-  /** Postings were announced since the last slice began. */
+  /** Postings were announced since the last delivery run began. */
   postingsWaiting: boolean;
   /** Facts in the row changed, or somebody asked for a sync: look whatever else is waited for. */
-  lookNow: boolean;
-  /** Read the account at Rutter with the next slice. */
+  checkNow: boolean;
+  /** Read the account at Rutter with the next delivery run. */
   readAccount: boolean;
   requests: OperatorAction[];
   /** What the feed waits for: announced postings wake an idle feed only. */
   waitingFor: BankFeedCarried['waitingFor'];
-  /** Epoch ms of the next slice that is due without any signal. */
+  /** Epoch ms of the next delivery run that is due without any signal. */
   dueAtMs: number;
-  laneTries: number;
+  lockTries: number;
   syncsDone: number;
   lastSyncedAtMs: number | null;
 }
 
-const laneWaitFirstMs = 1_000;
-const laneWaitMaxMs = 15_000;
-/** A parked, paused or waiting feed is looked at this often even if every signal was lost. */
-export const parkedLookMs = dayMs;
+const lockWaitFirstMs = 1_000;
+const lockWaitMaxMs = 15_000;
+/** A blocked, paused or waiting feed is checked this often even if every signal was lost. */
+export const blockedCheckMs = dayMs;
 
 /** After a failure that should not exist. */
-const failedSliceLookMs = 10 * 60_000;
+const failedDeliveryRunCheckMs = 10 * 60_000;
 
-/** A feed's first run looks at once; a renewed one goes on with what was waited for. */
+/** A feed's first run checks once; a renewed one goes on with what was waited for. */
 export function initialState(carried: BankFeedCarried | undefined, nowMs: number): BankFeedState {
   return {
     feedState: carried?.feedState ?? 'created',
@@ -42,12 +42,12 @@ export function initialState(carried: BankFeedCarried | undefined, nowMs: number
     customerId: null,
     closed: false,
     postingsWaiting: carried?.postingsWaiting ?? false,
-    lookNow: carried === undefined,
+    checkNow: carried === undefined,
     readAccount: carried?.readAccount ?? false,
     requests: [...(carried?.requests ?? [])],
     waitingFor: carried?.waitingFor ?? 'postings',
     dueAtMs: carried?.dueAtMs ?? nowMs,
-    laneTries: 0,
+    lockTries: 0,
     syncsDone: carried?.syncsDone ?? 0,
     lastSyncedAtMs: carried?.lastSyncedAtMs ?? null,
   };
@@ -60,32 +60,32 @@ export function carry(state: BankFeedState): BankFeedCarried {
     ...{ feedState, reason, postingsWaiting, readAccount, requests, waitingFor, syncsDone },
     lastSyncedAtMs: state.lastSyncedAtMs,
     // An unconditional look that is still owed is simply due.
-    dueAtMs: state.lookNow ? 0 : dueAtMs,
+    dueAtMs: state.checkNow ? 0 : dueAtMs,
   };
 }
 
-/** Whether a slice should begin now. */
-export function isSliceDue(state: BankFeedState, nowMs: number): boolean {
-  if (state.lookNow || nowMs >= state.dueAtMs) return true;
+/** Whether a delivery run should begin now. */
+export function isDeliveryRunDue(state: BankFeedState, nowMs: number): boolean {
+  if (state.checkNow || nowMs >= state.dueAtMs) return true;
   return state.postingsWaiting && state.waitingFor === 'postings';
 }
 
-/** A slice begins: what it will see anyway is no longer pending. Answers whether it should read the account. */
-export function beginSlice(state: BankFeedState, nowMs: number): { readAccount: boolean } {
+/** A delivery run begins: what it will see anyway is no longer pending. Answers whether it should read the account. */
+export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAccount: boolean } {
   const daily = nowMs >= state.dueAtMs && state.waitingFor === 'postings' && state.syncsDone > 0;
   const readAccount = state.readAccount || daily;
   state.postingsWaiting = false;
-  state.lookNow = false;
+  state.checkNow = false;
   state.readAccount = false;
   return { readAccount };
 }
 
-/** A slice has ended: sets what is waited for next. Every way through moves `dueAtMs` on. */
-export function afterSlice(state: BankFeedState, result: DeliverSliceResult, nowMs: number): void {
+/** A delivery run has ended: sets what is waited for next. Every way through moves `dueAtMs` on. */
+export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult, nowMs: number): void {
   state.feedState = result.state;
   state.reason = result.reason;
   state.customerId = result.customerId;
-  if (result.outcome !== 'lane_busy') state.laneTries = 0;
+  if (result.outcome !== 'lock_busy') state.lockTries = 0;
   state.closed = result.outcome === 'closed';
   switch (result.outcome) {
     case 'caught_up':
@@ -95,22 +95,22 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
       state.syncsDone += 1;
       return;
     case 'more':
-      state.waitingFor = 'slice';
+      state.waitingFor = 'deliveryRun';
       state.dueAtMs = nowMs;
       return;
-    case 'lane_busy':
-      state.waitingFor = 'lane';
+    case 'lock_busy':
+      state.waitingFor = 'lock';
       state.dueAtMs =
-        nowMs + backoffMs({ tries: state.laneTries, firstMs: laneWaitFirstMs, maxMs: laneWaitMaxMs });
-      state.laneTries += 1;
+        nowMs + backoffMs({ tries: state.lockTries, firstMs: lockWaitFirstMs, maxMs: lockWaitMaxMs });
+      state.lockTries += 1;
       return;
     case 'job_running':
       state.waitingFor = 'job';
-      state.dueAtMs = nowMs + (result.waitMs ?? laneWaitMaxMs);
+      state.dueAtMs = nowMs + (result.waitMs ?? lockWaitMaxMs);
       return;
     case 'waiting':
       state.waitingFor = 'facts';
-      state.dueAtMs = nowMs + parkedLookMs;
+      state.dueAtMs = nowMs + blockedCheckMs;
       return;
     case 'closed':
       return;
@@ -119,20 +119,20 @@ export function afterSlice(state: BankFeedState, result: DeliverSliceResult, now
   }
 }
 
-/** The attempts of a slice have taken long enough (Rutter is away, say): the next slice begins, as after a full minute. */
-export function afterUnfinishedSlice(state: BankFeedState, nowMs: number): void {
-  state.waitingFor = 'slice';
+/** The attempts of a delivery run have taken long enough (Rutter is away, say): the next delivery run begins, as after a full minute. */
+export function afterUnfinishedDeliveryRun(state: BankFeedState, nowMs: number): void {
+  state.waitingFor = 'deliveryRun';
   state.dueAtMs = nowMs;
 }
 
 /**
- * A slice failed for good, which no trouble at Rutter or in the database makes it do: the feed waits for a person,
+ * A delivery run failed for good, which no failure at Rutter or in the database makes it do: the feed waits for a person,
  * and is tried again now and then, instead of ending.
  */
-export function afterFailedSlice(state: BankFeedState, nowMs: number): void {
+export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): void {
   state.reason = unexpectedReason;
   state.waitingFor = 'facts';
-  state.dueAtMs = nowMs + failedSliceLookMs;
+  state.dueAtMs = nowMs + failedDeliveryRunCheckMs;
 }
 
 /** A request was done and the row shows it. */
@@ -143,8 +143,8 @@ export function afterRequest(
 ): void {
   state.feedState = row.state;
   state.reason = row.reason;
-  // Pausing must be seen by nobody but the next cut; all others want the feed looked at.
-  if (action !== 'pause') state.lookNow = true;
+  // Pausing must be seen by nobody but the next build; all others want the feed checked.
+  if (action !== 'pause') state.checkNow = true;
   if (action === 'sync' || action === 'resume') state.readAccount = true;
 }
 
@@ -164,7 +164,7 @@ const plainWords: Record<FeedState, string> = {
 export function describe(state: BankFeedState): string {
   const lines = [plainWords[state.feedState]];
   if (state.reason !== null) lines.push(`Held up by: ${state.reason}.`);
-  if (state.waitingFor === 'lane') lines.push('Another feed of the connection is sending; taking turns.');
+  if (state.waitingFor === 'lock') lines.push('Another feed of the connection is sending; taking turns.');
   if (state.waitingFor === 'job') lines.push('A job at Rutter is still running; polling it.');
   if (state.lastSyncedAtMs !== null)
     lines.push(`Last caught up ${new Date(state.lastSyncedAtMs).toISOString()}.`);

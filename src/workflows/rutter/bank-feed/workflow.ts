@@ -12,29 +12,29 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../../../activities/index.js';
-import type { DeliverSliceResult } from '../../../activities/rutter/delivery/run-delivery.js';
+import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import { limits } from '../../../domain/limits.js';
 import { deliver, interactive } from '../../activity-options.js';
 import { searchAttributes } from '../../search-attributes.js';
 import * as messages from './messages.js';
 import {
-  afterFailedSlice,
-  afterUnfinishedSlice,
+  afterFailedDeliveryRun,
+  afterUnfinishedDeliveryRun,
   afterRequest,
-  afterSlice,
-  beginSlice,
+  afterDeliveryRun,
+  beginDeliveryRun,
   carry,
   describe,
   initialState,
-  isSliceDue,
+  isDeliveryRunDue,
 } from './state.js';
 import type { BankFeedState } from './state.js';
 
 /*
- * One account published on one connection, for its whole life: awaiting activation, backfilling, live, parked for
+ * One account published on one connection, for its whole life: awaiting activation, backfilling, live, blocked for
  * whatever reason, until it is closed. One loop: wait for a wake-up (signal or due time), then do the single next
  * thing. Messages: `postingsAvailable`, `factsChanged`, `pauseRequested`, `resumeRequested`, `syncRequested`,
- * `closeRequested`; query `feedStatus`. Never fails: trouble is retried by the activities or parks the feed in its
+ * `closeRequested`; query `feedStatus`. Never fails: failure is retried by the activities or blocks the feed in its
  * row. Renews when the server suggests it or after 30 days, so that old code drains; ends when the feed is closed.
  */
 
@@ -48,42 +48,45 @@ const lastSyncedAtStepMs = 60 * 60_000;
 /** Renewal is asked for at half of this: so long a history means that something keeps it from being renewed. */
 const longHistoryEvents = 8_000;
 
-/** People wait for their requests, so these do not queue up behind slices. */
+/** People wait for their requests, so these do not queue up behind delivery runs. */
 const database = proxyActivities<Activities>(interactive.database);
-const liveSlice = proxyActivities<Activities>({ ...deliver.slice, priority: { priorityKey: livePriority } });
-const backfillSlice = proxyActivities<Activities>({
-  ...deliver.slice,
+const liveDeliveryRun = proxyActivities<Activities>({
+  ...deliver.deliveryRun,
+  priority: { priorityKey: livePriority },
+});
+const backfillDeliveryRun = proxyActivities<Activities>({
+  ...deliver.deliveryRun,
   priority: { priorityKey: backfillPriority },
 });
 
 export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<void> {
   const startedAtMs = Date.now();
   const state = initialState(input.carried, startedAtMs);
-  let slice: { result?: DeliverSliceResult; error?: unknown } | undefined;
-  setHandlers(input, state, () => slice !== undefined);
-  // A cancelled run ends as cancelled, and the sweep begins another: nothing here may fail its last task.
+  let deliveryRun: { result?: RunDeliveryResult; error?: unknown } | undefined;
+  setHandlers(input, state, () => deliveryRun !== undefined);
+  // A cancelled run ends as cancelled, and the repair job begins another: nothing here may fail its last task.
   tellOfLongHistory(input.feedId).catch(() => undefined);
 
   for (let passes = 0; ; passes += 1) {
     publish(state);
     const nowMs = Date.now();
-    if (slice !== undefined && isOver(slice)) {
-      takeIn(slice, state, nowMs);
-      slice = undefined;
+    if (deliveryRun !== undefined && isOver(deliveryRun)) {
+      takeIn(deliveryRun, state, nowMs);
+      deliveryRun = undefined;
     } else if (state.requests.length > 0) {
       await applyNextRequest(input.feedId, state);
-    } else if (slice !== undefined) {
-      const running = slice;
+    } else if (deliveryRun !== undefined) {
+      const running = deliveryRun;
       await condition(() => isOver(running) || state.requests.length > 0);
-    } else if (state.closed && !state.lookNow) {
+    } else if (state.closed && !state.checkNow) {
       break;
     } else if (mustRenew(input, passes, startedAtMs)) {
       await renew(input, state);
-    } else if (isSliceDue(state, nowMs)) {
-      slice = startSlice(input.feedId, state, nowMs);
+    } else if (isDeliveryRunDue(state, nowMs)) {
+      deliveryRun = startDelivery(input.feedId, state, nowMs);
     } else {
       const untilMs = Math.min(state.dueAtMs, startedAtMs + limits.runAgeMaxMs);
-      const mustAct = () => isSliceDue(state, 0) || state.requests.length > 0 || isRenewalSuggested();
+      const mustAct = () => isDeliveryRunDue(state, 0) || state.requests.length > 0 || isRenewalSuggested();
       await condition(mustAct, Math.max(1, untilMs - nowMs));
     }
   }
@@ -94,7 +97,7 @@ function setHandlers(input: messages.BankFeedInput, state: BankFeedState, workin
     state.postingsWaiting = true;
   });
   setHandler(messages.factsChanged, () => {
-    state.lookNow = true;
+    state.checkNow = true;
   });
   setHandler(messages.pauseRequested, () => void state.requests.push('pause'));
   setHandler(messages.resumeRequested, () => void state.requests.push('resume'));
@@ -111,41 +114,41 @@ function setHandlers(input: messages.BankFeedInput, state: BankFeedState, workin
   }));
 }
 
-/** A condition without a time-out is no command: it is looked at whenever the workflow is awake. */
+/** A condition without a time-out is no command: it is checked whenever the workflow is awake. */
 async function tellOfLongHistory(feedId: string): Promise<void> {
   await condition(() => workflowInfo().historyLength >= longHistoryEvents);
   log.error('history is long', { feedId, events: workflowInfo().historyLength });
 }
 
-interface RunningSlice {
-  result?: DeliverSliceResult;
+interface CurrentDeliveryRun {
+  result?: RunDeliveryResult;
   error?: unknown;
 }
 
-/** Starts a slice without waiting for it: operators' requests are done while a batch is in flight. */
-function startSlice(feedId: string, state: BankFeedState, nowMs: number): RunningSlice {
-  const { readAccount } = beginSlice(state, nowMs);
-  const queue = state.feedState === 'backfilling' ? backfillSlice : liveSlice;
-  const slice: RunningSlice = {};
-  queue.rutterDeliverSlice({ feedId, readAccount }).then(
+/** Starts a delivery run without waiting for it: operators' requests are done while a batch is in flight. */
+function startDelivery(feedId: string, state: BankFeedState, nowMs: number): CurrentDeliveryRun {
+  const { readAccount } = beginDeliveryRun(state, nowMs);
+  const queue = state.feedState === 'backfilling' ? backfillDeliveryRun : liveDeliveryRun;
+  const deliveryRun: CurrentDeliveryRun = {};
+  queue.rutterRunDelivery({ feedId, readAccount }).then(
     (result) => {
-      slice.result = result;
+      deliveryRun.result = result;
     },
     (error: unknown) => {
-      slice.error = error;
+      deliveryRun.error = error;
     },
   );
-  return slice;
+  return deliveryRun;
 }
 
-function isOver(slice: RunningSlice): boolean {
-  return slice.result !== undefined || slice.error !== undefined;
+function isOver(deliveryRun: CurrentDeliveryRun): boolean {
+  return deliveryRun.result !== undefined || deliveryRun.error !== undefined;
 }
 
-function takeIn(slice: RunningSlice, state: BankFeedState, nowMs: number): void {
-  if (slice.result !== undefined) afterSlice(state, slice.result, nowMs);
-  else if (isOutOfTries(slice.error)) afterUnfinishedSlice(state, nowMs);
-  else afterFailedSlice(state, nowMs);
+function takeIn(deliveryRun: CurrentDeliveryRun, state: BankFeedState, nowMs: number): void {
+  if (deliveryRun.result !== undefined) afterDeliveryRun(state, deliveryRun.result, nowMs);
+  else if (isOutOfTries(deliveryRun.error)) afterUnfinishedDeliveryRun(state, nowMs);
+  else afterFailedDeliveryRun(state, nowMs);
 }
 
 function isOutOfTries(error: unknown): boolean {
@@ -170,7 +173,7 @@ function mustRenew(input: messages.BankFeedInput, passes: number, startedAtMs: n
   return Date.now() - startedAtMs >= limits.runAgeMaxMs;
 }
 
-/** The server's word: signals alone, that wake a parked feed for nothing, must not fill its history either. */
+/** The server's word: signals alone, that wake a blocked feed for nothing, must not fill its history either. */
 function isRenewalSuggested(): boolean {
   return workflowInfo().continueAsNewSuggested;
 }

@@ -7,9 +7,9 @@ export interface ConnectionInput {
 }
 
 export interface ConnectionCarried {
-  /** Epoch ms since when something is awaited; a nudge sets it anew. */
+  /** Epoch ms since when something is awaited; a wake-up sets it again. */
   readonly awaitedSinceMs: number;
 }
 
 /** Something may have changed at Rutter or Sage (a feed was published, a webhook came, a person asked): look now. */
-export const connectionNudged = defineSignal('connectionNudged');
+export const connectionCheckRequested = defineSignal('connectionCheckRequested');

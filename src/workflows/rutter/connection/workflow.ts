@@ -15,16 +15,16 @@ import { failureTypes } from '../../../domain/failures.js';
 import { limits } from '../../../domain/limits.js';
 import { awaitAtAllMs } from '../../../domain/schedule.js';
 import { interactive } from '../../activity-options.js';
-import { connectionNudged, type ConnectionInput } from './messages.js';
+import { connectionCheckRequested, type ConnectionInput } from './messages.js';
 
 /*
  * Lives while something of a connection is awaited: the activation of its feeds, the return of a disconnected account,
  * the recovery of the connection itself. One `GET accounts` serves all its feeds; those that may send are woken.
- * Message: `connectionNudged` (looks at once, and quickly again from then on). Ends when nothing is awaited, or after
- * 30 days without a nudge; renews when the server suggests it.
+ * Message: `connectionCheckRequested` (checks once, and quickly again from then on). Ends when nothing is awaited, or after
+ * 30 days without a wake-up; renews when the server suggests it.
  */
 
-/** Our own credentials are refused for everybody: the next look comes after this, and nobody is told anything else. */
+/** Our own credentials are refused for everybody: the next check comes after this, and nobody is told anything else. */
 const organisationProbeMs = 30_000;
 
 /** Rutter refuses the question itself, which it should not: ask again, but seldom. */
@@ -35,22 +35,22 @@ const { rutterReadConnection } = proxyActivities<Activities>(interactive.provide
 export async function connectionWorkflow(input: ConnectionInput): Promise<void> {
   const startedAtMs = Date.now();
   let awaitedSinceMs = input.carried?.awaitedSinceMs ?? startedAtMs;
-  let nudged = true;
-  setHandler(connectionNudged, () => {
-    nudged = true;
+  let woken = true;
+  setHandler(connectionCheckRequested, () => {
+    woken = true;
     awaitedSinceMs = Date.now();
   });
 
   for (;;) {
-    nudged = false;
+    woken = false;
     const look = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
     setCurrentDetails(describe(look));
     if (look.nextPollMs === null) {
-      // A nudge that came during the look asks for another one before the end.
-      if (isNudged()) continue;
+      // A wake-up that came during the check asks for another one before the end.
+      if (isCheckRequested()) continue;
       return;
     }
-    await condition(isNudged, look.nextPollMs);
+    await condition(isCheckRequested, look.nextPollMs);
     if (workflowInfo().continueAsNewSuggested || Date.now() - startedAtMs >= limits.runAgeMaxMs) {
       await condition(allHandlersFinished);
       const { connectionId } = input;
@@ -58,8 +58,8 @@ export async function connectionWorkflow(input: ConnectionInput): Promise<void> 
     }
   }
 
-  function isNudged(): boolean {
-    return nudged;
+  function isCheckRequested(): boolean {
+    return woken;
   }
 }
 
@@ -69,7 +69,7 @@ async function readConnection(connectionId: string, awaitedForMs: number): Promi
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     const type = cause instanceof ApplicationFailure ? cause.type : undefined;
-    if (type === failureTypes.organisationRefused) {
+    if (type === failureTypes.credentialsRejected) {
       return { refused: false, awaitedCount: 0, nextPollMs: organisationProbeMs };
     }
     if (type === failureTypes.obsolete) return { refused: true, awaitedCount: 0, nextPollMs: null };

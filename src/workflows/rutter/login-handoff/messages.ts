@@ -29,7 +29,7 @@ export interface HandoffStatus {
 
 /** The customer proved who they are on the login page. Starts the workflow when it is the first of a challenge. */
 export const loginSucceeded = defineSignal<[LoginSucceeded]>('loginSucceeded');
-/** The customer's choice of connection and accounts stands in the hand-off's row. */
+/** The customer's choice of connection and accounts stands in the handoff's row. */
 export const accountsShared = defineSignal('accountsShared');
 
 export const handoffStatus = defineQuery<HandoffStatus>('handoffStatus');

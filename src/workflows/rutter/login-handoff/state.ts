@@ -2,7 +2,7 @@ import { failureTypes } from '../../../domain/failures.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
 import type { HandoffStatus } from './messages.js';
 
-/** What a run of the hand-off holds: ids, facts and times; the row has the rest. */
+/** What a run of the handoff holds: ids, facts and times; the row has the rest. */
 export interface LoginHandoffState {
   readonly handoffId: string;
   /** The first customer who logged in; later ones are turned away. */
@@ -14,7 +14,7 @@ export interface LoginHandoffState {
   deadlineMs: number | null;
 }
 
-/** How a hand-off ends, before its row is told. */
+/** How a handoff ends, before its row is told. */
 export type HandoffEnding =
   /** The answer waits to be taken until the deadline. */
   | { readonly kind: 'ready' }
@@ -55,7 +55,7 @@ export function endingOfState(state: HandoffState): HandoffEnding | null {
   }
 }
 
-/** The ending that an activity's answer means when it is not the one the hand-off goes on with. */
+/** The ending that an activity's answer means when it is not the one the handoff goes on with. */
 export function endingOfOutcome(
   result:
     | { readonly outcome: 'refused'; readonly reason: HandoffReason; readonly errorCode?: string }
@@ -90,12 +90,12 @@ export function endingOfFailure(type: string | null | undefined, errorCode?: str
       return refused('provider_refused');
     case failureTypes.connectionRefused:
       return refused('connection_refused');
-    case failureTypes.organisationRefused:
-      return refused('organisation_refused');
+    case failureTypes.credentialsRejected:
+      return refused('credentials_rejected');
     case failureTypes.obsolete:
       return { kind: 'expired', reason: null };
     default:
-      return { kind: 'expired', reason: 'peer_unavailable' };
+      return { kind: 'expired', reason: 'provider_unavailable' };
   }
 }
 
@@ -127,8 +127,8 @@ const sentences: Readonly<Record<HandoffStatus['step'], string>> = {
   ready: 'The browser may go back to Sage. Waiting for the deadline to tidy up.',
   done: 'The browser went back to Sage.',
   superseded: 'The customer went on in another window.',
-  expired: 'The time was over before the hand-off was complete.',
-  refused: 'The hand-off could not go on; the customer was told why.',
+  expired: 'The time was over before the handoff was complete.',
+  refused: 'The handoff could not go on; the customer was told why.',
 };
 
 /** Plain words for operators in the Temporal UI. */

@@ -42,7 +42,7 @@ const tidyUpMs = 10 * 60_000;
 export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): Promise<void> {
   const state = initialState(input.handoffId);
   setHandler(messages.loginSucceeded, ({ customerId }) => {
-    if (!recordLogin(state, customerId)) log.warn('another customer logged in to the same hand-off');
+    if (!recordLogin(state, customerId)) log.warn('another customer logged in to the same handoff');
   });
   setHandler(messages.accountsShared, () => {
     state.shared = true;
@@ -53,13 +53,13 @@ export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): P
     deadlineAt: state.deadlineMs === null ? null : new Date(state.deadlineMs).toISOString(),
   }));
 
-  const ending = await handOff(state).catch((error: unknown) => endingOf(error));
+  const ending = await handoff(state).catch((error: unknown) => endingOf(error));
   enter(state, stepOfEnding(ending));
   await tidyUp(state, ending);
 }
 
 /** The steps up to the answer. Activities are given until the deadline and not longer. */
-async function handOff(state: LoginHandoffState): Promise<HandoffEnding> {
+async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   const { handoffId } = state;
   enter(state, 'waiting_for_login');
   const found = await within(limits.handoffLifetimeMs, interactive.database).dbReadHandoff({ handoffId });
@@ -122,11 +122,11 @@ async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The row's deadline guards it: nothing can be taken any more, only the tidy word is missing.
-    log.warn('a hand-off ended without its row being told', { ending: ending.kind });
+    log.warn('a handoff ended without its row being told', { ending: ending.kind });
   }
 }
 
-/** What a failed activity means for the hand-off. Anything else is a bug and stops the workflow task, not the row. */
+/** What a failed activity means for the handoff. Anything else is a bug and stops the workflow task, not the row. */
 function endingOf(error: unknown): HandoffEnding {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   const { cause } = error;

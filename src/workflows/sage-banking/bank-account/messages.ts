@@ -7,12 +7,12 @@ export interface SageBankAccountInput {
 }
 
 export interface SageBankAccountCarried {
-  /** Epoch ms since when something is awaited: a nudge and a change of status set it anew. */
+  /** Epoch ms since when something is awaited: a wake-up and a change of status set it again. */
   readonly waitingSinceMs: number;
   readonly status: string | null;
-  /** Epoch ms of the next look. */
+  /** Epoch ms of the next check. */
   readonly dueAtMs: number;
 }
 
 /** Look now: somebody re-authorised, asked for a sync, or asked for the end in the account's row. */
-export const sageAccountNudged = defineSignal('sageAccountNudged');
+export const sageAccountCheckRequested = defineSignal('sageAccountCheckRequested');

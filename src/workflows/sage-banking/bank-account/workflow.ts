@@ -17,28 +17,28 @@ import { failureTypes } from '../../../domain/failures.js';
 import { feedState } from '../../../domain/feed.js';
 import { limits } from '../../../domain/limits.js';
 import { sageFeedFacts, type SageAccountStatus } from '../../../domain/sage-banking/states.js';
-import { sageLookAgainMs } from '../../../domain/sage-banking/account-limits.js';
+import { sageCheckAgainMs } from '../../../domain/sage-banking/account-limits.js';
 import { deliver } from '../../activity-options.js';
 import { searchAttributes } from '../../search-attributes.js';
-import { sageAccountNudged, type SageBankAccountInput } from './messages.js';
+import { sageAccountCheckRequested, type SageBankAccountInput } from './messages.js';
 
 /*
  * One bank account at Sage's Banking Service for its whole life: pending, active, waiting for a new authorisation, and
  * active again, until it is cancelled, by us or at Sage's side. One loop: read what is there, then wait until the next
- * look is due or somebody nudges. A cancellation that was asked for stands in the row; it comes after everything was
- * read, or could not be for `sageUnreadCancelAfterMs`. Message: `sageAccountNudged`. Never fails: troubles stand in the row and are tried again. Renews when the server
+ * look is due or somebody wake-ups. A cancellation that was asked for stands in the row; it comes after everything was
+ * read, or could not be for `sageUnreadCancelAfterMs`. Message: `sageAccountCheckRequested`. Never fails: failures stand in the row and are tried again. Renews when the server
  * suggests it or after 30 days; ends when the account is cancelled.
  */
 
 /** After postings, somebody's past among them: what is read here is at Sage already (5 is the least urgent of 5). */
-const lookPriority = 5;
+const checkPriority = 5;
 
 const { sageReadAccount } = proxyActivities<Activities>({
-  ...deliver.sageLook,
-  priority: { priorityKey: lookPriority },
+  ...deliver.sageCheck,
+  priority: { priorityKey: checkPriority },
 });
 /** A customer has asked us to stop. */
-const { sageCancelAccount } = proxyActivities<Activities>(deliver.sageLook);
+const { sageCancelAccount } = proxyActivities<Activities>(deliver.sageCheck);
 
 /** `LastSyncedAt` is for finding accounts that have not been read for hours; the row has the exact time. */
 const lastSyncedAtStepMs = 60 * 60_000;
@@ -49,41 +49,41 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
   let waitingSinceMs = carried?.waitingSinceMs ?? startedAtMs;
   let status = carried?.status ?? null;
   let dueAtMs = carried?.dueAtMs ?? startedAtMs;
-  let nudged = false;
-  setHandler(sageAccountNudged, () => {
-    nudged = true;
+  let woken = false;
+  setHandler(sageAccountCheckRequested, () => {
+    woken = true;
     waitingSinceMs = Date.now();
   });
-  const isNudged = () => nudged;
+  const isCheckRequested = () => woken;
 
   for (;;) {
-    if (!isNudged() && dueAtMs > Date.now()) {
-      await condition(() => nudged || workflowInfo().continueAsNewSuggested, dueAtMs - Date.now());
+    if (!isCheckRequested() && dueAtMs > Date.now()) {
+      await condition(() => woken || workflowInfo().continueAsNewSuggested, dueAtMs - Date.now());
     }
     if (workflowInfo().continueAsNewSuggested || Date.now() - startedAtMs >= limits.runAgeMaxMs) {
       await condition(allHandlersFinished);
-      const nextLookMs = isNudged() ? startedAtMs : dueAtMs;
+      const nextCheckMs = isCheckRequested() ? startedAtMs : dueAtMs;
       await continueAsNew<typeof sageBankAccountWorkflow>({
         sageAccountId,
-        carried: { waitingSinceMs, status, dueAtMs: nextLookMs },
+        carried: { waitingSinceMs, status, dueAtMs: nextCheckMs },
       });
     }
-    nudged = false;
-    const look = await lookAt(sageAccountId, Date.now() - waitingSinceMs);
+    woken = false;
+    const look = await checkAt(sageAccountId, Date.now() - waitingSinceMs);
     if (look === 'gone') return;
     if (look === 'unanswered') {
-      dueAtMs = Date.now() + sageLookAgainMs;
+      dueAtMs = Date.now() + sageCheckAgainMs;
       continue;
     }
     if (look.status !== status) waitingSinceMs = Date.now();
     ({ status } = look);
     publish(look, look.status);
     if (look.status === 'cancelled') return;
-    dueAtMs = look.hasMore ? Date.now() : Date.now() + look.nextLookMs;
+    dueAtMs = look.hasMore ? Date.now() : Date.now() + look.nextCheckMs;
     if (!look.mustCancel) continue;
     const cancelled = await cancel(sageAccountId);
-    if (cancelled === 'unanswered') dueAtMs = Date.now() + sageLookAgainMs;
-    else if (!cancelled.cancelled) dueAtMs = Date.now() + cancelled.nextLookMs;
+    if (cancelled === 'unanswered') dueAtMs = Date.now() + sageCheckAgainMs;
+    else if (!cancelled.cancelled) dueAtMs = Date.now() + cancelled.nextCheckMs;
     else {
       publish(look, 'cancelled');
       return;
@@ -91,8 +91,8 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
   }
 }
 
-/** Tries that are spent are no end: the row has the trouble, and the next look follows. */
-async function lookAt(
+/** Tries that are spent are no end: the row has the failure, and the next check follows. */
+async function checkAt(
   sageAccountId: string,
   waitedMs: number,
 ): Promise<ReadSageAccountResult | 'gone' | 'unanswered'> {
@@ -105,11 +105,11 @@ async function lookAt(
 
 async function cancel(
   sageAccountId: string,
-): Promise<{ cancelled: boolean; nextLookMs: number } | 'unanswered'> {
+): Promise<{ cancelled: boolean; nextCheckMs: number } | 'unanswered'> {
   try {
     return await sageCancelAccount({ sageAccountId });
   } catch (error) {
-    return isGone(error) ? { cancelled: true, nextLookMs: 0 } : 'unanswered';
+    return isGone(error) ? { cancelled: true, nextCheckMs: 0 } : 'unanswered';
   }
 }
 
@@ -143,13 +143,13 @@ function publish(look: ReadSageAccountResult, status: SageAccountStatus): void {
 }
 
 function describe({ reason, hasMore }: ReadSageAccountResult, status: SageAccountStatus): string {
-  if (reason !== null) return `Trouble (${reason}); looking again.`;
+  if (reason !== null) return `Failing (${reason}); looking again.`;
   if (hasMore) return 'Reading transactions.';
   switch (status) {
     case 'pending':
       return 'Waiting for the bank’s first transactions.';
     case 'active':
-      return 'Everything is read; waiting for the next look.';
+      return 'Everything is read; waiting for the next check.';
     case 'authRequired':
       return 'Waiting for the customer to authorise the account again.';
     case 'cancelled':

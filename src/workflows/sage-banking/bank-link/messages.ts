@@ -1,4 +1,4 @@
-/** Input of `sageAccountLinkWorkflow`; the way through the bank's pages stands in its row. */
-export interface SageAccountLinkInput {
+/** Input of `sageBankLinkWorkflow`; the way through the bank's pages stands in its row. */
+export interface SageBankLinkInput {
   readonly linkId: string;
 }

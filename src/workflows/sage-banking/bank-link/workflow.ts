@@ -13,11 +13,11 @@ import type { PollLinkResult } from '../../../activities/sage-banking/bank-link/
 import { failureTypes } from '../../../domain/failures.js';
 import {
   sageLinkCreateTriesMs,
-  sageLinkWayTriesMs,
+  sageConsentTriesMs,
   type SageLinkReason,
 } from '../../../domain/sage-banking/bank-link.js';
 import { interactive } from '../../activity-options.js';
-import type { SageAccountLinkInput } from './messages.js';
+import type { SageBankLinkInput } from './messages.js';
 
 /*
  * One way through a bank's pages: to a new account at Sage, or to the renewal of an old one's authorisation (contract 5,
@@ -30,7 +30,7 @@ import type { SageAccountLinkInput } from './messages.js';
 
 const database = proxyActivities<Activities>(interactive.database);
 const creation = proxyActivities<Activities>({
-  ...interactive.doubtfulWrite,
+  ...interactive.writeWithUnknownOutcome,
   scheduleToCloseTimeout: sageLinkCreateTriesMs,
 });
 
@@ -40,11 +40,11 @@ const endedWithinMs = 60_000;
 /** The least pause between two questions, whatever Sage says. */
 const pollPauseMinMs = 100;
 
-export async function sageAccountLinkWorkflow(input: SageAccountLinkInput): Promise<void> {
+export async function sageBankLinkWorkflow(input: SageBankLinkInput): Promise<void> {
   const { linkId } = input;
   try {
     setCurrentDetails('Opening the way through the bank’s pages.');
-    let leftMs = sageLinkWayTriesMs;
+    let leftMs = sageConsentTriesMs;
     let step: PollLinkResult = await within(leftMs).sageBeginLink(input);
     while (step.outcome === 'waiting' || step.outcome === 'lost') {
       await renewIfSuggested(input);
@@ -72,7 +72,7 @@ function within(scheduleToCloseTimeout: number) {
 }
 
 /** The activity ends the link by its row's age, so the loop ends, too; a renewed run finds the row where it stands. */
-async function create(input: SageAccountLinkInput): Promise<void> {
+async function create(input: SageBankLinkInput): Promise<void> {
   setCurrentDetails('The bank has said yes; creating the account at Sage.');
   for (;;) {
     const result = await creation.sageCreateAccount(input);
@@ -83,8 +83,8 @@ async function create(input: SageAccountLinkInput): Promise<void> {
   }
 }
 
-async function renewIfSuggested({ linkId }: SageAccountLinkInput): Promise<void> {
-  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageAccountLinkWorkflow>({ linkId });
+async function renewIfSuggested({ linkId }: SageBankLinkInput): Promise<void> {
+  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageBankLinkWorkflow>({ linkId });
 }
 
 /** What is left when an activity's tries are spent; null: the row is gone, and nothing is to be told. */
@@ -92,5 +92,5 @@ function reasonOf(error: unknown): SageLinkReason | null {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   const { cause } = error;
   const type = cause instanceof ApplicationFailure ? cause.type : null;
-  return type === failureTypes.obsolete ? null : 'peer_unavailable';
+  return type === failureTypes.obsolete ? null : 'provider_unavailable';
 }

@@ -14,8 +14,8 @@ export function initialState(): SageOnboardingRun {
 }
 
 const sentences: Readonly<Record<SageOnboardingState, string>> = {
-  registering: "Asking Sage's token service for a registration and a picture.",
-  waiting_captcha: 'Waiting for a person who reads the picture.',
+  registering: "Asking Sage's token service for a registration and a captcha.",
+  waiting_captcha: 'Waiting for a person who reads the captcha.',
   creating: 'Creating the organisation at Sage, or fetching its first token.',
   ready: 'The organisation is ready.',
   refused: 'There will be no organisation; the onboarding says why.',

@@ -28,8 +28,8 @@ import { describe, initialState, type SageOnboardingRun } from './state.js';
  * `sageOnboardingChanged` (its row says something new). Renews when the server suggests it, or after 30 days.
  */
 
-/** A signal can be lost with the process that should have sent it: the row is looked at this often whatever happens. */
-const lookAgainMs = dayMs;
+/** A signal can be lost with the process that should have sent it: the row is checked this often whatever happens. */
+const checkAgainMs = dayMs;
 /** While Sage does not answer: soon, then every five minutes. */
 const passing = { firstMs: 1_000, maxMs: 5 * 60_000 };
 /** When an operator must act first, or nobody knows why: a minute, then every hour. A signal asks at once. */
@@ -58,7 +58,7 @@ export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput
     run.changed = false;
     const waitMs = await step(run, input);
     if (waitMs === 'over') return;
-    await condition(() => run.changed, Math.min(waitMs, lookAgainMs));
+    await condition(() => run.changed, Math.min(waitMs, checkAgainMs));
   } while (!isDueForRenewal());
   await condition(allHandlersFinished);
   await continueAsNew<typeof sageOnboardingWorkflow>(input);
@@ -83,7 +83,7 @@ async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput)
         continue;
       case 'wait':
         run.tries = 0;
-        return result.waitMs ?? lookAgainMs;
+        return result.waitMs ?? checkAgainMs;
       case 'later': {
         const backoff = backoffMs({ tries: run.tries++, ...(result.slowly ? standing : passing) });
         return Math.max(backoff, result.waitMs ?? 0);

@@ -16,7 +16,7 @@ import type { SageReprocessInput } from './messages.js';
 /*
  * One run of an account's rules over its stored transactions (contract 10): chunk after chunk it has Sage begin a run,
  * polls it and stores what Sage predicts. Order and progress stand in its row, so that a worker that dies, or a workflow
- * that is begun anew, goes on with the chunk under way. Lives for seconds, with many transactions for minutes; no chunk
+ * that is begun again, goes on with the chunk under way. Lives for seconds, with many transactions for minutes; no chunk
  * is begun after a day, no run at Sage is waited for longer than a quarter of an hour, three times. No messages; renewed
  * when the server suggests it, with nothing to carry.
  */

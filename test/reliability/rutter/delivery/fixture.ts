@@ -9,7 +9,7 @@ import type { Pool } from '../../../../src/db/pool.js';
 import type { Control } from '../checker.js';
 import { createMovableDatabase, DeliverClock } from '../../database-clock.js';
 
-const credentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+const credentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 400;
 /** Of a sender that is held at a gate while another one works. */
@@ -19,11 +19,11 @@ const databaseConnectionsMax = 10;
 const knobs = { jobRunMs: 0, preferSyncWindowMs: 0, rateLimit: false } as const;
 
 /** What many runs stand on: one database, its clock, one keyring. */
-export interface DeliverGround {
+export interface DeliverFixture {
   readonly pool: Pool;
   readonly keyring: Keyring;
   readonly clock: DeliverClock;
-  /** Starts a sandbox for one run, at the world's time, and makes it the one whose clock moves. */
+  /** Starts a sandbox for one run, at the simulation's time, and makes it the one whose clock moves. */
   openSandbox(knobs: { readBackLagMs: number }): Promise<OpenSandbox>;
   close(): Promise<void>;
 }
@@ -33,8 +33,8 @@ export interface OpenSandbox {
   readonly control: Control;
 }
 
-export async function createDeliverGround(): Promise<DeliverGround> {
-  const keys = parseKeyring(createKeyEntry('world'));
+export async function createDeliverFixture(): Promise<DeliverFixture> {
+  const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const { pool, drop } = await createMovableDatabase(databaseConnectionsMax);
   const clock = new DeliverClock(pool);
@@ -56,18 +56,18 @@ function controlOf({ url }: RunningSandbox): Control {
 
 /** The dependencies of one process: its own way to the database and to the network. */
 export function depsOf(input: {
-  ground: DeliverGround;
+  fixture: DeliverFixture;
   sandbox: RunningSandbox;
   pool: Pool;
   fetch: typeof fetch;
   patient: boolean;
 }): ActivityDeps {
-  const { ground, sandbox, pool } = input;
+  const { fixture, sandbox, pool } = input;
   const timeoutMs = input.patient ? patientTimeoutMs : requestTimeoutMs;
   const lost = () => Promise.resolve();
   return {
     pool,
-    keyring: ground.keyring,
+    keyring: fixture.keyring,
     rutter: createRutterClient({
       ...credentials,
       baseUrl: sandbox.apiUrl,
@@ -81,7 +81,7 @@ export function depsOf(input: {
     workflows: {
       wakeFeed: lost,
       feedFactsChanged: lost,
-      nudgeConnection: lost,
+      wakeConnection: lost,
       missingFeeds: () => Promise.resolve([]),
       missingConnections: () => Promise.resolve([]),
     },
@@ -95,7 +95,7 @@ export function depsOf(input: {
     },
     wait: async (waitMs, signal) => {
       signal.throwIfAborted();
-      await ground.clock.wait(waitMs);
+      await fixture.clock.wait(waitMs);
       signal.throwIfAborted();
     },
     sage: null,

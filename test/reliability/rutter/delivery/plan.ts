@@ -19,7 +19,7 @@ import type { Death } from '../../killable-process.js';
 export type Step =
   | { readonly kind: 'send'; readonly account: number; readonly call: SentCall }
   | {
-      readonly kind: 'slice';
+      readonly kind: 'deliveryRun';
       readonly feed: number;
       readonly readAccount: boolean;
       readonly death: Death | null;
@@ -163,7 +163,7 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
     {
       weight: 12,
       arbitrary: fc.record({
-        kind: fc.constant('slice'),
+        kind: fc.constant('deliveryRun'),
         feed,
         readAccount: fc.integer({ min: 0, max: 4 }).map((n) => n === 4),
         death: drawDeath(),

@@ -1,12 +1,17 @@
-import { isParked } from '../../../../src/domain/feed.js';
+import { isBlocked } from '../../../../src/domain/feed.js';
 import { noCorrection } from '../../../../src/domain/posting-correction.js';
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
 import { discardPosting, releasePosting } from '../../../../src/db/rutter/quarantine.js';
-import { createDeliverWorld, type DeliverWorld, type WorldConnection, type WorldFeed } from './simulation.js';
-import type { DeliverGround } from './fixture.js';
+import {
+  createDeliverSimulation,
+  type DeliverSimulation,
+  type SimulationConnection,
+  type SimulationFeed,
+} from './simulation.js';
+import type { DeliverFixture } from './fixture.js';
 import type { ConnectionChange, DeliverPlan, Step } from './plan.js';
 import { Gate } from '../../gate.js';
-import { readBook, refereeRun } from '../checker.js';
+import { readBook, checkRun } from '../checker.js';
 import { defaultStartDate } from '../draw-postings.js';
 
 /** A lease lives 10 s. */
@@ -23,18 +28,18 @@ export interface RunReport {
   readonly seen: Readonly<Record<string, number>>;
 }
 
-/** Carries out one plan in a world of its own and has it judged. */
-export async function runDeliverPlan(ground: DeliverGround, plan: DeliverPlan): Promise<RunReport> {
-  const open = await ground.openSandbox({ readBackLagMs: plan.readBackLagMs });
+/** Carries out one plan in a simulation of its own and has it checked. */
+export async function runDeliverPlan(fixture: DeliverFixture, plan: DeliverPlan): Promise<RunReport> {
+  const open = await fixture.openSandbox({ readBackLagMs: plan.readBackLagMs });
   try {
-    const world = await createDeliverWorld(ground, open, plan);
-    for (const step of plan.steps) await takeStep(world, step);
-    const fired = await endFaults(world, plan);
-    const rounds = await settle(world, plan);
-    const breaches = await judge(world, plan, fired);
+    const simulation = await createDeliverSimulation(fixture, open, plan);
+    for (const step of plan.steps) await takeStep(simulation, step);
+    const fired = await endFaults(simulation, plan);
+    const rounds = await complete(simulation, plan);
+    const breaches = await check(simulation, plan, fired);
     const faults = Object.fromEntries([...fired].map(([kind, count]) => [`fault ${kind}`, count]));
-    const { deaths, zombies, decisions, resyncs } = world.counts;
-    const posts = world.traffic.batches.length;
+    const { deaths, zombies, decisions, resyncs } = simulation.counts;
+    const posts = simulation.traffic.batches.length;
     return {
       breaches,
       seen: {
@@ -45,7 +50,7 @@ export async function runDeliverPlan(ground: DeliverGround, plan: DeliverPlan): 
         resyncs,
         posts,
         rounds,
-        conflicts: world.bank.conflicts,
+        conflicts: simulation.bank.conflicts,
       },
     };
   } finally {
@@ -53,71 +58,71 @@ export async function runDeliverPlan(ground: DeliverGround, plan: DeliverPlan): 
   }
 }
 
-async function takeStep(world: DeliverWorld, step: Step): Promise<void> {
+async function takeStep(simulation: DeliverSimulation, step: Step): Promise<void> {
   switch (step.kind) {
     case 'send':
-      world.counts.cutsMax += world.feeds.length;
-      return await world.bank.send(pick(world.accounts, step.account), step.call);
-    case 'slice': {
-      const ending = await world.slice(pick(world.feeds, step.feed), step);
+      simulation.counts.cutsMax += simulation.feeds.length;
+      return await simulation.bank.send(pick(simulation.accounts, step.account), step.call);
+    case 'deliveryRun': {
+      const ending = await simulation.deliveryRun(pick(simulation.feeds, step.feed), step);
       if (ending === 'died' || ending === 'failed') return;
-      if (ending.waitMs !== undefined) await world.ground.clock.advance(ending.waitMs);
+      if (ending.waitMs !== undefined) await simulation.fixture.clock.advance(ending.waitMs);
       return;
     }
     case 'look':
-      await world.look(pick(world.connections, step.connection), step.death);
+      await simulation.look(pick(simulation.connections, step.connection), step.death);
       return;
     case 'fault':
-      await world.open.control('POST', '/faults', step.spec);
+      await simulation.open.control('POST', '/faults', step.spec);
       return;
     case 'person':
-      return await ask(world, pick(world.feeds, step.feed), step.action);
+      return await ask(simulation, pick(simulation.feeds, step.feed), step.action);
     case 'decide':
-      return await decide(world, pick(world.feeds, step.feed), step);
+      return await decide(simulation, pick(simulation.feeds, step.feed), step);
     case 'resync':
-      world.counts.cutsMax += 1;
-      world.counts.resyncs += 1;
-      await world.resync(pick(world.feeds, step.feed), step);
+      simulation.counts.cutsMax += 1;
+      simulation.counts.resyncs += 1;
+      await simulation.resync(pick(simulation.feeds, step.feed), step);
       return;
     case 'sage_disconnect': {
-      const feed = pick(world.feeds, step.feed);
-      world.unseen.add(feed.rutterAccountId);
-      await world.open.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
+      const feed = pick(simulation.feeds, step.feed);
+      simulation.unseen.add(feed.rutterAccountId);
+      await simulation.open.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
       return;
     }
     case 'sage_select':
-      return await select(world, pick(world.feeds, step.feed), step.startDate);
+      return await select(simulation, pick(simulation.feeds, step.feed), step.startDate);
     case 'connection':
-      return await changeConnection(world, pick(world.connections, step.connection), step.to);
+      return await changeConnection(simulation, pick(simulation.connections, step.connection), step.to);
     case 'time':
-      return await world.ground.clock.advance(step.ms);
+      return await simulation.fixture.clock.advance(step.ms);
     case 'zombie':
-      return await zombie(world, step);
+      return await zombie(simulation, step);
   }
 }
 
 function pick<T>(list: readonly T[], number: number): T {
   const item = list[number % list.length];
-  if (item === undefined) throw new Error('a world has at least one of everything');
+  if (item === undefined) throw new Error('a simulation has at least one of everything');
   return item;
 }
 
 async function ask(
-  world: DeliverWorld,
-  feed: WorldFeed,
+  simulation: DeliverSimulation,
+  feed: SimulationFeed,
   action: 'pause' | 'resume' | 'sync' | 'close',
 ): Promise<void> {
-  world.counts.cutsMax += 1;
-  if (action === 'sync' || action === 'resume') world.counts.resumes += 1;
-  await applyFeedRequest(world.ground.pool, { feedId: feed.feedId, action });
+  simulation.counts.cutsMax += 1;
+  if (action === 'sync' || action === 'resume') simulation.counts.resumes += 1;
+  await applyFeedRequest(simulation.fixture.pool, { feedId: feed.feedId, action });
 }
 
 async function decide(
-  world: DeliverWorld,
-  { feedId, rutterAccountId }: WorldFeed,
+  simulation: DeliverSimulation,
+  { feedId, rutterAccountId }: SimulationFeed,
   { posting, what }: Extract<Step, { kind: 'decide' }>,
 ): Promise<void> {
-  const { pool } = world.ground;
+  const { pool } = simulation.fixture;
   const { rows } = await pool.query<{ id: string }>(
     `SELECT transaction_id AS id FROM ledger WHERE feed_id = $1 AND exception IN ('quarantined', 'conflict')
       ORDER BY transaction_id`,
@@ -130,32 +135,32 @@ async function decide(
       ? await discardPosting(pool, input)
       : await releasePosting(pool, { ...input, correction: noCorrection });
   if (done.kind !== 'done') return;
-  world.counts.decisions += 1;
-  if (what === 'release') world.counts.cutsMax += 1;
-  else if (await isBooked(world, rutterAccountId, input.transactionId))
-    world.accepted.add(`${feedId} ${input.transactionId}`);
+  simulation.counts.decisions += 1;
+  if (what === 'release') simulation.counts.cutsMax += 1;
+  else if (await isBooked(simulation, rutterAccountId, input.transactionId))
+    simulation.accepted.add(`${feedId} ${input.transactionId}`);
 }
 
-async function isBooked({ open }: DeliverWorld, rutterAccountId: string, id: string): Promise<boolean> {
+async function isBooked({ open }: DeliverSimulation, rutterAccountId: string, id: string): Promise<boolean> {
   const booked = (await readBook(open.control)).get(rutterAccountId) ?? [];
   return booked.some((entry) => entry.transaction_id === id);
 }
 
-async function select(world: DeliverWorld, feed: WorldFeed, startDate: string): Promise<void> {
+async function select(simulation: DeliverSimulation, feed: SimulationFeed, startDate: string): Promise<void> {
   feed.startDate = startDate;
-  world.unseen.add(feed.rutterAccountId);
-  world.counts.cutsMax += 1;
-  await world.open.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
+  simulation.unseen.add(feed.rutterAccountId);
+  simulation.counts.cutsMax += 1;
+  await simulation.open.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
     transaction_start_date: startDate,
   });
 }
 
 async function changeConnection(
-  world: DeliverWorld,
-  connection: WorldConnection,
+  simulation: DeliverSimulation,
+  connection: SimulationConnection,
   to: ConnectionChange,
 ): Promise<void> {
-  const { control } = world.open;
+  const { control } = simulation.open;
   const path = `/connections/${connection.rutterConnectionId}`;
   if (to === 'token_revoked' || to === 'organisation_revoked') {
     await control('POST', to === 'token_revoked' ? `${path}/token` : '/organisations/revoke', {
@@ -170,43 +175,47 @@ async function changeConnection(
 }
 
 /**
- * F18: a sender is frozen in its POST, its lease runs out, another one works on the lane, and while that one holds the
- * lane the first wakes up. Without a lease it makes no key and cuts no batch (I10).
+ * F18: a sender is frozen in its POST, its lease runs out, another one works on the delivery lock, and while that one holds the
+ * delivery lock the first wakes up. Without a lease it makes no key and cuts no batch (I10).
  */
-async function zombie(world: DeliverWorld, step: Extract<Step, { kind: 'zombie' }>): Promise<void> {
+async function zombie(simulation: DeliverSimulation, step: Extract<Step, { kind: 'zombie' }>): Promise<void> {
   const gate = new Gate(step.heldAt);
-  const frozen = world.slice(pick(world.feeds, step.feed), { gate });
+  const frozen = simulation.deliveryRun(pick(simulation.feeds, step.feed), { gate });
   const began = await Promise.race([gate.reached.then(() => true), frozen.then(() => false)]);
   if (!began) return;
-  world.counts.zombies += 1;
-  await world.ground.clock.advance(leaseOverMs);
+  simulation.counts.zombies += 1;
+  await simulation.fixture.clock.advance(leaseOverMs);
   const otherGate = step.otherHeldAt === null ? null : new Gate(step.otherHeldAt);
-  const other = world.slice(pick(world.feeds, step.other), otherGate === null ? {} : { gate: otherGate });
+  const other = simulation.deliveryRun(
+    pick(simulation.feeds, step.other),
+    otherGate === null ? {} : { gate: otherGate },
+  );
   const held =
     otherGate !== null && (await Promise.race([otherGate.reached.then(() => true), other.then(() => false)]));
   if (otherGate === null) await other;
-  const sameLane = pick(world.feeds, step.feed).connectionId === pick(world.feeds, step.other).connectionId;
-  const before = await countKeys(world);
+  const sameDeliveryLock =
+    pick(simulation.feeds, step.feed).connectionId === pick(simulation.feeds, step.other).connectionId;
+  const before = await countKeys(simulation);
   gate.open();
   await frozen;
-  if (held && sameLane && (await countKeys(world)) !== before) {
-    world.breaches.push('I10: a sender without a lease made a new key');
+  if (held && sameDeliveryLock && (await countKeys(simulation)) !== before) {
+    simulation.breaches.push('I10: a sender without a lease made a new key');
   }
   otherGate?.open();
   await other;
 }
 
-async function countKeys(world: DeliverWorld): Promise<number> {
-  const { rows } = await world.ground.pool.query<{ keys: number }>(
+async function countKeys(simulation: DeliverSimulation): Promise<number> {
+  const { rows } = await simulation.fixture.pool.query<{ keys: number }>(
     `SELECT count(*)::int AS keys FROM batches JOIN attempts USING (batch_id) WHERE feed_id = ANY ($1)`,
-    [world.feeds.map((feed) => feed.feedId)],
+    [simulation.feeds.map((feed) => feed.feedId)],
   );
   return rows[0]?.keys ?? 0;
 }
 
 /** The faults are over, and what was broken outside is mended. Answers how often which kind has fired. */
-async function endFaults(world: DeliverWorld, plan: DeliverPlan): Promise<Map<string, number>> {
-  const { control } = world.open;
+async function endFaults(simulation: DeliverSimulation, plan: DeliverPlan): Promise<Map<string, number>> {
+  const { control } = simulation.open;
   const { faults } = (await control('GET', '/faults')) as {
     faults: { spec: { kind: string; accepted?: boolean; http_status?: number }; fired: number }[];
   };
@@ -227,7 +236,7 @@ async function endFaults(world: DeliverWorld, plan: DeliverPlan): Promise<Map<st
     await control('POST', `/jobs/${job.id}/finish`, how);
     if (plan.jobsEndAs !== null) fired.set('late job (refusal)', (fired.get('late job (refusal)') ?? 0) + 1);
   }
-  for (const connection of world.connections) await changeConnection(world, connection, 'active');
+  for (const connection of simulation.connections) await changeConnection(simulation, connection, 'active');
   return fired;
 }
 
@@ -237,55 +246,55 @@ function refusesBatches(spec: { kind: string; accepted?: boolean; http_status?: 
 }
 
 /** People do what only people can, and then the feeds are left alone until all have caught up. Answers the rounds. */
-async function settle(world: DeliverWorld, plan: DeliverPlan): Promise<number> {
-  for (const feed of world.feeds) {
-    await select(world, feed, feed.startDate ?? defaultStartDate);
-    await ask(world, feed, 'resume');
+async function complete(simulation: DeliverSimulation, plan: DeliverPlan): Promise<number> {
+  for (const feed of simulation.feeds) {
+    await select(simulation, feed, feed.startDate ?? defaultStartDate);
+    await ask(simulation, feed, 'resume');
   }
   for (let round = 1; round <= roundsMax; round += 1) {
-    await world.ground.clock.advance(plan.gapMs);
-    for (const connection of world.connections) {
-      if (needsLook(world, connection)) await world.look(connection);
+    await simulation.fixture.clock.advance(plan.gapMs);
+    for (const connection of simulation.connections) {
+      if (needsCheck(simulation, connection)) await simulation.look(connection);
     }
     let busy = false;
-    for (const feed of world.feeds) busy = (await goOn(world, feed)) || busy;
-    if (!busy && world.unseen.size === 0) return round;
+    for (const feed of simulation.feeds) busy = (await goOn(simulation, feed)) || busy;
+    if (!busy && simulation.unseen.size === 0) return round;
   }
-  world.breaches.push(`I8: not caught up after ${roundsMax} rounds without a fault`);
+  simulation.breaches.push(`I8: not caught up after ${roundsMax} rounds without a fault`);
   return roundsMax;
 }
 
-function needsLook(world: DeliverWorld, connection: WorldConnection): boolean {
+function needsCheck(simulation: DeliverSimulation, connection: SimulationConnection): boolean {
   // As its workflow does: while something is awaited. Looking once more is harmless.
-  return world.feeds.some((feed) => feed.connectionId === connection.connectionId);
+  return simulation.feeds.some((feed) => feed.connectionId === connection.connectionId);
 }
 
-/** One slice; answers whether the feed is still at something. */
-async function goOn(world: DeliverWorld, feed: WorldFeed): Promise<boolean> {
-  const ending = await world.slice(feed);
+/** One delivery run; answers whether the feed is still at something. */
+async function goOn(simulation: DeliverSimulation, feed: SimulationFeed): Promise<boolean> {
+  const ending = await simulation.deliveryRun(feed);
   if (ending === 'died' || ending === 'failed') return true;
   if (ending.outcome === 'caught_up') return ending.batches > 0;
   if (ending.outcome === 'closed') return ending.batches > 0;
-  if (ending.waitMs !== undefined) await world.ground.clock.advance(ending.waitMs);
-  // The way out of a parked feed is a person who has read its reason.
-  if (isParked(ending.reason)) await ask(world, feed, 'sync');
+  if (ending.waitMs !== undefined) await simulation.fixture.clock.advance(ending.waitMs);
+  // The way out of a blocked feed is a person who has read its reason.
+  if (isBlocked(ending.reason)) await ask(simulation, feed, 'sync');
   return true;
 }
 
-async function judge(
-  world: DeliverWorld,
+async function check(
+  simulation: DeliverSimulation,
   plan: DeliverPlan,
   fired: ReadonlyMap<string, number>,
 ): Promise<string[]> {
   const lied = plan.steps.some((step) => step.kind === 'fault' && isLie(step.spec));
-  const { counts, traffic } = world;
-  let extraPosts = traffic.troubles + counts.deaths + postsPerZombie * counts.zombies + counts.resumes;
+  const { counts, traffic } = simulation;
+  let extraPosts = traffic.failures + counts.deaths + postsPerZombie * counts.zombies + counts.resumes;
   for (const [kind, count] of fired) extraPosts += count * (kind.endsWith('(refusal)') ? postsPerRefusal : 1);
-  const found = await refereeRun({
-    pool: world.ground.pool,
-    control: world.open.control,
-    bank: world.bank,
-    feeds: world.feeds,
+  const found = await checkRun({
+    pool: simulation.fixture.pool,
+    control: simulation.open.control,
+    bank: simulation.bank,
+    feeds: simulation.feeds,
     batches: traffic.batches,
     excuses: {
       resent: plan.readBackLagMs > 0 || lied || counts.zombies > 0,
@@ -293,19 +302,23 @@ async function judge(
       // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
       omissions: fired.has('omit_from_answer') || hasRefusals(fired),
       postsUnderUnseenChange: counts.postsUnderUnseenChange,
-      accepted: world.accepted,
-      poisoned: refusedIds(world, plan, fired),
+      accepted: simulation.accepted,
+      poisoned: refusedIds(simulation, plan, fired),
       extraPosts,
       cutsMax: counts.cutsMax,
     },
   });
-  return [...world.breaches, ...found];
+  return [...simulation.breaches, ...found];
 }
 
 /** Ids that Sage may have refused alone: poisoned ones, and any that went alone while something refused batches. */
-function refusedIds(world: DeliverWorld, plan: DeliverPlan, fired: ReadonlyMap<string, number>): Set<string> {
+function refusedIds(
+  simulation: DeliverSimulation,
+  plan: DeliverPlan,
+  fired: ReadonlyMap<string, number>,
+): Set<string> {
   const poisoned = plan.steps.flatMap(poisonedBy);
-  const alone = world.traffic.batches.filter((sent) => sent.transactionIds.length === 1);
+  const alone = simulation.traffic.batches.filter((sent) => sent.transactionIds.length === 1);
   return new Set([...poisoned, ...(hasRefusals(fired) ? alone.flatMap((sent) => sent.transactionIds) : [])]);
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDeliverGround, type DeliverGround } from './fixture.js';
+import { createDeliverFixture, type DeliverFixture } from './fixture.js';
 import { drawDeliverPlan } from './plan.js';
 import { runDeliverPlan } from './run-plan.js';
 import { readSeededRuns, RunTally, runSeeded } from '../../seeded-run.js';
@@ -7,12 +7,12 @@ import { readSeededRuns, RunTally, runSeeded } from '../../seeded-run.js';
 /** In CI; `npm run soak -- --depth activity` runs thousands. */
 const runsInCi = 300;
 
-let ground: DeliverGround;
+let fixture: DeliverFixture;
 beforeAll(async () => {
-  ground = await createDeliverGround();
+  fixture = await createDeliverFixture();
 });
 afterAll(async () => {
-  await ground.close();
+  await fixture.close();
 });
 
 test('whatever befalls deliveries, nothing is lost, sent twice, out of order or stuck', async () => {
@@ -21,7 +21,7 @@ test('whatever befalls deliveries, nothing is lost, sent twice, out of order or 
   await runSeeded({
     ...{ depth: 'activity', runs, tally },
     plans: drawDeliverPlan(),
-    run: (plan) => runDeliverPlan(ground, plan),
+    run: (plan) => runDeliverPlan(fixture, plan),
   });
   process.stdout.write(`seed ${String(runs.seed)}: ${JSON.stringify(tally.sums())}\n`);
   expect(tally.runs).toBe(runs.path === undefined ? runs.runs : 1);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isRutterError } from '../../../../src/clients/rutter/errors.js';
 import { ApplicationFailure } from '@temporalio/common';
-import { OrganisationRefused } from '../../../../src/activities/failures.js';
+import { CredentialsRejected } from '../../../../src/activities/failures.js';
 import {
-  rutterDeliverSlice,
-  type DeliverSliceResult,
+  rutterRunDelivery,
+  type RunDeliveryResult,
 } from '../../../../src/activities/rutter/delivery/run-delivery.js';
 import { rutterReadConnection } from '../../../../src/activities/rutter/connection/read-connection.js';
 import { rutterRunCommand } from '../../../../src/activities/rutter/run-command.js';
@@ -12,47 +12,47 @@ import { insertCommand } from '../../../../src/db/commands.js';
 import { sealAccessToken } from '../../../../src/db/connections.js';
 import type { Pool } from '../../../../src/db/pool.js';
 import { CoreBank } from '../../core-banking.js';
-import { depsOf, runActivity, type DeliverGround, type OpenSandbox } from './fixture.js';
+import { depsOf, runActivity, type DeliverFixture, type OpenSandbox } from './fixture.js';
 import type { DeliverPlan } from './plan.js';
 import type { Gate } from '../../gate.js';
 import { MortalProcess, type Death } from '../../killable-process.js';
-import type { RefereedFeed } from '../checker.js';
+import type { CheckedFeed } from '../checker.js';
 import { Traffic } from '../traffic.js';
 
-export interface WorldConnection {
+export interface SimulationConnection {
   readonly connectionId: string;
   readonly rutterConnectionId: string;
 }
 
-export interface WorldAccount {
+export interface SimulationAccount {
   readonly accountId: string;
   readonly currency: string;
 }
 
-export interface WorldFeed extends RefereedFeed {
+export interface SimulationFeed extends CheckedFeed {
   readonly connectionId: string;
   /** What the customer chose in Sage last; null: not chosen yet. */
   startDate: string | null;
 }
 
 /** How an attempt of the activity ended, as Temporal would learn it. */
-export type SliceEnding = DeliverSliceResult | 'failed' | 'died';
+export type DeliveryRunEnding = RunDeliveryResult | 'failed' | 'died';
 
 /**
- * One run's world: real ingestion, real activities, a real PostgreSQL and the real sandbox over HTTP. It keeps count of
+ * One run's simulation: real ingestion, real activities, a real PostgreSQL and the real sandbox over HTTP. It keeps count of
  * what justifies a repeat or excuses a breach, and of what was exercised at all.
  */
-export class DeliverWorld {
+export class DeliverSimulation {
   readonly bank: CoreBank;
   readonly traffic = new Traffic();
-  readonly connections: WorldConnection[] = [];
-  readonly accounts: WorldAccount[] = [];
-  readonly feeds: WorldFeed[] = [];
+  readonly connections: SimulationConnection[] = [];
+  readonly accounts: SimulationAccount[] = [];
+  readonly feeds: SimulationFeed[] = [];
   /** Breaches seen on the way. */
   readonly breaches: string[] = [];
   /** Accounts that Sage has changed since somebody looked last. */
   readonly unseen = new Set<string>();
-  /** Keys of batches that were open when a change was seen: they must be settled as they were cut. */
+  /** Keys of batches that were open when a change was seen: they must be completed as they were built. */
   readonly begunBefore = new Set<string>();
   /** What an operator discarded although Rutter had it: by feed and id. */
   readonly accepted = new Set<string>();
@@ -63,10 +63,10 @@ export class DeliverWorld {
   readonly #fetch: typeof fetch;
 
   constructor(
-    readonly ground: DeliverGround,
+    readonly fixture: DeliverFixture,
     readonly open: OpenSandbox,
   ) {
-    this.bank = new CoreBank(ground.pool);
+    this.bank = new CoreBank(fixture.pool);
     const watched = this.traffic.watch(fetch);
     this.#fetch = async (input, init) => {
       const before = this.traffic.batches.length;
@@ -83,20 +83,20 @@ export class DeliverWorld {
   }
 
   /** One attempt of the deliver activity, in a process of its own. */
-  async slice(
-    feed: WorldFeed,
+  async deliveryRun(
+    feed: SimulationFeed,
     how: { readAccount?: boolean; death?: Death | null; gate?: Gate } = {},
-  ): Promise<SliceEnding> {
+  ): Promise<DeliveryRunEnding> {
     const process = new MortalProcess(how.death ?? null);
     const deps = this.#depsOf(process, how.gate);
     const input = { feedId: feed.feedId, readAccount: how.readAccount ?? false };
-    const ending = await this.#attempt(process, () => runActivity(rutterDeliverSlice(deps), input));
+    const ending = await this.#attempt(process, () => runActivity(rutterRunDelivery(deps), input));
     return ending;
   }
 
   /** One attempt at comparing with Rutter what was delivered from a date on, as an operator orders it. */
-  async resync(feed: WorldFeed, how: { from: string; death: Death | null }): Promise<void> {
-    const { pool } = this.ground;
+  async resync(feed: SimulationFeed, how: { from: string; death: Death | null }): Promise<void> {
+    const { pool } = this.fixture;
     const commandId = randomUUID();
     const { rows } = await pool.query<{ id: string }>(
       `SELECT customer_id AS id FROM feeds WHERE feed_id = $1`,
@@ -115,7 +115,7 @@ export class DeliverWorld {
   }
 
   /** One look of the connection's workflow. Answers whether it has seen the accounts. */
-  async look(connection: WorldConnection, death: Death | null = null): Promise<boolean> {
+  async look(connection: SimulationConnection, death: Death | null = null): Promise<boolean> {
     const process = new MortalProcess(death);
     const deps = this.#depsOf(process, undefined);
     const input = { connectionId: connection.connectionId, awaitedForMs: 0 };
@@ -125,7 +125,7 @@ export class DeliverWorld {
     if (ending === 'failed' || ending === 'died') return false;
     if (ending.refused) {
       // The workflow would sleep until then.
-      if (ending.nextPollMs !== null) await this.ground.clock.advance(ending.nextPollMs);
+      if (ending.nextPollMs !== null) await this.fixture.clock.advance(ending.nextPollMs);
       return false;
     }
     for (const key of begun) this.begunBefore.add(key);
@@ -135,8 +135,8 @@ export class DeliverWorld {
     return true;
   }
 
-  async #openKeys(connection: WorldConnection): Promise<string[]> {
-    const { rows } = await this.ground.pool.query<{ key: string }>(
+  async #openKeys(connection: SimulationConnection): Promise<string[]> {
+    const { rows } = await this.fixture.pool.query<{ key: string }>(
       `SELECT a.idempotency_key AS key FROM batches b JOIN attempts a USING (batch_id)
         WHERE b.connection_id = $1 AND b.state = 'open'`,
       [connection.connectionId],
@@ -145,12 +145,12 @@ export class DeliverWorld {
   }
 
   #depsOf(process: MortalProcess, gate: Gate | undefined) {
-    const { ground, open } = this;
+    const { fixture, open } = this;
     const outward = gate === undefined ? this.#fetch : gate.fetch(this.#fetch);
     return depsOf({
-      ground,
+      fixture,
       sandbox: open.sandbox,
-      pool: process.pool(ground.pool),
+      pool: process.pool(fixture.pool),
       fetch: process.fetch(outward),
       patient: gate !== undefined,
     });
@@ -165,7 +165,7 @@ export class DeliverWorld {
         process.dead ||
         isRutterError(error) ||
         error instanceof ApplicationFailure ||
-        error instanceof OrganisationRefused;
+        error instanceof CredentialsRejected;
       if (!expected)
         this.breaches.push(`unexpected failure: ${error instanceof Error ? (error.stack ?? '') : 'none'}`);
       if (!process.dead) return 'failed';
@@ -176,16 +176,16 @@ export class DeliverWorld {
 }
 
 /** Makes the plan's customers, connections, accounts and feeds. */
-export async function createDeliverWorld(
-  ground: DeliverGround,
+export async function createDeliverSimulation(
+  fixture: DeliverFixture,
   open: OpenSandbox,
   plan: DeliverPlan,
-): Promise<DeliverWorld> {
-  const world = new DeliverWorld(ground, open);
-  const { pool } = ground;
+): Promise<DeliverSimulation> {
+  const simulation = new DeliverSimulation(fixture, open);
+  const { pool } = fixture;
   const customerId = `cust-${randomUUID()}`;
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
-  const plain = depsOf({ ground, sandbox: open.sandbox, pool, fetch, patient: true });
+  const plain = depsOf({ fixture, sandbox: open.sandbox, pool, fetch, patient: true });
   const tokens: string[] = [];
   for (let index = 0; index < plan.connections; index += 1) {
     const made = await plain.rutter.createConnection({
@@ -193,18 +193,18 @@ export async function createDeliverWorld(
       idempotencyKey: randomUUID(),
     });
     const connectionId = randomUUID();
-    const sealed = sealAccessToken(ground.keyring, { connectionId, accessToken: made.accessToken });
+    const sealed = sealAccessToken(fixture.keyring, { connectionId, accessToken: made.accessToken });
     await pool.query(
       `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
        VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
       [connectionId, customerId, made.id, sealed],
     );
     tokens.push(made.accessToken);
-    world.connections.push({ connectionId, rutterConnectionId: made.id });
+    simulation.connections.push({ connectionId, rutterConnectionId: made.id });
   }
   for (const planned of plan.accounts) {
     const account = { accountId: `acc-${randomUUID()}`, currency: planned.currency };
-    world.accounts.push(account);
+    simulation.accounts.push(account);
     await pool.query(
       `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', $3)`,
       [account.accountId, customerId, account.currency],
@@ -223,25 +223,25 @@ export async function createDeliverWorld(
         },
       });
       if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
-      const connection = world.connections[place];
+      const connection = simulation.connections[place];
       if (connection === undefined) throw new Error('the plan names a connection that is none');
-      await addFeed(world, pool, {
+      await addFeed(simulation, pool, {
         ...{ customerId, account, rutterAccountId: created.account.id },
         connectionId: connection.connectionId,
         startDate: planned.active ? (turn === 0 ? planned.startDate : planned.otherStartDate) : null,
       });
     }
   }
-  for (const connection of world.connections) await world.look(connection);
-  return world;
+  for (const connection of simulation.connections) await simulation.look(connection);
+  return simulation;
 }
 
 async function addFeed(
-  world: DeliverWorld,
+  simulation: DeliverSimulation,
   pool: Pool,
   input: {
     customerId: string;
-    account: WorldAccount;
+    account: SimulationAccount;
     rutterAccountId: string;
     connectionId: string;
     startDate: string | null;
@@ -255,9 +255,9 @@ async function addFeed(
     [feedId, input.customerId, account.accountId, connectionId, rutterAccountId],
   );
   if (startDate !== null) {
-    await world.open.control('POST', `/accounts/${rutterAccountId}/select`, {
+    await simulation.open.control('POST', `/accounts/${rutterAccountId}/select`, {
       transaction_start_date: startDate,
     });
   }
-  world.feeds.push({ feedId, accountId: account.accountId, connectionId, rutterAccountId, startDate });
+  simulation.feeds.push({ feedId, accountId: account.accountId, connectionId, rutterAccountId, startDate });
 }

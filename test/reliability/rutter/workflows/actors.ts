@@ -5,24 +5,24 @@ import { createFeed } from '../../../../src/db/rutter/publications.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../../src/domain/ids.js';
 import type { bankFeedWorkflow } from '../../../../src/workflows/rutter/bank-feed/workflow.js';
 import { CoreBank } from '../../core-banking.js';
-import type { WorldGround } from './fixture.js';
-import type { PlannedFeed, WorldPlan } from './plan.js';
+import type { SimulationFixture } from './fixture.js';
+import type { PlannedFeed, SimulationPlan } from './plan.js';
 
 /** One feed of a run, with what the run did to it. */
-export interface CastFeed {
+export interface ActorsFeed {
   readonly index: number;
   readonly feedId: string;
   readonly accountId: string;
   readonly currency: string;
   readonly customerId: string;
-  readonly connection: CastConnection;
+  readonly connection: ActorsConnection;
   readonly rutterAccountId: string;
   readonly workflowId: string;
   /** A signal was lost since the last one that came through: only the feed's own look finds the postings. */
   signalLost: boolean;
 }
 
-export interface CastConnection {
+export interface ActorsConnection {
   readonly index: number;
   readonly connectionId: string;
   readonly rutterConnectionId: string;
@@ -30,28 +30,28 @@ export interface CastConnection {
   readonly accessToken: string;
 }
 
-export interface Cast {
-  readonly connections: readonly CastConnection[];
-  readonly feeds: readonly CastFeed[];
+export interface Actors {
+  readonly connections: readonly ActorsConnection[];
+  readonly feeds: readonly ActorsFeed[];
   readonly bank: CoreBank;
 }
 
-/** Customers, connections, accounts and feeds of a plan, published as the hand-off publishes them. */
-export async function createCast(ground: WorldGround, plan: WorldPlan): Promise<Cast> {
-  const connections: CastConnection[] = [];
+/** Customers, connections, accounts and feeds of a plan, published as the handoff publishes them. */
+export async function createActors(fixture: SimulationFixture, plan: SimulationPlan): Promise<Actors> {
+  const connections: ActorsConnection[] = [];
   for (let index = 0; index < plan.connectionCount; index += 1) {
-    connections.push(await createConnection(ground, index));
+    connections.push(await createConnection(fixture, index));
   }
-  const feeds: CastFeed[] = [];
+  const feeds: ActorsFeed[] = [];
   for (const [index, planned] of plan.feeds.entries()) {
     const connection = connections[planned.connection];
     if (connection === undefined) throw new Error('the plan names no such connection');
-    feeds.push(await publishFeed(ground, { index, planned, connection }));
+    feeds.push(await publishFeed(fixture, { index, planned, connection }));
   }
-  return { connections, feeds, bank: new CoreBank(ground.pool) };
+  return { connections, feeds, bank: new CoreBank(fixture.pool) };
 }
 
-async function createConnection({ pool, deps }: WorldGround, index: number): Promise<CastConnection> {
+async function createConnection({ pool, deps }: SimulationFixture, index: number): Promise<ActorsConnection> {
   const connectionId = randomUUID();
   const customerId = `cust-${randomUUID()}`;
   const made = await deps.rutter.createConnection({
@@ -68,10 +68,10 @@ async function createConnection({ pool, deps }: WorldGround, index: number): Pro
 }
 
 async function publishFeed(
-  ground: WorldGround,
-  input: { index: number; planned: PlannedFeed; connection: CastConnection },
-): Promise<CastFeed> {
-  const { pool, deps, client } = ground;
+  fixture: SimulationFixture,
+  input: { index: number; planned: PlannedFeed; connection: ActorsConnection },
+): Promise<ActorsFeed> {
+  const { pool, deps, client } = fixture;
   const { index, planned, connection } = input;
   const { customerId, connectionId, accessToken } = connection;
   const accountId = `acc-${randomUUID()}`;

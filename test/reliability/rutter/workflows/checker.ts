@@ -1,25 +1,28 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { countPlaces, type PlaceCounts } from '../../../../src/db/rutter/delivery-status.js';
+import {
+  countByDeliveryStatus,
+  type DeliveryStatusCounts,
+} from '../../../../src/db/rutter/delivery-status.js';
 import { readFeed, type FeedRow } from '../../../../src/db/rutter/feeds.js';
-import { feedState, isParked } from '../../../../src/domain/feed.js';
+import { feedState, isBlocked } from '../../../../src/domain/feed.js';
 import { feedStatus } from '../../../../src/workflows/rutter/bank-feed/messages.js';
-import type { CastFeed } from './actors.js';
-import type { WorldGround } from './fixture.js';
+import type { ActorsFeed } from './actors.js';
+import type { SimulationFixture } from './fixture.js';
 
-/** No run of a workflow in these worlds may have more events: it renews after a few passes, whatever comes. */
+/** No run of a workflow in these simulations may have more events: it renews after a few passes, whatever comes. */
 const eventsMax = 600;
 const runsMax = 2_000;
 
 export interface SeenFeed {
-  readonly feed: CastFeed;
+  readonly feed: ActorsFeed;
   readonly row: FeedRow;
-  readonly counts: PlaceCounts;
+  readonly counts: DeliveryStatusCounts;
 }
 
-export async function look(ground: WorldGround, feed: CastFeed): Promise<SeenFeed> {
-  const row = await readFeed(ground.pool, feed);
+export async function look(fixture: SimulationFixture, feed: ActorsFeed): Promise<SeenFeed> {
+  const row = await readFeed(fixture.pool, feed);
   if (row === null) throw new Error('the feed is gone');
-  return { feed, row, counts: await countPlaces(ground.pool, feed) };
+  return { feed, row, counts: await countByDeliveryStatus(fixture.pool, feed) };
 }
 
 /** How a feed stands, for the words of a violation. */
@@ -32,24 +35,24 @@ export function describeSeen({ feed, row, counts }: SeenFeed): string {
 /** At rest: nothing is on its way, and what is not delivered is not to be delivered, or waits for a person by name. */
 export function isAtRest({ row, counts }: SeenFeed): boolean {
   if (row.state === 'closed') return true;
-  if (isParked(row.reason)) return true;
+  if (isBlocked(row.reason)) return true;
   return row.state === 'live' && counts.ready === 0 && counts.batched === 0;
 }
 
 /** I9, I10, I14 by the histories of a feed's workflow, back from the newest run. */
-export async function judgeRuns(
-  ground: WorldGround,
-  feed: CastFeed,
+export async function checkRuns(
+  fixture: SimulationFixture,
+  feed: ActorsFeed,
   expected: 'RUNNING' | 'COMPLETED',
 ): Promise<string[]> {
   const found: string[] = [];
-  const newest = await ground.client.workflow.getHandle(feed.workflowId).describe();
+  const newest = await fixture.client.workflow.getHandle(feed.workflowId).describe();
   const say = (text: string) => found.push(`feed ${String(feed.index)}: ${text}`);
   if (newest.status.name !== expected) say(`I9: its workflow is ${newest.status.name}, not ${expected}`);
   let runId: string | undefined = newest.runId;
   for (let runs = 0; runId !== undefined; runs += 1) {
     if (runs > runsMax) throw new Error('the chain of runs does not end');
-    const all = await eventsOf(ground, { workflowId: feed.workflowId, runId });
+    const all = await eventsOf(fixture, { workflowId: feed.workflowId, runId });
     if (all.length > eventsMax) say(`I14: a run has ${String(all.length)} events`);
     const last = all.at(-1);
     if (runs > 0 && last?.workflowExecutionContinuedAsNewEventAttributes == null)
@@ -61,22 +64,22 @@ export async function judgeRuns(
   return found;
 }
 
-async function eventsOf({ client }: WorldGround, run: { workflowId: string; runId: string }) {
+async function eventsOf({ client }: SimulationFixture, run: { workflowId: string; runId: string }) {
   const history = await client.workflow.getHandle(run.workflowId, run.runId).fetchHistory();
   return history.events ?? [];
 }
 
 /** The row says what its facts say, and the workflow says what the row says. */
-export async function judgeState(ground: WorldGround, seen: SeenFeed): Promise<string[]> {
+export async function checkState(fixture: SimulationFixture, seen: SeenFeed): Promise<string[]> {
   const { feed, row } = seen;
   const found: string[] = [];
   const derived = feedState(row.facts);
   const say = (text: string) => found.push(`feed ${String(feed.index)}: ${text}`);
   if (row.state !== derived) say(`its row says ${row.state}, its facts say ${derived}`);
   if (row.state === 'closed') return found;
-  const handle: WorkflowHandle = ground.client.workflow.getHandle(feed.workflowId);
+  const handle: WorkflowHandle = fixture.client.workflow.getHandle(feed.workflowId);
   const status = await handle.query(feedStatus);
   if (status.state !== row.state) say(`its row says ${row.state}, its workflow says ${status.state}`);
-  if (status.working) say('its workflow waits for a slice that is over');
+  if (status.working) say('its workflow waits for a delivery run that is over');
   return found;
 }

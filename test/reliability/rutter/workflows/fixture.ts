@@ -17,67 +17,75 @@ import { createWorkflowFacade } from '../../../../src/temporal/facade.js';
 import { workerOptions } from '../../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../../database-clock.js';
 import type { Traffic } from '../traffic.js';
-import { AtWork, createWorldServer, patient, skipTime, type WorldFacade } from '../../temporal-server.js';
-import { runAttempt, type Trouble } from '../../run-attempt.js';
-import { createWorldClock, moveClockSql, type WorldClock } from './clock.js';
+import {
+  AtWork,
+  createSimulationServer,
+  patient,
+  skipTime,
+  type SimulationFacade,
+} from '../../temporal-server.js';
+import { runAttempt, type Failure } from '../../run-attempt.js';
+import { createSimulationClock, moveClockSql, type SimulationClock } from './clock.js';
 
 /*
  * What many runs stand on: one time-skipping server, one set of workers with the real workflows and activities, one
  * PostgreSQL database, one Rutter sandbox over HTTP. Each run brings its own customers, connections and feeds.
  */
 
-const credentials = { clientId: 'rc_world', clientSecret: 'rs_world_secret' };
+const credentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 1_000;
 const databaseConnectionsMax = 20;
 /** A heartbeat every 3 s and a lease renewed every 3 s, as in production: only waits are let pass at once. */
-const worldKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
+const simulationKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
 
-/** What befalls attempts in the run under way; the ground asks before each attempt. */
+/** What befalls attempts in the run under way; the fixture asks before each attempt. */
 export interface AttemptWatch {
-  begins(input: AttemptSubject): Trouble | undefined;
+  begins(input: AttemptSubject): Failure | undefined;
   ends(input: AttemptSubject & { ok: boolean }): void;
-  /** Feeds whose slice is under way now. */
+  /** Feeds whose delivery run is under way now. */
   feedsAtWork(): readonly string[];
   /** Sees what goes out to Rutter. */
   readonly traffic: Traffic;
 }
 
-/** A slice or a request of a feed, or a look at a connection. */
+/** A delivery run or a request of a feed, or a check a connection. */
 export interface AttemptSubject {
-  readonly activity: 'slice' | 'look' | 'request';
+  readonly activity: 'deliveryRun' | 'look' | 'request';
   readonly id: string;
 }
 
-export interface WorldGround {
+export interface SimulationFixture {
   readonly env: TestWorkflowEnvironment;
   readonly client: TemporalClient;
-  readonly facade: WorldFacade;
-  readonly clock: WorldClock;
+  readonly facade: SimulationFacade;
+  readonly clock: SimulationClock;
   readonly pool: Pool;
   readonly deps: ActivityDeps;
   readonly control: (method: string, path: string, body?: unknown) => Promise<Record<string, unknown>>;
   /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;
-  /** One run of the sweep that finds lost signals. Schedules are not in this server, so it is not run by one. */
-  readonly sweep: () => Promise<void>;
+  /** One run of the repair job that finds lost signals. Schedules are not in this server, so it is not run by one. */
+  readonly repair: () => Promise<void>;
   readonly watch: (watch: AttemptWatch | null) => void;
   readonly close: () => Promise<void>;
 }
 
-export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Promise<WorldGround> {
-  const keys = parseKeyring(createKeyEntry('world'));
+export async function createSimulationFixture(
+  bundle: WorkflowBundleWithSourceMap,
+): Promise<SimulationFixture> {
+  const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
   const atWork = new AtWork();
   const [env, sandbox, { pool, drop }] = await Promise.all([
-    createWorldServer(flaw),
-    startRutterSandbox({ port: 0, ...credentials, knobs: worldKnobs }),
+    createSimulationServer(flaw),
+    startRutterSandbox({ port: 0, ...credentials, knobs: simulationKnobs }),
     createMovableDatabase(databaseConnectionsMax),
   ]);
   const control = controlOf(sandbox);
   let watching: AttemptWatch | null = null;
-  const clock = createWorldClock(async (offsetMs) => {
+  const clock = createSimulationClock(async (offsetMs) => {
     await pool.query(moveClockSql, [offsetMs, watching?.feedsAtWork() ?? []]);
     await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
   });
@@ -97,7 +105,7 @@ export async function createWorldGround(bundle: WorkflowBundleWithSourceMap): Pr
       await skipTime(env, { ms, flaw: flaw.signal, atWork });
       await clock.reach(await env.currentTimeMs());
     },
-    sweep: async () => {
+    repair: async () => {
       const environment = new MockActivityEnvironment();
       await environment.run(() => createActivities(deps).temporalWakeFeeds());
     },
@@ -118,8 +126,8 @@ function depsOf(input: {
   pool: Pool;
   keyring: Keyring;
   sandbox: RunningSandbox;
-  facade: WorldFacade;
-  clock: WorldClock;
+  facade: SimulationFacade;
+  clock: SimulationClock;
   fetch: typeof fetch;
 }): ActivityDeps {
   const { pool, keyring, sandbox, facade, clock } = input;
@@ -151,7 +159,7 @@ function depsOf(input: {
   };
 }
 
-function controlOf({ url }: RunningSandbox): WorldGround['control'] {
+function controlOf({ url }: RunningSandbox): SimulationFixture['control'] {
   return (method, path, body) => askControl({ url, method, path, body });
 }
 
@@ -159,7 +167,7 @@ interface WorkersInput {
   env: TestWorkflowEnvironment;
   bundle: WorkflowBundleWithSourceMap;
   deps: ActivityDeps;
-  clock: WorldClock;
+  clock: SimulationClock;
   atWork: AtWork;
   watch: () => AttemptWatch | null;
 }
@@ -196,11 +204,11 @@ function activitiesOf({ deps, clock, atWork, watch }: WorkersInput) {
     work: (activities: ReturnType<typeof createActivities>) => Promise<T>,
   ): Promise<T> => {
     await clock.reach(Context.current().info.currentAttemptScheduledTimestampMs);
-    const trouble = watch()?.begins(subject);
+    const failure = watch()?.begins(subject);
     let ok = false;
     try {
       const result = await atWork.during(`${subject.activity} ${subject.id}`, () =>
-        runAttempt(deps, trouble, (own) => work(createActivities(own))),
+        runAttempt(deps, failure, (own) => work(createActivities(own))),
       );
       ok = true;
       return result;
@@ -209,11 +217,11 @@ function activitiesOf({ deps, clock, atWork, watch }: WorkersInput) {
     }
   };
   type Activities = ReturnType<typeof createActivities>;
-  const rutterDeliverSlice: Activities['rutterDeliverSlice'] = (input) =>
-    attempt({ activity: 'slice', id: input.feedId }, (own) => own.rutterDeliverSlice(input));
+  const rutterRunDelivery: Activities['rutterRunDelivery'] = (input) =>
+    attempt({ activity: 'deliveryRun', id: input.feedId }, (own) => own.rutterRunDelivery(input));
   const rutterReadConnection: Activities['rutterReadConnection'] = (input) =>
     attempt({ activity: 'look', id: input.connectionId }, (own) => own.rutterReadConnection(input));
   const dbApplyFeedRequest: Activities['dbApplyFeedRequest'] = (input) =>
     attempt({ activity: 'request', id: input.feedId }, (own) => own.dbApplyFeedRequest(input));
-  return { rutterDeliverSlice, rutterReadConnection, dbApplyFeedRequest };
+  return { rutterRunDelivery, rutterReadConnection, dbApplyFeedRequest };
 }

@@ -11,24 +11,24 @@ import {
   type SentCall,
 } from '../draw-postings.js';
 import { drawFault, drawPoison } from '../faults.js';
-import type { Trouble } from '../../run-attempt.js';
+import type { Failure } from '../../run-attempt.js';
 
 /*
  * What one run is to go through, drawn from a seed: who has feeds, what comes in, what people do and when, and what
  * goes wrong at which call. Plain data, so that a failing plan can be read.
  */
 
-export interface WorldPlan {
+export interface SimulationPlan {
   readonly connectionCount: number;
   readonly feeds: readonly PlannedFeed[];
   /** How long Rutter's jobs run, by its clock. */
   readonly jobRunMs: number;
-  /** How long a POST is on its way, in real time: what happens meanwhile meets a slice under way. */
+  /** How long a POST is on its way, in real time: what happens meanwhile meets a delivery run under way. */
   readonly postLatencyMs: number;
   readonly steps: readonly PlannedStep[];
-  readonly troubles: readonly PlannedTrouble[];
-  /** Who finds postings whose signal was lost: the sweep, or the feed's own daily look. */
-  readonly lostSignalsFoundBy: 'sweep' | 'daily_look';
+  readonly failures: readonly PlannedFailure[];
+  /** Who finds postings whose signal was lost: the repair job, or the feed's own daily look. */
+  readonly lostSignalsFoundBy: 'repair' | 'daily_check';
 }
 
 export interface PlannedFeed {
@@ -44,12 +44,12 @@ export interface PlannedFeed {
   readonly before: readonly SentCall[];
 }
 
-/** The n-th attempt of an activity for a feed (or of looks at a connection), counted from 1. */
-export interface PlannedTrouble {
-  readonly activity: 'slice' | 'look' | 'request';
+/** The n-th attempt of an activity for a feed (or of checks a connection), counted from 1. */
+export interface PlannedFailure {
+  readonly activity: 'deliveryRun' | 'look' | 'request';
   readonly index: number;
   readonly attempt: number;
-  readonly trouble: Trouble;
+  readonly failure: Failure;
 }
 
 export type SignalFate = 'sent' | 'lost' | 'twice';
@@ -70,8 +70,8 @@ export type Step =
 
 export interface PlannedStep {
   readonly step: Step;
-  /** Done while a slice is under way, if one is soon. */
-  readonly duringSlice: boolean;
+  /** Done while a delivery run is under way, if one is soon. */
+  readonly duringDeliveryRun: boolean;
   /** How long nobody does anything afterwards. */
   readonly thenWaitMs: number;
 }
@@ -79,18 +79,18 @@ export interface PlannedStep {
 const feedsMax = 3;
 const stepsMax = 12;
 const callsAtOnceMax = 4;
-const troublesMax = 8;
+const failuresMax = 8;
 /** Longer costs real time for nothing: a refused connection is asked every quarter of an hour. */
 const pauseMaxMs = dayMs / 8;
-/** A slice with one batch makes some thirty calls. */
+/** A delivery run with one batch makes some thirty calls. */
 const callsMax = 30;
 
 const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
 const webhook = fc.boolean();
-/** Attempts of one slice go on for ten minutes; then its workflow begins the next. */
+/** Attempts of one delivery run go on for ten minutes; then its workflow begins the next. */
 const minutes = fc.integer({ min: 1, max: 20 });
 
-const duringSlice = fc.constantFrom(false, false, true);
+const duringDeliveryRun = fc.constantFrom(false, false, true);
 const thenWaitMs = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0) },
   { weight: 4, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
@@ -152,14 +152,14 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
 
-const trouble: fc.Arbitrary<Trouble> = fc.record({
+const failure: fc.Arbitrary<Failure> = fc.record({
   call: fc.integer({ min: 1, max: callsMax }),
   kind: fc.constantFrom('process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
   afterEffect: fc.boolean(),
 });
 
 /** All that one run goes through. */
-export const worldPlan: fc.Arbitrary<WorldPlan> = fc
+export const simulationPlan: fc.Arbitrary<SimulationPlan> = fc
   .record({
     connectionCount: fc.integer({ min: 1, max: 2 }),
     currencies: fc.array(fc.constantFrom(...drawnCurrencies), {
@@ -175,12 +175,12 @@ export const worldPlan: fc.Arbitrary<WorldPlan> = fc
       feeds: fc.tuple(...currencies.map((currency) => plannedFeed(currency, connection))),
       postLatencyMs: fc.constantFrom(0, 40, 150),
       jobRunMs: fc.constantFrom(0, 0, 0, 5_000, 60_000),
-      steps: fc.array(fc.record({ step: stepOf(currencies, connection), duringSlice, thenWaitMs }), {
+      steps: fc.array(fc.record({ step: stepOf(currencies, connection), duringDeliveryRun, thenWaitMs }), {
         ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
       }),
-      lostSignalsFoundBy: fc.constantFrom('sweep', 'daily_look'),
-      troubles: fc.array(plannedTrouble(currencies.length - 1), {
-        ...{ maxLength: troublesMax, size: 'max' },
+      lostSignalsFoundBy: fc.constantFrom('repair', 'daily_check'),
+      failures: fc.array(plannedFailure(currencies.length - 1), {
+        ...{ maxLength: failuresMax, size: 'max' },
       }),
     });
   });
@@ -195,11 +195,11 @@ function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>):
   });
 }
 
-function plannedTrouble(indexMax: number): fc.Arbitrary<PlannedTrouble> {
+function plannedFailure(indexMax: number): fc.Arbitrary<PlannedFailure> {
   return fc.record({
-    activity: fc.constantFrom('slice', 'slice', 'slice', 'look', 'request'),
+    activity: fc.constantFrom('deliveryRun', 'deliveryRun', 'deliveryRun', 'look', 'request'),
     index: fc.nat({ max: indexMax }),
     attempt: fc.integer({ min: 1, max: 5 }),
-    trouble,
+    failure,
   });
 }

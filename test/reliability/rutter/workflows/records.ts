@@ -1,9 +1,9 @@
 import type { FaultSpec } from '../../../../sandbox/rutter/faults.js';
-import { refereeRun } from '../checker.js';
+import { checkRun } from '../checker.js';
 import type { SentBatch } from '../traffic.js';
-import type { Cast } from './actors.js';
-import type { WorldGround } from './fixture.js';
-import type { WorldPlan } from './plan.js';
+import type { Actors } from './actors.js';
+import type { SimulationFixture } from './fixture.js';
+import type { SimulationPlan } from './plan.js';
 import type { PlannedWatch } from './watch.js';
 
 /** Halving a refused batch down to each of its bad postings takes at most these. */
@@ -30,28 +30,28 @@ function poisonedIds(specs: readonly FaultSpec[], batches: readonly SentBatch[])
 }
 
 /** Core banking's books, our tables and the sandbox's book beside each other. */
-export async function judgeRecords(
-  ground: WorldGround,
-  { plan, cast, watch }: { plan: WorldPlan; cast: Cast; watch: PlannedWatch },
+export async function checkRecords(
+  fixture: SimulationFixture,
+  { plan, actors, watch }: { plan: SimulationPlan; actors: Actors; watch: PlannedWatch },
 ): Promise<string[]> {
-  const { pool, control } = ground;
-  const { batches, troubles } = watch.traffic;
+  const { pool, control } = fixture;
+  const { batches, failures } = watch.traffic;
   const specs = plan.steps.flatMap(({ step }) => (step.kind === 'fault' ? [step.spec] : []));
   const refuses = specs.some(isRefusal);
   const refusedPosts = refuses ? postsPerRefusal * specs.length : 0;
   const changes = plan.steps.filter(
     ({ step }) => step.kind === 'select' || step.kind === 'disconnect',
   ).length;
-  return await refereeRun({
-    ...{ pool, control, bank: cast.bank, feeds: cast.feeds, batches },
+  return await checkRun({
+    ...{ pool, control, bank: actors.bank, feeds: actors.feeds, batches },
     excuses: {
       ...{ resent: false, lies: false, accepted: new Set<string>() },
       // Postings whose quarantine was taken back come after the cursor's place, too: they go again marked late.
       omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),
       poisoned: new Set(refuses ? poisonedIds(specs, batches) : []),
       postsUnderUnseenChange: watch.unseen.posts() + changes * postsOnTheWay,
-      extraPosts: troubles + watch.attempts + refusedPosts,
-      cutsMax: plan.steps.length * cast.feeds.length,
+      extraPosts: failures + watch.attempts + refusedPosts,
+      cutsMax: plan.steps.length * actors.feeds.length,
     },
   });
 }

@@ -1,44 +1,44 @@
 import type { Traffic } from '../traffic.js';
-import type { Cast, CastFeed } from './actors.js';
+import type { Actors, ActorsFeed } from './actors.js';
 
 /**
- * Counts the POSTs to an account that Sage has changed and that nobody has looked at since: until then no sender can
+ * Counts the POSTs to an account that Sage has changed and that nobody has checked since: until then no sender can
  * know that the account is gone or begins later.
  */
 export class UnseenChanges {
   /** By Rutter's account id: how many POSTs had been made when it changed. */
   readonly #changedAt = new Map<string, number>();
-  /** By connection: what had changed when the look under way began. */
-  readonly #lookedAt = new Map<string, readonly string[]>();
+  /** By connection: what had changed when the check under way began. */
+  readonly #checkedAt = new Map<string, readonly string[]>();
   #posts = 0;
 
   constructor(
-    private readonly cast: Cast,
+    private readonly actors: Actors,
     private readonly traffic: Traffic,
   ) {}
 
-  changed({ rutterAccountId }: CastFeed): void {
+  changed({ rutterAccountId }: ActorsFeed): void {
     if (!this.#changedAt.has(rutterAccountId))
       this.#changedAt.set(rutterAccountId, this.traffic.batches.length);
-    // A look that began before may have come too early.
-    this.#lookedAt.clear();
+    // A check that began before may have come too early.
+    this.#checkedAt.clear();
   }
 
-  lookBegins(connectionId: string): void {
-    const own = this.cast.feeds.filter((feed) => feed.connection.connectionId === connectionId);
+  checkBegins(connectionId: string): void {
+    const own = this.actors.feeds.filter((feed) => feed.connection.connectionId === connectionId);
     const ids = own.map((feed) => feed.rutterAccountId);
-    this.#lookedAt.set(
+    this.#checkedAt.set(
       connectionId,
       ids.filter((id) => this.#changedAt.has(id)),
     );
   }
 
-  lookEnds(connectionId: string): void {
-    for (const id of this.#lookedAt.get(connectionId) ?? []) {
+  checkEnds(connectionId: string): void {
+    for (const id of this.#checkedAt.get(connectionId) ?? []) {
       this.#posts += this.#postsSince(id);
       this.#changedAt.delete(id);
     }
-    this.#lookedAt.delete(connectionId);
+    this.#checkedAt.delete(connectionId);
   }
 
   posts(): number {
