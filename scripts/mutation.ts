@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { appendResults } from './docs/reliability-results.js';
 import { runCommand } from './local/run-command.js';
 import { readMutations, type Mutation } from './mutation/read-mutations.js';
 import { mutationTable, type MutationResult } from './mutation/mutation-table.js';
@@ -40,7 +41,15 @@ async function main(args: string[]): Promise<void> {
     await rm(copy, { recursive: true, force: true });
   }
   if (!json) process.stdout.write(`\n${mutationTable(results)}\n`);
+  if (chosen.length === all.length) await recordRun(results);
   process.exitCode = results.every((result) => result.outcome === 'killed') ? 0 : 1;
+}
+
+/** Adds a complete run to docs/reliability/results/mutation.json. */
+async function recordRun(results: readonly MutationResult[]): Promise<void> {
+  const killed = results.filter(({ outcome }) => outcome === 'killed').length;
+  const seconds = Math.round(results.reduce((sum, result) => sum + result.seconds, 0));
+  await appendResults('mutation', [{ mutations: results.length, killed, seconds }]);
 }
 
 /** The files that git knows of, changes included, with the installed packages linked in. */

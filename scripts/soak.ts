@@ -1,10 +1,10 @@
-import { addRow } from './soak/add-row.js';
+import { appendResults } from './docs/reliability-results.js';
 import { helpText, readArguments, stretchRuns, type SoakArguments } from './soak/arguments.js';
 import { runStretch, type StretchResult } from './soak/run-stretch.js';
 
 /**
  * `npm run soak` runs the seeded simulations for as long as one likes, stretch by stretch, and adds each finished stretch to
- * the table in docs/reliability/README.md. The stretch that begins at run N has the seed `--seed` + N / stretch, so every run
+ * docs/reliability/results/soak.json. The stretch that begins at run N has the seed `--seed` + N / stretch, so every run
  * can be had again. The first violation ends it, with the command that replays the failing example.
  */
 async function main(args: string[]): Promise<void> {
@@ -21,9 +21,8 @@ async function main(args: string[]): Promise<void> {
     );
     // A process that failed without an example has broken down; that is no finding.
     if (!soak.dry && (result.passed || result.replay !== null)) {
-      const ours = `npm run soak -- --depth ${soak.depth} --seed ${seed} --runs ${runs}`;
-      const command = result.replay ?? ours;
-      await addRow({ ...soak, seed, runs, passed: result.passed, command });
+      const row = { depth: soak.depth, seed, runs, violations: result.passed ? 0 : 1 };
+      await appendResults('soak', [result.replay === null ? row : { ...row, replay: result.replay }]);
     }
     if (!result.passed) return fail(result);
     if (from + runs < soak.runs) {

@@ -1,8 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
-import { runCommand } from '../local/run-command.js';
+import { appendResults } from '../docs/reliability-results.js';
 import type { Findings } from './checker.js';
 
 export interface StepResult {
@@ -25,9 +24,6 @@ export interface Results {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const gitMs = 5_000;
-/** Rows go in above this line, oldest first. */
-const marker = '<!-- the next kills go here -->';
 
 /** Reads the results before step `from` of an earlier run with this seed; those after it are forgotten. */
 export async function openResults(input: { seed: number; from: number }): Promise<Results> {
@@ -60,35 +56,29 @@ async function readSteps(path: string): Promise<StepResult[]> {
   return text === undefined ? [] : (JSON.parse(text) as { steps: StepResult[] }).steps;
 }
 
-/** Adds a finished run to the table in docs/reliability/README.md. @throws Error when the document has no place for it */
-export async function addToDocument(results: Results): Promise<void> {
-  const path = join(root, 'docs', 'reliability.md');
-  const text = await readFile(path, 'utf8');
-  if (!text.includes(marker)) throw new Error(`${path} has no line "${marker}"`);
-  const longer = text.replace(`\n\n${marker}`, `\n${(await renderRows(results)).join('\n')}\n\n${marker}`);
-  await writeFile(path, await format(longer, { ...(await resolveConfig(path)), filepath: path }));
+/** Adds a finished run to docs/reliability/results/chaos.json, one result a target. */
+export async function recordResults(results: Results): Promise<void> {
+  const names = new Set(results.steps.map(nameOf));
+  const rows = [...names].map((target) => {
+    const seconds = results.steps
+      .filter((step) => nameOf(step) === target)
+      .map((step) => step.recoveredMs / 1_000);
+    return {
+      target,
+      count: seconds.length,
+      maxSeconds: tenths(Math.max(...seconds)),
+      medianSeconds: tenths(median(seconds)),
+      lost: results.end?.lost ?? null,
+      duplicated: results.end?.twice ?? null,
+      violations: results.end?.violations ?? null,
+      seed: results.seed,
+    };
+  });
+  await appendResults('chaos', rows);
 }
 
-async function renderRows(results: Results): Promise<string[]> {
-  const commit = await runCommand({
-    command: 'git',
-    args: ['-C', root, 'rev-parse', '--short', 'HEAD'],
-    timeoutMs: gitMs,
-  });
-  const names = new Set(results.steps.map(nameOf));
-  return [...names].map((name) => {
-    const seconds = results.steps
-      .filter((step) => nameOf(step) === name)
-      .map((step) => step.recoveredMs / 1_000);
-    const { end } = results;
-    const cells = [
-      ...[new Date().toISOString().slice(0, 10), commit.stdout.trim(), name, String(seconds.length)],
-      ...[Math.max(...seconds).toFixed(1), median(seconds).toFixed(1)],
-      ...[end?.lost, end?.twice, end?.violations].map((count) => String(count ?? '?')),
-      String(results.seed),
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
+function tenths(seconds: number): number {
+  return Math.round(seconds * 10) / 10;
 }
 
 /** The same for the terminal. */

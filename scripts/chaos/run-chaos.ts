@@ -7,7 +7,7 @@ import { nextNewBatch } from './next-post.js';
 import { killAtPoint } from './points.js';
 import { planSteps, type Step } from './plan.js';
 import { Checker, type Findings } from './checker.js';
-import { addToDocument, openResults, renderResults, type Results } from './results.js';
+import { openResults, recordResults, renderResults, type Results } from './results.js';
 import { seededRandom } from './seeded-random.js';
 import { openStack, type Stack } from './stack.js';
 import { killAtRandom } from './targets.js';
@@ -53,7 +53,7 @@ export async function runChaos(input: KillArguments & { say: Say }): Promise<num
     const end = await checker.conclude(say);
     await results.conclude(end, faults);
     // Fewer than the full number is somebody's trial.
-    if (input.count === undefined) await addToDocument(results);
+    if (input.count === undefined) await recordResults(results);
     return conclude({ say, results, end, faults, stack, core });
   } finally {
     await stack.close();

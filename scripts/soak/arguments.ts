@@ -12,7 +12,7 @@ export interface SoakArguments {
   readonly seed: number;
   /** Only this failing example of the seed, once. */
   readonly path: string | undefined;
-  /** Write no row into docs/reliability/README.md. */
+  /** Add nothing to docs/reliability/results. */
   readonly dry: boolean;
 }
 
@@ -27,7 +27,7 @@ npm run soak -- --depth workflow             1,000 runs of the real workflows
 npm run soak -- --depth sage                 300 runs of the channel of Sage's Banking Service
   --runs N    so many       --from N   go on from run N, as the last line said
   --seed N    1 by default  --path P   replay one failing example, as it was printed
-  --dry       add nothing to docs/reliability/README.md`;
+  --dry       add nothing to docs/reliability/results`;
 
 /** @throws Error with a sentence for arguments that mean nothing */
 export function readArguments(args: string[]): SoakArguments {
