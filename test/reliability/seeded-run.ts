@@ -2,9 +2,9 @@ import { appendFile } from 'node:fs/promises';
 import fc from 'fast-check';
 
 /*
- * How many runs, from which seed: few in CI, as many as one likes in a soak. The environment is that of the one test
- * process that scripts/soak.ts starts for a stretch. CI draws the same plans each time, so that a change which turns it
- * red is the one that broke it; soaks draw others.
+ * Which runs a test process makes. `npm test` makes a few: those of a fixed seed, so that a change which breaks one is
+ * the change that is tested, and those of the seed of the day, so that many plans are tried over time. The environment
+ * variables are set by scripts/soak.ts, which makes as many runs as one likes.
  */
 
 export type Depth = 'activity' | 'workflow' | 'sage';
@@ -16,15 +16,24 @@ export interface SeededRuns {
   readonly path: string | undefined;
 }
 
-const seedOfCi = 2_611;
+const fixedSeed = 2_611;
 
-export function readSeededRuns(input: { runsInCi: number }): SeededRuns {
+/** The runs of one test process: in `npm test` two sets, in a soak one. */
+export function readSeededRuns(input: { fixedRuns: number; dayRuns: number }): SeededRuns[] {
   const { SOAK_SEED, SOAK_RUNS, SOAK_PATH } = process.env;
-  return {
-    seed: SOAK_SEED === undefined ? seedOfCi : Number(SOAK_SEED),
-    runs: SOAK_RUNS === undefined ? input.runsInCi : Number(SOAK_RUNS),
-    path: SOAK_PATH,
-  };
+  if (SOAK_SEED !== undefined) {
+    const runs = SOAK_PATH === undefined ? Number(SOAK_RUNS ?? input.fixedRuns) : 1;
+    return [{ seed: Number(SOAK_SEED), runs, path: SOAK_PATH }];
+  }
+  return [
+    { seed: fixedSeed, runs: input.fixedRuns, path: undefined },
+    { seed: seedOfDay(new Date()), runs: input.dayRuns, path: undefined },
+  ];
+}
+
+/** The date in UTC as a number: 20261130. */
+function seedOfDay(now: Date): number {
+  return Number(now.toISOString().slice(0, 10).replaceAll('-', ''));
 }
 
 /** The one command that runs a failing example again, shrunk as it is. */
@@ -48,33 +57,49 @@ export class RunTally {
   }
 }
 
-/** Runs a property over seeded plans. @throws Error with the breaches, the smallest plan and the command to replay it */
-export async function runSeeded<Plan>(input: {
-  depth: Depth;
-  runs: SeededRuns;
-  plans: fc.Arbitrary<Plan>;
-  run: (plan: Plan) => Promise<{ breaches: readonly string[]; seen: Readonly<Record<string, number>> }>;
-  tally: RunTally;
+interface SeededRunInput<Plan> {
+  readonly depth: Depth;
+  readonly plans: fc.Arbitrary<Plan>;
+  readonly run: (plan: Plan) => Promise<{
+    breaches: readonly string[];
+    seen: Readonly<Record<string, number>>;
+  }>;
+  readonly tally: RunTally;
   /** What a run takes at most on the average. */
-  runMaxMs?: number;
+  readonly runMaxMs?: number;
   /** For finding the smallest plan. */
-  shrinkingMaxMs?: number;
-}): Promise<void> {
-  const { depth, runs, tally, runMaxMs = defaultRunMaxMs, shrinkingMaxMs = defaultShrinkingMaxMs } = input;
+  readonly shrinkingMaxMs?: number;
+}
+
+/**
+ * Runs a property over seeded plans, one set after the other, and checks that every run was made.
+ * @throws Error with the breaches, the smallest plan and the command to replay it
+ */
+export async function runSeeded<Plan>(
+  input: SeededRunInput<Plan> & { readonly sets: readonly SeededRuns[] },
+): Promise<void> {
+  for (const runs of input.sets) await runSet(input, runs);
+  const planned = input.sets.reduce((sum, { runs }) => sum + runs, 0);
+  if (input.tally.runs !== planned)
+    throw new Error(`${String(input.tally.runs)} of ${String(planned)} runs were made`);
+}
+
+async function runSet<Plan>(input: SeededRunInput<Plan>, runs: SeededRuns): Promise<void> {
+  const { depth, tally, runMaxMs = defaultRunMaxMs, shrinkingMaxMs = defaultShrinkingMaxMs } = input;
   let failedAtMs: number | null = null;
   const property = fc.asyncProperty(input.plans, async (plan) => {
-    // Each run of shrinking costs as much as any other: past its time no smaller plan is tried.
+    // A run of shrinking costs as much as any other: after the limit no smaller plan is tried.
     if (failedAtMs !== null && performance.now() - failedAtMs > shrinkingMaxMs) return;
     const report = await input.run(plan);
     tally.add(report.seen);
-    await tellProgress(tally);
+    await recordProgress(tally);
     if (report.breaches.length === 0) return;
     failedAtMs ??= performance.now();
     throw new Breach(report.breaches.join('\n'));
   });
   const details = await fc.check(property, {
     seed: runs.seed,
-    numRuns: runs.path === undefined ? runs.runs : 1,
+    numRuns: runs.runs,
     interruptAfterTimeLimit: shrinkingMaxMs + runs.runs * runMaxMs,
     // Runs that were not made have shown nothing.
     markInterruptAsFailure: true,
@@ -82,16 +107,16 @@ export async function runSeeded<Plan>(input: {
   });
   if (!details.failed) return;
   const { counterexamplePath, counterexample, errorInstance } = details;
-  const error = wordsOf(errorInstance);
+  const error = describeError(errorInstance);
   const replay = replayCommand({ depth, seed: details.seed, path: counterexamplePath ?? '0' });
   const plan = JSON.stringify(counterexample?.[0], null, 1);
   throw new Error(`after ${String(details.numRuns)} runs:\n${error}\n\nreplay: ${replay}\n\n${plan}`);
 }
 
-/** What the checker found; any other error is one of the simulation's own. */
+/** What the checker found; any other error is a failure of the simulation itself. */
 class Breach extends Error {}
 
-function wordsOf(error: unknown): string {
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return 'interrupted';
   return error instanceof Breach ? error.message : (error.stack ?? error.message);
 }
@@ -100,8 +125,8 @@ const defaultShrinkingMaxMs = 120_000;
 const defaultRunMaxMs = 2_000;
 const progressEveryRuns = 25;
 
-/** A line for whoever watches a long stretch. */
-async function tellProgress(tally: RunTally): Promise<void> {
+/** Appends a line for the soak that shows the progress of a stretch. */
+async function recordProgress(tally: RunTally): Promise<void> {
   const { SOAK_PROGRESS } = process.env;
   if (SOAK_PROGRESS === undefined || tally.runs % progressEveryRuns !== 0) return;
   await appendFile(SOAK_PROGRESS, `${JSON.stringify({ runs: tally.runs, sums: tally.sums() })}\n`);
