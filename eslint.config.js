@@ -1,6 +1,6 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-import { houseRules } from './scripts/lint/project-rules.js';
+import { projectRules } from './scripts/lint/project-rules.js';
 
 export default defineConfig(
   { ignores: ['dist/', '.local/', '.cache/', 'coverage/', 'node_modules/'] },
@@ -43,5 +43,5 @@ export default defineConfig(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  ...houseRules,
+  ...projectRules,
 );

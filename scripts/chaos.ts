@@ -1,4 +1,4 @@
-// npm run kills: kills every part of the whole service at the worst moments and checks what comes of it.
+// npm run chaos: kills every part of the whole service at the worst moments and checks what comes of it.
 import { readArguments } from './chaos/arguments.js';
 import { runChaos } from './chaos/run-chaos.js';
 

@@ -15,8 +15,8 @@ const TEST_TIMEOUT_MS = 5 * 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
 
 /**
- * `npm run mutations` plants each bug of test/mutations in a copy of the tree, runs the test that its file names, and shows
- * which test killed it. The test must pass without the bug: otherwise its failure proves nothing. `npm run mutations --
+ * `npm run mutation` plants each bug of test/mutations in a copy of the tree, runs the test that its file names, and shows
+ * which test killed it. The test must pass without the bug: otherwise its failure proves nothing. `npm run mutation --
  * float delivery lock` takes only those whose file name contains one of the words; `--json` prints one object a line. Ends with
  * a code other than 0 when a bug lives, does not apply, or its test fails by itself.
  */

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { ASSUMED_CODE, ASSUMED_STATUS, ASSUMED_TYPE, VERSIONS } from './assumptions.js';
 import { ApiError, invalidInput, isObject, type ApiRequest } from './http.js';
 import { readForceFetch } from './lists.js';
-import { linkUrl } from './render.js';
+import { linkUrl } from './render-answer.js';
 import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 

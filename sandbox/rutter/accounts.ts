@@ -5,7 +5,8 @@ import type { Plan, ResponseMode } from './jobs.js';
 import { page, readExpand, readForceFetch, readListParameters } from './lists.js';
 import { isIsoDate } from '../stand-in/iso-date.js';
 import type { AccountFields, AccountRecord, ConnectionRecord } from './records.js';
-import { renderAccount, renderConnectionStub } from './render.js';
+import { renderAccount } from './render.js';
+import { renderConnectionStub } from './render-answer.js';
 import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 

@@ -7,7 +7,8 @@ import {
 import { gone, invalidInput, isObject, newId, type Answer, type ApiRequest } from './http.js';
 import type { Plan } from './jobs.js';
 import type { ConnectionRecord, ConnectionStatus } from './records.js';
-import { iso, linkUrl, nullableEnum, renderCreatedConnection } from './render.js';
+import { iso, nullableEnum } from './render.js';
+import { linkUrl, renderCreatedConnection } from './render-answer.js';
 import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 

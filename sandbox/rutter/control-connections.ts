@@ -11,7 +11,8 @@ import {
 } from './control-action.js';
 import { isObject, newId } from './http.js';
 import { CONNECTION_STATUSES, type ConnectionRecord, type ConnectionStatus } from './records.js';
-import { iso, linkUrl, renderAccount } from './render.js';
+import { iso, renderAccount } from './render.js';
+import { linkUrl } from './render-answer.js';
 import type { Sandbox } from './sandbox.js';
 
 export const connectionActions: readonly ControlAction[] = [

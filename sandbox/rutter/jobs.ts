@@ -3,7 +3,7 @@ import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from '.
 import { errorBody, gone, newId, redactedTarget, type Answer, type ApiRequest } from './http.js';
 import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
 import type { AcceptedJob, JobRecord, Outcome, Work } from './records.js';
-import { renderJobBody } from './render.js';
+import { renderJobBody } from './render-answer.js';
 import type { Sandbox } from './sandbox.js';
 
 export type ResponseMode = 'async' | 'prefer_sync';

@@ -1,14 +1,7 @@
 import type { Knobs } from './assumptions.js';
-import type {
-  AccountRecord,
-  AnsweredTransaction,
-  BookEntry,
-  ConnectionRecord,
-  JobRecord,
-} from './records.js';
-import type { Sandbox } from './sandbox.js';
+import type { AccountRecord, AnsweredTransaction, BookEntry } from './records.js';
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
 const ACCOUNT_FIELDS = [
   'account_id',
@@ -70,83 +63,6 @@ export function renderTransaction(entry: BookEntry, knobs: Knobs, frozen?: Answe
   return withExtras(shown, knobs);
 }
 
-/** The `connection` part of GET answers on bank feeds (the camelCase is Rutter's). */
-export function renderConnectionStub(sandbox: Sandbox, connection: ConnectionRecord): Json {
-  return { id: connection.id, orgId: sandbox.organisationId, platform: connection.platform };
-}
-
-/** The short form that create and rename answer. */
-export function renderCreatedConnection(sandbox: Sandbox, connection: ConnectionRecord): Json {
-  return {
-    id: connection.id,
-    access_token: connection.accessToken,
-    link_url: linkUrl(sandbox, connection.id),
-    name: connection.name,
-  };
-}
-
-export function linkUrl(sandbox: Sandbox, connectionId: string): string {
-  return `${sandbox.linkOrigin}/connection/${connectionId}`;
-}
-
-/** What a finished job answers: the body of a synchronous call. */
-export function renderJobBody(sandbox: Sandbox, job: JobRecord): unknown {
-  if (job.body !== undefined) return job.body;
-  const { state, knobs } = sandbox;
-  const { work } = job;
-  switch (work.kind) {
-    case 'transactions': {
-      const lines = job.answered ?? [];
-      return { bank_feed_transactions: lines.map((line) => renderTransaction(line.entry, knobs, line)) };
-    }
-    case 'create_account':
-      // The answer of creation stays what it was: replays show the account as it was made.
-      return {
-        bank_feed_account: renderAccount({ ...work.account, updatedAtMs: job.finishedAtMs ?? 0 }, knobs),
-      };
-    case 'delete_account':
-      return { code: 'deleted', success: true };
-    case 'create_connection':
-      return { connection: renderCreatedConnection(sandbox, work.connection) };
-    case 'rename_connection': {
-      const connection = state.connections.get(work.connectionId);
-      if (connection === undefined) return { connection: null };
-      return { connection: { ...renderCreatedConnection(sandbox, connection), name: work.name } };
-    }
-    case 'replace_token':
-      return { new_access_token: work.accessToken };
-    case 'exchange_public_token':
-      return renderExchange(sandbox, work.token);
-    case 'create_otp':
-      return withExtras(
-        {
-          bank_feed_otp: {
-            otp: work.otp.otp,
-            expires_at: iso(work.otp.expiresAtMs),
-            redirect_uri: work.redirectUri,
-          },
-        },
-        knobs,
-      );
-    case 'nothing':
-      return work.body;
-    default:
-      return work satisfies never;
-  }
-}
-
-function renderExchange(sandbox: Sandbox, token: string): Json {
-  const connectionId = sandbox.state.publicTokens.get(token)?.connectionId ?? '';
-  const connection = sandbox.state.connections.get(connectionId);
-  return {
-    connection_id: connectionId,
-    access_token: connection?.accessToken ?? null,
-    is_ready: connection?.status === 'active',
-    platform: connection?.platform ?? null,
-    name: connection?.name ?? null,
-  };
-}
-
 export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
@@ -156,7 +72,8 @@ export function nullableEnum(value: string | number | null, knobs: Knobs): strin
   return value === null && knobs.nullEnumText ? 'null' : value;
 }
 
-function withExtras(shown: Json, knobs: Knobs): Json {
+/** Adds a field that the contract does not have, when the knob asks for it. */
+export function withExtras(shown: Json, knobs: Knobs): Json {
   if (knobs.extraFields) shown['field_from_the_future'] = { nested: [1, 'two', null] };
   return shown;
 }

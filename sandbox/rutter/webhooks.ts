@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { WEBHOOK_ATTEMPT_DELAYS_MS, WEBHOOK_TIMEOUT_MS } from './assumptions.js';
+import type { VirtualClock } from '../stand-in/clock.js';
+import { WEBHOOK_ATTEMPT_DELAYS_MS, WEBHOOK_TIMEOUT_MS, type Knobs } from './assumptions.js';
 import { newId } from './http.js';
 import type { AccountRecord, ConnectionRecord, JobRecord } from './records.js';
 import { renderAccount } from './render.js';
-import type { Sandbox } from './sandbox.js';
+import type { SandboxState } from './state.js';
 
 /** Oldest deliveries are dropped from the list beyond this. */
 export const DELIVERIES_MAX = 1_000;
@@ -29,6 +30,14 @@ export interface SendOptions {
   wrongSignature?: boolean;
 }
 
+/** What the sender needs of the sandbox. */
+export interface WebhookContext {
+  readonly options: { readonly clientSecret: string; readonly webhookUrl?: string };
+  readonly clock: VirtualClock;
+  readonly knobs: Knobs;
+  readonly state: SandboxState;
+}
+
 /** `X-Rutter-Signature` of a payload: base64 (not hex) HMAC-SHA256 under the organisation's client secret. */
 export function signWebhook(payload: string, clientSecret: string): string {
   return `sha256=${createHmac('sha256', clientSecret).update(payload).digest('base64')}`;
@@ -37,11 +46,11 @@ export function signWebhook(payload: string, clientSecret: string): string {
 /** Sends webhooks at least once, with Rutter's retries; running retries do not survive a restart. */
 export class WebhookSender {
   readonly deliveries: Delivery[] = [];
-  #sandbox: Sandbox | undefined;
+  #sandbox: WebhookContext | undefined;
   #dataEvents = 0;
   readonly #abort = new AbortController();
 
-  start(sandbox: Sandbox): void {
+  start(sandbox: WebhookContext): void {
     this.#sandbox = sandbox;
   }
 
@@ -136,7 +145,13 @@ export class WebhookSender {
     this.send(connection, kind, extras, { drop: every > 0 && this.#dataEvents % every === 0 });
   }
 
-  #attempt(sandbox: Sandbox, url: string, payload: string, signature: string, delivery: Delivery): void {
+  #attempt(
+    sandbox: WebhookContext,
+    url: string,
+    payload: string,
+    signature: string,
+    delivery: Delivery,
+  ): void {
     const startedAtMs = sandbox.clock.nowMs();
     const next = (number: number): void => {
       const delayMs = WEBHOOK_ATTEMPT_DELAYS_MS[number];

@@ -1,12 +1,26 @@
+import type { Book } from './book.js';
 import type {
   AccountChange,
   AccountRecord,
+  ConnectionRecord,
   JobRecord,
   Outcome,
   OtpRecord,
+  PublicTokenRecord,
   SentTransaction,
 } from './records.js';
-import type { SandboxState } from './state.js';
+
+/** What a job changes: the part of the sandbox's state that work is applied to. */
+export interface WorkState {
+  readonly connections: ReadonlyMap<string, ConnectionRecord>;
+  readonly connectionIdByToken: Map<string, string>;
+  readonly accounts: Map<string, AccountRecord>;
+  readonly accountIdsByConnection: Map<string, string[]>;
+  readonly otps: Map<string, OtpRecord>;
+  readonly publicTokens: ReadonlyMap<string, PublicTokenRecord>;
+  readonly book: Book;
+  addConnection(connection: ConnectionRecord): void;
+}
 
 /** Scope of an Idempotency-Key: per organisation and connection (our assumption). */
 export function jobKey(connectionId: string | null, idempotencyKey: string): string {
@@ -21,7 +35,7 @@ export function applyAccountChange(account: AccountRecord, change: AccountChange
 }
 
 /** Carries out what a job was accepted for and stores the answer's status in it. Deterministic: journals replay it. */
-export function runWork(state: SandboxState, job: JobRecord, outcome: Outcome, atMs: number): void {
+export function runWork(state: WorkState, job: JobRecord, outcome: Outcome, atMs: number): void {
   switch (outcome.kind) {
     case 'done':
       job.httpStatus = 200;
@@ -45,7 +59,7 @@ export function runWork(state: SandboxState, job: JobRecord, outcome: Outcome, a
 }
 
 function takeEffect(
-  state: SandboxState,
+  state: WorkState,
   job: JobRecord,
   atMs: number,
   omitted: ReadonlySet<string>,
@@ -99,7 +113,7 @@ function takeEffect(
 }
 
 function bookTransactions(
-  state: SandboxState,
+  state: WorkState,
   job: JobRecord,
   work: { accountId: string; transactions: SentTransaction[] },
   atMs: number,
@@ -116,7 +130,7 @@ function bookTransactions(
 }
 
 /** Each OTP cancels every earlier one of its connection. */
-function addOtp(state: SandboxState, otp: OtpRecord, atMs: number): void {
+function addOtp(state: WorkState, otp: OtpRecord, atMs: number): void {
   for (const earlier of state.otps.values()) {
     if (earlier.connectionId === otp.connectionId && earlier.spentAtMs === null)
       earlier.supersededAtMs ??= atMs;

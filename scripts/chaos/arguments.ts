@@ -16,11 +16,11 @@ export interface KillArguments {
 
 const seedMax = 999_999;
 
-export const help = `npm run kills                                   all of them, some 45 minutes
-npm run kills -- --targets worker,postgres      some: ${allTargets.join(', ')}
-npm run kills -- --count 3                      that many of each, instead of 30, 10 of each point, 20 zombies
-npm run kills -- --seed 4711 --from 61          goes on where a run ended
-npm run kills -- --keep                         leaves data and logs behind
+export const help = `npm run chaos                                   all of them, some 45 minutes
+npm run chaos -- --targets worker,postgres      some: ${allTargets.join(', ')}
+npm run chaos -- --count 3                      that many of each, instead of 30, 10 of each point, 20 zombies
+npm run chaos -- --seed 4711 --from 61          goes on where a run ended
+npm run chaos -- --keep                         leaves data and logs behind
 
 worker, api, temporal, postgres: kill -9 at a random moment. points: kill -9 of the worker exactly
 ${pointNames.join(', ')}.
@@ -41,7 +41,7 @@ export function readArguments(given: readonly string[]): KillArguments | string 
     else if (option === '--from') from = readNumber(option, rest.shift());
     else if (option === '--seed') seed = readNumber(option, rest.shift());
     else if (option === '--keep') keep = true;
-    else throw new Error(`Unknown option ${option}: see npm run kills -- --help.`);
+    else throw new Error(`Unknown option ${option}: see npm run chaos -- --help.`);
   }
   return { targets, count, from, seed, keep };
 }

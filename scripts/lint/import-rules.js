@@ -1,16 +1,16 @@
-// The import walls of this project as one table, and the lint rule that holds them. A wall keeps workflows replayable
-// (no I/O in reach), the API light (no native worker) and the sandboxes honest (no mistake shared with src).
+// Which layer may import what, and the lint rule that enforces it. The rules keep workflows replayable (no I/O in
+// reach), the API light (no native worker), each channel removable, and the sandboxes independent of src.
 import { dirname, posix, relative, resolve } from 'node:path';
 
-/** What nearly everyone may use. Not the domain and the workflows: theirs is the workflow sandbox's own logger. */
-const SHARED = ['src/logger', 'src/metrics'];
+/** What nearly every layer may use. Not the domain and the workflows: theirs is the workflow sandbox's own logger. */
+const shared = ['src/logger'];
 
 /**
  * `own`: path prefixes inside the project. `types`: further ones for `import type` only. `node`: Node's built-ins.
- * `packages`: the only ones allowed, or `not`: any but these. `typePackages`: further ones for `import type` only.
+ * `packages`: the only ones allowed, or `not`: any but these, `also`: exceptions from `not`.
  */
-export const walls = [
-  { from: 'src/domain/', own: ['src/domain/'], node: false, packages: ['big.js', 'temporal-polyfill'] },
+export const layers = [
+  { from: 'src/domain/', own: ['src/domain/'], node: false, packages: [] },
   {
     from: 'src/workflows/',
     own: ['src/workflows/', 'src/domain/'],
@@ -21,27 +21,27 @@ export const walls = [
   { from: 'src/crypto/', own: ['src/crypto/', 'src/domain/'], node: true, packages: ['@node-rs/argon2'] },
   {
     from: 'src/clients/',
-    own: ['src/clients/', 'src/domain/', 'src/crypto/', ...SHARED],
+    own: ['src/clients/', 'src/domain/', 'src/crypto/', ...shared],
     node: true,
     not: ['@temporalio', 'express', 'pg'],
   },
   {
     from: 'src/db/',
-    own: ['src/db/', 'src/domain/', 'src/crypto/', ...SHARED],
+    own: ['src/db/', 'src/domain/', 'src/crypto/', ...shared],
     node: true,
     not: ['@temporalio', 'express'],
   },
   {
     from: 'src/activities/',
-    own: ['src/activities/', 'src/domain/', 'src/clients/', 'src/db/', 'src/crypto/', ...SHARED],
-    types: ['src/temporal/facade', 'src/temporal/sage-facade'],
+    own: ['src/activities/', 'src/domain/', 'src/clients/', 'src/db/', 'src/crypto/', ...shared],
+    types: ['src/temporal/'],
     node: true,
     not: ['@temporalio', 'express'],
     also: ['@temporalio/activity', '@temporalio/common'],
   },
   {
     from: 'src/temporal/',
-    own: ['src/temporal/', 'src/domain/', 'src/crypto/', ...SHARED],
+    own: ['src/temporal/', 'src/domain/', 'src/crypto/', ...shared],
     messages: true,
     types: ['src/workflows/'],
     node: true,
@@ -51,67 +51,115 @@ export const walls = [
   },
   ...['src/api/', 'src/pages/'].map((from) => ({
     from,
-    own: ['src/api/', 'src/pages/', 'src/domain/', 'src/db/', 'src/crypto/', ...SHARED],
-    exact: [/^src\/temporal\/(facade|sage-facade|calls|codec-json)$/, /^src\/clients\/[^/]+\/schemas$/],
+    own: ['src/api/', 'src/pages/', 'src/domain/', 'src/db/', 'src/crypto/', ...shared],
+    exact: [
+      /^src\/temporal\/((rutter|sage-banking)\/)?facade$/,
+      /^src\/temporal\/(calls|codec-json)$/,
+      /^src\/clients\/[^/]+\/schemas$/,
+    ],
     node: true,
     not: ['@temporalio'],
   })),
-  { from: 'src/cli/', own: ['src/cli/', 'src/domain/'], node: true, not: ['@temporalio', 'pg', 'express'] },
   { from: 'sandbox/', own: ['sandbox/'], node: true, not: ['@temporalio'] },
 ];
 
-/** They wire the parts together, and are the only readers of src/config.ts. */
-export const entryPoints = [
-  'worker.ts',
-  'src/api/server.ts',
-  'src/db/migrate.ts',
-  'src/cli/main.ts',
-  'sandbox/main.ts',
+/** They connect the parts, and are the only readers of src/config.ts. */
+export const entryPoints = ['worker.ts', 'src/api/server.ts', 'src/db/migrate.ts', 'sandbox/main.ts'];
+
+/** Shared files that name both channels: the registry of each layer, and the workflow bundle's list. */
+const registries = [/^src\/([^/]+\/)?channels\.ts$/, /^src\/workflows\/index\.ts$/];
+
+/** Shared files that still import a channel. The list only shrinks; a new entry is a mistake in the design. */
+export const channelExceptions = [
+  'src/activities/sage-banking/run-command.ts',
+  'src/activities/deps.ts',
+  'src/activities/fail-command.ts',
+  'src/activities/failures.ts',
+  'src/activities/index.ts',
+  'src/activities/review-alerts.ts',
+  'src/api/app.ts',
+  'src/api/command-json.ts',
+  'src/api/deps.ts',
+  'src/api/feed-json.ts',
+  'src/api/housekeeping.ts',
+  'src/api/routes/index.ts',
+  'src/api/routes/list-connections.ts',
+  'src/api/routes/post-feed-action.ts',
+  'src/db/alert-conditions.ts',
+  'src/db/commands.ts',
+  'src/db/connections.ts',
+  'src/db/feed-views.ts',
+  'src/db/status-views.ts',
+  'src/pages/deps.ts',
+  'src/pages/index.ts',
+  'src/pages/status/feeds-view.ts',
+  'src/pages/status/feeds.ts',
+  'src/pages/status/status-pages.ts',
+  'src/pages/texts.ts',
+  'src/temporal/facade.ts',
 ];
 
+const channelOf = (path) => /^src\/(?:.*\/)?(rutter|sage-banking)\//.exec(path)?.[1];
 const within = (path, prefixes) => prefixes.some((prefix) => path.startsWith(prefix));
 const isPackage = (source, names) => names.some((name) => source === name || source.startsWith(`${name}/`));
+const projectPath = (root, file) => relative(root, file).split('\\').join('/');
 
 /** Why this import is not allowed from this file, or undefined. */
-function objection({ file, root, source, typeOnly }) {
-  const path = relative(root, file).split('\\').join('/');
+function findViolation({ file, root, source, typeOnly }) {
+  const path = projectPath(root, file);
   if (entryPoints.includes(path)) return undefined;
-  const wall = walls.find((candidate) => path.startsWith(candidate.from));
-  if (wall === undefined) return undefined;
-  if (source.startsWith('node:')) return wall.node ? undefined : `${wall.from} uses no Node built-ins`;
-  if (source.startsWith('.')) return ownObjection(wall, { path, source, root, file, typeOnly });
+  const target = source.startsWith('.') ? projectPath(root, resolve(dirname(file), source)) : undefined;
+  return (
+    (target === undefined ? undefined : findChannelViolation(path, target)) ??
+    findLayerViolation({ path, source, target, typeOnly })
+  );
+}
+
+function findChannelViolation(path, target) {
+  const to = channelOf(target);
+  const from = channelOf(path);
+  if (to === undefined || to === from || !path.startsWith('src/')) return undefined;
+  if (channelExceptions.includes(path)) return undefined;
+  if (from !== undefined) return `the channel ${from} does not import the channel ${to}`;
+  if (registries.some((pattern) => pattern.test(path))) return undefined;
+  return `shared code does not import the channel ${to}: pass what it needs through the registry`;
+}
+
+function findLayerViolation({ path, source, target, typeOnly }) {
+  const layer = layers.find((candidate) => path.startsWith(candidate.from));
+  if (layer === undefined) return undefined;
+  if (target !== undefined) return findProjectViolation(layer, target, typeOnly);
+  if (source.startsWith('node:')) return layer.node ? undefined : `${layer.from} uses no Node built-ins`;
   const allowed =
-    wall.packages === undefined
-      ? !isPackage(source, wall.not) || isPackage(source, wall.also ?? [])
-      : isPackage(source, wall.packages);
-  if (allowed || (typeOnly && isPackage(source, wall.typePackages ?? []))) return undefined;
-  return `${wall.from} does not use ${source}`;
+    layer.packages === undefined
+      ? !isPackage(source, layer.not) || isPackage(source, layer.also ?? [])
+      : isPackage(source, layer.packages);
+  if (allowed || (typeOnly && isPackage(source, layer.typePackages ?? []))) return undefined;
+  return `${layer.from} does not use ${source}`;
 }
 
-function ownObjection(wall, { source, root, file, typeOnly }) {
-  const target = relative(root, resolve(dirname(file), source))
-    .split('\\')
-    .join('/');
-  const bare = target.replace(/\.(js|ts)$/, '');
-  if (within(target, wall.own) || (wall.exact ?? []).some((pattern) => pattern.test(bare))) return undefined;
-  if (wall.messages && /^src\/workflows\/.*\bmessages$/.test(bare)) return undefined;
-  if (typeOnly && (within(target, wall.types ?? []) || (bare === 'src/config' && wall.node)))
+function findProjectViolation(layer, target, typeOnly) {
+  const module = target.replace(/\.(js|ts)$/, '');
+  if (within(target, layer.own) || (layer.exact ?? []).some((pattern) => pattern.test(module)))
     return undefined;
-  return `${wall.from} does not reach ${posix.dirname(target)}/`;
+  if (layer.messages && /^src\/workflows\/.*\bmessages$/.test(module)) return undefined;
+  if (typeOnly && (within(target, layer.types ?? []) || (module === 'src/config' && layer.node)))
+    return undefined;
+  return `${layer.from} does not import ${posix.dirname(target)}/`;
 }
 
-export const importWalls = {
+export const importRules = {
   meta: {
     type: 'problem',
     schema: [],
-    messages: { wall: 'Import wall: {{why}} (scripts/lint/import-rules.js).' },
+    messages: { forbidden: 'Import rule: {{why}} (scripts/lint/import-rules.js).' },
   },
   create(context) {
     const check = (node, typeOnly) => {
       const source = node?.source?.value;
       if (typeof source !== 'string') return;
-      const why = objection({ file: context.filename, root: context.cwd, source, typeOnly });
-      if (why !== undefined) context.report({ node, messageId: 'wall', data: { why } });
+      const why = findViolation({ file: context.filename, root: context.cwd, source, typeOnly });
+      if (why !== undefined) context.report({ node, messageId: 'forbidden', data: { why } });
     };
     return {
       ImportDeclaration: (node) => check(node, node.importKind === 'type'),

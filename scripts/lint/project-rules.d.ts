@@ -1,3 +1,5 @@
 import type { Linter } from 'eslint';
 
-export declare const houseRules: Linter.Config[];
+export declare const projectRules: Linter.Config[];
+/** Paths in which retired terms are not refused yet. */
+export declare const termsNotYet: string[];

@@ -13,7 +13,7 @@ const runs = { fixedRuns: 6, dayRuns: 2 };
 const runsPerFixture = 20;
 /** The mean on a machine with other work to do. */
 const runMaxMs = 20_000;
-/** A mutation must be told of before `npm run mutations` gives up. */
+/** A mutation must be told of before `npm run mutation` gives up. */
 const shrinkingMaxMs = 60_000;
 
 let fixtures: Fixtures<SageBankingFixture>;

@@ -1,2 +1,2 @@
-// Fixture of local-lint-walls.test.ts, which lints this file as if it imported b.ts, which imports it.
+// Fixture of local-lint-imports.test.ts, which lints this file as if it imported b.ts, which imports it.
 export const a = 1;

@@ -1,4 +1,4 @@
-// Fixture of local-lint-walls.test.ts.
+// Fixture of local-lint-imports.test.ts.
 import { a } from './a.js';
 
 export const b = a;

@@ -1,0 +1,71 @@
+// The lint rule against import cycles. It counts `import type` too: a type-only cycle is harmless at run time, and still
+// means that two modules cannot be read, moved or tested one without the other.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import ts from 'typescript';
+
+/** Imports of the files read so far, by path: one run of the linter reads each file once. */
+const importsByFile = new Map();
+
+/** The project's own files that this text imports, statically or dynamically, as absolute paths. */
+function importsIn(file, text) {
+  return ts
+    .preProcessFile(text, true, false)
+    .importedFiles.map(({ fileName }) => fileName)
+    .filter((source) => source.startsWith('.'))
+    .map((source) => sourceFile(resolve(dirname(file), source)));
+}
+
+/** Imports say .js, files are .ts; lint's own files are .js. */
+function sourceFile(path) {
+  const typescript = path.replace(/\.js$/, '.ts');
+  return existsSync(typescript) ? typescript : path;
+}
+
+function importsOf(file) {
+  const known = importsByFile.get(file);
+  if (known !== undefined) return known;
+  const imports = existsSync(file) ? importsIn(file, readFileSync(file, 'utf8')) : [];
+  importsByFile.set(file, imports);
+  return imports;
+}
+
+/** The shortest path of imports from `start` to `goal`, both included, or undefined. */
+function findPath(start, goal) {
+  const cameFrom = new Map([[start, undefined]]);
+  for (const file of cameFrom.keys()) {
+    if (file === goal) {
+      const path = [];
+      for (let step = file; step !== undefined; step = cameFrom.get(step)) path.unshift(step);
+      return path;
+    }
+    for (const next of importsOf(file)) if (!cameFrom.has(next)) cameFrom.set(next, file);
+  }
+  return undefined;
+}
+
+export const importCycles = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: { cycle: 'Import cycle: {{path}}.' },
+  },
+  create(context) {
+    const file = context.filename;
+    importsByFile.set(file, importsIn(file, context.sourceCode.text));
+    const check = (node) => {
+      const source = node?.source?.value;
+      if (typeof source !== 'string' || !source.startsWith('.')) return;
+      const path = findPath(sourceFile(resolve(dirname(file), source)), file);
+      if (path === undefined) return;
+      const names = [file, ...path].map((step) => relative(context.cwd, step));
+      context.report({ node, messageId: 'cycle', data: { path: names.join(' -> ') } });
+    };
+    return {
+      ImportDeclaration: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      ImportExpression: check,
+    };
+  },
+};

@@ -1,0 +1,2 @@
+/** Shared files that may still import a channel. */
+export declare const channelExceptions: string[];
