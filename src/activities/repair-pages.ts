@@ -1,5 +1,5 @@
 import { Context, heartbeat } from '@temporalio/activity';
-import { moveRepairPosition, readRepairPosition, type RepairTask } from '../db/repair-tasks.js';
+import { moveRepairPosition, readRepairPosition } from '../db/repair-tasks.js';
 import { limits } from '../domain/limits.js';
 import type { ActivityDeps } from './deps.js';
 import { whileHeartbeating } from './while-heartbeating.js';
@@ -25,7 +25,7 @@ export interface RepairResult {
 export async function repairPages(
   deps: ActivityDeps,
   input: {
-    name: RepairTask;
+    name: string;
     pagesMax: number;
     repairsMax: number;
     /** No further page after this; `limits.repairTaskMaxMs` unless told otherwise. */

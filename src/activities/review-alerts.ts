@@ -1,4 +1,5 @@
 import { log } from '@temporalio/activity';
+import { dbChannels } from '../db/channels.js';
 import { announceAlerts, reviewAlerts, type AlertTellers } from '../db/alerts.js';
 import { loggableError } from '../logger.js';
 import { requireCredentials } from './rutter/rejected-credentials.js';
@@ -23,7 +24,10 @@ export function dbReviewAlerts(deps: ActivityDeps) {
     await whileHeartbeating(async () => {
       await tryRefusedCredentials(deps);
       const { feedSyncIntervalMs } = deps.settings;
-      const unreviewed = await reviewAlerts(deps.pool, { feedSyncIntervalMs });
+      const unreviewed = await reviewAlerts(deps.pool, dbChannels, {
+        feedSyncIntervalMs,
+        configuredChannels: deps.sage === null ? ['rutter'] : ['rutter', 'sage-banking'],
+      });
       for (const { code, error } of unreviewed) {
         log.error('alerts of a code not reviewed', { code, error: loggableError(error) });
       }

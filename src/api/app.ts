@@ -1,6 +1,6 @@
 import express, { type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import { listFeedsToWake } from '../db/feed-views.js';
+import { listFeedsToWake } from '../db/rutter/feeds.js';
 import type { Route } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { createErrorHandler } from './errors.js';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { dbChannels } from '../db/channels.js';
 import { readFeedView, type FeedView } from '../db/feed-views.js';
-import { allowedFeedActions, allowedSageActions, type FeedAction } from '../domain/feed.js';
+import { channels } from '../domain/channels.js';
+import type { FeedAction } from '../domain/feed.js';
 import type { ApiDeps } from './deps.js';
 import { cursorKey, pageSize, uuid } from './fields.js';
 import { Problem, invalid, notFound } from './problem.js';
@@ -10,14 +12,14 @@ export const feedParams = z.strictObject({ feed_id: uuid });
 
 /** The feed. @throws {Problem} 404 */
 export async function requireFeed(deps: ApiDeps, input: { feedId: string }): Promise<FeedView> {
-  const feed = await readFeedView(deps.pool, input);
+  const feed = await readFeedView(deps.pool, dbChannels, input);
   if (feed === null) throw notFound('feed');
   return feed;
 }
 
 /** What the feed may be asked for now, on its channel. */
 export function allowedActionsOf(feed: FeedView): FeedAction[] {
-  return feed.channel === 'sage-banking' ? allowedSageActions(feed.facts) : allowedFeedActions(feed);
+  return channels[feed.channel].allowedFeedActions(feed);
 }
 
 /** A feed that sends postings to Rutter. */

@@ -1,31 +1,25 @@
 import { deleteOldAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
-import { deleteOldHandoffs } from '../db/rutter/handoffs.js';
+import type { DbChannels } from '../db/channel.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
-import { deleteOldReadings } from '../db/sage-banking/commands.js';
-import { deleteOldWebhooks } from '../db/rutter/webhooks.js';
 import type { Logger } from '../logger.js';
 
 const intervalMs = 10 * 60_000;
 /** Rounds of deleting in one go; what is left waits for the next. */
 const roundsMax = 20;
 
-/** Removes idempotency keys, webhook notes, handoffs, ended alerts and answers that were only read past their time, now and then. Answers how to stop it. */
-export function startHousekeeping(input: { pool: Pool; logger: Logger }): () => void {
+/** Deletes idempotency keys, ended alerts and what each channel no longer needs, every ten minutes. Answers how to stop it. */
+export function startHousekeeping(input: { pool: Pool; channels: DbChannels; logger: Logger }): () => void {
   const timer = setInterval(() => void tidy(input), intervalMs);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-async function tidy(input: { pool: Pool; logger: Logger }): Promise<void> {
+async function tidy(input: { pool: Pool; channels: DbChannels; logger: Logger }): Promise<void> {
   try {
     for (let round = 0; round < roundsMax; round += 1) {
-      const deleted =
-        (await deleteExpiredKeys(input.pool)) +
-        (await deleteOldWebhooks(input.pool)) +
-        (await deleteOldHandoffs(input.pool)) +
-        (await deleteOldAlerts(input.pool)) +
-        (await deleteOldReadings(input.pool));
+      let deleted = (await deleteExpiredKeys(input.pool)) + (await deleteOldAlerts(input.pool));
+      for (const channel of Object.values(input.channels)) deleted += await channel.deleteOldRows(input.pool);
       if (deleted === 0) return;
     }
   } catch (error) {

@@ -3,6 +3,7 @@ import { verifyRutterSignature } from '../clients/rutter/webhook-signature.js';
 import { configOrExit, configurationExitCode, readApiConfig, readTemporalEnvironment } from '../config.js';
 import { parseKeyring } from '../crypto/keyring.js';
 import { createPasswordHasher } from '../crypto/password.js';
+import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
 import { createLogger } from '../logger.js';
 import { createPages } from '../pages/index.js';
@@ -55,7 +56,7 @@ const { app, drained } = createApp({
   verifyWebhook: ({ rawBody, header }) => verifyRutterSignature({ rawBody, header, secrets: webhookSecrets }),
   pages: createPages(parts),
 });
-const stopHousekeeping = startHousekeeping(parts);
+const stopHousekeeping = startHousekeeping({ pool, channels: dbChannels, logger });
 const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));
 logger.info({ port: server.port, publicUrl: config.publicUrl }, 'listening');
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal, server));

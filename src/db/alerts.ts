@@ -1,5 +1,6 @@
 import { alertCodes, massAlertCodes, type AlertCode } from '../domain/alerts.js';
-import { alertConditions, type AlertCondition } from './alert-conditions.js';
+import type { ChannelId } from '../domain/channel.js';
+import type { AlertCondition, DbChannel, DbChannels } from './channel.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockRepairTask, markRepairRun } from './repair-tasks.js';
 
@@ -33,12 +34,19 @@ export interface UnreviewedAlerts {
 
 /**
  * Raises an alert for every condition that holds and has none, and ends those whose condition is over: each code in a
- * transaction of its own, so that one that fails keeps none of the others from being told. Reviews of a code wait for
- * each other. Answers the codes that failed; then the repair job does not count as run, and its age shows it.
+ * transaction of its own, so that one that fails delays none of the others. Reviews of a code wait for each other.
+ * Of a channel that is not configured only one thing is reported: that work of it is open. Answers the codes that
+ * failed; then the repair job does not count as run, and its age shows it.
  */
 export async function reviewAlerts(
   pool: Pool,
-  input: { feedSyncIntervalMs: number; conditions?: readonly AlertCondition[] },
+  channels: DbChannels,
+  input: {
+    feedSyncIntervalMs: number;
+    configuredChannels: readonly ChannelId[];
+    /** Those of the channels unless given. */
+    conditions?: readonly AlertCondition[];
+  },
 ): Promise<UnreviewedAlerts[]> {
   const failed: UnreviewedAlerts[] = [];
   const review = async (code: AlertCode, work: (db: Queryable) => Promise<void>): Promise<void> => {
@@ -51,13 +59,46 @@ export async function reviewAlerts(
       failed.push({ code, error });
     }
   };
-  for (const { code, sql, takesInterval } of input.conditions ?? alertConditions) {
-    const values = takesInterval ? [input.feedSyncIntervalMs] : [];
+  const conditions = input.conditions ?? conditionsOf(channels, input.configuredChannels);
+  for (const code of alertCodes) {
+    const ofCode = conditions.filter((condition) => condition.code === code);
+    if (ofCode.length === 0) continue;
+    const sql = ofCode
+      .map((condition) => `SELECT ${alertColumns} FROM (${condition.sql}) q`)
+      .join(' UNION ALL ');
+    const values = ofCode.some(({ takesInterval }) => takesInterval) ? [input.feedSyncIntervalMs] : [];
     await review(code, (db) => reviewCode(db, { code, sql, values }));
   }
-  await review('workflow_missing', endFoundAgain);
+  await review('workflow_missing', (db) => endFoundAgain(db, channels));
   if (failed.length === 0) await markRepairRun(pool, { name: 'alerts' });
   return failed;
+}
+
+const alertColumns = 'subject, feed_id, connection_id, customer_id, detail';
+/** A query of no row: the alerts of a code that no channel reviews now end. */
+const noAlert = `SELECT NULL::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
+                        NULL::text AS customer_id, NULL::jsonb AS detail WHERE false`;
+
+function conditionsOf(channels: DbChannels, configured: readonly ChannelId[]): AlertCondition[] {
+  return Object.values(channels).flatMap((channel) => {
+    const isConfigured = configured.includes(channel.id);
+    return [
+      {
+        code: 'channel_not_configured',
+        takesInterval: false,
+        sql: isConfigured ? noAlert : openWork(channel),
+      },
+      ...channel.alertConditions.map((condition) =>
+        isConfigured ? condition : { ...condition, takesInterval: false, sql: noAlert },
+      ),
+    ];
+  });
+}
+
+function openWork({ id, openWorkSql }: DbChannel): string {
+  return `SELECT '${id}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
+                 NULL::text AS customer_id, jsonb_build_object('channel', '${id}', 'open', o.open) AS detail
+            FROM (SELECT (${openWorkSql}) AS open) o WHERE o.open > 0`;
 }
 
 /**
@@ -93,14 +134,14 @@ async function reviewCode(
   );
 }
 
-/** A workflow that was missing is well when a whole round since has not found it missing again. */
-async function endFoundAgain(db: Queryable): Promise<void> {
+/** A workflow that was missing is there again when a whole round since has not found it missing. */
+async function endFoundAgain(db: Queryable, channels: DbChannels): Promise<void> {
+  const tasks = Object.values(channels).flatMap(({ missingWorkflows }) => missingWorkflows);
+  const taskOfAlert = tasks.map(({ task, sql }) => `WHEN ${sql} THEN '${task}'`);
   await db.query(
     `UPDATE alerts a SET ended_at = now() FROM repair_tasks s
       WHERE a.code = 'workflow_missing' AND a.ended_at IS NULL AND a.last_at < s.whole_round_began_at
-        AND s.name = CASE WHEN a.feed_id IS NULL THEN 'connections'
-                          WHEN EXISTS (SELECT 1 FROM sage_accounts x WHERE x.sage_account_id = a.feed_id) THEN 'sage'
-                          ELSE 'feeds' END`,
+        AND s.name = CASE ${taskOfAlert.join(' ')} END`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Keyring } from '../crypto/keyring.js';
 import { open, seal } from '../crypto/seal.js';
-import type { ConnectionFacts } from '../domain/rutter/connection.js';
+import type { ChannelId } from '../domain/channel.js';
 import type { ConnectionFact } from '../domain/feed.js';
 import type { Pool, Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
@@ -9,7 +9,7 @@ import { writeTimeline } from './timeline.js';
 export interface ConnectionRow {
   readonly connectionId: string;
   readonly customerId: string;
-  readonly channel: 'rutter' | 'sage-banking';
+  readonly channel: ChannelId;
   readonly platform: string;
   readonly rutterConnectionId: string;
   readonly accessTokenSealed: string;
@@ -28,7 +28,7 @@ export interface ConnectionRow {
 interface RawConnection {
   connection_id: string;
   customer_id: string;
-  channel: 'rutter' | 'sage-banking';
+  channel: ChannelId;
   platform: string;
   rutter_connection_id: string;
   access_token_sealed: string;
@@ -185,7 +185,7 @@ export async function updateConnection(
     accessTokenSealed?: string;
     platform?: string;
     linkUrl?: string | null;
-    facts?: ConnectionFacts;
+    facts?: { status: ConnectionFact; providerStatus: string; reason: string | null };
   },
 ): Promise<void> {
   await db.query(

@@ -1,23 +1,16 @@
-import {
-  feedState,
-  type AccountFact,
-  type ConnectionFact,
-  type FeedFacts,
-  type FeedState,
-  type OperatorFact,
-} from '../domain/feed.js';
-import { sageAccountStatuses, sageFeedFacts, type SageAccountStatus } from '../domain/sage-banking/states.js';
-import type { FeedChannel } from '../domain/search-attributes.js';
-import type { Queryable } from './pool.js';
+import type { ChannelId } from '../domain/channel.js';
+import type { FeedFacts, FeedState } from '../domain/feed.js';
+import type { DbChannel, DbChannels } from './channel.js';
+import { literals, type Queryable } from './pool.js';
 
-/** A feed of either channel as people and programs see it. Instants are ISO text in UTC. */
+/** A feed of either channel as pages and the API show it. Instants are ISO text in UTC. */
 export interface FeedView {
   readonly feedId: string;
   readonly customerId: string;
-  /** Null on the channel of Sage's Banking Service: its accounts are none of core banking's. */
+  /** Null on the channel of Sage's Banking Service, whose accounts are not those of core banking. */
   readonly accountId: string | null;
   readonly connectionId: string;
-  readonly channel: FeedChannel;
+  readonly channel: ChannelId;
   readonly facts: FeedFacts;
   readonly state: FeedState;
   readonly reason: string | null;
@@ -31,14 +24,17 @@ export interface FeedView {
   readonly updatedAt: string;
   /** Its open batch has a job at Rutter. */
   readonly hasJob: boolean;
-  /** Transactions that were received from Sage, decimal text; null on the other channel. */
+  /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
 }
 
-interface CommonView {
+/** The row of the union. `stored_facts`: what the channel derives facts and state from, in its own form. */
+export interface FeedViewRow {
   feed_id: string;
   customer_id: string;
+  account_id: string | null;
   connection_id: string;
+  stored_facts: Readonly<Record<string, unknown>>;
   reason: string | null;
   reason_detail: string | null;
   transaction_start_date: string | null;
@@ -48,93 +44,79 @@ interface CommonView {
   closed_at: string | null;
   created_at: string;
   updated_at: string;
-}
-
-interface RutterView extends CommonView {
-  channel: 'rutter';
-  account_id: string;
-  operator: OperatorFact;
-  connection_status: ConnectionFact;
-  account_status: AccountFact;
-  caught_up_at: string | null;
-  syncing: boolean;
-  state: FeedState;
   has_job: boolean;
+  received: string | null;
+}
+export type FeedViewColumn = keyof FeedViewRow;
+
+/** The one order of the columns: each channel gives an expression for every name. */
+const columns: readonly FeedViewColumn[] = [
+  'feed_id',
+  'customer_id',
+  'account_id',
+  'connection_id',
+  'stored_facts',
+  'reason',
+  'reason_detail',
+  'transaction_start_date',
+  'last_synced_at',
+  'next_sync_at',
+  'published_at',
+  'closed_at',
+  'created_at',
+  'updated_at',
+  'has_job',
+  'received',
+];
+
+type UnionRow = FeedViewRow & { channel: ChannelId };
+
+function selectOf({ id, feedView }: DbChannel): string {
+  const named = columns.map((name) => `${feedView.columns[name]} AS ${name}`);
+  return `SELECT '${id}' AS channel, ${named.join(', ')} FROM ${feedView.from}`;
 }
 
-interface SageView extends CommonView {
-  channel: 'sage-banking';
-  sage_status: SageAccountStatus;
-  received: string;
-}
-
-const selectView = `
-  SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, 'rutter' AS channel, f.operator, c.status AS connection_status,
-         f.account_status, f.caught_up_at, f.syncing, f.state, f.reason, f.reason_detail, f.transaction_start_date,
-         f.last_synced_at, f.next_sync_at, f.published_at, f.closed_at, f.created_at, f.updated_at,
-         EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)
-                  WHERE b.feed_id = f.feed_id AND b.state = 'open'
-                    AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL) AS has_job,
-         NULL::text AS sage_status, NULL::bigint AS received
-    FROM feeds f JOIN connections c USING (connection_id)`;
-
-/** The same columns of an account at Sage's Banking Service: its id is a feed's, what it lacks is null. */
-const selectSageView = `
-  SELECT s.sage_account_id, s.customer_id, NULL, s.connection_id, 'sage-banking', NULL, NULL, NULL, NULL::timestamptz,
-         NULL::boolean, NULL, s.reason, s.reason_detail, s.requested_start_date, s.last_read_at, s.next_read_at,
-         s.created_at, s.cancelled_at, s.created_at, s.updated_at, NULL::boolean, s.status, s.received
-    FROM sage_accounts s`;
-
-function viewFrom(raw: RutterView | SageView): FeedView {
-  const common = {
-    feedId: raw.feed_id,
-    customerId: raw.customer_id,
-    connectionId: raw.connection_id,
-    channel: raw.channel,
-    reason: raw.reason,
-    reasonDetail: raw.reason_detail,
-    transactionStartDate: raw.transaction_start_date,
-    lastSyncedAt: raw.last_synced_at,
-    nextSyncAt: raw.next_sync_at,
-    publishedAt: raw.published_at,
-    closedAt: raw.closed_at,
-    createdAt: raw.created_at,
-    updatedAt: raw.updated_at,
+function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
+  const { facts, state } = channels[row.channel].feedView.stateFrom(row);
+  return {
+    feedId: row.feed_id,
+    customerId: row.customer_id,
+    accountId: row.account_id,
+    connectionId: row.connection_id,
+    channel: row.channel,
+    facts,
+    state,
+    reason: row.reason,
+    reasonDetail: row.reason_detail,
+    transactionStartDate: row.transaction_start_date,
+    lastSyncedAt: row.last_synced_at,
+    nextSyncAt: row.next_sync_at,
+    publishedAt: row.published_at,
+    closedAt: row.closed_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    hasJob: row.has_job,
+    received: row.received,
   };
-  if (raw.channel === 'sage-banking') {
-    const facts = sageFeedFacts(raw.sage_status);
-    const state = feedState(facts);
-    return { ...common, accountId: null, facts, state, hasJob: false, received: raw.received };
-  }
-  const facts = {
-    operator: raw.operator,
-    connection: raw.connection_status,
-    account: raw.account_status,
-    published: raw.published_at !== null,
-    caughtUp: raw.caught_up_at !== null,
-    syncing: raw.syncing,
-  };
-  const { state, account_id: accountId, has_job: hasJob } = raw;
-  return { ...common, accountId, facts, state, hasJob, received: null };
-}
-
-/** Sage's words for a state that people see. */
-function sageStatusesOf(state: FeedState): SageAccountStatus[] {
-  return sageAccountStatuses.filter((status) => feedState(sageFeedFacts(status)) === state);
 }
 
 /** The feed, or null when there is none. */
-export async function readFeedView(db: Queryable, input: { feedId: string }): Promise<FeedView | null> {
-  const { rows } = await db.query<RutterView | SageView>(
-    `${selectView} WHERE f.feed_id = $1 UNION ALL ${selectSageView} WHERE s.sage_account_id = $1`,
-    [input.feedId],
+export async function readFeedView(
+  db: Queryable,
+  channels: DbChannels,
+  input: { feedId: string },
+): Promise<FeedView | null> {
+  const selects = Object.values(channels).map(
+    (channel) => `${selectOf(channel)} WHERE ${channel.feedView.columns.feed_id} = $1`,
   );
-  return rows[0] === undefined ? null : viewFrom(rows[0]);
+  const { rows } = await db.query<UnionRow>(selects.join(' UNION ALL '), [input.feedId]);
+  return rows[0] === undefined ? null : viewFrom(channels, rows[0]);
 }
 
 /** Up to `limit` feeds after the feed `afterFeedId`, in the order of their ids. Absent filters take all. */
 export async function listFeedViews(
   db: Queryable,
+  channels: DbChannels,
   input: {
     customerId?: string | undefined;
     accountId?: string | undefined;
@@ -143,42 +125,25 @@ export async function listFeedViews(
     limit: number;
   },
 ): Promise<FeedView[]> {
-  const { rows } = await db.query<RutterView | SageView>(
-    `(${selectView}
-       WHERE ($1::text IS NULL OR f.customer_id = $1) AND ($2::text IS NULL OR f.account_id = $2)
-         AND ($3::text IS NULL OR f.state = $3) AND ($4::uuid IS NULL OR f.feed_id > $4)
-       ORDER BY f.feed_id LIMIT $5)
-     UNION ALL
-     (${selectSageView}
-       WHERE ($1::text IS NULL OR s.customer_id = $1) AND $2::text IS NULL
-         AND ($6::text[] IS NULL OR s.status = ANY ($6)) AND ($4::uuid IS NULL OR s.sage_account_id > $4)
-       ORDER BY s.sage_account_id LIMIT $5)
-     ORDER BY feed_id LIMIT $5`,
-    [
-      input.customerId ?? null,
-      input.accountId ?? null,
-      input.state ?? null,
-      input.afterFeedId ?? null,
-      input.limit,
-      input.state === undefined ? null : sageStatusesOf(input.state),
-    ],
-  );
-  return rows.map(viewFrom);
+  const selects = Object.values(channels).map((channel) => {
+    const { columns: own } = channel.feedView;
+    return `(${selectOf(channel)}
+       WHERE ($1::text IS NULL OR ${own.customer_id} = $1) AND ($2::text IS NULL OR ${own.account_id} = $2)
+         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ${isShownAs(channel, input.state)}
+       ORDER BY ${own.feed_id} LIMIT $4)`;
+  });
+  const { rows } = await db.query<UnionRow>(`${selects.join(' UNION ALL ')} ORDER BY feed_id LIMIT $4`, [
+    input.customerId ?? null,
+    input.accountId ?? null,
+    input.afterFeedId ?? null,
+    input.limit,
+  ]);
+  return rows.map((row) => viewFrom(channels, row));
 }
 
-/** An account is on few connections; more feeds than this wake with their next check. */
-const wokenFeedsMax = 100;
-
-/**
- * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken by what ends
- * that, and searches for itself then: a signal a posting would only fill its history.
- */
-export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
-  const { rows } = await db.query<{ feed_id: string }>(
-    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running' AND channel = 'rutter'
-        AND account_status = 'active' AND state <> 'reauth_required'
-      ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
-    [input.accountId],
-  );
-  return rows.map((row) => row.feed_id);
+/** Literals, so that a list of one is an equality and the index by state gives the order of ids. */
+function isShownAs({ rules, feedView }: DbChannel, state: FeedState | undefined): string {
+  if (state === undefined) return 'true';
+  const statuses = rules.statusesShownAs(state);
+  return statuses.length === 0 ? 'false' : `${feedView.statusColumn} IN (${literals(statuses)})`;
 }

@@ -6,6 +6,11 @@ type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
 /** Anything a statement can run on: the pool, or the one client of a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 
+/** Our own codes as a list of SQL literals. Never for input: values are parameters. */
+export function literals(codes: readonly string[]): string {
+  return codes.map((code) => `'${code}'`).join(', ');
+}
+
 /** PostgreSQL answers within this time or the statement is given up; slow work is a page, not a minute. */
 const statementTimeoutMs = 15_000;
 /** An answer that has not come this long after the server must have given up is lost on a dead wire. */

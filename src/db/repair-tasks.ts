@@ -1,11 +1,11 @@
 import type { Queryable } from './pool.js';
 
-/** What the `sage-banking` channel's chore goes through, each with a place of its own. */
-export const sageRepairTasks = ['sage', 'sage_onboardings', 'sage_links', 'sage_reprocesses'] as const;
+/**
+ * The tasks of the repair job: `alerts`, and those that the channels name (`DbChannel.repairTasks`). Each goes through
+ * its rows page by page, round after round.
+ */
 
-export type RepairTask = 'feeds' | 'connections' | 'wakes' | 'alerts' | (typeof sageRepairTasks)[number];
-
-/** Where a run of a repair job run begins. */
+/** Where a run of a task begins. */
 export interface RepairPosition {
   /** It goes on after this id; null at the beginning of a round. */
   readonly cursorId: string | null;
@@ -13,16 +13,13 @@ export interface RepairPosition {
   readonly startedAt: string;
 }
 
-export async function readRepairPosition(
-  db: Queryable,
-  input: { name: RepairTask },
-): Promise<RepairPosition> {
+export async function readRepairPosition(db: Queryable, input: { name: string }): Promise<RepairPosition> {
   const { rows } = await db.query<{ cursor_id: string | null; started_at: string }>(
     `SELECT cursor_id, clock_timestamp() AS started_at FROM repair_tasks WHERE name = $1`,
     [input.name],
   );
   const row = rows[0];
-  if (row === undefined) throw new Error(`there is no repair job ${input.name}`);
+  if (row === undefined) throw new Error(`there is no repair task ${input.name}`);
   return { cursorId: row.cursor_id, startedAt: row.started_at };
 }
 
@@ -32,7 +29,7 @@ export async function readRepairPosition(
  */
 export async function moveRepairPosition(
   db: Queryable,
-  input: { name: RepairTask; roundBeganAt: string | null; cursorId: string | null },
+  input: { name: string; roundBeganAt: string | null; cursorId: string | null },
 ): Promise<void> {
   await db.query(
     `UPDATE repair_tasks SET
@@ -44,12 +41,12 @@ export async function moveRepairPosition(
 }
 
 /** One run of a repair job run without a cursor at a time: the others wait until the transaction ends. */
-export async function lockRepairTask(db: Queryable, input: { name: RepairTask }): Promise<void> {
+export async function lockRepairTask(db: Queryable, input: { name: string }): Promise<void> {
   await db.query(`SELECT 1 FROM repair_tasks WHERE name = $1 FOR UPDATE`, [input.name]);
 }
 
 /** A repair job without a cursor has run. */
-export async function markRepairRun(db: Queryable, input: { name: RepairTask }): Promise<void> {
+export async function markRepairRun(db: Queryable, input: { name: string }): Promise<void> {
   await db.query(`UPDATE repair_tasks SET ran_at = now() WHERE name = $1`, [input.name]);
 }
 

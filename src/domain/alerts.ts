@@ -5,6 +5,8 @@
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
   'credentials_rejected',
+  /** Work of a channel is open, and this installation is not configured for the channel. */
+  'channel_not_configured',
   /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
   'onboarding_stuck',
   /** A feed is blocked with a reason that waits for a person. */

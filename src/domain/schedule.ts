@@ -1,18 +1,6 @@
-import { dayMs } from './limits.js';
+/** Arithmetic of waiting that both channels use. */
 
-/** Of a sync interval of 24 h the next check is due after 20 h, plus up to 3 h spread by feed. */
-const earliestShare = 20 / 24;
-const spreadShare = 3 / 24;
-
-/**
- * When a feed that has just caught up is checked again without any signal, epoch ms. Derived from the feed's id,
- * so that a million feeds do not wake together and one feed keeps its place.
- */
-export function nextSyncAtMs(input: { feedId: string; nowMs: number; intervalMs: number }): number {
-  return Math.round(input.nowMs + input.intervalMs * (earliestShare + spreadShare * shareOf(input.feedId)));
-}
-
-/** A number in [0, 1) that depends on the text alone (FNV-1a, 32 bits). */
+/** A number in [0, 1) that depends on the text alone (FNV-1a, 32 bits): spreads work that would fall on one moment. */
 export function shareOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
@@ -24,35 +12,4 @@ export function shareOf(text: string): number {
 /** Doubles from `firstMs` with every further try, never above `maxMs`. `tries` counts from 0. */
 export function backoffMs(input: { tries: number; firstMs: number; maxMs: number }): number {
   return Math.min(input.maxMs, input.firstMs * 2 ** Math.min(input.tries, 30));
-}
-
-/** Poll a slow job after an eighth of its age, from 2 s to 60 s: the lag of detection stays a share of the wait. */
-export function jobPollDelayMs(ageMs: number): number {
-  return Math.min(60_000, Math.max(2_000, Math.round(ageMs / 8)));
-}
-
-/** Awaited things are checked quickly for a day, then once a day, and after 30 days only on a wake-up. */
-export const awaitQuicklyMs = dayMs;
-export const awaitAtAllMs = 30 * dayMs;
-
-/**
- * How long to wait before the next check a connection on which something has been awaited for `elapsedMs`: an
- * eighth of the wait so far between the two bounds, then daily, then never (null).
- */
-export function activationPollDelayMs(input: {
-  elapsedMs: number;
-  minMs: number;
-  maxMs: number;
-}): number | null {
-  if (input.elapsedMs >= awaitAtAllMs) return null;
-  if (input.elapsedMs >= awaitQuicklyMs) return dayMs;
-  return Math.min(input.maxMs, Math.max(input.minMs, Math.round(input.elapsedMs / 8)));
-}
-
-/**
- * How long after the `times`-th refusal of a connection within a day it is not checked again: at once after the
- * first (it may have been healed already), then from 10 s doubling to 15 min.
- */
-export function refusalHoldOffMs(times: number): number {
-  return times <= 1 ? 0 : backoffMs({ tries: times - 2, firstMs: 10_000, maxMs: 15 * 60_000 });
 }

@@ -6,5 +6,3 @@ export const searchAttributeNames = {
   feedReason: 'FeedReason',
   lastSyncedAt: 'LastSyncedAt',
 } as const;
-
-export type FeedChannel = 'rutter' | 'sage-banking';

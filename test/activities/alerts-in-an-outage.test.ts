@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AlertCondition } from '../../src/db/alert-conditions.js';
+import type { AlertCondition } from '../../src/db/channel.js';
 import { announceAlerts, deleteOldAlerts, reviewAlerts } from '../../src/db/alerts.js';
+import { dbChannels } from '../../src/db/channels.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
+import { channelIds } from '../../src/domain/channel.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;
@@ -19,6 +21,7 @@ beforeEach(async () => {
 });
 
 const feedSyncIntervalMs = 86_400_000;
+const configuredChannels = channelIds;
 
 /** A condition that holds for `count` subjects, without the feeds. */
 const holdsFor = (code: AlertCondition['code'], count: number): AlertCondition => ({
@@ -62,11 +65,17 @@ describe('a review', () => {
   it('gets through its statements with 200,000 alerts of a code standing, although no statistics know of them', async () => {
     await stand('failure_persists', 200_000);
     const conditions = [holdsFor('failure_persists', 200_000), holdsFor('credentials_rejected', 1)];
-    expect(await reviewAlerts(pool, { feedSyncIntervalMs, conditions })).toEqual([]);
+    expect(
+      await reviewAlerts(pool, dbChannels, { feedSyncIntervalMs, configuredChannels, conditions }),
+    ).toEqual([]);
     expect(await countStanding()).toEqual({ failure_persists: 200_000, credentials_rejected: 1 });
     // Over: they end in portions that fit into a statement.
     expect(
-      await reviewAlerts(pool, { feedSyncIntervalMs, conditions: [holdsFor('failure_persists', 0)] }),
+      await reviewAlerts(pool, dbChannels, {
+        feedSyncIntervalMs,
+        configuredChannels,
+        conditions: [holdsFor('failure_persists', 0)],
+      }),
     ).toEqual([]);
     expect(await countStanding()).toEqual({ failure_persists: 150_000, credentials_rejected: 1 });
   });
@@ -76,12 +85,20 @@ describe('a review', () => {
     await stand('feed_late', 2);
     await pool.query(`UPDATE repair_tasks SET ran_at = '2026-01-01' WHERE name = 'alerts'`);
     const conditions = [broken, holdsFor('feed_blocked', 1), holdsFor('credentials_rejected', 1)];
-    const unreviewed = await reviewAlerts(pool, { feedSyncIntervalMs, conditions });
+    const unreviewed = await reviewAlerts(pool, dbChannels, {
+      feedSyncIntervalMs,
+      configuredChannels,
+      conditions,
+    });
     expect(unreviewed).toMatchObject([{ code: 'feed_late', error: { message: 'division by zero' } }]);
     expect(await countStanding()).toEqual({ feed_late: 2, feed_blocked: 1, credentials_rejected: 1 });
     const ranLongAgo = `SELECT 1 FROM repair_tasks WHERE name = 'alerts' AND ran_at < '2026-01-02'`;
     expect((await pool.query(ranLongAgo)).rows).toHaveLength(1);
-    await reviewAlerts(pool, { feedSyncIntervalMs, conditions: conditions.slice(1) });
+    await reviewAlerts(pool, dbChannels, {
+      feedSyncIntervalMs,
+      configuredChannels,
+      conditions: conditions.slice(1),
+    });
     expect((await pool.query(ranLongAgo)).rows).toHaveLength(0);
   });
 });

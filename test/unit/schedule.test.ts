@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { backoffMs } from '../../src/domain/schedule.js';
 import {
   activationPollDelayMs,
   awaitAtAllMs,
   awaitQuicklyMs,
-  backoffMs,
   jobPollDelayMs,
   nextSyncAtMs,
   refusalHoldOffMs,
-} from '../../src/domain/schedule.js';
+} from '../../src/domain/rutter/schedule.js';
 
 const seed = 20_260_202;
 const hourMs = 3_600_000;

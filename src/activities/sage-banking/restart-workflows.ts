@@ -5,7 +5,8 @@ import { listSageAccountsToCheck } from '../../db/sage-banking/account-life.js';
 import { listLinksToCheck } from '../../db/sage-banking/bank-links.js';
 import { listOnboardingsToCheck } from '../../db/sage-banking/onboardings.js';
 import { listReprocessesToCheck } from '../../db/sage-banking/reprocesses.js';
-import { markRepairRun, sageRepairTasks, type RepairTask } from '../../db/repair-tasks.js';
+import { sageRepairTasks } from '../../db/sage-banking/channel.js';
+import { markRepairRun } from '../../db/repair-tasks.js';
 import type { ActivityDeps, SageBankingChannel } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../repair-pages.js';
 
@@ -44,13 +45,13 @@ export function sageRestartWorkflows(deps: ActivityDeps) {
 }
 
 interface OpenKind {
-  readonly name: RepairTask;
+  readonly name: string;
   readonly page: (afterId: string | null) => Promise<RepairedPage>;
 }
 
 function openKinds(pool: Pool, { workflows }: SageBankingChannel): OpenKind[] {
   const kind = <Row>(
-    name: RepairTask,
+    name: string,
     input: {
       list: (page: { afterId: string | null; limit: number }) => Promise<Row[]>;
       idOf: (row: Row) => string;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dbChannels } from '../../db/channels.js';
 import { listFeedViews } from '../../db/feed-views.js';
 import { feedStates } from '../../domain/feed.js';
 import { defineRoute } from '../define-route.js';
@@ -41,7 +42,7 @@ export const listFeeds = defineRoute({
     const after = cursorKey(query.cursor, uuidForm);
     if (after === null) throw badCursor();
     const limit = pageSize(query.limit);
-    const feeds = await listFeedViews(deps.pool, {
+    const feeds = await listFeedViews(deps.pool, dbChannels, {
       customerId: query.customer_id,
       accountId: query.account_id,
       state: query.state,

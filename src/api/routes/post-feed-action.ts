@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { FeedView } from '../../db/feed-views.js';
 import { requestSageCancellation } from '../../db/sage-banking/account-life.js';
-import { isBlocked, type OperatorAction } from '../../domain/feed.js';
+import type { OperatorAction } from '../../domain/feed.js';
+import { channels } from '../../domain/channels.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { countedFeedJson, countedFeedSchema } from '../feed-json.js';
@@ -81,7 +82,7 @@ function shows(feed: FeedView, action: OperatorAction, before: FeedView): boolea
     case 'pause':
       return feed.facts.operator === 'paused';
     case 'resume':
-      return feed.facts.operator === 'running' && !isBlocked(feed.reason);
+      return feed.facts.operator === 'running' && !channels[feed.channel].isBlocked(feed.reason);
     case 'sync':
       return feed.lastSyncedAt !== before.lastSyncedAt;
     case 'close':

@@ -1,4 +1,4 @@
-import { isBlocked } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/rutter/feed.js';
 import { lockFeed, writeFeed } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HeldBatch, OpenBatch, StoredRefusal } from './batches.js';
 import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { blockReasons } from '../../domain/feed.js';
+import { blockReasons } from '../../domain/rutter/feed.js';
 
 /** Postings of a delivered batch whose fate differs from the batch's. */
 export interface BatchExceptions {

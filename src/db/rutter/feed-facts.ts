@@ -1,4 +1,5 @@
-import { feedState, isBlocked, type AccountFact, type OperatorAction } from '../../domain/feed.js';
+import { feedState, type AccountFact, type OperatorAction } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/rutter/feed.js';
 import { lockFeed, lockFeedsOfConnection, writeFeed, type FeedChange, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';

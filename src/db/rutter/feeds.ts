@@ -1,12 +1,12 @@
 import {
   feedState,
-  maySend,
   type AccountFact,
   type ConnectionFact,
   type FeedFacts,
   type FeedState,
   type OperatorFact,
 } from '../../domain/feed.js';
+import { maySend } from '../../domain/rutter/feed.js';
 import type { Queryable } from '../pool.js';
 
 /** A feed with all that delivery needs of it; instants are ISO text, counters decimal text. */
@@ -113,6 +113,23 @@ export async function lockFeedsOfConnection(
     [input.connectionId],
   );
   return rows.map(feedFrom);
+}
+
+/** An account is on few connections; more feeds than this wake with their next check. */
+const wokenFeedsMax = 100;
+
+/**
+ * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken by what ends
+ * that, and reads its postings then: a signal for every posting would only fill its history.
+ */
+export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running' AND channel = 'rutter'
+        AND account_status = 'active' AND state <> 'reauth_required'
+      ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
+    [input.accountId],
+  );
+  return rows.map((row) => row.feed_id);
 }
 
 /** A delivery run has begun: whoever owed the feed a check has paid. */

@@ -1,4 +1,4 @@
-import type { BlockReason } from '../../domain/feed.js';
+import type { BlockReason } from '../../domain/rutter/feed.js';
 import { correctedFields, type PostingCorrection } from '../../domain/posting-correction.js';
 import { readPostingWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';

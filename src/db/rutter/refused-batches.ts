@@ -1,4 +1,4 @@
-import type { BlockReason } from '../../domain/feed.js';
+import type { BlockReason } from '../../domain/rutter/feed.js';
 import { planAfterRefusal, planAfterRefusedAlone } from '../../domain/rutter/bisection-plan.js';
 import { closeBatch, giveBackPostings, type HeldBatch, type StoredRefusal } from './batches.js';
 import { writeReason } from './feed-facts.js';

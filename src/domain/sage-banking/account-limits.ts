@@ -22,13 +22,24 @@ export const sageAccountReasons = [
 ] as const;
 export type SageAccountReason = (typeof sageAccountReasons)[number];
 
-/** Reasons that a person must look into; the others pass by themselves. */
+/** Reasons that wait for a person. */
 export const lastingSageReasons: readonly SageAccountReason[] = [
   sageCompanyRefusedReason,
   sageAccountUnknownReason,
   sageReadRefusedReason,
   sageNotUnderstoodReason,
 ];
+
+/** Reasons that pass by themselves. */
+export const transientSageReasons: readonly SageAccountReason[] = [
+  providerUnavailableReason,
+  unexpectedReason,
+];
+
+/** Whether the reason in an account's row waits for a person. */
+export function isBlockedAtSage(reason: string | null): boolean {
+  return lastingSageReasons.some((known) => known === reason);
+}
 
 /** Pages of 100 that one check reads; what is left comes with the next (contract 7.1). */
 export const sagePagesPerCheckMax = 50;

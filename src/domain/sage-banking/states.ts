@@ -1,8 +1,8 @@
-import type { FeedFacts } from '../feed.js';
+import { feedState, type FeedAction, type FeedFacts, type FeedState } from '../feed.js';
 
-/** States on the channel of Sage's Banking Service. Words of the provider are kept as they are, camel case included. */
+/** States on the channel of Sage's Banking Service. Sage's own terms are kept as they are, camel case included. */
 
-/** Sage's word for an account (contract 6.4). `cancelled` is final: a reconnected account is a new one. */
+/** Sage's status of an account (contract 6.4). `cancelled` is final: a reconnected account is a new one. */
 export const sageAccountStatuses = ['pending', 'active', 'authRequired', 'cancelled'] as const;
 export type SageAccountStatus = (typeof sageAccountStatuses)[number];
 
@@ -24,7 +24,7 @@ export type SageLinkPurpose = 'link' | 'direct' | 'reauthorise';
 export type SageReprocessState = 'running' | 'done' | 'failed';
 
 /**
- * The facts of a feed on this channel, so that both channels show one captcha: pending is awaiting_activation, active is
+ * The facts of a feed on this channel, so that both channels show the same states: pending is awaiting_activation, active is
  * live, authRequired is reauth_required, cancelled is closed.
  */
 export function sageFeedFacts(status: SageAccountStatus): FeedFacts {
@@ -36,4 +36,14 @@ export function sageFeedFacts(status: SageAccountStatus): FeedFacts {
     caughtUp: true,
     syncing: false,
   };
+}
+
+/** The statuses of Sage that are shown as this state. */
+export function sageStatusesShownAs(state: FeedState): SageAccountStatus[] {
+  return sageAccountStatuses.filter((status) => feedState(sageFeedFacts(status)) === state);
+}
+
+/** The feed actions allowed on this channel: what is read here is sent nowhere, so there is nothing to pause. */
+export function allowedSageActions(facts: FeedFacts): FeedAction[] {
+  return facts.operator === 'closed' ? ['close'] : ['sync', 'close'];
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { AccountRow } from '../../db/accounts.js';
 import { readAccount } from '../../db/accounts.js';
+import { dbChannels } from '../../db/channels.js';
 import { readFeedView } from '../../db/feed-views.js';
 import { csrfFieldName, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
@@ -42,7 +43,7 @@ export async function stopSharing(pages: StatusPages, request: Request, response
     if (open) await pages.facade.requestOfFeed({ feedId, action: 'close' });
     const waitEndsAt = Date.now() + closeWaitMs;
     while (Date.now() < waitEndsAt && !response.closed) {
-      const feed = await readFeedView(pages.pool, { feedId });
+      const feed = await readFeedView(pages.pool, dbChannels, { feedId });
       if (feed === null || feed.state === 'closed') break;
       await delay(checkMs);
     }
@@ -56,7 +57,7 @@ async function requireOwnFeed(
   customerId: string,
 ): Promise<{ feedId: string; open: boolean; account: AccountRow }> {
   const { feedId } = request.params;
-  const feed = isUuid(feedId) ? await readFeedView(pool, { feedId }) : null;
+  const feed = isUuid(feedId) ? await readFeedView(pool, dbChannels, { feedId }) : null;
   // One that is an account at Sage is disconnected on its own page.
   const accountId = feed?.customerId === customerId ? feed.accountId : null;
   const account = accountId === null ? null : await readAccount(pool, { accountId });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SageFeed } from '../../db/status-views.js';
+import type { SageFeed } from '../../db/sage-banking/customer-feeds.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
-import type { CustomerFeed, CustomerHappening, RutterFeed } from '../../db/status-views.js';
+import { isRutterFeed, type RutterFeed } from '../../db/rutter/customer-feeds.js';
+import { isSageFeed } from '../../db/sage-banking/customer-feeds.js';
+import type { CustomerFeed, CustomerHappening } from '../../db/status-views.js';
 import type { FeedState } from '../../domain/feed.js';
-import { isBlocked } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/rutter/feed.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -37,9 +39,9 @@ export function feedsMain(t: Texts, view: FeedsView): Html {
     ${view.onboarding !== null && onboardingCard(t, view.onboarding)}
     ${view.feeds.length === 0 && html`<div class="card"><p>${t.status.none}</p></div>`}
     ${view.feeds.map((feed) =>
-      feed.channel === 'rutter'
+      isRutterFeed(feed)
         ? feedCard(t, feed, overlaps(feed, view.feeds))
-        : sageFeedCard(t, feed, { formToken: view.formToken, isOpen: view.sageIsOpen }),
+        : isSageFeed(feed) && sageFeedCard(t, feed, { formToken: view.formToken, isOpen: view.sageIsOpen }),
     )}
     ${view.sageIsOpen && connectBankCard(t)}
     <section class="card" aria-labelledby="connect">
@@ -78,7 +80,7 @@ function overlaps(feed: RutterFeed, feeds: readonly CustomerFeed[]): boolean {
   if (feed.state === 'closed') return false;
   return feeds.some(
     (other) =>
-      other.channel === 'rutter' &&
+      isRutterFeed(other) &&
       other.accountId === feed.accountId &&
       other.connectionId !== feed.connectionId &&
       other.state !== 'closed',

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { dbChannels } from '../../db/channels.js';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
 import { readNewestSageOnboarding } from '../../db/sage-banking/onboardings.js';
@@ -18,8 +19,8 @@ export async function showFeeds(pages: StatusPages, request: Request, response: 
     const kinds = [...Object.keys(t.status.happened), ...Object.keys(t.sage.happened).map(kindOf)];
     const [customer, feeds, happenings, connections, onboarding] = await Promise.all([
       readCustomer(pool, { customerId }),
-      listCustomerFeeds(pool, { customerId }),
-      listCustomerHappenings(pool, { customerId, kinds, limit: shownHappenings }),
+      listCustomerFeeds(pool, dbChannels, { customerId }),
+      listCustomerHappenings(pool, dbChannels, { customerId, kinds, limit: shownHappenings }),
       listConnectionsOfCustomer(pool, { customerId }),
       pages.sage === null ? null : readNewestSageOnboarding(pool, { customerId }),
     ]);

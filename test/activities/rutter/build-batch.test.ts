@@ -7,7 +7,7 @@ import { buildBatch, type BuildBatchResult } from '../../../src/db/rutter/build-
 import { recordAccountSeen } from '../../../src/db/rutter/feed-facts.js';
 import { storePostings } from '../../../src/db/postings.js';
 import { renewAttempt, completeBatch } from '../../../src/db/rutter/complete-batch.js';
-import { maySend } from '../../../src/domain/feed.js';
+import { maySend } from '../../../src/domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';
 import { limits } from '../../../src/domain/limits.js';
 import type { PostingStatus } from '../../../src/domain/posting-input.js';

@@ -12,6 +12,8 @@ import { SageOutcomeUnknown, SageRefused } from '../../../src/clients/sage-banki
 import { ruleTransactions } from '../../../src/db/sage-banking/rule-transactions.js';
 import { factsOf } from '../../../src/domain/sage-banking/rules/transaction-facts.js';
 import { reviewAlerts } from '../../../src/db/alerts.js';
+import { dbChannels } from '../../../src/db/channels.js';
+import { channelIds } from '../../../src/domain/channel.js';
 import { readSageAccount } from '../../../src/db/sage-banking/accounts.js';
 import { sealSageAuthorisation } from '../../../src/db/sage-banking/authorisation.js';
 import { storePage } from '../../../src/db/sage-banking/transactions.js';
@@ -135,7 +137,10 @@ describe('a page that is not as agreed', () => {
       ...{ status: 'active', reason: 'sage_answer_not_understood' },
       reasonDetail: 'transactions.3.transactionId: x',
     });
-    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, dbChannels, {
+      feedSyncIntervalMs: dayMs,
+      configuredChannels: channelIds,
+    });
     expect(await alertsOf(account)).toEqual(['feed_blocked']);
   });
 });
@@ -180,13 +185,19 @@ describe('a transaction that is not as agreed', () => {
     ];
     const transactionIds = [odd.transactionId, oddAmount.transactionId];
     expect(told.rows).toEqual([{ detail: { count: 2, transaction_ids: transactionIds, members } }]);
-    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, dbChannels, {
+      feedSyncIntervalMs: dayMs,
+      configuredChannels: channelIds,
+    });
     expect(await alertsOf(account)).toEqual(['transactions_unrecognized']);
     await fixture.pool.query(
       `UPDATE sage_accounts SET unrecognized_at = now() - interval '7 days' WHERE sage_account_id = $1`,
       [sageAccountId],
     );
-    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, dbChannels, {
+      feedSyncIntervalMs: dayMs,
+      configuredChannels: channelIds,
+    });
     expect(await alertsOf(account)).toEqual([]);
   });
 
@@ -237,7 +248,10 @@ describe('the next check', () => {
     await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
       cancelled.sageAccountId,
     ]);
-    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, dbChannels, {
+      feedSyncIntervalMs: dayMs,
+      configuredChannels: channelIds,
+    });
     expect(await alertsOf(late)).toEqual(['feed_late']);
     expect([...(await alertsOf(dueSoon)), ...(await alertsOf(cancelled))]).toEqual([]);
   });

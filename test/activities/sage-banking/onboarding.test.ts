@@ -7,6 +7,8 @@ import { dbNoteOnboardingFailure } from '../../../src/activities/sage-banking/on
 import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
 import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
 import { reviewAlerts } from '../../../src/db/alerts.js';
+import { dbChannels } from '../../../src/db/channels.js';
+import { channelIds } from '../../../src/domain/channel.js';
 import { transaction, type Pool } from '../../../src/db/pool.js';
 import { readSageCompanyOfOnboarding } from '../../../src/db/sage-banking/companies.js';
 import { beginAgain } from '../../../src/db/sage-banking/onboarding-steps.js';
@@ -311,7 +313,10 @@ describe('an onboarding', () => {
     const id = await begin();
     const { deps } = workerOf();
     const alerts = async (): Promise<unknown[]> => {
-      await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+      await reviewAlerts(fixture.pool, dbChannels, {
+        feedSyncIntervalMs: dayMs,
+        configuredChannels: channelIds,
+      });
       const { rows } = await fixture.pool.query<{ detail: unknown }>(
         `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
         [id],
@@ -347,7 +352,10 @@ describe('an onboarding', () => {
       `UPDATE sage_onboardings SET person_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
       [id],
     );
-    await reviewAlerts(fixture.pool, { feedSyncIntervalMs: dayMs });
+    await reviewAlerts(fixture.pool, dbChannels, {
+      feedSyncIntervalMs: dayMs,
+      configuredChannels: channelIds,
+    });
     const { rows } = await fixture.pool.query(
       `SELECT detail FROM alerts WHERE code = 'onboarding_stuck' AND subject = $1 AND ended_at IS NULL`,
       [id],

@@ -1,17 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import {
-  allowedActions,
   feedState,
   feedStates,
-  isBlocked,
-  otherFeedBlockedReason,
-  maySend,
-  blockReasons,
   providerUnavailableReason,
   unexpectedReason,
   type FeedFacts,
   type FeedState,
 } from '../../../src/domain/feed.js';
+import {
+  allowedActions,
+  isBlocked,
+  otherFeedBlockedReason,
+  maySend,
+  blockReasons,
+} from '../../../src/domain/rutter/feed.js';
 
 /** Every combination of the facts. */
 const everyFacts: FeedFacts[] = (['running', 'paused', 'closed'] as const).flatMap((operator) =>

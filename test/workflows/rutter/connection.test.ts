@@ -10,7 +10,7 @@ import type {
 import { failureTypes } from '../../../src/domain/failures.js';
 import { connectionWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { dayMs } from '../../../src/domain/limits.js';
-import { activationPollDelayMs } from '../../../src/domain/schedule.js';
+import { activationPollDelayMs } from '../../../src/domain/rutter/schedule.js';
 import { connectionCheckRequested } from '../../../src/workflows/rutter/connection/messages.js';
 import type { connectionWorkflow } from '../../../src/workflows/rutter/connection/workflow.js';
 import { until } from '../../support/until.js';

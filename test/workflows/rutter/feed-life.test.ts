@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { feedState, maySend, type FeedFacts, type FeedState } from '../../../src/domain/feed.js';
+import { feedState, type FeedFacts, type FeedState } from '../../../src/domain/feed.js';
+import { maySend } from '../../../src/domain/rutter/feed.js';
 import {
   createFeedLifeFixture,
   type FeedLife,

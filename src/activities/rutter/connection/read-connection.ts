@@ -7,7 +7,7 @@ import {
   type AccountSeen,
 } from '../../../db/rutter/feed-facts.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
-import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/schedule.js';
+import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/rutter/schedule.js';
 import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';
 import type { ActivityDeps } from '../../deps.js';
 import { readConnectionRefusal } from '../explain-refusal.js';

@@ -7,7 +7,7 @@ import {
 import { recordReason } from '../../../db/rutter/feed-facts.js';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
 import { renewAttempt } from '../../../db/rutter/complete-batch.js';
-import type { BlockReason } from '../../../domain/feed.js';
+import type { BlockReason } from '../../../domain/rutter/feed.js';
 import { backoffMs } from '../../../domain/schedule.js';
 import { serializeBatch } from '../../../clients/rutter/transform.js';
 import type { DeliverablePosting } from '../../../domain/posting.js';

@@ -4,7 +4,7 @@ import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { recordUnknownOutcome, recordJob, recordPost } from '../../../db/rutter/complete-batch.js';
 import { readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { renewDeliveryLock } from '../../../db/rutter/delivery-locks.js';
-import { isBlocked, maySend } from '../../../domain/feed.js';
+import { isBlocked, maySend } from '../../../domain/rutter/feed.js';
 import { dayMs, limits } from '../../../domain/limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { loadContent, renewBatch, undo } from './batch-context.js';

@@ -3,7 +3,7 @@ import type { JobResult } from '../../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { recordUnknownOutcome } from '../../../db/rutter/complete-batch.js';
 import { dayMs } from '../../../domain/limits.js';
-import { jobPollDelayMs } from '../../../domain/schedule.js';
+import { jobPollDelayMs } from '../../../domain/rutter/schedule.js';
 import { blockFeed, renewBatch } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { completeByList } from './complete-by-list.js';

@@ -3,11 +3,11 @@ import { isRutterError } from '../../../clients/rutter/errors.js';
 import { recordReason } from '../../../db/rutter/feed-facts.js';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
 import {
-  isBlocked,
   credentialsRejectedReason,
   providerUnavailableReason,
   unexpectedReason,
 } from '../../../domain/feed.js';
+import { isBlocked } from '../../../domain/rutter/feed.js';
 import { failureTypes } from '../../../domain/failures.js';
 import type { ActivityDeps } from '../../deps.js';
 import { CredentialsRejected, readFailure } from '../../failures.js';

@@ -7,7 +7,7 @@ import {
   type DeliveredPosting,
   type ResyncFixture,
 } from '../../../db/rutter/resync.js';
-import { mayResync } from '../../../domain/feed.js';
+import { mayResync } from '../../../domain/rutter/feed.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { ListTooLong, secondCheckAfterMs, transactionsSince } from './transactions-since.js';

@@ -14,16 +14,11 @@ import {
 import { clearRequestedCheck, readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { releaseDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { failureTypes } from '../../../domain/failures.js';
-import {
-  isBlocked,
-  otherFeedBlockedReason,
-  maySend,
-  unreachable,
-  type FeedState,
-} from '../../../domain/feed.js';
+import { unreachable, type FeedState } from '../../../domain/feed.js';
+import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { limits } from '../../../domain/limits.js';
-import { nextSyncAtMs } from '../../../domain/schedule.js';
+import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
 import type { BatchContext, BatchEnding } from './batch-context.js';
 import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';

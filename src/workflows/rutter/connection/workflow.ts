@@ -13,7 +13,7 @@ import type { Activities } from '../../../activities/index.js';
 import type { ReadConnectionResult } from '../../../activities/rutter/connection/read-connection.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { limits } from '../../../domain/limits.js';
-import { awaitAtAllMs } from '../../../domain/schedule.js';
+import { awaitAtAllMs } from '../../../domain/rutter/schedule.js';
 import { interactive } from '../../activity-options.js';
 import { connectionCheckRequested, type ConnectionInput } from './messages.js';
 

@@ -1,4 +1,4 @@
-import { isBlocked } from '../../../../src/domain/feed.js';
+import { isBlocked } from '../../../../src/domain/rutter/feed.js';
 import { noCorrection } from '../../../../src/domain/posting-correction.js';
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
 import { discardPosting, releasePosting } from '../../../../src/db/rutter/quarantine.js';

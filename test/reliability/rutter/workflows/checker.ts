@@ -4,7 +4,8 @@ import {
   type DeliveryStatusCounts,
 } from '../../../../src/db/rutter/delivery-status.js';
 import { readFeed, type FeedRow } from '../../../../src/db/rutter/feeds.js';
-import { feedState, isBlocked } from '../../../../src/domain/feed.js';
+import { feedState } from '../../../../src/domain/feed.js';
+import { isBlocked } from '../../../../src/domain/rutter/feed.js';
 import { feedStatus } from '../../../../src/workflows/rutter/bank-feed/messages.js';
 import type { ActorsFeed } from './actors.js';
 import type { SimulationFixture } from './fixture.js';

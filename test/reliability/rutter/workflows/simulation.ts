@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isBlocked, maySend } from '../../../../src/domain/feed.js';
+import { isBlocked, maySend } from '../../../../src/domain/rutter/feed.js';
 import { bankFeedWorkflowId, connectionWorkflowId } from '../../../../src/domain/ids.js';
 import { createActors, type Actors, type ActorsFeed } from './actors.js';
 import type { SimulationFixture } from './fixture.js';

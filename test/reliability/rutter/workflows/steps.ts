@@ -1,4 +1,5 @@
-import { allowedActions, unreachable } from '../../../../src/domain/feed.js';
+import { unreachable } from '../../../../src/domain/feed.js';
+import { allowedActions } from '../../../../src/domain/rutter/feed.js';
 import { readFeed } from '../../../../src/db/rutter/feeds.js';
 import { transaction } from '../../../../src/db/pool.js';
 import { createFeed } from '../../../../src/db/rutter/publications.js';

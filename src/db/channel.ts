@@ -1,0 +1,59 @@
+import type { AlertCode } from '../domain/alerts.js';
+import type { Channel, ChannelId } from '../domain/channel.js';
+import type { FeedFacts, FeedState } from '../domain/feed.js';
+import type { FeedViewColumn, FeedViewRow } from './feed-views.js';
+import type { Queryable } from './pool.js';
+import type { CustomerFeed } from './status-views.js';
+
+/** What a channel contributes to the queries that both channels share. SQL is text of our own, never input. */
+export interface DbChannel {
+  readonly id: ChannelId;
+  /** The channel's rules, for states and actions. */
+  readonly rules: Channel;
+  readonly feedView: FeedViewQuery;
+  readonly alertConditions: readonly AlertCondition[];
+  /** The tasks of the repair job, by their names in `repair_tasks`. */
+  readonly repairTasks: readonly string[];
+  /** Which task finds the workflows whose absence an alert reports. */
+  readonly missingWorkflows: readonly MissingWorkflows[];
+  /** A SELECT of one row and one column: how much of the channel is open and would need its workflows. */
+  readonly openWorkSql: string;
+  /** The name of a feed's account, as a scalar subquery. `feedId`: an SQL expression. */
+  readonly accountNameSql: (feedId: string) => string;
+  /** A customer's feeds for its status page, open ones first, at most `limit`. */
+  readonly listCustomerFeeds: (
+    db: Queryable,
+    input: { customerId: string; limit: number },
+  ) => Promise<CustomerFeed[]>;
+  /** Deletes a limited number of rows that are past their time; answers how many. */
+  readonly deleteOldRows: (db: Queryable) => Promise<number>;
+}
+
+/** The channel's part of the union of feed views. */
+export interface FeedViewQuery {
+  /** An SQL expression for every column of the view. */
+  readonly columns: Readonly<Record<FeedViewColumn, string>>;
+  /** What follows FROM. */
+  readonly from: string;
+  /** The stored status by which feeds are listed; its values for a state are `rules.statusesShownAs`. */
+  readonly statusColumn: string;
+  readonly stateFrom: (row: FeedViewRow) => { facts: FeedFacts; state: FeedState };
+}
+
+/** A query whose every row is an alert of this code. */
+export interface AlertCondition {
+  readonly code: AlertCode;
+  /** Selects subject, feed_id, connection_id, customer_id and detail, by these names. */
+  readonly sql: string;
+  /** The query has the sync interval in milliseconds as `$2`. */
+  readonly takesInterval: boolean;
+}
+
+/** The alerts `workflow_missing` for which `sql`, a condition on the row `a` of `alerts`, is true are of this task. */
+export interface MissingWorkflows {
+  readonly task: string;
+  readonly sql: string;
+}
+
+/** The registry: every channel by its id. */
+export type DbChannels = Readonly<Record<ChannelId, DbChannel>>;

@@ -1,0 +1,64 @@
+import type { AccountFact, ConnectionFact, FeedState, OperatorFact } from '../../domain/feed.js';
+import { rutterChannel } from '../../domain/rutter/channel.js';
+import type { DbChannel } from '../channel.js';
+import { rutterAlertConditions } from './alert-conditions.js';
+import { listRutterFeeds } from './customer-feeds.js';
+import { deleteOldHandoffs } from './handoffs.js';
+import { deleteOldWebhooks } from './webhooks.js';
+
+/** What the channel of Rutter contributes to the queries that both channels share. */
+export const rutterDbChannel: DbChannel = {
+  id: 'rutter',
+  rules: rutterChannel,
+  feedView: {
+    columns: {
+      feed_id: 'f.feed_id',
+      customer_id: 'f.customer_id',
+      account_id: 'f.account_id',
+      connection_id: 'f.connection_id',
+      stored_facts: `jsonb_build_object('operator', f.operator, 'connection', c.status, 'account', f.account_status,
+        'published', f.published_at IS NOT NULL, 'caughtUp', f.caught_up_at IS NOT NULL, 'syncing', f.syncing,
+        'state', f.state)`,
+      reason: 'f.reason',
+      reason_detail: 'f.reason_detail',
+      transaction_start_date: 'f.transaction_start_date',
+      last_synced_at: 'f.last_synced_at',
+      next_sync_at: 'f.next_sync_at',
+      published_at: 'f.published_at',
+      closed_at: 'f.closed_at',
+      created_at: 'f.created_at',
+      updated_at: 'f.updated_at',
+      has_job: `EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)
+                         WHERE b.feed_id = f.feed_id AND b.state = 'open'
+                           AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
+      received: 'NULL::bigint',
+    },
+    from: 'feeds f JOIN connections c USING (connection_id)',
+    statusColumn: 'f.state',
+    stateFrom: (row) => {
+      const { state, ...facts } = row.stored_facts as unknown as StoredFacts;
+      return { facts, state };
+    },
+  },
+  alertConditions: rutterAlertConditions,
+  repairTasks: ['feeds', 'connections', 'wakes'],
+  missingWorkflows: [
+    { task: 'connections', sql: 'a.feed_id IS NULL' },
+    { task: 'feeds', sql: 'EXISTS (SELECT 1 FROM feeds f WHERE f.feed_id = a.feed_id)' },
+  ],
+  openWorkSql: `SELECT count(*) FROM feeds WHERE operator <> 'closed'`,
+  accountNameSql: (feedId) =>
+    `(SELECT a.name FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = ${feedId})`,
+  listCustomerFeeds: listRutterFeeds,
+  deleteOldRows: async (db) => (await deleteOldWebhooks(db)) + (await deleteOldHandoffs(db)),
+};
+
+interface StoredFacts {
+  readonly operator: OperatorFact;
+  readonly connection: ConnectionFact;
+  readonly account: AccountFact;
+  readonly published: boolean;
+  readonly caughtUp: boolean;
+  readonly syncing: boolean;
+  readonly state: FeedState;
+}

@@ -1,0 +1,51 @@
+import type { FeedState } from '../../domain/feed.js';
+import type { Queryable } from '../pool.js';
+import type { CustomerFeed } from '../status-views.js';
+
+/** One of our own accounts, sent to Sage through Rutter. */
+export interface RutterFeed extends CustomerFeed {
+  readonly channel: 'rutter';
+  readonly accountId: string;
+  readonly connectionId: string;
+  readonly state: FeedState;
+  readonly reason: string | null;
+  readonly numberLast4: string | null;
+  readonly currency: string;
+  /** The Sage company's name, if it has one. */
+  readonly connectionName: string | null;
+  /** Where the connection can be renewed. */
+  readonly linkUrl: string | null;
+  readonly transactionStartDate: string | null;
+  readonly lastSyncedAt: string | null;
+  /** Postings that Sage has, decimal text. */
+  readonly deliveredCount: string;
+  /** Postings that were set aside, or stand in Sage with other content, decimal text: the bank checks into them. */
+  readonly quarantinedCount: string;
+}
+
+export function isRutterFeed(feed: CustomerFeed): feed is RutterFeed {
+  return feed.channel === 'rutter';
+}
+
+/** A customer's feeds at Rutter, open ones by name, then closed ones. */
+export async function listRutterFeeds(
+  db: Queryable,
+  input: { customerId: string; limit: number },
+): Promise<RutterFeed[]> {
+  const { rows } = await db.query<RutterFeed>(
+    `SELECT 'rutter' AS channel, f.feed_id AS "feedId", f.account_id AS "accountId",
+            f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason,
+            a.name AS "accountName", a.number_last4 AS "numberLast4", a.currency,
+            c.name AS "connectionName", c.link_url AS "linkUrl",
+            f.transaction_start_date AS "transactionStartDate", f.last_synced_at AS "lastSyncedAt",
+            (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
+              WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
+            (SELECT count(*)::text FROM ledger l
+              WHERE l.feed_id = f.feed_id AND l.exception IN ('quarantined', 'conflict')) AS "quarantinedCount"
+       FROM feeds f JOIN accounts a USING (account_id) JOIN connections c USING (connection_id)
+      WHERE f.customer_id = $1
+      ORDER BY f.operator = 'closed', a.name, f.created_at, f.feed_id LIMIT $2`,
+    [input.customerId, input.limit],
+  );
+  return rows;
+}

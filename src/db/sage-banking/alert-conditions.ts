@@ -1,0 +1,56 @@
+import { failurePersistsMs, unrecognizedAlertMs } from '../../domain/alerts.js';
+import {
+  lastingSageReasons,
+  sageCheckLateMs,
+  transientSageReasons,
+} from '../../domain/sage-banking/account-limits.js';
+import { sageOnboardingStuckReasons } from '../../domain/sage-banking/onboarding.js';
+import type { AlertCondition } from '../channel.js';
+import { literals } from '../pool.js';
+
+/** An account at Sage as the feed that it is. */
+const ofAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
+
+/** Each is answered from an index that holds little more than the rows wanted. */
+export const sageAlertConditions: readonly AlertCondition[] = [
+  {
+    code: 'feed_blocked',
+    takesInterval: false,
+    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason) AS detail FROM sage_accounts s
+           WHERE s.reason IS NOT NULL AND s.reason IN (${literals(lastingSageReasons)}) AND s.status <> 'cancelled'`,
+  },
+  {
+    code: 'feed_late',
+    takesInterval: false,
+    sql: `SELECT ${ofAccount}, jsonb_build_object('status', s.status, 'reason', s.reason,
+                 'last_synced_at', s.last_read_at) AS detail
+            FROM sage_accounts s
+           WHERE s.status <> 'cancelled' AND s.next_read_at < now() - interval '${String(sageCheckLateMs)} milliseconds'`,
+  },
+  {
+    code: 'failure_persists',
+    takesInterval: false,
+    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason) AS detail FROM sage_accounts s
+           WHERE s.reason IS NOT NULL AND s.reason IN (${literals(transientSageReasons)}) AND s.status <> 'cancelled'
+             AND s.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
+  },
+  {
+    code: 'transactions_unrecognized',
+    takesInterval: false,
+    sql: `SELECT ${ofAccount}, jsonb_build_object('received_unrecognized', s.received_unrecognized,
+                 'last_at', s.unrecognized_at) AS detail
+            FROM sage_accounts s
+           WHERE s.unrecognized_at > now() - interval '${String(unrecognizedAlertMs)} milliseconds'
+             AND s.status <> 'cancelled'`,
+  },
+  {
+    code: 'onboarding_stuck',
+    takesInterval: false,
+    sql: `SELECT o.onboarding_id::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id, o.customer_id,
+                 jsonb_build_object('onboarding_id', o.onboarding_id, 'state', o.state, 'reason', o.reason) AS detail
+            FROM sage_onboardings o
+           WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
+             AND (o.state = 'in_doubt' OR (o.reason IN (${literals(sageOnboardingStuckReasons)})
+                  AND o.person_at < now() - interval '${String(failurePersistsMs)} milliseconds'))`,
+  },
+];

@@ -1,0 +1,36 @@
+import type { FeedAction, FeedFacts, FeedState } from './feed.js';
+
+/** How accounts and transactions reach Sage: published through Rutter, or consumed from Sage's own Banking Service. */
+export const channelIds = ['rutter', 'sage-banking'] as const;
+export type ChannelId = (typeof channelIds)[number];
+
+/** What a channel contributes to the domain: the rules of its feeds. */
+export interface Channel {
+  readonly id: ChannelId;
+  /** The provider as operators know it. */
+  readonly displayName: string;
+  /** The actions that may be asked of a feed now. `hasJob`: its open batch has a job at the provider. */
+  readonly allowedFeedActions: (feed: {
+    readonly facts: FeedFacts;
+    readonly hasJob: boolean;
+  }) => FeedAction[];
+  /** Whether a feed with this reason waits for a person; any other reason passes by itself. */
+  readonly isBlocked: (reason: string | null) => boolean;
+  /** The values of the stored status that are shown as `state`. */
+  readonly statusesShownAs: (state: FeedState) => readonly string[];
+  /**
+   * How long until the next check of an account whose bank, provider or customer is awaited; null: it is checked only
+   * when it is woken.
+   */
+  readonly waitingAccountCheckMs: (input: AccountWait) => number | null;
+}
+
+/** An account has waited for `waitedMs`; checks are no closer than `minMs` and, on the first day, no further apart than `maxMs`. */
+export interface AccountWait {
+  readonly waitedMs: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** The registry: every channel by its id. */
+export type Channels = Readonly<Record<ChannelId, Channel>>;

@@ -1,0 +1,16 @@
+import type { Channel } from '../channel.js';
+import { feedStates } from '../feed.js';
+import { allowedFeedActions, isBlocked } from './feed.js';
+import { activationPollDelayMs } from './schedule.js';
+
+/** The channel that publishes the bank's accounts as bank feeds through Rutter. */
+export const rutterChannel: Channel = {
+  id: 'rutter',
+  displayName: 'Rutter',
+  allowedFeedActions,
+  isBlocked,
+  // The state is derived from three facts and stored with them.
+  statusesShownAs: (state) => feedStates.filter((known) => known === state),
+  waitingAccountCheckMs: ({ waitedMs, minMs, maxMs }) =>
+    activationPollDelayMs({ elapsedMs: waitedMs, minMs, maxMs }),
+};

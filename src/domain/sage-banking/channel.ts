@@ -1,0 +1,14 @@
+import type { Channel } from '../channel.js';
+import { isBlockedAtSage, sageCheckDelayMs } from './account-limits.js';
+import { allowedSageActions, sageStatusesShownAs } from './states.js';
+
+/** The channel that consumes accounts and transactions of other banks from Sage's Banking Service. */
+export const sageBankingChannel: Channel = {
+  id: 'sage-banking',
+  displayName: "Sage's Banking Service",
+  allowedFeedActions: ({ facts }) => allowedSageActions(facts),
+  isBlocked: isBlockedAtSage,
+  statusesShownAs: sageStatusesShownAs,
+  waitingAccountCheckMs: ({ waitedMs, minMs, maxMs }) =>
+    sageCheckDelayMs({ isWaiting: true, waitedMs, minMs, maxMs }),
+};
