@@ -1,53 +1,62 @@
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode } from '@temporalio/worker';
 import type { Logger } from '@temporalio/worker';
-
-export interface WorkflowBundleInput {
-  /** Default `src/workflows/index.ts`. */
-  entry?: string;
-  /** Default `dist/workflow-bundle.js`. */
-  out?: string;
-}
+import { keptBundle } from './workflow-bundle-cache.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const WORKFLOWS = resolve(ROOT, 'src/workflows/index.ts');
 const FAILURE_CONVERTER = resolve(ROOT, 'src/temporal/failure-converter.ts');
+const OUT = resolve(ROOT, 'dist/workflow-bundle.js');
 
 /**
- * Builds the one file that workers run workflows from. The failure converter goes into it as well: without it the
- * text of a failure thrown in a workflow would stay readable in the history. A Node module in reach of a workflow
- * fails the build.
+ * Builds the one file that workers run workflows from, `dist/workflow-bundle.js`.
  *
  * @returns the full path of the bundle
  * @throws Error naming what is wrong
  */
-export async function buildWorkflowBundle(input: WorkflowBundleInput = {}): Promise<string> {
-  const out = resolve(ROOT, input.out ?? 'dist/workflow-bundle.js');
-  const converter = await access(FAILURE_CONVERTER).then(
-    () => ({ failureConverterPath: FAILURE_CONVERTER }),
-    () => ({}),
-  );
-  const bundle = await bundleWorkflowCode({
-    workflowsPath: resolve(ROOT, input.entry ?? 'src/workflows/index.ts'),
-    ...converter,
-    logger: quietLogger(),
-  });
-  await mkdir(dirname(out), { recursive: true });
+export async function buildWorkflowBundle(): Promise<string> {
+  const code = await workflowBundleCode();
+  await mkdir(dirname(OUT), { recursive: true });
   // Renamed into place: a worker that starts meanwhile reads the old bundle or the new one, never half of it.
-  const unfinished = `${out}.${process.pid}`;
-  await writeFile(unfinished, bundle.code);
-  await rename(unfinished, out);
-  return out;
+  const unfinished = `${OUT}.${process.pid}`;
+  await writeFile(unfinished, code);
+  await rename(unfinished, OUT);
+  return OUT;
 }
 
-/** The bundler's progress is noise; its complaints are not. */
+/**
+ * The code of the bundle. The failure converter is part of it: without it the text of a failure thrown in a workflow
+ * would be readable in the history. A Node module that a workflow reaches fails the build. What was built before from
+ * the same files is taken from the cache.
+ *
+ * @param changed for tests: another entry file, and a file of interceptors; they import nothing outside `src`
+ */
+export async function workflowBundleCode(
+  changed: { entry?: string; interceptors?: string } = {},
+): Promise<string> {
+  const { entry = WORKFLOWS, interceptors } = changed;
+  const files = [entry, ...(interceptors === undefined ? [] : [interceptors])];
+  return await keptBundle(files, async () => {
+    // Loading the SDK takes longer than reading the cache.
+    const { bundleWorkflowCode } = await import('@temporalio/worker');
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: entry,
+      failureConverterPath: FAILURE_CONVERTER,
+      ...(interceptors === undefined ? {} : { workflowInterceptorModules: [interceptors] }),
+      logger: quietLogger(),
+    });
+    return code;
+  });
+}
+
+/** Without the bundler's progress, with its warnings and errors. */
 function quietLogger(): Logger {
   const silent = (): void => undefined;
-  const complain = (message: string): void => {
+  const print = (message: string): void => {
     process.stderr.write(`${message}\n`);
   };
-  return { log: silent, trace: silent, debug: silent, info: silent, warn: complain, error: complain };
+  return { log: silent, trace: silent, debug: silent, info: silent, warn: print, error: print };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

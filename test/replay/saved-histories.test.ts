@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseKeyring } from '../../src/crypto/keyring.js';
 import { feedStates } from '../../src/domain/feed.js';
@@ -43,7 +43,7 @@ function workflowTypeOf(history: SavedHistory): string {
 }
 
 describe('saved histories', () => {
-  let workflowBundle: WorkflowBundleWithSourceMap;
+  let workflowBundle: WorkflowBundle;
   const keys = parseKeyring(replayKeys);
   if (!keys.ok) throw new Error('the replay key is unusable');
   const dataConverter = createDataConverter(keys.keyring);

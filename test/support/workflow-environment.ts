@@ -1,17 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { workflowBundleCode } from '../../scripts/build-workflow-bundle.js';
 import type { Activities } from '../../src/activities/index.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
-import { failureConverterPath } from '../../src/temporal/data-converter.js';
 import { createTimeSkipping } from './temporal.js';
 import { until } from './until.js';
 
@@ -31,17 +25,16 @@ export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironme
  * All our workflows, bundled as the worker's are; or, by files of this folder, what a careless change would make of them:
  * `workflows` in their place, `interceptors` around them.
  */
-export function bundleWorkflows(
+export async function bundleWorkflows(
   changed: { workflows?: string; interceptors?: string } = {},
-): Promise<WorkflowBundleWithSourceMap> {
+): Promise<WorkflowBundle> {
   const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-  const { workflows = '../../src/workflows/index.ts', interceptors } = changed;
-  return bundleWorkflowCode({
-    workflowsPath: pathOf(workflows),
-    failureConverterPath,
-    ...(interceptors === undefined ? {} : { workflowInterceptorModules: [pathOf(interceptors)] }),
-    logger: new DefaultLogger('ERROR'),
+  const { workflows, interceptors } = changed;
+  const code = await workflowBundleCode({
+    ...(workflows === undefined ? {} : { entry: pathOf(workflows) }),
+    ...(interceptors === undefined ? {} : { interceptors: pathOf(interceptors) }),
   });
+  return { code };
 }
 
 export interface FakeWorkers {
@@ -51,7 +44,7 @@ export interface FakeWorkers {
 /** The workers of a test whose activities are fakes: one for the workflows, one for each queue of activities. */
 export async function runFakeWorkers(input: {
   env: TestWorkflowEnvironment;
-  workflowBundle: WorkflowBundleWithSourceMap;
+  workflowBundle: WorkflowBundle;
   activities: Partial<Activities>;
   queues: readonly (typeof taskQueues)[keyof typeof taskQueues][];
 }): Promise<FakeWorkers> {

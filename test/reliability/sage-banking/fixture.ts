@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
 import type { ActivityDeps, SageBankingChannel } from '../../../src/activities/deps.js';
@@ -52,9 +52,7 @@ export interface SageBankingFixture {
   readonly close: () => Promise<void>;
 }
 
-export async function createSageBankingFixture(
-  bundle: WorkflowBundleWithSourceMap,
-): Promise<SageBankingFixture> {
+export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<SageBankingFixture> {
   const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const { keyring } = keys;
@@ -159,7 +157,7 @@ function depsOf(input: {
 
 interface WorkersInput {
   env: TestWorkflowEnvironment;
-  bundle: WorkflowBundleWithSourceMap;
+  bundle: WorkflowBundle;
   deps: ActivityDeps;
   clock: SimulationClock;
   atWork: AtWork;

@@ -1,7 +1,7 @@
 import type { Client as TemporalClient } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { Context } from '@temporalio/activity';
 import { askControl } from '../../../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../../../sandbox/rutter/server.js';
@@ -71,9 +71,7 @@ export interface SimulationFixture {
   readonly close: () => Promise<void>;
 }
 
-export async function createSimulationFixture(
-  bundle: WorkflowBundleWithSourceMap,
-): Promise<SimulationFixture> {
+export async function createSimulationFixture(bundle: WorkflowBundle): Promise<SimulationFixture> {
   const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
@@ -165,7 +163,7 @@ function controlOf({ url }: RunningSandbox): SimulationFixture['control'] {
 
 interface WorkersInput {
   env: TestWorkflowEnvironment;
-  bundle: WorkflowBundleWithSourceMap;
+  bundle: WorkflowBundle;
   deps: ActivityDeps;
   clock: SimulationClock;
   atWork: AtWork;
