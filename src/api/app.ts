@@ -1,24 +1,21 @@
 import express, { type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import { listFeedsToWake } from '../db/rutter/feeds.js';
+import { createBackgroundSignals, type BackgroundSignals } from './background-signals.js';
+import type { ApiChannels } from './channel.js';
 import type { Route } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { createErrorHandler } from './errors.js';
 import { createMetrics } from './metrics.js';
-import { createBackgroundSignals } from './background-signals.js';
 import { createOpenApi } from './openapi.js';
 import { Problem, notFound } from './problem.js';
 import { giveRequestId, requestIdOf } from './request-id.js';
-import { routes } from './routes/index.js';
-import { createRutterWebhook, rutterWebhookPath } from './rutter/routes/post-webhook.js';
+import { createRoutes } from './routes/index.js';
 import { runRoute, runStreamRoute } from './run-route.js';
 import { mountServiceRoutes } from './service-routes.js';
 
-/** What an app is made of. Everything else it makes itself. */
-export interface AppInput extends Omit<
-  ApiDeps,
-  'config' | 'metrics' | 'accountSignals' | 'connectionSignals' | 'nowMs'
-> {
+/** The parts of an app that are given to it; it creates the others itself. */
+export interface AppInput extends Omit<ApiDeps, 'config' | 'metrics' | 'accountSignals' | 'nowMs'> {
+  readonly channels: ApiChannels;
   readonly config: ApiDeps['config'] & { readonly publicUrl: string };
   /** Everything for browsers; mounted behind the API. */
   readonly pages?: Router;
@@ -27,45 +24,48 @@ export interface AppInput extends Omit<
 
 export interface App {
   readonly app: Express;
-  /** Completes when every wake-up asked for by answered requests was sent, or given up. */
+  /** Completes when every wake-up requested by an answered call was sent or given up. */
   readonly drained: () => Promise<void>;
 }
 
-/** Signals under way at a time, and keys that may wait: beyond that the feed's own next check does it. */
-const signalsAtOnceMax = 8;
+/** Signals in flight at a time, and keys that may wait: beyond that the feed's own next check does the work. */
+const signalsInFlightMax = 8;
 const signalsWaitingMax = 10_000;
 /** Between two signals for the same account or connection. */
 const signalRestMs = 250;
 
 /** Wires the app: headers, machine API, reference, webhooks, pages, errors. Nothing connects or listens. */
 export function createApp(input: AppInput): App {
+  const { channels, pages, config } = input;
   const metrics = createMetrics(input);
-  const deps: ApiDeps = {
-    ...input,
-    metrics,
-    accountSignals: signalsOf(input, metrics, 'account', async (accountId) => {
-      for (const feedId of await listFeedsToWake(input.pool, { accountId }))
-        await input.facade.wakeFeed({ feedId });
-    }),
-    connectionSignals: signalsOf(input, metrics, 'connection', (connectionId) =>
-      input.facade.wakeConnection({ connectionId }),
-    ),
-    nowMs: input.nowMs ?? Date.now,
+  const allSignals: BackgroundSignals[] = [];
+  const createSignals = (wanted: SignalsInput) => {
+    const signals = signalsOf(input, metrics, wanted);
+    allSignals.push(signals);
+    return signals;
   };
+  const accountSignals = createSignals({
+    idName: 'accountId',
+    send: async (accountId) => {
+      for (const channel of Object.values(channels)) await channel.wakeFeedsOf(input.pool, { accountId });
+    },
+  });
+  const deps: ApiDeps = { ...input, metrics, accountSignals, nowMs: input.nowMs ?? Date.now };
+  const routes = createRoutes(channels);
   const app = express();
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
   app.set('etag', false);
-  app.set(
-    'trust proxy',
-    input.config.TRUSTED_PROXIES.length === 0 ? false : [...input.config.TRUSTED_PROXIES],
-  );
+  app.set('trust proxy', config.TRUSTED_PROXIES.length === 0 ? false : [...config.TRUSTED_PROXIES]);
   app.use(giveRequestId, securityHeaders(), observe(deps));
-  mountServiceRoutes(app, deps, createOpenApi({ routes, publicUrl: input.config.publicUrl }));
-  mountRoutes(app, deps);
-  app.post(rutterWebhookPath, createRutterWebhook(deps));
-  app.all(rutterWebhookPath, methodNotAllowed(['POST']));
-  if (input.pages !== undefined) app.use(input.pages);
+  mountServiceRoutes(app, deps, createOpenApi({ channels, routes, publicUrl: config.publicUrl }));
+  mountRoutes(app, deps, routes);
+  for (const { webhook } of Object.values(channels)) {
+    if (webhook === null) continue;
+    app.post(webhook.path, webhook.createHandler({ deps, createSignals }));
+    app.all(webhook.path, methodNotAllowed(['POST']));
+  }
+  if (pages !== undefined) app.use(pages);
   app.use(() => {
     throw notFound('resource');
   });
@@ -73,42 +73,43 @@ export function createApp(input: AppInput): App {
   return {
     app,
     drained: async () => {
-      await Promise.all([deps.accountSignals.drained(), deps.connectionSignals.drained()]);
+      await Promise.all(allSignals.map((signals) => signals.drained()));
     },
   };
 }
 
-function signalsOf(
-  input: AppInput,
-  metrics: ApiDeps['metrics'],
-  kind: 'account' | 'connection',
-  run: (key: string) => Promise<void>,
-) {
+interface SignalsInput {
+  /** Names the key in log lines. */
+  readonly idName: string;
+  readonly send: (id: string) => Promise<void>;
+}
+
+function signalsOf(input: AppInput, metrics: ApiDeps['metrics'], { idName, send }: SignalsInput) {
   return createBackgroundSignals({
-    run,
-    concurrencyMax: signalsAtOnceMax,
+    send,
+    inFlightMax: signalsInFlightMax,
     waitingMax: signalsWaitingMax,
     restMs: signalRestMs,
     onFailed: (key, error) => {
       metrics.countLostSignal('failed');
       input.logger.warn(
-        { err: error, [`${kind}Id`]: key },
-        'wake-up not sent; the feed will find it at its next check',
+        { err: error, [idName]: key },
+        'wake-up not sent; the next check of the feed makes up for it',
       );
     },
     onDropped: (key) => {
       metrics.countLostSignal('dropped');
       input.logger.warn(
-        { [`${kind}Id`]: key },
-        'too many wake-ups waiting; the feed will find it at its next check',
+        { [idName]: key },
+        'too many wake-ups waiting; the next check of the feed makes up for it',
       );
     },
   });
 }
 
 /**
- * The pages share this origin, and Sage opens the login in a pop-up or a frame: COOP and X-Frame-Options are sent
- * nowhere. Frames are refused by `frame-ancestors` instead; the pages replace this policy with their own.
+ * The pages share this origin, and Sage opens the login in a pop-up or a frame, so no answer carries COOP or
+ * X-Frame-Options. `frame-ancestors` refuses frames instead; the pages replace this policy with their own.
  */
 function securityHeaders(): RequestHandler[] {
   return [
@@ -128,7 +129,7 @@ function securityHeaders(): RequestHandler[] {
   ];
 }
 
-/** Logs and times each request under its route's template: paths hold ids, queries may hold a challenge. */
+/** Logs and times each request under its route's template, since paths contain ids and a query may contain a challenge. */
 function observe(deps: ApiDeps): RequestHandler {
   return (request, response, next) => {
     const startedMs = performance.now();
@@ -158,7 +159,7 @@ function routeOf(route: unknown): string | null {
   return typeof path === 'string' ? path : null;
 }
 
-function mountRoutes(app: Express, deps: ApiDeps): void {
+function mountRoutes(app: Express, deps: ApiDeps, routes: readonly Route[]): void {
   const methods = new Map<string, string[]>();
   for (const route of routes) {
     const path = expressPath(route.path);
@@ -176,7 +177,7 @@ function handlerOf(deps: ApiDeps, route: Route): RequestHandler {
       : runRoute(deps, route, request, response);
 }
 
-/** `{feed_id}` is `:feed_id` there. */
+/** Express writes `{feed_id}` as `:feed_id`. */
 function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
@@ -186,7 +187,7 @@ function methodNotAllowed(allowed: readonly string[]): RequestHandler {
     throw new Problem({
       status: 405,
       code: 'method_not_allowed',
-      detail: `only ${allowed.join(', ')} here`,
+      detail: `this path allows only ${allowed.join(', ')}`,
       headers: { Allow: allowed.join(', ') },
     });
   };

@@ -8,16 +8,17 @@ import type { IdempotencySeed } from './idempotency.js';
 import { pollRow } from './poll-row.js';
 import { notFound } from './problem.js';
 
-/** So long a call waits for a provider's answer before it hands out the command. */
+/** The longest that a call waits for a provider's answer before it answers with the command itself. */
 const answeredWithinMs = 20_000;
 
 /**
- * Waits for a command that was started: answers its result, or 202 with the command while it runs.
- * @throws {Problem} what the command failed with
+ * Waits for a command that was started: answers its result, or 202 with the command while it runs. `tokenRefusedStatus`
+ * as in `commandProblem`.
+ * @throws {Problem} the problem that the command failed with
  */
 export async function awaitCommand(
   deps: ApiDeps,
-  input: { commandId: string; doneStatus: 200 | 201 },
+  input: { commandId: string; doneStatus: 200 | 201; tokenRefusedStatus: 422 | 502 },
 ): Promise<RouteAnswer> {
   const { commandId } = input;
   const command = await pollRow({
@@ -27,7 +28,7 @@ export async function awaitCommand(
   });
   if (command === null) throw notFound('command');
   if (command.state === 'done') return { status: input.doneStatus, body: command.result };
-  if (command.problem !== null) throw commandProblem(command.problem, command);
+  if (command.problem !== null) throw commandProblem(command.problem, input);
   return {
     status: 202,
     body: commandJson(command),
@@ -35,7 +36,7 @@ export async function awaitCommand(
   };
 }
 
-/** The same request under the same key is the same command, also when the first call died before its answer. */
+/** Repeating a request under its key gives the same command, even when the first call died before its answer. */
 export function commandIdOf(seed: IdempotencySeed | null): string {
   if (seed === null) return randomUUID();
   const hex = sha256Hex(`command ${seed}`);

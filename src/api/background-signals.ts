@@ -1,40 +1,40 @@
-/** Sends wake-ups in the background: many for one key are one, and few are under way at a time. */
+/** Sends wake-ups in the background: several for one key become one, and few are in flight at a time. */
 export interface BackgroundSignals {
-  /** Asks for a wake-up of the key. Answers at once; the wake-up begins after everything asked for before it. */
+  /** Requests a wake-up of the key. Returns at once; the wake-up starts after all those requested before it. */
   wake(key: string): void;
-  /** Completes when nothing is waiting or under way. */
+  /** Completes when nothing is waiting or in flight. */
   drained(): Promise<void>;
 }
 
 /**
- * The first wake-up of a key goes at once; the next one of the same key not before `restMs` after it, so a burst of calls
- * is a signal or two. A key asked for while its wake is under way is woken once more afterwards: what was committed in between is
- * covered. A failed wake is reported and not repeated, and beyond `waitingMax` keys the newest is dropped and
- * reported: the row is the truth, and the feed's own next check finds what no signal told of.
+ * The first wake-up of a key is sent at once, the next one of the same key no earlier than `restMs` after it, so a burst
+ * of calls becomes one or two signals. A key requested while its wake-up is in flight is sent once more afterwards, which
+ * covers whatever was committed in between. A failed wake-up is reported and not repeated; beyond `waitingMax` keys the
+ * newest is dropped and reported. Neither loses anything: the row is the truth, and the feed's own next check reads it.
  */
 export function createBackgroundSignals(input: {
-  run: (key: string) => Promise<void>;
-  concurrencyMax: number;
+  send: (key: string) => Promise<void>;
+  inFlightMax: number;
   waitingMax: number;
   restMs: number;
   onFailed: (key: string, error: unknown) => void;
   onDropped: (key: string) => void;
 }): BackgroundSignals {
   const waiting = new Set<string>();
-  const underWay = new Set<string>();
+  const inFlight = new Set<string>();
   const resting = new Set<string>();
-  const idle: (() => void)[] = [];
+  const drainedCallbacks: (() => void)[] = [];
 
-  const begin = (key: string): void => {
+  const start = (key: string): void => {
     waiting.delete(key);
-    underWay.add(key);
+    inFlight.add(key);
     void input
-      .run(key)
+      .send(key)
       .catch((error: unknown) => input.onFailed(key, error))
       .finally(() => {
-        underWay.delete(key);
+        inFlight.delete(key);
         rest(key);
-        pump();
+        startNext();
       });
   };
   const rest = (key: string): void => {
@@ -42,16 +42,16 @@ export function createBackgroundSignals(input: {
     resting.add(key);
     setTimeout(() => {
       resting.delete(key);
-      pump();
+      startNext();
     }, input.restMs);
   };
-  const pump = (): void => {
+  const startNext = (): void => {
     for (const key of waiting) {
-      if (underWay.size >= input.concurrencyMax) break;
-      if (!underWay.has(key) && !resting.has(key)) begin(key);
+      if (inFlight.size >= input.inFlightMax) break;
+      if (!inFlight.has(key) && !resting.has(key)) start(key);
     }
-    if (waiting.size + underWay.size > 0) return;
-    for (const resolve of idle.splice(0)) resolve();
+    if (waiting.size + inFlight.size > 0) return;
+    for (const resolve of drainedCallbacks.splice(0)) resolve();
   };
   return {
     wake: (key) => {
@@ -60,11 +60,11 @@ export function createBackgroundSignals(input: {
         return;
       }
       waiting.add(key);
-      pump();
+      startNext();
     },
     drained: () =>
-      waiting.size + underWay.size === 0
+      waiting.size + inFlight.size === 0
         ? Promise.resolve()
-        : new Promise((resolve) => idle.push(() => resolve())),
+        : new Promise((resolve) => drainedCallbacks.push(() => resolve())),
   };
 }

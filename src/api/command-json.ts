@@ -1,52 +1,26 @@
 import { z } from 'zod';
 import type { CommandProblem, CommandRow } from '../db/commands.js';
+import type { ApiChannels } from './channel.js';
 import { instant } from './fields.js';
 import { Problem, unavailable } from './problem.js';
-import { sageResultSchemas } from './sage-banking/command-json.js';
 
-export const connectionResultSchema = z
-  .object({
-    connection_id: z.string().meta({ format: 'uuid' }),
-    platform: z.string(),
-    status: z.string().meta({ description: 'ok, refused or unavailable' }),
-    link_url: z.string().nullable(),
-  })
-  .meta({ id: 'ConnectionResult' });
+/** A command as JSON, with the results that the commands of all channels have. */
+export function commandSchema(channels: ApiChannels) {
+  const results = Object.values(channels).flatMap((channel) => channel.commandResults);
+  return z
+    .object({
+      command_id: z.string().meta({ format: 'uuid' }),
+      kind: z.string(),
+      state: z.enum(['running', 'done', 'failed']),
+      result: z.union([...results, z.null()]),
+      problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+      created_at: instant,
+      finished_at: instant.nullable(),
+    })
+    .meta({ id: 'Command' });
+}
 
-export const resyncResultSchema = z
-  .object({
-    feed_id: z.string().meta({ format: 'uuid' }),
-    from: instant,
-    effective_from: instant.meta({
-      description: "`from`, or the feed's start date when that is later.",
-    }),
-    compared: z.int().meta({ description: 'Transactions that our completed batches call delivered.' }),
-    at_rutter: z.int().meta({ description: "Those of them that Rutter's list has." }),
-    gap: z.int().meta({ description: 'Those that it has not, checked twice: sent again.' }),
-    already_waiting: z.int().meta({ description: 'Transactions that are to be sent in any case.' }),
-    known_at_rutter: z.int().meta({
-      description: 'Those of them that Rutter has already; they come back as duplicates.',
-    }),
-    transaction_ids: z.array(z.string()).meta({ description: 'The first 1000 of the gap.' }),
-    first_posted_at: instant.nullable(),
-    last_posted_at: instant.nullable(),
-    dry_run: z.boolean(),
-  })
-  .meta({ id: 'ResyncResult' });
-
-export const commandSchema = z
-  .object({
-    command_id: z.string().meta({ format: 'uuid' }),
-    kind: z.string(),
-    state: z.enum(['running', 'done', 'failed']),
-    result: z.union([connectionResultSchema, resyncResultSchema, ...sageResultSchemas, z.null()]),
-    problem: z.object({ code: z.string(), message: z.string() }).nullable(),
-    created_at: instant,
-    finished_at: instant.nullable(),
-  })
-  .meta({ id: 'Command' });
-
-/** A command in answers; its input and secrets stay here. */
+/** A command as JSON; its input and secrets are left out. */
 export function commandJson(command: CommandRow) {
   return {
     command_id: command.commandId,
@@ -59,32 +33,34 @@ export function commandJson(command: CommandRow) {
   };
 }
 
-/** A failed command as the answer of the call that gave it. */
+/**
+ * A failed command as the answer of the call that started it. `tokenRefusedStatus`: 422 where the caller sent the token
+ * that the provider refuses, 502 where it is a key of ours.
+ */
 export function commandProblem(
   problem: CommandProblem,
-  { commandId, kind }: Pick<CommandRow, 'commandId' | 'kind'>,
+  input: { commandId: string; tokenRefusedStatus: 422 | 502 },
 ): Problem {
-  const input = { code: problem.code, detail: problem.message, extra: { command_id: commandId } };
+  const shown = { code: problem.code, detail: problem.message, extra: { command_id: input.commandId } };
   switch (problem.code) {
     case 'connection_taken':
     case 'wrong_state':
     case 'rule_name_taken':
     case 'superseded':
-      return new Problem({ ...input, status: 409 });
+      return new Problem({ ...shown, status: 409 });
     case 'rule_not_found':
-      return new Problem({ ...input, status: 404 });
+      return new Problem({ ...shown, status: 404 });
     case 'list_too_long':
-      return new Problem({ ...input, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
+      return new Problem({ ...shown, status: 422, errors: [{ pointer: '/from', message: problem.message }] });
     case 'token_refused':
-      // Of the other channel: no token of the caller's, but our key that Sage refuses.
-      return new Problem({ ...input, status: kind.startsWith('sage_') ? 502 : 422 });
+      return new Problem({ ...shown, status: input.tokenRefusedStatus });
     case 'connection_mismatch':
     case 'provider_refused':
-      return new Problem({ ...input, status: 422 });
+      return new Problem({ ...shown, status: 422 });
     case 'credentials_rejected':
-      return new Problem({ ...input, status: 502 });
+      return new Problem({ ...shown, status: 502 });
     case 'provider_unavailable':
-      return unavailable({ ...input, code: 'provider_unavailable' });
+      return unavailable({ ...shown, code: 'provider_unavailable' });
     default:
       return problem.code satisfies never;
   }

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Role } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import type { AnswerReplay, IdempotencySeed } from './idempotency.js';
+import type { Problem } from './problem.js';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
 
@@ -14,17 +15,17 @@ export interface RouteAnswer {
 }
 
 /** One request, read and validated. */
-export interface RouteContext<Params, Query, Body> {
-  readonly deps: ApiDeps;
+export interface RouteContext<Params, Query, Body, Deps = ApiDeps> {
+  readonly deps: Deps;
   readonly role: Role;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** Present under an `Idempotency-Key`: the same for all who do this request again. */
+  /** Present under an `Idempotency-Key`: the same for every repetition of the request. */
   readonly seed: IdempotencySeed | null;
 }
 
-/** What the reference says of an answer. */
+/** An answer in the reference. */
 export interface AnswerDoc {
   readonly description: string;
   readonly schema?: z.ZodType;
@@ -35,16 +36,21 @@ interface RouteDocs {
   readonly description?: string;
   /** Answers that are not problems, by status. */
   readonly answers: Readonly<Record<number, AnswerDoc>>;
-  /** Further problems that a read can answer; every other method lists all that there are. */
+  /** The route runs a command: while the provider has not answered, it answers 202 with the command. */
+  readonly runsCommand?: boolean;
+  /** Further problems that a read can answer; the reference lists all of them for every other method. */
   readonly problems?: readonly number[];
-  /** What a 404 means here: "customer", "feed". */
+  /** The resource that a 404 means: "customer", "feed". */
   readonly resource: string;
+  /** On a route of a channel without configuration: the answer to every caller with a valid token. */
+  readonly notConfigured?: Problem;
 }
 
 export interface RouteDefinition<
   Params extends z.ZodObject,
   Query extends z.ZodObject,
   Body extends z.ZodType,
+  Deps = ApiDeps,
 > extends RouteDocs {
   readonly method: Method;
   /** As in OpenAPI: `/v1/feeds/{feed_id}`. */
@@ -60,16 +66,18 @@ export interface RouteDefinition<
   };
   /** For a POST whose answer must not be kept under its `Idempotency-Key` as it is. */
   readonly replay?: AnswerReplay;
-  handle(context: RouteContext<z.output<Params>, z.output<Query>, z.output<Body>>): Promise<RouteAnswer>;
+  handle(
+    context: RouteContext<z.output<Params>, z.output<Query>, z.output<Body>, Deps>,
+  ): Promise<RouteAnswer>;
 }
 
-/** A route that reads its own body, as a stream for instance; it is documented by hand where schemas do not reach. */
+/** A route that reads its own body, for instance as a stream. Its bodies are documented by hand. */
 export interface StreamRouteDefinition<Params extends z.ZodObject> extends RouteDocs {
   readonly method: Method;
   readonly path: string;
   readonly roles: readonly Role[];
   readonly params: Params;
-  /** The media types that it takes, with what is in them. */
+  /** The media types that it accepts, each with its content. */
   readonly bodies: Readonly<Record<string, { readonly schema: z.ZodType; readonly description: string }>>;
   handleStream(input: StreamContext<z.output<Params>>): Promise<void>;
 }
@@ -82,8 +90,8 @@ export interface StreamContext<Params> {
   readonly response: Response;
 }
 
-/** A route without its types: for the list that the app and the reference are made of. */
-export type AnyRoute = RouteDefinition<z.ZodObject, z.ZodObject, z.ZodType>;
+/** A route without its types, for the list that the app serves and the reference describes. */
+export type AnyRoute<Deps = ApiDeps> = RouteDefinition<z.ZodObject, z.ZodObject, z.ZodType, Deps>;
 export type AnyStreamRoute = StreamRouteDefinition<z.ZodObject>;
 export type Route = AnyRoute | AnyStreamRoute;
 
@@ -102,4 +110,23 @@ export function defineStreamRoute<Params extends z.ZodObject>(
   definition: StreamRouteDefinition<Params>,
 ): AnyStreamRoute {
   return definition;
+}
+
+/** The routes of a channel, with the parts that only this channel has added to the `deps` of their handlers. */
+export function bindRoutes<Parts extends object>(
+  routes: readonly AnyRoute<ApiDeps & Parts>[],
+  parts: Parts,
+): AnyRoute[] {
+  return routes.map((route) => ({
+    ...route,
+    handle: (context) => route.handle({ ...context, deps: { ...context.deps, ...parts } }),
+  }));
+}
+
+/** The same routes where the channel has no configuration: they answer `notConfigured`, and no handler runs. */
+export function unconfiguredRoutes<Parts extends object>(
+  routes: readonly AnyRoute<ApiDeps & Parts>[],
+  notConfigured: Problem,
+): AnyRoute[] {
+  return routes.map((route) => ({ ...route, notConfigured, handle: () => Promise.reject(notConfigured) }));
 }

@@ -1,27 +1,31 @@
 import { z } from 'zod';
-import { countByDeliveryStatus, deliveryStatuses } from '../db/rutter/delivery-status.js';
 import type { FeedView } from '../db/feed-views.js';
+import type { Pool } from '../db/pool.js';
 import { feedActions, feedStates } from '../domain/feed.js';
-import type { ApiDeps } from './deps.js';
+import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
+import { channelIds } from '../domain/channel.js';
 import { instant } from './fields.js';
 
-/** A feed in answers. */
+/** A feed as JSON, without counts. */
 export const feedSchema = z
   .object({
     feed_id: z.string().meta({ format: 'uuid' }),
     customer_id: z.string(),
     account_id: z.string().nullable().meta({
-      description: "Null on the channel of Sage's Banking Service, where the feed is Sage's account.",
+      description: 'Null on the `sage-banking` channel, where the feed is an account at Sage.',
     }),
     connection_id: z.string().meta({ format: 'uuid' }),
-    channel: z.enum(['rutter', 'sage-banking']),
+    channel: z.enum(channelIds),
     state: z.enum(feedStates),
-    reason: z.string().nullable().meta({ description: 'Why it waits; each reason is in the runbook.' }),
-    reason_detail: z.string().nullable().meta({ description: "The provider's words, for people." }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why the feed does not deliver; the runbook explains each reason.' }),
+    reason_detail: z.string().nullable().meta({ description: "The provider's message, for display." }),
     transaction_start_date: instant
       .nullable()
-      .meta({ description: 'What the customer chose in Sage; nothing posted before it is sent.' }),
+      .meta({ description: 'Chosen by the customer in Sage; no posting from before it is sent.' }),
     last_synced_at: instant.nullable(),
     next_sync_at: instant.nullable(),
     published_at: instant.nullable(),
@@ -32,29 +36,13 @@ export const feedSchema = z
   })
   .meta({ id: 'FeedSummary' });
 
-export const countsSchema = z
-  .object(
-    Object.fromEntries(deliveryStatuses.map((place) => [place, z.int().min(0)])) as Record<
-      (typeof deliveryStatuses)[number],
-      z.ZodInt
-    >,
-  )
-  .meta({
-    id: 'FeedCounts',
-    description:
-      "Every posting of the account is in exactly one: the sum is the number of the account's postings.",
-  });
+/** A feed with its counts, which differ by channel. */
+export function countedFeedSchema(channels: ApiChannels) {
+  const counts = Object.values(channels).map((channel) => channel.feedCounts.schema);
+  return feedSchema.extend({ counts: z.union(counts) }).meta({ id: 'Feed' });
+}
 
-const receivedSchema = z.object({ received: z.int().min(0) }).meta({
-  id: 'ReceivedCounts',
-  description: "On the channel of Sage's Banking Service: transactions read there.",
-});
-
-export const countedFeedSchema = feedSchema
-  .extend({ counts: z.union([countsSchema, receivedSchema]) })
-  .meta({ id: 'Feed' });
-
-/** A feed as JSON, without counts: they cost a pass over its postings. */
+/** A feed as JSON, without counts: counting reads all its postings. */
 export function feedJson(feed: FeedView) {
   return {
     feed_id: feed.feedId,
@@ -77,10 +65,6 @@ export function feedJson(feed: FeedView) {
 }
 
 /** A feed as JSON with its counts. */
-export async function countedFeedJson({ pool }: Pick<ApiDeps, 'pool'>, feed: FeedView) {
-  const counts =
-    feed.received === null
-      ? await countByDeliveryStatus(pool, { feedId: feed.feedId })
-      : { received: Number(feed.received) };
-  return { ...feedJson(feed), counts };
+export async function countedFeedJson(pool: Pool, channels: ApiChannels, feed: FeedView) {
+  return { ...feedJson(feed), counts: await channels[feed.channel].feedCounts.read(pool, feed) };
 }

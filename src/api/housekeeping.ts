@@ -1,28 +1,37 @@
 import { deleteOldAlerts } from '../db/alerts.js';
-import type { Pool } from '../db/pool.js';
 import type { DbChannels } from '../db/channel.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
+import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 
 const intervalMs = 10 * 60_000;
-/** Rounds of deleting in one go; what is left waits for the next. */
+/** Rounds of deletion at a time; the next interval deletes the rest. */
 const roundsMax = 20;
 
-/** Deletes idempotency keys, ended alerts and what each channel no longer needs, every ten minutes. Answers how to stop it. */
-export function startHousekeeping(input: { pool: Pool; channels: DbChannels; logger: Logger }): () => void {
-  const timer = setInterval(() => void tidy(input), intervalMs);
+interface Housekeeping {
+  readonly pool: Pool;
+  readonly channels: DbChannels;
+  readonly logger: Logger;
+}
+
+/**
+ * Deletes rows past their time every ten minutes: idempotency keys, ended alerts, and the rows of each channel. Answers
+ * a function that stops it.
+ */
+export function startHousekeeping(input: Housekeeping): () => void {
+  const timer = setInterval(() => void deleteOldRows(input), intervalMs);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-async function tidy(input: { pool: Pool; channels: DbChannels; logger: Logger }): Promise<void> {
+async function deleteOldRows({ pool, channels, logger }: Housekeeping): Promise<void> {
   try {
     for (let round = 0; round < roundsMax; round += 1) {
-      let deleted = (await deleteExpiredKeys(input.pool)) + (await deleteOldAlerts(input.pool));
-      for (const channel of Object.values(input.channels)) deleted += await channel.deleteOldRows(input.pool);
+      let deleted = (await deleteExpiredKeys(pool)) + (await deleteOldAlerts(pool));
+      for (const channel of Object.values(channels)) deleted += await channel.deleteOldRows(pool);
       if (deleted === 0) return;
     }
   } catch (error) {
-    input.logger.warn({ err: error }, 'housekeeping put off');
+    logger.warn({ err: error }, 'housekeeping postponed');
   }
 }

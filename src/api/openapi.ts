@@ -1,6 +1,8 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import type { Route } from './define-route.js';
+import type { ApiChannels } from './channel.js';
+import { commandSchema } from './command-json.js';
+import type { AnswerDoc, Route } from './define-route.js';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
@@ -25,33 +27,25 @@ const idempotencyHeader = z.object({
 const problemAnswers: Readonly<Record<string, string>> = {
   400: 'Malformed JSON, unknown or repeated parameter',
   401: 'No valid token',
-  403: 'The token is of the other role',
+  403: 'The token belongs to another role',
   409: 'Conflict with what is stored, or the key was used for another request',
   413: 'The body is too large; nothing was stored',
   415: 'Another media type, encoding or charset',
-  422: 'The body breaks a rule; `errors` names the places',
-  429: 'Come again after `Retry-After`',
-  501: "This installation does not use Sage's Banking Service",
-  502: 'The provider refuses our own credentials, or answers what it should not',
-  503: 'The database, Temporal or the provider does not answer; come again after `Retry-After`',
+  422: 'The body breaks a rule; `errors` lists each finding with its JSON pointer',
+  429: 'Too many requests; retry after `Retry-After`',
+  501: 'This installation does not use the channel (`channel_not_configured`)',
+  502: 'The provider refuses our own credentials, or sends an answer that it should not',
+  503: 'The database, Temporal or the provider does not answer; retry after `Retry-After`',
 };
 const answersOfReads = ['400', '401', '403', '503'];
-/** Of everything below the paths of a channel that may be closed. */
-const channelDisabled = '501';
-const sagePaths = '/v1/sage/';
-const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== channelDisabled);
+/** 501 is listed by the routes of a channel that can be without configuration. */
+const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== '501');
 
-/** What needs no token. */
+/** Paths that need no token, beside the channels' webhooks. */
 const openPaths = [
-  { method: 'get', path: '/healthz', summary: 'The process lives', statuses: [200] },
-  { method: 'get', path: '/readyz', summary: 'Database and Temporal answer', statuses: [200, 503] },
-  { method: 'get', path: '/metrics', summary: 'Figures for Prometheus', statuses: [200] },
-  {
-    method: 'post',
-    path: '/webhooks/rutter',
-    summary: "Rutter's webhooks, verified by X-Rutter-Signature",
-    statuses: [200, 401, 413, 429, 503],
-  },
+  { method: 'get', path: '/healthz', summary: 'The process is alive', statuses: [200] },
+  { method: 'get', path: '/readyz', summary: 'Whether database and Temporal answer', statuses: [200, 503] },
+  { method: 'get', path: '/metrics', summary: 'Metrics for Prometheus', statuses: [200] },
 ] as const;
 
 function plainAnswers(statuses: readonly number[]) {
@@ -63,14 +57,32 @@ function plainAnswers(statuses: readonly number[]) {
   );
 }
 
-/** The OpenAPI 3.1 document of the machine API, made from the very schemas that validate requests. */
-export function createOpenApi(input: { routes: readonly Route[]; publicUrl: string }): OpenApiDocument {
+/** The OpenAPI 3.1 document of the machine API, generated from the schemas that validate its requests. */
+export function createOpenApi(input: {
+  channels: ApiChannels;
+  routes: readonly Route[];
+  publicUrl: string;
+}): OpenApiDocument {
   const registry = new OpenAPIRegistry();
+  const commandAnswer = {
+    description: 'Still running: read the command at `Location`',
+    schema: commandSchema(input.channels),
+  };
   registry.registerComponent('securitySchemes', 'core', { type: 'http', scheme: 'bearer' });
   registry.registerComponent('securitySchemes', 'ops', { type: 'http', scheme: 'bearer' });
-  for (const route of input.routes) registerRoute(registry, route);
+  for (const route of input.routes) registerRoute(registry, route, commandAnswer);
   for (const path of openPaths) {
     registry.registerPath({ ...path, tags: ['service'], responses: plainAnswers(path.statuses) });
+  }
+  for (const { webhook } of Object.values(input.channels)) {
+    if (webhook === null) continue;
+    registry.registerPath({
+      method: 'post',
+      path: webhook.path,
+      summary: webhook.summary,
+      tags: ['service'],
+      responses: plainAnswers(webhook.statuses),
+    });
   }
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -84,7 +96,7 @@ export function createOpenApi(input: { routes: readonly Route[]; publicUrl: stri
   });
 }
 
-function registerRoute(registry: OpenAPIRegistry, route: Route): void {
+function registerRoute(registry: OpenAPIRegistry, route: Route, commandAnswer: AnswerDoc): void {
   const body = bodyOf(route);
   const query = 'query' in route && Object.keys(route.query.shape).length > 0 ? route.query : undefined;
   registry.registerPath({
@@ -101,7 +113,7 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
       ...(route.method === 'post' ? { headers: idempotencyHeader } : {}),
       ...(body === undefined ? {} : { body: { content: body } }),
     },
-    responses: { ...goodAnswers(route), ...badAnswers(route) },
+    responses: { ...goodAnswers(route, commandAnswer), ...badAnswers(route) },
   });
 }
 
@@ -111,9 +123,10 @@ function bodyOf(route: Route) {
   return { 'application/json': { schema: route.body.documented ?? route.body.schema } };
 }
 
-function goodAnswers(route: Route) {
+function goodAnswers(route: Route, commandAnswer: AnswerDoc) {
+  const answers = route.runsCommand === true ? { ...route.answers, 202: commandAnswer } : route.answers;
   return Object.fromEntries(
-    Object.entries(route.answers).map(([status, answer]) => [
+    Object.entries(answers).map(([status, answer]) => [
       status,
       {
         description: answer.description,
@@ -129,7 +142,6 @@ function badAnswers(route: Route) {
   const content = { 'application/problem+json': { schema: problemSchema } };
   const statuses = [
     ...(route.method === 'get' ? answersOfReads : answersOfWrites),
-    ...(route.path.startsWith(sagePaths) ? [channelDisabled] : []),
     ...(route.problems ?? []).map(String),
   ];
   const answers = Object.fromEntries(
@@ -140,12 +152,12 @@ function badAnswers(route: Route) {
 
 /** `POST /v1/feeds/{feed_id}/pause` is `postFeedsPause`. */
 function operationId(route: Route): string {
-  const words = route.path
+  const parts = route.path
     .split('/')
     .filter((part) => part !== '' && part !== 'v1' && !part.startsWith('{'))
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1));
   const last = route.path.endsWith('}') ? 'ById' : '';
-  return route.method + words.join('') + last;
+  return route.method + parts.join('') + last;
 }
 
 function tagOf(path: string): string {

@@ -17,6 +17,7 @@ export async function runRoute(
   response: Response,
 ): Promise<void> {
   const role = roleOf(deps, route, request);
+  if (route.notConfigured != null) throw route.notConfigured;
   const params = parseParams(route, request);
   const query = parseQuery(route, request);
   const rawBody =

@@ -12,17 +12,18 @@ import { createDataConverter } from '../temporal/data-converter.js';
 import { createWorkflowFacade } from '../temporal/facade.js';
 import { createSageFacade } from '../temporal/sage-banking/facade.js';
 import { createApp } from './app.js';
+import { createApiChannels } from './channels.js';
 import { startHousekeeping } from './housekeeping.js';
 import { listen, type Listening } from './listen.js';
 
 /**
  * The API process: configuration, parts, listen; and on SIGTERM or SIGINT all of it in reverse. It starts whether or
- * not PostgreSQL and Temporal are there: /readyz tells, and calls answer 503 until they are.
+ * not PostgreSQL and Temporal answer: /readyz shows it, and calls answer 503 until they do.
  */
 
-/** Statements are short; a chunk of postings takes some 20 ms. */
+/** Statements are short; a chunk of postings takes about 20 ms. */
 const databaseConnectionsMax = 20;
-/** A hash takes a core for some 25 ms and 19 MiB; beyond the queue callers are asked to come again. */
+/** A hash takes a core for about 25 ms and 19 MiB; callers beyond the queue are asked to retry. */
 const hashing = { concurrencyMax: 2, queueMax: 64 } as const;
 /** Wake-ups that are not sent by then are left to the feed's own next check. */
 const wakeUpsMaxMs = 5_000;
@@ -41,20 +42,21 @@ const temporal = createTemporalClient({
   dataConverter: createDataConverter(keys.keyring),
   identity: `api@${String(process.pid)}`,
 });
-const parts = {
-  pool,
-  config,
-  logger,
-  keyring: keys.keyring,
-  facade: createWorkflowFacade(temporal.client),
-  sage: config.SAGE_BANKING_URL === undefined ? null : createSageFacade(temporal.client),
-  hasher: createPasswordHasher(hashing),
-};
+const facade = createWorkflowFacade(temporal.client);
+const sage = config.SAGE_BANKING_URL === undefined ? null : createSageFacade(temporal.client);
+const parts = { pool, config, logger, keyring: keys.keyring, facade, hasher: createPasswordHasher(hashing) };
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
 const { app, drained } = createApp({
   ...parts,
-  verifyWebhook: ({ rawBody, header }) => verifyRutterSignature({ rawBody, header, secrets: webhookSecrets }),
-  pages: createPages(parts),
+  channels: createApiChannels({
+    rutter: {
+      facade,
+      verifyWebhook: ({ rawBody, header }) =>
+        verifyRutterSignature({ rawBody, header, secrets: webhookSecrets }),
+    },
+    sageBanking: sage === null ? null : { facade: sage },
+  }),
+  pages: createPages({ ...parts, sage }),
 });
 const stopHousekeeping = startHousekeeping({ pool, channels: dbChannels, logger });
 const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));

@@ -2,7 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { verifyRutterSignature } from '../../src/clients/rutter/webhook-signature.js';
 import { createApp } from '../../src/api/app.js';
+import { createApiChannels } from '../../src/api/channels.js';
+import type { Route } from '../../src/api/define-route.js';
 import { listen } from '../../src/api/listen.js';
+import { createRoutes } from '../../src/api/routes/index.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
 import { createPasswordHasher, type PasswordHasher } from '../../src/crypto/password.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
@@ -57,6 +60,7 @@ export interface CallOptions {
 
 export interface ApiFixture {
   readonly url: string;
+  readonly routes: readonly Route[];
   readonly pool: Pool;
   readonly databaseUrl: string;
   readonly keyring: Keyring;
@@ -82,8 +86,15 @@ export async function startApi(
   if (!parsed.ok) throw new Error('no keyring');
   const facade = recordingFacade();
   const logLines: string[] = [];
+  const channels = createApiChannels({
+    rutter: {
+      facade,
+      verifyWebhook: ({ rawBody, header }) =>
+        verifyRutterSignature({ rawBody, header, secrets: [webhookSecret] }),
+    },
+    sageBanking: null,
+  });
   const { app, drained } = createApp({
-    sage: null,
     pool,
     facade,
     keyring: parsed.keyring,
@@ -95,8 +106,7 @@ export async function startApi(
       TRUSTED_PROXIES: [],
       publicUrl: 'http://localhost:8080',
     },
-    verifyWebhook: ({ rawBody, header }) =>
-      verifyRutterSignature({ rawBody, header, secrets: [webhookSecret] }),
+    channels,
   });
   const server = await listen({ app, port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
@@ -104,6 +114,7 @@ export async function startApi(
     callApi(url, method, path, options);
   return {
     url,
+    routes: createRoutes(channels),
     pool,
     databaseUrl: database.url,
     keyring: parsed.keyring,

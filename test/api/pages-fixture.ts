@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.js';
+import { createApiChannels } from '../../src/api/channels.js';
 import { sha256Hex } from '../../src/crypto/hash.js';
 import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import type { Keyring } from '../../src/crypto/keyring.js';
@@ -77,7 +78,8 @@ export async function startPages(
       ...input.config,
     },
   };
-  const { app } = createApp({ ...parts, pages: createPages(parts), verifyWebhook: () => false });
+  const channels = createApiChannels({ rutter: { facade, verifyWebhook: () => false }, sageBanking: null });
+  const { app } = createApp({ ...parts, channels, pages: createPages(parts) });
   server.on('request', app);
   return {
     url: `http://localhost:${String(port)}`,

@@ -1,16 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createBackgroundSignals } from '../../src/api/background-signals.js';
 
-/** A signals whose wake-ups end when the test says so. */
-function controlled(limits: { concurrencyMax?: number; waitingMax?: number; restMs?: number } = {}) {
+/** Background signals whose wake-ups end when the test says so. */
+function controlled(limits: { inFlightMax?: number; waitingMax?: number; restMs?: number } = {}) {
   const begun: { key: string; end: (error?: Error) => void }[] = [];
   const failed: string[] = [];
   const dropped: string[] = [];
   const signals = createBackgroundSignals({
-    concurrencyMax: limits.concurrencyMax ?? 2,
+    inFlightMax: limits.inFlightMax ?? 2,
     waitingMax: limits.waitingMax ?? 100,
     restMs: limits.restMs ?? 0,
-    run: (key) =>
+    send: (key) =>
       new Promise((resolve, reject) => {
         begun.push({ key, end: (error) => (error === undefined ? resolve() : reject(error)) });
       }),
@@ -55,7 +55,7 @@ describe('the signals', () => {
   });
 
   it('has no more under way at a time than allowed, and forgets none that waits', async () => {
-    const { signals, begun, complete } = controlled({ concurrencyMax: 2 });
+    const { signals, begun, complete } = controlled({ inFlightMax: 2 });
     for (const key of ['a', 'b', 'c', 'd']) signals.wake(key);
     expect(begun).toHaveLength(2);
     for (let index = 0; index < 4; index += 1) {
@@ -66,7 +66,7 @@ describe('the signals', () => {
   });
 
   it('goes on after a failed wake and reports it', async () => {
-    const { signals, begun, failed, complete } = controlled({ concurrencyMax: 1 });
+    const { signals, begun, failed, complete } = controlled({ inFlightMax: 1 });
     signals.wake('a');
     signals.wake('b');
     begun[0]!.end(new Error('Temporal is away'));
@@ -76,7 +76,7 @@ describe('the signals', () => {
   });
 
   it('is bounded: beyond its limit a key is dropped and reported', () => {
-    const { signals, dropped } = controlled({ concurrencyMax: 1, waitingMax: 2 });
+    const { signals, dropped } = controlled({ inFlightMax: 1, waitingMax: 2 });
     for (const key of ['a', 'b', 'c', 'd', 'c']) signals.wake(key);
     expect(dropped).toEqual(['d']);
   });

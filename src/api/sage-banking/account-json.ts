@@ -3,6 +3,7 @@ import type { Keyring } from '../../crypto/keyring.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { sageAuthorisationOf } from '../../db/sage-banking/authorisation.js';
 import { sageAccountStatuses } from '../../domain/sage-banking/states.js';
+import type { FeedCounts } from '../channel.js';
 import { instant } from '../fields.js';
 
 /** An account of the `sage-banking` channel in answers; it is also the feed with this id. */
@@ -82,3 +83,12 @@ export function sageAccountJson(
     updated_at: account.updatedAt,
   };
 }
+
+/** Counts of a feed of this channel. */
+export const receivedCounts: FeedCounts = {
+  schema: z.object({ received: z.int().min(0) }).meta({
+    id: 'ReceivedCounts',
+    description: 'On the `sage-banking` channel: transactions read from Sage.',
+  }),
+  read: (_pool, feed) => Promise.resolve({ received: Number(feed.received ?? 0) }),
+};

@@ -38,5 +38,5 @@ export async function runSageCommand(
   const commandId = commandIdOf(seed);
   await insertCommand(deps.pool, { commandId, customerId, kind, input, secretSealed: null });
   await deps.facade.runCommand({ commandId, provider: 'sage' });
-  return await awaitCommand(deps, { commandId, doneStatus });
+  return await awaitCommand(deps, { commandId, doneStatus, tokenRefusedStatus: 502 });
 }

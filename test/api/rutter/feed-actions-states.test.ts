@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { routes } from '../../../src/api/routes/index.js';
 import { feedActions, type FeedState } from '../../../src/domain/feed.js';
 import { startApi, transaction, type ApiFixture } from '../machine-api-fixture.js';
 
@@ -101,7 +100,7 @@ describe('an id of another customer', () => {
   /** A request for each route, with ids of two customers mixed. */
   it('is 404 on every route that names a customer', async () => {
     const [mine, theirs] = [await api.makeAccount(), await api.makeAccount()];
-    const named = routes.filter(({ path }) => path.includes('{customer_id}'));
+    const named = api.routes.filter(({ path }) => path.includes('{customer_id}'));
     const seen = named.map(({ method, path }) => `${method} ${path}`).sort();
     expect(seen).toEqual([
       'get /v1/customers/{customer_id}/connections',
@@ -150,7 +149,7 @@ describe('an id of another customer', () => {
 
   it('unknown is 404 on every route below a feed, an account or a command, for whoever may call it', async () => {
     const unknown = randomUUID();
-    for (const route of routes) {
+    for (const route of api.routes) {
       if (!/\{(feed|account|command)_id\}/.test(route.path) || route.method === 'put') continue;
       const path = route.path.replaceAll(/\{\w+_id\}/g, unknown);
       const action = path.split('/').at(-1) ?? '';

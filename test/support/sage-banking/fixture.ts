@@ -15,6 +15,7 @@ import type { ActivityDeps } from '../../../src/activities/deps.js';
 import { createActivities } from '../../../src/activities/index.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { createApp } from '../../../src/api/app.js';
+import { createApiChannels } from '../../../src/api/channels.js';
 import { createRutterClient } from '../../../src/clients/rutter/client.js';
 import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
 import { createSageBankingClient } from '../../../src/clients/sage-banking/create-client.js';
@@ -295,7 +296,11 @@ async function serve(input: {
       TRUSTED_PROXIES: [],
     },
   };
-  const { app, drained } = createApp({ ...parts, pages: createPages(parts), verifyWebhook: () => false });
+  const channels = createApiChannels({
+    rutter: { facade: input.facade, verifyWebhook: () => false },
+    sageBanking: { facade: input.sage },
+  });
+  const { app, drained } = createApp({ ...parts, channels, pages: createPages(parts) });
   server.on('request', app);
   const api: SageFixture['api'] = async (method, path, { json, role = 'core', key } = {}) => {
     const response = await fetch(url + path, {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { readAccount } from '../../../db/accounts.js';
 import { listConflicts, type PostingConflict } from '../../../db/posting-conflicts.js';
 import { conflictCodes, describeConflict } from '../../../domain/posting-conflict.js';
-import { defineRoute } from '../../define-route.js';
+import { defineRutterRoute } from '../define-route.js';
 import { numberedPage } from '../../feed-params.js';
 import { accountId, instant, nextCursor, page, pageFields, transactionId } from '../../fields.js';
 import { postingJson, postingSchema } from '../posting-json.js';
@@ -28,7 +28,7 @@ const conflictsSchema = z
   .meta({ id: 'ConflictPage' });
 
 /** What core banking sent under a known id with other content: both versions. */
-export const listAccountConflicts = defineRoute({
+export const listAccountConflicts = defineRutterRoute({
   method: 'get',
   path: '/v1/accounts/{account_id}/conflicts',
   roles: ['ops'],

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { listBatches, type BatchRecord } from '../../../db/feed-records.js';
-import { defineRoute } from '../../define-route.js';
-import { feedParams, numberedPage, requireFeedOfPostings } from '../../feed-params.js';
+import { defineRutterRoute } from '../define-route.js';
+import { requireFeedOfPostings } from '../feed-params.js';
+import { feedParams, numberedPage } from '../../feed-params.js';
 import { instant, nextCursor, page, pageFields } from '../../fields.js';
 
 const attemptSchema = z.object({
@@ -38,7 +39,7 @@ const batchesSchema = z
   .meta({ id: 'BatchPage' });
 
 /** A feed's batches with their attempts, newest first. */
-export const listFeedBatches = defineRoute({
+export const listFeedBatches = defineRutterRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/batches',
   roles: ['ops'],

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { listConflictsAtRutter } from '../../../db/posting-conflicts.js';
-import { defineRoute } from '../../define-route.js';
-import { feedParams, numberedPage, requireFeedOfPostings } from '../../feed-params.js';
+import { defineRutterRoute } from '../define-route.js';
+import { feedParams, numberedPage } from '../../feed-params.js';
 import { instant, nextCursor, page, pageFields } from '../../fields.js';
+import { requireFeedOfPostings } from '../feed-params.js';
 import { postingJson, postingSchema } from '../posting-json.js';
 
 const conflictsSchema = z
@@ -20,7 +21,7 @@ const conflictsSchema = z
   .meta({ id: 'RutterConflictPage' });
 
 /** The postings of a feed that Rutter has with other content, and that wait for a person. */
-export const listFeedConflicts = defineRoute({
+export const listFeedConflicts = defineRutterRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/conflicts',
   roles: ['ops'],

@@ -4,9 +4,10 @@ import {
   deliveryStatuses,
   readPostingWithStatus,
 } from '../../../db/rutter/delivery-status.js';
-import { defineRoute } from '../../define-route.js';
-import { feedParams, numberedPage, requireFeedOfPostings } from '../../feed-params.js';
+import { defineRutterRoute } from '../define-route.js';
+import { feedParams, numberedPage } from '../../feed-params.js';
 import { nextCursor, page, pageFields, transactionId } from '../../fields.js';
+import { requireFeedOfPostings } from '../feed-params.js';
 import { postingWithStatusJson, postingWithStatusSchema } from '../posting-json.js';
 
 const transactionsSchema = z
@@ -14,7 +15,7 @@ const transactionsSchema = z
   .meta({ id: 'TransactionPage' });
 
 /** The postings of a feed's account with their place in the feed, last arrived first. */
-export const listFeedTransactions = defineRoute({
+export const listFeedTransactions = defineRutterRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/transactions',
   roles: ['ops'],

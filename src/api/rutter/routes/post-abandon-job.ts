@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { abandonJob } from '../../../db/rutter/abandon-job.js';
 import { limits } from '../../../domain/limits.js';
-import { defineRoute } from '../../define-route.js';
-import { countedFeedJson, countedFeedSchema } from '../../feed-json.js';
+import { defineRutterRoute } from '../define-route.js';
+import { rutterFeedJson, rutterFeedSchema } from '../feed-json.js';
 import { feedParams, requireAllowed, requireFeed, wrongState } from '../../feed-params.js';
 import { nothing, textField } from '../../fields.js';
 
 const bodyBytesMax = 64 * 1024;
 
 /** The way out of a job that never ends. */
-export const postAbandonJob = defineRoute({
+export const postAbandonJob = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/abandon-job',
   roles: ['ops'],
@@ -27,7 +27,7 @@ export const postAbandonJob = defineRoute({
       .meta({ id: 'AbandonJobInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: { 200: { description: 'The feed; its next delivery run decides', schema: countedFeedSchema } },
+  answers: { 200: { description: 'The feed; its next delivery run decides', schema: rutterFeedSchema } },
   handle: async ({ deps, params, body }) => {
     const { feedId } = await requireFeed(deps, { feedId: params.feed_id });
     const abandoned = await abandonJob(deps.pool, { feedId, reason: body.reason });
@@ -39,7 +39,7 @@ export const postAbandonJob = defineRoute({
     }
     // A closed feed's too, which starts its workflow once more: it may be the last of its connection, and then nobody
     // else would come by and complete the batch. Its one delivery run does that, cuts nothing, and the workflow ends again.
-    await deps.facade.feedFactsChanged({ feedId });
-    return { status: 200, body: await countedFeedJson(deps, feed) };
+    await deps.rutter.feedFactsChanged({ feedId });
+    return { status: 200, body: await rutterFeedJson(deps.pool, feed) };
   },
 });

@@ -4,8 +4,8 @@ import { insertCommand, type CommandInput, type CommandKind } from '../../../db/
 import { readCustomer } from '../../../db/customers.js';
 import { limits } from '../../../domain/limits.js';
 import { awaitCommand, commandIdOf } from '../../await-command.js';
-import { commandSchema, connectionResultSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { connectionResultSchema } from '../command-json.js';
+import { defineRutterRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../../fields.js';
 import { notFound } from '../../problem.js';
 
@@ -38,7 +38,7 @@ const connectionBody = z
 type ConnectionBody = z.output<typeof connectionBody>;
 
 /** Creates, exchanges or adopts a connection, as a command that its workflow runs. */
-export const postConnection = defineRoute({
+export const postConnection = defineRutterRoute({
   method: 'post',
   path: '/v1/customers/{customer_id}/connections',
   roles: ['core'],
@@ -49,9 +49,9 @@ export const postConnection = defineRoute({
   params: z.strictObject({ customer_id: customerId }),
   query: nothing,
   body: { schema: connectionBody, bytesMax: bodyBytesMax },
+  runsCommand: true,
   answers: {
     201: { description: 'Connected', schema: connectionResultSchema },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, body, seed }) => {
     const customer = await readCustomer(deps.pool, { customerId: params.customer_id });
@@ -69,7 +69,7 @@ export const postConnection = defineRoute({
           : seal(deps.keyring, command.secret, { table: 'commands', row: commandId }),
     });
     await deps.facade.runCommand({ commandId });
-    return await awaitCommand(deps, { commandId, doneStatus: 201 });
+    return await awaitCommand(deps, { commandId, doneStatus: 201, tokenRefusedStatus: 422 });
   },
 });
 

@@ -5,9 +5,11 @@ import { discardPosting, releasePosting, type QuarantineResult } from '../../../
 import { limits } from '../../../domain/limits.js';
 import { noCorrection, parseCorrection, type PostingCorrection } from '../../../domain/posting-correction.js';
 import { transactionTypes } from '../../../domain/posting-input.js';
-import { defineRoute, type RouteAnswer } from '../../define-route.js';
+import type { RouteAnswer } from '../../define-route.js';
+import { defineRutterRoute } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
-import { feedParams, requireRutterFeed, wrongState, type RutterFeed } from '../../feed-params.js';
+import { feedParams, wrongState } from '../../feed-params.js';
+import { requireRutterFeed, type RutterFeed } from '../feed-params.js';
 import { nothing, textField, transactionId } from '../../fields.js';
 import { postingWithStatusJson, postingWithStatusSchema } from '../posting-json.js';
 import { Problem, invalid, notFound } from '../../problem.js';
@@ -30,7 +32,7 @@ const correctionSchema = z
   .meta({ id: 'TransactionCorrection', description: 'The corrected fields, by the rules of a transaction.' });
 
 /** Sends a posting that Sage refused once more, with other words for this feed alone where they were its fault. */
-export const releaseFromQuarantine = defineRoute({
+export const releaseFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/release',
   roles: ['ops'],
@@ -56,13 +58,13 @@ export const releaseFromQuarantine = defineRoute({
     });
     const answer = answerOf(feed, result, 'release');
     // Also for a repeat: the first call may have died before its signal.
-    await deps.facade.feedFactsChanged({ feedId: feed.feedId });
+    await deps.rutter.feedFactsChanged({ feedId: feed.feedId });
     return answer;
   },
 });
 
 /** Gives a quarantined posting up for this feed. */
-export const discardFromQuarantine = defineRoute({
+export const discardFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/discard',
   roles: ['ops'],
@@ -82,7 +84,7 @@ export const discardFromQuarantine = defineRoute({
       reason: body.reason,
     });
     const answer = answerOf(feed, result, 'discard');
-    await deps.facade.feedFactsChanged({ feedId: feed.feedId });
+    await deps.rutter.feedFactsChanged({ feedId: feed.feedId });
     return answer;
   },
 });

@@ -3,17 +3,11 @@ import { readAccount } from '../../../db/accounts.js';
 import { insertCommand } from '../../../db/commands.js';
 import { describeInstantProblem, parseInstant } from '../../../domain/instant.js';
 import { awaitCommand, commandIdOf } from '../../await-command.js';
-import { commandSchema, resyncResultSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { resyncResultSchema } from '../command-json.js';
+import { defineRutterRoute } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
-import {
-  feedParams,
-  requireAllowed,
-  requireFeed,
-  requireRutterFeed,
-  wrongState,
-  type RutterFeed,
-} from '../../feed-params.js';
+import { feedParams, requireAllowed, requireFeed, wrongState } from '../../feed-params.js';
+import { requireRutterFeed, type RutterFeed } from '../feed-params.js';
 import { nothing } from '../../fields.js';
 import { Problem, invalid } from '../../problem.js';
 
@@ -31,7 +25,7 @@ const resyncBody = z
   .meta({ id: 'ResyncInput' });
 
 /** Compares what was delivered with what Rutter holds and sends the gap again, as a command that its workflow runs. */
-export const postResync = defineRoute({
+export const postResync = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/resync',
   roles: ['ops'],
@@ -42,9 +36,9 @@ export const postResync = defineRoute({
   params: feedParams,
   query: nothing,
   body: { schema: resyncBody, bytesMax: bodyBytesMax },
+  runsCommand: true,
   answers: {
     200: { description: 'What is missing at Rutter, and is being sent', schema: resyncResultSchema },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, body, seed }) => {
     const feed = await requireRutterFeed(deps, { feedId: params.feed_id, action: 'resync' });
@@ -60,7 +54,7 @@ export const postResync = defineRoute({
     });
     await deps.facade.runCommand({ commandId });
     try {
-      return await awaitCommand(deps, { commandId, doneStatus: 200 });
+      return await awaitCommand(deps, { commandId, doneStatus: 200, tokenRefusedStatus: 422 });
     } catch (error) {
       // The feed's state changed on the way: what is allowed now stands in its row.
       if (!(error instanceof Problem) || error.input.code !== 'wrong_state') throw error;

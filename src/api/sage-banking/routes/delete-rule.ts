@@ -1,13 +1,11 @@
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageDeletedRuleDoc } from '../command-json.js';
 import { sageRuleParams } from '../rule-params.js';
 
 /** Deletes a rule at Sage for good, as a command. */
-export const deleteSageRule = defineRoute({
+export const deleteSageRule = defineSageRoute({
   method: 'delete',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
   roles: ['core'],
@@ -15,12 +13,11 @@ export const deleteSageRule = defineRoute({
   summary: 'Delete a rule, for good',
   params: sageRuleParams,
   query: nothing,
+  runsCommand: true,
   answers: {
     200: { description: 'Deleted', schema: sageDeletedRuleDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, seed }) => {
-    requireSage(deps);
     const { customerId } = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     return await runSageCommand(deps, { kind: 'sage_delete_rule', customerId, input: params, seed });
   },

@@ -1,11 +1,10 @@
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { sageAccountJson, sageAccountSchema } from '../account-json.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 
 /** One account at Sage's Banking Service. */
-export const getSageAccount = defineRoute({
+export const getSageAccount = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}',
   roles: ['core', 'ops'],
@@ -15,7 +14,6 @@ export const getSageAccount = defineRoute({
   query: nothing,
   answers: { 200: { description: 'The account', schema: sageAccountSchema } },
   handle: async ({ deps, params }) => {
-    requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     return { status: 200, body: sageAccountJson(deps, account) };
   },

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { readSageLink } from '../../../db/sage-banking/bank-links.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing, uuid } from '../../fields.js';
 import { notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { sageLinkJson, sageLinkSchema } from '../bank-link-json.js';
 
 /** How a link goes. */
-export const getSageLink = defineRoute({
+export const getSageLink = defineSageRoute({
   method: 'get',
   path: '/v1/sage/links/{link_id}',
   roles: ['core', 'ops'],
@@ -17,7 +16,6 @@ export const getSageLink = defineRoute({
   query: nothing,
   answers: { 200: { description: 'The link', schema: sageLinkSchema } },
   handle: async ({ deps, params }) => {
-    requireSage(deps);
     const link = await readSageLink(deps.pool, { linkId: params.link_id });
     if (link === null) throw notFound('link');
     return { status: 200, body: sageLinkJson(deps.keyring, link) };

@@ -1,10 +1,9 @@
 import { isStaleCaptcha, renewStaleCaptcha } from '../../../db/sage-banking/captcha.js';
 import { readSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
 import { pollRow } from '../../poll-row.js';
 import { notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { onboardingJson, onboardingParams, onboardingSchema, requireOnboarding } from '../onboarding-json.js';
 
 /** So long somebody who checks a stale captcha waits for the new one. */
@@ -13,7 +12,7 @@ const captchaWithinMs = 5_000;
 const stuckAfterMs = 15_000;
 
 /** One onboarding; somebody who checks a stale captcha gets a new one. */
-export const getSageOnboarding = defineRoute({
+export const getSageOnboarding = defineSageRoute({
   method: 'get',
   path: '/v1/sage/onboardings/{onboarding_id}',
   roles: ['core', 'ops'],
@@ -25,11 +24,10 @@ export const getSageOnboarding = defineRoute({
   query: nothing,
   answers: { 200: { description: 'The onboarding', schema: onboardingSchema } },
   handle: async ({ deps, params }) => {
-    const sage = requireSage(deps);
     const onboardingId = params.onboarding_id;
     const seen = await requireOnboarding(deps, { onboardingId });
     const isRenewing = isStaleCaptcha(seen) && (await renewStaleCaptcha(deps.pool, seen));
-    if (isRenewing || isStuck(seen)) await sage.onboardingChanged({ onboardingId });
+    if (isRenewing || isStuck(seen)) await deps.sage.onboardingChanged({ onboardingId });
     if (!isRenewing) return { status: 200, body: await onboardingJson(deps, seen) };
     const row = await pollRow({
       read: () => readSageOnboarding(deps.pool, { onboardingId }),

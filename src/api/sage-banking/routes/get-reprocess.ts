@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import { listReprocessedTransactions } from '../../../db/sage-banking/reprocess-progress.js';
 import { readSageReprocess } from '../../../db/sage-banking/reprocesses.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { cursorKey, page, pageFields, pageSize, uuid } from '../../fields.js';
 import { invalid, notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { sageReprocessJson, sageReprocessPageSchema } from '../reprocess-json.js';
 
 /** A transaction's id at Sage. */
 const keyForm = /^\d{1,16}$/;
 
 /** How a reprocess run stands, with the suggestions that came of it. */
-export const getSageReprocess = defineRoute({
+export const getSageReprocess = defineSageRoute({
   method: 'get',
   path: '/v1/sage/reprocesses/{reprocess_id}',
   roles: ['core', 'ops'],
@@ -23,7 +22,6 @@ export const getSageReprocess = defineRoute({
     200: { description: 'The run, with a page of its transactions', schema: sageReprocessPageSchema },
   },
   handle: async ({ deps, params, query }) => {
-    requireSage(deps);
     const reprocess = await readSageReprocess(deps.pool, { reprocessId: params.reprocess_id });
     if (reprocess === null) throw notFound('reprocess run');
     const key = cursorKey(query.cursor, keyForm);

@@ -1,14 +1,12 @@
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { runSageCommand } from '../run-command.js';
 import { requireSageAccount } from '../account-params.js';
 import { sageRuleDoc } from '../command-json.js';
 import { sageRuleParams } from '../rule-params.js';
 
 /** One rule as Sage has it now, as a command. */
-export const getSageRule = defineRoute({
+export const getSageRule = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
   roles: ['core', 'ops'],
@@ -17,12 +15,11 @@ export const getSageRule = defineRoute({
   params: sageRuleParams,
   query: nothing,
   problems: [409, 422, 502],
+  runsCommand: true,
   answers: {
     200: { description: 'The rule', schema: sageRuleDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, seed }) => {
-    requireSage(deps);
     const { customerId } = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     return await runSageCommand(deps, { kind: 'sage_get_rule', customerId, input: params, seed });
   },

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { readCustomer } from '../../../db/customers.js';
 import { listSageAccountsOfCustomer } from '../../../db/sage-banking/accounts.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { customerId, nothing } from '../../fields.js';
 import { notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { sageAccountJson, sageAccountSchema } from '../account-json.js';
 
 /** A customer's accounts at Sage's Banking Service. */
-export const listSageAccounts = defineRoute({
+export const listSageAccounts = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts',
   roles: ['core', 'ops'],
@@ -23,7 +22,6 @@ export const listSageAccounts = defineRoute({
     },
   },
   handle: async ({ deps, query }) => {
-    requireSage(deps);
     const customer = await readCustomer(deps.pool, { customerId: query.customer_id });
     if (customer === null) throw notFound('customer');
     const accounts = await listSageAccountsOfCustomer(deps.pool, customer);

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { textField } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { runSageCommand } from '../run-command.js';
 import { sageBanksDoc } from '../command-json.js';
 
@@ -10,7 +8,7 @@ import { sageBanksDoc } from '../command-json.js';
 const nameLengthMax = 100;
 
 /** Searches Sage's banks, as a command. */
-export const listSageBanks = defineRoute({
+export const listSageBanks = defineSageRoute({
   method: 'get',
   path: '/v1/sage/banks',
   roles: ['core'],
@@ -34,12 +32,11 @@ export const listSageBanks = defineRoute({
       .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the page before.' }),
   }),
   problems: [422, 502],
+  runsCommand: true,
   answers: {
     200: { description: 'A page of banks', schema: sageBanksDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, query, seed }) => {
-    requireSage(deps);
     const { name, country, start_index: startIndex } = query;
     const input = {
       ...(name === undefined ? {} : { name }),

@@ -1,13 +1,11 @@
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
 import { sageRestorableRulesDoc } from '../command-json.js';
 
 /** Rules that a disconnected account left behind and this one could be given, as a command. */
-export const listSageRestorableRules = defineRoute({
+export const listSageRestorableRules = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/restorable-rules',
   roles: ['core', 'ops'],
@@ -18,12 +16,11 @@ export const listSageRestorableRules = defineRoute({
   params: sageAccountParams,
   query: nothing,
   problems: [409, 422, 502],
+  runsCommand: true,
   answers: {
     200: { description: 'All of them', schema: sageRestorableRulesDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, seed }) => {
-    requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { customerId, sageAccountId } = account;
     const input = { sage_account_id: sageAccountId };

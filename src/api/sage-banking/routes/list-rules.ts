@@ -1,13 +1,11 @@
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { runSageCommand } from '../run-command.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageRulesDoc } from '../command-json.js';
 
 /** The account's rules as Sage has them now, as a command. */
-export const listSageRules = defineRoute({
+export const listSageRules = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/rules',
   roles: ['core', 'ops'],
@@ -16,12 +14,11 @@ export const listSageRules = defineRoute({
   params: sageAccountParams,
   query: nothing,
   problems: [409, 422, 502],
+  runsCommand: true,
   answers: {
     200: { description: 'All of them', schema: sageRulesDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, seed }) => {
-    requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { customerId, sageAccountId } = account;
     const input = { sage_account_id: sageAccountId };

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { listStoredTransactions } from '../../../db/sage-banking/transactions.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { cursorKey, nextCursor, page, pageFields, pageSize } from '../../fields.js';
 import { invalid } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 
 /** Sage's ids: whole numbers that JSON carries. */
 const idForm = /^\d{1,15}$/;
 
 /** Transactions that were read of an account, as Sage told them. */
-export const listSageTransactions = defineRoute({
+export const listSageTransactions = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/transactions',
   roles: ['core', 'ops'],
@@ -35,7 +34,6 @@ export const listSageTransactions = defineRoute({
     },
   },
   handle: async ({ deps, params, query }) => {
-    requireSage(deps);
     const { sageAccountId } = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const after = cursorKey(query.cursor, idForm);
     if (after === null) {

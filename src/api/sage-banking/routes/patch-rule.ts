@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
 import { requireValidRuleChanges } from '../require-valid-rule.js';
-import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
 import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
 
 /** Changes what is named of a rule, its rank for instance, as a command. */
-export const patchSageRule = defineRoute({
+export const patchSageRule = defineSageRoute({
   method: 'patch',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
   roles: ['core'],
@@ -20,12 +18,11 @@ export const patchSageRule = defineRoute({
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },
+  runsCommand: true,
   answers: {
     200: { description: 'Changed', schema: sageRuleDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, body, seed }) => {
-    requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     const input = { ...params, rule: await requireValidRuleChanges(deps, account, body) };
     const { customerId } = account;

@@ -5,9 +5,8 @@ import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
 import { dayMs, limits } from '../../../domain/limits.js';
 import { commandIdOf } from '../../await-command.js';
 import { awaitSageLink } from '../await-bank-link.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { sageAccountJson, sageAccountSchema } from '../account-json.js';
 import {
   companyField,
@@ -36,7 +35,7 @@ const accountBody = z
   .meta({ id: 'SageAccountInput' });
 
 /** Creates an account of a direct bank, that has no pages to go through: what there is to do stands in `authorisation`. */
-export const postSageAccount = defineRoute({
+export const postSageAccount = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts',
   roles: ['core'],
@@ -53,7 +52,6 @@ export const postSageAccount = defineRoute({
   },
   replay: sageAccountReplay,
   handle: async ({ deps, body, seed }) => {
-    const sage = requireSage(deps);
     const startDate = body.requested_start_date ?? new Date(startOfDayMs(deps.nowMs())).toISOString();
     const company = await requireSageCompany(deps, {
       customerId: body.customer_id,
@@ -75,7 +73,7 @@ export const postSageAccount = defineRoute({
         ...{ sageAccountId: null, accountSealed: seal(deps.keyring, JSON.stringify(told), place) },
       }),
     );
-    await sage.startLink({ linkId });
+    await deps.sage.startLink({ linkId });
     const { link, ...answer } = await awaitSageLink(deps, { linkId, isDone: () => false });
     if (link.sageAccountId === null) return answer;
     const account = await requireSageAccount(deps, { sageAccountId: link.sageAccountId });

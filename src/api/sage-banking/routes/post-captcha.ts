@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { answerCaptcha } from '../../../db/sage-banking/captcha.js';
 import { readSageOnboarding } from '../../../db/sage-banking/onboardings.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing, textField } from '../../fields.js';
 import { pollRow } from '../../poll-row.js';
 import { Problem, notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import {
   onboardingJson,
   onboardingParams,
@@ -31,7 +30,7 @@ const captchaBody = z
   .meta({ id: 'SageCaptchaInput' });
 
 /** A person has read the captcha, or cannot. */
-export const postSageCaptcha = defineRoute({
+export const postSageCaptcha = defineSageRoute({
   method: 'post',
   path: '/v1/sage/onboardings/{onboarding_id}/captcha',
   roles: ['core'],
@@ -44,7 +43,6 @@ export const postSageCaptcha = defineRoute({
   body: { schema: captchaBody, bytesMax: bodyBytesMax },
   answers: { 200: { description: 'As it stands', schema: onboardingSchema } },
   handle: async ({ deps, params, body }) => {
-    const sage = requireSage(deps);
     const onboardingId = params.onboarding_id;
     const { text = null, captcha_id: captchaId = null } = body;
     const answer = await answerCaptcha(deps.pool, { onboardingId, captchaId, text });
@@ -61,7 +59,7 @@ export const postSageCaptcha = defineRoute({
       case 'renewing':
         break;
     }
-    await sage.onboardingChanged({ onboardingId });
+    await deps.sage.onboardingChanged({ onboardingId });
     const row = await pollRow({
       read: () => readSageOnboarding(deps.pool, { onboardingId }),
       done: (now) => now === null || !['registering', 'creating'].includes(now.state),

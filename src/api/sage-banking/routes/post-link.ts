@@ -4,9 +4,8 @@ import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
 import { limits } from '../../../domain/limits.js';
 import { commandIdOf } from '../../await-command.js';
 import { awaitSageLink } from '../await-bank-link.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { companyField, requireSageCompany, requireStartDate, startDateField } from '../account-params.js';
 import { sageLinkSchema } from '../bank-link-json.js';
 import { sageLinkReplay } from '../bank-link-replay.js';
@@ -23,7 +22,7 @@ const linkBody = z
   .meta({ id: 'SageLinkInput' });
 
 /** Begins the way through an indirect bank's pages; its workflow polls, and creates the account. */
-export const postSageLink = defineRoute({
+export const postSageLink = defineSageRoute({
   method: 'post',
   path: '/v1/sage/links',
   roles: ['core'],
@@ -40,7 +39,6 @@ export const postSageLink = defineRoute({
   },
   replay: sageLinkReplay,
   handle: async ({ deps, body, seed }) => {
-    const sage = requireSage(deps);
     const company = await requireSageCompany(deps, {
       customerId: body.customer_id,
       companyId: body.company_id,
@@ -54,7 +52,7 @@ export const postSageLink = defineRoute({
         ...{ sageAccountId: null, accountSealed: null },
       }),
     );
-    await sage.startLink({ linkId });
+    await deps.sage.startLink({ linkId });
     return await awaitSageLink(deps, { linkId, isDone: (link) => link.redirectSealed !== null });
   },
 });

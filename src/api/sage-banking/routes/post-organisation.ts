@@ -6,10 +6,9 @@ import { describeInstantProblem, parseInstant } from '../../../domain/instant.js
 import { limits } from '../../../domain/limits.js';
 import { sageProductKinds, type SageOrganisationOrder } from '../../../domain/sage-banking/onboarding.js';
 import { commandIdOf } from '../../await-command.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../../fields.js';
 import { Problem, invalid, notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 
 const bodyBytesMax = 64 * 1024;
 /** Clocks of two machines differ; the terms were not accepted in the future for that. */
@@ -55,7 +54,7 @@ const organisationBody = z
 type OrganisationBody = z.output<typeof organisationBody>;
 
 /** Begins the onboarding of a customer's company at Sage; its workflow goes on from the row. */
-export const postSageOrganisation = defineRoute({
+export const postSageOrganisation = defineSageRoute({
   method: 'post',
   path: '/v1/sage/organisations',
   roles: ['core'],
@@ -70,7 +69,6 @@ export const postSageOrganisation = defineRoute({
     202: { description: 'Begun', schema: z.object({ onboarding_id: z.string().meta({ format: 'uuid' }) }) },
   },
   handle: async ({ deps, body, seed }) => {
-    const sage = requireSage(deps);
     const termsAcceptedAt = readTerms(body.terms_accepted_at, deps.nowMs());
     const customer = await readCustomer(deps.pool, { customerId: body.customer_id });
     if (customer === null) throw notFound('customer');
@@ -87,7 +85,7 @@ export const postSageOrganisation = defineRoute({
       }),
     );
     // Also the one that stands in the way: its own start may have been lost.
-    await sage.startOnboarding({
+    await deps.sage.startOnboarding({
       onboardingId: stored.kind === 'stored' ? onboardingId : stored.onboardingId,
     });
     if (stored.kind === 'stored') {

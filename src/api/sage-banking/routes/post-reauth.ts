@@ -3,16 +3,15 @@ import type { SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
 import { commandIdOf } from '../../await-command.js';
 import { awaitSageLink } from '../await-bank-link.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
 import { Problem } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageLinkSchema } from '../bank-link-json.js';
 import { sageLinkReplay } from '../bank-link-replay.js';
 
 /** Begins the renewal of an account's authorisation: its own way through the bank's pages. */
-export const postSageReauth = defineRoute({
+export const postSageReauth = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/reauth',
   roles: ['core'],
@@ -28,7 +27,6 @@ export const postSageReauth = defineRoute({
   },
   replay: sageLinkReplay,
   handle: async ({ deps, params, seed }) => {
-    const sage = requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     requireAuthRequired(account);
     const { sageAccountId, customerId, connectionId, bankId, bankName } = account;
@@ -38,7 +36,7 @@ export const postSageReauth = defineRoute({
         ...{ requestedStartDate: null, sageAccountId, accountSealed: null },
       }),
     );
-    await sage.startLink({ linkId });
+    await deps.sage.startLink({ linkId });
     return await awaitSageLink(deps, { linkId, isDone: (link) => link.redirectSealed !== null });
   },
 });

@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { beginSageReprocess } from '../../../db/sage-banking/reprocesses.js';
 import { sageReprocessLimits } from '../../../domain/sage-banking/reprocess.js';
 import { commandIdOf } from '../../await-command.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
 import { Problem, invalid } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageReprocessJson, sageReprocessSchema } from '../reprocess-json.js';
 
@@ -34,7 +33,7 @@ const reprocessBody = z
   .meta({ id: 'SageReprocessInput' });
 
 /** Has Sage run the account's rules over stored transactions again, as a workflow of its own. */
-export const postSageReprocess = defineRoute({
+export const postSageReprocess = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/reprocess',
   roles: ['core'],
@@ -47,7 +46,6 @@ export const postSageReprocess = defineRoute({
   body: { schema: reprocessBody, bytesMax: bodyBytesMax },
   answers: { 202: { description: 'Begun', schema: sageReprocessSchema } },
   handle: async ({ deps, params, body, seed }) => {
-    const sage = requireSage(deps);
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { sageAccountId, customerId, status } = account;
     if (status === 'cancelled' || account.cancelRequestedAt !== null) {
@@ -68,7 +66,7 @@ export const postSageReprocess = defineRoute({
       }
       case 'running': {
         const { reprocessId } = begun;
-        await sage.startReprocess({ reprocessId });
+        await deps.sage.startReprocess({ reprocessId });
         const detail = 'the account is being reprocessed already';
         throw new Problem({
           ...{ status: 409, code: 'reprocess_running', detail },
@@ -77,7 +75,7 @@ export const postSageReprocess = defineRoute({
       }
       case 'begun': {
         const { reprocess } = begun;
-        await sage.startReprocess(reprocess);
+        await deps.sage.startReprocess(reprocess);
         return {
           status: 202,
           body: sageReprocessJson(reprocess),

@@ -10,12 +10,11 @@ import {
 } from '../../../db/sage-banking/onboardings.js';
 import { readUnclaimedKey } from '../../../db/sage-banking/unclaimed-organisations.js';
 import { limits } from '../../../domain/limits.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
 import { nothing } from '../../fields.js';
 import { pollRow } from '../../poll-row.js';
 import { Problem, invalid, notFound } from '../../problem.js';
-import { requireSage } from '../require-channel.js';
 import {
   onboardingJson,
   onboardingParams,
@@ -57,7 +56,7 @@ const resolutionBody = z
   });
 
 /** An operator has found out what came of the request whose answer was lost. */
-export const postSageResolution = defineRoute({
+export const postSageResolution = defineSageRoute({
   method: 'post',
   path: '/v1/sage/onboardings/{onboarding_id}/resolve',
   roles: ['ops'],
@@ -73,10 +72,9 @@ export const postSageResolution = defineRoute({
     202: { description: 'Sage has not answered yet; it is tried on', schema: onboardingSchema },
   },
   handle: async ({ deps, params, body }) => {
-    const sage = requireSage(deps);
     const onboardingId = params.onboarding_id;
     const resolutionSealed = await store(deps, onboardingId, body);
-    await sage.onboardingChanged({ onboardingId });
+    await deps.sage.onboardingChanged({ onboardingId });
     const row = await pollRow({
       read: () => readSageOnboarding(deps.pool, { onboardingId }),
       done: (now) => resolutionSealed === null || now?.resolutionSealed !== resolutionSealed,

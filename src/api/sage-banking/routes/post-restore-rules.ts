@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { ruleLimits } from '../../../domain/sage-banking/rules/rule-assumptions.js';
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
-import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
 import { sageRestoreDoc } from '../command-json.js';
@@ -22,7 +20,7 @@ const restoreBody = z
   .meta({ id: 'SageRestoreInput' });
 
 /** Makes chosen rules of disconnected accounts again on this one, as a command. */
-export const postSageRestoreRules = defineRoute({
+export const postSageRestoreRules = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/restore-rules',
   roles: ['core'],
@@ -33,12 +31,11 @@ export const postSageRestoreRules = defineRoute({
   params: sageAccountParams,
   query: nothing,
   body: { schema: restoreBody, bytesMax: bodyBytesMax },
+  runsCommand: true,
   answers: {
     200: { description: 'What became of each rule', schema: sageRestoreDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, body, seed }) => {
-    requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { customerId, sageAccountId } = account;
     const input = { sage_account_id: sageAccountId, rule_ids: body.rule_ids };

@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import { commandSchema } from '../../command-json.js';
-import { defineRoute } from '../../define-route.js';
+import { defineSageRoute } from '../define-route.js';
 import { requireValidRule } from '../require-valid-rule.js';
-import { requireSage } from '../require-channel.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
 import { sageRulePreviewDoc, sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
 import { ruleBodyBytesMax, ruleIdField } from '../rule-params.js';
 
 /** Creates a rule, or only tells what it would hit, as a command. */
-export const postSageRule = defineRoute({
+export const postSageRule = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/rules',
   roles: ['core'],
@@ -33,13 +31,12 @@ export const postSageRule = defineRoute({
       message: 'belongs to a dry run: replace a rule by PUT',
     }),
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
+  runsCommand: true,
   answers: {
     200: { description: 'What the rule would hit', schema: sageRulePreviewDoc },
     201: { description: 'Created', schema: sageRuleDoc },
-    202: { description: 'Still running: read the command at `Location`', schema: commandSchema },
   },
   handle: async ({ deps, params, query, body, seed }) => {
-    requireSage(deps);
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     const rule = await requireValidRule(deps, account, body);
     const { customerId } = account;

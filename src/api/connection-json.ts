@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { channelIds } from '../domain/channel.js';
+import { instant } from './fields.js';
+
+/** A customer's tie to one Sage company, on either channel. */
+export const connectionSchema = z.object({
+  connection_id: z.string().meta({ format: 'uuid' }),
+  company_id: z.string().nullable().meta({ description: "Sage's id of a company at its Banking Service." }),
+  channel: z.enum(channelIds),
+  platform: z.string(),
+  name: z.string().nullable(),
+  status: z.enum(['ok', 'refused', 'unavailable']),
+  provider_status: z.string().nullable(),
+  status_reason: z.string().nullable(),
+  link_url: z.string().nullable(),
+  linked_feeds: z.int(),
+  created_at: instant,
+});
+
+export type ConnectionJson = z.output<typeof connectionSchema>;

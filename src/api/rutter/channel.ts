@@ -1,0 +1,68 @@
+import { listConnectionsOfCustomer, type ListedConnection } from '../../db/connections.js';
+import { listFeedsToWake } from '../../db/rutter/feeds.js';
+import type { WorkflowFacade } from '../../temporal/facade.js';
+import type { ApiChannel } from '../channel.js';
+import type { ConnectionJson } from '../connection-json.js';
+import { bindRoutes, type AnyRoute } from '../define-route.js';
+import { connectionResultSchema, resyncResultSchema } from './command-json.js';
+import type { RutterDeps } from './define-route.js';
+import { rutterFeedCounts } from './feed-json.js';
+import { listAccountConflicts } from './routes/list-account-conflicts.js';
+import { listFeedBatches } from './routes/list-feed-batches.js';
+import { listFeedConflicts } from './routes/list-feed-conflicts.js';
+import { listFeedTransactions } from './routes/list-feed-transactions.js';
+import { postAbandonJob } from './routes/post-abandon-job.js';
+import { postConnection } from './routes/post-connection.js';
+import { discardFromQuarantine, releaseFromQuarantine } from './routes/post-quarantine-decision.js';
+import { postResync } from './routes/post-resync.js';
+import { rutterWebhook, type VerifyWebhook } from './webhook.js';
+
+const routes: readonly AnyRoute<RutterDeps>[] = [
+  postConnection,
+  listAccountConflicts,
+  listFeedBatches,
+  listFeedTransactions,
+  listFeedConflicts,
+  postResync,
+  postAbandonJob,
+  releaseFromQuarantine,
+  discardFromQuarantine,
+];
+
+export interface RutterApiInput {
+  readonly facade: WorkflowFacade;
+  readonly verifyWebhook: VerifyWebhook;
+}
+
+/** The `rutter` channel in the machine API. It is configured in every installation. */
+export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiChannel {
+  return {
+    notConfigured: null,
+    routes: bindRoutes(routes, { rutter: facade }),
+    webhook: rutterWebhook({ facade, verifyWebhook }),
+    commandResults: [connectionResultSchema, resyncResultSchema],
+    feedCounts: rutterFeedCounts,
+    listConnections: async (pool, customer) =>
+      (await listConnectionsOfCustomer(pool, customer)).map(connectionJson),
+    requestFeedAction: (_deps, request) => facade.requestOfFeed(request),
+    wakeFeedsOf: async (pool, account) => {
+      for (const feedId of await listFeedsToWake(pool, account)) await facade.wakeFeed({ feedId });
+    },
+  };
+}
+
+function connectionJson(row: ListedConnection): ConnectionJson {
+  return {
+    connection_id: row.connectionId,
+    company_id: null,
+    channel: row.channel,
+    platform: row.platform,
+    name: row.name,
+    status: row.status,
+    provider_status: row.providerStatus,
+    status_reason: row.statusReason,
+    link_url: row.linkUrl,
+    linked_feeds: row.linkedFeeds,
+    created_at: row.createdAt,
+  };
+}
