@@ -3,12 +3,12 @@ import { startRutterSandbox, type SandboxOptions } from './rutter/server.js';
 import { startSageBankingSandbox, type SageBankingOptions } from './sage-banking/server.js';
 import { startSageScreens } from './sage-screens/server.js';
 
-/** Rutter's stand-in listens on the first port, then Sage's Banking Service, then Sage's screens. */
+/** Rutter listens on the first port, Sage's Banking Service on the next, Sage's screens on the third. */
 const BANKING_PORT_OFFSET = 1;
 const SCREENS_PORT_OFFSET = 2;
 const DEFAULT_PORT = 8090;
 const PORT_MAX = 65_535 - SCREENS_PORT_OFFSET;
-/** Listening is on the loopback address alone; URLs say localhost, as the service's own do. */
+/** The sandboxes listen on the loopback address only; URLs contain localhost, like those of the service. */
 const LISTEN_HOST = '127.0.0.1';
 const PUBLIC_HOST = 'localhost';
 
@@ -50,7 +50,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
   };
 }
 
-/** One product, which may onboard both ways: signed as a cloud product, or through the token service. */
+/** One application for both kinds of onboarding: signed requests (cloud), or the token service (desktop). */
 function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBankingOptions {
   const dataFolder = environment['SANDBOX_DATA'];
   return {

@@ -14,7 +14,7 @@ const TOKEN_HEADERS: readonly string[] = [
 ];
 
 /**
- * Who asks, and may they: credentials, rate limit, version, access_token, state of the connection, in this order.
+ * Authenticates and authorizes: credentials, rate limit, version, access_token, state of the connection, in this order.
  * Sets `request.connection`. @throws ApiError with Rutter's error body; none of these refusals accepts the request.
  */
 export function checkAccess(sandbox: Sandbox, request: ApiRequest, route: Route | undefined): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkAccess } from './access.js';
 import { ASSUMED_CODE, ASSUMED_TYPE } from './assumptions.js';
 import { transmit } from '../stand-in/transmit.js';
-import { applyRequestFaults, bendRutterAnswer } from './fault-effects.js';
+import { applyRequestFaults, applyRutterFault } from './fault-effects.js';
 import type { FaultSpec, RutterFaultSubject } from './faults.js';
 import {
   ApiError,
@@ -27,8 +27,8 @@ import type { Sandbox } from './sandbox.js';
 const BASE = '/versioned';
 const TRANSACTIONS_PATH = '/accounting/bank_feeds/transactions';
 
-/** How one request went; what the request log says of it. */
-interface Course {
+/** What the request log records of one request. */
+interface Exchange {
   answer: Answer | undefined;
   faults: FaultSpec[];
   replayed: boolean;
@@ -55,7 +55,7 @@ export async function handleApi(
     connection: undefined,
   };
   response.setHeader('X-Rutter-Request-ID', request.requestId);
-  const course: Course = { answer: undefined, faults: [], replayed: false };
+  const exchange: Exchange = { answer: undefined, faults: [], replayed: false };
   try {
     request.rawBody = await readBody(message);
     request.bodySha256 = sha256(request.rawBody);
@@ -63,36 +63,40 @@ export async function handleApi(
     if (isTransactionsPost(request) && sandbox.knobs.postLatencyMs > 0) {
       await sandbox.clock.sleep(sandbox.knobs.postLatencyMs);
     }
-    course.answer = await answer(sandbox, request, course);
+    exchange.answer = await answer(sandbox, request, exchange);
   } catch (error) {
-    course.answer = answerOf(error);
+    exchange.answer = answerOf(error);
   }
   const status = await transmit({
     clock: sandbox.clock,
     response,
-    answer: course.answer,
-    faults: course.faults,
-    bendMore: bendRutterAnswer,
+    answer: exchange.answer,
+    faults: exchange.faults,
+    applyOwnFault: applyRutterFault,
   });
-  logRequest(sandbox, request, course, status, performance.now() - startedMs);
+  logRequest(sandbox, request, exchange, status, performance.now() - startedMs);
 }
 
 /** Undefined when a fault has decided that there is none. */
-async function answer(sandbox: Sandbox, request: ApiRequest, course: Course): Promise<Answer | undefined> {
+async function answer(
+  sandbox: Sandbox,
+  request: ApiRequest,
+  exchange: Exchange,
+): Promise<Answer | undefined> {
   const match = findRoute(request.method, request.path);
   if (match !== undefined) request.params = match.params;
   checkAccess(sandbox, request, match?.route);
   const subject = subjectOf(request);
   const early = sandbox.faults.take('request', subject);
-  course.faults = [...early];
+  exchange.faults = [...early];
   const faulted = await applyRequestFaults(sandbox, early);
   if (faulted !== 'proceed') return faulted;
-  course.faults.push(...sandbox.faults.take('answer', subject));
+  exchange.faults.push(...sandbox.faults.take('answer', subject));
   if (match === undefined)
     throw notSupported(`${request.method} ${request.path} is no endpoint for this platform`);
   const { route } = match;
   if ('answer' in route) return route.answer(sandbox, request);
-  return write(sandbox, request, route, subject, course);
+  return write(sandbox, request, route, subject, exchange);
 }
 
 async function write(
@@ -100,7 +104,7 @@ async function write(
   request: ApiRequest,
   route: WriteRoute,
   subject: RutterFaultSubject,
-  course: Course,
+  exchange: Exchange,
 ): Promise<Answer> {
   if (route.needsKey === true && idempotencyKeyOf(request) === null) {
     sandbox.violation('missing_idempotency_key', `${request.method} ${request.path}`);
@@ -108,7 +112,7 @@ async function write(
   checkBody(request);
   const earlier = findAccepted(sandbox, request);
   if (earlier !== undefined) {
-    course.replayed = true;
+    exchange.replayed = true;
     return earlier.finishedAtMs === null ? asyncAnswer(sandbox, earlier) : jobAnswer(sandbox, earlier);
   }
   return accept(sandbox, request, route.plan(sandbox, request), subject);
@@ -123,7 +127,7 @@ function checkBody(request: ApiRequest): void {
 
 function answerOf(error: unknown): Answer {
   if (error instanceof ApiError) return error.toAnswer();
-  // A bug or a full disk of the sandbox itself: told apart from ordered faults by its message.
+  // A bug or a full disk of the sandbox itself: its message distinguishes it from injected faults.
   const text = `the sandbox itself failed: ${error instanceof Error ? error.message : String(error)}`;
   return { status: 500, body: errorBody(ASSUMED_TYPE.internal, ASSUMED_CODE.internal, text) };
 }
@@ -151,11 +155,11 @@ function subjectOf(request: ApiRequest): RutterFaultSubject {
 function logRequest(
   sandbox: Sandbox,
   request: ApiRequest,
-  course: Course,
+  exchange: Exchange,
   status: number,
   durationMs: number,
 ): void {
-  const body = course.answer?.body;
+  const body = exchange.answer?.body;
   const outer = isObject(request.json) ? request.json['bank_feed_transactions'] : undefined;
   const list = isObject(outer) ? outer['transactions'] : undefined;
   sandbox.requests.add({
@@ -166,11 +170,11 @@ function logRequest(
     idempotency_key: idempotencyKeyOf(request),
     status,
     error_code: isObject(body) && typeof body['error_code'] === 'string' ? body['error_code'] : null,
-    job_id: course.answer?.headers?.['X-Rutter-Job-ID'] ?? null,
-    replayed: course.replayed,
+    job_id: exchange.answer?.headers?.['X-Rutter-Job-ID'] ?? null,
+    replayed: exchange.replayed,
     duration_ms: Math.round(durationMs),
     transaction_count: Array.isArray(list) ? list.length : null,
     body_sha256: request.bodySha256,
-    faults: course.faults.map((fault) => fault.kind),
+    faults: exchange.faults.map((fault) => fault.kind),
   });
 }

@@ -1,10 +1,10 @@
 /**
- * Everything this sandbox had to assume, because Rutter's published pages do not say it. One file, so that an
- * answer from Rutter (or from the live test) changes one line here and nothing else. Documented clocks and limits
- * stand at the end, in their own block.
+ * All assumptions of this sandbox: what Rutter's published pages leave open. They are in one file, so that an
+ * answer from Rutter (or a test against the real API) changes one line here and nothing else. Documented times and
+ * limits are at the end, in their own block.
  */
 
-/** Our assumption: HTTP statuses for which Rutter publishes a code but no status, or nothing at all. */
+/** Our assumption: HTTP statuses for which Rutter publishes a code but no status, or neither. */
 export const ASSUMED_STATUS = {
   missingVersionHeader: 400,
   productNotReady: 400,
@@ -46,9 +46,9 @@ export const ASSUMED_TYPE = {
 export const LIST_LIMIT_MAX = 500;
 /** Our assumption: accepted results replay for this long under their Idempotency-Key. */
 export const IDEMPOTENCY_RETENTION_MS = 30 * 24 * 3_600_000;
-/** Our assumption: a job can be fetched for this long, then answers 410 like an unknown id. */
+/** Our assumption: a job can be read for this long; then it answers 410 like an unknown id. */
 export const JOB_RETENTION_MS = 30 * 24 * 3_600_000;
-/** Our assumption: a public token from Link is single use and dies after this. */
+/** Our assumption: a public token from Link is single use and expires after this time. */
 export const PUBLIC_TOKEN_LIFETIME_MS = 30 * 60_000;
 /** Our assumption: longest request body, ids and texts. */
 export const BODY_BYTES_MAX = 10 * 1024 * 1024;
@@ -80,7 +80,7 @@ export const VERSIONS: readonly string[] = ['2024-08-31', '2024-04-30', '2023-03
 /** Documented: 500 requests in any 10 seconds for the whole organisation. */
 export const RATE_LIMIT_MAX = 500;
 export const RATE_WINDOW_MS = 10_000;
-/** Documented: a challenge and its redirect live 10 minutes, an OTP one hour. */
+/** Documented: a challenge and its redirect are valid for 10 minutes, an OTP for one hour. */
 export const CHALLENGE_LIFETIME_MS = 600_000;
 export const OTP_LIFETIME_MS = 3_600_000;
 /** Documented: transactions per request. */
@@ -92,7 +92,7 @@ export const CONNECTION_NAME_CHARACTERS_MAX = 30;
 
 /** What a test may turn at run time, by `startRutterSandbox({knobs})` or `POST /_sandbox/knobs`. Times in ms. */
 export interface Knobs {
-  /** Run time of a job that books transactions or makes an account. Longer than the window: async answer. */
+  /** Run time of a job that books transactions or makes an account. Longer than the synchronous window: an async answer. */
   jobRunMs: number;
   /** Run time of an account's job; null = same as jobRunMs. */
   accountJobRunMs: number | null;
@@ -108,13 +108,13 @@ export interface Knobs {
   webhookDelayMs: number;
   /** Every n-th data webhook is lost; 0 = none. */
   webhookDropEvery: number;
-  /** 400 when debit_credit_memo is missing, as the description says for Sage. */
+  /** 400 when debit_credit_memo is missing, as the documentation requires for Sage. */
   memoRequired: boolean;
   /** 400 when the sign of the amount contradicts the memo. */
   signAgreement: boolean;
   /** 400 when posted_at goes backwards inside a request. */
   chronology: boolean;
-  /** 400 for a field that Rutter's schema does not know. */
+  /** 400 for a field that is not in Rutter's schema. */
   unknownFieldsRefused: boolean;
   /** DELETE of an account works instead of answering 404. */
   deleteAccounts: boolean;
@@ -126,7 +126,7 @@ export interface Knobs {
   nullRedirectUri: boolean;
   /** Null enum values are written as the text "null". */
   nullEnumText: boolean;
-  /** Objects carry fields nobody announced. */
+  /** Objects have undocumented fields. */
   extraFields: boolean;
 }
 

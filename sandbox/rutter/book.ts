@@ -12,7 +12,7 @@ export class Book {
   readonly #byId = new Map<string, BookEntry>();
   #order = 0;
 
-  /** Books the transactions of a finished job and says line by line what is new and what was known. */
+  /** Stores the transactions of a finished job. Returns for each whether it is new or a duplicate. */
   add(
     account: AccountRecord,
     job: JobRecord,
@@ -67,7 +67,7 @@ export class Book {
     return this.#byConnection.get(connectionId) ?? [];
   }
 
-  /** Sage pulls: everything not yet taken becomes `platform_ingested` and counts as updated now. */
+  /** Sage reads the transactions: every new one becomes `platform_ingested`, with the current time as its update time. */
   pull(atMs: number): number {
     let count = 0;
     for (const log of this.#byConnection.values()) {

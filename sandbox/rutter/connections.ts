@@ -151,7 +151,7 @@ function planRename(sandbox: Sandbox, request: ApiRequest): Plan {
   }
   for (const other of sandbox.state.connections.values()) {
     if (other.id !== connection.id && other.name === name)
-      throw invalidInput('name is taken by another connection');
+      throw invalidInput('name is used by another connection');
   }
   return {
     work: { kind: 'rename_connection', connectionId: connection.id, name },
@@ -186,7 +186,7 @@ function planIncrementalSync(_sandbox: Sandbox, request: ApiRequest): Plan {
   return { work: { kind: 'nothing', body: { success: true } }, runMs: 0, responseMode: 'prefer_sync' };
 }
 
-/** Single use, 30 minutes, a second use answers 400 (our assumptions). The credentials were checked before. */
+/** Single use, valid for 30 minutes; a second use answers 400 (our assumptions). Credentials are checked before. */
 function planExchange(sandbox: Sandbox, request: ApiRequest): Plan {
   const token = isObject(request.json) ? request.json['public_token'] : undefined;
   const record = typeof token === 'string' ? sandbox.state.publicTokens.get(token) : undefined;

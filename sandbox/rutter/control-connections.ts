@@ -100,7 +100,7 @@ function view(sandbox: Sandbox, connection: ConnectionRecord): Record<string, un
   };
 }
 
-/** Moves a connection and sends the webhook that announces the new state, unless `silent`. */
+/** Changes the status of a connection and sends the webhook about it, unless `silent`. */
 function setStatus(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const connection = findConnection(sandbox, params['id'] ?? '');
   const status = textOf(body['status'], 'status') as ConnectionStatus;

@@ -15,7 +15,7 @@ export const machineActions: readonly ControlAction[] = [
   { method: 'POST', path: '/jobs/:id/finish', run: endJob },
 ];
 
-/** Ends a job by hand: done, or failed with a status. The only way out of one that never ends. */
+/** Ends a job, as done or as failed with a status. A job that never ends has no other end. */
 function endJob(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const job = sandbox.state.jobs.get(params['id'] ?? '');
   if (job === undefined) throw new ControlError(404, 'no such job');

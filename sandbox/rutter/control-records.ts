@@ -136,7 +136,7 @@ function listRequests(sandbox: Sandbox, { query }: ControlRequest): unknown {
   };
 }
 
-/** `violations` breaks the contract; `resent` and `notes` are worth knowing and break nothing. */
+/** `violations` break the contract; `resent` and `notes` do not, and are reported for tests. */
 function listViolations(sandbox: Sandbox): unknown {
   const { violations, notes } = sandbox.state;
   return {

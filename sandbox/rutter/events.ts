@@ -16,8 +16,8 @@ export interface Finding {
 }
 
 /**
- * Every change of the sandbox, as one journal line each. Applying the same events in the same order gives the same
- * state: that is how it survives kill -9.
+ * Every change of the sandbox, one journal line each. Applying the same events in the same order produces the same
+ * state, so the state survives kill -9.
  */
 export type SandboxEvent =
   | { type: 'job_accepted'; job: AcceptedJob }

@@ -1,10 +1,10 @@
-import { JSON_TYPE, type Bent } from '../stand-in/transmit.js';
+import { JSON_TYPE, type OutgoingAnswer } from '../stand-in/transmit.js';
 import { ASSUMED_CODE, ASSUMED_TYPE } from './assumptions.js';
 import type { FaultSpec } from './faults.js';
 import { errorBody, type Answer } from './http.js';
 import type { Sandbox } from './sandbox.js';
 
-/** Carries out the faults that come before the request is checked: an answer, none at all, or go on. */
+/** Applies the faults that precede the request's checks. Returns an answer, undefined for none, or 'proceed'. */
 export async function applyRequestFaults(
   sandbox: Sandbox,
   faults: readonly FaultSpec[],
@@ -50,13 +50,13 @@ function plainRefusal(fault: FaultSpec): [number, Record<string, string>] {
   }
 }
 
-/** What only Rutter's faults do to an answer that stands. */
-export function bendRutterAnswer(bent: Bent, fault: FaultSpec): void {
-  if (fault.kind === 'drop_job_header') delete bent.headers['X-Rutter-Job-ID'];
+/** Applies the kinds of faults that only Rutter has to a finished answer. */
+export function applyRutterFault(outgoing: OutgoingAnswer, fault: FaultSpec): void {
+  if (fault.kind === 'drop_job_header') delete outgoing.headers['X-Rutter-Job-ID'];
   if (fault.kind !== 'server_error_after_effect' || fault.recorded === true) return;
-  // A gateway's error: nothing in it tells that the request was accepted.
+  // A gateway's error: it does not show that the request was accepted.
   const [status, body] = plainRefusal(fault);
-  bent.status = fault.http_status ?? status;
-  bent.headers = { 'Content-Type': JSON_TYPE };
-  bent.bytes = Buffer.from(JSON.stringify(fault.body ?? body));
+  outgoing.status = fault.http_status ?? status;
+  outgoing.headers = { 'Content-Type': JSON_TYPE };
+  outgoing.bytes = Buffer.from(JSON.stringify(fault.body ?? body));
 }

@@ -7,7 +7,7 @@ import {
 
 export { MALFORMED_SHAPES, RESET_POINTS } from '../stand-in/faults.js';
 
-/** Before the request is checked, right after it was authenticated. */
+/** Applied after authentication, before the request is checked. */
 const REQUEST_KINDS = [
   'rate_limited',
   'platform_bad_request',
@@ -18,9 +18,9 @@ const REQUEST_KINDS = [
   'redirect',
   'status',
 ] as const;
-/** When the request has been accepted: they decide how its job ends. */
+/** Applied when the request has been accepted: they decide how its job ends. */
 const JOB_KINDS = ['job_failure', 'job_never_ends', 'slow_job', 'omit_from_answer', 'poison'] as const;
-/** When the answer stands: they decide what the client sees of it. */
+/** Applied to the finished answer: they decide what the client receives. */
 const ANSWER_KINDS = [
   'server_error_after_effect',
   'reset_after_effect',
@@ -50,18 +50,18 @@ export interface FaultSpec extends FaultOrder {
   /** Of 450 and 452 on a POST: false refuses before acceptance. Default true: the job fails with it. */
   accepted?: boolean;
   run_ms?: number;
-  /** `poison`: a batch with one of these fails; `omit_from_answer`: these are missing from the answer's list. */
+  /** `poison`: a batch with one of these fails; `omit_from_answer`: these are omitted from the answer's list. */
   transaction_ids?: string[];
   /** `omit_from_answer` without ids: that many, from the end. */
   count?: number;
-  /** `omit_from_answer`: the missing ones were booked all the same. Default false. */
+  /** `omit_from_answer`: the omitted ones were booked nevertheless. Default false. */
   booked?: boolean;
   /** `poison`: the message names the transaction. Default true. */
   named?: boolean;
 }
 
 export interface RutterFaultSubject extends FaultSubject {
-  /** Read only when a fault asks: a batch has a thousand. */
+  /** A function, since a batch has a thousand and few faults need them. */
   transactionIds: () => ReadonlySet<string>;
 }
 

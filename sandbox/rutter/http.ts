@@ -21,7 +21,7 @@ export interface ApiRequest {
   requestId: string;
   /** Named parts of the path. */
   params: Record<string, string>;
-  /** Whose access_token came along; undefined where the endpoint takes none. */
+  /** The connection of the access_token; undefined where the endpoint has none. */
   connection: ConnectionRecord | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function readBody(message: IncomingMessage, bytesMax: number = BODY
   }
 }
 
-/** The path with the secret cut out, for logs and for `request.url` of jobs. */
+/** The path without the secret, for logs and for `request.url` of jobs. */
 export function redactedTarget(path: string, query: URLSearchParams): string {
   const shown = new URLSearchParams(query);
   if (shown.has('access_token')) shown.set('access_token', 'redacted');

@@ -37,7 +37,7 @@ export function findAccepted(sandbox: Sandbox, request: ApiRequest): JobRecord |
   if (same) return job;
   sandbox.violation(
     'idempotency_key_reused',
-    `${request.method} ${request.path}: key ${key} came with another request`,
+    `${request.method} ${request.path}: key ${key} was sent with another request`,
   );
   const text = 'this Idempotency-Key was used with a different request';
   throw new ApiError(409, ASSUMED_TYPE.request, ASSUMED_CODE.idempotencyConflict, text);

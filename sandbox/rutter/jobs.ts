@@ -16,8 +16,8 @@ export interface Plan {
 }
 
 /**
- * Accepts a request: from here on it has a job, the job's id goes out in `X-Rutter-Job-ID`, and its result is kept
- * under its Idempotency-Key. Answers the result when the job ends inside the synchronous window, else `async_response`.
+ * Accepts a request: it gets a job, whose id is returned in `X-Rutter-Job-ID` and whose result is stored under the
+ * Idempotency-Key. Answers the result when the job ends inside the synchronous window, else `async_response`.
  */
 export async function accept(
   sandbox: Sandbox,
@@ -68,7 +68,7 @@ export function finishJob(sandbox: Sandbox, jobId: string, outcome?: Outcome): v
   sandbox.webhooks.jobFinished(job);
 }
 
-/** The stored result, as the first answer showed it. */
+/** The stored result, as in the first answer. */
 export function jobAnswer(sandbox: Sandbox, job: JobRecord): Answer {
   return {
     status: job.httpStatus ?? 200,
@@ -92,7 +92,7 @@ export function asyncAnswer(sandbox: Sandbox, job: JobRecord): Answer {
   };
 }
 
-/** GET /jobs/:id: not wrapped in an envelope; takes no access_token. */
+/** GET /jobs/:id: no envelope, no access_token. */
 export function fetchJob(sandbox: Sandbox, request: ApiRequest): Answer {
   if (request.query.has('access_token'))
     sandbox.violation('job_poll_with_access_token', 'GET /jobs takes none');

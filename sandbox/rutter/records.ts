@@ -12,7 +12,7 @@ export const CONNECTION_STATUSES: readonly ConnectionStatus[] = [
 export interface ConnectionRecord {
   id: string;
   accessToken: string;
-  /** Null until somebody picks one in Link. */
+  /** Null until the customer chooses one in Link. */
   platform: string | null;
   status: ConnectionStatus;
   disabledReason: string | null;
@@ -63,7 +63,7 @@ export interface OtpRecord {
   expiresAtMs: number;
   createdAtMs: number;
   spentAtMs: number | null;
-  /** The challenge it was spent with; tells a reloaded page from a reused OTP. */
+  /** The challenge it was spent with; distinguishes a reloaded page from a reused OTP. */
   spentWith: string | null;
   supersededAtMs: number | null;
 }
@@ -113,7 +113,7 @@ export type Work =
   | { kind: 'create_otp'; otp: OtpRecord; redirectUri: string | null }
   | { kind: 'nothing'; body: unknown };
 
-/** How a job ends. Everything but `done` comes from a fault. */
+/** How a job ends. All but `done` are caused by a fault. */
 export type Outcome =
   | { kind: 'done' }
   | { kind: 'failed'; httpStatus: number; body: unknown; withEffect: boolean }

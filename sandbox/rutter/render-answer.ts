@@ -2,12 +2,12 @@ import type { ConnectionRecord, JobRecord } from './records.js';
 import { iso, renderAccount, renderTransaction, withExtras, type Json } from './render.js';
 import type { Sandbox } from './sandbox.js';
 
-/** The `connection` part of GET answers on bank feeds (the camelCase is Rutter's). */
+/** The `connection` object in GET answers about bank feeds (Rutter uses camelCase here). */
 export function renderConnectionStub(sandbox: Sandbox, connection: ConnectionRecord): Json {
   return { id: connection.id, orgId: sandbox.organisationId, platform: connection.platform };
 }
 
-/** The short form that create and rename answer. */
+/** The short form in the answers of create and rename. */
 export function renderCreatedConnection(sandbox: Sandbox, connection: ConnectionRecord): Json {
   return {
     id: connection.id,
@@ -21,7 +21,7 @@ export function linkUrl(sandbox: Sandbox, connectionId: string): string {
   return `${sandbox.linkOrigin}/connection/${connectionId}`;
 }
 
-/** What a finished job answers: the body of a synchronous call. */
+/** The answer of a finished job: the body of a synchronous call. */
 export function renderJobBody(sandbox: Sandbox, job: JobRecord): unknown {
   if (job.body !== undefined) return job.body;
   const { state, knobs } = sandbox;
@@ -32,7 +32,7 @@ export function renderJobBody(sandbox: Sandbox, job: JobRecord): unknown {
       return { bank_feed_transactions: lines.map((line) => renderTransaction(line.entry, knobs, line)) };
     }
     case 'create_account':
-      // The answer of creation stays what it was: replays show the account as it was made.
+      // Replays of the creation show the account as it was created.
       return {
         bank_feed_account: renderAccount({ ...work.account, updatedAtMs: job.finishedAtMs ?? 0 }, knobs),
       };

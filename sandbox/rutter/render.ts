@@ -40,7 +40,7 @@ export function renderAccount(account: AccountRecord, knobs: Knobs, expandPlatfo
   return withExtras(shown, knobs);
 }
 
-/** The transaction as GET shows it; POST answers add `duplicate`. */
+/** The transaction in GET answers; POST answers add `duplicate`. */
 export function renderTransaction(entry: BookEntry, knobs: Knobs, frozen?: AnsweredTransaction): Json {
   const shown: Json = {
     id: entry.id,
@@ -72,7 +72,7 @@ export function nullableEnum(value: string | number | null, knobs: Knobs): strin
   return value === null && knobs.nullEnumText ? 'null' : value;
 }
 
-/** Adds a field that the contract does not have, when the knob asks for it. */
+/** Adds an undocumented field when the knob is set. */
 export function withExtras(shown: Json, knobs: Knobs): Json {
   if (knobs.extraFields) shown['field_from_the_future'] = { nested: [1, 'two', null] };
   return shown;

@@ -1,6 +1,6 @@
 import { Ring } from '../stand-in/ring.js';
 
-/** Oldest entries are dropped beyond this; the counters go on. */
+/** Oldest entries are dropped beyond this number; the counters include them. */
 export const REQUEST_LOG_MAX = 10_000;
 
 export interface LoggedRequest {
@@ -10,7 +10,7 @@ export interface LoggedRequest {
   path: string;
   connection_id: string | null;
   idempotency_key: string | null;
-  /** 0 when no answer was sent (reset or hang). */
+  /** 0 if no answer was sent (reset or hang). */
   status: number;
   error_code: string | null;
   job_id: string | null;
@@ -39,7 +39,7 @@ export interface Counters {
   resent_transactions: number;
 }
 
-/** What the client asked: a capped ring of requests and counters that never forget. */
+/** The client's requests: the latest in a ring buffer, all of them in counters. */
 export class RequestLog {
   readonly counters: Counters = {
     requests: 0,

@@ -4,25 +4,25 @@ import type { Sandbox } from './sandbox.js';
 
 interface RouteBase {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below `/versioned`; `:name` takes one part. */
+  /** Relative to `/versioned`; `:name` matches one segment. */
   path: string;
   /**
    * `basic`: the organisation's pair. `connection`: that and an access_token. `body`: credentials in the body.
    */
   auth: 'basic' | 'connection' | 'body';
-  /** Answered whatever state the connection is in (it tells that state, or mends it). */
+  /** Allowed in every state of the connection (it reads or repairs that state). */
   inAnyState?: true;
 }
 
-/** Answers at once, changes nothing, has no job. */
+/** Read only: answers immediately, without a job. */
 export interface ReadRoute extends RouteBase {
   answer: (sandbox: Sandbox, request: ApiRequest) => Answer;
 }
 
-/** Checks the request (throwing ApiError refuses it) and says what accepting it would do. */
+/** Checks the request (an ApiError refuses it) and returns what accepting it would do. */
 export interface WriteRoute extends RouteBase {
   plan: (sandbox: Sandbox, request: ApiRequest) => Plan;
-  /** A missing Idempotency-Key is recorded as a breach: a lost answer could not be asked for again. */
+  /** A missing Idempotency-Key is a violation: the client could not repeat the request after a lost answer. */
   needsKey?: true;
 }
 

@@ -7,7 +7,7 @@ import { matchPath } from '../stand-in/match-path.js';
 import type { Route } from './route.js';
 import { transactionRoutes } from './transactions.js';
 
-/** Rutter's endpoints as far as a Sage bank feed meets them. Earlier rows win. */
+/** The endpoints of Rutter that a Sage bank feed uses. The first match wins. */
 export const ROUTES: readonly Route[] = [
   ...transactionRoutes,
   { method: 'GET', path: '/jobs/:id', auth: 'basic', answer: fetchJob },

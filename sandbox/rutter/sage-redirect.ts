@@ -6,8 +6,8 @@ import type { Sandbox } from './sandbox.js';
 export type RedirectOutcome = { kind: 'onward'; location: string } | { kind: 'refused'; reason: string };
 
 /**
- * The end of a login: ties the challenge's Sage company to the OTP's connection when both are alive, and spends both.
- * When only one is bad, nothing is linked and nothing is spent.
+ * The end of a login: links the challenge's Sage company to the OTP's connection if both are valid, and marks both as
+ * used. If one is not valid, nothing changes.
  */
 export function completeLogin(sandbox: Sandbox, query: URLSearchParams): RedirectOutcome {
   const challenges = query.getAll('challenge');
@@ -36,7 +36,7 @@ export function completeLogin(sandbox: Sandbox, query: URLSearchParams): Redirec
   return { kind: 'onward', location: landing.href };
 }
 
-/** A reloaded page shows the same pair again; another challenge with a spent OTP is the client's doing. */
+/** A reloaded page repeats the same pair; a used OTP with another challenge is the client's error. */
 function recordReuse(sandbox: Sandbox, otp: OtpRecord, challenge: string): void {
   const detail = `connection ${otp.connectionId}`;
   if (otp.spentWith === challenge) sandbox.note('redirect_repeated', detail);
@@ -47,7 +47,7 @@ function refused(reason: string): RedirectOutcome {
   return { kind: 'refused', reason };
 }
 
-/** A plain page; `reason` is one of our own sentences, nothing from the request is shown. */
+/** A plain page. `reason` is a fixed sentence: no text of the request is shown. */
 export function redirectPage(heading: string, reason: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -8,11 +8,11 @@ import type { SandboxState } from './state.js';
 import type { WebhookSender } from './webhooks.js';
 
 export interface SandboxOptions {
-  /** 0 (default) takes a free one. */
+  /** 0 (default): a free one. */
   port?: number;
   /** Address to listen on; default 127.0.0.1. */
   host?: string;
-  /** Name used in URLs that the sandbox hands out; default the listening address. */
+  /** Host name in the sandbox's URLs; default the listening address. */
   publicHost?: string;
   clientId: string;
   clientSecret: string;
@@ -27,7 +27,7 @@ export interface SandboxOptions {
   knobs?: Partial<Knobs>;
 }
 
-/** The parts of one running sandbox, handed to every handler. */
+/** The parts of one running sandbox; every handler receives them. */
 export interface Sandbox {
   readonly options: SandboxOptions;
   readonly organisationId: string;
@@ -38,7 +38,7 @@ export interface Sandbox {
   readonly requests: RequestLog;
   readonly rate: RateWindow;
   readonly webhooks: WebhookSender;
-  /** People waiting for a job: job id → wake-ups. */
+  /** Callers that wait for a job: job id → callbacks. */
   readonly jobWaiters: Map<string, Set<() => void>>;
   /** Own origin, no path. */
   origin: string;

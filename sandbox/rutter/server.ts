@@ -18,7 +18,7 @@ import { WebhookSender } from './webhooks.js';
 
 export type { SandboxOptions } from './sandbox.js';
 
-/** One organisation lives in a sandbox; its id never changes. */
+/** A sandbox has one organisation with a fixed id. */
 const ORGANISATION_ID = '5a6d0000-0000-4000-8000-00000000f00d';
 
 export interface RunningSandbox {
@@ -27,13 +27,13 @@ export interface RunningSandbox {
   /** Base of the API: the origin with `/versioned`. */
   apiUrl: string;
   port: number;
-  /** Stops listening, cuts open connections, drops waiting jobs (the journal has them) and closes the journal. */
+  /** Stops listening, closes open connections and the journal. Unfinished jobs continue after the next start. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a strict stand-in for Rutter, as far as a Sage bank feed meets it. In memory unless `dataFile` is given;
- * with it, whatever was answered survives kill -9.
+ * Starts a strict stand-in for the part of Rutter that a Sage bank feed uses. In memory, unless `dataFile` is given;
+ * then acknowledged changes survive kill -9.
  * @throws the listen error (EADDRINUSE …), or an Error naming a damaged line of the journal.
  */
 export async function startRutterSandbox(options: SandboxOptions): Promise<RunningSandbox> {

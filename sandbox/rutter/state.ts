@@ -10,7 +10,7 @@ import type {
   PublicTokenRecord,
 } from './records.js';
 
-/** Oldest findings are dropped beyond this; the counts go on. */
+/** Oldest findings are dropped beyond this number; the counts include them. */
 export const FINDINGS_MAX = 5_000;
 
 /** The whole memory of the sandbox. Changed by apply() alone, so that a journal of events can rebuild it. */
@@ -74,7 +74,7 @@ export class SandboxState {
       case 'account_changed': {
         const account = this.accounts.get(event.accountId);
         if (account === undefined) return;
-        // An earlier change that nobody has checked yet still happened first.
+        // An earlier change that no request has read yet is applied first.
         if (account.pending !== null) applyAccountChange(account, account.pending);
         account.pending = event.change;
         return;

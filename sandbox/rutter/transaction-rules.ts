@@ -23,7 +23,7 @@ const SAGE_FIELDS: ReadonlySet<string> = new Set([
   'debit_credit_memo',
   'payee',
 ]);
-/** In Rutter's schema, but not for Sage: taken and recorded as a breach. */
+/** In Rutter's schema, but not for Sage: accepted and recorded as a violation. */
 const OTHER_PLATFORMS_FIELDS: ReadonlySet<string> = new Set([
   'memo',
   'transaction_date',
@@ -42,7 +42,7 @@ export interface Batch {
   transactions: SentTransaction[];
 }
 
-/** Reads and checks the body of POST transactions. @throws ApiError 400 naming the place. */
+/** Reads and checks the body of POST transactions. @throws ApiError 400 with the path of the field. */
 export function readBatch(sandbox: Sandbox, json: unknown): Batch {
   if (!isObject(json)) throw invalidInput('the body must be a JSON object');
   const outer = json['bank_feed_transactions'];

@@ -82,7 +82,7 @@ function planTransactions(sandbox: Sandbox, request: ApiRequest): Plan {
   };
 }
 
-/** Honest after a doubt, suspicious otherwise: counted and noted, not a breach. */
+/** Correct after an unknown outcome, suspicious otherwise: counted and noted, not a violation. */
 function countResent(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
   const inFlight = idsInFlight(sandbox, account);
   const known = sent.filter(
@@ -104,7 +104,7 @@ function idsInFlight(sandbox: Sandbox, account: AccountRecord): ReadonlySet<stri
   return new Set(isSameAccount ? work.transactions.map((item) => item.transaction_id) : []);
 }
 
-/** Rutter asks to start at the chosen date; it does not refuse what is older (our assumption). */
+/** Rutter's documentation says to start at the chosen date; older transactions are not refused (our assumption). */
 function checkStartDate(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
   const startMs = Date.parse(account.transactionStartDate ?? '');
   const early = sent.filter((item) => Date.parse(item.posted_at) < startMs).length;

@@ -34,7 +34,7 @@ export function applyAccountChange(account: AccountRecord, change: AccountChange
   account.updatedAtMs = change.visibleAtMs;
 }
 
-/** Carries out what a job was accepted for and stores the answer's status in it. Deterministic: journals replay it. */
+/** Applies the work of an accepted job and stores the answer's status in it. Deterministic, since journals replay it. */
 export function runWork(state: WorkState, job: JobRecord, outcome: Outcome, atMs: number): void {
   switch (outcome.kind) {
     case 'done':

@@ -7,7 +7,7 @@ import type { Application, Sandbox } from './sandbox.js';
 import { sameSignature, signatureOf } from './signature.js';
 
 /**
- * Who asks, and may they: product, token, organisation and company, bank account, in this order. Sets
+ * Authenticates and authorizes: application, token, organisation and company, bank account, in this order. Sets
  * `request.applicationId`, `company` and `account`. @throws ApiError 401, 403, 404 (contract 1)
  */
 export function checkAccess(sandbox: Sandbox, request: ApiRequest, access: Access): void {
@@ -24,7 +24,7 @@ export function checkAccess(sandbox: Sandbox, request: ApiRequest, access: Acces
   request.account = account;
 }
 
-/** The product that asks. @throws ApiError 401 */
+/** The application that sent the request. @throws ApiError 401 */
 export function requireApplication(sandbox: Sandbox, request: ApiRequest): Application {
   const id = headerOf(request, 'x-application');
   const known = knownApplications(sandbox).find((application) => application.id === id);

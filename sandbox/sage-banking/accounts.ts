@@ -25,7 +25,7 @@ export const accountRoutes: readonly Route[] = [
 
 /** The account that a route of access `account` is about. */
 export function accountOf({ account }: ApiRequest): AccountRecord {
-  if (account === null) throw new Error('the route does not ask for an account');
+  if (account === null) throw new Error('the route does not require an account');
   return account;
 }
 
@@ -89,7 +89,7 @@ function createdNotice(sandbox: Sandbox, account: AccountRecord): Change {
   return notification(sandbox, 'resourceCreated', 'bankAccount', account.id, data);
 }
 
-/** Assumed: cancelled ones are left out unless asked for (contract 6.1). */
+/** Assumed: cancelled ones are included only on request (contract 6.1). */
 function listAccounts(sandbox: Sandbox, request: ApiRequest): Answer {
   const withCancelled = request.query.get('includecancelled') === 'true';
   const accounts = sandbox.state.all('account').filter((account) => {
@@ -119,7 +119,7 @@ function changeAccount(sandbox: Sandbox, request: ApiRequest): Answer {
   return { status: 200, body: renderAccount(sandbox, record) };
 }
 
-/** Cancelled for good, its rules disconnected, its transactions gone, the provider told (contract 6.5). */
+/** Cancels the account for good, disconnects its rules, deletes its transactions and notifies the provider (contract 6.5). */
 function disconnect(sandbox: Sandbox, request: ApiRequest): Answer {
   const account = accountOf(request);
   if (account.status === 'cancelled') return { status: 204 };
@@ -141,7 +141,7 @@ function disconnect(sandbox: Sandbox, request: ApiRequest): Answer {
   return { status: 204 };
 }
 
-/** The first check starts a refresh at the provider and shows what is known so far, that is nothing (contract 6.6). */
+/** The first request starts a refresh at the provider and answers an empty list (contract 6.6). */
 function listAvailable(sandbox: Sandbox, request: ApiRequest): Answer {
   const id = request.query.get('bankaccountids') ?? '';
   const account = sandbox.state.get('account', id);

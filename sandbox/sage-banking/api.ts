@@ -4,7 +4,7 @@ import { matchPath } from '../stand-in/match-path.js';
 import { transmit } from '../stand-in/transmit.js';
 import { checkAccess } from './access.js';
 import { BODY_BYTES_MAX } from './assumptions.js';
-import { bendSageAnswer, refusalOf, type FaultSpec } from './faults.js';
+import { applySageFault, refusalOf, type FaultSpec } from './faults.js';
 import {
   ApiError,
   errorBody,
@@ -18,10 +18,10 @@ import {
 import type { Route } from './route.js';
 import { ROUTES } from './routes.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { complete } from './advance.js';
+import { applyDueChanges } from './apply-due-changes.js';
 
-/** How one request went; what the request log says of it. */
-interface Course {
+/** What the request log records of one request. */
+interface Exchange {
   answer: Answer | undefined;
   faults: FaultSpec[];
   route: Route | undefined;
@@ -36,16 +36,22 @@ export async function handleApi(
 ): Promise<void> {
   const startedMs = performance.now();
   const request = requestOf(message, url);
-  const course: Course = { answer: undefined, faults: [], route: undefined };
+  const exchange: Exchange = { answer: undefined, faults: [], route: undefined };
   try {
     request.rawBody = await readBytes(message, BODY_BYTES_MAX);
     request.json = parseJson(request.rawBody);
-    course.answer = answer(sandbox, request, course);
+    exchange.answer = answer(sandbox, request, exchange);
   } catch (error) {
-    course.answer = refuse(sandbox, request, error);
+    exchange.answer = refuse(sandbox, request, error);
   }
-  const { answer: given, faults } = course;
-  const transmission = { clock: sandbox.clock, response, answer: given, faults, bendMore: bendSageAnswer };
+  const { answer: given, faults } = exchange;
+  const transmission = {
+    clock: sandbox.clock,
+    response,
+    answer: given,
+    faults,
+    applyOwnFault: applySageFault,
+  };
   const status = await transmit(transmission);
   const body = given?.body;
   const error = isObject(body) && isObject(body['error']) ? body['error']['code'] : null;
@@ -61,19 +67,19 @@ export async function handleApi(
       duration_ms: Math.round(performance.now() - startedMs),
       faults: faults.map((fault) => fault.kind),
     },
-    course.route?.counter,
+    exchange.route?.counter,
   );
 }
 
 /** Undefined when a fault has decided that there is none. */
-function answer(sandbox: Sandbox, request: ApiRequest, course: Course): Answer | undefined {
-  complete(sandbox);
-  course.route = findRoute(request);
-  if (course.route === undefined) {
+function answer(sandbox: Sandbox, request: ApiRequest, exchange: Exchange): Answer | undefined {
+  applyDueChanges(sandbox);
+  exchange.route = findRoute(request);
+  if (exchange.route === undefined) {
     sandbox.violation('unknown_endpoint', `${request.method} ${request.path}`);
     throw notFound(`${request.method} ${request.path}`);
   }
-  checkAccess(sandbox, request, course.route.access);
+  checkAccess(sandbox, request, exchange.route.access);
   const { bankAccountId, companyId } = request.params;
   const subject = {
     method: request.method,
@@ -81,12 +87,12 @@ function answer(sandbox: Sandbox, request: ApiRequest, course: Course): Answer |
     ids: { account: bankAccountId ?? null, company: companyId ?? null },
   };
   const early = sandbox.faults.take('request', subject);
-  course.faults = [...early];
+  exchange.faults = [...early];
   const [first] = early;
   if (first !== undefined) return refusalOf(first, sandbox.origin);
-  course.faults.push(...sandbox.faults.take('answer', subject));
+  exchange.faults.push(...sandbox.faults.take('answer', subject));
   checkBody(request);
-  return course.route.answer(sandbox, request);
+  return exchange.route.answer(sandbox, request);
 }
 
 function findRoute(request: ApiRequest): Route | undefined {
@@ -114,7 +120,7 @@ function refuse(sandbox: Sandbox, request: ApiRequest, error: unknown): Answer {
     return new ApiError(400, 'invalidRequest', error.message).toAnswer();
   }
   if (!(error instanceof ApiError)) {
-    // A bug or a full disk of the sandbox itself: told apart from ordered faults by its message.
+    // A bug or a full disk of the sandbox itself: its message distinguishes it from injected faults.
     const text = `the sandbox itself failed: ${error instanceof Error ? error.message : String(error)}`;
     return { status: 500, body: errorBody('internal', text) };
   }

@@ -1,10 +1,10 @@
 /**
- * Everything this sandbox had to assume, because the published pages of Sage's Banking Service do not say it. One
- * file, so that an answer from Sage (or from the first real test) changes one line here. What is documented stands
- * at the end, in its own block. Sections are those of docs/contracts/sage-banking.md.
+ * All assumptions of this sandbox: what the published pages of Sage's Banking Service leave open. They are in one
+ * file, so that an answer from Sage (or a test against the real API) changes one line here. Documented values are at
+ * the end, in their own block. Sections are those of docs/contracts/sage-banking.md.
  */
 
-/** Our assumption: words of the error codes. No error body is documented (contract 13). */
+/** Our assumption: the names of the error codes. No error body is documented (contract 13). */
 export const CODE = {
   invalidRequest: 'invalidRequest',
   captchaInvalid: 'captchaInvalid',
@@ -20,7 +20,7 @@ export const CODE = {
 } as const;
 export type ErrorCode = keyof typeof CODE;
 
-/** Our assumption: statuses of successes that no page gives. */
+/** Our assumption: undocumented statuses of successful calls. */
 export const STATUS = {
   accessToken: 200,
   cloudOrganisation: 200,
@@ -33,20 +33,20 @@ export const STATUS = {
 
 /** Our assumption: longest body, and the clock's slack for tokens (none). */
 export const BODY_BYTES_MAX = 10 * 1024 * 1024;
-/** Our assumption: a registration at the token service and a captcha live this long (contract 3.2). */
+/** Our assumption: the lifetime of a registration at the token service and of a captcha (contract 3.2). */
 export const REGISTRATION_LIFETIME_MS = 15 * 60_000;
 export const CAPTCHA_LIFETIME_MS = 15 * 60_000;
 /** Our assumption: one attempt spends a captcha, right or wrong; letters count in any case. */
 export const CAPTCHA_CHARACTERS = 6;
 /** Our assumption: banks per page, default and most (contract 4). */
 export const BANKS_LIMIT_MAX = 100;
-/** Our assumption: a link session lives as long as the provider's (documented there, contract 12.3). */
+/** Our assumption: a link session has the lifetime of the provider's (documented there, contract 12.3). */
 export const LINK_LIFETIME_MS = 20 * 60_000;
 /** Our assumption: download address of a direct bank's form (contract 6.3). */
 export const FORM_LIFETIME_MS = 3_600_000;
 /** Our assumption: types of an account whose bank lists none (contract 6.2). */
 export const ACCOUNT_TYPES_DEFAULT: readonly string[] = ['DEBIT', 'CREDIT'];
-/** Our assumption: a direct bank's pair of identifiers stays taken after its account was cancelled (contract 6.2). */
+/** Our assumption: a direct bank's pair of identifiers stays in use after its account was cancelled (contract 6.2). */
 export const DIRECT_PAIR_FREED_BY_CANCEL = false;
 /** Our assumption: transactions per page (contract 7.1). */
 export const TRANSACTIONS_PAGE_MAX = 100;
@@ -55,9 +55,9 @@ export const RULES_PER_ACCOUNT_MAX = 300;
 export const RULE_CONDITIONS_MAX = 20;
 export const RULE_ACTIONS_MAX = 20;
 export const SPLIT_DECIMALS_MAX = 4;
-/** Our assumption: `*` and `?` in a narrative's criteria are refused, so that nobody depends on a reading (9.2). */
+/** Our assumption: `*` and `?` in a narrative's criteria are refused, so that no client depends on their meaning (9.2). */
 export const NARRATIVE_WILDCARDS = /[*?]/;
-/** Our assumption: opaque words and the score of predicted actions (contract 9.6). */
+/** Our assumption: the values and the score of predicted actions (contract 9.6). */
 export const PREDICTION = {
   ruleSource: 'userRule',
   aiSource: 'autoCategorisation',
@@ -83,7 +83,7 @@ export const INTERIM = {
 export const JWT_LIFETIME_S = 1_200;
 /** Documented: longest nonce (contract 2.1). */
 export const NONCE_CHARACTERS_MAX = 200;
-/** Documented: how far the transactions of one statement may lie apart (contract 12.4). */
+/** Documented: the longest period of one statement (contract 12.4). */
 export const STATEMENT_SPAN_MS = 14 * 24 * 3_600_000;
 
 /** What a test may turn at run time, by `startSageBankingSandbox({knobs})` or `POST /_sandbox/knobs`. Times in ms. */
@@ -98,15 +98,15 @@ export interface Knobs {
   statementRunMs: number;
   /** Until candidates of GET availablebankaccounts are complete (our assumption: up to 10 s). */
   candidatesRefreshMs: number;
-  /** Transactions per statement (the sources say 100 and 1,000). */
+  /** Transactions per statement (the sources give both 100 and 1,000). */
   statementTransactionsMax: number;
   /** Every n-th transaction id is left out, since documented ids have gaps; 0 = none is. */
   idGapEvery: number;
-  /** The poll's account comes without accountKey (seen in the wild; "1" is then sent instead). */
+  /** The poll's account has no accountKey (observed in practice; clients then send "1"). */
   accountKeyMissing: boolean;
-  /** The poll's account comes without bankIdentifier. */
+  /** The poll's account has no bankIdentifier. */
   bankIdentifierMissing: boolean;
-  /** Objects carry fields nobody announced. */
+  /** Objects have undocumented fields. */
   extraFields: boolean;
 }
 

@@ -5,7 +5,7 @@ import { ApiError } from './http.js';
 import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.js';
 import type { BankCustomerRecord, LinkRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
-import { complete } from './advance.js';
+import { applyDueChanges } from './apply-due-changes.js';
 import { isSealed } from './signed-address.js';
 
 /** Forms here have a handful of fields. */
@@ -42,7 +42,7 @@ export async function handlePage(
 
 async function pageOf(sandbox: Sandbox, message: IncomingMessage, url: URL): Promise<Page> {
   try {
-    complete(sandbox);
+    applyDueChanges(sandbox);
     const form = message.method === 'POST' ? await readForm(message) : new URLSearchParams();
     switch (`${message.method ?? ''} ${url.pathname}`) {
       case 'GET /bank/auth':
@@ -69,11 +69,11 @@ async function pageOf(sandbox: Sandbox, message: IncomingMessage, url: URL): Pro
 function otherPage(sandbox: Sandbox, message: IncomingMessage, url: URL): Page {
   const isGet = message.method === 'GET';
   if (isGet && /^\/api\/v1\/indirectredirect\/[^/]+$/i.test(url.pathname)) {
-    return { title: 'You can close this window', body: '<p>Your product goes on by itself.</p>' };
+    return { title: 'You can close this window', body: '<p>Your product continues automatically.</p>' };
   }
   if (isGet && url.pathname.startsWith('/bank/forms/')) return form(sandbox, url);
   if (isGet && url.pathname === '/bank/authorise-feed') {
-    return { title: 'Authorise your bank feed', body: '<p>The bank takes your request in its own time.</p>' };
+    return { title: 'Authorise your bank feed', body: '<p>The bank will process your request.</p>' };
   }
   if (isGet && url.pathname === '/bank/logo.svg') {
     const svg =
@@ -84,7 +84,7 @@ function otherPage(sandbox: Sandbox, message: IncomingMessage, url: URL): Page {
   return { status: 404, title: 'Nothing here', body: `<p>${text}</p>` };
 }
 
-/** A browser asks for HTML. A client that follows the 302 by itself loses its body (contract 5.1). */
+/** A browser accepts HTML. A client that follows the 302 loses its body (contract 5.1). */
 function noteFollowedRedirect(sandbox: Sandbox, message: IncomingMessage, url: URL): void {
   if (message.headers.accept?.includes('text/html') !== true) {
     sandbox.violation('redirect_followed', `GET ${url.pathname} by something that is no browser`);

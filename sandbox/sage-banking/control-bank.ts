@@ -11,7 +11,7 @@ import { grantLink, grantReauthorisation, openLink, refuseLink } from './links.j
 import type { AccountRecord, BankCustomerAccount, StatementRecord } from './records.js';
 import { renderAccount, renderRule } from './render.js';
 import { iso, type Sandbox } from './sandbox.js';
-import { complete } from './advance.js';
+import { applyDueChanges } from './apply-due-changes.js';
 import { newStatement } from './statements.js';
 import { readStatement } from './statement-input.js';
 
@@ -63,7 +63,7 @@ function finishLink(sandbox: Sandbox, { params, body }: ControlRequest): unknown
     const customer = sandbox.state
       .all('bankCustomer')
       .find((other) => other.bankId === link.bankId && other.username === username);
-    if (customer === undefined) throw new ControlError(404, `nobody called ${username} at that bank`);
+    if (customer === undefined) throw new ControlError(404, `that bank has no customer ${username}`);
     const wanted = textOf(body['account'], 'account', customer.accounts[0]?.name);
     const account = customer.accounts.find((other) => other.name === wanted);
     if (account === undefined) throw new ControlError(404, `no account ${wanted}`);
@@ -73,12 +73,12 @@ function finishLink(sandbox: Sandbox, { params, body }: ControlRequest): unknown
 }
 
 function listAccounts(sandbox: Sandbox): unknown {
-  complete(sandbox);
+  applyDueChanges(sandbox);
   return { accounts: sandbox.state.all('account').map((account) => accountView(sandbox, account)) };
 }
 
 function showAccount(sandbox: Sandbox, { params }: ControlRequest): unknown {
-  complete(sandbox);
+  applyDueChanges(sandbox);
   const account = findAccount(sandbox, params['id'] ?? '');
   return {
     ...accountView(sandbox, account),
@@ -123,16 +123,16 @@ function postTransactions(sandbox: Sandbox, { params, body }: ControlRequest): u
 
 /** The provider's statement, as `data` of the Provider API has it (contract 12.4). */
 function postStatement(sandbox: Sandbox, data: Record<string, unknown>): unknown {
-  complete(sandbox);
+  applyDueChanges(sandbox);
   const { accountId } = readStatement(sandbox, data);
   const statement = newStatement(sandbox, accountId, data);
   sandbox.commit({ put: 'statement', record: statement });
-  complete(sandbox);
+  applyDueChanges(sandbox);
   return statementView(sandbox.state.get('statement', statement.id) ?? statement, sandbox);
 }
 
 function showStatement(sandbox: Sandbox, { params }: ControlRequest): unknown {
-  complete(sandbox);
+  applyDueChanges(sandbox);
   const statement = sandbox.state.get('statement', params['id'] ?? '');
   if (statement === undefined) throw new ControlError(404, 'no such statement');
   return statementView(statement, sandbox);
@@ -149,7 +149,7 @@ function statementView(statement: StatementRecord, { clock }: Sandbox): unknown 
   };
 }
 
-/** What auto categorisation would have said: reprocessing leaves it alone (contract 10). */
+/** Adds a prediction of auto categorisation, which reprocessing does not change (contract 10). */
 function addPrediction(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const account = findAccount(sandbox, params['id'] ?? '');
   const id = integerOf(body['transaction_id'], 'transaction_id');

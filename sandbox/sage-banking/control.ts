@@ -78,7 +78,7 @@ function listOrganisations(sandbox: Sandbox): unknown {
   };
 }
 
-/** What Sage would tell somebody who asks after an answer that was lost. */
+/** What Sage's support would answer after a lost response. */
 function showKey(sandbox: Sandbox, { params }: ControlRequest): unknown {
   const organisation = sandbox.state.get('organisation', params['id'] ?? '');
   if (organisation === undefined) throw new ControlError(404, 'no such organisation');
@@ -94,7 +94,7 @@ function listRequests(sandbox: Sandbox, { query }: ControlRequest): unknown {
   };
 }
 
-/** `violations` breaks the contract; `notes` are worth knowing and break nothing. */
+/** `violations` break the contract; `notes` do not, and are reported for tests. */
 function listFindings(sandbox: Sandbox): unknown {
   return { violations: sandbox.state.violations, notes: sandbox.state.notes };
 }

@@ -1,5 +1,5 @@
 import { FaultBoard, type FaultMatch, type FaultOrder } from '../stand-in/faults.js';
-import { JSON_TYPE, type Bent } from '../stand-in/transmit.js';
+import { JSON_TYPE, type OutgoingAnswer } from '../stand-in/transmit.js';
 import { errorBody, type Answer } from './http.js';
 
 /** Before the request is checked, right after it was authenticated. */
@@ -12,9 +12,9 @@ const REQUEST_KINDS = [
   'redirect',
   'status',
 ] as const;
-/** When a reprocess run has been accepted: they decide how it goes. */
+/** Applied when a reprocess run has been accepted: they decide how it ends. */
 const RUN_KINDS = ['reprocess_fails', 'reprocess_never_ends', 'slow_reprocess'] as const;
-/** When the answer stands: they decide what the client sees of it. */
+/** Applied to the finished answer: they decide what the client receives. */
 const ANSWER_KINDS = [
   'server_error_after_effect',
   'reset_after_effect',
@@ -48,7 +48,7 @@ export function sageFaultBoard(): SageFaultBoard {
   });
 }
 
-/** The answer that a fault gives before the request is checked; undefined: none at all. */
+/** The answer of a fault that precedes the request's checks; undefined: no answer. */
 export function refusalOf(fault: FaultSpec, origin: string): Answer | undefined {
   switch (fault.kind) {
     case 'hang_before_effect':
@@ -67,13 +67,13 @@ export function refusalOf(fault: FaultSpec, origin: string): Answer | undefined 
   }
 }
 
-/** What only this sandbox's faults do to an answer that stands. */
-export function bendSageAnswer(bent: Bent, fault: FaultSpec): void {
+/** Applies the kinds of faults that only this sandbox has to a finished answer. */
+export function applySageFault(outgoing: OutgoingAnswer, fault: FaultSpec): void {
   if (fault.kind !== 'server_error_after_effect') return;
   const { status, body } = plainRefusal(fault);
-  bent.status = status;
-  bent.headers = { 'Content-Type': JSON_TYPE };
-  bent.bytes = Buffer.from(JSON.stringify(body));
+  outgoing.status = status;
+  outgoing.headers = { 'Content-Type': JSON_TYPE };
+  outgoing.bytes = Buffer.from(JSON.stringify(body));
 }
 
 function plainRefusal(fault: FaultSpec): Answer {

@@ -22,7 +22,7 @@ export interface ApiRequest {
   /** Named parts of the path. */
   params: Record<string, string>;
   remoteAddress: string;
-  /** Set by checkAccess where the route asks for it. */
+  /** Set by checkAccess where the route requires it. */
   applicationId: string | null;
   company: CompanyRecord | null;
   account: AccountRecord | null;

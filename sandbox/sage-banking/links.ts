@@ -28,7 +28,7 @@ export const linkRoutes: readonly Route[] = [
   { method: 'GET', path: `${POLL}/:linkId/:number`, access: 'none', counter: 'link_polls', answer: poll },
 ];
 
-/** 302 with a body: where the user goes, and where the product asks how it went (contract 5.1). */
+/** 302 with a body: the page for the user, and the address where the application polls the result (contract 5.1). */
 function startLink(sandbox: Sandbox, request: ApiRequest): Answer {
   const bankId = request.query.get('bankid') ?? '';
   if (bankId === '') throw invalid({ field: 'bankId', reason: 'is required' });
@@ -42,10 +42,10 @@ function startLink(sandbox: Sandbox, request: ApiRequest): Answer {
 /** Only for an indirect account that waits for it (assumed, contract 6.4). */
 function startReauth(sandbox: Sandbox, request: ApiRequest): Answer {
   const { account } = request;
-  if (account === null) throw new Error('the route asks for an account');
+  if (account === null) throw new Error('the route requires an account');
   if (account.dataProvider !== 'indirect' || account.status !== 'authRequired') {
     const text = 'only an indirect account whose status is authRequired can be re-authorised';
-    // No breach: the status may have changed since the product last looked.
+    // Not a violation: the status may have changed since the application last read it.
     throw new ApiError(400, 'invalidRequest', text);
   }
   return start(sandbox, request, { kind: 'reauthorisation', bankId: account.bankId, accountId: account.id });
@@ -72,8 +72,8 @@ function start(
     account: null,
     usedAtMs: null,
   };
-  const told = notification(sandbox, 'resourceCreated', 'authorisation', link.id, { bankId: link.bankId });
-  sandbox.commit({ put: 'link', record: link }, told);
+  const created = notification(sandbox, 'resourceCreated', 'authorisation', link.id, { bankId: link.bankId });
+  sandbox.commit({ put: 'link', record: link }, created);
   const redirect = bankPage(sandbox, link);
   return {
     status: 302,
@@ -82,7 +82,7 @@ function start(
   };
 }
 
-/** Page of the generic bank, as the hand-over to a provider has it (contract 12.3). */
+/** The generic bank's page, with the parameters of a redirect to a provider (contract 12.3). */
 function bankPage(sandbox: Sandbox, link: LinkRecord): string {
   const query = new URLSearchParams({
     ...(link.accountId === null ? { bank: link.bankId } : { bankaccount: link.accountId }),
@@ -106,8 +106,8 @@ function pollRoute(
 function poll(sandbox: Sandbox, request: ApiRequest): Answer {
   const { linkId = '', number = '' } = request.params;
   const link = sandbox.state.get('link', linkId);
-  const told = ['authorization', 'x-application'].filter((name) => name in request.headers);
-  if (told.length > 0) sandbox.violation('headers_on_poll_route', told.join(', '));
+  const headers = ['authorization', 'x-application'].filter((name) => name in request.headers);
+  if (headers.length > 0) sandbox.violation('headers_on_poll_route', headers.join(', '));
   if (link === undefined || !isSealed(sandbox, request.path, request.query.get('signature'))) {
     throw new ApiError(410, 'gone', 'the poll route is not known', [], 'poll_route_forged');
   }
@@ -178,7 +178,7 @@ export function grantLink(
   sandbox.commit({ put: 'link', record: { ...link, state: 'linked', account } }, ...candidates);
 }
 
-/** Re-authorised: the account is active again, unless it was cancelled meanwhile (contract 6.4). */
+/** Re-authorised: the account is active again, unless it has been cancelled (contract 6.4). */
 export function grantReauthorisation(sandbox: Sandbox, link: LinkRecord): void {
   const account = sandbox.state.get('account', link.accountId ?? '');
   const nowMs = sandbox.clock.nowMs();

@@ -3,7 +3,7 @@ import type { NotificationRecord } from './records.js';
 import { iso, type Sandbox } from './sandbox.js';
 import type { Change } from './state.js';
 
-/** What the service tells the provider (contract 12.3). Kept for tests to read; nothing is sent. */
+/** A notification to the provider (contract 12.3). It is stored for tests; nothing is sent. */
 export function notification(
   sandbox: Sandbox,
   type: NotificationRecord['type'],

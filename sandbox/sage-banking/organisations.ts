@@ -117,7 +117,7 @@ function newOrganisation(
   };
 }
 
-/** The Authentication Service's own way: the organisation first (contract 2.3). */
+/** The Authentication Service creates the organisation first (contract 2.3). */
 function createBareOrganisation(sandbox: Sandbox, request: ApiRequest): Answer {
   const application = requireApplication(sandbox, request);
   if (application.signingKey === undefined) {

@@ -4,7 +4,7 @@ import type { PredictedAction, RuleRecord, TransactionBody } from './records.js'
 import { ruleMatches } from './rule-match.js';
 import { splitAmount } from './split.js';
 
-/** What the rules say of a transaction: the first that matches wins, and there is at most one (assumed, contract 9.4). */
+/** The prediction of the first rule that matches; at most one (assumed, contract 9.4). */
 export function predictByRules(
   rules: readonly RuleRecord[],
   transaction: TransactionBody,
@@ -13,7 +13,7 @@ export function predictByRules(
   return rule === undefined ? [] : [predictionOf(rule, transaction)];
 }
 
-/** Run again: what rules predicted is replaced, what auto categorisation predicted stays (assumed, contract 10). */
+/** Replaces the predictions of rules and keeps those of auto categorisation (assumed, contract 10). */
 export function repredict(rules: readonly RuleRecord[], transaction: TransactionBody): TransactionBody {
   const kept = transaction.predictedActions.filter((action) => action.source !== PREDICTION.ruleSource);
   return { ...transaction, predictedActions: [...predictByRules(rules, transaction), ...kept] };

@@ -1,4 +1,4 @@
-/** What the sandbox remembers, as plain JSON. A record is never changed in place: a new one is committed. */
+/** The sandbox's records, as plain JSON. A record is never changed in place: a new one is committed. */
 
 export interface OrganisationRecord {
   id: string;
@@ -46,7 +46,7 @@ export interface BankCustomerRecord {
   accounts: BankCustomerAccount[];
 }
 
-/** What a finished link hands to the product. */
+/** The result of a finished link, for the application. */
 export interface LinkedAccount {
   accountName: string;
   accountKey: string;
@@ -67,7 +67,7 @@ export interface LinkRecord {
   state: 'started' | 'linked' | 'refused';
   startedAtMs: number;
   expiresAtMs: number;
-  /** Only this number of poll route is alive; null when the poll has given its final answer, or none was asked for. */
+  /** The number of the one valid poll route; null after the final answer of the poll, or if there is no poll. */
   pollNumber: number | null;
   pollIssuedAtMs: number;
   /** At the bank's page. */
@@ -203,7 +203,7 @@ export interface CaptchaRecord {
   spentAtMs: number | null;
 }
 
-/** Step 1 of a desktop onboarding: application and licence, as the token service heard of them. */
+/** Step 1 of a desktop onboarding: application and licence, as registered at the token service. */
 export interface RegistrationRecord {
   id: string;
   expiresAtMs: number;
@@ -215,7 +215,7 @@ export interface LicenceRecord {
   isValid: boolean;
 }
 
-/** What the service told the provider. */
+/** A notification of the service to the provider. */
 export interface NotificationRecord {
   id: string;
   at: string;

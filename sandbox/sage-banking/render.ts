@@ -3,12 +3,12 @@ import type { AccountRecord, RuleRecord } from './records.js';
 import { iso, type Sandbox } from './sandbox.js';
 import { signedAddress } from './signed-address.js';
 
-/** With the knob, an object carries fields that nobody announced. */
+/** With the knob, an object has undocumented fields. */
 export function extended({ knobs }: { knobs: Knobs }, shown: object): object {
   return knobs.extraFields ? { ...shown, introducedLater: { nested: [1, null] }, newFlag: true } : shown;
 }
 
-/** The account object of every answer (contract 6.2). */
+/** The account object in every answer (contract 6.2). */
 export function renderAccount(sandbox: Sandbox, account: AccountRecord): object {
   const { balances, features } = account;
   return extended(sandbox, {
@@ -39,7 +39,7 @@ export function renderAccount(sandbox: Sandbox, account: AccountRecord): object 
   });
 }
 
-/** The form of a direct bank that wants one: signed, one hour, new on every look (assumed, contract 6.3). */
+/** The form of a direct bank that wants one: signed, one hour, new on every read (assumed, contract 6.3). */
 function authorisationData(sandbox: Sandbox, account: AccountRecord): object {
   if (account.status === 'cancelled') return {};
   if (sandbox.state.get('bank', account.bankId)?.mechanism !== 'pdf') return {};

@@ -1,23 +1,23 @@
 import { Ring } from '../stand-in/ring.js';
 
-/** Oldest entries are dropped beyond this; the counters go on. */
+/** Oldest entries are dropped beyond this number; the counters include them. */
 export const REQUEST_LOG_MAX = 10_000;
 
 export interface LoggedRequest {
   at: string;
   method: string;
-  /** Signatures are cut out. */
+  /** Without signatures. */
   path: string;
   application_id: string | null;
   company_id: string | null;
-  /** 0 when no answer was sent (reset or hang). */
+  /** 0 if no answer was sent (reset or hang). */
   status: number;
   error_code: string | null;
   duration_ms: number;
   faults: string[];
 }
 
-/** What the client asked: a capped ring of requests, and sums by the routes' names since the process started. */
+/** The client's requests: the latest in a ring buffer, and counters by route name since the process started. */
 export class SageRequestLog {
   readonly counters: Record<string, number> = { requests: 0, rate_limited: 0 };
   readonly #ring = new Ring<LoggedRequest>(REQUEST_LOG_MAX);

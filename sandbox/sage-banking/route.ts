@@ -2,7 +2,7 @@ import type { Answer, ApiRequest } from './http.js';
 import type { Sandbox } from './sandbox.js';
 
 /**
- * Who may ask:
+ * Required access:
  * - `none`: signed addresses and the token service validate for themselves
  * - `application`: x-application alone
  * - `organisation`: x-application and a JWT of the organisation in the path
@@ -13,12 +13,12 @@ export type Access = 'none' | 'application' | 'organisation' | 'company' | 'acco
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** From the root, in any case; `:name` takes one part. */
+  /** The whole path, case-insensitive; `:name` matches one segment. */
   path: string;
   access: Access;
-  /** Counted under this name, where benchmarks and tests ask. */
+  /** Counter name for benchmarks and tests. */
   counter?: string;
-  /** Throwing ApiError refuses the request; nothing has then been committed. */
+  /** An ApiError refuses the request before anything is committed. */
   answer: (sandbox: Sandbox, request: ApiRequest) => Answer;
 }
 

@@ -9,7 +9,7 @@ import { tokenServiceRoutes } from './token-service.js';
 import { tokenRoutes } from './tokens.js';
 import { transactionRoutes } from './transactions.js';
 
-/** Everything that a consumer meets: Consumer API, Authentication Service, token service. */
+/** All APIs of a consumer: Consumer API, Authentication Service, token service. */
 export const ROUTES: readonly Route[] = [
   ...transactionRoutes,
   ...accountRoutes,

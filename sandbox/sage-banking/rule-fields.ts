@@ -1,4 +1,4 @@
-/** Documented: which operations a field takes (contract 9.2). */
+/** Documented: the operations of each field (contract 9.2). */
 export type FieldKind = 'text' | 'amount' | 'date' | 'baseType';
 
 export interface RuleField {
@@ -6,7 +6,7 @@ export interface RuleField {
   operations: readonly string[];
 }
 
-/** Assumed: the row of operations of these four lies beyond the readable part of the page (contract 9.2). */
+/** Assumed: the operations of these four are not in the readable part of the page (contract 9.2). */
 const assumedField: RuleField = { kind: 'text', operations: ['eq'] };
 
 export const RULE_FIELDS: ReadonlyMap<string, RuleField> = new Map<string, RuleField>([

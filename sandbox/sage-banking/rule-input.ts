@@ -121,11 +121,11 @@ function readActions(fields: Fields): RuleAction[] {
   });
 }
 
-/** The last takes what is left, so it is 100, and none before it is (assumed, contract 9.5). */
+/** The last action takes the remainder, so it must be 100, and no other may be (assumed, contract 9.5). */
 function splitProblem(value: unknown, isLast: boolean): string | undefined {
   if (typeof value !== 'number' || !(value > 0) || value > 100) return 'must be above 0 and at most 100';
   if (decimalOf(value).scale > SPLIT_DECIMALS_MAX) return `must have at most ${SPLIT_DECIMALS_MAX} decimals`;
-  if (isLast && value !== 100) return 'must be 100 in the last action: it takes what is left';
+  if (isLast && value !== 100) return 'must be 100 in the last action: it takes the remainder';
   if (!isLast && value === 100) return 'must be below 100 before the last action';
   return undefined;
 }

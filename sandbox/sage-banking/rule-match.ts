@@ -81,7 +81,7 @@ function textHolds(
   }
 }
 
-/** Whether `wanted` stands in `words`, consecutively. */
+/** Whether `words` contains `wanted` as consecutive words. */
 function hasWords(words: readonly string[], wanted: readonly string[]): boolean {
   return words.some((_, start) => wanted.every((word, offset) => words[start + offset] === word));
 }

@@ -44,7 +44,7 @@ function createRule(sandbox: Sandbox, request: ApiRequest): Answer {
     createdAtMs: nowMs,
     modifiedAtMs: nowMs,
   };
-  const placed = place(sandbox, rules, rule, ruleRank ?? rules.length + 1);
+  const placed = moveToRank(sandbox, rules, rule, ruleRank ?? rules.length + 1);
   return { status: STATUS.ruleCreated, body: renderRule(sandbox, placed) };
 }
 
@@ -76,7 +76,7 @@ function change(sandbox: Sandbox, rule: RuleRecord, { ruleRank, ...content }: Ru
   const rules = sandbox.state.rulesOf(rule.accountId);
   refuseName(rules, content.ruleName, rule.id);
   const changed = { ...rule, ...content, modifiedAtMs: sandbox.clock.nowMs() };
-  const placed = place(sandbox, rules, changed, ruleRank ?? rule.ruleRank);
+  const placed = moveToRank(sandbox, rules, changed, ruleRank ?? rule.ruleRank);
   return { status: 200, body: renderRule(sandbox, placed) };
 }
 
@@ -124,17 +124,22 @@ function refuseName(rules: readonly RuleRecord[], name: string, exceptId: string
 }
 
 /** Puts the rule at its rank and moves the others, so that ranks stay 1…n (assumed, contract 9.4). */
-function place(sandbox: Sandbox, rules: readonly RuleRecord[], rule: RuleRecord, rank: number): RuleRecord {
+function moveToRank(
+  sandbox: Sandbox,
+  rules: readonly RuleRecord[],
+  rule: RuleRecord,
+  rank: number,
+): RuleRecord {
   const others = rules.filter((other) => other.id !== rule.id);
   const position = Math.min(rank, others.length + 1);
   const placed = { ...rule, ruleRank: position };
   const order = [...others.slice(0, position - 1), placed, ...others.slice(position - 1)];
-  // The rule itself is written whatever its rank: the others only where theirs changed.
+  // The rule itself is always written, the others only if their rank changed.
   sandbox.commit({ put: 'rule', record: placed }, ...ranked(order));
   return placed;
 }
 
-/** The changes that give each rule the rank of its place. */
+/** The changes that set each rule's rank to its position. */
 function ranked(order: readonly RuleRecord[]): Change[] {
   return order.flatMap((rule, index): Change[] =>
     rule.ruleRank === index + 1 ? [] : [{ put: 'rule', record: { ...rule, ruleRank: index + 1 } }],

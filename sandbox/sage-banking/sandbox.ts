@@ -5,7 +5,7 @@ import type { SageFaultBoard } from './faults.js';
 import type { SageRequestLog } from './request-log.js';
 import type { ChangeSet, SageBankingState } from './state.js';
 
-/** A product that may ask. */
+/** An application that may use the service. */
 export interface Application {
   /** `Sage.[Region].[Product]` */
   id: string;
@@ -13,7 +13,7 @@ export interface Application {
   signingKey?: string;
   /** May onboard through the token service, without a signature. */
   desktop?: boolean;
-  /** The x-provider it must give to the token service; any when absent. */
+  /** The x-provider that it must send to the token service; if absent, any is accepted. */
   provider?: string;
 }
 
@@ -28,7 +28,7 @@ export interface SageBankingOptions extends ListenOptions {
   knobs?: Partial<Knobs>;
 }
 
-/** The parts of one running sandbox, handed to every handler. */
+/** The parts of one running sandbox; every handler receives them. */
 export interface Sandbox {
   readonly options: SageBankingOptions;
   readonly clock: VirtualClock;

@@ -23,13 +23,12 @@ const URL_KEY_BYTES = 32;
 
 /** Paths of the APIs; everything else is a page. */
 const API_PATH = /^\/(?:api\/v1|auth-v1|\.well-known)\//i;
-/** Where a browser comes back from the bank: a page, although its path is of the API. */
+/** The page to which the bank redirects the browser; its path is one of the API. */
 const PAGE_PATH = /^\/api\/v1\/indirectredirect\//i;
 
 /**
- * Starts a strict stand-in for Sage's Banking Service as a consumer meets it, with the Authentication Service, the
- * token service and a generic bank behind one origin. In memory unless `dataFile` is given; with it, whatever was
- * answered survives kill -9.
+ * Starts a strict stand-in for Sage's Banking Service for consumers, with the Authentication Service, the token service
+ * and a generic bank behind one origin. In memory, unless `dataFile` is given; then acknowledged changes survive kill -9.
  * @throws the listen error (EADDRINUSE …), or an Error naming a damaged line of the journal.
  */
 export async function startSageBankingSandbox(options: SageBankingOptions): Promise<Listening> {
@@ -83,7 +82,7 @@ async function build(
   return { sandbox, journal };
 }
 
-/** What every sandbox has before anybody asks: keys, banks with their customers, the interim licence. */
+/** The initial content of every sandbox: keys, banks with their customers, the interim licence. */
 function firstChanges(): ChangeSet {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: KEY_BITS });
   return [

@@ -3,7 +3,7 @@ import { decimalOf, digitsAt, roundTo, toNumber, type Decimal } from './decimal.
 const MINOR_UNITS_DEFAULT = 2;
 
 /**
- * Each percentage is taken of what the earlier actions left; the last one takes the remainder exactly. Shares are
+ * Each percentage applies to the remainder of the earlier actions; the last one takes the exact remainder. Shares are
  * rounded half away from zero to the currency's minor unit (assumed, contract 9.5).
  */
 export function splitAmount(amount: number, percentages: readonly number[], currency: string): number[] {

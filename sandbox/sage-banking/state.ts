@@ -43,7 +43,7 @@ interface TableRecords {
 }
 type TableName = keyof TableRecords;
 
-/** Stores one whole record, new or in place of the one with its id. */
+/** Inserts a record, or replaces the one with its id. */
 type Put = { [Name in TableName]: { put: Name; record: TableRecords[Name] } }[TableName];
 
 export type Change =

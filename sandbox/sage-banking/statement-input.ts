@@ -10,7 +10,7 @@ export interface StatementTransaction extends Record<string, unknown> {
   datePosted: string;
 }
 
-/** The lines of a statement that readStatement() has taken. */
+/** The lines of a statement that readStatement() has accepted. */
 export function detailsOf(data: Record<string, unknown>): StatementTransaction[] {
   return (data['transactionDetails'] ?? []) as StatementTransaction[];
 }

@@ -9,7 +9,7 @@ import type { Sandbox } from './sandbox.js';
 import type { Change } from './state.js';
 import { detailsOf, type StatementTransaction } from './statement-input.js';
 
-/** All or nothing: what breaks a rule fails the statement whole, and says which ids did (contract 12.4). */
+/** All or nothing: one invalid transaction fails the whole statement, and the error lists the ids (contract 12.4). */
 export function processStatement(sandbox: Sandbox, statement: StatementRecord): void {
   const account = sandbox.state.get('account', statement.accountId);
   if (account === undefined) return;
@@ -29,7 +29,7 @@ export function processStatement(sandbox: Sandbox, statement: StatementRecord): 
     record: { accountId: account.id, body },
   }));
   sandbox.commit(
-    // Its lines stand in the transactions now; kept twice they would double the memory of a long history.
+    // Its lines are stored as transactions; a second copy would double the memory of a long history.
     { put: 'statement', record: { ...statement, data: {}, state: 'completed' } },
     { put: 'account', record: accountAfter(account, statement, bodies) },
     ...stored,

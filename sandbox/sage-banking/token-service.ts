@@ -15,7 +15,7 @@ import {
 import { CONSUMER, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
-/** Letters that a person tells apart. */
+/** Letters that are easy to distinguish. */
 const CAPTCHA_ALPHABET = 'ABCDEFGHJKLMNPRTUVWXYZ';
 /** The detail by which a licence is validated. */
 const SERIAL = 'serial';
@@ -25,7 +25,7 @@ export const tokenServiceRoutes: readonly Route[] = [
   { method: 'GET', path: `${CONSUMER}/captcha`, access: 'application', answer: makeCaptcha },
 ];
 
-/** Step 1 of a desktop onboarding: the token service takes note, and validates nothing yet (contract 3.2). */
+/** Step 1 of a desktop onboarding: the token service records it without validation (contract 3.2). */
 function requestToken(sandbox: Sandbox, request: ApiRequest): Answer {
   const application = requireApplication(sandbox, request);
   const provider = headerOf(request, 'x-provider');
@@ -75,7 +75,7 @@ function makeCaptcha(sandbox: Sandbox): Answer {
   return { status: 200, body: { captchaId: record.id, image } };
 }
 
-/** Letters that stand crooked, so that no program of ours is tempted to read them. */
+/** Rotated letters, so that our own code cannot simply read them. */
 function captchaImageOf(letters: readonly string[]): string {
   const glyphs = letters.map((letter, index) => {
     const turn = randomInt(50) - 25;
@@ -89,12 +89,12 @@ function captchaImageOf(letters: readonly string[]): string {
   );
 }
 
-/** @throws ApiError 400 captchaInvalid; the attempt spends the captcha either way (assumed) */
+/** @throws ApiError 400 captchaInvalid; every attempt uses up the captcha (assumed) */
 export function spendCaptcha(sandbox: Sandbox, id: unknown, text: unknown): void {
   const captcha = typeof id === 'string' ? sandbox.state.get('captcha', id) : undefined;
   const nowMs = sandbox.clock.nowMs();
-  const isAlive = captcha !== undefined && captcha.spentAtMs === null && captcha.expiresAtMs > nowMs;
-  if (isAlive) sandbox.commit({ put: 'captcha', record: { ...captcha, spentAtMs: nowMs } });
-  if (isAlive && typeof text === 'string' && text.trim().toUpperCase() === captcha.text) return;
+  const isValid = captcha !== undefined && captcha.spentAtMs === null && captcha.expiresAtMs > nowMs;
+  if (isValid) sandbox.commit({ put: 'captcha', record: { ...captcha, spentAtMs: nowMs } });
+  if (isValid && typeof text === 'string' && text.trim().toUpperCase() === captcha.text) return;
   throw new ApiError(400, 'captchaInvalid', 'the captcha was not solved');
 }

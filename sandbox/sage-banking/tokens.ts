@@ -6,7 +6,7 @@ import { CONSUMER, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 import { createPublicKey } from 'node:crypto';
 
-/** The organisation's header has three spellings in the sources; header names know no case anyway. */
+/** The organisation's header has three spellings in the sources; header names are case-insensitive. */
 const ORGANISATION_HEADERS = ['x-organisation-id', 'x-organisationid'];
 
 export const tokenRoutes: readonly Route[] = [

@@ -11,7 +11,7 @@ interface AccountBook {
 export class TransactionBook {
   readonly #books = new Map<string, AccountBook>();
 
-  /** A new one is appended; one with a known id takes its place. */
+  /** A new one is appended; one with a known id is replaced. */
   put({ accountId, body }: TransactionRecord): void {
     const { bodies, uniqueIds } = this.#bookOf(accountId);
     const index = lowerBound(bodies, body.transactionId);

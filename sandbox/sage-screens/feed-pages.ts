@@ -41,7 +41,7 @@ ${offered}
 <script>
   const hasOpener = window.opener !== null;
   document.getElementById('opener').textContent = hasOpener
-    ? 'Opener: this window was opened by another one, and still knows it.'
+    ? 'Opener: this window was opened by another one and can still reach it.'
     : 'Opener: none.';
   if (hasOpener) window.opener.postMessage({ type: 'sage-linked' }, location.origin);
 </script>`;
@@ -94,7 +94,7 @@ async function disconnect(screens: Screens, { form }: ScreenRequest): Promise<Re
   return seeOther(`/landing?connection_id=${connection.id}`);
 }
 
-/** What has arrived; asks again by itself, without a script. */
+/** The received transactions; the page reloads by itself, without a script. */
 async function registerPage(screens: Screens, { url }: ScreenRequest): Promise<Reply> {
   const connectionId = url.searchParams.get('connection_id');
   const connections =

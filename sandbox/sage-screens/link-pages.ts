@@ -23,7 +23,7 @@ export const linkPages: readonly Screen[] = [
   { method: 'POST', path: /^\/connection\/([^/]+)$/, reply: reconnect },
 ];
 
-/** Rutter Link: pick a platform. `return_to` gets the token as a parameter, `origin` names the opener to tell. */
+/** Rutter Link: the choice of a platform. `return_to` receives the token as a parameter, `origin` is that of the window to notify. */
 function linkPage(_screens: Screens, { url }: ScreenRequest): Reply {
   const returnTo = url.searchParams.get('return_to') ?? '';
   const origin = url.searchParams.get('origin') ?? '';
@@ -78,7 +78,7 @@ ${platformField(connection.platform ?? url.searchParams.get('platform'))}
   return { html: layout({ title: 'Reconnect your accounting product', body, brand: 'rutter' }) };
 }
 
-/** Active again under the same access_token; Rutter's webhook CONNECTION_UPDATED goes out. */
+/** Activates the connection with the same access_token; Rutter's webhook CONNECTION_UPDATED is sent. */
 async function reconnect(screens: Screens, { id, form }: ScreenRequest): Promise<Reply> {
   const wish = { platform: form.get('platform') ?? '' };
   await control(screens, 'POST', `/connections/${encodeURIComponent(id)}/reconnect`, wish);

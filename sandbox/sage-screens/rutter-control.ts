@@ -1,6 +1,6 @@
 import { ScreenError, type Screens } from './screen.js';
 
-/** The sandbox answers from memory: more means it is gone. */
+/** The sandbox answers from memory: a longer wait means that it does not run. */
 const CONTROL_TIMEOUT_MS = 10_000;
 
 export interface ShownAccount {

@@ -1,4 +1,4 @@
-/** What every page knows. */
+/** What every page needs. */
 export interface Screens {
   rutterUrl: string;
   loginUrl: string;
@@ -23,7 +23,7 @@ export interface Screen {
   reply: (screens: Screens, request: ScreenRequest) => Reply | Promise<Reply>;
 }
 
-/** An answer with a sentence for the person who checks the page. */
+/** An error page with one sentence. */
 export class ScreenError extends Error {
   constructor(
     readonly status: number,
@@ -33,7 +33,7 @@ export class ScreenError extends Error {
   }
 }
 
-/** 303: the browser asks for `location` with GET. */
+/** 303: the browser requests `location` with GET. */
 export function seeOther(location: string): Reply {
   return { status: 303, location };
 }

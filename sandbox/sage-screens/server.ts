@@ -21,8 +21,8 @@ const FORM_BYTES_MAX = 100_000;
 const SCREENS: readonly Screen[] = [...connectPages, ...feedPages, ...linkPages];
 
 /**
- * Starts pages that play Sage ("connect your bank", account and start-date choice, what arrived) and Rutter's Link.
- * They know of the bank only its login page, and of Rutter only the sandbox's control endpoints.
+ * Starts pages that simulate Sage ("connect your bank", choice of account and start date, received transactions) and
+ * Rutter's Link. They use only the bank's login page and the control endpoints of the Rutter sandbox.
  * @throws the listen error (EADDRINUSE …).
  */
 export async function startSageScreens(options: SageScreensOptions): Promise<RunningScreens> {

@@ -1,9 +1,9 @@
-/** An endpoint below `/_sandbox` answers at once; who waits longer than this waits for nothing. */
+/** Endpoints under `/_sandbox` answer immediately: a longer wait means that the sandbox hangs. */
 const CONTROL_TIMEOUT_MS = 30_000;
 
 /**
  * Calls a control endpoint of a running sandbox: for tests, benchmarks and scripts.
- * @throws Error with the endpoint and the sandbox's words when it refuses
+ * @throws Error with the endpoint and the sandbox's error text
  */
 export async function askControl<Answer = Record<string, unknown>>(input: {
   url: string;

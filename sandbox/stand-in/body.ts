@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** A body was longer than the limit; the reader says what that answers. */
+/** A body is longer than the limit; the caller decides the answer. */
 export class BodyTooLarge extends Error {
   constructor(readonly bytesMax: number) {
     super(`the body is longer than ${bytesMax} bytes`);

@@ -1,4 +1,4 @@
-/** Longest delay that setTimeout takes without overflowing to 1 ms. */
+/** The longest delay of setTimeout; a longer one overflows to 1 ms. */
 const TIMER_DELAY_MAX_MS = 2 ** 31 - 1;
 
 interface Timer {

@@ -4,7 +4,7 @@ import type { FaultOrder } from './faults.js';
 
 type KnobValue = number | boolean | null;
 
-/** What every stand-in has. */
+/** The parts of every stand-in. */
 export interface Machine {
   readonly clock: VirtualClock;
   readonly knobs: object;
@@ -48,7 +48,7 @@ function showClock(clock: VirtualClock): unknown {
   return { now: new Date(clock.nowMs()).toISOString(), offset_ms: clock.offsetMs };
 }
 
-/** `{advance_ms}` from where it is, or `{set}` to an instant; both go on ticking. */
+/** Moves the clock by `{advance_ms}` or to `{set}`; it continues to run. */
 function moveClock<Sandbox extends Machine>(
   sandbox: Sandbox,
   body: Record<string, unknown>,

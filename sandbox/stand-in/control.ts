@@ -15,7 +15,7 @@ export interface ControlRequest {
 /** One control endpoint of a stand-in. */
 export interface ControlAction<Sandbox> {
   method: 'GET' | 'POST' | 'DELETE';
-  /** Below `/_sandbox`; `:name` takes one part. */
+  /** Relative to `/_sandbox`; `:name` matches one segment. */
   path: string;
   run: (sandbox: Sandbox, request: ControlRequest) => unknown;
 }
@@ -75,7 +75,7 @@ async function run<Sandbox>(
   }
 }
 
-/** A refusal of the stand-in's own API that an action ran into keeps its status. */
+/** An error of the stand-in's own API keeps its status. */
 function statusOf(error: unknown): number {
   if (error instanceof BodyTooLarge) return 413;
   const status = error instanceof Error ? (error as { status?: unknown }).status : undefined;

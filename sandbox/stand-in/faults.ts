@@ -8,7 +8,7 @@ export const MALFORMED_SHAPES = [
   'gzip_bomb',
 ] as const;
 
-/** Which requests a fault is for. A stand-in adds ids of its own: each is compared with the subject's `ids`. */
+/** The requests that a fault applies to. A stand-in adds its own ids, which are compared with the subject's `ids`. */
 export interface FaultMatch {
   method?: string;
   /** Regular expression over the path without parameters. */
@@ -17,7 +17,7 @@ export interface FaultMatch {
   nth?: number;
 }
 
-/** What every order of a fault may say, whatever it breaks. */
+/** The fields of every fault order. */
 export interface FaultOrder {
   kind: string;
   match?: FaultMatch;
@@ -53,7 +53,7 @@ export interface Fault<Order extends FaultOrder> {
   seen: number;
 }
 
-/** What a stand-in knows of its own kinds of faults. */
+/** How a stand-in defines its own kinds of faults. */
 export interface FaultKinds<Order extends FaultOrder, Stage extends string, Subject extends FaultSubject> {
   kinds: readonly string[];
   stageOf: (order: Order, method: string) => Stage;

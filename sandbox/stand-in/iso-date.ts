@@ -11,7 +11,7 @@ export function isoDateMs(text: string): number {
   if (match === null) return Number.NaN;
   const year = Number(match[1]);
   const month = Number(match[2]);
-  // Date.parse takes 30 February for 2 March: the day is checked against its month first.
+  // Date.parse reads 30 February as 2 March: the day is checked against its month first.
   if (Number(match[3]) > new Date(Date.UTC(year, month, 0)).getUTCDate()) return Number.NaN;
   return Date.parse(text);
 }

@@ -14,8 +14,8 @@ import { dirname } from 'node:path';
 const NEWLINE = 0x0a;
 
 /**
- * An append-only file of JSON lines. A line is in the operating system's hands before append() returns, so a killed
- * process loses nothing it acknowledged (a lost machine may: a sandbox does not fsync).
+ * An append-only file of JSON lines. append() returns after the write to the operating system, so a killed process
+ * loses no acknowledged change. A crash of the machine may lose some: a sandbox does not fsync.
  */
 export class Journal<Event> {
   readonly #fd: number;
@@ -27,9 +27,9 @@ export class Journal<Event> {
   }
 
   /**
-   * Replays `path` into `apply` and opens it for appending. A torn last line (no newline, the process died while
-   * writing) was never acknowledged: it is cut off.
-   * @throws Error naming the line when a complete line is not JSON: the file is damaged, starting would lose data.
+   * Replays `path` into `apply` and opens it for appending. An incomplete last line (no newline: the process was killed
+   * while writing) was never acknowledged and is removed.
+   * @throws Error naming the line when a complete line is not JSON: the file is damaged, and a start would lose data.
    */
   static async open<Event>(path: string, apply: (event: Event) => void): Promise<Journal<Event>> {
     mkdirSync(dirname(path), { recursive: true });
@@ -38,7 +38,7 @@ export class Journal<Event> {
     return new Journal<Event>(openSync(path, 'a'), goodBytes);
   }
 
-  /** @throws the file system's error, with the file cut back to the last whole line. */
+  /** @throws the file system's error, after truncating the file to the last complete line. */
   append(event: Event): void {
     const line = Buffer.from(`${JSON.stringify(event)}\n`);
     try {

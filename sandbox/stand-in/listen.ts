@@ -2,15 +2,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 export const DEFAULT_HOST = '127.0.0.1';
-/** Longer than any client keeps an idle connection, so a stand-in never resets one that is about to be used. */
+/** Longer than any client keeps an idle connection, so the server never closes one that a client is about to use. */
 const KEEP_ALIVE_MS = 120_000;
 
 export interface ListenOptions {
-  /** 0 (default) takes a free one. */
+  /** 0 (default): a free one. */
   port?: number;
   /** Address to listen on; default 127.0.0.1. */
   host?: string;
-  /** Name used in URLs that are handed out; default the listening address. */
+  /** Host name in generated URLs; default the listening address. */
   publicHost?: string;
 }
 
@@ -18,11 +18,11 @@ export interface Listening {
   /** Origin, no path. */
   url: string;
   port: number;
-  /** Stops listening and cuts open connections. */
+  /** Stops listening and closes open connections. */
   close(): Promise<void>;
 }
 
-/** Serves `handle`; one that rejects cuts its connection. @throws the listen error (EADDRINUSE …). */
+/** Serves `handle`; if it rejects, the connection is closed. @throws the listen error (EADDRINUSE …). */
 export async function listen(
   options: ListenOptions,
   handle: (message: IncomingMessage, response: ServerResponse) => Promise<void>,

@@ -1,5 +1,5 @@
 /**
- * The named parts of `path` when it has the shape of `pattern` (`:name` takes one part), else undefined. With
+ * The named parts of `path` when it matches `pattern` (`:name` matches one segment), else undefined. With
  * `ignoreCase` the fixed parts match in any case; the named ones keep theirs.
  */
 export function matchPath(

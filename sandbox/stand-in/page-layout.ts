@@ -29,11 +29,11 @@ export type Brand = keyof typeof BRANDS;
 
 export interface Page {
   title: string;
-  /** Already HTML: made with escapeHtml() wherever a value is not ours. */
+  /** HTML; values from outside are escaped with escapeHtml(). */
   body: string;
-  /** Whose page it plays. */
+  /** The party whose page is simulated. */
   brand: Brand;
-  /** Seconds after which the browser asks again, without a script. */
+  /** Seconds after which the browser reloads the page, without a script. */
   refreshSeconds?: number;
 }
 

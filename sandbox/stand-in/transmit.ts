@@ -15,8 +15,8 @@ export interface Answer {
   body?: unknown;
 }
 
-/** An answer on its way out, as faults may bend it. */
-export interface Bent {
+/** An answer before it is sent: faults change it. */
+export interface OutgoingAnswer {
   status: number;
   headers: Record<string, string>;
   bytes: Buffer;
@@ -28,17 +28,17 @@ export interface Transmission<Order extends FaultOrder> {
   /** Undefined when a fault has decided that there is none. */
   answer: Answer | undefined;
   faults: readonly Order[];
-  /** What the stand-in's own kinds do to an answer. */
-  bendMore: (bent: Bent, fault: Order) => void;
+  /** Applies the stand-in's own kinds of faults to an answer. */
+  applyOwnFault: (outgoing: OutgoingAnswer, fault: Order) => void;
 }
 
-/** Sends the answer as the faults bend it. Returns the status that went out, 0 when none did. */
+/** Applies the faults to the answer and sends it. Returns the status that was sent, 0 for none. */
 export async function transmit<Order extends FaultOrder>({
   clock,
   response,
   answer,
   faults,
-  bendMore,
+  applyOwnFault,
 }: Transmission<Order>): Promise<number> {
   const slow = faults.find((fault) => fault.kind === 'slow');
   if (slow !== undefined) await clock.sleep(slow.delay_ms ?? 1_000);
@@ -55,40 +55,43 @@ export async function transmit<Order extends FaultOrder>({
     response.socket?.resetAndDestroy();
     return NO_ANSWER;
   }
-  const bent = bend(answer, faults, bendMore);
+  const outgoing = applyFaults(answer, faults, applyOwnFault);
   if (reset === undefined) {
-    response.writeHead(bent.status, { ...bent.headers, 'Content-Length': bent.bytes.length });
-    response.end(bent.bytes);
-    return bent.status;
+    response.writeHead(outgoing.status, { ...outgoing.headers, 'Content-Length': outgoing.bytes.length });
+    response.end(outgoing.bytes);
+    return outgoing.status;
   }
-  response.writeHead(bent.status, { ...bent.headers, 'Content-Length': bent.bytes.length });
+  response.writeHead(outgoing.status, { ...outgoing.headers, 'Content-Length': outgoing.bytes.length });
   response.flushHeaders();
-  const builtAt = reset.point === 'half_body' ? Math.floor(bent.bytes.length / 2) : 0;
-  // The part is handed to the kernel before the reset, or the client would never see it.
-  if (builtAt > 0) await new Promise((resolve) => response.write(bent.bytes.subarray(0, builtAt), resolve));
+  const sentBytes = reset.point === 'half_body' ? Math.floor(outgoing.bytes.length / 2) : 0;
+  // The operating system must have the part before the reset, or the client would never receive it.
+  if (sentBytes > 0)
+    await new Promise((resolve) => response.write(outgoing.bytes.subarray(0, sentBytes), resolve));
   else await new Promise((resolve) => setImmediate(resolve));
   response.socket?.destroy();
   return NO_ANSWER;
 }
 
-function bend<Order extends FaultOrder>(
+function applyFaults<Order extends FaultOrder>(
   answer: Answer,
   faults: readonly Order[],
-  bendMore: (bent: Bent, fault: Order) => void,
-): Bent {
-  const bent: Bent = {
+  applyOwnFault: (outgoing: OutgoingAnswer, fault: Order) => void,
+): OutgoingAnswer {
+  const outgoing: OutgoingAnswer = {
     status: answer.status,
     headers: { 'Content-Type': JSON_TYPE, ...answer.headers },
     bytes: bytesOf(answer.body),
   };
   for (const fault of faults) {
-    bendMore(bent, fault);
-    if (fault.kind === 'malformed_body') malform(bent, fault);
+    applyOwnFault(outgoing, fault);
+    if (fault.kind === 'malformed_body') malformBody(outgoing, fault);
     if (fault.kind === 'rewrite_body') {
-      bent.bytes = Buffer.from(bent.bytes.toString('utf8').replaceAll(fault.find ?? '', fault.replace ?? ''));
+      outgoing.bytes = Buffer.from(
+        outgoing.bytes.toString('utf8').replaceAll(fault.find ?? '', fault.replace ?? ''),
+      );
     }
   }
-  return bent;
+  return outgoing;
 }
 
 function bytesOf(body: unknown): Buffer {
@@ -96,29 +99,29 @@ function bytesOf(body: unknown): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
 }
 
-function malform(bent: Bent, fault: FaultOrder): void {
+function malformBody(outgoing: OutgoingAnswer, fault: FaultOrder): void {
   const bytes = fault.bytes ?? HUGE_BYTES_DEFAULT;
-  if (fault.http_status !== undefined) bent.status = fault.http_status;
+  if (fault.http_status !== undefined) outgoing.status = fault.http_status;
   switch (fault.shape) {
     case 'truncated_json':
-      bent.bytes = bent.bytes.subarray(0, Math.floor(bent.bytes.length / 2));
+      outgoing.bytes = outgoing.bytes.subarray(0, Math.floor(outgoing.bytes.length / 2));
       return;
     case 'html':
-      bent.headers['Content-Type'] = 'text/html; charset=utf-8';
-      bent.bytes = Buffer.from('<!doctype html><title>Gateway</title><p>Please try again later.</p>');
+      outgoing.headers['Content-Type'] = 'text/html; charset=utf-8';
+      outgoing.bytes = Buffer.from('<!doctype html><title>Gateway</title><p>Please try again later.</p>');
       return;
     case 'empty':
-      bent.bytes = Buffer.alloc(0);
+      outgoing.bytes = Buffer.alloc(0);
       return;
     case 'wrong_content_type':
-      bent.headers['Content-Type'] = 'text/plain; charset=utf-8';
+      outgoing.headers['Content-Type'] = 'text/plain; charset=utf-8';
       return;
     case 'huge':
-      bent.bytes = Buffer.from(JSON.stringify({ padding: 'x'.repeat(bytes) }));
+      outgoing.bytes = Buffer.from(JSON.stringify({ padding: 'x'.repeat(bytes) }));
       return;
     case 'gzip_bomb':
-      bent.headers['Content-Encoding'] = 'gzip';
-      bent.bytes = gzipSync(Buffer.from(JSON.stringify({ padding: 'x'.repeat(bytes) })));
+      outgoing.headers['Content-Encoding'] = 'gzip';
+      outgoing.bytes = gzipSync(Buffer.from(JSON.stringify({ padding: 'x'.repeat(bytes) })));
       return;
     case undefined:
       return;

@@ -3,10 +3,10 @@ import type { Sandbox } from './sandbox.js';
 import { processStatement } from './statements.js';
 
 /**
- * Does whatever became due, in its order. Called before every request, so nobody can tell it from work that was done
- * when its time came, and neither a restart nor a moved clock loses any.
+ * Applies all changes that have become due, in order. It is called before every request, so clients see each change at
+ * its time, and neither a restart nor a moved clock loses one.
  */
-export function complete(sandbox: Sandbox): void {
+export function applyDueChanges(sandbox: Sandbox): void {
   const nowMs = sandbox.clock.nowMs();
   const statements = sandbox.state
     .all('statement')
