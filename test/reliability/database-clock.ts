@@ -4,21 +4,21 @@ import { createPool, type Pool } from '../../src/db/pool.js';
 import { createTestDatabase } from '../support/database.js';
 
 /**
- * The clock of a database that can be moved: its own functions of the same names stand before the built-in ones in the
- * search path, so that every statement, and every default of a column made after this, reads them.
+ * Makes the clock of a database movable: functions with the names of the built-in ones come first in the search path,
+ * so that every statement, and every column default that is defined later, uses them.
  */
 const movableClockSql = `
   CREATE SCHEMA movable_clock;
   CREATE TABLE movable_clock.shift (by_ms float8 NOT NULL);
   INSERT INTO movable_clock.shift VALUES (0);
-  CREATE FUNCTION movable_clock.ahead() RETURNS interval LANGUAGE sql STABLE
+  CREATE FUNCTION movable_clock.offset_interval() RETURNS interval LANGUAGE sql STABLE
     AS $$ SELECT by_ms * interval '1 millisecond' FROM movable_clock.shift $$;
   CREATE FUNCTION movable_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.now() + movable_clock.ahead() $$;
+    AS $$ SELECT pg_catalog.now() + movable_clock.offset_interval() $$;
   CREATE FUNCTION movable_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT pg_catalog.clock_timestamp() + movable_clock.ahead() $$;
+    AS $$ SELECT pg_catalog.clock_timestamp() + movable_clock.offset_interval() $$;
   CREATE FUNCTION movable_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.statement_timestamp() + movable_clock.ahead() $$;`;
+    AS $$ SELECT pg_catalog.statement_timestamp() + movable_clock.offset_interval() $$;`;
 
 /** A migrated database of its own whose clock can be moved. */
 export async function createMovableDatabase(
@@ -37,23 +37,23 @@ export async function createMovableDatabase(
   };
 }
 
-/** To be run before the migrations: the defaults of their columns are bound to the clock, too. */
+/** Must run before the migrations, since their column defaults are bound to the clock functions that exist then. */
 async function makeClockMovable(databaseUrl: string): Promise<void> {
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   const name = new URL(databaseUrl).pathname.slice(1);
   await admin.query(movableClockSql);
   await admin.query(`ALTER DATABASE ${name} SET search_path = public, movable_clock, pg_catalog`);
-  // A crash of the machine is not among the faults: what is committed need not reach the disk.
+  // A crash of the machine is not among the faults, so committed data need not reach the disk.
   await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
   await admin.end();
 }
 
-/** One clock for PostgreSQL and the sandbox: hours pass at once, and never backwards. */
-export class DeliverClock {
+/** One clock for PostgreSQL and the sandbox. It jumps forward by hours at once and never goes back. */
+export class DeliveryClock {
   #offsetMs = 0;
-  /** The other part that has a clock; it changes with every run. */
-  #follow: (nowMs: number) => Promise<unknown> = () => Promise.resolve();
+  /** Sets the clock of the sandbox, which is a new one in every run. */
+  #setSandboxClock: (nowMs: number) => Promise<unknown> = () => Promise.resolve();
 
   constructor(private readonly pool: Pool) {}
 
@@ -61,19 +61,19 @@ export class DeliverClock {
     return Date.now() + this.#offsetMs;
   }
 
-  async follow(follow: (nowMs: number) => Promise<unknown>): Promise<void> {
-    this.#follow = follow;
-    await follow(this.nowMs());
+  async attach(setSandboxClock: (nowMs: number) => Promise<unknown>): Promise<void> {
+    this.#setSandboxClock = setSandboxClock;
+    await setSandboxClock(this.nowMs());
   }
 
-  /** Time in which nobody is at work: leases run out. */
+  /** Lets time pass while no delivery run is active: leases expire. */
   async advance(ms: number): Promise<void> {
     this.#offsetMs += ms;
     await this.pool.query(`UPDATE movable_clock.shift SET by_ms = $1`, [this.#offsetMs]);
-    await this.#follow(this.nowMs());
+    await this.#setSandboxClock(this.nowMs());
   }
 
-  /** Time through which a sender waits: it renews its lease meanwhile, as do all that hold one. */
+  /** Lets time pass while a sender waits: it and all other lease holders renew their leases meanwhile. */
   async wait(ms: number): Promise<void> {
     await this.pool.query(
       `UPDATE delivery_locks SET lease_until = lease_until + $1 * interval '1 millisecond' WHERE lease_until >= clock_timestamp()`,

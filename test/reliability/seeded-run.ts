@@ -4,15 +4,23 @@ import fc from 'fast-check';
 /*
  * Which runs a test process makes. `npm test` makes a few: those of a fixed seed, so that a change which breaks one is
  * the change that is tested, and those of the seed of the day, so that many plans are tried over time. The environment
- * variables are set by scripts/soak.ts, which makes as many runs as one likes.
+ * variables are set by scripts/soak.ts, which makes as many runs as it is asked for.
  */
+
+/** What one run found and did. */
+export interface RunReport {
+  /** One sentence each, beginning with the invariant; empty when all invariants held. */
+  readonly violations: readonly string[];
+  /** How often the run exercised what, by name. */
+  readonly exercised: Readonly<Record<string, number>>;
+}
 
 export type Depth = 'activity' | 'workflow' | 'sage';
 
 export interface SeededRuns {
   readonly seed: number;
   readonly runs: number;
-  /** Of a failing example, as it was printed: only that one is run again. */
+  /** The path of a failing example as it was printed: only this example is run. */
   readonly path: string | undefined;
 }
 
@@ -36,19 +44,19 @@ function seedOfDay(now: Date): number {
   return Number(now.toISOString().slice(0, 10).replaceAll('-', ''));
 }
 
-/** The one command that runs a failing example again, shrunk as it is. */
+/** The command that runs a failing, shrunk example again. */
 export function replayCommand(input: { depth: Depth; seed: number; path: string }): string {
   return `npm run soak -- --depth ${input.depth} --seed ${String(input.seed)} --path ${input.path}`;
 }
 
-/** Sums of what the runs have exercised; a soak reads them. */
+/** Sums of what the runs exercised; the soak test reads them. */
 export class RunTally {
   readonly #sums = new Map<string, number>();
   runs = 0;
 
-  add(seen: Readonly<Record<string, number>>): void {
+  add(exercised: Readonly<Record<string, number>>): void {
     this.runs += 1;
-    for (const [name, count] of Object.entries(seen))
+    for (const [name, count] of Object.entries(exercised))
       this.#sums.set(name, (this.#sums.get(name) ?? 0) + count);
   }
 
@@ -60,20 +68,17 @@ export class RunTally {
 interface SeededRunInput<Plan> {
   readonly depth: Depth;
   readonly plans: fc.Arbitrary<Plan>;
-  readonly run: (plan: Plan) => Promise<{
-    breaches: readonly string[];
-    seen: Readonly<Record<string, number>>;
-  }>;
+  readonly run: (plan: Plan) => Promise<RunReport>;
   readonly tally: RunTally;
-  /** What a run takes at most on the average. */
+  /** The highest mean duration of a run. */
   readonly runMaxMs?: number;
-  /** For finding the smallest plan. */
+  /** Time limit for finding a smaller failing plan. */
   readonly shrinkingMaxMs?: number;
 }
 
 /**
  * Runs a property over seeded plans, one set after the other, and checks that every run was made.
- * @throws Error with the breaches, the smallest plan and the command to replay it
+ * @throws Error with the violations, the smallest plan and the command to replay it
  */
 export async function runSeeded<Plan>(
   input: SeededRunInput<Plan> & { readonly sets: readonly SeededRuns[] },
@@ -91,17 +96,17 @@ async function runSet<Plan>(input: SeededRunInput<Plan>, runs: SeededRuns): Prom
     // A run of shrinking costs as much as any other: after the limit no smaller plan is tried.
     if (failedAtMs !== null && performance.now() - failedAtMs > shrinkingMaxMs) return;
     const report = await input.run(plan);
-    tally.add(report.seen);
+    tally.add(report.exercised);
     await recordProgress(tally);
-    if (report.breaches.length === 0) return;
+    if (report.violations.length === 0) return;
     failedAtMs ??= performance.now();
-    throw new Breach(report.breaches.join('\n'));
+    throw new InvariantViolated(report.violations.join('\n'));
   });
   const details = await fc.check(property, {
     seed: runs.seed,
     numRuns: runs.runs,
     interruptAfterTimeLimit: shrinkingMaxMs + runs.runs * runMaxMs,
-    // Runs that were not made have shown nothing.
+    // Runs that were not made prove nothing.
     markInterruptAsFailure: true,
     ...(runs.path === undefined ? {} : { path: runs.path, endOnFailure: true }),
   });
@@ -114,11 +119,11 @@ async function runSet<Plan>(input: SeededRunInput<Plan>, runs: SeededRuns): Prom
 }
 
 /** What the checker found; any other error is a failure of the simulation itself. */
-class Breach extends Error {}
+class InvariantViolated extends Error {}
 
 function describeError(error: unknown): string {
   if (!(error instanceof Error)) return 'interrupted';
-  return error instanceof Breach ? error.message : (error.stack ?? error.message);
+  return error instanceof InvariantViolated ? error.message : (error.stack ?? error.message);
 }
 
 const defaultShrinkingMaxMs = 120_000;

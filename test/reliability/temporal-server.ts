@@ -12,35 +12,35 @@ export type SimulationFacade = ReturnType<typeof createWorkflowFacade>;
 const signalTriesMax = 5;
 const betweenTriesMs = 20;
 /**
- * The time-skipping server loses a workflow task that cancels a timer in the very moment in which it fires, and never
- * skips time again. It says so to the SDK's core; the real server does nothing of the kind.
+ * The time-skipping server loses a workflow task that cancels a timer at the moment when it fires, and never skips time
+ * again. This is the error that the SDK core then receives. The real server does not have this defect.
  */
-const flawWords = 'invalid history builder state for action';
+const flawMessage = 'invalid history builder state for action';
 
 /**
- * Real time for one sleep: a server that takes longer has stopped. Less than the minute after which it closes a
- * connection for its pings, whereupon the SDK calls again and is not to be cancelled any more.
+ * Real time for one sleep; a server that takes longer has stopped. It must be less than one minute: the server then
+ * closes the connection because of its pings, and the SDK starts a new call that can no longer be cancelled.
  */
 const sleepMaxMs = 45_000;
 
-/** Not the service's fault: the run says nothing and is to be repeated on another fixture. */
+/** A defect of the test server, not of the service: the run proves nothing and is repeated on another fixture. */
 export class ServerFlaw extends Error {
   override readonly name = 'ServerFlaw';
 }
 
 /**
- * More of them than this in so many runs are no chance any more: a workflow task of ours that spins checks like the flaw
- * from outside. The flaw itself meets a run in a hundred, on a busy machine two.
+ * How many runs of `runs` may hit the defect. From outside it cannot be distinguished from a workflow task of ours that
+ * loops, so a higher number is a failure. One run in a hundred hits the defect, two on a busy machine.
  */
 export function flawsMax(runs: number): number {
   return 3 + Math.ceil(runs / 20);
 }
 
-/** The attempts of activities that are under way. */
-export class AtWork {
+/** The activity attempts that are running now. */
+export class RunningAttempts {
   readonly #attempts = new Set<{ readonly name: string }>();
 
-  async during<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async track<T>(name: string, work: () => Promise<T>): Promise<T> {
     const attempt = { name };
     this.#attempts.add(attempt);
     try {
@@ -56,15 +56,15 @@ export class AtWork {
 }
 
 /**
- * Lets time pass as the server sees it. While an activity is under way it skips none; when it does not come to an end
- * although none is, it is the server that has stopped.
+ * Lets time pass on the server, which skips none while an activity runs. If the sleep does not end although no activity
+ * runs, the server has stopped.
  * @throws ServerFlaw
  */
 export async function skipTime(
   env: TestWorkflowEnvironment,
-  input: { ms: number; flaw: AbortSignal; atWork: AtWork },
+  input: { ms: number; flaw: AbortSignal; runningAttempts: RunningAttempts },
 ): Promise<void> {
-  const { ms, flaw, atWork } = input;
+  const { ms, flaw, runningAttempts } = input;
   flaw.throwIfAborted();
   const bound = AbortSignal.any([flaw, AbortSignal.timeout(sleepMaxMs)]);
   const bounded = new Promise<never>((_, reject) => {
@@ -75,50 +75,50 @@ export async function skipTime(
   } catch (error) {
     if (!bound.aborted) throw error;
     flaw.throwIfAborted();
-    const names = atWork.names();
-    if (names.length === 0) throw new ServerFlaw('it skips no time though nothing is under way');
+    const names = runningAttempts.names();
+    if (names.length === 0) throw new ServerFlaw('the server skips no time although no activity runs');
     throw new Error(`no end after ${String(sleepMaxMs)} ms of: ${names.join(', ')}`, { cause: error });
   }
 }
 
 /**
- * This server ends a run and begins the next one in two steps, and a signal in between finds nothing; the real one has
- * it in one. So whoever signals here asks again; also, as the callers of the API do, when Temporal was too busy to answer.
+ * A facade that retries its signals. This server ends a run and starts the next one in two steps, so a signal in between
+ * finds no workflow; the real server does both in one step. A busy Temporal is retried as well, as API callers do.
  */
-export function patient(facade: SimulationFacade): SimulationFacade {
-  const again =
+export function withRetries(facade: SimulationFacade): SimulationFacade {
+  const retried =
     <Input>(signal: (input: Input) => Promise<void>) =>
     async (input: Input): Promise<void> => {
       for (let tries = 1; ; tries += 1) {
         try {
           return await signal(input);
         } catch (error) {
-          const mayGo = error instanceof WorkflowNotFoundError || error instanceof WorkflowsUnavailable;
-          if (!mayGo || tries >= signalTriesMax) throw error;
+          const mayRetry = error instanceof WorkflowNotFoundError || error instanceof WorkflowsUnavailable;
+          if (!mayRetry || tries >= signalTriesMax) throw error;
           await sleep(betweenTriesMs);
         }
       }
     };
   return {
     ...facade,
-    wakeFeed: again((input: Parameters<SimulationFacade['wakeFeed']>[0]) => facade.wakeFeed(input)),
-    feedFactsChanged: again((input: Parameters<SimulationFacade['feedFactsChanged']>[0]) =>
+    wakeFeed: retried((input: Parameters<SimulationFacade['wakeFeed']>[0]) => facade.wakeFeed(input)),
+    feedFactsChanged: retried((input: Parameters<SimulationFacade['feedFactsChanged']>[0]) =>
       facade.feedFactsChanged(input),
     ),
-    requestOfFeed: again((input: Parameters<SimulationFacade['requestOfFeed']>[0]) =>
+    requestOfFeed: retried((input: Parameters<SimulationFacade['requestOfFeed']>[0]) =>
       facade.requestOfFeed(input),
     ),
-    wakeConnection: again((input: Parameters<SimulationFacade['wakeConnection']>[0]) =>
+    wakeConnection: retried((input: Parameters<SimulationFacade['wakeConnection']>[0]) =>
       facade.wakeConnection(input),
     ),
   };
 }
 
-/** A server with our search attributes. What the SDK's core warns of goes through our hands: the flaw is among it. */
+/** A server with our search attributes. Warnings of the SDK core are read, since the defect is reported by one of them. */
 export async function createSimulationServer(flaw: AbortController): Promise<TestWorkflowEnvironment> {
   const logger = new DefaultLogger('WARN', (entry: LogEntry) => {
-    if (JSON.stringify([entry.message, entry.meta]).includes(flawWords))
-      flaw.abort(new ServerFlaw(flawWords));
+    if (JSON.stringify([entry.message, entry.meta]).includes(flawMessage))
+      flaw.abort(new ServerFlaw(flawMessage));
     else if (entry.level === 'ERROR' && entry.meta?.['sdkComponent'] === 'core')
       process.stderr.write(`${entry.message} ${JSON.stringify(entry.meta)}\n`);
   });

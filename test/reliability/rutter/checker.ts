@@ -1,197 +1,109 @@
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import type { Pool } from '../../../src/db/pool.js';
-import type { CoreBank } from '../core-banking.js';
+import type { CoreBanking } from './core-banking.js';
 import type { ExpectedPosting } from './draw-postings.js';
+import { readBook, type BookedTransaction, type Control } from './book.js';
+import {
+  deliveryStatusOf,
+  readFacts,
+  readRows,
+  type CheckedFeed,
+  type FeedFacts,
+  type PostingRow,
+} from './feed-rows.js';
 import type { SentBatch } from './traffic.js';
 
 /*
- * The checker: after a run it lays three records beside each other, core banking's books, our tables and the sandbox's
- * own book, and names every breach of an invariant. It asks the product for nothing but its counts.
+ * The checker: after a run it compares what core banking sent, our tables and what the sandbox has booked, and returns
+ * every violation of an invariant. From the code under test it uses the counts only.
  */
 
-/** A call of the sandbox's control endpoints. */
-export type Control = (method: string, path: string, body?: unknown) => Promise<Record<string, unknown>>;
-
-export interface CheckedFeed {
-  readonly feedId: string;
-  readonly accountId: string;
-  readonly rutterAccountId: string;
-}
-
-/** What the drawn faults excuse. Everything else is a breach. */
-export interface Excuses {
+/** What the faults of the plan allow. Everything else is a violation. */
+export interface Allowances {
   /**
-   * Transactions may have been sent again under a new key although they were booked: Rutter's list lagged or lied, or
-   * a sender slept through its lease with a request still to come. They must be marked duplicates, not booked twice; or,
-   * where their batch was undone meanwhile because the start date moved past them, they stand before it.
+   * Transactions may have been sent again under a new key although they were booked: Rutter's list lagged or was false,
+   * or a sender was frozen past its lease before its request. They must be marked as duplicates and not be booked twice.
+   * If their batch was undone meanwhile because the start date moved past them, they are `before_start`.
    */
   readonly resent: boolean;
-  /** Rutter's answers were falsified: conflicts stand with the quarantined though all is booked, and order is a guess. */
-  readonly lies: boolean;
-  /** Answers left transactions out, or a quarantine was taken back: they go again, marked late, whatever came between. */
+  /** Rutter's answers were falsified: booked postings may be conflicts, and their order is not checked. */
+  readonly falseAnswers: boolean;
+  /** Answers left transactions out, or postings were released from quarantine: they are sent again, marked late. */
   readonly omissions: boolean;
-  /** POSTs made while Sage had changed the account and nobody had looked since. */
-  readonly postsUnderUnseenChange: number;
-  /** Ids that Sage may have refused when they were sent alone: they may stand quarantined. */
+  /** POSTs made after Sage changed the account and before a check had read the change. */
+  readonly postsAfterUnseenChange: number;
+  /** Ids that Sage may have refused when they were sent alone: they may be quarantined. */
   readonly poisoned: ReadonlySet<string>;
-  /** Discarded by an operator when it stood in the book, as a falsified answer had it: by feed and id. */
+  /** Postings that an operator discarded although they were booked, because of a false answer; by feed and id. */
   readonly accepted: ReadonlySet<string>;
-  /** POSTs beyond the least possible that the run's faults justify (I6). */
+  /** POSTs above the minimum that the faults of the run justify (I6). */
   readonly extraPosts: number;
-  /** Moments at which new work could appear: each may begin a batch that is not full (I6). */
-  readonly cutsMax: number;
+  /** Events that could bring new work: each may build a batch that is not full (I6). */
+  readonly buildsMax: number;
 }
 
 export interface CheckerInput {
   readonly pool: Pool;
   readonly control: Control;
-  readonly bank: CoreBank;
+  readonly bank: CoreBanking;
   readonly feeds: readonly CheckedFeed[];
   readonly batches: readonly SentBatch[];
-  readonly excuses: Excuses;
+  readonly allowances: Allowances;
 }
 
 const batchSizeMax = 1_000;
-/** Attempts of a batch before a person must look (I14). */
+/** Attempts of a batch before the feed is blocked (I14). */
 const attemptsMax = 20;
-const breachesShownMax = 20;
+const violationsShownMax = 20;
 
-/** All breaches, in words that begin with the invariant; empty when the run was clean. */
+/** Returns all violations, each beginning with its invariant; empty when all held. */
 export async function checkRun(input: CheckerInput): Promise<string[]> {
-  const breaches = new Breaches();
-  for (const words of input.bank.breaches) breaches.add('I1', words);
-  const book = await readBook(input.control);
+  const violations = new Violations();
+  for (const text of input.bank.violations) violations.add('I1', text);
+  const bookedByAccount = await readBook(input.control);
   for (const feed of input.feeds) {
     const rows = await readRows(input.pool, feed);
     const facts = await readFacts(input.pool, feed);
-    const booked = book.get(feed.rutterAccountId) ?? [];
-    checkStored(breaches, input, feed, rows);
-    checkPlaces(breaches, rows, await countByDeliveryStatus(input.pool, feed));
-    checkArrived(breaches, input, { feed, rows, booked, facts });
-    checkOrder(breaches, input, { rows, booked });
-    checkContent(breaches, input, { feed, booked });
-    checkCursor(breaches, rows, facts);
+    const booked = bookedByAccount.get(feed.rutterAccountId) ?? [];
+    checkStored(violations, input, feed, rows);
+    checkDeliveryStatuses(violations, rows, await countByDeliveryStatus(input.pool, feed));
+    checkArrived(violations, input, { feed, rows, booked, facts });
+    checkOrder(violations, input, { rows, booked });
+    checkContent(violations, input, { feed, booked });
+    checkCursor(violations, rows, facts);
   }
-  await checkAttempts(breaches, input);
-  checkTraffic(breaches, input);
-  await checkSandbox(breaches, input);
-  return breaches.list;
+  await checkAttempts(violations, input);
+  checkTraffic(violations, input);
+  await checkSandbox(violations, input);
+  return violations.list;
 }
 
-class Breaches {
+class Violations {
   readonly list: string[] = [];
-  add(invariant: string, words: string): void {
-    if (this.list.length < breachesShownMax) this.list.push(`${invariant}: ${words}`);
+  add(invariant: string, text: string): void {
+    if (this.list.length < violationsShownMax) this.list.push(`${invariant}: ${text}`);
   }
 }
 
-interface Row {
-  readonly transactionId: string;
-  readonly sequence: bigint;
-  readonly postedAtMs: number;
-  readonly amount: string;
-  readonly description: string;
-  readonly payee: string | null;
-  readonly transactionType: string;
-  readonly status: string;
-  readonly corrects: string | null;
-  readonly late: boolean | null;
-  readonly exception: string | null;
-  readonly batchState: string | null;
-  readonly evidence: string | null;
-  readonly beforeStart: boolean;
-}
-
-/** Every posting of the feed's account with what the feed's ledger says of it. */
-async function readRows(pool: Pool, feed: CheckedFeed): Promise<Row[]> {
-  const { rows } = await pool.query<Omit<Row, 'sequence'> & { sequence: string }>(
-    `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
-            p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
-            l.exception, b.state AS "batchState", b.evidence,
-            coalesce(p.posted_at < f.transaction_start_date, false) AS "beforeStart"
-       FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
-       LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
-       LEFT JOIN batches b ON b.batch_id = l.batch_id
-      WHERE f.feed_id = $1`,
-    [feed.feedId],
-  );
-  return rows.map((row) => ({
-    ...row,
-    sequence: BigInt(row.sequence),
-    postedAtMs: Math.round(row.postedAtMs),
-  }));
-}
-
-interface Facts {
-  readonly state: string;
-  readonly operator: string;
-  readonly startDateMs: number | null;
-  readonly cursorMs: number | null;
-  readonly cursorSequence: bigint;
-  readonly examined: bigint;
-}
-
-async function readFacts(pool: Pool, feed: CheckedFeed): Promise<Facts> {
-  const { rows } = await pool.query<{
-    state: string;
-    operator: string;
-    start_date: string | null;
-    cursor_at: string | null;
-    cursor_sequence: string | null;
-    examined_sequence: string;
-  }>(
-    `SELECT state, operator, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
-            examined_sequence FROM feeds WHERE feed_id = $1`,
-    [feed.feedId],
-  );
-  const row = rows[0];
-  if (row === undefined) throw new Error('a feed of the simulation has no row');
-  return {
-    state: row.state,
-    operator: row.operator,
-    startDateMs: row.start_date === null ? null : Date.parse(row.start_date),
-    cursorMs: row.cursor_at === null ? null : Date.parse(row.cursor_at),
-    cursorSequence: BigInt(row.cursor_sequence ?? '0'),
-    examined: BigInt(row.examined_sequence),
-  };
-}
-
-interface Booked {
-  readonly transaction_id: string;
-  readonly posted_at: string;
-  readonly amount: number;
-  readonly description: string;
-  readonly transaction_type: string;
-  readonly debit_credit_memo: string;
-  readonly payee?: string | null;
-}
-
-/** The sandbox's book by account, in the order of acceptance. */
-export async function readBook(control: Control): Promise<Map<string, Booked[]>> {
-  const answer = (await control('GET', '/book')) as {
-    accounts: { account_id: string; transactions: Booked[] }[];
-  };
-  return new Map(answer.accounts.map((account) => [account.account_id, account.transactions]));
-}
-
-/** I1, first half: what core banking sent stands in our table as it was sent, and nothing else does. */
+/** I1, first half: the table contains what core banking sent, unchanged, and nothing else. */
 function checkStored(
-  breaches: Breaches,
+  violations: Violations,
   { bank }: CheckerInput,
   feed: CheckedFeed,
-  rows: readonly Row[],
+  rows: readonly PostingRow[],
 ): void {
-  const books = bank.booksOf(feed.accountId);
-  if (books.size !== rows.length) breaches.add('I1', `${books.size} postings sent, ${rows.length} stored`);
+  const expected = bank.expectedOf(feed.accountId);
+  if (expected.size !== rows.length)
+    violations.add('I1', `${expected.size} postings sent, ${rows.length} stored`);
   for (const row of rows) {
-    const sent = books.get(row.transactionId);
-    if (sent === undefined) breaches.add('I1', `${row.transactionId} was stored and never sent`);
+    const sent = expected.get(row.transactionId);
+    if (sent === undefined) violations.add('I1', `${row.transactionId} was stored and never sent`);
     else if (!storedAsSent(row, sent))
-      breaches.add('I1', `${row.transactionId} is stored with other content`);
+      violations.add('I1', `${row.transactionId} is stored with other content`);
   }
 }
 
-function storedAsSent(row: Row, sent: ExpectedPosting): boolean {
+function storedAsSent(row: PostingRow, sent: ExpectedPosting): boolean {
   return (
     row.postedAtMs === sent.postedAtMs &&
     row.amount === sent.amount &&
@@ -203,96 +115,94 @@ function storedAsSent(row: Row, sent: ExpectedPosting): boolean {
   );
 }
 
-/** The place of a posting, read from the row by the checker's own rules. */
-function placeOf(row: Row): string {
-  if (row.exception === 'quarantined' || row.exception === 'conflict') return 'quarantined';
-  if (row.exception === 'discarded') return 'discarded';
-  if (row.batchState === 'delivered') return 'delivered';
-  if (row.batchState !== null) return 'batched';
-  if (row.status === 'pending') return 'held';
-  if (row.status === 'void') return 'withdrawn';
-  return row.beforeStart ? 'before_start' : 'ready';
-}
-
-/** I1: every posting is in exactly one place, and the product's counts say the same. */
-function checkPlaces(
-  breaches: Breaches,
-  rows: readonly Row[],
+/** I1: every posting has exactly one delivery status, and the service counts the same. */
+function checkDeliveryStatuses(
+  violations: Violations,
+  rows: readonly PostingRow[],
   counted: Readonly<Record<string, number>>,
 ): void {
   const own = new Map<string, number>();
-  for (const row of rows) own.set(placeOf(row), (own.get(placeOf(row)) ?? 0) + 1);
+  for (const row of rows) own.set(deliveryStatusOf(row), (own.get(deliveryStatusOf(row)) ?? 0) + 1);
   const total = Object.values(counted).reduce((sum, count) => sum + count, 0);
-  if (total !== rows.length) breaches.add('I1', `places sum up to ${total} of ${rows.length} postings`);
-  for (const [place, count] of own) {
-    if (counted[place] !== count)
-      breaches.add('I1', `${count} ${place}, counted as ${String(counted[place])}`);
+  if (total !== rows.length)
+    violations.add('I1', `the delivery statuses add up to ${total} of ${rows.length} postings`);
+  for (const [status, count] of own) {
+    if (counted[status] !== count)
+      violations.add('I1', `${count} ${status}, counted as ${String(counted[status])}`);
   }
 }
 
 interface FeedRecord {
   readonly feed: CheckedFeed;
-  readonly rows: readonly Row[];
-  readonly booked: readonly Booked[];
-  readonly facts: Facts;
+  readonly rows: readonly PostingRow[];
+  readonly booked: readonly BookedTransaction[];
+  readonly facts: FeedFacts;
 }
 
-/** I1, second half, I5 and I7: what is due has arrived or visibly waits; what counts as delivered is in the book. */
-function checkArrived(breaches: Breaches, { excuses }: CheckerInput, record: FeedRecord): void {
+/** I1, second half, I5 and I7: what is due is booked or visibly waits; what is delivered is booked. */
+function checkArrived(violations: Violations, { allowances }: CheckerInput, record: FeedRecord): void {
   const { rows, facts } = record;
-  const inBook = new Set(record.booked.map((entry) => entry.transaction_id));
+  const unmatched = new Set(record.booked.map((entry) => entry.transaction_id));
   const closed = facts.operator === 'closed';
   const caughtUp = facts.state === 'live';
-  if (!caughtUp && !closed) breaches.add('I8', `the feed ended as ${facts.state}`);
+  if (!caughtUp && !closed) violations.add('I8', `the feed ended as ${facts.state}`);
   for (const row of rows) {
-    const place = placeOf(row);
+    const status = deliveryStatusOf(row);
     const { transactionId: id } = row;
-    const arrived = inBook.delete(id);
-    if (place === 'delivered' && !arrived)
-      breaches.add('I7', `${id} counts as delivered and is not in the book`);
-    if (place === 'delivered' && row.evidence === null)
-      breaches.add('I7', `${id} is delivered without evidence`);
-    if ((place === 'ready' || place === 'batched') && caughtUp)
-      breaches.add('I1', `${id} is ${place} in a live feed`);
-    if (place === 'quarantined' && !excuses.lies && !excuses.poisoned.has(id)) {
-      breaches.add('I1', `${id} is quarantined (${String(row.exception)}) for no reason`);
+    const isBooked = unmatched.delete(id);
+    if (status === 'delivered' && !isBooked) violations.add('I7', `${id} is delivered and not booked`);
+    if (status === 'delivered' && row.evidence === null)
+      violations.add('I7', `${id} is delivered without evidence`);
+    if ((status === 'ready' || status === 'batched') && caughtUp)
+      violations.add('I1', `${id} is ${status} in a live feed`);
+    if (status === 'quarantined' && !allowances.falseAnswers && !allowances.poisoned.has(id)) {
+      violations.add('I1', `${id} is quarantined (${String(row.exception)}) for no reason`);
     }
-    if (arrived && row.status !== 'posted') breaches.add('I5', `${id} was sent and is ${row.status}`);
-    // Nothing fences a sender that is frozen between its last check and its POST, or a list that lags: what is then sent
-    // of a batch that a later start date had undone stands in Sage once, and before that date.
-    const overtaken = excuses.resent && place === 'before_start';
-    const accepted = excuses.accepted.has(`${record.feed.feedId} ${id}`) && place === 'discarded';
-    if (arrived && place !== 'delivered' && place !== 'quarantined' && !closed && !overtaken && !accepted) {
-      breaches.add('I7', `${id} is in the book and stands as ${place}`);
+    if (isBooked && row.status !== 'posted') violations.add('I5', `${id} was sent and is ${row.status}`);
+    // A sender that is frozen between its last check and its POST cannot be fenced, nor can a lagging list be noticed. A
+    // batch that a later start date had undone may then be booked once, before that date.
+    const overtaken = allowances.resent && status === 'before_start';
+    const accepted = allowances.accepted.has(`${record.feed.feedId} ${id}`) && status === 'discarded';
+    if (
+      isBooked &&
+      status !== 'delivered' &&
+      status !== 'quarantined' &&
+      !closed &&
+      !overtaken &&
+      !accepted
+    ) {
+      violations.add('I7', `${id} is booked and is ${status}`);
     }
   }
-  for (const id of inBook) breaches.add('I2', `${id} is in the book and no posting of the account`);
+  for (const id of unmatched) violations.add('I2', `${id} is booked and no posting of the account`);
 }
 
-/** I3: by instant, then by arrival; late ones are the only exception, and they are late. */
+/** I3: order by instant, then by arrival. Only postings marked late are exceptions, and they are late. */
 function checkOrder(
-  breaches: Breaches,
-  { excuses }: CheckerInput,
+  violations: Violations,
+  { allowances }: CheckerInput,
   record: Pick<FeedRecord, 'rows' | 'booked'>,
 ): void {
   const byId = new Map(record.rows.map((row) => [row.transactionId, row]));
-  // What was set aside had its turn, too: whatever comes before it from then on is late.
-  const aside = record.rows.filter((row) => placeOf(row) === 'quarantined' || placeOf(row) === 'discarded');
-  let last: Row | undefined;
-  let highest: Row | undefined;
+  // Quarantined and discarded postings had their turn too: a posting before them is late from then on.
+  const setAside = record.rows.filter(
+    (row) => deliveryStatusOf(row) === 'quarantined' || deliveryStatusOf(row) === 'discarded',
+  );
+  let last: PostingRow | undefined;
+  let highest: PostingRow | undefined;
   for (const { transaction_id: id } of record.booked) {
     const row = byId.get(id);
     if (row === undefined) continue;
     if (row.late === true) {
-      const passedBy = highest === undefined ? aside : [...aside, highest];
+      const passedBy = highest === undefined ? setAside : [...setAside, highest];
       const justified = passedBy.some((other) => isBefore(row, other));
-      if (!justified && !excuses.omissions && !excuses.lies && !excuses.resent) {
-        breaches.add('I3', `${id} is marked late and is not`);
+      if (!justified && !allowances.omissions && !allowances.falseAnswers && !allowances.resent) {
+        violations.add('I3', `${id} is marked late and is not`);
       }
     } else {
-      // Rutter had booked what its answer denied: the batch was undone, and others may come before it now.
-      if (last !== undefined && isBefore(row, last) && !excuses.lies) {
-        breaches.add('I3', `${id} came after ${last.transactionId} and is not marked late`);
+      // Rutter had booked what its answer denied: the batch was undone, and other postings may come first now.
+      if (last !== undefined && isBefore(row, last) && !allowances.falseAnswers) {
+        violations.add('I3', `${id} came after ${last.transactionId} and is not marked late`);
       }
       last = row;
     }
@@ -300,33 +210,33 @@ function checkOrder(
   }
 }
 
-function isBefore(left: Row, right: Row): boolean {
+function isBefore(left: PostingRow, right: PostingRow): boolean {
   if (left.postedAtMs !== right.postedAtMs) return left.postedAtMs < right.postedAtMs;
   return left.sequence < right.sequence;
 }
 
-/** The book holds each posting as core banking sent it, to the last digit. */
+/** I2: each booked posting has exactly the content that core banking sent. */
 function checkContent(
-  breaches: Breaches,
+  violations: Violations,
   { bank }: CheckerInput,
   record: Pick<FeedRecord, 'feed' | 'booked'>,
 ): void {
-  const books = bank.booksOf(record.feed.accountId);
+  const expected = bank.expectedOf(record.feed.accountId);
   const seen = new Set<string>();
   for (const entry of record.booked) {
     const id = entry.transaction_id;
-    if (seen.has(id)) breaches.add('I2', `${id} is twice in the book`);
+    if (seen.has(id)) violations.add('I2', `${id} is booked twice`);
     seen.add(id);
-    const sent = books.get(id);
+    const sent = expected.get(id);
     if (sent !== undefined && !bookedAsSent(entry, sent))
-      breaches.add('I2', `${id} is booked with other content`);
+      violations.add('I2', `${id} is booked with other content`);
   }
 }
 
-function bookedAsSent(entry: Booked, sent: ExpectedPosting): boolean {
+function bookedAsSent(entry: BookedTransaction, sent: ExpectedPosting): boolean {
   const memo = sent.amount.startsWith('-') ? 'DEBIT' : 'CREDIT';
   return (
-    // Up to 15 digits a double's own text is the decimal that was sent.
+    // Up to 15 digits the text of a double is the decimal that was sent.
     String(entry.amount) === sent.amount &&
     Date.parse(entry.posted_at) === sent.postedAtMs &&
     entry.description === sent.description &&
@@ -336,15 +246,15 @@ function bookedAsSent(entry: Booked, sent: ExpectedPosting): boolean {
   );
 }
 
-/** I7: up to the cursor, all that was examined and is due has been built. */
-function checkCursor(breaches: Breaches, rows: readonly Row[], facts: Facts): void {
+/** I7: everything up to the cursor that was examined and is due has been built into a batch. */
+function checkCursor(violations: Violations, rows: readonly PostingRow[], facts: FeedFacts): void {
   const { cursorMs } = facts;
   if (cursorMs === null) return;
-  const passed = (row: Row) =>
+  const passed = (row: PostingRow) =>
     row.postedAtMs < cursorMs || (row.postedAtMs === cursorMs && row.sequence <= facts.cursorSequence);
   for (const row of rows) {
-    if (placeOf(row) !== 'ready' || !passed(row) || row.sequence > facts.examined) continue;
-    breaches.add('I7', `the cursor has passed ${row.transactionId}, which was never cut`);
+    if (deliveryStatusOf(row) !== 'ready' || !passed(row) || row.sequence > facts.examined) continue;
+    violations.add('I7', `the cursor has passed ${row.transactionId}, which was never built into a batch`);
   }
 }
 
@@ -360,8 +270,8 @@ interface AttemptRow {
   readonly overtaken: boolean;
 }
 
-/** I2, I4, I14 in our own tables: one open attempt, a new key only after the last one's final outcome, and not for ever. */
-async function checkAttempts(breaches: Breaches, input: CheckerInput): Promise<void> {
+/** I2, I4, I14 in our tables: one open attempt, a new key only after a final outcome, and bounded attempts. */
+async function checkAttempts(violations: Violations, input: CheckerInput): Promise<void> {
   const { rows } = await input.pool.query<AttemptRow>(
     `SELECT b.batch_id AS "batchId", b.feed_id AS "feedId", b.state AS "batchState", a.number, a.idempotency_key AS key,
             a.state, a.posts,
@@ -374,52 +284,53 @@ async function checkAttempts(breaches: Breaches, input: CheckerInput): Promise<v
   const byKey = new Map(rows.map((row) => [row.key, row]));
   for (const row of rows) {
     if (row.overtaken)
-      breaches.add('I2', `attempt ${row.number} of a batch had no final outcome before the next`);
-    if (row.number > attemptsMax) breaches.add('I14', `a batch has ${row.number} attempts`);
+      violations.add('I2', `attempt ${row.number} of a batch had no final outcome before the next`);
+    if (row.number > attemptsMax) violations.add('I14', `a batch has ${row.number} attempts`);
     if (row.batchState !== 'open' && (row.state === 'open' || row.state === 'in_doubt')) {
-      breaches.add('I4', `a batch is ${row.batchState} and its attempt ${row.state}`);
+      violations.add('I4', `a batch is ${row.batchState} and its attempt ${row.state}`);
     }
   }
   for (const sent of input.batches) {
     const row = byKey.get(sent.idempotencyKey);
-    if (row === undefined) breaches.add('I2', 'a key was sent that is not in the ledger');
-    else if (row.posts === 0) breaches.add('I2', 'a key was sent before its POST was noted');
+    if (row === undefined) violations.add('I2', 'a key was sent that is not in the ledger');
+    else if (row.posts === 0) violations.add('I2', 'a key was sent before its POST was recorded');
   }
 }
 
-/** I2, I5, I6: what left us. The same key always carries the same bytes. */
-function checkTraffic(breaches: Breaches, { batches, excuses, feeds }: CheckerInput): void {
+/** I2, I5, I6 in the traffic. The same key always carries the same bytes. */
+function checkTraffic(violations: Violations, { batches, allowances, feeds }: CheckerInput): void {
   const bytes = new Map<string, string>();
   for (const sent of batches) {
     const first = bytes.get(sent.idempotencyKey);
     if (first !== undefined && first !== sent.bodySha256)
-      breaches.add('I2', 'a key was sent with other bytes');
+      violations.add('I2', 'a key was sent with other bytes');
     bytes.set(sent.idempotencyKey, sent.bodySha256);
     const size = sent.transactionIds.length;
-    if (size < 1 || size > batchSizeMax) breaches.add('I5', `a batch of ${size} was sent`);
-    if (new Set(sent.transactionIds).size !== size) breaches.add('I2', 'a batch names a posting twice');
+    if (size < 1 || size > batchSizeMax) violations.add('I5', `a batch of ${size} was sent`);
+    if (new Set(sent.transactionIds).size !== size) violations.add('I2', 'a batch names a posting twice');
   }
   const postings = new Set(
     batches.flatMap((sent) => sent.transactionIds.map((id) => `${sent.rutterAccountId} ${id}`)),
   );
   const least = Math.ceil(postings.size / batchSizeMax);
-  const allowed = least + feeds.length + excuses.cutsMax + excuses.extraPosts;
-  if (batches.length > allowed) breaches.add('I6', `${batches.length} POSTs, justified are ${allowed}`);
+  const allowed = least + feeds.length + allowances.buildsMax + allowances.extraPosts;
+  if (batches.length > allowed)
+    violations.add('I6', `${batches.length} POSTs, of which ${allowed} are justified`);
 }
 
-/** I4, I5 and I2 by the sandbox's own eyes. */
-async function checkSandbox(breaches: Breaches, { control, excuses }: CheckerInput): Promise<void> {
-  const seen = (await control('GET', '/violations')) as {
+/** I4, I5 and I2 as the sandbox recorded them. */
+async function checkSandbox(violations: Violations, { control, allowances }: CheckerInput): Promise<void> {
+  const sandbox = (await control('GET', '/violations')) as {
     violations: { rule: string; detail: string }[];
     resent: { detail: string }[];
   };
-  let unseen = excuses.postsUnderUnseenChange;
-  for (const { rule, detail } of seen.violations) {
+  let unseen = allowances.postsAfterUnseenChange;
+  for (const { rule, detail } of sandbox.violations) {
     const late = rule === 'account_not_ready' || rule === 'before_start_date';
-    // Nobody had told us yet: Sage changed the account and we had not looked again.
+    // Sage had changed the account, and no check had read the change yet.
     if (late && unseen-- > 0) continue;
-    breaches.add(rule === 'two_batches_in_flight' ? 'I4' : 'I5', `${rule} (${detail})`);
+    violations.add(rule === 'two_batches_in_flight' ? 'I4' : 'I5', `${rule} (${detail})`);
   }
-  if (excuses.resent) return;
-  for (const { detail } of seen.resent) breaches.add('I2', `sent again under a new key: ${detail}`);
+  if (allowances.resent) return;
+  for (const { detail } of sandbox.resent) violations.add('I2', `sent again under a new key: ${detail}`);
 }

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 
 /*
- * What core banking may send: fast-check arbitraries for every case of docs/postings.md. Each item says beside its JSON
- * what has to come of it, so that nobody needs to ask the product what the product should have done.
+ * Postings that core banking may send: fast-check arbitraries for every case of docs/postings.md. Each item carries its
+ * JSON and the expected result, so that the checker does not derive the expectation from the code under test.
  */
 
 export type SentStatus = 'posted' | 'pending' | 'void';
 
-/** A posting as it must stand with us and arrive in Sage; the canonical form, drawn first and then written down. */
+/** A posting as it must be stored and must arrive in Sage: the canonical form, from which the JSON is written. */
 export interface ExpectedPosting {
   readonly transactionId: string;
   readonly postedAtMs: number;
-  /** Exact decimal without superfluous zeros. */
+  /** Exact decimal without trailing zeros. */
   readonly amount: string;
   readonly description: string;
   readonly payee: string | null;
@@ -23,11 +23,11 @@ export interface ExpectedPosting {
 /** One item of a call to the machine API. */
 export interface SentItem {
   readonly value: unknown;
-  /** Null: it must be refused at ingestion, by name. */
+  /** Null: ingestion must reject the item. */
   readonly expected: ExpectedPosting | null;
 }
 
-/** One call of core banking for an account: its items, in order. */
+/** One call of core banking for an account, its items in order. */
 export interface SentCall {
   readonly items: readonly SentItem[];
 }
@@ -35,19 +35,19 @@ export interface SentCall {
 export const drawnCurrencies = ['GBP', 'EUR', 'JPY', 'KWD'] as const;
 export type DrawnCurrency = (typeof drawnCurrencies)[number];
 
-/** The simulation's postings lie before this instant; the real clock is never asked. */
+/** All drawn postings are before this instant; the real clock is not used. */
 export const simulationNowMs = Date.parse('2026-06-01T12:00:00Z');
 const simulationBeginMs = Date.parse('2026-02-20T00:00:00Z');
 const hourMs = 3_600_000;
 const slotsMax = 400;
 const idNumbersMax = 60;
 const itemsPerCallMax = 12;
-/** Two borders of a batch lie within so many postings of one instant. */
-const crowdMax = 2_500;
+/** So many postings of one instant contain two batch boundaries. */
+const bulkPostingsMax = 2_500;
 const textLengthMax = 1_000;
 
-/** Where calendars and clocks go wrong: leap days, clock changes, year ends, the last millisecond of a day. */
-const oddInstants = [
+/** Instants with calendar problems: leap days, clock changes, year ends, the last millisecond of a day. */
+const calendarEdgeCases = [
   '2024-02-29T23:59:59.999Z',
   '2024-12-31T23:59:59.999Z',
   '2025-01-01T00:00:00.000Z',
@@ -59,7 +59,7 @@ const oddInstants = [
   '1900-01-02T00:00:00.000Z',
 ].map((text) => Date.parse(text));
 
-/** Feeds begin here or there, with postings on both sides. */
+/** A start date of a feed, with postings on both sides. */
 export function drawStartDate(): fc.Arbitrary<string> {
   return fc
     .oneof(
@@ -68,13 +68,13 @@ export function drawStartDate(): fc.Arbitrary<string> {
         weight: 2,
         arbitrary: fc.integer({ min: 0, max: slotsMax }).map((slot) => simulationBeginMs + slot * hourMs),
       },
-      { weight: 1, arbitrary: fc.constantFrom(...oddInstants) },
+      { weight: 1, arbitrary: fc.constantFrom(...calendarEdgeCases) },
     )
     .map((ms) => new Date(ms).toISOString());
 }
 
 function drawInstant(): fc.Arbitrary<number> {
-  // Few slots, so that the same instant comes often; the milliseconds make neighbours.
+  // Few slots, so that equal instants are frequent; the milliseconds make close neighbors.
   return fc.oneof(
     {
       weight: 8,
@@ -82,7 +82,7 @@ function drawInstant(): fc.Arbitrary<number> {
         .tuple(fc.integer({ min: 0, max: slotsMax }), fc.constantFrom(0, 0, 0, 1, 999))
         .map(([slot, ms]) => simulationBeginMs + slot * hourMs + ms),
     },
-    { weight: 2, arbitrary: fc.constantFrom(...oddInstants) },
+    { weight: 2, arbitrary: fc.constantFrom(...calendarEdgeCases) },
   );
 }
 
@@ -97,15 +97,15 @@ function drawAmount(currency: DrawnCurrency): fc.Arbitrary<string> {
     .concat(decimals >= 3 ? ['0.001', '-1.005', '123456789012.345'] : []);
   const any = fc
     .tuple(fc.integer({ min: -10_000_000, max: 10_000_000 }), fc.integer({ min: 0, max: decimals }))
-    .map(([units, places]) => decimalText(units, places));
+    .map(([units, fractionDigits]) => decimalText(units, fractionDigits));
   return fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...known) }, { weight: 3, arbitrary: any });
 }
 
-/** `units` · 10^-places, canonical. */
-function decimalText(units: number, places: number): string {
-  const digits = String(Math.abs(units)).padStart(places + 1, '0');
-  const whole = digits.slice(0, digits.length - places);
-  const fraction = digits.slice(digits.length - places).replace(/0+$/, '');
+/** `units` · 10^-fractionDigits, canonical. */
+function decimalText(units: number, fractionDigits: number): string {
+  const digits = String(Math.abs(units)).padStart(fractionDigits + 1, '0');
+  const whole = digits.slice(0, digits.length - fractionDigits);
+  const fraction = digits.slice(digits.length - fractionDigits).replace(/0+$/, '');
   const unsigned = fraction === '' ? whole : `${whole}.${fraction}`;
   return units < 0 && unsigned !== '0' ? `-${unsigned}` : unsigned;
 }
@@ -138,16 +138,16 @@ const refusedTexts = [
   'x'.repeat(textLengthMax + 1),
 ];
 
-/** Few of them, so that the same id comes again, in other content or another account. */
+/** Few ids, so that the same id is drawn again with other content or for another account. */
 export function drawCommonId(): fc.Arbitrary<string> {
   return fc.integer({ min: 0, max: idNumbersMax }).map((n) => `tx-${String(n).padStart(3, '0')}`);
 }
 
 function drawId(): fc.Arbitrary<string> {
-  const odd = ['__proto__', 'ТХ-001', 'tx-001\u200b', "'; DROP TABLE x", '☕-1', 'x'.repeat(255)];
+  const unusual = ['__proto__', 'ТХ-001', 'tx-001\u200b', "'; DROP TABLE x", '☕-1', 'x'.repeat(255)];
   return fc.oneof(
     { weight: 12, arbitrary: drawCommonId() },
-    { weight: 1, arbitrary: fc.constantFrom(...odd) },
+    { weight: 1, arbitrary: fc.constantFrom(...unusual) },
   );
 }
 
@@ -186,24 +186,24 @@ function drawExpected(currency: DrawnCurrency): fc.Arbitrary<ExpectedPosting> {
   });
 }
 
-/** Minutes east of UTC, as core banking's branches write their local time. */
+/** Minutes east of UTC. */
 const offsets = [0, 0, 60, -720, 345, 840];
 
-/** The same posting in one of the ways in which it may be written. */
+/** The JSON of a posting in one of its permitted formats. */
 function write(
   posting: ExpectedPosting,
-  way: { offsetMinutes: number; asNumber: boolean; zeros: boolean },
+  format: { offsetMinutes: number; asNumber: boolean; zeros: boolean },
 ): unknown {
   const { amount } = posting;
-  const padded = way.zeros ? `${amount}${amount.includes('.') ? '0' : '.00'}` : amount;
+  const padded = format.zeros ? `${amount}${amount.includes('.') ? '0' : '.00'}` : amount;
   return {
     transaction_id: posting.transactionId,
-    posted_at: instantText(posting.postedAtMs, way.offsetMinutes),
-    amount: way.asNumber ? Number(amount) : padded,
+    posted_at: instantText(posting.postedAtMs, format.offsetMinutes),
+    amount: format.asNumber ? Number(amount) : padded,
     description: posting.description,
     transaction_type: posting.transactionType,
-    ...(posting.payee === null && way.zeros ? {} : { payee: posting.payee }),
-    ...(posting.status === 'posted' && way.zeros ? {} : { status: posting.status }),
+    ...(posting.payee === null && format.zeros ? {} : { payee: posting.payee }),
+    ...(posting.status === 'posted' && format.zeros ? {} : { status: posting.status }),
     ...(posting.corrects === null ? {} : { corrects: posting.corrects }),
   };
 }
@@ -216,10 +216,10 @@ function instantText(atMs: number, offsetMinutes: number): string {
   return `${local}${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
-type Spoil = (value: Record<string, unknown>, text: string) => Record<string, unknown>;
+type Invalidate = (value: Record<string, unknown>, text: string) => Record<string, unknown>;
 
-/** Each makes of a good item one that must be refused. */
-const spoils: readonly Spoil[] = [
+/** Each makes a valid item invalid. */
+const invalidations: readonly Invalidate[] = [
   (value, text) => ({ ...value, description: text }),
   (value) => ({ ...value, posted_at: '2016-12-31T23:59:60Z' }),
   (value) => ({ ...value, posted_at: '2026-02-30T00:00:00Z' }),
@@ -236,25 +236,25 @@ const spoils: readonly Spoil[] = [
 ];
 
 function drawItem(currency: DrawnCurrency): fc.Arbitrary<SentItem> {
-  const way = fc.record({
+  const format = fc.record({
     offsetMinutes: fc.constantFrom(...offsets),
     asNumber: fc.boolean(),
     zeros: fc.boolean(),
   });
   const good = fc
-    .tuple(drawExpected(currency), way)
-    .map(([expected, how]) => ({ value: write(expected, how), expected }));
+    .tuple(drawExpected(currency), format)
+    .map(([expected, chosen]) => ({ value: write(expected, chosen), expected }));
   const bad = fc
-    .tuple(drawExpected(currency), fc.constantFrom(...spoils), fc.constantFrom(...refusedTexts))
-    .map(([expected, spoil, text]): SentItem => {
+    .tuple(drawExpected(currency), fc.constantFrom(...invalidations), fc.constantFrom(...refusedTexts))
+    .map(([expected, invalidate, text]): SentItem => {
       const value = write(expected, { offsetMinutes: 0, asNumber: false, zeros: true });
-      return { value: spoil(value as Record<string, unknown>, text), expected: null };
+      return { value: invalidate(value as Record<string, unknown>, text), expected: null };
     });
   return fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: bad });
 }
 
-/** Many postings at once, in one instant or a millisecond apart, from their number alone. */
-function crowd(input: { prefix: string; count: number; fromMs: number; apartMs: number }): SentCall {
+/** Many postings at once, of one instant or a millisecond apart. */
+function bulkCall(input: { prefix: string; count: number; fromMs: number; apartMs: number }): SentCall {
   const items = Array.from({ length: input.count }, (_, index): SentItem => {
     const expected: ExpectedPosting = {
       transactionId: `${input.prefix}-${String(index).padStart(5, '0')}`,
@@ -271,24 +271,24 @@ function crowd(input: { prefix: string; count: number; fromMs: number; apartMs: 
   return { items };
 }
 
-/** A few postings, sent now: new, repeated, conflicting, late, pending, withdrawn, spoilt. */
+/** A few postings: new, repeated, conflicting, late, pending, withdrawn or invalid. */
 export function drawCall(currency: DrawnCurrency): fc.Arbitrary<SentCall> {
   return fc
     .array(drawItem(currency), { minLength: 1, maxLength: itemsPerCallMax })
     .map((items) => ({ items }));
 }
 
-/** More than one batch: up to 2,500 of the same instant, so that a batch's border falls among equals. */
-export function drawCrowd(): fc.Arbitrary<SentCall> {
+/** More than one batch: up to 2,500 postings of one instant, so that a batch ends among equal instants. */
+export function drawBulkCall(): fc.Arbitrary<SentCall> {
   return fc
     .record({
-      prefix: fc.constantFrom('crowd', 'other'),
-      count: fc.constantFrom(999, 1_000, 1_001, 2_000, crowdMax),
+      prefix: fc.constantFrom('bulk', 'other'),
+      count: fc.constantFrom(999, 1_000, 1_001, 2_000, bulkPostingsMax),
       fromMs: fc.integer({ min: 0, max: slotsMax }).map((slot) => simulationBeginMs + slot * hourMs),
       apartMs: fc.constantFrom(0, 0, 1),
     })
-    .map(crowd);
+    .map(bulkCall);
 }
 
-/** The date that a customer chooses who has not chosen yet. */
+/** The start date that a customer chooses at the end of a run if none was chosen before. */
 export const defaultStartDate = new Date(simulationBeginMs).toISOString();

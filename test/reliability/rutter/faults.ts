@@ -3,11 +3,11 @@ import { drawCommonId } from './draw-postings.js';
 import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../../sandbox/rutter/faults.js';
 
 /*
- * Faults at every network call to Rutter, as fast-check arbitraries of the sandbox's own specs. Some tell lies (an
- * answer that is well formed and wrong): what a lie excuses, the checker must know, so they are drawn apart.
+ * Faults of every call to Rutter, as fast-check arbitraries of the sandbox's fault specs. False answers, which are well
+ * formed and wrong, are drawn separately, since the checker must allow for their consequences.
  */
 
-/** The calls of a delivery. `match` finds them below `/versioned`. */
+/** The calls of a delivery; paths are below `/versioned`. */
 export const networkCalls = {
   postTransactions: { method: 'POST', path: '^/accounting/bank_feeds/transactions$' },
   listTransactions: { method: 'GET', path: '^/accounting/bank_feeds/transactions$' },
@@ -18,7 +18,7 @@ export const networkCalls = {
 } as const satisfies Record<string, FaultMatch>;
 
 const timesMax = 3;
-/** Just over what the client reads. */
+/** Just above the size that the client reads. */
 const hugeBytes = 10.5 * 1024 * 1024;
 const retryAfters = [
   '1',
@@ -40,7 +40,7 @@ function at(call: keyof typeof networkCalls): fc.Arbitrary<{ match: FaultMatch; 
 
 type Bare = Omit<FaultSpec, 'match' | 'times'>;
 
-/** What may befall any call. */
+/** Faults of any call. */
 function drawAnywhere(): fc.Arbitrary<Bare> {
   const kinds: fc.Arbitrary<Bare>[] = [
     fc.constant({ kind: 'server_error_before_effect' }),
@@ -65,7 +65,7 @@ function drawAnywhere(): fc.Arbitrary<Bare> {
   });
 }
 
-/** Each costs the client's whole patience, or megabytes. */
+/** Faults that take the client's whole time limit, or megabytes. */
 function drawSlow(): fc.Arbitrary<Bare> {
   return fc.constantFrom<Bare>(
     { kind: 'hang_before_effect' },
@@ -76,7 +76,7 @@ function drawSlow(): fc.Arbitrary<Bare> {
   );
 }
 
-/** What may become of an accepted batch. */
+/** Faults of an accepted batch. */
 function drawJobFault(): fc.Arbitrary<Bare> {
   return fc.oneof<fc.Arbitrary<Bare>[]>(
     fc.constantFrom(429, 452, 500, 503).map((http_status) => ({ kind: 'job_failure', http_status })),
@@ -91,7 +91,7 @@ function drawJobFault(): fc.Arbitrary<Bare> {
   );
 }
 
-/** Refusals without acceptance, in words that mean something. */
+/** Refusals before acceptance, with known and unknown codes. */
 function drawRefusal(): fc.Arbitrary<Bare> {
   const coded = (http_status: number, error_code: string): Bare => ({
     kind: 'status',
@@ -111,7 +111,7 @@ function drawRefusal(): fc.Arbitrary<Bare> {
   );
 }
 
-/** An honest fault: whatever is answered, nothing in it is untrue. */
+/** A fault whose answers, if well formed, are true. */
 export function drawFault(): fc.Arbitrary<FaultSpec> {
   const anyCall = fc.constantFrom(
     ...([
@@ -131,8 +131,8 @@ export function drawFault(): fc.Arbitrary<FaultSpec> {
   );
 }
 
-/** A lie: content that is not Rutter's, a booked transaction left out, an id or a job denied. */
-export function drawLie(): fc.Arbitrary<FaultSpec> {
+/** A false answer: altered content, a booked transaction left out, an existing id or job denied. */
+export function drawFalseAnswer(): fc.Arbitrary<FaultSpec> {
   return fc.oneof(
     fc
       .tuple(
@@ -170,7 +170,7 @@ function joined([bare, where]: [Bare, { match: FaultMatch; times: number }]): Fa
   return { ...bare, ...where };
 }
 
-/** One to three postings that Sage will not take until the fault is taken away; its refusals name them or do not. */
+/** One to three postings that Sage refuses until the fault is removed; its refusals may name them. */
 export function drawPoison(): fc.Arbitrary<FaultSpec> {
   const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 3 });
   return fc.record({

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** One POST of transactions as it left us, whatever became of it. */
+/** One POST of transactions as it was sent, whatever its outcome. */
 export interface SentBatch {
   readonly idempotencyKey: string;
   readonly rutterAccountId: string;
@@ -11,19 +11,18 @@ export interface SentBatch {
 const transactionsPath = '/accounting/bank_feeds/transactions';
 
 /**
- * Stands between the client and the network and sees what goes over it: every POST of a batch, and every answer that
- * was not a plain success, which is what justifies a repeat. Counting here, not in the faults, also counts what an
- * overloaded machine does to us.
+ * Records the requests between the client and the network: every POST of a batch, and the number of answers other than
+ * 2xx, which justify a repeat. Counting here and not in the faults includes failures caused by an overloaded machine.
  */
 export class Traffic {
   readonly batches: SentBatch[] = [];
-  /** Answers that were no 2xx, or did not come. */
+  /** Answers other than 2xx, and missing ones. */
   failures = 0;
 
-  /** A `fetch` that is watched. */
-  watch(fetchIt: typeof fetch): typeof fetch {
+  /** A `fetch` whose requests are recorded. */
+  monitor(fetchIt: typeof fetch): typeof fetch {
     return async (input, init) => {
-      this.#note(input, init);
+      this.#record(input, init);
       try {
         const response = await fetchIt(input, init);
         if (response.status >= 300) this.failures += 1;
@@ -35,7 +34,7 @@ export class Traffic {
     };
   }
 
-  #note(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): void {
+  #record(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): void {
     if (!isPostOfBatch(input, init)) return;
     const body = typeof init?.body === 'string' ? init.body : '';
     const parsed = JSON.parse(body) as {
@@ -51,7 +50,7 @@ export class Traffic {
   }
 }
 
-/** Whether a request carries a batch. */
+/** Whether a request is the POST of a batch. */
 export function isPostOfBatch(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): boolean {
   const url = input instanceof Request ? input.url : String(input);
   return init?.method === 'POST' && new URL(url).pathname.endsWith(transactionsPath);

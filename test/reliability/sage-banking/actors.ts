@@ -2,57 +2,54 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { HARBOUR_BANK, MILL_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { readSageAccount, type SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
 import type { SageBankingFixture } from './fixture.js';
-import type { CaptchaWay, PlannedCustomer, SageBankingPlan } from './plan.js';
+import type { CaptchaResponse, PlannedCustomer, SageBankingPlan } from './plan.js';
 
-/** One customer of a run, with what the run knows of it that our tables must not. */
-export interface SageBankingCustomer {
+/** One customer of a run, with facts that our tables must not contain. */
+export interface SimulatedCustomer {
   readonly index: number;
   readonly customerId: string;
   readonly planned: PlannedCustomer;
   readonly serial: string;
-  /** At the indirect bank. */
+  /** The login at the indirect bank. */
   readonly username: string;
-  readonly bankAccounts: readonly SageBankingBankAccount[];
-  /** What the person does about the next captchas. */
-  readonly captchas: CaptchaWay[];
+  readonly bankAccounts: readonly CustomerBankAccount[];
+  /** How the customer responds to the next captchas. */
+  readonly captchas: CaptchaResponse[];
   wrongCaptchas: number;
 }
 
-export interface SageBankingBankAccount {
+export interface CustomerBankAccount {
   readonly index: number;
   readonly name: string;
   readonly number: string;
   readonly bankId: string;
   readonly kind: 'indirect' | 'direct';
-  /** The customer wants it connected: has said yes for it, and has not disconnected it since. */
+  /** Whether the customer has granted access and not disconnected the account since. */
   isWanted: boolean;
 }
 
-/** What a bank has posted to an account at Sage, as Sage shows it: it outlives the account. */
-export type SageBankingBook = Map<number, unknown>;
+/** What a bank has posted to an account at Sage, by transaction id. It is kept after the account is deleted. */
+export type AccountBook = Map<number, unknown>;
 
-export interface SageBankingActors {
-  readonly customers: readonly SageBankingCustomer[];
+export interface Actors {
+  readonly customers: readonly SimulatedCustomer[];
   /** By Sage's id of the account. */
-  readonly books: Map<string, SageBankingBook>;
+  readonly books: Map<string, AccountBook>;
   /** Which bank account a link is for. */
-  readonly links: Map<string, { customer: SageBankingCustomer; bankAccount: SageBankingBankAccount }>;
-  /** Our id of the account → what stood at Sage when its end was asked for. */
+  readonly links: Map<string, { customer: SimulatedCustomer; bankAccount: CustomerBankAccount }>;
+  /** By our account id: the transactions at Sage when the cancellation was requested. */
   readonly atCancellation: Map<string, readonly number[]>;
-  /** Calls whose caller has heard no acknowledgement. */
+  /** Calls that were not acknowledged; their callers repeat them. */
   readonly unacknowledged: (() => Promise<void>)[];
-  /** What may stand in no history and on no timeline. */
+  /** What must not be in any history or on the timeline. */
   readonly secrets: Set<string>;
 }
 
 const indirectNames = ['Current', 'Savings', 'Tax'];
 
-/** Customers as core banking and their banks know them; nothing is at Sage yet. */
-export async function createSageBankingActors(
-  fixture: SageBankingFixture,
-  plan: SageBankingPlan,
-): Promise<SageBankingActors> {
-  const customers: SageBankingCustomer[] = [];
+/** Creates the customers at core banking and at their banks; Sage has nothing of them yet. */
+export async function createActors(fixture: SageBankingFixture, plan: SageBankingPlan): Promise<Actors> {
+  const customers: SimulatedCustomer[] = [];
   const secrets = new Set<string>();
   for (const [index, planned] of plan.customers.entries()) {
     const customer = await createCustomer(fixture, { index, planned });
@@ -61,28 +58,37 @@ export async function createSageBankingActors(
     secrets.add(customer.serial);
   }
   return {
-    ...{ customers, secrets, books: new Map(), links: new Map() },
-    ...{ atCancellation: new Map(), unacknowledged: [] },
+    customers,
+    secrets,
+    books: new Map(),
+    links: new Map(),
+    atCancellation: new Map(),
+    unacknowledged: [],
   };
 }
 
 async function createCustomer(
   { pool, control }: SageBankingFixture,
   { index, planned }: { index: number; planned: PlannedCustomer },
-): Promise<SageBankingCustomer> {
+): Promise<SimulatedCustomer> {
   const customerId = `cust-${randomUUID()}`;
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
   const serial = `serial-${randomBytes(8).toString('hex')}`;
   await control('POST', '/licences', { serial, valid: planned.licenceIsValid });
   const username = `holder-${randomBytes(6).toString('hex')}`;
   const kinds = [...indirectNames.map(() => 'indirect' as const), 'direct' as const];
-  const bankAccounts = kinds.map((kind, place): SageBankingBankAccount => ({
-    ...{ index: place, kind, name: indirectNames[place] ?? 'Till', isWanted: false },
+  const bankAccounts = kinds.map((kind, position): CustomerBankAccount => ({
+    index: position,
+    kind,
+    name: indirectNames[position] ?? 'Till',
+    isWanted: false,
     number: `8${String(randomBytes(6).readUIntBE(0, 6)).padStart(15, '0')}`,
     bankId: kind === 'direct' ? MILL_BANK : HARBOUR_BANK,
   }));
   await control('POST', '/bank-customers', {
-    ...{ bank_id: HARBOUR_BANK, username, password: 'demo' },
+    bank_id: HARBOUR_BANK,
+    username,
+    password: 'demo',
     accounts: bankAccounts
       .filter(({ kind }) => kind === 'indirect')
       .map(({ name, number }) => ({ name, account_identifier: number })),
@@ -96,10 +102,7 @@ export function pick<T>(items: readonly T[], index: number): T | undefined {
 }
 
 /** Our accounts of all customers of the run, oldest first. */
-export async function sageBankingAccounts(
-  { pool }: SageBankingFixture,
-  actors: SageBankingActors,
-): Promise<SageAccountRow[]> {
+export async function listAccounts({ pool }: SageBankingFixture, actors: Actors): Promise<SageAccountRow[]> {
   const { rows } = await pool.query<{ id: string }>(
     `SELECT sage_account_id AS id FROM sage_accounts WHERE customer_id = ANY ($1) ORDER BY created_at, sage_account_id`,
     [actors.customers.map(({ customerId }) => customerId)],
@@ -108,17 +111,17 @@ export async function sageBankingAccounts(
   return read.filter((row) => row !== null);
 }
 
-/** Those about which something can still be done, as the routes check it. */
-export async function openSageBankingAccounts(
+/** Accounts that are neither cancelled nor about to be, as the routes check it. */
+export async function listOpenAccounts(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
+  actors: Actors,
 ): Promise<SageAccountRow[]> {
-  return (await sageBankingAccounts(fixture, actors)).filter(
+  return (await listAccounts(fixture, actors)).filter(
     (row) => row.status !== 'cancelled' && row.cancelRequestedAt === null,
   );
 }
 
-export interface SageBankingCompany {
+export interface SimulatedCompany {
   readonly connectionId: string;
   readonly customerId: string;
   readonly companyId: string;
@@ -126,11 +129,11 @@ export interface SageBankingCompany {
 }
 
 /** Companies of the run's customers, newest first. */
-export async function sageBankingCompanies(
+export async function listCompanies(
   { pool }: SageBankingFixture,
-  actors: SageBankingActors,
-): Promise<SageBankingCompany[]> {
-  const { rows } = await pool.query<SageBankingCompany>(
+  actors: Actors,
+): Promise<SimulatedCompany[]> {
+  const { rows } = await pool.query<SimulatedCompany>(
     `SELECT connection_id AS "connectionId", customer_id AS "customerId", company_id AS "companyId",
             organisation_id AS "organisationId"
        FROM sage_companies WHERE customer_id = ANY ($1) ORDER BY created_at DESC, connection_id`,
@@ -139,7 +142,7 @@ export async function sageBankingCompanies(
   return rows;
 }
 
-/** An account as the sandbox has it. */
+/** An account in the sandbox. */
 export interface AccountAtSage {
   readonly bankAccountId: string;
   readonly companyId: string;
@@ -149,21 +152,18 @@ export interface AccountAtSage {
   readonly dataProvider: string;
 }
 
-export async function accountsAtSage(
-  fixture: SageBankingFixture,
-  actors: SageBankingActors,
-): Promise<AccountAtSage[]> {
-  const ours = new Set((await sageBankingCompanies(fixture, actors)).map(({ companyId }) => companyId));
+export async function accountsAtSage(fixture: SageBankingFixture, actors: Actors): Promise<AccountAtSage[]> {
+  const ours = new Set((await listCompanies(fixture, actors)).map(({ companyId }) => companyId));
   const { accounts } = (await fixture.control('GET', '/accounts')) as { accounts: AccountAtSage[] };
   return accounts.filter(({ companyId }) => ours.has(companyId));
 }
 
-/** Takes over what stands at Sage for an account into the run's own book. */
-export async function noteBook(
+/** Copies the transactions of an account at Sage into the book of the run. */
+export async function updateBook(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
+  actors: Actors,
   bankAccountId: string,
-): Promise<SageBankingBook> {
+): Promise<AccountBook> {
   const { transactions } = (await fixture.control('GET', `/accounts/${bankAccountId}`)) as {
     transactions: { transactionId: number }[];
   };

@@ -4,66 +4,66 @@ import { listStoredTransactions } from '../../../src/db/sage-banking/transaction
 import { sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
 import {
   accountsAtSage,
-  noteBook,
-  openSageBankingAccounts,
-  sageBankingAccounts,
+  updateBook,
+  listOpenAccounts,
+  listAccounts,
   type AccountAtSage,
-  type SageBankingBook,
-  type SageBankingActors,
+  type AccountBook,
+  type Actors,
 } from './actors.js';
 import type { SageBankingFixture } from './fixture.js';
-import { checkSageRules } from './rules-checker.js';
-import type { SageBankingWatch } from './watch.js';
+import { checkRules } from './rules-checker.js';
+import type { RunMonitor } from './monitor.js';
 
 /*
- * The sandbox's own state and our tables beside each other. The books of the run outlive the accounts: what Sage deletes
- * with an account, they still have.
+ * The checker: compares the state of the sandbox with our tables. The books of the run keep what Sage deletes together
+ * with an account.
  */
 
 interface Checked {
-  readonly actors: SageBankingActors;
-  readonly watch: SageBankingWatch;
+  readonly actors: Actors;
+  readonly monitor: RunMonitor;
 }
 
-/** A run of one account has at most a few hundred. */
+/** More than an account has in one run. */
 const storedMax = 10_000;
-/** Of the sandbox's knob: it shows them to the client, and keeps them nowhere. */
-const announcedNowhere = ['introducedLater', 'newFlag'];
+/** Fields that a knob of the sandbox adds to answers and does not store. */
+const knobOnlyFields = ['introducedLater', 'newFlag'];
 
-/** While accounts are open: accounts, transactions and rules are those of Sage. */
-export async function checkSageBooks(
+/** While accounts are open: our accounts, transactions and rules are those of Sage. */
+export async function checkOpenAccounts(
   fixture: SageBankingFixture,
-  { actors, watch }: Checked,
+  { actors, monitor }: Checked,
 ): Promise<string[]> {
   const atSage = await accountsAtSage(fixture, actors);
-  const ours = await sageBankingAccounts(fixture, actors);
-  const found = [...checkTwins(atSage), ...checkAccounts(atSage, ours)];
+  const ours = await listAccounts(fixture, actors);
+  const found = [...checkDuplicates(atSage), ...checkAccounts(atSage, ours)];
   for (const account of ours) {
-    if (account.status !== 'cancelled') await noteBook(fixture, actors, account.bankAccountId);
-    found.push(...(await checkTransactions(fixture, { account, actors, watch })));
+    if (account.status !== 'cancelled') await updateBook(fixture, actors, account.bankAccountId);
+    found.push(...(await checkTransactions(fixture, { account, actors, monitor })));
   }
-  found.push(...(await checkSageRules(fixture, actors, ours)));
+  found.push(...(await checkRules(fixture, actors, ours)));
   return found;
 }
 
-/** At the very end every account is cancelled, and what stood in it before is stored. */
-export async function checkSageEnd(
+/** At the end every account is cancelled, and the transactions that it had before are stored. */
+export async function checkCancelledAccounts(
   fixture: SageBankingFixture,
-  { actors, watch }: Checked,
+  { actors, monitor }: Checked,
 ): Promise<string[]> {
   const found: string[] = [];
   const atSage = await accountsAtSage(fixture, actors);
-  const ours = await sageBankingAccounts(fixture, actors);
+  const ours = await listAccounts(fixture, actors);
   found.push(...checkAccounts(atSage, ours));
   for (const account of ours) {
-    if (account.status !== 'cancelled') found.push(`an account is ${account.status} after its end`);
-    found.push(...(await checkTransactions(fixture, { account, actors, watch })));
+    if (account.status !== 'cancelled') found.push(`an account is ${account.status} after its cancellation`);
+    found.push(...(await checkTransactions(fixture, { account, actors, monitor })));
   }
   return found;
 }
 
 /** One open account at Sage for one bank account of a company. */
-function checkTwins(atSage: readonly AccountAtSage[]): string[] {
+function checkDuplicates(atSage: readonly AccountAtSage[]): string[] {
   const seen = new Set<string>();
   return atSage.flatMap(({ companyId, bankId, accountIdentifier, status }) => {
     if (status === 'cancelled') return [];
@@ -74,14 +74,14 @@ function checkTwins(atSage: readonly AccountAtSage[]): string[] {
   });
 }
 
-/** Each account at Sage came of a link of ours, so each stands in our table, once and as Sage has it. */
+/** Each account at Sage was created by one of our links, so our table has it once, with Sage's status. */
 function checkAccounts(atSage: readonly AccountAtSage[], ours: readonly SageAccountRow[]): string[] {
   const found: string[] = [];
   for (const account of atSage) {
     const rows = ours.filter(({ bankAccountId }) => bankAccountId === account.bankAccountId);
     const [row] = rows;
     if (row === undefined || rows.length > 1)
-      found.push(`an account (${account.status}) at Sage stands ${String(rows.length)} times in our table`);
+      found.push(`an account (${account.status}) at Sage is ${String(rows.length)} times in our table`);
     else if (row.status !== account.status)
       found.push(`an account is ${row.status} with us and ${account.status} at Sage`);
   }
@@ -93,58 +93,55 @@ function checkAccounts(atSage: readonly AccountAtSage[], ours: readonly SageAcco
 
 async function checkTransactions(
   fixture: SageBankingFixture,
-  { account, actors, watch }: Checked & { account: SageAccountRow },
+  { account, actors, monitor }: Checked & { account: SageAccountRow },
 ): Promise<string[]> {
   const { sageAccountId, status } = account;
-  const book: SageBankingBook = actors.books.get(account.bankAccountId) ?? new Map();
+  const book: AccountBook = actors.books.get(account.bankAccountId) ?? new Map();
   const stored = await listStoredTransactions(fixture.pool, { sageAccountId, afterId: 0, limit: storedMax });
   const found: string[] = [];
-  const say = (text: string) => found.push(`transactions of a ${status} account: ${text}`);
+  const report = (text: string) => found.push(`transactions of a ${status} account: ${text}`);
   for (const { transactionId, body } of stored) {
     const posted = book.get(transactionId);
-    if (posted === undefined) say(`${String(transactionId)} was never posted`);
+    if (posted === undefined) report(`${String(transactionId)} was never posted`);
     else if (!isDeepStrictEqual(contentOf(body), contentOf(posted)))
-      say(`${String(transactionId)} says something else than at Sage`);
+      report(`${String(transactionId)} has other content than at Sage`);
   }
   const ids = new Set(stored.map(({ transactionId }) => transactionId));
-  const missing = due({ account, actors, watch, book }).filter((id) => !ids.has(id));
-  if (missing.length > 0) say(`${String(missing.length)} are missing, the first is ${String(missing[0])}`);
+  const missing = requiredIds({ account, actors, monitor, book }).filter((id) => !ids.has(id));
+  if (missing.length > 0) report(`${String(missing.length)} are missing, the first is ${String(missing[0])}`);
   const lastId = stored.at(-1)?.transactionId ?? 0;
   if (account.lastTransactionId !== lastId)
-    say(`the cursor is ${String(account.lastTransactionId)}, the last id ${String(lastId)}`);
+    report(`the cursor is ${String(account.lastTransactionId)}, the last id ${String(lastId)}`);
   if (account.received !== stored.length)
-    say(`${String(account.received)} counted, ${String(stored.length)} stored`);
+    report(`the count is ${String(account.received)}, ${String(stored.length)} are stored`);
   return found;
 }
 
-/** Ids that must be stored: all, or of a cancelled account what stood there when its end was asked for. */
-function due({
+/** Ids that must be stored: all, or for a cancelled account those at the time of the cancellation request. */
+function requiredIds({
   account,
   actors,
-  watch,
+  monitor,
   book,
-}: Checked & { account: SageAccountRow; book: SageBankingBook }): readonly number[] {
+}: Checked & { account: SageAccountRow; book: AccountBook }): readonly number[] {
   if (account.status !== 'cancelled') return [...book.keys()];
-  // Its end does not wait for an account that Sage refuses to show.
-  if (watch.wasRefused(sageBankAccountWorkflowId(account.sageAccountId))) return [];
+  // The cancellation does not wait for an account that Sage refuses to read.
+  if (monitor.wasRefused(sageBankAccountWorkflowId(account.sageAccountId))) return [];
   return actors.atCancellation.get(account.sageAccountId) ?? [];
 }
 
-/** Without suggestions: those change. */
+/** The content without suggestions, which change. */
 function contentOf(body: unknown): unknown {
   const entries = Object.entries(body as Record<string, unknown>);
   return Object.fromEntries(
-    entries.filter(([name]) => name !== 'predictedActions' && !announcedNowhere.includes(name)),
+    entries.filter(([name]) => name !== 'predictedActions' && !knobOnlyFields.includes(name)),
   );
 }
 
-/** After a run over all pending ones with nothing in its way, suggestions are those of Sage. */
-export async function checkSagePredictions(
-  fixture: SageBankingFixture,
-  actors: SageBankingActors,
-): Promise<string[]> {
+/** After a reprocess run without faults over all pending transactions, our suggestions are those of Sage. */
+export async function checkSuggestions(fixture: SageBankingFixture, actors: Actors): Promise<string[]> {
   const found: string[] = [];
-  for (const { sageAccountId, bankAccountId } of await openSageBankingAccounts(fixture, actors)) {
+  for (const { sageAccountId, bankAccountId } of await listOpenAccounts(fixture, actors)) {
     const { transactions } = (await fixture.control('GET', `/accounts/${bankAccountId}`)) as {
       transactions: { transactionId: number; predictedActions: unknown[] }[];
     };

@@ -3,13 +3,11 @@ import type { FaultSpec } from '../../../sandbox/sage-banking/faults.js';
 import { RESET_POINTS, type FaultMatch } from '../../../sandbox/stand-in/faults.js';
 
 /*
- * Faults at every call to Sage's Banking Service, as fast-check arbitraries of the sandbox's own specs. None tells a lie:
- * an answer may be lost, garbled, late or a refusal, but what arrives well formed is true.
+ * Faults of every call to Sage's Banking Service, as fast-check arbitraries of the sandbox's fault specs. No answer is
+ * false: it may be lost, malformed, late or a refusal, but a well-formed answer is true.
  */
 
-export type SageFaultSpec = FaultSpec;
-
-/** By whole path, as the sandbox matches it. */
+/** The calls by path, as the sandbox matches it. */
 const calls = {
   organisation: { method: 'POST', path: '/organisations$' },
   accessToken: { path: 'accessToken$' },
@@ -30,7 +28,7 @@ const calls = {
   anything: {},
 } as const satisfies Record<string, FaultMatch>;
 
-/** Those whose lost answer cannot simply be asked for again come oftener. */
+/** Calls whose lost answer cannot simply be requested again are drawn more often. */
 const drawnCalls: readonly (keyof typeof calls)[] = [
   ...(Object.keys(calls) as (keyof typeof calls)[]),
   ...([
@@ -77,14 +75,14 @@ function drawAnywhere(): fc.Arbitrary<Bare> {
         .constantFrom('truncated_json', 'html', 'empty', 'wrong_content_type')
         .map((shape): Bare => ({ kind: 'malformed_body', shape })),
     ],
-    // Each costs the client's whole patience, in real time.
+    // Each takes the client's whole time limit, in real time.
     [1, fc.constantFrom<Bare>({ kind: 'hang_before_effect' }, { kind: 'hang_after_effect' })],
   ];
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
 
-/** How a run over transactions may go. */
-function drawRunFault(): fc.Arbitrary<Bare> {
+/** Faults of a reprocess run. */
+function drawReprocessFault(): fc.Arbitrary<Bare> {
   return fc.constantFrom<Bare>(
     { kind: 'reprocess_fails' },
     { kind: 'reprocess_never_ends' },
@@ -92,15 +90,15 @@ function drawRunFault(): fc.Arbitrary<Bare> {
   );
 }
 
-/** One fault, with the calls that it meets. */
-export function drawSageFault(): fc.Arbitrary<SageFaultSpec> {
+/** One fault, with the calls that it affects. */
+export function drawFault(): fc.Arbitrary<FaultSpec> {
   const times = fc.integer({ min: 1, max: timesMax });
   const nth = fc.constantFrom(1, 1, 1, 2, 3);
   const anywhere = fc
     .tuple(drawAnywhere(), fc.constantFrom(...drawnCalls), nth, times)
     .map(([bare, call, from, count]) => ({ ...bare, match: { ...calls[call], nth: from }, times: count }));
   const run = fc
-    .tuple(drawRunFault(), times)
+    .tuple(drawReprocessFault(), times)
     .map(([bare, count]) => ({ ...bare, match: calls.reprocessPost, times: count }));
   return fc.oneof({ weight: 14, arbitrary: anywhere }, { weight: 1, arbitrary: run });
 }

@@ -17,14 +17,14 @@ import { createWorkflowFacade } from '../../../src/temporal/facade.js';
 import { createSageFacade, type SageFacade } from '../../../src/temporal/sage-banking/facade.js';
 import { workerOptions } from '../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../database-clock.js';
-import type { SageBankingWatch } from './watch.js';
-import { runAttempt } from '../run-attempt.js';
-import { createSimulationClock, moveClockSql, type SimulationClock } from '../rutter/workflows/clock.js';
-import { AtWork, createSimulationServer, skipTime } from '../temporal-server.js';
+import type { RunMonitor } from './monitor.js';
+import { runAttempt } from '../attempt-failures.js';
+import { createSimulationClock, moveClockSql, type SimulationClock } from '../simulation-clock.js';
+import { RunningAttempts, createSimulationServer, skipTime } from '../temporal-server.js';
 
 /*
- * What runs on the channel of Sage's Banking Service stand on: one time-skipping server, workers with the real workflows
- * and activities, one PostgreSQL database, one sandbox over HTTP. Each run brings its own customers.
+ * What many runs share: one time-skipping server, workers with the real workflows and activities, one PostgreSQL
+ * database, one sandbox of Sage's Banking Service over HTTP. Each run has its own customers.
  */
 
 const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_simulation_signing_key_7c1f', desktop: true };
@@ -32,7 +32,7 @@ const application = { id: 'Sage.UK.Ledger', signingKey: 'sk_simulation_signing_k
 const requestTimeoutMs = 1_500;
 const databaseConnectionsMax = 20;
 
-export const sageChecks = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
+export const statusPolling = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000 } as const;
 
 export interface SageBankingFixture {
   readonly client: Client;
@@ -41,14 +41,14 @@ export interface SageBankingFixture {
   readonly pool: Pool;
   readonly keyring: Keyring;
   readonly clock: SimulationClock;
-  /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the run at that place
+  /** Calls a control endpoint of the sandbox, below `/_sandbox`. @throws Error when it is refused */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong access fails the run there
   readonly control: (method: string, path: string, body?: unknown) => Promise<any>;
-  /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
+  /** Lets time pass on the server, with everything that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;
-  /** One run of the repair job that finds lost starts. Schedules are not in this server, so it is not run by one. */
+  /** One run of the repair job, which finds lost starts. This server has no Schedules, so tests run it. */
   readonly repair: () => Promise<void>;
-  readonly watch: (watch: SageBankingWatch | null) => void;
+  readonly monitor: (monitor: RunMonitor | null) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   if (!keys.ok) throw new Error('no keyring');
   const { keyring } = keys;
   const flaw = new AbortController();
-  const atWork = new AtWork();
+  const runningAttempts = new RunningAttempts();
   const [env, sandbox, { pool, drop }] = await Promise.all([
     createSimulationServer(flaw),
     startSageBankingSandbox({ applications: [application] }),
@@ -65,7 +65,7 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   ]);
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
-  let watching: SageBankingWatch | null = null;
+  let monitoring: RunMonitor | null = null;
   const clock = createSimulationClock(async (offsetMs) => {
     await pool.query(moveClockSql, [offsetMs, []]);
     await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
@@ -77,30 +77,37 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
     client: createSageBankingClient({
       ...{ bankingUrl: sandbox.url, authUrl: sandbox.url, tokenServiceUrl: sandbox.url },
       ...{ linkOrigins: [sandbox.url], applicationId: application.id, signingKey: application.signingKey },
-      ...{ provider: 'world.provider', timeoutMs: requestTimeoutMs, nowMs: () => clock.nowMs() },
-      fetch: (...args) => (watching === null ? fetch : watching.fetch)(...args),
+      ...{ provider: 'simulation.provider', timeoutMs: requestTimeoutMs, nowMs: () => clock.nowMs() },
+      fetch: (...args) => (monitoring === null ? fetch : monitoring.fetch)(...args),
     }),
     workflows: sage,
-    settings: { ...sageChecks, organisationLimit: null },
+    settings: { ...statusPolling, organisationLimit: null },
   };
   const deps = depsOf({ pool, keyring, facade, channel, clock });
   const repairDeps = {
     ...deps,
     sage: { ...channel, workflows: { ...sage, missingAccounts: missingOf(client) } },
   };
-  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
+  const workers = await createWorkers({
+    env,
+    bundle,
+    deps,
+    clock,
+    runningAttempts,
+    monitor: () => monitoring,
+  });
   const running = workers.map((worker) => worker.run());
   return {
     ...{ client, facade, sage, pool, keyring, clock, control },
     sleep: async (ms) => {
-      await skipTime(env, { ms, flaw: flaw.signal, atWork });
+      await skipTime(env, { ms, flaw: flaw.signal, runningAttempts });
       await clock.reach(await env.currentTimeMs());
     },
     repair: async () => {
       await new MockActivityEnvironment().run(() => createActivities(repairDeps).sageRestartWorkflows());
     },
-    watch: (watch) => {
-      watching = watch;
+    monitor: (monitor) => {
+      monitoring = monitor;
     },
     close: async () => {
       for (const worker of workers) worker.shutdown();
@@ -112,7 +119,7 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   };
 }
 
-/** This server cannot list, so each is asked for by itself. */
+/** This server cannot list workflows, so each one is described. */
 function missingOf(client: Client): SageFacade['missingAccounts'] {
   return async ({ sageAccountIds }) => {
     const missing: string[] = [];
@@ -137,7 +144,7 @@ function depsOf(input: {
 }): ActivityDeps {
   return {
     ...{ pool: input.pool, keyring: input.keyring, workflows: input.facade, sage: input.channel },
-    // Nobody is there: the `rutter` channel has its own simulations.
+    // No server listens there: the `rutter` channel has its own simulations.
     rutter: createRutterClient({
       ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
@@ -160,8 +167,8 @@ interface WorkersInput {
   bundle: WorkflowBundle;
   deps: ActivityDeps;
   clock: SimulationClock;
-  atWork: AtWork;
-  watch: () => SageBankingWatch | null;
+  runningAttempts: RunningAttempts;
+  monitor: () => RunMonitor | null;
 }
 
 function createWorkers(input: WorkersInput): Promise<Worker[]> {
@@ -185,12 +192,12 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
   ]);
 }
 
-/** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
+/** The real activities; before each attempt the clocks are set, and the monitor gives its failure. */
 function activitiesOf({
   deps,
   clock,
-  atWork,
-  watch,
+  runningAttempts,
+  monitor,
 }: WorkersInput): Record<string, (input: never) => unknown> {
   type Work = (input: unknown) => Promise<unknown>;
   const names = Object.keys(createActivities(deps)).filter((name) => /^(sage|db)/.test(name));
@@ -199,13 +206,13 @@ function activitiesOf({
       const { currentAttemptScheduledTimestampMs, workflowExecution } = Context.current().info;
       await clock.reach(currentAttemptScheduledTimestampMs);
       const subject = { activity: name, workflowId: workflowExecution?.workflowId ?? '' };
-      const failure = watch()?.begins(subject);
-      const result = await atWork.during(`${name} ${subject.workflowId}`, () =>
+      const failure = monitor()?.attemptStarted(subject);
+      const result = await runningAttempts.track(`${name} ${subject.workflowId}`, () =>
         runAttempt(deps, failure, (own) =>
           (createActivities(own) as unknown as Record<string, Work>)[name]!(input),
         ),
       );
-      watch()?.ends({ ...subject, result });
+      monitor()?.attemptEnded({ ...subject, result });
       return result;
     };
     return [name, attempt] as const;

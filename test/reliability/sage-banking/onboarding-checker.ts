@@ -5,25 +5,25 @@ import {
   captchaFailuresMax,
   type SageOnboardingReason,
 } from '../../../src/domain/sage-banking/onboarding.js';
-import type { SageBankingActors, SageBankingCustomer } from './actors.js';
+import type { Actors, SimulatedCustomer } from './actors.js';
 import type { SageBankingFixture } from './fixture.js';
 import { organisationsAtSage, organisationsOf } from './onboarding.js';
 import type { SageBankingPlan } from './plan.js';
-import type { SageBankingWatch } from './watch.js';
+import type { RunMonitor } from './monitor.js';
 
 interface Checked {
-  readonly actors: SageBankingActors;
+  readonly actors: Actors;
   readonly plan: SageBankingPlan;
-  readonly watch: SageBankingWatch;
+  readonly monitor: RunMonitor;
 }
 
 /** Refusals that only a fault explains. */
 const faultReasons: readonly (SageOnboardingReason | null)[] = ['provider_refused', 'invalid_request'];
 
-/** One organisation for each onboarding that is ready, none for one that was refused, and no doubt without need. */
-export async function checkSageOnboardings(
+/** Each ready onboarding has one organisation, a refused one has none, and `in_doubt` occurs only for unknown outcomes. */
+export async function checkOnboardings(
   fixture: SageBankingFixture,
-  { actors, plan, watch }: Checked,
+  { actors, plan, monitor }: Checked,
 ): Promise<string[]> {
   const found: string[] = [];
   for (const customer of actors.customers) {
@@ -35,10 +35,10 @@ export async function checkSageOnboardings(
       const row = await readSageOnboarding(fixture.pool, { onboardingId });
       if (row === null) continue;
       if (row.state === 'ready') found.push(...(await checkReady(fixture, row)));
-      else found.push(...(await checkRefused(fixture, { row, customer, plan, watch })));
+      else found.push(...(await checkRefused(fixture, { row, customer, plan, monitor })));
     }
   }
-  found.push(...(await checkUnknownOutcomes(fixture, { actors, watch })));
+  found.push(...(await checkUnknownOutcomes(fixture, { actors, monitor })));
   if (plan.environment === 'production') found.push(...(await checkLicences(fixture, actors)));
   return found;
 }
@@ -61,34 +61,34 @@ async function checkReady(fixture: SageBankingFixture, row: SageOnboardingRow): 
   return isTrue ? [] : ['a company has other ids, or another key, than its organisation at Sage'];
 }
 
-interface Refused extends Pick<Checked, 'plan' | 'watch'> {
+interface Refused extends Pick<Checked, 'plan' | 'monitor'> {
   readonly row: SageOnboardingRow;
-  readonly customer: SageBankingCustomer;
+  readonly customer: SimulatedCustomer;
 }
 
 async function checkRefused(
   fixture: SageBankingFixture,
-  { row, customer, plan, watch }: Refused,
+  { row, customer, plan, monitor }: Refused,
 ): Promise<string[]> {
-  if (row.state !== 'refused') return [`an onboarding is ${row.state} in the end (${row.reason ?? ''})`];
+  if (row.state !== 'refused') return [`an onboarding is ${row.state} at the end (${row.reason ?? ''})`];
   const organisations = await organisationsOf(fixture, row);
   if (organisations.length > 0)
     return [`an onboarding is refused (${row.reason ?? ''}) and has organisations`];
-  return (await isTrueReason(fixture, { row, customer, plan, watch }))
+  return (await isTrueReason(fixture, { row, customer, plan, monitor }))
     ? []
-    : [`an onboarding is refused for ${row.reason ?? 'nothing'}, which is not so`];
+    : [`an onboarding is refused for ${row.reason ?? 'nothing'}, which is not the true reason`];
 }
 
 async function isTrueReason(
   fixture: SageBankingFixture,
-  { row, customer, plan, watch }: Refused,
+  { row, customer, plan, monitor }: Refused,
 ): Promise<boolean> {
   switch (row.reason) {
     case 'invalid_customer':
-      return row.kind === 'desktop' && (!customer.planned.licenceIsValid || watch.wordlessRefusals > 0);
+      return row.kind === 'desktop' && (!customer.planned.licenceIsValid || monitor.refusalsWithoutBody > 0);
     case 'organisation_limit': {
-      const taken = await organisationsOfLicence(fixture, customer);
-      return row.kind === 'desktop' && taken >= ORGANISATION_LIMIT[plan.environment];
+      const existing = await organisationsOfLicence(fixture, customer);
+      return row.kind === 'desktop' && existing >= ORGANISATION_LIMIT[plan.environment];
     }
     case 'captcha_failed':
       return customer.wrongCaptchas >= captchaFailuresMax;
@@ -97,7 +97,7 @@ async function isTrueReason(
   }
 }
 
-/** Faults of the plan that say no to whom they should not. */
+/** Faults of the plan that refuse valid requests. */
 function refusals({ faultsFirst, steps }: SageBankingPlan) {
   const specs = [...faultsFirst, ...steps.flatMap(({ step }) => (step.kind === 'fault' ? [step.spec] : []))];
   return specs.filter(({ kind }) => kind === 'status');
@@ -105,30 +105,30 @@ function refusals({ faultsFirst, steps }: SageBankingPlan) {
 
 async function organisationsOfLicence(
   fixture: SageBankingFixture,
-  { serial }: SageBankingCustomer,
+  { serial }: SimulatedCustomer,
 ): Promise<number> {
   return (await organisationsAtSage(fixture)).filter(({ licence }) => licence?.includes(serial) === true)
     .length;
 }
 
-/** Each doubt was a POST whose answer was lost, or the death of whoever had sent it, or may have. */
+/** Each `in_doubt` comes from a POST whose answer was lost, or from a failure in the process that sent or may have sent it. */
 async function checkUnknownOutcomes(
   { pool }: SageBankingFixture,
-  { actors, watch }: Pick<Checked, 'actors' | 'watch'>,
+  { actors, monitor }: Pick<Checked, 'actors' | 'monitor'>,
 ): Promise<string[]> {
-  const { rows } = await pool.query<{ doubts: number }>(
-    `SELECT count(*)::int AS doubts FROM timeline
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM timeline
       WHERE kind = 'sage_onboarding_in_doubt' AND customer_id = ANY ($1)`,
     [actors.customers.map(({ customerId }) => customerId)],
   );
-  const doubts = rows[0]?.doubts ?? 0;
-  const unknowable = watch.lostOrganisationAnswers + watch.struckOnboardings;
-  return doubts <= unknowable
+  const inDoubt = rows[0]?.count ?? 0;
+  const unknowable = monitor.lostOrganisationAnswers + monitor.injectedIntoOnboardings;
+  return inDoubt <= unknowable
     ? []
-    : [`${String(doubts)} doubts, of which at most ${String(unknowable)} could not have been known better`];
+    : [`${String(inDoubt)} times in_doubt, of which at most ${String(unknowable)} had an unknown outcome`];
 }
 
-async function checkLicences(fixture: SageBankingFixture, actors: SageBankingActors): Promise<string[]> {
+async function checkLicences(fixture: SageBankingFixture, actors: Actors): Promise<string[]> {
   const found: string[] = [];
   for (const customer of actors.customers) {
     const organisations = await organisationsOfLicence(fixture, customer);

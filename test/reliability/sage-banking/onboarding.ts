@@ -10,11 +10,11 @@ import {
   type SageOnboardingRow,
 } from '../../../src/db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../src/domain/sage-banking/onboarding.js';
-import type { SageBankingActors, SageBankingCustomer } from './actors.js';
+import type { Actors, SimulatedCustomer } from './actors.js';
 import type { SageBankingFixture } from './fixture.js';
-import type { CaptchaWay } from './plan.js';
+import type { CaptchaResponse } from './plan.js';
 
-/** What a caller, the person at the captcha and an operator do about onboardings. */
+/* What an API caller, the customer at the captcha and an operator do about onboardings. */
 
 export interface OrganisationAtSage {
   readonly id: string;
@@ -30,7 +30,7 @@ export async function organisationsAtSage({ control }: SageBankingFixture): Prom
   return organisations;
 }
 
-/** Sage has nothing else to find it by: the name is the order's own. */
+/** The organisations of one onboarding at Sage. They are found by the company name, which is unique to the onboarding. */
 export async function organisationsOf(
   fixture: SageBankingFixture,
   { request }: SageOnboardingRow,
@@ -40,10 +40,10 @@ export async function organisationsOf(
   );
 }
 
-/** One that is open stays the one there is. */
+/** Starts the onboarding of a customer, or continues one that is open. */
 export async function beginOnboarding(
   { pool, keyring, sage }: SageBankingFixture,
-  { customerId, planned, serial }: SageBankingCustomer,
+  { customerId, planned, serial }: SimulatedCustomer,
 ): Promise<void> {
   const onboardingId = randomUUID();
   const secret = [
@@ -52,7 +52,10 @@ export async function beginOnboarding(
   ];
   const stored = await transaction(pool, (db) =>
     insertSageOnboarding(db, {
-      ...{ onboardingId, customerId, kind: planned.kind, termsAcceptedAt: '2024-01-01T00:00:00Z' },
+      onboardingId,
+      customerId,
+      kind: planned.kind,
+      termsAcceptedAt: '2024-01-01T00:00:00Z',
       request: { company: { name: `Company ${onboardingId}` } },
       licenceSealed:
         planned.kind === 'cloud'
@@ -65,11 +68,11 @@ export async function beginOnboarding(
   });
 }
 
-/** The person at the page does something about the captcha, if one is shown. */
-export async function typeCaptcha(
+/** The customer responds to the captcha, if one is shown. */
+export async function actOnCaptcha(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
-  { customer, way }: { customer: SageBankingCustomer; way: CaptchaWay },
+  actors: Actors,
+  { customer, response }: { customer: SimulatedCustomer; response: CaptchaResponse },
 ): Promise<void> {
   const { pool, control, sage } = fixture;
   const row = await readNewestSageOnboarding(pool, customer);
@@ -77,18 +80,18 @@ export async function typeCaptcha(
   const { onboardingId, captchaId } = row;
   const shown = (await control('GET', `/captchas/${captchaId}`)) as { text: string };
   actors.secrets.add(shown.text);
-  if (way === 'late') await fixture.sleep(captchaGoodForMs + 60_000);
-  const text = way === 'new' ? null : way === 'wrong' ? 'NOTTHIS' : shown.text;
+  if (response === 'late') await fixture.sleep(captchaGoodForMs + 60_000);
+  const text = response === 'new' ? null : response === 'wrong' ? 'NOTTHIS' : shown.text;
   const answer = await answerCaptcha(pool, { onboardingId, captchaId, text });
-  if (answer.kind === 'taken' && way === 'wrong') customer.wrongCaptchas += 1;
+  if (answer.kind === 'taken' && response === 'wrong') customer.wrongCaptchas += 1;
   if (answer.kind === 'taken' || answer.kind === 'renewing') await sage.onboardingChanged({ onboardingId });
 }
 
-/** An operator asks Sage what came of the request whose answer was lost, and enters that. */
+/** An operator resolves an unknown outcome: asks Sage for the result of the request and enters it. */
 export async function resolveUnknownOutcome(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
-  customer: SageBankingCustomer,
+  actors: Actors,
+  customer: SimulatedCustomer,
 ): Promise<void> {
   const { pool, keyring, control, sage } = fixture;
   const row = await readNewestSageOnboarding(pool, customer);
@@ -111,7 +114,9 @@ export async function resolveUnknownOutcome(
     if (locked?.state !== 'in_doubt') return;
     if (found === null) return await beginAgain(db, locked);
     const resolutionSealed = sealOnboardingSecret(keyring, {
-      ...{ onboardingId, column: 'resolution', secret: found },
+      onboardingId,
+      column: 'resolution',
+      secret: found,
     });
     await wantResolution(db, locked, { resolutionSealed });
   });

@@ -1,47 +1,48 @@
 import fc from 'fast-check';
-import type { Failure } from '../run-attempt.js';
-import { drawSageFault, type SageFaultSpec } from './faults.js';
+import type { FaultSpec } from '../../../sandbox/sage-banking/faults.js';
+import type { InjectedFailure } from '../attempt-failures.js';
+import { drawFault } from './faults.js';
 
 /*
- * What one run on the channel of Sage's Banking Service is to go through, drawn from a seed: who the customers are, what
- * they do, what their banks post, and what goes wrong at which call. Plain data: a seed replays it exactly, and a failing
- * one shrinks. Customers, bank accounts and accounts at Sage are named by any number, taken modulo how many there are.
+ * The plan of one run, drawn from a seed: the customers, what they do, what their banks post, and which calls fail. It is
+ * plain data, so that a seed repeats it exactly and a failing plan can be shrunk. Customers, bank accounts and accounts at
+ * Sage are given by any number, modulo how many there are.
  */
 
 export interface SageBankingPlan {
   readonly environment: 'qa' | 'preProduction' | 'production';
   readonly customers: readonly PlannedCustomer[];
   readonly knobs: PlannedKnobs;
-  /** Ordered before the first customer begins; each waits for its call. */
-  readonly faultsFirst: readonly SageFaultSpec[];
-  readonly steps: readonly PlannedSageStep[];
-  readonly failures: readonly PlannedSageFailure[];
-  /** Who begins the workflow of a link whose caller ended before it could. */
+  /** Set before the first customer starts; each waits for its call. */
+  readonly faultsFirst: readonly FaultSpec[];
+  readonly steps: readonly PlannedStep[];
+  readonly failures: readonly PlannedFailure[];
+  /** What starts the workflow of a link whose caller crashed before it could. */
   readonly lostStartsFoundBy: 'repair' | 'caller';
 }
 
 export interface PlannedCustomer {
   readonly kind: 'cloud' | 'desktop';
-  /** Of a desktop one; false: not a customer of Sage any more. */
+  /** For `desktop`; false: no longer a customer of Sage. */
   readonly licenceIsValid: boolean;
-  /** What the person does about the first captchas; after these they read each one right. */
-  readonly captchas: readonly CaptchaWay[];
-  /** Links begun right after the onboarding. */
+  /** The responses to the first captchas; later ones are answered correctly. */
+  readonly captchas: readonly CaptchaResponse[];
+  /** Links that start right after the onboarding. */
   readonly links: readonly PlannedLink[];
 }
 
-export type CaptchaWay = 'right' | 'wrong' | 'late' | 'new';
+export type CaptchaResponse = 'right' | 'wrong' | 'late' | 'new';
 
-/** Of the customer's bank accounts the first three are at an indirect bank, the last at a direct one. */
+/** A link to one of the customer's bank accounts: the first three are at an indirect bank, the last at a direct one. */
 export interface PlannedLink {
   readonly account: number;
   readonly startDate: string;
   readonly visit: 'grant' | 'refuse' | 'leave';
-  /** The caller's process ended after its commit. */
+  /** Whether the process of the caller crashes after its commit. */
   readonly startLost: boolean;
 }
 
-/** How Sage behaves. Periods are long, so that a way that nobody goes costs few polls. */
+/** How Sage behaves. Poll periods are long, so that an unused bank consent causes few polls. */
 export interface PlannedKnobs {
   readonly linkPollPeriodMs: number;
   readonly reprocessRunMs: number;
@@ -62,9 +63,9 @@ export interface PlannedRule {
   readonly rank: number | null;
 }
 
-export type SageStep =
+export type Step =
   | { readonly kind: 'onboard'; readonly customer: number }
-  | { readonly kind: 'captcha'; readonly customer: number; readonly way: CaptchaWay }
+  | { readonly kind: 'captcha'; readonly customer: number; readonly response: CaptchaResponse }
   | { readonly kind: 'resolve'; readonly customer: number }
   | { readonly kind: 'link'; readonly customer: number; readonly link: PlannedLink }
   | { readonly kind: 'visit'; readonly customer: number; readonly success: boolean }
@@ -79,7 +80,7 @@ export type SageStep =
   | { readonly kind: 'rule'; readonly account: number; readonly rule: PlannedRule }
   | { readonly kind: 'delete_rule'; readonly account: number; readonly rule: number }
   | { readonly kind: 'restore'; readonly account: number; readonly times: number }
-  /** The customer makes a rule, disconnects the account, connects it again and takes its rules over. */
+  /** The customer creates a rule, disconnects the account, links it again and restores its rules. */
   | {
       readonly kind: 'reconnect';
       readonly account: number;
@@ -88,16 +89,16 @@ export type SageStep =
     }
   | { readonly kind: 'reprocess'; readonly account: number; readonly firstOnly: boolean }
   | { readonly kind: 'wake'; readonly account: number }
-  | { readonly kind: 'fault'; readonly spec: SageFaultSpec };
+  | { readonly kind: 'fault'; readonly spec: FaultSpec };
 
-export interface PlannedSageStep {
-  readonly step: SageStep;
-  /** How long nobody does anything afterwards. */
+export interface PlannedStep {
+  readonly step: Step;
+  /** Pause after the step. */
   readonly thenWaitMs: number;
 }
 
-/** Activities that failure may strike, each at its n-th attempt of the run, counted from 1. */
-export const struckActivities = [
+/** Activities that may fail, each at its n-th attempt of the run, counted from 1. */
+export const failingActivities = [
   'sageAdvanceOnboarding',
   'sageBeginLink',
   'sagePollLink',
@@ -108,20 +109,20 @@ export const struckActivities = [
   'sageStartReprocessChunk',
   'sagePollReprocessChunk',
 ] as const;
-export type StruckActivity = (typeof struckActivities)[number];
+export type FailingActivity = (typeof failingActivities)[number];
 
-export interface PlannedSageFailure {
-  readonly activity: StruckActivity;
+export interface PlannedFailure {
+  readonly activity: FailingActivity;
   readonly attempt: number;
-  readonly failure: Failure;
+  readonly failure: InjectedFailure;
 }
 
 const customersMax = 2;
 const stepsMin = 6;
 const stepsMax = 16;
 const linesMax = 6;
-/** More than one page of Sage's. */
-const crowdLines = 130;
+/** More transactions than one page of Sage has. */
+const bulkLines = 130;
 const faultsFirstMax = 8;
 const failuresMax = 10;
 /** A step of an activity makes some ten calls. */
@@ -138,11 +139,11 @@ const line: fc.Arbitrary<PlannedLine> = fc.record({
 
 const lines = fc.oneof(
   { weight: 12, arbitrary: fc.array(line, { maxLength: linesMax, size: 'max' }) },
-  { weight: 1, arbitrary: fc.array(line, { minLength: crowdLines, maxLength: crowdLines, size: 'max' }) },
+  { weight: 1, arbitrary: fc.array(line, { minLength: bulkLines, maxLength: bulkLines, size: 'max' }) },
 );
 
 const visit = fc.constantFrom<PlannedLink['visit'][]>('grant', 'grant', 'grant', 'grant', 'refuse', 'leave');
-const captcha = fc.constantFrom<CaptchaWay[]>('right', 'right', 'right', 'wrong', 'late', 'new');
+const captcha = fc.constantFrom<CaptchaResponse[]>('right', 'right', 'right', 'wrong', 'late', 'new');
 
 const link: fc.Arbitrary<PlannedLink> = fc.record({
   account: fc.constantFrom(0, 0, 0, 1, 2, 3),
@@ -158,17 +159,17 @@ const customer: fc.Arbitrary<PlannedCustomer> = fc.record({
   links: fc.array(link, { minLength: 1, maxLength: 2, size: 'max' }),
 });
 
-/** Few names, so that some are taken; the same name need not say the same. */
+/** Few names, so that some are taken; rules of one name may differ. */
 const rule: fc.Arbitrary<PlannedRule> = fc.record({
   name: fc.constantFrom('Coffee', 'Rent', 'Salary', 'Fuel'),
   criteria: fc.constantFrom('COFFEE', 'RENT', 'SALARY', 'FUEL'),
   rank: fc.constantFrom(null, null, 1, 2),
 });
 
-function drawStep(): fc.Arbitrary<SageStep> {
-  const kinds: [number, fc.Arbitrary<SageStep>][] = [
+function drawStep(): fc.Arbitrary<Step> {
+  const kinds: [number, fc.Arbitrary<Step>][] = [
     [1, fc.record({ kind: fc.constant('onboard'), customer: any })],
-    [1, fc.record({ kind: fc.constant('captcha'), customer: any, way: captcha })],
+    [1, fc.record({ kind: fc.constant('captcha'), customer: any, response: captcha })],
     [1, fc.record({ kind: fc.constant('resolve'), customer: any })],
     [6, fc.record({ kind: fc.constant('link'), customer: any, link })],
     [
@@ -184,13 +185,15 @@ function drawStep(): fc.Arbitrary<SageStep> {
     [
       6,
       fc.record({
-        ...{ kind: fc.constant('reconnect'), account: any, rule },
+        kind: fc.constant('reconnect'),
+        account: any,
+        rule,
         times: fc.integer({ min: 1, max: 2 }),
       }),
     ],
     [3, fc.record({ kind: fc.constant('reprocess'), account: any, firstOnly: oneIn(3) })],
     [1, fc.record({ kind: fc.constant('wake'), account: any })],
-    [5, fc.record({ kind: fc.constant('fault'), spec: drawSageFault() })],
+    [5, fc.record({ kind: fc.constant('fault'), spec: drawFault() })],
   ];
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
@@ -202,13 +205,19 @@ const thenWaitMs = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 10 * minuteMs, max: 40 * minuteMs }) },
 );
 
-const failure: fc.Arbitrary<Failure> = fc.record({
+const failure: fc.Arbitrary<InjectedFailure> = fc.record({
   call: fc.integer({ min: 1, max: callsMax }),
-  kind: fc.constantFrom('process_dies', 'process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
+  kind: fc.constantFrom(
+    'process_crashes',
+    'process_crashes',
+    'process_crashes',
+    'call_fails',
+    'asked_to_stop',
+  ),
   afterEffect: fc.boolean(),
 });
 
-/** All that one run goes through. */
+/** Draws the plan of one run. */
 export const sageBankingPlan: fc.Arbitrary<SageBankingPlan> = fc.record({
   environment: fc.constantFrom('qa', 'preProduction', 'production', 'production'),
   customers: fc.array(customer, { minLength: 1, maxLength: customersMax, size: 'max' }),
@@ -221,13 +230,15 @@ export const sageBankingPlan: fc.Arbitrary<SageBankingPlan> = fc.record({
     extraFields: oneIn(4),
   }),
   lostStartsFoundBy: fc.constantFrom('repair', 'caller'),
-  faultsFirst: fc.array(drawSageFault(), { maxLength: faultsFirstMax, size: 'max' }),
+  faultsFirst: fc.array(drawFault(), { maxLength: faultsFirstMax, size: 'max' }),
   steps: fc.array(fc.record({ step: drawStep(), thenWaitMs }), {
-    ...{ minLength: stepsMin, maxLength: stepsMax, size: 'max' },
+    minLength: stepsMin,
+    maxLength: stepsMax,
+    size: 'max',
   }),
   failures: fc.array(
     fc.record({
-      activity: fc.constantFrom(...struckActivities, 'sageAdvanceOnboarding', 'sageCreateAccount'),
+      activity: fc.constantFrom(...failingActivities, 'sageAdvanceOnboarding', 'sageCreateAccount'),
       attempt: fc.integer({ min: 1, max: 4 }),
       failure,
     }),

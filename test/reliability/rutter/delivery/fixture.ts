@@ -6,24 +6,24 @@ import type { ActivityDeps } from '../../../../src/activities/deps.js';
 import { createRutterClient } from '../../../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../../../src/crypto/keyring.js';
 import type { Pool } from '../../../../src/db/pool.js';
-import type { Control } from '../checker.js';
-import { createMovableDatabase, DeliverClock } from '../../database-clock.js';
+import type { Control } from '../book.js';
+import { createMovableDatabase, DeliveryClock } from '../../database-clock.js';
 
 const credentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 400;
-/** Of a sender that is held at a gate while another one works. */
-const patientTimeoutMs = 5_000;
+/** For a sender that is held at a gate while another one works. */
+const longTimeoutMs = 5_000;
 const databaseConnectionsMax = 10;
-/** `preferSyncWindowMs` 0: a job that runs at all is answered as `async_response`, since nobody moves the clock then. */
+/** `preferSyncWindowMs` 0: every job with a run time is answered as `async_response`, since no one moves the clock then. */
 const knobs = { jobRunMs: 0, preferSyncWindowMs: 0, rateLimit: false } as const;
 
-/** What many runs stand on: one database, its clock, one keyring. */
-export interface DeliverFixture {
+/** What many runs share: one database, its clock, one keyring. */
+export interface DeliveryFixture {
   readonly pool: Pool;
   readonly keyring: Keyring;
-  readonly clock: DeliverClock;
-  /** Starts a sandbox for one run, at the simulation's time, and makes it the one whose clock moves. */
+  readonly clock: DeliveryClock;
+  /** Starts a sandbox for one run and attaches it to the clock. */
   openSandbox(knobs: { readBackLagMs: number }): Promise<OpenSandbox>;
   close(): Promise<void>;
 }
@@ -33,17 +33,17 @@ export interface OpenSandbox {
   readonly control: Control;
 }
 
-export async function createDeliverFixture(): Promise<DeliverFixture> {
+export async function createDeliveryFixture(): Promise<DeliveryFixture> {
   const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const { pool, drop } = await createMovableDatabase(databaseConnectionsMax);
-  const clock = new DeliverClock(pool);
+  const clock = new DeliveryClock(pool);
   return {
     ...{ pool, clock, keyring: keys.keyring },
     openSandbox: async (own) => {
       const sandbox = await startRutterSandbox({ port: 0, ...credentials, knobs: { ...knobs, ...own } });
       const control = controlOf(sandbox);
-      await clock.follow((nowMs) => control('POST', '/clock', { set: new Date(nowMs).toISOString() }));
+      await clock.attach((nowMs) => control('POST', '/clock', { set: new Date(nowMs).toISOString() }));
       return { sandbox, control };
     },
     close: drop,
@@ -54,17 +54,17 @@ function controlOf({ url }: RunningSandbox): Control {
   return (method, path, body) => askControl({ url, method, path, body });
 }
 
-/** The dependencies of one process: its own way to the database and to the network. */
+/** The dependencies of one process, with its own access to the database and the network. */
 export function depsOf(input: {
-  fixture: DeliverFixture;
+  fixture: DeliveryFixture;
   sandbox: RunningSandbox;
   pool: Pool;
   fetch: typeof fetch;
-  patient: boolean;
+  longTimeouts: boolean;
 }): ActivityDeps {
   const { fixture, sandbox, pool } = input;
-  const timeoutMs = input.patient ? patientTimeoutMs : requestTimeoutMs;
-  const lost = () => Promise.resolve();
+  const timeoutMs = input.longTimeouts ? longTimeoutMs : requestTimeoutMs;
+  const discardSignal = () => Promise.resolve();
   return {
     pool,
     keyring: fixture.keyring,
@@ -77,11 +77,11 @@ export function depsOf(input: {
       fetch: input.fetch,
       timeouts: { postTransactionsMs: timeoutMs, otherMs: timeoutMs },
     }),
-    // Every message to a workflow is lost: rows alone must carry what has to be done.
+    // Every signal to a workflow is lost: the rows alone must say what has to be done.
     workflows: {
-      wakeFeed: lost,
-      feedFactsChanged: lost,
-      wakeConnection: lost,
+      wakeFeed: discardSignal,
+      feedFactsChanged: discardSignal,
+      wakeConnection: discardSignal,
       missingFeeds: () => Promise.resolve([]),
       missingConnections: () => Promise.resolve([]),
     },

@@ -2,45 +2,49 @@ import fc from 'fast-check';
 import type { FaultSpec } from '../../../../sandbox/rutter/faults.js';
 import {
   drawCall,
-  drawCrowd,
+  drawBulkCall,
   drawnCurrencies,
   drawStartDate,
   type DrawnCurrency,
   type SentCall,
 } from '../draw-postings.js';
-import { drawFault, drawLie, drawPoison } from '../faults.js';
-import type { Death } from '../../killable-process.js';
+import { drawFault, drawFalseAnswer, drawPoison } from '../faults.js';
+import type { Crash } from './killable-process.js';
 
 /*
- * The plan of one run, drawn before it begins: plain data, so that a seed replays it exactly and a failing one shrinks.
- * Feeds, accounts and connections are named by any number, taken modulo how many there are.
+ * The plan of one run, drawn before it begins. It is plain data, so that a seed repeats it exactly and a failing plan can
+ * be shrunk. Feeds, accounts and connections are given by any number, modulo how many there are.
  */
 
 export type Step =
   | { readonly kind: 'send'; readonly account: number; readonly call: SentCall }
   | {
-      readonly kind: 'deliveryRun';
+      readonly kind: 'delivery_run';
       readonly feed: number;
       readonly readAccount: boolean;
-      readonly death: Death | null;
+      readonly crash: Crash | null;
     }
-  | { readonly kind: 'look'; readonly connection: number; readonly death: Death | null }
+  | { readonly kind: 'connection_check'; readonly connection: number; readonly crash: Crash | null }
   | { readonly kind: 'fault'; readonly spec: FaultSpec }
-  | { readonly kind: 'person'; readonly feed: number; readonly action: 'pause' | 'resume' | 'sync' | 'close' }
-  /** An operator decides on one of the postings that were set aside, if there are any. */
+  | {
+      readonly kind: 'operator';
+      readonly feed: number;
+      readonly action: 'pause' | 'resume' | 'sync' | 'close';
+    }
+  /** An operator decides on one of the quarantined postings, if there are any. */
   | {
       readonly kind: 'decide';
       readonly feed: number;
       readonly posting: number;
       readonly what: 'release' | 'discard';
     }
-  | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly death: Death | null }
+  | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly crash: Crash | null }
   | { readonly kind: 'sage_disconnect'; readonly feed: number }
   | { readonly kind: 'sage_select'; readonly feed: number; readonly startDate: string }
   | { readonly kind: 'connection'; readonly connection: number; readonly to: ConnectionChange }
   | { readonly kind: 'time'; readonly ms: number }
   | {
-      readonly kind: 'zombie';
+      readonly kind: 'frozen_sender';
       readonly feed: number;
       readonly other: number;
       readonly heldAt: 'before' | 'after';
@@ -52,66 +56,66 @@ export type ConnectionChange =
 
 export interface PlannedAccount {
   readonly currency: DrawnCurrency;
-  /** The first feed's connection; a second feed of the same account is on the other one. */
+  /** The connection of the first feed; a second feed of the account is on the other connection. */
   readonly connection: number;
   readonly onBoth: boolean;
   readonly startDate: string;
   readonly otherStartDate: string;
-  /** Chosen in Sage from the beginning on. */
+  /** Whether the account is selected in Sage at the beginning. */
   readonly active: boolean;
 }
 
-export interface DeliverPlan {
+export interface DeliveryPlan {
   readonly connections: number;
   readonly accounts: readonly PlannedAccount[];
   readonly readBackLagMs: number;
   readonly steps: readonly Step[];
-  /** How the jobs end that never ended, once the faults are over; null: well. */
+  /** How jobs without an end finish after the faults: an HTTP status, or null for success. */
   readonly jobsEndAs: number | null;
-  /** Between two rounds at the end. */
+  /** Time between two rounds at the end. */
   readonly gapMs: number;
 }
 
 const stepsMax = 24;
-const deathCallMax = 40;
+const crashCallMax = 40;
 const hourMs = 3_600_000;
 
-/** What sort of run it is. Lies, lags and sleeping senders excuse something, so each is drawn in a part of the runs only. */
-interface Temper {
-  readonly lies: boolean;
-  readonly zombies: boolean;
-  readonly crowds: boolean;
-  readonly people: boolean;
+/** What kinds of events a run has. Some of them relax a check, so each occurs in a part of the runs only. */
+interface RunProfile {
+  readonly falseAnswers: boolean;
+  readonly frozenSenders: boolean;
+  readonly bulk: boolean;
+  readonly operators: boolean;
   readonly closes: boolean;
   readonly poison: boolean;
   readonly readBackLagMs: number;
 }
 
-/** The steps are drawn for these accounts: amounts are written in their currencies. */
-interface Frame extends Temper {
+/** The accounts for which steps are drawn: amounts depend on their currencies. */
+interface Frame extends RunProfile {
   readonly accounts: readonly PlannedAccount[];
 }
 
-export function drawDeliverPlan(): fc.Arbitrary<DeliverPlan> {
+export function drawDeliveryPlan(): fc.Arbitrary<DeliveryPlan> {
   const oneIn = (share: number) => fc.integer({ min: 0, max: share - 1 }).map((n) => n === share - 1);
   return fc
-    .record<Temper>({
-      lies: oneIn(6),
-      zombies: oneIn(4),
-      crowds: oneIn(12),
-      people: fc.boolean(),
+    .record<RunProfile>({
+      falseAnswers: oneIn(6),
+      frozenSenders: oneIn(4),
+      bulk: oneIn(12),
+      operators: fc.boolean(),
       closes: oneIn(8),
       poison: oneIn(4),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
     })
-    .chain((temper) =>
+    .chain((profile) =>
       fc
         .array(drawAccount(), { minLength: 1, maxLength: 3, size: 'max' })
-        .chain((accounts) => drawPlanOf({ ...temper, accounts })),
+        .chain((accounts) => drawPlanOf({ ...profile, accounts })),
     );
 }
 
-function drawPlanOf(frame: Frame): fc.Arbitrary<DeliverPlan> {
+function drawPlanOf(frame: Frame): fc.Arbitrary<DeliveryPlan> {
   return fc.record({
     connections: fc.integer({ min: 1, max: 2 }),
     accounts: fc.constant(frame.accounts),
@@ -135,19 +139,19 @@ function drawAccount(): fc.Arbitrary<PlannedAccount> {
   });
 }
 
-function drawDeath(): fc.Arbitrary<Death | null> {
-  const death = fc.record({
-    call: fc.integer({ min: 1, max: deathCallMax }),
-    when: fc.constantFrom<Death['when'][]>('before', 'after'),
+function drawCrash(): fc.Arbitrary<Crash | null> {
+  const crash = fc.record({
+    call: fc.integer({ min: 1, max: crashCallMax }),
+    when: fc.constantFrom<Crash['when'][]>('before', 'after'),
   });
-  return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: death });
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: crash });
 }
 
 function drawSend(frame: Frame): fc.Arbitrary<Step> {
   return fc.integer({ min: 0, max: frame.accounts.length - 1 }).chain((account) => {
     const few = drawCall(frame.accounts[account]?.currency ?? 'GBP');
     const weighted = [{ weight: 2, arbitrary: few }];
-    if (frame.crowds) weighted.push({ weight: 1, arbitrary: drawCrowd() });
+    if (frame.bulk) weighted.push({ weight: 1, arbitrary: drawBulkCall() });
     return fc.record({
       kind: fc.constant('send' as const),
       account: fc.constant(account),
@@ -163,15 +167,19 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
     {
       weight: 12,
       arbitrary: fc.record({
-        kind: fc.constant('deliveryRun'),
+        kind: fc.constant('delivery_run'),
         feed,
         readAccount: fc.integer({ min: 0, max: 4 }).map((n) => n === 4),
-        death: drawDeath(),
+        crash: drawCrash(),
       }),
     },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('look'), connection: fc.nat(), death: drawDeath() }),
+      arbitrary: fc.record({
+        kind: fc.constant('connection_check'),
+        connection: fc.nat(),
+        crash: drawCrash(),
+      }),
     },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFault() }) },
     {
@@ -182,20 +190,23 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
       }),
     },
   ];
-  if (frame.lies) {
-    weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawLie() }) });
+  if (frame.falseAnswers) {
+    weighted.push({
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFalseAnswer() }),
+    });
   }
   if (frame.poison) {
     weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawPoison() }) });
   }
-  if (frame.zombies) weighted.push({ weight: 3, arbitrary: drawZombie() });
-  if (frame.people) weighted.push({ weight: 4, arbitrary: drawPeople(frame) });
+  if (frame.frozenSenders) weighted.push({ weight: 3, arbitrary: drawFrozenSender() });
+  if (frame.operators) weighted.push({ weight: 4, arbitrary: drawOperatorStep(frame) });
   return fc.oneof(...weighted);
 }
 
-function drawZombie(): fc.Arbitrary<Step> {
+function drawFrozenSender(): fc.Arbitrary<Step> {
   return fc.record({
-    kind: fc.constant('zombie'),
+    kind: fc.constant('frozen_sender'),
     feed: fc.nat(),
     other: fc.nat(),
     heldAt: fc.constantFrom('before', 'after'),
@@ -203,24 +214,24 @@ function drawZombie(): fc.Arbitrary<Step> {
   });
 }
 
-function drawPeople(temper: Temper): fc.Arbitrary<Step> {
+function drawOperatorStep(profile: RunProfile): fc.Arbitrary<Step> {
   const feed = fc.nat();
   const actions = [
     'pause',
     'resume',
     'resume',
     'sync',
-    ...(temper.closes ? (['close'] as const) : []),
+    ...(profile.closes ? (['close'] as const) : []),
   ] as const;
   return fc.oneof<fc.Arbitrary<Step>[]>(
-    fc.record({ kind: fc.constant('person'), feed, action: fc.constantFrom(...actions) }),
+    fc.record({ kind: fc.constant('operator'), feed, action: fc.constantFrom(...actions) }),
     fc.record({
       kind: fc.constant('decide'),
       feed,
       posting: fc.nat(),
       what: fc.constantFrom('release', 'discard'),
     }),
-    fc.record({ kind: fc.constant('resync'), feed, from: drawStartDate(), death: drawDeath() }),
+    fc.record({ kind: fc.constant('resync'), feed, from: drawStartDate(), crash: drawCrash() }),
     fc.record({ kind: fc.constant('sage_disconnect'), feed }),
     fc.record({ kind: fc.constant('sage_select'), feed, startDate: drawStartDate() }),
     fc.record({

@@ -11,91 +11,96 @@ import { rutterRunCommand } from '../../../../src/activities/rutter/run-command.
 import { insertCommand } from '../../../../src/db/commands.js';
 import { sealAccessToken } from '../../../../src/db/connections.js';
 import type { Pool } from '../../../../src/db/pool.js';
-import { CoreBank } from '../../core-banking.js';
-import { depsOf, runActivity, type DeliverFixture, type OpenSandbox } from './fixture.js';
-import type { DeliverPlan } from './plan.js';
-import type { Gate } from '../../gate.js';
-import { MortalProcess, type Death } from '../../killable-process.js';
-import type { CheckedFeed } from '../checker.js';
+import { CoreBanking } from '../core-banking.js';
+import { depsOf, runActivity, type DeliveryFixture, type OpenSandbox } from './fixture.js';
+import type { DeliveryPlan } from './plan.js';
+import type { RequestGate } from './gate.js';
+import { KillableProcess, type Crash } from './killable-process.js';
+import type { CheckedFeed } from '../feed-rows.js';
 import { Traffic } from '../traffic.js';
 
-export interface SimulationConnection {
+export interface DeliveryConnection {
   readonly connectionId: string;
   readonly rutterConnectionId: string;
 }
 
-export interface SimulationAccount {
+export interface DeliveryAccount {
   readonly accountId: string;
   readonly currency: string;
 }
 
-export interface SimulationFeed extends CheckedFeed {
+export interface DeliveryFeed extends CheckedFeed {
   readonly connectionId: string;
-  /** What the customer chose in Sage last; null: not chosen yet. */
+  /** The start date that the customer chose last in Sage; null: not selected yet. */
   startDate: string | null;
 }
 
-/** How an attempt of the activity ended, as Temporal would learn it. */
-export type DeliveryRunEnding = RunDeliveryResult | 'failed' | 'died';
+/** How an attempt of the activity ended, as Temporal would see it. */
+export type DeliveryRunEnding = RunDeliveryResult | 'failed' | 'crashed';
 
 /**
- * One run's simulation: real ingestion, real activities, a real PostgreSQL and the real sandbox over HTTP. It keeps count of
- * what justifies a repeat or excuses a breach, and of what was exercised at all.
+ * The parts of one run: real ingestion and activities, PostgreSQL and the sandbox over HTTP. Counts what justifies a
+ * repeated POST or relaxes a check.
  */
-export class DeliverSimulation {
-  readonly bank: CoreBank;
+export class DeliverySimulation {
+  readonly bank: CoreBanking;
   readonly traffic = new Traffic();
-  readonly connections: SimulationConnection[] = [];
-  readonly accounts: SimulationAccount[] = [];
-  readonly feeds: SimulationFeed[] = [];
-  /** Breaches seen on the way. */
-  readonly breaches: string[] = [];
-  /** Accounts that Sage has changed since somebody looked last. */
+  readonly connections: DeliveryConnection[] = [];
+  readonly accounts: DeliveryAccount[] = [];
+  readonly feeds: DeliveryFeed[] = [];
+  /** Violations found during the run. */
+  readonly violations: string[] = [];
+  /** Accounts that Sage has changed since their connection was last checked. */
   readonly unseen = new Set<string>();
-  /** Keys of batches that were open when a change was seen: they must be completed as they were built. */
-  readonly begunBefore = new Set<string>();
-  /** What an operator discarded although Rutter had it: by feed and id. */
+  /** Keys of batches that were open when a change was read: these batches are still completed as they were built. */
+  readonly openAtChange = new Set<string>();
+  /** Postings that an operator discarded although Rutter had them, by feed and id. */
   readonly accepted = new Set<string>();
   readonly counts = {
-    ...{ deaths: 0, zombies: 0, resumes: 0, decisions: 0, resyncs: 0, cutsMax: 0 },
-    postsUnderUnseenChange: 0,
+    crashes: 0,
+    frozenSenders: 0,
+    resumes: 0,
+    decisions: 0,
+    resyncs: 0,
+    buildsMax: 0,
+    postsAfterUnseenChange: 0,
   };
   readonly #fetch: typeof fetch;
 
   constructor(
-    readonly fixture: DeliverFixture,
+    readonly fixture: DeliveryFixture,
     readonly open: OpenSandbox,
   ) {
-    this.bank = new CoreBank(fixture.pool);
-    const watched = this.traffic.watch(fetch);
+    this.bank = new CoreBanking(fixture.pool);
+    const monitored = this.traffic.monitor(fetch);
     this.#fetch = async (input, init) => {
       const before = this.traffic.batches.length;
-      const answer = watched(input, init);
+      const answer = monitored(input, init);
       const sent = this.traffic.batches[before];
-      if (sent !== undefined) this.#excuse(sent.rutterAccountId, sent.idempotencyKey);
+      if (sent !== undefined) this.#countUnseenChange(sent.rutterAccountId, sent.idempotencyKey);
       return await answer;
     };
   }
 
-  #excuse(rutterAccountId: string, key: string): void {
-    if (this.unseen.has(rutterAccountId) || this.begunBefore.has(key))
-      this.counts.postsUnderUnseenChange += 1;
+  #countUnseenChange(rutterAccountId: string, key: string): void {
+    if (this.unseen.has(rutterAccountId) || this.openAtChange.has(key))
+      this.counts.postsAfterUnseenChange += 1;
   }
 
-  /** One attempt of the deliver activity, in a process of its own. */
+  /** One delivery run, in a process of its own. */
   async deliveryRun(
-    feed: SimulationFeed,
-    how: { readAccount?: boolean; death?: Death | null; gate?: Gate } = {},
+    feed: DeliveryFeed,
+    how: { readAccount?: boolean; crash?: Crash | null; gate?: RequestGate } = {},
   ): Promise<DeliveryRunEnding> {
-    const process = new MortalProcess(how.death ?? null);
+    const process = new KillableProcess(how.crash ?? null);
     const deps = this.#depsOf(process, how.gate);
     const input = { feedId: feed.feedId, readAccount: how.readAccount ?? false };
     const ending = await this.#attempt(process, () => runActivity(rutterRunDelivery(deps), input));
     return ending;
   }
 
-  /** One attempt at comparing with Rutter what was delivered from a date on, as an operator orders it. */
-  async resync(feed: SimulationFeed, how: { from: string; death: Death | null }): Promise<void> {
+  /** One resync of what was delivered since a date, as an operator requests it. */
+  async resync(feed: DeliveryFeed, how: { from: string; crash: Crash | null }): Promise<void> {
     const { pool } = this.fixture;
     const commandId = randomUUID();
     const { rows } = await pool.query<{ id: string }>(
@@ -103,39 +108,42 @@ export class DeliverSimulation {
       [feed.feedId],
     );
     await insertCommand(pool, {
-      ...{ commandId, customerId: rows[0]?.id ?? '', kind: 'resync_feed', secretSealed: null },
+      commandId,
+      customerId: rows[0]?.id ?? '',
+      kind: 'resync_feed',
+      secretSealed: null,
       input: { feed_id: feed.feedId, from: how.from, dry_run: false },
     });
-    // As Temporal does with an attempt that nobody heard of again.
-    for (const death of [how.death, null]) {
-      const process = new MortalProcess(death);
+    // Like Temporal, a crashed attempt is repeated.
+    for (const crash of [how.crash, null]) {
+      const process = new KillableProcess(crash);
       const run = rutterRunCommand(this.#depsOf(process, undefined));
-      if ((await this.#attempt(process, () => runActivity(run, { commandId }))) !== 'died') return;
+      if ((await this.#attempt(process, () => runActivity(run, { commandId }))) !== 'crashed') return;
     }
   }
 
-  /** One look of the connection's workflow. Answers whether it has seen the accounts. */
-  async look(connection: SimulationConnection, death: Death | null = null): Promise<boolean> {
-    const process = new MortalProcess(death);
+  /** One check by the workflow of the connection. Returns whether it has read the accounts. */
+  async checkConnection(connection: DeliveryConnection, crash: Crash | null = null): Promise<boolean> {
+    const process = new KillableProcess(crash);
     const deps = this.#depsOf(process, undefined);
     const input = { connectionId: connection.connectionId, awaitedForMs: 0 };
-    this.counts.cutsMax += this.feeds.length;
-    const begun = await this.#openKeys(connection);
+    this.counts.buildsMax += this.feeds.length;
+    const openKeys = await this.#openKeys(connection);
     const ending = await this.#attempt(process, () => runActivity(rutterReadConnection(deps), input));
-    if (ending === 'failed' || ending === 'died') return false;
+    if (ending === 'failed' || ending === 'crashed') return false;
     if (ending.refused) {
-      // The workflow would sleep until then.
+      // The workflow would sleep until its next poll.
       if (ending.nextPollMs !== null) await this.fixture.clock.advance(ending.nextPollMs);
       return false;
     }
-    for (const key of begun) this.begunBefore.add(key);
+    for (const key of openKeys) this.openAtChange.add(key);
     for (const feed of this.feeds) {
       if (feed.connectionId === connection.connectionId) this.unseen.delete(feed.rutterAccountId);
     }
     return true;
   }
 
-  async #openKeys(connection: SimulationConnection): Promise<string[]> {
+  async #openKeys(connection: DeliveryConnection): Promise<string[]> {
     const { rows } = await this.fixture.pool.query<{ key: string }>(
       `SELECT a.idempotency_key AS key FROM batches b JOIN attempts a USING (batch_id)
         WHERE b.connection_id = $1 AND b.state = 'open'`,
@@ -144,48 +152,48 @@ export class DeliverSimulation {
     return rows.map((row) => row.key);
   }
 
-  #depsOf(process: MortalProcess, gate: Gate | undefined) {
+  #depsOf(process: KillableProcess, gate: RequestGate | undefined) {
     const { fixture, open } = this;
-    const outward = gate === undefined ? this.#fetch : gate.fetch(this.#fetch);
+    const gatedFetch = gate === undefined ? this.#fetch : gate.fetch(this.#fetch);
     return depsOf({
       fixture,
       sandbox: open.sandbox,
       pool: process.pool(fixture.pool),
-      fetch: process.fetch(outward),
-      patient: gate !== undefined,
+      fetch: process.fetch(gatedFetch),
+      longTimeouts: gate !== undefined,
     });
   }
 
-  async #attempt<T>(process: MortalProcess, run: () => Promise<T>): Promise<T | 'failed' | 'died'> {
+  async #attempt<T>(process: KillableProcess, run: () => Promise<T>): Promise<T | 'failed' | 'crashed'> {
     try {
       const result = await run();
-      if (!process.dead) return result;
+      if (!process.crashed) return result;
     } catch (error) {
       const expected =
-        process.dead ||
+        process.crashed ||
         isRutterError(error) ||
         error instanceof ApplicationFailure ||
         error instanceof CredentialsRejected;
       if (!expected)
-        this.breaches.push(`unexpected failure: ${error instanceof Error ? (error.stack ?? '') : 'none'}`);
-      if (!process.dead) return 'failed';
+        this.violations.push(`unexpected failure: ${error instanceof Error ? (error.stack ?? '') : 'none'}`);
+      if (!process.crashed) return 'failed';
     }
-    this.counts.deaths += 1;
-    return 'died';
+    this.counts.crashes += 1;
+    return 'crashed';
   }
 }
 
-/** Makes the plan's customers, connections, accounts and feeds. */
-export async function createDeliverSimulation(
-  fixture: DeliverFixture,
+/** Creates the customer, connections, accounts and feeds of a plan. */
+export async function createDeliverySimulation(
+  fixture: DeliveryFixture,
   open: OpenSandbox,
-  plan: DeliverPlan,
-): Promise<DeliverSimulation> {
-  const simulation = new DeliverSimulation(fixture, open);
+  plan: DeliveryPlan,
+): Promise<DeliverySimulation> {
+  const simulation = new DeliverySimulation(fixture, open);
   const { pool } = fixture;
   const customerId = `cust-${randomUUID()}`;
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
-  const plain = depsOf({ fixture, sandbox: open.sandbox, pool, fetch, patient: true });
+  const plain = depsOf({ fixture, sandbox: open.sandbox, pool, fetch, longTimeouts: true });
   const tokens: string[] = [];
   for (let index = 0; index < plan.connections; index += 1) {
     const made = await plain.rutter.createConnection({
@@ -210,10 +218,10 @@ export async function createDeliverSimulation(
       [account.accountId, customerId, account.currency],
     );
     const first = planned.connection % plan.connections;
-    const places = planned.onBoth && plan.connections === 2 ? [first, 1 - first] : [first];
-    for (const [turn, place] of places.entries()) {
+    const indexes = planned.onBoth && plan.connections === 2 ? [first, 1 - first] : [first];
+    for (const [turn, index] of indexes.entries()) {
       const created = await plain.rutter.createAccount({
-        accessToken: tokens[place] ?? '',
+        accessToken: tokens[index] ?? '',
         idempotencyKey: randomUUID(),
         account: {
           internalBankAccountId: account.accountId,
@@ -222,26 +230,28 @@ export async function createDeliverSimulation(
           name: 'Trading',
         },
       });
-      if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
-      const connection = simulation.connections[place];
-      if (connection === undefined) throw new Error('the plan names a connection that is none');
+      if (created.kind !== 'done') throw new Error('the sandbox did not create the account synchronously');
+      const connection = simulation.connections[index];
+      if (connection === undefined) throw new Error('the plan names an unknown connection');
       await addFeed(simulation, pool, {
-        ...{ customerId, account, rutterAccountId: created.account.id },
+        customerId,
+        account,
+        rutterAccountId: created.account.id,
         connectionId: connection.connectionId,
         startDate: planned.active ? (turn === 0 ? planned.startDate : planned.otherStartDate) : null,
       });
     }
   }
-  for (const connection of simulation.connections) await simulation.look(connection);
+  for (const connection of simulation.connections) await simulation.checkConnection(connection);
   return simulation;
 }
 
 async function addFeed(
-  simulation: DeliverSimulation,
+  simulation: DeliverySimulation,
   pool: Pool,
   input: {
     customerId: string;
-    account: SimulationAccount;
+    account: DeliveryAccount;
     rutterAccountId: string;
     connectionId: string;
     startDate: string | null;

@@ -4,25 +4,25 @@ import { transaction } from '../../../../src/db/pool.js';
 import { createFeed } from '../../../../src/db/rutter/publications.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../../src/domain/ids.js';
 import type { bankFeedWorkflow } from '../../../../src/workflows/rutter/bank-feed/workflow.js';
-import { CoreBank } from '../../core-banking.js';
-import type { SimulationFixture } from './fixture.js';
-import type { PlannedFeed, SimulationPlan } from './plan.js';
+import { CoreBanking } from '../core-banking.js';
+import type { WorkflowFixture } from './fixture.js';
+import type { PlannedFeed, WorkflowPlan } from './plan.js';
 
-/** One feed of a run, with what the run did to it. */
-export interface ActorsFeed {
+/** One feed of a run. */
+export interface SimulatedFeed {
   readonly index: number;
   readonly feedId: string;
   readonly accountId: string;
   readonly currency: string;
   readonly customerId: string;
-  readonly connection: ActorsConnection;
+  readonly connection: SimulatedConnection;
   readonly rutterAccountId: string;
   readonly workflowId: string;
-  /** A signal was lost since the last one that came through: only the feed's own look finds the postings. */
+  /** Whether the last signal was lost: then only the feed's own check or the repair job finds the postings. */
   signalLost: boolean;
 }
 
-export interface ActorsConnection {
+export interface SimulatedConnection {
   readonly index: number;
   readonly connectionId: string;
   readonly rutterConnectionId: string;
@@ -31,27 +31,30 @@ export interface ActorsConnection {
 }
 
 export interface Actors {
-  readonly connections: readonly ActorsConnection[];
-  readonly feeds: readonly ActorsFeed[];
-  readonly bank: CoreBank;
+  readonly connections: readonly SimulatedConnection[];
+  readonly feeds: readonly SimulatedFeed[];
+  readonly bank: CoreBanking;
 }
 
-/** Customers, connections, accounts and feeds of a plan, published as the handoff publishes them. */
-export async function createActors(fixture: SimulationFixture, plan: SimulationPlan): Promise<Actors> {
-  const connections: ActorsConnection[] = [];
+/** Creates the customers, connections, accounts and feeds of a plan as the login handoff does. */
+export async function createActors(fixture: WorkflowFixture, plan: WorkflowPlan): Promise<Actors> {
+  const connections: SimulatedConnection[] = [];
   for (let index = 0; index < plan.connectionCount; index += 1) {
     connections.push(await createConnection(fixture, index));
   }
-  const feeds: ActorsFeed[] = [];
+  const feeds: SimulatedFeed[] = [];
   for (const [index, planned] of plan.feeds.entries()) {
     const connection = connections[planned.connection];
-    if (connection === undefined) throw new Error('the plan names no such connection');
+    if (connection === undefined) throw new Error('the plan names an unknown connection');
     feeds.push(await publishFeed(fixture, { index, planned, connection }));
   }
-  return { connections, feeds, bank: new CoreBank(fixture.pool) };
+  return { connections, feeds, bank: new CoreBanking(fixture.pool) };
 }
 
-async function createConnection({ pool, deps }: SimulationFixture, index: number): Promise<ActorsConnection> {
+async function createConnection(
+  { pool, deps }: WorkflowFixture,
+  index: number,
+): Promise<SimulatedConnection> {
   const connectionId = randomUUID();
   const customerId = `cust-${randomUUID()}`;
   const made = await deps.rutter.createConnection({
@@ -68,9 +71,9 @@ async function createConnection({ pool, deps }: SimulationFixture, index: number
 }
 
 async function publishFeed(
-  fixture: SimulationFixture,
-  input: { index: number; planned: PlannedFeed; connection: ActorsConnection },
-): Promise<ActorsFeed> {
+  fixture: WorkflowFixture,
+  input: { index: number; planned: PlannedFeed; connection: SimulatedConnection },
+): Promise<SimulatedFeed> {
   const { pool, deps, client } = fixture;
   const { index, planned, connection } = input;
   const { customerId, connectionId, accessToken } = connection;
@@ -89,7 +92,7 @@ async function publishFeed(
       name: 'Trading',
     },
   });
-  if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
+  if (created.kind !== 'done') throw new Error('the sandbox did not create the account synchronously');
   const rutterAccountId = created.account.id;
   const feed = await transaction(pool, (db) =>
     createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
@@ -97,11 +100,19 @@ async function publishFeed(
   if (feed.outcome !== 'created') throw new Error('the account is published already');
   const workflowId = bankFeedWorkflowId(feed.feedId);
   await client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
-    ...{ workflowId, taskQueue: taskQueues.workflows },
+    workflowId,
+    taskQueue: taskQueues.workflows,
     args: [{ feedId: feed.feedId, passesMax: planned.passesMax }],
   });
   return {
-    ...{ index, feedId: feed.feedId, accountId, customerId, connection, rutterAccountId, workflowId },
-    ...{ currency: planned.currency, signalLost: false },
+    index,
+    feedId: feed.feedId,
+    accountId,
+    customerId,
+    connection,
+    rutterAccountId,
+    workflowId,
+    currency: planned.currency,
+    signalLost: false,
   };
 }

@@ -18,44 +18,44 @@ import { workerOptions } from '../../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../../database-clock.js';
 import type { Traffic } from '../traffic.js';
 import {
-  AtWork,
+  RunningAttempts,
   createSimulationServer,
-  patient,
+  withRetries,
   skipTime,
   type SimulationFacade,
 } from '../../temporal-server.js';
-import { runAttempt, type Failure } from '../../run-attempt.js';
-import { createSimulationClock, moveClockSql, type SimulationClock } from './clock.js';
+import { runAttempt, type InjectedFailure } from '../../attempt-failures.js';
+import { createSimulationClock, moveClockSql, type SimulationClock } from '../../simulation-clock.js';
 
 /*
- * What many runs stand on: one time-skipping server, one set of workers with the real workflows and activities, one
- * PostgreSQL database, one Rutter sandbox over HTTP. Each run brings its own customers, connections and feeds.
+ * What many runs share: one time-skipping server, one set of workers with the real workflows and activities, one
+ * PostgreSQL database, one Rutter sandbox over HTTP. Each run has its own customers, connections and feeds.
  */
 
 const credentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 /** A request that hangs costs this much real time; an honest answer takes a few milliseconds. */
 const requestTimeoutMs = 1_000;
 const databaseConnectionsMax = 20;
-/** A heartbeat every 3 s and a lease renewed every 3 s, as in production: only waits are let pass at once. */
+/** Heartbeats and lease renewals happen every 3 s, as in production; only waits pass at once. */
 const simulationKnobs = { jobRunMs: 0, preferSyncWindowMs: 20, rateLimit: false, webhookDelayMs: 0 } as const;
 
-/** What befalls attempts in the run under way; the fixture asks before each attempt. */
-export interface AttemptWatch {
-  begins(input: AttemptSubject): Failure | undefined;
-  ends(input: AttemptSubject & { ok: boolean }): void;
-  /** Feeds whose delivery run is under way now. */
-  feedsAtWork(): readonly string[];
-  /** Sees what goes out to Rutter. */
+/** Decides before each attempt of the current run which failure it meets, and records what happens. */
+export interface AttemptMonitor {
+  attemptStarted(input: AttemptSubject): InjectedFailure | undefined;
+  attemptEnded(input: AttemptSubject & { ok: boolean }): void;
+  /** Feeds that have a delivery run now. */
+  feedsWithDeliveryRun(): readonly string[];
+  /** Records the requests to Rutter. */
   readonly traffic: Traffic;
 }
 
-/** A delivery run or a request of a feed, or a check a connection. */
+/** A delivery run or a request of a feed, or a check of a connection. */
 export interface AttemptSubject {
-  readonly activity: 'deliveryRun' | 'look' | 'request';
+  readonly activity: 'delivery_run' | 'connection_check' | 'request';
   readonly id: string;
 }
 
-export interface SimulationFixture {
+export interface WorkflowFixture {
   readonly env: TestWorkflowEnvironment;
   readonly client: TemporalClient;
   readonly facade: SimulationFacade;
@@ -63,52 +63,65 @@ export interface SimulationFixture {
   readonly pool: Pool;
   readonly deps: ActivityDeps;
   readonly control: (method: string, path: string, body?: unknown) => Promise<Record<string, unknown>>;
-  /** Lets time pass as the server sees it, with all that falls due in it; the other parts follow. */
+  /** Lets time pass on the server, with everything that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;
-  /** One run of the repair job that finds lost signals. Schedules are not in this server, so it is not run by one. */
+  /** One run of the repair job, which finds lost signals. This server has no Schedules, so tests run it. */
   readonly repair: () => Promise<void>;
-  readonly watch: (watch: AttemptWatch | null) => void;
+  readonly monitor: (monitor: AttemptMonitor | null) => void;
   readonly close: () => Promise<void>;
 }
 
-export async function createSimulationFixture(bundle: WorkflowBundle): Promise<SimulationFixture> {
+export async function createWorkflowFixture(bundle: WorkflowBundle): Promise<WorkflowFixture> {
   const keys = parseKeyring(createKeyEntry('simulation'));
   if (!keys.ok) throw new Error('no keyring');
   const flaw = new AbortController();
-  const atWork = new AtWork();
+  const runningAttempts = new RunningAttempts();
   const [env, sandbox, { pool, drop }] = await Promise.all([
     createSimulationServer(flaw),
     startRutterSandbox({ port: 0, ...credentials, knobs: simulationKnobs }),
     createMovableDatabase(databaseConnectionsMax),
   ]);
   const control = controlOf(sandbox);
-  let watching: AttemptWatch | null = null;
+  let monitoring: AttemptMonitor | null = null;
   const clock = createSimulationClock(async (offsetMs) => {
-    await pool.query(moveClockSql, [offsetMs, watching?.feedsAtWork() ?? []]);
+    await pool.query(moveClockSql, [offsetMs, monitoring?.feedsWithDeliveryRun() ?? []]);
     await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
   });
   const client = new Client({
     connection: env.connection,
     dataConverter: createDataConverter(keys.keyring),
   });
-  const facade = patient(createWorkflowFacade(client));
+  const facade = withRetries(createWorkflowFacade(client));
   const watchedFetch: typeof fetch = (...args) =>
-    (watching === null ? fetch : watching.traffic.watch(fetch))(...args);
+    (monitoring === null ? fetch : monitoring.traffic.monitor(fetch))(...args);
   const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });
-  const workers = await createWorkers({ env, bundle, deps, clock, atWork, watch: () => watching });
+  const workers = await createWorkers({
+    env,
+    bundle,
+    deps,
+    clock,
+    runningAttempts,
+    monitor: () => monitoring,
+  });
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ env, client, facade, clock, pool, deps, control },
+    env,
+    client,
+    facade,
+    clock,
+    pool,
+    deps,
+    control,
     sleep: async (ms) => {
-      await skipTime(env, { ms, flaw: flaw.signal, atWork });
+      await skipTime(env, { ms, flaw: flaw.signal, runningAttempts });
       await clock.reach(await env.currentTimeMs());
     },
     repair: async () => {
       const environment = new MockActivityEnvironment();
       await environment.run(() => createActivities(deps).temporalWakeFeeds());
     },
-    watch: (watch) => {
-      watching = watch;
+    monitor: (monitor) => {
+      monitoring = monitor;
     },
     close: async () => {
       for (const worker of workers) worker.shutdown();
@@ -130,10 +143,13 @@ function depsOf(input: {
 }): ActivityDeps {
   const { pool, keyring, sandbox, facade, clock } = input;
   return {
-    ...{ pool, keyring, workflows: facade },
+    pool,
+    keyring,
+    workflows: facade,
     rutter: createRutterClient({
       ...credentials,
-      ...{ baseUrl: sandbox.apiUrl, fetch: input.fetch },
+      baseUrl: sandbox.apiUrl,
+      fetch: input.fetch,
       version: '2024-08-31',
       // The limiter waits in real time and has its own tests.
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
@@ -157,7 +173,7 @@ function depsOf(input: {
   };
 }
 
-function controlOf({ url }: RunningSandbox): SimulationFixture['control'] {
+function controlOf({ url }: RunningSandbox): WorkflowFixture['control'] {
   return (method, path, body) => askControl({ url, method, path, body });
 }
 
@@ -166,8 +182,8 @@ interface WorkersInput {
   bundle: WorkflowBundle;
   deps: ActivityDeps;
   clock: SimulationClock;
-  atWork: AtWork;
-  watch: () => AttemptWatch | null;
+  runningAttempts: RunningAttempts;
+  monitor: () => AttemptMonitor | null;
 }
 
 function createWorkers(input: WorkersInput): Promise<Worker[]> {
@@ -195,30 +211,32 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
   ]);
 }
 
-/** The real activities; before each attempt the clocks are set, and the run says what befalls it. */
-function activitiesOf({ deps, clock, atWork, watch }: WorkersInput) {
+/** The real activities; before each attempt the clocks are set, and the monitor gives its failure. */
+function activitiesOf({ deps, clock, runningAttempts, monitor }: WorkersInput) {
   const attempt = async <T>(
     subject: AttemptSubject,
     work: (activities: ReturnType<typeof createActivities>) => Promise<T>,
   ): Promise<T> => {
     await clock.reach(Context.current().info.currentAttemptScheduledTimestampMs);
-    const failure = watch()?.begins(subject);
+    const failure = monitor()?.attemptStarted(subject);
     let ok = false;
     try {
-      const result = await atWork.during(`${subject.activity} ${subject.id}`, () =>
+      const result = await runningAttempts.track(`${subject.activity} ${subject.id}`, () =>
         runAttempt(deps, failure, (own) => work(createActivities(own))),
       );
       ok = true;
       return result;
     } finally {
-      watch()?.ends({ ...subject, ok });
+      monitor()?.attemptEnded({ ...subject, ok });
     }
   };
   type Activities = ReturnType<typeof createActivities>;
   const rutterRunDelivery: Activities['rutterRunDelivery'] = (input) =>
-    attempt({ activity: 'deliveryRun', id: input.feedId }, (own) => own.rutterRunDelivery(input));
+    attempt({ activity: 'delivery_run', id: input.feedId }, (own) => own.rutterRunDelivery(input));
   const rutterReadConnection: Activities['rutterReadConnection'] = (input) =>
-    attempt({ activity: 'look', id: input.connectionId }, (own) => own.rutterReadConnection(input));
+    attempt({ activity: 'connection_check', id: input.connectionId }, (own) =>
+      own.rutterReadConnection(input),
+    );
   const dbApplyFeedRequest: Activities['dbApplyFeedRequest'] = (input) =>
     attempt({ activity: 'request', id: input.feedId }, (own) => own.dbApplyFeedRequest(input));
   return { rutterRunDelivery, rutterReadConnection, dbApplyFeedRequest };

@@ -4,58 +4,58 @@ import { dayMs } from '../../../../src/domain/limits.js';
 import type { OperatorAction } from '../../../../src/domain/feed.js';
 import {
   drawCall,
-  drawCrowd,
+  drawBulkCall,
   drawnCurrencies,
   drawStartDate,
   type DrawnCurrency,
   type SentCall,
 } from '../draw-postings.js';
 import { drawFault, drawPoison } from '../faults.js';
-import type { Failure } from '../../run-attempt.js';
+import type { InjectedFailure } from '../../attempt-failures.js';
 
 /*
- * What one run is to go through, drawn from a seed: who has feeds, what comes in, what people do and when, and what
- * goes wrong at which call. Plain data, so that a failing plan can be read.
+ * The plan of one run, drawn from a seed: the feeds, the postings, what customers and operators do and when, and which
+ * calls fail. It is plain data, so that a failing plan can be read.
  */
 
-export interface SimulationPlan {
+export interface WorkflowPlan {
   readonly connectionCount: number;
   readonly feeds: readonly PlannedFeed[];
-  /** How long Rutter's jobs run, by its clock. */
+  /** How long Rutter's jobs run, by the clock of the sandbox. */
   readonly jobRunMs: number;
-  /** How long a POST is on its way, in real time: what happens meanwhile meets a delivery run under way. */
+  /** How long a POST takes in real time, so that steps can happen during a delivery run. */
   readonly postLatencyMs: number;
   readonly steps: readonly PlannedStep[];
   readonly failures: readonly PlannedFailure[];
-  /** Who finds postings whose signal was lost: the repair job, or the feed's own daily look. */
+  /** What finds postings whose signal was lost: the repair job or the feed's own daily check. */
   readonly lostSignalsFoundBy: 'repair' | 'daily_check';
 }
 
 export interface PlannedFeed {
   readonly connection: number;
   readonly currency: DrawnCurrency;
-  /** Where history starts; null: not chosen in Sage until somebody does. */
+  /** The start date; null: the account is not selected in Sage at the beginning. */
   readonly startDate: string | null;
-  /** The workflow renews after this many passes of its loop, work or no work. */
+  /** The workflow continues as new after this many passes of its loop. */
   readonly passesMax: number;
-  /** Its customer shares it once more in the end, should it be closed. */
+  /** Whether the customer shares a closed feed again at the end. */
   readonly sharedAgainAtLast: boolean;
-  /** What has come in before the feed begins. */
+  /** Calls of core banking before the feed starts. */
   readonly before: readonly SentCall[];
 }
 
-/** The n-th attempt of an activity for a feed (or of checks a connection), counted from 1. */
+/** A failure of the n-th attempt (counted from 1) of an activity for a feed, or of a check of a connection. */
 export interface PlannedFailure {
-  readonly activity: 'deliveryRun' | 'look' | 'request';
+  readonly activity: 'delivery_run' | 'connection_check' | 'request';
   readonly index: number;
   readonly attempt: number;
-  readonly failure: Failure;
+  readonly failure: InjectedFailure;
 }
 
-export type SignalFate = 'sent' | 'lost' | 'twice';
+export type SignalDelivery = 'sent' | 'lost' | 'twice';
 
 export type Step =
-  | { kind: 'ingest'; feed: number; calls: readonly SentCall[]; signal: SignalFate }
+  | { kind: 'ingest'; feed: number; calls: readonly SentCall[]; signal: SignalDelivery }
   | { kind: 'request'; feed: number; actions: readonly OperatorAction[] }
   | { kind: 'share_again'; feed: number }
   | { kind: 'disconnect'; feed: number; webhook: boolean }
@@ -64,15 +64,15 @@ export type Step =
   | { kind: 'token'; connection: number; revoked: boolean }
   | { kind: 'organisation'; revoked: boolean }
   | { kind: 'outage'; feed: number; minutes: number }
-  | { kind: 'heal'; connection: number; webhook: boolean }
+  | { kind: 'recover'; connection: number; webhook: boolean }
   | { kind: 'forged_webhook'; connection: number; copies: number }
   | { kind: 'fault'; feed: number; spec: FaultSpec };
 
 export interface PlannedStep {
   readonly step: Step;
-  /** Done while a delivery run is under way, if one is soon. */
+  /** Whether the step waits a moment for a delivery run to be in progress. */
   readonly duringDeliveryRun: boolean;
-  /** How long nobody does anything afterwards. */
+  /** Pause after the step. */
   readonly thenWaitMs: number;
 }
 
@@ -80,14 +80,14 @@ const feedsMax = 3;
 const stepsMax = 12;
 const callsAtOnceMax = 4;
 const failuresMax = 8;
-/** Longer costs real time for nothing: a refused connection is asked every quarter of an hour. */
+/** A longer pause only costs real time: a refused connection is polled every 15 minutes. */
 const pauseMaxMs = dayMs / 8;
 /** A delivery run with one batch makes some thirty calls. */
 const callsMax = 30;
 
-const signal = fc.constantFrom<SignalFate>('sent', 'sent', 'sent', 'lost', 'twice');
+const signal = fc.constantFrom<SignalDelivery>('sent', 'sent', 'sent', 'lost', 'twice');
 const webhook = fc.boolean();
-/** Attempts of one delivery run go on for ten minutes; then its workflow begins the next. */
+/** Attempts of one delivery run continue for ten minutes; then its workflow starts the next. */
 const minutes = fc.integer({ min: 1, max: 20 });
 
 const duringDeliveryRun = fc.constantFrom(false, false, true);
@@ -110,7 +110,7 @@ function ingestOf(currencies: readonly DrawnCurrency[]): fc.Arbitrary<Step> {
             maxLength: callsAtOnceMax,
           }),
         },
-        { weight: 1, arbitrary: drawCrowd().map((crowd) => [crowd]) },
+        { weight: 1, arbitrary: drawBulkCall().map((bulkCall) => [bulkCall]) },
       ),
     }),
   );
@@ -138,7 +138,7 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
     [1, fc.record({ kind: fc.constant('token' as const), connection, revoked: fc.boolean() })],
     [1, fc.record({ kind: fc.constant('organisation' as const), revoked: fc.boolean() })],
     [2, fc.record({ kind: fc.constant('outage' as const), feed, minutes })],
-    [3, fc.record({ kind: fc.constant('heal' as const), connection, webhook })],
+    [3, fc.record({ kind: fc.constant('recover' as const), connection, webhook })],
     [
       1,
       fc.record({
@@ -152,14 +152,14 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
 
-const failure: fc.Arbitrary<Failure> = fc.record({
+const failure: fc.Arbitrary<InjectedFailure> = fc.record({
   call: fc.integer({ min: 1, max: callsMax }),
-  kind: fc.constantFrom('process_dies', 'process_dies', 'call_fails', 'asked_to_stop'),
+  kind: fc.constantFrom('process_crashes', 'process_crashes', 'call_fails', 'asked_to_stop'),
   afterEffect: fc.boolean(),
 });
 
-/** All that one run goes through. */
-export const simulationPlan: fc.Arbitrary<SimulationPlan> = fc
+/** Draws the plan of one run. */
+export const workflowPlan: fc.Arbitrary<WorkflowPlan> = fc
   .record({
     connectionCount: fc.integer({ min: 1, max: 2 }),
     currencies: fc.array(fc.constantFrom(...drawnCurrencies), {
@@ -197,7 +197,7 @@ function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>):
 
 function plannedFailure(indexMax: number): fc.Arbitrary<PlannedFailure> {
   return fc.record({
-    activity: fc.constantFrom('deliveryRun', 'deliveryRun', 'deliveryRun', 'look', 'request'),
+    activity: fc.constantFrom('delivery_run', 'delivery_run', 'delivery_run', 'connection_check', 'request'),
     index: fc.nat({ max: indexMax }),
     attempt: fc.integer({ min: 1, max: 5 }),
     failure,

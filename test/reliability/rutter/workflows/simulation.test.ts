@@ -1,34 +1,38 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleWorkflows } from '../../../support/workflow-environment.js';
-import { Fixtures } from '../../fixtures.js';
+import { FixtureRunner } from '../../fixture-runner.js';
 import { readSeededRuns, RunTally, runSeeded } from '../../seeded-run.js';
-import { createSimulationFixture, type SimulationFixture } from './fixture.js';
-import { simulationPlan } from './plan.js';
+import { createWorkflowFixture, type WorkflowFixture } from './fixture.js';
+import { workflowPlan } from './plan.js';
 import { flawsMax } from '../../temporal-server.js';
-import { runSimulation } from './simulation.js';
+import { runWorkflowPlan } from './run-plan.js';
 
 /** In `npm test`; `npm run verify` and `npm run soak` make more. */
 const runs = { fixedRuns: 10, dayRuns: 5 };
-/** Server, database and sandbox are made again after so many runs, so that nothing grows without bound. */
+/** Server, database and sandbox are replaced after so many runs, so that nothing grows without bound. */
 const runsPerFixture = 25;
-/** The mean on a machine with other work to do. */
+/** The mean on a busy machine. */
 const runMaxMs = 10_000;
 
-let fixtures: Fixtures<SimulationFixture>;
+let runner: FixtureRunner<WorkflowFixture>;
 beforeAll(async () => {
   const bundle = await bundleWorkflows();
-  fixtures = new Fixtures({ create: () => createSimulationFixture(bundle), runsPerFixture });
+  runner = new FixtureRunner({ create: () => createWorkflowFixture(bundle), runsPerFixture });
 });
-afterAll(() => fixtures.leave());
+afterAll(() => runner.close());
 
-test('whatever comes in, whatever people do and whatever fails, no feed loses, repeats, mixes up or stops', async () => {
+test('under any postings, requests and faults, no feed loses, repeats or reorders postings, and none gets stuck', async () => {
   const sets = readSeededRuns(runs);
   const tally = new RunTally();
   await runSeeded({
-    ...{ depth: 'workflow', sets, tally, runMaxMs, plans: simulationPlan },
-    run: (plan) => fixtures.run((fixture) => runSimulation(fixture, plan)),
+    depth: 'workflow',
+    sets,
+    tally,
+    runMaxMs,
+    plans: workflowPlan,
+    run: (plan) => runner.run((fixture) => runWorkflowPlan(fixture, plan)),
   });
-  const { flaws } = fixtures;
+  const { flaws } = runner;
   process.stdout.write(
     `seeds ${sets.map(({ seed }) => seed).join(', ')}: ${JSON.stringify({ ...tally.sums(), flaws })}\n`,
   );

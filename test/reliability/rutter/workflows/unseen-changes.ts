@@ -1,14 +1,14 @@
 import type { Traffic } from '../traffic.js';
-import type { Actors, ActorsFeed } from './actors.js';
+import type { Actors, SimulatedFeed } from './actors.js';
 
 /**
- * Counts the POSTs to an account that Sage has changed and that nobody has checked since: until then no sender can
- * know that the account is gone or begins later.
+ * Counts the POSTs to an account between a change by Sage and the next check: until that check no sender can know that
+ * the account is inactive or has a later start date.
  */
 export class UnseenChanges {
-  /** By Rutter's account id: how many POSTs had been made when it changed. */
+  /** By Rutter's account id: the number of POSTs when it changed. */
   readonly #changedAt = new Map<string, number>();
-  /** By connection: what had changed when the check under way began. */
+  /** By connection: the accounts that had changed when the running check began. */
   readonly #checkedAt = new Map<string, readonly string[]>();
   #posts = 0;
 
@@ -17,14 +17,14 @@ export class UnseenChanges {
     private readonly traffic: Traffic,
   ) {}
 
-  changed({ rutterAccountId }: ActorsFeed): void {
+  changed({ rutterAccountId }: SimulatedFeed): void {
     if (!this.#changedAt.has(rutterAccountId))
       this.#changedAt.set(rutterAccountId, this.traffic.batches.length);
     // A check that began before may have come too early.
     this.#checkedAt.clear();
   }
 
-  checkBegins(connectionId: string): void {
+  checkStarted(connectionId: string): void {
     const own = this.actors.feeds.filter((feed) => feed.connection.connectionId === connectionId);
     const ids = own.map((feed) => feed.rutterAccountId);
     this.#checkedAt.set(
@@ -33,7 +33,7 @@ export class UnseenChanges {
     );
   }
 
-  checkEnds(connectionId: string): void {
+  checkEnded(connectionId: string): void {
     for (const id of this.#checkedAt.get(connectionId) ?? []) {
       this.#posts += this.#postsSince(id);
       this.#changedAt.delete(id);

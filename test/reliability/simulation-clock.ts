@@ -1,24 +1,24 @@
 /*
- * One clock for all parts of the simulation. The time-skipping server leaps over hours in which nothing happens; PostgreSQL,
- * the sandbox and the activities' own process would still be where they were: leases would not run out, jobs would not
- * grow old, and a day would be over for one half of the service only. So whenever the server's time is seen to be
- * ahead, the others are moved to it. They are never moved back, and an activity's wait moves them, too: then the
- * server is behind for a while, which is harmless, since it only ever hears how long to wait, or a time to come.
+ * One clock for all parts of a simulation. The time-skipping server skips hours in which nothing happens. Without this
+ * clock PostgreSQL, the sandbox and the process of the activities would keep their time: leases would not expire, jobs
+ * would not age, and a day would pass for one half of the service only. So whenever the server is ahead, the other parts
+ * are moved to its time. They are never moved back. A wait inside an activity moves them too; the server is then behind
+ * for a while, which is harmless, since it only receives durations and future times.
  */
 
-/** Less than this is the ordinary passing of time, not worth three messages. */
+/** A smaller difference is the ordinary passing of time and not worth three messages. */
 const leapMinMs = 250;
 
 export interface SimulationClock {
-  /** What every part but the workflow server takes for the time, epoch ms. */
+  /** The time of every part but the Temporal server, epoch ms. */
   nowMs(): number;
-  /** Moves all parts to this time, if it is not over yet. */
+  /** Moves all parts to this time unless it has passed. */
   reach(timeMs: number): Promise<void>;
   /** Lets this much time pass at once. */
   advance(ms: number): Promise<void>;
 }
 
-/** `apply` moves the parts to `Date.now() + offsetMs`; it is never called twice at the same time. */
+/** `apply` moves the parts to `Date.now() + offsetMs`; calls never overlap. */
 export function createSimulationClock(apply: (offsetMs: number) => Promise<void>): SimulationClock {
   let offsetMs = 0;
   let applied: Promise<void> = Promise.resolve();
@@ -34,8 +34,8 @@ export function createSimulationClock(apply: (offsetMs: number) => Promise<void>
 }
 
 /**
- * Moves the clock to `$1` ms ahead. Whoever is at work on a feed of `$2` lives through that time and renews its lease
- * meanwhile; the leases of the dead run out.
+ * Moves the clock to `$1` ms ahead of real time. The leases of running deliveries, for the feeds of `$2`, are renewed;
+ * those of crashed ones expire.
  */
 export const moveClockSql = `
   WITH leap AS (SELECT $1 - by_ms AS ms FROM movable_clock.shift), renewed AS (

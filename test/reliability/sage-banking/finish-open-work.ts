@@ -1,104 +1,102 @@
 import { readNewestSageOnboarding } from '../../../src/db/sage-banking/onboardings.js';
 import {
-  openSageBankingAccounts,
-  sageBankingAccounts,
-  sageBankingCompanies,
-  type SageBankingActors,
-  type SageBankingCustomer,
+  listOpenAccounts,
+  listAccounts,
+  listCompanies,
+  type Actors,
+  type SimulatedCustomer,
 } from './actors.js';
 import type { SageBankingFixture } from './fixture.js';
-import { typeCaptcha, beginOnboarding, resolveUnknownOutcome } from './onboarding.js';
+import { actOnCaptcha, beginOnboarding, resolveUnknownOutcome } from './onboarding.js';
 import type { SageBankingPlan } from './plan.js';
-import { beginLink, reauthorise } from './steps.js';
-import { visitBank } from './visit.js';
+import { beginLink, reauthorise, visitBank } from './links.js';
 
 /*
- * After the last fault: people do what only people can, as often as it takes, and all else is left alone until nothing
- * is on its way any more.
+ * After the last fault: customers and operators do what the service cannot do itself, as often as necessary, until no
+ * work is open any more.
  */
 
 const roundsMax = 30;
-/** Between two checks of people at what there is to do: soon at first, then seldom. */
-const soonMs = 2 * 60_000;
-const seldomMs = 10 * 60_000;
-const soonRounds = 10;
-/** A refusal that was no fault's is the same the next time. */
-const againMax = 3;
+/** Time between two rounds: short at first, then long. */
+const shortPauseMs = 2 * 60_000;
+const longPauseMs = 10 * 60_000;
+const shortPauseRounds = 10;
+/** A refusal that no fault caused is the same the next time, so it is not repeated without end. */
+const repeatsMax = 3;
 
-/** Answers what is still on its way in the end, each in a sentence. */
-export async function completeSageBanking(
+/** Returns what is still open at the end, one sentence each. */
+export async function finishOpenWork(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
+  actors: Actors,
   { lostStartsFoundBy }: Pick<SageBankingPlan, 'lostStartsFoundBy'>,
 ): Promise<string[]> {
-  const again = new Map<string, number>();
-  const mayAgain = (what: string) => {
-    const tries = (again.get(what) ?? 0) + 1;
-    again.set(what, tries);
-    return tries <= againMax;
+  const repeats = new Map<string, number>();
+  const mayRepeat = (what: string) => {
+    const tries = (repeats.get(what) ?? 0) + 1;
+    repeats.set(what, tries);
+    return tries <= repeatsMax;
   };
-  let left: string[] = [];
+  let open: string[] = [];
   for (let round = 1; round <= roundsMax; round += 1) {
     if (lostStartsFoundBy === 'repair') await fixture.repair();
     else for (const call of actors.unacknowledged.splice(0)) await call();
-    for (const customer of actors.customers) await actFor(fixture, actors, { customer, mayAgain });
-    await fixture.sleep(round <= soonRounds ? soonMs : seldomMs);
-    left = [...(await underWay(fixture, actors)), ...(await toBeDone(fixture, actors, mayAgain))];
-    if (left.length === 0) return [];
+    for (const customer of actors.customers) await actForCustomer(fixture, actors, { customer, mayRepeat });
+    await fixture.sleep(round <= shortPauseRounds ? shortPauseMs : longPauseMs);
+    open = [...(await listUnfinished(fixture, actors)), ...(await listUnlinked(fixture, actors, mayRepeat))];
+    if (open.length === 0) return [];
   }
-  return left.map((what) => `not quiet after ${String(roundsMax)} rounds without a fault: ${what}`);
+  return open.map((what) => `not finished after ${String(roundsMax)} rounds without a fault: ${what}`);
 }
 
 interface Turn {
-  readonly customer: SageBankingCustomer;
-  readonly mayAgain: (what: string) => boolean;
+  readonly customer: SimulatedCustomer;
+  readonly mayRepeat: (what: string) => boolean;
 }
 
-async function actFor(fixture: SageBankingFixture, actors: SageBankingActors, turn: Turn): Promise<void> {
-  const { customer, mayAgain } = turn;
+async function actForCustomer(fixture: SageBankingFixture, actors: Actors, turn: Turn): Promise<void> {
+  const { customer, mayRepeat } = turn;
   const onboarding = await readNewestSageOnboarding(fixture.pool, customer);
   const { customerId } = customer;
-  const hasCompany = (await sageBankingCompanies(fixture, actors)).some(
+  const hasCompany = (await listCompanies(fixture, actors)).some(
     (company) => company.customerId === customerId,
   );
   if (onboarding === null || (onboarding.state === 'refused' && !hasCompany)) {
-    if (mayAgain(`onboard ${customerId}`)) await beginOnboarding(fixture, customer);
+    if (mayRepeat(`onboard ${customerId}`)) await beginOnboarding(fixture, customer);
   }
-  await typeCaptcha(fixture, actors, { customer, way: 'right' });
+  await actOnCaptcha(fixture, actors, { customer, response: 'right' });
   await resolveUnknownOutcome(fixture, actors, customer);
   await visitBank(fixture, actors, { customer, success: true });
-  for (const account of await openSageBankingAccounts(fixture, actors)) {
+  for (const account of await listOpenAccounts(fixture, actors)) {
     if (account.customerId !== customerId || account.status !== 'authRequired') continue;
     if (await hasLinkOf(fixture, account.sageAccountId)) continue;
     await reauthorise(fixture, actors, account, 'grant');
   }
   for (const bankAccount of await missingAccounts(fixture, actors, customer)) {
-    if (!mayAgain(`link ${bankAccount.number}`)) continue;
+    if (!mayRepeat(`link ${bankAccount.number}`)) continue;
     const startDate = '2024-01-01T00:00:00Z';
     await beginLink(fixture, actors, customer, {
-      ...{ account: bankAccount.index, startDate, visit: 'grant', startLost: false },
+      account: bankAccount.index,
+      startDate,
+      visit: 'grant',
+      startLost: false,
     });
   }
 }
 
-/** What the customer wants connected and is not, with nothing under way for it. */
-async function missingAccounts(
-  fixture: SageBankingFixture,
-  actors: SageBankingActors,
-  customer: SageBankingCustomer,
-) {
-  const accounts = (await sageBankingAccounts(fixture, actors)).filter(
+/** The bank accounts that the customer wants linked, that are not linked and for which no link is waiting. */
+async function missingAccounts(fixture: SageBankingFixture, actors: Actors, customer: SimulatedCustomer) {
+  const accounts = (await listAccounts(fixture, actors)).filter(
     (row) => row.customerId === customer.customerId && row.status !== 'cancelled',
   );
   const { rows } = await fixture.pool.query<{ linkId: string }>(
     `SELECT link_id AS "linkId" FROM sage_links WHERE customer_id = $1 AND state = 'waiting'`,
     [customer.customerId],
   );
-  const underWay = new Set(rows.map(({ linkId }) => actors.links.get(linkId)?.bankAccount));
+  const waiting = new Set(rows.map(({ linkId }) => actors.links.get(linkId)?.bankAccount));
   return customer.bankAccounts.filter(
     (bankAccount) =>
       bankAccount.isWanted &&
-      !underWay.has(bankAccount) &&
+      !waiting.has(bankAccount) &&
       !accounts.some((row) => row.name === bankAccount.name),
   );
 }
@@ -111,8 +109,8 @@ async function hasLinkOf({ pool }: SageBankingFixture, sageAccountId: string): P
   return rowCount !== 0;
 }
 
-/** Rows that say of themselves that they are not at their end. An account that waits for its bank is none. */
-async function underWay({ pool }: SageBankingFixture, actors: SageBankingActors): Promise<string[]> {
+/** Rows whose state is not final. An account that waits for its bank is not one of them. */
+async function listUnfinished({ pool }: SageBankingFixture, actors: Actors): Promise<string[]> {
   const customers = actors.customers.map(({ customerId }) => customerId);
   const { rows } = await pool.query<{ what: string }>(
     `SELECT 'onboarding ' || state || ' ' || coalesce(reason, '') AS what FROM sage_onboardings
@@ -128,19 +126,19 @@ async function underWay({ pool }: SageBankingFixture, actors: SageBankingActors)
   return rows.map(({ what }) => what);
 }
 
-async function toBeDone(
+async function listUnlinked(
   fixture: SageBankingFixture,
-  actors: SageBankingActors,
-  mayAgain: (what: string) => boolean,
+  actors: Actors,
+  mayRepeat: (what: string) => boolean,
 ): Promise<string[]> {
-  const left: string[] = [];
+  const unlinked: string[] = [];
   for (const customer of actors.customers) {
     for (const { kind, number } of await missingAccounts(fixture, actors, customer)) {
-      const hasCompany = (await sageBankingCompanies(fixture, actors)).some(
+      const hasCompany = (await listCompanies(fixture, actors)).some(
         (company) => company.customerId === customer.customerId,
       );
-      if (hasCompany && mayAgain(`see ${number}`)) left.push(`a ${kind} account that is not connected`);
+      if (hasCompany && mayRepeat(`see ${number}`)) unlinked.push(`a ${kind} account that is not linked`);
     }
   }
-  return left;
+  return unlinked;
 }

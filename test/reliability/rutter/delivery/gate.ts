@@ -1,10 +1,10 @@
-import { isPostOfBatch } from './rutter/traffic.js';
+import { isPostOfBatch } from '../traffic.js';
 
 /**
- * Holds a sender at its first POST of a batch, before it leaves or when its answer is there, as if the process were
- * frozen at that place; everything else goes on meanwhile.
+ * Freezes a sender at its first POST of a batch, before the request is sent or after its answer has arrived. Everything
+ * else continues meanwhile.
  */
-export class Gate {
+export class RequestGate {
   readonly reached: Promise<void>;
   #reach: () => void = () => undefined;
   #opened: Promise<void>;

@@ -1,55 +1,55 @@
 import type { ReadSageAccountResult } from '../../../src/activities/sage-banking/account/read-account.js';
-import type { PlannedSageFailure } from './plan.js';
-import type { Failure } from '../run-attempt.js';
+import type { PlannedFailure } from './plan.js';
+import type { InjectedFailure } from '../attempt-failures.js';
 
 interface Attempt {
   readonly activity: string;
   readonly workflowId: string;
 }
 
-/** Deals a plan's failures to attempts, and remembers what the checker has to excuse. */
-export class SageBankingWatch {
+/** Gives each attempt its planned failure, and records what the checker must allow for. */
+export class RunMonitor {
   readonly #attempts = new Map<string, number>();
-  #calm = false;
+  #stopped = false;
   attempts = 0;
-  struck = 0;
-  /** Attempts at an onboarding's step that failure struck. */
-  struckOnboardings = 0;
+  injected = 0;
+  /** Attempts of onboarding steps that met a failure. */
+  injectedIntoOnboardings = 0;
   requests = 0;
-  /** POSTs of an organisation after which nobody could know what came of it. */
+  /** POSTs of an organisation whose outcome is unknown. */
   lostOrganisationAnswers = 0;
-  /** Refusals of an organisation of which only the status arrived: what they mean is then what Sage documents. */
-  wordlessRefusals = 0;
-  /** Workflows of accounts that Sage refused to read at least once. */
+  /** Refusals of an organisation of which only the status arrived; it is read as Sage documents it. */
+  refusalsWithoutBody = 0;
+  /** Workflows of accounts that Sage refused to show at least once. */
   readonly #unreadable = new Set<string>();
 
-  constructor(private readonly failures: readonly PlannedSageFailure[]) {}
+  constructor(private readonly failures: readonly PlannedFailure[]) {}
 
-  begins({ activity }: Attempt): Failure | undefined {
+  attemptStarted({ activity }: Attempt): InjectedFailure | undefined {
     const attempt = (this.#attempts.get(activity) ?? 0) + 1;
     this.#attempts.set(activity, attempt);
     this.attempts += 1;
-    if (this.#calm) return undefined;
+    if (this.#stopped) return undefined;
     const found = this.failures.find(
       (planned) => planned.activity === activity && planned.attempt === attempt,
     );
     if (found === undefined) return undefined;
-    this.struck += 1;
-    if (activity === 'sageAdvanceOnboarding') this.struckOnboardings += 1;
+    this.injected += 1;
+    if (activity === 'sageAdvanceOnboarding') this.injectedIntoOnboardings += 1;
     return found.failure;
   }
 
-  ends({ activity, workflowId, result }: Attempt & { result: unknown }): void {
+  attemptEnded({ activity, workflowId, result }: Attempt & { result: unknown }): void {
     if (activity !== 'sageReadAccount') return;
     if ((result as ReadSageAccountResult).reason !== null) this.#unreadable.add(workflowId);
   }
 
-  /** No failure from now on. */
-  calm(): void {
-    this.#calm = true;
+  /** Ends all planned failures. */
+  stopFailures(): void {
+    this.#stopped = true;
   }
 
-  /** Whether a check the account was refused: then its end may come before all of it was read. */
+  /** Whether Sage refused a check of the account: then it may be cancelled before everything was read. */
   wasRefused(workflowId: string): boolean {
     return this.#unreadable.has(workflowId);
   }
@@ -63,7 +63,7 @@ export class SageBankingWatch {
       const response = await fetch(input, init);
       const { status } = response;
       if (await isAnswer(response.clone())) return response;
-      if (status >= 400 && status < 500) this.wordlessRefusals += 1;
+      if (status >= 400 && status < 500) this.refusalsWithoutBody += 1;
       else this.lostOrganisationAnswers += 1;
       return response;
     } catch (error) {
@@ -73,7 +73,7 @@ export class SageBankingWatch {
   };
 }
 
-/** Whether an answer tells what happened. */
+/** Whether an answer shows what happened. */
 async function isAnswer(response: Response): Promise<boolean> {
   if (response.status >= 500 || (response.status >= 300 && response.status < 400)) return false;
   if (response.headers.get('content-type')?.startsWith('application/json') !== true) return false;

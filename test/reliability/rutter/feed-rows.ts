@@ -1,0 +1,89 @@
+import type { Pool } from '../../../src/db/pool.js';
+
+export interface CheckedFeed {
+  readonly feedId: string;
+  readonly accountId: string;
+  readonly rutterAccountId: string;
+}
+
+export interface PostingRow {
+  readonly transactionId: string;
+  readonly sequence: bigint;
+  readonly postedAtMs: number;
+  readonly amount: string;
+  readonly description: string;
+  readonly payee: string | null;
+  readonly transactionType: string;
+  readonly status: string;
+  readonly corrects: string | null;
+  readonly late: boolean | null;
+  readonly exception: string | null;
+  readonly batchState: string | null;
+  readonly evidence: string | null;
+  readonly beforeStart: boolean;
+}
+
+/** Reads every posting of the feed's account with its entry in the feed's ledger. */
+export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRow[]> {
+  const { rows } = await pool.query<Omit<PostingRow, 'sequence'> & { sequence: string }>(
+    `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
+            p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
+            l.exception, b.state AS "batchState", b.evidence,
+            coalesce(p.posted_at < f.transaction_start_date, false) AS "beforeStart"
+       FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
+       LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
+       LEFT JOIN batches b ON b.batch_id = l.batch_id
+      WHERE f.feed_id = $1`,
+    [feed.feedId],
+  );
+  return rows.map((row) => ({
+    ...row,
+    sequence: BigInt(row.sequence),
+    postedAtMs: Math.round(row.postedAtMs),
+  }));
+}
+
+export interface FeedFacts {
+  readonly state: string;
+  readonly operator: string;
+  readonly startDateMs: number | null;
+  readonly cursorMs: number | null;
+  readonly cursorSequence: bigint;
+  readonly examined: bigint;
+}
+
+export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFacts> {
+  const { rows } = await pool.query<{
+    state: string;
+    operator: string;
+    start_date: string | null;
+    cursor_at: string | null;
+    cursor_sequence: string | null;
+    examined_sequence: string;
+  }>(
+    `SELECT state, operator, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
+            examined_sequence FROM feeds WHERE feed_id = $1`,
+    [feed.feedId],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new Error('a feed of the simulation has no row');
+  return {
+    state: row.state,
+    operator: row.operator,
+    startDateMs: row.start_date === null ? null : Date.parse(row.start_date),
+    cursorMs: row.cursor_at === null ? null : Date.parse(row.cursor_at),
+    cursorSequence: BigInt(row.cursor_sequence ?? '0'),
+    examined: BigInt(row.examined_sequence),
+  };
+}
+
+/** The delivery status of a posting by the checker's own rules, independent of the code under test. */
+export function deliveryStatusOf(row: PostingRow): string {
+  if (row.exception === 'quarantined' || row.exception === 'conflict') return 'quarantined';
+  if (row.exception === 'discarded') return 'discarded';
+  if (row.batchState === 'delivered') return 'delivered';
+  if (row.batchState !== null) return 'batched';
+  if (row.status === 'pending') return 'held';
+  if (row.status === 'void') return 'withdrawn';
+  return row.beforeStart ? 'before_start' : 'ready';
+}
