@@ -6,6 +6,7 @@ import { createPasswordHasher } from '../crypto/password.js';
 import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
 import { createLogger } from '../logger.js';
+import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createDataConverter } from '../temporal/data-converter.js';
@@ -56,7 +57,13 @@ const { app, drained } = createApp({
     },
     sageBanking: sage === null ? null : { facade: sage },
   }),
-  pages: createPages({ ...parts, sage }),
+  pages: createPages({
+    ...parts,
+    channels: createPagesChannels({
+      rutter: { facade },
+      sageBanking: sage === null ? null : { facade: sage },
+    }),
+  }),
 });
 const stopHousekeeping = startHousekeeping({ pool, channels: dbChannels, logger });
 const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));

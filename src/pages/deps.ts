@@ -4,9 +4,8 @@ import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
-import type { SageFacade } from '../temporal/sage-banking/facade.js';
 
-/** What the pages may be told. */
+/** The settings of the pages: a part of the process's configuration, under the same names. */
 export type PagesConfig = Pick<
   ApiConfig,
   | 'publicUrl'
@@ -17,12 +16,10 @@ export type PagesConfig = Pick<
   | 'OPS_API_TOKEN'
 >;
 
-/** All that the pages work with; nothing connects on import. */
+/** The dependencies of all pages; each channel adds its own. Nothing connects on import. */
 export interface PagesDeps {
   readonly pool: Pool;
   readonly facade: WorkflowFacade;
-  /** Null where the channel of Sage's Banking Service is closed. */
-  readonly sage: SageFacade | null;
   readonly config: PagesConfig;
   readonly logger: Logger;
   readonly keyring: Keyring;

@@ -2,8 +2,8 @@ import { Router } from 'express';
 import type { RequestHandler } from 'express';
 import { createCodecPages } from './codec/codec-pages.js';
 import { createPasswordAuthenticator } from './sign-in/authenticate.js';
-import { createLoginPages } from './rutter/login-pages.js';
 import { createLoginThrottle } from './sign-in/login-throttle.js';
+import type { PagesChannels } from './channel.js';
 import type { PagesDeps } from './deps.js';
 import { pageHeaders } from './page-headers.js';
 import { errorPages, notFoundPage } from './page-problem.js';
@@ -17,29 +17,34 @@ export type { PagesConfig, PagesDeps } from './deps.js';
 const assetAgeSeconds = 31_536_000;
 
 /**
- * Everything a person sees in a browser: /login (the handoff), /status (the customer's feeds), /codec (operators) and
- * their assets. Mount it at the root, before any handler that answers unknown paths. The application sets
- * `trust proxy` from `TRUSTED_PROXIES` alone: the address of a client, which the throttle counts, hangs on it.
+ * All pages for browsers: /status (the customer's feeds), /codec (operators), the channels' own pages and the assets.
+ * Mount it at the root, before any handler that answers unknown paths. The application sets `trust proxy` from
+ * `TRUSTED_PROXIES` alone, since the throttle counts attempts by the client's address.
  */
-export function createPages(deps: PagesDeps): Router {
+export function createPages(deps: PagesDeps & { readonly channels: PagesChannels }): Router {
   const t = britishTexts;
   const sessions = createSessions(deps);
   const throttle = createLoginThrottle(deps.pool);
   const authenticator = createPasswordAuthenticator({ ...deps, throttle });
   const router = Router({ caseSensitive: true });
   router.use('/assets', assets());
-  /** Headers come before anything can answer, the error pages last: a page's path has no other answers than these. */
-  const mount = (path: string, framedBy: 'sage' | 'nobody', session: RequestHandler[], pages: Router) => {
-    router.use(path, pageHeaders(deps.config, { framedBy }), ...session, pages, notFoundPage(t));
+  const pages = { ...deps, t, authenticator };
+  /** Headers come before any handler that answers, the error pages last: no other answers are possible below the path. */
+  const mount = (path: string, framedBy: 'sage' | 'nobody', session: RequestHandler[], handler: Router) => {
+    router.use(path, pageHeaders(deps.config, { framedBy }), ...session, handler, notFoundPage(t));
     router.use(path, errorPages(t, deps.logger));
   };
-  mount('/login', 'sage', sessions.customers, createLoginPages({ ...deps, t, authenticator }));
-  mount('/status', 'nobody', sessions.customers, createStatusPages({ ...deps, t, authenticator }));
+  for (const channel of Object.values(deps.channels)) {
+    const root = channel.createRootPages(pages);
+    // Sage opens them, in a pop-up or a frame.
+    if (root !== null) mount(root.path, 'sage', sessions.customers, root.router);
+  }
+  mount('/status', 'nobody', sessions.customers, createStatusPages(pages, deps.channels));
   mount('/codec', 'nobody', sessions.operators, createCodecPages({ ...deps, t }));
   return router;
 }
 
-/** Their addresses change with their content. */
+/** Their addresses change with their content, so browsers may cache them for ever. */
 function assets(): RequestHandler {
   const files = new Map<string, { type: string; content: string }>([
     [assetPaths.stylesheet, { type: 'text/css; charset=utf-8', content: stylesheet }],

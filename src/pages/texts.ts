@@ -1,6 +1,4 @@
-import { britishLoginTexts } from './rutter/texts/en-gb.js';
-import { britishSageTexts } from './sage-banking/texts/en-gb.js';
-import { britishStatusTexts } from './status/texts/en-gb.js';
+import { britishTexts } from './texts/en-gb.js';
 
 /** A heading and what to do next. */
 export interface Message {
@@ -8,14 +6,20 @@ export interface Message {
   readonly paragraphs: readonly string[];
 }
 
-/** All words of the pages, in the language of Britain; another language is another object of this type. */
-export const britishTexts = { ...britishLoginTexts, ...britishStatusTexts, ...britishSageTexts } as const;
+/** The values of a sentence about a timeline entry: an account's name, and a number as text. */
+export interface Happening {
+  readonly account: string;
+  readonly count: string;
+}
 
-type Widened<T> = T extends string
+/** The type of the texts of every language, from those of one: any text in place of each. */
+export type Translated<T> = T extends string
   ? string
   : T extends (...input: infer Input) => infer Output
     ? (...input: Input) => Output
-    : { readonly [Key in keyof T]: Widened<T[Key]> };
+    : { readonly [Key in keyof T]: Translated<T[Key]> };
 
-/** The words of one language. */
-export type Texts = Widened<typeof britishTexts>;
+/** The texts that all pages share, in one language. Each channel adds its own. */
+export type Texts = Translated<typeof britishTexts>;
+
+export { britishTexts };

@@ -13,6 +13,7 @@ import type { PasswordHasher } from '../../src/crypto/password.js';
 import { open, seal } from '../../src/crypto/seal.js';
 import { createPool } from '../../src/db/pool.js';
 import type { Pool } from '../../src/db/pool.js';
+import { createPagesChannels } from '../../src/pages/channels.js';
 import { createPages } from '../../src/pages/index.js';
 import type { PagesConfig } from '../../src/pages/index.js';
 import type { WorkflowFacade } from '../../src/temporal/facade.js';
@@ -63,7 +64,6 @@ export async function startPages(
   const parts = {
     pool,
     facade,
-    sage: null,
     keyring: parsed.keyring,
     logger,
     hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
@@ -79,7 +79,11 @@ export async function startPages(
     },
   };
   const channels = createApiChannels({ rutter: { facade, verifyWebhook: () => false }, sageBanking: null });
-  const { app } = createApp({ ...parts, channels, pages: createPages(parts) });
+  const pages = createPages({
+    ...parts,
+    channels: createPagesChannels({ rutter: { facade }, sageBanking: null }),
+  });
+  const { app } = createApp({ ...parts, channels, pages });
   server.on('request', app);
   return {
     url: `http://localhost:${String(port)}`,

@@ -4,7 +4,7 @@ import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { alertBox } from '../sign-in/sign-in-form.js';
-import type { Texts } from '../texts.js';
+import type { RutterTexts } from './texts.js';
 import { printDate } from '../time-text.js';
 import type { ConnectionChoice } from './connection-choice.js';
 import { newConnectionValue } from './connection-choice.js';
@@ -23,10 +23,10 @@ export interface AccountsView {
 }
 
 /** Who receives what, for which Sage company, and which accounts: everything the customer agrees to, on one page. */
-export function accountsMain(t: Texts, view: AccountsView): Html {
+export function accountsMain(t: RutterTexts, view: AccountsView): Html {
   return html`<div class="card">
     <h1>${t.accounts.heading}</h1>
-    <p class="soft">${t.accounts.signedInAs} <bdi>${view.customerName}</bdi></p>
+    <p class="soft">${t.status.signedInAs} <bdi>${view.customerName}</bdi></p>
     ${alertBox(view.alert)}
     <div class="note">
       <p>${t.accounts.receiverHeading}: <strong>${t.accounts.receiver}</strong></p>
@@ -47,7 +47,7 @@ export function accountsMain(t: Texts, view: AccountsView): Html {
 
 /** Labelled with the account's name and last four digits and nothing else; what it is stands beside the label. */
 function accountBox(
-  t: Texts,
+  t: RutterTexts,
   box: { account: AccountRow; index: number; ticked: ReadonlySet<string> },
 ): Html {
   const { account, index } = box;
@@ -72,7 +72,11 @@ function lastDigits(digits: string | null): Html | undefined {
   return html`<span class="digits masked">${digits}</span>`;
 }
 
-function companyQuestion(t: Texts, linked: readonly ListedConnection[], chosen: string | undefined): Html {
+function companyQuestion(
+  t: RutterTexts,
+  linked: readonly ListedConnection[],
+  chosen: string | undefined,
+): Html {
   const preset = chosen ?? linked[0]?.connectionId;
   const options = linked.map((connection) => {
     const date = printDate(t, connection.createdAt);

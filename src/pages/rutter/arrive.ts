@@ -6,8 +6,8 @@ import { limits } from '../../domain/limits.js';
 import { printRedirectTarget } from '../../domain/rutter/redirect-target.js';
 import { PageProblem, seeOther } from '../page-problem.js';
 import { readVisit, rememberVisit } from '../session.js';
-import type { HandoffPages } from './handoff-pages.js';
-import { stepPaths } from './handoff-pages.js';
+import type { RutterPages } from './context.js';
+import { stepPaths } from './paths.js';
 import { overPage } from './over.js';
 import { readLoginQuery } from './redirect-target.js';
 
@@ -19,7 +19,7 @@ const originLengthMax = 255;
  * row and nothing more, since scanners open links too, ties the handoff to this browser, and sends it on to an
  * address without the challenge, which so stays out of the history, of `Referer` and of every page.
  */
-export async function arrive(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+export async function arrive(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool, keyring, config } = pages;
   const query = readLoginQuery({
     rawQuery: rawQueryOf(request.originalUrl),

@@ -4,14 +4,15 @@ import { readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
-import { isWebAddress } from '../status/feeds-view.js';
-import type { StatusPages } from '../status/status-context.js';
+import { isWebAddress } from './status-cards.js';
+import type { RutterPages } from './context.js';
 import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
+import { rutterStatusPaths } from './paths.js';
 
 const reloadSeconds = 2;
 
 /** `POST /status/connect`: orders a connection at Rutter. The row is the order; running it twice is one command. */
-export async function connectSage(pages: StatusPages, request: Request, response: Response): Promise<void> {
+export async function connectSage(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
     requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: formToken });
@@ -27,13 +28,13 @@ export async function connectSage(pages: StatusPages, request: Request, response
     const command = await readCommand(pool, { commandId });
     if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
     await pages.facade.runCommand({ commandId });
-    seeOther(response, statusPaths.connecting(commandId));
+    seeOther(response, rutterStatusPaths.connecting(commandId));
   });
 }
 
 /** `GET /status/connect/<command>`: waits for the connection, then shows the way to Rutter Link. */
 export async function showConnecting(
-  pages: StatusPages,
+  pages: RutterPages,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -46,9 +47,9 @@ export async function showConnecting(
     }
     switch (command.state) {
       case 'running':
-        return sendWaiting(pages, response, statusPaths.connecting(command.commandId));
+        return sendWaiting(pages, response, rutterStatusPaths.connecting(command.commandId));
       case 'failed':
-        return sendMessage(response, t, 502, t.status.connectFailed);
+        return sendMessage(response, t, 502, t.connect.failed);
       case 'done':
         return sendConnected(pages, response, linkUrlOf(command.result));
       default:
@@ -61,20 +62,20 @@ function linkUrlOf(result: CommandResult | null): string | null {
   return result !== null && 'link_url' in result ? result.link_url : null;
 }
 
-function sendWaiting({ t }: StatusPages, response: Response, path: string): void {
-  const { heading, lead, title } = t.status.connecting;
+function sendWaiting({ t }: RutterPages, response: Response, path: string): void {
+  const { heading, lead, title } = t.connect.connecting;
   const main = messageMain({
     heading,
     paragraphs: [],
     more: html`<div class="turning" aria-hidden="true"></div>
       <p role="status">${lead}</p>
-      <p><a href="${path}">${t.finishing.continue}</a></p>`,
+      <p><a href="${path}">${t.continue}</a></p>`,
   });
   sendPage(response, 200, printPage(t, { title, main, refresh: { seconds: reloadSeconds, path } }));
 }
 
-function sendConnected({ t }: StatusPages, response: Response, linkUrl: string | null): void {
-  const { heading, lead, ready, button, back } = t.status.connected;
+function sendConnected({ t }: RutterPages, response: Response, linkUrl: string | null): void {
+  const { heading, lead, ready, button, back } = t.connect.connected;
   const main = messageMain({
     heading,
     paragraphs: [isWebAddress(linkUrl) ? lead : ready],

@@ -9,8 +9,9 @@ import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
 import { PageProblem, seeOther, sendPage } from '../page-problem.js';
 import { isAnswerOf } from './answer.js';
-import type { HandoffPages } from './handoff-pages.js';
-import { requireSignedIn, stepPaths } from './handoff-pages.js';
+import type { RutterPages } from './context.js';
+import { requireSignedIn } from './handoff-visit.js';
+import { stepPaths } from './paths.js';
 import { overPage } from './over.js';
 
 /** A request waits this long for the redirect; then a page that loads itself again takes over. */
@@ -25,9 +26,9 @@ interface Finishing {
 }
 
 /** `GET /login/<handoff>/finish`: goes on waiting. */
-export async function showFinish(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+export async function showFinish(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
-  if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
   const { handoffId, state } = visit.handoff;
   if (state === 'opened' || state === 'logged_in') {
     seeOther(response, stepPaths.accounts(handoffId));
@@ -44,7 +45,7 @@ export async function showFinish(pages: HandoffPages, request: Request, response
  * @throws {PageProblem} when the handoff has ended without a redirect for this browser
  */
 export async function finishHandoff(
-  pages: HandoffPages,
+  pages: RutterPages,
   response: Response,
   finishing: Finishing,
 ): Promise<void> {
@@ -52,7 +53,7 @@ export async function finishHandoff(
   await tellWorkflow(pages, finishing);
   for (let checkMs = firstCheckMs; ; checkMs = Math.min(checkMs * 1.25, longestCheckMs)) {
     const handoff = await readHandoff(pages.pool, finishing);
-    if (handoff === null) throw new PageProblem(403, pages.t.problems.noVisit);
+    if (handoff === null) throw new PageProblem(403, pages.t.visit.noVisit);
     const over = overPage(pages.t, handoff);
     if (over !== null) throw over;
     // Nobody is there to be redirected: leave the answer for the next load of the page.
@@ -67,12 +68,12 @@ export async function finishHandoff(
   sendFinishing(pages, response, finishing);
 }
 
-async function tellWorkflow(pages: HandoffPages, finishing: Finishing): Promise<void> {
+async function tellWorkflow(pages: RutterPages, finishing: Finishing): Promise<void> {
   try {
-    if (await pages.facade.accountsShared(finishing)) return;
+    if (await pages.rutter.accountsShared(finishing)) return;
     // Not running: Temporal did not hear of the login, or the handoff is over, which the row then says.
-    await pages.facade.loginSucceeded(finishing);
-    await pages.facade.accountsShared(finishing);
+    await pages.rutter.loginSucceeded(finishing);
+    await pages.rutter.accountsShared(finishing);
   } catch (error) {
     if (!(error instanceof WorkflowsUnavailable)) throw error;
     pages.logger.warn({ err: error, handoffId: finishing.handoffId }, 'workflow not told of the choice');
@@ -81,7 +82,7 @@ async function tellWorkflow(pages: HandoffPages, finishing: Finishing): Promise<
 
 /** False when another request was quicker or the handoff has just ended: the row then says what is the case. */
 async function takeAndRedirect(
-  pages: HandoffPages,
+  pages: RutterPages,
   response: Response,
   { handoffId }: HandoffRow,
   finishing: Finishing,
@@ -98,14 +99,14 @@ async function takeAndRedirect(
   return true;
 }
 
-function sendFinishing({ t }: HandoffPages, response: Response, { handoffId }: Finishing): void {
+function sendFinishing({ t }: RutterPages, response: Response, { handoffId }: Finishing): void {
   const path = stepPaths.finish(handoffId);
   const main = messageMain({
     heading: t.finishing.heading,
     paragraphs: [],
     more: html`<div class="turning" aria-hidden="true"></div>
       <p role="status">${t.finishing.lead}</p>
-      <p><a href="${path}">${t.finishing.continue}</a></p>`,
+      <p><a href="${path}">${t.continue}</a></p>`,
   });
   const page = printPage(t, { title: t.finishing.title, main, refresh: { seconds: reloadSeconds, path } });
   sendPage(response, 200, page);

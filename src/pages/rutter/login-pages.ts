@@ -5,7 +5,7 @@ import { formBody } from '../form.js';
 import { arrive } from './arrive.js';
 import { showFinish } from './finish.js';
 import { PageProblem } from '../page-problem.js';
-import type { HandoffPages } from './handoff-pages.js';
+import type { RutterPages } from './context.js';
 import { networkOf } from '../sign-in/login-throttle.js';
 import { shareAccounts, showAccounts } from './share-accounts.js';
 import { showSignIn, signIn } from './sign-in.js';
@@ -17,7 +17,7 @@ import { showSignIn, signIn } from './sign-in.js';
 const arrivalsPerMinuteMax = 600;
 
 /** The steps of the handoff, below /login. Rejections reach the error pages: Express 5 hands them on. */
-export function createLoginPages(pages: HandoffPages): Router {
+export function createLoginPages(pages: RutterPages): Router {
   const router = Router({ caseSensitive: true, strict: false });
   const arrivals = new RateLimiterMemory({ points: arrivalsPerMinuteMax, duration: 60 });
   router.get('/', async (request, response) => {
@@ -34,11 +34,11 @@ export function createLoginPages(pages: HandoffPages): Router {
   return router;
 }
 
-async function admit(pages: HandoffPages, arrivals: RateLimiterMemory, request: Request): Promise<void> {
+async function admit(pages: RutterPages, arrivals: RateLimiterMemory, request: Request): Promise<void> {
   try {
     await arrivals.consume(networkOf(request.ip ?? ''));
   } catch (error) {
     if (!(error instanceof RateLimiterRes)) throw error;
-    throw new PageProblem(429, pages.t.problems.tooManyArrivals);
+    throw new PageProblem(429, pages.t.visit.tooManyArrivals);
   }
 }

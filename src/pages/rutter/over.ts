@@ -1,9 +1,9 @@
 import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { PageProblem } from '../page-problem.js';
-import type { Texts } from '../texts.js';
+import type { RutterTexts } from './texts.js';
 
 /** The page of a handoff that has ended or run out, with what to do next; null while it goes on. */
-export function overPage(t: Texts, handoff: HandoffRow): PageProblem | null {
+export function overPage(t: RutterTexts, handoff: HandoffRow): PageProblem | null {
   switch (handoff.state) {
     case 'taken':
       return new PageProblem(410, t.over.taken);

@@ -10,13 +10,15 @@ import type { AccountsView } from './accounts-view.js';
 import { accountsMain } from './accounts-view.js';
 import { chosenConnection, connectionChoice } from './connection-choice.js';
 import { finishHandoff } from './finish.js';
-import type { HandoffPages, SignedInVisit } from './handoff-pages.js';
-import { requireSignedIn, stepPaths } from './handoff-pages.js';
+import type { RutterPages } from './context.js';
+import type { SignedInVisit } from './handoff-visit.js';
+import { requireSignedIn } from './handoff-visit.js';
+import { stepPaths } from './paths.js';
 
 /** `GET /login/<handoff>/accounts`: who receives what, and the choice. */
-export async function showAccounts(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+export async function showAccounts(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
-  if (visit === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
   if (visit.handoff.state === 'sharing' || visit.handoff.state === 'ready') {
     seeOther(response, stepPaths.finish(visit.handoff.handoffId));
     return;
@@ -34,14 +36,10 @@ export async function showAccounts(pages: HandoffPages, request: Request, respon
  * `POST /login/<handoff>/accounts`: stores the choice, once, and waits for the redirect. A double click or a second
  * tab finds the choice stored and waits with the first.
  */
-export async function shareAccounts(
-  pages: HandoffPages,
-  request: Request,
-  response: Response,
-): Promise<void> {
+export async function shareAccounts(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t } = pages;
   const visit = await requireSignedIn(pages, request);
-  if (visit === null) throw new PageProblem(403, t.problems.noVisit);
+  if (visit === null) throw new PageProblem(403, t.visit.noVisit);
   requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: visit.visit.formToken });
   const offer = await readOffer(pages, visit.customerId);
   const wanted = new Set(readFields(request, 'account'));
@@ -65,7 +63,7 @@ export async function shareAccounts(
 
 type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice'>;
 
-async function readOffer({ pool }: HandoffPages, customerId: string): Promise<Offer> {
+async function readOffer({ pool }: RutterPages, customerId: string): Promise<Offer> {
   const [customer, accounts, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
     listAccountsOfCustomer(pool, { customerId }),
@@ -75,7 +73,7 @@ async function readOffer({ pool }: HandoffPages, customerId: string): Promise<Of
 }
 
 function sendAccounts(
-  { t }: HandoffPages,
+  { t }: RutterPages,
   response: Response,
   { handoff, visit }: SignedInVisit,
   shown: Omit<AccountsView, 'action' | 'formToken'> & { status: number },

@@ -5,11 +5,13 @@ import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendPage } from '../page-problem.js';
 import { rememberVisit, renewSession } from '../session.js';
 import { readCredentials, signInForm, signInRefusal } from '../sign-in/sign-in-form.js';
-import type { HandoffPages, OpenVisit } from './handoff-pages.js';
-import { requireVisit, stepPaths } from './handoff-pages.js';
+import type { RutterPages } from './context.js';
+import type { OpenVisit } from './handoff-visit.js';
+import { requireVisit } from './handoff-visit.js';
+import { stepPaths } from './paths.js';
 
 /** `GET /login/<handoff>`: the form, or the next step for who has signed in already. */
-export async function showSignIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+export async function showSignIn(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const open = await requireVisit(pages, request);
   if (open.visit.customerId !== undefined) {
     seeOther(response, stepPaths.accounts(open.handoff.handoffId));
@@ -22,7 +24,7 @@ export async function showSignIn(pages: HandoffPages, request: Request, response
  * `POST /login/<handoff>`: checks the password, ties the handoff to the customer and the customer to a new session
  * id. The row is written before the workflow is told; if Temporal cannot be told now, sharing the accounts tells it.
  */
-export async function signIn(pages: HandoffPages, request: Request, response: Response): Promise<void> {
+export async function signIn(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;
   const open = await requireVisit(pages, request);
   requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: open.visit.formToken });
@@ -43,7 +45,7 @@ export async function signIn(pages: HandoffPages, request: Request, response: Re
   const recorded = await recordHandoffLogin(pool, { handoffId, customerId });
   if (recorded === 'other_customer') throw new PageProblem(409, t.over.elsewhere);
   if (recorded === 'over') throw new PageProblem(410, t.over.expired);
-  await pages.facade.loginSucceeded({ handoffId, customerId }).catch((error: unknown) => {
+  await pages.rutter.loginSucceeded({ handoffId, customerId }).catch((error: unknown) => {
     pages.logger.warn({ err: error, handoffId }, 'workflow not told of the login');
   });
   // Last: a second click that arrives before this still finds the session of its form.
@@ -53,7 +55,7 @@ export async function signIn(pages: HandoffPages, request: Request, response: Re
 }
 
 function sendForm(
-  { t }: HandoffPages,
+  { t }: RutterPages,
   response: Response,
   { handoff, visit }: OpenVisit,
   shown: { status: number; alert?: string; username?: string },

@@ -8,39 +8,40 @@ import { csrfFieldName, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
 import { PageProblem, seeOther, sendPage } from '../page-problem.js';
-import type { StatusPages } from '../status/status-context.js';
+import type { RutterPages } from './context.js';
 import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
+import { rutterStatusPaths } from './paths.js';
 
 /** The page of feeds should show what was done; a workflow that takes longer is shown by the next load. */
 const closeWaitMs = 5_000;
 const checkMs = 100;
 
 /** `GET /status/feeds/<feed>/stop`: asks once more, and says what stopping means. */
-export async function askToStop(pages: StatusPages, request: Request, response: Response): Promise<void> {
+export async function askToStop(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
     const { feedId, account } = await requireOwnFeed(pages, request, customerId);
     const main = messageMain({
-      heading: t.status.stopHeading(account.name),
-      paragraphs: t.status.stopExplained,
+      heading: t.feed.stopHeading(account.name),
+      paragraphs: t.feed.stopExplained,
       more: html`<div class="actions">
-        <form method="post" action="${statusPaths.stop(feedId)}">
+        <form method="post" action="${rutterStatusPaths.stop(feedId)}">
           <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
-          <button type="submit" class="danger">${t.status.stopConfirm}</button>
+          <button type="submit" class="danger">${t.feed.stopConfirm}</button>
         </form>
-        <a class="button quiet" href="${statusPaths.feeds}">${t.status.keep}</a>
+        <a class="button quiet" href="${statusPaths.feeds}">${t.feed.keep}</a>
       </div>`,
     });
-    sendPage(response, 200, printPage(t, { title: t.status.stop, main }));
+    sendPage(response, 200, printPage(t, { title: t.feed.stop, main }));
   });
 }
 
 /** `POST /status/feeds/<feed>/stop`: asks the feed's workflow to close it. Asking again is harmless. */
-export async function stopSharing(pages: StatusPages, request: Request, response: Response): Promise<void> {
+export async function stopSharing(pages: RutterPages, request: Request, response: Response): Promise<void> {
   await forCustomer(request, response, async ({ customerId, formToken }) => {
     requireOwnForm(request, pages.t, { publicUrl: pages.config.publicUrl, token: formToken });
     const { feedId, open } = await requireOwnFeed(pages, request, customerId);
-    if (open) await pages.facade.requestOfFeed({ feedId, action: 'close' });
+    if (open) await pages.rutter.requestOfFeed({ feedId, action: 'close' });
     const waitEndsAt = Date.now() + closeWaitMs;
     while (Date.now() < waitEndsAt && !response.closed) {
       const feed = await readFeedView(pages.pool, dbChannels, { feedId });
@@ -52,7 +53,7 @@ export async function stopSharing(pages: StatusPages, request: Request, response
 }
 
 async function requireOwnFeed(
-  { t, pool }: StatusPages,
+  { t, pool }: RutterPages,
   request: Request,
   customerId: string,
 ): Promise<{ feedId: string; open: boolean; account: AccountRow }> {

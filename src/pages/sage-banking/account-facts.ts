@@ -1,12 +1,12 @@
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { fact } from '../layout.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 
 /** What is known of an account at another bank, on its own page and among the feeds. Instants are ISO text. */
 export function accountFacts(
-  t: Texts,
+  t: SageTexts,
   account: {
     readonly received: number | string;
     readonly lastReadAt: string | null;

@@ -1,5 +1,5 @@
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 
 export type StandingTone = '' | 'is-good' | 'is-waiting';
 
@@ -20,7 +20,7 @@ export interface AccountStanding {
 
 /** An account that cannot be read is not up to date, whatever Sage said of it last. */
 export function accountStanding(
-  { sage }: Texts,
+  { sage }: SageTexts,
   { status, reason }: { status: SageAccountStatus; reason: string | null },
 ): AccountStanding {
   const isHeldUp = reason !== null && status !== 'cancelled';
@@ -32,7 +32,7 @@ export function accountStanding(
   };
 }
 
-function failureOf({ failures, failure }: Texts['sage'], reason: string): string {
+function failureOf({ failures, failure }: SageTexts['sage'], reason: string): string {
   const known: Readonly<Record<string, string>> = failures;
   return Object.hasOwn(known, reason) ? (known[reason] ?? failure) : failure;
 }

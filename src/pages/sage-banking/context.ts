@@ -7,9 +7,11 @@ import { PageProblem } from '../page-problem.js';
 import type { SageFacade } from '../../temporal/sage-banking/facade.js';
 import type { StatusCustomer, StatusPages } from '../status/status-context.js';
 import { forCustomer, isUuid } from '../status/status-context.js';
+import type { SageTexts } from './texts.js';
 
-/** What the pages below /status/sage share; they are there only where the channel is open. */
+/** The dependencies of the pages below /status/sage, which exist only where the channel is configured. */
 export interface SagePages extends StatusPages {
+  readonly t: SageTexts;
   readonly sage: SageFacade;
 }
 

@@ -6,10 +6,14 @@ import type { Html } from '../html.js';
 import { accountFacts } from './account-facts.js';
 import { accountStanding } from './account-standing.js';
 import { sagePaths } from './paths.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 
 /** An account at another bank among the feeds: how it stands and what to do. */
-export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string; isOpen: boolean }): Html {
+export function sageFeedCard(
+  t: SageTexts,
+  feed: SageFeed,
+  page: { formToken: string; isConfigured: boolean },
+): Html {
   const { label, tone, advice, failure } = accountStanding(t, feed);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     <div class="row">
@@ -22,12 +26,12 @@ export function sageFeedCard(t: Texts, feed: SageFeed, page: { formToken: string
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
     ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`} ${accountFacts(t, feed)}
-    ${page.isOpen && actions(t, feed, page.formToken)}
+    ${page.isConfigured && actions(t, feed, page.formToken)}
   </section>`;
 }
 
 /** The way to connect a bank, or to what has to be done before. */
-export function connectBankCard(t: Texts): Html {
+export function connectBankCard(t: SageTexts): Html {
   return html`<section class="card" aria-labelledby="connect-bank">
     <h2 class="first" id="connect-bank">${t.sage.connect.heading}</h2>
     <p>${t.sage.connect.lead}</p>
@@ -35,7 +39,7 @@ export function connectBankCard(t: Texts): Html {
   </section>`;
 }
 
-function actions(t: Texts, feed: SageFeed, formToken: string): Html {
+function actions(t: SageTexts, feed: SageFeed, formToken: string): Html {
   const asks = feed.status === 'authRequired' && feed.dataProvider === 'indirect' && !feed.isDisconnecting;
   return html`<div class="actions">
     ${

@@ -117,7 +117,7 @@ function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
     </p>
     <div class="turning" aria-hidden="true"></div>
     <p role="status">${texts.waiting.status}</p>
-    <p><a href="${path}">${t.finishing.continue}</a></p>`;
+    <p><a href="${path}">${t.continue}</a></p>`;
   const main = messageMain({
     heading: texts.waiting.heading(bank),
     paragraphs: [texts.waiting.lead(target.host), texts.waiting.opened],

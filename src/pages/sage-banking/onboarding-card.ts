@@ -2,13 +2,13 @@ import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { sagePaths } from './paths.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 
 /**
  * A Sage company that is being made ready, with the way to its page: nothing else leads there from a customer who has
  * another company, and a captcha that nobody reads ends the onboarding. Undefined when it is over.
  */
-export function onboardingCard(t: Texts, onboarding: SageOnboardingRow): Html | undefined {
+export function onboardingCard(t: SageTexts, onboarding: SageOnboardingRow): Html | undefined {
   const card = cardOf(onboarding);
   if (card === null) return undefined;
   const { label, advice, button } = t.sage.onboarding.cards[card];
@@ -27,7 +27,7 @@ export function onboardingCard(t: Texts, onboarding: SageOnboardingRow): Html | 
 function cardOf({
   state,
   captchaText,
-}: SageOnboardingRow): keyof Texts['sage']['onboarding']['cards'] | null {
+}: SageOnboardingRow): keyof SageTexts['sage']['onboarding']['cards'] | null {
   switch (state) {
     case 'registering':
     case 'creating':

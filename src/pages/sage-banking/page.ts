@@ -55,7 +55,7 @@ export function sendWaiting(
   const more = html`<div class="turning" aria-hidden="true"></div>
     ${input.note !== undefined && html`<div class="note"><p>${input.note}</p></div>`}
     <p role="status">${input.lead}</p>
-    <p><a href="${input.path}">${t.finishing.continue}</a></p>`;
+    <p><a href="${input.path}">${t.continue}</a></p>`;
   const main = messageMain({ heading: input.heading, paragraphs: [], more });
   sendSagePage(visit, { title: input.title, main, reload: input.path });
 }

@@ -1,11 +1,11 @@
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 
 /** Currencies of Sage have at most four decimals; money is shown with two at least. */
 const decimals = { minimumFractionDigits: 2, maximumFractionDigits: 6 } as const;
 
 /** The amount of one of Sage's transactions, in its own currency or the account's; said so when it cannot be read. */
 export function printTransactionAmount(
-  t: Texts,
+  t: SageTexts,
   body: Readonly<Record<string, unknown>>,
   currency: string | null,
 ): string {
@@ -15,7 +15,7 @@ export function printTransactionAmount(
 }
 
 /** A decimal text as people write it, with a true minus: `−1,250.00 GBP`. Nothing is rounded on the way. */
-export function printAmount(t: Texts, decimal: string, currency?: string | null): string {
+export function printAmount(t: SageTexts, decimal: string, currency?: string | null): string {
   const isDecimal = (text: string): text is `${number}` => /^-?\d+(\.\d+)?$/.test(text);
   const text = isDecimal(decimal)
     ? new Intl.NumberFormat(t.language, decimals).format(decimal).replace('-', '−')

@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { ruleLimits } from '../../domain/sage-banking/rules/rule-assumptions.js';
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import { readField, readFields } from '../form.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 
 /** A rule as it stands in the form: all of it text, right or wrong, as it was typed. */
 export interface RuleFormState {
@@ -52,7 +52,7 @@ export const fieldNames = {
 } as const;
 
 /** The form as it was sent. A missing row ends its list: rows are numbered without gaps. */
-export function readRuleForm(request: Request, t: Texts): RuleFormState {
+export function readRuleForm(request: Request, t: SageTexts): RuleFormState {
   const rows = <Row>(firstField: (index: number) => string, read: (index: number) => Row): Row[] => {
     const found: Row[] = [];
     while (found.length < rowsMax && readFields(request, firstField(found.length)).length > 0) {

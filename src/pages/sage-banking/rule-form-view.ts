@@ -4,7 +4,7 @@ import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { alertBox } from '../sign-in/sign-in-form.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 import { selectField, textField } from './fields.js';
 import { labelOf } from './label-of.js';
 import { fieldNames } from './rule-form-state.js';
@@ -29,13 +29,13 @@ export interface RuleFormView {
 
 /** What the parts of the form know. */
 interface Part {
-  readonly t: Texts;
+  readonly t: SageTexts;
   readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
 }
 
 /** The form of a rule. Every button sends it whole, so that nothing typed is lost when a row is added. */
-export function ruleFormMain(t: Texts, view: RuleFormView): Html {
+export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
   const texts = t.sage.ruleForm;
   const part: Part = { t, state: view.state, problems: view.problems };
   return html`<div class="card">
@@ -186,7 +186,7 @@ function postingRow(part: Part, at: { action: ActionState; index: number; postin
 
 /** A rule made elsewhere may hold what this page does not offer: it stands as it is until somebody changes it. */
 function withChosen(
-  t: Texts,
+  t: SageTexts,
   options: readonly (readonly [string, string])[],
   chosen: string,
 ): (readonly [string, string])[] {

@@ -3,7 +3,7 @@ import type { RuleFieldMeaning } from '../../domain/sage-banking/rules/rule-fiel
 import { meaningOfField } from '../../domain/sage-banking/rules/rule-fields.js';
 import { lastSplitPercentage, ruleLimits } from '../../domain/sage-banking/rules/rule-assumptions.js';
 import { textProblem } from '../../domain/text.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 import { labelOf } from './label-of.js';
 import type { ConditionState, RuleFormState } from './rule-form-state.js';
 import { percentagePattern } from './rule-form-state.js';
@@ -19,7 +19,7 @@ const narrativePlace = /^\/ruleActions\/(\d+)\/accountantNarrative$/;
 const deliveryStatusOf = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
 
 /** What to change at the place that `pointer` names. */
-export function ruleProblemText({ sage }: Texts, state: RuleFormState, pointer: string): string {
+export function ruleProblemText({ sage }: SageTexts, state: RuleFormState, pointer: string): string {
   const texts = sage.ruleForm.problems;
   const [, condition, member] = conditionPlace.exec(pointer) ?? [];
   const [, split] = splitPlace.exec(pointer) ?? [];
@@ -40,7 +40,7 @@ export function ruleProblemText({ sage }: Texts, state: RuleFormState, pointer: 
   return textWords(texts, word === 'type' ? typed.type : typed.code, limits.textLengthMax);
 }
 
-type FormTexts = Texts['sage']['ruleForm'];
+type FormTexts = SageTexts['sage']['ruleForm'];
 
 function textWords(texts: FormTexts['problems'], typed: string | undefined, lengthMax: number): string {
   switch (textProblem(typed, lengthMax)) {

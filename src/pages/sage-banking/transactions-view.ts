@@ -1,7 +1,7 @@
 import type { StoredSageTransaction } from '../../db/sage-banking/transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
-import type { Texts } from '../texts.js';
+import type { SageTexts } from './texts.js';
 import { printTransactionAmount } from './print-amount.js';
 import type { SageVisit } from './context.js';
 import { suggestionLines } from './suggestions.js';
@@ -54,7 +54,7 @@ function transactionLine(
 
 /** Date, narrative and amount of a transaction, as parts of its line; what Sage left out is empty. */
 export function transactionFacts(
-  t: Texts,
+  t: SageTexts,
   body: Readonly<Record<string, unknown>>,
   currency: string | null,
 ): Html {

@@ -1,9 +1,8 @@
 import type { Request, Response } from 'express';
 import { dbChannels } from '../../db/channels.js';
-import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
-import { readNewestSageOnboarding } from '../../db/sage-banking/onboardings.js';
 import { listCustomerFeeds, listCustomerHappenings } from '../../db/status-views.js';
+import type { PagesChannels } from '../channel.js';
 import { printPage } from '../layout.js';
 import { sendPage } from '../page-problem.js';
 import { feedsMain, signOutForm } from './feeds-view.js';
@@ -13,34 +12,31 @@ import { forCustomer } from './status-context.js';
 const shownHappenings = 20;
 
 /** `GET /status`: the customer's feeds. */
-export async function showFeeds(pages: StatusPages, request: Request, response: Response): Promise<void> {
+export async function showFeeds(input: {
+  pages: StatusPages;
+  channels: PagesChannels;
+  request: Request;
+  response: Response;
+}): Promise<void> {
+  const { pages, channels, request, response } = input;
   const { t, pool } = pages;
-  await forCustomer(request, response, async ({ customerId, formToken }) => {
-    const kinds = [...Object.keys(t.status.happened), ...Object.keys(t.sage.happened).map(kindOf)];
-    const [customer, feeds, happenings, connections, onboarding] = await Promise.all([
+  await forCustomer(request, response, async (signedIn) => {
+    const { customerId, formToken } = signedIn;
+    const kinds = Object.values(channels).flatMap((channel) => channel.timelineKinds);
+    const [customer, feeds, happenings, cards] = await Promise.all([
       readCustomer(pool, { customerId }),
       listCustomerFeeds(pool, dbChannels, { customerId }),
       listCustomerHappenings(pool, dbChannels, { customerId, kinds, limit: shownHappenings }),
-      listConnectionsOfCustomer(pool, { customerId }),
-      pages.sage === null ? null : readNewestSageOnboarding(pool, { customerId }),
+      Promise.all(Object.values(channels).map((channel) => channel.readStatusCards(pages, signedIn))),
     ]);
-    const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
-    const main = feedsMain(t, {
-      formToken,
+    const main = feedsMain(pages, channels, {
       customerName: customer?.name ?? '',
       feeds,
+      cards,
       happenings,
-      unusedLinkUrl: unused?.linkUrl ?? null,
       justStopped: request.query.stopped === '1',
-      sageIsOpen: pages.sage !== null,
-      onboarding,
     });
     const corner = signOutForm(t, formToken);
     sendPage(response, 200, printPage(t, { title: t.status.title, main, corner, wide: true }));
   });
-}
-
-/** What an account became is told by status: kind and status make the key of the words. */
-function kindOf(key: string): string {
-  return key.replace(/^(sage_account_status)_\w+$/, '$1');
 }

@@ -15,14 +15,11 @@ export const statusPaths = {
   feeds: '/status',
   signIn: '/status/sign-in',
   signOut: '/status/sign-out',
-  connect: '/status/connect',
-  connecting: (commandId: string) => `/status/connect/${commandId}`,
-  stop: (feedId: string) => `/status/feeds/${feedId}/stop`,
 } as const;
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Whether a text of an address or a form is one of our ids, before it reaches a query. */
+/** Whether a text from a URL or a form is one of our ids; checked before it is used in a query. */
 export function isUuid(text: unknown): text is string {
   return typeof text === 'string' && uuidPattern.test(text);
 }
@@ -32,7 +29,7 @@ export interface StatusCustomer {
   readonly formToken: string;
 }
 
-/** Runs `work` for the customer who is signed in; anybody else is sent to sign in. */
+/** Runs `work` for the signed-in customer; without one the answer redirects to the sign-in page. */
 export async function forCustomer(
   request: Request,
   response: Response,

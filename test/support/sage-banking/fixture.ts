@@ -23,6 +23,7 @@ import { parseKeyring, type Keyring } from '../../../src/crypto/keyring.js';
 import { createPasswordHasher } from '../../../src/crypto/password.js';
 import { createPool, type Pool } from '../../../src/db/pool.js';
 import { taskQueues } from '../../../src/domain/ids.js';
+import { createPagesChannels } from '../../../src/pages/channels.js';
 import { createPages } from '../../../src/pages/index.js';
 import { createDataConverter } from '../../../src/temporal/data-converter.js';
 import { createWorkflowFacade } from '../../../src/temporal/facade.js';
@@ -300,7 +301,14 @@ async function serve(input: {
     rutter: { facade: input.facade, verifyWebhook: () => false },
     sageBanking: { facade: input.sage },
   });
-  const { app, drained } = createApp({ ...parts, channels, pages: createPages(parts) });
+  const pages = createPages({
+    ...parts,
+    channels: createPagesChannels({
+      rutter: { facade: input.facade },
+      sageBanking: { facade: input.sage },
+    }),
+  });
+  const { app, drained } = createApp({ ...parts, channels, pages });
   server.on('request', app);
   const api: SageFixture['api'] = async (method, path, { json, role = 'core', key } = {}) => {
     const response = await fetch(url + path, {

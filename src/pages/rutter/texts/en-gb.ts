@@ -1,34 +1,116 @@
+import type { FeedState } from '../../../domain/feed.js';
 import type { HandoffReason } from '../../../domain/rutter/handoff.js';
 import type { LoginQueryProblem } from '../redirect-target.js';
-import type { Message } from '../../texts.js';
+import type { Happening, Message } from '../../texts.js';
 
 const startAgain = 'Go back to Sage and choose your bank there again.';
 const nothingShared = 'Nothing was shared.';
 
-/** What stands on every page and on those of the handoff. */
-export const britishLoginTexts = {
-  language: 'en-GB',
-  serviceName: 'Bank feeds',
-  footer: 'We never ask for your password by phone or email.',
-
-  signIn: {
-    title: 'Sign in',
-    heading: 'Sign in to connect Sage',
-    lead: 'Use the username and password of your online banking. Nothing is shared before you have seen who receives it and have agreed.',
-    username: 'Username',
-    password: 'Password',
-    button: 'Sign in',
-    refused: 'That username and password do not match. Check both and try again.',
-    empty: 'Enter your username and your password.',
-    throttled: (minutes: number) =>
-      `Too many attempts. For your protection, wait ${minutes === 1 ? 'a minute' : `${String(minutes)} minutes`} and try again.`,
-    busy: 'Many people are signing in just now. Try again in a few seconds.',
+/** British texts of the `rutter` channel: the login handoff below /login, and its feeds on /status. */
+export const britishRutterTexts = {
+  feed: {
+    states: {
+      created: { label: 'Being prepared', advice: 'We are publishing this account to Sage.' },
+      awaiting_activation: {
+        label: 'Waiting for you',
+        advice: 'Choose this account and a start date in Sage. Nothing is sent before that.',
+      },
+      backfilling: {
+        label: 'Sending history',
+        advice: 'Your transactions since the start date are on their way to Sage.',
+      },
+      syncing: { label: 'Up to date', advice: 'New transactions are being sent now.' },
+      live: { label: 'Up to date', advice: 'New transactions are sent as they are booked.' },
+      paused: {
+        label: 'Paused',
+        advice: 'Your bank has paused this feed. Nothing is lost: it goes on from where it stopped.',
+      },
+      reauth_required: {
+        label: 'Needs you',
+        advice:
+          'Sage no longer accepts the connection. Reconnect it; what was booked meanwhile is then sent.',
+      },
+      disconnected: {
+        label: 'Disconnected',
+        advice:
+          'The account is no longer chosen in Sage. Choose it there again; what was booked meanwhile is then sent.',
+      },
+      closed: {
+        label: 'Stopped',
+        advice: 'Nothing is sent any more. To share the account again, choose your bank in Sage.',
+      },
+    } satisfies Record<FeedState, { label: string; advice: string }>,
+    held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    quarantined: (count: number) =>
+      count === 1
+        ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
+        : `${String(count)} transactions could not be delivered as they are. Your bank is looking into them; ask your bank if you miss them in Sage.`,
+    overlap:
+      'This account is shared over more than one connection to Sage, and each of them receives its transactions from its own start date on. If they lead to the same Sage company, you will find transactions there twice: then stop sharing on the one that you no longer use.',
+    retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
+    lastSent: 'Last checked with Sage',
+    startDate: 'Start date',
+    delivered: 'Transactions delivered',
+    reconnect: 'Reconnect in Sage',
+    stop: 'Stop sharing',
+    stopLabel: (name: string) => `Stop sharing ${name}`,
+    stopHeading: (name: string) => `Stop sharing ${name}?`,
+    stopExplained: [
+      'No further transactions of this account are sent to Sage. What Sage has received stays there; remove it in Sage if you wish.',
+      'You can share the account again at any time by choosing your bank in Sage.',
+    ],
+    stopConfirm: 'Stop sharing',
+    keep: 'Keep sharing',
   },
+
+  connect: {
+    heading: 'Connect your Sage',
+    lead: 'Usually you start in Sage by choosing this bank. If your Sage product asks you to connect it first, do it here, by Rutter Link, the service that connects us to Sage.',
+    button: 'Connect your Sage by Rutter Link',
+    connecting: {
+      title: 'Connecting',
+      heading: 'Preparing the connection',
+      lead: 'This takes a few seconds. The page goes on by itself.',
+    },
+    connected: {
+      heading: 'Connect your Sage',
+      lead: 'Rutter Link opens on its own site and asks you to sign in to Sage.',
+      button: 'Open Rutter Link',
+      ready: 'Your connection is ready. Now choose your bank in Sage.',
+      back: 'Back to your feeds',
+    },
+    failed: {
+      heading: 'The connection could not be prepared',
+      paragraphs: ['Please try again later. If it happens again, contact your bank.'],
+    },
+  },
+
+  /** By kind of timeline entry. Kinds that are missing here are shown to operators only. */
+  happened: {
+    handoff_completed: () => 'You connected accounts to a Sage company.',
+    handoff_refused: () => 'A connection to Sage was refused. Nothing was shared.',
+    handoff_expired: () => 'A connection to Sage was not finished in time.',
+    connection_created: () => 'A connection to Sage was made.',
+    connection_refused: ({ account }) => `Sage stopped accepting the connection of ${account}.`,
+    connection_healed: ({ account }) => `Sage accepts the connection of ${account} again.`,
+    account_not_published: () => 'An account could not be published to Sage.',
+    feed_published: ({ account }) => `You shared ${account} with Sage.`,
+    feed_reopened: ({ account }) => `You shared ${account} with Sage again.`,
+    feed_activated: ({ account }) => `${account} was chosen in Sage.`,
+    feed_disconnected: ({ account }) => `${account} is no longer chosen in Sage.`,
+    start_date_changed: ({ account }) => `The start date of ${account} was changed in Sage.`,
+    batch_delivered: ({ account, count }) =>
+      `${count} ${count === '1' ? 'transaction' : 'transactions'} of ${account} reached Sage.`,
+    caught_up: ({ account }) => `All past transactions of ${account} are in Sage.`,
+    pause_requested: ({ account }) => `Your bank paused ${account}.`,
+    resume_requested: ({ account }) => `Your bank resumed ${account}.`,
+    close_requested: ({ account }) => `Sharing of ${account} was stopped.`,
+    feed_blocked: ({ account }) => `Sending of ${account} is held back; your bank is looking into it.`,
+  } satisfies Record<string, (entry: Happening) => string>,
 
   accounts: {
     title: 'Choose accounts',
     heading: 'Choose the accounts to share',
-    signedInAs: 'Signed in as',
     receiverHeading: 'Who receives your data',
     receiver: 'Sage, through Rutter',
     receiverDetail:
@@ -53,13 +135,6 @@ export const britishLoginTexts = {
         'Ask your bank to make your accounts available for bank feeds, then choose your bank in Sage again.',
       ],
     },
-  },
-
-  finishing: {
-    title: 'Finishing',
-    heading: 'Finishing',
-    lead: 'We are preparing your accounts for Sage. This page goes on by itself; please leave it open.',
-    continue: 'Continue now',
   },
 
   over: {
@@ -113,7 +188,7 @@ export const britishLoginTexts = {
       heading: 'An account does not match what Sage holds',
       paragraphs: [
         'One of the accounts was shared before with another currency or type.',
-        'Please contact your bank: this has to be put right there.',
+        'Please contact your bank, which has to correct this.',
       ],
     },
     provider_refused: {
@@ -132,7 +207,7 @@ export const britishLoginTexts = {
     },
     credentials_rejected: {
       heading: 'We cannot connect to Sage at the moment',
-      paragraphs: ['The fault is ours and is being checked.', `${startAgain} Please try later today.`],
+      paragraphs: ['The fault is ours and is being looked into.', `${startAgain} Please try later today.`],
     },
     provider_unavailable: {
       heading: 'Sage did not answer in time',
@@ -150,7 +225,13 @@ export const britishLoginTexts = {
     ],
   }),
 
-  problems: {
+  finishing: {
+    title: 'Finishing',
+    heading: 'Finishing',
+    lead: 'We are preparing your accounts for Sage. This page goes on by itself; please leave it open.',
+  },
+
+  visit: {
     noVisit: {
       heading: 'Please start again in Sage',
       paragraphs: [
@@ -158,35 +239,9 @@ export const britishLoginTexts = {
         `${startAgain} If you see this page again, your browser may be blocking cookies for this site: allow them, or use another browser.`,
       ],
     },
-    forged: {
-      heading: 'This page was out of date',
-      paragraphs: [
-        'For your protection we did not use what it sent.',
-        'Go back, load the page again and repeat your entry.',
-      ],
-    },
-    badForm: {
-      heading: 'We could not read the form',
-      paragraphs: ['Go back, load the page again and repeat your entry.'],
-    },
-    notFound: {
-      heading: 'There is no such page',
-      paragraphs: [
-        'To connect your accounts, choose your bank in Sage. Your feeds are listed under /status.',
-      ],
-    },
     tooManyArrivals: {
       heading: 'Too many visits from your network',
       paragraphs: ['Nothing has been shared. Wait a minute, then choose your bank in Sage again.'],
     },
-    unavailable: {
-      heading: 'We cannot do this right now',
-      paragraphs: ['A part of our service is not answering. Please try again in a minute.'],
-    },
-    failed: {
-      heading: 'Something went wrong on our side',
-      paragraphs: ['Please try again. If it happens again, tell your bank the number below.'],
-    },
-    reference: (requestId: string) => `Reference: ${requestId}`,
   },
 } as const;

@@ -4,7 +4,7 @@ import type { SageOnboardingReason } from '../../../domain/sage-banking/onboardi
 import type { SageReprocessReason } from '../../../domain/sage-banking/reprocess.js';
 import { britishSageConnectTexts } from './en-gb-connect.js';
 import { britishSageRuleTexts } from './en-gb-rules.js';
-import type { Happening } from '../../status/texts/en-gb.js';
+import type { Happening } from '../../texts.js';
 
 /** What stands below /status/sage, and of these accounts on /status. */
 export const britishSageTexts = {

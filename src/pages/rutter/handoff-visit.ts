@@ -1,26 +1,11 @@
 import type { Request } from 'express';
 import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { readHandoff } from '../../db/rutter/handoffs.js';
-import type { PagesDeps } from '../deps.js';
 import { PageProblem } from '../page-problem.js';
 import type { Visit } from '../session.js';
 import { readVisit } from '../session.js';
-import type { Texts } from '../texts.js';
-import type { Authenticator } from '../sign-in/authenticate.js';
+import type { RutterPages } from './context.js';
 import { overPage } from './over.js';
-
-/** What the pages of one handoff share. */
-export interface HandoffPages extends PagesDeps {
-  readonly t: Texts;
-  readonly authenticator: Authenticator;
-}
-
-/** Addresses of the steps. They carry the hash, never the challenge. */
-export const stepPaths = {
-  signIn: (handoffId: string) => `/login/${handoffId}`,
-  accounts: (handoffId: string) => `/login/${handoffId}/accounts`,
-  finish: (handoffId: string) => `/login/${handoffId}/finish`,
-} as const;
 
 const handoffIdPattern = /^[0-9a-f]{64}$/;
 
@@ -36,7 +21,7 @@ export type SignedInVisit = OpenVisit & { readonly customerId: string };
  *
  * @throws {PageProblem} 404 for no such address, 403 for another browser, 409 or 410 when it is over
  */
-export async function requireVisit(pages: HandoffPages, request: Request): Promise<OpenVisit> {
+export async function requireVisit(pages: RutterPages, request: Request): Promise<OpenVisit> {
   const { handoffId } = request.params;
   if (typeof handoffId !== 'string' || !handoffIdPattern.test(handoffId)) {
     throw new PageProblem(404, pages.t.problems.notFound);
@@ -45,17 +30,17 @@ export async function requireVisit(pages: HandoffPages, request: Request): Promi
   if (visit === undefined) {
     // Without `secure` the cookie was never set: a proxy that is not trusted stands in front.
     pages.logger.info({ handoffId, secure: request.secure }, 'handoff page without a visit');
-    throw new PageProblem(403, pages.t.problems.noVisit);
+    throw new PageProblem(403, pages.t.visit.noVisit);
   }
   const handoff = await readHandoff(pages.pool, { handoffId });
-  if (handoff === null) throw new PageProblem(403, pages.t.problems.noVisit);
+  if (handoff === null) throw new PageProblem(403, pages.t.visit.noVisit);
   const over = overPage(pages.t, handoff);
   if (over !== null) throw over;
   return { handoff, visit };
 }
 
 /** The same for the steps after signing in; null when this browser has not signed in for it yet. */
-export async function requireSignedIn(pages: HandoffPages, request: Request): Promise<SignedInVisit | null> {
+export async function requireSignedIn(pages: RutterPages, request: Request): Promise<SignedInVisit | null> {
   const open = await requireVisit(pages, request);
   const { customerId } = open.visit;
   if (customerId === undefined) return null;

@@ -1,0 +1,13 @@
+/** Addresses of the login handoff. They contain the hash of the challenge, never the challenge. */
+export const stepPaths = {
+  signIn: (handoffId: string) => `/login/${handoffId}`,
+  accounts: (handoffId: string) => `/login/${handoffId}/accounts`,
+  finish: (handoffId: string) => `/login/${handoffId}/finish`,
+} as const;
+
+/** Addresses of this channel's pages below /status. */
+export const rutterStatusPaths = {
+  connect: '/status/connect',
+  connecting: (commandId: string) => `/status/connect/${commandId}`,
+  stop: (feedId: string) => `/status/feeds/${feedId}/stop`,
+} as const;

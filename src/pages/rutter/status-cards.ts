@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { isRutterFeed, type RutterFeed } from '../../db/rutter/customer-feeds.js';
+import type { CustomerFeed } from '../../db/status-views.js';
+import type { FeedState } from '../../domain/feed.js';
+import { isBlocked } from '../../domain/rutter/feed.js';
+import { csrfFieldName } from '../form.js';
+import { html } from '../html.js';
+import type { Html } from '../html.js';
+import { fact } from '../layout.js';
+import { printCount, printDate, printMoment } from '../time-text.js';
+import { rutterStatusPaths } from './paths.js';
+import type { RutterTexts } from './texts.js';
+
+/** A feed on /status: its state, what it delivered, and what the customer can do. */
+export function rutterFeedCard(
+  t: RutterTexts,
+  feed: CustomerFeed,
+  feeds: readonly CustomerFeed[],
+): Html | undefined {
+  return isRutterFeed(feed) ? feedCard(t, feed, overlaps(feed, feeds)) : undefined;
+}
+
+/** The card that connects a Sage company through Rutter Link. `unusedLinkUrl`: of a connection that exists already. */
+export function connectCard(
+  t: RutterTexts,
+  { formToken, unusedLinkUrl }: { formToken: string; unusedLinkUrl: string | null },
+): Html {
+  return html`<section class="card" aria-labelledby="connect">
+    <h2 class="first" id="connect">${t.connect.heading}</h2>
+    <p>${t.connect.lead}</p>
+    ${connectForm(t, formToken, unusedLinkUrl)}
+  </section>`;
+}
+
+/** The command's id is made with the form, so that a double click is one command. */
+function connectForm(t: RutterTexts, formToken: string, unusedLinkUrl: string | null): Html {
+  if (isWebAddress(unusedLinkUrl)) {
+    return html`<p><a class="button" href="${unusedLinkUrl}">${t.connect.button}</a></p>`;
+  }
+  return html`<form method="post" action="${rutterStatusPaths.connect}">
+    <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
+    <input type="hidden" name="command_id" value="${randomUUID()}" />
+    <button type="submit">${t.connect.button}</button>
+  </form>`;
+}
+
+const stateTones: Record<FeedState, '' | 'is-good' | 'is-waiting'> = {
+  created: '',
+  awaiting_activation: 'is-waiting',
+  backfilling: '',
+  syncing: 'is-good',
+  live: 'is-good',
+  paused: 'is-waiting',
+  reauth_required: 'is-waiting',
+  disconnected: 'is-waiting',
+  closed: '',
+};
+
+/** Whether another open feed of the account exists on another connection: both then receive the history. */
+function overlaps(feed: RutterFeed, feeds: readonly CustomerFeed[]): boolean {
+  if (feed.state === 'closed') return false;
+  return feeds.some(
+    (other) =>
+      isRutterFeed(other) &&
+      other.accountId === feed.accountId &&
+      other.connectionId !== feed.connectionId &&
+      other.state !== 'closed',
+  );
+}
+
+function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html {
+  const { label, advice } = t.feed.states[feed.state];
+  const open = feed.state !== 'closed';
+  return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
+    <div class="row">
+      <h2 class="first" id="feed-${feed.feedId}">
+        <bdi>${feed.accountName}</bdi>
+        ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
+      </h2>
+      <span class="state ${stateTones[feed.state]}">${label}</span>
+    </div>
+    ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
+    <p class="advice">${advice}</p>
+    ${overlapping && html`<div class="note" role="note"><p>${t.feed.overlap}</p></div>`}
+    ${open && failure(t, feed)} ${open && quarantined(t, feed)}
+    <dl class="facts">
+      ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
+      ${fact(t.feed.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
+      ${feed.transactionStartDate !== null && fact(t.feed.startDate, printDate(t, feed.transactionStartDate))}
+    </dl>
+    ${open && feedActions(t, feed)}
+  </section>`;
+}
+
+/** Why a feed does not send although its state says that it does. */
+function failure(t: RutterTexts, { reason }: RutterFeed): Html | undefined {
+  if (reason === null) return undefined;
+  return html`<div class="note"><p>${isBlocked(reason) ? t.feed.held : t.feed.retrying}</p></div>`;
+}
+
+/** How many postings are quarantined. Which and why concerns the bank. */
+function quarantined(t: RutterTexts, feed: RutterFeed): Html | undefined {
+  const count = Number(feed.quarantinedCount);
+  if (count === 0) return undefined;
+  return html`<div class="note"><p>${t.feed.quarantined(count)}</p></div>`;
+}
+
+function feedActions(t: RutterTexts, feed: RutterFeed): Html {
+  const reconnect = feed.state === 'reauth_required' && isWebAddress(feed.linkUrl);
+  return html`<div class="actions">
+    ${reconnect && html`<a class="button" href="${feed.linkUrl}">${t.feed.reconnect}</a>`}
+    <a
+      class="button quiet slim"
+      href="${rutterStatusPaths.stop(feed.feedId)}"
+      aria-label="${t.feed.stopLabel(feed.accountName)}"
+      >${t.feed.stop}</a
+    >
+  </div>`;
+}
+
+/** Links come from Rutter; one of another scheme is not shown. */
+export function isWebAddress(address: string | null): address is string {
+  return address !== null && URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
+}
