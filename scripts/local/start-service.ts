@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runMigrations } from '../../src/db/migrate.js';
+import { OldDatabase, runMigrations } from '../../src/db/migrate.js';
 import { buildWorkflowBundle } from '../build-workflow-bundle.js';
 import { openChildrenRecord } from './children-record.js';
 import type { ChildrenRecord } from './children-record.js';
@@ -119,7 +119,9 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   valueOf(bundle);
 
   say('bringing the database to the newest schema');
-  await runMigrations(databaseUrl);
+  await runMigrations(databaseUrl).catch((error: unknown) => {
+    throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
+  });
   const temporalProfile = join(folder.run, 'temporal.toml');
   // Not simply empty: the SDK fails on a file without any profile.
   await writeFile(temporalProfile, '[profile.default]\n');

@@ -1,6 +1,5 @@
 import type { Keyring } from '../crypto/keyring.js';
 import { open, seal } from '../crypto/seal.js';
-import type { ChannelId } from '../domain/channel.js';
 import type { ConnectionFact } from '../domain/feed.js';
 import type { Pool, Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
@@ -9,7 +8,6 @@ import { writeTimeline } from './timeline.js';
 export interface ConnectionRow {
   readonly connectionId: string;
   readonly customerId: string;
-  readonly channel: ChannelId;
   readonly platform: string;
   readonly rutterConnectionId: string;
   readonly accessTokenSealed: string;
@@ -28,7 +26,6 @@ export interface ConnectionRow {
 interface RawConnection {
   connection_id: string;
   customer_id: string;
-  channel: ChannelId;
   platform: string;
   rutter_connection_id: string;
   access_token_sealed: string;
@@ -43,7 +40,7 @@ interface RawConnection {
   refused_ago_ms: number | null;
 }
 
-const columns = `connection_id, customer_id, channel, platform, rutter_connection_id, access_token_sealed, name,
+const columns = `connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name,
   link_url, status, provider_status, status_reason, current_handoff_id, created_at, refused_times,
   extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS refused_ago_ms`;
 
@@ -51,7 +48,6 @@ function connectionFrom(raw: RawConnection): ConnectionRow {
   return {
     connectionId: raw.connection_id,
     customerId: raw.customer_id,
-    channel: raw.channel,
     platform: raw.platform,
     rutterConnectionId: raw.rutter_connection_id,
     accessTokenSealed: raw.access_token_sealed,

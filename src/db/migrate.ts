@@ -1,28 +1,64 @@
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import { configOrExit, readMigrateConfig } from '../config.js';
+import pg from 'pg';
+import { configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
 import { createLogger } from '../logger.js';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
+const migrationsTable = 'migrations';
+/** The first migration of every schema before version 0.2.0, which replaced them all by a new set. */
+const firstOldMigration = '0001_customers_and_feeds';
+
+/** The database was made before version 0.2.0, the first that can be upgraded. The message is one sentence. */
+export class OldDatabase extends Error {
+  override readonly name = 'OldDatabase';
+  constructor() {
+    super(
+      'This database was made before version 0.2.0 and cannot be upgraded: begin again with "npm start -- --fresh", or set DATABASE_URL to an empty database.',
+    );
+  }
+}
 
 /**
  * Brings a database to the newest schema: plain SQL files, forward only, in one transaction each, one migrator
  * at a time (the others wait). Safe to repeat. Answers the names of the files applied now.
+ *
+ * @throws OldDatabase, with nothing changed
  */
 export async function runMigrations(databaseUrl: string): Promise<string[]> {
+  await refuseOldDatabase(databaseUrl);
   const applied = await runner({
     databaseUrl,
     dir: migrationsFolder,
     direction: 'up',
-    migrationsTable: 'migrations',
+    migrationsTable,
     advisoryLockMode: 'wait',
     log: () => undefined,
   });
   return applied.map((migration) => migration.name);
 }
 
+async function refuseOldDatabase(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const table = await client.query(`SELECT 1 WHERE to_regclass('${migrationsTable}') IS NOT NULL`);
+    if (table.rowCount === 0) return;
+    const old = await client.query(`SELECT 1 FROM ${migrationsTable} WHERE name = $1`, [firstOldMigration]);
+    if (old.rowCount !== 0) throw new OldDatabase();
+  } finally {
+    await client.end();
+  }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const config = configOrExit(readMigrateConfig);
-  const applied = await runMigrations(config.DATABASE_URL);
-  createLogger(config.LOG_LEVEL, 'migrate').info({ applied }, 'migrated');
+  try {
+    const applied = await runMigrations(config.DATABASE_URL);
+    createLogger(config.LOG_LEVEL, 'migrate').info({ applied }, 'migrated');
+  } catch (error) {
+    if (!(error instanceof OldDatabase)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(configurationExitCode);
+  }
 }

@@ -131,8 +131,8 @@ describe('create_connection', () => {
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem?.code).toBe('credentials_rejected');
-    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
-      { name: 'rutter' },
+    expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
+      { provider: 'rutter' },
     ]);
   });
 });

@@ -55,7 +55,7 @@ beforeEach(async () => {
   lines = [];
   fixture.woken.length = 0;
   await fixture.pool.query(`DELETE FROM alerts`);
-  await fixture.pool.query(`DELETE FROM provider_outages`);
+  await fixture.pool.query(`DELETE FROM rejected_credentials`);
   await fixture.pool.query(`UPDATE feeds SET operator = 'closed', state = 'closed', check_requested = false`);
   await fixture.pool.query(`UPDATE repair_tasks SET cursor_id = NULL`);
 });
@@ -406,7 +406,7 @@ describe('alerts', () => {
     for (const feed of feeds) await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'pause' });
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
     await fixture.control('DELETE', '/violations');
-    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
     await review();
     expect(await standing()).toEqual([]);
   });

@@ -38,7 +38,9 @@ export function sageRestartWorkflows(deps: ActivityDeps) {
       await repairPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openForMs, page });
     }
     return await repairPages(deps, {
-      ...{ name: 'sage', pagesMax, repairsMax: restartsMax },
+      name: 'sage_accounts',
+      pagesMax,
+      repairsMax: restartsMax,
       page: (afterId) => restartPage(deps.pool, channel, afterId),
     });
   };

@@ -55,7 +55,7 @@ function connectionJson(row: ListedConnection): ConnectionJson {
   return {
     connection_id: row.connectionId,
     company_id: null,
-    channel: row.channel,
+    channel: 'rutter',
     platform: row.platform,
     name: row.name,
     status: row.status,

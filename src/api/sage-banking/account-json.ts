@@ -72,7 +72,7 @@ export function sageAccountJson(
     authorisation: sageAuthorisationOf(keyring, account),
     last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
     received: account.received,
-    received_unrecognized: account.receivedOdd,
+    received_unrecognized: account.receivedUnrecognized,
     cancel_requested_at: account.cancelRequestedAt,
     cancelled_at: account.cancelledAt,
     reason: account.reason,

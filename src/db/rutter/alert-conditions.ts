@@ -38,7 +38,7 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
     takesInterval: false,
     // Not read from the feeds: a paused feed keeps its reason, and a refusal that only handoffs met is in none.
     sql: `SELECT '${serviceSubject}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
-                 NULL::text AS customer_id, '{}'::jsonb AS detail FROM provider_outages`,
+                 NULL::text AS customer_id, '{}'::jsonb AS detail FROM rejected_credentials`,
   },
   {
     code: 'postings_quarantined',

@@ -204,7 +204,7 @@ export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch 
   await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
   await db.query(
     `UPDATE feeds f SET cursor_posted_at = b.cursor_before_posted_at, cursor_sequence = b.cursor_before_sequence,
-            examined_sequence = least(f.examined_sequence, b.examined_before), updated_at = now()
+            examined_sequence = least(f.examined_sequence, b.examined_sequence_before), updated_at = now()
        FROM batches b WHERE b.batch_id = $1 AND f.feed_id = b.feed_id`,
     [batchId],
   );

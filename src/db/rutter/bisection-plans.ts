@@ -2,19 +2,19 @@ import type { BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import type { Queryable } from '../pool.js';
 
 /** The columns of a feed that hold its split plan; all of them, so that a row can be read as {@link RawBisection}. */
-export const bisectionColumns = 'f.split_left, f.split_bad, f.split_hint, f.split_accepted';
+export const bisectionColumns = 'f.bisection_left, f.bisection_bad, f.bisection_hint, f.bisection_accepted';
 
 export interface RawBisection {
-  split_left: number | null;
-  split_bad: number | null;
-  split_hint: string | null;
-  split_accepted: boolean;
+  bisection_left: number | null;
+  bisection_bad: number | null;
+  bisection_hint: string | null;
+  bisection_accepted: boolean;
 }
 
 export function bisectionFrom(raw: RawBisection | undefined): BisectionPlan | null {
-  if (raw === undefined || raw.split_left === null) return null;
-  const { split_left: left, split_hint: hint, split_accepted: accepted } = raw;
-  return { left, bad: raw.split_bad ?? 0, hint, accepted };
+  if (raw === undefined || raw.bisection_left === null) return null;
+  const { bisection_left: left, bisection_hint: hint, bisection_accepted: accepted } = raw;
+  return { left, bad: raw.bisection_bad ?? 0, hint, accepted };
 }
 
 /** The feed's plan, its row locked until the transaction ends. */
@@ -35,7 +35,7 @@ export async function writeBisectionPlan(
 ): Promise<void> {
   const { plan } = input;
   await db.query(
-    `UPDATE feeds SET split_left = $2, split_bad = $3, split_hint = $4, split_accepted = $5, updated_at = now()
+    `UPDATE feeds SET bisection_left = $2, bisection_bad = $3, bisection_hint = $4, bisection_accepted = $5, updated_at = now()
       WHERE feed_id = $1`,
     [input.feedId, plan?.left ?? null, plan?.bad ?? null, plan?.hint ?? null, plan?.accepted ?? false],
   );

@@ -199,7 +199,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
   const { rows } = await db.query<{ number: number; created_at: string }>(
     `WITH batch AS (
        INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
-                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_before)
+                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_sequence_before)
        SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
               $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
          FROM feeds f WHERE f.feed_id = $2

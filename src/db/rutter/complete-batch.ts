@@ -54,11 +54,11 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
        -- Its workflow may be asleep for a day when another feed's sender completed it: it is with a requested check.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,
               check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false),
-              split_left = CASE WHEN f.split_left > s.size THEN f.split_left - s.size END,
-              split_bad = CASE WHEN f.split_left > s.size THEN greatest(f.split_bad - s.size, 0) END,
-              split_hint = CASE WHEN f.split_left > s.size THEN f.split_hint END,
-              split_accepted = coalesce(f.split_left > s.size, false)
-         FROM completed s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.split_left IS NOT NULL)
+              bisection_left = CASE WHEN f.bisection_left > s.size THEN f.bisection_left - s.size END,
+              bisection_bad = CASE WHEN f.bisection_left > s.size THEN greatest(f.bisection_bad - s.size, 0) END,
+              bisection_hint = CASE WHEN f.bisection_left > s.size THEN f.bisection_hint END,
+              bisection_accepted = coalesce(f.bisection_left > s.size, false)
+         FROM completed s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.bisection_left IS NOT NULL)
      ), quarantined AS (
        -- Another posting of their batch was accepted: what was refused alone was refused for its own sake.
        UPDATE ledger l SET exception = 'quarantined' FROM completed s

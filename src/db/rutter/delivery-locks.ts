@@ -28,26 +28,26 @@ export async function takeDeliveryLock(
      VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
      ON CONFLICT (delivery_lock_id) DO UPDATE
        SET holder = EXCLUDED.holder, lease_until = EXCLUDED.lease_until,
-           wanted_by = nullif(delivery_locks.wanted_by, $4), wanted_at = CASE WHEN delivery_locks.wanted_by <> $4 THEN delivery_locks.wanted_at END
+           waiting_feed_id = nullif(delivery_locks.waiting_feed_id, $4), waiting_since = CASE WHEN delivery_locks.waiting_feed_id <> $4 THEN delivery_locks.waiting_since END
        WHERE (delivery_locks.holder IS NULL OR delivery_locks.holder = EXCLUDED.holder OR delivery_locks.lease_until < clock_timestamp())
-         AND (delivery_locks.wanted_by IS NULL OR delivery_locks.wanted_by = $4
-              OR delivery_locks.wanted_at NOT BETWEEN clock_timestamp() - $6 * interval '1 millisecond'
+         AND (delivery_locks.waiting_feed_id IS NULL OR delivery_locks.waiting_feed_id = $4
+              OR delivery_locks.waiting_since NOT BETWEEN clock_timestamp() - $6 * interval '1 millisecond'
                                          AND clock_timestamp() - $5 * interval '1 millisecond')`,
     [input.deliveryLockId, input.holder, input.leaseMs, input.feedId, turnMs, wantedMs],
   );
   if (rowCount === 1) return { taken: true };
-  const { rows } = await db.query<{ wanted_by: string; held: boolean }>(
+  const { rows } = await db.query<{ waiting_feed_id: string; held: boolean }>(
     `UPDATE delivery_locks SET
-       wanted_by = CASE WHEN wanted_at > clock_timestamp() - $3 * interval '1 millisecond' THEN wanted_by ELSE $2 END,
-       wanted_at = CASE WHEN wanted_at > clock_timestamp() - $3 * interval '1 millisecond' THEN wanted_at
+       waiting_feed_id = CASE WHEN waiting_since > clock_timestamp() - $3 * interval '1 millisecond' THEN waiting_feed_id ELSE $2 END,
+       waiting_since = CASE WHEN waiting_since > clock_timestamp() - $3 * interval '1 millisecond' THEN waiting_since
                         ELSE clock_timestamp() END
       WHERE delivery_lock_id = $1
-     RETURNING wanted_by, coalesce(holder <> $4 AND lease_until >= clock_timestamp(), false) AS held`,
+     RETURNING waiting_feed_id, coalesce(holder <> $4 AND lease_until >= clock_timestamp(), false) AS held`,
     [input.deliveryLockId, input.feedId, wantedMs, input.holder],
   );
   const lock = rows[0];
-  const yields = lock !== undefined && !lock.held && lock.wanted_by !== input.feedId;
-  return { taken: false, yieldTo: yields ? lock.wanted_by : null };
+  const yields = lock !== undefined && !lock.held && lock.waiting_feed_id !== input.feedId;
+  return { taken: false, yieldTo: yields ? lock.waiting_feed_id : null };
 }
 
 /** Prolongs a lease that is still ours and still valid. Answers false when it is lost: then nothing may be sent. */

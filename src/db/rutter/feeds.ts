@@ -124,7 +124,7 @@ const wokenFeedsMax = 100;
  */
 export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
   const { rows } = await db.query<{ feed_id: string }>(
-    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running' AND channel = 'rutter'
+    `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running'
         AND account_status = 'active' AND state <> 'reauth_required'
       ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
     [input.accountId],

@@ -7,13 +7,16 @@ const probeEvery = `interval '30 seconds'`;
 
 /** Our own credentials were refused just now. Whoever comes later changes nothing: the row says since when. */
 export async function recordCredentialsRejected(db: Queryable): Promise<void> {
-  await db.query(`INSERT INTO provider_outages (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, [provider]);
+  await db.query(
+    `INSERT INTO rejected_credentials (provider) VALUES ($1) ON CONFLICT (provider) DO NOTHING`,
+    [provider],
+  );
 }
 
 /** Whether our credentials count as refused, and whether it is time to try them; null when they do not. */
 export async function readOutage(db: Queryable): Promise<{ probeDue: boolean } | null> {
   const { rows } = await db.query<{ due: boolean }>(
-    `SELECT probed_at < now() - ${probeEvery} AS due FROM provider_outages WHERE name = $1`,
+    `SELECT probed_at < now() - ${probeEvery} AS due FROM rejected_credentials WHERE provider = $1`,
     [provider],
   );
   return rows[0] === undefined ? null : { probeDue: rows[0].due };
@@ -22,8 +25,8 @@ export async function readOutage(db: Queryable): Promise<{ probeDue: boolean } |
 /** Takes the next try of the credentials: of all who reach for it one is answered true. */
 export async function claimProbe(db: Queryable): Promise<boolean> {
   const { rowCount } = await db.query(
-    `UPDATE provider_outages SET probed_at = now()
-      WHERE name = $1 AND probed_at < now() - ${probeEvery} RETURNING name`,
+    `UPDATE rejected_credentials SET probed_at = now()
+      WHERE provider = $1 AND probed_at < now() - ${probeEvery} RETURNING provider`,
     [provider],
   );
   return rowCount === 1;
@@ -31,5 +34,5 @@ export async function claimProbe(db: Queryable): Promise<boolean> {
 
 /** Our credentials are good again: all go on at their next check. */
 export async function endOutage(db: Queryable): Promise<void> {
-  await db.query(`DELETE FROM provider_outages WHERE name = $1`, [provider]);
+  await db.query(`DELETE FROM rejected_credentials WHERE provider = $1`, [provider]);
 }

@@ -32,7 +32,7 @@ export interface SageAccountRow {
   /** Transactions stored. */
   readonly received: number;
   /** Of these, those of which some member is not as agreed. */
-  readonly receivedOdd: number;
+  readonly receivedUnrecognized: number;
   readonly cancelRequestedAt: string | null;
   /** By the database's clock. */
   readonly cancelAskedAgoMs: number | null;
@@ -46,10 +46,10 @@ export interface SageAccountRow {
   readonly updatedAt: string;
 }
 
-type RawAccount = Omit<SageAccountRow, 'lastTransactionId' | 'received' | 'receivedOdd'> & {
+type RawAccount = Omit<SageAccountRow, 'lastTransactionId' | 'received' | 'receivedUnrecognized'> & {
   readonly lastTransactionId: string;
   readonly received: string;
-  readonly receivedOdd: string;
+  readonly receivedUnrecognized: string;
 };
 
 const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId", connection_id AS "connectionId",
@@ -58,7 +58,7 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   status_reason AS "statusReason", status_since AS "statusSince", requested_start_date AS "requestedStartDate",
   predecessor_id AS "predecessorId", authorisation_mechanism AS "authorisationMechanism",
   authorisation_sealed AS "authorisationSealed", last_transaction_id AS "lastTransactionId", received,
-  received_unrecognized AS "receivedOdd",
+  received_unrecognized AS "receivedUnrecognized",
   cancel_requested_at AS "cancelRequestedAt",
   (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",
@@ -73,7 +73,7 @@ function accountFrom(raw: RawAccount): SageAccountRow {
     ...raw,
     lastTransactionId: Number(raw.lastTransactionId),
     received: Number(raw.received),
-    receivedOdd: Number(raw.receivedOdd),
+    receivedUnrecognized: Number(raw.receivedUnrecognized),
   };
 }
 

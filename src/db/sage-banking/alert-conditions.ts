@@ -51,6 +51,6 @@ export const sageAlertConditions: readonly AlertCondition[] = [
             FROM sage_onboardings o
            WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
              AND (o.state = 'in_doubt' OR (o.reason IN (${literals(sageOnboardingStuckReasons)})
-                  AND o.person_at < now() - interval '${String(failurePersistsMs)} milliseconds'))`,
+                  AND o.person_acted_at < now() - interval '${String(failurePersistsMs)} milliseconds'))`,
   },
 ];

@@ -7,7 +7,12 @@ import { deleteOldReadings } from './commands.js';
 import { listSageFeeds } from './customer-feeds.js';
 
 /** The tasks of the repair job on this channel, each with a position of its own. */
-export const sageRepairTasks = ['sage', 'sage_onboardings', 'sage_links', 'sage_reprocesses'] as const;
+export const sageRepairTasks = [
+  'sage_accounts',
+  'sage_onboardings',
+  'sage_links',
+  'sage_reprocesses',
+] as const;
 
 /** What the channel of Sage's Banking Service contributes: an account at Sage is a feed, and its id is the feed's. */
 export const sageBankingDbChannel: DbChannel = {
@@ -42,7 +47,10 @@ export const sageBankingDbChannel: DbChannel = {
   alertConditions: sageAlertConditions,
   repairTasks: sageRepairTasks,
   missingWorkflows: [
-    { task: 'sage', sql: 'EXISTS (SELECT 1 FROM sage_accounts s WHERE s.sage_account_id = a.feed_id)' },
+    {
+      task: 'sage_accounts',
+      sql: 'EXISTS (SELECT 1 FROM sage_accounts s WHERE s.sage_account_id = a.feed_id)',
+    },
   ],
   openWorkSql: `SELECT (SELECT count(*) FROM sage_accounts WHERE status <> 'cancelled')
     + (SELECT count(*) FROM sage_onboardings WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt'))

@@ -12,9 +12,9 @@ export async function markCommandPosted(
   input: { commandId: string },
 ): Promise<{ again: boolean }> {
   const { rows } = await db.query<{ again: boolean }>(
-    `WITH before AS (SELECT posted_at FROM commands WHERE command_id = $1 FOR UPDATE)
-     UPDATE commands SET posted_at = coalesce(before.posted_at, now()) FROM before
-      WHERE command_id = $1 RETURNING before.posted_at IS NOT NULL AS again`,
+    `WITH before AS (SELECT sent_at FROM commands WHERE command_id = $1 FOR UPDATE)
+     UPDATE commands SET sent_at = coalesce(before.sent_at, now()) FROM before
+      WHERE command_id = $1 RETURNING before.sent_at IS NOT NULL AS again`,
     [input.commandId],
   );
   return { again: rows[0]?.again ?? false };

@@ -14,12 +14,12 @@ type Column =
   | 'licence_sealed'
   | 'captcha_id'
   | 'captcha_image'
-  | 'captcha_at'
+  | 'captcha_received_at'
   | 'captcha_text'
   | 'captcha_failures'
   | 'registered_again'
-  | 'person_at'
-  | 'posting_since'
+  | 'person_acted_at'
+  | 'create_sent_at'
   | 'resolution_sealed'
   | 'reason'
   | 'message';
@@ -31,14 +31,19 @@ interface Why<Reason> {
   readonly message: string;
 }
 
-const noCaptcha: Change = { captcha_id: null, captcha_image: null, captcha_at: null, captcha_text: null };
+const noCaptcha: Change = {
+  captcha_id: null,
+  captcha_image: null,
+  captcha_received_at: null,
+  captcha_text: null,
+};
 const noReason: Change = { reason: null, message: null };
 /** What an ended onboarding does not need any more. */
 const nothingLeft: Change = {
   ...noCaptcha,
   licence_sealed: null,
   resolution_sealed: null,
-  posting_since: null,
+  create_sent_at: null,
 };
 
 /** Writes the columns; those of `now` get the database's time. */
@@ -89,7 +94,7 @@ export async function showCaptcha(
       captcha_image: captcha.image,
       captcha_text: null,
     },
-    now: ['captcha_at'],
+    now: ['captcha_received_at'],
   });
   await tell(db, row, 'sage_captcha_shown', { failures: row.captchaFailures });
 }
@@ -106,7 +111,7 @@ export async function wantNewCaptcha(
       ...noCaptcha,
       ...(why ?? noReason),
       state: 'registering',
-      posting_since: null,
+      create_sent_at: null,
       captcha_failures: failures,
       registered_again: row.registeredAgain || why?.reason === 'registration_expired',
     },
@@ -122,20 +127,20 @@ export async function takeCaptchaText(
 ): Promise<void> {
   await change(db, row, {
     to: { ...noReason, state: 'creating', captcha_text: input.text },
-    now: ['person_at'],
+    now: ['person_acted_at'],
   });
   await tell(db, row, 'sage_captcha_answered');
 }
 
 /** From now on a POST may be under way: commit before sending. Answers its mark, which only its own answer clears. */
 export async function markPosting(db: Queryable, row: SageOnboardingRow): Promise<string> {
-  const { rows } = await db.query<{ posting_since: string }>(
-    `UPDATE sage_onboardings SET posting_since = clock_timestamp(), updated_at = clock_timestamp()
-      WHERE onboarding_id = $1 RETURNING posting_since`,
+  const { rows } = await db.query<{ create_sent_at: string }>(
+    `UPDATE sage_onboardings SET create_sent_at = clock_timestamp(), updated_at = clock_timestamp()
+      WHERE onboarding_id = $1 RETURNING create_sent_at`,
     [row.onboardingId],
   );
   await tell(db, row, 'sage_organisation_requested');
-  return rows[0]?.posting_since ?? '';
+  return rows[0]?.create_sent_at ?? '';
 }
 
 /**
@@ -148,7 +153,7 @@ export async function recordOnboardingFailure(
   input: Why<SageOnboardingFailure> & { postingOver?: boolean },
 ): Promise<void> {
   const { reason, message, postingOver = false } = input;
-  const unmarked = postingOver ? { state: 'creating', posting_since: null } : {};
+  const unmarked = postingOver ? { state: 'creating', create_sent_at: null } : {};
   await change(db, row, { to: { reason, message, ...unmarked } });
   if (row.reason !== reason) await tell(db, row, 'sage_onboarding_failing', { reason });
 }
@@ -161,7 +166,7 @@ export async function markInDoubt(
 ): Promise<void> {
   const { message } = input;
   await change(db, row, { to: { ...noCaptcha, state: 'in_doubt', reason: 'answer_lost', message } });
-  await tell(db, row, 'sage_onboarding_in_doubt', { posting_since: row.postingSince });
+  await tell(db, row, 'sage_onboarding_in_doubt', { create_sent_at: row.createSentAt });
 }
 
 /** What an operator found out, to be proven before it counts. An onboarding that was refused is in doubt again. */
@@ -174,7 +179,7 @@ export async function wantResolution(
     row.state === 'refused' ? { state: 'in_doubt', reason: 'answer_lost', message: answeredLate } : {};
   await change(db, row, {
     to: { ...reopened, resolution_sealed: input.resolutionSealed },
-    now: ['person_at'],
+    now: ['person_acted_at'],
   });
   await tell(db, row, 'sage_resolution_entered');
 }
@@ -199,12 +204,12 @@ export async function beginAgain(db: Queryable, row: SageOnboardingRow): Promise
       ...noCaptcha,
       ...noReason,
       state: row.kind === 'cloud' ? 'creating' : 'registering',
-      posting_since: null,
+      create_sent_at: null,
       resolution_sealed: null,
       captcha_failures: 0,
       registered_again: false,
     },
-    now: ['person_at'],
+    now: ['person_acted_at'],
   });
   await tell(db, row, 'sage_onboarding_resolved', { how: 'not_created' });
 }
@@ -219,7 +224,7 @@ export async function storeOnboardedCompany(
   const { name } = row.request.company;
   if (!(await insertSageCompany(db, { ...company, onboardingId, customerId, name }))) return false;
   await change(db, row, {
-    to: { ...noCaptcha, ...noReason, state: 'creating', posting_since: null, resolution_sealed: null },
+    to: { ...noCaptcha, ...noReason, state: 'creating', create_sent_at: null, resolution_sealed: null },
   });
   const { organisationId: organisation_id, companyId: company_id, connectionId } = company;
   await tell(db, row, 'sage_organisation_created', { organisation_id, company_id }, connectionId);

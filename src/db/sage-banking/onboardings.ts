@@ -30,7 +30,7 @@ export interface SageOnboardingRow {
   readonly captchaText: string | null;
   readonly captchaFailures: number;
   readonly registeredAgain: boolean;
-  readonly postingSince: string | null;
+  readonly createSentAt: string | null;
   readonly resolutionSealed: string | null;
   readonly reason: SageOnboardingReason | null;
   readonly message: string | null;
@@ -56,7 +56,7 @@ interface RawOnboarding {
   captcha_text: string | null;
   captcha_failures: number;
   registered_again: boolean;
-  posting_since: string | null;
+  create_sent_at: string | null;
   resolution_sealed: string | null;
   reason: SageOnboardingReason | null;
   message: string | null;
@@ -73,9 +73,9 @@ const inWords = (words: readonly string[]): string => words.map((word) => `'${wo
 const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
 
 const columns = `onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, captcha_id,
-  captcha_image, captcha_text, captcha_failures, registered_again, posting_since, resolution_sealed, reason, message,
-  created_at, updated_at, ${ageOf('captcha_at')} AS captcha_age_ms, ${ageOf('updated_at')} AS untouched_ms,
-  ${ageOf('person_at')} AS unattended_ms`;
+  captcha_image, captcha_text, captcha_failures, registered_again, create_sent_at, resolution_sealed, reason, message,
+  created_at, updated_at, ${ageOf('captcha_received_at')} AS captcha_age_ms, ${ageOf('updated_at')} AS untouched_ms,
+  ${ageOf('person_acted_at')} AS unattended_ms`;
 
 function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
   return {
@@ -91,7 +91,7 @@ function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
     captchaText: raw.captcha_text,
     captchaFailures: raw.captcha_failures,
     registeredAgain: raw.registered_again,
-    postingSince: raw.posting_since,
+    createSentAt: raw.create_sent_at,
     resolutionSealed: raw.resolution_sealed,
     reason: raw.reason,
     message: raw.message,

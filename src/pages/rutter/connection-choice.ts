@@ -19,7 +19,7 @@ export const newConnectionValue = 'new';
 
 /** @param connections of one customer, oldest first */
 export function connectionChoice(connections: readonly ListedConnection[]): ConnectionChoice {
-  const usable = connections.filter((connection) => connection.channel === 'rutter').reverse();
+  const usable = connections.toReversed();
   const linked = usable.filter((connection) => connection.linkedFeeds > 0);
   const unused = usable.find((connection) => connection.linkedFeeds === 0 && connection.status !== 'refused');
   const newConnectionId = unused?.connectionId ?? null;

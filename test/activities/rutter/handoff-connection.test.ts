@@ -111,8 +111,8 @@ describe('a new connection', () => {
       nonRetryable: true,
     });
     // For everybody: no feed need meet it for the alert to come.
-    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
-      { name: 'rutter' },
+    expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
+      { provider: 'rutter' },
     ]);
   });
 

@@ -305,8 +305,8 @@ describe('a refusal', () => {
       type: 'CredentialsRejected',
     });
     expect(await statusOf()).toBe('ok');
-    expect((await fixture.pool.query(`DELETE FROM provider_outages RETURNING name`)).rows).toEqual([
-      { name: 'rutter' },
+    expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
+      { provider: 'rutter' },
     ]);
   });
 

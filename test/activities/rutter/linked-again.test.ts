@@ -270,7 +270,7 @@ describe('a connection that is refused in mid-backfill', () => {
       expect(rows).toEqual([]);
     }
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
-    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
     for (const feed of feeds) {
       expect(await look(feed)).toMatchObject({ refused: false });
       await fixture.deliveryRun(feed);

@@ -234,7 +234,7 @@ describe('a refused connection', () => {
     }
     expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
     expect(await stateOf(feed)).toBe('backfilling');
-    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
     expect(await look(feed)).toMatchObject({ refused: false });
   });
 });

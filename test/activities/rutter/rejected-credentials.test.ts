@@ -21,7 +21,7 @@ afterAll(async () => {
 afterEach(async () => {
   await fixture.control('POST', '/organisations/revoke', { revoked: false });
   await fixture.control('DELETE', '/violations');
-  await fixture.pool.query(`DELETE FROM provider_outages`);
+  await fixture.pool.query(`DELETE FROM rejected_credentials`);
 });
 
 async function feeds(count: number): Promise<DeliveryFeed[]> {
@@ -37,7 +37,7 @@ async function feeds(count: number): Promise<DeliveryFeed[]> {
 const requests = async () =>
   ((await fixture.control('GET', '/requests')) as { requests: unknown[] }).requests.length;
 const pass31s = () =>
-  fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+  fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
 const refused = (feed: DeliveryFeed) =>
   expect(fixture.deliveryRun(feed)).rejects.toMatchObject({
     type: 'ProviderUnavailable',
@@ -81,7 +81,7 @@ describe('refused credentials of our own', () => {
 
   it('are tried by one of many that reach for it at the same moment', async () => {
     await fixture.pool.query(
-      `INSERT INTO provider_outages (name, probed_at) VALUES ('rutter', now() - interval '1 minute')`,
+      `INSERT INTO rejected_credentials (provider, probed_at) VALUES ('rutter', now() - interval '1 minute')`,
     );
     const claims = await Promise.all(Array.from({ length: 8 }, () => claimProbe(fixture.pool)));
     expect(claims.filter(Boolean)).toHaveLength(1);

@@ -334,7 +334,7 @@ describe('a 401', () => {
     expect(await fixture.posts()).toBe(posts);
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
     await fixture.control('DELETE', '/violations');
-    await fixture.pool.query(`UPDATE provider_outages SET probed_at = probed_at - interval '31 seconds'`);
+    await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
     await untilCaughtUp(feed);
     expect(await fixture.book(feed)).toHaveLength(2);
   });

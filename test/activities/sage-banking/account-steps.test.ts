@@ -163,7 +163,7 @@ describe('a transaction that is not as agreed', () => {
     await look(account, { readTransactions: () => Promise.resolve({ ...page, transactions }) });
     const { sageAccountId } = account;
     expect(await rowOf(account)).toMatchObject({
-      ...{ lastTransactionId: last!.transactionId, received: 4, receivedOdd: 2, reason: null },
+      ...{ lastTransactionId: last!.transactionId, received: 4, receivedUnrecognized: 2, reason: null },
     });
     const { rows } = await fixture.pool.query(
       `SELECT body, predicted_actions FROM sage_transactions

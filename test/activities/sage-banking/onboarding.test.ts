@@ -141,7 +141,7 @@ describe('an attempt that finds the mark of another', () => {
     first.open();
     await under;
     expect(first.woken).toEqual([id]);
-    expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: null, postingSince: null });
+    expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: null, createSentAt: null });
     expect(await attempt(second.deps, id)).toMatchObject({ state: 'ready', next: 'over' });
     expect(await madeAtSage(id)).toBe(1);
   });
@@ -196,7 +196,7 @@ describe('the POST', () => {
     });
     const result = await attempt(away.deps, id);
     expect(result).toMatchObject({ state: 'creating', reason: 'provider_unavailable', next: 'later' });
-    expect((await rowOf(id)).postingSince).toBeNull();
+    expect((await rowOf(id)).createSentAt).toBeNull();
     const { deps } = workerOf();
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
@@ -220,7 +220,7 @@ describe('the POST', () => {
     await blocker.query('COMMIT');
     blocker.release();
     expect(await under).toMatchObject({ state: 'creating', next: 'later' });
-    expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
+    expect([sent, (await rowOf(id)).createSentAt]).toEqual([0, null]);
     await attempt(deps, id);
     expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
   });
@@ -239,7 +239,7 @@ describe('the POST', () => {
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + (sleptMs += 6_000));
     const result = await attempt(deps, id).finally(() => clock.mockRestore());
     expect(result).toMatchObject({ state: 'creating', next: 'later' });
-    expect([sent, (await rowOf(id)).postingSince]).toEqual([0, null]);
+    expect([sent, (await rowOf(id)).createSentAt]).toEqual([0, null]);
     await attempt(deps, id);
     expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
   });
@@ -299,7 +299,7 @@ describe('an onboarding', () => {
     });
     const outcome_unknown = await begin();
     await fixture.pool.query(
-      `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost', posting_since = now()
+      `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost', create_sent_at = now()
         WHERE onboarding_id = $1`,
       [outcome_unknown],
     );
@@ -328,13 +328,13 @@ describe('an onboarding', () => {
     await say(`reason = 'sage_application_refused'`);
     // For a moment it is nobody's business.
     expect(await alerts()).toEqual([]);
-    await say(`person_at = now() - interval '11 minutes'`);
+    await say(`person_acted_at = now() - interval '11 minutes'`);
     expect(await alerts()).toEqual([
       { onboarding_id: id, state: 'creating', reason: 'sage_application_refused' },
     ]);
-    await say(`state = 'in_doubt', reason = 'answer_lost', person_at = now(), posting_since = now()`);
+    await say(`state = 'in_doubt', reason = 'answer_lost', person_acted_at = now(), create_sent_at = now()`);
     expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost' }]);
-    await say(`state = 'creating', reason = NULL, posting_since = NULL`);
+    await say(`state = 'creating', reason = NULL, create_sent_at = NULL`);
     expect(await alerts()).toEqual([]);
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
@@ -349,7 +349,7 @@ describe('an onboarding', () => {
     expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });
     expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_failing')).toHaveLength(1);
     await fixture.pool.query(
-      `UPDATE sage_onboardings SET person_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
+      `UPDATE sage_onboardings SET person_acted_at = now() - interval '11 minutes' WHERE onboarding_id = $1`,
       [id],
     );
     await reviewAlerts(fixture.pool, dbChannels, {

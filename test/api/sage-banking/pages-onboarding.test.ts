@@ -152,7 +152,7 @@ describe('the captcha of a desktop product', () => {
     const { visitor, onboardingId } = await begun('desktop');
     const page = await captcha(visitor);
     await fixture.pool.query(
-      `UPDATE sage_onboardings SET captcha_at = now() - interval '14 minutes' WHERE onboarding_id = $1`,
+      `UPDATE sage_onboardings SET captcha_received_at = now() - interval '14 minutes' WHERE onboarding_id = $1`,
       [onboardingId],
     );
     expect((await visitor.get(begin)).text).not.toContain(page.captchaId);

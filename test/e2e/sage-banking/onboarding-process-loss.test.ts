@@ -108,14 +108,14 @@ async function organisationsOf(order: Order): Promise<Organisation[]> {
 }
 
 async function statesOf(): Promise<
-  Map<string, { state: string; message: string | null; posting_since: string }>
+  Map<string, { state: string; message: string | null; create_sent_at: string }>
 > {
   const { rows } = await fixture.pool.query<{
     onboarding_id: string;
     state: string;
     message: string | null;
-    posting_since: string;
-  }>('SELECT onboarding_id, state, message, posting_since FROM sage_onboardings');
+    create_sent_at: string;
+  }>('SELECT onboarding_id, state, message, create_sent_at FROM sage_onboardings');
   return new Map(rows.map((row) => [row.onboarding_id, row]));
 }
 
@@ -127,7 +127,7 @@ async function reach(moment: Moment, batch: readonly Order[]): Promise<void> {
     case 'mark_stands':
       await until(
         () =>
-          some('SELECT 1 FROM sage_onboardings WHERE onboarding_id = ANY($1) AND posting_since IS NOT NULL'),
+          some('SELECT 1 FROM sage_onboardings WHERE onboarding_id = ANY($1) AND create_sent_at IS NOT NULL'),
         { ...watch, describe: 'a POST is marked' },
       );
       return;
@@ -248,7 +248,7 @@ async function check(): Promise<{ created: number; notCreated: number }> {
     if (row?.state === 'ready') expect(made).toBe(1);
     else {
       expect(row?.state).toBe('in_doubt');
-      expect(row?.message).toContain(`may have gone out at ${row?.posting_since}`);
+      expect(row?.message).toContain(`may have gone out at ${row?.create_sent_at}`);
       if (made === 1) doubts.created += 1;
       else doubts.notCreated += 1;
     }

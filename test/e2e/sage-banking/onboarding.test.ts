@@ -130,7 +130,7 @@ describe('a cloud product', () => {
     secrets.add(access.signingKey);
     await fixture.deps.sage!.client.proveAccess({ access });
     const rows = await fixture.pool.query(
-      `SELECT licence_sealed, captcha_image, posting_since, resolution_sealed FROM sage_onboardings WHERE onboarding_id = $1`,
+      `SELECT licence_sealed, captcha_image, create_sent_at, resolution_sealed FROM sage_onboardings WHERE onboarding_id = $1`,
       [id],
     );
     expect(Object.values(rows.rows[0] as object)).toEqual([null, null, null, null]);
@@ -415,7 +415,7 @@ describe('an answer that got lost', () => {
     secrets.add(signingKey);
     // As after `not_created` in production: Sage allows no second one, and then the first answer comes.
     await fixture.pool.query(
-      `UPDATE sage_onboardings SET state = 'refused', reason = 'organisation_limit', posting_since = NULL
+      `UPDATE sage_onboardings SET state = 'refused', reason = 'organisation_limit', create_sent_at = NULL
         WHERE onboarding_id = $1`,
       [id],
     );
@@ -668,8 +668,8 @@ async function haveItCheck(id: string): Promise<void> {
 /** As if that much time had passed since the row was written. */
 async function age(id: string, ms: number): Promise<void> {
   await fixture.pool.query(
-    `UPDATE sage_onboardings SET captcha_at = captcha_at - $2 * interval '1 ms',
-            person_at = person_at - $2 * interval '1 ms' WHERE onboarding_id = $1`,
+    `UPDATE sage_onboardings SET captcha_received_at = captcha_received_at - $2 * interval '1 ms',
+            person_acted_at = person_acted_at - $2 * interval '1 ms' WHERE onboarding_id = $1`,
     [id, ms],
   );
 }

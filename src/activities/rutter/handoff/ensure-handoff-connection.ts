@@ -56,8 +56,8 @@ async function claimChosen(
   { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
 ): Promise<EnsureHandoffConnectionResult> {
   const connection = await readConnection(deps.pool, { connectionId });
-  const usable = connection?.customerId === handoff.customerId && connection.channel === 'rutter';
-  if (!usable) return { outcome: 'refused', reason: 'connection_unavailable' };
+  if (connection?.customerId !== handoff.customerId)
+    return { outcome: 'refused', reason: 'connection_unavailable' };
   if (connection.status === 'refused') return { outcome: 'refused', reason: 'connection_refused' };
   return await transaction(deps.pool, (db) => claim(db, { handoff, connectionId }));
 }

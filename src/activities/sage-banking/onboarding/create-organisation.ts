@@ -30,8 +30,8 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   const began = clocks();
   const begun = await underLock(context, async (db, locked) => {
     if (locked.state !== 'creating') return null;
-    if (locked.postingSince !== null) {
-      await markInDoubt(db, locked, { message: answerLost(locked.postingSince) });
+    if (locked.createSentAt !== null) {
+      await markInDoubt(db, locked, { message: answerLost(locked.createSentAt) });
       return null;
     }
     if (locked.kind === 'desktop' && !isFresh(locked)) {

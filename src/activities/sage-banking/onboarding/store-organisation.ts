@@ -124,7 +124,7 @@ async function complete(
   },
 ): Promise<void> {
   const wasOutcomeUnknown = await underLock(context, async (db, locked) => {
-    const isOurs = locked.postingSince === mark && ['creating', 'in_doubt'].includes(locked.state);
+    const isOurs = locked.createSentAt === mark && ['creating', 'in_doubt'].includes(locked.state);
     await (isOurs ? input.apply : input.tooLate)?.(db, locked);
     return isOurs && locked.state === 'in_doubt';
   });
@@ -134,13 +134,13 @@ async function complete(
 
 async function unknownOutcome(db: Queryable, locked: SageOnboardingRow): Promise<void> {
   if (locked.state === 'in_doubt') return;
-  await markInDoubt(db, locked, { message: answerLost(locked.postingSince ?? '') });
+  await markInDoubt(db, locked, { message: answerLost(locked.createSentAt ?? '') });
 }
 
 /** The words for the operator; what they must find out stands in the runbook at more length. */
-export function answerLost(postingSince: string): string {
+export function answerLost(createSentAt: string): string {
   return (
-    `A request to create the organisation may have gone out at ${postingSince}, and no answer is known. ` +
+    `A request to create the organisation may have gone out at ${createSentAt}, and no answer is known. ` +
     'Nothing is sent again by itself. Find out at Sage whether an organisation was created for this customer ' +
     'since then: if it was, enter its organisation id, company id and signing key; if not, say so, and it is tried again.'
   );

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OldDatabase, runMigrations } from '../../src/db/migrate.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let client: pg.Client;
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true });
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+});
+afterEach(async () => {
+  await client.end();
+  await database.drop();
+});
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+async function tables(): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** As node-pg-migrate of a version before 0.2.0 left it behind. */
+async function makeOld(): Promise<void> {
+  await client.query(
+    `CREATE TABLE migrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL);
+     INSERT INTO migrations (name, run_on) VALUES ('0001_customers_and_feeds', now()), ('0002_rate_limits', now());
+     CREATE TABLE customers (customer_id text PRIMARY KEY)`,
+  );
+}
+
+describe('a migration', () => {
+  it('makes the schema of an empty database once, however often it runs', async () => {
+    expect(await runMigrations(database.url)).toEqual(['0001_shared', '0002_rutter', '0003_sage_banking']);
+    const made = await tables();
+    expect(made).toContain('customers');
+    expect(await runMigrations(database.url)).toEqual([]);
+    expect(await tables()).toEqual(made);
+  });
+
+  it('refuses a database made before version 0.2.0 in one sentence that says what to do, and changes nothing', async () => {
+    await makeOld();
+    const refused = await runMigrations(database.url).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(OldDatabase);
+    const { message } = refused as Error;
+    expect(message).toContain('npm start -- --fresh');
+    expect(message.match(/[.!?](\s|$)/g)).toHaveLength(1);
+    expect(message).not.toContain('\n');
+    expect(await tables()).toEqual(['customers', 'migrations']);
+  });
+
+  it('prints that sentence alone and ends with the exit code of an unusable configuration', async () => {
+    await makeOld();
+    const run = promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/db/migrate.ts'], {
+      cwd: root,
+      env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    });
+    await expect(run).rejects.toMatchObject({
+      code: 78,
+      stdout: '',
+      stderr: `${new OldDatabase().message}\n`,
+    });
+  });
+});
