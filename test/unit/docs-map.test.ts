@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { createActivities } from '../../src/activities/index.js';
 import { documents, filesBelow, foldersBelow, readText, root } from './docs-files.js';
 
-const architecture = readText('ARCHITECTURE.md');
-const namedFolders = [...architecture.matchAll(/^\| `([a-z][\w/-]*)` +\|/gm)].map((match) => match[1] ?? '');
+const listed = readText('docs/folders.md');
+const namedFolders = [...listed.matchAll(/^- `([a-z][\w/-]*)`: /gm)].map((match) => match[1] ?? '');
 
-test('ARCHITECTURE.md names every folder of the code, each once', () => {
-  const folders = ['src', 'scripts', 'sandbox', 'test'].flatMap((folder) =>
-    // Below a test project lie its own data, such as histories.
+test('docs/folders.md has a sentence for every folder of the code, each once', () => {
+  const folders = ['src', 'scripts', 'sandbox', 'bench', 'test'].flatMap((folder) =>
+    // Below a test project are its channels and its own data, such as histories.
     foldersBelow(folder).filter((path) => folder !== 'test' || path.split('/').length === 2),
   );
   expect(folders.length).toBeGreaterThan(20);
@@ -15,9 +16,25 @@ test('ARCHITECTURE.md names every folder of the code, each once', () => {
   expect(namedFolders.filter((folder, index) => namedFolders.indexOf(folder) !== index)).toEqual([]);
 });
 
-test('every folder that ARCHITECTURE.md describes is there', () => {
-  const paths = namedFolders.filter((name) => name.includes('/') || ['migrations', 'scripts'].includes(name));
-  expect(paths.filter((path) => !existsSync(root + path))).toEqual([]);
+test('every folder that docs/folders.md describes exists', () => {
+  expect(namedFolders.filter((path) => !existsSync(root + path))).toEqual([]);
+});
+
+/** Nothing is called: only the names of the activities are read. */
+const anyDeps = {} as Parameters<typeof createActivities>[0];
+
+test('ARCHITECTURE.md lists the workflow and activity types, and no other', () => {
+  const architecture = readText('ARCHITECTURE.md');
+  const named = [...architecture.matchAll(/^\| `(\w+Workflow)` /gm)].map((match) => match[1] ?? '');
+  const exported = [...readText('src/workflows/index.ts').matchAll(/\b[a-z]\w+Workflow\b/g)].map(
+    ([name]) => name,
+  );
+  expect(named.toSorted()).toEqual(exported.toSorted());
+  const section = architecture.split('Activity types')[1]?.split(/^## /m)[0] ?? '';
+  const types = [...section.matchAll(/`((?:rutter|sage|db|temporal|provider)[A-Z]\w+)`/g)].map(
+    (match) => match[1] ?? '',
+  );
+  expect(types.toSorted()).toEqual(Object.keys(createActivities(anyDeps)).toSorted());
 });
 
 test('every file of the code that a document names is there', () => {

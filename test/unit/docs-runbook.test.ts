@@ -8,15 +8,17 @@ import { sageOnboardingRefusals, sageOnboardingFailures } from '../../src/domain
 import { filesBelow, readText } from './docs-files.js';
 
 const runbook = readText('docs/operations/runbook.md');
-/** Words in code type of all headings. */
+/** The runbook with the pages that it lists. */
+const pages = filesBelow('docs/operations', '.md').map(readText).join('\n');
+/** Codes in all headings. */
 const headed = new Set(
-  [...runbook.matchAll(/^### (.+)$/gm)].flatMap(([, heading = '']) =>
+  [...pages.matchAll(/^### (.+)$/gm)].flatMap(([, heading = '']) =>
     [...heading.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
   ),
 );
 
-function missing(words: readonly string[]): string[] {
-  return words.filter((word) => !headed.has(word));
+function missing(codes: readonly string[]): string[] {
+  return codes.filter((code) => !headed.has(code));
 }
 
 test('the runbook has an entry for every reason for which a feed is not sending', () => {
@@ -75,7 +77,7 @@ test('the runbook has an entry for every log line at level error', () => {
   expect(missing(events)).toEqual([]);
 });
 
-test('the runbook speaks of the exit code of an unusable configuration', () => {
-  expect(runbook).toMatch(/^### Exit code 78$/m);
+test('the runbook has an entry for the exit code of an unusable configuration', () => {
+  expect(pages).toMatch(/^### Exit code 78$/m);
   expect(readText('src/config.ts')).toContain('configurationExitCode = 78');
 });
