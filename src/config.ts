@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { rutterVariables } from './config/rutter.js';
+import { sageBankingVariables } from './config/sage-banking.js';
+import { list, port, proxyNetwork, publicUrl, token, webOrigin } from './config/value-types.js';
 
 /**
- * The only reader of `process.env`. Everything the service can be told stands here; the result is frozen and
+ * The only reader of `process.env`. It reads everything that configures the service; the result is frozen and
  * handed on as an argument. A secret may come as `NAME` or, from a file, as `NAME_FILE`.
  */
 
 /** The process ends with this code when its configuration is unusable (EX_CONFIG of sysexits.h). */
 export const configurationExitCode = 78;
 
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
-
-const secretNames = [
+export const secretNames = [
   'DATABASE_URL',
   'TEMPORAL_API_KEY',
   'RUTTER_CLIENT_ID',
@@ -24,147 +24,74 @@ const secretNames = [
   'OPS_API_TOKEN',
 ] as const;
 
-const durationUnitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const durationPart = /(\d+)(ms|s|m|h|d)/g;
-
-/** `URL.parse` for Node 20, which has only the throwing constructor. */
-function parseUrl(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
-}
-
-/** `24h`, `9m30s`, `500ms` as milliseconds. */
-const duration = z.string().transform((text, context) => {
-  const parts = [...text.matchAll(durationPart)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
-    context.addIssue({ code: 'custom', message: 'must be a duration such as 30s, 15m, 9m30s or 24h' });
-    return z.NEVER;
-  }
-  return parts.reduce(
-    (sum, part) => sum + Number(part[1]) * durationUnitsMs[part[2] as keyof typeof durationUnitsMs],
-    0,
-  );
-});
-
-/** Shorter ones would only make the workers turn in circles. */
-function atLeast(text: string): [check: (valueMs: number) => boolean, message: string] {
-  const leastMs = duration.parse(text);
-  return [(valueMs) => valueMs >= leastMs, `must be at least ${text}`];
-}
-
-/** Secrets go there: https, and plain http on this machine only. */
-function isSecure(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && loopbackNames.has(url.hostname));
-}
-
-const webOrigin = z.string().transform((text, context) => {
-  const url = parseUrl(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== text.replace(/\/$/, '')) {
-    context.addIssue({ code: 'custom', message: 'must be an origin such as https://link.rutterapi.com' });
-    return z.NEVER;
-  }
-  return url.origin;
-});
-const list = <T extends z.ZodType<string, string>>(item: T) =>
-  z
-    .string()
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    )
-    .pipe(z.array(item).min(1, 'must name at least one'));
-const httpUrl = z
-  .string()
-  .refine((text) => /^https?:$/.test(parseUrl(text)?.protocol ?? ''), 'must be an http(s) URL');
-const publicUrl = httpUrl.refine((text) => {
-  const url = parseUrl(text);
-  return (
-    url !== null && url.pathname === '/' && (url.protocol === 'https:' || loopbackNames.has(url.hostname))
-  );
-}, 'must be https without a path (plain http only on localhost: browsers drop the session cookie elsewhere)');
-const port = z.coerce.number().int().min(0).max(65_535);
-const token = z.string().min(24, 'must have at least 24 characters').regex(/^\S+$/, 'must hold no blanks');
-
-/** As Express takes them for `trust proxy`: an address, a network, or a name for the usual private ones. */
-const proxyNetwork = z.string().refine((text) => {
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
-  const [address = '', prefix, ...rest] = text.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  if (bits < 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
-}, 'must be IP addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal');
-
 /** Hosts that may frame the login pages (Banking Service documentation: the Sage products' own hosts). */
 export const sageFrameAncestors =
   'https://*.sagebankdrive.com,https://*.sage.com,https://*.intacct.com,https://*.sageone.com';
 
+/*
+ * `meta` describes a variable for docs/configuration.md: `underNpmStart` says what `npm start` sets, `whenUnset` what
+ * applies instead of an absent value.
+ */
 const shared = {
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
-  ENCRYPTION_KEYS: z.string().min(1),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .meta({ description: 'level of the JSON lines on stdout' }),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL')
+    .meta({ description: '`postgres://…`', underNpmStart: 'embedded' }),
+  ENCRYPTION_KEYS: z.string().min(1).meta({
+    description: '`keyid:base64(32 bytes)`, comma-separated; the first encrypts, all decrypt',
+    underNpmStart: 'created and kept',
+  }),
 };
 
-const secureOrigin = webOrigin.refine(
-  (origin) => isSecure(new URL(origin)),
-  'must be https (plain http only on localhost)',
-);
-
-const rutter = {
-  RUTTER_API_URL: httpUrl
-    .refine((text) => isSecure(new URL(text)), 'must be https (plain http only on localhost)')
-    .default('https://production.rutterapi.com/versioned'),
-  RUTTER_CLIENT_ID: z.string().min(1),
-  RUTTER_CLIENT_SECRET: z.string().min(1),
-  RUTTER_VERSION: z.string().default('2024-08-31'),
-  RUTTER_PLATFORM: z.string().default('SAGE_BANK_FEEDS'),
-  RUTTER_REDIRECT_ORIGINS: list(secureOrigin).default(['https://link.rutterapi.com']),
-};
-
-/** The channel of Sage's Banking Service; without `SAGE_BANKING_URL` it is closed. */
-const sage = {
-  SAGE_BANKING_URL: secureOrigin.optional(),
-  SAGE_AUTH_URL: secureOrigin.default('https://api-money.sage.com'),
-  SAGE_TOKEN_SERVICE_URL: secureOrigin.optional(),
-  SAGE_LINK_ORIGINS: list(secureOrigin).optional(),
-  SAGE_APPLICATION_ID: z.string().min(1).optional(),
-  SAGE_SIGNING_KEY: z.string().min(1).optional(),
-  SAGE_PROVIDER: z.string().min(1).optional(),
-  SAGE_STATUS_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('5s'),
-  SAGE_STATUS_POLL_MAX: duration.refine(...atLeast('1s')).prefault('1h'),
-};
-
-const apiSchema = z.object({
+export const apiSchema = z.object({
   ...shared,
-  PORT: port.default(8080),
-  PUBLIC_URL: publicUrl.optional(),
-  CORE_API_TOKEN: token,
-  OPS_API_TOKEN: token,
-  RUTTER_CLIENT_SECRET: rutter.RUTTER_CLIENT_SECRET,
-  RUTTER_WEBHOOK_SECRETS: list(z.string().min(1)).optional(),
-  RUTTER_REDIRECT_ORIGINS: rutter.RUTTER_REDIRECT_ORIGINS,
-  SAGE_FRAME_ANCESTORS: list(z.string().regex(/^https?:\/\/[^\s;,'"]+$/)).prefault(sageFrameAncestors),
-  SAGE_BANKING_URL: sage.SAGE_BANKING_URL,
-  TEMPORAL_UI_URL: webOrigin.default('http://localhost:8233'),
-  TRUSTED_PROXIES: list(proxyNetwork).default([]),
+  PORT: port.default(8080).meta({ description: 'where API and pages listen' }),
+  PUBLIC_URL: publicUrl.optional().meta({
+    description: 'the origin that browsers see; https, except on localhost',
+    whenUnset: '`http://localhost:$PORT`',
+  }),
+  CORE_API_TOKEN: token.meta({
+    description: 'bearer token of core banking, at least 24 characters',
+    underNpmStart: 'created and printed',
+  }),
+  OPS_API_TOKEN: token.meta({
+    description: 'bearer token of operators, at least 24 characters',
+    underNpmStart: 'created and printed',
+  }),
+  RUTTER_CLIENT_SECRET: rutterVariables.RUTTER_CLIENT_SECRET,
+  RUTTER_WEBHOOK_SECRETS: list(z.string().min(1)).optional().meta({
+    description: 'keys of webhook signatures, comma-separated, for rotation',
+    whenUnset: 'the client secret',
+  }),
+  RUTTER_REDIRECT_ORIGINS: rutterVariables.RUTTER_REDIRECT_ORIGINS,
+  SAGE_FRAME_ANCESTORS: list(z.string().regex(/^https?:\/\/[^\s;,'"]+$/))
+    .prefault(sageFrameAncestors)
+    .meta({ description: 'hosts that may show the login in a frame, comma-separated' }),
+  SAGE_BANKING_URL: sageBankingVariables.SAGE_BANKING_URL,
+  TEMPORAL_UI_URL: webOrigin
+    .default('http://localhost:8233')
+    .meta({ description: 'the one origin that may ask `/codec` to decode' }),
+  TRUSTED_PROXIES: list(proxyNetwork)
+    .default([])
+    .meta({ description: 'addresses or networks whose `X-Forwarded-*` is believed, comma-separated' }),
 });
 
-const workerSchema = z
+export const workerSchema = z
   .object({
     ...shared,
-    ...rutter,
-    ...sage,
-    FEED_SYNC_INTERVAL: duration.refine(...atLeast('1s')).prefault('24h'),
-    FEED_ACTIVATION_POLL_MIN: duration.refine(...atLeast('100ms')).prefault('2s'),
-    FEED_ACTIVATION_POLL_MAX: duration.refine(...atLeast('1s')).prefault('15m'),
-    HANDOFF_OTP_LATEST: duration.refine(...atLeast('1s')).prefault('9m30s'),
+    ...rutterVariables,
+    ...sageBankingVariables,
   })
   .superRefine((config, context) => {
     if (config.SAGE_BANKING_URL === undefined || config.SAGE_APPLICATION_ID !== undefined) return;
     context.addIssue({ code: 'custom', path: ['SAGE_APPLICATION_ID'], message: 'is required' });
   });
 
-const migrateSchema = z.object({ LOG_LEVEL: shared.LOG_LEVEL, DATABASE_URL: shared.DATABASE_URL });
+export const migrateSchema = z.object({ LOG_LEVEL: shared.LOG_LEVEL, DATABASE_URL: shared.DATABASE_URL });
 
 export type ApiConfig = Readonly<z.output<typeof apiSchema>> & { readonly publicUrl: string };
 export type WorkerConfig = Readonly<z.output<typeof workerSchema>>;

@@ -11,7 +11,7 @@ export interface SoakResult {
   readonly replay?: string;
 }
 
-/** The kills of one target (or one point of a batch) in one run of the chaos test. */
+/** The steps against one target (or one point of a batch) in one run of the chaos test. */
 export interface ChaosResult {
   readonly date: string;
   readonly commit: string;

@@ -10,31 +10,27 @@ interface Case {
   seenIn: string;
 }
 
-/** The rows of the table "Every case". */
-const section =
-  readText('docs/postings.md')
-    .split(/^## Every case$/m)[1]
-    ?.split(/^## /m)[0] ?? '';
-const cases: Case[] = section
-  .split('\n')
-  .filter((line) => line.startsWith('| ') && !/^\| (?:case|-+) +\|/.test(line))
-  .map((line) => {
-    const [name = '', rule = '', where = '', seenIn = ''] = line
-      .slice(1)
-      .split(/(?<!\\)\|/)
-      .map((cell) => cell.trim());
-    const found = /^`([^`]+)`: “(.+)”$/.exec(where);
-    return { name, rule, file: found?.[1] ?? '', test: found?.[2] ?? '', seenIn };
-  });
+const document = 'docs/posting-cases.md';
+const usualFile = 'test/activities/rutter/posting-cases.test.ts';
+const text = readText(document);
+/** The entries of the document, each with its rule, where it is seen, and its test. */
+const cases: Case[] = [...text.matchAll(/^- \*\*([^]*?)\*\*: ([^]*?)(?=^- \*\*|^## |$(?![^]))/gm)].map(
+  ([, name = '', rest = '']) => {
+    const line = rest.replaceAll(/\s+/g, ' ').trim();
+    const found = /^(.+?)\. - Seen in (.+?)\. Test: (?:`([^`]+)` )?“(.+)”$/.exec(line);
+    const [, rule = '', seenIn = '', file = usualFile, title = ''] = found ?? [];
+    return { name: name.replaceAll(/\s+/g, ' '), rule, file, test: title, seenIn };
+  },
+);
 
-test('every case of docs/postings.md has its rule, its test and the place where a person sees it', () => {
+test('every case of docs/posting-cases.md has its rule, its test and where a person sees it', () => {
   expect(cases.length).toBeGreaterThan(50);
   expect(cases.filter(({ rule, file, test, seenIn }) => [rule, file, test, seenIn].includes(''))).toEqual([]);
   const names = cases.map(({ name }) => name);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
-test('every test that docs/postings.md names stands in the file that it names', () => {
+test('every test that docs/posting-cases.md names is in the file that it names', () => {
   const missing = cases.filter(({ file, test }) => {
     if (!existsSync(root + file)) return true;
     const text = readText(file);
@@ -44,8 +40,8 @@ test('every test that docs/postings.md names stands in the file that it names', 
   expect(missing).toEqual([]);
 });
 
-test('docs/postings.md has a row for each case that the service promises to know', () => {
-  const words = section.toLowerCase();
+test('docs/posting-cases.md has an entry for each case that the service promises to handle', () => {
+  const words = text.toLowerCase();
   const promised = [
     ...[
       'late',

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { atLeast, duration, httpUrl, isSecure, list, secureOrigin } from './value-types.js';
+
+/** Variables of the channel `rutter`. */
+export const rutterVariables = {
+  RUTTER_API_URL: httpUrl
+    .refine((text) => isSecure(new URL(text)), 'must be https (plain http only on localhost)')
+    .default('https://production.rutterapi.com/versioned')
+    .meta({ description: "base of Rutter's API", underNpmStart: 'the sandbox' }),
+  RUTTER_CLIENT_ID: z.string().min(1).meta({ description: 'client id at Rutter', underNpmStart: 'created' }),
+  RUTTER_CLIENT_SECRET: z.string().min(1).meta({
+    description: 'client secret at Rutter; also the key of webhook signatures',
+    underNpmStart: 'created',
+  }),
+  RUTTER_VERSION: z.string().default('2024-08-31').meta({ description: "version of Rutter's API" }),
+  RUTTER_PLATFORM: z
+    .string()
+    .default('SAGE_BANK_FEEDS')
+    .meta({ description: 'platform of connections that we create' }),
+  RUTTER_REDIRECT_ORIGINS: list(secureOrigin).default(['https://link.rutterapi.com']).meta({
+    description: 'exact origins that a login may end at, comma-separated',
+    underNpmStart: 'also the sandbox',
+  }),
+  FEED_SYNC_INTERVAL: duration
+    .refine(...atLeast('1s'))
+    .prefault('24h')
+    .meta({ description: 'the longest time that a live feed goes without a check' }),
+  FEED_ACTIVATION_POLL_MIN: duration
+    .refine(...atLeast('100ms'))
+    .prefault('2s')
+    .meta({ description: 'first wait between checks of an account that is not chosen yet' }),
+  FEED_ACTIVATION_POLL_MAX: duration
+    .refine(...atLeast('1s'))
+    .prefault('15m')
+    .meta({ description: 'longest wait between such checks on the first day' }),
+  HANDOFF_OTP_LATEST: duration
+    .refine(...atLeast('1s'))
+    .prefault('9m30s')
+    .meta({
+      description: "no one-time password is created later than this after the browser's first arrival",
+    }),
+};
