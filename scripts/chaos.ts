@@ -1,4 +1,5 @@
-// npm run chaos: kills every part of the whole service at the worst moments and checks what comes of it.
+// npm run chaos: kills each process of the running service at critical moments and checks that no posting is lost,
+// duplicated or out of order.
 import { readArguments } from './chaos/arguments.js';
 import { runChaos } from './chaos/run-chaos.js';
 

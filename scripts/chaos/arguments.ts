@@ -4,11 +4,11 @@ import { randomTargets } from './targets.js';
 export const allTargets = [...randomTargets, 'points', 'zombie'] as const;
 export type Target = (typeof allTargets)[number];
 
-export interface KillArguments {
+export interface ChaosArguments {
   readonly targets: readonly Target[];
-  /** Of each target (of each point); undefined = the full number. */
+  /** Steps per target (per point); undefined: the full number. */
   readonly count: number | undefined;
-  /** Steps before this one are not done again, their results are read from the file of this seed. */
+  /** The first step to run; the results of earlier ones are read from the file of this seed. */
   readonly from: number;
   readonly seed: number;
   readonly keep: boolean;
@@ -16,18 +16,18 @@ export interface KillArguments {
 
 const seedMax = 999_999;
 
-export const help = `npm run chaos                                   all of them, some 45 minutes
-npm run chaos -- --targets worker,postgres      some: ${allTargets.join(', ')}
-npm run chaos -- --count 3                      that many of each, instead of 30, 10 of each point, 20 zombies
-npm run chaos -- --seed 4711 --from 61          goes on where a run ended
-npm run chaos -- --keep                         leaves data and logs behind
+export const help = `npm run chaos                                   all targets, about 45 minutes
+npm run chaos -- --targets worker,postgres      some targets: ${allTargets.join(', ')}
+npm run chaos -- --count 3                      steps per target, instead of 30 per part, 10 per point, 20 zombies
+npm run chaos -- --seed 4711 --from 61          continues a run
+npm run chaos -- --keep                         keeps data and logs
 
 worker, api, temporal, postgres: kill -9 at a random moment. points: kill -9 of the worker exactly
 ${pointNames.join(', ')}.
-zombie: a worker is frozen past its lease, another one takes over, and it wakes up again.`;
+zombie: a worker is stopped (SIGSTOP) until its lease has expired and another one has taken over, then continued.`;
 
-/** @returns the help text when that was asked for @throws Error with one sentence for what is not known */
-export function readArguments(given: readonly string[]): KillArguments | string {
+/** @returns the help text for --help @throws Error with one sentence for an unknown or invalid option */
+export function readArguments(given: readonly string[]): ChaosArguments | string {
   let targets: readonly Target[] = allTargets;
   let count: number | undefined;
   let from = 1;
@@ -57,7 +57,7 @@ function readTargets(text: string): Target[] {
 
 function readNumber(option: string, text: string | undefined): number {
   if (text === undefined || !/^[1-9]\d{0,5}$/.test(text)) {
-    throw new Error(`${option} takes a number from 1 to ${String(seedMax)}.`);
+    throw new Error(`${option} needs a number from 1 to ${String(seedMax)}.`);
   }
   return Number(text);
 }

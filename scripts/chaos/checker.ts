@@ -1,11 +1,11 @@
 import type { Say } from '../local/local-failure.js';
 import type { CoreBanking } from './core-banking.js';
 import { postingId } from './core-banking.js';
-import type { KillFeed } from './feeds.js';
+import type { ChaosFeed } from './feeds.js';
 import type { Stack } from './stack.js';
 import { waitUntil } from './wait-until.js';
 
-/** What was found wrong, counted; the sentences say where. */
+/** Violations of the guarantees: counts, and one sentence for each. */
 export interface Findings {
   readonly lost: number;
   readonly twice: number;
@@ -13,26 +13,26 @@ export interface Findings {
   readonly faults: readonly string[];
 }
 
-/** After the last kill, with no hand on it: a signal that was lost is found by a repair job run within a minute or two. */
-const advanceMs = 240_000;
+/** Time to catch up after the last kill: the repair job restores a lost signal within a minute or two. */
+const catchUpMs = 240_000;
 const checkEveryMs = 500;
-const tellEveryMs = 10_000;
+const progressEveryMs = 10_000;
 const feedsAtOnce = 10;
 
-/** Compares the sandbox's book with what was sent, as it grows, and searches for anything the contract forbids. */
+/** Compares the sandbox's book with the sent postings, incrementally, and reports each violation of the contract. */
 export class Checker {
-  /** By account: how many postings of its book were compared. */
+  /** By account: the number of postings of its book that have been compared. */
   private readonly compared = new Map<string, number>();
 
   constructor(
     private readonly stack: Stack,
-    private readonly feeds: readonly KillFeed[],
-    private readonly core: CoreBanking,
+    private readonly feeds: readonly ChaosFeed[],
+    private readonly coreBanking: CoreBanking,
   ) {}
 
-  /** In the middle of the run: what is booked so far is in order, once, and no rule was broken. */
-  async look(): Promise<Findings> {
-    this.core.throwIfFailed();
+  /** During the run: the postings booked so far are in order, each once, and no rule is broken. */
+  async check(): Promise<Findings> {
+    this.coreBanking.throwIfFailed();
     const faults: string[] = [];
     let twice = 0;
     for (let from = 0; from < this.feeds.length; from += feedsAtOnce) {
@@ -47,39 +47,39 @@ export class Checker {
     faults.push(...resent.map(({ detail }) => `sent again under a new key: ${detail}`));
     faults.push(...(await this.ledgerFaults()));
     const broken = await this.stack.brokenRuns();
-    if (broken > 0) faults.push(`${String(broken)} workflow runs ended broken`);
+    if (broken > 0) faults.push(`${String(broken)} workflow runs failed`);
     return { lost: 0, twice: twice + resent.length, violations: violations.length, faults };
   }
 
-  /** At the end: waits until everything sent is booked and every feed is live, then checks once more. */
+  /** At the end: waits until every sent posting is booked and every feed is live, then checks again. */
   async conclude(say: Say): Promise<Findings> {
-    await this.core.stop();
-    let late = 'nothing was checked';
-    let toldAtMs = Date.now();
-    const completed = await waitUntil(
+    await this.coreBanking.stop();
+    let pending = 'nothing was checked';
+    let reportedAtMs = Date.now();
+    const caughtUp = await waitUntil(
       async () => {
-        late = await this.unfinished();
-        if (Date.now() - toldAtMs > tellEveryMs) {
-          toldAtMs = Date.now();
-          say(`     ${late}`);
+        pending = await this.unfinished();
+        if (Date.now() - reportedAtMs > progressEveryMs) {
+          reportedAtMs = Date.now();
+          say(`     ${pending}`);
         }
-        return late === '' || undefined;
+        return pending === '' || undefined;
       },
-      { what: 'every feed has caught up', everyMs: checkEveryMs, timeoutMs: advanceMs },
+      { what: 'every feed has caught up', everyMs: checkEveryMs, timeoutMs: catchUpMs },
     ).catch(() => false);
-    const findings = await this.look();
+    const findings = await this.check();
     let lost = 0;
     for (const feed of this.feeds) {
-      lost += this.core.sent(feed) - (this.compared.get(feed.accountId) ?? 0);
+      lost += this.coreBanking.sent(feed) - (this.compared.get(feed.accountId) ?? 0);
     }
     const faults = [...findings.faults];
     if (lost !== 0) faults.push(`${String(lost)} postings are not booked`);
-    if (!completed) faults.push(`not completed in ${String(advanceMs / 1_000)} s: ${late}`);
+    if (!caughtUp) faults.push(`not caught up in ${String(catchUpMs / 1_000)} s: ${pending}`);
     return { ...findings, lost, faults };
   }
 
-  /** Compares what was booked since the last check: the next numbers, each once. */
-  private async compare(feed: KillFeed): Promise<{ twice: number; faults: string[] }> {
+  /** Compares the postings booked since the last check: the next numbers, each once. */
+  private async compare(feed: ChaosFeed): Promise<{ twice: number; faults: string[] }> {
     const from = this.compared.get(feed.accountId) ?? 0;
     const book = await this.stack.rutter.book({ rutterAccountId: feed.rutterAccountId, offset: from });
     const faults: string[] = [];
@@ -88,16 +88,17 @@ export class Checker {
     );
     if (wrong !== -1) {
       const { transaction_id: id = '' } = book.transactions[wrong] ?? {};
-      faults.push(`feed ${feed.feedId}: ${id} stands at place ${String(from + wrong)}: lost or out of order`);
+      faults.push(`feed ${feed.feedId}: ${id} is at position ${String(from + wrong)}: lost or out of order`);
     }
     const twice = book.batches.reduce((total, batch) => total + batch.duplicates, 0);
     if (twice > 0) faults.push(`feed ${feed.feedId}: ${String(twice)} postings were sent again`);
-    if (book.count > this.core.sent(feed)) faults.push(`feed ${feed.feedId}: more is booked than was sent`);
+    if (book.count > this.coreBanking.sent(feed))
+      faults.push(`feed ${feed.feedId}: more is booked than was sent`);
     this.compared.set(feed.accountId, from + book.transactions.length);
     return { twice, faults };
   }
 
-  /** What must never be seen in the tables, whatever is under way. */
+  /** States of the tables that must never occur. */
   private async ledgerFaults(): Promise<string[]> {
     const { rows } = await this.stack.pool.query<{ renewed: string; undone: string; blocked: string }>(
       `SELECT (SELECT count(*) FROM attempts WHERE number > 1) AS renewed,
@@ -106,7 +107,7 @@ export class Checker {
     );
     const [row] = rows;
     const faults: string[] = [];
-    // No fault that was played justifies any of these.
+    // None of the injected faults justifies one of these.
     if (row?.renewed !== '0') faults.push(`${row?.renewed ?? '?'} batches got a second key`);
     if (row?.undone !== '0') faults.push(`${row?.undone ?? '?'} batches were not delivered`);
     if (row?.blocked !== '0') faults.push(`${row?.blocked ?? '?'} postings have an exception`);
@@ -126,7 +127,7 @@ export class Checker {
           WHERE l.feed_id = $1 AND b.state = 'delivered'`,
         [feed.feedId],
       );
-      missing += this.core.sent(feed) - Number(counted[0]?.delivered ?? 0);
+      missing += this.coreBanking.sent(feed) - Number(counted[0]?.delivered ?? 0);
     }
     return missing === 0 ? '' : `${String(missing)} postings are not delivered`;
   }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KillFeed } from './feeds.js';
+import type { ChaosFeed } from './feeds.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { Stack } from './stack.js';
 
-/** Postings that the API has acknowledged. */
+/** One call whose postings the API has acknowledged. */
 export interface Acknowledged {
-  readonly feed: KillFeed;
+  readonly feed: ChaosFeed;
   /** When the call began, epoch ms. */
   readonly begunAtMs: number;
   readonly firstId: string;
@@ -14,19 +14,19 @@ export interface Acknowledged {
 const firstPostingMs = Date.parse('2024-02-01T08:00:00.000Z');
 const secondMs = 1_000;
 const postingsACall = 20;
-/** Calls a second, and calls under way at once. */
+/** Rate of calls, and concurrent senders. */
 const callsPerSecond = 8;
-const pumps = 4;
+const senders = 4;
 const callMs = 15_000;
-/** Core banking sends the same again until it is acknowledged. */
+/** Wait before an unacknowledged call is repeated. */
 const retryMs = 250;
-/** Beyond an outage of ingestion. */
+/** Longest wait for an acknowledgement, in addition to a planned outage of ingestion. */
 const acknowledgedMs = 120_000;
 const rememberedMax = 500;
 
 /**
- * Plays core banking: sends postings to the ingestion API, each account's one after the other, and the same again until
- * they are acknowledged, as one that lost an answer would. What it has sent is what must be in the book at the end.
+ * Simulates core banking: sends postings to the ingestion API, one call at a time per account, and repeats each call
+ * until it is acknowledged. At the end, the book must contain exactly the sent postings.
  */
 export class CoreBanking {
   private readonly sentCounts = new Map<string, number>();
@@ -36,55 +36,55 @@ export class CoreBanking {
   private stopped = false;
   private failure: Error | undefined;
   acknowledgedCount = 0;
-  /** Calls that were not acknowledged at once: refused, cut, or not reached. */
+  /** Calls that were not acknowledged: refused, interrupted or not connected. */
   failedCalls = 0;
 
   constructor(
     private readonly stack: Stack,
-    private readonly feeds: readonly KillFeed[],
+    private readonly feeds: readonly ChaosFeed[],
     private readonly random: SeededRandom,
-    /** The longest that ingestion is taken away on purpose. */
+    /** The longest planned outage of ingestion. */
     private readonly outageMs = 0,
   ) {}
 
-  /** How many postings of the account must be at Rutter in the end. */
-  sent(feed: KillFeed): number {
+  /** The number of postings of the account that must be at Rutter in the end. */
+  sent(feed: ChaosFeed): number {
     return this.sentCounts.get(feed.accountId) ?? 0;
   }
 
-  /** Those whose call began after `sinceMs`. */
+  /** Calls that began after `sinceMs`. */
   acknowledgedSince(sinceMs: number): Acknowledged[] {
     return this.recent.filter((call) => call.begunAtMs > sinceMs);
   }
 
-  /** Goes on sending small lots to feeds drawn at random. */
+  /** Starts to send small batches to random feeds, until `stop`. */
   start(): void {
-    this.running = Promise.all(Array.from({ length: pumps }, () => this.pump()));
-    // Told by `stop` and `throwIfFailed`, not as an unhandled rejection in the middle of a kill.
+    this.running = Promise.all(Array.from({ length: senders }, () => this.sendContinuously()));
+    // `stop` and `throwIfFailed` report it; it must not become an unhandled rejection during a kill.
     this.running.catch(
       (error: unknown) => (this.failure = error instanceof Error ? error : new Error(String(error))),
     );
   }
 
-  /** @throws what ended the sending, if anything did */
+  /** @throws the error that stopped the senders, if there is one */
   throwIfFailed(): void {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  /** Sends no more; completes when everything sent is acknowledged. */
+  /** Stops sending; resolves when every call is acknowledged. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;
   }
 
   /** Sends the next `count` postings of one account and waits for the acknowledgement. */
-  async send(feed: KillFeed, count: number): Promise<void> {
+  async send(feed: ChaosFeed, count: number): Promise<void> {
     const first = this.sent(feed);
     const transactions = Array.from({ length: count }, (_, index) => posting(first + index));
-    // From now on they may be stored, whatever we hear of it.
+    // From now on they may be stored, acknowledged or not.
     this.sentCounts.set(feed.accountId, first + count);
-    const patienceMs = acknowledgedMs + this.outageMs;
-    const deadline = Date.now() + patienceMs;
+    const timeoutMs = acknowledgedMs + this.outageMs;
+    const deadline = Date.now() + timeoutMs;
     for (;;) {
       const begunAtMs = Date.now();
       if (await this.call(feed, transactions)) {
@@ -95,13 +95,13 @@ export class CoreBanking {
       }
       if (Date.now() > deadline)
         throw new Error(
-          `postings of ${feed.accountId} were not acknowledged in ${String(patienceMs / 1_000)} s`,
+          `postings of ${feed.accountId} were not acknowledged in ${String(timeoutMs / 1_000)} s`,
         );
       await sleep(retryMs);
     }
   }
 
-  private async pump(): Promise<void> {
+  private async sendContinuously(): Promise<void> {
     while (!this.stopped) {
       const startedMs = performance.now();
       const feed = this.random.oneOf(this.feeds);
@@ -110,12 +110,12 @@ export class CoreBanking {
         await this.send(feed, postingsACall);
         this.busy.delete(feed.accountId);
       }
-      const restMs = (1_000 * pumps) / callsPerSecond - (performance.now() - startedMs);
+      const restMs = (1_000 * senders) / callsPerSecond - (performance.now() - startedMs);
       await sleep(Math.max(0, restMs));
     }
   }
 
-  private async call(feed: KillFeed, transactions: unknown[]): Promise<boolean> {
+  private async call(feed: ChaosFeed, transactions: unknown[]): Promise<boolean> {
     try {
       const response = await fetch(`${this.stack.apiUrl}/v1/accounts/${feed.accountId}/transactions`, {
         method: 'POST',
@@ -128,7 +128,7 @@ export class CoreBanking {
       });
       await response.arrayBuffer();
       if (response.ok) return true;
-      // Anything but "come again" would be the service's answer to postings that are in order: a fault of its own.
+      // The postings are valid: any error but 503 is a fault of the service.
       if (response.status !== 503) throw new UnexpectedAnswer(response.status);
     } catch (error) {
       if (error instanceof UnexpectedAnswer) throw error;
@@ -140,7 +140,7 @@ export class CoreBanking {
 
 class UnexpectedAnswer extends Error {
   constructor(status: number) {
-    super(`the API answered ${String(status)} to postings that are in order`);
+    super(`the API answered ${String(status)} to valid postings`);
   }
 }
 

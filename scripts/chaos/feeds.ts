@@ -3,8 +3,8 @@ import { createRutterClient, type RutterClient } from '../../src/clients/rutter/
 import { sealAccessToken } from '../../src/db/connections.js';
 import type { Stack } from './stack.js';
 
-/** A feed that could send now: published and chosen in Sage. */
-export interface KillFeed {
+/** A feed that can deliver: published, and chosen in Sage. */
+export interface ChaosFeed {
   readonly feedId: string;
   readonly accountId: string;
   readonly rutterAccountId: string;
@@ -12,26 +12,25 @@ export interface KillFeed {
   readonly connectionId: string;
 }
 
-/** Older than every posting that is made. */
+/** Before the first posting. */
 const startDate = '2024-01-01T00:00:00.000Z';
-/** Twice as many requests at once would meet the sandbox's own limit of 500 requests in 10 s. */
+/** Twice as many would exceed the sandbox's limit of 500 requests in 10 s. */
 const connectionsAtOnce = 5;
 
 /**
- * Makes connections with feeds that nothing was sent on yet, straight in the tables and at the sandbox: publishing is
- * no part of what follows.
+ * Creates connections with new feeds, directly in the tables and at the sandbox: the test does not include publishing.
  */
 export async function makeFeeds(
   stack: Stack,
   input: { connections: number; feedsEach: number },
-): Promise<KillFeed[]> {
+): Promise<ChaosFeed[]> {
   const client = createRutterClient({
     baseUrl: `${stack.rutterUrl}/versioned`,
     ...stack.credentials,
     version: '2024-08-31',
     limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
   });
-  const feeds: KillFeed[] = [];
+  const feeds: ChaosFeed[] = [];
   for (let made = 0; made < input.connections; made += connectionsAtOnce) {
     const count = Math.min(connectionsAtOnce, input.connections - made);
     const some = Array.from({ length: count }, () => makeConnection(stack, client, input.feedsEach));
@@ -40,7 +39,7 @@ export async function makeFeeds(
   return feeds;
 }
 
-async function makeConnection(stack: Stack, client: RutterClient, feedsEach: number): Promise<KillFeed[]> {
+async function makeConnection(stack: Stack, client: RutterClient, feedsEach: number): Promise<ChaosFeed[]> {
   const { id, accessToken } = await client.createConnection({
     platform: 'SAGE_BANK_FEEDS',
     idempotencyKey: randomUUID(),
@@ -55,7 +54,7 @@ async function makeConnection(stack: Stack, client: RutterClient, feedsEach: num
      VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
     [connectionId, customerId, id, token],
   );
-  const feeds: KillFeed[] = [];
+  const feeds: ChaosFeed[] = [];
   while (feeds.length < feedsEach) {
     feeds.push(await makeFeed(stack, client, { accessToken, connectionId, customerId }));
   }
@@ -66,7 +65,7 @@ async function makeFeed(
   stack: Stack,
   client: RutterClient,
   input: { accessToken: string; connectionId: string; customerId: string },
-): Promise<KillFeed> {
+): Promise<ChaosFeed> {
   const { accessToken, connectionId, customerId } = input;
   const accountId = `acc-${randomUUID()}`;
   const created = await client.createAccount({

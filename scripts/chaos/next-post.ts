@@ -4,26 +4,27 @@ import type { Stack } from './stack.js';
 import { waitUntil } from './wait-until.js';
 
 const checkEveryMs = 150;
-/** Long past the mark of 30 s: how late it was is worth knowing. */
+/** Far above the limit of 30 s, so that the result shows how late it was. */
 const timeoutMs = 180_000;
-/** More than a few seconds of requests. */
+/** Covers a few seconds. */
 const lastRequests = 250;
 
-/** A delivery run that runs cuts its next batch in less than this, so a feed without one for so long has no delivery run. */
+/** An active delivery run builds its next batch within this time: a feed without a batch for longer has none. */
 const deliveryRunGapMs = 5_000;
 
 /**
- * Waits for the first POST of a batch that was built after `sinceMs`; answers when it arrived, epoch ms.
+ * Waits for the first POST of a batch that was built after `sinceMs`.
  *
- * @param whose `new_delivery_runs` counts only feeds that nobody was at work on: a delivery run that is under way goes on without
+ * @param whose `new_delivery_runs` considers only feeds without an active delivery run, since that continues without
  *   Temporal
+ * @returns when the POST arrived, epoch ms
  */
 export async function nextNewBatch(
   stack: Stack,
   sinceMs: number,
   whose: 'any' | 'new_delivery_runs' = 'any',
 ): Promise<number> {
-  const quietMs = whose === 'any' ? 0 : deliveryRunGapMs;
+  const idleMs = whose === 'any' ? 0 : deliveryRunGapMs;
   return await waitUntil(
     async () => {
       const posts = (await postsSince(stack, sinceMs)).filter((post) => post.idempotency_key !== null);
@@ -34,7 +35,7 @@ export async function nextNewBatch(
             AND NOT EXISTS (SELECT 1 FROM batches e
                              WHERE e.feed_id = b.feed_id AND e.built_at <= $2 AND $3 > 0
                                AND coalesce(e.completed_at, $2) > $2::timestamptz - $3 * interval '1 millisecond')`,
-        [posts.map((post) => post.idempotency_key), new Date(sinceMs).toISOString(), quietMs],
+        [posts.map((post) => post.idempotency_key), new Date(sinceMs).toISOString(), idleMs],
       );
       return earliest(posts, new Set(rows.map((row) => row.idempotency_key)));
     },
@@ -43,7 +44,7 @@ export async function nextNewBatch(
 }
 
 /**
- * Waits for the first POST with a posting of those that `acknowledged` answers: work that came in only after `sinceMs`.
+ * Waits for the first POST after `sinceMs` that contains a posting of the calls that `acknowledged` returns.
  */
 export async function nextFreshPosting(
   stack: Stack,
@@ -62,7 +63,7 @@ export async function nextFreshPosting(
       const posts = await postsSince(stack, sinceMs);
       return earliest(posts, new Set(rows.map((row) => row.idempotency_key)));
     },
-    { what: 'a POST of a posting that came in after the kill', everyMs: checkEveryMs, timeoutMs },
+    { what: 'a POST of a posting that was ingested after the kill', everyMs: checkEveryMs, timeoutMs },
   );
 }
 

@@ -1,4 +1,4 @@
-import type { KillArguments } from './arguments.js';
+import type { ChaosArguments } from './arguments.js';
 import { pointNames, type PointName } from './points.js';
 import { randomTargets, type RandomTarget } from './targets.js';
 import { zombiePoints, type ZombiePoint } from './zombie.js';
@@ -11,7 +11,7 @@ export type Step =
 const fullCounts = { random: 30, point: 10, zombie: 20 } as const;
 
 /** Every step of a run, target after target; the same for the same arguments. */
-export function planSteps(input: Pick<KillArguments, 'targets' | 'count'>): Step[] {
+export function planSteps(input: Pick<ChaosArguments, 'targets' | 'count'>): Step[] {
   const steps: Step[] = [];
   for (const target of randomTargets) {
     if (!input.targets.includes(target)) continue;

@@ -1,12 +1,12 @@
 import pg from 'pg';
-import type { KillFeed } from './feeds.js';
+import type { ChaosFeed } from './feeds.js';
 import { nextNewBatch } from './next-post.js';
 import { isPostOfTransactions } from './rutter-sandbox.js';
-import { firstWorker, type Scene } from './targets.js';
+import { firstWorker, type ChaosContext } from './targets.js';
 import { waitUntil } from './wait-until.js';
 import type { Say } from '../local/local-failure.js';
 
-/** The six points of a batch's life at which its sender is killed. */
+/** The six points of a delivery at which the worker is killed. */
 export const pointNames = [
   'before_intent',
   'after_intent',
@@ -17,60 +17,65 @@ export const pointNames = [
 ] as const;
 export type PointName = (typeof pointNames)[number];
 
-export interface PointScene extends Scene {
-  /** Nothing but these steps sends on them. */
-  readonly spareFeeds: readonly KillFeed[];
+export interface PointContext extends ChaosContext {
+  /** Only these steps send postings to them. */
+  readonly spareFeeds: readonly ChaosFeed[];
   readonly say: Say;
 }
 
-/** What holds the sender at a point, and how the tables and the sandbox show that it is there. */
-interface Trap {
-  /** True once the sender stands at the point. */
+/** Stops the worker at a point; the tables and the sandbox show when it is there. */
+interface Breakpoint {
+  /** Whether the worker is at the point. */
   reached(): Promise<boolean>;
-  /** After the kill: whether it really stood there. */
+  /** After the kill: whether it was at the point. */
   hit(): Promise<boolean>;
   release(): Promise<void>;
 }
 
 const attemptsMax = 5;
 const checkEveryMs = 50;
-/** A feed that a killed worker had in its cache wakes up 10 s later. */
+/** A workflow in the cache of a killed worker continues after 10 s. */
 const reachedMs = 30_000;
 const idleMs = 120_000;
 const postings = 20;
 const lastRequests = 150;
 
-/** Brings the worker to exactly this point on a spare feed, kills it there, and waits for the next new batch. */
+/** Stops the worker at exactly this point on a spare feed, kills it, and waits for the next new batch. */
 export async function killAtPoint(
-  scene: PointScene,
+  context: PointContext,
   point: PointName,
 ): Promise<{ recoveredMs: number; missed: number }> {
-  const { stack, core } = scene;
+  const { stack, coreBanking } = context;
   for (let missed = 0; missed < attemptsMax; missed += 1) {
-    const feed = await idleSpare(scene);
-    const trap = await traps[point](scene, feed);
+    const feed = await idleSpare(context);
+    const breakpoint = await breakpoints[point](context, feed);
     try {
-      await core.send(feed, postings);
-      const isThere = async (): Promise<true | undefined> => (await trap.reached()) || undefined;
+      await coreBanking.send(feed, postings);
+      const isThere = async (): Promise<true | undefined> => (await breakpoint.reached()) || undefined;
       const there = await waitUntil(isThere, {
-        ...{ what: `the worker stands at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
+        ...{ what: `the worker is at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
       }).catch(() => false);
       if (!there) continue;
       const killedAtMs = await firstWorker(stack).kill();
-      const hit = await trap.hit();
-      await trap.release();
+      const hit = await breakpoint.hit();
+      await breakpoint.release();
       const postedAtMs = await nextNewBatch(stack, killedAtMs);
       await firstWorker(stack).untilReady();
       if (hit) return { recoveredMs: postedAtMs - killedAtMs, missed };
     } finally {
-      await trap.release();
+      await breakpoint.release();
     }
   }
   throw new Error(`${point} was not hit in ${String(attemptsMax)} attempts`);
 }
 
-/** A spare feed with nothing to send and nobody at work on it. */
-export async function idleSpare({ stack, core, random, spareFeeds }: PointScene): Promise<KillFeed> {
+/** A spare feed without waiting postings and without a delivery run. */
+export async function idleSpare({
+  stack,
+  coreBanking,
+  random,
+  spareFeeds,
+}: PointContext): Promise<ChaosFeed> {
   return await waitUntil(
     async () => {
       const feed = random.oneOf(spareFeeds);
@@ -79,7 +84,7 @@ export async function idleSpare({ stack, core, random, spareFeeds }: PointScene)
                 AND (SELECT count(*) FROM ledger JOIN batches b USING (batch_id)
                       WHERE ledger.feed_id = f.feed_id AND b.state = 'delivered') = $2 AS idle
            FROM feeds f LEFT JOIN delivery_locks l ON l.delivery_lock_id = f.connection_id::text WHERE f.feed_id = $1`,
-        [feed.feedId, core.sent(feed)],
+        [feed.feedId, coreBanking.sent(feed)],
       );
       return rows[0]?.idle === true ? feed : undefined;
     },
@@ -87,82 +92,82 @@ export async function idleSpare({ stack, core, random, spareFeeds }: PointScene)
   );
 }
 
-type SetTrap = (scene: PointScene, feed: KillFeed) => Promise<Trap>;
+type SetBreakpoint = (context: PointContext, feed: ChaosFeed) => Promise<Breakpoint>;
 
-const traps: Record<PointName, SetTrap> = {
-  before_intent: async (scene, feed) => {
-    const lock = await lockRow(scene, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
+const breakpoints: Record<PointName, SetBreakpoint> = {
+  before_intent: async (context, feed) => {
+    const lock = await lockRow(context, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
     return {
       reached: async () => (await lock.waiting()).some((query) => query.includes('FROM feeds')),
-      hit: async () => (await openBatch(scene, feed)) === undefined,
+      hit: async () => (await openBatch(context, feed)) === undefined,
       release: lock.release,
     };
   },
-  after_intent: (scene, feed) => {
-    const { wire } = scene.stack;
+  after_intent: (context, feed) => {
+    const { wire } = context.stack;
     wire.hold((piece) => piece.startsWith('POST ') && piece.includes(feed.accessToken));
     return Promise.resolve({
       reached: () => Promise.resolve(wire.held() > 0),
       hit: async () => {
-        const batch = await openBatch(scene, feed);
-        return batch !== undefined && batch.jobId === null && !(await arrived(scene, batch.key));
+        const batch = await openBatch(context, feed);
+        return batch !== undefined && batch.jobId === null && !(await arrived(context, batch.key));
       },
       release: () => Promise.resolve(wire.release()),
     });
   },
-  in_post: (scene, feed) => unanswered(scene, feed, 'hang_before_effect'),
-  before_job_id: (scene, feed) => unanswered(scene, feed, 'hang_after_effect'),
-  after_job_id: async (scene, feed) => {
+  in_post: (context, feed) => unanswered(context, feed, 'hang_before_effect'),
+  before_job_id: (context, feed) => unanswered(context, feed, 'hang_after_effect'),
+  after_job_id: async (context, feed) => {
     const match = { account: feed.rutterAccountId };
-    await scene.stack.rutter.addFault({ kind: 'slow_job', run_ms: 6_000, match });
-    const isKnown = async (): Promise<boolean> => (await openBatch(scene, feed))?.jobId != null;
-    return { reached: isKnown, hit: isKnown, release: () => scene.stack.rutter.removeFaults() };
+    await context.stack.rutter.addFault({ kind: 'slow_job', run_ms: 6_000, match });
+    const isKnown = async (): Promise<boolean> => (await openBatch(context, feed))?.jobId != null;
+    return { reached: isKnown, hit: isKnown, release: () => context.stack.rutter.removeFaults() };
   },
-  after_complete: async (scene, feed) => {
+  after_complete: async (context, feed) => {
     const match = { account: feed.rutterAccountId };
-    await scene.stack.rutter.addFault({ kind: 'slow_job', run_ms: 1_500, match });
+    await context.stack.rutter.addFault({ kind: 'slow_job', run_ms: 1_500, match });
     let lock: RowLock | undefined;
     return {
       reached: async () => {
         if (lock === undefined) {
-          if ((await openBatch(scene, feed)) === undefined) return false;
-          lock = await lockRow(scene, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
+          if ((await openBatch(context, feed)) === undefined) return false;
+          lock = await lockRow(context, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
         }
         const waits = (await lock.waiting()).some((query) => query.includes('FROM feeds'));
-        return waits && (await openBatch(scene, feed)) === undefined;
+        return waits && (await openBatch(context, feed)) === undefined;
       },
-      hit: async () => (await openBatch(scene, feed)) === undefined,
+      hit: async () => (await openBatch(context, feed)) === undefined,
       release: async () => {
         await lock?.release();
-        await scene.stack.rutter.removeFaults();
+        await context.stack.rutter.removeFaults();
       },
     };
   },
 };
 
 async function unanswered(
-  scene: PointScene,
-  feed: KillFeed,
+  context: PointContext,
+  feed: ChaosFeed,
   kind: 'hang_before_effect' | 'hang_after_effect',
-): Promise<Trap> {
-  await scene.stack.rutter.addFault({ kind, match: { method: 'POST', account: feed.rutterAccountId } });
+): Promise<Breakpoint> {
+  await context.stack.rutter.addFault({ kind, match: { method: 'POST', account: feed.rutterAccountId } });
   const atProvider = async (): Promise<boolean> => {
-    const batch = await openBatch(scene, feed);
-    return batch !== undefined && batch.jobId === null && (await arrived(scene, batch.key));
+    const batch = await openBatch(context, feed);
+    return batch !== undefined && batch.jobId === null && (await arrived(context, batch.key));
   };
-  return { reached: atProvider, hit: atProvider, release: () => scene.stack.rutter.removeFaults() };
+  return { reached: atProvider, hit: atProvider, release: () => context.stack.rutter.removeFaults() };
 }
 
 /** Whether a POST under this key has reached the sandbox. */
-async function arrived({ stack }: Scene, key: string): Promise<boolean> {
+async function arrived({ stack }: ChaosContext, key: string): Promise<boolean> {
   const requests = await stack.rutter.requests(lastRequests);
   return requests.some((request) => isPostOfTransactions(request) && request.idempotency_key === key);
 }
 
-/** The feed's open batch, as the tables show it. */
+/** The feed's open batch. */
 export async function openBatch(
-  { stack }: Scene,
-  feed: KillFeed,
+  { stack }: ChaosContext,
+  feed: ChaosFeed,
 ): Promise<{ key: string; jobId: string | null } | undefined> {
   const { rows } = await stack.pool.query<{ key: string; job_id: string | null }>(
     `SELECT a.idempotency_key AS key, a.job_id FROM batches b JOIN attempts a USING (batch_id)
@@ -173,14 +178,14 @@ export async function openBatch(
 }
 
 export interface RowLock {
-  /** The statements that wait for it. */
+  /** The statements that wait for the row. */
   readonly waiting: () => Promise<string[]>;
   readonly release: () => Promise<void>;
 }
 
-/** Holds a row in a transaction of a connection of its own, which no time-out of the service's pool ends. */
+/** Locks a row in a transaction on a separate connection, which has none of the time-outs of the service's pool. */
 export async function lockRow(
-  { stack }: Scene,
+  { stack }: ChaosContext,
   statement: string,
   values: readonly string[],
 ): Promise<RowLock> {

@@ -8,13 +8,13 @@ export interface StepResult {
   readonly number: number;
   readonly target: string;
   readonly point: string | undefined;
-  /** From the kill to the next POST of work that was not under way. */
+  /** From the kill to the next POST of new work. */
   readonly recoveredMs: number;
   /** Attempts that did not hit the point. */
   readonly missed: number;
 }
 
-/** Results of one seed, kept in a file, so that a run can go on. */
+/** Results of one seed, stored in a file, so that an interrupted run can continue. */
 export interface Results {
   readonly seed: number;
   readonly steps: readonly StepResult[];
@@ -25,9 +25,9 @@ export interface Results {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Reads the results before step `from` of an earlier run with this seed; those after it are forgotten. */
+/** Reads the results of an earlier run with this seed, up to step `from`; later ones are discarded. */
 export async function openResults(input: { seed: number; from: number }): Promise<Results> {
-  const path = join(root, '.local', 'kills', `${String(input.seed)}.json`);
+  const path = join(root, '.local', 'chaos', `${String(input.seed)}.json`);
   const steps = (await readSteps(path)).filter((step) => step.number < input.from);
   let end: Findings | undefined;
   const store = async (): Promise<void> => {
@@ -56,7 +56,7 @@ async function readSteps(path: string): Promise<StepResult[]> {
   return text === undefined ? [] : (JSON.parse(text) as { steps: StepResult[] }).steps;
 }
 
-/** Adds a finished run to docs/reliability/results/chaos.json, one result a target. */
+/** Adds a finished run to docs/reliability/results/chaos.json, one result per target. */
 export async function recordResults(results: Results): Promise<void> {
   const names = new Set(results.steps.map(nameOf));
   const rows = [...names].map((target) => {

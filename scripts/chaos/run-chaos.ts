@@ -1,8 +1,8 @@
 import { buildWorkflowBundle } from '../build-workflow-bundle.js';
 import type { Say } from '../local/local-failure.js';
-import type { KillArguments } from './arguments.js';
+import type { ChaosArguments } from './arguments.js';
 import { CoreBanking } from './core-banking.js';
-import { makeFeeds, type KillFeed } from './feeds.js';
+import { makeFeeds, type ChaosFeed } from './feeds.js';
 import { nextNewBatch } from './next-post.js';
 import { killAtPoint } from './points.js';
 import { planSteps, type Step } from './plan.js';
@@ -15,9 +15,9 @@ import { freezePastLease } from './zombie.js';
 
 const connections = 40;
 const feedsEach = 5;
-/** Feeds that only the exact points use, each on a connection of its own. */
+/** Feeds for the exact points only, each on its own connection. */
 const spares = 12;
-/** What each feed has to send when the kills begin. */
+/** Postings that each feed has to deliver at the start. */
 const backfillPostings = 1_500;
 const sendsAtOnce = 4;
 const jobRunMs = 1_000;
@@ -26,11 +26,11 @@ const faultExitCode = 1;
 const interruptedExitCode = 130;
 
 /**
- * Starts the whole service with a backfill of 200 feeds under way and kills its parts, step after step.
+ * Starts the whole service, begins a backfill of 200 feeds and kills processes, step by step.
  *
- * @returns the exit code: 0 when nothing was lost, doubled, out of order or forbidden
+ * @returns the exit code: 0 if no posting was lost, duplicated or out of order and no rule was broken
  */
-export async function runChaos(input: KillArguments & { say: Say }): Promise<number> {
+export async function runChaos(input: ChaosArguments & { say: Say }): Promise<number> {
   const { say, seed } = input;
   const steps = planSteps(input);
   say(`seed ${String(seed)}: ${String(steps.length)} steps, from ${String(input.from)} on`);
@@ -45,16 +45,16 @@ export async function runChaos(input: KillArguments & { say: Say }): Promise<num
   try {
     const spareFeeds = await makeFeeds(stack, { connections: spares, feedsEach: 1 });
     const feeds = await makeFeeds(stack, { connections, feedsEach });
-    const core = new CoreBanking(stack, feeds, seededRandom(seed));
-    const checker = new Checker(stack, [...feeds, ...spareFeeds], core);
-    await beginBackfill({ stack, core, feeds, spareFeeds, say });
-    const faults = await doSteps({ ...input, steps, stack, core, spareFeeds, checker, results });
-    say('no more kills: waiting until every feed has caught up');
+    const coreBanking = new CoreBanking(stack, feeds, seededRandom(seed));
+    const checker = new Checker(stack, [...feeds, ...spareFeeds], coreBanking);
+    await beginBackfill({ stack, coreBanking, feeds, spareFeeds, say });
+    const faults = await doSteps({ ...input, steps, stack, coreBanking, spareFeeds, checker, results });
+    say('all steps done: waiting until every feed has caught up');
     const end = await checker.conclude(say);
     await results.conclude(end, faults);
-    // Fewer than the full number is somebody's trial.
+    // Only full runs are recorded.
     if (input.count === undefined) await recordResults(results);
-    return conclude({ say, results, end, faults, stack, core });
+    return conclude({ say, results, end, faults, stack, coreBanking });
   } finally {
     await stack.close();
   }
@@ -62,38 +62,38 @@ export async function runChaos(input: KillArguments & { say: Say }): Promise<num
 
 async function beginBackfill(input: {
   stack: Stack;
-  core: CoreBanking;
-  feeds: readonly KillFeed[];
-  spareFeeds: readonly KillFeed[];
+  coreBanking: CoreBanking;
+  feeds: readonly ChaosFeed[];
+  spareFeeds: readonly ChaosFeed[];
   say: Say;
 }): Promise<void> {
-  const { stack, core, feeds, spareFeeds, say } = input;
+  const { stack, coreBanking, feeds, spareFeeds, say } = input;
   say(`a backfill of ${String(feeds.length)} feeds begins`);
   const startedMs = Date.now();
   await stack.rutter.turnKnobs({ jobRunMs, preferSyncWindowMs: 2 * jobRunMs });
   const waiting = [...feeds];
   const sender = async (): Promise<void> => {
     for (let feed = waiting.pop(); feed !== undefined; feed = waiting.pop()) {
-      await core.send(feed, backfillPostings);
+      await coreBanking.send(feed, backfillPostings);
     }
   };
   await Promise.all(Array.from({ length: sendsAtOnce }, sender));
-  for (const feed of spareFeeds) await core.send(feed, 1);
-  core.start();
+  for (const feed of spareFeeds) await coreBanking.send(feed, 1);
+  coreBanking.start();
   await nextNewBatch(stack, startedMs);
 }
 
-interface RunInput extends KillArguments {
+interface RunInput extends ChaosArguments {
   say: Say;
   steps: readonly Step[];
   stack: Stack;
-  core: CoreBanking;
-  spareFeeds: readonly KillFeed[];
+  coreBanking: CoreBanking;
+  spareFeeds: readonly ChaosFeed[];
   checker: Checker;
   results: Results;
 }
 
-/** @returns what a check in between found; the run ends there, since later checks would find it again */
+/** @returns the faults of the first failing check, which ends the run: later checks would find them again */
 async function doSteps(input: RunInput): Promise<readonly string[]> {
   const { say, steps, results, checker } = input;
   for (const [index, step] of steps.entries()) {
@@ -101,12 +101,12 @@ async function doSteps(input: RunInput): Promise<readonly string[]> {
     if (number < input.from) continue;
     const { recoveredMs, missed } = await doStep(input, step, number);
     await results.add({ number, target: step.target, point: step.point, recoveredMs, missed });
-    const again = missed === 0 ? '' : `, hit at attempt ${String(missed + 1)}`;
+    const attempts = missed === 0 ? '' : `, hit at attempt ${String(missed + 1)}`;
     say(
-      `${String(number).padStart(4)} ${step.target} ${step.point ?? ''}: ${(recoveredMs / 1_000).toFixed(1)} s${again}`,
+      `${String(number).padStart(4)} ${step.target} ${step.point ?? ''}: ${(recoveredMs / 1_000).toFixed(1)} s${attempts}`,
     );
     if (number % checkEverySteps !== 0) continue;
-    const found: Findings = await checker.look();
+    const found: Findings = await checker.check();
     say(`     ${found.faults.length === 0 ? 'all in order' : found.faults.join('\n     ')}`);
     if (found.faults.length > 0) return found.faults;
   }
@@ -118,17 +118,17 @@ async function doStep(
   step: Step,
   number: number,
 ): Promise<{ recoveredMs: number; missed: number }> {
-  const { stack, core, spareFeeds, say } = input;
-  // Of its own for each step, so that a run that goes on draws what the whole run would have drawn.
+  const { stack, coreBanking, spareFeeds, say } = input;
+  // One generator per step: a continued run draws the same numbers as an uninterrupted one.
   const random = seededRandom(input.seed * 1_000 + number);
-  const scene = { stack, core, random, spareFeeds, say };
+  const context = { stack, coreBanking, random, spareFeeds, say };
   switch (step.target) {
     case 'points':
-      return await killAtPoint(scene, step.point);
+      return await killAtPoint(context, step.point);
     case 'zombie':
-      return await freezePastLease(scene, step.point);
+      return await freezePastLease(context, step.point);
     default:
-      return { recoveredMs: await killAtRandom(scene, step.target), missed: 0 };
+      return { recoveredMs: await killAtRandom(context, step.target), missed: 0 };
   }
 }
 
@@ -138,11 +138,13 @@ function conclude(input: {
   end: Findings;
   faults: readonly string[];
   stack: Stack;
-  core: CoreBanking;
+  coreBanking: CoreBanking;
 }): number {
-  const { say, stack, core } = input;
+  const { say, stack, coreBanking } = input;
   say(renderResults(input.results));
-  say(`${String(core.acknowledgedCount)} postings sent, ${String(core.failedCalls)} calls repeated`);
+  say(
+    `${String(coreBanking.acknowledgedCount)} postings sent, ${String(coreBanking.failedCalls)} calls repeated`,
+  );
   for (const part of [stack.postgres, stack.temporal, stack.api, ...stack.workers]) {
     if (part.unplannedEnds > 0) say(`${part.name} ended by itself ${String(part.unplannedEnds)} times`);
   }

@@ -1,6 +1,6 @@
 import { askControl } from '../../sandbox/stand-in/ask-control.js';
 
-/** What the sandbox logged of one request. */
+/** A request in the sandbox's log. */
 export interface SeenRequest {
   readonly at: string;
   readonly method: string;
@@ -22,7 +22,7 @@ export interface Verdict {
   readonly resent: readonly { readonly detail: string }[];
 }
 
-/** The sandbox's control endpoints, as far as the kills need them. */
+/** The control endpoints of the sandbox that the chaos test uses. */
 export interface RutterControl {
   turnKnobs(knobs: Record<string, number | boolean>): Promise<void>;
   addFault(fault: Record<string, unknown>): Promise<void>;
@@ -30,7 +30,7 @@ export interface RutterControl {
   selectAccount(input: { rutterAccountId: string; startDate: string }): Promise<void>;
   /** The last ones, oldest first. */
   requests(last: number): Promise<readonly SeenRequest[]>;
-  /** What is booked for an account from the `offset`-th transaction on. */
+  /** The booked transactions of an account, from index `offset`. */
   book(input: { rutterAccountId: string; offset: number }): Promise<BookedAccount>;
   verdict(): Promise<Verdict>;
 }
@@ -65,7 +65,7 @@ export function controlRutter(url: string): RutterControl {
   };
 }
 
-/** When a request arrived, epoch ms: the log is written at its end. */
+/** When a request arrived, epoch ms; the log has the time of its end. */
 export function arrivedAtMs(request: SeenRequest): number {
   return Date.parse(request.at) - request.duration_ms;
 }

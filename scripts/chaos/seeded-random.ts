@@ -1,4 +1,4 @@
-/** Random numbers that one seed fixes, so that a run's moments can be drawn again. */
+/** Random numbers from a seed, so that a run can be repeated. */
 export interface SeededRandom {
   /** A whole number from `min` to `max`, both included. */
   between(min: number, max: number): number;
@@ -8,7 +8,7 @@ export interface SeededRandom {
 
 const uint32 = 2 ** 32;
 
-/** The mulberry32 generator: 32 bits of state are plenty for moments. */
+/** The mulberry32 generator: 32 bits of state are enough here. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0;
   const next = (): number => {
@@ -22,7 +22,7 @@ export function seededRandom(seed: number): SeededRandom {
     between,
     oneOf: (items) => {
       const item = items[between(0, items.length - 1)];
-      if (item === undefined) throw new Error('there is nothing to choose from');
+      if (item === undefined) throw new Error('the list is empty');
       return item;
     },
   };

@@ -17,37 +17,37 @@ import { startTemporalDevServer } from '../local/temporal-dev-server.js';
 import { controlRutter, type RutterControl } from './rutter-sandbox.js';
 import { SupervisedPart } from './supervised-part.js';
 
-/** Ours only: a variable of the developer's shell must not change what is shown. */
+/** No others: a variable of the developer's shell must not change the result. */
 const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
 const connectionsMax = 10;
 const credentials = { clientId: 'rc_chaos', clientSecret: 'rs_chaos_secret' };
-const coreToken = 'kills-core-token-0123456789';
+const coreToken = 'chaos-core-token-0123456789';
 
-/** The whole service as real processes, each started again when it ends, and the fixture around it. */
+/** The whole service as real processes, each restarted when it ends, with its sandbox. */
 export interface Stack {
   readonly folder: string;
   readonly postgres: SupervisedPart<RunningPostgres>;
   readonly temporal: SupervisedPart;
   readonly api: SupervisedPart;
-  /** Every worker that runs now; the first is the one that is killed. */
+  /** The running workers; the first one is killed. */
   readonly workers: SupervisedPart[];
-  /** One more worker, ready. */
+  /** Starts another worker and waits until it is ready. */
   addWorker(): Promise<SupervisedPart>;
-  /** Between the workers and the sandbox. */
+  /** The proxy between the workers and the sandbox. */
   readonly wire: TcpProxy;
-  /** From worker and API to PostgreSQL, and from the workers to Temporal; straight when they were not asked for. */
+  /** Proxies from worker and API to PostgreSQL, and from the workers to Temporal; undefined: direct connections. */
   readonly wires: Wires | undefined;
   readonly rutter: RutterControl;
   readonly rutterUrl: string;
   readonly credentials: typeof credentials;
-  /** For our own statements; its connections die with the server. */
+  /** For the test's own statements; its connections end with the server. */
   readonly pool: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly keyring: Keyring;
   readonly apiUrl: string;
   readonly coreToken: string;
-  /** How many workflow runs ended other than by completing or renewing themselves. */
+  /** The number of workflow runs that neither completed nor continued as new. */
   brokenRuns(): Promise<number>;
   close(): Promise<void>;
 }
@@ -60,13 +60,13 @@ export interface Wires {
 
 interface StackInput {
   readonly say: Say;
-  /** Leaves the folder behind. */
+  /** Keeps the folder. */
   readonly keep: boolean;
-  /** Puts a wire between all parts; they cost time. */
+  /** Puts a proxy between all parts, which costs time. */
   readonly wired?: boolean;
 }
 
-/** What must be ended, in the reverse of the order in which it was started. */
+/** Functions that stop the parts, called in reverse order. */
 type Stops = (() => Promise<unknown>)[];
 
 /** Starts PostgreSQL (durable), Temporal (on a file), sandbox, API and worker in a temporary folder. */
@@ -87,10 +87,10 @@ export async function openStack(input: StackInput): Promise<Stack> {
 
 async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close'>> {
   const { say } = input;
-  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-kills-'));
-  if (input.keep) say(`data and logs stay in ${folder}`);
+  const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-chaos-'));
+  if (input.keep) say(`data and logs are kept in ${folder}`);
   else stops.push(() => rm(folder, { recursive: true, force: true }));
-  // As root PostgreSQL runs under another account, which has to come through.
+  // If we are root, PostgreSQL runs as another user, who must be able to open the folder.
   await chmod(folder, 0o755);
   const logFolder = join(folder, 'logs');
   await mkdir(logFolder);
@@ -106,9 +106,9 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
   const servers = await startServers({ folder, logFolder, say, supervised });
   const pool = createPool(servers.databaseUrl, connectionsMax, () => undefined);
   stops.push(() => pool.end());
-  const encryptionKeys = createKeyEntry('kills');
+  const encryptionKeys = createKeyEntry('chaos');
   const keys = parseKeyring(encryptionKeys);
-  if (!keys.ok) throw new Error('the keys made here are unusable');
+  if (!keys.ok) throw new Error('the generated keys are invalid');
   const proxyTo = async (url: string): Promise<TcpProxy> => {
     const proxy = await startTcpProxy({ targetPort: Number(new URL(url).port) });
     stops.push(() => proxy.close());
@@ -251,7 +251,7 @@ async function roleEnvironment(input: {
   databaseUrl: string;
   temporalAddress: string;
 }): Promise<Record<string, string>> {
-  // Not simply empty: the SDK fails on a file without any profile.
+  // The SDK fails on a file without a profile.
   const temporalProfile = join(input.folder, 'temporal.toml');
   await writeFile(temporalProfile, '[profile.default]\n');
   return {
@@ -264,7 +264,7 @@ async function roleEnvironment(input: {
     RUTTER_CLIENT_ID: credentials.clientId,
     RUTTER_CLIENT_SECRET: credentials.clientSecret,
     CORE_API_TOKEN: coreToken,
-    OPS_API_TOKEN: 'kills-ops-token-0123456789',
+    OPS_API_TOKEN: 'chaos-ops-token-0123456789',
     LOG_LEVEL: 'info',
   };
 }

@@ -4,21 +4,21 @@ import { runCommand } from '../local/run-command.js';
 import { sendSignal, type RunningPart } from '../local/running-part.js';
 import { waitUntil } from './wait-until.js';
 
-/** A start that failed (its port is not free yet, say) is tried again after this long. */
+/** Wait before a failed start (its port is not free yet, for example) is repeated. */
 const retryMs = 200;
 const listMs = 5_000;
-/** Slower starts than this are no starts: see the part's log. */
+/** A start that takes longer has failed: see the part's log. */
 const readyMs = 120_000;
 
-/** One process (with its children) that is started again at once whenever it ends, as a supervisor would. */
+/** One process (with its children) that is restarted immediately whenever it ends, as by a supervisor. */
 export class SupervisedPart<Part extends RunningPart = RunningPart> {
-  /** Undefined while it is down or starting. */
+  /** Undefined while it is stopped or starting. */
   private running: Part | undefined;
   private stopping = false;
   private heldDown = false;
   private expected = false;
   private keeping: Promise<void> = Promise.resolve();
-  /** Ends that nobody here asked for: a process that gives up by itself. */
+  /** How often the process ended without a kill. */
   unplannedEnds = 0;
 
   constructor(
@@ -34,7 +34,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     return first;
   }
 
-  /** Whether it is up and ready. */
+  /** Whether it is running and ready. */
   get ready(): boolean {
     return this.running !== undefined;
   }
@@ -44,14 +44,14 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     return this.running.identity.pid;
   }
 
-  /** Waits until it is up and ready. */
+  /** Waits until it is running and ready. */
   async untilReady(): Promise<void> {
     const what = `${this.name} is ready`;
     await waitUntil(() => this.ready || undefined, { what, everyMs: 20, timeoutMs: readyMs });
   }
 
   /**
-   * kill -9 of the process and of all its children, at once. It is started again.
+   * kill -9 of the process and of all its children. It is restarted.
    *
    * @returns when it was killed, epoch ms
    */
@@ -64,7 +64,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     return atMs;
   }
 
-  /** kill -9, and no start until `bringBack`: an outage. Harmless when it is down. */
+  /** kill -9 without a restart until `bringBack`: an outage. Does nothing if it is not running. */
   async takeDown(): Promise<void> {
     this.heldDown = true;
     if (this.running === undefined) return;
@@ -73,7 +73,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     await exited;
   }
 
-  /** Lets it be started again; does not wait until it is ready. */
+  /** Allows the restart; does not wait until it is ready. */
   bringBack(): void {
     this.heldDown = false;
   }
@@ -83,7 +83,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     sendSignal(this.pid, signal);
   }
 
-  /** Asks it to end, and does not start it again. */
+  /** Stops it without a restart. */
   async stop(): Promise<void> {
     this.stopping = true;
     if (this.running !== undefined) await this.running.stop();
@@ -102,7 +102,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
       if (this.stopping) return;
       if (!this.expected) {
         this.unplannedEnds += 1;
-        this.say(`  ${this.name} ${how} by itself`);
+        this.say(`  ${this.name} ${how} unexpectedly`);
       }
       this.expected = false;
       const next = await this.startAgain();
@@ -120,7 +120,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
       }
       try {
         const next = await this.launch();
-        // Asked to stop while it started: `stop` could not see it.
+        // `stop` was called during the start and did not see this process.
         if (this.isStopping()) await next.stop();
         return next;
       } catch (error) {

@@ -8,25 +8,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const randomTargets = ['worker', 'api', 'temporal', 'postgres'] as const;
 export type RandomTarget = (typeof randomTargets)[number];
 
-/** What every way of killing works with. */
-export interface Scene {
+/** What every step needs. */
+export interface ChaosContext {
   readonly stack: Stack;
-  readonly core: CoreBanking;
+  readonly coreBanking: CoreBanking;
   readonly random: SeededRandom;
 }
 
-/** Between the last recovery and the next kill. */
-const quietMs = { min: 100, max: 2_000 };
+/** Range of the wait between a recovery and the next kill. */
+const pauseMs = { min: 100, max: 2_000 };
 
-/** Kills one part at a random moment and waits for the next POST of work that was not under way. Answers the ms. */
-export async function killAtRandom(scene: Scene, target: RandomTarget): Promise<number> {
-  const { stack, core, random } = scene;
-  await sleep(random.between(quietMs.min, quietMs.max));
+/** Kills one part at a random moment and waits for the next POST of new work. @returns the recovery time, in ms */
+export async function killAtRandom(context: ChaosContext, target: RandomTarget): Promise<number> {
+  const { stack, coreBanking, random } = context;
+  await sleep(random.between(pauseMs.min, pauseMs.max));
   const part = partOf(stack, target);
   const killedAtMs = await part.kill();
   const postedAtMs =
     target === 'api'
-      ? await nextFreshPosting(stack, killedAtMs, () => core.acknowledgedSince(killedAtMs))
+      ? await nextFreshPosting(stack, killedAtMs, () => coreBanking.acknowledgedSince(killedAtMs))
       : await nextNewBatch(stack, killedAtMs, target === 'temporal' ? 'new_delivery_runs' : 'any');
   await part.untilReady();
   return postedAtMs - killedAtMs;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Asks again until the answer is no longer undefined; an error counts as no answer, since parts are down on purpose.
+ * Calls `ask` until its result is not undefined. An error counts as undefined, since parts are stopped on purpose.
  *
- * @throws Error saying what was waited for, after `timeoutMs`, with the last error as its cause
+ * @throws Error with `what`, after `timeoutMs`, with the last error as its cause
  */
 export async function waitUntil<Answer>(
   ask: () => Promise<Answer | undefined> | Answer | undefined,

@@ -1,72 +1,72 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextNewBatch } from './next-post.js';
-import { idleSpare, lockRow, openBatch, type PointScene } from './points.js';
-import type { KillFeed } from './feeds.js';
+import { idleSpare, lockRow, openBatch, type PointContext } from './points.js';
+import type { ChaosFeed } from './feeds.js';
 import { arrivedAtMs, isPostOfTransactions } from './rutter-sandbox.js';
 import { firstWorker } from './targets.js';
 import { waitUntil } from './wait-until.js';
 
-/** Where a sender stands when it is frozen. */
+/** The points at which the worker is stopped. */
 export const zombiePoints = ['in_post', 'before_post', 'before_build'] as const;
 export type ZombiePoint = (typeof zombiePoints)[number];
 
 const checkEveryMs = 50;
 const reachedMs = 30_000;
 const takenOverMs = 90_000;
-/** After it woke up: long enough for everything that it had begun. */
-const awakeMs = 3_000;
+/** Wait after SIGCONT: long enough for the worker to finish what it had begun. */
+const continuedMs = 3_000;
 const attemptsMax = 5;
 const postings = 20;
 const lastRequests = 2_000;
 
 /**
- * Freezes a sender (SIGSTOP) at this point of a spare feed's batch; another worker takes over when the lease has gone
- * and completes; the frozen one wakes up (SIGCONT). It must make no new key and book nothing twice. Then it is asked to
- * end, and the other one stays.
+ * Stops a worker (SIGSTOP) at this point of a spare feed's batch. After the lease has expired, another worker takes over
+ * and completes the batch; then the first one continues (SIGCONT). It must not create a new key or book a posting twice.
+ * Finally it is stopped, and the other worker remains.
  *
- * @throws Error when the woken one did what it must not
+ * @throws Error when the continued worker broke a rule
  */
 export async function freezePastLease(
-  scene: PointScene,
+  context: PointContext,
   point: ZombiePoint,
 ): Promise<{ recoveredMs: number; missed: number }> {
-  const { stack, core } = scene;
+  const { stack, coreBanking } = context;
   for (let missed = 0; missed < attemptsMax; missed += 1) {
-    const feed = await idleSpare(scene);
-    const trap = await traps[point](scene, feed);
-    const frozen = firstWorker(stack);
-    let thawed = false;
+    const feed = await idleSpare(context);
+    const breakpoint = await breakpoints[point](context, feed);
+    const stopped = firstWorker(stack);
+    let continued = false;
     try {
-      await core.send(feed, postings);
-      const there = await waitUntil(async () => (await trap.reached()) || undefined, {
-        ...{ what: `the worker stands at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
+      await coreBanking.send(feed, postings);
+      const there = await waitUntil(async () => (await breakpoint.reached()) || undefined, {
+        ...{ what: `the worker is at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
       }).catch(() => false);
       if (!there) continue;
-      frozen.signal('SIGSTOP');
-      const frozenAtMs = Date.now();
-      const hit = await trap.reached();
-      await trap.release();
+      stopped.signal('SIGSTOP');
+      const stoppedAtMs = Date.now();
+      const hit = await breakpoint.reached();
+      await breakpoint.release();
       await stack.addWorker();
-      const postedAtMs = await nextNewBatch(stack, frozenAtMs);
-      await untilDelivered(scene, feed);
-      const before = await keysOf(scene, feed);
-      frozen.signal('SIGCONT');
-      thawed = true;
-      const thawedAtMs = Date.now();
-      await sleep(awakeMs);
-      await checkZombie(scene, { feed, before, thawedAtMs });
+      const postedAtMs = await nextNewBatch(stack, stoppedAtMs);
+      await untilDelivered(context, feed);
+      const before = await keysOf(context, feed);
+      stopped.signal('SIGCONT');
+      continued = true;
+      const continuedAtMs = Date.now();
+      await sleep(continuedMs);
+      await checkZombie(context, { feed, before, continuedAtMs });
       stack.workers.shift();
-      await frozen.stop();
-      if (hit) return { recoveredMs: postedAtMs - frozenAtMs, missed };
+      await stopped.stop();
+      if (hit) return { recoveredMs: postedAtMs - stoppedAtMs, missed };
     } finally {
-      if (!thawed && frozen.ready) frozen.signal('SIGCONT');
-      await trap.release();
+      if (!continued && stopped.ready) stopped.signal('SIGCONT');
+      await breakpoint.release();
     }
   }
   throw new Error(`zombie ${point} was not reached in ${String(attemptsMax)} attempts`);
 }
 
-async function untilDelivered({ stack, core }: PointScene, feed: KillFeed): Promise<void> {
+async function untilDelivered({ stack, coreBanking }: PointContext, feed: ChaosFeed): Promise<void> {
   await waitUntil(
     async () => {
       const { rows } = await stack.pool.query<{ delivered: number }>(
@@ -74,14 +74,14 @@ async function untilDelivered({ stack, core }: PointScene, feed: KillFeed): Prom
           WHERE l.feed_id = $1 AND b.state = 'delivered'`,
         [feed.feedId],
       );
-      return rows[0]?.delivered === core.sent(feed) || undefined;
+      return rows[0]?.delivered === coreBanking.sent(feed) || undefined;
     },
     { what: 'another worker has completed the batch', everyMs: checkEveryMs, timeoutMs: takenOverMs },
   );
 }
 
-/** Every key that was ever made for the feed. */
-async function keysOf({ stack }: PointScene, feed: KillFeed): Promise<string[]> {
+/** All idempotency keys of the feed. */
+async function keysOf({ stack }: PointContext, feed: ChaosFeed): Promise<string[]> {
   const { rows } = await stack.pool.query<{ key: string }>(
     `SELECT a.idempotency_key AS key FROM batches b JOIN attempts a USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,
@@ -91,52 +91,52 @@ async function keysOf({ stack }: PointScene, feed: KillFeed): Promise<string[]> 
 }
 
 async function checkZombie(
-  scene: PointScene,
-  input: { feed: KillFeed; before: readonly string[]; thawedAtMs: number },
+  context: PointContext,
+  input: { feed: ChaosFeed; before: readonly string[]; continuedAtMs: number },
 ): Promise<void> {
-  const { feed, before, thawedAtMs } = input;
-  const made = (await keysOf(scene, feed)).filter((key) => !before.includes(key));
-  if (made.length > 0) throw new Error(`feed ${feed.feedId}: the woken sender made a new key`);
-  const { rows } = await scene.stack.pool.query<{ key: string }>(
+  const { feed, before, continuedAtMs } = input;
+  const made = (await keysOf(context, feed)).filter((key) => !before.includes(key));
+  if (made.length > 0) throw new Error(`feed ${feed.feedId}: the continued worker created a new key`);
+  const { rows } = await context.stack.pool.query<{ key: string }>(
     `SELECT idempotency_key AS key FROM attempts`,
   );
   const stored = new Set(rows.map(({ key }) => key));
-  const strange = (await scene.stack.rutter.requests(lastRequests)).filter(
+  const unknown = (await context.stack.rutter.requests(lastRequests)).filter(
     (request) =>
       isPostOfTransactions(request) &&
-      arrivedAtMs(request) > thawedAtMs &&
+      arrivedAtMs(request) > continuedAtMs &&
       !stored.has(request.idempotency_key ?? ''),
   );
-  if (strange.length > 0) throw new Error('a POST arrived under a key that is not stored');
+  if (unknown.length > 0) throw new Error('a POST arrived under a key that is not stored');
 }
 
-interface Trap {
+interface Breakpoint {
   reached(): Promise<boolean>;
   release(): Promise<void>;
 }
 
-const traps: Record<ZombiePoint, (scene: PointScene, feed: KillFeed) => Promise<Trap>> = {
-  /** Its answer comes while it sleeps. */
-  in_post: async (scene, feed) => {
+const breakpoints: Record<ZombiePoint, (context: PointContext, feed: ChaosFeed) => Promise<Breakpoint>> = {
+  /** The answer arrives while the worker is stopped. */
+  in_post: async (context, feed) => {
     const match = { account: feed.rutterAccountId };
-    await scene.stack.rutter.addFault({ kind: 'slow_job', run_ms: 1_500, match });
+    await context.stack.rutter.addFault({ kind: 'slow_job', run_ms: 1_500, match });
     return {
-      reached: async () => (await openBatch(scene, feed)) !== undefined,
-      release: () => scene.stack.rutter.removeFaults(),
+      reached: async () => (await openBatch(context, feed)) !== undefined,
+      release: () => context.stack.rutter.removeFaults(),
     };
   },
-  /** The batch is built, and its request stands on the wire: it arrives when another has long completed the batch. */
-  before_post: (scene, feed) => {
-    const { wire } = scene.stack;
+  /** The batch is built, and the proxy holds its request: it arrives after another worker has completed the batch. */
+  before_post: (context, feed) => {
+    const { wire } = context.stack;
     wire.hold((piece) => piece.startsWith('POST ') && piece.includes(feed.accessToken), 1);
     return Promise.resolve({
-      reached: async () => wire.held() > 0 && (await openBatch(scene, feed)) !== undefined,
+      reached: async () => wire.held() > 0 && (await openBatch(context, feed)) !== undefined,
       release: () => Promise.resolve(),
     });
   },
-  /** Inside the transaction that cuts. */
-  before_build: async (scene, feed) => {
-    const lock = await lockRow(scene, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
+  /** Inside the transaction that builds the batch. */
+  before_build: async (context, feed) => {
+    const lock = await lockRow(context, `SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
     return {
       reached: async () => (await lock.waiting()).some((query) => query.includes('FROM feeds')),
       release: lock.release,

@@ -4,7 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import protocol from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
-import type { KillFeed } from '../../../scripts/chaos/feeds.js';
+import type { ChaosFeed } from '../../../scripts/chaos/feeds.js';
 import { isPostOfTransactions, type SeenRequest } from '../../../scripts/chaos/rutter-sandbox.js';
 import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
@@ -47,7 +47,7 @@ interface Sent {
 }
 
 /** Every key of the feed, in the order in which they were made. */
-async function keysOf(feed: KillFeed): Promise<Sent[]> {
+async function keysOf(feed: ChaosFeed): Promise<Sent[]> {
   const { rows } = await fixture.stack.pool.query<Sent>(
     `SELECT b.state, a.idempotency_key AS key, a.posts FROM batches b JOIN attempts a USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,

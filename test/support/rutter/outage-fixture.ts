@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { CoreBanking } from '../../../scripts/chaos/core-banking.js';
-import { makeFeeds, type KillFeed } from '../../../scripts/chaos/feeds.js';
+import { makeFeeds, type ChaosFeed } from '../../../scripts/chaos/feeds.js';
 import { Checker } from '../../../scripts/chaos/checker.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { openStack, type Stack } from '../../../scripts/chaos/stack.js';
@@ -11,9 +11,9 @@ import { until } from '../until.js';
 export interface OutageFixture {
   readonly stack: Stack;
   readonly core: CoreBanking;
-  readonly feeds: readonly KillFeed[];
+  readonly feeds: readonly ChaosFeed[];
   /** One call of core banking, as it comes: no retry. */
-  ingest(feed: KillFeed, transactionId: string): Promise<Response>;
+  ingest(feed: ChaosFeed, transactionId: string): Promise<Response>;
   /** A webhook of Rutter with a good signature. */
   webhook(): Promise<Response>;
   /** Waits until everything that core banking sent is booked, once and in order, and nothing forbidden was done. */
@@ -60,7 +60,7 @@ export async function openOutageFixture(input: { outageMs?: number } = {}): Prom
 
 async function untilDelivered(input: {
   stack: Stack;
-  feeds: readonly KillFeed[];
+  feeds: readonly ChaosFeed[];
   core: CoreBanking;
   checker: Checker;
   timeoutMs: number;
@@ -73,7 +73,7 @@ async function untilDelivered(input: {
     };
     await until(booked, { timeoutMs, everyMs: 200, describe: `all of feed ${feed.feedId} is booked` });
   }
-  const { faults } = await checker.look();
+  const { faults } = await checker.check();
   if (faults.length > 0) throw new Error(faults.join('\n'));
 }
 
