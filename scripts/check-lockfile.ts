@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What we read of package-lock.json: its entries by folder, such as `node_modules/a/node_modules/b`. */
+/** The used part of package-lock.json: its entries by folder, such as `node_modules/a/node_modules/b`. */
 export interface Lockfile {
   packages: Record<string, { optionalDependencies?: Record<string, string> }>;
 }
 
 /**
- * Optional dependencies that have no entry of their own. A package whose builds for other platforms are missing from
- * the registry leaves such holes, and `npm ci` then refuses the file on those platforms, or everywhere.
+ * Optional dependencies without an entry. They occur if the builds of a package for other platforms are missing from the
+ * registry; `npm ci` then refuses the file on those platforms, or everywhere.
  *
- * @returns `package needs name` for each hole; empty when the file is whole
+ * @returns `package needs name` for each missing entry; empty if the file is complete
  */
 export function missingOptionalEntries(lock: Lockfile): string[] {
   const missing: string[] = [];
@@ -22,7 +22,7 @@ export function missingOptionalEntries(lock: Lockfile): string[] {
   return missing;
 }
 
-/** As Node checks a package up: in the folder's own node_modules, then in each one further out. */
+/** Searches like Node: in the folder's own node_modules, then in that of each parent folder. */
 function isLocked(lock: Lockfile, folder: string, name: string): boolean {
   const steps = folder === '' ? [] : folder.split('/node_modules/');
   for (let depth = steps.length; depth >= 0; depth -= 1) {
@@ -36,6 +36,6 @@ function isLocked(lock: Lockfile, folder: string, name: string): boolean {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const path = fileURLToPath(new URL('../package-lock.json', import.meta.url));
   const missing = missingOptionalEntries(JSON.parse(await readFile(path, 'utf8')) as Lockfile);
-  for (const hole of missing) process.stderr.write(`package-lock.json has a hole: ${hole}\n`);
+  for (const entry of missing) process.stderr.write(`package-lock.json is incomplete: ${entry}\n`);
   if (missing.length > 0) process.exitCode = 1;
 }

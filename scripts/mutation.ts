@@ -10,24 +10,24 @@ import { readMutations, type Mutation } from './mutation/read-mutations.js';
 import { mutationTable, type MutationResult } from './mutation/mutation-table.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** A test that a mutation hangs has noticed it too, but this long is enough. */
+/** A mutation may make a test hang: then the test has failed after this time. */
 const TEST_TIMEOUT_MS = 5 * 60_000;
 const PATCH_TIMEOUT_MS = 30_000;
 
 /**
- * `npm run mutation` plants each bug of test/mutations in a copy of the tree, runs the test that its file names, and shows
- * which test killed it. The test must pass without the bug: otherwise its failure proves nothing. `npm run mutation --
- * float delivery lock` takes only those whose file name contains one of the words; `--json` prints one object a line. Ends with
- * a code other than 0 when a bug lives, does not apply, or its test fails by itself.
+ * `npm run mutation` applies each patch of test/mutation to a copy of the tree, runs the test that the patch names, and
+ * shows whether the test kills the mutation. The test must pass without the patch; otherwise its failure proves nothing.
+ * `npm run mutation -- float lease` runs only the patches whose file name contains one of the arguments; `--json` prints
+ * one object per line. The exit code is not 0 if a mutation survives or does not apply, or if its test fails without it.
  */
 async function main(args: string[]): Promise<void> {
   const json = args.includes('--json');
-  const words = args.filter((argument) => !argument.startsWith('--'));
+  const names = args.filter((argument) => !argument.startsWith('--'));
   const all = await readMutations(join(ROOT, 'test/mutation'));
   const chosen = all.filter(
-    (mutation) => words.length === 0 || words.some((word) => mutation.file.includes(word)),
+    (mutation) => names.length === 0 || names.some((name) => mutation.file.includes(name)),
   );
-  if (chosen.length === 0) throw new Error(`no mutation matches: ${words.join(', ')}`);
+  if (chosen.length === 0) throw new Error(`no mutation matches: ${names.join(', ')}`);
   const copy = await copyTree();
   const results: MutationResult[] = [];
   try {
@@ -52,7 +52,7 @@ async function recordRun(results: readonly MutationResult[]): Promise<void> {
   await appendResults('mutation', [{ mutations: results.length, killed, seconds }]);
 }
 
-/** The files that git knows of, changes included, with the installed packages linked in. */
+/** Copies the files that git tracks, with uncommitted changes, and links the installed packages. */
 async function copyTree(): Promise<string> {
   const listed = await runCommand({
     command: 'git',
@@ -63,7 +63,7 @@ async function copyTree(): Promise<string> {
   if (listed.code !== 0) throw new Error(`git ls-files: ${listed.stderr}`);
   const copy = await mkdtemp(join(tmpdir(), 'bankfeeds-mutations-'));
   for (const file of listed.stdout.split('\0').filter(Boolean)) {
-    // Deleted, and git has not been told yet.
+    // Deleted, but not yet in git's index.
     if (!existsSync(join(ROOT, file))) continue;
     await cp(join(ROOT, file), join(copy, file));
   }
@@ -73,26 +73,26 @@ async function copyTree(): Promise<string> {
 
 async function check(copy: string, mutation: Mutation): Promise<MutationResult> {
   const beganMs = Date.now();
-  const outcome = await plantAndTest(copy, mutation);
+  const outcome = await applyAndTest(copy, mutation);
   return { mutation, outcome, seconds: (Date.now() - beganMs) / 1_000 };
 }
 
-async function plantAndTest(copy: string, mutation: Mutation): Promise<MutationResult['outcome']> {
+async function applyAndTest(copy: string, mutation: Mutation): Promise<MutationResult['outcome']> {
   if ((await runNamedTest(copy, mutation)) !== 'passed') return 'test fails without it';
   if (!(await applyPatch(copy, mutation, []))) return 'does not apply';
   try {
-    const seen = await runNamedTest(copy, mutation);
-    return seen === 'failed' ? 'killed' : seen === 'passed' ? 'lives' : 'test did not run';
+    const result = await runNamedTest(copy, mutation);
+    return result === 'failed' ? 'killed' : result === 'passed' ? 'survived' : 'test did not run';
   } finally {
     if (!(await applyPatch(copy, mutation, ['--reverse'])))
-      throw new Error(`${mutation.file} cannot be taken out`);
+      throw new Error(`${mutation.file} cannot be reversed`);
   }
 }
 
 async function applyPatch(copy: string, mutation: Mutation, options: string[]): Promise<boolean> {
   const patch = join(ROOT, 'test/mutation', mutation.file);
   const args = ['apply', '--whitespace=nowarn', ...options, patch];
-  // Outside of any repository, so that git takes the copy as it is.
+  // Not inside a repository, so that git applies the patch to the copy's files.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) };
   return (await runCommand({ command: 'git', args, timeoutMs: PATCH_TIMEOUT_MS, cwd: copy, env })).code === 0;
 }
@@ -102,7 +102,7 @@ interface Report {
   numFailedTests: number;
 }
 
-/** `none` when no test ran: a name that matches nothing, or a file that does not load. */
+/** `none` if no test ran: no test has the name, or the file does not load. */
 async function runNamedTest(copy: string, mutation: Mutation): Promise<'passed' | 'failed' | 'none'> {
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-mutation-'));
   const report = join(folder, 'report.json');
@@ -117,7 +117,7 @@ async function runNamedTest(copy: string, mutation: Mutation): Promise<'passed' 
   }
 }
 
-/** Vitest ends its servers on SIGINT only, so that is how it is stopped when a mutation makes a test hang. */
+/** A test that hangs is stopped with SIGINT, since Vitest stops its servers only on that signal. */
 function runVitest(copy: string, args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...args], {

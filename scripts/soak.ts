@@ -1,25 +1,23 @@
 import { appendResults } from './docs/reliability-results.js';
-import { helpText, readArguments, stretchRuns, type SoakArguments } from './soak/arguments.js';
-import { runStretch, type StretchResult } from './soak/run-stretch.js';
+import { helpText, readArguments, chunkRuns, type SoakArguments } from './soak/arguments.js';
+import { runChunk, type ChunkResult } from './soak/run-chunk.js';
 
 /**
- * `npm run soak` runs the seeded simulations for as long as one likes, stretch by stretch, and adds each finished stretch to
- * docs/reliability/results/soak.json. The stretch that begins at run N has the seed `--seed` + N / stretch, so every run
- * can be had again. The first violation ends it, with the command that replays the failing example.
+ * `npm run soak` runs the seeded simulations in chunks and adds the result of each finished chunk to
+ * docs/reliability/results/soak.json. The chunk that begins at run N has the seed `--seed` + N / chunk size, so every
+ * run can be repeated. The first violation ends it, with the command that replays the failing example.
  */
 async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) return say(helpText);
   const soak = readArguments(args);
   if (soak.path !== undefined) return await replay(soak);
-  const stretch = stretchRuns[soak.depth];
-  for (let from = soak.from; from < soak.runs; from += stretch) {
-    const runs = Math.min(stretch, soak.runs - from);
-    const seed = soak.seed + from / stretch;
+  const chunk = chunkRuns[soak.depth];
+  for (let from = soak.from; from < soak.runs; from += chunk) {
+    const runs = Math.min(chunk, soak.runs - from);
+    const seed = soak.seed + from / chunk;
     say(`runs ${from} to ${from + runs - 1}, seed ${seed}`);
-    const result = await runStretch({ ...soak, seed, runs }, (done) =>
-      say(`  ${from + done} of ${soak.runs}`),
-    );
-    // A process that failed without an example has broken down; that is no finding.
+    const result = await runChunk({ ...soak, seed, runs }, (done) => say(`  ${from + done} of ${soak.runs}`));
+    // A process that failed without an example is an error of the test, not a result.
     if (!soak.dry && (result.passed || result.replay !== null)) {
       const row = { depth: soak.depth, seed, runs, violations: result.passed ? 0 : 1 };
       await appendResults('soak', [result.replay === null ? row : { ...row, replay: result.replay }]);
@@ -27,7 +25,7 @@ async function main(args: string[]): Promise<void> {
     if (!result.passed) return fail(result);
     if (from + runs < soak.runs) {
       say(
-        `done; to go on later: npm run soak -- --depth ${soak.depth} --seed ${soak.seed} --from ${from + runs}`,
+        `done; to continue later: npm run soak -- --depth ${soak.depth} --seed ${soak.seed} --from ${from + runs}`,
       );
     }
   }
@@ -35,12 +33,12 @@ async function main(args: string[]): Promise<void> {
 }
 
 async function replay(soak: SoakArguments): Promise<void> {
-  const result = await runStretch({ ...soak, runs: 1 }, () => undefined);
+  const result = await runChunk({ ...soak, runs: 1 }, () => undefined);
   if (!result.passed) return fail(result);
   say('the example passes now');
 }
 
-function fail(result: StretchResult): void {
+function fail(result: ChunkResult): void {
   say(result.output);
   process.exitCode = 1;
 }

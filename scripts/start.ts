@@ -1,9 +1,9 @@
-// npm start: the whole service on this machine. npm start -- --fresh begins again.
-// Nothing is imported before Node's version is known: an older one would fail on the imports with a riddle.
+// npm start: the whole service on this machine. npm start -- --fresh deletes its data first.
+// Node's version is checked before anything is imported: an older version would fail with an unclear error.
 const NODE_MIN = [20, 19] as const;
 
-/** npm and the terminal both pass Ctrl-C on: only a later one is a second wish. */
-const SECOND_WISH_MS = 1_000;
+/** Both npm and the terminal send SIGINT for one Ctrl-C: only a later one is a second request. */
+const SECOND_REQUEST_MS = 1_000;
 
 async function main(): Promise<void> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   }
   const unknown = process.argv.slice(2).filter((argument) => argument !== '--fresh');
   if (unknown.length > 0) return fail(`Unknown argument ${unknown.join(' ')}: only --fresh is known.`);
-  // A terminal that goes away must not end us in mid-air, with everything else still running.
+  // A closed terminal must not end this process before the parts that it started.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   const stopping = stopOnSignal();
@@ -43,12 +43,12 @@ function stopOnSignal(): AbortSignal {
   let firstAt = 0;
   const onSignal = (): void => {
     if (stopping.signal.aborted) {
-      if (Date.now() - firstAt < SECOND_WISH_MS) return;
-      say('leaving at once; the next start ends what still runs');
+      if (Date.now() - firstAt < SECOND_REQUEST_MS) return;
+      say('exiting now; the next start stops the remaining processes');
       process.exit(130);
     }
     firstAt = Date.now();
-    say('stopping (again to leave at once)');
+    say('stopping (press again to exit immediately)');
     stopping.abort();
   };
   process.on('SIGINT', onSignal);
@@ -57,7 +57,7 @@ function stopOnSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** One sentence with the remedy where the reason is known; else the whole error, which is then a bug of ours. */
+/** One sentence with the remedy for a known reason; otherwise the whole error, which is then a bug. */
 async function explain(error: unknown): Promise<string> {
   const { LocalFailure } = await import('./local/local-failure.js');
   if (error instanceof LocalFailure) return error.message;

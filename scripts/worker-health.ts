@@ -8,11 +8,11 @@ import { taskQueues } from '../src/domain/ids.js';
 
 const { TaskQueueType } = protocol.temporal.api.enums.v1;
 
-/** A poll waits up to 60 s at the server: a worker that lives was seen later than this. */
+/** A poll waits up to 60 s at the server: a running worker has polled within this time. */
 const seenWithinMs = 90_000;
 const answeredWithinMs = 8_000;
 
-/** The queues, with the kind of task that our workers take from each. */
+/** The task queues, with the type of task that our workers poll. */
 const polled = [
   [taskQueues.workflows, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW],
   [taskQueues.interactive, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY],
@@ -20,9 +20,10 @@ const polled = [
 ] as const;
 
 /**
- * The task queues that no worker of this host has polled lately, by what Temporal says: empty when all is well. For the
- * health check of a worker's container, which is a host of its own. Throws what the client throws when Temporal does not
- * answer.
+ * The task queues that no worker on this host has polled lately, as reported by Temporal; empty if the worker is healthy.
+ * For the health check of a worker's container, which is a separate host.
+ *
+ * @throws the Temporal client's error if Temporal does not answer
  */
 export async function queuesNotPolled(input: { host: string; nowMs: number }): Promise<string[]> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
@@ -35,12 +36,12 @@ export async function queuesNotPolled(input: { host: string; nowMs: number }): P
         const { pollers } = await connection.withDeadline(Date.now() + answeredWithinMs, () =>
           connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType }),
         );
-        const alive = pollers.some(
+        const isPolled = pollers.some(
           ({ identity, lastAccessTime }) =>
             identity?.startsWith(`bankfeeds@${input.host}:`) === true &&
             input.nowMs - Number(lastAccessTime?.seconds ?? 0) * 1_000 < seenWithinMs,
         );
-        return alive ? [] : [name];
+        return isPolled ? [] : [name];
       }),
     );
     return missing.flat();

@@ -2,11 +2,11 @@ import type { Mutation } from './read-mutations.js';
 
 export interface MutationResult {
   readonly mutation: Mutation;
-  readonly outcome: 'killed' | 'lives' | 'does not apply' | 'test fails without it' | 'test did not run';
+  readonly outcome: 'killed' | 'survived' | 'does not apply' | 'test fails without it' | 'test did not run';
   readonly seconds: number;
 }
 
-/** One line a bug, and the sum. */
+/** One line per mutation, and the totals. */
 export function mutationTable(results: readonly MutationResult[]): string {
   const rows = results.map(({ mutation, outcome, seconds }) => [
     outcome,
@@ -15,9 +15,9 @@ export function mutationTable(results: readonly MutationResult[]): string {
     mutation.title,
     `${mutation.test}: ${mutation.name}`,
   ]);
-  const head = ['outcome', 'time', 'breaks', 'bug', 'killed by'];
-  const widths = head.map((word, column) =>
-    Math.max(word.length, ...rows.map((row) => (row[column] ?? '').length)),
+  const head = ['outcome', 'time', 'breaks', 'mutation', 'test'];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
   const line = (cells: readonly string[]) =>
     cells

@@ -13,32 +13,32 @@ const testFiles: Readonly<Record<Depth, string>> = {
 };
 const progressEveryMs = 5_000;
 
-export interface Stretch {
+export interface Chunk {
   readonly depth: Depth;
   readonly seed: number;
   readonly runs: number;
   readonly path: string | undefined;
 }
 
-export interface StretchResult {
+export interface ChunkResult {
   readonly passed: boolean;
-  /** What the test process said. */
+  /** The output of the test process. */
   readonly output: string;
   /** The command that replays the failing example; null when there is none. */
   readonly replay: string | null;
 }
 
-/** Runs one stretch as a test process of its own and tells how many runs are done every few seconds. */
-export async function runStretch(stretch: Stretch, tell: (runs: number) => void): Promise<StretchResult> {
+/** Runs one chunk in a separate test process and reports the number of finished runs every few seconds. */
+export async function runChunk(chunk: Chunk, onProgress: (runs: number) => void): Promise<ChunkResult> {
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-soak-'));
   const progress = join(folder, 'progress');
-  const timer = setInterval(() => void lastRuns(progress).then(tell), progressEveryMs);
+  const timer = setInterval(() => void lastRuns(progress).then(onProgress), progressEveryMs);
   try {
-    const { code, output } = await runTest(testFiles[stretch.depth], {
-      SOAK_SEED: String(stretch.seed),
-      SOAK_RUNS: String(stretch.runs),
+    const { code, output } = await runTest(testFiles[chunk.depth], {
+      SOAK_SEED: String(chunk.seed),
+      SOAK_RUNS: String(chunk.runs),
       SOAK_PROGRESS: progress,
-      ...(stretch.path === undefined ? {} : { SOAK_PATH: stretch.path }),
+      ...(chunk.path === undefined ? {} : { SOAK_PATH: chunk.path }),
     });
     const replay = /replay: (npm run soak .*)/.exec(output)?.[1] ?? null;
     return { passed: code === 0, output, replay };
