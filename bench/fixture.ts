@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { findTemporalCli } from '../scripts/local/find-temporal-cli.js';
 import { freePort } from '../scripts/local/free-port.js';
-import type { Say } from '../scripts/local/local-failure.js';
+import type { PrintLine } from '../scripts/local/local-failure.js';
 import { startPostgres } from '../scripts/local/postgres.js';
 import { startRoleProcess } from '../scripts/local/role-process.js';
 import { startTemporalDevServer } from '../scripts/local/temporal-dev-server.js';
@@ -74,7 +74,7 @@ class StopList {
  * Starts PostgreSQL (durable: fsync on) and the Temporal development server (on a file) in a temporary folder and
  * brings the database to the newest schema. The workflow bundle must have been built.
  */
-export async function openFixture(input: { say: Say; signal: AbortSignal }): Promise<Fixture> {
+export async function openFixture(input: { printLine: PrintLine; signal: AbortSignal }): Promise<Fixture> {
   const stops = new StopList();
   try {
     return await open(input, stops);
@@ -84,7 +84,7 @@ export async function openFixture(input: { say: Say; signal: AbortSignal }): Pro
   }
 }
 
-async function open(input: { say: Say; signal: AbortSignal }, stops: StopList): Promise<Fixture> {
+async function open(input: { printLine: PrintLine; signal: AbortSignal }, stops: StopList): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-bench-'));
   stops.add(() => rm(folder, { recursive: true, force: true }));
   // As root PostgreSQL runs under another account, which has to come through.

@@ -28,7 +28,7 @@ const cases: readonly BenchCase[] = [
   fairness,
 ];
 
-/** Marks missed say how fast we are; this says that a run was wrong. */
+/** Missed targets concern speed; this finding concerns correctness. */
 const faultExitCode = 1;
 const interruptedExitCode = 130;
 /** The writes of the case before complete down. */
@@ -53,27 +53,27 @@ async function main(): Promise<number> {
     process.stdout.write(helpText);
     return 0;
   }
-  const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
-  const stopping = abortOnSignal(say);
+  const printLine = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
+  const stopping = abortOnSignal(printLine);
   const machine = await describeMachine();
-  sayMachine(say, machine);
+  sayMachine(printLine, machine);
   await buildWorkflowBundle();
   const chosen = cases.filter(({ name }) => names.length === 0 || names.includes(name));
   const reports: CaseReport[] = [];
   for (const [index, benchCase] of chosen.entries()) {
     if (index > 0) await sleep(pauseBetweenMs, undefined, { signal: stopping }).catch(() => undefined);
     if (stopping.aborted) break;
-    say(`\n${benchCase.name}: ${benchCase.about}`);
-    reports.push(await runCase(benchCase, { say, signal: stopping }));
+    printLine(`\n${benchCase.name}: ${benchCase.about}`);
+    reports.push(await runCase(benchCase, { printLine, signal: stopping }));
   }
   if (json) process.stdout.write(`${JSON.stringify(toJson(machine, reports), undefined, 2)}\n`);
-  else say(`\n${renderTable(reports)}`);
-  return conclude(reports, { say, interrupted: stopping.aborted });
+  else printLine(`\n${renderTable(reports)}`);
+  return conclude(reports, { printLine, interrupted: stopping.aborted });
 }
 
 async function runCase(
   benchCase: BenchCase,
-  input: Pick<CaseContext, 'say' | 'signal'>,
+  input: Pick<CaseContext, 'printLine' | 'signal'>,
 ): Promise<CaseReport> {
   const { name, about } = benchCase;
   const startedMs = performance.now();
@@ -108,30 +108,30 @@ function explain(error: unknown): string {
 
 function conclude(
   reports: readonly CaseReport[],
-  input: { say: (line: string) => void; interrupted: boolean },
+  input: { printLine: (line: string) => void; interrupted: boolean },
 ): number {
-  const { say } = input;
+  const { printLine } = input;
   const figures = reports.flatMap(({ result }) => result?.figures ?? []);
   const marked = figures.filter((figure) => passes(figure) !== undefined);
   const missed = marked.filter((figure) => passes(figure) === false).length;
   const minutes = reports.reduce((total, report) => total + report.seconds, 0) / 60;
-  say(`\n${marked.length - missed} of ${marked.length} marks reached, in ${minutes.toFixed(1)} min.`);
+  printLine(`\n${marked.length - missed} of ${marked.length} marks reached, in ${minutes.toFixed(1)} min.`);
   if (input.interrupted) return interruptedExitCode;
   const faults = reports.flatMap(({ result }) => result?.faults ?? []);
   const failures = reports.flatMap(({ name, failure }) =>
     failure === undefined ? [] : [`${name}: ${failure}`],
   );
-  for (const line of [...faults, ...failures]) say(`INVALID: ${line}`);
+  for (const line of [...faults, ...failures]) printLine(`INVALID: ${line}`);
   return faults.length + failures.length > 0 ? faultExitCode : 0;
 }
 
-function sayMachine(say: (line: string) => void, machine: Machine): void {
-  say(
+function sayMachine(printLine: (line: string) => void, machine: Machine): void {
+  printLine(
     `${machine.cores} cores, ${machine.memoryGb} GB, Node ${machine.node}, load ${machine.loadAtStart.toFixed(2)}, ` +
       `a durable write takes ${machine.durableWriteMs.toFixed(1)} ms`,
   );
   if (machine.loadAtStart > quietLoadMax) {
-    say(`WARNING: the machine is busy (load above ${quietLoadMax}); absolute figures are too high.`);
+    printLine(`WARNING: the machine is busy (load above ${quietLoadMax}); absolute figures are too high.`);
   }
 }
 
@@ -148,12 +148,12 @@ function toJson(machine: Machine, reports: readonly CaseReport[]): unknown {
   };
 }
 
-function abortOnSignal(say: (line: string) => void): AbortSignal {
+function abortOnSignal(printLine: (line: string) => void): AbortSignal {
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (stopping.signal.aborted) return;
-      say('stopping');
+      printLine('stopping');
       stopping.abort(new LocalFailure('stopped by the person at the keyboard'));
     });
   }

@@ -3,11 +3,12 @@
 import { readArguments } from './chaos/arguments.js';
 import { runChaos } from './chaos/run-chaos.js';
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const printLine = (line: string): void => void process.stdout.write(`${line}\n`);
 
 try {
   const wanted = readArguments(process.argv.slice(2));
-  process.exitCode = typeof wanted === 'string' ? (say(wanted), 0) : await runChaos({ ...wanted, say });
+  process.exitCode =
+    typeof wanted === 'string' ? (printLine(wanted), 0) : await runChaos({ ...wanted, printLine });
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;

@@ -8,15 +8,17 @@ import { runChunk, type ChunkResult } from './soak/run-chunk.js';
  * run can be repeated. The first violation ends it, with the command that replays the failing example.
  */
 async function main(args: string[]): Promise<void> {
-  if (args.includes('--help')) return say(helpText);
+  if (args.includes('--help')) return printLine(helpText);
   const soak = readArguments(args);
   if (soak.path !== undefined) return await replay(soak);
   const chunk = chunkRuns[soak.depth];
   for (let from = soak.from; from < soak.runs; from += chunk) {
     const runs = Math.min(chunk, soak.runs - from);
     const seed = soak.seed + from / chunk;
-    say(`runs ${from} to ${from + runs - 1}, seed ${seed}`);
-    const result = await runChunk({ ...soak, seed, runs }, (done) => say(`  ${from + done} of ${soak.runs}`));
+    printLine(`runs ${from} to ${from + runs - 1}, seed ${seed}`);
+    const result = await runChunk({ ...soak, seed, runs }, (done) =>
+      printLine(`  ${from + done} of ${soak.runs}`),
+    );
     // A process that failed without an example is an error of the test, not a result.
     if (!soak.dry && (result.passed || result.replay !== null)) {
       const row = { depth: soak.depth, seed, runs, violations: result.passed ? 0 : 1 };
@@ -24,26 +26,26 @@ async function main(args: string[]): Promise<void> {
     }
     if (!result.passed) return fail(result);
     if (from + runs < soak.runs) {
-      say(
+      printLine(
         `done; to continue later: npm run soak -- --depth ${soak.depth} --seed ${soak.seed} --from ${from + runs}`,
       );
     }
   }
-  say(`${soak.runs - soak.from} runs, no violation`);
+  printLine(`${soak.runs - soak.from} runs, no violation`);
 }
 
 async function replay(soak: SoakArguments): Promise<void> {
   const result = await runChunk({ ...soak, runs: 1 }, () => undefined);
   if (!result.passed) return fail(result);
-  say('the example passes now');
+  printLine('the example passes now');
 }
 
 function fail(result: ChunkResult): void {
-  say(result.output);
+  printLine(result.output);
   process.exitCode = 1;
 }
 
-function say(line: string): void {
+function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 

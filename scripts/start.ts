@@ -22,15 +22,15 @@ async function main(): Promise<void> {
     const service = await startService({
       environment: process.env,
       fresh: process.argv.includes('--fresh'),
-      say,
+      printLine,
       signal: stopping,
     });
     if (!stopping.aborted) {
-      say(`\n${addressTable(service)}\n\nready`);
+      printLine(`\n${addressTable(service)}\n\nready`);
       await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }));
     }
     await service.stop();
-    say('stopped');
+    printLine('stopped');
     process.exit(0);
   } catch (error) {
     if (stopping.aborted) process.exit(0);
@@ -44,11 +44,11 @@ function stopOnSignal(): AbortSignal {
   const onSignal = (): void => {
     if (stopping.signal.aborted) {
       if (Date.now() - firstAt < SECOND_REQUEST_MS) return;
-      say('exiting now; the next start stops the remaining processes');
+      printLine('exiting now; the next start stops the remaining processes');
       process.exit(130);
     }
     firstAt = Date.now();
-    say('stopping (press again to exit immediately)');
+    printLine('stopping (press again to exit immediately)');
     stopping.abort();
   };
   process.on('SIGINT', onSignal);
@@ -66,7 +66,7 @@ async function explain(error: unknown): Promise<string> {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function say(line: string): void {
+function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 

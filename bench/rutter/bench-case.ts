@@ -1,4 +1,4 @@
-import type { Say } from '../../scripts/local/local-failure.js';
+import type { PrintLine } from '../../scripts/local/local-failure.js';
 import type { Fixture } from '../fixture.js';
 
 /** What a figure must not exceed (or fall below) to pass. */
@@ -28,7 +28,7 @@ export interface CaseResult {
 
 export interface CaseContext {
   readonly fixture: Fixture;
-  readonly say: Say;
+  readonly printLine: PrintLine;
   /** Aborted when the person at the keyboard no longer wants it. */
   readonly signal: AbortSignal;
 }

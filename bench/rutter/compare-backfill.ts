@@ -38,7 +38,7 @@ type Side = 'service' | 'loop';
  * worker, the Temporal server and PostgreSQL, for the loop itself and PostgreSQL.
  */
 export async function compareBackfill(context: CaseContext, shape: BackfillShape): Promise<CaseResult> {
-  const { fixture, say } = context;
+  const { fixture, printLine } = context;
   await fixture.freshSandbox();
   const worker = await fixture.startWorker();
   const loop = fixture.startLoop();
@@ -52,7 +52,7 @@ export async function compareBackfill(context: CaseContext, shape: BackfillShape
       runs[side].push(run);
       const batches = shape.feeds * shape.batchesEach;
       const cpuMs = (1_000 * sum(Object.values(run.cpu))) / batches;
-      say(
+      printLine(
         `  ${side === 'loop' ? 'plain loop' : 'service   '} ${round}: ${run.wallSeconds.toFixed(2)} s, ${cpuMs.toFixed(1)} ms CPU a batch`,
       );
     }

@@ -28,7 +28,7 @@ export const ingest: BenchCase = {
   name: 'ingest',
   about: `postings over HTTP (JSON by ${postingsPerCall}, one NDJSON stream of ${streamed}) against a bare unnest insert`,
   run: async (context) => {
-    const { fixture, say } = context;
+    const { fixture, printLine } = context;
     await fixture.freshSandbox();
     const api = await fixture.startApi();
     const file = join(fixture.folder, 'postings.ndjson');
@@ -39,13 +39,13 @@ export const ingest: BenchCase = {
 
     // Before and after, since the table grows in between.
     const bareBefore = await measureBare(context);
-    say(`  bare insert ${describe(bareBefore)}`);
+    printLine(`  bare insert ${describe(bareBefore)}`);
     const json = await measureJson(context, api, faults);
-    say(`  JSON        ${describe(json)}`);
+    printLine(`  JSON        ${describe(json)}`);
     const { stream, memory } = await measureStream(context, { api, file, faults });
-    say(`  NDJSON      ${describe(stream)}`);
+    printLine(`  NDJSON      ${describe(stream)}`);
     const bareAfter = await measureBare(context);
-    say(`  bare insert ${describe(bareAfter)}`);
+    printLine(`  bare insert ${describe(bareAfter)}`);
     await rm(file);
     const bare = {
       rows: bareBefore.rows + bareAfter.rows,

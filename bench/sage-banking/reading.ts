@@ -19,12 +19,12 @@ export const sageReading: BenchCase = {
   name: 'sage-reading',
   about: `an account of ${transactions.toLocaleString('en')} transactions at Sage's Banking Service, read by cursor and stored`,
   run: async (context) => {
-    const { fixture, say } = context;
+    const { fixture, printLine } = context;
     await fixture.freshSandbox();
     const sage = await startSageSandbox(fixture);
     try {
       const account = await makeSageAccount(sage, {});
-      say('  posting statements at the stand-in');
+      printLine('  posting statements at the stand-in');
       await postStatement(sage, account, someLines(transactions));
       const alone = await readAlone(sage, account);
       const worker = await fixture.startWorker(sage.environment);

@@ -22,7 +22,7 @@ type Work = () => Promise<number>;
 export const rulePreview: BenchCase = {
   name: 'sage-dry-run',
   about: `${rulesCount} rules over ${transactions.toLocaleString('en')} stored transactions, against a plain LIKE scan of the table`,
-  run: async ({ fixture, say }) => {
+  run: async ({ fixture, printLine }) => {
     await fixture.freshSandbox();
     const sageAccountId = await seedSageTransactions(fixture.pool, { count: transactions });
     const works = worksOf(fixture.pool, sageAccountId);
@@ -36,7 +36,7 @@ export const rulePreview: BenchCase = {
         // The first round warms up.
         if (round > 0) timed[name]?.push({ hits, seconds });
       }
-      say(`  round ${round} of ${rounds}`);
+      printLine(`  round ${round} of ${rounds}`);
     }
     return { figures: figuresOf(timed), faults: faultsOf(timed) };
   },

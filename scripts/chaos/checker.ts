@@ -1,4 +1,4 @@
-import type { Say } from '../local/local-failure.js';
+import type { PrintLine } from '../local/local-failure.js';
 import type { CoreBanking } from './core-banking.js';
 import { postingId } from './core-banking.js';
 import type { ChaosFeed } from './feeds.js';
@@ -52,7 +52,7 @@ export class Checker {
   }
 
   /** At the end: waits until every sent posting is booked and every feed is live, then checks again. */
-  async conclude(say: Say): Promise<Findings> {
+  async conclude(printLine: PrintLine): Promise<Findings> {
     await this.coreBanking.stop();
     let pending = 'nothing was checked';
     let reportedAtMs = Date.now();
@@ -61,7 +61,7 @@ export class Checker {
         pending = await this.unfinished();
         if (Date.now() - reportedAtMs > progressEveryMs) {
           reportedAtMs = Date.now();
-          say(`     ${pending}`);
+          printLine(`     ${pending}`);
         }
         return pending === '' || undefined;
       },

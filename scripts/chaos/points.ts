@@ -4,7 +4,7 @@ import { nextNewBatch } from './next-post.js';
 import { isPostOfTransactions } from './rutter-sandbox.js';
 import { firstWorker, type ChaosContext } from './targets.js';
 import { waitUntil } from './wait-until.js';
-import type { Say } from '../local/local-failure.js';
+import type { PrintLine } from '../local/local-failure.js';
 
 /** The six points of a delivery at which the worker is killed. */
 export const pointNames = [
@@ -20,7 +20,7 @@ export type PointName = (typeof pointNames)[number];
 export interface PointContext extends ChaosContext {
   /** Only these steps send postings to them. */
   readonly spareFeeds: readonly ChaosFeed[];
-  readonly say: Say;
+  readonly printLine: PrintLine;
 }
 
 /** Stops the worker at a point; the tables and the sandbox show when it is there. */

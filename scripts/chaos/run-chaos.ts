@@ -1,5 +1,5 @@
 import { buildWorkflowBundle } from '../build-workflow-bundle.js';
-import type { Say } from '../local/local-failure.js';
+import type { PrintLine } from '../local/local-failure.js';
 import type { ChaosArguments } from './arguments.js';
 import { CoreBanking } from './core-banking.js';
 import { makeFeeds, type ChaosFeed } from './feeds.js';
@@ -30,15 +30,15 @@ const interruptedExitCode = 130;
  *
  * @returns the exit code: 0 if no posting was lost, duplicated or out of order and no rule was broken
  */
-export async function runChaos(input: ChaosArguments & { say: Say }): Promise<number> {
-  const { say, seed } = input;
+export async function runChaos(input: ChaosArguments & { printLine: PrintLine }): Promise<number> {
+  const { printLine, seed } = input;
   const steps = planSteps(input);
-  say(`seed ${String(seed)}: ${String(steps.length)} steps, from ${String(input.from)} on`);
+  printLine(`seed ${String(seed)}: ${String(steps.length)} steps, from ${String(input.from)} on`);
   const results = await openResults({ seed, from: input.from });
   await buildWorkflowBundle();
   const stack = await openStack(input);
   const interrupt = (): void => {
-    say('stopping');
+    printLine('stopping');
     void stack.close().then(() => process.exit(interruptedExitCode));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
@@ -47,14 +47,14 @@ export async function runChaos(input: ChaosArguments & { say: Say }): Promise<nu
     const feeds = await makeFeeds(stack, { connections, feedsEach });
     const coreBanking = new CoreBanking(stack, feeds, seededRandom(seed));
     const checker = new Checker(stack, [...feeds, ...spareFeeds], coreBanking);
-    await beginBackfill({ stack, coreBanking, feeds, spareFeeds, say });
+    await beginBackfill({ stack, coreBanking, feeds, spareFeeds, printLine });
     const faults = await doSteps({ ...input, steps, stack, coreBanking, spareFeeds, checker, results });
-    say('all steps done: waiting until every feed has caught up');
-    const end = await checker.conclude(say);
+    printLine('all steps done: waiting until every feed has caught up');
+    const end = await checker.conclude(printLine);
     await results.conclude(end, faults);
     // Only full runs are recorded.
     if (input.count === undefined) await recordResults(results);
-    return conclude({ say, results, end, faults, stack, coreBanking });
+    return conclude({ printLine, results, end, faults, stack, coreBanking });
   } finally {
     await stack.close();
   }
@@ -65,10 +65,10 @@ async function beginBackfill(input: {
   coreBanking: CoreBanking;
   feeds: readonly ChaosFeed[];
   spareFeeds: readonly ChaosFeed[];
-  say: Say;
+  printLine: PrintLine;
 }): Promise<void> {
-  const { stack, coreBanking, feeds, spareFeeds, say } = input;
-  say(`a backfill of ${String(feeds.length)} feeds begins`);
+  const { stack, coreBanking, feeds, spareFeeds, printLine } = input;
+  printLine(`a backfill of ${String(feeds.length)} feeds begins`);
   const startedMs = Date.now();
   await stack.rutter.turnKnobs({ jobRunMs, preferSyncWindowMs: 2 * jobRunMs });
   const waiting = [...feeds];
@@ -84,7 +84,7 @@ async function beginBackfill(input: {
 }
 
 interface RunInput extends ChaosArguments {
-  say: Say;
+  printLine: PrintLine;
   steps: readonly Step[];
   stack: Stack;
   coreBanking: CoreBanking;
@@ -95,19 +95,19 @@ interface RunInput extends ChaosArguments {
 
 /** @returns the faults of the first failing check, which ends the run: later checks would find them again */
 async function doSteps(input: RunInput): Promise<readonly string[]> {
-  const { say, steps, results, checker } = input;
+  const { printLine, steps, results, checker } = input;
   for (const [index, step] of steps.entries()) {
     const number = index + 1;
     if (number < input.from) continue;
     const { recoveredMs, missed } = await doStep(input, step, number);
     await results.add({ number, target: step.target, point: step.point, recoveredMs, missed });
     const attempts = missed === 0 ? '' : `, hit at attempt ${String(missed + 1)}`;
-    say(
+    printLine(
       `${String(number).padStart(4)} ${step.target} ${step.point ?? ''}: ${(recoveredMs / 1_000).toFixed(1)} s${attempts}`,
     );
     if (number % checkEverySteps !== 0) continue;
     const found: Findings = await checker.check();
-    say(`     ${found.faults.length === 0 ? 'all in order' : found.faults.join('\n     ')}`);
+    printLine(`     ${found.faults.length === 0 ? 'all in order' : found.faults.join('\n     ')}`);
     if (found.faults.length > 0) return found.faults;
   }
   return [];
@@ -118,10 +118,10 @@ async function doStep(
   step: Step,
   number: number,
 ): Promise<{ recoveredMs: number; missed: number }> {
-  const { stack, coreBanking, spareFeeds, say } = input;
+  const { stack, coreBanking, spareFeeds, printLine } = input;
   // One generator per step: a continued run draws the same numbers as an uninterrupted one.
   const random = seededRandom(input.seed * 1_000 + number);
-  const context = { stack, coreBanking, random, spareFeeds, say };
+  const context = { stack, coreBanking, random, spareFeeds, printLine };
   switch (step.target) {
     case 'points':
       return await killAtPoint(context, step.point);
@@ -133,22 +133,22 @@ async function doStep(
 }
 
 function conclude(input: {
-  say: Say;
+  printLine: PrintLine;
   results: Results;
   end: Findings;
   faults: readonly string[];
   stack: Stack;
   coreBanking: CoreBanking;
 }): number {
-  const { say, stack, coreBanking } = input;
-  say(renderResults(input.results));
-  say(
+  const { printLine, stack, coreBanking } = input;
+  printLine(renderResults(input.results));
+  printLine(
     `${String(coreBanking.acknowledgedCount)} postings sent, ${String(coreBanking.failedCalls)} calls repeated`,
   );
   for (const part of [stack.postgres, stack.temporal, stack.api, ...stack.workers]) {
-    if (part.unplannedEnds > 0) say(`${part.name} ended by itself ${String(part.unplannedEnds)} times`);
+    if (part.unplannedEnds > 0) printLine(`${part.name} ended by itself ${String(part.unplannedEnds)} times`);
   }
   const all = [...new Set([...input.faults, ...input.end.faults])];
-  for (const fault of all) say(`FAULT: ${fault}`);
+  for (const fault of all) printLine(`FAULT: ${fault}`);
   return all.length === 0 ? 0 : faultExitCode;
 }

@@ -9,7 +9,7 @@ import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.js';
 import { findTemporalCli } from '../local/find-temporal-cli.js';
 import { freePort } from '../local/free-port.js';
-import type { Say } from '../local/local-failure.js';
+import type { PrintLine } from '../local/local-failure.js';
 import { startPostgres, type RunningPostgres } from '../local/postgres.js';
 import { startRoleProcess } from '../local/role-process.js';
 import type { RunningPart } from '../local/running-part.js';
@@ -59,7 +59,7 @@ export interface Wires {
 }
 
 interface StackInput {
-  readonly say: Say;
+  readonly printLine: PrintLine;
   /** Keeps the folder. */
   readonly keep: boolean;
   /** Puts a proxy between all parts, which costs time. */
@@ -74,7 +74,7 @@ export async function openStack(input: StackInput): Promise<Stack> {
   const stops: Stops = [];
   const close = async (): Promise<void> => {
     for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
-      await stop().catch((error: unknown) => input.say(`while stopping: ${String(error)}`));
+      await stop().catch((error: unknown) => input.printLine(`while stopping: ${String(error)}`));
     }
   };
   try {
@@ -86,9 +86,9 @@ export async function openStack(input: StackInput): Promise<Stack> {
 }
 
 async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close'>> {
-  const { say } = input;
+  const { printLine } = input;
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-chaos-'));
-  if (input.keep) say(`data and logs are kept in ${folder}`);
+  if (input.keep) printLine(`data and logs are kept in ${folder}`);
   else stops.push(() => rm(folder, { recursive: true, force: true }));
   // If we are root, PostgreSQL runs as another user, who must be able to open the folder.
   await chmod(folder, 0o755);
@@ -98,12 +98,12 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
     name: string,
     launch: () => Promise<Part>,
   ): Promise<SupervisedPart<Part>> => {
-    const part = new SupervisedPart(name, launch, say);
+    const part = new SupervisedPart(name, launch, printLine);
     stops.push(() => part.stop());
     await part.start();
     return part;
   };
-  const servers = await startServers({ folder, logFolder, say, supervised });
+  const servers = await startServers({ folder, logFolder, printLine, supervised });
   const pool = createPool(servers.databaseUrl, connectionsMax, () => undefined);
   stops.push(() => pool.end());
   const encryptionKeys = createKeyEntry('chaos');
@@ -141,7 +141,12 @@ type Supervise = <Part extends RunningPart>(
   launch: () => Promise<Part>,
 ) => Promise<SupervisedPart<Part>>;
 
-async function startServers(input: { folder: string; logFolder: string; say: Say; supervised: Supervise }) {
+async function startServers(input: {
+  folder: string;
+  logFolder: string;
+  printLine: PrintLine;
+  supervised: Supervise;
+}) {
   const { folder, logFolder, supervised } = input;
   const ports = { postgres: await freePort(), temporal: await freePort(), sandbox: await freePort() };
   const dataDir = join(folder, 'postgres');

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Say } from '../local/local-failure.js';
+import type { PrintLine } from '../local/local-failure.js';
 import { runCommand } from '../local/run-command.js';
 import { sendSignal, type RunningPart } from '../local/running-part.js';
 import { waitUntil } from './wait-until.js';
@@ -24,7 +24,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
   constructor(
     readonly name: string,
     private readonly launch: () => Promise<Part>,
-    private readonly say: Say,
+    private readonly printLine: PrintLine,
   ) {}
 
   async start(): Promise<Part> {
@@ -102,7 +102,7 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
       if (this.stopping) return;
       if (!this.expected) {
         this.unplannedEnds += 1;
-        this.say(`  ${this.name} ${how} unexpectedly`);
+        this.printLine(`  ${this.name} ${how} unexpectedly`);
       }
       this.expected = false;
       const next = await this.startAgain();
@@ -124,7 +124,9 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
         if (this.isStopping()) await next.stop();
         return next;
       } catch (error) {
-        this.say(`  ${this.name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+        this.printLine(
+          `  ${this.name} did not start: ${error instanceof Error ? error.message : String(error)}`,
+        );
         await sleep(retryMs);
       }
     }

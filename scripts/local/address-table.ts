@@ -2,7 +2,7 @@ import { demoCustomer } from './demo-customer.js';
 import { sandboxOrigins } from './role-environment.js';
 import type { RunningService } from './start-service.js';
 
-/** What a person needs after a start: every address, the tokens of the two machine roles, and a login. */
+/** The table after a start: all addresses, the tokens of the two machine roles, and a login. */
 export function addressTable(service: RunningService): string {
   const { settings, tokens } = service;
   const url = settings.publicUrl;

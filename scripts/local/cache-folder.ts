@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The folder of one user in which fetched programs are kept, shared by all clones: `$XDG_CACHE_HOME/bankfeeds`,
- * else `~/.cache/bankfeeds`. It is made when missing.
+ * The user's cache folder for fetched programs, shared by all clones: `$XDG_CACHE_HOME/bankfeeds`,
+ * else `~/.cache/bankfeeds`. It is created if missing.
  */
 export async function cacheFolder(): Promise<string> {
   const base = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');

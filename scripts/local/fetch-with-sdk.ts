@@ -9,25 +9,25 @@ export type SdkArtifact = 'cli' | 'temporal-test-server';
 
 export interface SdkFetchInput {
   artifact: SdkArtifact;
-  /** With the leading "v", as the download address wants it. */
+  /** With the leading "v" of the download address. */
   version: string;
-  /** Where the program is put; the fresh folder of the download is made beside it. */
+  /** Path of the program; the temporary folder of the download is created beside it. */
   target: string;
-  /** Only tests name another one. */
+  /** For tests. */
   baseUrl?: string;
 }
 
-/** Both questions before the download, and the download's own silence: together under the ten seconds promised. */
+/** For both probes before the download; with the stall time of the download less than the promised ten seconds. */
 const PROBE_MS = 4_500;
 const STALL_MS = 5_000;
 const TOTAL_MS = 300_000;
 
 /**
- * The SDK's own download, tamed. It has no time-out, ignores SIGTERM, and waits on the half-written file of a killed
- * predecessor: so its addresses are asked first, and it runs in a child of its own with a fresh folder, ended with
- * SIGKILL when it stops growing.
+ * Runs the SDK's download with limits. It has no time-out, ignores SIGTERM, and waits for the incomplete file of a killed
+ * download. Therefore its addresses are probed first, and it runs in a child process with a new folder and is ended with
+ * SIGKILL when that stops growing.
  *
- * @returns whether the program now stands at `target`
+ * @returns whether the program is now at `target`
  */
 export async function fetchWithSdk(input: SdkFetchInput): Promise<boolean> {
   if (!(await answers(input))) return false;

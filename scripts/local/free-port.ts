@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 
-/** A TCP port that nothing listens on now, on the loopback address. Another process may take it before you do. */
+/** A free TCP port of the loopback address. Another process may use it before the caller does. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

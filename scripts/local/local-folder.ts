@@ -1,11 +1,11 @@
 import { access, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 
-/** The folder of a local start and what lies where in it. */
+/** The folder of a local start and the paths in it. */
 export interface LocalFolder {
   root: string;
   postgres: string;
@@ -17,7 +17,7 @@ export interface LocalFolder {
   lock: Lock;
 }
 
-/** Says that the folder is ours: what lies in it may then be removed by --fresh. */
+/** Marks a folder of ours: --fresh may remove its content. */
 const MARKER = '.bankfeeds-local';
 const OUR_FOLDERS = ['postgres', 'temporal', 'sandbox', 'logs', 'run'];
 const SECRETS = 'secrets.json';
@@ -25,22 +25,22 @@ const LOCK = 'start.lock';
 const DISK_BYTES_MIN = 500_000_000;
 
 /**
- * Makes or takes over LOCAL_DIR and locks it against a second start. The leftovers of a killed start still run now.
+ * Creates or opens LOCAL_DIR and locks it against a second start. Processes of a killed start may still be running.
  *
- * @throws LocalFailure with the remedy: held by another start, not ours, not writable, disk full
+ * @throws LocalFailure with the remedy: locked by another start, not ours, not writable, disk full
  */
 export async function openLocalFolder(input: { localDir: string }): Promise<LocalFolder> {
   const root = resolve(input.localDir);
   await mkdir(root, { recursive: true }).catch((error: unknown) => {
     throw new LocalFailure(
-      `LOCAL_DIR ${root} cannot be made (${codeOf(error)}): set LOCAL_DIR to another folder.`,
+      `LOCAL_DIR ${root} cannot be created (${codeOf(error)}): set LOCAL_DIR to another folder.`,
     );
   });
   await claim(root);
   const disk = await statfs(root);
   if (disk.bavail * disk.bsize < DISK_BYTES_MIN) {
     throw new LocalFailure(
-      `Less than ${DISK_BYTES_MIN / 1e6} MB are free where LOCAL_DIR ${root} lies: free some, or set LOCAL_DIR to another disk.`,
+      `Less than ${DISK_BYTES_MIN / 1e6} MB are free on the disk of LOCAL_DIR ${root}: free some space, or set LOCAL_DIR to another disk.`,
     );
   }
   const lock = await takeLock(join(root, LOCK));
@@ -65,9 +65,7 @@ export async function openLocalFolder(input: { localDir: string }): Promise<Loca
 async function claim(root: string): Promise<void> {
   const names = await readdir(root);
   if (names.length > 0 && !names.includes(MARKER)) {
-    throw new LocalFailure(
-      `LOCAL_DIR ${root} holds other things than ours: set it to a new or empty folder.`,
-    );
+    throw new LocalFailure(`LOCAL_DIR ${root} contains other files: set it to a new or empty folder.`);
   }
   await writeFile(
     join(root, MARKER),
@@ -79,10 +77,10 @@ async function claim(root: string): Promise<void> {
   });
 }
 
-/** Removes the data of former starts, once nothing runs on it any more: our own folders by name, and nothing else. */
-export async function emptyLocalFolder(folder: LocalFolder, say: Say): Promise<void> {
+/** Removes the data of earlier starts, when no process uses it: our own folders by name, and nothing else. */
+export async function emptyLocalFolder(folder: LocalFolder, printLine: PrintLine): Promise<void> {
   await access(join(folder.root, MARKER));
-  say(`beginning again: removing the data in ${folder.root}`);
+  printLine(`removing the data in ${folder.root}`);
   await rm(folder.secretsFile, { force: true });
   for (const name of OUR_FOLDERS) {
     const path = join(folder.root, name);

@@ -6,14 +6,14 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Two starts that find the same stale lock may undo each other's try; a few rounds complete it. */
+/** Two starts that find the same stale lock may undo each other's attempt; a few attempts resolve it. */
 const ATTEMPTS_MAX = 5;
 
 /**
- * Takes a lock file for this process. The lock of a process that is gone, killed before it could release, is taken
- * over: the file holds the number and the start of its process, so that a stranger with that number does not count.
+ * Acquires a lock file for this process. A lock whose process has ended without a release is taken over: the file
+ * contains the process id and its start time, so that another process with the same id does not count.
  *
- * @returns the lock, or the living process that holds it
+ * @returns the lock, or the running process that holds it
  */
 export async function takeLock(path: string): Promise<Lock | { heldBy: ProcessIdentity }> {
   const own = await identifyProcess(process.pid);
@@ -23,7 +23,7 @@ export async function takeLock(path: string): Promise<Lock | { heldBy: ProcessId
   await writeFile(draft, text, { mode: 0o600 });
   try {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      // A hard link appears whole and only when nothing has the name: no one ever reads half a lock.
+      // A hard link is atomic and fails if the name exists: no process reads an incomplete lock.
       if (await succeeds(link(draft, path))) return { release: () => releaseLock(path, text) };
       const found = await readFile(path, 'utf8').catch(() => undefined);
       if (found === undefined) continue;
@@ -34,10 +34,10 @@ export async function takeLock(path: string): Promise<Lock | { heldBy: ProcessId
   } finally {
     await rm(draft, { force: true });
   }
-  throw new Error(`the lock ${path} could not be taken`);
+  throw new Error(`the lock ${path} could not be acquired`);
 }
 
-/** Moved aside before it is removed: if it is no longer the one we checked, it goes back. */
+/** Renamed before it is removed: if it is not the checked one any more, it is renamed back. */
 async function removeStale(path: string, checked: string): Promise<void> {
   const aside = `${path}.stale.${process.pid}`;
   if (!(await succeeds(rename(path, aside)))) return;

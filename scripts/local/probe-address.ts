@@ -1,8 +1,8 @@
 /**
- * Whether a download address answers at all. An address that swallows our packets would otherwise hold a first start
- * for minutes: the downloaders behind it have no time-out of their own.
+ * Whether a download address answers. Without this check an address that drops our packets would delay a first start by
+ * minutes, since the downloaders have no time-out.
  *
- * @returns the answer's text, or undefined when nothing usable came in time (never throws)
+ * @returns the answer's text, or undefined if there was no usable answer in time (never throws)
  */
 export async function probeAddress(input: {
   url: string;

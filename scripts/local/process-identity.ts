@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { runCommand } from './run-command.js';
 
-/** A process that we may name again later without meaning another one that got its number. */
+/** Identifies a process even if another one gets its process id later. */
 export interface ProcessIdentity {
   pid: number;
-  /** When it was started, as the system tells it, with the system's boot where that is known. */
+  /** Its start time as reported by the system, with the boot id if that is known. */
   started: string;
 }
 
-/** The identity of a living process, or undefined when no process (or only a zombie) has this number. */
+/** The identity of a running process, or undefined if no process (or only a zombie) has this id. */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   if (!isAlive(pid)) return undefined;
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return identifyByPs(pid);
-  // The command's name stands in brackets and may itself hold brackets and blanks: count from the last one.
+  // The command's name is in brackets and may contain brackets and spaces: count from the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z') return undefined;
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
@@ -31,13 +31,13 @@ async function identifyByPs(pid: number): Promise<ProcessIdentity | undefined> {
   return { pid, started: line.slice(line.indexOf(' ') + 1).trim() };
 }
 
-/** Whether this very process still runs: the same number and the same start. */
+/** Whether this process is still running: the same id and the same start time. */
 export async function isSameProcess(known: ProcessIdentity): Promise<boolean> {
   const now = await identifyProcess(known.pid);
   return now !== undefined && now.started === known.started;
 }
 
-/** The command line of a living process, arguments separated by blanks; empty when it cannot be read. */
+/** The command line of a running process, arguments separated by spaces; empty if it cannot be read. */
 export async function commandLine(pid: number): Promise<string> {
   const raw = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
   if (raw !== undefined) return raw.split('\0').join(' ').trim();
@@ -49,7 +49,7 @@ export async function commandLine(pid: number): Promise<string> {
   return listed.stdout.trim();
 }
 
-/** Whether a process of this number exists (zombies included), whoever owns it. */
+/** Whether a process with this id exists (zombies included), of any owner. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -11,15 +11,15 @@ export interface RoleEnvironmentInput {
   /** Absent when TEMPORAL_ADDRESS names a real one. */
   temporalAddress?: string;
   temporalUiUrl?: string;
-  /** A file with an empty profile: the developer's own must not reach the embedded server. */
+  /** A file with an empty profile: the developer's own must not be used for the embedded server. */
   temporalProfile: string;
   sandboxData: string;
 }
 
-/** Ports may have been 0, and to the lists that were given the sandbox's origins are added. */
-const COMPLETED_HERE = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
+/** Variables that are changed here: ports given as 0, and lists to which the sandbox's origins are added. */
+const CHANGED_VARIABLES = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
 
-/** Where the sandboxes listen. */
+/** The origins of the sandboxes. */
 export function sandboxOrigins(settings: StartSettings): {
   rutter: string;
   banking: string;
@@ -33,8 +33,8 @@ export function sandboxOrigins(settings: StartSettings): {
 }
 
 /**
- * The variables of every role under `npm start`: ours as they are, and for what they leave open the embedded parts
- * and the kept secrets. A role cannot tell it from a deployment.
+ * The variables of every role under `npm start`: the given ones unchanged, and for the others those of the embedded parts
+ * and the stored secrets. A role sees no difference from a deployment.
  */
 export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv {
   const { environment, settings, secrets } = input;
@@ -50,7 +50,7 @@ export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
   };
   const result: NodeJS.ProcessEnv = { ...withoutForeignTemporal(input) };
   for (const [name, value] of Object.entries(made)) {
-    const ours = COMPLETED_HERE.includes(name);
+    const ours = CHANGED_VARIABLES.includes(name);
     const given = environment[name] || environment[`${name}_FILE`];
     if (value !== undefined && (ours || !given)) result[name] = value;
   }
@@ -76,7 +76,7 @@ function sandboxVariables(input: RoleEnvironmentInput): Record<string, string> {
   };
 }
 
-/** The product that the sandbox knows: it may onboard both ways. */
+/** The application that is registered at the sandbox, for both kinds of onboarding. */
 function sageVariables(origin: string): Record<string, string> {
   return {
     SAGE_BANKING_URL: origin,
@@ -88,7 +88,7 @@ function sageVariables(origin: string): Record<string, string> {
   };
 }
 
-/** For the embedded server every TEMPORAL_… variable of ours, made for another one, is dropped. */
+/** For the embedded server, the TEMPORAL_… variables of another server are removed. */
 function withoutForeignTemporal(input: RoleEnvironmentInput): NodeJS.ProcessEnv {
   if (input.temporalAddress === undefined) return input.environment;
   const kept = Object.entries(input.environment).filter(

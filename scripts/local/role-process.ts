@@ -15,27 +15,27 @@ export interface RoleInput {
   entry: string;
   env: NodeJS.ProcessEnv;
   logFolder: string;
-  /** Whether it serves by now; `printed` is what it has printed since its start. */
+  /** Whether it is ready; `printed` is its output since its start. */
   isReady: (printed: string) => Promise<boolean> | boolean;
-  /** Called at once, before it is ready, so that no start killed in between loses sight of it. */
+  /** Called before it is ready, so that its process is recorded even if the start is killed. */
   onSpawned: (identity: ProcessIdentity) => Promise<void>;
 }
 
-/** MB. A batch is a few MB of short-lived objects: with Node's default they are copied about instead of dropped. */
+/** MB. A batch is a few MB of short-lived objects: with Node's default they are copied before they are collected. */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 90_000;
 const CHECK_EVERY_MS = 100;
-/** A worker finishes the batch it has in flight (its own grace is 65 s, by force after 75); then force. */
+/** Time for a worker to finish its batch (its own limits are 65 s and 75 s); then SIGKILL. */
 const DRAIN_MS = 85_000;
 const LOG_BYTES_MAX = 20_000_000;
 const TAIL_CHARS = 600;
 
 /**
- * Starts one of our roles as a process of its own session (Ctrl-C in the terminal is ours to pass on) that prints
- * into `<logFolder>/<name>.log`: a file, not a pipe, so that a role outlives our sudden end without choking.
+ * Starts a role in its own session (we forward Ctrl-C). Its output goes to `<logFolder>/<name>.log`: a file, not a pipe,
+ * so that a role can continue to write if this process is killed.
  *
- * @throws LocalFailure with what it printed last when it ends or is not ready in time
+ * @throws LocalFailure with its last output if it ends or is not ready in time
  */
 export async function startRoleProcess(input: RoleInput): Promise<RunningPart> {
   const path = join(input.logFolder, `${input.name}.log`);
@@ -72,7 +72,7 @@ async function waitUntilReady(
 ): Promise<void> {
   const deadline = Date.now() + READY_MS;
   for (;;) {
-    // In this order: one that gets ready and ends in the same moment has ended.
+    // In this order: a process that becomes ready and ends at the same time has ended.
     const printed = await readFrom(log.path, log.from);
     const ready = await input.isReady(printed);
     if (!(await isSameProcess(part.identity))) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** A command that ended, or could not be run at all (`code` is then -1 and `stderr` says why). */
+/** A command that ended, or could not be started (`code` is then -1 and `stderr` has the reason). */
 export interface CommandResult {
   code: number;
   stdout: string;
@@ -18,16 +18,16 @@ export interface CommandInput {
   gid?: number;
 }
 
-/** More output than this of one command is dropped, so that a chatty tool cannot fill the memory. */
+/** Output beyond this is dropped, so that a command cannot fill the memory. */
 const OUTPUT_CHARS_MAX = 1_000_000;
 
 /**
- * Runs a command to its end and collects what it printed. Never rejects: a program that does not exist, a refusal and
- * a time-out all come back as a code other than 0.
+ * Runs a command and collects its output. Never rejects: a missing program, a failure and a time-out all return a code
+ * other than 0.
  */
 export function runCommand(input: CommandInput): Promise<CommandResult> {
   return new Promise((resolve) => {
-    // An own process group, so that the time-out ends the children too.
+    // A separate process group, so that the time-out ends the children too.
     const child = spawn(input.command, input.args, {
       cwd: input.cwd,
       env: input.env ?? process.env,
@@ -65,7 +65,7 @@ function endGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It ended in the same moment.
+    // It has already ended.
   }
 }
 

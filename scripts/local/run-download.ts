@@ -8,20 +8,20 @@ export interface DownloadInput {
   command: string;
   args: string[];
   env?: NodeJS.ProcessEnv;
-  /** The fresh folder the download grows in. */
+  /** The new folder of the download. */
   folder: string;
-  /** Ended with SIGKILL when nothing in the folder grew for this long. */
+  /** Ended with SIGKILL if nothing in the folder grew for this long. */
   stallMs: number;
-  /** Ended with SIGKILL after this, growing or not. */
+  /** Ended with SIGKILL after this time in any case. */
   totalMs: number;
 }
 
 const CHECK_EVERY_MS = 250;
 
 /**
- * Runs a downloader that has no time-out of its own and ignores SIGTERM, and ends it when its folder stops growing.
+ * Runs a downloader that has no time-out and ignores SIGTERM, and ends it when its folder stops growing.
  *
- * @returns whether it ended by itself and with code 0
+ * @returns whether it finished with code 0
  */
 export async function runDownload(input: DownloadInput): Promise<boolean> {
   const child = spawn(input.command, input.args, {

@@ -3,16 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { identifyProcess, isSameProcess } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
-/** Something that runs beside us: an embedded server or one of our roles. */
+/** A running process: an embedded server or a role. */
 export interface RunningPart {
   identity: ProcessIdentity;
-  /** Completes when the process is gone, for whatever reason; says how it ended in a few words. */
+  /** Resolves when the process has ended, for any reason, with a short description. */
   exited: Promise<string>;
-  /** Asks it to end, waits for its grace, ends it by force. Completes when it is gone; a second call is harmless. */
+  /** Stops it with stronger and stronger signals. Resolves when it has ended; a second call does nothing. */
   stop(): Promise<void>;
 }
 
-/** One signal and how long it may take before the next, stronger one. */
+/** One signal, and the wait before the next, stronger one. */
 export interface StopStep {
   signal: NodeJS.Signals;
   graceMs: number;
@@ -21,8 +21,8 @@ export interface StopStep {
 const POLL_MS = 50;
 
 /**
- * Ends a process by a ladder of signals. It need not be our child: an adopted orphan is watched by its identity, so a
- * stranger that gets its number is never signalled.
+ * Ends a process with a sequence of signals. It need not be our child: a process that was taken over is checked by its
+ * identity, so another process with the same id never receives a signal.
  */
 export async function stopProcess(identity: ProcessIdentity, steps: StopStep[]): Promise<void> {
   for (const step of steps) {
@@ -36,16 +36,16 @@ export async function stopProcess(identity: ProcessIdentity, steps: StopStep[]):
   }
 }
 
-/** Sends a signal; a process that is already gone is no error. */
+/** Sends a signal; a process that has already ended is not an error. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone already: that is what was asked for.
+    // It has already ended.
   }
 }
 
-/** Completes with "ended with code 1" or "ended by SIGKILL" when our child is gone. */
+/** Resolves with "ended with code 1" or "ended by SIGKILL" when our child has ended. */
 export function childExited(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`could not be run: ${error.message}`));
@@ -55,14 +55,16 @@ export function childExited(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Completes when a process that is not our child is gone. */
+/** Resolves when a process that is not our child has ended. */
 export async function adoptedExited(identity: ProcessIdentity): Promise<string> {
   while (await isSameProcess(identity)) await delay(500, undefined, { ref: false });
   return 'ended';
 }
 
-/** The identity of a child just spawned; a child that is gone already gets one that matches no process. */
+/** The identity of a new child; for one that has already ended, an identity that matches no process. */
 export async function identifyChild(child: ChildProcess): Promise<ProcessIdentity> {
   const pid = child.pid ?? -1;
-  return (pid > 0 ? await identifyProcess(pid) : undefined) ?? { pid, started: 'never seen alive' };
+  return (
+    (pid > 0 ? await identifyProcess(pid) : undefined) ?? { pid, started: 'ended before it was identified' }
+  );
 }

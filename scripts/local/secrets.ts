@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 
-/** What a local start makes up once and keeps; a variable that names a value wins over it. */
+/** Secrets that a local start generates once and stores; variables take precedence. */
 export interface LocalSecrets {
-  /** `keyid:base64(32 bytes)`, as ENCRYPTION_KEYS wants it. */
+  /** `keyid:base64(32 bytes)`, as in ENCRYPTION_KEYS. */
   encryptionKeys: string;
   coreApiToken: string;
   opsApiToken: string;
@@ -14,7 +14,7 @@ export interface LocalSecrets {
   demoDay: string;
 }
 
-/** Reads the kept secrets, or makes them and keeps them in a file that only we may read. */
+/** Reads the stored secrets, or generates and stores them in a file that only the current user may read. */
 export async function keepSecrets(path: string): Promise<LocalSecrets> {
   const kept = await readFile(path, 'utf8').catch(() => undefined);
   if (kept !== undefined) return JSON.parse(kept) as LocalSecrets;

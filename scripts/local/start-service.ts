@@ -9,7 +9,7 @@ import { findTemporalCli } from './find-temporal-cli.js';
 import { emptyLocalFolder, openLocalFolder } from './local-folder.js';
 import type { LocalFolder } from './local-folder.js';
 import { LocalFailure } from './local-failure.js';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import { startPostgres, stopLeftoverPostgres } from './postgres.js';
 import { roleEnvironment } from './role-environment.js';
 import { startRoleProcess } from './role-process.js';
@@ -25,16 +25,16 @@ import { startTemporalDevServer } from './temporal-dev-server.js';
 
 export interface StartInput {
   environment: Readonly<NodeJS.ProcessEnv>;
-  /** Begin again: the data of former starts is removed first. */
+  /** Removes the data of earlier starts first. */
   fresh: boolean;
-  say: Say;
-  /** Aborted when the person at the keyboard no longer wants it; what runs by then is stopped. */
+  printLine: PrintLine;
+  /** Aborts the start; the parts that are already running are stopped. */
   signal: AbortSignal;
 }
 
 export interface RunningService {
   settings: StartSettings;
-  /** Those in force: given by a variable, or kept. */
+  /** The effective values: from a variable, or stored. */
   tokens: { core: string; ops: string; demoPassword: string };
   temporalUiUrl?: string;
   logs: string;
@@ -43,22 +43,22 @@ export interface RunningService {
 
 type Stoppable = Supervised<RunningPart>;
 
-/** What the parts of one start share while it grows. */
+/** What the steps of one start share. */
 interface Start extends StartInput {
   settings: StartSettings;
   folder: LocalFolder;
   children: ChildrenRecord;
   secrets: LocalSecrets;
-  /** Stopped first: they still need the servers while they drain. */
+  /** Stopped first, since they need the servers while they drain. */
   roles: Stoppable[];
   servers: Stoppable[];
 }
 
 /**
- * Brings up the whole service on this machine: embedded parts where no variable names a real one, migrations, the
- * roles as supervised processes, and a demo customer.
+ * Starts the whole service on this machine: embedded parts where no variable names a real one, migrations, the roles as
+ * supervised processes, and a demo customer.
  *
- * @throws LocalFailure with the remedy; what was started by then is stopped
+ * @throws LocalFailure with the remedy, after stopping the parts that were started
  */
 export async function startService(input: StartInput): Promise<RunningService> {
   const settings = await readStartSettings(input.environment);
@@ -69,13 +69,13 @@ export async function startService(input: StartInput): Promise<RunningService> {
   const stop = async (): Promise<void> => {
     await Promise.all(roles.map((role) => role.stop()));
     await Promise.all(servers.map((server) => server.stop()));
-    // What was still on its way up when we were asked to stop.
+    // Parts that were still starting when the start was aborted.
     await children?.endAll();
     await stopLeftoverPostgres(folder.postgres);
     await folder.lock.release();
   };
   try {
-    children = await clearAway({ ...input, folder });
+    children = await cleanUp({ ...input, folder });
     await requirePorts(settings);
     const secrets = await keepSecrets(folder.secretsFile);
     const start = { ...input, settings, folder, children, secrets, roles, servers };
@@ -86,7 +86,7 @@ export async function startService(input: StartInput): Promise<RunningService> {
   }
 }
 
-/** A fetch or a wait may take minutes: who no longer wants it does not wait for its end. */
+/** Rejects as soon as the signal is aborted: the work itself may take minutes. */
 function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const aborted = new Promise<never>((_, reject) => {
     const give = (): void => reject(new LocalFailure('stopped before it was ready'));
@@ -96,19 +96,19 @@ function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Va
   return Promise.race([work, aborted]);
 }
 
-/** Ends what a killed start left running, and with --fresh removes its data. */
-async function clearAway(input: StartInput & { folder: LocalFolder }): Promise<ChildrenRecord> {
+/** Ends the processes that a killed start left running; with --fresh also removes its data. */
+async function cleanUp(input: StartInput & { folder: LocalFolder }): Promise<ChildrenRecord> {
   const path = join(input.folder.run, 'children.json');
-  const children = await openChildrenRecord({ path, say: input.say });
+  const children = await openChildrenRecord({ path, printLine: input.printLine });
   if (!input.fresh) return children;
   await stopLeftoverPostgres(input.folder.postgres);
-  await emptyLocalFolder(input.folder, input.say);
-  return openChildrenRecord({ path, say: input.say });
+  await emptyLocalFolder(input.folder, input.printLine);
+  return openChildrenRecord({ path, printLine: input.printLine });
 }
 
 async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
-  const { settings, secrets, environment, folder, say } = start;
-  // All of them complete before a failure is passed on: what came up meanwhile has to be stopped too.
+  const { settings, secrets, environment, folder, printLine } = start;
+  // A failure is thrown after all have finished, so that every started part can be stopped.
   const [postgres, temporal, bundle] = await Promise.allSettled([
     startDatabase(start),
     startTemporal(start),
@@ -118,12 +118,12 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   const server = valueOf(temporal);
   valueOf(bundle);
 
-  say('bringing the database to the newest schema');
+  printLine('migrating the database');
   await runMigrations(databaseUrl).catch((error: unknown) => {
     throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
   });
   const temporalProfile = join(folder.run, 'temporal.toml');
-  // Not simply empty: the SDK fails on a file without any profile.
+  // The SDK fails on a file without a profile.
   await writeFile(temporalProfile, '[profile.default]\n');
   const temporalUiUrl = settings.temporalUiUrl ?? server?.uiUrl;
   const env = roleEnvironment({
@@ -135,7 +135,7 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
 
   const core = (await readSecret(environment, 'CORE_API_TOKEN')) || secrets.coreApiToken;
   const ops = (await readSecret(environment, 'OPS_API_TOKEN')) || secrets.opsApiToken;
-  say('making the demo customer');
+  printLine('creating the demo customer');
   const demo = { password: secrets.demoPassword, demoDay: secrets.demoDay };
   await makeDemoCustomer({ apiUrl: `http://localhost:${settings.port}`, coreApiToken: core, ...demo });
   return {
@@ -148,14 +148,14 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
 
 /** @returns the URL that the roles use */
 async function startDatabase(start: Start): Promise<string> {
-  const { settings, folder, say } = start;
+  const { settings, folder, printLine } = start;
   if (settings.databaseUrl !== undefined) return settings.databaseUrl;
-  say('starting PostgreSQL');
-  // A later start after a crash has to come up where the roles search for it.
+  printLine('starting PostgreSQL');
+  // A restart after a crash must use the port that the roles know.
   let port = settings.postgresPort;
   const postgres = await supervise({
     name: 'PostgreSQL',
-    say,
+    printLine,
     start: async () => {
       const server = await startPostgres({
         dataDir: folder.postgres,
@@ -171,14 +171,14 @@ async function startDatabase(start: Start): Promise<string> {
 }
 
 async function startTemporal(start: Start): Promise<{ address: string; uiUrl?: string } | undefined> {
-  const { settings, folder, say } = start;
+  const { settings, folder, printLine } = start;
   if (settings.temporalAddress !== undefined) return undefined;
-  const cliPath = await findTemporalCli({ say });
-  say('starting the Temporal server');
+  const cliPath = await findTemporalCli({ printLine });
+  printLine('starting the Temporal server');
   let ports = { port: settings.temporalPort, uiPort: settings.temporalUiPort };
   const temporal = await supervise({
     name: 'the Temporal server',
-    say,
+    printLine,
     start: async () => {
       const server = await startTemporalDevServer({
         ...{ cliPath, ...ports, dbFile: folder.temporalFile },
@@ -205,12 +205,12 @@ async function startRoles(start: Start, env: NodeJS.ProcessEnv): Promise<void> {
     const isReady = (printed: string): boolean => printed.includes('"sandbox":"ready"');
     roles.push({ name: 'sandbox', entry: 'sandbox/main.ts', isReady });
   }
-  start.say(`starting ${roles.map((role) => role.name).join(', ')}`);
+  start.printLine(`starting ${roles.map((role) => role.name).join(', ')}`);
   const started = await Promise.allSettled(
     roles.map(async (role) => {
       const supervised = await supervise({
         name: `the ${role.name}`,
-        say: start.say,
+        printLine: start.printLine,
         start: () =>
           startRoleProcess({
             ...role,

@@ -4,12 +4,12 @@ import { LocalFailure } from './local-failure.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a local start reads from the variables: which parts are real, and where the embedded ones listen. */
+/** The settings of a local start: which parts are real, and the ports of the embedded ones. */
 export interface StartSettings {
   localDir: string;
   port: number;
   publicUrl: string;
-  /** Set when the variable names a real part; no embedded one is started then. */
+  /** Set if the variable names a real part; then no embedded one is started. */
   databaseUrl?: string;
   temporalAddress?: string;
   rutterApiUrl?: string;
@@ -18,7 +18,7 @@ export interface StartSettings {
   temporalPort: number;
   temporalUiPort: number;
   postgresPort: number;
-  /** Rutter's stand-in; Sage's Banking Service and Sage's screens have the next two ports. */
+  /** Port of the Rutter sandbox; Sage's Banking Service and Sage's screens have the next two. */
   sandboxPort: number;
 }
 
@@ -29,7 +29,7 @@ const SEARCH_ATTEMPTS_MAX = 50;
 /**
  * Reads the variables of `npm start` and completes ports given as 0.
  *
- * @throws LocalFailure naming the variable that is wrong, or the port that is taken
+ * @throws LocalFailure with the invalid variable, or the port that is in use
  */
 export async function readStartSettings(environment: Environment): Promise<StartSettings> {
   const wantedPort = readPort(environment, 'PORT', 8080);
@@ -55,8 +55,10 @@ export async function readStartSettings(environment: Environment): Promise<Start
 }
 
 /**
- * Says which port of ours another program has, before anything is fetched or started. PostgreSQL and Temporal check
- * theirs themselves, since they may find their own leftover there.
+ * Checks that our ports are free before anything is fetched or started. PostgreSQL and Temporal check theirs
+ * themselves, since a process of a killed start may use them.
+ *
+ * @throws LocalFailure with the port that is in use
  */
 export async function requirePorts(settings: StartSettings): Promise<void> {
   await requirePort(settings.port, 'the API', 'PORT');
@@ -83,7 +85,7 @@ function readPort(environment: Environment, name: string, fallback: number): num
   );
 }
 
-/** A secret from its variable or from the file that `…_FILE` names, as the roles read it. */
+/** A secret from its variable or from the file that `…_FILE` names, as in the roles. */
 export async function readSecret(environment: Environment, name: string): Promise<string | undefined> {
   const file = environment[`${name}_FILE`];
   if (environment[name] || !file) return environment[name];
@@ -93,7 +95,7 @@ export async function readSecret(environment: Environment, name: string): Promis
   return text.trim();
 }
 
-/** The first of as many free ports in a row as the sandboxes want. @throws LocalFailure when there are none */
+/** The first of three consecutive free ports for the sandboxes. @throws LocalFailure if there are none */
 export async function freeSandboxPort(): Promise<number> {
   for (let attempt = 1; attempt <= SEARCH_ATTEMPTS_MAX; attempt += 1) {
     const first = await freePort();

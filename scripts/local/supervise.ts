@@ -1,29 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Say } from './local-failure.js';
+import type { PrintLine } from './local-failure.js';
 import type { RunningPart } from './running-part.js';
 
 export interface SuperviseInput<Part extends RunningPart> {
   name: string;
-  /** Starts it and completes when it is ready. */
+  /** Starts it and resolves when it is ready. */
   start: () => Promise<Part>;
-  say: Say;
+  printLine: PrintLine;
 }
 
 export interface Supervised<Part extends RunningPart> {
-  /** As it was started first. */
+  /** The part of the first start. */
   first: Part;
-  /** Ends it and does not start it again. */
+  /** Stops it without a restart. */
   stop(): Promise<void>;
 }
 
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 30_000;
-/** What ran this long is taken for healthy: its next end begins with a short wait again. */
+/** A part that ran this long was healthy: the wait before the next restart is short again. */
 const HEALTHY_MS = 60_000;
 
 /**
- * Starts a part and starts it again whenever it ends, waiting longer each time while it keeps ending. The first start
- * is the caller's: when it fails, nothing is supervised.
+ * Starts a part and restarts it whenever it ends, with a growing wait while it keeps ending. If the first start fails,
+ * the error goes to the caller and nothing is supervised.
  */
 export async function supervise<Part extends RunningPart>(
   input: SuperviseInput<Part>,
@@ -38,7 +38,7 @@ export async function supervise<Part extends RunningPart>(
       const how = await current.exited;
       if (stopping.signal.aborted) return;
       backoffMs = Date.now() - startedAt > HEALTHY_MS ? BACKOFF_FIRST_MS : backoffMs;
-      input.say(`${input.name} ${how}; starting it again in ${backoffMs} ms`);
+      input.printLine(`${input.name} ${how}; starting it again in ${backoffMs} ms`);
       const next = await startAgain(input, stopping.signal, backoffMs);
       if (next === undefined) return;
       current = next;
@@ -67,15 +67,17 @@ async function startAgain<Part extends RunningPart>(
     try {
       return await orAborted(input.start(), signal);
     } catch (error) {
-      input.say(`${input.name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+      input.printLine(
+        `${input.name} did not start: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }
 
 /**
- * A start may take minutes; who stops does not wait for it. What comes up after that is stopped at once.
+ * Does not wait for a start that is aborted, since it may take minutes. A part that starts after that is stopped at once.
  *
- * @returns undefined when the signal came first
+ * @returns undefined if the signal was aborted first
  */
 async function orAborted<Part extends RunningPart>(
   starting: Promise<Part>,

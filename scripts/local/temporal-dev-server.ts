@@ -17,15 +17,15 @@ export interface DevServerInput {
   port: number;
   /** 0 = a free one; absent = no UI. */
   uiPort?: number;
-  /** The file that keeps workflows; absent = in memory. Only one server may use it at a time: the caller locks. */
+  /** The database file; absent = in memory. Only one server may use it at a time: the caller holds a lock. */
   dbFile?: string;
-  /** Made at start besides `default`, which always exists. */
+  /** Created at start besides `default`, which always exists. */
   namespaces?: string[];
-  /** Where the UI in the browser sends payloads to be decoded. */
+  /** The URL to which the UI in the browser sends payloads for decoding. */
   uiCodecEndpoint?: string;
-  /** Takes what the server prints; absent = dropped. */
+  /** Receives the server's output; absent = dropped. */
   logFile?: string;
-  /** Called at once, before it answers, so that no start killed in between loses sight of it. */
+  /** Called before it answers, so that its process is recorded even if the start is killed. */
   onSpawned?: (identity: ProcessIdentity) => Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export interface RunningDevServer extends RunningPart {
 
 const READY_MS = 30_000;
 const ANSWER_MS = 2_000;
-/** When the port was ours to choose, another process may have taken it in the meantime. */
+/** If the port was chosen here, another process may use it before the server does. */
 const ATTEMPTS_MAX = 3;
 const LOG_BYTES_MAX = 20_000_000;
 
@@ -49,10 +49,10 @@ const STOP: StopStep[] = [
 ];
 
 /**
- * Starts the Temporal CLI's development server in a session of its own and waits until it answers. It outlives a
- * killed parent: whoever starts on a file records the process and ends a leftover one first.
+ * Starts the Temporal CLI's development server in its own session and waits until it answers. It survives a kill of its
+ * parent: a caller that uses a file records the process and ends a remaining one before the next start.
  *
- * @throws LocalFailure with the remedy when a port is taken or it does not come up
+ * @throws LocalFailure with the remedy if a port is in use or it does not start
  */
 export async function startTemporalDevServer(input: DevServerInput): Promise<RunningDevServer> {
   for (let attempt = 1; ; attempt += 1) {
@@ -100,8 +100,9 @@ async function launch(
 }
 
 /**
- * This server has one history shard, and a shard's queue of tasks is read 20 times a second by default: from ten delivery runs a
- * second on every task waits for its turn, 35 ms of it, twice a delivery run. A cluster reads hundreds of shards at that rate.
+ * This server has one history shard, and a shard's task queue is read 20 times a second by default: with ten or more
+ * delivery runs a second, every task waits about 35 ms, twice per delivery run. A cluster reads hundreds of shards at
+ * that rate.
  */
 const transferReadsPerSecond = 1_000;
 
@@ -113,7 +114,7 @@ function commandArguments(input: DevServerInput, port: number, uiPort: number | 
           ...['--ui-port', String(uiPort), '--ui-disable-news-fetch'],
           ...(input.uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', input.uiCodecEndpoint]),
         ];
-  // With these two the file takes three times as many starts a second, and still loses nothing to kill -9.
+  // These two allow three times as many starts a second, and still lose nothing on kill -9.
   const pragmas = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
@@ -124,7 +125,7 @@ function commandArguments(input: DevServerInput, port: number, uiPort: number | 
   ];
 }
 
-/** TEMPORAL_… variables are read by the CLI as well, and mean the client's side there. */
+/** Without TEMPORAL_… variables: the CLI reads them as settings of a client. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return Object.fromEntries(kept);
@@ -140,7 +141,7 @@ async function becomesReady(port: number, identity: ProcessIdentity): Promise<bo
   const address = `127.0.0.1:${port}`;
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline && (await isSameProcess(identity))) {
-    // gRPC waits a second after a refused connection; asking the port first finds the server sooner.
+    // gRPC waits a second after a refused connection; checking the port first is faster.
     if ((await isPortOpen(port)) && (await temporalAnswers(address))) return isSameProcess(identity);
     await delay(50);
   }
@@ -167,5 +168,5 @@ async function whyNot(input: DevServerInput): Promise<string> {
   const log = input.logFile === undefined ? '' : await readFile(input.logFile, 'utf8').catch(() => '');
   const reason = log.trim().split('\n').at(-1)?.slice(0, 300) || 'it gave no reason';
   const look = input.logFile === undefined ? '' : `see ${input.logFile}, `;
-  return `The Temporal server did not come up (${reason}): ${look}check free disk space and the ports, or set TEMPORAL_ADDRESS.`;
+  return `The Temporal server did not start (${reason}): ${look}check free disk space and the ports, or set TEMPORAL_ADDRESS.`;
 }

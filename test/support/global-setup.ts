@@ -3,7 +3,7 @@ import { findChromium } from '../../scripts/local/find-chromium.js';
 import { findTemporalTestServer } from '../../scripts/local/find-temporal-test-server.js';
 import './provided.js';
 import {
-  sayLine,
+  printLine,
   sharedPart,
   startTestPostgres,
   startTestTemporal,
@@ -48,9 +48,9 @@ async function providePart(project: TestProject, part: Part): Promise<void> {
       return project.provide('temporalCliPath', temporal.cliPath);
     }
     case 'test-server':
-      return project.provide('testServerPath', await findTemporalTestServer({ say: sayLine }));
+      return project.provide('testServerPath', await findTemporalTestServer({ printLine: printLine }));
     case 'chromium':
-      return project.provide('chromePath', await findChromium({ say: sayLine }));
+      return project.provide('chromePath', await findChromium({ printLine: printLine }));
     default:
       return part satisfies never;
   }

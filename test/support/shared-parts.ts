@@ -57,7 +57,7 @@ export function endWithUs(pids: number[]): () => void {
   return () => void watch.kill('SIGKILL');
 }
 
-export const sayLine = (line: string): void => {
+export const printLine = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
@@ -83,7 +83,7 @@ export async function startTestPostgres(): Promise<SharedPart<string>> {
 
 /** The development server in memory, without its UI. */
 export async function startTestTemporal(): Promise<SharedPart<{ address: string; cliPath: string }>> {
-  const cliPath = await findTemporalCli({ say: sayLine });
+  const cliPath = await findTemporalCli({ printLine: printLine });
   const server = await startTemporalDevServer({ cliPath, port: 0 });
   const endWatch = endWithUs([server.identity.pid]);
   const stop = async (): Promise<void> => {

@@ -111,7 +111,7 @@ async function makeWheel(name: string): Promise<string> {
 
 test('a TEMPORAL_CLI_PATH that is no Temporal CLI is named, with the remedy', async () => {
   vi.stubEnv('TEMPORAL_CLI_PATH', process.execPath);
-  await expect(findTemporalCli({ say: () => undefined })).rejects.toThrow(
+  await expect(findTemporalCli({ printLine: () => undefined })).rejects.toThrow(
     /TEMPORAL_CLI_PATH names .* install/,
   );
   vi.unstubAllEnvs();

@@ -84,13 +84,13 @@ test('a leftover child is ended by the next start, a stranger with its number is
   const path = join(folder, 'children.json');
   const ours = await sleeper();
   const stranger = await sleeper();
-  const first = await openChildrenRecord({ path, say: () => undefined });
+  const first = await openChildrenRecord({ path, printLine: () => undefined });
   await first.add('api', (await identifyProcess(ours.pid))!);
   await first.add('worker', { pid: stranger.pid, started: 'another start' });
   const identity = (await identifyProcess(ours.pid))!;
 
   const said: string[] = [];
-  await openChildrenRecord({ path, say: (line) => said.push(line) });
+  await openChildrenRecord({ path, printLine: (line) => said.push(line) });
   expect(await isSameProcess(identity)).toBe(false);
   expect(await identifyProcess(stranger.pid)).toBeDefined();
   expect(said).toEqual(['ending api, left running by a start that was killed']);

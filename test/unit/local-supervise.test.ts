@@ -26,7 +26,7 @@ test('what ends is started again, and what is stopped stays stopped', async () =
   const started: RunningPart[] = [];
   const supervised = await supervise({
     name: 'sleeper',
-    say: () => undefined,
+    printLine: () => undefined,
     start: async () => {
       const part = await startSleeper();
       started.push(part);
@@ -47,7 +47,7 @@ test('a stop in the middle of a slow restart does not wait for it, and nothing s
   let late: RunningPart | undefined;
   const supervised = await supervise({
     name: 'sleeper',
-    say: () => undefined,
+    printLine: () => undefined,
     start: async () => {
       const part = await startSleeper();
       starts += 1;
@@ -72,7 +72,7 @@ test('a first start that fails is the caller’s failure, and is not tried again
   let starts = 0;
   const failing = supervise({
     name: 'nothing',
-    say: () => undefined,
+    printLine: () => undefined,
     start: async () => {
       starts += 1;
       throw new Error('no such thing');

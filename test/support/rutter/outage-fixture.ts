@@ -4,7 +4,7 @@ import { makeFeeds, type ChaosFeed } from '../../../scripts/chaos/feeds.js';
 import { Checker } from '../../../scripts/chaos/checker.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { openStack, type Stack } from '../../../scripts/chaos/stack.js';
-import { sayLine } from '../shared-parts.js';
+import { printLine } from '../shared-parts.js';
 import { until } from '../until.js';
 
 /** The whole service as real processes that can be taken down, core banking in front, the sandbox as the checker. */
@@ -25,7 +25,7 @@ const callMs = 40_000;
 
 /** `outageMs`: the longest outage that ingestion will have; 0 by default. */
 export async function openOutageFixture(input: { outageMs?: number } = {}): Promise<OutageFixture> {
-  const stack = await openStack({ say: sayLine, keep: false, wired: true });
+  const stack = await openStack({ printLine: printLine, keep: false, wired: true });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
     const feeds = await makeFeeds(stack, { connections: 3, feedsEach: 2 });
