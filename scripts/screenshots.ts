@@ -23,16 +23,16 @@ const freePorts = {
   POSTGRES_PORT: '0',
 };
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const printLine = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const localDir = await mkdtemp(join(tmpdir(), 'bankfeeds-screenshots-'));
   const environment = { ...process.env, ...freePorts, LOCAL_DIR: localDir, SAGE_STATUS_POLL_MAX: '2s' };
-  const executablePath = await findChromium({ say });
+  const executablePath = await findChromium({ printLine });
   const service = await startService({
     environment,
     fresh: true,
-    say,
+    printLine,
     signal: new AbortController().signal,
   });
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
@@ -77,7 +77,7 @@ async function signIn(service: RunningService, page: Page): Promise<void> {
 
 async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(images, `${name}.png`) });
-  say(`docs/images/${name}.png`);
+  printLine(`docs/images/${name}.png`);
 }
 
 await main();
