@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { createActivities } from './src/activities/index.js';
-import type { SageBankingChannel } from './src/activities/deps.js';
+import { createActivities } from './src/activities/channels.js';
+import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
 import { organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
@@ -24,8 +24,7 @@ import { taskQueues } from './src/domain/ids.js';
 import { backoffMs } from './src/domain/schedule.js';
 import { createLogger } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
-import { createWorkflowFacade } from './src/temporal/facade.js';
-import { createSageFacade } from './src/temporal/sage-banking/facade.js';
+import { createFacade, type Facade } from './src/temporal/channels.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
 import { workerOptions } from './src/temporal/worker-options.js';
@@ -77,6 +76,7 @@ await connectWithRetry('schedules', () => ensureSchedules(client));
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
+const facade = createFacade(client);
 const activities = createActivities({
   pool,
   keyring: keys.keyring,
@@ -87,8 +87,8 @@ const activities = createActivities({
     version: config.RUTTER_VERSION,
     limiter: createRateLimiter({ pool, name: 'rutter' }),
   }),
-  workflows: createWorkflowFacade(client),
-  sage: sageBankingChannel(config, client),
+  workflows: facade,
+  sage: sageBankingParts(config, facade),
   settings: {
     rutterPlatform: config.RUTTER_PLATFORM,
     redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,
@@ -126,8 +126,8 @@ try {
 }
 logger.info('worker stopped');
 
-/** Null without `SAGE_BANKING_URL`: the service is run for the `rutter` channel alone. */
-function sageBankingChannel(config: WorkerConfig, client: Client): SageBankingChannel | null {
+/** Null without `SAGE_BANKING_URL`: then the channel is not configured. */
+function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingParts | null {
   const { SAGE_BANKING_URL: bankingUrl, SAGE_APPLICATION_ID: applicationId } = config;
   if (bankingUrl === undefined || applicationId === undefined) return null;
   return {
@@ -140,7 +140,7 @@ function sageBankingChannel(config: WorkerConfig, client: Client): SageBankingCh
       signingKey: config.SAGE_SIGNING_KEY,
       provider: config.SAGE_PROVIDER,
     }),
-    workflows: createSageFacade(client),
+    workflows: facade,
     settings: {
       statusPollMinMs: config.SAGE_STATUS_POLL_MIN,
       statusPollMaxMs: config.SAGE_STATUS_POLL_MAX,

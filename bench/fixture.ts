@@ -12,7 +12,7 @@ import { createKeyEntry, parseKeyring, type Keyring } from '../src/crypto/keyrin
 import { runMigrations } from '../src/db/migrate.js';
 import { createPool, type Pool } from '../src/db/pool.js';
 import { createDataConverter } from '../src/temporal/data-converter.js';
-import { createWorkflowFacade, type WorkflowFacade } from '../src/temporal/facade.js';
+import { createFacade, type Facade } from '../src/temporal/channels.js';
 import { forkChild, type ForkedChild } from './forked-child.js';
 import type { MeasuredPart } from './process-cpu.js';
 import { sandboxCredentials, startSandbox, type BenchSandbox } from './rutter/sandbox.js';
@@ -29,7 +29,7 @@ export interface Fixture {
   readonly databaseUrl: string;
   readonly keyring: Keyring;
   readonly temporal: Client;
-  readonly workflows: WorkflowFacade;
+  readonly workflows: Facade;
   /** PostgreSQL and the Temporal server, for readings of CPU time. */
   readonly servers: { readonly postgres: MeasuredPart; readonly temporal: MeasuredPart };
   readonly folder: string;
@@ -121,7 +121,7 @@ async function open(input: { printLine: PrintLine; signal: AbortSignal }, stops:
   });
   return {
     ...{ pool, databaseUrl: postgres.url, keyring: keys.keyring, temporal: client, folder },
-    workflows: createWorkflowFacade(client),
+    workflows: createFacade(client),
     servers: {
       postgres: { name: 'PostgreSQL', pid: postgres.identity.pid },
       temporal: { name: 'Temporal', pid: temporal.identity.pid },

@@ -1,4 +1,4 @@
-import { createSageFacade } from '../../src/temporal/sage-banking/facade.js';
+import { createFacade } from '../../src/temporal/channels.js';
 import { readSageAccount } from '../../src/db/sage-banking/accounts.js';
 import {
   makeSageAccount,
@@ -85,7 +85,7 @@ async function readAlone(sage: BenchSage, account: SageTestAccount): Promise<{ s
 async function readByService(context: CaseContext, account: SageTestAccount) {
   const { fixture, signal } = context;
   const startedMs = performance.now();
-  await createSageFacade(fixture.temporal).wakeAccount(account);
+  await createFacade(fixture.temporal).wakeAccount(account);
   const row = await waitUntil(
     async () => {
       const read = await readSageAccount(fixture.pool, account);

@@ -1,10 +1,12 @@
-import type { CommandProblem } from '../db/commands.js';
+import { failCommand, type CommandProblem, type CommandProblemCode } from '../db/commands.js';
 import { failureTypes } from '../domain/failures.js';
+import type { FailCommandInput, FailCommandResult } from './channel.js';
+import type { SharedDeps } from './deps.js';
 import { readFailure } from './failures.js';
 
 /**
- * The answer that a provider's refusal gives to a command, in the provider's words; null for what passes by itself or is
- * ours to mend.
+ * The problem with which a provider's refusal ends a command; null for an error that is retried or is our own bug.
+ * @param message what the provider answered, redacted
  */
 export function refusalProblem(error: unknown, message: string): CommandProblem | null {
   const { type, retryable } = readFailure(error);
@@ -19,4 +21,27 @@ export function refusalProblem(error: unknown, message: string): CommandProblem 
     default:
       return null;
   }
+}
+
+const messages: Readonly<Record<CommandProblemCode, (providerName: string) => string>> = {
+  connection_taken: () => 'The connection belongs to another customer.',
+  connection_mismatch: () => 'The access token belongs to another connection.',
+  token_refused: (providerName) => `${providerName} does not accept the token of the connection.`,
+  provider_refused: (providerName) => `${providerName} refused the request.`,
+  credentials_rejected: (providerName) =>
+    `${providerName} does not accept our credentials: an operator must check them.`,
+  provider_unavailable: (providerName) => `${providerName} did not answer in time. Asking again is safe.`,
+  wrong_state: () => 'The state of the feed does not allow it any more.',
+  rule_not_found: () => 'The account has no such rule.',
+  rule_name_taken: () => 'Another rule of the account has this name.',
+  superseded: () => 'A later command has changed the same rule.',
+  list_too_long: () => 'There is more to compare than one request may: ask for a later date.',
+};
+
+/** Ends a command's row with a problem, in the words for this provider. A repeat changes nothing. */
+export function failCommandOf({ pool }: Pick<SharedDeps, 'pool'>, providerName: string) {
+  return async ({ commandId, code }: FailCommandInput): Promise<FailCommandResult> => {
+    const problem = { code, message: messages[code](providerName) };
+    return { state: await failCommand(pool, { commandId, problem }) };
+  };
 }

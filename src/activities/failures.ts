@@ -10,6 +10,14 @@ export class Obsolete extends Error {
   override readonly name = 'Obsolete';
 }
 
+/** The worker is not configured for this channel. */
+export class ChannelDisabled extends Error {
+  override readonly name = 'ChannelDisabled';
+  constructor(channel: string) {
+    super(`the channel ${channel} is not configured`);
+  }
+}
+
 /** Asked and confirmed: it is our own credentials that Rutter refuses, for every connection. */
 export class CredentialsRejected extends Error {
   override readonly name = 'CredentialsRejected';
@@ -57,6 +65,9 @@ export function readFailure(error: unknown): FailureReading {
   if (isRutterError(error)) return readRutterError(error);
   if (isSageError(error)) return readSageError(error);
   if (error instanceof Obsolete) return { type: failureTypes.obsolete, retryable: false };
+  if (error instanceof ChannelDisabled) {
+    return { type: failureTypes.channelDisabled, retryable: true, detail: { errorCode: 'channel_disabled' } };
+  }
   if (error instanceof CredentialsRejected)
     return { type: failureTypes.credentialsRejected, retryable: false };
   const name = error instanceof Error ? error.name : '';
@@ -185,6 +196,7 @@ function isOurs(error: unknown): error is Error {
     isRutterError(error) ||
     isSageError(error) ||
     error instanceof Obsolete ||
+    error instanceof ChannelDisabled ||
     error instanceof CredentialsRejected ||
     error instanceof LimiterSaturated
   );

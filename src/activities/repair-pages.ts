@@ -1,7 +1,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import { moveRepairPosition, readRepairPosition } from '../db/repair-tasks.js';
 import { limits } from '../domain/limits.js';
-import type { ActivityDeps } from './deps.js';
+import type { SharedDeps } from './deps.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /** What became of one page; `lastId` null: there is nothing after it. */
@@ -23,7 +23,7 @@ export interface RepairResult {
  * repairs. The cursor is stored with every page, so a run that dies is taken up there. It never begins a second round.
  */
 export async function repairPages(
-  deps: ActivityDeps,
+  deps: SharedDeps,
   input: {
     name: string;
     pagesMax: number;

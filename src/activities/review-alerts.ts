@@ -2,16 +2,15 @@ import { log } from '@temporalio/activity';
 import { dbChannels } from '../db/channels.js';
 import { announceAlerts, reviewAlerts, type AlertTellers } from '../db/alerts.js';
 import { loggableError } from '../logger.js';
-import { requireCredentials } from './rutter/rejected-credentials.js';
-import type { ActivityDeps } from './deps.js';
-import { readFailure } from './failures.js';
+import type { ActivityChannels } from './channel.js';
+import type { SharedDeps } from './deps.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
  * Raises and ends alerts from what the rows say now, and writes one log line for each beginning and end. A repeat is
- * safe: a condition that has its alert gets no second one. Refused credentials are tried here too, so that their alert
- * ends even when nobody wants to send. The lines are written inside the transaction that marks them
- * as written: one that dies in between is written again, none is lost.
+ * safe: a condition that has its alert gets no second one. Before that each channel tries what only a request can end,
+ * such as rejected credentials, so that their alert ends even when nothing is to be sent. The lines are written inside the
+ * transaction that marks them as written: a line whose transaction is lost is written again, none is missed.
  */
 
 export interface ReviewAlertsResult {
@@ -19,33 +18,25 @@ export interface ReviewAlertsResult {
   readonly ended: number;
 }
 
-export function dbReviewAlerts(deps: ActivityDeps) {
+export function dbReviewAlerts<Deps extends SharedDeps>(deps: Deps, channels: ActivityChannels<Deps>) {
   return async (): Promise<ReviewAlertsResult> =>
     await whileHeartbeating(async () => {
-      await tryRefusedCredentials(deps);
+      for (const channel of Object.values(channels)) await channel.beforeAlertReview?.(deps);
       const { feedSyncIntervalMs } = deps.settings;
+      const configured = Object.values(channels).filter((channel) => channel.isConfigured(deps));
       const unreviewed = await reviewAlerts(deps.pool, dbChannels, {
         feedSyncIntervalMs,
-        configuredChannels: deps.sage === null ? ['rutter'] : ['rutter', 'sage-banking'],
+        configuredChannels: configured.map(({ id }) => id),
       });
       for (const { code, error } of unreviewed) {
         log.error('alerts of a code not reviewed', { code, error: loggableError(error) });
       }
-      const told = await announceAlerts(deps.pool, tellers);
+      const announced = await announceAlerts(deps.pool, tellers);
       const first = unreviewed[0];
-      // Told what could be told; the attempt has failed all the same, and is tried again.
+      // What could be reviewed is announced; the attempt has failed all the same, and is retried.
       if (first !== undefined) throw first.error;
-      return told;
+      return announced;
     });
-}
-
-/** Whatever comes of it, the alerts are reviewed. */
-async function tryRefusedCredentials(deps: ActivityDeps): Promise<void> {
-  try {
-    await requireCredentials(deps);
-  } catch (error) {
-    log.warn('credentials not found good', { failureType: readFailure(error).type });
-  }
 }
 
 const tellers: AlertTellers = {

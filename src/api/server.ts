@@ -10,8 +10,7 @@ import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createDataConverter } from '../temporal/data-converter.js';
-import { createWorkflowFacade } from '../temporal/facade.js';
-import { createSageFacade } from '../temporal/sage-banking/facade.js';
+import { createFacade } from '../temporal/channels.js';
 import { createApp } from './app.js';
 import { createApiChannels } from './channels.js';
 import { startHousekeeping } from './housekeeping.js';
@@ -43,8 +42,8 @@ const temporal = createTemporalClient({
   dataConverter: createDataConverter(keys.keyring),
   identity: `api@${String(process.pid)}`,
 });
-const facade = createWorkflowFacade(temporal.client);
-const sage = config.SAGE_BANKING_URL === undefined ? null : createSageFacade(temporal.client);
+const facade = createFacade(temporal.client);
+const sage = config.SAGE_BANKING_URL === undefined ? null : facade;
 const parts = { pool, config, logger, keyring: keys.keyring, facade, hasher: createPasswordHasher(hashing) };
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
 const { app, drained } = createApp({

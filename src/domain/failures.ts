@@ -15,6 +15,8 @@ export const failureTypes = {
   providerUnavailable: 'ProviderUnavailable',
   /** The row, lease or deadline that the activity needs is gone: nothing left to do here. */
   obsolete: 'Obsolete',
+  /** The worker's configuration lacks the channel: retried, since it may have been taken away by mistake. */
+  channelDisabled: 'ChannelDisabled',
   /** The database did not answer. */
   databaseUnavailable: 'DatabaseUnavailable',
   /** Not one of the above. Retried, counted, and alerted on. */

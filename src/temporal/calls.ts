@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { taskQueues } from '../domain/ids.js';
 
-/** Temporal did not take the message. The row was committed before; the message may be sent again. */
+/** Temporal did not accept the message. The row was committed before; the message may be sent again. */
 export class WorkflowsUnavailable extends Error {
   constructor(cause: unknown) {
     super('Temporal did not take the message', { cause });
@@ -9,20 +9,27 @@ export class WorkflowsUnavailable extends Error {
   }
 }
 
-/** A call to Temporal is given up after this time; the caller answers 503 and the row stays. */
+/** A call to Temporal fails after this time; the caller answers 503 and the row stays. */
 const callTimeoutMs = 5_000;
 
-export type Call = <T>(work: () => Promise<T>) => Promise<T>;
+/** What every facade calls Temporal with. */
+export interface WorkflowCalls {
+  readonly client: Client;
+  /** Does `work` under one deadline; every failure but "not found" becomes {@link WorkflowsUnavailable}. */
+  readonly call: <T>(work: () => Promise<T>) => Promise<T>;
+}
 
-/** Every call under one deadline, and every failure but "not found" as {@link WorkflowsUnavailable}. */
-export function callsTo(client: Client): Call {
-  return async (work) => {
-    try {
-      return await client.withDeadline(Date.now() + callTimeoutMs, work);
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) throw error;
-      throw new WorkflowsUnavailable(error);
-    }
+export function callsTo(client: Client): WorkflowCalls {
+  return {
+    client,
+    call: async (work) => {
+      try {
+        return await client.withDeadline(Date.now() + callTimeoutMs, work);
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) throw error;
+        throw new WorkflowsUnavailable(error);
+      }
+    },
   };
 }
 

@@ -1,41 +1,25 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import pLimit from 'p-limit';
-import type { Call } from './calls.js';
-import { bankFeedWorkflowId, connectionWorkflowId } from '../domain/ids.js';
-
-/** Which of the workflows that should run do not. */
-export interface MissingWorkflows {
-  /** Of the given ids, in ascending order, those whose workflow does not run. */
-  missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
-  missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
-}
+import type { WorkflowCalls } from './calls.js';
 
 /** What the server gives in one page of a list. */
 const listPageSize = 1_000;
-/** A range holds little more than what was asked for; a list that goes on is of another fixture. */
+/** A range holds little more than the ids that were asked for; a longer list is a bug. */
 const listedMax = 20 * listPageSize;
 const describedAtOnce = 10;
 
-export function createMissingWorkflows(calls: Calls): MissingWorkflows {
-  const missing = createMissing(calls);
-  return {
-    missingFeeds: ({ feedIds }) => missing('bankFeedWorkflow', feedIds, bankFeedWorkflowId),
-    missingConnections: ({ connectionIds }) =>
-      missing('connectionWorkflow', connectionIds, connectionWorkflowId),
-  };
-}
-
 /**
- * Which of some ids have no running workflow. The list of running workflows is cheap but lags behind; so what is not in
- * it is asked for one by one, which is exact. The text of uuids sorts like the uuids, so a page of ids is one range of
- * workflow ids.
+ * Finds which of some ids, in ascending order, have no running workflow. The list of running workflows is cheap but lags
+ * behind; so an id that is not in it is described by itself, which is exact. The text of uuids sorts like the uuids, so a
+ * page of ids is one range of workflow ids.
  */
-export function createMissing(calls: Calls) {
-  return async (
-    type: string,
-    ids: readonly string[],
-    workflowIdOf: (id: string) => string,
-  ): Promise<string[]> => {
+export function createMissing(calls: WorkflowCalls) {
+  return async (input: {
+    type: string;
+    ids: readonly string[];
+    workflowIdOf: (id: string) => string;
+  }): Promise<string[]> => {
+    const { type, ids, workflowIdOf } = input;
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined) return [];
     const listed = await listRunning(calls, { type, from: workflowIdOf(first), to: workflowIdOf(last) });
@@ -46,13 +30,8 @@ export function createMissing(calls: Calls) {
   };
 }
 
-interface Calls {
-  readonly client: Client;
-  readonly call: Call;
-}
-
 async function listRunning(
-  { client, call }: Calls,
+  { client, call }: WorkflowCalls,
   range: { type: string; from: string; to: string },
 ): Promise<Set<string>> {
   const query =
@@ -68,7 +47,7 @@ async function listRunning(
   });
 }
 
-async function isRunning({ client, call }: Calls, workflowId: string): Promise<boolean> {
+async function isRunning({ client, call }: WorkflowCalls, workflowId: string): Promise<boolean> {
   try {
     const { status } = await call(() => client.workflow.getHandle(workflowId).describe());
     return status.name === 'RUNNING' || status.name === 'PAUSED';

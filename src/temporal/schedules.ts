@@ -1,16 +1,16 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { fleetRepairScheduleId, taskQueues } from '../domain/ids.js';
-import type { fleetRepairWorkflow } from '../workflows/fleet-repair/workflow.js';
+import type { FleetRepairWorkflow } from '../workflows/fleet-repair/workflow.js';
 
-/** The repair job's period: a lost signal, or a lost workflow, is made up for within this and a little. */
+/** A lost signal or workflow is repaired within this period and a little. */
 const repairEvery = '60s';
-/** Runs that an outage prevented are not made up for: the next one sees all that they would have seen. */
+/** Runs that an outage prevented are not caught up: the next one finds all that they would have found. */
 const repairCatchupWindow = '60s';
-/** A run that stands (its code does not fit, say) makes room for the next after this. */
+/** A run that hangs, on an incompatible worker for instance, is ended after this, so that the next one can start. */
 const repairRunTimeout = '10m';
 
 /**
- * Makes the Schedule of the repair job, or brings the one that is there up to date. Safe at every start of a worker, and when
+ * Creates the Schedule of the repair job, or updates the one that exists. Safe at every start of a worker, and when
  * several start at once: all write the same. A Schedule that an operator has paused stays paused.
  */
 export async function ensureSchedules(client: Client): Promise<void> {
@@ -27,14 +27,14 @@ export async function ensureSchedules(client: Client): Promise<void> {
     },
   };
   try {
-    await client.schedule.create<typeof fleetRepairWorkflow>({
+    await client.schedule.create<FleetRepairWorkflow>({
       scheduleId: fleetRepairScheduleId,
       ...definition,
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const handle = client.schedule.getHandle(fleetRepairScheduleId);
-    await handle.update<typeof fleetRepairWorkflow>(({ state }) => ({
+    await handle.update<FleetRepairWorkflow>(({ state }) => ({
       ...definition,
       state: { paused: state.paused, ...(state.note === undefined ? {} : { note: state.note }) },
     }));

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { activityChannels, type ActivityDeps } from '../../src/activities/channels.js';
 import { dbFailCommand } from '../../src/activities/fail-command.js';
-import { rutterRunCommand } from '../../src/activities/rutter/run-command.js';
+import { runRutterCommand } from '../../src/activities/rutter/run-command.js';
 import { seal } from '../../src/crypto/seal.js';
 import { insertCommand, readCommand, type CommandInput, type CommandKind } from '../../src/db/commands.js';
 import { listConnectionsOfCustomer, openAccessToken } from '../../src/db/connections.js';
@@ -83,9 +84,9 @@ describe('create_connection', () => {
     const customer = await fixture.makeCustomer();
     const before = await connectionsAtRutter();
     const command = await order(customer, 'create_connection', { input: { name: 'Main books' } });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     const first = await ended(command);
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     expect(await ended(command)).toEqual(first);
     const [connection, ...more] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(more).toEqual([]);
@@ -105,7 +106,7 @@ describe('create_connection', () => {
       const before = await connectionsAtRutter();
       await fixture.fault({ ...fault, match: { path: 'connections/create' } });
       const command = await order(customer, 'create_connection');
-      expect(await fixture.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
+      expect(await fixture.insist(runRutterCommand, command)).toEqual({ state: 'done' });
       expect((await connectionsAtRutter()) - before).toBe(1);
       expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
@@ -119,7 +120,7 @@ describe('create_connection', () => {
       body: { error_type: 'X', error_code: 'NO_MORE', error_message: 'access_token=abc is one too many' },
       match: { path: 'connections/create' },
     });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem).toEqual({
       code: 'provider_refused',
       message: 'access_token=[redacted] is one too many',
@@ -129,7 +130,7 @@ describe('create_connection', () => {
   it('says so when it is our own credentials that are refused', async () => {
     const command = await order(await fixture.makeCustomer(), 'create_connection');
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem?.code).toBe('credentials_rejected');
     expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
       { provider: 'rutter' },
@@ -141,7 +142,7 @@ describe('exchange_public_token', () => {
   it('stores the connection of the token with its status and link, and forgets the token', async () => {
     const customer = await fixture.makeCustomer();
     const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ platform: 'SAGE_INTACCT', status: 'ok' });
     const row = await ended(command);
@@ -156,7 +157,7 @@ describe('exchange_public_token', () => {
       const customer = await fixture.makeCustomer();
       await fixture.fault({ ...fault, match: { path: 'public_token/exchange' } });
       const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-      expect(await fixture.insist(rutterRunCommand, command)).toEqual({ state: 'done' });
+      expect(await fixture.insist(runRutterCommand, command)).toEqual({ state: 'done' });
       expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
@@ -165,20 +166,20 @@ describe('exchange_public_token', () => {
     const customer = await fixture.makeCustomer();
     await fixture.fault({ kind: 'server_error_before_effect', match: { path: 'connections/status' } });
     const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
-    await expect(fixture.attempt(rutterRunCommand, command)).rejects.toMatchObject({
+    await expect(fixture.attempt(runRutterCommand, command)).rejects.toMatchObject({
       type: 'ProviderUnavailable',
     });
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
   });
 
   it('answers a used token with Rutter’s refusal', async () => {
     const customer = await fixture.makeCustomer();
     const secret = await publicToken();
-    await fixture.attempt(rutterRunCommand, await order(customer, 'exchange_public_token', { secret }));
+    await fixture.attempt(runRutterCommand, await order(customer, 'exchange_public_token', { secret }));
     const command = await order(customer, 'exchange_public_token', { secret });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
     const problem = (await ended(command))?.problem;
     expect(problem?.code).toBe('provider_refused');
     expect(problem?.message).not.toContain(secret);
@@ -187,7 +188,7 @@ describe('exchange_public_token', () => {
   it('heals a connection that the customer has already, and wakes what waits for it', async () => {
     const customer = await fixture.makeCustomer();
     await fixture.attempt(
-      rutterRunCommand,
+      runRutterCommand,
       await order(customer, 'exchange_public_token', { secret: await publicToken() }),
     );
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
@@ -199,7 +200,7 @@ describe('exchange_public_token', () => {
     const command = await order(customer, 'exchange_public_token', {
       secret: await publicToken(rutterConnectionId),
     });
-    await fixture.attempt(rutterRunCommand, command);
+    await fixture.attempt(runRutterCommand, command);
     expect(await ended(command)).toMatchObject({ result: { connection_id: connectionId } });
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toMatchObject([
       { connectionId, statusReason: null, status: 'ok' },
@@ -216,7 +217,7 @@ describe('adopt_connection', () => {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'done' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ rutterConnectionId: id, providerStatus: 'active' });
     expect(openAccessToken(fixture.deps.keyring, connection!)).toBe(accessToken);
@@ -227,11 +228,11 @@ describe('adopt_connection', () => {
     const owner = await fixture.makeCustomer();
     const { id, accessToken } = await foreign();
     const adopt = { input: { rutter_connection_id: id }, secret: accessToken };
-    await fixture.attempt(rutterRunCommand, await order(owner, 'adopt_connection', adopt));
+    await fixture.attempt(runRutterCommand, await order(owner, 'adopt_connection', adopt));
     const before = await listConnectionsOfCustomer(fixture.pool, owner);
     const thief = await fixture.makeCustomer();
     const command = await order(thief, 'adopt_connection', adopt);
-    expect(await fixture.attempt(rutterRunCommand, command)).toEqual({ state: 'failed' });
+    expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
     expect((await ended(command))?.problem?.code).toBe('connection_taken');
     expect(await listConnectionsOfCustomer(fixture.pool, owner)).toEqual(before);
     expect(await listConnectionsOfCustomer(fixture.pool, thief)).toEqual([]);
@@ -245,7 +246,7 @@ describe('adopt_connection', () => {
       input: { rutter_connection_id: other.id },
       secret: accessToken,
     });
-    await fixture.attempt(rutterRunCommand, command);
+    await fixture.attempt(runRutterCommand, command);
     expect((await ended(command))?.problem?.code).toBe('connection_mismatch');
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toEqual([]);
   });
@@ -254,11 +255,11 @@ describe('adopt_connection', () => {
     const customer = await fixture.makeCustomer();
     const adopt = { input: { rutter_connection_id: randomUUID() }, secret: randomUUID() };
     const wrong = await order(customer, 'adopt_connection', adopt);
-    await fixture.attempt(rutterRunCommand, wrong);
+    await fixture.attempt(runRutterCommand, wrong);
     expect((await ended(wrong))?.problem?.code).toBe('token_refused');
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     const outage = await order(customer, 'adopt_connection', adopt);
-    await fixture.attempt(rutterRunCommand, outage);
+    await fixture.attempt(runRutterCommand, outage);
     expect((await ended(outage))?.problem?.code).toBe('credentials_rejected');
   });
 
@@ -270,27 +271,28 @@ describe('adopt_connection', () => {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
-    await fixture.attempt(rutterRunCommand, command);
+    await fixture.attempt(runRutterCommand, command);
     expect(await ended(command)).toMatchObject({ result: { status: 'refused' } });
   });
 });
 
 describe('the end of a command', () => {
+  const fail = (deps: ActivityDeps) => dbFailCommand<ActivityDeps>(deps, activityChannels);
+
   it('is written once: a late result does not overwrite a problem, nor a problem a result', async () => {
     const customer = await fixture.makeCustomer();
     const failed = await order(customer, 'create_connection');
-    await fixture.attempt(dbFailCommand, { ...failed, code: 'provider_unavailable' });
-    expect(await fixture.attempt(rutterRunCommand, failed)).toEqual({ state: 'failed' });
+    await fixture.attempt(fail, { ...failed, channel: 'rutter', code: 'provider_unavailable' });
+    expect(await fixture.attempt(runRutterCommand, failed)).toEqual({ state: 'failed' });
     const done = await order(customer, 'create_connection');
-    await fixture.attempt(rutterRunCommand, done);
-    expect(await fixture.attempt(dbFailCommand, { ...done, code: 'provider_unavailable' })).toEqual({
-      state: 'done',
-    });
+    await fixture.attempt(runRutterCommand, done);
+    const late = { ...done, channel: 'rutter', code: 'provider_unavailable' } as const;
+    expect(await fixture.attempt(fail, late)).toEqual({ state: 'done' });
     expect((await ended(done))?.problem).toBeNull();
   });
 
   it('comes without a call to Rutter when the command does not exist', async () => {
-    await expect(fixture.attempt(rutterRunCommand, { commandId: randomUUID() })).rejects.toMatchObject({
+    await expect(fixture.attempt(runRutterCommand, { commandId: randomUUID() })).rejects.toMatchObject({
       type: 'Obsolete',
       nonRetryable: true,
     });

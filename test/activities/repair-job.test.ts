@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { dbReviewAlerts } from '../../src/activities/review-alerts.js';
-import type { ActivityDeps } from '../../src/activities/deps.js';
-import { temporalWakeConnections } from '../../src/activities/rutter/connection/wake-connections.js';
+import { dbReviewAlerts as reviewAlertsOf } from '../../src/activities/review-alerts.js';
+import { activityChannels, type ActivityDeps } from '../../src/activities/channels.js';
+import { temporalRestartConnections } from '../../src/activities/rutter/connection/restart-connections.js';
 import { temporalRestartFeeds } from '../../src/activities/rutter/delivery/restart-feeds.js';
-import { sageRestartWorkflows } from '../../src/activities/sage-banking/restart-workflows.js';
+import { temporalRestartSageWorkflows } from '../../src/activities/sage-banking/restart-workflows.js';
 import { temporalWakeFeeds } from '../../src/activities/rutter/delivery/wake-feeds.js';
 import { announceAlerts } from '../../src/db/alerts.js';
 import {
@@ -60,6 +60,8 @@ beforeEach(async () => {
   await fixture.pool.query(`UPDATE repair_tasks SET cursor_id = NULL`);
 });
 
+const dbReviewAlerts = (own: ActivityDeps) => reviewAlertsOf<ActivityDeps>(own, activityChannels);
+
 async function run<T>(
   activity: (deps: ActivityDeps) => () => Promise<T>,
   over: Partial<ActivityDeps> = {},
@@ -107,7 +109,7 @@ it('does not look as if it stood still where the `sage-banking` channel is close
     `UPDATE repair_tasks SET ran_at = now() - interval '1 hour' WHERE name LIKE 'sage%'`,
   );
   expect(await readRepairAge(fixture.pool)).toBeGreaterThan(3_000);
-  expect(await run(sageRestartWorkflows)).toEqual({ checked: 0, repaired: 0, roundEnded: true });
+  expect(await run(temporalRestartSageWorkflows)).toEqual({ checked: 0, repaired: 0, roundEnded: true });
   expect(await readRepairAge(fixture.pool)).toBeLessThan(60);
 });
 
@@ -180,7 +182,7 @@ describe('a connection that lost its workflow', () => {
     await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', words: null });
     await completed();
     for (const feed of [waiting, refused, live]) gone.add(feed.connectionId);
-    expect(await run(temporalWakeConnections)).toEqual({ checked: 2, repaired: 2, roundEnded: true });
+    expect(await run(temporalRestartConnections)).toEqual({ checked: 2, repaired: 2, roundEnded: true });
     const woken = [waiting, refused].map(({ connectionId }) => `wake ${connectionId}`);
     expect([...fixture.woken].sort()).toEqual(woken.sort());
     expect(await standing()).toMatchObject([{ code: 'workflow_missing' }, { code: 'workflow_missing' }]);
@@ -192,7 +194,7 @@ describe('a connection that lost its workflow', () => {
     await fixture.pool.query(`UPDATE feeds SET state_since = now() - interval '31 days' WHERE feed_id = $1`, [
       waiting.feedId,
     ]);
-    expect(await run(temporalWakeConnections)).toMatchObject({ checked: 0, repaired: 0 });
+    expect(await run(temporalRestartConnections)).toMatchObject({ checked: 0, repaired: 0 });
   });
 });
 
@@ -489,10 +491,10 @@ describe('alerts', () => {
 it('shows its age as long as any of its chores has not run', async () => {
   await fixture.pool.query(`UPDATE repair_tasks SET ran_at = now() - interval '5 minutes'`);
   await run(temporalRestartFeeds);
-  await run(temporalWakeConnections);
+  await run(temporalRestartConnections);
   await run(dbReviewAlerts);
   expect(await readRepairAge(fixture.pool)).toBeGreaterThan(299);
-  await run(sageRestartWorkflows);
+  await run(temporalRestartSageWorkflows);
   await run(temporalWakeFeeds);
   expect(await readRepairAge(fixture.pool)).toBeLessThan(60);
 });

@@ -10,6 +10,7 @@ import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/key
 import { createPasswordHasher, type PasswordHasher } from '../../src/crypto/password.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import type { WorkflowFacade } from '../../src/temporal/facade.js';
+import type { RutterFacade } from '../../src/temporal/rutter/facade.js';
 import { createTestDatabase } from '../support/database.js';
 
 export const tokens = {
@@ -19,12 +20,12 @@ export const tokens = {
 export const webhookSecret = 'rs_test_7c1d94e2b0a84f4f';
 
 export interface FacadeCall {
-  readonly name: keyof WorkflowFacade;
+  readonly name: keyof (WorkflowFacade & RutterFacade);
   readonly input: unknown;
 }
 
 /** Records what the API asked of the workflows; a test may let something happen then, or let it fail. */
-export interface RecordingFacade extends WorkflowFacade {
+export interface RecordingFacade extends WorkflowFacade, RutterFacade {
   readonly calls: FacadeCall[];
   /** Runs with each call, before it is answered. */
   onCall: (call: FacadeCall) => Promise<void>;
@@ -136,7 +137,7 @@ export async function startApi(
 
 function recordingFacade(): RecordingFacade {
   const calls: FacadeCall[] = [];
-  const record = (name: keyof WorkflowFacade) => async (input: unknown) => {
+  const record = (name: keyof (WorkflowFacade & RutterFacade)) => async (input: unknown) => {
     const call = { name, input };
     calls.push(call);
     await facade.onCall(call);

@@ -17,6 +17,7 @@ import { createPagesChannels } from '../../src/pages/channels.js';
 import { createPages } from '../../src/pages/index.js';
 import type { PagesConfig } from '../../src/pages/index.js';
 import type { WorkflowFacade } from '../../src/temporal/facade.js';
+import type { RutterFacade } from '../../src/temporal/rutter/facade.js';
 import { createTestDatabase } from '../support/database.js';
 
 export const linkOrigin = 'https://link.rutterapi.com';
@@ -25,12 +26,12 @@ export const opsToken = `ops-${randomBytes(24).toString('hex')}`;
 
 /** One call that the pages made to the workflows. */
 export interface FacadeCall {
-  readonly name: keyof WorkflowFacade;
+  readonly name: keyof (WorkflowFacade & RutterFacade);
   readonly input: unknown;
 }
 
 /** Records calls; a test may say what happens when the workflow is told of the choice, or let calls fail. */
-export interface RecordingFacade extends WorkflowFacade {
+export interface RecordingFacade extends WorkflowFacade, RutterFacade {
   readonly calls: FacadeCall[];
   onAccountsShared: (handoffId: string) => Promise<boolean>;
   fail: Error | undefined;
@@ -104,7 +105,7 @@ export async function startPages(
 function recordingFacade(): RecordingFacade {
   const calls: FacadeCall[] = [];
   const record =
-    <T>(name: keyof WorkflowFacade, answer: T) =>
+    <T>(name: keyof (WorkflowFacade & RutterFacade), answer: T) =>
     async (input?: unknown): Promise<T> => {
       if (facade.fail !== undefined) throw facade.fail;
       calls.push({ name, input });

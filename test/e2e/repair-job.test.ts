@@ -2,7 +2,7 @@ import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
-import { createActivities } from '../../src/activities/index.js';
+import { createActivities } from '../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../src/activities/interceptor.js';
 import { parseKeyring } from '../../src/crypto/keyring.js';
 import { recordAccountsSeen } from '../../src/db/rutter/feed-facts.js';
@@ -13,7 +13,7 @@ import {
   taskQueues,
 } from '../../src/domain/ids.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
-import { createWorkflowFacade, type WorkflowFacade } from '../../src/temporal/facade.js';
+import { createFacade, type Facade } from '../../src/temporal/channels.js';
 import { ensureSchedules } from '../../src/temporal/schedules.js';
 import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
 import { workerOptions } from '../../src/temporal/worker-options.js';
@@ -37,7 +37,7 @@ const startDate = '2026-03-01T00:00:00.000Z';
 const soon = { timeoutMs: 60_000, everyMs: 100 };
 let fixture: DeliveryFixture;
 let client: Client;
-let facade: WorkflowFacade;
+let facade: Facade;
 let schedule: ScheduleHandle;
 let workers: Worker[];
 let running: Promise<void>[];
@@ -60,7 +60,7 @@ beforeAll(async () => {
     NativeConnection.connect({ address }),
   ]);
   client = new Client({ connection, namespace, dataConverter });
-  const workflows = createWorkflowFacade(client);
+  const workflows = createFacade(client);
   facade = workflows;
   await Promise.all([ensureSchedules(client), ensureSchedules(client), ensureSchedules(client)]);
   schedule = client.schedule.getHandle(fleetRepairScheduleId);

@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { ActivityDeps } from '../../src/activities/deps.js';
+import type { ActivityDeps } from '../../src/activities/channels.js';
 import type { Pool, PoolClient } from '../../src/db/pool.js';
 
 /*

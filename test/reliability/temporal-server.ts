@@ -3,11 +3,11 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
 import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
-import type { createWorkflowFacade } from '../../src/temporal/facade.js';
+import type { createFacade } from '../../src/temporal/channels.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createTimeSkipping } from '../support/temporal.js';
 
-export type SimulationFacade = ReturnType<typeof createWorkflowFacade>;
+export type SimulationFacade = ReturnType<typeof createFacade>;
 
 const signalTriesMax = 5;
 const betweenTriesMs = 20;

@@ -3,7 +3,7 @@ import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@tempor
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { workflowBundleCode } from '../../scripts/build-workflow-bundle.js';
-import type { Activities } from '../../src/activities/index.js';
+import type { Activities } from '../../src/activities/channels.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createTimeSkipping } from './temporal.js';

@@ -4,7 +4,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
-import type { Activities } from '../../src/activities/index.js';
+import type { Activities } from '../../src/activities/channels.js';
 import type { RunDeliveryResult } from '../../src/activities/rutter/delivery/run-delivery.js';
 import { feedStates, type FeedState } from '../../src/domain/feed.js';
 import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../src/activities/index.js';
-import type { FailCommandInput } from '../../src/activities/fail-command.js';
+import type { Activities } from '../../src/activities/channels.js';
+import type { ChannelId } from '../../src/domain/channel.js';
 import { failureTypes } from '../../src/domain/failures.js';
 import { providerCommandWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import type { providerCommandWorkflow } from '../../src/workflows/provider-command/workflow.js';
@@ -21,9 +21,9 @@ const commands = new Map<string, FakeCommand>();
 class FakeCommand {
   readonly commandId = randomUUID();
   triesAtMs: number[] = [];
-  askedSage = 0;
-  failed: FailCommandInput[] = [];
-  constructor(readonly answer: (tries: number) => Awaited<ReturnType<Activities['rutterRunCommand']>>) {}
+  channels: ChannelId[] = [];
+  failed: Parameters<Activities['dbFailCommand']>[0][] = [];
+  constructor(readonly answer: (tries: number) => Awaited<ReturnType<Activities['providerRunCommand']>>) {}
 }
 
 beforeAll(async () => {
@@ -35,15 +35,11 @@ beforeAll(async () => {
     return fake;
   };
   const activities: Partial<Activities> = {
-    rutterRunCommand: async (input) => {
+    providerRunCommand: async (input) => {
       const fake = fakeOf(input);
+      fake.channels.push(input.channel);
       fake.triesAtMs.push(await env.currentTimeMs());
       return fake.answer(fake.triesAtMs.length);
-    },
-    sageRunCommand: async (input) => {
-      const fake = fakeOf(input);
-      fake.askedSage += 1;
-      return fake.answer(fake.askedSage);
     },
     dbFailCommand: async (input) => {
       const fake = fakeOf(input);
@@ -59,13 +55,13 @@ afterAll(async () => {
   await env.teardown();
 });
 
-async function run(fake: FakeCommand, more: { provider?: 'sage' } = {}): Promise<void> {
+async function run(fake: FakeCommand, channel: ChannelId = 'rutter'): Promise<void> {
   commands.set(fake.commandId, fake);
   const { commandId } = fake;
   await env.client.workflow.execute<typeof providerCommandWorkflow>('providerCommandWorkflow', {
     workflowId: providerCommandWorkflowId(commandId),
     taskQueue: taskQueues.workflows,
-    args: [{ commandId, ...more }],
+    args: [{ commandId, channel }],
   });
 }
 
@@ -81,7 +77,7 @@ describe('providerCommandWorkflow', () => {
     }
   });
 
-  it('tries again while Rutter is away', async () => {
+  it('retries while the provider does not answer', async () => {
     const fake = new FakeCommand((tries) => {
       if (tries < 4) throw away();
       return { state: 'done' };
@@ -91,7 +87,7 @@ describe('providerCommandWorkflow', () => {
     expect(fake.failed).toEqual([]);
   });
 
-  it('gives up after five minutes, and tells the row however often that takes', async () => {
+  it('fails after five minutes, and records that however many attempts it takes', async () => {
     const fake = new FakeCommand(() => {
       throw away();
     });
@@ -100,10 +96,12 @@ describe('providerCommandWorkflow', () => {
     expect(last - first).toBeGreaterThan(4 * 60_000);
     expect(last - first).toBeLessThanOrEqual(5 * 60_000 + 1_000);
     const { commandId } = fake;
-    expect(fake.failed).toEqual(Array(2).fill({ commandId, code: 'provider_unavailable' }));
+    expect(fake.failed).toEqual(
+      Array(2).fill({ commandId, channel: 'rutter', code: 'provider_unavailable' }),
+    );
   });
 
-  it('completes, telling nobody, when the command does not exist', async () => {
+  it('completes and records nothing when the command does not exist', async () => {
     const fake = new FakeCommand(() => {
       throw ApplicationFailure.nonRetryable('gone', failureTypes.obsolete);
     });
@@ -111,20 +109,13 @@ describe('providerCommandWorkflow', () => {
     expect(fake.failed).toEqual([]);
   });
 
-  it('asks whom its input names, and Rutter when it names nobody', async () => {
-    const [plain, sage] = [1, 2].map(() => new FakeCommand(() => ({ state: 'done' })));
-    await run(plain!);
-    await run(sage!, { provider: 'sage' });
-    expect([plain!.triesAtMs.length, plain!.askedSage]).toEqual([1, 0]);
-    expect([sage!.triesAtMs.length, sage!.askedSage]).toEqual([0, 1]);
-  });
-
-  it('tells the row that it was Sage who did not answer', async () => {
+  it('asks the provider of its channel, and records a failure for that channel', async () => {
     const fake = new FakeCommand(() => {
       throw away();
     });
-    await run(fake, { provider: 'sage' });
+    await run(fake, 'sage-banking');
     const { commandId } = fake;
-    expect(fake.failed[0]).toEqual({ commandId, code: 'provider_unavailable', provider: 'sage' });
+    expect(new Set(fake.channels)).toEqual(new Set(['sage-banking']));
+    expect(fake.failed[0]).toEqual({ commandId, channel: 'sage-banking', code: 'provider_unavailable' });
   });
 });

@@ -2,7 +2,7 @@ import { isRutterError } from '../../clients/rutter/errors.js';
 import { recordConnectionRefused } from '../../db/rutter/feed-facts.js';
 import { failureTypes } from '../../domain/failures.js';
 import { recordingRejectedCredentials } from './rejected-credentials.js';
-import type { ActivityDeps } from '../deps.js';
+import type { RutterDeps } from './deps.js';
 import { CredentialsRejected, readFailure } from '../failures.js';
 
 /** A refusal of one connection, in the provider's words: the code for programs, the words for people. */
@@ -19,7 +19,7 @@ export interface ConnectionRefusal {
  * @throws CredentialsRejected, or what the probe throws: then nothing is known and the activity is tried again
  */
 export async function readConnectionRefusal(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   error: unknown,
 ): Promise<ConnectionRefusal | null> {
   if (!isRutterError(error)) return null;
@@ -41,7 +41,7 @@ export async function readConnectionRefusal(
  * @throws CredentialsRejected, or what the probe throws
  */
 export async function explainRefusal(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   input: { connectionId: string; error: unknown },
 ): Promise<unknown> {
   const { connectionId, error } = input;

@@ -1,3 +1,4 @@
+import { log } from '@temporalio/activity';
 import {
   claimProbe,
   endOutage,
@@ -5,7 +6,7 @@ import {
   readOutage,
 } from '../../db/rutter/rejected-credentials.js';
 import { failureTypes } from '../../domain/failures.js';
-import type { ActivityDeps } from '../deps.js';
+import type { RutterDeps } from './deps.js';
 import { CredentialsRejected, readFailure } from '../failures.js';
 
 /**
@@ -19,7 +20,7 @@ import { CredentialsRejected, readFailure } from '../failures.js';
  *
  * @throws CredentialsRejected, or what the probe throws: then nothing new is known
  */
-export async function requireCredentials(deps: ActivityDeps): Promise<void> {
+export async function requireCredentials(deps: RutterDeps): Promise<void> {
   const outage = await readOutage(deps.pool);
   if (outage === null) return;
   if (outage.probeDue && (await claimProbe(deps.pool))) {
@@ -30,9 +31,18 @@ export async function requireCredentials(deps: ActivityDeps): Promise<void> {
   throw new CredentialsRejected(undefined);
 }
 
-/** Does `work`; a refusal of our own credentials that it meets is noted for everybody. */
+/** Probes rejected credentials when a probe is due, so that their alert can end. Never throws. */
+export async function probeRejectedCredentials(deps: RutterDeps): Promise<void> {
+  try {
+    await requireCredentials(deps);
+  } catch (error) {
+    log.warn('credentials not accepted', { failureType: readFailure(error).type });
+  }
+}
+
+/** Does `work`; a rejection of our own credentials that it meets is recorded for all processes. */
 export async function recordingRejectedCredentials<T>(
-  deps: Pick<ActivityDeps, 'pool'>,
+  deps: Pick<RutterDeps, 'pool'>,
   work: () => Promise<T>,
 ): Promise<T> {
   try {

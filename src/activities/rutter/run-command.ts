@@ -1,19 +1,14 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { isRutterError } from '../../clients/rutter/errors.js';
-import {
-  failCommand,
-  readCommand,
-  type CommandProblem,
-  type CommandRow,
-  type CommandState,
-} from '../../db/commands.js';
+import { failCommand, readCommand, type CommandProblem, type CommandRow } from '../../db/commands.js';
 import { adoptConnection } from './connection/adopt-connection.js';
 import { createConnection } from './connection/create-connection.js';
 import { exchangePublicToken } from './connection/exchange-public-token.js';
 import type { CommandContext, CommandEnding } from './connection/finish-with-connection.js';
 import { resyncFeed } from './delivery/resync-feed.js';
 import { recordingRejectedCredentials } from './rejected-credentials.js';
-import type { ActivityDeps } from '../deps.js';
+import type { RunCommandInput, RunCommandResult } from '../channel.js';
+import type { RutterDeps } from './deps.js';
 import { Obsolete } from '../failures.js';
 import { refusalProblem } from '../command-failure.js';
 import { whileHeartbeating } from '../while-heartbeating.js';
@@ -25,15 +20,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
  * (retried within the command's budget); Obsolete. A refusal is no failure, it is the command's answer.
  */
 
-export interface RunCommandInput {
-  readonly commandId: string;
-}
-
-export interface RunCommandResult {
-  readonly state: CommandState;
-}
-
-export function rutterRunCommand(deps: ActivityDeps) {
+export function runRutterCommand(deps: RutterDeps) {
   return async (input: RunCommandInput): Promise<RunCommandResult> => {
     const command = await readCommand(deps.pool, input);
     if (command?.customerId == null) throw new Obsolete('the command does not exist');

@@ -7,13 +7,13 @@ import { whereOf, type SageAccountRow } from '../../db/sage-banking/accounts.js'
 import { isRuleChangedLater, markCommandPosted } from '../../db/sage-banking/commands.js';
 import type { SageCommandResult } from '../../db/sage-banking/command-types.js';
 import type { TimelineEntry } from '../../db/timeline.js';
-import type { ActivityDeps, SageBankingChannel } from '../deps.js';
+import type { SageBankingDeps, SageBankingParts } from './deps.js';
 import { Obsolete } from '../failures.js';
 import { accountAccess } from './access.js';
 
 export interface SageCommandContext {
-  readonly deps: ActivityDeps;
-  readonly channel: SageBankingChannel;
+  readonly deps: SageBankingDeps;
+  readonly channel: SageBankingParts;
   readonly command: CommandRow;
   readonly signal: AbortSignal;
 }

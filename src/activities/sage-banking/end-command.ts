@@ -2,12 +2,12 @@ import { finishCommand, type CommandState } from '../../db/commands.js';
 import { transaction } from '../../db/pool.js';
 import { lockRunningCommand } from '../../db/sage-banking/commands.js';
 import { writeTimeline } from '../../db/timeline.js';
-import type { ActivityDeps } from '../deps.js';
+import type { SageBankingDeps } from './deps.js';
 import type { SageCommandEnding } from './command-context.js';
 
 /** Result, timeline and what else a command leaves behind, in one transaction and once. */
 export async function endSageCommand(
-  { pool }: Pick<ActivityDeps, 'pool'>,
+  { pool }: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string; ending: SageCommandEnding },
 ): Promise<CommandState> {
   const { commandId, ending } = input;

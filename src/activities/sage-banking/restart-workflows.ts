@@ -7,7 +7,7 @@ import { listOnboardingsToCheck } from '../../db/sage-banking/onboardings.js';
 import { listReprocessesToCheck } from '../../db/sage-banking/reprocesses.js';
 import { sageRepairTasks } from '../../db/sage-banking/channel.js';
 import { markRepairRun } from '../../db/repair-tasks.js';
-import type { ActivityDeps, SageBankingChannel } from '../deps.js';
+import type { SageBankingDeps, SageBankingParts } from './deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../repair-pages.js';
 
 /*
@@ -26,7 +26,7 @@ const openPageSize = 500;
 const openForMs = 8_000;
 const callsAtOnce = 20;
 
-export function sageRestartWorkflows(deps: ActivityDeps) {
+export function temporalRestartSageWorkflows(deps: SageBankingDeps) {
   return async (): Promise<RepairResult> => {
     const channel = deps.sage;
     if (channel === null) {
@@ -51,7 +51,7 @@ interface OpenKind {
   readonly page: (afterId: string | null) => Promise<RepairedPage>;
 }
 
-function openKinds(pool: Pool, { workflows }: SageBankingChannel): OpenKind[] {
+function openKinds(pool: Pool, { workflows }: SageBankingParts): OpenKind[] {
   const kind = <Row>(
     name: string,
     input: {
@@ -91,7 +91,7 @@ function openKinds(pool: Pool, { workflows }: SageBankingChannel): OpenKind[] {
 
 async function restartPage(
   pool: Pool,
-  { workflows }: SageBankingChannel,
+  { workflows }: SageBankingParts,
   afterId: string | null,
 ): Promise<RepairedPage> {
   const accounts = await listSageAccountsToCheck(pool, { afterId, limit: pageSize });

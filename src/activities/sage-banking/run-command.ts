@@ -1,10 +1,10 @@
 import { cancellationSignal } from '@temporalio/activity';
 import { isSageError } from '../../clients/sage-banking/errors.js';
 import { failCommand, readCommand, type CommandProblem } from '../../db/commands.js';
-import type { ActivityDeps } from '../deps.js';
+import type { SageBankingDeps } from './deps.js';
 import { Obsolete } from '../failures.js';
 import { refusalProblem } from '../command-failure.js';
-import type { RunCommandInput, RunCommandResult } from '../rutter/run-command.js';
+import type { RunCommandInput, RunCommandResult } from '../channel.js';
 import { requireSageBanking } from './access.js';
 import { createRule } from './rules/create-rule.js';
 import { deleteRule } from './rules/delete-rule.js';
@@ -24,7 +24,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
  * posted again its name is searched for; restoring writes down each rule's outcome as it comes. Failures: ProviderUnavailable,
  * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's answer.
  */
-export function sageRunCommand(deps: ActivityDeps) {
+export function runSageCommand(deps: SageBankingDeps) {
   return async (input: RunCommandInput): Promise<RunCommandResult> => {
     const command = await readCommand(deps.pool, input);
     if (command === null) throw new Obsolete('the command does not exist');

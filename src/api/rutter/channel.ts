@@ -1,6 +1,6 @@
 import { listConnectionsOfCustomer, type ListedConnection } from '../../db/connections.js';
 import { listFeedsToWake } from '../../db/rutter/feeds.js';
-import type { WorkflowFacade } from '../../temporal/facade.js';
+import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { ApiChannel } from '../channel.js';
 import type { ConnectionJson } from '../connection-json.js';
 import { bindRoutes, type AnyRoute } from '../define-route.js';
@@ -30,7 +30,7 @@ const routes: readonly AnyRoute<RutterDeps>[] = [
 ];
 
 export interface RutterApiInput {
-  readonly facade: WorkflowFacade;
+  readonly facade: RutterFacade;
   readonly verifyWebhook: VerifyWebhook;
 }
 

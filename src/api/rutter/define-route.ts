@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { WorkflowFacade } from '../../temporal/facade.js';
+import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { AnyRoute, RouteDefinition } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 
 /** The parts of the API that only the `rutter` channel has. */
 export interface RutterParts {
-  readonly rutter: WorkflowFacade;
+  readonly rutter: RutterFacade;
 }
 
 export type RutterDeps = ApiDeps & RutterParts;

@@ -3,7 +3,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import { sha256Hex } from '../../crypto/hash.js';
 import { connectionOfWebhook, noteWebhook } from '../../db/rutter/webhooks.js';
-import type { WorkflowFacade } from '../../temporal/facade.js';
+import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { BackgroundSignals } from '../background-signals.js';
 import type { ChannelWebhook } from '../channel.js';
 import type { ApiDeps } from '../deps.js';
@@ -36,10 +36,7 @@ export type VerifyWebhook = (input: {
  * and its claims are not trusted. So a repeated, late or reordered one does no harm. The body contains a live token: it
  * is neither stored nor logged.
  */
-export function rutterWebhook(input: {
-  facade: WorkflowFacade;
-  verifyWebhook: VerifyWebhook;
-}): ChannelWebhook {
+export function rutterWebhook(input: { facade: RutterFacade; verifyWebhook: VerifyWebhook }): ChannelWebhook {
   return {
     path: '/webhooks/rutter',
     summary: "Rutter's webhooks, verified by X-Rutter-Signature",

@@ -2,7 +2,7 @@ import { requestSageCancellation } from '../../db/sage-banking/account-life.js';
 import { listSageAccountsOfCustomer, type SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { listSageCompanies, type SageCompanyRow } from '../../db/sage-banking/companies.js';
 import { sageCompanyRefusedReason } from '../../domain/sage-banking/account-limits.js';
-import type { SageFacade } from '../../temporal/sage-banking/facade.js';
+import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { ApiChannel } from '../channel.js';
 import type { ConnectionJson } from '../connection-json.js';
 import { bindRoutes, unconfiguredRoutes } from '../define-route.js';
@@ -19,7 +19,7 @@ const notConfigured = new Problem({
 });
 
 export interface SageBankingApiInput {
-  readonly facade: SageFacade;
+  readonly facade: SageBankingFacade;
 }
 
 /** The `sage-banking` channel in the machine API. @param input null where the channel has no configuration */

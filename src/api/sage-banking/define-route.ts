@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { SageFacade } from '../../temporal/sage-banking/facade.js';
+import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { AnyRoute, RouteDefinition } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 
 /** The parts of the API that only the `sage-banking` channel has. */
 export interface SageParts {
-  readonly sage: SageFacade;
+  readonly sage: SageBankingFacade;
 }
 
 export type SageDeps = ApiDeps & SageParts;

@@ -37,6 +37,6 @@ export async function runSageCommand(
   const { kind, customerId, input, seed, doneStatus = 200 } = order;
   const commandId = commandIdOf(seed);
   await insertCommand(deps.pool, { commandId, customerId, kind, input, secretSealed: null });
-  await deps.facade.runCommand({ commandId, provider: 'sage' });
+  await deps.facade.runCommand({ commandId, channel: 'sage-banking' });
   return await awaitCommand(deps, { commandId, doneStatus, tokenRefusedStatus: 502 });
 }

@@ -5,7 +5,7 @@ import { lockSageOnboarding, type SageOnboardingRow } from './onboardings.js';
 
 /**
  * What a person does about the captcha of an onboarding, for API and pages alike. Each is one transaction under the
- * row's lock; then tell the workflow (`SageFacade.onboardingChanged`), which does what the row wants.
+ * row's lock; then tell the workflow (`SageBankingFacade.onboardingChanged`), which does what the row wants.
  */
 
 /** A captcha that Sage may have forgotten is shown to nobody and sent for nobody. */

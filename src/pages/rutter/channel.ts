@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
-import type { WorkflowFacade } from '../../temporal/facade.js';
+import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { PagesChannel } from '../channel.js';
 import { formBody } from '../form.js';
 import type { StatusPages } from '../status/status-context.js';
@@ -13,7 +13,7 @@ import { withRutterTexts } from './texts.js';
 import { britishRutterTexts } from './texts/en-gb.js';
 
 export interface RutterPagesInput {
-  readonly facade: WorkflowFacade;
+  readonly facade: RutterFacade;
 }
 
 /** The pages of the `rutter` channel. It is configured in every installation. */

@@ -27,7 +27,7 @@ export async function connectSage(pages: RutterPages, request: Request, response
     });
     const command = await readCommand(pool, { commandId });
     if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
-    await pages.facade.runCommand({ commandId });
+    await pages.facade.runCommand({ commandId, channel: 'rutter' });
     seeOther(response, rutterStatusPaths.connecting(commandId));
   });
 }

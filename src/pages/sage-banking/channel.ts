@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import { isSageFeed } from '../../db/sage-banking/customer-feeds.js';
 import { readNewestSageOnboarding } from '../../db/sage-banking/onboardings.js';
-import type { SageFacade } from '../../temporal/sage-banking/facade.js';
+import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { PagesChannel } from '../channel.js';
 import { formBody } from '../form.js';
 import { pageHeaders } from '../page-headers.js';
@@ -23,7 +23,7 @@ import { withSageTexts } from './texts.js';
 import { britishSageTexts } from './texts/en-gb.js';
 
 export interface SageBankingPagesInput {
-  readonly facade: SageFacade;
+  readonly facade: SageBankingFacade;
 }
 
 /** The pages of the `sage-banking` channel. @param input null where the channel has no configuration */

@@ -4,7 +4,7 @@ import { csrfFieldName, readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { PageProblem } from '../page-problem.js';
-import type { SageFacade } from '../../temporal/sage-banking/facade.js';
+import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { StatusCustomer, StatusPages } from '../status/status-context.js';
 import { forCustomer, isUuid } from '../status/status-context.js';
 import type { SageTexts } from './texts.js';
@@ -12,7 +12,7 @@ import type { SageTexts } from './texts.js';
 /** The dependencies of the pages below /status/sage, which exist only where the channel is configured. */
 export interface SagePages extends StatusPages {
   readonly t: SageTexts;
-  readonly sage: SageFacade;
+  readonly sage: SageBankingFacade;
 }
 
 /** A request of the customer who is signed in. */

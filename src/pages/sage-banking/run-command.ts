@@ -29,7 +29,7 @@ export async function orderCommand(
   if (command.kind !== kind || !isDeepStrictEqual(command.input, stored)) {
     throw new PageProblem(409, pages.t.problems.forged);
   }
-  if (command.state === 'running') await pages.facade.runCommand({ commandId, provider: 'sage' });
+  if (command.state === 'running') await pages.facade.runCommand({ commandId, channel: 'sage-banking' });
 }
 
 /**

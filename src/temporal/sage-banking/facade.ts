@@ -1,40 +1,39 @@
-import type { Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import {
-  sageBankLinkWorkflowId,
   sageBankAccountWorkflowId,
+  sageBankLinkWorkflowId,
   sageOnboardingWorkflowId,
   sageReprocessWorkflowId,
 } from '../../domain/ids.js';
 import { sageAccountCheckRequested } from '../../workflows/sage-banking/bank-account/messages.js';
 import { sageOnboardingChanged } from '../../workflows/sage-banking/onboarding/messages.js';
-import { callsTo, startedOnce } from '../calls.js';
+import { startedOnce, type WorkflowCalls } from '../calls.js';
 import { createMissing } from '../missing-workflows.js';
 
 /**
- * The way from API, pages and activities to the workflows of Sage's Banking Service. Every call is safe to repeat and
- * starts the workflow when it is missing; what is to be done stands in the row. Record first, then call, and call even
- * if it was recorded before. All throw `WorkflowsUnavailable` when the server does not take the message in time.
+ * The calls to the workflows of the `sage-banking` channel; for their rules see `WorkflowFacade`. Each starts the workflow
+ * when it is missing; what is to be done is stored in the row.
  */
-export interface SageFacade {
+export interface SageBankingFacade {
   startOnboarding(input: { onboardingId: string }): Promise<void>;
-  /** The row says what a person did: a captcha solved or wanted again, a doubt resolved. Signal-with-Start. */
+  /** The row says what a person did: read a captcha, asked for a new one, resolved an unknown outcome. Signal-with-Start. */
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
-  /** Check the account now: Signal-with-Start. Also tells that the row asks for its cancellation. */
+  /** Check the account now, or cancel it if its row asks for that: Signal-with-Start. */
   wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
-  /** Of the given ids, in ascending order, those whose workflow does not run. */
+}
+
+/** Of the given ids, in ascending order, those whose workflow does not run. */
+export interface SageBankingMissingWorkflows {
   missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
 }
 
 /**
- * Only the id of what a caller hands in goes to the workflow, where it stays for ever: callers may hold a whole row, with
- * what must not stand in a history.
+ * Only the id goes from a caller's argument to the workflow, whose history keeps it for ever: callers may hold a whole
+ * row, with fields that must not be in a history.
  */
-export function createSageFacade(client: Client): SageFacade {
-  const call = callsTo(client);
-  const missing = createMissing({ client, call });
+export function createSageBankingFacade({ client, call }: WorkflowCalls): SageBankingFacade {
   const start = (type: string, workflowId: string, input: object) =>
     call(async () => {
       await client.workflow.start(type, { ...startedOnce(workflowId), args: [input] });
@@ -67,7 +66,17 @@ export function createSageFacade(client: Client): SageFacade {
       ),
     startReprocess: ({ reprocessId }) =>
       start('sageReprocessWorkflow', sageReprocessWorkflowId(reprocessId), { reprocessId }),
+  };
+}
+
+export function createSageBankingMissingWorkflows(calls: WorkflowCalls): SageBankingMissingWorkflows {
+  const missing = createMissing(calls);
+  return {
     missingAccounts: ({ sageAccountIds }) =>
-      missing('sageBankAccountWorkflow', sageAccountIds, sageBankAccountWorkflowId),
+      missing({
+        type: 'sageBankAccountWorkflow',
+        ids: sageAccountIds,
+        workflowIdOf: sageBankAccountWorkflowId,
+      }),
   };
 }

@@ -1,33 +1,34 @@
-import { log, patched, proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../../activities/index.js';
+import { log, proxyActivities } from '@temporalio/workflow';
+import type { SharedActivities } from '../../activities/index.js';
 import { interactive } from '../activity-options.js';
-import { patches } from '../patches.js';
+import type { WorkflowChannels } from '../channel.js';
 
 /*
- * The fleet's chores, started every minute by the Schedule `fleet-repair job`: whatever lost its workflow, on either channel,
- * gets it back, feeds whose wake-up was lost are woken, alerts are raised and ended. One run, seconds long, with no
- * messages and nothing to carry: how far each chore has come stands in the database. A chore that fails keeps no other
- * from its turn; the next run tries it again, and its age shows in the metrics.
+ * The repair job, started every minute by the Schedule `fleet-repair`. The activities of each channel restore missing
+ * workflows and lost wake-ups; then alerts are raised and ended. A run takes seconds, has no messages and carries no
+ * state: the position of each activity is stored in the database. One that fails does not keep the others from running;
+ * the next run retries it, and its age is a metric.
  */
 
-const chores = proxyActivities<Activities>(interactive.repair);
+const { dbReviewAlerts } = proxyActivities<SharedActivities>(interactive.repair);
+const repairs = proxyActivities<Record<string, () => Promise<unknown>>>(interactive.repair);
 
 export interface FleetRepairResult {
-  /** Chores of which even the last attempt failed. */
+  /** Activities of which even the last attempt failed. */
   readonly failed: number;
 }
 
-export async function fleetRepairWorkflow(): Promise<FleetRepairResult> {
-  const repairsSage = patched(patches.sageRepair);
-  const repaired = await Promise.allSettled([
-    chores.temporalRestartFeeds(),
-    chores.temporalWakeConnections(),
-    chores.temporalWakeFeeds(),
-    ...(repairsSage ? [chores.sageRestartWorkflows()] : []),
-  ]);
-  // Last, so that what the others found is told in the same minute.
-  const reviewed = await Promise.allSettled([chores.dbReviewAlerts()]);
-  const failed = [...repaired, ...reviewed].filter((chore) => chore.status === 'rejected').length;
-  if (failed > 0) log.warn('chores of the repair job failed', { failed });
-  return { failed };
+export type FleetRepairWorkflow = () => Promise<FleetRepairResult>;
+
+/** The workflow `fleetRepairWorkflow`; `src/workflows/index.ts` gives it the channels. */
+export function createFleetRepairWorkflow(channels: WorkflowChannels): FleetRepairWorkflow {
+  return async () => {
+    const names = Object.values(channels).flatMap(({ repairActivities }) => repairActivities);
+    const repaired = await Promise.allSettled(names.map(async (name) => await repairs[name]?.()));
+    // Last, so that an alert about what the others found is raised in the same minute.
+    const reviewed = await Promise.allSettled([dbReviewAlerts()]);
+    const failed = [...repaired, ...reviewed].filter(({ status }) => status === 'rejected').length;
+    if (failed > 0) log.warn('repair activities failed', { failed });
+    return { failed };
+  };
 }

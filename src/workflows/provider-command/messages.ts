@@ -1,6 +1,8 @@
-/** Input of `providerCommandWorkflow`; what to do stands in the command's row. */
+import type { ChannelId } from '../../domain/channel.js';
+
+/** Input of `providerCommandWorkflow`; what to do is stored in the command's row. */
 export interface ProviderCommandInput {
   readonly commandId: string;
-  /** Whom to ask; Rutter unless given. */
-  readonly provider?: 'sage';
+  /** Whose provider carries it out. */
+  readonly channel: ChannelId;
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import type { RunDeliveryResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
 import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';
 import {

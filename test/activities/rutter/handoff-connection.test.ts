@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import { listConnectionsOfCustomer } from '../../../src/db/connections.js';
 import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
 

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dbApplyFeedRequest } from '../../../src/activities/rutter/delivery/apply-feed-request.js';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import {
   rutterRunDelivery,
   type RunDeliveryInput,

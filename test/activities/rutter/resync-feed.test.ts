@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { rutterRunCommand } from '../../../src/activities/rutter/run-command.js';
+import { runRutterCommand } from '../../../src/activities/rutter/run-command.js';
 import { insertCommand, readCommand } from '../../../src/db/commands.js';
 import { postingsFrom, type DeliveryFeed } from '../../support/rutter/delivery-fixture.js';
 import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
@@ -51,7 +51,7 @@ async function order(feed: DeliveryFeed, input: { from?: string; dry_run?: boole
 /** Runs a resync as the worker does; time between the two checks passes at once. */
 async function resync(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}) {
   const commandId = await order(feed, input);
-  await fixture.attempt(rutterRunCommand, { commandId }, { wait: pass });
+  await fixture.attempt(runRutterCommand, { commandId }, { wait: pass });
   return await readCommand(fixture.pool, { commandId });
 }
 
@@ -130,7 +130,7 @@ describe('a resync', () => {
       const wait = async () => {
         await fixture.control('POST', '/knobs', { readBackLagMs: 0 });
       };
-      await fixture.attempt(rutterRunCommand, { commandId }, { wait });
+      await fixture.attempt(runRutterCommand, { commandId }, { wait });
       expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
         result: { at_rutter: 5, gap: 0 },
       });
@@ -223,7 +223,7 @@ describe('a resync', () => {
     const wait = async () => {
       await fixture.pool.query(`UPDATE feeds SET operator = 'closed' WHERE feed_id = $1`, [feed.feedId]);
     };
-    await fixture.attempt(rutterRunCommand, { commandId }, { wait });
+    await fixture.attempt(runRutterCommand, { commandId }, { wait });
     expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
       problem: { code: 'wrong_state' },
     });

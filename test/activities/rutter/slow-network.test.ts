@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import { createRutterClient } from '../../../src/clients/rutter/client.js';
 import { createRateLimiter, type RateLimiter } from '../../../src/db/rate-limiter.js';
 import {

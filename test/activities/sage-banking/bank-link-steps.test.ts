@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import {
-  sageBeginLink,
-  type BeginLinkResult,
+  sageBeginBankLink,
+  type BeginBankLinkResult,
 } from '../../../src/activities/sage-banking/bank-link/begin-bank-link.js';
 import {
   sageCreateAccount,
   type CreateAccountResult,
 } from '../../../src/activities/sage-banking/bank-link/create-account.js';
 import {
-  sagePollLink,
-  type PollLinkResult,
+  sagePollBankLink,
+  type PollBankLinkResult,
 } from '../../../src/activities/sage-banking/bank-link/poll-bank-link.js';
 import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
 import { SageRefused } from '../../../src/clients/sage-banking/errors.js';
@@ -79,10 +79,10 @@ async function rowOf(linkId: string) {
   return row;
 }
 
-const begin = (linkId: string, deps = depsWith()): Promise<BeginLinkResult> =>
-  new MockActivityEnvironment().run(sageBeginLink(deps), { linkId });
-const poll = (linkId: string, deps = depsWith()): Promise<PollLinkResult> =>
-  new MockActivityEnvironment().run(sagePollLink(deps), { linkId });
+const begin = (linkId: string, deps = depsWith()): Promise<BeginBankLinkResult> =>
+  new MockActivityEnvironment().run(sageBeginBankLink(deps), { linkId });
+const poll = (linkId: string, deps = depsWith()): Promise<PollBankLinkResult> =>
+  new MockActivityEnvironment().run(sagePollBankLink(deps), { linkId });
 const create = (linkId: string, deps = depsWith()): Promise<CreateAccountResult> =>
   new MockActivityEnvironment().run(sageCreateAccount(deps), { linkId });
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import { sageAdvanceOnboarding } from '../../../src/activities/sage-banking/onboarding/advance-onboarding.js';
-import { dbNoteOnboardingFailure } from '../../../src/activities/sage-banking/onboarding/record-onboarding-failure.js';
+import { dbRecordOnboardingFailure } from '../../../src/activities/sage-banking/onboarding/record-onboarding-failure.js';
 import type { SageBankingClient } from '../../../src/clients/sage-banking/client.js';
 import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
 import { reviewAlerts } from '../../../src/db/alerts.js';
@@ -343,7 +343,7 @@ describe('an onboarding', () => {
   it('whose step fails for a reason of ours says so, raises the alert, and says it once', async () => {
     const id = await begin();
     const note = (onboardingId: string) =>
-      new MockActivityEnvironment().run(dbNoteOnboardingFailure(fixture.deps), { onboardingId });
+      new MockActivityEnvironment().run(dbRecordOnboardingFailure(fixture.deps), { onboardingId });
     await note(id);
     await note(id);
     expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });

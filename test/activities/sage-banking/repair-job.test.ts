@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
-import { sageRestartWorkflows } from '../../../src/activities/sage-banking/restart-workflows.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
+import { temporalRestartSageWorkflows } from '../../../src/activities/sage-banking/restart-workflows.js';
 import { transaction, type Queryable } from '../../../src/db/pool.js';
 import {
   insertSageOnboarding,
@@ -48,7 +48,7 @@ beforeEach(async () => {
 });
 
 const repair = (over: Partial<ActivityDeps> = {}) =>
-  new MockActivityEnvironment().run(sageRestartWorkflows({ ...deps, ...over }));
+  new MockActivityEnvironment().run(temporalRestartSageWorkflows({ ...deps, ...over }));
 
 async function begin(set: string): Promise<string> {
   const { customerId } = await fixture.makeCustomer();

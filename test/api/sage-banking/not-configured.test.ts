@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createApiChannels } from '../../../src/api/channels.js';
 import { createOpenApi } from '../../../src/api/openapi.js';
 import { createRoutes } from '../../../src/api/routes/index.js';
-import type { SageFacade } from '../../../src/temporal/sage-banking/facade.js';
+import type { SageBankingFacade } from '../../../src/temporal/sage-banking/facade.js';
 import { startApi, type ApiFixture } from '../machine-api-fixture.js';
 
 /** The fixture's app has no configuration of the `sage-banking` channel. */
@@ -55,7 +55,7 @@ it('an action on a feed of that channel is 501 too, and nothing is requested', a
 });
 
 it('the reference is the same in every installation', () => {
-  const documentOf = (sageBanking: { facade: SageFacade } | null) => {
+  const documentOf = (sageBanking: { facade: SageBankingFacade } | null) => {
     const channels = createApiChannels({
       rutter: { facade: api.facade, verifyWebhook: () => false },
       sageBanking,
@@ -63,5 +63,5 @@ it('the reference is the same in every installation', () => {
     return createOpenApi({ channels, routes: createRoutes(channels), publicUrl: 'http://localhost' });
   };
   // No handler runs here, so nothing of the facade is called.
-  expect(documentOf(null)).toEqual(documentOf({ facade: {} as SageFacade }));
+  expect(documentOf(null)).toEqual(documentOf({ facade: {} as SageBankingFacade }));
 });

@@ -1,11 +1,11 @@
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createActivities } from '../../../src/activities/index.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { recordAccountsSeen } from '../../../src/db/rutter/feed-facts.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
-import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
+import { createFacade, type Facade } from '../../../src/temporal/channels.js';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
 import {
   createDeliveryFixture,
@@ -27,7 +27,7 @@ const startDate = '2026-03-01T00:00:00.000Z';
 const soon = { timeoutMs: 90_000, everyMs: 100 };
 let fixture: DeliveryFixture;
 let client: Client;
-let facade: WorkflowFacade;
+let facade: Facade;
 let native: NativeConnection;
 let connection: Connection;
 let namespace: string;
@@ -46,7 +46,7 @@ beforeAll(async () => {
   connection = await Connection.connect({ address });
   native = await NativeConnection.connect({ address });
   client = new Client({ connection, namespace });
-  const workflows = createWorkflowFacade(client);
+  const workflows = createFacade(client);
   facade = workflows;
   const activities = createActivities({ ...fixture.deps, workflows });
   const interceptors = { activity: [createActivityInterceptors] };

@@ -3,12 +3,12 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type { RunDeliveryResult } from '../../../src/activities/rutter/delivery/run-delivery.js';
 import { whileHeartbeating } from '../../../src/activities/while-heartbeating.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { dayMs } from '../../../src/domain/limits.js';
-import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
+import { createFacade, type Facade } from '../../../src/temporal/channels.js';
 import { WorkflowsUnavailable } from '../../../src/temporal/calls.js';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
 import { workerOptions } from '../../../src/temporal/worker-options.js';
@@ -26,7 +26,7 @@ import { bundleWorkflows } from '../../support/workflow-environment.js';
 const soon = { timeoutMs: 60_000, everyMs: 50 };
 const sentAtOnce = 20;
 let client: Client;
-let facade: WorkflowFacade;
+let facade: Facade;
 let workers: Worker[];
 let running: Promise<void>[];
 let close: () => Promise<unknown>;
@@ -67,7 +67,7 @@ beforeAll(async () => {
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   client = new Client({ connection, namespace });
-  facade = createWorkflowFacade(client);
+  facade = createFacade(client);
   const activities: Partial<Activities> = {
     rutterRunDelivery: ({ feedId }) => whileHeartbeating(() => feedOf(feedId).deliveryRun()),
     dbApplyFeedRequest: ({ feedId, action }) => {

@@ -9,7 +9,7 @@ import { isPostOfTransactions, type SeenRequest } from '../../../scripts/chaos/r
 import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
 import { bankFeedWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { createDataConverter } from '../../../src/temporal/data-converter.js';
-import { createWorkflowFacade } from '../../../src/temporal/facade.js';
+import { createFacade } from '../../../src/temporal/channels.js';
 import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
@@ -90,7 +90,7 @@ describe('two workers', () => {
       await until(() => bothPoll(taskQueue), { ...soon, describe: `both workers poll ${taskQueue}` });
     }
     // No feed has a workflow yet: the API's process and two clients of ours start each of them, all at once.
-    const facades = clients.map(createWorkflowFacade);
+    const facades = clients.map(createFacade);
     const starts = feeds.flatMap((feed) => [
       core.send(feed, twoBatches),
       ...Array.from({ length: 5 }, () => facades.map((facade) => facade.wakeFeed(feed))).flat(),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createActivities } from '../../../src/activities/index.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { insertCommand } from '../../../src/db/commands.js';
 import {
   makeBankCustomer,
@@ -220,10 +220,12 @@ describe('rules of a disconnected account', () => {
     const { fresh, oldIds } = await reconnect();
     const commandId = await orderRestore(fresh, Object.values(oldIds));
     await failWrites(fresh, { nth: 2 });
-    const { sageRunCommand, dbFailCommand } = createActivities(fixture.deps);
+    const { providerRunCommand, dbFailCommand } = createActivities(fixture.deps);
     const activity = new MockActivityEnvironment();
-    await expect(activity.run(sageRunCommand, { commandId })).rejects.toThrow();
-    const failed = { commandId, code: 'provider_unavailable', provider: 'sage' } as const;
+    await expect(
+      activity.run(providerRunCommand, { commandId, channel: 'sage-banking' as const }),
+    ).rejects.toThrow();
+    const failed = { commandId, code: 'provider_unavailable', channel: 'sage-banking' } as const;
     expect(await activity.run(dbFailCommand, failed)).toEqual({ state: 'done' });
     await fixture.control('DELETE', '/faults');
 
@@ -245,7 +247,7 @@ describe('rules of a disconnected account', () => {
     const { fresh, oldIds } = await reconnect(['Energy']);
     const commandId = await orderRestore(fresh, [oldIds.Energy!]);
     const { dbFailCommand } = createActivities(fixture.deps);
-    const failed = { commandId, code: 'provider_unavailable', provider: 'sage' } as const;
+    const failed = { commandId, code: 'provider_unavailable', channel: 'sage-banking' } as const;
     expect(await new MockActivityEnvironment().run(dbFailCommand, failed)).toEqual({ state: 'failed' });
   });
 

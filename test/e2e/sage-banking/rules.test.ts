@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createActivities } from '../../../src/activities/index.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { insertCommand, readCommand } from '../../../src/db/commands.js';
 import { deleteOldReadings } from '../../../src/db/sage-banking/commands.js';
 import { providerCommandWorkflowId } from '../../../src/domain/ids.js';
@@ -243,7 +243,11 @@ async function lose(commandId: string, order: { rule_id: string; rule: RuleDraft
 }
 
 function attempt(commandId: string) {
-  return new MockActivityEnvironment().run(createActivities(fixture.deps).sageRunCommand, { commandId });
+  const { providerRunCommand } = createActivities(fixture.deps);
+  return new MockActivityEnvironment().run(providerRunCommand, {
+    commandId,
+    channel: 'sage-banking' as const,
+  });
 }
 
 describe('a dry run', () => {

@@ -4,8 +4,9 @@ import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporal
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
-import type { ActivityDeps, SageBankingChannel } from '../../../src/activities/deps.js';
-import { createActivities } from '../../../src/activities/index.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
+import type { SageBankingParts } from '../../../src/activities/sage-banking/deps.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { createRutterClient } from '../../../src/clients/rutter/client.js';
 import { createSageBankingClient } from '../../../src/clients/sage-banking/create-client.js';
@@ -13,8 +14,11 @@ import { createKeyEntry, parseKeyring, type Keyring } from '../../../src/crypto/
 import type { Pool } from '../../../src/db/pool.js';
 import { sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { createDataConverter } from '../../../src/temporal/data-converter.js';
-import { createWorkflowFacade } from '../../../src/temporal/facade.js';
-import { createSageFacade, type SageFacade } from '../../../src/temporal/sage-banking/facade.js';
+import { createFacade } from '../../../src/temporal/channels.js';
+import type {
+  SageBankingFacade,
+  SageBankingMissingWorkflows,
+} from '../../../src/temporal/sage-banking/facade.js';
 import { workerOptions } from '../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../database-clock.js';
 import type { RunMonitor } from './monitor.js';
@@ -36,8 +40,8 @@ export const statusPolling = { statusPollMinMs: 60_000, statusPollMaxMs: 900_000
 
 export interface SageBankingFixture {
   readonly client: Client;
-  readonly facade: Pick<ReturnType<typeof createWorkflowFacade>, 'runCommand'>;
-  readonly sage: SageFacade;
+  readonly facade: Pick<ReturnType<typeof createFacade>, 'runCommand'>;
+  readonly sage: SageBankingFacade;
   readonly pool: Pool;
   readonly keyring: Keyring;
   readonly clock: SimulationClock;
@@ -71,22 +75,21 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
     await control('POST', '/clock', { set: new Date(Date.now() + offsetMs).toISOString() });
   });
   const client = new Client({ connection: env.connection, dataConverter: createDataConverter(keyring) });
-  const facade = createWorkflowFacade(client);
-  const sage = createSageFacade(client);
-  const channel: SageBankingChannel = {
+  const facade = createFacade(client);
+  const channel: SageBankingParts = {
     client: createSageBankingClient({
       ...{ bankingUrl: sandbox.url, authUrl: sandbox.url, tokenServiceUrl: sandbox.url },
       ...{ linkOrigins: [sandbox.url], applicationId: application.id, signingKey: application.signingKey },
       ...{ provider: 'simulation.provider', timeoutMs: requestTimeoutMs, nowMs: () => clock.nowMs() },
       fetch: (...args) => (monitoring === null ? fetch : monitoring.fetch)(...args),
     }),
-    workflows: sage,
+    workflows: facade,
     settings: { ...statusPolling, organisationLimit: null },
   };
   const deps = depsOf({ pool, keyring, facade, channel, clock });
   const repairDeps = {
     ...deps,
-    sage: { ...channel, workflows: { ...sage, missingAccounts: missingOf(client) } },
+    sage: { ...channel, workflows: { ...facade, missingAccounts: missingOf(client) } },
   };
   const workers = await createWorkers({
     env,
@@ -98,13 +101,15 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   });
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ client, facade, sage, pool, keyring, clock, control },
+    ...{ client, facade, sage: facade, pool, keyring, clock, control },
     sleep: async (ms) => {
       await skipTime(env, { ms, flaw: flaw.signal, runningAttempts });
       await clock.reach(await env.currentTimeMs());
     },
     repair: async () => {
-      await new MockActivityEnvironment().run(() => createActivities(repairDeps).sageRestartWorkflows());
+      await new MockActivityEnvironment().run(() =>
+        createActivities(repairDeps).temporalRestartSageWorkflows(),
+      );
     },
     monitor: (monitor) => {
       monitoring = monitor;
@@ -120,7 +125,7 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
 }
 
 /** This server cannot list workflows, so each one is described. */
-function missingOf(client: Client): SageFacade['missingAccounts'] {
+function missingOf(client: Client): SageBankingMissingWorkflows['missingAccounts'] {
   return async ({ sageAccountIds }) => {
     const missing: string[] = [];
     for (const sageAccountId of sageAccountIds) {
@@ -138,8 +143,8 @@ function missingOf(client: Client): SageFacade['missingAccounts'] {
 function depsOf(input: {
   pool: Pool;
   keyring: Keyring;
-  facade: ReturnType<typeof createWorkflowFacade>;
-  channel: SageBankingChannel;
+  facade: ReturnType<typeof createFacade>;
+  channel: SageBankingParts;
   clock: SimulationClock;
 }): ActivityDeps {
   return {
@@ -200,7 +205,7 @@ function activitiesOf({
   monitor,
 }: WorkersInput): Record<string, (input: never) => unknown> {
   type Work = (input: unknown) => Promise<unknown>;
-  const names = Object.keys(createActivities(deps)).filter((name) => /^(sage|db)/.test(name));
+  const names = Object.keys(createActivities(deps)).filter((name) => /^(sage|db|provider)/.test(name));
   const wrapped = names.map((name) => {
     const attempt: Work = async (input) => {
       const { currentAttemptScheduledTimestampMs, workflowExecution } = Context.current().info;

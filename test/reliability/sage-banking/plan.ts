@@ -100,12 +100,12 @@ export interface PlannedStep {
 /** Activities that may fail, each at its n-th attempt of the run, counted from 1. */
 export const failingActivities = [
   'sageAdvanceOnboarding',
-  'sageBeginLink',
-  'sagePollLink',
+  'sageBeginBankLink',
+  'sagePollBankLink',
   'sageCreateAccount',
   'sageReadAccount',
   'sageCancelAccount',
-  'sageRunCommand',
+  'providerRunCommand',
   'sageStartReprocessChunk',
   'sagePollReprocessChunk',
 ] as const;

@@ -69,6 +69,6 @@ async function command(
   const commandId = randomUUID();
   const order = { ...input, sage_account_id: sageAccountId };
   await insertCommand(pool, { commandId, customerId, kind, input: order, secretSealed: null });
-  await facade.runCommand({ commandId, provider: 'sage' });
+  await facade.runCommand({ commandId, channel: 'sage-banking' });
   return { commandId };
 }

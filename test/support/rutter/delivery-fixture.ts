@@ -4,7 +4,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../../sandbox/rutter/server.js';
-import type { ActivityDeps, WorkflowWaker } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
+import type { RutterWorkflows } from '../../../src/activities/rutter/deps.js';
 import {
   rutterRunDelivery,
   type RunDeliveryInput,
@@ -78,7 +79,7 @@ export async function createDeliveryFixture(
   const keys = parseKeyring(createKeyEntry('test'));
   if (!keys.ok) throw new Error('no keyring');
   const woken: string[] = [];
-  const workflows: WorkflowWaker = {
+  const workflows: RutterWorkflows = {
     wakeFeed: ({ feedId }) => Promise.resolve(void woken.push(`wake ${feedId}`)),
     feedFactsChanged: ({ feedId }) => Promise.resolve(void woken.push(`facts ${feedId}`)),
     wakeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`wake ${connectionId}`)),

@@ -1,13 +1,13 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
-import { createActivities } from '../../../src/activities/index.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { createFeed } from '../../../src/db/rutter/publications.js';
 import { transaction } from '../../../src/db/pool.js';
 import type { FeedState, OperatorAction } from '../../../src/domain/feed.js';
 import { bankFeedWorkflowId, connectionWorkflowId, taskQueues } from '../../../src/domain/ids.js';
-import { createWorkflowFacade, type WorkflowFacade } from '../../../src/temporal/facade.js';
+import { createFacade, type Facade } from '../../../src/temporal/channels.js';
 import { createDeliveryFixture, type DeliveryFeed, type DeliveryFixture } from './delivery-fixture.js';
 import { until } from '../until.js';
 import {
@@ -20,7 +20,7 @@ import {
 /** The real workflows with the real activities, PostgreSQL and the sandbox; timers alone can be skipped. */
 export interface FeedLifeFixture extends DeliveryFixture {
   env: TestWorkflowEnvironment;
-  facade: WorkflowFacade;
+  facade: Facade;
   makeLife(): Promise<FeedLife>;
 }
 
@@ -41,7 +41,7 @@ export async function createFeedLifeFixture(): Promise<FeedLifeFixture> {
     createWorkflowEnvironment(),
     bundleWorkflows(),
   ]);
-  const facade = createWorkflowFacade(env.client);
+  const facade = createFacade(env.client);
   const gates = new Map<string, Gate>();
   const deliveryRunsDone = new Map<string, number>();
   const deps: ActivityDeps = {
@@ -97,7 +97,7 @@ export async function createFeedLifeFixture(): Promise<FeedLifeFixture> {
 
 interface LifeParts {
   fixture: DeliveryFixture;
-  facade: WorkflowFacade;
+  facade: Facade;
   env: TestWorkflowEnvironment;
   gates: Map<string, Gate>;
   deliveryRunsDone: Map<string, number>;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { sha256Hex } from '../../../src/crypto/hash.js';
 import { open, seal } from '../../../src/crypto/seal.js';

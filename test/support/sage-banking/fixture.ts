@@ -11,8 +11,8 @@ import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import type { Knobs } from '../../../sandbox/sage-banking/assumptions.js';
 import { saveHistory } from '../../../scripts/save-history.js';
 import { startSageBankingSandbox, type SageBankingOptions } from '../../../sandbox/sage-banking/server.js';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
-import { createActivities } from '../../../src/activities/index.js';
+import type { ActivityDeps } from '../../../src/activities/channels.js';
+import { createActivities } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
 import { createApp } from '../../../src/api/app.js';
 import { createApiChannels } from '../../../src/api/channels.js';
@@ -26,8 +26,7 @@ import { taskQueues } from '../../../src/domain/ids.js';
 import { createPagesChannels } from '../../../src/pages/channels.js';
 import { createPages } from '../../../src/pages/index.js';
 import { createDataConverter } from '../../../src/temporal/data-converter.js';
-import { createWorkflowFacade } from '../../../src/temporal/facade.js';
-import { createSageFacade } from '../../../src/temporal/sage-banking/facade.js';
+import { createFacade } from '../../../src/temporal/channels.js';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
 import { createTestDatabase } from '../database.js';
 import { replayKeys } from '../replay-key.js';
@@ -108,15 +107,14 @@ export async function createSageFixture(input: SageFixtureInput = {}): Promise<S
   const dataConverter = createDataConverter(keyring);
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace, dataConverter });
-  const facade = createWorkflowFacade(client);
-  const sage = createSageFacade(client);
-  const deps = activityDeps({ ...input, pool, keyring, sandboxUrl: sandbox.url, facade, sage });
+  const facade = createFacade(client);
+  const deps = activityDeps({ ...input, pool, keyring, sandboxUrl: sandbox.url, facade });
   const startWorkers = () =>
     input.workers === false
       ? Promise.resolve(() => Promise.resolve())
       : runWorkers({ address, namespace, dataConverter, deps });
   let stopWorkers = await startWorkers();
-  const service = await serve({ pool, keyring, facade, sage, sandboxUrl: sandbox.url });
+  const service = await serve({ pool, keyring, facade, sage: facade, sandboxUrl: sandbox.url });
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
   return {
@@ -184,8 +182,7 @@ function activityDeps(
     pool: Pool;
     keyring: Keyring;
     sandboxUrl: string;
-    facade: ReturnType<typeof createWorkflowFacade>;
-    sage: ReturnType<typeof createSageFacade>;
+    facade: ReturnType<typeof createFacade>;
   },
 ): ActivityDeps {
   const made = createSageBankingClient({
@@ -217,7 +214,7 @@ function activityDeps(
     },
     sage: {
       client: input.wrap?.(made) ?? made,
-      workflows: input.sage,
+      workflows: input.facade,
       settings: {
         statusPollMinMs: input.statusPollMinMs ?? 200,
         statusPollMaxMs: input.statusPollMaxMs ?? 1_000,
@@ -273,8 +270,8 @@ function installRuntime(): void {
 async function serve(input: {
   pool: Pool;
   keyring: Keyring;
-  facade: ReturnType<typeof createWorkflowFacade>;
-  sage: ReturnType<typeof createSageFacade>;
+  facade: ReturnType<typeof createFacade>;
+  sage: ReturnType<typeof createFacade>;
   sandboxUrl: string;
 }) {
   const server = createServer().listen(0, '127.0.0.1');

@@ -7,7 +7,7 @@ import {
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../../scripts/save-history.js';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type {
   RunDeliveryInput,
   RunDeliveryResult,

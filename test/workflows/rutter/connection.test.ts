@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type {
   ReadConnectionInput,
   ReadConnectionResult,

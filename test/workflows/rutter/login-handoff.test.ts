@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type { RefuseHandoffInput } from '../../../src/activities/rutter/handoff/refuse-handoff.js';
 import { failureTypes } from '../../../src/domain/failures.js';
 import type { HandoffReason, HandoffState } from '../../../src/domain/rutter/handoff.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type { ReadSageAccountResult } from '../../../src/activities/sage-banking/account/read-account.js';
 import { failureTypes } from '../../../src/domain/failures.js';
 import { sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';

@@ -3,7 +3,7 @@ import { activityInfo } from '@temporalio/activity';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import { sageBankLinkWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import type { sageBankLinkWorkflow } from '../../../src/workflows/sage-banking/bank-link/workflow.js';
 import { createTestNamespace } from '../../support/temporal.js';
@@ -28,7 +28,7 @@ beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const { address, namespace } = await createTestNamespace({ register: () => Promise.resolve() });
   const activities: Partial<Activities> = {
-    sageBeginLink: () => Promise.resolve({ outcome: 'granted' }),
+    sageBeginBankLink: () => Promise.resolve({ outcome: 'granted' }),
     sageCreateAccount: () => {
       triedBy.push(activityInfo().workflowExecution?.runId ?? '');
       const isOver = new Set(triedBy).size > 1 || triedBy.length > triesMax;

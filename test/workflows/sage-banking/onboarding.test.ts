@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
+import type { Activities } from '../../../src/activities/channels.js';
 import type { AdvanceOnboardingResult } from '../../../src/activities/sage-banking/onboarding/advance-onboarding.js';
 import { failureTypes } from '../../../src/domain/failures.js';
 import { sageOnboardingWorkflowId, taskQueues } from '../../../src/domain/ids.js';
@@ -61,7 +61,7 @@ beforeAll(async () => {
       if (onboarding === undefined) throw new Error('no such onboarding in this test');
       return onboarding.look();
     },
-    dbNoteOnboardingFailure: ({ onboardingId }) => {
+    dbRecordOnboardingFailure: ({ onboardingId }) => {
       onboardings.get(onboardingId)?.noting();
       return Promise.resolve();
     },

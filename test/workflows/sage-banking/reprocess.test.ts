@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Activities } from '../../../src/activities/index.js';
-import type { FailSageReprocessInput } from '../../../src/activities/sage-banking/reprocess/fail-reprocess.js';
+import type { Activities } from '../../../src/activities/channels.js';
+import type { FailReprocessInput } from '../../../src/activities/sage-banking/reprocess/fail-reprocess.js';
 import { failureTypes } from '../../../src/domain/failures.js';
 import { sageReprocessWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import type { sageReprocessWorkflow } from '../../../src/workflows/sage-banking/reprocess/workflow.js';
@@ -25,7 +25,7 @@ class FakeRun {
   readonly reprocessId = randomUUID();
   startsAtMs: number[] = [];
   pollsAtMs: number[] = [];
-  failed: FailSageReprocessInput[] = [];
+  failed: FailReprocessInput[] = [];
   constructor(
     readonly start: (starts: number) => Started,
     readonly poll: (polls: number) => Polled = () => ({ outcome: 'next', startAfterMs: 0 }),
@@ -51,7 +51,7 @@ beforeAll(async () => {
       fake.pollsAtMs.push(await env.currentTimeMs());
       return fake.poll(fake.pollsAtMs.length);
     },
-    dbFailSageReprocess: (input) => {
+    dbFailReprocess: (input) => {
       const fake = fakeOf(input);
       fake.failed.push(input);
       if (fake.failed.length === 1) throw new Error('the database is away');

@@ -16,10 +16,10 @@ import {
 } from '../../../db/connections.js';
 import { transaction, type Queryable } from '../../../db/pool.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 
 export interface CommandContext {
-  readonly deps: ActivityDeps;
+  readonly deps: RutterDeps;
   readonly command: CommandRow;
   readonly customerId: string;
   readonly signal: AbortSignal;

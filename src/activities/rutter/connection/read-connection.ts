@@ -9,7 +9,7 @@ import {
 import { connectionFacts } from '../../../domain/rutter/connection.js';
 import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/rutter/schedule.js';
 import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
@@ -37,7 +37,7 @@ export interface ReadConnectionResult {
 /** Pages of 500 accounts on one connection: 10,000 accounts of one customer. */
 const accountPagesMax = 20;
 
-export function rutterReadConnection(deps: ActivityDeps) {
+export function rutterReadConnection(deps: RutterDeps) {
   return async (input: ReadConnectionInput): Promise<ReadConnectionResult> => {
     const { connectionId } = input;
     const connection = await readConnection(deps.pool, { connectionId });
@@ -72,13 +72,13 @@ export function rutterReadConnection(deps: ActivityDeps) {
 }
 
 /** Reads may be answered although writes are refused: only Rutter's own word on the connection heals it. */
-async function isStillRefused(deps: ActivityDeps, accessToken: string): Promise<boolean> {
+async function isStillRefused(deps: RutterDeps, accessToken: string): Promise<boolean> {
   const { cancellationSignal: signal } = Context.current();
   const facts = connectionFacts(await deps.rutter.getConnectionStatus({ accessToken, signal }));
   return facts.status !== 'ok';
 }
 
-async function listAccounts(deps: ActivityDeps, accessToken: string): Promise<AccountSeen[]> {
+async function listAccounts(deps: RutterDeps, accessToken: string): Promise<AccountSeen[]> {
   const { cancellationSignal: signal } = Context.current();
   const accounts = [];
   let cursor: string | undefined;

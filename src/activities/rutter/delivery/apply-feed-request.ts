@@ -1,6 +1,6 @@
 import { applyFeedRequest } from '../../../db/rutter/feed-facts.js';
 import type { FeedState, OperatorAction } from '../../../domain/feed.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
 /*
@@ -18,7 +18,7 @@ export interface ApplyFeedRequestResult {
   readonly reason: string | null;
 }
 
-export function dbApplyFeedRequest(deps: ActivityDeps) {
+export function dbApplyFeedRequest(deps: RutterDeps) {
   return async (input: ApplyFeedRequestInput): Promise<ApplyFeedRequestResult> => {
     const feed = await applyFeedRequest(deps.pool, input);
     if (feed === null) throw new Obsolete('the feed does not exist');

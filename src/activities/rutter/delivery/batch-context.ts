@@ -11,11 +11,11 @@ import type { BlockReason } from '../../../domain/rutter/feed.js';
 import { backoffMs } from '../../../domain/schedule.js';
 import { serializeBatch } from '../../../clients/rutter/transform.js';
 import type { DeliverablePosting } from '../../../domain/posting.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 
 /** What every step on a batch works with. `feed` is the batch's own feed, whoever's delivery run this is. */
 export interface BatchContext {
-  readonly deps: ActivityDeps;
+  readonly deps: RutterDeps;
   readonly feed: FeedRow;
   readonly deliveryLockId: string;
   readonly holder: string;

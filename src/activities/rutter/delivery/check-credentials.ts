@@ -4,7 +4,7 @@ import { recordCredentialsRejected } from '../../../db/rutter/rejected-credentia
 import { failureTypes } from '../../../domain/failures.js';
 import { credentialsRejectedReason } from '../../../domain/feed.js';
 import { requireCredentials } from '../rejected-credentials.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { readConnectionRefusal, type ConnectionRefusal } from '../explain-refusal.js';
 import { CredentialsRejected } from '../../failures.js';
 import { recordFailure } from './record-failure.js';
@@ -17,7 +17,7 @@ const organisationCheckMs = 30_000;
  * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is told, and all wait.
  */
 export async function explainFailure(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   feed: FeedRow,
   error: unknown,
 ): Promise<ConnectionRefusal | null> {
@@ -31,7 +31,7 @@ export async function explainFailure(
 }
 
 /** Nothing is sent while our own credentials are refused, whoever met it: of all that wait one asks at a time. */
-export async function waitForOrganisation(deps: ActivityDeps, feed: FeedRow): Promise<void> {
+export async function waitForOrganisation(deps: RutterDeps, feed: FeedRow): Promise<void> {
   try {
     await requireCredentials(deps);
   } catch (error) {
@@ -40,7 +40,7 @@ export async function waitForOrganisation(deps: ActivityDeps, feed: FeedRow): Pr
   }
 }
 
-async function checkLater(deps: ActivityDeps, feed: FeedRow, refused: CredentialsRejected): Promise<never> {
+async function checkLater(deps: RutterDeps, feed: FeedRow, refused: CredentialsRejected): Promise<never> {
   // Once: ten thousand feeds that wait only read.
   if (feed.reason !== credentialsRejectedReason) await recordFailure(deps, feed, refused);
   throw ApplicationFailure.create({

@@ -9,7 +9,7 @@ import {
 } from '../../../domain/feed.js';
 import { isBlocked } from '../../../domain/rutter/feed.js';
 import { failureTypes } from '../../../domain/failures.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { CredentialsRejected, readFailure } from '../../failures.js';
 
 /**
@@ -19,7 +19,7 @@ import { CredentialsRejected, readFailure } from '../../failures.js';
  * @param feed the row as it was when the delivery run began
  */
 export async function recordFailure(
-  deps: Pick<ActivityDeps, 'pool'>,
+  deps: Pick<RutterDeps, 'pool'>,
   feed: FeedRow,
   error: unknown,
 ): Promise<void> {

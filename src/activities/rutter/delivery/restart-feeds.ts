@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { raiseMissing } from '../../../db/alerts.js';
 import { listFeedsToCheck } from '../../../db/rutter/repair-views.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
@@ -16,7 +16,7 @@ const pagesMax = 100;
 const restartsMax = 2_000;
 const signalsAtOnce = 20;
 
-export function temporalRestartFeeds(deps: ActivityDeps) {
+export function temporalRestartFeeds(deps: RutterDeps) {
   return async (): Promise<RepairResult> =>
     await repairPages(deps, {
       name: 'feeds',
@@ -26,7 +26,7 @@ export function temporalRestartFeeds(deps: ActivityDeps) {
     });
 }
 
-async function restartPage(deps: ActivityDeps, afterId: string | null): Promise<RepairedPage> {
+async function restartPage(deps: RutterDeps, afterId: string | null): Promise<RepairedPage> {
   const feeds = await listFeedsToCheck(deps.pool, { afterId, limit: pageSize });
   const missing = new Set(await deps.workflows.missingFeeds({ feedIds: feeds.map(({ feedId }) => feedId) }));
   const lost = feeds.filter(({ feedId }) => missing.has(feedId));

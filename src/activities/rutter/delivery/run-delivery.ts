@@ -25,7 +25,7 @@ import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
 import { explainFailure, waitForOrganisation } from './check-credentials.js';
 import { readAccount } from './read-account.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
@@ -64,7 +64,7 @@ const progressRetryMs = 2_000;
 /** Another feed's batch waits for a person: check again after this long whether one came. */
 const blockedLockCheckMs = 10 * 60_000;
 
-export function rutterRunDelivery(deps: ActivityDeps) {
+export function rutterRunDelivery(deps: RutterDeps) {
   return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
     const { cancellationSignal } = Context.current();
     return await whileHeartbeating(() => new DeliveryRun(deps, input, cancellationSignal).run());
@@ -82,7 +82,7 @@ class DeliveryRun {
   private failingFeedId: string | null = null;
 
   constructor(
-    private readonly deps: ActivityDeps,
+    private readonly deps: RutterDeps,
     private readonly input: RunDeliveryInput,
     private readonly signal: AbortSignal,
   ) {}

@@ -4,7 +4,7 @@ import {
   listUnheardFeeds,
   markRepairSignaled,
 } from '../../../db/rutter/repair-views.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
@@ -20,7 +20,7 @@ const wakesMax = 5_000;
 const requestedMax = 1_000;
 const signalsAtOnce = 20;
 
-export function temporalWakeFeeds(deps: ActivityDeps) {
+export function temporalWakeFeeds(deps: RutterDeps) {
   return async (): Promise<RepairResult> => {
     const owed = await wakeRequested(deps);
     const unheard = await repairPages(deps, {
@@ -33,7 +33,7 @@ export function temporalWakeFeeds(deps: ActivityDeps) {
   };
 }
 
-async function wakeRequested({ pool, workflows }: ActivityDeps): Promise<number> {
+async function wakeRequested({ pool, workflows }: RutterDeps): Promise<number> {
   const feedIds = await listFeedsWithRequestedCheck(pool, { limit: requestedMax });
   await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.feedFactsChanged({ feedId }));
   // After the signals: what was not signalled is found again at once.
@@ -41,7 +41,7 @@ async function wakeRequested({ pool, workflows }: ActivityDeps): Promise<number>
   return feedIds.length;
 }
 
-async function wakePage({ pool, workflows }: ActivityDeps, afterId: string | null): Promise<RepairedPage> {
+async function wakePage({ pool, workflows }: RutterDeps, afterId: string | null): Promise<RepairedPage> {
   const { feedIds, checked, lastId } = await listUnheardFeeds(pool, { afterId, limit: pageSize });
   await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.feedFactsChanged({ feedId }));
   await markRepairSignaled(pool, { feedIds });

@@ -17,7 +17,7 @@ import {
   printRedirectTarget,
   type RedirectTarget,
 } from '../../../domain/rutter/redirect-target.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { explainRefusal, isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
@@ -44,7 +44,7 @@ export type CreateOtpResult =
 /** A turn holds a database connection while it waits and asks; the rest of the pool is for everybody else. */
 const turnsAtOnceMax = 6;
 
-export function rutterCreateOtp(deps: ActivityDeps) {
+export function rutterCreateOtp(deps: RutterDeps) {
   const limitTurns = pLimit(turnsAtOnceMax);
   return async (input: CreateOtpInput): Promise<CreateOtpResult> => {
     const handoff = await readHandoff(deps.pool, input);
@@ -61,7 +61,7 @@ export function rutterCreateOtp(deps: ActivityDeps) {
 }
 
 async function takeTurn(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   db: Queryable,
   { handoffId }: CreateOtpInput,
 ): Promise<CreateOtpResult> {
@@ -83,7 +83,7 @@ async function takeTurn(
 
 /** Null when it is too late to ask, or became too late while waiting for a turn at the limiter. */
 async function askForOtp(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   db: Queryable,
   { handoffId, turn }: { handoffId: string; turn: OtpTurn },
 ): Promise<RutterOtp | null> {
@@ -105,7 +105,7 @@ async function askForOtp(
 
 /** The redirect as it was validated at the first arrival, validated once more: the configuration may be another by now. */
 function readTarget(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   { handoffId, turn }: { handoffId: string; turn: OtpTurn },
 ): RedirectTarget | null {
   const redirectUri = open(deps.keyring, turn.redirectSealed, { table: 'handoffs', row: handoffId });
@@ -117,7 +117,7 @@ function readTarget(
 
 /** Rutter's own redirect when it gives one that passes the same judgement (contract 4 step 6); else the validated one. */
 function chooseTarget(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   { validated, answer }: { validated: RedirectTarget; answer: RutterOtp },
 ): RedirectTarget {
   if (answer.redirectUri === null) return validated;

@@ -13,7 +13,7 @@ import { lockHandoff, readHandoff, type HandoffRow } from '../../../db/rutter/ha
 import { transaction, type Queryable } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
 import { recordingRejectedCredentials } from '../rejected-credentials.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
@@ -34,7 +34,7 @@ export type EnsureHandoffConnectionResult =
   /** The handoff has ended meanwhile, or its deadline has passed. */
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
-export function rutterEnsureHandoffConnection(deps: ActivityDeps) {
+export function rutterEnsureHandoffConnection(deps: RutterDeps) {
   return async (input: EnsureHandoffConnectionInput): Promise<EnsureHandoffConnectionResult> => {
     const handoff = await readHandoff(deps.pool, input);
     if (handoff?.customerId == null) throw new Obsolete('nobody has logged in to this handoff');
@@ -52,7 +52,7 @@ function mayGoOn(handoff: HandoffRow): boolean {
 }
 
 async function claimChosen(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
 ): Promise<EnsureHandoffConnectionResult> {
   const connection = await readConnection(deps.pool, { connectionId });
@@ -75,7 +75,7 @@ async function claim(
 }
 
 async function createAndClaim(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   input: { handoff: HandoffRow; connectionKey: string; customerId: string },
 ): Promise<EnsureHandoffConnectionResult> {
   const { handoff, connectionKey, customerId } = input;

@@ -1,7 +1,7 @@
 import { endHandoff } from '../../../db/rutter/handoff-progress.js';
 import { transaction } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 
 /*
  * At the deadline: an answer that nobody took is cleared and the handoff is over; one that ended before stays as it
@@ -19,7 +19,7 @@ export interface ExpireHandoffResult {
   readonly state: HandoffState | null;
 }
 
-export function dbExpireHandoff(deps: ActivityDeps) {
+export function dbExpireHandoff(deps: RutterDeps) {
   return async (input: ExpireHandoffInput): Promise<ExpireHandoffResult> => {
     const state = await transaction(deps.pool, (db) => endHandoff(db, { ...input, state: 'expired' }));
     return { state };

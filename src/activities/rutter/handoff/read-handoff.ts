@@ -1,6 +1,6 @@
 import { readHandoff } from '../../../db/rutter/handoffs.js';
 import type { HandoffState } from '../../../domain/rutter/handoff.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
 /*
@@ -18,7 +18,7 @@ export interface ReadHandoffResult {
   readonly remainingMs: number;
 }
 
-export function dbReadHandoff(deps: ActivityDeps) {
+export function dbReadHandoff(deps: RutterDeps) {
   return async (input: ReadHandoffInput): Promise<ReadHandoffResult> => {
     const handoff = await readHandoff(deps.pool, input);
     if (handoff === null) throw new Obsolete('the handoff does not exist');

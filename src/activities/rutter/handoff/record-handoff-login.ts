@@ -1,6 +1,6 @@
 import { readHandoff, recordHandoffLogin } from '../../../db/rutter/handoffs.js';
 import type { HandoffState } from '../../../domain/rutter/handoff.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 
 /*
  * Ties the handoff to the customer who logged in first. A repeat finds the customer there and changes nothing; another
@@ -21,7 +21,7 @@ export interface RecordHandoffLoginResult {
   readonly customerId: string;
 }
 
-export function dbRecordHandoffLogin(deps: ActivityDeps) {
+export function dbRecordHandoffLogin(deps: RutterDeps) {
   return async (input: RecordHandoffLoginInput): Promise<RecordHandoffLoginResult> => {
     const outcome = await recordHandoffLogin(deps.pool, input);
     const handoff = await readHandoff(deps.pool, input);

@@ -1,7 +1,7 @@
 import { endHandoff } from '../../../db/rutter/handoff-progress.js';
 import { transaction } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 
 /*
  * Ends a handoff that cannot go on, with a reason for the page and Rutter's code for the timeline. A repeat changes
@@ -19,7 +19,7 @@ export interface RefuseHandoffResult {
   readonly state: HandoffState | null;
 }
 
-export function dbRefuseHandoff(deps: ActivityDeps) {
+export function dbRefuseHandoff(deps: RutterDeps) {
   return async (input: RefuseHandoffInput): Promise<RefuseHandoffResult> => {
     const state = await transaction(deps.pool, (db) => endHandoff(db, { ...input, state: 'refused' }));
     return { state };

@@ -4,7 +4,7 @@ import { isRateLimit, isRutterError } from '../../../clients/rutter/errors.js';
 import { open } from '../../../crypto/seal.js';
 import { renewPublishKey, usePublishKey, type AccountToPublish } from '../../../db/rutter/publications.js';
 import { failureTypes } from '../../../domain/failures.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { readFailure } from '../../failures.js';
 
@@ -17,7 +17,7 @@ const completedAfterMs = 60_000;
 const connectionErrorType = 'CONNECTION_ERROR';
 
 export interface PublishingContext {
-  readonly deps: ActivityDeps;
+  readonly deps: RutterDeps;
   readonly customerId: string;
   readonly connectionId: string;
   readonly accessToken: string;

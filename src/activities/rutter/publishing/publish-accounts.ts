@@ -9,7 +9,7 @@ import {
 } from '../../../db/rutter/publications.js';
 import { writeTimeline } from '../../../db/timeline.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { createAccount, type PublishingContext } from './create-account.js';
@@ -34,13 +34,13 @@ export type PublishAccountsResult =
   | { readonly outcome: 'refused'; readonly reason: HandoffReason; readonly errorCode?: string }
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
-export function rutterPublishAccounts(deps: ActivityDeps) {
+export function rutterPublishAccounts(deps: RutterDeps) {
   return (input: PublishAccountsInput): Promise<PublishAccountsResult> =>
     whileHeartbeating(() => publishAccounts(deps, input));
 }
 
 async function publishAccounts(
-  deps: ActivityDeps,
+  deps: RutterDeps,
   input: PublishAccountsInput,
 ): Promise<PublishAccountsResult> {
   const handoff = await readHandoff(deps.pool, input);

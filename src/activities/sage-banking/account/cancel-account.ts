@@ -10,7 +10,7 @@ import {
   sageCheckMaxMs,
   sageReadRefusedReason,
 } from '../../../domain/sage-banking/account-limits.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { accountAccess } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
@@ -30,13 +30,13 @@ export interface CancelSageAccountResult {
   readonly nextCheckMs: number;
 }
 
-export function sageCancelAccount(deps: ActivityDeps) {
+export function sageCancelAccount(deps: SageBankingDeps) {
   return async (input: CancelSageAccountInput): Promise<CancelSageAccountResult> =>
     await whileHeartbeating(() => cancel(deps, input));
 }
 
 async function cancel(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   { sageAccountId }: CancelSageAccountInput,
 ): Promise<CancelSageAccountResult> {
   const { channel, account, access } = await accountAccess(deps, { sageAccountId });

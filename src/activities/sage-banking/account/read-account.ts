@@ -25,7 +25,7 @@ import {
   sageUnreadCancelAfterMs,
   type SageAccountReason,
 } from '../../../domain/sage-banking/account-limits.js';
-import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
+import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { accountAccess, requireSageBanking } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
@@ -62,7 +62,7 @@ export interface ReadSageAccountResult {
   readonly nextCheckMs: number;
 }
 
-export function sageReadAccount(deps: ActivityDeps) {
+export function sageReadAccount(deps: SageBankingDeps) {
   return async (input: ReadSageAccountInput): Promise<ReadSageAccountResult> =>
     await whileHeartbeating(async () => {
       try {
@@ -76,7 +76,7 @@ export function sageReadAccount(deps: ActivityDeps) {
     });
 }
 
-async function look(deps: ActivityDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
+async function look(deps: SageBankingDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
   const { sageAccountId } = input;
   const { channel, account, access } = await accountAccess(deps, input);
   if (account.status === 'cancelled') return resultOf(account, { nextCheckMs: 0 });
@@ -112,7 +112,7 @@ async function look(deps: ActivityDeps, input: ReadSageAccountInput): Promise<Re
   return resultOf(row, { storedCount, hasMore, nextCheckMs, readAtMs: Date.now() });
 }
 
-function seenOf({ keyring }: ActivityDeps, sageAccountId: string, account: SageBankAccount) {
+function seenOf({ keyring }: SageBankingDeps, sageAccountId: string, account: SageBankAccount) {
   const { authorisationData: authorisation } = account;
   return {
     status: account.status,
@@ -125,7 +125,7 @@ function seenOf({ keyring }: ActivityDeps, sageAccountId: string, account: SageB
 
 /** Pending ones wait for their bank, those that need a new authorisation for their customer. */
 function delayOf(
-  { settings }: SageBankingChannel,
+  { settings }: SageBankingParts,
   input: { account: SageAccountRow; status: SageAccountStatus; waitedMs: number },
 ): number {
   const { account, status, waitedMs } = input;
@@ -155,7 +155,7 @@ function resultOf(
  * keeps us from reading may pass, and what is unread is lost with the end.
  */
 async function failing(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   { sageAccountId }: ReadSageAccountInput,
   { reason, error }: { reason: SageAccountReason; error: unknown },
 ): Promise<ReadSageAccountResult> {
@@ -208,6 +208,7 @@ function reasonOf(error: unknown): SageAccountReason | null {
       return unexpectedReason;
     case failureTypes.obsolete:
     case failureTypes.databaseUnavailable:
+    case failureTypes.channelDisabled:
       return null;
   }
 }

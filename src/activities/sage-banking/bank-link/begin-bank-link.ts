@@ -10,7 +10,7 @@ import {
   type SageLinkEnding,
 } from '../../../db/sage-banking/bank-links.js';
 import { sageLinkAttemptsMax } from '../../../domain/sage-banking/bank-link.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { companyAccess } from '../access.js';
 import {
@@ -35,14 +35,14 @@ export interface LinkInput {
   readonly linkId: string;
 }
 
-export type BeginLinkResult =
+export type BeginBankLinkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
   /** The account is known and is to be created. */
   | { readonly outcome: 'granted' }
   | LinkOver;
 
-export function sageBeginLink(deps: ActivityDeps) {
-  return async ({ linkId }: LinkInput): Promise<BeginLinkResult> => {
+export function sageBeginBankLink(deps: SageBankingDeps) {
+  return async ({ linkId }: LinkInput): Promise<BeginBankLinkResult> => {
     const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
     const { link } = context;
     if (link.state !== 'waiting') return await linkOver(context);
@@ -52,7 +52,7 @@ export function sageBeginLink(deps: ActivityDeps) {
   };
 }
 
-async function begin(context: LinkContext): Promise<BeginLinkResult> {
+async function begin(context: LinkContext): Promise<BeginBankLinkResult> {
   const { deps, link } = context;
   const { linkId } = link;
   if (link.remainingMs !== null && link.remainingMs <= 0) {
@@ -85,7 +85,7 @@ async function begin(context: LinkContext): Promise<BeginLinkResult> {
   return stored.state === 'waiting' ? waiting(stored) : await linkOver({ ...context, link: stored });
 }
 
-function waiting(link: { pollPeriodMs: number | null; remainingMs: number | null }): BeginLinkResult {
+function waiting(link: { pollPeriodMs: number | null; remainingMs: number | null }): BeginBankLinkResult {
   return {
     outcome: 'waiting',
     pollAfterMs: link.pollPeriodMs ?? 0,

@@ -15,7 +15,7 @@ import {
   sageLinkEndPauseMs,
   sageLinkWaitsForEndMs,
 } from '../../../domain/sage-banking/bank-link.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { companyAccess } from '../access.js';
 import {
@@ -51,7 +51,7 @@ export const toldAccountSchema = z.object({
 });
 type ToldAccount = z.output<typeof toldAccountSchema>;
 
-export function sageCreateAccount(deps: ActivityDeps) {
+export function sageCreateAccount(deps: SageBankingDeps) {
   return async ({ linkId }: LinkInput): Promise<CreateAccountResult> => {
     const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
     const { link } = context;

@@ -9,14 +9,14 @@ import {
 } from '../../../db/sage-banking/bank-links.js';
 import type { SageLinkState } from '../../../domain/sage-banking/states.js';
 import type { SageLinkReason } from '../../../domain/sage-banking/bank-link.js';
-import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
+import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { requireSageBanking } from '../access.js';
 
 /** What every step of a link works with. */
 export interface LinkContext {
-  readonly deps: ActivityDeps;
-  readonly channel: SageBankingChannel;
+  readonly deps: SageBankingDeps;
+  readonly channel: SageBankingParts;
   readonly link: SageLinkRow;
   readonly signal: AbortSignal;
 }
@@ -29,7 +29,7 @@ export interface LinkOver {
 
 /** @throws Obsolete when there is no such link */
 export async function linkContext(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   input: { linkId: string; signal: AbortSignal },
 ): Promise<LinkContext> {
   const link = await readSageLink(deps.pool, input);

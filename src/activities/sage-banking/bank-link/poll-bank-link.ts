@@ -2,7 +2,7 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { SageLinkPoll } from '../../../clients/sage-banking/client.js';
 import { SageGone, SageRefused, SageUnauthorized } from '../../../clients/sage-banking/errors.js';
 import { clearLinkRoute, storeLinkedAccount, storeNextRoute } from '../../../db/sage-banking/bank-links.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { untilStored } from '../../until-stored.js';
 import {
   endingOnRefusal,
@@ -26,15 +26,15 @@ import type { LinkInput } from './begin-bank-link.js';
 /** The rest of the activity's time after the question itself: an answer that is not stored by then is lost. */
 const storedWithinMs = 20_000;
 
-export type PollLinkResult =
+export type PollBankLinkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
   /** There is no route to ask any more: begin again. */
   | { readonly outcome: 'lost' }
   | { readonly outcome: 'granted' }
   | LinkOver;
 
-export function sagePollLink(deps: ActivityDeps) {
-  return async ({ linkId }: LinkInput): Promise<PollLinkResult> => {
+export function sagePollBankLink(deps: SageBankingDeps) {
+  return async ({ linkId }: LinkInput): Promise<PollBankLinkResult> => {
     const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
     const { link } = context;
     if (link.state !== 'waiting') return await linkOver(context);
@@ -45,7 +45,7 @@ export function sagePollLink(deps: ActivityDeps) {
   };
 }
 
-async function poll(context: LinkContext, spentSealed: string): Promise<PollLinkResult> {
+async function poll(context: LinkContext, spentSealed: string): Promise<PollBankLinkResult> {
   const { deps, channel, link, signal } = context;
   const { linkId } = link;
   const pollRoute = openOfLink(context, { column: 'poll_route', sealed: spentSealed });
@@ -84,7 +84,7 @@ function isNoRoute(error: unknown): boolean {
 async function succeeded(
   context: LinkContext,
   account: Extract<SageLinkPoll, { kind: 'succeeded' }>['account'],
-): Promise<PollLinkResult> {
+): Promise<PollBankLinkResult> {
   const { deps, link } = context;
   if (link.purpose === 'reauthorise') {
     const sageAccountId = link.sageAccountId ?? '';

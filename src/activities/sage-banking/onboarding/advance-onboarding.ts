@@ -7,7 +7,7 @@ import {
   type SageOnboardingReason,
 } from '../../../domain/sage-banking/onboarding.js';
 import type { SageOnboardingState } from '../../../domain/sage-banking/states.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { createOrganisation } from './create-organisation.js';
 import { proveCompany } from './prove-company.js';
@@ -39,7 +39,7 @@ export interface AdvanceOnboardingResult {
   readonly waitMs: number | null;
 }
 
-export function sageAdvanceOnboarding(deps: ActivityDeps) {
+export function sageAdvanceOnboarding(deps: SageBankingDeps) {
   return async (input: AdvanceOnboardingInput): Promise<AdvanceOnboardingResult> => {
     const row = await readSageOnboarding(deps.pool, input);
     if (row === null) throw new Obsolete('the onboarding does not exist');

@@ -1,5 +1,5 @@
 import { recordOnboardingFailure } from '../../../db/sage-banking/onboarding-steps.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { underLock } from './step.js';
 
 /*
@@ -8,12 +8,12 @@ import { underLock } from './step.js';
  * it says. Failures: DatabaseUnavailable (retried).
  */
 
-export interface NoteOnboardingFailureInput {
+export interface RecordOnboardingFailureInput {
   readonly onboardingId: string;
 }
 
-export function dbNoteOnboardingFailure(deps: ActivityDeps) {
-  return async ({ onboardingId }: NoteOnboardingFailureInput): Promise<void> => {
+export function dbRecordOnboardingFailure(deps: SageBankingDeps) {
+  return async ({ onboardingId }: RecordOnboardingFailureInput): Promise<void> => {
     await underLock({ deps, row: { onboardingId } }, async (db, locked) => {
       if (locked.state !== 'registering' && locked.state !== 'creating') return;
       await recordOnboardingFailure(db, locked, { reason: 'unexpected', message });

@@ -2,7 +2,7 @@ import type { SageLicenceDetails } from '../../../clients/sage-banking/client.js
 import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { refuseOnboarding, showCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
 import { openOnboardingSecret, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import {
   again,
   later,
@@ -45,7 +45,10 @@ export async function registerDesktop(context: StepContext): Promise<StepEnd> {
 }
 
 /** The licence as it was given; the same at every step. @throws UnsealError */
-export function licenceOf(deps: Pick<ActivityDeps, 'keyring'>, row: SageOnboardingRow): SageLicenceDetails {
+export function licenceOf(
+  deps: Pick<SageBankingDeps, 'keyring'>,
+  row: SageOnboardingRow,
+): SageLicenceDetails {
   const { onboardingId, licenceSealed } = row;
   if (licenceSealed === null) return [];
   const stored = { onboardingId, column: 'licence', sealed: licenceSealed } as const;

@@ -3,12 +3,12 @@ import { transaction, type Queryable } from '../../../db/pool.js';
 import { recordOnboardingFailure } from '../../../db/sage-banking/onboarding-steps.js';
 import { lockSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import type { SageOnboardingFailure } from '../../../domain/sage-banking/onboarding.js';
-import type { ActivityDeps, SageBankingChannel } from '../../deps.js';
+import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 
 /** What a step of an onboarding works with. */
 export interface StepContext {
-  readonly deps: ActivityDeps;
-  readonly sage: SageBankingChannel;
+  readonly deps: SageBankingDeps;
+  readonly sage: SageBankingParts;
   /** As it stood when the step began; what is written goes by the locked row. */
   readonly row: SageOnboardingRow;
   readonly signal: AbortSignal;

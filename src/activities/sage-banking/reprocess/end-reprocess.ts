@@ -1,7 +1,7 @@
 import { isSageConflict, isSageError } from '../../../clients/sage-banking/errors.js';
 import { failSageReprocess } from '../../../db/sage-banking/reprocess-progress.js';
 import type { SageReprocessReason } from '../../../domain/sage-banking/reprocess.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
 export interface ReprocessOver {
@@ -11,7 +11,7 @@ export interface ReprocessOver {
 
 /** Ends a run that does not go on, with its reason; one that has ended by now stays as it is. */
 export async function endReprocess(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   input: { reprocessId: string; reason: SageReprocessReason; message: string | null },
 ): Promise<ReprocessOver> {
   const reprocess = await failSageReprocess(deps.pool, input);
@@ -21,7 +21,7 @@ export async function endReprocess(
 
 /** Ends a run for an answer that will not change. @throws the error itself when it passes by itself, or is not Sage's */
 export async function endRefusedReprocess(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   input: { reprocessId: string; error: unknown },
 ): Promise<ReprocessOver> {
   const { reprocessId, error } = input;

@@ -15,7 +15,7 @@ import {
   type SageReprocessReason,
 } from '../../../domain/sage-banking/reprocess.js';
 import { readPredictions } from '../../../domain/sage-banking/transaction.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { accountAccess } from '../access.js';
 import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-reprocess.js';
@@ -41,7 +41,7 @@ export type PollReprocessChunkResult =
 /** Before another run is begun for a chunk whose run came to nothing; times the failures so far. */
 const startAgainMs = 2_000;
 
-export function sagePollReprocessChunk(deps: ActivityDeps) {
+export function sagePollReprocessChunk(deps: SageBankingDeps) {
   return async (input: PollReprocessChunkInput): Promise<PollReprocessChunkResult> => {
     const { reprocessId } = input;
     const reprocess = await readSageReprocess(deps.pool, input);
@@ -88,7 +88,7 @@ function isTooLarge(error: unknown): boolean {
 }
 
 async function askForLess(
-  { pool }: ActivityDeps,
+  { pool }: SageBankingDeps,
   chunk: { reprocessId: string; chunkIds: readonly number[]; pollRouteSealed: string },
 ): Promise<PollReprocessChunkResult> {
   if (chunk.chunkIds.length > 1) await halveChunk(pool, chunk);
@@ -98,7 +98,7 @@ async function askForLess(
 
 /** The route is said to stay the same (assumed, contract 10); should it change, the new one counts. */
 async function keepRoute(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   input: {
     reprocess: SageReprocessRow;
     chunkIds: readonly number[];
@@ -117,7 +117,7 @@ async function keepRoute(
 
 /** One look. A run that Sage does not know any more is one that failed. */
 async function poll(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   reprocess: SageReprocessRow,
   pollRouteSealed: string,
 ): Promise<SageReprocessPoll> {
@@ -134,7 +134,7 @@ async function poll(
 }
 
 async function cameToNothing(
-  deps: ActivityDeps,
+  deps: SageBankingDeps,
   reprocess: SageReprocessRow,
   why: { reason: SageReprocessReason; message: string | null },
 ): Promise<PollReprocessChunkResult> {

@@ -3,7 +3,7 @@ import { reprocessTransactionsMax } from '../../../clients/sage-banking/assumpti
 import { seal } from '../../../crypto/seal.js';
 import { chooseChunk, storeChunkRoute } from '../../../db/sage-banking/reprocess-progress.js';
 import { sageReprocessLimits } from '../../../domain/sage-banking/reprocess.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { accountAccess } from '../access.js';
 import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-reprocess.js';
@@ -22,7 +22,7 @@ export interface StartReprocessChunkInput {
 export type StartReprocessChunkResult =
   { readonly outcome: 'started'; readonly pollAfterMs: number } | ReprocessOver;
 
-export function sageStartReprocessChunk(deps: ActivityDeps) {
+export function sageStartReprocessChunk(deps: SageBankingDeps) {
   return async (input: StartReprocessChunkInput): Promise<StartReprocessChunkResult> => {
     const { reprocessId } = input;
     const reprocess = await chooseChunk(deps.pool, {

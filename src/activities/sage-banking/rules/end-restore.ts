@@ -2,7 +2,7 @@ import { readCommand, type CommandState } from '../../../db/commands.js';
 import { readSageAccount, whereOf, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import type { SageRestoreResult } from '../../../db/sage-banking/command-types.js';
 import { countPendingTransactions, listRestoredRulesSince } from '../../../db/sage-banking/restored-rules.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { SageBankingDeps } from '../deps.js';
 import { endSageCommand } from '../end-command.js';
 import type { SageCommandEnding } from '../command-context.js';
 
@@ -17,7 +17,7 @@ const notReached: Restored = {
 
 /** How a restoring ends: the outcome rule by rule, a line of the timeline, and the offer to reprocess. */
 export async function restoreEnding(
-  { pool }: Pick<ActivityDeps, 'pool'>,
+  { pool }: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string; account: SageAccountRow; outcomes: ReadonlyMap<string, Restored> },
 ): Promise<SageCommandEnding> {
   const { commandId, account, outcomes } = input;
@@ -42,7 +42,7 @@ function resultOf(outcomes: ReadonlyMap<string, Restored>, pending: number | nul
  * and what has none was not reached. Null when it got nowhere at all, or when the command is none of a restoring.
  */
 export async function endUnfinishedRestore(
-  deps: Pick<ActivityDeps, 'pool'>,
+  deps: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string },
 ): Promise<CommandState | null> {
   const command = await readCommand(deps.pool, input);

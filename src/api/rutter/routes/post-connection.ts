@@ -68,7 +68,7 @@ export const postConnection = defineRutterRoute({
           ? null
           : seal(deps.keyring, command.secret, { table: 'commands', row: commandId }),
     });
-    await deps.facade.runCommand({ commandId });
+    await deps.facade.runCommand({ commandId, channel: 'rutter' });
     return await awaitCommand(deps, { commandId, doneStatus: 201, tokenRefusedStatus: 422 });
   },
 });

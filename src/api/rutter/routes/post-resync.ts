@@ -52,7 +52,7 @@ export const postResync = defineRutterRoute({
       input: { feed_id: feed.feedId, from, dry_run: body.dry_run ?? false },
       secretSealed: null,
     });
-    await deps.facade.runCommand({ commandId });
+    await deps.facade.runCommand({ commandId, channel: 'rutter' });
     try {
       return await awaitCommand(deps, { commandId, doneStatus: 200, tokenRefusedStatus: 422 });
     } catch (error) {

@@ -11,7 +11,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
+import type { RutterActivities } from '../../../activities/rutter/channel.js';
 import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import { limits } from '../../../domain/limits.js';
 import { deliver, interactive } from '../../activity-options.js';
@@ -49,12 +49,12 @@ const lastSyncedAtStepMs = 60 * 60_000;
 const longHistoryEvents = 8_000;
 
 /** People wait for their requests, so these do not queue up behind delivery runs. */
-const database = proxyActivities<Activities>(interactive.database);
-const liveDeliveryRun = proxyActivities<Activities>({
+const database = proxyActivities<RutterActivities>(interactive.database);
+const liveDeliveryRun = proxyActivities<RutterActivities>({
   ...deliver.deliveryRun,
   priority: { priorityKey: livePriority },
 });
-const backfillDeliveryRun = proxyActivities<Activities>({
+const backfillDeliveryRun = proxyActivities<RutterActivities>({
   ...deliver.deliveryRun,
   priority: { priorityKey: backfillPriority },
 });

@@ -9,7 +9,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
+import type { RutterActivities } from '../../../activities/rutter/channel.js';
 import type { ReadConnectionResult } from '../../../activities/rutter/connection/read-connection.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { limits } from '../../../domain/limits.js';
@@ -30,7 +30,7 @@ const organisationProbeMs = 30_000;
 /** Rutter refuses the question itself, which it should not: ask again, but seldom. */
 const oddRefusalPollMs = 15 * 60_000;
 
-const { rutterReadConnection } = proxyActivities<Activities>(interactive.providerReads);
+const { rutterReadConnection } = proxyActivities<RutterActivities>(interactive.providerReads);
 
 export async function connectionWorkflow(input: ConnectionInput): Promise<void> {
   const startedAtMs = Date.now();

@@ -11,7 +11,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { FailureDetail } from '../../../activities/failures.js';
-import type { Activities } from '../../../activities/index.js';
+import type { RutterActivities } from '../../../activities/rutter/channel.js';
 import { limits } from '../../../domain/limits.js';
 import { interactive } from '../../activity-options.js';
 import { searchAttributes } from '../../search-attributes.js';
@@ -148,7 +148,7 @@ function remaining(state: LoginHandoffState, preset: (typeof interactive)[keyof 
 
 /** Activities with all their attempts in this time. */
 function within(budgetMs: number, preset: (typeof interactive)[keyof typeof interactive]) {
-  return proxyActivities<Activities>({ ...preset, scheduleToCloseTimeout: budgetMs });
+  return proxyActivities<RutterActivities>({ ...preset, scheduleToCloseTimeout: budgetMs });
 }
 
 function enter(state: LoginHandoffState, step: LoginHandoffState['step']): void {

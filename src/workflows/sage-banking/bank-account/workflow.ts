@@ -11,7 +11,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
+import type { SageBankingActivities } from '../../../activities/sage-banking/channel.js';
 import type { ReadSageAccountResult } from '../../../activities/sage-banking/account/read-account.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { feedState } from '../../../domain/feed.js';
@@ -33,12 +33,12 @@ import { sageAccountCheckRequested, type SageBankAccountInput } from './messages
 /** After postings, somebody's past among them: what is read here is at Sage already (5 is the least urgent of 5). */
 const checkPriority = 5;
 
-const { sageReadAccount } = proxyActivities<Activities>({
+const { sageReadAccount } = proxyActivities<SageBankingActivities>({
   ...deliver.sageCheck,
   priority: { priorityKey: checkPriority },
 });
 /** A customer has asked us to stop. */
-const { sageCancelAccount } = proxyActivities<Activities>(deliver.sageCheck);
+const { sageCancelAccount } = proxyActivities<SageBankingActivities>(deliver.sageCheck);
 
 /** `LastSyncedAt` is for finding accounts that have not been read for hours; the row has the exact time. */
 const lastSyncedAtStepMs = 60 * 60_000;

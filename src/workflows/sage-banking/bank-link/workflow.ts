@@ -8,8 +8,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
-import type { PollLinkResult } from '../../../activities/sage-banking/bank-link/poll-bank-link.js';
+import type { SageBankingActivities } from '../../../activities/sage-banking/channel.js';
+import type { PollBankLinkResult } from '../../../activities/sage-banking/bank-link/poll-bank-link.js';
 import { failureTypes } from '../../../domain/failures.js';
 import {
   sageLinkCreateTriesMs,
@@ -28,8 +28,8 @@ import type { SageBankLinkInput } from './messages.js';
  * when the server suggests it (a short period fills a history).
  */
 
-const database = proxyActivities<Activities>(interactive.database);
-const creation = proxyActivities<Activities>({
+const database = proxyActivities<SageBankingActivities>(interactive.database);
+const creation = proxyActivities<SageBankingActivities>({
   ...interactive.writeWithUnknownOutcome,
   scheduleToCloseTimeout: sageLinkCreateTriesMs,
 });
@@ -45,30 +45,30 @@ export async function sageBankLinkWorkflow(input: SageBankLinkInput): Promise<vo
   try {
     setCurrentDetails('Opening the way through the bank’s pages.');
     let leftMs = sageConsentTriesMs;
-    let step: PollLinkResult = await within(leftMs).sageBeginLink(input);
+    let step: PollBankLinkResult = await within(leftMs).sageBeginBankLink(input);
     while (step.outcome === 'waiting' || step.outcome === 'lost') {
       await renewIfSuggested(input);
       if (step.outcome === 'lost') {
         setCurrentDetails('The way was lost; opening another one.');
-        step = await within(leftMs).sageBeginLink(input);
+        step = await within(leftMs).sageBeginBankLink(input);
         continue;
       }
       setCurrentDetails('Waiting for the customer at the bank’s pages.');
       const pauseMs = Math.max(pollPauseMinMs, Math.min(step.pollAfterMs, step.remainingMs));
       leftMs = Math.max(0, step.remainingMs - pauseMs) + endedWithinMs;
       await sleep(pauseMs);
-      step = await within(leftMs).sagePollLink(input);
+      step = await within(leftMs).sagePollBankLink(input);
     }
     if (step.outcome === 'granted') await create(input);
   } catch (error) {
     const reason = reasonOf(error);
-    if (reason !== null) await database.dbEndSageLink({ linkId, reason });
+    if (reason !== null) await database.dbEndBankLink({ linkId, reason });
   }
 }
 
 /** Steps on the way through the bank's pages, with all their attempts in this time. */
 function within(scheduleToCloseTimeout: number) {
-  return proxyActivities<Activities>({ ...interactive.providerRead, scheduleToCloseTimeout });
+  return proxyActivities<SageBankingActivities>({ ...interactive.providerRead, scheduleToCloseTimeout });
 }
 
 /** The activity ends the link by its row's age, so the loop ends, too; a renewed run finds the row where it stands. */

@@ -12,7 +12,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
+import type { SageBankingActivities } from '../../../activities/sage-banking/channel.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { dayMs, limits } from '../../../domain/limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
@@ -40,11 +40,11 @@ const stepTriesMs = 10 * 60_000;
 /** The row is told of it with the next failure, too. */
 const noteTriesMs = 2 * 60_000;
 
-const { sageAdvanceOnboarding } = proxyActivities<Activities>({
+const { sageAdvanceOnboarding } = proxyActivities<SageBankingActivities>({
   ...interactive.providerWrites,
   scheduleToCloseTimeout: stepTriesMs,
 });
-const { dbNoteOnboardingFailure } = proxyActivities<Activities>({
+const { dbRecordOnboardingFailure } = proxyActivities<SageBankingActivities>({
   ...interactive.database,
   scheduleToCloseTimeout: noteTriesMs,
 });
@@ -110,7 +110,7 @@ async function advance(input: messages.SageOnboardingInput) {
 /** The row says so, which raises the alert; a database that is away is told with the next failure. */
 async function noteFailure(input: messages.SageOnboardingInput): Promise<void> {
   try {
-    await dbNoteOnboardingFailure(input);
+    await dbRecordOnboardingFailure(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }

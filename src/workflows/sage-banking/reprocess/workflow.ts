@@ -8,7 +8,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../../../activities/index.js';
+import type { SageBankingActivities } from '../../../activities/sage-banking/channel.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { interactive } from '../../activity-options.js';
 import type { SageReprocessInput } from './messages.js';
@@ -37,18 +37,18 @@ export async function sageReprocessWorkflow(input: SageReprocessInput): Promise<
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The row is gone: nobody is left to tell.
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete) return;
-    const database = proxyActivities<Activities>({
+    const database = proxyActivities<SageBankingActivities>({
       ...interactive.database,
       scheduleToCloseTimeout: tellingMs,
     });
-    await database.dbFailSageReprocess({ reprocessId, reason: 'reprocess_no_answer' });
+    await database.dbFailReprocess({ reprocessId, reason: 'reprocess_no_answer' });
     setCurrentDetails('Nobody answered in time.');
   }
 }
 
 /** Goes on until the row says that the run is over, or the history is long enough. */
 async function reprocess(input: SageReprocessInput): Promise<{ isOver: boolean }> {
-  const sage = proxyActivities<Activities>({
+  const sage = proxyActivities<SageBankingActivities>({
     ...interactive.providerWrite,
     // Nobody waits at a page for hours: an outage is not met by a crowd.
     retry: { ...interactive.providerWrite.retry, maximumInterval: '1m' },

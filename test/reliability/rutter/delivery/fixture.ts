@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { askControl } from '../../../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../../../sandbox/rutter/server.js';
-import type { ActivityDeps } from '../../../../src/activities/deps.js';
+import type { ActivityDeps } from '../../../../src/activities/channels.js';
 import { createRutterClient } from '../../../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../../../src/crypto/keyring.js';
 import type { Pool } from '../../../../src/db/pool.js';

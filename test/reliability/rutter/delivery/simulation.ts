@@ -7,7 +7,7 @@ import {
   type RunDeliveryResult,
 } from '../../../../src/activities/rutter/delivery/run-delivery.js';
 import { rutterReadConnection } from '../../../../src/activities/rutter/connection/read-connection.js';
-import { rutterRunCommand } from '../../../../src/activities/rutter/run-command.js';
+import { runRutterCommand } from '../../../../src/activities/rutter/run-command.js';
 import { insertCommand } from '../../../../src/db/commands.js';
 import { sealAccessToken } from '../../../../src/db/connections.js';
 import type { Pool } from '../../../../src/db/pool.js';
@@ -117,7 +117,7 @@ export class DeliverySimulation {
     // Like Temporal, a crashed attempt is repeated.
     for (const crash of [how.crash, null]) {
       const process = new KillableProcess(crash);
-      const run = rutterRunCommand(this.#depsOf(process, undefined));
+      const run = runRutterCommand(this.#depsOf(process, undefined));
       if ((await this.#attempt(process, () => runActivity(run, { commandId }))) !== 'crashed') return;
     }
   }

@@ -5,15 +5,15 @@ import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { Context } from '@temporalio/activity';
 import { askControl } from '../../../../sandbox/stand-in/ask-control.js';
 import { startRutterSandbox, type RunningSandbox } from '../../../../sandbox/rutter/server.js';
-import type { ActivityDeps } from '../../../../src/activities/deps.js';
-import { createActivities } from '../../../../src/activities/index.js';
+import type { ActivityDeps } from '../../../../src/activities/channels.js';
+import { createActivities } from '../../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../../src/activities/interceptor.js';
 import { createRutterClient } from '../../../../src/clients/rutter/client.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../../../src/crypto/keyring.js';
 import type { Pool } from '../../../../src/db/pool.js';
 import { taskQueues } from '../../../../src/domain/ids.js';
 import { createDataConverter } from '../../../../src/temporal/data-converter.js';
-import { createWorkflowFacade } from '../../../../src/temporal/facade.js';
+import { createFacade } from '../../../../src/temporal/channels.js';
 import { workerOptions } from '../../../../src/temporal/worker-options.js';
 import { createMovableDatabase } from '../../database-clock.js';
 import type { Traffic } from '../traffic.js';
@@ -91,7 +91,7 @@ export async function createWorkflowFixture(bundle: WorkflowBundle): Promise<Wor
     connection: env.connection,
     dataConverter: createDataConverter(keys.keyring),
   });
-  const facade = withRetries(createWorkflowFacade(client));
+  const facade = withRetries(createFacade(client));
   const watchedFetch: typeof fetch = (...args) =>
     (monitoring === null ? fetch : monitoring.traffic.monitor(fetch))(...args);
   const deps = depsOf({ pool, keyring: keys.keyring, sandbox, facade, clock, fetch: watchedFetch });

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { raiseMissing } from '../../../db/alerts.js';
 import { listConnectionsToCheck } from '../../../db/rutter/repair-views.js';
-import type { ActivityDeps } from '../../deps.js';
+import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
@@ -15,7 +15,7 @@ const pagesMax = 20;
 const wakeUpsMax = 1_000;
 const signalsAtOnce = 20;
 
-export function temporalWakeConnections(deps: ActivityDeps) {
+export function temporalRestartConnections(deps: RutterDeps) {
   return async (): Promise<RepairResult> =>
     await repairPages(deps, {
       name: 'connections',
@@ -25,7 +25,7 @@ export function temporalWakeConnections(deps: ActivityDeps) {
     });
 }
 
-async function wakePage(deps: ActivityDeps, afterId: string | null): Promise<RepairedPage> {
+async function wakePage(deps: RutterDeps, afterId: string | null): Promise<RepairedPage> {
   const connections = await listConnectionsToCheck(deps.pool, { afterId, limit: pageSize });
   const ids = connections.map(({ connectionId }) => connectionId);
   const missing = new Set(await deps.workflows.missingConnections({ connectionIds: ids }));

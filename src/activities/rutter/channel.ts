@@ -1,0 +1,61 @@
+import type { ActivityChannel } from '../channel.js';
+import { failCommandOf } from '../command-failure.js';
+import { temporalRestartConnections } from './connection/restart-connections.js';
+import { rutterReadConnection } from './connection/read-connection.js';
+import { dbApplyFeedRequest } from './delivery/apply-feed-request.js';
+import { temporalRestartFeeds } from './delivery/restart-feeds.js';
+import { rutterRunDelivery } from './delivery/run-delivery.js';
+import { temporalWakeFeeds } from './delivery/wake-feeds.js';
+import type { RutterDeps } from './deps.js';
+import { rutterCreateOtp } from './handoff/create-otp.js';
+import { rutterEnsureHandoffConnection } from './handoff/ensure-handoff-connection.js';
+import { dbExpireHandoff } from './handoff/expire-handoff.js';
+import { dbReadHandoff } from './handoff/read-handoff.js';
+import { dbRecordHandoffLogin } from './handoff/record-handoff-login.js';
+import { dbRefuseHandoff } from './handoff/refuse-handoff.js';
+import { rutterPublishAccounts } from './publishing/publish-accounts.js';
+import { probeRejectedCredentials } from './rejected-credentials.js';
+import { runRutterCommand } from './run-command.js';
+
+const providerName = 'Rutter';
+
+function createActivities(deps: RutterDeps) {
+  return {
+    dbApplyFeedRequest: dbApplyFeedRequest(deps),
+    dbExpireHandoff: dbExpireHandoff(deps),
+    dbReadHandoff: dbReadHandoff(deps),
+    dbRecordHandoffLogin: dbRecordHandoffLogin(deps),
+    dbRefuseHandoff: dbRefuseHandoff(deps),
+    rutterCreateOtp: rutterCreateOtp(deps),
+    rutterEnsureHandoffConnection: rutterEnsureHandoffConnection(deps),
+    rutterPublishAccounts: rutterPublishAccounts(deps),
+    rutterReadConnection: rutterReadConnection(deps),
+    rutterRunDelivery: rutterRunDelivery(deps),
+  };
+}
+
+function createRepairActivities(deps: RutterDeps) {
+  return {
+    temporalRestartConnections: temporalRestartConnections(deps),
+    temporalRestartFeeds: temporalRestartFeeds(deps),
+    temporalWakeFeeds: temporalWakeFeeds(deps),
+  };
+}
+
+/** What the `rutter` channel contributes to the activities. It is always configured. */
+export const rutterChannel = {
+  id: 'rutter' as const,
+  isConfigured: () => true,
+  createActivities,
+  createRepairActivities,
+  runCommand: runRutterCommand,
+  failCommand: (deps) => failCommandOf(deps, providerName),
+  beforeAlertReview: probeRejectedCredentials,
+} satisfies ActivityChannel<RutterDeps>;
+
+/** Every activity of the channel, by wire name. */
+export type RutterActivities = ReturnType<typeof createActivities> &
+  ReturnType<typeof createRepairActivities>;
+
+/** Wire names of what the repair job runs for the channel. */
+export type RutterRepairActivity = keyof ReturnType<typeof createRepairActivities>;

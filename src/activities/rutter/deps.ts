@@ -1,0 +1,34 @@
+import type { RutterClient } from '../../clients/rutter/client.js';
+import type { SharedDeps, SharedSettings } from '../deps.js';
+
+/**
+ * The calls to Temporal that activities of this channel make: they wake workflows and find missing ones. Implemented by
+ * `src/temporal/rutter/facade.ts`. All calls are safe to repeat and throw when the server does not answer.
+ */
+export interface RutterWorkflows {
+  wakeFeed(input: { feedId: string }): Promise<void>;
+  feedFactsChanged(input: { feedId: string }): Promise<void>;
+  wakeConnection(input: { connectionId: string }): Promise<void>;
+  /** Of the given ids, in ascending order, those whose workflow does not run. */
+  missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
+  missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
+}
+
+/** Settings of this channel, from the worker's configuration. */
+export interface RutterSettings extends SharedSettings {
+  /** Platform of the connections that we create at Rutter. */
+  readonly rutterPlatform: string;
+  /** Exact origins that a handoff's redirect may have. */
+  readonly redirectOrigins: readonly string[];
+  /** Counted from the browser's first arrival: no one-time password is requested later than this. */
+  readonly handoffOtpLatestMs: number;
+  readonly feedActivationPollMinMs: number;
+  readonly feedActivationPollMaxMs: number;
+}
+
+/** What activities of this channel work with. */
+export interface RutterDeps extends SharedDeps {
+  readonly rutter: RutterClient;
+  readonly workflows: RutterWorkflows;
+  readonly settings: RutterSettings;
+}

@@ -1,0 +1,36 @@
+import type { Client } from '@temporalio/client';
+import { callsTo } from './calls.js';
+import type { TemporalChannels } from './channel.js';
+import { createWorkflowFacade } from './facade.js';
+import { createRutterFacade, createRutterMissingWorkflows } from './rutter/facade.js';
+import { createSageBankingFacade, createSageBankingMissingWorkflows } from './sage-banking/facade.js';
+
+/** The channels of the service, as callers of Temporal see them. */
+export const temporalChannels = {
+  rutter: {
+    id: 'rutter',
+    createFacade: createRutterFacade,
+    createMissingWorkflows: createRutterMissingWorkflows,
+  },
+  'sage-banking': {
+    id: 'sage-banking',
+    createFacade: createSageBankingFacade,
+    createMissingWorkflows: createSageBankingMissingWorkflows,
+  },
+} as const satisfies TemporalChannels;
+
+/** Every call to the workflows: the shared ones and those of each channel. */
+export type Facade = ReturnType<typeof createFacade>;
+
+/** The only way from API, pages and activities to Temporal. */
+export function createFacade(client: Client) {
+  const calls = callsTo(client);
+  const { rutter, 'sage-banking': sageBanking } = temporalChannels;
+  return {
+    ...createWorkflowFacade(calls),
+    ...rutter.createFacade(calls),
+    ...rutter.createMissingWorkflows(calls),
+    ...sageBanking.createFacade(calls),
+    ...sageBanking.createMissingWorkflows(calls),
+  };
+}
