@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { createActivities } from '../../src/activities/index.js';
+import { createActivities } from '../../src/activities/channels.js';
 import { documents, filesBelow, foldersBelow, readText, root } from './docs-files.js';
 
 const listed = readText('docs/folders.md');
