@@ -40,7 +40,7 @@ async function makeBatch(feedId: string, number: number, state: string, ids: rea
 }
 
 describe("a feed's counts", () => {
-  it('put every posting in exactly one place, whatever became of it', async () => {
+  it('give every posting exactly one delivery status, whatever became of it', async () => {
     const fate = fc.record({
       status: fc.constantFrom('posted', 'posted', 'posted', 'pending', 'void'),
       day: fc.integer({ min: 1, max: 28 }),
@@ -90,8 +90,8 @@ describe("a feed's counts", () => {
             withdrawn: 0,
           };
           for (const each of fates) {
-            const place = expectedPlace(each, startDay);
-            expected[place] = (expected[place] ?? 0) + 1;
+            const status = expectedStatus(each, startDay);
+            expected[status] = (expected[status] ?? 0) + 1;
           }
           expect(counts).toEqual(expected);
           expect(Object.values(counts as Record<string, number>).reduce((sum, count) => sum + count)).toBe(
@@ -104,7 +104,7 @@ describe("a feed's counts", () => {
   });
 
   /** The rules in other words than the query's. */
-  function expectedPlace(
+  function expectedStatus(
     fate: { status: string; day: number; batch: string; exception: string | null },
     startDay: number | null,
   ) {
@@ -164,7 +164,7 @@ describe('the list of feeds', () => {
 });
 
 describe('what operators see of a feed', () => {
-  it('is its batches with attempts, its postings with their place and its timeline, newest first, page by page', async () => {
+  it('is its batches with attempts, its postings with their delivery status and its timeline, newest first, page by page', async () => {
     const account = await api.makeAccount();
     const feedId = await api.makeFeed(account);
     await send(
@@ -186,11 +186,13 @@ describe('what operators see of a feed', () => {
     });
     const postings = await get(`/v1/feeds/${feedId}/transactions`);
     expect(postings.body.transactions).toMatchObject([
-      { transaction_id: 'c', place: 'ready', batch_number: null, amount: '-12.5' },
-      { transaction_id: 'b', place: 'batched', batch_number: 2 },
-      { transaction_id: 'a', place: 'delivered', batch_number: 1 },
+      { transaction_id: 'c', delivery_status: 'ready', batch_number: null, amount: '-12.5' },
+      { transaction_id: 'b', delivery_status: 'batched', batch_number: 2 },
+      { transaction_id: 'a', delivery_status: 'delivered', batch_number: 1 },
     ]);
-    expect((await get(`/v1/feeds/${feedId}/transactions?place=ready`)).body.transactions).toHaveLength(1);
+    expect(
+      (await get(`/v1/feeds/${feedId}/transactions?delivery_status=ready`)).body.transactions,
+    ).toHaveLength(1);
     for (const [list, name, key] of [
       ['batches', 'batches', 'number'],
       ['transactions', 'transactions', 'transaction_id'],

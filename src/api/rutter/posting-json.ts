@@ -39,7 +39,7 @@ export function postingJson(posting: Posting) {
   };
 }
 
-/** A posting of a feed's account with its place in the feed. */
+/** A posting of a feed's account with its delivery status in the feed. */
 export const postingWithStatusSchema = z
   .object({
     transaction_id: z.string(),
@@ -51,20 +51,20 @@ export const postingWithStatusSchema = z
     transaction_type: z.enum(transactionTypes),
     status: z.enum(postingStatuses),
     corrects: z.string().nullable().meta({ description: 'The transaction that this one corrects.' }),
-    corrected_by: z.array(z.string()).meta({ description: 'Transactions that say they correct this one.' }),
+    corrected_by: z.array(z.string()).meta({ description: 'Transactions that correct this one.' }),
     received_at: instant,
-    place: z.enum(deliveryStatuses),
+    delivery_status: z.enum(deliveryStatuses),
     batch_number: z.int().nullable(),
     late: z.boolean(),
     exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
     detail: z.string().nullable(),
     release: releaseSchema.nullable().meta({
-      description: 'Released from quarantine: what goes to this feed in place of the fields above.',
+      description: 'Released from quarantine: sent to this feed instead of the fields above.',
     }),
   })
   .meta({ id: 'TransactionWithStatus' });
 
-/** The posting as core banking gave it, where it stands, and what its release changed. */
+/** The posting as core banking sent it, its delivery status, and the fields that its release changed. */
 export function postingWithStatusJson(posting: PostingWithStatus) {
   const { release } = posting;
   return {
@@ -79,7 +79,7 @@ export function postingWithStatusJson(posting: PostingWithStatus) {
     corrects: posting.corrects,
     corrected_by: posting.correctedBy,
     received_at: posting.receivedAt,
-    place: posting.place,
+    delivery_status: posting.place,
     batch_number: posting.batchNumber,
     late: posting.late,
     exception: posting.exception,
@@ -88,6 +88,13 @@ export function postingWithStatusJson(posting: PostingWithStatus) {
   };
 }
 
-function releaseJson({ transactionType, ...release }: NonNullable<PostingWithStatus['release']>) {
-  return { ...release, transaction_type: transactionType };
+function releaseJson(release: NonNullable<PostingWithStatus['release']>) {
+  return {
+    amount: release.amount,
+    description: release.description,
+    payee: release.payee,
+    transaction_type: release.transactionType,
+    reason: release.reason,
+    at: release.at,
+  };
 }

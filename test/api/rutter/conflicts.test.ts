@@ -135,12 +135,12 @@ describe('a correction', () => {
     expect(await find('right')).toMatchObject([{ corrects: 'wrong', corrected_by: [], amount: '-12.4' }]);
     expect(await find('other')).toMatchObject([{ corrects: 'not here yet' }]);
     expect(await find('not here yet')).toEqual([]);
-    expect((await get(`/v1/feeds/${feedId}/transactions?transaction_id=wrong&place=delivered`)).body).toEqual(
-      {
-        transactions: [],
-        next_cursor: null,
-      },
-    );
+    expect(
+      (await get(`/v1/feeds/${feedId}/transactions?transaction_id=wrong&delivery_status=delivered`)).body,
+    ).toEqual({
+      transactions: [],
+      next_cursor: null,
+    });
     const { counts } = (await get(`/v1/feeds/${feedId}`)).body;
     expect(counts).toMatchObject({ ready: 4 });
   });

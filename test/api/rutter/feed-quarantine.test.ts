@@ -82,7 +82,7 @@ describe('releasing a posting from quarantine', () => {
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({
       transaction_id: 'bad-1',
-      place: 'ready',
+      delivery_status: 'ready',
       amount: '-12.5',
       description: 'Card payment',
       exception: null,
@@ -113,7 +113,10 @@ describe('releasing a posting from quarantine', () => {
       [feed.feedId],
     );
     const answer = await decide(feed, 'release', { reason: 'two' });
-    expect(answer.body).toMatchObject({ place: 'ready', release: { description: null, reason: 'two' } });
+    expect(answer.body).toMatchObject({
+      delivery_status: 'ready',
+      release: { description: null, reason: 'two' },
+    });
   });
 
   it('repeated in the same words answers 200 wherever the posting has got to, changes nothing and signals again', async () => {
@@ -130,9 +133,13 @@ describe('releasing a posting from quarantine', () => {
          FROM batches WHERE feed_id = $1`,
       [feed.feedId],
     );
-    expect((await decide(feed, 'release', body)).body).toMatchObject({ place: 'batched' });
+    expect((await decide(feed, 'release', body)).body).toMatchObject({ delivery_status: 'batched' });
     const other = await decide(feed, 'release', { ...body, reason: 'for another reason' });
-    expect([other.status, other.body['place'], other.body['allowed_actions']]).toEqual([409, 'batched', []]);
+    expect([other.status, other.body['delivery_status'], other.body['allowed_actions']]).toEqual([
+      409,
+      'batched',
+      [],
+    ]);
     expect(await timeline(feed.feedId)).toHaveLength(1);
   });
 
@@ -196,7 +203,7 @@ describe('releasing a posting from quarantine', () => {
     expect(answer.status).toBe(409);
     expect(answer.body).toMatchObject({
       code: 'conflict_at_rutter',
-      place: 'quarantined',
+      delivery_status: 'quarantined',
       exception: 'conflict',
       allowed_actions: ['discard'],
     });
@@ -208,16 +215,23 @@ describe('releasing a posting from quarantine', () => {
     ['delivered', { exception: null, batch: 'delivered' }],
     ['delivered', { exception: 'duplicate', batch: 'delivered' }],
     ['discarded', { exception: 'discarded' }],
-  ])('of one that is %s is 409 with its place (%j), and so is discarding it', async (place, state) => {
-    const feed = await feedWith(state);
-    for (const decision of ['release', 'discard'] as const) {
-      if (place === 'discarded' && decision === 'discard') continue;
-      const answer = await decide(feed, decision, { reason: 'try' });
-      expect([answer.status, answer.body['place'], answer.body['allowed_actions']]).toEqual([409, place, []]);
-    }
-    expect(await timeline(feed.feedId)).toEqual([]);
-    expect(signals()).toEqual([]);
-  });
+  ])(
+    'of one that is %s is 409 with its delivery status (%j), and so is discarding it',
+    async (status, state) => {
+      const feed = await feedWith(state);
+      for (const decision of ['release', 'discard'] as const) {
+        if (status === 'discarded' && decision === 'discard') continue;
+        const answer = await decide(feed, decision, { reason: 'try' });
+        expect([answer.status, answer.body['delivery_status'], answer.body['allowed_actions']]).toEqual([
+          409,
+          status,
+          [],
+        ]);
+      }
+      expect(await timeline(feed.feedId)).toEqual([]);
+      expect(signals()).toEqual([]);
+    },
+  );
 
   it('is 404 for a posting or feed that does not exist, and for one of another account', async () => {
     const [feed, other] = [await feedWith(), await feedWith({ id: 'theirs' })];
@@ -271,7 +285,7 @@ describe('discarding a posting from quarantine', () => {
       const feed = await feedWith({ exception });
       for (let times = 0; times < 2; times += 1) {
         const answer = await decide(feed, 'discard', { reason: 'a test posting' });
-        expect([answer.status, answer.body['place']]).toEqual([200, 'discarded']);
+        expect([answer.status, answer.body['delivery_status']]).toEqual([200, 'discarded']);
       }
       expect(await counts(feed.feedId)).toMatchObject({ quarantined: 0, discarded: 1, ready: 0 });
       expect(await timeline(feed.feedId)).toEqual([

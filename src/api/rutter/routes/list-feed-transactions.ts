@@ -14,16 +14,16 @@ const transactionsSchema = z
   .object({ transactions: z.array(postingWithStatusSchema), next_cursor: nextCursor })
   .meta({ id: 'TransactionPage' });
 
-/** The postings of a feed's account with their place in the feed, last arrived first. */
+/** The postings of a feed's account with their delivery status in the feed, last arrived first. */
 export const listFeedTransactions = defineRutterRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/transactions',
   roles: ['ops'],
   resource: 'feed',
-  summary: "The postings of a feed's account and where they stand, last arrived first",
+  summary: "The postings of a feed's account with their delivery status, last arrived first",
   params: feedParams,
   query: z.strictObject({
-    place: z.enum(deliveryStatuses).optional(),
+    delivery_status: z.enum(deliveryStatuses).optional(),
     transaction_id: transactionId.optional(),
     ...pageFields,
   }),
@@ -37,15 +37,16 @@ export const listFeedTransactions = defineRutterRoute({
         feedId: feed.feedId,
         transactionId: query.transaction_id,
       });
-      const fits = found !== null && (query.place === undefined || found.place === query.place);
+      const matches =
+        found !== null && (query.delivery_status === undefined || found.place === query.delivery_status);
       return {
         status: 200,
-        body: { transactions: fits ? [postingWithStatusJson(found)] : [], next_cursor: null },
+        body: { transactions: matches ? [postingWithStatusJson(found)] : [], next_cursor: null },
       };
     }
     const rows = await listPostingsWithStatus(deps.pool, {
       feedId: feed.feedId,
-      place: query.place,
+      place: query.delivery_status,
       beforeSequence: before,
       limit: limit + 1,
     });

@@ -23,7 +23,7 @@ const reason = textField(limits.textLengthMax).meta({
 /** For the reference: what `domain/posting-correction.ts` validates, with the currency of the account. */
 const correctionSchema = z
   .looseObject({
-    amount: z.unknown().meta({ description: 'As in a transaction: a decimal text or a JSON number.' }),
+    amount: z.unknown().meta({ description: 'As in a transaction: a decimal string or a JSON number.' }),
     description: z.unknown().meta({ type: 'string' }),
     payee: z.unknown().meta({ type: 'string' }),
     transaction_type: z.unknown().meta({ type: 'string', enum: [...transactionTypes] }),
@@ -31,7 +31,7 @@ const correctionSchema = z
   .partial()
   .meta({ id: 'TransactionCorrection', description: 'The corrected fields, by the rules of a transaction.' });
 
-/** Sends a posting that Sage refused once more, with other words for this feed alone where they were its fault. */
+/** Sends a refused posting again, with corrected fields for this feed alone where those were the reason. */
 export const releaseFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/release',
@@ -39,14 +39,16 @@ export const releaseFromQuarantine = defineRutterRoute({
   resource: 'feed or transaction',
   summary: 'Send a quarantined transaction again',
   description:
-    'With the corrected fields given, or as core banking gave it. The stored transaction stays as it is, and so does what other feeds send. It goes out with the next batch, marked late. One that Rutter has with other content cannot be released: Rutter would answer with what it has. Repeating the same release changes nothing. Of a feed that is blocked for `rejected_by_provider` also those ready transactions that `feed_blocked` on its timeline names: they go out after `resume`.',
+    'With the corrected fields, or unchanged. The stored transaction and what other feeds send stay as they are. It goes out with the next batch, marked late. A transaction that Rutter has with other content cannot be released, since Rutter would answer with its own version. Repeating the same release changes nothing. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be released too: they go out after `resume`.',
   params,
   query: nothing,
   body: {
     schema: z.strictObject({ transaction: correctionSchema.optional(), reason }).meta({ id: 'ReleaseInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: { 200: { description: 'Where the transaction stands now', schema: postingWithStatusSchema } },
+  answers: {
+    200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
+  },
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'release' });
     const correction = await correctionFor(deps, feed, body.transaction);
@@ -63,19 +65,21 @@ export const releaseFromQuarantine = defineRutterRoute({
   },
 });
 
-/** Gives a quarantined posting up for this feed. */
+/** Discards a quarantined posting for this feed. */
 export const discardFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/discard',
   roles: ['ops'],
   resource: 'feed or transaction',
-  summary: 'Give a quarantined transaction up',
+  summary: 'Discard a quarantined transaction',
   description:
-    'It is never sent to this feed, or accepted as Rutter has it, and counts as `discarded`. Final. Asking twice is asking once. Of a feed that is blocked for `rejected_by_provider` also those ready transactions that `feed_blocked` on its timeline names.',
+    'It is never sent to this feed, or is accepted as Rutter has it, and counts as `discarded`. This is final. Repeating the request has no further effect. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be discarded too.',
   params,
   query: nothing,
   body: { schema: z.strictObject({ reason }).meta({ id: 'DiscardInput' }), bytesMax: bodyBytesMax },
-  answers: { 200: { description: 'Where the transaction stands now', schema: postingWithStatusSchema } },
+  answers: {
+    200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
+  },
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'discard' });
     const result = await discardPosting(deps.pool, {
@@ -118,23 +122,27 @@ function answerOf(feed: FeedView, result: QuarantineResult, action: 'release' | 
     case 'closed':
       throw wrongState({ ...feed, state: 'closed', facts: { ...feed.facts, operator: 'closed' } }, action);
     case 'wrong_delivery_status':
-      throw wrongPlace(result, action);
+      throw wrongDeliveryStatus(result, action);
   }
 }
 
-function wrongPlace(
+function wrongDeliveryStatus(
   { posting }: Extract<QuarantineResult, { kind: 'wrong_delivery_status' }>,
   action: 'release' | 'discard',
 ): Problem {
   const conflict = posting.exception === 'conflict';
   const detail = conflict
-    ? 'Rutter has this transaction with other content and ignores another one of its id: it can only be discarded'
-    : `a transaction that is ${posting.place} cannot be asked to ${action}`;
+    ? 'Rutter has this transaction with other content and ignores a second one with its id: it can only be discarded'
+    : `a transaction with the delivery status ${posting.place} does not allow ${action}`;
   const allowed = conflict ? ['discard'] : [];
   return new Problem({
     status: 409,
     code: conflict ? 'conflict_at_rutter' : 'wrong_delivery_status',
     detail,
-    extra: { place: posting.place, exception: posting.exception, allowed_actions: allowed },
+    extra: {
+      delivery_status: posting.place,
+      exception: posting.exception,
+      allowed_actions: allowed,
+    },
   });
 }
