@@ -1,14 +1,14 @@
 import { constantTimeEqual } from '../crypto/hash.js';
 import { Problem } from './problem.js';
 
-/** The two machine roles: core banking writes customers and postings, operators look after feeds. */
+/** The two machine roles: core banking writes customers and postings, operators manage feeds. */
 export type Role = 'core' | 'ops';
 
 /**
- * Who calls, by bearer token. Both tokens are compared whatever the first says, each in constant time.
- * @throws {Problem} 401 without a known token, 403 when the role may not
+ * The caller's role, by bearer token. Both tokens are always compared, each in constant time.
+ * @throws {Problem} 401 without a known token, 403 when the role is not allowed
  */
-export function authorise(input: {
+export function authorize(input: {
   authorization: string | undefined;
   tokens: Readonly<Record<Role, string>>;
   allowed: readonly Role[];
@@ -20,7 +20,7 @@ export function authorise(input: {
   if (role === undefined) {
     throw new Problem({
       status: 401,
-      code: 'unauthorised',
+      code: 'unauthorized',
       detail: 'send a valid token as "Authorization: Bearer …"',
       headers: { 'WWW-Authenticate': 'Bearer' },
     });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OpenApiDocument } from './openapi.js';
 
-/** The parts of the document that the page shows; the generator's own types allow far more shapes. */
+/** The parts of the document that the page shows; the generator's own types allow more. */
 interface Operation {
   readonly summary?: string;
   readonly description?: string;
@@ -22,7 +22,7 @@ section { border-top: 1px solid #8886; margin-top: 2rem; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top; }
 .method { text-transform: uppercase; font-weight: 700; }`;
 
-/** The reference as one page without script and without anything from elsewhere, and the policy that says so. */
+/** The reference as one page without scripts and external resources, with the matching content security policy. */
 export function createDocsPage(document: OpenApiDocument): { html: string; contentSecurityPolicy: string } {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods as Readonly<Record<string, Operation>>).map(([method, operation]) => ({

@@ -6,7 +6,7 @@ import { WorkflowsUnavailable } from '../temporal/calls.js';
 import { Problem, problemBody, unavailable } from './problem.js';
 import { requestIdOf } from './request-id.js';
 
-/** Maps whatever was thrown to a problem; null for what nobody foresaw. */
+/** The problem for a thrown error; null for an unexpected one. */
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof HasherBusy) {
@@ -20,32 +20,32 @@ export function problemOf(error: unknown): Problem | null {
   if (error instanceof WorkflowsUnavailable) {
     return unavailable({
       code: 'workflows_unavailable',
-      detail: 'Temporal does not answer; what was stored stays stored, ask again',
+      detail: 'Temporal does not answer; stored data is kept, retry the call',
     });
   }
   if (isDatabaseUnavailable(error)) {
     return unavailable({
       code: 'database_unavailable',
-      detail: 'the database does not answer; nothing unconfirmed counts as stored, ask again',
+      detail: 'the database does not answer; only what was confirmed is stored, retry the call',
     });
   }
   return framework(error);
 }
 
-/** Errors of Express and its router carry a status: a broken percent-encoding in the path, mostly. */
+/** Errors of Express and its router carry a status, mostly for a broken percent-encoding in the path. */
 function framework(error: unknown): Problem | null {
   const status = (error as { status?: unknown } | null)?.status;
   if (typeof status !== 'number' || status < 400 || status > 499) return null;
   return new Problem({ status, code: 'bad_request', detail: 'the request cannot be read' });
 }
 
-/** The one place where errors become answers. An unknown one answers 500 with the request's id and nothing else. */
+/** The only code that turns errors into answers. An unexpected error answers 500 with the request's id and nothing else. */
 export function createErrorHandler(input: { logger: Logger }): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const requestId = requestIdOf(response);
-    // The caller went away in the middle of its body: there is nobody to answer, and nothing of ours is broken.
+    // The caller disconnected while sending its body: there is nobody to answer, and this is no error of ours.
     if (request.destroyed && response.destroyed) {
-      input.logger.info({ requestId }, 'caller went away');
+      input.logger.info({ requestId }, 'caller disconnected');
       return;
     }
     const problem = problemOf(error);
@@ -61,7 +61,7 @@ export function createErrorHandler(input: { logger: Logger }): ErrorRequestHandl
     const shown = problem?.input ?? {
       status: 500,
       code: 'internal',
-      detail: 'something unexpected happened; quote the request id',
+      detail: 'an unexpected error; quote the request id when reporting it',
     };
     response.status(shown.status);
     for (const [name, value] of Object.entries(shown.headers ?? {})) response.setHeader(name, value);

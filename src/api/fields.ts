@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { limits } from '../domain/limits.js';
 import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
 
-/** Fields that several routes share. `meta` speaks to the reference, the refinement validates. */
+/** Fields that several routes share. `meta` is for the reference, the refinement validates. */
 
-/** An id: 1…255 characters, exact bytes, without control characters and surrounding white space. */
+/** An id: 1…255 characters, compared byte by byte, without control characters and surrounding white space. */
 export function idField(description: string) {
   return z
     .string()
@@ -17,15 +17,15 @@ export function idField(description: string) {
 }
 
 export const customerId = idField(
-  "Core banking's id of the customer. No personal data: it is shown to operators.",
+  "Core banking's id of the customer. It must not contain personal data: operators see it.",
 );
 export const accountId = idField(
-  "Core banking's id of the account, unique in the installation. No account number.",
+  "Core banking's id of the account, unique in the installation. It must not be an account number.",
 );
 
 export const transactionId = idField("Core banking's id of the transaction, unique in its account.");
 
-/** An id of ours. */
+/** An id that this service created. */
 export const uuid = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'must be a UUID in lower case')
@@ -52,7 +52,7 @@ export const nothing = z.strictObject({});
 const pageLimitMax = 200;
 const pageLimitDefault = 50;
 
-/** Query parameters of a list. The cursor is what the page before answered as `next_cursor`. */
+/** Query parameters of a list. The cursor is `next_cursor` of the previous page. */
 export const pageFields = {
   cursor: z.string().max(600).optional(),
   limit: z
@@ -69,17 +69,17 @@ export const nextCursor = z
   .nullable()
   .meta({ description: 'For the next page; null on the last one.' });
 
-/** Rows asked for: one more than shown, to know whether there is a next page. */
+/** Rows of a page. Callers read one more, to know whether there is a next page. */
 export function pageSize(limit: number | undefined): number {
   return limit ?? pageLimitDefault;
 }
 
-/** Cuts a list that was read with one row too many, and makes the cursor from the last row shown. */
+/** Drops the extra row of a list that was read with one row more, and makes the cursor from the last row shown. */
 export function page<Row>(rows: readonly Row[], limit: number, keyOf: (row: Row) => string) {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const more = rows.length > limit && last !== undefined;
-  return { shown, next: more ? Buffer.from(keyOf(last), 'utf8').toString('base64url') : null };
+  const hasNext = rows.length > limit && last !== undefined;
+  return { shown, next: hasNext ? Buffer.from(keyOf(last), 'utf8').toString('base64url') : null };
 }
 
 /** The key in a cursor when it has the expected form, else null. Absent stays undefined. */

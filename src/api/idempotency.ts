@@ -5,7 +5,7 @@ import type { RouteAnswer } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { Problem, problemBody } from './problem.js';
 
-/** From which a repeated request derives the same ids as the first. */
+/** A repeated request derives the same ids from it as the first one. */
 export type IdempotencySeed = string & { readonly idempotencySeed: unique symbol };
 
 export interface KeyedRequest {
@@ -20,21 +20,22 @@ export interface KeyedRequest {
   readonly requestId: string;
 }
 
-/** For answers that hold what must not be kept: what is kept of one instead, and the answer made of that again. */
+/** For answers with values that must not be stored: the part that is stored instead, and how the answer is rebuilt from it. */
 export interface AnswerReplay {
-  /** Of the body of an answer that is no problem. */
+  /** @param body of an answer that is not a problem */
   keep(body: unknown): unknown;
-  /** @throws {Problem} 404 when what the answer told of is gone */
+  /** @throws {Problem} 404 when the resource of the answer does not exist any more */
   rebuild(deps: ApiDeps, kept: unknown): Promise<unknown>;
 }
 
-/** Seconds after which a caller should look whether the first call under its key has ended. */
+/** Seconds after which a caller should check whether the first call under its key has ended. */
 const runningRetrySeconds = '2';
 const keyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * Runs a request under its `Idempotency-Key`: once, and later calls get the first answer, whatever it was, for 24
- * hours, or what `replay` makes of it. Not kept is an answer that says "come again" (5xx, 408, 409, 429): it would stand in its own way.
+ * Runs a request once under its `Idempotency-Key`. For 24 hours later calls get the first answer, success or problem, or
+ * the answer that `replay` rebuilds from it. An answer that asks for a retry (5xx, 408, 409, 429) is not stored, since the
+ * retry would get it again.
  * @throws {Problem} 400 bad key, 409 for a key of another request or of one still running
  */
 export async function underKey(
@@ -89,9 +90,9 @@ async function workAndKeep(
       const response = problemBody({ ...problem, requestId: request.requestId });
       await keepAnswer(pool, { ...id, status: problem.status, response });
     } else {
-      // Should the database be away, the key is free again when the abandoned call has aged.
+      // If the database does not answer, the key becomes free again once the abandoned call has expired.
       await forgetRequest(pool, id).catch((failure: unknown) =>
-        logger.warn({ err: failure, requestId: request.requestId }, 'idempotency key not given back'),
+        logger.warn({ err: failure, requestId: request.requestId }, 'idempotency key not released'),
       );
     }
     throw error;

@@ -18,7 +18,7 @@ interface Conflict {
   readonly code: string;
 }
 
-/** Counts what became of the postings of one call. Lists are capped, so memory is, too; totals are exact. */
+/** Counts the outcomes of the postings of one call. Lists are capped, which bounds memory; totals are exact. */
 export class IngestTally {
   accepted = 0;
   repeated = 0;

@@ -12,16 +12,16 @@ import { decodeUtf8 } from './read-body.js';
 export interface IngestTarget {
   readonly deps: ApiDeps;
   readonly accountId: string;
-  /** As read before the body: the postings' decimals are validated by it. */
+  /** As read before the body: the number of decimals is validated by it. */
   readonly currency: string;
 }
 
-/** While a stream lasts, the account's feeds are woken at most this often. */
+/** While a stream is being read, the account's feeds are woken at most this often. */
 const wakeIntervalMs = 1_000;
 
 /**
- * Validates all items of a list, then stores the good ones, 1000 at a time. Several chunks are several transactions: when
- * the database goes away in between, the answer says how many items were dealt with, and sending all again is safe.
+ * Validates all items of a list, then stores the good ones, 1000 at a time. Each chunk is a database transaction of its
+ * own: when the database fails in between, the answer says how many items were stored, and sending all again is safe.
  */
 export async function ingestList(target: IngestTarget, items: readonly unknown[]): Promise<IngestTally> {
   const tally = new IngestTally();
@@ -37,7 +37,7 @@ export async function ingestList(target: IngestTarget, items: readonly unknown[]
       await storeChunk(target, tally, postings.slice(start, start + limits.ingestChunkPostings));
     }
   } finally {
-    // Also when everything was a repeat, or only a part was stored: a second signal is harmless, a skipped one is not.
+    // Also when every item was a repeat or only a part was stored: an extra signal is harmless, a missing one is not.
     if (postings.length > 0) target.deps.accountSignals.wake(target.accountId);
     count(target.deps, tally);
   }
@@ -45,8 +45,8 @@ export async function ingestList(target: IngestTarget, items: readonly unknown[]
 }
 
 /**
- * Stores a stream line by line, committed every 1000 lines. The stream is read no faster than it is stored. A line that
- * is no posting is rejected with its index; empty lines are passed over but counted.
+ * Stores a stream line by line and commits every 1000 lines. The stream is read no faster than it is stored. A line that
+ * is not a posting is rejected with its index; empty lines are skipped but counted.
  */
 export async function ingestLines(
   target: IngestTarget,
@@ -59,7 +59,7 @@ export async function ingestLines(
   let wokenAtMs = 0;
   try {
     for await (const line of lines) {
-      takeLine(target, { tally, postings, line, index });
+      ingestLine(target, { tally, postings, line, index });
       index += 1;
       if (index - committedLines < limits.ingestChunkPostings) continue;
       await storeChunk(target, tally, postings, committedLines);
@@ -77,7 +77,7 @@ export async function ingestLines(
   return tally;
 }
 
-function takeLine(
+function ingestLine(
   target: IngestTarget,
   input: { tally: IngestTally; postings: Posting[]; line: NdjsonLine; index: number },
 ): void {
@@ -95,7 +95,7 @@ function takeLine(
   else tally.addRejected({ index, problem: result.problem, pointerPrefix: '' });
 }
 
-/** @throws {Problem} with what was committed before, so that a caller may go on from there or begin again */
+/** @throws {Problem} with the counts that were committed before, so that a caller can continue there or start again */
 async function storeChunk(
   target: IngestTarget,
   tally: IngestTally,
@@ -120,7 +120,8 @@ async function storeChunk(
     target.deps.logger.warn({ err: error, accountId, ...progress }, 'ingestion interrupted');
     throw unavailable({
       code: 'database_unavailable',
-      detail: 'the database went away; what is counted here is stored, and sending everything again is safe',
+      detail:
+        'the database stopped answering; the counted items are stored, and sending everything again is safe',
       extra: progress,
     });
   }

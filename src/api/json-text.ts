@@ -1,6 +1,6 @@
 import { jsonNumberDigitsMax, significantDigits } from '../domain/money.js';
 
-/** Objects and lists inside each other; our bodies need four. */
+/** Nesting of objects and lists; our bodies need four levels. */
 const depthMax = 16;
 
 export type JsonResult =
@@ -9,7 +9,7 @@ export type JsonResult =
 
 /**
  * Reads a JSON text more strictly than `JSON.parse`, which keeps the last of two equal names and rounds long numbers,
- * both in silence. A name that occurs twice in one object is refused. A number of more significant digits than a
+ * both silently. A name that occurs twice in one object is refused. A number of more significant digits than a
  * double carries is read as 10^300, which every field refuses as too long: never as the nearest double.
  */
 export function parseJson(text: string): JsonResult {
@@ -17,7 +17,7 @@ export function parseJson(text: string): JsonResult {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { problem: 'malformed', detail: `is not valid JSON${placeOf(error, text)}` };
+    return { problem: 'malformed', detail: `is not valid JSON${positionOf(error, text)}` };
   }
   const scan = scanText(text);
   if (scan.longNumbers.length > 0) value = JSON.parse(withoutLongNumbers(text, scan.longNumbers));
@@ -39,7 +39,7 @@ interface Scan {
   readonly longNumbers: readonly (readonly [number, number])[];
 }
 
-/** Jumps from string to string: what lies between holds no text of the caller. The text is valid JSON. */
+/** Steps from string to string; only numbers and punctuation are in between. The text is valid JSON. */
 function scanText(text: string): Scan {
   const longNumbers: [number, number][] = [];
   let names = 0;
@@ -61,10 +61,10 @@ function collectLongNumbers(text: string, start: number, end: number, into: [num
   }
 }
 
-function withoutLongNumbers(text: string, places: Scan['longNumbers']): string {
+function withoutLongNumbers(text: string, ranges: Scan['longNumbers']): string {
   let result = '';
   let position = 0;
-  for (const [start, end] of places) {
+  for (const [start, end] of ranges) {
     result += `${text.slice(position, start)}1e300`;
     position = end;
   }
@@ -107,7 +107,7 @@ function countNames(value: unknown): number | null {
   return names;
 }
 
-/** Where the first repeated name stands. Only run when there is one, so it may take its time. */
+/** The position of the first repeated name. Runs only when there is one, so it need not be fast. */
 function findRepeated(text: string): string {
   const open: (Set<string> | null)[] = [];
   let position = 0;
@@ -132,8 +132,8 @@ function findRepeated(text: string): string {
   return '';
 }
 
-/** V8 tells the position in its message; its other words quote the text and are not passed on. */
-function placeOf(error: unknown, text: string): string {
+/** V8 names the position in its message; the rest of the message quotes the text and is not passed on. */
+function positionOf(error: unknown, text: string): string {
   const match = /at position (\d+)/.exec(error instanceof Error ? error.message : '');
   return match === null ? lineAndColumn(text, text.length) : lineAndColumn(text, Number(match[1]));
 }

@@ -1,24 +1,24 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** Headers come within this time or the connection is dropped. */
+/** Headers arrive within this time or the connection is closed. */
 const headersTimeoutMs = 15_000;
 /** The longest request: a stream of postings of any length. Shorter bodies have their own limits. */
 const requestTimeoutMs = 2 * 60 * 60_000;
 /** Longer than a load balancer keeps its side, so that it never sends into a closing connection. */
 const keepAliveTimeoutMs = 75_000;
 const connectionsMax = 2_000;
-/** Requests under way may take this long once the process is asked to stop. */
+/** Running requests may take this long once the process is asked to stop. */
 const drainMaxMs = 25_000;
 const idleCheckMs = 100;
 
 export interface Listening {
   readonly port: number;
-  /** Stops accepting, lets requests finish for a while, then cuts what is left. */
+  /** Stops accepting connections, gives requests some time to finish, then closes the remaining connections. */
   close(): Promise<void>;
 }
 
-/** @throws the system's error when the port cannot be had (`EADDRINUSE`, `EACCES`) */
+/** @throws the system's error when the port cannot be opened (`EADDRINUSE`, `EACCES`) */
 export async function listen(input: { app: RequestListener; port: number }): Promise<Listening> {
   const server = createServer(
     {

@@ -4,10 +4,10 @@ import type { Pool } from '../db/pool.js';
 import { readRepairAge } from '../db/repair-tasks.js';
 import { alertCodes } from '../domain/alerts.js';
 
-/** Upper bounds in seconds: from a page to a provider's answer that is waited for. */
+/** Upper bounds in seconds: from a quick page to a call that waits for a provider's answer. */
 const durationBuckets = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
 
-/** What the API counts. Labels are route templates and our own words; never ids. */
+/** The metrics of the API. Labels are route templates and fixed values; never ids. */
 export interface Metrics {
   readonly registry: Registry;
   observeRequest(input: { method: string; route: string; status: number; seconds: number }): void;
@@ -16,7 +16,7 @@ export interface Metrics {
   countLostSignal(result: 'failed' | 'dropped'): void;
 }
 
-/** A registry of its own, so that two apps in one process (tests) do not share counts. */
+/** Uses its own registry, so that two apps in one process (tests) do not share counts. */
 export function createMetrics(input: { pool: Pool }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -30,19 +30,19 @@ export function createMetrics(input: { pool: Pool }): Metrics {
   });
   const postings = new Counter({
     name: 'bankfeeds_ingested_postings_total',
-    help: 'Postings received from core banking, by what became of them',
+    help: 'Postings received from core banking, by outcome',
     labelNames: ['result'],
     registers,
   });
   const webhooks = new Counter({
     name: 'bankfeeds_webhooks_total',
-    help: 'Webhooks received, by what became of them',
+    help: 'Webhooks received, by outcome',
     labelNames: ['result'],
     registers,
   });
-  const wakeUps = new Counter({
+  const lostSignals = new Counter({
     name: 'bankfeeds_lost_signals_total',
-    help: 'Signals that Temporal did not take; the feed finds what they told of at its next check',
+    help: 'Signals that Temporal did not accept; the next check of the feed makes up for them',
     labelNames: ['reason'],
     registers,
   });
@@ -64,18 +64,19 @@ export function createMetrics(input: { pool: Pool }): Metrics {
       requests.observe({ method, route, status: String(status) }, seconds),
     countPostings: ({ result, count }) => postings.inc({ result }, count),
     countWebhook: (result) => webhooks.inc({ result }),
-    countLostSignal: (reason) => wakeUps.inc({ reason }),
+    countLostSignal: (reason) => lostSignals.inc({ reason }),
   };
 }
 
 /**
- * What the rows say of the fleet, so that the repair job's own absence shows too: every API process answers the same, take the
- * largest. While the database does not answer they are not a number, and all other metrics go on.
+ * Metrics of all feeds, read from the database, so that they also show when the repair job itself does not run. Every API
+ * process answers the same values: take the largest. They are NaN while the database does not answer, and all other
+ * metrics are still available.
  */
 function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }): void {
   new Gauge({
     name: 'bankfeeds_repair_age_seconds',
-    help: 'Time since the chore of the repair job that is furthest behind has run; above 300 nobody watches the feeds',
+    help: 'Time since the last run of the most overdue task of the repair job; above 300 the feeds are not watched',
     registers,
     async collect() {
       this.set(await readRepairAge(pool).catch(() => Number.NaN));
@@ -83,13 +84,12 @@ function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }
   });
   new Gauge({
     name: 'bankfeeds_alerts',
-    help: 'Alerts that stand now, by code',
+    help: 'Open alerts, by code',
     labelNames: ['code'],
     registers,
     async collect() {
-      const standing = await countAlerts(pool).catch(() => null);
-      for (const code of alertCodes)
-        this.set({ code }, standing?.get(code) ?? (standing === null ? Number.NaN : 0));
+      const open = await countAlerts(pool).catch(() => null);
+      for (const code of alertCodes) this.set({ code }, open?.get(code) ?? (open === null ? Number.NaN : 0));
     },
   });
 }

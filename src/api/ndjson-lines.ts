@@ -1,14 +1,14 @@
-/** A line longer than this is rejected; a posting with the longest texts has some 15 KB. */
+/** A line longer than this is rejected; a posting with the longest texts has about 15 KB. */
 export const ndjsonLineBytesMax = 64 * 1024;
 
-/** One line without its end, or the news that it was too long to be kept. */
+/** One line without its line feed, or the note that it was too long to be kept. */
 export type NdjsonLine = Buffer | 'too_long';
 
 const lineFeed = 0x0a;
 
 /**
- * Cuts a stream into lines, in constant memory whatever their length: of a line that is too long nothing is kept. The
- * last line needs no line feed.
+ * Splits a stream into lines. Memory is bounded whatever their length, since nothing is kept of a line that is too long.
+ * The last line needs no line feed.
  */
 export async function* ndjsonLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<NdjsonLine> {
   let parts: Buffer[] = [];

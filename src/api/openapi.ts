@@ -11,7 +11,7 @@ const problemSchema = z
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    code: z.string().meta({ description: 'Stable; decide on this.' }),
+    code: z.string().meta({ description: 'Stable: branch on this.' }),
     detail: z.string(),
     errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
     request_id: z.string(),
@@ -20,7 +20,8 @@ const problemSchema = z
 
 const idempotencyHeader = z.object({
   'Idempotency-Key': z.string().max(255).optional().meta({
-    description: 'The same key within 24 hours gets the first answer; with another request it is 409.',
+    description:
+      'Repeating the request with the same key within 24 hours gets the first answer; another request with this key is 409.',
   }),
 });
 

@@ -1,4 +1,4 @@
-/** One finding in a body or query: a JSON pointer to the place, and a sentence. */
+/** One finding in a body or query: a JSON pointer and a sentence. */
 export interface ProblemEntry {
   readonly pointer: string;
   readonly message: string;
@@ -6,9 +6,9 @@ export interface ProblemEntry {
 
 export interface ProblemInput {
   readonly status: number;
-  /** Stable: programs decide on it. */
+  /** Stable, so programs can branch on it. */
   readonly code: string;
-  /** A sentence for people. Never holds secrets or names. */
+  /** A sentence for display. Never contains secrets or names. */
   readonly detail: string;
   readonly errors?: readonly ProblemEntry[];
   readonly headers?: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ export function problemBody(input: ProblemInput & { readonly requestId: string }
 
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad request',
-  401: 'Not signed in',
+  401: 'Not authenticated',
   403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
@@ -59,10 +59,10 @@ const titles: Readonly<Record<number, string>> = {
   503: 'Unavailable',
 };
 
-/** Seconds after which a caller of an unavailable part should ask again. */
+/** Seconds after which a caller should retry when a part of the service is unavailable. */
 const retryAfterSeconds = '5';
 
-/** A part below us does not answer; the caller should come again. */
+/** A dependency of the service does not answer; the caller should retry. */
 export function unavailable(input: {
   code: 'database_unavailable' | 'workflows_unavailable' | 'provider_unavailable';
   detail: string;
@@ -71,12 +71,12 @@ export function unavailable(input: {
   return new Problem({ ...input, status: 503, headers: { 'Retry-After': retryAfterSeconds } });
 }
 
-/** `what` names the resource: "customer", "account", "feed". */
-export function notFound(what: string): Problem {
-  return new Problem({ status: 404, code: 'not_found', detail: `there is no such ${what}` });
+/** @param resource "customer", "account", "feed" */
+export function notFound(resource: string): Problem {
+  return new Problem({ status: 404, code: 'not_found', detail: `there is no such ${resource}` });
 }
 
-/** A body or query that was read but breaks a rule. */
+/** A well-formed body or query that breaks a rule. */
 export function invalid(input: {
   status: 400 | 422;
   code: string;

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.js';
 
-/** Without a byte for so long a body is given up. */
+/** A body is given up when no byte arrives for this long. */
 export const bodyIdleMaxMs = 30_000;
 
-/** The only encoding of a body that we read. Refusing the others keeps a gzip bomb from being one. */
+/** Accepts unencoded bodies only, which excludes gzip bombs. @throws {Problem} 415 */
 export function refuseEncodedBody(request: IncomingMessage): void {
   const encoding = request.headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
@@ -27,7 +27,7 @@ export function mediaTypeOf(request: IncomingMessage): string {
 }
 
 /**
- * The body's chunks as they come. Leaving the loop early leaves the connection whole, so that an answer can be sent.
+ * The body's chunks as they arrive. Leaving the loop early keeps the connection open, so that an answer can be sent.
  * @throws {Problem} 408 when nothing comes for {@link bodyIdleMaxMs}
  */
 export async function* bodyChunks(request: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
@@ -39,7 +39,7 @@ export async function* bodyChunks(request: IncomingMessage): AsyncGenerator<Buff
       yield next.value;
     }
   } finally {
-    // Lets go of the stream, so that Node discards what is left of the body; after an idle time it would wait for ever.
+    // Releases the stream, so that Node discards the rest of the body; after an idle time it would wait for ever.
     void iterator.return?.();
   }
 }
@@ -85,7 +85,7 @@ export async function readBody(request: IncomingMessage, input: { bytesMax: numb
   return Buffer.concat(chunks);
 }
 
-/** Bytes as UTF-8 text, or null when they are not: a broken byte must not become a replacement character. */
+/** Bytes as UTF-8 text, or null when they are not UTF-8: an invalid byte must not become a replacement character. */
 export function decodeUtf8(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 
-/** Gives each request an id of ours, in `X-Request-Id` and in its log lines. A caller's own id is not taken over. */
+/** Gives each request a new id, in `X-Request-Id` and in its log lines. An id sent by the caller is ignored. */
 export const giveRequestId: RequestHandler = (_request, response, next) => {
   response.setHeader('X-Request-Id', randomUUID());
   next();

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { authorise, type Role } from './auth.js';
+import { authorize, type Role } from './auth.js';
 import type { AnyRoute, AnyStreamRoute, RouteAnswer } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { underKey, type IdempotencySeed } from './idempotency.js';
@@ -9,7 +9,10 @@ import { Problem, invalid, notFound, type ProblemEntry } from './problem.js';
 import { decodeUtf8, mediaTypeOf, readBody } from './read-body.js';
 import { requestIdOf } from './request-id.js';
 
-/** Reads a request step by step (who, where, what), each with its own refusal, and writes the handler's answer. */
+/**
+ * Validates a request step by step (token and role, path, query, body), each with its own refusal, and writes the
+ * handler's answer.
+ */
 export async function runRoute(
   deps: ApiDeps,
   route: AnyRoute,
@@ -40,7 +43,7 @@ export async function runStreamRoute(
 ): Promise<void> {
   const role = roleOf(deps, route, request);
   const params = parseParams(route, request);
-  if (queryEntries(request).length > 0) throw badQuery([{ pointer: '', message: 'takes no parameters' }]);
+  if (queryEntries(request).length > 0) throw badQuery([{ pointer: '', message: 'allows no parameters' }]);
   await route.handleStream({ deps, role, params, request, response });
 }
 
@@ -52,7 +55,7 @@ export function writeAnswer(response: Response, answer: RouteAnswer): void {
   response.end(JSON.stringify(answer.body));
 }
 
-/** What {@link underKey} needs of a request. */
+/** The parts of a request that {@link underKey} needs. */
 export function keyedRequest(
   deps: ApiDeps,
   role: Role,
@@ -72,7 +75,7 @@ export function keyedRequest(
 }
 
 /**
- * A JSON body's bytes. No body at all is the empty object: some calls have only optional fields.
+ * A JSON body's bytes. A missing body is read as the empty object, since some calls have only optional fields.
  * @throws {Problem} 415 for another media type, 413 beyond `bytesMax`
  */
 async function readJsonBytes(request: Request, bytesMax: number): Promise<Buffer> {
@@ -93,7 +96,7 @@ function hasNoBody(request: Request): boolean {
   return transfer === undefined && (length === undefined || length === '0');
 }
 
-/** @throws {Problem} 400 when the bytes are no JSON, naming the place */
+/** @throws {Problem} 400 with line and column when the bytes are not JSON */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
   const result =
@@ -110,14 +113,14 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, value: unkno
 }
 
 function roleOf(deps: ApiDeps, route: AnyRoute | AnyStreamRoute, request: Request): Role {
-  return authorise({
+  return authorize({
     authorization: request.headers.authorization,
     tokens: { core: deps.config.CORE_API_TOKEN, ops: deps.config.OPS_API_TOKEN },
     allowed: route.roles,
   });
 }
 
-/** An id that cannot exist is as unknown as any other, except where it is about to be created. */
+/** An id that cannot exist is unknown (404), except where the call would create it (422). */
 function parseParams(route: AnyRoute | AnyStreamRoute, request: Request): Record<string, unknown> {
   const result = route.params.safeParse(request.params);
   if (result.success) return result.data;
@@ -130,7 +133,7 @@ function queryEntries(request: Request): [string, string][] {
   return mark < 0 ? [] : [...new URLSearchParams(request.originalUrl.slice(mark + 1))];
 }
 
-/** A parameter given twice is refused: one part of a system would read the first, another the last. */
+/** A repeated parameter is refused: parsers differ in whether the first or the last value counts. */
 function parseQuery(route: AnyRoute, request: Request): Record<string, unknown> {
   const entries = queryEntries(request);
   const values = new Map<string, string>();
@@ -153,12 +156,12 @@ function entriesOf(error: z.ZodError): ProblemEntry[] {
     if (issue.code !== 'unrecognized_keys') return [{ pointer, message: issue.message }];
     return issue.keys.map((name) => ({
       pointer: `${pointer}/${escapePointer(name)}`,
-      message: 'is not known here',
+      message: 'is not a known field',
     }));
   });
 }
 
-/** Long enough to recognise a name, short enough for an answer. */
+/** Long enough to recognize a name, short enough for an answer. */
 const pointerPartLengthMax = 100;
 
 function escapePointer(part: string): string {

@@ -4,7 +4,7 @@ import { createDocsPage } from './docs-page.js';
 import type { OpenApiDocument } from './openapi.js';
 import { readReadiness } from './readiness.js';
 
-/** What runs and reads the service: health, readiness, figures, and the reference. None needs a token. */
+/** Routes for running and integrating the service: health, readiness, metrics and the reference. None needs a token. */
 export function mountServiceRoutes(app: Express, deps: ApiDeps, document: OpenApiDocument): void {
   const docs = createDocsPage(document);
   app.get('/healthz', (_request, response) => {

@@ -10,14 +10,14 @@ const alertsSchema = z
     alerts: z.array(
       z.object({
         alert_id: z.string(),
-        code: z.enum(alertCodes).meta({ description: 'Each code is in the runbook.' }),
-        subject: z.string().meta({ description: 'What it is of: an id, or `service`.' }),
+        code: z.enum(alertCodes).meta({ description: 'The runbook explains each code.' }),
+        subject: z.string().meta({ description: 'The id of what the alert is about, or `service`.' }),
         feed_id: z.string().nullable().meta({ format: 'uuid' }),
         connection_id: z.string().nullable().meta({ format: 'uuid' }),
         customer_id: z.string().nullable(),
         detail: z.record(z.string(), z.unknown()),
         raised_at: instant,
-        last_at: instant.meta({ description: 'When it was last seen to stand.' }),
+        last_at: instant.meta({ description: 'When its condition was last seen to be true.' }),
         ended_at: instant.nullable(),
       }),
     ),
@@ -25,7 +25,7 @@ const alertsSchema = z
   })
   .meta({ id: 'AlertPage' });
 
-/** What a person should know of now, newest first. */
+/** Open alerts for operators, newest first. */
 export const listAlerts = defineRoute({
   method: 'get',
   path: '/v1/alerts',
@@ -33,7 +33,7 @@ export const listAlerts = defineRoute({
   resource: 'alert',
   summary: 'Open alerts, newest first',
   description:
-    'An alert stands while its condition does: nobody closes one by hand. `all=true` lists ended ones too.',
+    'An alert is open as long as its condition is true; it cannot be closed by hand. `all=true` lists ended ones too.',
   params: nothing,
   query: z.strictObject({
     all: z.enum(['true', 'false']).optional().meta({ default: 'false' }),

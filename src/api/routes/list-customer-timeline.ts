@@ -22,15 +22,15 @@ const timelineSchema = z
   })
   .meta({ id: 'CustomerTimelinePage' });
 
-/** What happened to a customer: logins, onboardings, links, and what its feeds have been through. */
+/** The timeline of a customer: logins, onboardings, links, and the entries of its feeds. */
 export const listCustomerTimelineEntries = defineRoute({
   method: 'get',
   path: '/v1/customers/{customer_id}/timeline',
   roles: ['ops'],
   resource: 'customer',
-  summary: 'What happened to a customer and its feeds, newest first',
+  summary: 'Timeline of a customer and its feeds, newest first',
   description:
-    'Also what belongs to no feed yet: onboardings and links of the `sage-banking` channel, for instance.',
+    'Includes entries that belong to no feed yet, such as onboardings and links of the `sage-banking` channel.',
   params: z.strictObject({ customer_id: customerId }),
   query: z.strictObject(pageFields),
   answers: { 200: { description: 'A page of the timeline', schema: timelineSchema } },

@@ -18,13 +18,13 @@ const timelineSchema = z
   })
   .meta({ id: 'TimelinePage' });
 
-/** What happened to a feed, newest first. */
+/** The timeline of a feed, newest first. */
 export const listFeedTimeline = defineRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/timeline',
   roles: ['ops'],
   resource: 'feed',
-  summary: 'What happened to a feed, newest first',
+  summary: 'Timeline of a feed, newest first',
   params: feedParams,
   query: z.strictObject(pageFields),
   answers: { 200: { description: 'A page of the timeline', schema: timelineSchema } },

@@ -18,7 +18,7 @@ import { invalid } from '../problem.js';
 
 const uuidForm = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
-/** Lists feeds in the order of their ids; maps accounts to feeds. */
+/** Feeds in the order of their ids; also maps accounts to feeds. */
 export const listFeeds = defineRoute({
   method: 'get',
   path: '/v1/feeds',

@@ -11,7 +11,7 @@ import { Problem, notFound } from '../problem.js';
 import { bodyChunks, mediaTypeOf, readBody, refuseEncodedBody } from '../read-body.js';
 import { keyedRequest, parseBody, parseJsonBytes, writeAnswer } from '../run-route.js';
 
-/** 10,000 postings with the longest texts in ASCII fit. */
+/** Enough for 10,000 postings with the longest ASCII texts. */
 const jsonBytesMax = 32 * 1024 * 1024;
 
 const params = z.strictObject({ account_id: accountId });
@@ -21,12 +21,12 @@ const postingSchema = z
   .strictObject({
     transaction_id: z.string().min(1).max(limits.idLengthMax).meta({
       description:
-        'Unique in the account for ever; compared exactly. No white space around it, no control characters.',
+        'Unique in the account for ever; compared exactly. Without surrounding white space and control characters.',
     }),
     posted_at: z.string().meta({
       format: 'date-time',
       description:
-        'With seconds and offset; kept in UTC with milliseconds, finer digits are cut off. At most a day in the future.',
+        'With seconds and offset; kept in UTC with milliseconds, finer digits are truncated. At most a day in the future.',
     }),
     amount: z.union([z.string().regex(/^-?(0|[1-9]\d{0,17})(\.\d{1,6})?$/), z.number()]).meta({
       description:
@@ -37,7 +37,7 @@ const postingSchema = z
     payee: z.string().min(1).max(limits.textLengthMax).nullish(),
     status: z.enum(postingStatuses).optional().meta({
       default: 'posted',
-      description: '`posted` is final. `pending` is held and may be replaced, or withdrawn with `void`.',
+      description: '`posted` is final. `pending` is held, and can be replaced or withdrawn with `void`.',
     }),
     corrects: z
       .string()
@@ -48,21 +48,21 @@ const postingSchema = z
   })
   .meta({ id: 'Transaction' });
 
-/** What is validated as a whole; the items are validated one by one. */
+/** The part that is validated as a whole; the items are validated one by one. */
 const listBody = z.strictObject({
   transactions: z.array(z.unknown()).min(1, 'must hold at least one transaction'),
 });
 
 const tallySchema = z
   .object({
-    accepted: z.int().meta({ description: 'New ones, and those that replaced a pending one.' }),
-    repeated: z.int().meta({ description: 'Known with the same content.' }),
+    accepted: z.int().meta({ description: 'New transactions, and those that replaced a pending one.' }),
+    repeated: z.int().meta({ description: 'Stored before with the same content.' }),
     conflicts: z.array(z.object({ transaction_id: z.string(), reason: z.string(), code: z.string() })),
     conflicts_total: z.int(),
     rejected: z.array(
       z.object({
         transaction_id: z.string().nullable(),
-        index: z.int().meta({ description: 'Of the item or line, from 0.' }),
+        index: z.int().meta({ description: 'Index of the item or line, from 0.' }),
         reason: z.string(),
         pointer: z.string(),
       }),
@@ -71,7 +71,7 @@ const tallySchema = z
   })
   .meta({ id: 'IngestAnswer' });
 
-/** Takes postings of an account: a list as JSON, or a stream of any length as NDJSON. */
+/** Stores postings of an account: a list as JSON, or a stream of any length as NDJSON. */
 export const postTransactions = defineStreamRoute({
   method: 'post',
   path: '/v1/accounts/{account_id}/transactions',
@@ -85,18 +85,18 @@ export const postTransactions = defineStreamRoute({
       schema: z
         .strictObject({ transactions: z.array(postingSchema).min(1).max(limits.ingestJsonPostingsMax) })
         .meta({ id: 'TransactionList' }),
-      description: 'A list; `Idempotency-Key` is honoured',
+      description: 'A list; `Idempotency-Key` is supported',
     },
     'application/x-ndjson': {
       schema: postingSchema,
-      description: 'One such object a line; `Idempotency-Key` has no meaning here',
+      description: 'One such object per line; `Idempotency-Key` is ignored',
     },
   },
-  answers: { 200: { description: 'What became of them', schema: tallySchema } },
+  answers: { 200: { description: 'The outcome per transaction, with totals', schema: tallySchema } },
   handleStream: async (input) => {
     const mediaType = mediaTypeOf(input.request);
-    if (mediaType === 'application/json') writeAnswer(input.response, await takeList(input));
-    else if (mediaType === 'application/x-ndjson') writeAnswer(input.response, await takeStream(input));
+    if (mediaType === 'application/json') writeAnswer(input.response, await storeList(input));
+    else if (mediaType === 'application/x-ndjson') writeAnswer(input.response, await storeStream(input));
     else {
       throw new Problem({
         status: 415,
@@ -109,7 +109,7 @@ export const postTransactions = defineStreamRoute({
 
 type Input = StreamContext<z.output<typeof params>>;
 
-async function takeList(input: Input): Promise<RouteAnswer> {
+async function storeList(input: Input): Promise<RouteAnswer> {
   const { deps, request, response } = input;
   const target = await targetOf(input);
   const rawBody = await readBody(request, { bytesMax: jsonBytesMax });
@@ -128,7 +128,7 @@ async function takeList(input: Input): Promise<RouteAnswer> {
   });
 }
 
-async function takeStream(input: Input): Promise<RouteAnswer> {
+async function storeStream(input: Input): Promise<RouteAnswer> {
   refuseEncodedBody(input.request);
   const target = await targetOf(input);
   const tally = await ingestLines(target, ndjsonLines(bodyChunks(input.request)));

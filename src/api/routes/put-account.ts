@@ -8,7 +8,7 @@ import { Problem, notFound } from '../problem.js';
 
 const bodyBytesMax = 64 * 1024;
 const yearMin = 1800;
-/** Longest number of an account: an IBAN's 34, and separators. */
+/** The longest account number: the 34 characters of an IBAN, with separators. */
 const numberLengthMax = 50;
 const numberDigitsMin = 4;
 
@@ -25,16 +25,19 @@ const accountBody = z
     number: z
       .string()
       .max(numberLengthMax)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9 ./-]*$/, 'must hold letters, digits, blanks and . / - only')
+      .regex(/^[A-Za-z0-9][A-Za-z0-9 ./-]*$/, 'must contain only letters, digits, blanks and . / -')
       .refine(
         (text) => digitsOf(text).length >= numberDigitsMin,
         `must have at least ${numberDigitsMin} letters or digits`,
       )
       .optional()
-      .meta({ description: 'Stored encrypted; only its last four characters come back.', writeOnly: true }),
+      .meta({
+        description: 'Stored encrypted; answers show only its last four characters.',
+        writeOnly: true,
+      }),
     opened_on: z.iso
       .date()
-      .refine((date) => Number(date.slice(0, 4)) >= yearMin, `must not lie before ${yearMin}`)
+      .refine((date) => Number(date.slice(0, 4)) >= yearMin, `must not be before ${yearMin}`)
       .optional(),
   })
   .meta({ id: 'AccountInput' });
@@ -53,7 +56,7 @@ export const accountSchema = z
   })
   .meta({ id: 'Account' });
 
-/** Creates an account or replaces what is known of one; the number is sealed before it is stored. */
+/** Creates or replaces an account; its number is sealed before it is stored. */
 export const putAccount = defineRoute({
   method: 'put',
   path: '/v1/customers/{customer_id}/accounts/{account_id}',
@@ -61,7 +64,7 @@ export const putAccount = defineRoute({
   resource: 'customer',
   summary: 'Create or replace an account',
   description:
-    'An id belongs to one customer: under another it is 409. Currency and type cannot change once the account has postings or was published.',
+    'An id belongs to one customer: under another customer it is 409. Currency and type cannot change once the account has postings or was published.',
   params: z.strictObject({ customer_id: customerId, account_id: accountId }),
   query: nothing,
   body: { schema: accountBody, bytesMax: bodyBytesMax },
@@ -108,7 +111,7 @@ export const putAccount = defineRoute({
   },
 });
 
-/** Shown to people to tell accounts apart; of a number of four characters only half, since the rest stays sealed. */
+/** Shown to distinguish accounts. A number of four characters shows only half, so that the rest stays secret. */
 function lastDigitsOf(number: string): string {
   const digits = digitsOf(number);
   return digits.slice(digits.length > 4 ? -4 : -2);

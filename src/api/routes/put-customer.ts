@@ -20,10 +20,10 @@ const customerBody = z
     name: textField(limits.nameLengthMax),
     email: z.email().max(limits.nameLengthMax).nullish(),
     username: textField(limits.nameLengthMax).nullish().meta({
-      description: 'Name of a local login, compared exactly. Absent: the login stays; null: it is removed.',
+      description: 'Name of a local login, compared exactly. Absent: the login is kept; null: it is removed.',
     }),
     password: z.string().optional().meta({
-      description: 'Only with `username`. May be left out when the customer has a password already.',
+      description: 'Only with `username`. Optional when the customer already has a password.',
       minLength: passwordLengthMin,
       maxLength: passwordLengthMax,
       writeOnly: true,
@@ -44,7 +44,7 @@ export const customerSchema = z
   })
   .meta({ id: 'Customer' });
 
-/** Creates a customer or replaces what is known of one. The password is hashed (argon2id) and never comes back. */
+/** Creates or replaces a customer. The password is hashed (argon2id) and never returned. */
 export const putCustomer = defineRoute({
   method: 'put',
   path: '/v1/customers/{customer_id}',
@@ -52,7 +52,7 @@ export const putCustomer = defineRoute({
   resource: 'customer',
   summary: 'Create or replace a customer',
   description:
-    'Replaces name, e-mail and language. The local login changes only when `username` is given. Passwords are hashed through a bounded queue: 429 asks to come again.',
+    'Replaces name, e-mail and language. The local login changes only when `username` is given. Passwords are hashed through a bounded queue: 429 asks for a retry.',
   params: z.strictObject({ customer_id: customerId }),
   query: nothing,
   body: { schema: customerBody, bytesMax: bodyBytesMax },
@@ -91,7 +91,7 @@ async function loginChange(
 ): Promise<LoginChange> {
   const { username, password } = body;
   if (username === undefined || username === null) {
-    if (password !== undefined) throw badPassword('needs a username beside it');
+    if (password !== undefined) throw badPassword('needs a username');
     return username === undefined ? 'keep' : 'remove';
   }
   if (password === undefined) return { username, passwordHash: null };
@@ -115,7 +115,7 @@ function describePassword(problem: PasswordProblem): string {
     case 'too_common':
       return 'is one of the most common passwords';
     case 'broken_text':
-      return 'holds a broken Unicode character';
+      return 'contains an invalid Unicode character';
     default:
       return problem satisfies never;
   }

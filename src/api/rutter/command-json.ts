@@ -19,12 +19,12 @@ export const resyncResultSchema = z
     effective_from: instant.meta({
       description: "`from`, or the feed's start date when that is later.",
     }),
-    compared: z.int().meta({ description: 'Transactions that our completed batches call delivered.' }),
-    at_rutter: z.int().meta({ description: "Those of them that Rutter's list has." }),
-    gap: z.int().meta({ description: 'Those that it has not, checked twice: sent again.' }),
-    already_waiting: z.int().meta({ description: 'Transactions that are to be sent in any case.' }),
+    compared: z.int().meta({ description: 'Transactions delivered by our completed batches.' }),
+    at_rutter: z.int().meta({ description: "Those of them found in Rutter's list." }),
+    gap: z.int().meta({ description: 'Those missing there in two reads: sent again.' }),
+    already_waiting: z.int().meta({ description: 'Transactions that are waiting to be sent anyway.' }),
     known_at_rutter: z.int().meta({
-      description: 'Those of them that Rutter has already; they come back as duplicates.',
+      description: 'Those of them that Rutter already has; it answers them as duplicates.',
     }),
     transaction_ids: z.array(z.string()).meta({ description: 'The first 1000 of the gap.' }),
     first_posted_at: instant.nullable(),

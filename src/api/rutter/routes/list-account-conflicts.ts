@@ -16,24 +16,26 @@ const conflictsSchema = z
         transaction_id: z.string(),
         code: z.enum(conflictCodes),
         reason: z.string(),
-        times: z.int().meta({ description: 'How often this version came.' }),
+        times: z.int().meta({ description: 'How often this version was received.' }),
         first_at: instant,
         last_at: instant,
-        stored: postingSchema.meta({ description: 'As it stands now.' }),
-        received: postingSchema.meta({ description: 'What came under the same id and was not taken over.' }),
+        stored: postingSchema.meta({ description: 'The stored version.' }),
+        received: postingSchema.meta({
+          description: 'The version received under the same id, which was not stored.',
+        }),
       }),
     ),
     next_cursor: nextCursor,
   })
   .meta({ id: 'ConflictPage' });
 
-/** What core banking sent under a known id with other content: both versions. */
+/** Transactions that core banking sent under a known id with other content, in both versions. */
 export const listAccountConflicts = defineRutterRoute({
   method: 'get',
   path: '/v1/accounts/{account_id}/conflicts',
   roles: ['ops'],
   resource: 'account',
-  summary: 'Transactions that came again with other content, newest first',
+  summary: 'Transactions received again with other content, newest first',
   params: z.strictObject({ account_id: accountId }),
   query: z.strictObject({ transaction_id: transactionId.optional(), ...pageFields }),
   answers: { 200: { description: 'A page of conflicts with both versions', schema: conflictsSchema } },

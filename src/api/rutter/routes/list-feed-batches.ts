@@ -54,7 +54,7 @@ export const listFeedBatches = defineRutterRoute({
     const { before, limit } = numberedPage(query);
     const batches = await listBatches(deps.pool, {
       feedId: feed.feedId,
-      // A number is an int in the table: a larger cursor is beyond every batch.
+      // The column is an int: a larger cursor is after every batch.
       beforeNumber: before === undefined ? undefined : Math.min(Number(before), 2 ** 31 - 1),
       limit: limit + 1,
     });

@@ -11,7 +11,10 @@ const conflictsSchema = z
     conflicts: z.array(
       z.object({
         transaction: postingSchema.meta({ description: 'Our version.' }),
-        difference: z.string().nullable().meta({ description: 'In which fields Rutter has another.' }),
+        difference: z
+          .string()
+          .nullable()
+          .meta({ description: 'The fields in which the version at Rutter differs.' }),
         batch_number: z.int(),
         completed_at: instant.nullable(),
       }),
@@ -20,7 +23,7 @@ const conflictsSchema = z
   })
   .meta({ id: 'RutterConflictPage' });
 
-/** The postings of a feed that Rutter has with other content, and that wait for a person. */
+/** Postings of a feed that Rutter has with other content, and that wait for an operator. */
 export const listFeedConflicts = defineRutterRoute({
   method: 'get',
   path: '/v1/feeds/{feed_id}/conflicts',
@@ -28,7 +31,7 @@ export const listFeedConflicts = defineRutterRoute({
   resource: 'feed',
   summary: 'Transactions that Rutter has with other content, last arrived first',
   description:
-    'Rutter keeps what came first. Once checked, each can be discarded: accepted as Rutter has it.',
+    'Rutter keeps the version that it received first. Once checked, each can be discarded, which accepts the version at Rutter.',
   params: feedParams,
   query: z.strictObject(pageFields),
   problems: [409],

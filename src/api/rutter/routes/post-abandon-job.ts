@@ -8,7 +8,7 @@ import { nothing, textField } from '../../fields.js';
 
 const bodyBytesMax = 64 * 1024;
 
-/** The way out of a job that never ends. */
+/** Stops waiting for a job that never ends; read-back then decides. */
 export const postAbandonJob = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/abandon-job',
@@ -16,7 +16,7 @@ export const postAbandonJob = defineRutterRoute({
   resource: 'feed',
   summary: 'Stop waiting for a job at Rutter',
   description:
-    "The feed's open batch is completed by Rutter's own list of transactions instead: what is there is delivered, and only if nothing is there the batch is sent again under a new key. 409 when no job is waited for.",
+    "The feed's open batch is completed from Rutter's own list of transactions instead: transactions found there are delivered, and only if none is found the batch is sent again under a new key. 409 when the feed waits for no job.",
   params: feedParams,
   query: nothing,
   body: {
@@ -27,18 +27,18 @@ export const postAbandonJob = defineRutterRoute({
       .meta({ id: 'AbandonJobInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: { 200: { description: 'The feed; its next delivery run decides', schema: rutterFeedSchema } },
+  answers: { 200: { description: 'The feed; its next delivery run reads back', schema: rutterFeedSchema } },
   handle: async ({ deps, params, body }) => {
     const { feedId } = await requireFeed(deps, { feedId: params.feed_id });
     const abandoned = await abandonJob(deps.pool, { feedId, reason: body.reason });
     const feed = await requireFeed(deps, { feedId });
     if (!abandoned) {
       requireAllowed(feed, 'abandon-job');
-      // A job that was just seen: the caller checks again.
-      throw wrongState(feed, 'abandon a job');
+      // The job was stored meanwhile: the caller can retry.
+      throw wrongState(feed, 'abandon-job');
     }
-    // A closed feed's too, which starts its workflow once more: it may be the last of its connection, and then nobody
-    // else would come by and complete the batch. Its one delivery run does that, cuts nothing, and the workflow ends again.
+    // Also for a closed feed, whose workflow this starts once more: no other feed of the connection may be left to complete
+    // the batch. Its one delivery run completes it, builds no new batch, and the workflow ends again.
     await deps.rutter.feedFactsChanged({ feedId });
     return { status: 200, body: await rutterFeedJson(deps.pool, feed) };
   },

@@ -17,8 +17,10 @@ const connectionBody = z
   .strictObject({
     name: textField(limits.nameLengthMax)
       .optional()
-      .meta({ description: 'Creates a connection at Rutter; the name is kept here, for people.' }),
-    public_token: token.optional().meta({ description: "Exchanges Rutter Link's token.", writeOnly: true }),
+      .meta({ description: 'Creates a connection at Rutter; the name is kept here, for display.' }),
+    public_token: token
+      .optional()
+      .meta({ description: 'Exchanges a token of Rutter Link.', writeOnly: true }),
     rutter_connection_id: token.optional().meta({ description: 'Adopts an existing connection, with:' }),
     access_token: token.optional().meta({ writeOnly: true }),
   })
@@ -43,9 +45,9 @@ export const postConnection = defineRutterRoute({
   path: '/v1/customers/{customer_id}/connections',
   roles: ['core'],
   resource: 'customer',
-  summary: 'Tie a customer to a Sage company',
+  summary: 'Connect a customer to a Sage company',
   description:
-    'Waits for Rutter up to 20 s, then answers 202 with the command. Without an `Idempotency-Key` each call makes a new connection. A token never comes back.',
+    'Waits for Rutter up to 20 s, then answers 202 with the command. Without an `Idempotency-Key` each call creates a new connection. Tokens are never returned.',
   params: z.strictObject({ customer_id: customerId }),
   query: nothing,
   body: { schema: connectionBody, bytesMax: bodyBytesMax },

@@ -20,25 +20,28 @@ const resyncBody = z
         'A date (from its first moment in UTC), or an instant with offset. Not before the account was opened.',
       example: '2026-02-01',
     }),
-    dry_run: z.boolean().optional().meta({ default: false, description: 'Only tell what would be sent.' }),
+    dry_run: z.boolean().optional().meta({ default: false, description: 'Only report what would be sent.' }),
   })
   .meta({ id: 'ResyncInput' });
 
-/** Compares what was delivered with what Rutter holds and sends the gap again, as a command that its workflow runs. */
+/** Compares the delivered postings with Rutter's list and sends the missing ones again. Runs as a command. */
 export const postResync = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/resync',
   roles: ['ops'],
   resource: 'feed',
-  summary: 'Send again what Rutter lost',
+  summary: 'Send again the transactions that Rutter lost',
   description:
-    "From a date on, compares what our completed batches call delivered with Rutter's own list, checked twice, and sends only what is missing there. With `dry_run` nothing is changed. Waits up to 20 s, then answers 202 with the command. Repeating it sends nothing twice.",
+    "From a date on, compares the transactions delivered by our completed batches with Rutter's own list, read twice, and sends only those that are missing there. With `dry_run` nothing is changed. Waits up to 20 s, then answers 202 with the command. Repeating it sends nothing twice.",
   params: feedParams,
   query: nothing,
   body: { schema: resyncBody, bytesMax: bodyBytesMax },
   runsCommand: true,
   answers: {
-    200: { description: 'What is missing at Rutter, and is being sent', schema: resyncResultSchema },
+    200: {
+      description: 'The transactions missing at Rutter, which are being sent',
+      schema: resyncResultSchema,
+    },
   },
   handle: async ({ deps, params, body, seed }) => {
     const feed = await requireRutterFeed(deps, { feedId: params.feed_id, action: 'resync' });
@@ -56,7 +59,7 @@ export const postResync = defineRutterRoute({
     try {
       return await awaitCommand(deps, { commandId, doneStatus: 200, tokenRefusedStatus: 422 });
     } catch (error) {
-      // The feed's state changed on the way: what is allowed now stands in its row.
+      // The feed's state changed meanwhile: its row has the actions that are allowed now.
       if (!(error instanceof Problem) || error.input.code !== 'wrong_state') throw error;
       throw wrongState(await requireFeed(deps, feed), 'resync');
     }
@@ -73,12 +76,12 @@ async function readFrom(deps: ApiDeps, feed: RutterFeed, value: string): Promise
   });
   if ('problem' in parsed) {
     const { problem } = parsed;
-    throw badFrom(problem === 'in_the_future' ? 'lies in the future' : describeInstantProblem(problem, 0));
+    throw badFrom(problem === 'in_the_future' ? 'is in the future' : describeInstantProblem(problem, 0));
   }
   const account = await readAccount(deps.pool, feed);
   const openedOn = account?.openedOn ?? null;
   if (openedOn !== null && Date.parse(parsed.instant) < Date.parse(openedOn)) {
-    throw badFrom(`lies before ${openedOn}, when the account was opened`);
+    throw badFrom(`is before ${openedOn}, when the account was opened`);
   }
   return parsed.instant;
 }
