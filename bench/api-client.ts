@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import type { RunningApi } from './fixture.js';
 
-/** What the API said became of postings. */
+/** The API's answer to postings. */
 export interface IngestAnswer {
   readonly accepted: number;
   readonly repeated: number;
@@ -36,7 +36,7 @@ export function apiPosting(id: string, index: number): ApiPosting {
   };
 }
 
-/** Sends a body that stands in memory. @throws Error unless the answer is 200 */
+/** Sends a body from memory. @throws Error unless the answer is 200 */
 export async function postJson(
   api: RunningApi,
   input: { accountId: string; body: string },
@@ -50,7 +50,7 @@ export async function postJson(
   return (await response.json()) as IngestAnswer;
 }
 
-/** Streams lines as fast as the API takes them. @throws Error unless the answer is 200 */
+/** Streams lines as fast as the API accepts them. @throws Error unless the answer is 200 */
 export async function postStream(
   api: RunningApi,
   input: { accountId: string; lines: Readable },

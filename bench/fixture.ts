@@ -22,9 +22,9 @@ const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 
 const benchConnectionsMax = 8;
 const apiToken = { core: 'bench-core-token-0123456789', ops: 'bench-ops-token-0123456789' };
 
-/** The servers of one case and what runs on them; fresh, empty, and gone with `close`. */
+/** The servers of one case and the processes that use them; empty at the start, removed by `close`. */
 export interface Fixture {
-  /** For the bench's own statements. */
+  /** For the benchmark's own statements. */
   readonly pool: Pool;
   readonly databaseUrl: string;
   readonly keyring: Keyring;
@@ -33,19 +33,19 @@ export interface Fixture {
   /** PostgreSQL and the Temporal server, for readings of CPU time. */
   readonly servers: { readonly postgres: MeasuredPart; readonly temporal: MeasuredPart };
   readonly folder: string;
-  /** In place of the one before it, if any, at the same address: a new book. */
+  /** Replaces the previous one, if any, at the same address, with an empty book. */
   freshSandbox(): Promise<BenchSandbox>;
-  /** `worker.ts` as a process of its own; ready when it runs. */
+  /** `worker.ts` as a separate process; ready when it runs. */
   startWorker(environment?: Readonly<Record<string, string>>): Promise<RunningRole>;
-  /** `src/api/server.ts` as a process of its own; ready when /readyz says so. */
+  /** `src/api/server.ts` as a separate process; ready when /readyz answers 200. */
   startApi(): Promise<RunningApi>;
-  /** The plain loop as a process of its own. */
+  /** The plain loop as a separate process. */
   startLoop(): ForkedChild;
   close(): Promise<void>;
 }
 
 export interface RunningRole extends MeasuredPart {
-  /** Drains and ends it before its time; harmless when it is gone. */
+  /** Drains and ends it before `close`; does nothing if it has ended. */
   stop(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export interface RunningApi extends RunningRole {
   readonly coreToken: string;
 }
 
-/** Things to be stopped, in the reverse of the order in which they were started. */
+/** Stop functions, called in the reverse order of the starts. */
 class StopList {
   private readonly steps: (() => Promise<unknown>)[] = [];
 
@@ -64,7 +64,7 @@ class StopList {
 
   async stopAll(): Promise<void> {
     for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) {
-      // One that does not stop must not keep the others running.
+      // A failure to stop one must not keep the others running.
       await step().catch((error: unknown) => process.stderr.write(`while stopping: ${String(error)}\n`));
     }
   }
@@ -72,7 +72,7 @@ class StopList {
 
 /**
  * Starts PostgreSQL (durable: fsync on) and the Temporal development server (on a file) in a temporary folder and
- * brings the database to the newest schema. The workflow bundle must have been built.
+ * migrates the database. The workflow bundle must have been built.
  */
 export async function openFixture(input: { printLine: PrintLine; signal: AbortSignal }): Promise<Fixture> {
   const stops = new StopList();

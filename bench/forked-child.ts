@@ -3,12 +3,12 @@ import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * A process of the bench's own (the sandbox, the plain loop) that answers messages: one request, one answer, told apart
- * by number. It ends with us, since its channel closes; its output goes to a file.
+ * A separate process (the sandbox, the plain loop) that answers messages: one answer per request, matched by number. It
+ * ends with its parent, since its channel closes; its output goes to a file.
  */
 export interface ForkedChild {
   readonly pid: number;
-  /** @throws Error with the child's own words, or when it ends or stays silent for `timeoutMs` */
+  /** @throws Error with the child's error text, or if it ends or does not answer within `timeoutMs` */
   ask<Answer>(request: unknown, timeoutMs: number): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -21,12 +21,12 @@ interface Envelope {
 
 const stopGraceMs = 3_000;
 
-/** Starts `entry` (beside this file) and does not wait for it: the first answer shows that it is up. */
+/** Starts `entry` (beside this file) and does not wait for it: the first answer shows that it runs. */
 export function forkChild(input: { entry: string; logFile: string }): ForkedChild {
   const child = fork(fileURLToPath(new URL(input.entry, import.meta.url)), {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Ctrl-C in the terminal is ours to pass on.
+    // The parent forwards Ctrl-C of the terminal.
     detached: true,
   });
   const log = createWriteStream(input.logFile, { flags: 'a' });
@@ -75,7 +75,7 @@ async function stopChild(child: ChildProcess, exited: Promise<void>): Promise<vo
   clearTimeout(force);
 }
 
-/** The child's side: answers each message with what `handle` returns, and ends when the bench goes away. */
+/** The child's side: answers each message with the result of `handle`, and ends when the benchmark does. */
 export function answerParent(handle: (request: unknown) => Promise<unknown>): void {
   process.on('message', (message) => {
     const { id, body } = message as Envelope;

@@ -3,7 +3,7 @@ import { availableParallelism, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { median } from './statistics.js';
 
-/** What the figures depend on; said over the table. */
+/** What the figures depend on; printed above the table. */
 export interface Machine {
   readonly cores: number;
   readonly memoryGb: number;
@@ -35,7 +35,7 @@ async function currentLoad(): Promise<number> {
   return text === undefined ? (loadavg()[0] ?? 0) : Number(text.split(' ')[0]);
 }
 
-/** In the folder where the servers' data will lie, so that a memory disk gives itself away. */
+/** Measured in the folder of the servers' data, so that a memory disk shows. */
 async function timeDurableWrite(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-bench-disk-'));
   try {

@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   const printLine = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   const stopping = abortOnSignal(printLine);
   const machine = await describeMachine();
-  sayMachine(printLine, machine);
+  printMachine(printLine, machine);
   await buildWorkflowBundle();
   const chosen = cases.filter(({ name }) => names.length === 0 || names.includes(name));
   const reports: CaseReport[] = [];
@@ -115,7 +115,7 @@ function conclude(
   const marked = figures.filter((figure) => passes(figure) !== undefined);
   const missed = marked.filter((figure) => passes(figure) === false).length;
   const minutes = reports.reduce((total, report) => total + report.seconds, 0) / 60;
-  printLine(`\n${marked.length - missed} of ${marked.length} marks reached, in ${minutes.toFixed(1)} min.`);
+  printLine(`\n${marked.length - missed} of ${marked.length} targets reached, in ${minutes.toFixed(1)} min.`);
   if (input.interrupted) return interruptedExitCode;
   const faults = reports.flatMap(({ result }) => result?.faults ?? []);
   const failures = reports.flatMap(({ name, failure }) =>
@@ -125,7 +125,7 @@ function conclude(
   return faults.length + failures.length > 0 ? faultExitCode : 0;
 }
 
-function sayMachine(printLine: (line: string) => void, machine: Machine): void {
+function printMachine(printLine: (line: string) => void, machine: Machine): void {
   printLine(
     `${machine.cores} cores, ${machine.memoryGb} GB, Node ${machine.node}, load ${machine.loadAtStart.toFixed(2)}, ` +
       `a durable write takes ${machine.durableWriteMs.toFixed(1)} ms`,

@@ -5,7 +5,7 @@ import { readFile, readdir } from 'node:fs/promises';
  * descendants, and that of those it has already waited for (PostgreSQL's backends come and go). Linux only.
  */
 
-/** Ticks a second in /proc/<pid>/stat: fixed at 100 in the interface to user space on every Linux we know. */
+/** Ticks a second in /proc/<pid>/stat: fixed at 100 in the interface to user space on every known Linux. */
 const ticksPerSecond = 100;
 const secondsPerTick = 1 / ticksPerSecond;
 
@@ -55,7 +55,7 @@ async function readProcesses(): Promise<Map<number, ProcessTimes>> {
 }
 
 function timesOf(stat: string): ProcessTimes {
-  // The command's name stands in brackets and may itself hold brackets and blanks: count from the last one.
+  // The command's name is in brackets and may contain brackets and spaces: count from the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = timeFields.reduce((total, field) => total + Number(fields[field] ?? 0), 0);
   return { parent: Number(fields[parentField] ?? 0), cpuSeconds: ticks * secondsPerTick };

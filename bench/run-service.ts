@@ -7,10 +7,9 @@ const backfillMs = 240_000;
 const checkEveryMs = 100;
 
 /**
- * Announces postings of feeds the way the API does (the feeds' workflows are started by it) and waits until all of
- * them have caught up.
+ * Wakes feeds like the API does (which starts their workflows) and waits until all of them have caught up.
  *
- * @returns seconds from the first signal to the last feed's catching up, by the database's clock on this same machine
+ * @returns seconds from the first signal until the last feed has caught up, by the database's clock on the same machine
  */
 export async function backfillByService(
   { fixture, signal }: CaseContext,

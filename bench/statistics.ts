@@ -1,4 +1,4 @@
-/** Arithmetic of small samples. All throw on an empty sample: a figure of nothing is a mistake of the bench. */
+/** Arithmetic of small samples. All throw on an empty sample: that is a mistake of the benchmark. */
 
 export function median(values: readonly number[]): number {
   return percentile(values, 50);

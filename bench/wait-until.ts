@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Asks again until the answer is no longer undefined.
+ * Calls `ask` until its result is not undefined.
  *
- * @throws Error saying what was waited for, after `timeoutMs`; the signal's reason when it is aborted
+ * @throws Error with `what`, after `timeoutMs`; the signal's reason if it is aborted
  */
 export async function waitUntil<Answer>(
   ask: () => Promise<Answer | undefined>,

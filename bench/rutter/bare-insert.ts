@@ -5,8 +5,9 @@ import { apiPosting } from '../api-client.js';
 const rowsPerStatement = 1_000;
 
 /**
- * The floor of ingestion: rows that are ready-made, through `unnest` into the very table with its indexes, a thousand a
- * statement, each statement its own durable transaction, one after the other. No judging, no repeats, no sequence lock.
+ * The lower bound for ingestion: prepared rows, inserted through `unnest` into the same table with its indexes, a
+ * thousand per statement, each statement its own durable transaction, one after the other. No validation, no repeats, no
+ * sequence lock.
  *
  * @returns seconds for the statements alone
  */

@@ -10,17 +10,17 @@ import { median, percentile } from '../statistics.js';
 import { waitUntil } from '../wait-until.js';
 
 const past = 10;
-/** Each on a connection of its own, one posting at a time: 6.7 postings a second together. */
+/** Each on its own connection, one posting at a time: 6.7 postings a second together. */
 const quiet = { feeds: 20, everyMs: 3_000, postingsACall: 1, rounds: 14 };
-/** The first rounds of the quiet ones warm up and are not counted. */
+/** Rounds for warm-up, which are not counted. */
 const warmUpRounds = 2;
 /** All on one connection, ten postings a call: 67 postings a second, ten times the others together. */
 const loud = { feeds: 10, everyMs: 1_500, postingsACall: 10 };
-/** The loud connection has begun this long before the others are measured beside it. */
+/** The loud connection starts this long before the others are measured. */
 const headStartMs = 6_000;
 const loudRounds = Math.ceil((headStartMs + quiet.rounds * quiet.everyMs) / loud.everyMs);
 const deliveryMs = 120_000;
-/** A POST takes this long on its way and its job that long, so that the loud connection's delivery lock is never free. */
+/** Latency of a POST and duration of its job: long enough that the loud connection's delivery lock is never free. */
 const provider = { postLatencyMs: 50, jobRunMs: 100 };
 
 interface Sample {
@@ -128,7 +128,7 @@ async function waitUntilDelivered(
   );
 }
 
-/** When the first request under each key reached the sandbox: it logs a request when it answers it. */
+/** When the first request under each key reached the sandbox: a request is logged when it is answered. */
 async function readArrivals(sandbox: BenchSandbox): Promise<Map<string, number>> {
   const arrivals = new Map<string, number>();
   for (const { idempotency_key: key, at, duration_ms: durationMs } of await sandbox.requests()) {
@@ -167,7 +167,7 @@ async function figuresOf(
   ];
 }
 
-/** Milliseconds from the answer 200 to the arrival of the POST, by feed, the warm-up left out. */
+/** Milliseconds from the answer 200 to the arrival of the POST, by feed, without the warm-up. */
 async function delaysOf(
   sandbox: BenchSandbox,
   samples: readonly Sample[],
@@ -181,7 +181,7 @@ async function delaysOf(
     const ofFeed = counted.map(({ transactionId, acceptedAtMs }) => {
       const arrivedAtMs = arrivals.get(keys.get(transactionId) ?? '');
       if (arrivedAtMs === undefined) throw new Error(`no request brought ${transactionId}`);
-      // A delivery run that was under way may have taken it along before its caller had the answer.
+      // An active delivery run may have sent it before its caller had the answer.
       return Math.max(0, arrivedAtMs - acceptedAtMs);
     });
     delays.set(feed.feedId, ofFeed);

@@ -10,13 +10,13 @@ import { median, percentile } from '../statistics.js';
 import { waitUntil } from '../wait-until.js';
 
 const past = 10;
-/** The first ones warm the processes up and are not counted. */
+/** Postings for warm-up, which are not counted. */
 const warmUps = 15;
 const measured = 150;
 const deliveryMs = 30_000;
 /**
- * Between two postings, different each time, so that no timer beats in step. Longer than the API's rest between two
- * signals for one account (250 ms): each posting comes alone, to a feed that stands still.
+ * The wait between two postings, different each time, so that it does not synchronize with a timer. Longer than the
+ * API's wait between two signals for one account (250 ms): each posting arrives alone, at an idle feed.
  */
 const pauseMs = (index: number): number => 300 + ((index * 37) % 90);
 
@@ -27,7 +27,7 @@ interface Sample {
   readonly callMs: number;
 }
 
-/** How old a posting is when its POST begins: core banking hands it over, and it is on its way at once. */
+/** The age of a posting when its POST arrives, counted from the API's answer to core banking. */
 export const freshness: BenchCase = {
   name: 'freshness',
   about: `from an accepted posting (answer 200) to its POST's arrival at the sandbox, ${measured} one by one`,
@@ -96,14 +96,14 @@ async function figuresOf(
     const request = logged.get(keys.get(transactionId) ?? '');
     if (request === undefined) throw new Error(`no request brought ${transactionId}`);
     took.push(request.duration_ms);
-    // Logged when it was answered: what the sandbox itself took is taken off.
+    // A request is logged when it is answered: the sandbox's own time is subtracted.
     return Date.parse(request.at) - request.duration_ms - acceptedAtMs;
   });
   const sandboxMs = median(took);
   return [
     {
       ...{ name: 'accepted to arrival, p50', value: percentile(ages, 50), unit: 'ms', digits: 0 },
-      note: `the sandbox's own ${sandboxMs.toFixed(0)} ms taken off; clock in whole ms`,
+      note: `the sandbox's own ${sandboxMs.toFixed(0)} ms subtracted; clock in whole ms`,
     },
     { name: 'accepted to arrival, p95', value: percentile(ages, 95), unit: 'ms', digits: 0 },
     {

@@ -5,9 +5,9 @@ import { bankFeedWorkflowId } from '../../src/domain/ids.js';
 export interface HistorySize {
   readonly events: number;
   readonly bytes: number;
-  /** Delivery runs of delivery that were scheduled. */
+  /** Scheduled delivery runs. */
   readonly deliveryRuns: number;
-  /** Of the events: the place of each delivery run's scheduling, counted from 0. */
+  /** The index, from 0, of the event that scheduled each delivery run. */
   readonly deliveryRunStarts: readonly number[];
 }
 
@@ -29,13 +29,13 @@ export async function readHistory(client: Client, input: { feedId: string }): Pr
   };
 }
 
-/** What one delivery run with all that surrounds it adds to a history: from one delivery run's scheduling to the next one's. */
+/** What one delivery run adds to a history, from its scheduling to that of the next one. */
 export interface DeliveryRunCost {
   readonly events: number;
   readonly bytes: number;
 }
 
-/** Between two readings of one run; the delivery runs that were scheduled in between must be of one kind. */
+/** The cost between two reads of one workflow run; all delivery runs between them must be of one kind. */
 export function costOfDeliveryRun(before: HistorySize, after: HistorySize): DeliveryRunCost {
   const first = after.deliveryRunStarts[before.deliveryRuns - 1];
   const last = after.deliveryRunStarts.at(-1);

@@ -10,18 +10,18 @@ import { waitUntil } from '../wait-until.js';
 const feedCount = 5;
 const batchesOfPast = 20;
 const past = batchesOfPast * 1_000;
-/** Postings announced one by one to each feed, each making a batch of its own. */
+/** Postings that each feed receives one by one, each in its own batch. */
 const announced = 8;
-/** A day of the shortened kind: the next check comes after 20/24 to 23/24 of it. */
+/** The shortened day: the next check is due after 20/24 to 23/24 of it. */
 const shortDayMs = 3_000;
 const checksWaitedFor = 6;
-/** With an interval of 24 h a quiet feed is checked every 20 to 23 h. */
+/** With an interval of 24 h an idle feed is checked every 20 to 23 h. */
 const checksPerYear = (365.25 * 24) / 21.5;
 const daysPerYear = 365.25;
 const deliveryMs = 30_000;
 const eventsMark = { kind: 'at_most', value: 12 } as const;
 
-/** What a feed writes into Temporal's history: that is memory, storage and, where it is billed, money. */
+/** What a feed writes into Temporal's history, which costs memory, storage and, in a billed cluster, money. */
 export const history: BenchCase = {
   name: 'history',
   about: 'history events and bytes per batch, per quiet day and per feed-year',
@@ -45,7 +45,7 @@ export const history: BenchCase = {
   },
 };
 
-/** Announces one posting to each feed and waits until all stand still again. */
+/** Sends one posting to each feed and waits until all are idle again. */
 async function announceOne(
   context: CaseContext,
   feeds: readonly SeededFeed[],
@@ -70,7 +70,7 @@ async function announceOne(
   await workflowsIdle(context, feeds);
 }
 
-/** The delivery run's result has reached the workflow and it waits again: its history does not grow for a moment. */
+/** Waits until the workflows have received their delivery run's result and wait again: their histories do not grow. */
 async function workflowsIdle(context: CaseContext, feeds: readonly SeededFeed[]): Promise<void> {
   let before = '';
   await waitUntil(
@@ -81,15 +81,15 @@ async function workflowsIdle(context: CaseContext, feeds: readonly SeededFeed[])
       before = now;
       return still ? true : undefined;
     },
-    { what: 'the feeds stand still', everyMs: 200, timeoutMs: deliveryMs, signal: context.signal },
+    { what: 'the feeds are idle', everyMs: 200, timeoutMs: deliveryMs, signal: context.signal },
   );
 }
 
-/** Runs the feeds through days of a few seconds in which nothing comes, and says what one of them costs. */
+/** Measures the cost of a quiet day, with days of a few seconds and no postings. */
 async function quietDays(context: CaseContext, feeds: readonly SeededFeed[]): Promise<DeliveryRunCost> {
   const { fixture, signal } = context;
   await fixture.startWorker({ FEED_SYNC_INTERVAL: `${shortDayMs}ms` });
-  // Their next check still lies a long day ahead: a last posting brings them into the short ones.
+  // Their next check is a long day away: one more posting starts the short interval.
   const { rows } = await fixture.pool.query<{ count: string }>(
     'SELECT count(*) FROM postings WHERE account_id = $1',
     [feeds[0]?.accountId],
@@ -142,7 +142,7 @@ function figuresOf(batch: DeliveryRunCost, quiet: DeliveryRunCost): Figure[] {
     },
     {
       ...{ name: 'history of a feed-year', value: kilobytes(batch.bytes * daysPerYear), unit: 'kB' },
-      note: 'one batch a day, which takes the place of the check',
+      note: 'one batch a day, which replaces the check',
     },
   ];
 }

@@ -23,7 +23,7 @@ interface Measured {
   readonly seconds: number;
 }
 
-/** How fast postings come in over HTTP, and how much of that PostgreSQL alone would have taken. */
+/** The rate of ingestion over HTTP, and the share of it that PostgreSQL alone needs. */
 export const ingest: BenchCase = {
   name: 'ingest',
   about: `postings over HTTP (JSON by ${postingsPerCall}, one NDJSON stream of ${streamed}) against a bare unnest insert`,

@@ -11,10 +11,10 @@ import { answerParent } from '../forked-child.js';
 import { createUnlimitedClient, type SeededFeed } from './seed-feeds.js';
 
 /*
- * The honest baseline: what a careful person writes who trusts that nothing ever dies. Same tables for reading, same
- * HTTP client, same bytes, same comparison of the answer; a batch is marked, posting by posting, in one statement when
- * its answer is there. No intent before the POST, no key that outlives the process, no lease, no limiter, no timeline,
- * no Temporal: killed in mid-batch it does not know what Rutter has.
+ * The baseline: a loop without durability. It reads the same tables and uses the same HTTP client, the same bytes and the
+ * same comparison of the answer; one statement marks the postings of a batch after its answer. It stores no intent before
+ * the POST and no key, and has no lease, limiter, timeline or Temporal: if it is killed during a batch, it does not know
+ * what Rutter has.
  */
 
 export interface LoopRequest {
@@ -27,7 +27,7 @@ export interface LoopAnswer {
   readonly batches: number;
 }
 
-/** As many as the worker has. */
+/** The same number as in the worker. */
 const connectionsMax = 20;
 const batchesMax = 10_000;
 const pollMs = 500;

@@ -1,7 +1,7 @@
 import { startRutterSandbox, type RunningSandbox } from '../../sandbox/rutter/server.js';
 import { answerParent } from '../forked-child.js';
 
-/** Rutter's stand-in as a process of its own, in memory, without webhooks: the checker of every run. */
+/** The Rutter sandbox as a separate process, in memory, without webhooks; every run is checked against it. */
 export interface SandboxRequest {
   /** 0 = a free one. */
   readonly port: number;

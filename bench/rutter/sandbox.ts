@@ -4,7 +4,7 @@ import type { Counters, LoggedRequest } from '../../sandbox/rutter/request-log.j
 import { forkChild } from '../forked-child.js';
 import type { SandboxAddress, SandboxRequest } from './sandbox-child.js';
 
-/** What the sandbox's book says of one account. */
+/** The sandbox's book of one account. */
 export interface BookedAccount {
   readonly account_id: string;
   readonly count: number;
@@ -38,7 +38,7 @@ export const sandboxCredentials = { clientId: 'rc_bench', clientSecret: 'rs_benc
 
 const startMs = 30_000;
 
-/** @param input.port of an earlier sandbox, so that a worker finds the new one in its place; 0 = a free one */
+/** @param input.port of an earlier sandbox, so that a worker finds the new one there; 0 = a free one */
 export async function startSandbox(input: { port: number; logFile: string }): Promise<BenchSandbox> {
   const child = forkChild({ entry: 'sandbox-child.ts', logFile: input.logFile });
   try {

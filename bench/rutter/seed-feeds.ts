@@ -18,7 +18,7 @@ const startDate = '2024-01-01T00:00:00.000Z';
 const firstPostingMs = Date.parse('2024-02-01T08:00:00.000Z');
 const minuteMs = 60_000;
 const insertRowsMax = 5_000;
-/** More at once would meet the sandbox's own limit of 500 requests in 10 s. */
+/** More would exceed the sandbox's limit of 500 requests in 10 s. */
 const seedersMax = 10;
 
 /** The service's own client, with no limiter: it also is what the plain loop sends with. */
@@ -32,8 +32,8 @@ export function createUnlimitedClient(apiUrl: string): RutterClient {
 }
 
 /**
- * Makes feeds with postings that nobody has announced yet, straight in the tables: ingestion and publishing are no part
- * of what follows. Ends with a vacuum and a checkpoint, so that their cost does not fall into the run.
+ * Creates feeds with postings directly in the tables, without signals: the measurement does not include ingestion and
+ * publishing. Ends with a vacuum and a checkpoint, so that their cost is not measured.
  */
 export async function seedFeeds(
   fixture: Fixture,

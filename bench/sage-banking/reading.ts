@@ -24,7 +24,7 @@ export const sageReading: BenchCase = {
     const sage = await startSageSandbox(fixture);
     try {
       const account = await makeSageAccount(sage, {});
-      printLine('  posting statements at the stand-in');
+      printLine('  sending statements to the sandbox');
       await postStatement(sage, account, someLines(transactions));
       const alone = await readAlone(sage, account);
       const worker = await fixture.startWorker(sage.environment);
@@ -67,7 +67,7 @@ export const sageReading: BenchCase = {
   },
 };
 
-/** The floor: pages one after the other, by the very client, and nothing done with them. */
+/** The lower bound: pages one after the other, with the same client, without storing them. */
 async function readAlone(sage: BenchSage, account: SageTestAccount): Promise<{ seconds: number }> {
   const client = sage.deps.sage?.client;
   if (client === undefined) throw new Error('no client');
@@ -81,7 +81,7 @@ async function readAlone(sage: BenchSage, account: SageTestAccount): Promise<{ s
   throw new Error('pages without an end');
 }
 
-/** From the first signal until the row says that every transaction is stored. */
+/** From the first signal until the row shows that every transaction is stored. */
 async function readByService(context: CaseContext, account: SageTestAccount) {
   const { fixture, signal } = context;
   const startedMs = performance.now();

@@ -27,7 +27,7 @@ export const rulePreview: BenchCase = {
     const sageAccountId = await seedSageTransactions(fixture.pool, { count: transactions });
     const works = worksOf(fixture.pool, sageAccountId);
     const timed = Object.fromEntries(Object.keys(works).map((name) => [name, [] as Timed[]]));
-    // One after the other and around again, so that a slow moment meets them all.
+    // In turns, so that a slow period affects all of them.
     for (let round = 0; round <= rounds; round += 1) {
       for (const [name, work] of Object.entries(works)) {
         const startedMs = performance.now();
@@ -69,7 +69,7 @@ function worksOf(pool: Pool, sageAccountId: string): Record<string, Work> {
   };
 }
 
-/** Each transaction is asked of all rules by rank until one matches. */
+/** Matches each transaction against all rules by rank until one matches. */
 async function matchAll(
   pool: Pool,
   sageAccountId: string,
@@ -96,7 +96,7 @@ function condition(ruleField: string, ruleOperation: string, ruleCriteria: strin
   return { ruleField, ruleOperation, ruleCriteria };
 }
 
-/** As people write them: words, an amount's range, a month. */
+/** Typical rules: words, a range of amounts, a month. */
 function mixedConditions(text: string, index: number): RuleCondition[] {
   const words = condition('transactionNarrative', 'containsWords', text);
   const byAmount = [

@@ -1,7 +1,7 @@
 import { startSageBankingSandbox } from '../../sandbox/sage-banking/server.js';
 import { answerParent } from '../forked-child.js';
 
-/** The stand-in of Sage's Banking Service as a process of its own, in memory. */
+/** The sandbox of Sage's Banking Service as a separate process, in memory. */
 export interface SageSandboxRequest {
   readonly application: { readonly id: string; readonly signingKey: string };
 }

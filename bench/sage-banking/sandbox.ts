@@ -20,7 +20,7 @@ export interface BenchSage extends AccountFixture {
 const application = { id: 'Sage.UK.Bench', signingKey: 'sk_bench_signing_key' };
 const startMs = 30_000;
 
-/** Starts the stand-in of Sage's Banking Service beside the fixture's servers. Stop it before the fixture closes. */
+/** Starts the sandbox of Sage's Banking Service in addition to the fixture's servers. Stop it before the fixture closes. */
 export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
   const logFile = join(fixture.folder, 'logs', 'sage-sandbox.log');
   const child = forkChild({ entry: 'sage-sandbox-child.ts', logFile });
@@ -40,7 +40,7 @@ export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
     environment: {
       ...{ SAGE_BANKING_URL: url, SAGE_AUTH_URL: url, SAGE_TOKEN_SERVICE_URL: url },
       ...{ SAGE_APPLICATION_ID: application.id, SAGE_SIGNING_KEY: application.signingKey },
-      // The next check comes after the measurement.
+      // The next check is due after the measurement.
       SAGE_STATUS_POLL_MIN: '1h',
     },
     makeCustomer: async () => {

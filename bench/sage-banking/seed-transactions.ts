@@ -62,7 +62,7 @@ export async function seedSageTransactions(pool: Pool, { count }: { count: numbe
   return sageAccountId;
 }
 
-/** As Sage answers one, some seven hundred bytes. The factor spreads neighbours over all shops. */
+/** In the form of Sage's answers, about seven hundred bytes. The factor spreads consecutive numbers over all shops. */
 function transactionOf(transactionId: number) {
   const shop = shopOf((transactionId * 577) % shopsCount);
   const reference = `R-${String(transactionId).padStart(7, '0')}`;

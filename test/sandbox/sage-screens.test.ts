@@ -39,7 +39,7 @@ async function open(path: string, form?: [string, string][]) {
   };
 }
 
-/** From "Connect your bank" through the bank's login, played by hand. */
+/** From "Connect your bank" through the bank's login, request by request. */
 async function linkedConnection() {
   const connection = await makeConnection(session);
   const accountId = await makeAccount(session, connection.token);
@@ -103,7 +103,7 @@ describe("the pages that play Sage's side", () => {
     expect(reply.text).toContain('role="alert"');
   });
 
-  it('frame the login from another site, and cut no opener', async () => {
+  it('frame the login from another site, and keep the opener', async () => {
     const moved = await fetch(`http://localhost:${screens.port}/frame`, { redirect: 'manual' });
     expect(moved.headers.get('location')).toBe(`http://127.0.0.1:${screens.port}/frame`);
     const page = await open('/frame');
@@ -112,7 +112,7 @@ describe("the pages that play Sage's side", () => {
   });
 });
 
-describe("the page that plays Rutter's Link", () => {
+describe("the page that simulates Rutter's Link", () => {
   it('returns to the application with a public token that can be exchanged', async () => {
     const reply = await open('/link', [
       ['platform', 'SAGE_BUSINESS_CLOUD'],
@@ -131,7 +131,7 @@ describe("the page that plays Rutter's Link", () => {
     expect(exchanged.body.platform).toBe('SAGE_BUSINESS_CLOUD');
   });
 
-  it('goes back to web addresses only', async () => {
+  it('redirects to web addresses only', async () => {
     const reply = await open('/link', [
       ['platform', 'SAGE_INTACCT'],
       ['return_to', 'javascript:alert(1)'],
@@ -139,7 +139,7 @@ describe("the page that plays Rutter's Link", () => {
     expect(reply.status).toBe(400);
   });
 
-  it('mends a connection that needed its customer, under the same token', async () => {
+  it('reactivates a connection that needed its customer, under the same token', async () => {
     const { id, token } = await makeConnection(session);
     await session.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
     expect((await open(`/connection/${id}`)).text).toContain('Reconnect');

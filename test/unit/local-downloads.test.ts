@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('an address that takes our question and never answers is given up within ten seconds', async () => {
+test('an address that accepts a request and never answers is abandoned within ten seconds', async () => {
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const { port } = silent.address() as AddressInfo;
@@ -67,13 +67,13 @@ test('a download that grows without end has a total limit', async () => {
   expect(done).toBe(false);
 });
 
-test('a download that ends well is believed, one that ends badly is not', async () => {
+test('a download that succeeds is used, one that fails is not', async () => {
   const input = { command: process.execPath, folder, stallMs: 10_000, totalMs: 20_000 };
   expect(await runDownload({ ...input, args: ['-e', '0'] })).toBe(true);
   expect(await runDownload({ ...input, args: ['-e', 'process.exit(3)'] })).toBe(false);
 });
 
-test('only the pinned wheel is taken, and unpacked', async () => {
+test('only the pinned wheel is accepted, and unpacked', async () => {
   const wheel = await makeWheel('bankfeeds_fixture');
   const sha256 = createHash('sha256')
     .update(await readFile(wheel))
@@ -92,7 +92,7 @@ test('only the pinned wheel is taken, and unpacked', async () => {
   vi.unstubAllEnvs();
 });
 
-/** The smallest thing that pip takes for a wheel of version 1.0. */
+/** The smallest file that pip accepts as a wheel of version 1.0. */
 async function makeWheel(name: string): Promise<string> {
   const own = await mkdtemp(join(folder, 'index-'));
   const info = `${name}-1.0.dist-info`;

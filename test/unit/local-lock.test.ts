@@ -27,7 +27,7 @@ async function sleeper(): Promise<{ child: ReturnType<typeof spawn>; pid: number
   return { child, pid: child.pid! };
 }
 
-test('a second start is told who holds the folder, and gets it once the first has released it', async () => {
+test('a second start learns which process holds the folder, and gets it after the release', async () => {
   const path = join(folder, 'held.lock');
   const lock = await takeLock(path);
   expect(await takeLock(path)).toEqual({ heldBy: await identifyProcess(process.pid) });
@@ -46,19 +46,19 @@ test('the lock of a killed start is taken over', async () => {
   expect(await takeLock(path)).not.toHaveProperty('heldBy');
 });
 
-test('a stranger that got the dead holder’s number does not hold the lock', async () => {
+test('another process with the ended holder’s id does not hold the lock', async () => {
   const path = join(folder, 'reused.lock');
   await writeFile(path, JSON.stringify({ pid: process.pid, started: 'long ago' }));
   expect(await takeLock(path)).not.toHaveProperty('heldBy');
 });
 
-test('half a lock, of a machine that lost power, is taken over', async () => {
+test('an incomplete lock, after a power failure, is taken over', async () => {
   const path = join(folder, 'half.lock');
   await writeFile(path, '{"pid": 12');
   expect(await takeLock(path)).not.toHaveProperty('heldBy');
 });
 
-test('of four starts at once exactly one gets a stale lock, and nothing is left lying about', async () => {
+test('of four starts at once exactly one gets a stale lock, and no files remain', async () => {
   const own = await mkdtemp(join(folder, 'race-'));
   const path = join(own, 'race.lock');
   await writeFile(path, JSON.stringify({ pid: process.pid, started: 'long ago' }));

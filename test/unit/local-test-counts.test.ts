@@ -29,6 +29,6 @@ test('a run that ends with an error outside every test is a failure', () => {
   expect(closingLine(countReport(text, 0))).toBe('1 passed, 0 failed');
 });
 
-test('a runner that dies without a report is a failure', () => {
+test('a runner that ends without a report is a failure', () => {
   expect(closingLine(countReport(undefined, 137))).toBe('0 passed, 1 failed');
 });

@@ -7,15 +7,15 @@ import { readText, root } from './docs-files.js';
 const folder = join(root, 'test/mutation');
 const mutations = await readMutations(folder);
 
-/** The least number of mutations with which the tests prove that they can see. */
+/** The minimum that shows that the tests find bugs. */
 const mutationsMin = 12;
 
-test('enough mutations stand ready to prove that the tests see', () => {
+test('there are enough mutations', () => {
   expect(mutations.length).toBeGreaterThanOrEqual(mutationsMin);
 });
 
-test.each(mutations)('$file still fits the code and names a test that exists', (mutation) => {
-  // Throws with git's own words when the patch does not fit any more.
+test.each(mutations)('$file applies to the code and names a test that exists', (mutation) => {
+  // Throws git's error if the patch does not apply.
   execFileSync('git', ['apply', '--check', join(folder, mutation.file)], { cwd: root, stdio: 'pipe' });
   expect(readText(mutation.test)).toContain(mutation.name);
 });

@@ -7,7 +7,7 @@ beforeEach(async () => {
 });
 afterEach(() => session.close());
 
-describe("who may ask, by Rutter's rules", () => {
+describe('authentication and authorization at Rutter', () => {
   it('refuses wrong credentials with 401 and quotes a request id', async () => {
     const reply = await session.call('GET', '/connections', { headers: { authorization: 'Basic eDp5' } });
     expect(reply.status).toBe(401);
@@ -33,7 +33,7 @@ describe("who may ask, by Rutter's rules", () => {
     expect(await session.violations()).toEqual(['missing_version_header', 'missing_version_header']);
   });
 
-  it('takes the access token from the query alone and records it elsewhere', async () => {
+  it('accepts the access token in the query only and records it elsewhere', async () => {
     const { token } = await makeConnection(session);
     const without = await session.call('GET', ACCOUNTS, { headers: { 'x-access-token': token } });
     expect(without.body.error_code).toBe('MISSING_ACCESS_TOKEN');
@@ -60,7 +60,7 @@ describe("who may ask, by Rutter's rules", () => {
 });
 
 describe("Rutter's rate limit", () => {
-  it('takes 500 requests in ten seconds over all connections and refuses the 501st', async () => {
+  it('accepts 500 requests in ten seconds over all connections and refuses the 501st', async () => {
     for (let sent = 0; sent < 500; sent += 50) {
       const replies = await Promise.all(
         Array.from({ length: 50 }, () => session.call('GET', '/connections')),

@@ -46,7 +46,7 @@ describe("Rutter's bank feed accounts", () => {
     ['a currency that is too new for the list', { currency_code: 'SLE' }],
     ['an empty name', { name: '' }],
     ['a start date that is none', { transaction_start_date: '2026-02-30T00:00:00Z' }],
-    ['a field that the schema does not know', { colour: 'red' }],
+    ['a field that is not in the schema', { colour: 'red' }],
     ['an id that is too long', { internal_bank_account_id: 'x'.repeat(256) }],
   ])('refuses %s without accepting the request', async (_case, more) => {
     const reply = await session.call('POST', ACCOUNTS, { token, body: accountBody(more) });

@@ -40,7 +40,7 @@ describe("Rutter's connections", () => {
     expect(reply.status).toBe(400);
   });
 
-  it('hides broken connections unless their state is asked for', async () => {
+  it('hides broken connections unless the request filters by state', async () => {
     const { id } = await makeConnection(session);
     await session.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
     const ids = async (query: Record<string, string>) => {
@@ -52,7 +52,7 @@ describe("Rutter's connections", () => {
     expect(await ids({ status: 'any' })).toEqual([id]);
   });
 
-  it('tells a broken connection by its token in both shapes', async () => {
+  it('refuses the token of a broken connection in both documented forms', async () => {
     const { id, token } = await makeConnection(session);
     await session.control('POST', `/connections/${id}/status`, {
       status: 'disabled',
@@ -82,7 +82,7 @@ describe("Rutter's connections", () => {
     expect((await session.call('GET', ACCOUNTS, { token: reply.body.new_access_token })).status).toBe(200);
   });
 
-  it('forgets a deleted connection', async () => {
+  it('does not return a deleted connection', async () => {
     const { id, token } = await makeConnection(session);
     expect((await session.call('DELETE', `/connections/${id}`)).body).toEqual({ success: true });
     expect((await session.call('GET', ACCOUNTS, { token })).status).toBe(401);
@@ -108,7 +108,7 @@ describe("Rutter's public tokens", () => {
     expect((await exchange(token)).status).toBe(400);
   });
 
-  it('lets one die after thirty minutes', async () => {
+  it('expires one after thirty minutes', async () => {
     const token = await publicToken('SAGE_INTACCT');
     await session.control('POST', '/clock', { advance_ms: 30 * 60_000 + 1 });
     expect((await exchange(token)).status).toBe(400);

@@ -57,13 +57,13 @@ describe('faults before the effect', () => {
     expect((await send('k')).headers.get('retry-after')).toBe('-1');
   });
 
-  it('a reset leaves nothing behind', async () => {
+  it('a reset has no effect', async () => {
     await order({ kind: 'reset_before_effect' });
     await expect(send('k')).rejects.toThrow();
     expect(await booked()).toEqual([]);
   });
 
-  it('a redirect elsewhere is only an answer', async () => {
+  it('a redirect has no effect', async () => {
     await order({ kind: 'redirect', location: 'http://elsewhere.example/' });
     const reply = await send('k');
     expect([reply.status, reply.headers.get('location')]).toEqual([302, 'http://elsewhere.example/']);
@@ -72,7 +72,7 @@ describe('faults before the effect', () => {
 
 describe('faults after the effect', () => {
   it.each(['before_any_byte', 'after_headers', 'half_body'] as const)(
-    'a reset %s loses the answer, not the booking, and the same key tells it',
+    'a reset %s loses the answer, not the booking, and the same key replays it',
     async (point) => {
       await order({ kind: 'reset_after_effect', point });
       await expect(send('k')).rejects.toThrow();
@@ -104,7 +104,7 @@ describe('faults after the effect', () => {
     ['server_error_before_effect', []],
     ['server_error_after_effect', ALL],
   ] as const)(
-    'a recorded 500 (%s) is replayed, and only reading tells whether it happened',
+    'a recorded 500 (%s) is replayed, and only a read shows whether it happened',
     async (kind, expected) => {
       await order({ kind, recorded: true });
       const failed = await send('k');
@@ -122,7 +122,7 @@ describe('faults after the effect', () => {
     ['truncated_json', 'application/json; charset=utf-8'],
     ['html', 'text/html; charset=utf-8'],
     ['empty', 'application/json; charset=utf-8'],
-  ] as const)('an answer that is %s comes with 200 and is not JSON', async (shape, type) => {
+  ] as const)('an answer that is %s has status 200 and is not JSON', async (shape, type) => {
     await order({ kind: 'malformed_body', shape });
     const reply = await send('k');
     expect([reply.status, reply.headers.get('content-type'), reply.body]).toEqual([200, type, undefined]);
@@ -168,7 +168,7 @@ describe('faults of jobs', () => {
     expect(await booked()).toEqual(['tx-1']);
   });
 
-  it('a job that never ends holds the delivery lock until it is ended by hand', async () => {
+  it('a job that never ends blocks the connection until it is ended through a control endpoint', async () => {
     await session.control('POST', '/knobs', { preferSyncWindowMs: 0 });
     await order({ kind: 'job_never_ends' });
     const { id } = (await send('k')).body.async_response;
@@ -195,7 +195,7 @@ describe('faults of jobs', () => {
   });
 });
 
-describe('which request a fault meets', () => {
+describe('the requests that a fault applies to', () => {
   it('is chosen by method, path, account and number', async () => {
     await order({
       kind: 'status',
@@ -214,7 +214,7 @@ describe('which request a fault meets', () => {
     expect(body.requests.map((request) => request.faults)).toEqual([[], []]);
   });
 
-  it('is refused with a sentence when it makes no sense', async () => {
+  it('an invalid fault is refused with a sentence', async () => {
     const reply = await session.control('POST', '/faults', { kind: 'earthquake' });
     expect(reply.status).toBe(400);
     expect(reply.body.error).toContain('kind must be one of');

@@ -57,7 +57,7 @@ describe("Rutter's idempotency keys", () => {
     expect(await session.violations()).toEqual(['idempotency_key_reused']);
   });
 
-  it('keep nothing of a request that was not accepted', async () => {
+  it('store nothing for a request that was not accepted', async () => {
     await session.control('POST', `/accounts/${feed.accountId}/disconnect`, {});
     expect((await send('k', [1])).status).toBe(400);
     await session.control('POST', `/accounts/${feed.accountId}/select`, {
@@ -83,13 +83,13 @@ describe("Rutter's idempotency keys", () => {
     expect(reply.status).toBe(200);
   });
 
-  it('are forgotten after thirty days', async () => {
+  it('expire after thirty days', async () => {
     await send('k', [1]);
     await session.control('POST', '/clock', { advance_ms: 30 * 24 * 3_600_000 + 1 });
     expect((await send('k', [2])).status).toBe(200);
   });
 
-  it('missing on a batch are recorded as a breach', async () => {
+  it('missing on a batch are recorded as a violation', async () => {
     expect((await send(null, [1])).status).toBe(200);
     expect(await session.violations()).toEqual(['missing_idempotency_key']);
   });

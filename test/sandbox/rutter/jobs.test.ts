@@ -75,13 +75,13 @@ describe("Rutter's jobs", () => {
     expect((await pending).body.bank_feed_transactions).toHaveLength(1);
   });
 
-  it('are forgotten after thirty days', async () => {
+  it('expire after thirty days', async () => {
     const id = (await send()).headers.get('x-rutter-job-id') ?? '';
     await advance(30 * 24 * 3_600_000 + 1);
     expect((await session.call('GET', `/jobs/${id}`)).status).toBe(410);
   });
 
-  it('polled with an access token are answered, and recorded as a breach', async () => {
+  it('polled with an access token are answered, and recorded as a violation', async () => {
     const id = (await send()).headers.get('x-rutter-job-id') ?? '';
     expect((await session.call('GET', `/jobs/${id}`, { token: feed.token })).status).toBe(200);
     expect(await session.violations()).toEqual(['job_poll_with_access_token']);

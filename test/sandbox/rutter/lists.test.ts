@@ -44,7 +44,7 @@ async function allPages(query: Record<string, string>): Promise<{ ids: string[];
 }
 
 describe("Rutter's lists", () => {
-  it('show fifty items unless told, five hundred at most', async () => {
+  it('show fifty items by default, five hundred at most', async () => {
     await sendNumbers(1, 700);
     expect((await list()).body.bank_feed_transactions).toHaveLength(50);
     expect((await list({ limit: '9999' })).body.bank_feed_transactions).toHaveLength(500);
@@ -77,8 +77,8 @@ describe("Rutter's lists", () => {
 
   it.each([
     ['filter, which Sage does not support', { filter: "bank_feed_account_id = 'x'" }],
-    ['a cursor that nobody gave out', { cursor: 'abc' }],
-    ['a limit of nothing', { limit: '0' }],
+    ['an unknown cursor', { cursor: 'abc' }],
+    ['a limit of zero', { limit: '0' }],
     ['an update time that is no number', { updated_at_min: '2026-01-01' }],
     ['another order', { sort: 'posted_at ASC' }],
     ['an unknown expansion', { expand: 'everything' }],

@@ -28,7 +28,7 @@ async function isLinked(): Promise<boolean> {
 }
 
 describe("the end of a login at Rutter's sage_redirect", () => {
-  it('links the company and sends the browser on when challenge and OTP are alive', async () => {
+  it('links the company and redirects the browser when challenge and OTP are valid', async () => {
     const login = await startLogin();
     expect(login.login_query).toBe(`challenge=${login.challenge}&redirect_uri=${login.redirect_uri}`);
     const { otp, redirect_uri: redirectUri } = await makeOtp();
@@ -40,7 +40,7 @@ describe("the end of a login at Rutter's sage_redirect", () => {
     expect(await isLinked()).toBe(true);
   });
 
-  it('explains on a page, links nothing and spends no OTP when the challenge is bad', async () => {
+  it('shows a page, links nothing and keeps the OTP valid when the challenge is invalid', async () => {
     const { otp } = await makeOtp();
     const bad = await arrive(`${session.url}/sage_redirect?challenge=unknown&otp=${otp}`);
     expect(bad.status).toBe(400);
@@ -51,14 +51,14 @@ describe("the end of a login at Rutter's sage_redirect", () => {
     expect((await arrive(`${redirectUri}&otp=${otp}`)).status).toBe(302);
   });
 
-  it('refuses a missing OTP and a doubled challenge', async () => {
+  it('refuses a missing OTP and a repeated challenge', async () => {
     const { redirect_uri: redirectUri } = await startLogin();
     const { otp } = await makeOtp();
     expect((await arrive(redirectUri)).status).toBe(400);
     expect((await arrive(`${redirectUri}&otp=${otp}&challenge=again`)).status).toBe(400);
   });
 
-  it('lets the challenge die after ten minutes, long before the OTP', async () => {
+  it('expires the challenge after ten minutes, long before the OTP', async () => {
     const early = await startLogin();
     const { otp } = await makeOtp();
     await session.control('POST', '/clock', { advance_ms: 600_001 });
@@ -66,7 +66,7 @@ describe("the end of a login at Rutter's sage_redirect", () => {
     expect((await arrive(`${(await startLogin()).redirect_uri}&otp=${otp}`)).status).toBe(302);
   });
 
-  it('lets an OTP die after an hour', async () => {
+  it('expires an OTP after an hour', async () => {
     const { otp } = await makeOtp();
     await session.control('POST', '/clock', { advance_ms: 3_600_001 });
     expect((await arrive(`${(await startLogin()).redirect_uri}&otp=${otp}`)).status).toBe(400);
@@ -88,7 +88,7 @@ describe("the end of a login at Rutter's sage_redirect", () => {
     expect(await makeOtp('key-of-this-login')).toEqual(first);
   });
 
-  it('takes a pair once: a reload is only noted, another challenge is a breach', async () => {
+  it('accepts a pair once: a reload is only noted, another challenge is a violation', async () => {
     const login = await startLogin();
     const { otp } = await makeOtp();
     await arrive(`${login.redirect_uri}&otp=${otp}`);

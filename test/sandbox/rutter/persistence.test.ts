@@ -90,7 +90,7 @@ describe('a sandbox with a data folder', () => {
     expect(await after.violations()).toEqual(['two_batches_in_flight']);
   });
 
-  it('cuts off a torn last line, which was never acknowledged, and goes on', async () => {
+  it('removes an incomplete last line, which was never acknowledged, and continues', async () => {
     const dataFile = join(folder, 'rutter.jsonl');
     const session = await startSession({}, { dataFile });
     const feed = await makeReadyFeed(session);
@@ -116,7 +116,7 @@ describe('a sandbox with a data folder', () => {
 });
 
 describe('the sandbox as a process', () => {
-  it('names the port and the remedy in one sentence when the port is taken', async () => {
+  it('names the port and the remedy in one sentence when the port is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;

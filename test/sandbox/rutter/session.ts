@@ -26,7 +26,7 @@ export interface Finding {
   rule: string;
 }
 
-/** Every field that some answer has and a test reads; one that is missing fails the test at the reading. */
+/** All fields that tests read; reading a missing one fails the test. */
 export interface ReplyBody {
   error_type: string;
   error_code: string;
@@ -47,7 +47,7 @@ export interface ReplyBody {
   request: unknown;
   code: string;
   events: unknown[];
-  /** From here on: the sandbox's controls. */
+  /** The fields below belong to the control endpoints. */
   error: string;
   public_token: string;
   challenge: string;
@@ -67,7 +67,7 @@ export interface Reply {
   status: number;
   headers: Headers;
   text: string;
-  /** Undefined, whatever the type says, when the text is not JSON. */
+  /** Undefined, in spite of the type, if the text is not JSON. */
   body: ReplyBody;
 }
 
@@ -77,7 +77,7 @@ export interface CallOptions {
   body?: unknown;
   /** Sent as it is, instead of `body`. */
   rawBody?: string;
-  /** Null sends no Idempotency-Key; by default every write has a fresh one. */
+  /** Null sends no Idempotency-Key; by default every write has a new one. */
   key?: string | null;
   /** Null removes a header. */
   headers?: Record<string, string | null>;
@@ -92,7 +92,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** A sandbox of its own, asked by plain fetch: nothing of the service's client is in between. */
+/** A separate sandbox, called with fetch, without the service's client. */
 export async function startSession(
   knobs: Partial<Knobs> = {},
   more: Partial<SandboxOptions> = {},
@@ -102,7 +102,7 @@ export async function startSession(
   return { ...sessionAt(sandbox.url), close: () => sandbox.close() };
 }
 
-/** The same for a sandbox that somebody else started. */
+/** The same for a sandbox that is already running. */
 export function sessionAt(url: string): Omit<Session, 'close'> {
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -165,7 +165,7 @@ export async function makeConnection(session: Omit<Session, 'close'>): Promise<T
   return { id: reply.body.connection.id, token: reply.body.connection.access_token };
 }
 
-/** The least that Sage takes. */
+/** The minimum that Sage accepts. */
 export function accountBody(more: Record<string, unknown> = {}) {
   return {
     bank_feed_account: {
@@ -215,7 +215,7 @@ export function batch(accountId: string, transactions: unknown[], more: Record<s
   return { ...more, bank_feed_transactions: { bank_feed_account_id: accountId, transactions } };
 }
 
-/** transaction_ids of the checker's book, in the order of acceptance. */
+/** transaction_ids of the sandbox's book, in the order of acceptance. */
 export async function bookedIds(session: Omit<Session, 'close'>, accountId: string): Promise<string[]> {
   const { body } = await session.control('GET', `/book?account_id=${accountId}`);
   return body.accounts[0]!.transactions.map((item) => item.transaction_id);

@@ -134,7 +134,7 @@ describe("Rutter's transactions", () => {
     expect((await send([transaction(1, more)])).status).toBe(400);
   });
 
-  it('takes a full batch, equal instants and zero amounts', async () => {
+  it('accepts a full batch, equal instants and zero amounts', async () => {
     const full = Array.from({ length: 1_000 }, (_, n) =>
       transaction(n, { posted_at: '2026-02-02T00:00:00Z', amount: 0 }),
     );
@@ -142,13 +142,13 @@ describe("Rutter's transactions", () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('takes fields meant for other platforms and records them', async () => {
+  it('accepts fields of other platforms and records them', async () => {
     const reply = await send([transaction(1, { memo: 'note' })]);
     expect(reply.body.bank_feed_transactions[0]!.memo).toBe('note');
     expect(await session.violations()).toEqual(['field_not_for_sage']);
   });
 
-  it('takes what is older than the start date and records it', async () => {
+  it('accepts transactions before the start date and records them', async () => {
     expect((await send([transaction(1, { posted_at: '2025-12-31T23:59:59.999Z' })])).status).toBe(200);
     expect(await session.violations()).toEqual(['before_start_date']);
   });
@@ -163,7 +163,7 @@ describe("Rutter's transactions", () => {
     expect(await session.violations()).toEqual(['account_not_ready']);
   });
 
-  it('takes one batch at a time per connection, whichever account it is for', async () => {
+  it('accepts one batch at a time per connection, whichever account it is for', async () => {
     await session.control('POST', '/knobs', { jobRunMs: 60_000, accountJobRunMs: 0 });
     const second = await makeAccount(session, feed.token);
     await session.control('POST', `/accounts/${second}/select`, {
@@ -180,13 +180,13 @@ describe("Rutter's transactions", () => {
     expect(await session.violations()).toEqual(['two_batches_in_flight']);
   });
 
-  it('knows the account by its connection alone', async () => {
+  it('finds the account only through its own connection', async () => {
     const other = await makeReadyFeed(session);
     const body = batch(feed.accountId, [transaction(1)]);
     expect((await session.call('POST', TRANSACTIONS, { token: other.token, body })).status).toBe(410);
   });
 
-  it('accepts a missing memo, any sign and any order when the switches are off', async () => {
+  it('accepts a missing memo, any sign and any order when the knobs are off', async () => {
     await session.control('POST', '/knobs', { memoRequired: false, signAgreement: false, chronology: false });
     const loose = [transaction(3, { debit_credit_memo: undefined }), transaction(1, { amount: 7 })];
     expect((await send(loose)).status).toBe(200);

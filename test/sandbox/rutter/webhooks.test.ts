@@ -62,7 +62,7 @@ describe("Rutter's webhooks", () => {
     expect(signature).toBe('sha256=WJp2ZDtwvb4BB+99T/dAR43KY4EbC27pQ+YC4InyH/w=');
   });
 
-  it('announce a connection that needs its customer, with the token and the way back', async () => {
+  it('report a connection that needs its customer, and its recovery, with the token', async () => {
     const { id, token } = await makeConnection(session);
     await session.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
     await expect.poll(() => received.length).toBe(1);
@@ -79,7 +79,7 @@ describe("Rutter's webhooks", () => {
     await expect.poll(codes).toEqual(['CONNECTION_NEEDS_UPDATE', 'CONNECTION_UPDATED']);
   });
 
-  it('tell of accounts and ended jobs', async () => {
+  it('report accounts and finished jobs', async () => {
     const feed = await makeReadyFeed(session);
     const body = batch(feed.accountId, [transaction(1)]);
     await session.call('POST', TRANSACTIONS, { token: feed.token, body });
@@ -105,7 +105,7 @@ describe("Rutter's webhooks", () => {
     expect(received).toHaveLength(6);
   });
 
-  it('come twice, wrongly signed or not at all when a test asks for it', async () => {
+  it('are repeated, wrongly signed or dropped on request', async () => {
     const { id } = await makeConnection(session);
     const send = (more: Record<string, unknown>) =>
       session.control('POST', '/webhooks', { connection_id: id, code: 'INITIAL_UPDATE', ...more });

@@ -127,7 +127,7 @@ describe('an indirect bank account (contract 6.2)', () => {
 });
 
 describe('a direct bank account (contract 6.3)', () => {
-  it('carries the address of its form, good for an hour and new on every look', async () => {
+  it('carries the address of its form, valid for an hour and new on every read', async () => {
     const made = await post(directBody());
     expect(made.status).toBe(201);
     const form = await fetch(made.body.authorisationData.formUrl);
@@ -162,7 +162,7 @@ describe('a direct bank account (contract 6.3)', () => {
 });
 
 describe('the status of an account (contract 6.4)', () => {
-  it('goes from pending over active to authRequired, as statements say', async () => {
+  it('changes from pending to active to authRequired, as statements require', async () => {
     const account = await makeAccount(session, company);
     expect(await statusOf(account.path)).toBe('pending');
     await fill(session, account, someTransactions(1), { balance: 12.5 });
@@ -186,7 +186,7 @@ describe('the status of an account (contract 6.4)', () => {
 });
 
 describe('disconnecting (contract 6.5)', () => {
-  it('cancels for good, empties, disconnects the rules and tells the provider', async () => {
+  it('cancels for good, deletes transactions, disconnects the rules and notifies the provider', async () => {
     const account = await makeAccount(session, company);
     await fill(session, account, someTransactions(2));
     await makeRule(session, company, account, rule([['$baseType', 'eq', 'debit']]));
@@ -228,7 +228,7 @@ describe('disconnecting (contract 6.5)', () => {
     expect((await fill(session, account, someTransactions(1, 'late'))).status).toBe(409);
   });
 
-  it('takes the account out of the list, unless cancelled ones are wanted', async () => {
+  it('removes the account from the list, unless cancelled ones are requested', async () => {
     const account = await makeAccount(session, company);
     await session.call('DELETE', account.path, { token: company.token });
     const count = async (query: string) => {
@@ -242,7 +242,7 @@ describe('disconnecting (contract 6.5)', () => {
 });
 
 describe('changing an account (contract 6.1)', () => {
-  it('takes the name and the switches and refuses anything else', async () => {
+  it('accepts the name and the switches and refuses any other field', async () => {
     const account = await makeAccount(session, company);
     const change = (body: unknown) => session.call('PATCH', account.path, { token: company.token, body });
     const changed = await change({ accountName: 'Till', featureOptions: { autoCategorisation: false } });

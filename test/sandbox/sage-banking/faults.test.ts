@@ -13,7 +13,7 @@ import {
   type Reply,
 } from './session.js';
 
-/** A hang is one when nothing came within this time. */
+/** Without an answer within this time the sandbox hangs. */
 const HANG_MS = 400;
 
 let session: OwnSession;
@@ -45,7 +45,7 @@ describe('faults before the effect', () => {
     [{ kind: 'server_error_before_effect' }, 500, 'internal'],
     [{ kind: 'server_error_before_effect', http_status: 503 }, 503, 'internal'],
   ];
-  it.each(cases)('%j answers and does nothing', async (fault, status, code) => {
+  it.each(cases)('%j answers without an effect', async (fault, status, code) => {
     await order({ ...fault, match: { path: '/rules' } });
     const reply = await post();
     expect([reply.status, reply.body.error.code]).toEqual([status, code]);
@@ -54,7 +54,7 @@ describe('faults before the effect', () => {
     expect((await post()).status).toBe(201);
   });
 
-  it('break the connection, or never answer', async () => {
+  it('reset the connection, or never answer', async () => {
     await order({ kind: 'reset_before_effect', match: { method: 'POST' } });
     await expect(post()).rejects.toThrow();
     await order({ kind: 'hang_before_effect', match: { method: 'POST' } });
@@ -62,7 +62,7 @@ describe('faults before the effect', () => {
     expect(await ruleCount()).toBe(0);
   });
 
-  it('answer whatever a test wants', async () => {
+  it('answer with a given status and body', async () => {
     await order({ kind: 'status', http_status: 418, body: { odd: true }, headers: { 'x-odd': '1' } });
     const odd = await post();
     expect([odd.status, odd.body, odd.headers.get('x-odd')]).toEqual([418, { odd: true }, '1']);
@@ -74,7 +74,7 @@ describe('faults before the effect', () => {
 
 describe('faults after the effect', () => {
   it.each(['before_any_byte', 'after_headers', 'half_body'] as const)(
-    'lose the answer by a reset %s, and the effect stays',
+    'lose the answer by a reset %s, but not the effect',
     async (point) => {
       await order({ kind: 'reset_after_effect', point, match: { path: '/rules' } });
       await expect(post()).rejects.toThrow();
@@ -82,7 +82,7 @@ describe('faults after the effect', () => {
     },
   );
 
-  it('lose the answer by a hang or a gateway’s error, and the effect stays', async () => {
+  it('lose the answer by a hang or a gateway’s error, but not the effect', async () => {
     await order({ kind: 'hang_after_effect', match: { path: '/rules' } });
     await expect(post(AbortSignal.timeout(HANG_MS))).rejects.toThrow();
     await order({ kind: 'server_error_after_effect', http_status: 502, match: { path: '/rules' } });
@@ -90,7 +90,7 @@ describe('faults after the effect', () => {
     expect(await ruleCount()).toBe(2);
   });
 
-  it('come late, by the virtual clock', async () => {
+  it('delay the answer, by the virtual clock', async () => {
     await order({ kind: 'slow', delay_ms: 3_600_000 });
     const late = post();
     await expect.poll(ruleCount).toBe(1);
@@ -111,8 +111,8 @@ describe('faults after the effect', () => {
   });
 });
 
-describe('which requests a fault meets', () => {
-  it('is told by method, path, account, company, the n-th and how often', async () => {
+describe('the requests that a fault applies to', () => {
+  it('are selected by method, path, account, company, position and number', async () => {
     await order({ kind: 'rate_limited', match: { method: 'POST', account: account.id, nth: 2 }, times: 2 });
     const statuses: number[] = [];
     for (let sent = 0; sent < 4; sent += 1) statuses.push((await post()).status);
@@ -124,7 +124,7 @@ describe('which requests a fault meets', () => {
     expect((await session.control('GET', '/faults')).body.faults).toEqual([]);
   });
 
-  it('is refused with a sentence when there is no such fault', async () => {
+  it('an unknown fault is refused with a sentence', async () => {
     const reply = await session.control('POST', '/faults', { kind: 'nothing' });
     expect([reply.status, reply.body.error]).toEqual([400, expect.stringContaining('kind must be one of')]);
     expect((await session.control('POST', '/knobs', { nothing: 1 })).status).toBe(400);
@@ -132,7 +132,7 @@ describe('which requests a fault meets', () => {
   });
 });
 
-describe('the record', () => {
+describe('the log', () => {
   it('counts requests by kind and shows no signature of a poll route', async () => {
     const { counters, requests } = (await session.control('GET', '/requests')).body;
     expect(counters).toMatchObject({
@@ -153,7 +153,7 @@ describe('the record', () => {
     });
   });
 
-  it('tells a body that is not JSON, or not called so, from a good one', async () => {
+  it('distinguishes a body that is not JSON, or has another content type, from a valid one', async () => {
     const path = `${account.path}/rules`;
     const { token } = company;
     expect((await session.call('POST', path, { token, rawBody: '{' })).status).toBe(400);
@@ -164,7 +164,7 @@ describe('the record', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('shows fields nobody announced when told so', async () => {
+  it('adds undocumented fields when the knob is set', async () => {
     await session.control('POST', '/knobs', { extraFields: true });
     const reply = await makeRule(session, company, account, rule([['currency', 'eq', 'EUR']]));
     expect(reply.body).toHaveProperty('introducedLater');

@@ -42,7 +42,7 @@ describe('banks (contract 4)', () => {
     expect((await session.call('GET', `${CONSUMER}/banks?limit=101`)).status).toBe(400);
   });
 
-  it('say how a direct one is authorised, and an unknown one is 404', async () => {
+  it('show how a direct one is authorised, and an unknown one is 404', async () => {
     const direct = await session.call('GET', `${CONSUMER}/banks/${OLD_COUNTY_BANK}`);
     expect(direct.body).toMatchObject({ dataProvider: 'direct', authorisationMechanism: { type: 'pdf' } });
     const indirect = await session.call('GET', `${CONSUMER}/banks/${HARBOUR_BANK}`);
@@ -74,14 +74,14 @@ describe('a link (contract 5.1)', () => {
     expect(await session.violations()).toEqual(['invalid_request', 'invalid_request']);
   });
 
-  it('loses its body to a client that follows the redirect, which is a breach', async () => {
+  it('loses its body to a client that follows the redirect, which is a violation', async () => {
     await fetch((await startLink(session, company)).redirect);
     expect(await session.violations()).toEqual(['redirect_followed']);
   });
 });
 
 describe('a poll route (contract 5.2)', () => {
-  it('gives a new one while the user is busy, and each serves once', async () => {
+  it('returns a new one while the user is busy, and each works once', async () => {
     const first = await startLink(session, company);
     const second = await poll(session, first.pollRoute);
     expect([second.status, second.body.pollPeriod]).toEqual([202, 5_000]);
@@ -122,7 +122,7 @@ describe('a poll route (contract 5.2)', () => {
     expect([over.status, over.body]).toEqual([200, { account: null, success: false }]);
   });
 
-  it('cannot be gone on with when its 202 was lost: the link is started again, and makes one account', async () => {
+  it('cannot be continued when its 202 was lost: the link is started again, and creates one account', async () => {
     const lost = await startLink(session, company);
     await session.control('POST', '/faults', { kind: 'reset_after_effect', match: { path: '/linkpolls/' } });
     await expect(poll(session, lost.pollRoute)).rejects.toThrow();
@@ -133,20 +133,20 @@ describe('a poll route (contract 5.2)', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('is 410 and a breach when it is forged', async () => {
+  it('is 410 and a violation when it is forged', async () => {
     const { pollRoute } = await startLink(session, company);
     expect((await poll(session, pollRoute.replace('/1?', '/2?'))).status).toBe(410);
     expect((await poll(session, pollRoute.replace(/.$/, '!'))).status).toBe(410);
     expect(await session.violations()).toEqual(['poll_route_forged', 'poll_route_forged']);
   });
 
-  it('wants no headers: a token sent along is a breach', async () => {
+  it('accepts no headers: a token is a violation', async () => {
     const { pollRoute } = await startLink(session, company);
     await session.call('GET', pollRoute, { token: company.token });
     expect(await session.violations()).toEqual(['headers_on_poll_route']);
   });
 
-  it('notes a client that is faster than the period, and answers it', async () => {
+  it('notes a client that polls faster than the period, and answers it', async () => {
     const { pollRoute } = await startLink(session, company);
     await session.advance(5_000);
     const second = await poll(session, pollRoute);
@@ -159,7 +159,7 @@ describe('a poll route (contract 5.2)', () => {
 describe('the generic bank’s pages', () => {
   const asBrowser = { headers: { accept: 'text/html' } };
 
-  it('lead from the login over one account back to the product, without a script', async () => {
+  it('lead from the login and the choice of one account back to the application, without a script', async () => {
     const { redirect, pollRoute } = await startLink(session, company);
     const page = await (await fetch(redirect, asBrowser)).text();
     expect(page).toContain('Username');
@@ -176,14 +176,14 @@ describe('the generic bank’s pages', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('refuse a wrong password, a missing sign-in and a foreign state', async () => {
+  it('refuse a wrong password, a missing sign-in and a state of another link', async () => {
     const { redirect } = await startLink(session, company);
     expect((await signInAtBank(redirect, 'wrong')).status).toBe(401);
     expect((await submit(redirect, '/bank/share', { account: 'ext-1-1' })).status).toBe(401);
     expect((await submit(redirect, '/bank/share', { state: 'forged' })).status).toBe(400);
   });
 
-  it('take a cancellation', async () => {
+  it('accept a cancellation', async () => {
     const { redirect, pollRoute } = await startLink(session, company);
     expect((await submit(redirect, '/bank/cancel', {})).status).toBe(303);
     expect((await poll(session, pollRoute)).body).toEqual({ account: null, success: false });
@@ -191,7 +191,7 @@ describe('the generic bank’s pages', () => {
 });
 
 describe('re-authorisation (contract 6.4)', () => {
-  it('brings an account back to active, by the bank’s page and a poll', async () => {
+  it('makes an account active again, through the bank’s page and a poll', async () => {
     const account = await makeAccount(session, company);
     await fill(session, account, [], { status: 'authRequired' });
     const path = `${account.path}/indirectauth?web=true`;

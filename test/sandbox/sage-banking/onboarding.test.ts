@@ -54,7 +54,7 @@ describe('a desktop onboarding (contract 3.2)', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('is 404 without the first step, of another licence or after fifteen minutes, and makes nothing', async () => {
+  it('is 404 without the first step, of another licence or after fifteen minutes, and creates nothing', async () => {
     await start();
     expect((await create(await solve())).status).toBe(404);
     await register('another licence');
@@ -86,14 +86,14 @@ describe('a desktop onboarding (contract 3.2)', () => {
     expect((await create(await solve())).status).toBe(200);
   });
 
-  it('takes the letters in any case', async () => {
+  it('accepts the letters in any case', async () => {
     await start();
     await register();
     const { captchaId, captchaText } = await solve();
     expect((await create({ captchaId, captchaText: ` ${captchaText.toLowerCase()} ` })).status).toBe(200);
   });
 
-  it('is 400 invalidCustomer for a licence of nobody, after the captcha', async () => {
+  it('is 400 invalidCustomer for an unknown licence, after the captcha', async () => {
     await start();
     await register('LIC-UNKNOWN');
     const wrongCaptcha = await create(licence('LIC-UNKNOWN'));

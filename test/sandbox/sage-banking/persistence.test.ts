@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Listens on the port of before, so that addresses handed out stay good. */
+/** Listens on the previous port, so that its earlier URLs stay valid. */
 async function again(before: OwnSession): Promise<OwnSession> {
   await before.close();
   return startSession({}, { dataFile, port: Number(new URL(before.url).port) });
@@ -64,7 +64,7 @@ describe('a sandbox of the Banking Service with a data file', () => {
     await after.close();
   });
 
-  it('ends the reprocess run and the statement that it had accepted', async () => {
+  it('finishes the reprocess run and the statement that it had accepted', async () => {
     const before = await startSession({ reprocessRunMs: 60_000, statementRunMs: 60_000 }, { dataFile });
     const company = await onboard(before);
     const account = await makeAccount(before, company);
@@ -85,7 +85,7 @@ describe('a sandbox of the Banking Service with a data file', () => {
     await after.close();
   });
 
-  it('cuts off a torn last line and refuses a damaged one', async () => {
+  it('removes an incomplete last line and refuses a damaged one', async () => {
     const before = await startSession({}, { dataFile });
     await onboard(before);
     await before.close();
@@ -99,7 +99,7 @@ describe('a sandbox of the Banking Service with a data file', () => {
   });
 });
 
-describe('the Banking Service’s sandbox as a part of the process of all sandboxes', () => {
+describe('the Banking Service’s sandbox in the process of all sandboxes', () => {
   let child: ChildProcess | undefined;
   afterEach(() => kill());
 
@@ -126,7 +126,7 @@ describe('the Banking Service’s sandbox as a part of the process of all sandbo
     throw new Error('the sandboxes ended before they were ready');
   }
 
-  it('listens one above SANDBOX_PORT, knows the product it is told, and loses nothing to kill -9', async () => {
+  it('listens on SANDBOX_PORT + 1, has the configured application, and loses nothing on kill -9', async () => {
     const port = await freeSandboxPort();
     const url = await startProcess(port);
     expect(url).toBe(`http://localhost:${port + 1}`);

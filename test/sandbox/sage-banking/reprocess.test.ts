@@ -55,7 +55,7 @@ function predictedNames(reply: Reply): string[][] {
 }
 
 describe('reprocessing (contract 10)', () => {
-  it('goes from accepted to done by one address that may be asked again and again', async () => {
+  it('goes from accepted to done at one address that may be polled repeatedly', async () => {
     await makeDebitRule('Energy');
     const started = await start([1, 3, 99]);
     expect(started.status).toBe(202);
@@ -77,7 +77,7 @@ describe('reprocessing (contract 10)', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('wants product and token, unlike the poll route of a link', async () => {
+  it('requires application and token, unlike the poll route of a link', async () => {
     const { pollRoute } = (await start([1])).body;
     expect((await session.call('GET', pollRoute)).status).toBe(401);
     const bare = { token: company.token, headers: { 'x-application': null } };
@@ -96,7 +96,7 @@ describe('reprocessing (contract 10)', () => {
     expect(response.statusCode).toBe(202);
   });
 
-  it('uses the rules of the moment when it works, and not before', async () => {
+  it('uses the rules at the time of the run, not of the request', async () => {
     const { pollRoute } = (await start([1])).body;
     await makeDebitRule('Late');
     const { body } = await readTransactions(session, company, account);
@@ -118,7 +118,7 @@ describe('reprocessing (contract 10)', () => {
     expect(await run()).toEqual([['autoCategorisation']]);
   });
 
-  it('works off two runs of one account one after the other', async () => {
+  it('processes two runs of one account one after the other', async () => {
     const one = (await start([1])).body;
     const two = (await start([2])).body;
     await session.advance(RUN_MS);
@@ -142,7 +142,7 @@ describe('reprocessing (contract 10)', () => {
     expect(predictedNames(await poll(good.pollRoute))).toEqual([['Energy']]);
   });
 
-  it('can take long, or for ever', async () => {
+  it('can be slow, or never end', async () => {
     await session.control('POST', '/faults', { kind: 'slow_reprocess', run_ms: 2 * RUN_MS });
     const slow = (await start([1])).body;
     await session.advance(RUN_MS);

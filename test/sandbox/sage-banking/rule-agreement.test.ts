@@ -20,9 +20,9 @@ import {
 } from './session.js';
 
 /*
- * Two engines were written from one contract (9), by different hands: ours in src/domain and the sandbox's. Here they
- * are asked the same over HTTP: what ours refuses as a draft the sandbox refuses, and of transactions that arrived the
- * predictions name the rule and the shares that ours finds.
+ * Two rule engines implement one contract (9) independently: that of src/domain and that of the sandbox. These tests
+ * compare them over HTTP: the sandbox refuses each rule that ours refuses, and its predictions name the rule and the
+ * shares that ours finds.
  */
 
 let session: OwnSession;
@@ -56,7 +56,7 @@ async function freshAccount(): Promise<LinkedAccount> {
   return makeAccount(session, company);
 }
 
-/** The rules as the sandbox answers them, in the order of their ranks. */
+/** The rules in the sandbox's answer, by rank. */
 async function makeRules(account: LinkedAccount, bodies: readonly unknown[]): Promise<MadeRule[]> {
   const made: MadeRule[] = [];
   for (const body of bodies) {
@@ -146,7 +146,7 @@ describe('the worked examples of contract 9.7 on both engines', () => {
   });
 });
 
-/** Few words, so that they meet; among them what parts words, what has case, and what is a letter elsewhere. */
+/** Few words, so that matches are frequent; with separators, upper and lower case, and letters of other scripts. */
 const word = fc.constantFrom(
   'DD',
   'dd',
@@ -232,7 +232,7 @@ const drawnTransaction = fc.record({
   referenceNumber: optional(phrase),
   description: optional(phrase),
   checkNumber: optional(fc.constantFrom('7', '007', 'A')),
-  // A provider says it in upper case.
+  // A provider sends it in upper case.
   transactionType: optional(transactionType.map((type) => type.toUpperCase())),
   currency: fc.constantFrom('EUR', 'GBP', 'JPY'),
   payee: optional(
@@ -250,7 +250,7 @@ describe('random rules and transactions', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(drawnRule, { minLength: 1, maxLength: 6 }),
-        // A statement comes in the order of its dates.
+        // A statement is in the order of its dates.
         fc.array(drawnTransaction, { minLength: 12, maxLength: 12 }),
         async (bodies, transactions) => {
           const account = await freshAccount();
@@ -267,13 +267,13 @@ describe('random rules and transactions', () => {
       ),
       { numRuns: 60 },
     );
-    // Else agreement would mean little: most match nothing, or everything.
+    // Otherwise agreement would mean little: most rules match nothing, or everything.
     expect(seen.checked).toBeGreaterThanOrEqual(60 * 12);
     expect(seen.matched).toBeGreaterThan(seen.checked / 10);
     expect(seen.matched).toBeLessThan((seen.checked * 9) / 10);
   });
 
-  it('are taken or refused by both alike, whatever a condition or split says', async () => {
+  it('are accepted or refused by both alike, for any condition and split', async () => {
     const account = await freshAccount();
     const field = fc.constantFrom(
       ...[

@@ -73,7 +73,7 @@ describe('the worked examples of contract 9.7', () => {
     expect(await matchesOf(['transactionNarrative', 'contains', 'NORTH'])).toEqual([true, false, false]);
   });
 
-  it('E3: text counts its case', async () => {
+  it('E3: text is case-sensitive', async () => {
     expect(await matchesOf(['transactionNarrative', 'contains', 'northgate'])).toEqual([false, false, false]);
   });
 
@@ -116,7 +116,7 @@ describe('the worked examples of contract 9.7', () => {
     expect([second, third]).toEqual([[], []]);
   });
 
-  it('E10: what does not hold the text matches', async () => {
+  it('E10: a narrative without the text matches', async () => {
     expect(await matchesOf(['transactionNarrative', 'notcontains', 'FEE'])).toEqual([true, true, false]);
   });
 });
@@ -134,7 +134,7 @@ describe('the splits of contract 9.7', () => {
     { percentages: [50, 50, 100], of84: [-42, -21, -21] },
     { percentages: [33, 100], of84: [-27.72, -56.28] },
     { percentages: [100], of84: [-84] },
-  ])('$percentages of -84.00 are $of84, each taken of what was left', async ({ percentages, of84 }) => {
+  ])('$percentages of -84.00 are $of84, each of the remainder', async ({ percentages, of84 }) => {
     expect(await shares(percentages, T1)).toEqual(of84);
     expect(await shares(percentages, T3)).toEqual(percentages.map(() => 0));
   });
@@ -147,7 +147,7 @@ describe('the splits of contract 9.7', () => {
     expect(reply.body.error.details[0].field).toBe('ruleActions[1].splitPercentage');
   });
 
-  it('a half of the smallest unit goes away from zero, and nothing is lost', async () => {
+  it('half of the smallest unit is rounded away from zero, and nothing is lost', async () => {
     expect(await shares([50, 100], { transactionAmount: -0.05 })).toEqual([-0.03, -0.02]);
     expect(await shares([33.3333, 100], { transactionAmount: 100.01 })).toEqual([33.34, 66.67]);
     expect(await shares([50, 100], { transactionAmount: 101, currency: 'JPY' })).toEqual([51, 50]);

@@ -39,7 +39,7 @@ async function namesByRank(): Promise<string[]> {
 }
 
 describe('the life of a rule (contract 8)', () => {
-  it('is made, read, replaced, amended and deleted', async () => {
+  it('is created, read, replaced, amended and deleted', async () => {
     const made = await make(rule(DEBIT, { ruleName: 'a', target: 'ignored' }));
     expect([made.status, made.body.ruleRank, made.body.status]).toEqual([201, 1, 'active']);
     expect(made.body).not.toHaveProperty('target');
@@ -117,7 +117,7 @@ describe('a rule that does not parse (contract 8, 9.2, 9.5)', () => {
     ['21 actions', { ruleActions: Array.from({ length: 21 }, () => split(50)) }],
     ['a last share below 100', { ruleActions: [split(50)] }],
     ['a share of 100 before the last', { ruleActions: [split(100), split(100)] }],
-    ['a share of nothing', { ruleActions: [split(0), split(100)] }],
+    ['a share of zero', { ruleActions: [split(0), split(100)] }],
     ['a share of five decimals', { ruleActions: [split(33.33333), split(100)] }],
     ['an action without a posting', { ruleActions: [{ splitPercentage: 100, accountsPostings: [] }] }],
     ['no name', { ruleName: '' }],
@@ -128,7 +128,7 @@ describe('a rule that does not parse (contract 8, 9.2, 9.5)', () => {
     expect((await make(rule(DEBIT, body))).status).toBe(400);
   });
 
-  it('tells all its faults at once', async () => {
+  it('reports all problems at once', async () => {
     const { body } = await make({ ruleConditions: [{ ruleField: 'x' }], ruleActions: [split(1)] });
     const fields = (body.error.details as { field: string }[]).map((fault) => fault.field);
     expect(fields).toEqual(['ruleName', 'ruleConditions[0].ruleField', 'ruleActions[0].splitPercentage']);
@@ -237,7 +237,7 @@ describe('a predicted action (contract 9.6)', () => {
 });
 
 describe('disconnected rules (contract 8.1)', () => {
-  it('are found in the company, never match, and are restored by making them again', async () => {
+  it('are found in the company, never match, and are restored by creating them again', async () => {
     const made = await make(rule(DEBIT, { ruleName: 'kept' }));
     await ask('DELETE', account.path);
     const again = await makeAccount(session, company);

@@ -15,7 +15,7 @@ export interface Reply {
   headers: Headers;
   text: string;
   /** Undefined when the text is not JSON. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the test at that place
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: reading a missing field fails the test
   body: any;
 }
 
@@ -58,7 +58,7 @@ export const APPLICATIONS = [
   { id: DESKTOP, desktop: true, provider: 'ledger.desk' },
 ];
 
-/** A sandbox of its own, asked by plain fetch: nothing of the service's client is in between. */
+/** A separate sandbox, called with fetch, without the service's client. */
 export async function startSession(
   knobs: Partial<Knobs> = {},
   more: Partial<SageBankingOptions> = {},
@@ -67,7 +67,7 @@ export async function startSession(
   return { ...sessionAt(sandbox.url), close: () => sandbox.close() };
 }
 
-/** The same for a sandbox that somebody else started. */
+/** The same for a sandbox that is already running. */
 export function sessionAt(url: string): Session {
   const control = async (method: string, path: string, body?: unknown): Promise<Reply> => {
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -122,7 +122,7 @@ async function readReply(response: Response): Promise<Reply> {
 }
 
 /**
- * Headers of a signed call, by a second hand: written from the contract, not from the sandbox's code (contract 2.1).
+ * Headers of a signed call, implemented from the contract, independently of the sandbox's code (contract 2.1).
  */
 export function signed(
   method: string,
@@ -204,12 +204,12 @@ export async function startLink(
   return { ...body, id: new URL(body.redirect).searchParams.get('authorisation_id') };
 }
 
-/** A poll route is called with no headers of ours. */
+/** Calls a poll route, without headers. */
 export function poll(session: Session, pollRoute: string): Promise<Reply> {
   return session.call('GET', pollRoute, { headers: { 'x-application': null } });
 }
 
-/** Links an account through the bank's control endpoint; what the poll answers. */
+/** Links an account through the bank's control endpoint. @returns the answer of the poll */
 export async function linkAccount(session: Session, company: Company, account?: string) {
   const link = await startLink(session, company);
   await session.control('POST', `/links/${link.id}/finish`, account === undefined ? {} : { account });
@@ -249,7 +249,7 @@ export async function makeAccount(
   return { id: body.bankAccountId, path: `${path}/${body.bankAccountId}` };
 }
 
-/** The provider posts a statement with these transactions; the rest of each is made up. */
+/** The provider posts a statement with these transactions; other fields have defaults. */
 export function fill(
   session: Session,
   account: LinkedAccount,
@@ -314,7 +314,7 @@ export function makeRule(
   return session.call('POST', `${account.path}/rules`, { token: company.token, body });
 }
 
-/** A person at the bank: a form posted by a browser, whose answer is a page or the way back. */
+/** Submits a form of the bank's pages like a browser; the answer is a page or the redirect back. */
 export async function submit(
   page: string,
   action: string,

@@ -89,7 +89,7 @@ describe('a request signature (contract 2.1)', () => {
     expect((await session.control('GET', '/organisations')).body.organisations).toEqual([]);
   });
 
-  it('serves once: its nonce is spent, but not by a signature that was wrong', async () => {
+  it('works once: its nonce is used up, but not by an invalid signature', async () => {
     const url = `${session.url}${ORGANISATIONS}`;
     expect((await create(signed('POST', url, 'wrong', BODY, 'nonce-1'))).status).toBe(401);
     expect((await create(signed('POST', url, SIGNING_KEY, BODY, 'nonce-1'))).status).toBe(200);
@@ -106,7 +106,7 @@ describe('a request signature (contract 2.1)', () => {
 });
 
 describe('an access token (contract 2.2)', () => {
-  it('lives twenty minutes and names organisation and company', async () => {
+  it('is valid for twenty minutes and names organisation and company', async () => {
     const { token, organisationId, companyId, path } = await onboard(session);
     const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString());
     expect(claims).toMatchObject({ organisationId, companyId, sourceProduct: APPLICATION, iss: 'wpb-auth' });
@@ -120,7 +120,7 @@ describe('an access token (contract 2.2)', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('comes from either service, under either spelling of the organisation’s header', async () => {
+  it('is issued by either service, under either spelling of the organisation’s header', async () => {
     const { organisationId, signingKey } = await onboard(session);
     const path = '/auth-v1/accessToken';
     const headers = {
@@ -182,7 +182,7 @@ describe('an access token (contract 2.2)', () => {
 });
 
 describe('x-application (contract 1)', () => {
-  it('is asked for everywhere but at a poll route, also for the public list of banks', async () => {
+  it('is required everywhere but at a poll route, also for the public list of banks', async () => {
     const banks = `${CONSUMER}/banks`;
     expect((await session.call('GET', banks)).status).toBe(200);
     expect((await session.call('GET', banks, { headers: { 'x-application': null } })).status).toBe(401);
@@ -199,7 +199,7 @@ describe('x-application (contract 1)', () => {
 });
 
 describe('an endpoint that the service does not have', () => {
-  it('is 404 and a breach', async () => {
+  it('is 404 and a violation', async () => {
     expect((await session.call('GET', `${CONSUMER}/nothing`)).status).toBe(404);
     expect(await session.violations()).toEqual(['unknown_endpoint']);
   });

@@ -35,7 +35,7 @@ async function read(query = ''): Promise<Page> {
 }
 
 describe('reading by cursor (contract 7.1)', () => {
-  it('pages by 100, leads on by next, and gives each transaction once although ids have gaps', async () => {
+  it('has pages of 100, linked by next, and returns each transaction once although ids have gaps', async () => {
     await fill(session, account, someTransactions(245));
     const pages: Page[] = [];
     let address: string | undefined = `${account.path}/transactions`;
@@ -58,7 +58,7 @@ describe('reading by cursor (contract 7.1)', () => {
     expect(await session.violations()).toEqual([]);
   });
 
-  it('takes startIndex inclusively', async () => {
+  it('includes startIndex', async () => {
     await fill(session, account, someTransactions(12));
     expect((await read('?startIndex=9')).transactions.map((item) => item.transactionId)).toEqual([
       9, 11, 12, 13,
@@ -82,7 +82,7 @@ describe('reading by cursor (contract 7.1)', () => {
     expect((await readTransactions(session, company, account, `?startIndex=${index}`)).status).toBe(400);
   });
 
-  it('has no gaps when told so', async () => {
+  it('has no gaps when the knob is set', async () => {
     await session.control('POST', '/knobs', { idGapEvery: 0 });
     await fill(session, account, someTransactions(12));
     expect((await read()).endIndex).toBe(12);
@@ -90,7 +90,7 @@ describe('reading by cursor (contract 7.1)', () => {
 });
 
 describe('a transaction (contract 7.2)', () => {
-  it('carries over what the provider sent, its narrative derived in the documented order', async () => {
+  it('keeps the provider’s fields, with the narrative derived in the documented order', async () => {
     await fill(session, account, [
       {
         uniqueId: 'u-1',
@@ -120,7 +120,7 @@ describe('a transaction (contract 7.2)', () => {
     });
   });
 
-  it('takes back what the product did, and nothing else', async () => {
+  it('accepts the application’s own fields, and nothing else', async () => {
     await fill(session, account, someTransactions(1));
     const write = (id: number, body: unknown) =>
       session.call('PATCH', `${account.path}/transactions/${id}`, { token: company.token, body });
@@ -149,7 +149,7 @@ describe('a statement (contract 12.4)', () => {
       ...more,
     });
 
-  it('is refused whole when it holds an id sent before, so resending doubles nothing', async () => {
+  it('is refused as a whole when it contains a known id, so a repeat duplicates nothing', async () => {
     expect((await post([line('a'), line('b')])).body.status).toBe('completed');
     const again = await post([line('b'), line('c')]);
     expect(again.body).toMatchObject({
@@ -159,7 +159,7 @@ describe('a statement (contract 12.4)', () => {
     expect((await read()).transactions.map((item) => item.serverTransactionId)).toEqual(['a', 'b']);
   });
 
-  it('is refused whole for wrong sums, wrong order, an age of two weeks or a double in itself', async () => {
+  it('is refused as a whole for wrong sums, wrong order, an age of two weeks or a duplicate', async () => {
     const counted = {
       transactionDetailsCount: 1,
       accountDetailsCount: 1,
@@ -185,7 +185,7 @@ describe('a statement (contract 12.4)', () => {
     expect((await post([], { principalId: 'none' })).status).toBe(404);
   });
 
-  it('is worked on for a while, and a second one meanwhile is 409', async () => {
+  it('is processed for a while, and a second one during that time is 409', async () => {
     await session.control('POST', '/knobs', { statementRunMs: 60_000 });
     const first = await post([line('a')]);
     expect(first.body.status).toBe('queued');
