@@ -23,7 +23,7 @@ beforeEach(async () => {
 const feedSyncIntervalMs = 86_400_000;
 const configuredChannels = channelIds;
 
-/** A condition that holds for `count` subjects, without the feeds. */
+/** A condition that holds for `count` subjects, without real feeds. */
 const holdsFor = (code: AlertCondition['code'], count: number): AlertCondition => ({
   code,
   takesInterval: false,
@@ -35,21 +35,21 @@ const broken: AlertCondition = {
   sql: holdsFor('feed_late', 1).sql.replace('n::text', '(1 / (n - n))::text'),
 };
 
-async function stand(code: string, count: number): Promise<void> {
+async function raise(code: string, count: number): Promise<void> {
   await pool.query(
     `INSERT INTO alerts (code, subject) SELECT $1, n::text FROM generate_series(1, $2::int) n`,
     [code, count],
   );
 }
 
-async function countStanding(): Promise<Record<string, number>> {
+async function countOpenAlerts(): Promise<Record<string, number>> {
   const { rows } = await pool.query<{ code: string; count: number }>(
     `SELECT code, count(*)::int AS count FROM alerts WHERE ended_at IS NULL GROUP BY code`,
   );
   return Object.fromEntries(rows.map(({ code, count }) => [code, count]));
 }
 
-/** What is told, a line each. */
+/** Announces alerts and returns one line for each call. */
 async function announce(): Promise<string[]> {
   const lines: string[] = [];
   await announceAlerts(pool, {
@@ -62,14 +62,14 @@ async function announce(): Promise<string[]> {
 }
 
 describe('a review', () => {
-  it('gets through its statements with 200,000 alerts of a code standing, although no statistics know of them', async () => {
-    await stand('failure_persists', 200_000);
+  it('completes within its statement limits with 200,000 open alerts of one code, without table statistics', async () => {
+    await raise('failure_persists', 200_000);
     const conditions = [holdsFor('failure_persists', 200_000), holdsFor('credentials_rejected', 1)];
     expect(
       await reviewAlerts(pool, dbChannels, { feedSyncIntervalMs, configuredChannels, conditions }),
     ).toEqual([]);
-    expect(await countStanding()).toEqual({ failure_persists: 200_000, credentials_rejected: 1 });
-    // Over: they end in portions that fit into a statement.
+    expect(await countOpenAlerts()).toEqual({ failure_persists: 200_000, credentials_rejected: 1 });
+    // The condition has ended: the alerts end in portions that fit into a statement.
     expect(
       await reviewAlerts(pool, dbChannels, {
         feedSyncIntervalMs,
@@ -77,12 +77,12 @@ describe('a review', () => {
         conditions: [holdsFor('failure_persists', 0)],
       }),
     ).toEqual([]);
-    expect(await countStanding()).toEqual({ failure_persists: 150_000, credentials_rejected: 1 });
+    expect(await countOpenAlerts()).toEqual({ failure_persists: 150_000, credentials_rejected: 1 });
   });
 
-  it('raises and ends the alerts of all codes but the one whose question fails, and does not count as run', async () => {
-    await stand('feed_blocked', 2);
-    await stand('feed_late', 2);
+  it('raises and ends the alerts of all codes except the one whose query fails, and is not recorded as run', async () => {
+    await raise('feed_blocked', 2);
+    await raise('feed_late', 2);
     await pool.query(`UPDATE repair_tasks SET ran_at = '2026-01-01' WHERE name = 'alerts'`);
     const conditions = [broken, holdsFor('feed_blocked', 1), holdsFor('credentials_rejected', 1)];
     const unreviewed = await reviewAlerts(pool, dbChannels, {
@@ -91,7 +91,7 @@ describe('a review', () => {
       conditions,
     });
     expect(unreviewed).toMatchObject([{ code: 'feed_late', error: { message: 'division by zero' } }]);
-    expect(await countStanding()).toEqual({ feed_late: 2, feed_blocked: 1, credentials_rejected: 1 });
+    expect(await countOpenAlerts()).toEqual({ feed_late: 2, feed_blocked: 1, credentials_rejected: 1 });
     const ranLongAgo = `SELECT 1 FROM repair_tasks WHERE name = 'alerts' AND ran_at < '2026-01-02'`;
     expect((await pool.query(ranLongAgo)).rows).toHaveLength(1);
     await reviewAlerts(pool, dbChannels, {
@@ -103,12 +103,12 @@ describe('a review', () => {
   });
 });
 
-describe('telling', () => {
-  it('is of what is urgent first, and of thousands of late feeds in one line, each alert once', async () => {
-    await stand('feed_late', 2_500);
-    await stand('failure_persists', 3);
-    await stand('feed_blocked', 2);
-    await stand('credentials_rejected', 1);
+describe('announcing', () => {
+  it('starts with the urgent codes, puts thousands of late feeds on one line, and reports each alert once', async () => {
+    await raise('feed_late', 2_500);
+    await raise('failure_persists', 3);
+    await raise('feed_blocked', 2);
+    await raise('credentials_rejected', 1);
     expect(await announce()).toEqual([
       'raised credentials_rejected',
       ...['raised feed_blocked', 'raised feed_blocked'],
@@ -122,14 +122,14 @@ describe('telling', () => {
   });
 });
 
-it('keeps alerts for 90 days after their end, and those that stand for ever', async () => {
+it('keeps alerts for 90 days after their end, and open alerts without limit', async () => {
   await pool.query(
     `INSERT INTO alerts (code, subject, raised_at, ended_at) VALUES
        ('feed_late', 'old', now() - interval '200 days', now() - interval '91 days'),
        ('feed_late', 'young', now() - interval '200 days', now() - interval '89 days'),
-       ('feed_late', 'stands', now() - interval '200 days', NULL)`,
+       ('feed_late', 'open', now() - interval '200 days', NULL)`,
   );
   expect(await deleteOldAlerts(pool)).toBe(1);
   const { rows } = await pool.query(`SELECT subject FROM alerts ORDER BY subject`);
-  expect(rows).toEqual([{ subject: 'stands' }, { subject: 'young' }]);
+  expect(rows).toEqual([{ subject: 'open' }, { subject: 'young' }]);
 });

@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(violations).toEqual([]);
 });
 
-async function order(
+async function makeCommand(
   customer: Customer,
   kind: CommandKind,
   rest: { input?: CommandInput; secret?: string } = {},
@@ -48,22 +48,22 @@ async function order(
   return { commandId };
 }
 
-const ended = (command: { commandId: string }) => readCommand(fixture.pool, command);
+const readEnded = (command: { commandId: string }) => readCommand(fixture.pool, command);
 
 async function connectionsAtRutter(): Promise<number> {
   const { connections } = (await fixture.control('GET', '/connections')) as { connections: unknown[] };
   return connections.length;
 }
 
-/** A connection made outside of us: its id and token. */
-async function foreign(): Promise<{ id: string; accessToken: string }> {
+/** A connection that was created outside the service: its id and token. */
+async function createForeignConnection(): Promise<{ id: string; accessToken: string }> {
   return await fixture.deps.rutter.createConnection({
     platform: 'SAGE_BANK_FEEDS',
     idempotencyKey: randomUUID(),
   });
 }
 
-/** A public token of Rutter Link. */
+/** Creates a public token of Rutter Link. */
 async function publicToken(connectionId?: string): Promise<string> {
   const body = {
     platform: 'SAGE_INTACCT',
@@ -80,14 +80,14 @@ const lostAnswers = [
 ];
 
 describe('create_connection', () => {
-  it('answers with the connection, and with the same one when it is run again', async () => {
+  it('returns the connection, and the same one when it is run again', async () => {
     const customer = await fixture.makeCustomer();
     const before = await connectionsAtRutter();
-    const command = await order(customer, 'create_connection', { input: { name: 'Main books' } });
+    const command = await makeCommand(customer, 'create_connection', { input: { name: 'Main books' } });
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
-    const first = await ended(command);
+    const first = await readEnded(command);
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
-    expect(await ended(command)).toEqual(first);
+    expect(await readEnded(command)).toEqual(first);
     const [connection, ...more] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(more).toEqual([]);
     expect(connection).toMatchObject({ name: 'Main books', status: 'ok' });
@@ -101,19 +101,19 @@ describe('create_connection', () => {
   });
 
   for (const fault of [...lostAnswers, { kind: 'server_error_before_effect', recorded: true }]) {
-    it(`makes one connection when the answer is lost (${Object.values(fault).join(', ')})`, async () => {
+    it(`creates one connection when the answer is lost (${Object.values(fault).join(', ')})`, async () => {
       const customer = await fixture.makeCustomer();
       const before = await connectionsAtRutter();
       await fixture.fault({ ...fault, match: { path: 'connections/create' } });
-      const command = await order(customer, 'create_connection');
+      const command = await makeCommand(customer, 'create_connection');
       expect(await fixture.insist(runRutterCommand, command)).toEqual({ state: 'done' });
       expect((await connectionsAtRutter()) - before).toBe(1);
       expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
 
-  it('answers in Rutter’s words when Rutter refuses, and asks no more', async () => {
-    const command = await order(await fixture.makeCustomer(), 'create_connection');
+  it('fails with the provider message when Rutter refuses, and does not retry', async () => {
+    const command = await makeCommand(await fixture.makeCustomer(), 'create_connection');
     await fixture.fault({
       kind: 'status',
       http_status: 400,
@@ -121,17 +121,17 @@ describe('create_connection', () => {
       match: { path: 'connections/create' },
     });
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
-    expect((await ended(command))?.problem).toEqual({
+    expect((await readEnded(command))?.problem).toEqual({
       code: 'provider_refused',
       message: 'access_token=[redacted] is one too many',
     });
   });
 
-  it('says so when it is our own credentials that are refused', async () => {
-    const command = await order(await fixture.makeCustomer(), 'create_connection');
+  it('fails with credentials_rejected when our own credentials are rejected', async () => {
+    const command = await makeCommand(await fixture.makeCustomer(), 'create_connection');
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
-    expect((await ended(command))?.problem?.code).toBe('credentials_rejected');
+    expect((await readEnded(command))?.problem?.code).toBe('credentials_rejected');
     expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
       { provider: 'rutter' },
     ]);
@@ -139,13 +139,13 @@ describe('create_connection', () => {
 });
 
 describe('exchange_public_token', () => {
-  it('stores the connection of the token with its status and link, and forgets the token', async () => {
+  it('stores the connection of the token with its status and link, and deletes the token', async () => {
     const customer = await fixture.makeCustomer();
-    const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
+    const command = await makeCommand(customer, 'exchange_public_token', { secret: await publicToken() });
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'done' });
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ platform: 'SAGE_INTACCT', status: 'ok' });
-    const row = await ended(command);
+    const row = await readEnded(command);
     expect(row).toMatchObject({ secretSealed: null, result: { link_url: connection?.linkUrl } });
     expect(row).toMatchObject({
       result: { link_url: expect.stringContaining(connection?.rutterConnectionId ?? 'none') as string },
@@ -156,16 +156,16 @@ describe('exchange_public_token', () => {
     it(`succeeds although the token works once and its answer is lost (${Object.values(fault).join(', ')})`, async () => {
       const customer = await fixture.makeCustomer();
       await fixture.fault({ ...fault, match: { path: 'public_token/exchange' } });
-      const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
+      const command = await makeCommand(customer, 'exchange_public_token', { secret: await publicToken() });
       expect(await fixture.insist(runRutterCommand, command)).toEqual({ state: 'done' });
       expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
     });
   }
 
-  it('keeps the connection when asking for its status fails, and ends with it later', async () => {
+  it('keeps the connection when reading its status fails, and completes with it on retry', async () => {
     const customer = await fixture.makeCustomer();
     await fixture.fault({ kind: 'server_error_before_effect', match: { path: 'connections/status' } });
-    const command = await order(customer, 'exchange_public_token', { secret: await publicToken() });
+    const command = await makeCommand(customer, 'exchange_public_token', { secret: await publicToken() });
     await expect(fixture.attempt(runRutterCommand, command)).rejects.toMatchObject({
       type: 'ProviderUnavailable',
     });
@@ -174,22 +174,22 @@ describe('exchange_public_token', () => {
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toHaveLength(1);
   });
 
-  it('answers a used token with Rutter’s refusal', async () => {
+  it('fails with the refusal of Rutter when the token was used before', async () => {
     const customer = await fixture.makeCustomer();
     const secret = await publicToken();
-    await fixture.attempt(runRutterCommand, await order(customer, 'exchange_public_token', { secret }));
-    const command = await order(customer, 'exchange_public_token', { secret });
+    await fixture.attempt(runRutterCommand, await makeCommand(customer, 'exchange_public_token', { secret }));
+    const command = await makeCommand(customer, 'exchange_public_token', { secret });
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
-    const problem = (await ended(command))?.problem;
+    const problem = (await readEnded(command))?.problem;
     expect(problem?.code).toBe('provider_refused');
     expect(problem?.message).not.toContain(secret);
   });
 
-  it('heals a connection that the customer has already, and wakes what waits for it', async () => {
+  it('restores a refused connection of the customer, and wakes what waits for it', async () => {
     const customer = await fixture.makeCustomer();
     await fixture.attempt(
       runRutterCommand,
-      await order(customer, 'exchange_public_token', { secret: await publicToken() }),
+      await makeCommand(customer, 'exchange_public_token', { secret: await publicToken() }),
     );
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     const { connectionId, rutterConnectionId } = connection!;
@@ -197,11 +197,11 @@ describe('exchange_public_token', () => {
       `UPDATE connections SET status = 'refused', status_reason = 'NEEDS_UPDATE' WHERE connection_id = $1`,
       [connectionId],
     );
-    const command = await order(customer, 'exchange_public_token', {
+    const command = await makeCommand(customer, 'exchange_public_token', {
       secret: await publicToken(rutterConnectionId),
     });
     await fixture.attempt(runRutterCommand, command);
-    expect(await ended(command)).toMatchObject({ result: { connection_id: connectionId } });
+    expect(await readEnded(command)).toMatchObject({ result: { connection_id: connectionId } });
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toMatchObject([
       { connectionId, statusReason: null, status: 'ok' },
     ]);
@@ -210,10 +210,10 @@ describe('exchange_public_token', () => {
 });
 
 describe('adopt_connection', () => {
-  it('takes over a connection after asking Rutter whose token it is', async () => {
+  it('adopts a connection after asking Rutter which connection the token belongs to', async () => {
     const customer = await fixture.makeCustomer();
-    const { id, accessToken } = await foreign();
-    const command = await order(customer, 'adopt_connection', {
+    const { id, accessToken } = await createForeignConnection();
+    const command = await makeCommand(customer, 'adopt_connection', {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
@@ -221,58 +221,58 @@ describe('adopt_connection', () => {
     const [connection] = await listConnectionsOfCustomer(fixture.pool, customer);
     expect(connection).toMatchObject({ rutterConnectionId: id, providerStatus: 'active' });
     expect(openAccessToken(fixture.deps.keyring, connection!)).toBe(accessToken);
-    expect(JSON.stringify(await ended(command))).not.toContain(accessToken);
+    expect(JSON.stringify(await readEnded(command))).not.toContain(accessToken);
   });
 
-  it('does not take a connection from another customer, and changes nothing of it', async () => {
+  it('does not adopt the connection of another customer, and leaves it unchanged', async () => {
     const owner = await fixture.makeCustomer();
-    const { id, accessToken } = await foreign();
+    const { id, accessToken } = await createForeignConnection();
     const adopt = { input: { rutter_connection_id: id }, secret: accessToken };
-    await fixture.attempt(runRutterCommand, await order(owner, 'adopt_connection', adopt));
+    await fixture.attempt(runRutterCommand, await makeCommand(owner, 'adopt_connection', adopt));
     const before = await listConnectionsOfCustomer(fixture.pool, owner);
-    const thief = await fixture.makeCustomer();
-    const command = await order(thief, 'adopt_connection', adopt);
+    const other = await fixture.makeCustomer();
+    const command = await makeCommand(other, 'adopt_connection', adopt);
     expect(await fixture.attempt(runRutterCommand, command)).toEqual({ state: 'failed' });
-    expect((await ended(command))?.problem?.code).toBe('connection_taken');
+    expect((await readEnded(command))?.problem?.code).toBe('connection_taken');
     expect(await listConnectionsOfCustomer(fixture.pool, owner)).toEqual(before);
-    expect(await listConnectionsOfCustomer(fixture.pool, thief)).toEqual([]);
+    expect(await listConnectionsOfCustomer(fixture.pool, other)).toEqual([]);
   });
 
-  it('is refused when the token belongs to another connection', async () => {
+  it('fails when the token belongs to another connection', async () => {
     const customer = await fixture.makeCustomer();
-    const { accessToken } = await foreign();
-    const other = await foreign();
-    const command = await order(customer, 'adopt_connection', {
+    const { accessToken } = await createForeignConnection();
+    const other = await createForeignConnection();
+    const command = await makeCommand(customer, 'adopt_connection', {
       input: { rutter_connection_id: other.id },
       secret: accessToken,
     });
     await fixture.attempt(runRutterCommand, command);
-    expect((await ended(command))?.problem?.code).toBe('connection_mismatch');
+    expect((await readEnded(command))?.problem?.code).toBe('connection_mismatch');
     expect(await listConnectionsOfCustomer(fixture.pool, customer)).toEqual([]);
   });
 
-  it('tells a token that Rutter does not know from an outage of our own credentials', async () => {
+  it('distinguishes an unknown token from rejected credentials of our own', async () => {
     const customer = await fixture.makeCustomer();
     const adopt = { input: { rutter_connection_id: randomUUID() }, secret: randomUUID() };
-    const wrong = await order(customer, 'adopt_connection', adopt);
+    const wrong = await makeCommand(customer, 'adopt_connection', adopt);
     await fixture.attempt(runRutterCommand, wrong);
-    expect((await ended(wrong))?.problem?.code).toBe('token_refused');
+    expect((await readEnded(wrong))?.problem?.code).toBe('token_refused');
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
-    const outage = await order(customer, 'adopt_connection', adopt);
+    const outage = await makeCommand(customer, 'adopt_connection', adopt);
     await fixture.attempt(runRutterCommand, outage);
-    expect((await ended(outage))?.problem?.code).toBe('credentials_rejected');
+    expect((await readEnded(outage))?.problem?.code).toBe('credentials_rejected');
   });
 
-  it('shows a connection that needs its customer as refused, and takes it all the same', async () => {
+  it('adopts a connection that needs its customer, and shows it as refused', async () => {
     const customer = await fixture.makeCustomer();
-    const { id, accessToken } = await foreign();
+    const { id, accessToken } = await createForeignConnection();
     await fixture.control('POST', `/connections/${id}/status`, { status: 'needs_reauth' });
-    const command = await order(customer, 'adopt_connection', {
+    const command = await makeCommand(customer, 'adopt_connection', {
       input: { rutter_connection_id: id },
       secret: accessToken,
     });
     await fixture.attempt(runRutterCommand, command);
-    expect(await ended(command)).toMatchObject({ result: { status: 'refused' } });
+    expect(await readEnded(command)).toMatchObject({ result: { status: 'refused' } });
   });
 });
 
@@ -281,17 +281,17 @@ describe('the end of a command', () => {
 
   it('is written once: a late result does not overwrite a problem, nor a problem a result', async () => {
     const customer = await fixture.makeCustomer();
-    const failed = await order(customer, 'create_connection');
+    const failed = await makeCommand(customer, 'create_connection');
     await fixture.attempt(fail, { ...failed, channel: 'rutter', code: 'provider_unavailable' });
     expect(await fixture.attempt(runRutterCommand, failed)).toEqual({ state: 'failed' });
-    const done = await order(customer, 'create_connection');
+    const done = await makeCommand(customer, 'create_connection');
     await fixture.attempt(runRutterCommand, done);
     const late = { ...done, channel: 'rutter', code: 'provider_unavailable' } as const;
     expect(await fixture.attempt(fail, late)).toEqual({ state: 'done' });
-    expect((await ended(done))?.problem).toBeNull();
+    expect((await readEnded(done))?.problem).toBeNull();
   });
 
-  it('comes without a call to Rutter when the command does not exist', async () => {
+  it('fails without a call to Rutter when the command does not exist', async () => {
     await expect(fixture.attempt(runRutterCommand, { commandId: randomUUID() })).rejects.toMatchObject({
       type: 'Obsolete',
       nonRetryable: true,

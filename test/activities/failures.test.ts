@@ -40,22 +40,22 @@ afterAll(async () => {
 });
 
 const operation = 'createOtp' as const;
-const words = { errorType: 'T', errorMessage: 'words for people', jobId: undefined };
+const provider = { errorType: 'T', errorMessage: 'provider message', jobId: undefined };
 const ofSage = { operation: 'readTransactions' as const };
 const sageRefusal = (httpStatus: number) => ({
   httpStatus,
   errorCode: 'someCode',
-  errorMessage: 'words for people',
-  fields: [{ field: 'company.name', reason: 'words for people' }],
+  errorMessage: 'provider message',
+  fields: [{ field: 'company.name', reason: 'provider message' }],
 });
 const refusal = (errorCode: string | null) =>
-  new RutterRefused({ operation, httpStatus: 400, errorCode, ...words });
+  new RutterRefused({ operation, httpStatus: 400, errorCode, ...provider });
 
-describe('the table from errors to failures', () => {
+describe('the mapping from errors to failures', () => {
   type Case = [string, unknown, { type: string; nonRetryable: boolean; nextRetryDelay?: number }];
   const cases: Case[] = [
     [
-      'not reached',
+      'Rutter unreachable',
       new RutterUnreachable({ operation, code: 'ECONNREFUSED' }),
       retried('ProviderUnavailable'),
     ],
@@ -72,7 +72,7 @@ describe('the table from errors to failures', () => {
         errorCode: null,
         platform: false,
         retryAfterMs: 7_000,
-        ...words,
+        ...provider,
       }),
       { ...retried('RateLimited'), nextRetryDelay: 7_000 },
     ],
@@ -86,23 +86,32 @@ describe('the table from errors to failures', () => {
     ['disabled', refusal('CONNECTION_DISABLED'), final('ConnectionRefused')],
     ['first sync unfinished', refusal('PRODUCT_NOT_READY'), retried('ProviderUnavailable')],
     [
-      'a token refused',
-      new RutterUnauthorized({ operation, httpStatus: 401, errorCode: null, ...words }),
+      'a refused token',
+      new RutterUnauthorized({ operation, httpStatus: 401, errorCode: null, ...provider }),
       final('ConnectionRefused'),
     ],
     [
-      'our credentials refused',
-      new RutterUnauthorized({ operation: 'createConnection', httpStatus: 401, errorCode: null, ...words }),
+      'our credentials rejected',
+      new RutterUnauthorized({
+        operation: 'createConnection',
+        httpStatus: 401,
+        errorCode: null,
+        ...provider,
+      }),
       final('CredentialsRejected'),
     ],
-    ['our credentials, probed', new CredentialsRejected(new Error()), final('CredentialsRejected')],
     [
-      'an answer nobody understands',
+      'our credentials rejected by the probe',
+      new CredentialsRejected(new Error()),
+      final('CredentialsRejected'),
+    ],
+    [
+      'an unexpected answer',
       new RutterUnexpectedAnswer({ operation, httpStatus: 200, reason: 'unexpected_shape' }),
       retried('Unexpected'),
     ],
     [
-      'Sage not reached',
+      'Sage unreachable',
       new SageUnreachable({ ...ofSage, code: 'ECONNREFUSED' }),
       retried('ProviderUnavailable'),
     ],
@@ -112,17 +121,17 @@ describe('the table from errors to failures', () => {
       retried('ProviderUnavailable'),
     ],
     [
-      'an answer of Sage that nobody understands',
+      'an unexpected answer of Sage',
       new SageOutcomeUnknown({ ...ofSage, reason: 'unexpected_shape', httpStatus: 200 }),
       retried('ProviderUnavailable'),
     ],
     [
-      'limited at Sage',
+      'rate limited by Sage',
       new SageRateLimited({ ...ofSage, ...sageRefusal(429), retryAfterMs: 7_000 }),
       { ...retried('RateLimited'), nextRetryDelay: 7_000 },
     ],
     ['refused by Sage', new SageRefused({ ...ofSage, ...sageRefusal(409) }), final('Refused')],
-    ['a spent poll route', new SageGone({ ...ofSage, ...sageRefusal(410) }), final('Refused')],
+    ['a used poll route', new SageGone({ ...ofSage, ...sageRefusal(410) }), final('Refused')],
     ['a foreign address', new SageForeignAddress({ ...ofSage, host: 'x.test' }), final('Refused')],
     [
       'a company refused by Sage',
@@ -136,51 +145,51 @@ describe('the table from errors to failures', () => {
     ],
     ...(['createOrganisation', 'requestToken', 'getCaptcha', 'listBanks', 'getBank'] as const).map(
       (operation): Case => [
-        `our product refused by Sage at ${operation}`,
+        `our application refused by Sage at ${operation}`,
         new SageUnauthorized({ operation, ...sageRefusal(403) }),
         final('CredentialsRejected'),
       ],
     ),
     [
-      'a product that is not set up',
+      'an application that is not configured',
       new SageNotConfigured({ operation: 'requestToken', variable: 'SAGE_PROVIDER' }),
       final('CredentialsRejected'),
     ],
-    ['nothing left to do', new Obsolete('gone'), final('Obsolete')],
+    ['obsolete work', new Obsolete('gone'), final('Obsolete')],
     ['a bug', new TypeError('x is undefined'), retried('Unexpected')],
-    ['something thrown that is no error', 'oops', retried('Unexpected')],
+    ['a thrown value that is no error', 'oops', retried('Unexpected')],
   ];
   for (const [name, error, expected] of cases) {
-    it(`reads "${name}" as ${expected.type}, ${expected.nonRetryable ? 'final' : 'retried'}`, () => {
+    it(`maps "${name}" to ${expected.type}, ${expected.nonRetryable ? 'final' : 'retried'}`, () => {
       expect(toFailure(error)).toMatchObject(expected);
     });
   }
 
-  it('passes on what Temporal or an activity threw on purpose', () => {
+  it('passes failures of Temporal and of activities on unchanged', () => {
     for (const error of [new CancelledFailure('stop'), ApplicationFailure.create({ message: 'mine' })]) {
       expect(toFailure(error)).toBe(error);
     }
   });
 
-  it('lets neither a provider’s words nor a foreign error’s text or cause travel', () => {
+  it('passes on neither provider messages nor the text or cause of a foreign error', () => {
     const cause = new Error('https://x.example/?access_token=canary');
     for (const error of [
       refusal('INVALID_INPUT'),
       new Error('canary', { cause }),
       new CredentialsRejected(cause),
       new SageRefused({ ...ofSage, ...sageRefusal(400) }),
-      new SageOutcomeUnknown({ ...ofSage, reason: 'server_error', detail: 'words for people' }),
+      new SageOutcomeUnknown({ ...ofSage, reason: 'server_error', detail: 'provider message' }),
     ]) {
       const failure = toFailure(error);
       const details = failure instanceof ApplicationFailure ? failure.details : undefined;
-      expect(`${failure.message} ${JSON.stringify(details)}`).not.toMatch(/canary|words for people/);
+      expect(`${failure.message} ${JSON.stringify(details)}`).not.toMatch(/canary|provider message/);
       expect(failure.cause).toBeUndefined();
     }
   });
 });
 
-describe('a database that is away', () => {
-  it('is told from a wrong statement when the server ends the connection', async () => {
+describe('an unavailable database', () => {
+  it('is distinguished from a wrong statement when the server ends the connection', async () => {
     const client = new pg.Client({ connectionString: database.url });
     client.on('error', () => undefined);
     await client.connect();
@@ -191,7 +200,7 @@ describe('a database that is away', () => {
     expect(isDatabaseUnavailable(await client.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
   });
 
-  it('is told from a wrong statement when nobody listens, or nobody answers', async () => {
+  it('is distinguished from a wrong statement when no server listens or answers', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await new Promise((resolve) => silent.once('listening', resolve));
@@ -210,7 +219,7 @@ describe('a database that is away', () => {
     await refused.end();
   });
 
-  it('is also one whose connections are all taken', async () => {
+  it('includes a pool whose connections are all in use', async () => {
     const pool = new pg.Pool({ connectionString: database.url, max: 1, connectionTimeoutMillis: 100 });
     const held = await pool.connect();
     expect(isDatabaseUnavailable(await pool.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
@@ -218,7 +227,7 @@ describe('a database that is away', () => {
     await pool.end();
   });
 
-  it('is also one that gave up a statement', async () => {
+  it('includes a statement that timed out', async () => {
     const pool = createPool(database.url, 1, () => undefined);
     const error: unknown = await pool
       .query(`SET statement_timeout = 20; SELECT pg_sleep(5)`)
@@ -227,7 +236,7 @@ describe('a database that is away', () => {
     await pool.end();
   });
 
-  it('is not one that refuses a statement', async () => {
+  it('does not include a refused statement', async () => {
     const pool = createPool(database.url, 1, () => undefined);
     const wrong = await pool.query('SELECT nonsense').catch((error: unknown) => error);
     expect(isDatabaseUnavailable(wrong)).toBe(false);
@@ -252,7 +261,7 @@ describe('the interceptor', () => {
     return { environment, outcome, entries };
   }
 
-  it('turns a typed error into its failure and logs it once, without its words', async () => {
+  it('turns a typed error into its failure and logs it once, without the provider message', async () => {
     const { outcome, entries } = await run(() => Promise.reject(refusal('INVALID_INPUT')));
     expect(await outcome).toMatchObject({ error: { type: 'Refused', nonRetryable: true } });
     const ours = entries.filter((entry) => entry.message === 'activity attempt failed');
@@ -262,10 +271,10 @@ describe('the interceptor', () => {
       errorCode: 'INVALID_INPUT',
       httpStatus: 400,
     });
-    expect(JSON.stringify(ours[0]?.meta)).not.toContain('words for people');
+    expect(JSON.stringify(ours[0]?.meta)).not.toContain('provider message');
   });
 
-  it('reports a call that was cut off by a cancellation as cancelled, not as failure at Rutter', async () => {
+  it('reports a call that a cancellation aborted as cancelled, not as a failure of Rutter', async () => {
     const { environment, outcome } = await run(
       () =>
         new Promise((_, reject) => {
@@ -278,7 +287,7 @@ describe('the interceptor', () => {
     expect(await outcome).toMatchObject({ error: { name: 'CancelledFailure' } });
   });
 
-  it('hands a result through unchanged', async () => {
+  it('returns a result unchanged', async () => {
     const result = { deliveredCount: 3 };
     const { outcome } = await run(() => Promise.resolve(result));
     expect(await outcome).toEqual({ value: result });

@@ -22,17 +22,17 @@ it.each([
   ['2026-02-03T09:14:07.123Z', '2026-02-03T09:14:07.123Z'],
   ['2026-02-03T09:14:07.123456Z', '2026-02-03T09:14:07.123456Z'],
   ['2026-02-03T09:14:07Z', '2026-02-03T09:14:07.000Z'],
-  // The night in which London's clocks go back, seen from elsewhere.
+  // The night in which the clocks in London are set back.
   ['2026-10-25T01:30:00+01:00', '2026-10-25T00:30:00.000Z'],
   ['2026-10-25T01:30:00+00:00', '2026-10-25T01:30:00.000Z'],
   ['2026-02-03T09:14:07.5-09:30', '2026-02-03T18:44:07.500Z'],
   ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
   ['9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'],
-])('the instant %s comes back from PostgreSQL as %s', async (given, expected) => {
+])('PostgreSQL returns the instant %s as %s', async (given, expected) => {
   expect(await one('$1::timestamptz', [given])).toBe(expected);
 });
 
-it('an instant is the same whatever zone the server, the database and the role were set to', async () => {
+it('an instant does not depend on the time zone of the server, the database or the role', async () => {
   await pool.query(`DO $$ BEGIN
     EXECUTE format('ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database());
     EXECUTE format('ALTER DATABASE %I SET datestyle = ''SQL, DMY''', current_database());
@@ -48,7 +48,7 @@ it('an instant is the same whatever zone the server, the database and the role w
   }
 });
 
-it('an instant of a session in another zone is left as text that names its own offset', async () => {
+it('an instant of a session in another time zone stays text with its own offset', async () => {
   await transaction(pool, async (db) => {
     await db.query(`SET LOCAL timezone = 'America/St_Johns'`);
     const { rows } = await db.query<{ at: string }>(`SELECT timestamptz '2026-02-03T09:14:07.123456Z' AS at`);
@@ -59,7 +59,7 @@ it('an instant of a session in another zone is left as text that names its own o
 });
 
 it.each(['0.10', '-0.00', '12345678901234567890.123456789', '100', 'NaN'])(
-  'the numeric %s keeps each of its digits',
+  'the numeric %s keeps all digits',
   async (text) => {
     expect(await one('$1::numeric', [text])).toBe(text === '-0.00' ? '0.00' : text);
   },
@@ -72,30 +72,30 @@ it.each(['9007199254740993', '-9223372036854775808', '9223372036854775807'])(
   },
 );
 
-it('a count, which is a bigint, comes as text as well', async () => {
+it('a count, which is a bigint, is returned as text', async () => {
   expect(await one('count(*)')).toBe('1');
 });
 
 it.each(['2026-02-28', '0001-01-01', '9999-12-31'])(
-  'the date %s stays a date, on whatever side of UTC we are',
+  'the date %s stays the same date in every time zone',
   async (text) => {
     expect(await one('$1::date', [text])).toBe(text);
   },
 );
 
-it('integers, truth values, JSON, lists and nulls come as what they are', async () => {
+it('integers, booleans, JSON, arrays and nulls keep their types', async () => {
   const { rows } = await pool.query(
     `SELECT 7::int AS a, true AS b, '{"c": [0.5]}'::jsonb AS c, ARRAY['x', 'y'] AS d, NULL::timestamptz AS e`,
   );
   expect(rows).toEqual([{ a: 7, b: true, c: { c: [0.5] }, d: ['x', 'y'], e: null }]);
 });
 
-it('a posting instant that was read can be compared with the very row again', async () => {
+it('an instant that was read equals the instant of its row in a comparison', async () => {
   const at = await one(`timestamptz '2026-02-03 09:14:07.123457+00'`);
   expect(await one(`$1::timestamptz = timestamptz '2026-02-03 09:14:07.123457+00'`, [at])).toBe(true);
 });
 
-it('a transaction that throws leaves nothing behind and gives its connection back', async () => {
+it('a transaction that throws is rolled back and releases its connection', async () => {
   await pool.query('CREATE TABLE kept (n int)');
   for (let round = 0; round < 4; round += 1) {
     await expect(

@@ -22,7 +22,7 @@ function pool(): pg.Pool {
   return new pg.Pool({ connectionString: database.url, max: 4 });
 }
 
-/** Two limiters of one budget, as two processes have them. */
+/** Two limiters that share one budget, as two processes do. */
 function pair(
   name: string,
   options: { limits?: RateLimits; waitMaxMs?: number } = {},
@@ -39,18 +39,18 @@ interface Turn {
   atMs: number;
 }
 
-/** Asks for turn after turn until the time is over. */
-async function pressUntil(
+/** Acquires one turn after the other until the time is over. */
+async function acquireUntil(
   limiter: RateLimiter,
   priority: RequestPriority,
   endMs: number,
   turns: Turn[],
 ): Promise<void> {
   while (performance.now() < endMs) {
-    const askedMs = performance.now();
+    const requestedMs = performance.now();
     await limiter.acquire({ priority });
     const atMs = performance.now();
-    turns.push({ priority, waitedMs: atMs - askedMs, atMs });
+    turns.push({ priority, waitedMs: atMs - requestedMs, atMs });
   }
 }
 
@@ -65,35 +65,39 @@ function mostInAnyWindow(turns: readonly Turn[], windowMs: number): number {
   return most;
 }
 
-test('two processes under full pressure never send more than 500 requests in any 10 s, and lose little of the rate', async () => {
+test('two processes under full load never send more than 500 requests in any 10 s, and use most of the rate', async () => {
   const turns: Turn[] = [];
   const endMs = performance.now() + 11_500;
-  const presses = pair('full-pressure').flatMap((limiter) => [
-    // As many as wait on a busy machine, too: the limiter shall be the bound, not how fast they ask again.
-    ...Array.from({ length: 100 }, () => pressUntil(limiter, 'deliver', endMs, turns)),
-    ...Array.from({ length: 3 }, () => pressUntil(limiter, 'interactive', endMs, turns)),
+  const requests = pair('full-pressure').flatMap((limiter) => [
+    // Enough to be waiting also on a busy machine: the limiter must be the bound, not the senders.
+    ...Array.from({ length: 100 }, () => acquireUntil(limiter, 'deliver', endMs, turns)),
+    ...Array.from({ length: 3 }, () => acquireUntil(limiter, 'interactive', endMs, turns)),
   ]);
-  await Promise.all(presses);
+  await Promise.all(requests);
 
   expect(mostInAnyWindow(turns, 10_000)).toBeLessThanOrEqual(500);
   expect(mostInAnyWindow(turns, 10_000)).toBeGreaterThan(440);
 }, 30_000);
 
-test('deliveries alone leave the reserved part unused, and a waiting person gets a turn at once behind a long queue of them', async () => {
+test('deliveries leave the reserved rate unused, and interactive requests are not delayed by a long queue of them', async () => {
   const limits = { ratePerSecond: 95, burst: 20, reservedPerSecond: 10, reservedBurst: 5 };
-  const [first, second] = pair('people-first', { limits });
+  const [first, second] = pair('interactive-first', { limits });
   const turns: Turn[] = [];
   const endMs = performance.now() + 4_000;
   const deliveries = [first, second].flatMap((limiter) =>
-    Array.from({ length: 60 }, () => pressUntil(limiter, 'deliver', endMs, turns)),
+    Array.from({ length: 60 }, () => acquireUntil(limiter, 'deliver', endMs, turns)),
   );
-  const people: Turn[] = [];
-  // 8 a second, in a rate of 10 that is theirs.
+  const interactive: Turn[] = [];
+  // 8 per second, within their reserved rate of 10.
   while (performance.now() < endMs - 500) {
     const next = new Promise((resolve) => setTimeout(resolve, 125));
-    const askedMs = performance.now();
+    const requestedMs = performance.now();
     await second.acquire({ priority: 'interactive' });
-    people.push({ priority: 'interactive', waitedMs: performance.now() - askedMs, atMs: performance.now() });
+    interactive.push({
+      priority: 'interactive',
+      waitedMs: performance.now() - requestedMs,
+      atMs: performance.now(),
+    });
     await next;
   }
   await Promise.all(deliveries);
@@ -101,13 +105,13 @@ test('deliveries alone leave the reserved part unused, and a waiting person gets
   const waitsOfDeliveries = turns.map((turn) => turn.waitedMs).sort((left, right) => left - right);
   const medianMs = waitsOfDeliveries[Math.floor(waitsOfDeliveries.length / 2)] ?? 0;
   expect(medianMs).toBeGreaterThan(1_000);
-  expect(people.length).toBeGreaterThan(20);
-  expect(Math.max(...people.map((turn) => turn.waitedMs))).toBeLessThan(medianMs / 2);
-  // 85 a second and a burst of 15 in 2 s, and what falls into 100 ms of lateness.
+  expect(interactive.length).toBeGreaterThan(20);
+  expect(Math.max(...interactive.map((turn) => turn.waitedMs))).toBeLessThan(medianMs / 2);
+  // 85 per second and a burst of 15 in 2 s, with 100 ms for late measurements.
   expect(mostInAnyWindow(turns, 2_000)).toBeLessThanOrEqual(85 * 2.1 + 15);
 }, 20_000);
 
-test('people may use the whole rate when nothing is delivered', async () => {
+test('interactive requests may use the whole rate when nothing is delivered', async () => {
   const limits = { ratePerSecond: 1_000, burst: 20, reservedPerSecond: 5, reservedBurst: 5 };
   const [limiter] = pair('whole-rate', { limits });
   const startMs = performance.now();
@@ -115,51 +119,51 @@ test('people may use the whole rate when nothing is delivered', async () => {
   expect(performance.now() - startMs).toBeLessThan(3_000);
 });
 
-test('a pause asked for by one process holds back every other, also those that wait for a turn already given', async () => {
+test('a pause requested by one process delays all others, including requests that have a turn assigned', async () => {
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [first, second] = pair('pause', { limits });
   await second.acquire({ priority: 'deliver' });
   const waiting = Array.from({ length: 6 }, () => second.acquire({ priority: 'deliver' }));
-  // Their turns are given once the row says so: six turns of 125 ms after the first.
-  await untilTurnsGiven('pause', 6 * 125);
+  // The turns are assigned as soon as the row shows them: six turns of 125 ms after the first.
+  await untilTurnsAssigned('pause', 6 * 125);
   const pausedMs = performance.now();
   const times: number[] = [];
-  const noted = waiting.map(async (turn) => {
+  const recorded = waiting.map(async (turn) => {
     await turn;
     times.push(performance.now() - pausedMs);
   });
   await first.slowDown({ forMs: 1_500 });
-  await Promise.all(noted);
+  await Promise.all(recorded);
   await first.acquire({ priority: 'interactive' });
 
   expect(performance.now() - pausedMs).toBeGreaterThan(1_400);
-  // Turns that were nearer than the check-up threshold of 250 ms may still be used.
+  // Turns that were due within the recheck threshold of 250 ms may still be used.
   expect(times.filter((time) => time < 1_400).length).toBeLessThanOrEqual(3);
   expect(times.filter((time) => time >= 1_400).length).toBeGreaterThanOrEqual(3);
 });
 
-async function untilTurnsGiven(name: string, aheadMs: number): Promise<void> {
-  for (let look = 0; look < 100; look += 1) {
+async function untilTurnsAssigned(name: string, aheadMs: number): Promise<void> {
+  for (let read = 0; read < 100; read += 1) {
     const { rows } = await pools[0].query<{ ahead: number }>(
       'SELECT EXTRACT(epoch FROM shared_tat - clock_timestamp())::float8 * 1000 AS ahead FROM rate_limits WHERE name = $1',
       [name],
     );
     if ((rows[0]?.ahead ?? 0) > aheadMs - 200) return;
   }
-  throw new Error('the turns were not given');
+  throw new Error('the turns were not assigned');
 }
 
-test('after a pause turns come one by one at the steady rate, without a burst', async () => {
+test('after a pause turns are given at the steady rate, without a burst', async () => {
   const limits = { ratePerSecond: 25, burst: 20, reservedPerSecond: 5, reservedBurst: 5 };
   const [limiter] = pair('after-pause', { limits });
   await limiter.slowDown({ forMs: 300 });
   const startMs = performance.now();
   await Promise.all(Array.from({ length: 11 }, () => limiter.acquire({ priority: 'deliver' })));
-  // The first at 300 ms, ten more 50 ms apart.
+  // The first one after 300 ms, ten more every 50 ms.
   expect(performance.now() - startMs).toBeGreaterThan(750);
 });
 
-test('a pause of absurd length is built, so that senders come back by themselves', async () => {
+test('a pause of absurd length is shortened, so that senders continue by themselves', async () => {
   const [limiter] = pair('absurd-pause');
   await limiter.slowDown({ forMs: 1e12 });
   const refusal = await limiter.acquire({ priority: 'deliver' }).catch((error: unknown) => error);
@@ -168,7 +172,7 @@ test('a pause of absurd length is built, so that senders come back by themselves
   expect((refusal as LimiterSaturated).waitMs).toBeLessThanOrEqual(60_000);
 });
 
-test('who would wait too long is refused at once and takes no turn from the others', async () => {
+test('a request that would wait too long is refused at once and uses no turn', async () => {
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [limiter] = pair('saturated', { limits, waitMaxMs: 400 });
   const outcomes = await Promise.allSettled(
@@ -177,7 +181,7 @@ test('who would wait too long is refused at once and takes no turn from the othe
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
   expect(refused.length).toBeGreaterThan(150);
   expect(refused.every((outcome) => outcome.reason instanceof LimiterSaturated)).toBe(true);
-  // Had the refused ones taken turns, the next would be 200 × 125 ms away.
+  // If the refused requests had used turns, the next one would be 200 × 125 ms away.
   await limiter.acquire({ priority: 'deliver' });
 });
 
@@ -192,7 +196,7 @@ test('an aborted wait ends at once with the reason of the signal', async () => {
   await expect(waiting).rejects.toBe(reason);
 });
 
-test('a clock of the server that is put back by an hour does not stop the senders for an hour', async () => {
+test('a server clock that is set back by an hour does not stop the senders for an hour', async () => {
   const [limiter] = pair('clock-back');
   await limiter.acquire({ priority: 'deliver' });
   await pools[0].query(
@@ -202,7 +206,7 @@ test('a clock of the server that is put back by an hour does not stop the sender
   await limiter.acquire({ priority: 'interactive' });
 });
 
-test('the very first requests of many processes at once make one row and all get a turn', async () => {
+test('concurrent first requests of several processes create one row and all get a turn', async () => {
   const limiters = pair('first-ever');
   await Promise.all(
     limiters.flatMap((each) => Array.from({ length: 5 }, () => each.acquire({ priority: 'deliver' }))),

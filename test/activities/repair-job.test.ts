@@ -28,21 +28,22 @@ const startDate = '2026-03-01T00:00:00.000Z';
 let fixture: DeliveryFixture;
 let deps: ActivityDeps;
 /** Ids of feeds and connections whose workflow does not run. */
-const gone = new Set<string>();
-const asked: number[] = [];
+const missing = new Set<string>();
+const requestedCounts: number[] = [];
 let lines: LogEntry[] = [];
 
 beforeAll(async () => {
   fixture = await createDeliveryFixture();
-  const among = (ids: readonly string[]) => {
-    asked.push(ids.length);
+  const missingAmong = (ids: readonly string[]) => {
+    requestedCounts.push(ids.length);
     expect([...ids].sort()).toEqual(ids);
-    return Promise.resolve(ids.filter((id) => gone.has(id)));
+    return Promise.resolve(ids.filter((id) => missing.has(id)));
   };
   const workflows = {
     ...fixture.deps.workflows,
-    missingFeeds: ({ feedIds }: { feedIds: readonly string[] }) => among(feedIds),
-    missingConnections: ({ connectionIds }: { connectionIds: readonly string[] }) => among(connectionIds),
+    missingFeeds: ({ feedIds }: { feedIds: readonly string[] }) => missingAmong(feedIds),
+    missingConnections: ({ connectionIds }: { connectionIds: readonly string[] }) =>
+      missingAmong(connectionIds),
   };
   deps = { ...fixture.deps, workflows };
 });
@@ -50,8 +51,8 @@ afterAll(async () => {
   await fixture.close();
 });
 beforeEach(async () => {
-  gone.clear();
-  asked.length = 0;
+  missing.clear();
+  requestedCounts.length = 0;
   lines = [];
   fixture.woken.length = 0;
   await fixture.pool.query(`DELETE FROM alerts`);
@@ -70,7 +71,7 @@ async function run<T>(
   return await new MockActivityEnvironment({}, { logger }).run(activity({ ...deps, ...over }));
 }
 
-async function completed(): Promise<void> {
+async function letAnHourPass(): Promise<void> {
   await fixture.pool.query(
     `UPDATE feeds SET created_at = created_at - interval '1 hour', state_since = state_since - interval '1 hour',
             updated_at = updated_at - interval '1 hour', published_at = published_at - interval '1 hour'`,
@@ -91,19 +92,19 @@ async function liveFeed(input: { connectionId?: string } = {}): Promise<Delivery
   return feed;
 }
 
-const told = () =>
+const reported = () =>
   lines
     .filter((entry) => entry.message.startsWith('alert '))
     .map((entry) => `${entry.level} ${entry.message}: ${String(entry.meta?.['code'])}`);
 
-async function standing(): Promise<{ code: string; subject: string; detail: Record<string, unknown> }[]> {
+async function openAlerts(): Promise<{ code: string; subject: string; detail: Record<string, unknown> }[]> {
   const { rows } = await fixture.pool.query(
     `SELECT code, subject, detail FROM alerts WHERE ended_at IS NULL ORDER BY code, subject`,
   );
   return rows;
 }
 
-it('does not look as if it stood still where the `sage-banking` channel is closed', async () => {
+it('shows no growing age where the `sage-banking` channel is not configured', async () => {
   await fixture.pool.query(`UPDATE repair_tasks SET ran_at = now()`);
   await fixture.pool.query(
     `UPDATE repair_tasks SET ran_at = now() - interval '1 hour' WHERE name LIKE 'sage%'`,
@@ -114,40 +115,43 @@ it('does not look as if it stood still where the `sage-banking` channel is close
 });
 
 describe('a feed that lost its workflow', () => {
-  it('gets it back, is told of once, and the alert ends when a whole round finds it running', async () => {
-    const [lost, well] = [await liveFeed(), await liveFeed()];
-    await completed();
-    gone.add(lost.feedId);
+  it('is restarted and reported once, and the alert ends when a complete round finds it running', async () => {
+    const [lost, healthy] = [await liveFeed(), await liveFeed()];
+    await letAnHourPass();
+    missing.add(lost.feedId);
     expect(await run(temporalRestartFeeds)).toEqual({ checked: 2, repaired: 1, roundEnded: true });
     expect(fixture.woken).toEqual([`facts ${lost.feedId}`]);
     await run(dbReviewAlerts);
-    expect(await standing()).toMatchObject([{ code: 'workflow_missing', subject: lost.feedId }]);
+    expect(await openAlerts()).toMatchObject([{ code: 'workflow_missing', subject: lost.feedId }]);
     await run(temporalRestartFeeds);
     await run(dbReviewAlerts);
-    expect(told()).toEqual(['ERROR alert raised: workflow_missing']);
-    gone.clear();
+    expect(reported()).toEqual(['ERROR alert raised: workflow_missing']);
+    missing.clear();
     await run(temporalRestartFeeds);
     await run(dbReviewAlerts);
-    expect(await standing()).toEqual([]);
-    expect(told()).toEqual(['ERROR alert raised: workflow_missing', 'INFO alert ended: workflow_missing']);
-    expect(fixture.woken).not.toContain(`facts ${well.feedId}`);
+    expect(await openAlerts()).toEqual([]);
+    expect(reported()).toEqual([
+      'ERROR alert raised: workflow_missing',
+      'INFO alert ended: workflow_missing',
+    ]);
+    expect(fixture.woken).not.toContain(`facts ${healthy.feedId}`);
   });
 
-  it('is not searched for while it is closed, or changed its state within the minute', async () => {
+  it('is not restarted while it is closed or has changed its state within the last minute', async () => {
     const closed = await liveFeed();
     const changed = await liveFeed();
-    await completed();
+    await letAnHourPass();
     await applyFeedRequest(fixture.pool, { feedId: closed.feedId, action: 'close' });
     await applyFeedRequest(fixture.pool, { feedId: changed.feedId, action: 'pause' });
     const young = await fixture.makeFeed();
-    for (const feed of [closed, changed, young]) gone.add(feed.feedId);
+    for (const feed of [closed, changed, young]) missing.add(feed.feedId);
     await run(temporalRestartFeeds);
     expect(fixture.woken).toEqual([]);
   });
 
-  it('is found whatever its place among more feeds than one run checks', async () => {
+  it('is found at any position among more feeds than one run checks', async () => {
     const feed = await liveFeed();
-    await completed();
+    await letAnHourPass();
     const { rows } = await fixture.pool.query<{ account_id: string }>(
       `INSERT INTO accounts (account_id, customer_id, name, type, currency)
        SELECT 'many-' || n, c.customer_id, 'Many', 'bank', 'GBP' FROM connections c, generate_series(1, 2500) n
@@ -161,9 +165,9 @@ describe('a feed that lost its workflow', () => {
          FROM connections c, unnest($2::text[]) AS t (id) WHERE c.connection_id = $1`,
       [feed.connectionId, rows.map((row) => row.account_id)],
     );
-    gone.add(feed.feedId);
+    missing.add(feed.feedId);
     const stopping = AbortSignal.abort();
-    // A worker that is asked to stop ends its run after the page it is at; the next run goes on there.
+    // A worker that is shutting down ends its run after the current page; the next run continues there.
     const checked: number[] = [];
     for (let runs = 0; runs < 3; runs += 1) {
       checked.push((await run(temporalRestartFeeds, { stopping })).checked);
@@ -175,22 +179,22 @@ describe('a feed that lost its workflow', () => {
 });
 
 describe('a connection that lost its workflow', () => {
-  it('is woken while something is awaited on it, and told of', async () => {
+  it('is woken while something is awaited on it, and reported', async () => {
     const waiting = await fixture.makeFeed();
     const refused = await liveFeed();
     const live = await liveFeed();
     await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', words: null });
-    await completed();
-    for (const feed of [waiting, refused, live]) gone.add(feed.connectionId);
+    await letAnHourPass();
+    for (const feed of [waiting, refused, live]) missing.add(feed.connectionId);
     expect(await run(temporalRestartConnections)).toEqual({ checked: 2, repaired: 2, roundEnded: true });
     const woken = [waiting, refused].map(({ connectionId }) => `wake ${connectionId}`);
     expect([...fixture.woken].sort()).toEqual(woken.sort());
-    expect(await standing()).toMatchObject([{ code: 'workflow_missing' }, { code: 'workflow_missing' }]);
+    expect(await openAlerts()).toMatchObject([{ code: 'workflow_missing' }, { code: 'workflow_missing' }]);
   });
 
-  it('is left alone after thirty days, when its workflow has ended by itself', async () => {
+  it('is not woken after thirty days, when its workflow has ended by itself', async () => {
     const waiting = await fixture.makeFeed();
-    gone.add(waiting.connectionId);
+    missing.add(waiting.connectionId);
     await fixture.pool.query(`UPDATE feeds SET state_since = now() - interval '31 days' WHERE feed_id = $1`, [
       waiting.feedId,
     ]);
@@ -198,16 +202,16 @@ describe('a connection that lost its workflow', () => {
   });
 });
 
-describe('a lost wake-up', () => {
+describe('a lost wake-up signal', () => {
   const some = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3 });
 
-  it('is made up for: a feed that sleeps on a posting is woken, once, and delivers it', async () => {
+  it('is replaced: a feed with an undelivered posting is woken once and delivers it', async () => {
     const [feed, idle] = [await liveFeed(), await liveFeed()];
     await fixture.addPostings(feed, some);
-    await completed();
+    await letAnHourPass();
     expect(await run(temporalWakeFeeds)).toMatchObject({ repaired: 1, roundEnded: true });
     expect(fixture.woken).toEqual([`facts ${feed.feedId}`]);
-    // It has not come to its delivery run yet: no second signal in the next minutes.
+    // Its delivery run has not started yet: no second signal in the next minutes.
     await run(temporalWakeFeeds);
     expect(fixture.woken).toHaveLength(1);
     await fixture.pool.query(
@@ -225,13 +229,13 @@ describe('a lost wake-up', () => {
     expect(fixture.woken.join()).not.toContain(idle.feedId);
   });
 
-  it('is made up for in the same minutes as one before it, when that was heard', async () => {
+  it('is replaced within the same minutes as an earlier one that took effect', async () => {
     const feed = await liveFeed();
     await fixture.addPostings(feed, some);
-    await completed();
+    await letAnHourPass();
     await run(temporalWakeFeeds);
     await fixture.deliveryRun(feed);
-    // Woken a minute ago for what it has delivered since; what came then has lost its signal, too.
+    // It was woken for what it has delivered since; the signal of the later posting is lost, too.
     await fixture.pool.query(
       `UPDATE feeds SET repair_signaled_at = now() - interval '3 minutes' WHERE feed_id = $1`,
       [feed.feedId],
@@ -248,15 +252,15 @@ describe('a lost wake-up', () => {
     expect(fixture.woken).toEqual([`facts ${feed.feedId}`, `facts ${feed.feedId}`]);
   });
 
-  it('is not taken for lost while the signal may be on its way', async () => {
+  it('is not considered lost while the signal may still arrive', async () => {
     const feed = await liveFeed();
-    await completed();
+    await letAnHourPass();
     await fixture.addPostings(feed, some);
     await run(temporalWakeFeeds);
     expect(fixture.woken).toEqual([]);
   });
 
-  it('is none where the feed could not send, is blocked, or tries again by itself', async () => {
+  it('is not assumed for a feed that may not send, is blocked, or retries by itself', async () => {
     const feeds = [await liveFeed(), await liveFeed(), await liveFeed(), await liveFeed()];
     const [paused, blocked, failing, refused] = feeds as [
       DeliveryFeed,
@@ -275,12 +279,12 @@ describe('a lost wake-up', () => {
       timeline: false,
     });
     await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', words: null });
-    await completed();
+    await letAnHourPass();
     await run(temporalWakeFeeds);
     expect(fixture.woken).toEqual([]);
   });
 
-  it('reaches a feed that is with a requested check which nobody gave it', async () => {
+  it('is replaced for a feed whose requested check was not made', async () => {
     const feed = await fixture.makeFeed();
     await recordAccountsSeen(fixture.pool, {
       connectionId: feed.connectionId,
@@ -288,7 +292,7 @@ describe('a lost wake-up', () => {
     });
     await run(temporalWakeFeeds);
     expect(fixture.woken).toEqual([]);
-    await completed();
+    await letAnHourPass();
     await run(temporalWakeFeeds);
     await run(temporalWakeFeeds);
     expect(fixture.woken).toEqual([`facts ${feed.feedId}`]);
@@ -296,7 +300,7 @@ describe('a lost wake-up', () => {
 });
 
 describe('alerts', () => {
-  const ago = (feed: DeliveryFeed, interval: string) =>
+  const moveBack = (feed: DeliveryFeed, interval: string) =>
     fixture.pool.query(
       `UPDATE feeds SET last_synced_at = last_synced_at - $2::interval, sendable_since = sendable_since - $2::interval,
               reason_at = reason_at - $2::interval WHERE feed_id = $1`,
@@ -304,63 +308,65 @@ describe('alerts', () => {
     );
   const review = () => run(dbReviewAlerts);
 
-  it('tell of a feed that is later than its promise exactly once, with its reason, until it has caught up', async () => {
+  it('report a late feed exactly once, with its reason, until it has caught up', async () => {
     const feed = await liveFeed();
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
       reason: 'provider_unavailable',
       detail: null,
       timeline: false,
     });
-    await ago(feed, '25 hours');
+    await moveBack(feed, '25 hours');
     await review();
     await review();
-    expect(told().filter((line) => line.includes('feed_late'))).toEqual(['ERROR alert raised: feed_late']);
-    expect(await standing()).toContainEqual({
+    expect(reported().filter((line) => line.includes('feed_late'))).toEqual([
+      'ERROR alert raised: feed_late',
+    ]);
+    expect(await openAlerts()).toContainEqual({
       code: 'feed_late',
       subject: feed.feedId,
       detail: expect.objectContaining({ reason: 'provider_unavailable', backfilling: false }),
     });
     await recordCaughtUp(fixture.pool, { feedId: feed.feedId, nextSyncAtMs: Date.now() });
     await review();
-    expect(await standing()).toEqual([]);
-    expect(told().filter((line) => line.includes('feed_late'))).toEqual([
+    expect(await openAlerts()).toEqual([]);
+    expect(reported().filter((line) => line.includes('feed_late'))).toEqual([
       'ERROR alert raised: feed_late',
       'INFO alert ended: feed_late',
     ]);
   });
 
-  it('do not call a feed late for the time in which it might not send', async () => {
+  it('do not count the time in which a feed may not send as late', async () => {
     const feed = await liveFeed();
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'pause' });
-    await ago(feed, '40 days');
+    await moveBack(feed, '40 days');
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
   });
 
-  it('call a blocked feed by its reason until somebody has it tried again', async () => {
+  it('report a blocked feed with its reason until an operator resumes it', async () => {
     const feed = await liveFeed();
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
       reason: 'rejected_by_provider',
-      detail: 'words of the provider',
+      detail: 'provider message',
       timeline: true,
     });
     await review();
     await review();
-    expect(await standing()).toEqual([
+    expect(await openAlerts()).toEqual([
       { code: 'feed_blocked', subject: feed.feedId, detail: { reason: 'rejected_by_provider' } },
     ]);
-    expect(inspect(lines, { depth: 10 })).not.toContain('words of the provider');
+    expect(inspect(lines, { depth: 10 })).not.toContain('provider message');
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
     await review();
-    expect(await standing()).toEqual([]);
-    // The same again is a new event, and is told again.
+    expect(await openAlerts()).toEqual([]);
+    // The same reason later is a new event, and is reported again.
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
       reason: 'rejected_by_provider',
@@ -368,71 +374,71 @@ describe('alerts', () => {
       timeline: true,
     });
     await review();
-    expect(told().filter((line) => line.includes('raised'))).toHaveLength(2);
+    expect(reported().filter((line) => line.includes('raised'))).toHaveLength(2);
   });
 
-  it('tell of a passing failure only when it has stood for ten minutes, however often it was noted', async () => {
+  it('report a transient failure only after it has lasted ten minutes, however often it was recorded', async () => {
     const feed = await liveFeed();
-    const note = () =>
+    const recordFailure = () =>
       recordReason(fixture.pool, {
         feedId: feed.feedId,
         reason: 'provider_unavailable',
         detail: null,
         timeline: false,
       });
-    await note();
+    await recordFailure();
     await review();
-    expect(await standing()).toEqual([]);
-    await ago(feed, '11 minutes');
-    await note();
+    expect(await openAlerts()).toEqual([]);
+    await moveBack(feed, '11 minutes');
+    await recordFailure();
     await review();
-    expect(await standing()).toMatchObject([
+    expect(await openAlerts()).toMatchObject([
       { code: 'failure_persists', detail: { reason: 'provider_unavailable' } },
     ]);
     await recordCaughtUp(fixture.pool, { feedId: feed.feedId, nextSyncAtMs: Date.now() });
-    await note();
+    await recordFailure();
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
   });
 
-  it('tell of refused credentials once for the service, until they are good, be all its feeds paused', async () => {
+  it('report rejected credentials once for the service until they are accepted, even if all feeds are paused', async () => {
     const feeds = [await liveFeed(), await liveFeed()];
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     for (const feed of feeds) {
       await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1 }));
       await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
-      await ago(feed, '11 minutes');
+      await moveBack(feed, '11 minutes');
     }
     await review();
-    expect(await standing()).toEqual([{ code: 'credentials_rejected', subject: 'service', detail: {} }]);
+    expect(await openAlerts()).toEqual([{ code: 'credentials_rejected', subject: 'service', detail: {} }]);
     for (const feed of feeds) await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'pause' });
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
     await fixture.control('DELETE', '/violations');
     await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
   });
 
-  it('tell of postings that were set aside, once a feed, as long as there are any', async () => {
+  it('report quarantined postings once per feed, as long as there are any', async () => {
     const feed = await liveFeed();
-    const set = (exception: string | null) =>
+    const setException = (exception: string | null) =>
       fixture.pool.query(
         `INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception)
          VALUES ($1, 'q-1', gen_random_uuid(), 0, $2), ($1, 'q-2', gen_random_uuid(), 0, $2)
          ON CONFLICT (feed_id, transaction_id) DO UPDATE SET exception = $2`,
         [feed.feedId, exception],
       );
-    await set('quarantined');
+    await setException('quarantined');
     await review();
-    expect(await standing()).toEqual([
+    expect(await openAlerts()).toEqual([
       { code: 'postings_quarantined', subject: feed.feedId, detail: { count: 2 } },
     ]);
-    await set('discarded');
+    await setException('discarded');
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
   });
 
-  it('end with the feed when it is closed', async () => {
+  it('end when their feed is closed', async () => {
     const feed = await liveFeed();
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
@@ -440,15 +446,15 @@ describe('alerts', () => {
       detail: null,
       timeline: true,
     });
-    await ago(feed, '2 days');
+    await moveBack(feed, '2 days');
     await review();
-    expect(await standing()).toHaveLength(2);
+    expect(await openAlerts()).toHaveLength(2);
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'close' });
     await review();
-    expect(await standing()).toEqual([]);
+    expect(await openAlerts()).toEqual([]);
   });
 
-  it('are told again when the process died between the line and its mark, and then no more', async () => {
+  it('are reported again after a crash between the log line and its record, and then no more', async () => {
     const feed = await liveFeed();
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
@@ -456,7 +462,7 @@ describe('alerts', () => {
       detail: null,
       timeline: true,
     });
-    const dies = {
+    const crashing = {
       raised: () => {
         throw new Error('killed');
       },
@@ -468,13 +474,13 @@ describe('alerts', () => {
       feed.feedId,
       feed.feedId,
     ]);
-    await expect(announceAlerts(fixture.pool, dies)).rejects.toThrow('killed');
+    await expect(announceAlerts(fixture.pool, crashing)).rejects.toThrow('killed');
     await review();
     await review();
-    expect(told()).toEqual(['ERROR alert raised: feed_blocked']);
+    expect(reported()).toEqual(['ERROR alert raised: feed_blocked']);
   });
 
-  it('stay one for one condition when two reviews run at the same time', async () => {
+  it('are raised once per condition when several reviews run at the same time', async () => {
     const feed = await liveFeed();
     await recordReason(fixture.pool, {
       feedId: feed.feedId,
@@ -483,12 +489,12 @@ describe('alerts', () => {
       timeline: true,
     });
     await Promise.all([review(), review(), review()]);
-    expect(await standing()).toHaveLength(1);
-    expect(told()).toEqual(['ERROR alert raised: feed_blocked']);
+    expect(await openAlerts()).toHaveLength(1);
+    expect(reported()).toEqual(['ERROR alert raised: feed_blocked']);
   });
 });
 
-it('shows its age as long as any of its chores has not run', async () => {
+it('shows its age as long as any of its tasks has not run', async () => {
   await fixture.pool.query(`UPDATE repair_tasks SET ran_at = now() - interval '5 minutes'`);
   await run(temporalRestartFeeds);
   await run(temporalRestartConnections);

@@ -28,7 +28,7 @@ afterAll(async () => {
   await fixture.close();
 });
 
-function cut(feed: DeliveryFeed, holder: string): Promise<BuildBatchResult> {
+function build(feed: DeliveryFeed, holder: string): Promise<BuildBatchResult> {
   return buildBatch(fixture.pool, {
     feedId: feed.feedId,
     deliveryLockId: deliveryLockOf(feed),
@@ -42,8 +42,8 @@ async function mustBuild(
   feed: DeliveryFeed,
   holder: string,
 ): Promise<Extract<BuildBatchResult, { kind: 'cut' }>> {
-  const result = await cut(feed, holder);
-  if (result.kind !== 'cut') throw new Error(`cut nothing: ${result.kind}`);
+  const result = await build(feed, holder);
+  if (result.kind !== 'cut') throw new Error(`no batch was built: ${result.kind}`);
   return result;
 }
 
@@ -54,14 +54,12 @@ function complete(
   missing: string[] = [],
 ): Promise<boolean> {
   return completeBatch(fixture.pool, {
-    ...{
-      batch,
-      deliveryLockId: deliveryLockOf(feed),
-      holder,
-      evidence: 'answer',
-      jobId: null,
-      httpStatus: 200,
-    },
+    batch,
+    deliveryLockId: deliveryLockOf(feed),
+    holder,
+    evidence: 'answer',
+    jobId: null,
+    httpStatus: 200,
     exceptions: { duplicates: [], conflicts: [], missing },
   });
 }
@@ -86,25 +84,30 @@ function ingest(
     accountId: feed.accountId,
     currency: 'GBP',
     postings: postings.map(({ id, ...posting }) => ({
-      ...{ ...posting, transactionId: id, amount: '-12.5', description: `Posting ${id}` },
-      ...{ payee: null, transactionType: 'debit', corrects: null },
+      ...posting,
+      transactionId: id,
+      amount: '-12.5',
+      description: `Posting ${id}`,
+      payee: null,
+      transactionType: 'debit',
+      corrects: null,
     })),
   });
 }
 
-/** A place in the order of delivery. */
-interface Place {
+/** A position in the order of delivery. */
+interface Position {
   readonly id: string;
   readonly postedAt: string;
   readonly sequence: bigint;
 }
 
-function compare(left: Omit<Place, 'id'>, right: Omit<Place, 'id'>): number {
+function compare(left: Omit<Position, 'id'>, right: Omit<Position, 'id'>): number {
   const byInstant = Date.parse(left.postedAt) - Date.parse(right.postedAt);
   return byInstant === 0 ? Number(left.sequence - right.sequence) : byInstant;
 }
 
-/** Ten instants, a minute apart around the first start date: most postings share theirs with others. */
+/** Ten instants, one minute apart around the first start date, so that most postings share an instant with others. */
 function instantOf(slot: number): string {
   return new Date(Date.parse(startDate) + (slot - 3) * 60_000).toISOString();
 }
@@ -136,7 +139,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('cut' as const) }) },
   {
     weight: 3,
-    // Now and then Rutter's own list lacks some of the batch.
+    // Sometimes the list of Rutter lacks some postings of the batch.
     arbitrary: fc.record({ kind: fc.constant('complete' as const), missing: fc.constantFrom(0, 0, 0, 1, 3) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const) }) },
@@ -146,25 +149,27 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What must be true of one feed after every step, by the simplest reasoning: check everything each time. */
-class Checker {
+/** A model of one feed: after every step it recomputes the expected result from all postings. */
+class FeedModel {
   private readonly holder = randomUUID();
-  /** Cut and not undone; with those missing at Rutter taken out again. */
-  private readonly gone = new Set<string>();
+  /** Ids that are in a batch that was not undone, without those that were missing at Rutter. */
+  private readonly batched = new Set<string>();
   private readonly delivered: string[] = [];
-  private cursor: Place | null = null;
+  private cursor: Position | null = null;
   private start = startDate;
-  private open: { batch: OpenBatch; ids: string[]; cursorBefore: Place | null } | null = null;
+  private open: { batch: OpenBatch; ids: string[]; cursorBefore: Position | null } | null = null;
 
   constructor(private readonly feed: DeliveryFeed) {}
 
-  async take(next: Step): Promise<void> {
+  async apply(next: Step): Promise<void> {
     switch (next.kind) {
       case 'ingest':
         await ingest(
           this.feed,
           next.chunk.map(({ id, slot, status }) => ({
-            ...{ id: `tx-${String(id).padStart(3, '0')}`, postedAt: instantOf(slot), status },
+            id: `tx-${String(id).padStart(3, '0')}`,
+            postedAt: instantOf(slot),
+            status,
           })),
         );
         return;
@@ -180,11 +185,11 @@ class Checker {
     }
   }
 
-  /** Completes and cuts until nothing is left, then compares what was delivered with what is there. */
+  /** Completes and builds until nothing is ready, then compares what was delivered with the rows. */
   async finish(): Promise<void> {
     await this.completeOpen(0);
     for (let batches = 0; (await this.ready()).length > 0; batches += 1) {
-      if (batches > idsMax) throw new Error('it does not end');
+      if (batches > idsMax) throw new Error('building does not end');
       await this.buildNext();
       await this.completeOpen(0);
     }
@@ -196,11 +201,15 @@ class Checker {
       [this.feed.feedId],
     );
     expect(rows.map((row) => row.transaction_id).sort()).toEqual([...this.delivered].sort());
-    const due = (await this.posted()).filter((place) => Date.parse(place.postedAt) >= Date.parse(this.start));
-    expect(new Set(this.delivered)).toEqual(new Set([...this.delivered, ...due.map((place) => place.id)]));
+    const due = (await this.posted()).filter(
+      (position) => Date.parse(position.postedAt) >= Date.parse(this.start),
+    );
+    expect(new Set(this.delivered)).toEqual(
+      new Set([...this.delivered, ...due.map((position) => position.id)]),
+    );
   }
 
-  private async posted(): Promise<Place[]> {
+  private async posted(): Promise<Position[]> {
     const { rows } = await fixture.pool.query<{ id: string; postedAt: string; sequence: string }>(
       `SELECT transaction_id AS id, posted_at AS "postedAt", sequence FROM postings
         WHERE account_id = $1 AND status = 'posted'`,
@@ -209,50 +218,50 @@ class Checker {
     return rows.map((row) => ({ ...row, sequence: BigInt(row.sequence) })).sort(compare);
   }
 
-  private async ready(): Promise<Place[]> {
-    const places = await this.posted();
-    return places.filter(
-      (place) => !this.gone.has(place.id) && Date.parse(place.postedAt) >= Date.parse(this.start),
+  private async ready(): Promise<Position[]> {
+    const positions = await this.posted();
+    return positions.filter(
+      (position) => !this.batched.has(position.id) && Date.parse(position.postedAt) >= Date.parse(this.start),
     );
   }
 
   private async buildNext(): Promise<void> {
     const expected = await this.ready();
-    const result = await cut(this.feed, this.holder);
+    const result = await build(this.feed, this.holder);
     if (result.kind !== 'cut') {
       expect([result.kind, expected]).toEqual(['nothing_ready', []]);
       return;
     }
-    const ids = expected.map((place) => place.id);
+    const ids = expected.map((position) => position.id);
     expect(result.postings.map((posting) => posting.transactionId)).toEqual(ids);
     expect(result.batch.size).toBe(ids.length);
     await this.checkRows(result.batch, expected);
     this.open = { batch: result.batch, ids, cursorBefore: this.cursor };
-    for (const id of ids) this.gone.add(id);
+    for (const id of ids) this.batched.add(id);
     const last = expected.at(-1);
     if (last !== undefined && this.isFresh(last)) this.cursor = last;
   }
 
-  private async checkRows(batch: OpenBatch, expected: readonly Place[]): Promise<void> {
+  private async checkRows(batch: OpenBatch, expected: readonly Position[]): Promise<void> {
     const again = await readBatchPostings(fixture.pool, batch);
-    expect(again.map((posting) => posting.transactionId)).toEqual(expected.map((place) => place.id));
+    expect(again.map((posting) => posting.transactionId)).toEqual(expected.map((position) => position.id));
     const { rows } = await fixture.pool.query<{ transaction_id: string; late: boolean }>(
       `SELECT transaction_id, late FROM ledger WHERE batch_id = $1 ORDER BY position`,
       [batch.batchId],
     );
-    expect(rows).toEqual(expected.map((place) => ({ transaction_id: place.id, late: !this.isFresh(place) })));
+    expect(rows).toEqual(
+      expected.map((position) => ({ transaction_id: position.id, late: !this.isFresh(position) })),
+    );
   }
 
-  private isFresh(place: Place): boolean {
-    return this.cursor === null || compare(place, this.cursor) > 0;
+  private isFresh(position: Position): boolean {
+    return this.cursor === null || compare(position, this.cursor) > 0;
   }
 
   private async buildAgain(open: { batch: OpenBatch }): Promise<void> {
-    expect(await cut(this.feed, this.holder)).toMatchObject({
-      ...{
-        kind: 'lock_held',
-        batch: { batchId: open.batch.batchId, idempotencyKey: open.batch.idempotencyKey },
-      },
+    expect(await build(this.feed, this.holder)).toMatchObject({
+      kind: 'lock_held',
+      batch: { batchId: open.batch.batchId, idempotencyKey: open.batch.idempotencyKey },
     });
   }
 
@@ -261,7 +270,7 @@ class Checker {
     const { batch, ids } = this.open;
     const missing = ids.slice(0, missingCount);
     expect(await complete(this.feed, batch, this.holder, missing)).toBe(true);
-    for (const id of missing) this.gone.delete(id);
+    for (const id of missing) this.batched.delete(id);
     this.delivered.push(...ids.slice(missing.length));
     this.open = null;
   }
@@ -269,31 +278,31 @@ class Checker {
   private async undoOpen(): Promise<void> {
     if (this.open === null) return;
     expect(await undo(this.feed, this.open.batch, this.holder)).toBe(true);
-    for (const id of this.open.ids) this.gone.delete(id);
+    for (const id of this.open.ids) this.batched.delete(id);
     this.cursor = this.open.cursorBefore;
     this.open = null;
   }
 }
 
-describe('cutting batches', () => {
-  it(`takes all that is ready, in order, once, and marks as late what lies before the cursor (seed ${String(seed)})`, async () => {
+describe('building batches', () => {
+  it(`takes all ready postings in order and once, and marks those before the cursor as late (seed ${String(seed)})`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const checker = new Checker(await fixture.makeFeed({ startDate }));
-        for (const next of steps) await checker.take(next);
-        await checker.finish();
+        const model = new FeedModel(await fixture.makeFeed({ startDate }));
+        for (const next of steps) await model.apply(next);
+        await model.finish();
       }),
       { seed, numRuns: 60 },
     );
   });
 
-  it('fills batches of a thousand in the order of time, late postings first', async () => {
+  it('fills batches of a thousand in order of time, late postings first', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
     const delivered: string[][] = [];
     const deliver = async () => {
       for (;;) {
-        const result = await cut(feed, holder);
+        const result = await build(feed, holder);
         if (result.kind !== 'cut') return expect(result.kind).toBe('nothing_ready');
         delivered.push(result.postings.map((posting) => posting.transactionId));
         await complete(feed, result.batch, holder);
@@ -321,7 +330,7 @@ describe('cutting batches', () => {
     expect(rows).toEqual([{ late: 2_300, all: 3_201 }]);
   });
 
-  it('misses and doubles nothing that is stored while batches are being cut', async () => {
+  it('misses and repeats no posting that is stored while batches are built', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
     const delivered: string[] = [];
@@ -329,7 +338,7 @@ describe('cutting batches', () => {
     const chunks = Array.from({ length: 60 }, (_, chunk) =>
       Array.from({ length: 7 }, (__, index) => ({
         id: `tx-${String(chunk)}-${String(index)}`,
-        // Each chunk lies partly before and partly after what the others bring.
+        // Each chunk is partly before and partly after the others.
         postedAt: instantOf(3 + ((chunk * 5 + index * 11) % 60)),
         status: 'posted' as const,
       })),
@@ -341,7 +350,7 @@ describe('cutting batches', () => {
     ).finally(() => (storing = false));
     for (let isLast = false; !isLast;) {
       isLast = !storing;
-      const result = await cut(feed, holder);
+      const result = await build(feed, holder);
       if (result.kind !== 'cut') continue;
       isLast = false;
       delivered.push(...result.postings.map((posting) => posting.transactionId));
@@ -356,7 +365,7 @@ describe('cutting batches', () => {
     );
   });
 
-  it('gives nothing away before the start date, and keeps it for the day the date moves back', async () => {
+  it('takes nothing from before the start date, and takes it when the date moves back', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const holder = randomUUID();
     await fixture.addPostings(feed, [
@@ -367,7 +376,7 @@ describe('cutting batches', () => {
     expect(first.postings.map((posting) => posting.transactionId)).toEqual(['after']);
     await complete(feed, first.batch, holder);
     await moveStart(feed, '2026-03-05T00:00:00.000Z');
-    expect((await cut(feed, holder)).kind).toBe('nothing_ready');
+    expect((await build(feed, holder)).kind).toBe('nothing_ready');
     await moveStart(feed, '2026-02-28T00:00:00.000Z');
     expect((await mustBuild(feed, holder)).postings.map((posting) => posting.transactionId)).toEqual([
       'before',
@@ -376,16 +385,16 @@ describe('cutting batches', () => {
 });
 
 describe('the delivery lock', () => {
-  it('lets one of two senders that cut at the same moment win, and tells the other to wait', async () => {
+  it('is taken by one of two senders that build at the same moment, and makes the other wait', async () => {
     for (let round = 0; round < 10; round += 1) {
       const feed = await fixture.makeFeed({ startDate });
       await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
-      const results = await Promise.all([cut(feed, randomUUID()), cut(feed, randomUUID())]);
+      const results = await Promise.all([build(feed, randomUUID()), build(feed, randomUUID())]);
       expect(results.map((result) => result.kind).sort()).toEqual(['cut', 'lock_busy']);
     }
   });
 
-  it('has one batch open for all feeds of a connection, and shows it to the feed that waits', async () => {
+  it('allows one open batch for all feeds of a connection, and returns it to its holder', async () => {
     const first = await fixture.makeFeed({ startDate });
     const second = await fixture.makeFeed({ connectionId: first.connectionId, startDate });
     for (const feed of [first, second]) {
@@ -393,35 +402,38 @@ describe('the delivery lock', () => {
     }
     const holder = randomUUID();
     const { batch } = await mustBuild(first, holder);
-    expect((await cut(second, randomUUID())).kind).toBe('lock_busy');
-    expect(await cut(second, holder)).toMatchObject({ kind: 'lock_held', batch: { batchId: batch.batchId } });
+    expect((await build(second, randomUUID())).kind).toBe('lock_busy');
+    expect(await build(second, holder)).toMatchObject({
+      kind: 'lock_held',
+      batch: { batchId: batch.batchId },
+    });
     await complete(first, batch, holder);
-    expect((await cut(second, randomUUID())).kind).toBe('cut');
+    expect((await build(second, randomUUID())).kind).toBe('cut');
   });
 
-  it('is free again after a cut that found nothing, or a feed that may not send', async () => {
+  it('is free after a build that found nothing, and after one of a feed that may not send', async () => {
     const feed = await fixture.makeFeed({ startDate });
-    expect((await cut(feed, randomUUID())).kind).toBe('nothing_ready');
+    expect((await build(feed, randomUUID())).kind).toBe('nothing_ready');
     await fixture.pool.query(`UPDATE feeds SET operator = 'paused' WHERE feed_id = $1`, [feed.feedId]);
-    expect((await cut(feed, randomUUID())).kind).toBe('not_sendable');
+    expect((await build(feed, randomUUID())).kind).toBe('not_sendable');
     await fixture.pool.query(`UPDATE feeds SET operator = 'running' WHERE feed_id = $1`, [feed.feedId]);
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
-    expect((await cut(feed, randomUUID())).kind).toBe('cut');
+    expect((await build(feed, randomUUID())).kind).toBe('cut');
   });
 
-  it('hands the open batch on when its lease has run out; the old holder can change nothing of it any more', async () => {
+  it('passes the open batch to the next holder when the lease has expired, and the old holder can no longer change it', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const [old, next] = [randomUUID(), randomUUID()];
     const { batch } = await mustBuild(feed, old);
     await expireLease(feed);
-    // Even before anybody else came: a lease that ran out is no lease.
-    await expectPowerless(feed, batch, old);
+    // Already before another sender takes over: an expired lease gives no rights.
+    await expectNoRights(feed, batch, old);
 
-    const taken = await cut(feed, next);
+    const taken = await build(feed, next);
     expect(taken).toMatchObject({ kind: 'lock_held', batch: { batchId: batch.batchId } });
-    await expectPowerless(feed, batch, old);
-    expect((await cut(feed, old)).kind).toBe('lock_busy');
+    await expectNoRights(feed, batch, old);
+    expect((await build(feed, old)).kind).toBe('lock_busy');
     expect(await openAttempts(batch)).toEqual([batch.idempotencyKey]);
     expect(await readBatchPostings(fixture.pool, batch)).toHaveLength(3);
 
@@ -430,19 +442,19 @@ describe('the delivery lock', () => {
     expect(key).not.toBe(batch.idempotencyKey);
   });
 
-  it('lets whoever holds the evidence complete, without taking the delivery lock from its holder', async () => {
+  it('lets a former holder with evidence complete the batch, without taking the lock from its holder', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const [old, next] = [randomUUID(), randomUUID()];
     const { batch } = await mustBuild(feed, old);
     await expireLease(feed);
-    expect((await cut(feed, next)).kind).toBe('lock_held');
+    expect((await build(feed, next)).kind).toBe('lock_held');
     expect(await complete(feed, batch, old)).toBe(true);
-    expect((await cut(feed, randomUUID())).kind).toBe('lock_busy');
+    expect((await build(feed, randomUUID())).kind).toBe('lock_busy');
     expect(await undo(feed, batch, next)).toBe(false);
   });
 
-  it('has a batch completed once, however many say so at the same moment', async () => {
+  it('has a batch completed once when several complete it at the same moment', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const holder = randomUUID();
@@ -455,12 +467,12 @@ describe('the delivery lock', () => {
     expect(again.postings.map((posting) => posting.transactionId)).toEqual(['tx-000003']);
   });
 
-  it('is taken by one of many that reach for it when its lease ran out', async () => {
+  it('is taken by one of many senders when its lease has expired', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     await mustBuild(feed, randomUUID());
     await expireLease(feed);
-    const results = await Promise.all(Array.from({ length: 8 }, () => cut(feed, randomUUID())));
+    const results = await Promise.all(Array.from({ length: 8 }, () => build(feed, randomUUID())));
     const kinds = results.map((result) => result.kind).sort();
     expect(kinds).toEqual([...Array.from({ length: 7 }, () => 'lock_busy'), 'lock_held']);
   });
@@ -484,7 +496,7 @@ function renew(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<st
   });
 }
 
-async function expectPowerless(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {
+async function expectNoRights(feed: DeliveryFeed, batch: OpenBatch, holder: string): Promise<void> {
   expect(await undo(feed, batch, holder)).toBe(false);
   expect(await renew(feed, batch, holder)).toBeNull();
 }

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // Whatever a test does, the client must not have broken the contract.
+  // In every test the client must keep the contract.
   const violations = await control('GET', '/violations');
   await sandbox.close();
   expect(violations).toMatchObject({ violations: [] });
@@ -53,7 +53,7 @@ function control(method: string, path: string, body?: object): Promise<unknown> 
   return askControl({ url: sandbox.url, method, path, body });
 }
 
-/** A connection with one account that the customer has chosen in Sage. */
+/** Creates a connection with one account that the customer has selected in Sage. */
 async function activeAccount(): Promise<{ accessToken: string; rutterAccountId: string }> {
   const { accessToken } = await client.createConnection({ platform, idempotencyKey: randomUUID() });
   const created = await client.createAccount({
@@ -68,7 +68,7 @@ async function activeAccount(): Promise<{ accessToken: string; rutterAccountId: 
       transactionStartDate: '2026-01-05T00:00:00.000Z',
     },
   });
-  if (created.kind !== 'done') throw new Error('the account was not made at once');
+  if (created.kind !== 'done') throw new Error('the account was not created synchronously');
   await control('POST', `/accounts/${created.account.id}/select`, {
     transaction_start_date: '2026-01-10T00:00:00.000Z',
   });
@@ -86,7 +86,7 @@ function postings(count: number): PostingContent[] {
   }));
 }
 
-test('the channel of a feed: connection, account, one-time password, activation, a full batch, read back', async () => {
+test('a feed goes through connection, account, one-time password, activation, a full batch and read-back', async () => {
   const connection = await client.createConnection({ platform, idempotencyKey: randomUUID() });
   const { accessToken } = connection;
   expect(await client.getConnectionByToken({ accessToken })).toMatchObject({
@@ -108,7 +108,7 @@ test('the channel of a feed: connection, account, one-time password, activation,
     transactionStartDate: '2026-01-05',
   };
   const created = await client.createAccount({ accessToken, idempotencyKey, account });
-  if (created.kind !== 'done') throw new Error('the account was not made at once');
+  if (created.kind !== 'done') throw new Error('the account was not created synchronously');
   const { id: rutterAccountId } = created.account;
   expect(created.account).toMatchObject({ internalBankAccountId: 'acc-7731', feedStatus: 'inactive' });
   expect(await client.createAccount({ accessToken, idempotencyKey, account })).toMatchObject({
@@ -129,7 +129,7 @@ test('the channel of a feed: connection, account, one-time password, activation,
   const sent = postings(1_000);
   const { body } = serializeBatch({ rutterAccountId, postings: sent });
   const result = await client.postTransactions({ accessToken, idempotencyKey: randomUUID(), body });
-  if (result.kind !== 'done') throw new Error('the batch was not done at once');
+  if (result.kind !== 'done') throw new Error('the batch was not done synchronously');
   expect(result.jobId).not.toBeNull();
   const differing = sent.filter((posting, index) => {
     const answer = result.transactions[index];
@@ -145,14 +145,14 @@ test('the channel of a feed: connection, account, one-time password, activation,
   expect(ids.size).toBe(1_000);
 });
 
-test('the same bytes under the same key are booked once, and other bytes under it are refused', async () => {
+test('the same bytes under the same key are booked once, and other bytes under the key are refused', async () => {
   const { accessToken, rutterAccountId } = await activeAccount();
   const idempotencyKey = randomUUID();
   const { body } = serializeBatch({ rutterAccountId, postings: postings(3) });
   const first = await client.postTransactions({ accessToken, idempotencyKey, body });
   expect(await client.postTransactions({ accessToken, idempotencyKey, body })).toEqual(first);
   const again = await client.postTransactions({ accessToken, idempotencyKey: randomUUID(), body });
-  if (again.kind !== 'done') throw new Error('the batch was not done at once');
+  if (again.kind !== 'done') throw new Error('the batch was not done synchronously');
   expect(again.transactions.map((each) => each.duplicate)).toEqual([true, true, true]);
 
   const other = serializeBatch({ rutterAccountId, postings: postings(2) });
@@ -163,13 +163,13 @@ test('the same bytes under the same key are booked once, and other bytes under i
   await control('DELETE', '/violations');
 });
 
-test('a batch that takes longer is followed by its job to the same result', async () => {
+test('a slow batch is polled by its job to the same result', async () => {
   const { accessToken, rutterAccountId } = await activeAccount();
   await control('POST', '/knobs', { preferSyncWindowMs: 50, jobRunMs: 400 });
   const sent = postings(2);
   const { body } = serializeBatch({ rutterAccountId, postings: sent });
   const accepted = await client.postTransactions({ accessToken, idempotencyKey: randomUUID(), body });
-  if (accepted.kind !== 'async') throw new Error('the batch was done at once');
+  if (accepted.kind !== 'async') throw new Error('the batch was done synchronously');
   expect(await client.getJob({ jobId: accepted.jobId })).toMatchObject({ kind: 'running' });
   const end = await until(
     async () => {
@@ -184,7 +184,7 @@ test('a batch that takes longer is followed by its job to the same result', asyn
   ).toEqual([true, true]);
 });
 
-test('a failed job tells what the platform said, and a batch refused by it has synced nothing', async () => {
+test('a failed job reports the answer of the platform, and a refused batch has synced nothing', async () => {
   const { accessToken, rutterAccountId } = await activeAccount();
   await control('POST', '/faults', { kind: 'platform_bad_request', match: { path: 'transactions' } });
   const { body } = serializeBatch({ rutterAccountId, postings: postings(1) });
@@ -198,7 +198,7 @@ test('a failed job tells what the platform said, and a batch refused by it has s
 });
 
 test.each(['before_any_byte', 'after_headers', 'half_body'])(
-  'an answer lost by a reset (%s) is an unknown outcome, completed by the same bytes and key',
+  'an answer lost by a reset (%s) is an unknown outcome, resolved by the same bytes and key',
   async (point) => {
     const { accessToken, rutterAccountId } = await activeAccount();
     await control('POST', '/faults', { kind: 'reset_after_effect', point, match: { path: 'transactions' } });
@@ -206,12 +206,12 @@ test.each(['before_any_byte', 'after_headers', 'half_body'])(
     const batch = { accessToken, idempotencyKey: randomUUID(), body };
     expect(await rutterErrorOf(client.postTransactions(batch))).toMatchObject({ kind: 'outcome_unknown' });
     const completed = await client.postTransactions(batch);
-    if (completed.kind !== 'done') throw new Error('the batch was not done at once');
+    if (completed.kind !== 'done') throw new Error('the batch was not done synchronously');
     expect(completed.transactions.map((each) => each.duplicate)).toEqual([false, false]);
   },
 );
 
-test('odd but honest answers are read: null enumerations as text, unknown fields, no redirect', async () => {
+test('unusual but valid answers are read: null enumerations as text, unknown fields, no redirect', async () => {
   await control('POST', '/knobs', { nullEnumText: true, extraFields: true, nullRedirectUri: true });
   const { accessToken, rutterAccountId } = await activeAccount();
   expect(await client.getAccount({ accessToken, rutterAccountId })).toMatchObject({ feedStatus: 'active' });
@@ -219,15 +219,15 @@ test('odd but honest answers are read: null enumerations as text, unknown fields
   expect(otp.redirectUri).toBeNull();
 });
 
-test('bad credentials of ours are told from a bad token of one connection', async () => {
-  const stranger = await rutterErrorOf(client.listAccounts({ accessToken: randomUUID() }));
-  expect(stranger).toMatchObject({ kind: 'unauthorized' });
+test('rejected credentials of ours are distinguished from a bad token of one connection', async () => {
+  const badToken = await rutterErrorOf(client.listAccounts({ accessToken: randomUUID() }));
+  expect(badToken).toMatchObject({ kind: 'unauthorized' });
   expect(await client.probeCredentials()).toBe('good');
-  const impostor = clientWith('rs_test_wrong_secret');
-  expect(await impostor.probeCredentials()).toBe('refused');
+  const badCredentials = clientWith('rs_test_wrong_secret');
+  expect(await badCredentials.probeCredentials()).toBe('refused');
 });
 
-test('a customer who used Rutter Link becomes a connection by the public token, once', async () => {
+test('the public token of a customer who used Rutter Link yields a connection once', async () => {
   const made = (await control('POST', '/public-tokens', { platform: 'SAGE_INTACCT' })) as {
     public_token: string;
   };
@@ -238,13 +238,13 @@ test('a customer who used Rutter Link becomes a connection by the public token, 
   expect(again).toMatchObject({ kind: 'refused', httpStatus: 400 });
 });
 
-test('a deleted connection is gone, and deleting it again says so', async () => {
+test('deleting a connection twice reports that it no longer exists', async () => {
   const { id: connectionId } = await client.createConnection({ platform, idempotencyKey: randomUUID() });
   expect(await client.deleteConnection({ connectionId })).toEqual({ deleted: true });
   expect(await client.deleteConnection({ connectionId })).toEqual({ deleted: false });
 });
 
-test('every request takes its turn at the limiter, in the priority of its work', async () => {
+test('every request acquires a turn of the limiter in the priority of its work', async () => {
   const { accessToken, rutterAccountId } = await activeAccount();
   priorities.length = 0;
   const { body } = serializeBatch({ rutterAccountId, postings: postings(1) });

@@ -10,7 +10,7 @@ import {
   type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
-/** The clock of one worker jumps; PostgreSQL, a process of its own, keeps the time that counts. */
+/* The clock of one worker jumps. Decisions use the time of PostgreSQL, which is a process of its own. */
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const hourMs = 3_600_000;
@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
-/** From now on `Date` of this process is off by so much, and goes on from there. */
+/** Sets `Date` of this process ahead by `offsetMs`. */
 function jumpBy(offsetMs: number): void {
   const realNow = performance.timeOrigin + performance.now();
   vi.useFakeTimers({ toFake: ['Date'], now: realNow + offsetMs, shouldAdvanceTime: false });
@@ -50,7 +50,7 @@ const jumps = [
 ];
 
 describe.each(jumps)('a worker whose clock is $name', ({ offsetMs }) => {
-  it('delivers everything once, and the next check is due when the servers say so', async () => {
+  it('delivers everything once, and the next check is due by the time of the database', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2_500 }));
     const posts = await fixture.posts();
@@ -61,18 +61,20 @@ describe.each(jumps)('a worker whose clock is $name', ({ offsetMs }) => {
     expect(await fixture.book(feed)).toHaveLength(2_500);
     expect(await dueInHours(feed)).toBeGreaterThan(19.9);
     expect(await dueInHours(feed)).toBeLessThan(23.1);
-    // What the workflow is told is measured against the server's clock, which PostgreSQL shares.
+    // The result for the workflow is an instant of the server clock, which PostgreSQL shares.
     const { rows } = await fixture.pool.query<{ now_ms: number }>(
       `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms`,
     );
     expect((result.nextSyncAtMs ?? 0) - (rows[0]?.now_ms ?? 0)).toBeGreaterThan(19.9 * hourMs);
   });
 
-  it('neither lengthens nor shortens the lease of a delivery lock, nor the trust in a key', async () => {
+  it('changes neither the lease of a delivery lock nor the validity of a key', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'reset_after_effect', point: 'before_any_byte', times: 1 },
+      kind: 'reset_after_effect',
+      point: 'before_any_byte',
+      times: 1,
       match: { method: 'POST', path: 'bank_feeds/transactions' },
     });
     jumpBy(offsetMs);
@@ -99,7 +101,7 @@ describe.each(jumps)('a worker whose clock is $name', ({ offsetMs }) => {
     ).rejects.toThrow();
     expect(leaseMs).toBeGreaterThan(8_000);
     expect(leaseMs).toBeLessThanOrEqual(10_000);
-    // Taken up by a process with another clock: the same key, which Rutter replays, and not a second booking.
+    // A process with another clock continues with the same key, which Rutter replays: nothing is booked twice.
     vi.useRealTimers();
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     const { rows } = await fixture.pool.query(

@@ -27,25 +27,28 @@ afterEach(async () => {
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
-/** A sender whose process stands still before its next request to Rutter, until it is woken. */
+/** A sender whose process is frozen before its next request to Rutter, until it is woken. */
 interface FrozenSender {
-  /** What its delivery run comes to once it is awake. */
+  /** The result of its delivery run after it was woken. */
   readonly deliveryRun: Promise<RunDeliveryResult | Error>;
   wake(): void;
 }
 
-/** Starts a delivery run and freezes it before its n-th request, with its lease run out in the database. */
+/** Starts a delivery run and freezes it before its n-th request, with an expired lease in the database. */
 async function freezeBefore(nth: number, feed: DeliveryFeed): Promise<FrozenSender> {
   let wake: () => void = () => undefined;
   const awake = new Promise<void>((resolve) => (wake = resolve));
-  let asked = 0;
+  let requests = 0;
   const acquire = async () => {
-    asked += 1;
-    if (asked >= nth) await awake;
+    requests += 1;
+    if (requests >= nth) await awake;
   };
   const rutter = fixture.clientOf({ acquire, slowDown: () => Promise.resolve() });
   const deliveryRun = runDelivery(feed, { ...fixture.deps, rutter });
-  await until(() => Promise.resolve(asked >= nth), { timeoutMs: 10_000, describe: 'it is about to ask' });
+  await until(() => Promise.resolve(requests >= nth), {
+    timeoutMs: 10_000,
+    describe: 'it is before its request',
+  });
   await expireLease(feed);
   return { deliveryRun, wake };
 }
@@ -57,7 +60,7 @@ function runDelivery(feed: DeliveryFeed, deps: ActivityDeps): Promise<RunDeliver
   });
 }
 
-/** As after ten seconds in which nobody renewed it; a lease that has run out cannot be renewed. */
+/** Expires the lease as after ten seconds without renewal. An expired lease cannot be renewed. */
 async function expireLease(feed: DeliveryFeed): Promise<void> {
   const { rowCount } = await fixture.pool.query(
     `UPDATE delivery_locks SET lease_until = clock_timestamp() - interval '1 second' WHERE delivery_lock_id = $1 AND holder IS NOT NULL`,
@@ -66,7 +69,7 @@ async function expireLease(feed: DeliveryFeed): Promise<void> {
   expect(rowCount).toBe(1);
 }
 
-async function filled(count: number, connectionId?: string): Promise<DeliveryFeed> {
+async function makeFilledFeed(count: number, connectionId?: string): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed(
     connectionId === undefined ? { startDate } : { startDate, connectionId },
   );
@@ -98,7 +101,7 @@ async function postedKeys(): Promise<(string | null)[]> {
 
 describe('a sender frozen past its lease', () => {
   it('before its POST only repeats the stored key when it wakes: no new key, nothing booked twice', async () => {
-    const feed = await filled(2_500);
+    const feed = await makeFilledFeed(2_500);
     const before = (await postedKeys()).length;
     const frozen = await freezeBefore(1, feed);
 
@@ -113,8 +116,8 @@ describe('a sender frozen past its lease', () => {
     await expectBookedOnce(feed, 2_500);
   });
 
-  it('while its POST was under way changes nothing of what its successor did', async () => {
-    const feed = await filled(1_200);
+  it('during its POST changes nothing that its successor did', async () => {
+    const feed = await makeFilledFeed(1_200);
     await fixture.control('POST', '/faults', { kind: 'hang_after_effect', match: batchPost, times: 1 });
     const posts = await fixture.posts();
     const frozen = runDelivery(feed, fixture.deps);
@@ -132,12 +135,12 @@ describe('a sender frozen past its lease', () => {
     await expectBookedOnce(feed, 1_200);
   });
 
-  it('that wakes to a refusal undoes nothing, sets nothing aside and blocks nobody', async () => {
-    const feed = await filled(1);
+  it('that wakes to a refusal undoes nothing, quarantines nothing and blocks no feed', async () => {
+    const feed = await makeFilledFeed(1);
     const refused = { kind: 'platform_bad_request', accepted: false, match: batchPost, times: 1 };
     await fixture.control('POST', '/faults', refused);
     const posts = await fixture.posts();
-    // Its POST was refused, and it is about to ask for what explains that.
+    // Its POST was refused, and its next request reads the explanation.
     const frozen = await freezeBefore(2, feed);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
 
@@ -158,13 +161,13 @@ async function faultsFired(): Promise<number> {
   return faults.reduce((sum, each) => sum + each.fired, 0);
 }
 
-describe('the open batch of a dead sender', () => {
-  it('is completed by another feed’s sender before that cuts its own', async () => {
-    const dead = await filled(1_200);
-    const other = await filled(5, dead.connectionId);
+describe('the open batch of a crashed sender', () => {
+  it('is completed by the sender of another feed before it builds its own', async () => {
+    const crashed = await makeFilledFeed(1_200);
+    const other = await makeFilledFeed(5, crashed.connectionId);
     const before = (await postedKeys()).length;
-    const frozen = await freezeBefore(1, dead);
-    const [orphan] = await keysOf(dead);
+    const frozen = await freezeBefore(1, crashed);
+    const [openKey] = await keysOf(crashed);
 
     expect(await fixture.deliveryRun(other)).toMatchObject({
       outcome: 'caught_up',
@@ -173,23 +176,26 @@ describe('the open batch of a dead sender', () => {
     });
 
     const [own] = await keysOf(other);
-    expect((await postedKeys()).slice(before)).toEqual([orphan, own]);
-    expect(await fixture.book(dead)).toHaveLength(1_000);
+    expect((await postedKeys()).slice(before)).toEqual([openKey, own]);
+    expect(await fixture.book(crashed)).toHaveLength(1_000);
     await expectBookedOnce(other, 5);
-    // The rest of its postings are its own feed's affair.
-    expect(await fixture.deliveryRun(dead)).toMatchObject({ outcome: 'caught_up', delivered: 200 });
+    // Its other postings are delivered by its own feed.
+    expect(await fixture.deliveryRun(crashed)).toMatchObject({ outcome: 'caught_up', delivered: 200 });
     frozen.wake();
     expect(await frozen.deliveryRun).toMatchObject({ outcome: 'lock_busy' });
-    await expectBookedOnce(dead, 1_200);
+    await expectBookedOnce(crashed, 1_200);
   });
 
-  it('stays closed to everybody else while its lease is held', async () => {
-    const busy = await filled(5);
-    const other = await filled(5, busy.connectionId);
+  it('is not touched by other senders while its lease is held', async () => {
+    const busy = await makeFilledFeed(5);
+    const other = await makeFilledFeed(5, busy.connectionId);
     const slow = { kind: 'slow', delay_ms: 1_000, match: batchPost, times: 1 };
     await fixture.control('POST', '/faults', slow);
     const sending = runDelivery(busy, fixture.deps);
-    await until(async () => (await faultsFired()) >= 1, { timeoutMs: 10_000, describe: 'it is under way' });
+    await until(async () => (await faultsFired()) >= 1, {
+      timeoutMs: 10_000,
+      describe: 'the POST is in progress',
+    });
     expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'lock_busy', delivered: 0 });
     expect(await keysOf(other)).toEqual([]);
     expect(await sending).toMatchObject({ outcome: 'caught_up' });

@@ -23,8 +23,8 @@ async function connectionsAtRutter(): Promise<number> {
   return connections.length;
 }
 
-/** A customer whose first handoff made a connection. */
-async function connected() {
+/** A customer whose first handoff created a connection. */
+async function makeConnectedCustomer() {
   const customer = await fixture.makeCustomer();
   const first = await fixture.share(customer);
   const result = await fixture.attempt(rutterEnsureHandoffConnection, first);
@@ -35,7 +35,7 @@ async function connected() {
 const createPath = 'connections/create';
 
 describe('a new connection', () => {
-  it('is made once and tied to the handoff, however often the activity is repeated', async () => {
+  it('is created once and tied to the handoff, however often the activity is repeated', async () => {
     const customer = await fixture.makeCustomer();
     const handoff = await fixture.share(customer);
     const before = await connectionsAtRutter();
@@ -58,7 +58,7 @@ describe('a new connection', () => {
     { kind: 'malformed_body', shape: 'truncated_json' },
     { kind: 'rate_limited' },
   ]) {
-    it(`is made once when the first answer is lost (${Object.values(fault).join(', ')})`, async () => {
+    it(`is created once when the first answer is lost (${Object.values(fault).join(', ')})`, async () => {
       const customer = await fixture.makeCustomer();
       const handoff = await fixture.share(customer);
       const before = await connectionsAtRutter();
@@ -71,12 +71,12 @@ describe('a new connection', () => {
     });
   }
 
-  it('is made once when the process dies between the answer and our commit', async () => {
+  it('is created once when the process crashes between the answer and our commit', async () => {
     const customer = await fixture.makeCustomer();
     const handoff = await fixture.share(customer);
     const before = await connectionsAtRutter();
     const { rutter } = fixture.deps;
-    const dying: ActivityDeps['rutter'] = {
+    const crashing: ActivityDeps['rutter'] = {
       ...rutter,
       createConnection: async (input) => {
         await rutter.createConnection(input);
@@ -84,13 +84,13 @@ describe('a new connection', () => {
       },
     };
     await expect(
-      fixture.attempt(rutterEnsureHandoffConnection, handoff, { rutter: dying }),
+      fixture.attempt(rutterEnsureHandoffConnection, handoff, { rutter: crashing }),
     ).rejects.toMatchObject({ type: 'Unexpected' });
     await fixture.attempt(rutterEnsureHandoffConnection, handoff);
     expect((await connectionsAtRutter()) - before).toBe(1);
   });
 
-  it('is asked for under a new key after an accepted failure, which the old key would repeat for ever', async () => {
+  it('is requested under a new key after an accepted failure, which the old key would repeat for ever', async () => {
     const customer = await fixture.makeCustomer();
     const handoff = await fixture.share(customer);
     await fixture.fault({
@@ -103,20 +103,20 @@ describe('a new connection', () => {
     });
   });
 
-  it('is not made when our credentials are refused, and the failure says whose they are', async () => {
+  it('is not created when our credentials are rejected, and the failure names them as ours', async () => {
     const handoff = await fixture.share(await fixture.makeCustomer());
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     await expect(fixture.attempt(rutterEnsureHandoffConnection, handoff)).rejects.toMatchObject({
       type: 'CredentialsRejected',
       nonRetryable: true,
     });
-    // For everybody: no feed need meet it for the alert to come.
+    // The outage is recorded for the service, so the alert does not depend on a feed.
     expect((await fixture.pool.query(`DELETE FROM rejected_credentials RETURNING provider`)).rows).toEqual([
       { provider: 'rutter' },
     ]);
   });
 
-  it('is not made after the deadline', async () => {
+  it('is not created after the deadline', async () => {
     const handoff = await fixture.share(await fixture.makeCustomer(), { ageMs: 571_000 });
     const before = await connectionsAtRutter();
     expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
@@ -129,7 +129,7 @@ describe('a new connection', () => {
 
 describe('a chosen connection', () => {
   it('of another customer is not used', async () => {
-    const { connectionId } = await connected();
+    const { connectionId } = await makeConnectedCustomer();
     const handoff = await fixture.share(await fixture.makeCustomer(), { connectionId });
     expect(await fixture.attempt(rutterEnsureHandoffConnection, handoff)).toEqual({
       outcome: 'refused',
@@ -138,7 +138,7 @@ describe('a chosen connection', () => {
   });
 
   it('that is refused at Rutter is not used', async () => {
-    const { customer, connectionId } = await connected();
+    const { customer, connectionId } = await makeConnectedCustomer();
     await fixture.pool.query(`UPDATE connections SET status = 'refused' WHERE connection_id = $1`, [
       connectionId,
     ]);
@@ -150,7 +150,7 @@ describe('a chosen connection', () => {
   });
 
   it('belongs to the handoff that chose it last; the earlier one ends and never takes it back', async () => {
-    const { customer, first, connectionId } = await connected();
+    const { customer, first, connectionId } = await makeConnectedCustomer();
     const second = await fixture.share(customer, { connectionId });
     expect(await fixture.attempt(rutterEnsureHandoffConnection, second)).toEqual({
       outcome: 'claimed',
@@ -165,14 +165,14 @@ describe('a chosen connection', () => {
     expect(stored?.currentHandoffId).toBe(second.handoffId);
   });
 
-  it('has exactly one live handoff when many choose it in the same moment', async () => {
-    const { customer, connectionId } = await connected();
-    const rivals = await Promise.all(
+  it('has exactly one live handoff when many choose it at the same moment', async () => {
+    const { customer, connectionId } = await makeConnectedCustomer();
+    const handoffs = await Promise.all(
       Array.from({ length: 8 }, () => fixture.share(customer, { connectionId })),
     );
-    await Promise.all(rivals.map((rival) => fixture.insist(rutterEnsureHandoffConnection, rival)));
+    await Promise.all(handoffs.map((handoff) => fixture.insist(rutterEnsureHandoffConnection, handoff)));
     const states = await Promise.all(
-      rivals.map(async ({ handoffId }) => (await fixture.handoff(handoffId)).state),
+      handoffs.map(async ({ handoffId }) => (await fixture.handoff(handoffId)).state),
     );
     expect(states.filter((state) => state === 'sharing')).toHaveLength(1);
     expect(states.filter((state) => state === 'superseded')).toHaveLength(7);

@@ -43,8 +43,8 @@ afterEach(async () => {
 const otpPost = { method: 'POST', path: 'bank_feeds/otp' };
 const otpLatestMs = 570_000;
 
-/** A handoff that holds the connection, its browser having come `ageMs` ago. */
-async function claimed(ageMs = 0): Promise<SharedHandoff> {
+/** A handoff that holds the connection and whose browser first arrived `ageMs` ago. */
+async function claimHandoff(ageMs = 0): Promise<SharedHandoff> {
   const handoff = await fixture.share(customer, { connectionId });
   const result = await fixture.attempt(rutterEnsureHandoffConnection, handoff);
   if (result.outcome !== 'claimed') throw new Error('not claimed');
@@ -56,18 +56,21 @@ async function claimed(ageMs = 0): Promise<SharedHandoff> {
   return handoff;
 }
 
-async function take({ handoffId }: SharedHandoff, customerId = customer.customerId): Promise<string | null> {
+async function takeAnswer(
+  { handoffId }: SharedHandoff,
+  customerId = customer.customerId,
+): Promise<string | null> {
   const taken = await transaction(fixture.pool, (db) => takeHandoffAnswer(db, { handoffId, customerId }));
   return taken === null
     ? null
     : open(fixture.deps.keyring, taken.answerSealed, { table: 'handoffs', row: handoffId });
 }
 
-const otpsAsked = async () => (await fixture.requests('POST', '/otp')).length;
+const otpRequests = async () => (await fixture.requests('POST', '/otp')).length;
 
 describe('the one-time password', () => {
-  it('comes back as a redirect with the challenge unchanged that Rutter accepts, kept sealed until it is taken', async () => {
-    const handoff = await claimed();
+  it('yields a redirect with the unchanged challenge that Rutter accepts, sealed until it is taken', async () => {
+    const handoff = await claimHandoff();
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
     const { rows } = await fixture.pool.query(`SELECT * FROM handoffs WHERE handoff_id = $1`, [
       handoff.handoffId,
@@ -79,16 +82,16 @@ describe('the one-time password', () => {
     expect(`${address.origin}${address.pathname}`).toBe(`${fixture.sandbox.url}/sage_redirect`);
     expect(JSON.stringify(rows)).not.toContain(address.searchParams.get('otp'));
     expect(JSON.stringify(rows)).not.toContain(handoff.challenge);
-    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
+    expect(await fixture.follow((await takeAnswer(handoff)) ?? '')).toBe(302);
   });
 
-  it('is asked for once: a repeat after the answer was stored sends nothing', async () => {
-    const handoff = await claimed();
+  it('is requested once: a repeat after the answer was stored sends nothing', async () => {
+    const handoff = await claimHandoff();
     await fixture.attempt(rutterCreateOtp, handoff);
-    const asked = await otpsAsked();
+    const requested = await otpRequests();
     const { answer } = await fixture.handoff(handoff.handoffId);
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-    expect(await otpsAsked()).toBe(asked);
+    expect(await otpRequests()).toBe(requested);
     expect((await fixture.handoff(handoff.handoffId)).answer).toBe(answer);
   });
 
@@ -101,35 +104,35 @@ describe('the one-time password', () => {
     { kind: 'server_error_before_effect', recorded: true },
   ]) {
     it(`still links when its first answer is lost (${Object.values(fault).join(', ')})`, async () => {
-      const handoff = await claimed();
+      const handoff = await claimHandoff();
       await fixture.fault({ ...fault, match: otpPost });
       expect(await fixture.insist(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-      expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
+      expect(await fixture.follow((await takeAnswer(handoff)) ?? '')).toBe(302);
     });
   }
 
-  it('still links when the process dies between the answer and our commit', async () => {
-    const handoff = await claimed();
+  it('still links when the process crashes between the answer and our commit', async () => {
+    const handoff = await claimHandoff();
     const { rutter } = fixture.deps;
-    const dying = {
+    const crashing = {
       ...rutter,
       createOtp: async (input: Parameters<typeof rutter.createOtp>[0]) => {
         await rutter.createOtp(input);
         throw new Error('killed');
       },
     };
-    await expect(fixture.attempt(rutterCreateOtp, handoff, { rutter: dying })).rejects.toThrow();
+    await expect(fixture.attempt(rutterCreateOtp, handoff, { rutter: crashing })).rejects.toThrow();
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
-    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
+    expect(await fixture.follow((await takeAnswer(handoff)) ?? '')).toBe(302);
   });
 });
 
-describe('where the browser goes', () => {
+describe('the redirect of the browser', () => {
   it('is the validated address when Rutter answers without one', async () => {
     await fixture.control('POST', '/knobs', { nullRedirectUri: true });
-    const handoff = await claimed();
+    const handoff = await claimHandoff();
     await fixture.attempt(rutterCreateOtp, handoff);
-    expect(await fixture.follow((await take(handoff)) ?? '')).toBe(302);
+    expect(await fixture.follow((await takeAnswer(handoff)) ?? '')).toBe(302);
   });
 
   for (const foreign of [
@@ -138,8 +141,8 @@ describe('where the browser goes', () => {
     'javascript:alert(1)',
     'https://link.rutterapi.com/sage_redirect?challenge=other',
   ]) {
-    it(`is never an address of Rutter's answer that does not pass our own check (${foreign})`, async () => {
-      const handoff = await claimed();
+    it(`is never an address in the answer of Rutter that fails our own validation (${foreign})`, async () => {
+      const handoff = await claimHandoff();
       await fixture.fault({
         kind: 'rewrite_body',
         find: `${fixture.sandbox.url}/sage_redirect`,
@@ -147,92 +150,92 @@ describe('where the browser goes', () => {
         match: otpPost,
       });
       await fixture.attempt(rutterCreateOtp, handoff);
-      const address = (await take(handoff)) ?? '';
+      const address = (await takeAnswer(handoff)) ?? '';
       expect(
         address.startsWith(`${fixture.sandbox.url}/sage_redirect?challenge=${handoff.challenge}&otp=`),
       ).toBe(true);
     });
   }
 
-  it('is nowhere, and no password is asked for, when its origin is no longer configured', async () => {
-    const handoff = await claimed();
-    const asked = await otpsAsked();
+  it('is refused, and no password is requested, when its origin is no longer configured', async () => {
+    const handoff = await claimHandoff();
+    const requested = await otpRequests();
     const settings = { ...fixture.deps.settings, redirectOrigins: ['https://link.rutterapi.com'] };
     expect(await fixture.attempt(rutterCreateOtp, handoff, { settings })).toEqual({
       outcome: 'refused',
       reason: 'redirect_refused',
     });
-    expect(await otpsAsked()).toBe(asked);
+    expect(await otpRequests()).toBe(requested);
   });
 });
 
 describe('the deadline', () => {
-  it('lets a password be made a second before it', async () => {
-    const handoff = await claimed(otpLatestMs - 1_000);
+  it('allows a password one second before it', async () => {
+    const handoff = await claimHandoff(otpLatestMs - 1_000);
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
   });
 
-  it('lets none be asked for a second after it', async () => {
-    const handoff = await claimed(otpLatestMs + 1_000);
-    const asked = await otpsAsked();
+  it('allows no request one second after it', async () => {
+    const handoff = await claimHandoff(otpLatestMs + 1_000);
+    const requested = await otpRequests();
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
-    expect(await otpsAsked()).toBe(asked);
+    expect(await otpRequests()).toBe(requested);
   });
 
-  it('is that of HANDOFF_OTP_LATEST when it is the earlier one', async () => {
-    const handoff = await claimed(61_000);
+  it('is that of HANDOFF_OTP_LATEST when this is earlier', async () => {
+    const handoff = await claimHandoff(61_000);
     const settings = { ...fixture.deps.settings, handoffOtpLatestMs: 60_000 };
-    const asked = await otpsAsked();
+    const requested = await otpRequests();
     expect(await fixture.attempt(rutterCreateOtp, handoff, { settings })).toEqual({ outcome: 'too_late' });
-    expect(await otpsAsked()).toBe(asked);
+    expect(await otpRequests()).toBe(requested);
   });
 
-  it('lets none be asked for when the turn at the limiter came too late', async () => {
-    const handoff = await claimed(otpLatestMs - 300);
+  it('allows no request when the turn of the limiter comes too late', async () => {
+    const handoff = await claimHandoff(otpLatestMs - 300);
     const rutter = createRutterClient({
       baseUrl: fixture.sandbox.apiUrl,
       ...sandboxCredentials,
       version: '2024-08-31',
       limiter: { acquire: () => delay(600), slowDown: () => Promise.resolve() },
     });
-    const asked = await otpsAsked();
+    const requested = await otpRequests();
     expect(await fixture.attempt(rutterCreateOtp, handoff, { rutter })).toEqual({ outcome: 'too_late' });
-    expect(await otpsAsked()).toBe(asked);
+    expect(await otpRequests()).toBe(requested);
   });
 
-  it('lets no answer into the row that arrives after it', async () => {
-    const handoff = await claimed(otpLatestMs - 300);
+  it('keeps an answer that arrives after it out of the row', async () => {
+    const handoff = await claimHandoff(otpLatestMs - 300);
     await fixture.fault({ kind: 'slow', delay_ms: 1_500, match: otpPost });
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'too_late' });
     expect(await fixture.handoff(handoff.handoffId)).toMatchObject({ state: 'sharing', answer: null });
   });
 
-  it('clears an answer that nobody took', async () => {
-    const handoff = await claimed();
+  it('clears an answer that was not taken', async () => {
+    const handoff = await claimHandoff();
     await fixture.attempt(rutterCreateOtp, handoff);
     const { handoffId } = handoff;
     expect(await fixture.attempt(dbExpireHandoff, { handoffId, reason: null })).toEqual({ state: 'expired' });
     expect(await fixture.handoff(handoffId)).toMatchObject({ state: 'expired', answer: null });
-    expect(await take(handoff)).toBeNull();
+    expect(await takeAnswer(handoff)).toBeNull();
   });
 
-  it('hands out no answer a moment after it, even when nobody has cleared it yet', async () => {
-    const handoff = await claimed(otpLatestMs - 500);
+  it('returns no answer after it, even if the answer is not cleared yet', async () => {
+    const handoff = await claimHandoff(otpLatestMs - 500);
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
     await until(async () => (await fixture.handoff(handoff.handoffId)).remainingMs < 0, {
       timeoutMs: 5_000,
       describe: 'the deadline has passed',
     });
-    expect(await take(handoff)).toBeNull();
+    expect(await takeAnswer(handoff)).toBeNull();
   });
 });
 
 describe('the answer', () => {
-  it('is taken once, by its own customer, and told in the timeline', async () => {
-    const handoff = await claimed();
+  it('is taken once, by its own customer, and recorded in the timeline', async () => {
+    const handoff = await claimHandoff();
     await fixture.attempt(rutterCreateOtp, handoff);
-    expect(await take(handoff, (await fixture.makeCustomer()).customerId)).toBeNull();
-    const answers = await Promise.all([take(handoff), take(handoff), take(handoff)]);
+    expect(await takeAnswer(handoff, (await fixture.makeCustomer()).customerId)).toBeNull();
+    const answers = await Promise.all([takeAnswer(handoff), takeAnswer(handoff), takeAnswer(handoff)]);
     expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
     expect(await fixture.handoff(handoff.handoffId)).toMatchObject({ state: 'taken', answer: null });
     const { rows } = await fixture.pool.query(
@@ -245,39 +248,39 @@ describe('the answer', () => {
     });
   });
 
-  it('is lost by a handoff whose connection a newer one has chosen, and only the newer one links', async () => {
-    const older = await claimed();
+  it('is cleared for a handoff whose connection a newer one has chosen, and only the newer one links', async () => {
+    const older = await claimHandoff();
     await fixture.attempt(rutterCreateOtp, older);
-    const newer = await claimed();
+    const newer = await claimHandoff();
     expect(await fixture.handoff(older.handoffId)).toMatchObject({ state: 'superseded', answer: null });
     expect(await fixture.attempt(rutterCreateOtp, older)).toEqual({ outcome: 'over', state: 'superseded' });
     await fixture.attempt(rutterCreateOtp, newer);
-    expect(await take(older)).toBeNull();
-    expect(await fixture.follow((await take(newer)) ?? '')).toBe(302);
+    expect(await takeAnswer(older)).toBeNull();
+    expect(await fixture.follow((await takeAnswer(newer)) ?? '')).toBe(302);
   });
 
-  it("of a newer handoff is not cancelled by an older one's request that reaches Rutter late", async () => {
-    const older = await claimed();
+  it('of a newer handoff is not cancelled by a late request of an older one', async () => {
+    const older = await claimHandoff();
     const { rutter } = fixture.deps;
-    let leave = (): void => undefined;
-    const left = new Promise<void>((resolve) => {
-      leave = resolve;
+    let markStarted = (): void => undefined;
+    const started = new Promise<void>((resolve) => {
+      markStarted = resolve;
     });
     const slow = {
       ...rutter,
       createOtp: async (input: Parameters<typeof rutter.createOtp>[0]) => {
-        leave();
+        markStarted();
         await delay(700);
         return await rutter.createOtp(input);
       },
     };
-    const underWay = fixture.attempt(rutterCreateOtp, older, { rutter: slow });
-    await left;
-    const newer = await claimed();
-    const [before, after] = await Promise.all([underWay, fixture.attempt(rutterCreateOtp, newer)]);
+    const running = fixture.attempt(rutterCreateOtp, older, { rutter: slow });
+    await started;
+    const newer = await claimHandoff();
+    const [before, after] = await Promise.all([running, fixture.attempt(rutterCreateOtp, newer)]);
     expect(before).toEqual({ outcome: 'over', state: 'superseded' });
     expect(after).toEqual({ outcome: 'ready' });
-    expect(await fixture.follow((await take(newer)) ?? '')).toBe(302);
+    expect(await fixture.follow((await takeAnswer(newer)) ?? '')).toBe(302);
   });
 });
 
@@ -286,8 +289,8 @@ describe('a refusal', () => {
     (await readConnection(fixture.pool, { connectionId }))?.rutterConnectionId ?? '';
   const statusOf = async () => (await readConnection(fixture.pool, { connectionId }))?.status;
 
-  it('of the connection ends the handoff, blocks the connection and wake-ups its workflow', async () => {
-    const handoff = await claimed();
+  it('of the connection ends the handoff, marks the connection and wakes its workflow', async () => {
+    const handoff = await claimHandoff();
     await fixture.control('POST', `/connections/${await rutterId()}/status`, { status: 'needs_reauth' });
     await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
       type: 'ConnectionRefused',
@@ -298,8 +301,8 @@ describe('a refusal', () => {
     expect(fixture.woken).toContain(`wake ${connectionId}`);
   });
 
-  it("of the bank's own credentials is not blamed on the customer's connection", async () => {
-    const handoff = await claimed();
+  it('of our own credentials does not mark the connection of the customer', async () => {
+    const handoff = await claimHandoff();
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
       type: 'CredentialsRejected',
@@ -310,8 +313,8 @@ describe('a refusal', () => {
     ]);
   });
 
-  it('of a revoked token is blamed on the connection alone', async () => {
-    const handoff = await claimed();
+  it('of a revoked token marks only the connection', async () => {
+    const handoff = await claimHandoff();
     await fixture.control('POST', `/connections/${await rutterId()}/token`, { revoked: true });
     await expect(fixture.attempt(rutterCreateOtp, handoff)).rejects.toMatchObject({
       type: 'ConnectionRefused',

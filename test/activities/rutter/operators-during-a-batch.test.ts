@@ -20,10 +20,10 @@ import {
   type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
-/**
- * Pause, resume, sync and close at every moment of a batch. Each case has three batches to send; the action falls upon
- * the first of them. The book is the checker: what was in flight arrives once, nothing follows a pause or a close, and
- * by the way out everything is there.
+/*
+ * Pause, resume, sync and close at every moment of a batch. Each case has three batches to send, and the action comes
+ * during the first. The transactions that the sandbox has booked show the result: what was in flight arrives once,
+ * nothing follows a pause or a close, and after a resume or a new share everything is delivered.
  */
 
 const startDate = '2026-03-01T00:00:00.000Z';
@@ -43,17 +43,17 @@ afterEach(async () => {
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
-/** What an operator asks, done as the workflow has it done; twice, since a request may be repeated at any time. */
-async function ask(feed: DeliveryFeed, action: OperatorAction): Promise<void> {
+/** Applies an operator's request as the workflow does; twice, since the activity may be repeated. */
+async function applyRequest(feed: DeliveryFeed, action: OperatorAction): Promise<void> {
   for (let times = 0; times < 2; times += 1) await dbApplyFeedRequest(fixture.deps)({ ...feed, action });
 }
 
 interface Interruption {
-  /** Called once, when the batch has come to its moment. */
+  /** Called once, at the moment of the batch. */
   act: () => Promise<void>;
 }
 
-/** One attempt of a delivery run, with the waits cut short, and `act` called at the moment that `at` knows. */
+/** One attempt of a delivery run with short waits. `at` wraps the client so that `act` is called at one moment. */
 async function deliveryRun(
   feed: DeliveryFeed,
   at: (rutter: RutterClient, act: () => Promise<void>) => Partial<RutterClient> = () => ({}),
@@ -78,31 +78,31 @@ async function deliveryRun(
   >(rutterRunDelivery(deps), { feedId: feed.feedId, readAccount: false });
 }
 
-/** Delivery run after delivery run, as the workflow would start them, until the feed has nothing more to do. */
-async function complete(feed: DeliveryFeed): Promise<RunDeliveryResult> {
+/** Starts delivery runs, as the workflow would, until the feed has nothing more to do. */
+async function runUntilIdle(feed: DeliveryFeed): Promise<RunDeliveryResult> {
   for (let tries = 0; tries < 20; tries += 1) {
     const result = await deliveryRun(feed).catch(() => undefined);
     if (result !== undefined && ['caught_up', 'waiting', 'closed'].includes(result.outcome)) return result;
   }
-  throw new Error('the feed did not complete');
+  throw new Error('the feed did not become idle');
 }
 
 interface Moment {
   name: string;
-  /** How many of the 2,500 are at Rutter's when the feed comes to rest. */
-  restsAt: { pause: number; close: number };
+  /** How many of the 2,500 postings Rutter has booked when the feed is idle. */
+  bookedWhenIdle: { pause: number; close: number };
   reach: (feed: DeliveryFeed, act: () => Promise<void>) => Promise<unknown>;
 }
 
 const moments: Moment[] = [
   {
     name: 'before the build',
-    restsAt: { pause: 0, close: 0 },
+    bookedWhenIdle: { pause: 0, close: 0 },
     reach: (_, act) => act(),
   },
   {
     name: 'after the build, before the POST',
-    restsAt: { pause: 1_000, close: 1_000 },
+    bookedWhenIdle: { pause: 1_000, close: 1_000 },
     reach: (feed, act) =>
       deliveryRun(
         feed,
@@ -117,7 +117,7 @@ const moments: Moment[] = [
   },
   {
     name: 'while the POST is in flight',
-    restsAt: { pause: 1_000, close: 1_000 },
+    bookedWhenIdle: { pause: 1_000, close: 1_000 },
     reach: (feed, act) =>
       deliveryRun(
         feed,
@@ -133,7 +133,7 @@ const moments: Moment[] = [
   },
   {
     name: 'while its job is pending',
-    restsAt: { pause: 1_000, close: 1_000 },
+    bookedWhenIdle: { pause: 1_000, close: 1_000 },
     reach: async (feed, act) => {
       await fixture.control('POST', '/knobs', { jobRunMs: 300, preferSyncWindowMs: 10 });
       const result = await deliveryRun(
@@ -152,20 +152,23 @@ const moments: Moment[] = [
     },
   },
   {
-    name: 'in doubt, done at Rutter',
-    restsAt: { pause: 1_000, close: 1_000 },
+    name: 'outcome unknown, done at Rutter',
+    bookedWhenIdle: { pause: 1_000, close: 1_000 },
     reach: async (feed, act) => {
       await fixture.control('POST', '/faults', {
-        ...{ kind: 'reset_after_effect', point: 'before_any_byte', match: batchPost, times: 1 },
+        kind: 'reset_after_effect',
+        point: 'before_any_byte',
+        match: batchPost,
+        times: 1,
       });
       await expect(deliveryRun(feed)).rejects.toThrow();
       await act();
     },
   },
   {
-    name: 'in doubt, never seen by Rutter',
-    // Nobody wants it at Rutter any more: closed, its postings are ready again.
-    restsAt: { pause: 1_000, close: 0 },
+    name: 'outcome unknown, never received by Rutter',
+    // After a close the batch is not sent again: its postings are ready.
+    bookedWhenIdle: { pause: 1_000, close: 0 },
     reach: async (feed, act) => {
       await fixture.control('POST', '/faults', { kind: 'reset_before_effect', match: batchPost, times: 1 });
       await expect(deliveryRun(feed)).rejects.toThrow();
@@ -174,7 +177,7 @@ const moments: Moment[] = [
   },
   {
     name: 'after it was completed',
-    restsAt: { pause: 2_000, close: 2_000 },
+    bookedWhenIdle: { pause: 2_000, close: 2_000 },
     reach: (feed, act) =>
       deliveryRun(
         feed,
@@ -194,7 +197,7 @@ const moments: Moment[] = [
   },
 ];
 
-async function ready(): Promise<DeliveryFeed> {
+async function makeFilledFeed(): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed({ startDate });
   await fixture.addPostings(feed, postings);
   return feed;
@@ -206,7 +209,7 @@ async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
 
 async function expectAllOnce(feed: DeliveryFeed): Promise<void> {
   expect(await bookedIds(feed)).toEqual(postings.map(({ id }) => id));
-  // I4, I6: no key but the first of each batch was ever used.
+  // I4, I6: only the first key of each batch was used.
   const { rows } = await fixture.pool.query<{ attempts: string; delivered: string }>(
     `SELECT count(*) AS attempts, count(DISTINCT b.batch_id) FILTER (WHERE b.state = 'delivered') AS delivered
        FROM attempts a JOIN batches b USING (batch_id) WHERE b.feed_id = $1 AND b.state <> 'undone'`,
@@ -216,42 +219,42 @@ async function expectAllOnce(feed: DeliveryFeed): Promise<void> {
 }
 
 describe.each(moments)('$name', (moment) => {
-  it('a pause lets the batch in flight arrive and nothing after it; resumed, the rest goes out once', async () => {
-    const feed = await ready();
-    await moment.reach(feed, () => ask(feed, 'pause'));
-    expect(await complete(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
-    expect(await bookedIds(feed)).toHaveLength(moment.restsAt.pause);
-    expect(await complete(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
-    expect(await bookedIds(feed)).toHaveLength(moment.restsAt.pause);
-    await ask(feed, 'resume');
-    expect(await complete(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+  it('a pause lets the batch in flight arrive and nothing after it; after resume the rest is sent once', async () => {
+    const feed = await makeFilledFeed();
+    await moment.reach(feed, () => applyRequest(feed, 'pause'));
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
+    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
+    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
+    await applyRequest(feed, 'resume');
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
     await expectAllOnce(feed);
   });
 
-  it('a close knows what became of the batch in flight and sends nothing after it; shared again, the rest goes out once', async () => {
-    const feed = await ready();
-    await moment.reach(feed, () => ask(feed, 'close'));
-    expect(await complete(feed)).toMatchObject({ outcome: 'closed', state: 'closed' });
-    expect(await bookedIds(feed)).toHaveLength(moment.restsAt.close);
+  it('a close determines the outcome of the batch in flight and sends nothing after it; shared again, the rest is sent once', async () => {
+    const feed = await makeFilledFeed();
+    await moment.reach(feed, () => applyRequest(feed, 'close'));
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'closed', state: 'closed' });
+    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.close);
     const { rows: open } = await fixture.pool.query(
       `SELECT 1 FROM batches WHERE feed_id = $1 AND state = 'open'`,
       [feed.feedId],
     );
     expect(open).toEqual([]);
     await shareAgain(feed);
-    expect(await complete(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
     await expectAllOnce(feed);
   });
 
-  it.each(['resume', 'sync'] as const)('a %s changes nothing of what is under way', async (action) => {
-    const feed = await ready();
-    await moment.reach(feed, () => ask(feed, action));
-    expect(await complete(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
+  it.each(['resume', 'sync'] as const)('a %s does not disturb what is in progress', async (action) => {
+    const feed = await makeFilledFeed();
+    await moment.reach(feed, () => applyRequest(feed, action));
+    expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
     await expectAllOnce(feed);
   });
 });
 
-/** The customer shares the account again and chooses it in Sage: the same feed, waiting for Sage's word, then active. */
+/** The customer shares the account again and selects it in Sage: the same feed is activated again. */
 async function shareAgain(feed: DeliveryFeed): Promise<void> {
   const { rows } = await fixture.pool.query<{ customer_id: string }>(
     `SELECT customer_id FROM feeds WHERE feed_id = $1`,

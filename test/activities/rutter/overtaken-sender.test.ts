@@ -10,17 +10,17 @@ afterAll(() => fixture.close());
 
 async function rowOf(feedId: string): Promise<FeedRow> {
   const row = await readFeed(fixture.pool, { feedId });
-  if (row === null) throw new Error('no such feed');
+  if (row === null) throw new Error('unknown feed');
   return row;
 }
 
-it('a sender that was overtaken leaves no failure on a feed that has caught up since; one that was not does', async () => {
+it('a sender records its failure, but not on a feed that has caught up since it started', async () => {
   const { feedId } = await fixture.makeFeed();
-  const began = await rowOf(feedId);
-  await recordFailure(fixture, began, new Error('x'));
+  const rowAtStart = await rowOf(feedId);
+  await recordFailure(fixture, rowAtStart, new Error('x'));
   expect((await rowOf(feedId)).reason).toBe('unexpected_failure');
   await recordCaughtUp(fixture.pool, { feedId, nextSyncAtMs: Date.now() + 1_000 });
   expect((await rowOf(feedId)).reason).toBeNull();
-  await recordFailure(fixture, began, new Error('x'));
+  await recordFailure(fixture, rowAtStart, new Error('x'));
   expect((await rowOf(feedId)).reason).toBeNull();
 });

@@ -9,13 +9,13 @@ import {
   type DeliveryFixture,
 } from '../../support/rutter/delivery-fixture.js';
 
-/**
- * Every case of the table in docs/postings.md, from the JSON text that core banking sends to the sandbox's book:
- * reading, judging, storing, cutting, sending and settling are the real ones.
+/*
+ * Every case of the table in docs/postings.md, from the JSON text of core banking to the booked transaction in the
+ * sandbox, with the real code for parsing, storing, building, sending and completing.
  */
 
 const startDate = '2020-01-01T00:00:00.000Z';
-/** The time of every call. */
+/** The current time of every call. */
 const nowMs = Date.parse('2026-07-01T12:00:00Z');
 let fixture: DeliveryFixture;
 
@@ -29,19 +29,19 @@ afterEach(async () => {
   expect((await fixture.violations()).violations).toEqual([]);
 });
 
-interface Told {
+interface IngestResult {
   accepted: number;
   repeated: number;
   conflicts: readonly { transactionId: string; code: string }[];
   rejected: PostingProblem[];
 }
 
-/** What the machine API does with a list: each item is a JSON text, good ones are stored, bad ones listed. */
-async function tell(
+/** Ingests a list as the machine API does: each item is a JSON text; valid items are stored, invalid ones listed. */
+async function ingest(
   account: { accountId: string },
   items: readonly string[],
   currency = 'GBP',
-): Promise<Told> {
+): Promise<IngestResult> {
   const postings: Posting[] = [];
   const rejected: PostingProblem[] = [];
   for (const item of items) {
@@ -50,11 +50,11 @@ async function tell(
       rejected.push({ transactionId: null, pointer: '', reason: json.detail });
       continue;
     }
-    const result = parsePosting({ value: json.value, currency, nowMs });
-    if ('problem' in result) rejected.push(result.problem);
-    else postings.push(result.posting);
+    const parsed = parsePosting({ value: json.value, currency, nowMs });
+    if ('problem' in parsed) rejected.push(parsed.problem);
+    else postings.push(parsed.posting);
   }
-  const told = { accepted: 0, repeated: 0, conflicts: [] as { transactionId: string; code: string }[] };
+  const result = { accepted: 0, repeated: 0, conflicts: [] as { transactionId: string; code: string }[] };
   for (let from = 0; from < postings.length; from += 1_000) {
     const chunk = postings.slice(from, from + 1_000);
     const stored = await storePostings(fixture.pool, {
@@ -62,14 +62,14 @@ async function tell(
       currency,
       postings: chunk,
     });
-    told.accepted += stored.accepted;
-    told.repeated += stored.repeated;
-    told.conflicts.push(...stored.conflicts);
+    result.accepted += stored.accepted;
+    result.repeated += stored.repeated;
+    result.conflicts.push(...stored.conflicts);
   }
-  return { ...told, rejected };
+  return { ...result, rejected };
 }
 
-/** One good transaction as JSON text; `amount` may be given as the very digits of a JSON number. */
+/** One valid transaction as JSON text; `amountDigits` is written without quotes, as the literal of a JSON number. */
 function item(id: string, change: Record<string, unknown> & { amountDigits?: string } = {}): string {
   const { amountDigits, ...fields } = change;
   const text = JSON.stringify({
@@ -104,14 +104,14 @@ async function booked(feed: DeliveryFeed): Promise<Booked[]> {
   return (await fixture.book(feed)) as unknown as Booked[];
 }
 
-const idsIn = async (feed: DeliveryFeed) => (await booked(feed)).map((entry) => entry.transaction_id);
-const placesOf = async (feed: DeliveryFeed) =>
+const bookedIds = async (feed: DeliveryFeed) => (await booked(feed)).map((entry) => entry.transaction_id);
+const statusCountsOf = async (feed: DeliveryFeed) =>
   Object.fromEntries(
     Object.entries(await countByDeliveryStatus(fixture.pool, feed)).filter(([, count]) => count > 0),
   );
 
 describe('amounts', () => {
-  const taken = [
+  const accepted = [
     { name: 'zero', currency: 'GBP', digits: '0', amount: 0 },
     { name: 'negative zero as a number', currency: 'GBP', digits: '-0', amount: 0 },
     { name: 'negative zero as text', currency: 'GBP', digits: '"-0.00"', amount: 0 },
@@ -129,9 +129,9 @@ describe('amounts', () => {
     { name: 'yen with decimals that are zeros', currency: 'JPY', digits: '"-1500.00"', amount: -1500 },
     { name: 'dinars with three decimals', currency: 'KWD', digits: '"-1.505"', amount: -1.505 },
   ];
-  it.each(taken)('reach the book as the same decimal: $name', async ({ currency, digits, amount }) => {
+  it.each(accepted)('are booked as the same decimal: $name', async ({ currency, digits, amount }) => {
     const feed = await accountIn(currency);
-    expect(await tell(feed, [item('a', { amountDigits: digits })], currency)).toMatchObject({
+    expect(await ingest(feed, [item('a', { amountDigits: digits })], currency)).toMatchObject({
       accepted: 1,
       rejected: [],
     });
@@ -154,26 +154,29 @@ describe('amounts', () => {
     { name: 'yen with decimals', currency: 'JPY', digits: '"1500.5"' },
     { name: 'dinars with four decimals', currency: 'KWD', digits: '"1.5055"' },
   ];
-  it.each(refused)('are never rounded but refused by name: $name', async ({ currency, digits }) => {
-    const feed = await accountIn(currency);
-    const told = await tell(
-      feed,
-      [item('a', { amountDigits: digits }), item('b', { amount: '1' })],
-      currency,
-    );
-    expect(told).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/amount' }] });
-    expect(told.rejected[0]?.reason).toMatch(/^amount /);
-    await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['b']);
-  });
+  it.each(refused)(
+    'are rejected with their reason and never rounded: $name',
+    async ({ currency, digits }) => {
+      const feed = await accountIn(currency);
+      const result = await ingest(
+        feed,
+        [item('a', { amountDigits: digits }), item('b', { amount: '1' })],
+        currency,
+      );
+      expect(result).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/amount' }] });
+      expect(result.rejected[0]?.reason).toMatch(/^amount /);
+      await fixture.deliveryRun(feed);
+      expect(await bookedIds(feed)).toEqual(['b']);
+    },
+  );
 
-  it('that are no JSON (NaN, Infinity) spoil their item and no other', async () => {
+  it('that are no JSON (NaN, Infinity) invalidate their item only', async () => {
     const feed = await accountIn('GBP');
     const items = ['NaN', 'Infinity', '-Infinity', '01', '+1'].map((digits) =>
       item('a', { amountDigits: digits }),
     );
-    const told = await tell(feed, [...items, item('b')]);
-    expect([told.accepted, told.rejected.length]).toEqual([1, 5]);
+    const result = await ingest(feed, [...items, item('b')]);
+    expect([result.accepted, result.rejected.length]).toEqual([1, 5]);
   });
 });
 
@@ -200,9 +203,11 @@ describe('texts', () => {
     { name: '500 emoji, which are 1,000 UTF-16 units', text: '\u{1F600}'.repeat(500) },
     { name: 'noncharacters and the replacement character', text: 'a\uffff\ufffdb' },
   ];
-  it.each(kept)('reach the book unchanged: $name', async ({ text }) => {
+  it.each(kept)('are booked unchanged: $name', async ({ text }) => {
     const feed = await accountIn('GBP');
-    expect(await tell(feed, [item('a', { description: text, payee: text })])).toMatchObject({ accepted: 1 });
+    expect(await ingest(feed, [item('a', { description: text, payee: text })])).toMatchObject({
+      accepted: 1,
+    });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect(await booked(feed)).toMatchObject([{ description: text, payee: text }]);
   });
@@ -219,13 +224,17 @@ describe('texts', () => {
     { name: 'white space alone', text: ' \u00a0\u3000\t' },
     { name: 'invisible characters alone', text: '\u200b\u2060\u202e\u00ad' },
   ];
-  it.each(refused)('are refused by name, never changed in silence: $name', async ({ text }) => {
+  it.each(refused)('are rejected with their reason and never changed silently: $name', async ({ text }) => {
     const feed = await accountIn('GBP');
-    const told = await tell(feed, [item('a', { description: text }), item('b', { payee: text }), item('c')]);
-    expect(told.accepted).toBe(1);
-    expect(told.rejected.map(({ pointer }) => pointer)).toEqual(['/description', '/payee']);
+    const result = await ingest(feed, [
+      item('a', { description: text }),
+      item('b', { payee: text }),
+      item('c'),
+    ]);
+    expect(result.accepted).toBe(1);
+    expect(result.rejected.map(({ pointer }) => pointer)).toEqual(['/description', '/payee']);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['c']);
+    expect(await bookedIds(feed)).toEqual(['c']);
   });
 });
 
@@ -242,10 +251,10 @@ describe('ids', () => {
   it.each(different)('that differ in one byte are different postings: $name', async ({ ids }) => {
     const feed = await accountIn('GBP');
     const items = ids.map((id) => item(id));
-    expect(await tell(feed, items)).toMatchObject({ accepted: ids.length, repeated: 0 });
-    expect(await tell(feed, items)).toMatchObject({ accepted: 0, repeated: ids.length });
+    expect(await ingest(feed, items)).toMatchObject({ accepted: ids.length, repeated: 0 });
+    expect(await ingest(feed, items)).toMatchObject({ accepted: 0, repeated: ids.length });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: ids.length });
-    expect(await idsIn(feed)).toEqual(ids);
+    expect(await bookedIds(feed)).toEqual(ids);
     expect(({} as Record<string, unknown>)['transaction_id']).toBeUndefined();
   });
 
@@ -260,19 +269,19 @@ describe('ids', () => {
     { name: 'NUL inside', id: 'a\u0000b' },
     { name: 'a lone surrogate inside', id: 'a\ud83db' },
     { name: 'a number', id: 5 },
-  ])('that a provider could read otherwise are refused: $name', async ({ id }) => {
+  ])('that a provider could read differently are rejected: $name', async ({ id }) => {
     const feed = await accountIn('GBP');
-    const told = await tell(feed, [item('x').replace('"x"', () => JSON.stringify(id)), item('good')]);
-    expect(told).toMatchObject({
+    const result = await ingest(feed, [item('x').replace('"x"', () => JSON.stringify(id)), item('good')]);
+    expect(result).toMatchObject({
       accepted: 1,
       rejected: [{ transactionId: null, pointer: '/transaction_id' }],
     });
   });
 
-  it('are independent over accounts: the same id goes out once for each', async () => {
+  it('are independent between accounts: the same id is sent once for each', async () => {
     const [one, other] = [await accountIn('GBP'), await accountIn('GBP')];
-    await tell(one, [item('same', { amount: '1' })]);
-    await tell(other, [item('same', { amount: '2' })]);
+    await ingest(one, [item('same', { amount: '1' })]);
+    await ingest(other, [item('same', { amount: '2' })]);
     for (const feed of [one, other]) await fixture.deliveryRun(feed);
     expect((await booked(one)).map((entry) => entry.amount)).toEqual([1]);
     expect((await booked(other)).map((entry) => entry.amount)).toEqual([2]);
@@ -280,7 +289,7 @@ describe('ids', () => {
 });
 
 describe('instants', () => {
-  const taken = [
+  const accepted = [
     { name: 'leap day', postedAt: '2024-02-29T23:59:59Z', utc: '2024-02-29T23:59:59.000Z' },
     {
       name: 'leap day that is March in UTC',
@@ -298,30 +307,30 @@ describe('instants', () => {
       utc: '2025-12-31T10:00:00.000Z',
     },
     {
-      name: 'digits finer than milliseconds are built',
+      name: 'digits finer than milliseconds are cut off',
       postedAt: '2026-01-01T00:00:00.999999999Z',
       utc: '2026-01-01T00:00:00.999Z',
     },
     { name: 'a day in the future', postedAt: '2026-07-02T12:00:00Z', utc: '2026-07-02T12:00:00.000Z' },
   ];
-  it.each(taken)('reach the book as the same instant in UTC: $name', async ({ postedAt, utc }) => {
+  it.each(accepted)('are booked as the same instant in UTC: $name', async ({ postedAt, utc }) => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('a', { posted_at: postedAt })]);
+    await ingest(feed, [item('a', { posted_at: postedAt })]);
     await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.posted_at)).toEqual([utc]);
   });
 
-  it('of the far past are taken from the first millisecond of 1900 on', async () => {
+  it('of the past are accepted from the first millisecond of 1900 on', async () => {
     const feed = await accountIn('GBP', '1900-01-01T00:00:00.000Z');
-    const told = await tell(feed, [
+    const result = await ingest(feed, [
       item('before', { posted_at: '1899-12-31T23:59:59.999Z' }),
       item('before-in-utc', { posted_at: '1900-01-01T00:00:00+01:00' }),
       item('first', { posted_at: '1900-01-01T00:00:00Z' }),
       item('first-in-utc', { posted_at: '1899-12-31T20:00:00-04:00' }),
     ]);
-    expect(told.rejected.map(({ transactionId }) => transactionId)).toEqual(['before', 'before-in-utc']);
+    expect(result.rejected.map(({ transactionId }) => transactionId)).toEqual(['before', 'before-in-utc']);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['first', 'first-in-utc']);
+    expect(await bookedIds(feed)).toEqual(['first', 'first-in-utc']);
   });
 
   it.each([
@@ -339,17 +348,17 @@ describe('instants', () => {
     { name: 'year 9999', postedAt: '9999-12-31T23:59:59Z' },
     { name: 'a millisecond more than a day in the future', postedAt: '2026-07-02T12:00:00.001Z' },
     { name: 'epoch milliseconds', postedAt: 1_770_110_047_000 },
-  ])('that nobody could send on are refused by name: $name', async ({ postedAt }) => {
+  ])('that could not be sent are rejected with their reason: $name', async ({ postedAt }) => {
     const feed = await accountIn('GBP');
-    const told = await tell(feed, [item('a', { posted_at: postedAt }), item('good')]);
-    expect(told).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/posted_at' }] });
-    expect(told.rejected[0]?.reason).toMatch(/^posted_at /);
+    const result = await ingest(feed, [item('a', { posted_at: postedAt }), item('good')]);
+    expect(result).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/posted_at' }] });
+    expect(result.rejected[0]?.reason).toMatch(/^posted_at /);
   });
 
-  it('around a change of the clocks go out in the order of time, not of the local clock', async () => {
+  it('around a clock change are sent in order of time, not of the local clock', async () => {
     const feed = await accountIn('GBP');
     // London: on 29 March 2026 there is no 01:30; on 26 October 2025 there are two.
-    await tell(feed, [
+    await ingest(feed, [
       item('spring-after', { posted_at: '2026-03-29T02:10:00+01:00' }),
       item('spring-before', { posted_at: '2026-03-29T00:50:00+00:00' }),
       item('autumn-second-0130', { posted_at: '2025-10-26T01:30:00+00:00' }),
@@ -357,7 +366,7 @@ describe('instants', () => {
       item('autumn-first-0130', { posted_at: '2025-10-26T01:30:00+01:00' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual([
+    expect(await bookedIds(feed)).toEqual([
       'autumn-first-0130',
       'autumn-first-0140',
       'autumn-second-0130',
@@ -376,17 +385,21 @@ describe('instants', () => {
       const two = (value: number) => String(value).padStart(2, '0');
       return item('a', { posted_at: `${local}${minutes < 0 ? '-' : '+'}${two(hours)}:${two(rest)}` });
     });
-    expect(await tell(feed, items)).toMatchObject({ accepted: 1, repeated: items.length - 1, conflicts: [] });
+    expect(await ingest(feed, items)).toMatchObject({
+      accepted: 1,
+      repeated: items.length - 1,
+      conflicts: [],
+    });
     await fixture.deliveryRun(feed);
     expect(await booked(feed)).toMatchObject([{ posted_at: '2026-02-03T09:14:07.000Z' }]);
   });
 
-  it('that are all the same go out in the order of arrival over two borders of batches', async () => {
+  it('that are all equal are sent in order of arrival across two batch boundaries', async () => {
     const feed = await accountIn('GBP');
-    // Neither the ids' order nor its reverse: only the order of arrival explains the book.
+    // The ids are in no alphabetical order, so only the order of arrival explains the result.
     const ids = Array.from({ length: 2_500 }, (_, index) => `tx-${String((index * 7_919) % 2_500)}`);
     const items = ids.map((id) => item(id));
-    expect(await tell(feed, items)).toMatchObject({ accepted: 2_500 });
+    expect(await ingest(feed, items)).toMatchObject({ accepted: 2_500 });
     const posts = await fixture.posts();
     expect(await fixture.deliveryRun(feed)).toMatchObject({
       outcome: 'caught_up',
@@ -394,36 +407,36 @@ describe('instants', () => {
       delivered: 2_500,
     });
     expect((await fixture.posts()) - posts).toBe(3);
-    expect(await idsIn(feed)).toEqual(ids);
+    expect(await bookedIds(feed)).toEqual(ids);
   });
 });
 
 describe('the same posting again', () => {
-  it('is counted as repeated however it is written, before and after its delivery, and sent once', async () => {
+  it('is counted as repeated in any format, before and after its delivery, and sent once', async () => {
     const feed = await accountIn('GBP');
-    const spellings = [
+    const formats = [
       item('a', { amount: '-1.50' }),
       item('a', { amountDigits: '-1.5' }),
       item('a', { amount: '-1.5', posted_at: '2026-02-03T10:14:07.000+01:00' }),
       item('a', { amount: '-1.500', status: 'posted', payee: null, corrects: null }),
     ];
-    expect(await tell(feed, spellings)).toMatchObject({ accepted: 1, repeated: 3 });
+    expect(await ingest(feed, formats)).toMatchObject({ accepted: 1, repeated: 3 });
     await fixture.deliveryRun(feed);
-    expect(await tell(feed, spellings)).toMatchObject({ accepted: 0, repeated: 4, conflicts: [] });
+    expect(await ingest(feed, formats)).toMatchObject({ accepted: 0, repeated: 4, conflicts: [] });
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['a']);
+    expect(await bookedIds(feed)).toEqual(['a']);
   });
 
-  it('with other content is a conflict that leaves the book alone', async () => {
+  it('with other content is a conflict that changes nothing that is booked', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('a', { amount: '1' })]);
+    await ingest(feed, [item('a', { amount: '1' })]);
     await fixture.deliveryRun(feed);
-    const told = await tell(feed, [
+    const result = await ingest(feed, [
       item('a', { amount: '2' }),
       item('a', { description: 'card payment' }),
       item('a', { status: 'void' }),
     ]);
-    expect(told.conflicts.map(({ code }) => code)).toEqual([
+    expect(result.conflicts.map(({ code }) => code)).toEqual([
       'other_content',
       'other_content',
       'already_posted',
@@ -438,98 +451,106 @@ describe('the same posting again', () => {
 });
 
 describe('a pending posting', () => {
-  it('is held, and goes out with the amount it is posted with', async () => {
+  it('is held, and sent with the amount of its posted version', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('a', { status: 'pending', amount: '-10' })]);
+    await ingest(feed, [item('a', { status: 'pending', amount: '-10' })]);
     await fixture.deliveryRun(feed);
-    expect([await idsIn(feed), await placesOf(feed)]).toEqual([[], { held: 1 }]);
-    expect(await tell(feed, [item('a', { amount: '-11.20' })])).toMatchObject({ accepted: 1 });
+    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { held: 1 }]);
+    expect(await ingest(feed, [item('a', { amount: '-11.20' })])).toMatchObject({ accepted: 1 });
     await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([-11.2]);
   });
 
-  it('that is posted under a new id goes out once, the old one stays held until it is withdrawn', async () => {
+  it('that is posted under a new id is sent once, and the old one stays held until it is withdrawn', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('auth-1', { status: 'pending' })]);
-    await tell(feed, [item('final-1')]);
+    await ingest(feed, [item('auth-1', { status: 'pending' })]);
+    await ingest(feed, [item('final-1')]);
     await fixture.deliveryRun(feed);
-    expect([await idsIn(feed), await placesOf(feed)]).toEqual([['final-1'], { held: 1, delivered: 1 }]);
-    await tell(feed, [item('auth-1', { status: 'void' })]);
+    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
+      ['final-1'],
+      { held: 1, delivered: 1 },
+    ]);
+    await ingest(feed, [item('auth-1', { status: 'void' })]);
     await fixture.deliveryRun(feed);
-    expect([await idsIn(feed), await placesOf(feed)]).toEqual([['final-1'], { withdrawn: 1, delivered: 1 }]);
+    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
+      ['final-1'],
+      { withdrawn: 1, delivered: 1 },
+    ]);
   });
 
-  it('that is withdrawn or vanishes is never sent', async () => {
+  it('that is withdrawn or never posted is never sent', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('void', { status: 'pending' }), item('vanishes', { status: 'pending' })]);
-    await tell(feed, [
+    await ingest(feed, [item('void', { status: 'pending' }), item('vanishes', { status: 'pending' })]);
+    await ingest(feed, [
       item('void', { status: 'void' }),
       item('later', { posted_at: '2026-06-01T00:00:00Z' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['later']);
-    expect(await placesOf(feed)).toEqual({ held: 1, withdrawn: 1, delivered: 1 });
+    expect(await bookedIds(feed)).toEqual(['later']);
+    expect(await statusCountsOf(feed)).toEqual({ held: 1, withdrawn: 1, delivered: 1 });
   });
 
-  it('withdrawn before it came is a conflict, not a delivery', async () => {
+  it('that was withdrawn before is a conflict, not a delivery', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('a', { status: 'void' })]);
-    expect((await tell(feed, [item('a')])).conflicts).toEqual([{ transactionId: 'a', code: 'already_void' }]);
+    await ingest(feed, [item('a', { status: 'void' })]);
+    expect((await ingest(feed, [item('a')])).conflicts).toEqual([
+      { transactionId: 'a', code: 'already_void' },
+    ]);
     await fixture.deliveryRun(feed);
-    expect([await idsIn(feed), await placesOf(feed)]).toEqual([[], { withdrawn: 1 }]);
+    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { withdrawn: 1 }]);
   });
 
-  it('posted with a date before what was delivered is late, not lost', async () => {
+  it('that is posted with a date before what was delivered is late, not lost', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [
+    await ingest(feed, [
       item('auth', { status: 'pending', posted_at: '2026-02-01T00:00:00Z' }),
       item('next-day', { posted_at: '2026-02-02T00:00:00Z' }),
     ]);
     await fixture.deliveryRun(feed);
-    await tell(feed, [item('auth', { posted_at: '2026-02-01T00:00:00Z' })]);
+    await ingest(feed, [item('auth', { posted_at: '2026-02-01T00:00:00Z' })]);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['next-day', 'auth']);
-    const [placed] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
-    expect(placed).toMatchObject({ transactionId: 'auth', late: true, place: 'delivered' });
+    expect(await bookedIds(feed)).toEqual(['next-day', 'auth']);
+    const [posting] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
+    expect(posting).toMatchObject({ transactionId: 'auth', late: true, place: 'delivered' });
   });
 });
 
 describe('a late posting', () => {
-  it('at the very instant of the last delivered one comes behind it, and is no late one', async () => {
+  it('at the instant of the last delivered one is sent after it and is not late', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('first')]);
+    await ingest(feed, [item('first')]);
     await fixture.deliveryRun(feed);
-    await tell(feed, [item('second')]);
+    await ingest(feed, [item('second')]);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['first', 'second']);
-    const [placed] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
-    expect(placed).toMatchObject({ transactionId: 'second', late: false });
+    expect(await bookedIds(feed)).toEqual(['first', 'second']);
+    const [posting] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
+    expect(posting).toMatchObject({ transactionId: 'second', late: false });
   });
 
-  it('goes out first in the next batch, late ones among themselves in the order of time', async () => {
+  it('is sent first in the next batch, several late ones in order of time', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('delivered', { posted_at: '2026-03-01T00:00:00Z' })]);
+    await ingest(feed, [item('delivered', { posted_at: '2026-03-01T00:00:00Z' })]);
     await fixture.deliveryRun(feed);
-    await tell(feed, [
+    await ingest(feed, [
       item('new', { posted_at: '2026-03-02T00:00:00Z' }),
       item('late-2', { posted_at: '2026-02-02T00:00:00Z' }),
       item('late-1', { posted_at: '2026-02-01T00:00:00Z' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['delivered', 'late-1', 'late-2', 'new']);
+    expect(await bookedIds(feed)).toEqual(['delivered', 'late-1', 'late-2', 'new']);
   });
 });
 
 describe('the start date', () => {
-  it('keeps older postings back, and sends exactly them when it moves back', async () => {
+  it('holds older postings, and exactly these are sent when it moves back', async () => {
     const feed = await accountIn('GBP', '2026-03-01T00:00:00.000Z');
-    await tell(feed, [
+    await ingest(feed, [
       item('day-before', { posted_at: '2026-02-28T23:59:59.999Z' }),
       item('the-day', { posted_at: '2026-03-01T00:00:00Z' }),
       item('before-in-utc', { posted_at: '2026-03-01T00:30:00+01:00' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect([await idsIn(feed), await placesOf(feed)]).toEqual([
+    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
       ['the-day'],
       { before_start: 2, delivered: 1 },
     ]);
@@ -537,29 +558,29 @@ describe('the start date', () => {
       transaction_start_date: '2026-02-01T00:00:00.000Z',
     });
     await fixture.deliveryRun(feed, { readAccount: true });
-    expect(await idsIn(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
-    expect(await placesOf(feed)).toEqual({ delivered: 3 });
+    expect(await bookedIds(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
+    expect(await statusCountsOf(feed)).toEqual({ delivered: 3 });
   });
 });
 
 describe('a correction', () => {
-  it('is a posting of its own, sent as such, and linked to the one it corrects', async () => {
+  it('is a separate posting that is linked to the one it corrects', async () => {
     const feed = await accountIn('GBP');
-    await tell(feed, [item('wrong', { amount: '-10' })]);
+    await ingest(feed, [item('wrong', { amount: '-10' })]);
     await fixture.deliveryRun(feed);
-    const told = await tell(feed, [
+    const result = await ingest(feed, [
       item('right', { amount: '1', transaction_type: 'credit', corrects: 'wrong' }),
       item('of-itself', { corrects: 'of-itself' }),
       item('of-nothing-known', { corrects: 'not-seen-yet' }),
     ]);
-    expect(told).toMatchObject({
+    expect(result).toMatchObject({
       accepted: 2,
       rejected: [{ transactionId: 'of-itself', pointer: '/corrects' }],
     });
     await fixture.deliveryRun(feed);
-    expect(await idsIn(feed)).toEqual(['wrong', 'right', 'of-nothing-known']);
-    const placed = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 10 });
-    expect(placed.map(({ transactionId, corrects }) => [transactionId, corrects])).toEqual([
+    expect(await bookedIds(feed)).toEqual(['wrong', 'right', 'of-nothing-known']);
+    const postings = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 10 });
+    expect(postings.map(({ transactionId, corrects }) => [transactionId, corrects])).toEqual([
       ['of-nothing-known', 'not-seen-yet'],
       ['right', 'wrong'],
       ['wrong', null],
@@ -568,9 +589,9 @@ describe('a correction', () => {
 });
 
 describe('items', () => {
-  it('of unknown or doubled fields are refused by name, names of the prototype among them', async () => {
+  it('with unknown or duplicate fields are rejected with their reason, including names of the prototype', async () => {
     const feed = await accountIn('GBP');
-    const told = await tell(feed, [
+    const result = await ingest(feed, [
       item('a', { desciption: 'x' }),
       `{"__proto__": {"status": "void"}, ${item('b').slice(1)}`,
       `{"amount": "1", ${item('c').slice(1)}`,
@@ -579,8 +600,8 @@ describe('items', () => {
       '"x"',
       item('good'),
     ]);
-    expect(told.accepted).toBe(1);
-    expect(told.rejected.map(({ pointer }) => pointer)).toEqual([
+    expect(result.accepted).toBe(1);
+    expect(result.rejected.map(({ pointer }) => pointer)).toEqual([
       '/desciption',
       '/__proto__',
       '',

@@ -27,7 +27,7 @@ import {
 } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-/* One look and one cancellation at a time, with answers that no sandbox gives. */
+/* Single checks and cancellations of an account, with answers that the sandbox does not give. */
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -38,13 +38,13 @@ afterAll(async () => {
   await fixture.close();
 });
 
-/** The dependencies of a worker whose client answers some calls otherwise. */
+/** The dependencies of a worker whose client overrides some calls. */
 function depsWith(over: Partial<SageBankingClient> = {}): ActivityDeps {
   const sage = fixture.deps.sage!;
   return { ...fixture.deps, sage: { ...sage, client: { ...sage.client, ...over } } };
 }
 
-const look = (
+const readAccount = (
   account: SageTestAccount,
   over: Partial<SageBankingClient> = {},
   { attempt = 1, waitedMs = 0 } = {},
@@ -57,7 +57,7 @@ const look = (
 const cancel = (account: SageTestAccount, over: Partial<SageBankingClient> = {}) =>
   new MockActivityEnvironment().run(sageCancelAccount(depsWith(over)), account);
 
-async function askedToEnd(account: SageTestAccount, agoMs: number): Promise<void> {
+async function requestCancellation(account: SageTestAccount, agoMs: number): Promise<void> {
   await fixture.pool.query(
     `UPDATE sage_accounts SET cancel_requested_at = now() - $2::float8 * interval '1 millisecond'
       WHERE sage_account_id = $1`,
@@ -67,7 +67,7 @@ async function askedToEnd(account: SageTestAccount, agoMs: number): Promise<void
 
 async function rowOf(account: SageTestAccount) {
   const row = await readSageAccount(fixture.pool, account);
-  if (row === null) throw new Error('no such account');
+  if (row === null) throw new Error('unknown account');
   return row;
 }
 
@@ -76,28 +76,29 @@ const refusing =
   (): Promise<never> =>
     Promise.reject(new SageRefused({ operation, httpStatus, errorCode, errorMessage: null }));
 
-const unknowing = (reason: 'timeout' | 'unexpected_shape', detail?: string) => (): Promise<never> =>
-  Promise.reject(new SageOutcomeUnknown({ operation: 'readTransactions', reason, detail }));
+const failingWithUnknownOutcome =
+  (reason: 'timeout' | 'unexpected_shape', detail?: string) => (): Promise<never> =>
+    Promise.reject(new SageOutcomeUnknown({ operation: 'readTransactions', reason, detail }));
 
-describe('an end that was asked for', () => {
-  it('does not come at once when a gateway, and not Sage, says that there is no such account', async () => {
+describe('a requested cancellation', () => {
+  it('is not completed at once when a gateway, and not Sage, answers that the account does not exist', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
-    await askedToEnd(account, 0);
-    const seen = await look(account, { readTransactions: refusing('readTransactions', 404, null) });
-    expect(seen).toMatchObject({ mustCancel: false, reason: 'read_rejected' });
-    expect(seen.nextCheckMs).toBeGreaterThan(0);
-    expect(seen.nextCheckMs).toBeLessThanOrEqual(sageUnreadCancelAfterMs);
+    await requestCancellation(account, 0);
+    const checked = await readAccount(account, { readTransactions: refusing('readTransactions', 404, null) });
+    expect(checked).toMatchObject({ mustCancel: false, reason: 'read_rejected' });
+    expect(checked.nextCheckMs).toBeGreaterThan(0);
+    expect(checked.nextCheckMs).toBeLessThanOrEqual(sageUnreadCancelAfterMs);
     expect(
       await cancel(account, { deleteBankAccount: refusing('deleteBankAccount', 404, null) }),
     ).toMatchObject({ cancelled: false });
     expect(await rowOf(account)).toMatchObject({ status: 'active', reason: 'read_rejected' });
   });
 
-  it('comes at once when Sage itself says so', async () => {
+  it('is completed at once when Sage itself answers that the account does not exist', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
-    await askedToEnd(account, 0);
+    await requestCancellation(account, 0);
     expect(
-      await look(account, { readTransactions: refusing('readTransactions', 404, 'notFound') }),
+      await readAccount(account, { readTransactions: refusing('readTransactions', 404, 'notFound') }),
     ).toMatchObject({ mustCancel: true, reason: 'sage_account_unknown' });
     expect(
       await cancel(account, { deleteBankAccount: refusing('deleteBankAccount', 404, 'notFound') }),
@@ -105,17 +106,20 @@ describe('an end that was asked for', () => {
     expect((await rowOf(account)).status).toBe('cancelled');
   });
 
-  it('waits for a check that reads everything, but not for ever', async () => {
+  it('waits for a check that reads everything, up to a limit', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
-    const silent = { readTransactions: unknowing('timeout') };
-    await askedToEnd(account, sageUnreadCancelAfterMs - 60_000);
-    await expect(look(account, silent)).rejects.toThrow(SageOutcomeUnknown);
-    await askedToEnd(account, sageUnreadCancelAfterMs + 1_000);
-    expect(await look(account, silent)).toMatchObject({ mustCancel: true, reason: 'provider_unavailable' });
+    const silent = { readTransactions: failingWithUnknownOutcome('timeout') };
+    await requestCancellation(account, sageUnreadCancelAfterMs - 60_000);
+    await expect(readAccount(account, silent)).rejects.toThrow(SageOutcomeUnknown);
+    await requestCancellation(account, sageUnreadCancelAfterMs + 1_000);
+    expect(await readAccount(account, silent)).toMatchObject({
+      mustCancel: true,
+      reason: 'provider_unavailable',
+    });
     expect(await cancel(account)).toMatchObject({ cancelled: true });
   });
 
-  it('is carried out by a process that shows that it is alive', async () => {
+  it('is carried out with heartbeats', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const environment = new MockActivityEnvironment();
     let beats = 0;
@@ -126,15 +130,18 @@ describe('an end that was asked for', () => {
   });
 });
 
-describe('a page that is not as agreed', () => {
-  it('is tried some times, then told by its own reason, with the members that are wrong', async () => {
+describe('a page that violates the contract', () => {
+  it('is retried a few times, then recorded as its own reason with the unreadable members', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
-    const odd = { readTransactions: unknowing('unexpected_shape', 'transactions.3.transactionId: x') };
-    await expect(look(account, odd)).rejects.toThrow(SageOutcomeUnknown);
-    const seen = await look(account, odd, { attempt: 5 });
-    expect(seen).toMatchObject({ mustCancel: false, reason: 'sage_answer_not_understood' });
+    const malformed = {
+      readTransactions: failingWithUnknownOutcome('unexpected_shape', 'transactions.3.transactionId: x'),
+    };
+    await expect(readAccount(account, malformed)).rejects.toThrow(SageOutcomeUnknown);
+    const checked = await readAccount(account, malformed, { attempt: 5 });
+    expect(checked).toMatchObject({ mustCancel: false, reason: 'sage_answer_not_understood' });
     expect(await rowOf(account)).toMatchObject({
-      ...{ status: 'active', reason: 'sage_answer_not_understood' },
+      status: 'active',
+      reason: 'sage_answer_not_understood',
       reasonDetail: 'transactions.3.transactionId: x',
     });
     await reviewAlerts(fixture.pool, dbChannels, {
@@ -145,34 +152,39 @@ describe('a page that is not as agreed', () => {
   });
 });
 
-describe('a transaction that is not as agreed', () => {
-  it('is stored whole and named, alerts an operator for a week, and stops none behind it', async () => {
+describe('a transaction that violates the contract', () => {
+  it('is stored unchanged and marked, raises an alert for a week, and does not stop later transactions', async () => {
     const account = await makeSageAccount(fixture);
     await postStatement(fixture, account, someLines(4));
     const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const [, second, third, last] = page.transactions;
-    const odd = {
+    const unreadable = {
       ...second!,
-      ...{ transactionAmount: { of: '12.50' }, transactionNarrative: ['A', 'B'], datePosted: 20240105 },
+      transactionAmount: { of: '12.50' },
+      transactionNarrative: ['A', 'B'],
+      datePosted: 20240105,
       predictedActions: ['none', null],
     };
-    const { transactionAmount: _left, ...third3 } = third!;
-    const oddAmount = { ...third3, currency: { code: 'GBP' } };
-    const transactions = [page.transactions[0]!, odd, oddAmount, last!];
-    await look(account, { readTransactions: () => Promise.resolve({ ...page, transactions }) });
+    const { transactionAmount: _omitted, ...rest } = third!;
+    const withoutAmount = { ...rest, currency: { code: 'GBP' } };
+    const transactions = [page.transactions[0]!, unreadable, withoutAmount, last!];
+    await readAccount(account, { readTransactions: () => Promise.resolve({ ...page, transactions }) });
     const { sageAccountId } = account;
     expect(await rowOf(account)).toMatchObject({
-      ...{ lastTransactionId: last!.transactionId, received: 4, receivedUnrecognized: 2, reason: null },
+      lastTransactionId: last!.transactionId,
+      received: 4,
+      receivedUnrecognized: 2,
+      reason: null,
     });
     const { rows } = await fixture.pool.query(
       `SELECT body, predicted_actions FROM sage_transactions
         WHERE sage_account_id = $1 AND unrecognized_members IS NOT NULL ORDER BY transaction_id`,
       [sageAccountId],
     );
-    expect(rows[0]).toEqual({ body: odd, predicted_actions: [] });
+    expect(rows[0]).toEqual({ body: unreadable, predicted_actions: [] });
     expect(rows[1]).toMatchObject({ body: { currency: { code: 'GBP' } } });
-    const told = await fixture.pool.query(
+    const timeline = await fixture.pool.query(
       `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_odd'`,
       [sageAccountId],
     );
@@ -183,8 +195,8 @@ describe('a transaction that is not as agreed', () => {
       'predictedActions',
       'currency',
     ];
-    const transactionIds = [odd.transactionId, oddAmount.transactionId];
-    expect(told.rows).toEqual([{ detail: { count: 2, transaction_ids: transactionIds, members } }]);
+    const transactionIds = [unreadable.transactionId, withoutAmount.transactionId];
+    expect(timeline.rows).toEqual([{ detail: { count: 2, transaction_ids: transactionIds, members } }]);
     await reviewAlerts(fixture.pool, dbChannels, {
       feedSyncIntervalMs: dayMs,
       configuredChannels: channelIds,
@@ -201,16 +213,16 @@ describe('a transaction that is not as agreed', () => {
     expect(await alertsOf(account)).toEqual([]);
   });
 
-  it('has for rules none of the members that cannot be read, whichever way it is read', async () => {
+  it('is evaluated by rules without its unreadable members, with and without a column list', async () => {
     const account = await makeSageAccount(fixture);
     const { sageAccountId } = account;
-    const odd = {
+    const unreadable = {
       transactionId: 1,
       transactionAmount: '12.50',
       transactionNarrative: 'CARD',
       datePosted: '2024-01-05',
     };
-    await storePage(fixture.pool, { sageAccountId, transactions: [odd], endIndex: 1 });
+    await storePage(fixture.pool, { sageAccountId, transactions: [unreadable], endIndex: 1 });
     for (const fields of [new Set<string>(), new Set(['payee.city'])]) {
       const rows = [];
       for await (const chunk of ruleTransactions(fixture.pool, { sageAccountId, upToId: 1, fields }))
@@ -223,18 +235,18 @@ describe('a transaction that is not as agreed', () => {
 });
 
 describe('the next check', () => {
-  it('of an account with more to read is due at once, in its row too', async () => {
+  it('of an account with more to read is due at once, also in its row', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
     const endless: SageTransactionPage = { ...page, transactions: [], hasMore: true };
-    const seen = await look(account, { readTransactions: () => Promise.resolve(endless) });
-    expect(seen).toMatchObject({ hasMore: true, nextCheckMs: 0 });
+    const checked = await readAccount(account, { readTransactions: () => Promise.resolve(endless) });
+    expect(checked).toMatchObject({ hasMore: true, nextCheckMs: 0 });
     const row = await rowOf(account);
     expect(Date.parse(row.nextReadAt ?? '')).toBeLessThanOrEqual(Date.parse(row.lastReadAt ?? ''));
   });
 
-  it('that is long overdue raises an alert, of an account that was never checked, too', async () => {
+  it('that is long overdue raises an alert, also for an account that was never checked', async () => {
     const [late, dueSoon, cancelled] = [
       await makeSageAccount(fixture),
       await makeSageAccount(fixture),
@@ -257,20 +269,20 @@ describe('the next check', () => {
   });
 });
 
-describe('what Sage says of an account', () => {
-  it('is stored although it has characters that the database does not take', async () => {
+describe('the status that Sage reports for an account', () => {
+  it('is stored although it has characters that PostgreSQL rejects', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const { client } = fixture.deps.sage!;
     const page = await client.readTransactions({ ...account, startIndex: 1 });
-    const told = { ...page.account, statusReason: 'NUL \0 end' };
-    const odd: SageTransactionPage = { ...page, account: told };
-    expect(await look(account, { readTransactions: () => Promise.resolve(odd) })).toMatchObject({
+    const reported = { ...page.account, statusReason: 'NUL \0 end' };
+    const withNul: SageTransactionPage = { ...page, account: reported };
+    expect(await readAccount(account, { readTransactions: () => Promise.resolve(withNul) })).toMatchObject({
       reason: null,
     });
     expect((await rowOf(account)).statusReason).toBe('NUL \ufffd end');
   });
 
-  it('of a direct bank is shown while it is awaited, renewed before it is an hour old, and sealed in its row', async () => {
+  it('of a direct bank shows the authorization while it is awaited, renews it within the hour, and seals it in its row', async () => {
     const account = await makeSageAccount(fixture);
     const { client } = fixture.deps.sage!;
     const form = 'https://bank.example/forms/1?signature=abc';
@@ -287,23 +299,23 @@ describe('what Sage says of an account', () => {
       ],
     );
     const page = await client.readTransactions({ ...account, startIndex: 1 });
-    const saying = async (status: SageTransactionPage['account']['status'], waitedMs: number) => {
-      const said = { ...page.account, status, authorisationData: { formUrl: form } };
-      const readTransactions = () => Promise.resolve({ ...page, account: said });
-      return await look(account, { readTransactions }, { waitedMs });
+    const checkWithStatus = async (status: SageTransactionPage['account']['status'], waitedMs: number) => {
+      const reported = { ...page.account, status, authorisationData: { formUrl: form } };
+      const readTransactions = () => Promise.resolve({ ...page, account: reported });
+      return await readAccount(account, { readTransactions }, { waitedMs });
     };
     const shown = async () =>
       (await fixture.api('GET', `/v1/sage/accounts/${account.sageAccountId}`)).body.authorisation;
-    const pending = await saying('pending', 10 * dayMs);
+    const pending = await checkWithStatus('pending', 10 * dayMs);
     expect(pending.nextCheckMs).toBeLessThanOrEqual(20 * 60_000);
     expect(await shown()).toMatchObject({ formUrl: form, instructions: 'Call the branch.' });
     const { rows } = await fixture.pool.query(`SELECT * FROM sage_accounts WHERE sage_account_id = $1`, [
       account.sageAccountId,
     ]);
     expect(JSON.stringify(rows)).not.toContain('bank.example');
-    await saying('active', 0);
+    await checkWithStatus('active', 0);
     expect(await shown()).toBe(null);
-    await saying('authRequired', 0);
+    await checkWithStatus('authRequired', 0);
     expect(await shown()).toMatchObject({ instructions: 'Call the branch.' });
   });
 });

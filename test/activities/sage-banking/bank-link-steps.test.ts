@@ -32,7 +32,7 @@ import {
 } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-/* One step of a link at a time, with attempts that overlap and answers that no sandbox gives. */
+/* Single steps of a bank link, with overlapping attempts and answers that the sandbox does not give. */
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -43,7 +43,7 @@ afterAll(async () => {
   await fixture.close();
 });
 
-const noKey = { table: 'sage_links' };
+const linkTable = { table: 'sage_links' };
 
 function depsWith(over: { client?: Partial<SageBankingClient>; pool?: Pool } = {}): ActivityDeps {
   const sage = fixture.deps.sage!;
@@ -57,17 +57,26 @@ function depsWith(over: { client?: Partial<SageBankingClient>; pool?: Pool } = {
 
 async function newLink(
   company: SageTestCompany,
-  input: { purpose?: 'link' | 'reauthorise'; account?: SageTestAccount; told?: Record<string, unknown> } = {},
+  input: {
+    purpose?: 'link' | 'reauthorise';
+    account?: SageTestAccount;
+    details?: Record<string, unknown>;
+  } = {},
 ): Promise<string> {
   const linkId = randomUUID();
-  const { purpose = 'link', account, told } = input;
-  const place = { ...noKey, row: linkId, column: 'account' };
+  const { purpose = 'link', account, details } = input;
+  const location = { ...linkTable, row: linkId, column: 'account' };
   await transaction(fixture.pool, (db) =>
     insertSageLink(db, {
-      ...{ linkId, customerId: company.customerId, connectionId: company.connectionId, purpose },
-      ...{ bankId: HARBOUR_BANK, bankName: 'Harbour Bank', requestedStartDate: '2024-01-01T00:00:00Z' },
+      linkId,
+      customerId: company.customerId,
+      connectionId: company.connectionId,
+      purpose,
+      bankId: HARBOUR_BANK,
+      bankName: 'Harbour Bank',
+      requestedStartDate: '2024-01-01T00:00:00Z',
       sageAccountId: account?.sageAccountId ?? null,
-      accountSealed: told === undefined ? null : seal(fixture.keyring, JSON.stringify(told), place),
+      accountSealed: details === undefined ? null : seal(fixture.keyring, JSON.stringify(details), location),
     }),
   );
   return linkId;
@@ -89,32 +98,35 @@ const create = (linkId: string, deps = depsWith()): Promise<CreateAccountResult>
 const refused = (operation: 'getAccessToken' | 'createBankAccount', httpStatus: number) =>
   new SageRefused({ operation, httpStatus, errorCode: null, errorMessage: null });
 
-/** What a bank tells of an account that Sage has already. */
-async function toldOf(account: SageTestAccount): Promise<Record<string, unknown>> {
+/** The details that a bank sends for an account that exists at Sage. */
+async function detailsOf(account: SageTestAccount): Promise<Record<string, unknown>> {
   const found = await fixture.deps.sage!.client.getBankAccount(account);
   const { accountName, accountIdentifier, bankIdentifier } = found;
   return { accountName, accountIdentifier, bankIdentifier, accountKey: '1' };
 }
 
-/** A customer at the end of the bank's pages. */
+/** The customer completes the pages of the bank. */
 async function finishAtBank(linkId: string): Promise<void> {
-  const at = await makeBankCustomer(fixture);
+  const customer = await makeBankCustomer(fixture);
   const { redirectSealed } = await rowOf(linkId);
-  const place = { ...noKey, row: linkId, column: 'redirect' };
-  const redirect = open(fixture.keyring, redirectSealed ?? '', place);
+  const location = { ...linkTable, row: linkId, column: 'redirect' };
+  const redirect = open(fixture.keyring, redirectSealed ?? '', location);
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';
-  await fixture.control('POST', `/links/${id}/finish`, { username: at.username, account: at.accountName });
+  await fixture.control('POST', `/links/${id}/finish`, {
+    username: customer.username,
+    account: customer.accountName,
+  });
 }
 
-/** A pool that is away for the first `times` statements that begin so. */
-function awayFor(beginning: string, times: number): Pool {
-  let left = times;
+/** A pool that is unavailable for the first `times` statements with this beginning. */
+function unavailableFor(beginning: string, times: number): Pool {
+  let remaining = times;
   return new Proxy(fixture.pool, {
     get: (pool, name) => {
       if (name !== 'query') return Reflect.get(pool, name) as unknown;
       return (text: string, values: unknown[]) => {
-        if (!text.startsWith(beginning) || left === 0) return pool.query(text, values);
-        left -= 1;
+        if (!text.startsWith(beginning) || remaining === 0) return pool.query(text, values);
+        remaining -= 1;
         return Promise.reject(Object.assign(new Error('starting up'), { code: '57P03' }));
       };
     },
@@ -122,9 +134,9 @@ function awayFor(beginning: string, times: number): Pool {
 }
 
 describe('an account that is linked again while it is being disconnected', () => {
-  it('is waited for ever more slowly, and for a named time only', async () => {
+  it('is waited for at growing intervals, up to a limit', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
-    const linkId = await newLink(account, { told: await toldOf(account) });
+    const linkId = await newLink(account, { details: await detailsOf(account) });
     await fixture.pool.query(
       `UPDATE sage_accounts SET cancel_requested_at = now() WHERE sage_account_id = $1`,
       [account.sageAccountId],
@@ -143,7 +155,7 @@ describe('an account that is linked again while it is being disconnected', () =>
     expect(await rowOf(linkId)).toMatchObject({ state: 'expired', reason: 'account_taken' });
   });
 
-  it('knows its predecessor although our row does not show the end of it yet', async () => {
+  it('names its predecessor although our row does not show the cancellation yet', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const first = await readSageAccount(fixture.pool, account);
     if (first === null) throw new Error('no such account');
@@ -155,22 +167,22 @@ describe('an account that is linked again while it is being disconnected', () =>
 });
 
 describe('an answer of the poll route', () => {
-  it('outlives a database that is away for a moment, be it the next route or the account', async () => {
+  it('is stored although the database is unavailable for a moment, for the next route and for the account', async () => {
     const linkId = await newLink(await makeSageCompany(fixture));
     expect((await begin(linkId)).outcome).toBe('waiting');
     const beginning = 'UPDATE sage_links SET poll_route_sealed = $3';
-    expect((await poll(linkId, depsWith({ pool: awayFor(beginning, 2) }))).outcome).toBe('waiting');
+    expect((await poll(linkId, depsWith({ pool: unavailableFor(beginning, 2) }))).outcome).toBe('waiting');
     await finishAtBank(linkId);
     const ofAccount = 'UPDATE sage_links SET account_sealed';
-    expect((await poll(linkId, depsWith({ pool: awayFor(ofAccount, 2) }))).outcome).toBe('granted');
+    expect((await poll(linkId, depsWith({ pool: unavailableFor(ofAccount, 2) }))).outcome).toBe('granted');
     expect(await rowOf(linkId)).toMatchObject({ state: 'waiting', attempts: 1 });
     expect((await create(linkId)).outcome).toBe('over');
     expect((await rowOf(linkId)).state).toBe('linked');
   });
 });
 
-describe('a way that is opened', () => {
-  it('does not take the place of another attempt’s, at which the customer may be', async () => {
+describe('a bank consent session', () => {
+  it('does not replace the session of another attempt, which the customer may be using', async () => {
     const linkId = await newLink(await makeSageCompany(fixture));
     const { client } = fixture.deps.sage!;
     const startLink: SageBankingClient['startLink'] = async (input) => {
@@ -186,7 +198,7 @@ describe('a way that is opened', () => {
 });
 
 describe('the renewal of an authorisation', () => {
-  it('whose answer was lost is found in the account, which is active again', async () => {
+  it('whose answer was lost is found complete when the account is active again', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const linkId = await newLink(account, { purpose: 'reauthorise', account });
     await fixture.pool.query(`UPDATE sage_links SET attempts = 1 WHERE link_id = $1`, [linkId]);
@@ -194,7 +206,7 @@ describe('the renewal of an authorisation', () => {
     expect(await rowOf(linkId)).toMatchObject({ state: 'linked', sageAccountId: account.sageAccountId });
   });
 
-  it('is not called needless because the token was refused', async () => {
+  it('is not considered unnecessary because the token was refused', async () => {
     const account = await makeSageAccount(fixture, { transactions: someLines(1) });
     const linkId = await newLink(account, { purpose: 'reauthorise', account });
     const startReauthorisation = () => Promise.reject(refused('getAccessToken', 400));
@@ -205,7 +217,7 @@ describe('the renewal of an authorisation', () => {
 
 describe('the creation of an account', () => {
   it.each([400, 409, 422])(
-    'that is refused (%i) because it is there by now takes it over',
+    'that is refused (%i) because the account exists takes it over',
     async (status) => {
       const company = await makeSageCompany(fixture);
       const linkId = await newLink(company);
@@ -228,7 +240,7 @@ describe('the creation of an account', () => {
     },
   );
 
-  it('stores a name with characters that the database does not take', async () => {
+  it('stores a name with characters that PostgreSQL rejects', async () => {
     const linkId = await newLink(await makeSageCompany(fixture));
     await begin(linkId);
     await finishAtBank(linkId);

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // Whatever a test does, the client must not have broken the contract.
+  // In every test the client must keep the contract.
   const { violations } = await control('GET', '/violations');
   await sandbox.close();
   expect(violations).toEqual([]);
@@ -42,24 +42,29 @@ afterEach(async () => {
 function clientWith(options: Partial<SageBankingOptions> = {}): SageBankingClient {
   const { url } = sandbox;
   return createSageBankingClient({
-    ...{ bankingUrl: url, authUrl: url, tokenServiceUrl: url, linkOrigins: [url] },
-    ...{ applicationId: application.id, signingKey: application.signingKey, provider: 'ledger.desk' },
+    bankingUrl: url,
+    authUrl: url,
+    tokenServiceUrl: url,
+    linkOrigins: [url],
+    applicationId: application.id,
+    signingKey: application.signingKey,
+    provider: 'ledger.desk',
     timeoutMs: 5_000,
     ...options,
   });
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the test at that place
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong access fails the test there
 function control(method: string, path: string, body?: object): Promise<any> {
   return askControl({ url: sandbox.url, method, path, body });
 }
 
 const countersOf = (): Promise<Record<string, number>> => control('GET', '/counters');
-const order = (fault: FaultSpec): Promise<unknown> => control('POST', '/faults', fault);
+const setFault = (fault: FaultSpec): Promise<unknown> => control('POST', '/faults', fault);
 const authorisationOf = (redirect: string): string =>
   new URL(redirect).searchParams.get('authorisation_id') ?? '';
 
-/** A pending account, linked at the bank. */
+/** Creates a pending account that was linked at the bank. */
 async function linkAccount(): Promise<SageBankAccount> {
   const { redirect, pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
   await control('POST', `/links/${authorisationOf(redirect)}/finish`, {});
@@ -69,9 +74,14 @@ async function linkAccount(): Promise<SageBankAccount> {
   return client.createBankAccount({
     access,
     account: {
-      ...{ bankId: HARBOUR_BANK, accountName, accountIdentifier },
-      ...{ accountKey: accountKey ?? '1', bankIdentifier: bankIdentifier ?? '' },
-      ...{ accountType: 'DEBIT', defaultCurrency: 'GBP', requestedStartDate: '2024-01-01T00:00:00.000Z' },
+      bankId: HARBOUR_BANK,
+      accountName,
+      accountIdentifier,
+      accountKey: accountKey ?? '1',
+      bankIdentifier: bankIdentifier ?? '',
+      accountType: 'DEBIT',
+      defaultCurrency: 'GBP',
+      requestedStartDate: '2024-01-01T00:00:00.000Z',
     },
   });
 }
@@ -92,13 +102,13 @@ const rule = (ruleName: string, more: Partial<SageRuleInput> = {}): SageRuleInpu
 });
 
 describe('onboarding', () => {
-  test('a cloud customer gets organisation, company and a key that fetches tokens', async () => {
+  test('a cloud customer gets organisation, company and a signing key that yields tokens', async () => {
     await client.proveAccess({ access });
     const wrong = { ...access, signingKey: 'another key' };
     expect(await sageErrorOf(client.proveAccess({ access: wrong }))).toMatchObject({
       ...{ kind: 'unauthorized', operation: 'getAccessToken', httpStatus: 401, errorCode: 'unauthorised' },
     });
-    await forgive('bad_signature');
+    await expectViolation('bad_signature');
   });
 
   const desktopOrganisation = async (): Promise<SageOrganisationInput> => {
@@ -108,7 +118,7 @@ describe('onboarding', () => {
     return { company, desktop: { licenceDetails, captchaId, captchaText } };
   };
 
-  test('a desktop customer: each refusal is told apart by status and code, and the good one is a company with access', async () => {
+  test('each refusal of a desktop customer is distinguished by status and code, and success yields a company with access', async () => {
     const create = async (organisation: SageOrganisationInput) => client.createOrganisation({ organisation });
     expect(await sageErrorOf(create(await desktopOrganisation()))).toMatchObject({ httpStatus: 404 });
 
@@ -140,9 +150,9 @@ describe('onboarding', () => {
     [{ kind: 'malformed_body', shape: 'gzip_bomb' }, 'outcome_unknown', 'body_too_large', 2],
     [{ kind: 'redirect' }, 'outcome_unknown', 'redirect', 1],
   ])(
-    'an answer of POST organisation lost by %j is %s, and asked for once',
+    'an answer of POST organisation lost by %j is %s, and the POST is sent once',
     async (fault, kind, reason, made) => {
-      await order({ ...fault, match: { path: '/organisations$' } });
+      await setFault({ ...fault, match: { path: '/organisations$' } });
       const work = client.createOrganisation({ organisation: { company } });
       expect(await sageErrorOf(work)).toMatchObject({ kind, reason, operation: 'createOrganisation' });
       const { organisations } = await control('GET', '/organisations');
@@ -154,7 +164,7 @@ describe('onboarding', () => {
 });
 
 describe('banks', () => {
-  test('are searched by name and country, and read one by one', async () => {
+  test('are searched by name and country, and read by id', async () => {
     const { banks, total } = await client.listBanks({ name: 'harbour', primaryCountry: 'GBR' });
     expect(banks.map(({ name }) => name)).toEqual(['Harbour Bank']);
     expect(total).toBe(1);
@@ -172,11 +182,11 @@ describe('banks', () => {
 });
 
 describe('linking', () => {
-  test('a 302 is the answer: where the person goes, and a route that serves once, to success', async () => {
+  test('a 302 yields the redirect of the customer and poll routes that work once each, until success', async () => {
     const start = await client.startLink({ access, bankId: HARBOUR_BANK, e2e: 'link-7' });
     expect(start).toMatchObject({ pollPeriodMs: 5_000 });
     const waiting = await client.pollLink({ pollRoute: start.pollRoute });
-    if (waiting.kind !== 'waiting') throw new Error('the link was over too early');
+    if (waiting.kind !== 'waiting') throw new Error('the link ended too early');
     expect(await sageErrorOf(client.pollLink({ pollRoute: start.pollRoute }))).toMatchObject({
       ...{ kind: 'gone', httpStatus: 410 },
     });
@@ -187,7 +197,7 @@ describe('linking', () => {
     });
   });
 
-  test('a refusal at the bank and a session that is over are failures', async () => {
+  test('a refusal at the bank and an expired session are failures', async () => {
     const refused = await client.startLink({ access, bankId: HARBOUR_BANK });
     await control('POST', `/links/${authorisationOf(refused.redirect)}/finish`, { success: false });
     expect(await client.pollLink(refused)).toEqual({ kind: 'failed' });
@@ -196,7 +206,7 @@ describe('linking', () => {
     expect(await client.pollLink(late)).toEqual({ kind: 'failed' });
   });
 
-  test('what a poll leaves out (accountKey, bankIdentifier) is left out here', async () => {
+  test('members that a poll leaves out (accountKey, bankIdentifier) are left out of the result', async () => {
     await control('POST', '/knobs', { accountKeyMissing: true, bankIdentifierMissing: true });
     const { redirect, pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
     await control('POST', `/links/${authorisationOf(redirect)}/finish`, {});
@@ -210,9 +220,9 @@ describe('linking', () => {
     [{ kind: 'reset_after_effect' }, 'connection_lost'],
     [{ kind: 'server_error_after_effect', http_status: 503 }, 'server_error'],
     [{ kind: 'malformed_body', shape: 'html' }, 'unreadable_body'],
-  ])('a 202 that was lost by %j is doubt, and its route is gone', async (fault, reason) => {
+  ])('a 202 lost by %j is an unknown outcome, and its route is gone', async (fault, reason) => {
     const { pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
-    await order({ ...fault, match: { path: '/linkpolls/' } });
+    await setFault({ ...fault, match: { path: '/linkpolls/' } });
     expect(await sageErrorOf(client.pollLink({ pollRoute }))).toMatchObject({
       kind: 'outcome_unknown',
       reason,
@@ -221,9 +231,9 @@ describe('linking', () => {
   });
 
   test.each(['truncated_json', 'html', 'empty', 'wrong_content_type', 'huge'] as const)(
-    'a 302 whose body is spoilt (%s) is doubt, and nobody is sent to its Location',
+    'a 302 with a malformed body (%s) is an unknown outcome, and its Location is not used',
     async (shape) => {
-      await order({ kind: 'malformed_body', shape, match: { path: '/indirectlinkaccount' } });
+      await setFault({ kind: 'malformed_body', shape, match: { path: '/indirectlinkaccount' } });
       expect(await sageErrorOf(client.startLink({ access, bankId: HARBOUR_BANK }))).toMatchObject({
         ...{ kind: 'outcome_unknown', operation: 'startLink', httpStatus: 302 },
       });
@@ -232,13 +242,13 @@ describe('linking', () => {
 
   test('routes and redirects of foreign hosts are refused', async () => {
     const match = { path: '/indirectlinkaccount' };
-    await order({
+    await setFault({
       kind: 'rewrite_body',
       find: `"pollRoute":"${sandbox.url}`,
       replace: '"pollRoute":"https://evil.example',
       match,
     });
-    await order({
+    await setFault({
       kind: 'rewrite_body',
       find: `"redirect":"${sandbox.url}`,
       replace: '"redirect":"http://evil.example',
@@ -253,7 +263,7 @@ describe('linking', () => {
 });
 
 describe('bank accounts', () => {
-  test('are made, listed, read, and cancelled for good', async () => {
+  test('are created, listed, read and cancelled, also twice', async () => {
     const made = await linkAccount();
     const { bankAccountId } = made;
     expect(made).toMatchObject({ status: 'pending', bankId: HARBOUR_BANK, defaultCurrency: 'GBP' });
@@ -269,15 +279,15 @@ describe('bank accounts', () => {
     expect(await client.getBankAccount({ access, bankAccountId })).toMatchObject({ status: 'cancelled' });
   });
 
-  test('a POST whose answer was lost left an account that the list shows', async () => {
-    await order({ kind: 'reset_after_effect', match: { method: 'POST', path: '/bankaccounts$' } });
+  test('an account whose POST lost its answer is in the list', async () => {
+    await setFault({ kind: 'reset_after_effect', match: { method: 'POST', path: '/bankaccounts$' } });
     expect(await sageErrorOf(linkAccount())).toMatchObject({
       ...{ kind: 'outcome_unknown', reason: 'connection_lost', operation: 'createBankAccount' },
     });
     expect(await client.listBankAccounts({ access })).toMatchObject([{ status: 'pending' }]);
   });
 
-  test('an authorisation that is due is renewed through the bank, without an account in the answer', async () => {
+  test('an authorization is renewed at the bank, without an account in the answer', async () => {
     const { bankAccountId } = await linkAccount();
     await control('POST', `/accounts/${bankAccountId}/transactions`, {
       transactions: [],
@@ -295,7 +305,7 @@ describe('bank accounts', () => {
 });
 
 describe('transactions', () => {
-  test('are read by cursor over gaps, each once, with as few requests as there are pages', async () => {
+  test('are read by cursor over gaps, each once, with one request per page', async () => {
     const { bankAccountId } = await linkAccount();
     await fill(bankAccountId, 250);
     const ids: number[] = [];
@@ -309,7 +319,7 @@ describe('transactions', () => {
       expect(page.account).toMatchObject({ bankAccountId, status: 'active' });
     }
     expect(new Set(ids).size).toBe(250);
-    // Some ids are left out, so the last one is further on than there are rows.
+    // Some ids are left out, so the last id is higher than the number of rows.
     expect(ids.at(-1)).toBeGreaterThan(250);
     const counters = await countersOf();
     expect(counters['transaction_reads']).toBe(3);
@@ -321,7 +331,7 @@ describe('transactions', () => {
 });
 
 describe('rules', () => {
-  test('are made, read, replaced, amended and deleted, and found again when their account is gone', async () => {
+  test('are created, read, replaced, amended and deleted, and listed after their account is cancelled', async () => {
     const { bankAccountId } = await linkAccount();
     const at = { access, bankAccountId };
     const first = await client.createRule({ ...at, rule: rule('cards') });
@@ -350,7 +360,7 @@ describe('rules', () => {
 });
 
 describe('reprocessing', () => {
-  test('is started, waited for and read, and read again', async () => {
+  test('is started and polled until it is done, and can be read again', async () => {
     const { bankAccountId } = await linkAccount();
     await fill(bankAccountId, 3);
     await client.createRule({ access, bankAccountId, rule: rule('cards') });
@@ -373,10 +383,10 @@ describe('reprocessing', () => {
     expect(await client.pollReprocess({ access, pollRoute })).toMatchObject({ kind: 'done' });
   });
 
-  test('that fails has failed for good, and what Sage says of it is kept for people', async () => {
+  test('that fails is final, and the provider message is returned', async () => {
     const { bankAccountId } = await linkAccount();
     await fill(bankAccountId, 1);
-    await order({ kind: 'reprocess_fails' });
+    await setFault({ kind: 'reprocess_fails' });
     const { pollRoute } = await client.startReprocess({ access, bankAccountId, transactionIds: [1] });
     const failed = await until(
       async () => {
@@ -388,7 +398,7 @@ describe('reprocessing', () => {
     expect(failed).toEqual({ kind: 'failed', message: 'the transactions could not be reprocessed' });
   });
 
-  test('of a request that nobody knows is not found', async () => {
+  test('of an unknown request is not found', async () => {
     const { bankAccountId } = await linkAccount();
     await fill(bankAccountId, 1);
     const { pollRoute } = await client.startReprocess({ access, bankAccountId, transactionIds: [1] });
@@ -397,8 +407,8 @@ describe('reprocessing', () => {
   });
 });
 
-describe('failure', () => {
-  test('a token that has ended at Sage is replaced without anybody noticing', async () => {
+describe('failures', () => {
+  test('a token that has expired at Sage is replaced transparently', async () => {
     await client.listBankAccounts({ access });
     await control('POST', '/clock', { advance_ms: 20 * 60_000 });
     expect(await client.listBankAccounts({ access })).toEqual([]);
@@ -406,26 +416,28 @@ describe('failure', () => {
     expect(counters['token_fetches']).toBe(2);
   });
 
-  test('a 401 although the token is good is met once with another, and then told', async () => {
-    await order({ kind: 'unauthorised', match: { path: '/bankaccounts$' } });
+  test('a 401 for a valid token is retried once with a new token, then reported', async () => {
+    await setFault({ kind: 'unauthorised', match: { path: '/bankaccounts$' } });
     expect(await client.listBankAccounts({ access })).toEqual([]);
-    await order({ kind: 'unauthorised', match: { path: '/bankaccounts$' }, times: 2 });
+    await setFault({ kind: 'unauthorised', match: { path: '/bankaccounts$' }, times: 2 });
     expect(await sageErrorOf(client.listBankAccounts({ access }))).toMatchObject({ kind: 'unauthorized' });
   });
 
-  test('a limit tells how long to wait, and is not met by asking again', async () => {
-    await order({ kind: 'rate_limited', retry_after: '7', match: { path: '/bankaccounts$' } });
+  test('a rate limit reports how long to wait, and the client does not retry', async () => {
+    await setFault({ kind: 'rate_limited', retry_after: '7', match: { path: '/bankaccounts$' } });
     expect(await sageErrorOf(client.listBankAccounts({ access }))).toMatchObject({
       ...{ kind: 'rate_limited', retryAfterMs: 7_000, errorCode: 'tooManyRequests' },
     });
     expect((await countersOf())['rate_limited']).toBe(1);
   });
 
-  test('no answer in time is doubt, and a late one is an answer', async () => {
-    await order({ kind: 'hang_after_effect', match: { path: '/bankaccounts$' } });
-    const impatient = clientWith({ timeoutMs: 300 });
-    expect(await sageErrorOf(impatient.listBankAccounts({ access }))).toMatchObject({ reason: 'timeout' });
-    await order({ kind: 'slow', delay_ms: 60_000, match: { path: '/bankaccounts$' } });
+  test('no answer within the time limit is an unknown outcome, and a slow answer is accepted', async () => {
+    await setFault({ kind: 'hang_after_effect', match: { path: '/bankaccounts$' } });
+    const withShortTimeout = clientWith({ timeoutMs: 300 });
+    expect(await sageErrorOf(withShortTimeout.listBankAccounts({ access }))).toMatchObject({
+      reason: 'timeout',
+    });
+    await setFault({ kind: 'slow', delay_ms: 60_000, match: { path: '/bankaccounts$' } });
     const late = client.listBankAccounts({ access });
     await until(
       async () => {
@@ -433,14 +445,14 @@ describe('failure', () => {
         const { requests } = await control('GET', '/requests?limit=1');
         return (requests as { faults: string[] }[]).some(({ faults }) => faults.includes('slow'));
       },
-      { timeoutMs: 4_000, describe: 'the late answer is out' },
+      { timeoutMs: 4_000, describe: 'the late answer is sent' },
     );
     expect(await late).toEqual([]);
   });
 });
 
-/** A finding that a test has provoked on purpose; any other stays one. */
-async function forgive(rule: string): Promise<void> {
+/** Removes a violation that a test provokes on purpose; there must be no other. */
+async function expectViolation(rule: string): Promise<void> {
   const { violations } = (await control('GET', '/violations')) as { violations: { rule: string }[] };
   expect(violations.map((violation) => violation.rule)).toEqual([rule]);
   await control('DELETE', '/violations');

@@ -22,7 +22,7 @@ import { dayMs } from '../../../src/domain/limits.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
-/* One step at a time of an onboarding's one POST, with attempts that overlap, stand still and come late. */
+/* Single steps around the one POST of an onboarding, with attempts that overlap, are delayed and answer late. */
 
 const soon = { timeoutMs: 20_000, everyMs: 20 };
 
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 type Creating = SageBankingClient['createOrganisation'];
 
-/** The dependencies of one worker: its own way to Sage, and who it woke. */
+/** The dependencies of one worker: its own client of Sage, and the onboardings that it has woken. */
 function workerOf(input: { create?: (real: Creating) => Creating; pool?: Pool } = {}): {
   deps: ActivityDeps;
   woken: string[];
@@ -69,7 +69,10 @@ async function begin(): Promise<string> {
   const onboardingId = randomUUID();
   await transaction(fixture.pool, (db) =>
     insertSageOnboarding(db, {
-      ...{ onboardingId, customerId, kind: 'cloud', licenceSealed: null },
+      onboardingId,
+      customerId,
+      kind: 'cloud',
+      licenceSealed: null,
       request: { company: { name: `Step by Step ${onboardingId}` } },
       termsAcceptedAt: new Date().toISOString(),
     }),
@@ -82,7 +85,7 @@ const attempt = (deps: ActivityDeps, onboardingId: string) =>
 
 async function rowOf(onboardingId: string) {
   const row = await readSageOnboarding(fixture.pool, { onboardingId });
-  if (row === null) throw new Error('no such onboarding');
+  if (row === null) throw new Error('unknown onboarding');
   return row;
 }
 
@@ -101,7 +104,7 @@ async function kindsOf(onboardingId: string): Promise<string[]> {
   return rows.map(({ kind }) => kind);
 }
 
-/** Something that waits until it is let go. */
+/** A point that can be reached and then holds until it is opened. */
 function gate(): { opened: Promise<void>; open: () => void; reached: Promise<void>; reach: () => void } {
   const [opened, open] = promised();
   const [reached, reach] = promised();
@@ -113,8 +116,8 @@ function promised(): [Promise<void>, () => void] {
   return [promise, resolve];
 }
 
-/** A POST that Sage has answered and whose answer is held up. */
-function heldUp() {
+/** A worker whose POST is answered by Sage and whose answer is held. */
+function workerWithHeldAnswer() {
   const held = gate();
   const worker = workerOf({
     create: (real) => async (order) => {
@@ -128,10 +131,10 @@ function heldUp() {
 }
 
 describe('an attempt that finds the mark of another', () => {
-  it('sends nothing and puts the onboarding in doubt; the late answer of the first one ends the doubt', async () => {
+  it('sends nothing and sets in_doubt; the late answer of the first attempt resolves it', async () => {
     const id = await begin();
-    const first = heldUp();
-    const under = attempt(first.deps, id);
+    const first = workerWithHeldAnswer();
+    const running = attempt(first.deps, id);
     await first.reached;
     const second = workerOf({
       create: () => () => Promise.reject(new Error('a second POST was sent')),
@@ -139,21 +142,21 @@ describe('an attempt that finds the mark of another', () => {
     expect(await attempt(second.deps, id)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
     expect(await attempt(second.deps, id)).toMatchObject({ state: 'in_doubt', next: 'wait' });
     first.open();
-    await under;
+    await running;
     expect(first.woken).toEqual([id]);
     expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: null, createSentAt: null });
     expect(await attempt(second.deps, id)).toMatchObject({ state: 'ready', next: 'over' });
     expect(await madeAtSage(id)).toBe(1);
   });
 
-  it('leaves an answer that comes after the doubt was resolved to a person: the timeline names the organisation', async () => {
+  it('leaves an answer that arrives after the resolution to an operator: the timeline names the organisation', async () => {
     const id = await begin();
-    const first = heldUp();
-    const under = attempt(first.deps, id);
+    const first = workerWithHeldAnswer();
+    const running = attempt(first.deps, id);
     await first.reached;
     const second = workerOf();
     await attempt(second.deps, id);
-    // A mistake of the operator's: it was created, and they say that it was not.
+    // The operator enters by mistake that it was not created.
     await transaction(fixture.pool, async (db) => {
       const row = await lockSageOnboarding(db, { onboardingId: id });
       await beginAgain(db, row!);
@@ -161,10 +164,10 @@ describe('an attempt that finds the mark of another', () => {
     await attempt(second.deps, id);
     const company = await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id });
     first.open();
-    await under;
+    await running;
     expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id })).toEqual(company);
     expect(await kindsOf(id)).toContain('sage_organisation_unclaimed');
-    // Its key is kept, for the customer whose it is.
+    // Its key is kept for its customer.
     const { rows } = await fixture.pool.query<{
       organisationId: string;
       companyId: string;
@@ -188,13 +191,13 @@ describe('an attempt that finds the mark of another', () => {
 });
 
 describe('the POST', () => {
-  it('that never left may be made again: its mark is gone', async () => {
+  it('that was never sent may be repeated: its mark is removed', async () => {
     const id = await begin();
-    const away = workerOf({
+    const unreachable = workerOf({
       create: () => () =>
         Promise.reject(new SageUnreachable({ operation: 'createOrganisation', code: 'ECONNREFUSED' })),
     });
-    const result = await attempt(away.deps, id);
+    const result = await attempt(unreachable.deps, id);
     expect(result).toMatchObject({ state: 'creating', reason: 'provider_unavailable', next: 'later' });
     expect((await rowOf(id)).createSentAt).toBeNull();
     const { deps } = workerOf();
@@ -203,7 +206,7 @@ describe('the POST', () => {
     expect(await madeAtSage(id)).toBe(1);
   });
 
-  it('is not sent by an attempt that stood still after its mark: others may have gone on', async () => {
+  it('is not sent by an attempt that was delayed after its mark, since others may have continued', async () => {
     const id = await begin();
     let sent = 0;
     const { deps } = workerOf({
@@ -215,17 +218,17 @@ describe('the POST', () => {
     const blocker = await fixture.pool.connect();
     await blocker.query('BEGIN');
     await blocker.query('SELECT 1 FROM sage_onboardings WHERE onboarding_id = $1 FOR UPDATE', [id]);
-    const under = attempt(deps, id);
+    const running = attempt(deps, id);
     await blocker.query('SELECT pg_sleep(5.5)');
     await blocker.query('COMMIT');
     blocker.release();
-    expect(await under).toMatchObject({ state: 'creating', next: 'later' });
+    expect(await running).toMatchObject({ state: 'creating', next: 'later' });
     expect([sent, (await rowOf(id)).createSentAt]).toEqual([0, null]);
     await attempt(deps, id);
     expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
   });
 
-  it('is not sent by a machine that was suspended after its mark, whose running time stood still', async () => {
+  it('is not sent by a machine that was suspended after the mark and whose monotonic clock stopped', async () => {
     const id = await begin();
     let sent = 0;
     const { deps } = workerOf({
@@ -244,7 +247,7 @@ describe('the POST', () => {
     expect([sent, await madeAtSage(id)]).toEqual([1, 1]);
   });
 
-  it('whose answer the database does not take at once is stored when it is back: no doubt for a hiccup', async () => {
+  it('has its answer stored when the database is available again, without setting in_doubt', async () => {
     const id = await begin();
     let refusing = false;
     let refused = 0;
@@ -266,50 +269,53 @@ describe('the POST', () => {
         return answer;
       },
     });
-    const under = attempt(deps, id);
+    const running = attempt(deps, id);
     await until(() => refused >= 3, { ...soon, describe: 'storing was tried three times' });
     expect(await rowOf(id)).toMatchObject({ state: 'creating' });
     refusing = false;
-    await under;
+    await running;
     expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: id })).not.toBeNull();
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
   });
 
-  it('that is answered with the ids of a company of ours ends the onboarding, and the company stays whose it is', async () => {
+  it('that is answered with the ids of an existing company ends the onboarding, and the company keeps its customer', async () => {
     const owner = await begin();
     const { deps } = workerOf();
     await attempt(deps, owner);
     const company = await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: owner });
     const id = await begin();
     const { organisationId, companyId } = company!;
-    const confused = workerOf({
+    const wrongAnswer = workerOf({
       create: () => () => Promise.resolve({ organisationId, companyId, signingKey: 'another' }),
     });
-    expect(await attempt(confused.deps, id)).toMatchObject({ state: 'refused', reason: 'company_taken' });
+    expect(await attempt(wrongAnswer.deps, id)).toMatchObject({ state: 'refused', reason: 'company_taken' });
     expect(await readSageCompanyOfOnboarding(fixture.pool, { onboardingId: owner })).toEqual(company);
   });
 });
 
 describe('an onboarding', () => {
-  it('keeps everything that stands in its row while a worker without the channel checks it', async () => {
-    const closed: ActivityDeps = { ...fixture.deps, sage: null };
+  it('keeps its state while a worker without the channel configuration advances it', async () => {
+    const unconfigured: ActivityDeps = { ...fixture.deps, sage: null };
     const creating = await begin();
-    expect(await attempt(closed, creating)).toMatchObject({
-      ...{ state: 'creating', reason: 'channel_disabled', next: 'later', slowly: true },
+    expect(await attempt(unconfigured, creating)).toMatchObject({
+      state: 'creating',
+      reason: 'channel_disabled',
+      next: 'later',
+      slowly: true,
     });
-    const outcome_unknown = await begin();
+    const unknownOutcomeId = await begin();
     await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost', create_sent_at = now()
         WHERE onboarding_id = $1`,
-      [outcome_unknown],
+      [unknownOutcomeId],
     );
-    expect(await attempt(closed, outcome_unknown)).toMatchObject({
+    expect(await attempt(unconfigured, unknownOutcomeId)).toMatchObject({
       state: 'in_doubt',
       reason: 'answer_lost',
     });
   });
 
-  it('that waits for an operator raises an alert, which ends when it goes on', async () => {
+  it('that waits for an operator raises an alert, which ends when it continues', async () => {
     const id = await begin();
     const { deps } = workerOf();
     const alerts = async (): Promise<unknown[]> => {
@@ -323,29 +329,31 @@ describe('an onboarding', () => {
       );
       return rows.map(({ detail }) => detail);
     };
-    const say = (set: string): Promise<unknown> =>
+    const updateRow = (set: string): Promise<unknown> =>
       fixture.pool.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [id]);
-    await say(`reason = 'sage_application_refused'`);
-    // For a moment it is nobody's business.
+    await updateRow(`reason = 'sage_application_refused'`);
+    // At first it raises no alert.
     expect(await alerts()).toEqual([]);
-    await say(`person_acted_at = now() - interval '11 minutes'`);
+    await updateRow(`person_acted_at = now() - interval '11 minutes'`);
     expect(await alerts()).toEqual([
       { onboarding_id: id, state: 'creating', reason: 'sage_application_refused' },
     ]);
-    await say(`state = 'in_doubt', reason = 'answer_lost', person_acted_at = now(), create_sent_at = now()`);
+    await updateRow(
+      `state = 'in_doubt', reason = 'answer_lost', person_acted_at = now(), create_sent_at = now()`,
+    );
     expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost' }]);
-    await say(`state = 'creating', reason = NULL, create_sent_at = NULL`);
+    await updateRow(`state = 'creating', reason = NULL, create_sent_at = NULL`);
     expect(await alerts()).toEqual([]);
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready' });
   });
 
-  it('whose step fails for a reason of ours says so, raises the alert, and says it once', async () => {
+  it('whose step fails unexpectedly records it once and raises the alert', async () => {
     const id = await begin();
-    const note = (onboardingId: string) =>
+    const recordFailure = (onboardingId: string) =>
       new MockActivityEnvironment().run(dbRecordOnboardingFailure(fixture.deps), { onboardingId });
-    await note(id);
-    await note(id);
+    await recordFailure(id);
+    await recordFailure(id);
     expect(await rowOf(id)).toMatchObject({ state: 'creating', reason: 'unexpected' });
     expect((await kindsOf(id)).filter((kind) => kind === 'sage_onboarding_failing')).toHaveLength(1);
     await fixture.pool.query(
@@ -364,18 +372,18 @@ describe('an onboarding', () => {
     const { deps } = workerOf();
     await attempt(deps, id);
     expect(await attempt(deps, id)).toMatchObject({ state: 'ready', reason: null });
-    // In doubt the row has something else to say.
-    const outcome_unknown = await begin();
+    // In `in_doubt` the reason of the row is kept.
+    const unknownOutcomeId = await begin();
     await fixture.pool.query(
       `UPDATE sage_onboardings SET state = 'in_doubt', reason = 'answer_lost' WHERE onboarding_id = $1`,
-      [outcome_unknown],
+      [unknownOutcomeId],
     );
-    await note(outcome_unknown);
-    await note(randomUUID());
-    expect(await rowOf(outcome_unknown)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
+    await recordFailure(unknownOutcomeId);
+    await recordFailure(randomUUID());
+    expect(await rowOf(unknownOutcomeId)).toMatchObject({ state: 'in_doubt', reason: 'answer_lost' });
   });
 
-  it('that is over, or was never there, is left alone', async () => {
+  it('that has ended is not changed, and an unknown one is an error', async () => {
     const id = await begin();
     const { deps } = workerOf();
     await attempt(deps, id);

@@ -16,7 +16,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test('what is pending is counted by its index, whose condition says the same as the query', async () => {
+test('pending transactions are counted by their index, whose condition matches the query', async () => {
   const sageAccountId = randomUUID();
   await pool.query(
     `INSERT INTO sage_transactions (sage_account_id, transaction_id, transaction_amount, body)

@@ -16,25 +16,25 @@ import { decryptPayload } from '../../../src/temporal/codec.js';
 import { payloadsOf } from '../../support/histories.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-/* The chore of the `sage-banking` channel by itself: what it does for open onboardings, and how it comes to those behind others. */
+/* The repair task of the `sage-banking` channel: what it does for open onboardings, and how it pages through many of them. */
 
 let fixture: SageFixture;
-let told: string[] = [];
+let calls: string[] = [];
 let deps: ActivityDeps;
 
 beforeAll(async () => {
   fixture = await createSageFixture({ workers: false });
   const sage = fixture.deps.sage!;
-  const tell =
+  const recordCall =
     (what: string) =>
     ({ onboardingId }: { onboardingId: string }) => {
-      told.push(`${what} ${onboardingId}`);
+      calls.push(`${what} ${onboardingId}`);
       return Promise.resolve();
     };
   const workflows = {
     ...sage.workflows,
-    startOnboarding: tell('start'),
-    onboardingChanged: tell('signal'),
+    startOnboarding: recordCall('start'),
+    onboardingChanged: recordCall('signal'),
   };
   deps = { ...fixture.deps, sage: { ...sage, workflows } };
 });
@@ -42,7 +42,7 @@ afterAll(async () => {
   await fixture.close();
 });
 beforeEach(async () => {
-  told = [];
+  calls = [];
   await fixture.pool.query(`UPDATE sage_onboardings SET state = 'refused'`);
   await fixture.pool.query(`UPDATE repair_tasks SET cursor_id = NULL`);
 });
@@ -55,8 +55,11 @@ async function begin(set: string): Promise<string> {
   const onboardingId = randomUUID();
   await transaction(fixture.pool, async (db) => {
     await insertSageOnboarding(db, {
-      ...{ onboardingId, customerId, kind: 'desktop', licenceSealed: null },
-      request: { company: { name: 'Swept' } },
+      onboardingId,
+      customerId,
+      kind: 'desktop',
+      licenceSealed: null,
+      request: { company: { name: 'Repaired' } },
       termsAcceptedAt: new Date().toISOString(),
     });
     await db.query(`UPDATE sage_onboardings SET ${set} WHERE onboarding_id = $1`, [onboardingId]);
@@ -68,39 +71,36 @@ describe('an onboarding whose signal was lost', () => {
   const minute = `updated_at = now() - interval '61 seconds'`;
 
   it.each([
-    ['a captcha was read', `state = 'creating', captcha_text = 'x', ${minute}`],
-    ['a late answer ended the doubt', `state = 'creating', reason = NULL, ${minute}`],
+    ['a captcha was answered', `state = 'creating', captcha_text = 'x', ${minute}`],
+    ['a late answer resolved the unknown outcome', `state = 'creating', reason = NULL, ${minute}`],
     ['a stale captcha is to be renewed', `state = 'registering', reason = 'captcha_expired', ${minute}`],
     [
-      'an operator entered what they found',
+      'an operator entered a resolution',
       `state = 'in_doubt', reason = 'answer_lost', resolution_sealed = 'x', ${minute}`,
     ],
     [
-      'a late refusal of the POST ended the doubt',
+      'a late refusal of the POST resolved the unknown outcome',
       `state = 'creating', reason = 'provider_unavailable', updated_at = now() - interval '121 minutes'`,
     ],
-  ])('is signalled within minutes: %s', async (_, set) => {
+  ])('is signaled within minutes: %s', async (_, set) => {
     const id = await begin(set);
     await repair();
-    expect(told).toEqual([`signal ${id}`]);
+    expect(calls).toEqual([`signal ${id}`]);
   });
 
   it.each([
-    ['it is on its way', `state = 'creating', captcha_text = 'x'`],
-    ['it waits for a person', `state = 'waiting_captcha', ${minute}`],
+    ['the signal may still arrive', `state = 'creating', captcha_text = 'x'`],
+    ['it waits for the customer', `state = 'waiting_captcha', ${minute}`],
     ['it waits for an operator', `state = 'in_doubt', reason = 'answer_lost', ${minute}`],
-    [
-      'its workflow tries again by itself',
-      `state = 'creating', reason = 'sage_application_refused', ${minute}`,
-    ],
-  ])('is no other one, which is only started: %s', async (_, set) => {
+    ['its workflow retries by itself', `state = 'creating', reason = 'sage_application_refused', ${minute}`],
+  ])('does not include one that only needs its workflow: %s', async (_, set) => {
     const id = await begin(set);
     await repair();
-    expect(told).toEqual([`start ${id}`]);
+    expect(calls).toEqual([`start ${id}`]);
   });
 });
 
-describe('open onboardings in great number', () => {
+describe('many open onboardings', () => {
   const many = 1_201;
   beforeEach(async () => {
     await fixture.pool.query(
@@ -119,23 +119,23 @@ describe('open onboardings in great number', () => {
 
   it('are all reached in one run, each once', async () => {
     await repair();
-    expect([told.length, new Set(told).size]).toEqual([many, many]);
+    expect([calls.length, new Set(calls).size]).toEqual([many, many]);
   });
 
-  it('are taken up where the run before had to end', async () => {
+  it('are continued where the previous run had to end', async () => {
     const stopping = AbortSignal.abort();
     const checked: number[] = [];
     for (let runs = 0; runs < 3; runs += 1) {
-      const before = told.length;
+      const before = calls.length;
       await repair({ stopping });
-      checked.push(told.length - before);
+      checked.push(calls.length - before);
     }
     expect(checked).toEqual([500, 500, 201]);
-    expect(new Set(told).size).toBe(many);
+    expect(new Set(calls).size).toBe(many);
   });
 
-  it('are found by an index of the open ones, and the newest of a customer by its own', async () => {
-    // The ended ones of years.
+  it('are found by an index of open onboardings, and the newest of a customer by its own index', async () => {
+    // The ended onboardings of years.
     await fixture.pool.query(
       `INSERT INTO sage_onboardings (onboarding_id, customer_id, kind, request, terms_accepted_at, state, created_at)
        SELECT gen_random_uuid(), 'many-' || (n % 20 + 1), 'cloud', '{}', now(), 'refused', now() - n * interval '1 s'
@@ -152,14 +152,14 @@ describe('open onboardings in great number', () => {
     } as unknown as Queryable;
     await listOnboardingsToCheck(explaining, { afterId: null, limit: 500 });
     await readNewestSageOnboarding(explaining, { customerId: 'many-1' });
-    // One of the two that hold open ones alone.
+    // One of the two indexes that contain open onboardings only.
     expect(plans[0]).toMatch(/sage_onboardings_(open|one_open)/);
     expect(plans[1]).toContain('sage_onboardings_of_customer');
     expect(plans[1]).not.toContain('Sort');
   });
 });
 
-it('has run, for the metric, also where the channel is closed', async () => {
+it('is recorded as run for the metric also where the channel is not configured', async () => {
   await fixture.pool.query(
     `UPDATE repair_tasks SET ran_at = now() - (name LIKE 'sage%')::int * interval '5 minutes'`,
   );
@@ -168,9 +168,9 @@ it('has run, for the metric, also where the channel is closed', async () => {
   expect(await readRepairAge(fixture.pool)).toBeLessThan(60);
 });
 
-it('hands the workflow an id, whatever else of the row its caller holds', async () => {
+it('passes only the id to the workflow, whatever else its caller has of the row', async () => {
   const onboardingId = randomUUID();
-  const row = { onboardingId, captchaText: 'read-in-the-picture' };
+  const row = { onboardingId, captchaText: 'read-in-the-captcha' };
   await fixture.deps.sage!.workflows.onboardingChanged(row);
   const handle = fixture.client.workflow.getHandle(sageOnboardingWorkflowId(onboardingId));
   const payloads = payloadsOf(JSON.parse(historyToJSON(await handle.fetchHistory())));

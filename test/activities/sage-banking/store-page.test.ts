@@ -22,15 +22,30 @@ async function makeAccount(): Promise<string> {
   const [connectionId, sageAccountId] = [randomUUID(), randomUUID()];
   await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
   await insertSageCompany(pool, {
-    ...{ connectionId, customerId, onboardingId: null, name: 'Northgate Trading' },
-    ...{ organisationId: randomUUID(), companyId: randomUUID(), signingKeySealed: 'never opened' },
+    connectionId,
+    customerId,
+    onboardingId: null,
+    name: 'Northgate Trading',
+    organisationId: randomUUID(),
+    companyId: randomUUID(),
+    signingKeySealed: 'never opened',
   });
   await transaction(pool, (db) =>
     insertSageAccount(db, {
-      ...{ sageAccountId, customerId, connectionId, bankAccountId: randomUUID(), bankId: randomUUID() },
-      ...{ bankName: 'Harbour Bank', dataProvider: 'indirect', name: 'Current', numberLast4: null },
-      ...{ identityHash: 'hash', currency: 'GBP', status: 'active' },
-      ...{ authorisationMechanism: null, authorisationSealed: null },
+      sageAccountId,
+      customerId,
+      connectionId,
+      bankAccountId: randomUUID(),
+      bankId: randomUUID(),
+      bankName: 'Harbour Bank',
+      dataProvider: 'indirect',
+      name: 'Current',
+      numberLast4: null,
+      identityHash: 'hash',
+      currency: 'GBP',
+      status: 'active',
+      authorisationMechanism: null,
+      authorisationSealed: null,
       requestedStartDate: '2024-01-01T00:00:00Z',
     }),
   );
@@ -51,7 +66,7 @@ it('a page that cannot be stored leaves the cursor before it: it is read again',
   expect(stored.map(({ transactionId }) => transactionId)).toEqual([1, 2, 3, 4]);
 });
 
-it('a page that comes twice, or late, is stored once and moves the cursor never back', async () => {
+it('a page that is read twice or late is stored once and does not move the cursor back', async () => {
   const sageAccountId = await makeAccount();
   await storePage(pool, { sageAccountId, transactions: lines(1, 2, 4), endIndex: 4 });
   await storePage(pool, { sageAccountId, transactions: lines(1, 2), endIndex: 2 });
