@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -13,12 +13,11 @@ import { runMigrations } from '../src/db/migrate.js';
 import { createPool, type Pool } from '../src/db/pool.js';
 import { createDataConverter } from '../src/temporal/data-converter.js';
 import { createFacade, type Facade } from '../src/temporal/channels.js';
+import { isolatedRoleEnvironment } from '../scripts/local/isolated-environment.js';
 import { forkChild, type ForkedChild } from './forked-child.js';
 import type { MeasuredPart } from './process-cpu.js';
 import { sandboxCredentials, startSandbox, type BenchSandbox } from './rutter/sandbox.js';
 
-/** Ours only: a variable of the developer's shell must not change what is measured. */
-const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
 const benchConnectionsMax = 8;
 const apiToken = { core: 'bench-core-token-0123456789', ops: 'bench-ops-token-0123456789' };
 
@@ -113,11 +112,13 @@ async function open(input: { printLine: PrintLine; signal: AbortSignal }, stops:
   const connection = await Connection.connect({ address: temporal.address });
   stops.add(() => connection.close());
   const client = new Client({ connection, dataConverter: createDataConverter(keys.keyring) });
-  const environment = await roleEnvironment({
+  const environment = await isolatedRoleEnvironment({
     folder,
     encryptionKeys,
     databaseUrl: postgres.url,
     temporalAddress: temporal.address,
+    rutter: sandboxCredentials,
+    tokens: apiToken,
   });
   return {
     ...{ pool, databaseUrl: postgres.url, keyring: keys.keyring, temporal: client, folder },
@@ -128,34 +129,6 @@ async function open(input: { printLine: PrintLine; signal: AbortSignal }, stops:
     },
     ...starters({ folder, stops, environment, signal: input.signal }),
     close: () => stops.stopAll(),
-  };
-}
-
-async function roleEnvironment(input: {
-  folder: string;
-  encryptionKeys: string;
-  databaseUrl: string;
-  temporalAddress: string;
-}): Promise<Record<string, string>> {
-  // Not simply empty: the SDK fails on a file without any profile.
-  const temporalProfile = join(input.folder, 'temporal.toml');
-  await writeFile(temporalProfile, '[profile.default]\n');
-  const inherited = inheritedVariables.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return {
-    ...Object.fromEntries(inherited),
-    DATABASE_URL: input.databaseUrl,
-    ENCRYPTION_KEYS: input.encryptionKeys,
-    TEMPORAL_ADDRESS: input.temporalAddress,
-    TEMPORAL_NAMESPACE: 'default',
-    TEMPORAL_CONFIG_FILE: temporalProfile,
-    RUTTER_CLIENT_ID: sandboxCredentials.clientId,
-    RUTTER_CLIENT_SECRET: sandboxCredentials.clientSecret,
-    CORE_API_TOKEN: apiToken.core,
-    OPS_API_TOKEN: apiToken.ops,
-    LOG_LEVEL: 'info',
   };
 }
 

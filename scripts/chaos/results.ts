@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { appendResults } from '../docs/reliability-results.js';
+import { median } from '../../bench/statistics.js';
 import type { Findings } from './checker.js';
 
 export interface StepResult {
@@ -96,10 +97,4 @@ export function renderResults(results: Results): string {
 
 function nameOf(step: StepResult): string {
   return step.point === undefined ? step.target : `${step.target}: ${step.point}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
 }

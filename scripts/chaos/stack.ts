@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -7,6 +7,7 @@ import { runMigrations } from '../../src/db/migrate.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.js';
+import { inheritedEnvironment, isolatedRoleEnvironment } from '../local/isolated-environment.js';
 import { findTemporalCli } from '../local/find-temporal-cli.js';
 import { freePort } from '../local/free-port.js';
 import type { PrintLine } from '../local/local-failure.js';
@@ -17,8 +18,6 @@ import { startTemporalDevServer } from '../local/temporal-dev-server.js';
 import { controlRutter, type RutterControl } from './rutter-sandbox.js';
 import { SupervisedPart } from './supervised-part.js';
 
-/** No others: a variable of the developer's shell must not change the result. */
-const inheritedVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
 const connectionsMax = 10;
 const credentials = { clientId: 'rc_chaos', clientSecret: 'rs_chaos_secret' };
 const coreToken = 'chaos-core-token-0123456789';
@@ -126,7 +125,14 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
   const connection = Connection.lazy({ address: servers.temporalAddress });
   stops.push(() => connection.close());
   const client = new Client({ connection, dataConverter: createDataConverter(keys.keyring) });
-  const environment = await roleEnvironment({ ...servers, folder, encryptionKeys });
+  const environment = await isolatedRoleEnvironment({
+    folder,
+    encryptionKeys,
+    databaseUrl: servers.databaseUrl,
+    temporalAddress: servers.temporalAddress,
+    rutter: credentials,
+    tokens: { core: coreToken, ops: 'chaos-ops-token-0123456789' },
+  });
   const roles = await startRoles({ environment, wire, wires, logFolder, supervised });
   const broken = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
   return {
@@ -163,7 +169,7 @@ async function startServers(input: {
   const first = await startPostgres({ dataDir, port: ports.postgres, settings });
   await runMigrations(first.url);
   const env = {
-    ...inherited(),
+    ...inheritedEnvironment(),
     SANDBOX_PORT: String(ports.sandbox),
     RUTTER_CLIENT_ID: credentials.clientId,
     RUTTER_CLIENT_SECRET: credentials.clientSecret,
@@ -240,36 +246,4 @@ async function answersOk(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function inherited(): Record<string, string> {
-  const found = inheritedVariables.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return Object.fromEntries(found);
-}
-
-async function roleEnvironment(input: {
-  folder: string;
-  encryptionKeys: string;
-  databaseUrl: string;
-  temporalAddress: string;
-}): Promise<Record<string, string>> {
-  // The SDK fails on a file without a profile.
-  const temporalProfile = join(input.folder, 'temporal.toml');
-  await writeFile(temporalProfile, '[profile.default]\n');
-  return {
-    ...inherited(),
-    DATABASE_URL: input.databaseUrl,
-    ENCRYPTION_KEYS: input.encryptionKeys,
-    TEMPORAL_ADDRESS: input.temporalAddress,
-    TEMPORAL_NAMESPACE: 'default',
-    TEMPORAL_CONFIG_FILE: temporalProfile,
-    RUTTER_CLIENT_ID: credentials.clientId,
-    RUTTER_CLIENT_SECRET: credentials.clientSecret,
-    CORE_API_TOKEN: coreToken,
-    OPS_API_TOKEN: 'chaos-ops-token-0123456789',
-    LOG_LEVEL: 'info',
-  };
 }
