@@ -94,3 +94,23 @@ function citations(file: string): { file: string; section: string }[] {
     [...(match[1] ?? '').matchAll(/\d+(?:\.\d+)?/g)].map(([section]) => ({ file, section })),
   );
 }
+
+test('every identifier in code type that a document names is in the code', () => {
+  const folders = ['src', 'sandbox', 'scripts', 'test', 'bench', 'migrations'];
+  const code = ['package.json', 'worker.ts', 'docker-compose.yml', 'vitest.config.ts', 'tsconfig.json']
+    .concat(folders.flatMap((folder) => filesBelow(folder, '.ts', '.js', '.sql')))
+    .map(readText)
+    .join('\n');
+  const known = new Set(code.match(/[A-Za-z_]\w*/g));
+  // The changelog and the contracts name what is not, or not any more, in the code.
+  const ours = documents.filter((path) => !/^(?:CHANGELOG\.md|docs\/contracts\/)/.test(path));
+  const unknown = ours.flatMap((document) =>
+    [...readText(document).matchAll(/`([^`\n]+)`/g)].flatMap(([, span = '']) =>
+      [...span.matchAll(/(?<![\w…/-])[A-Za-z]\w*(?!…)/g)]
+        .map(([name]) => name)
+        .filter((name) => /[a-z][A-Z]|[a-z]_[a-z]/.test(name) && !name.endsWith('_') && !known.has(name))
+        .map((name) => `${document}: ${name}`),
+    ),
+  );
+  expect(unknown).toEqual([]);
+});
