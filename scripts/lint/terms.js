@@ -50,7 +50,7 @@ const standardNames = new Set(['allSettled', 'PromiseSettledResult']);
  */
 export function findRetiredTerms(text) {
   const findings = [];
-  for (const match of text.matchAll(/[A-Za-z_$][A-Za-z0-9_$]*/g)) {
+  for (const match of text.matchAll(/(?<![\w$])[A-Za-z_$][\w$]*/g)) {
     const [identifier] = match;
     if (standardNames.has(identifier) || isSliceCall(text, match.index, identifier)) continue;
     for (const part of partsOf(identifier)) {

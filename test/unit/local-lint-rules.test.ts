@@ -44,7 +44,7 @@ describe('rules of the project', () => {
 
 test('the project is linted with these rules, not only this test', async () => {
   const project = new ESLint({ cwd: root });
-  const config = (await project.calculateConfigForFile(`${root}/src/temporal/codec.ts`)) as {
+  const config = (await project.calculateConfigForFile(`${root}/src/domain/ids.ts`)) as {
     rules: Record<string, [number, ...unknown[]]>;
   };
   for (const rule of [

@@ -68,7 +68,7 @@ describe('where retired terms are refused', () => {
     ['a JavaScript file', 'scripts/lint/snippet.js', '// A lane.\n'],
     ['a document', 'sandbox/README.md', 'The lane.\n'],
     ['a document name', 'sandbox/lane.md', 'The lock.\n'],
-    ['SQL', 'sandbox/snippet.sql', 'CREATE TABLE lanes ();\n'],
+    ['SQL', 'migrations/0999_snippet.sql', 'CREATE TABLE lanes ();\n'],
     ['YAML', 'docker-compose.yml', '# The lane.\n'],
     ['a shell script', '.ci/run', '# The lane.\n'],
   ];
