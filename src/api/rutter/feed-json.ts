@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { FeedView } from '../../db/feed-views.js';
 import type { Pool } from '../../db/pool.js';
-import { countByDeliveryStatus, deliveryStatuses } from '../../db/rutter/delivery-status.js';
+import { countByDeliveryStatus } from '../../db/rutter/delivery-status.js';
+import { deliveryStatuses } from '../../domain/rutter/delivery-status.js';
 import type { FeedCounts } from '../channel.js';
 import { feedJson, feedSchema } from '../feed-json.js';
 

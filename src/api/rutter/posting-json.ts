@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { deliveryStatuses, type PostingWithStatus } from '../../db/rutter/delivery-status.js';
+import type { PostingWithStatus } from '../../db/rutter/delivery-status.js';
+import { deliveryStatuses } from '../../domain/rutter/delivery-status.js';
 import { postingStatuses, transactionTypes, type Posting } from '../../domain/posting-input.js';
 import { instant } from '../fields.js';
 
@@ -79,7 +80,7 @@ export function postingWithStatusJson(posting: PostingWithStatus) {
     corrects: posting.corrects,
     corrected_by: posting.correctedBy,
     received_at: posting.receivedAt,
-    delivery_status: posting.place,
+    delivery_status: posting.deliveryStatus,
     batch_number: posting.batchNumber,
     late: posting.late,
     exception: posting.exception,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isStaleCaptcha } from '../../db/sage-banking/captcha.js';
+import { isStaleCaptcha } from '../../domain/sage-banking/transitions.js';
 import { readSageCompanyOfOnboarding } from '../../db/sage-banking/companies.js';
 import { readSageOnboarding, type SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
 import { sageProductKinds } from '../../domain/sage-banking/onboarding.js';

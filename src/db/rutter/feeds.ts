@@ -7,7 +7,9 @@ import {
   type OperatorFact,
 } from '../../domain/feed.js';
 import { maySend } from '../../domain/rutter/feed.js';
+import { changedFacts, type FeedChange, type FeedTransition } from '../../domain/rutter/transitions.js';
 import type { Queryable } from '../pool.js';
+import { writeTimeline } from '../timeline.js';
 
 /** A feed with all that delivery needs of it; instants are ISO text, counters decimal text. */
 export interface FeedRow {
@@ -93,7 +95,7 @@ export async function readFeed(db: Queryable, input: { feedId: string }): Promis
 }
 
 /**
- * The feed, locked until the transaction ends: whoever changes facts or cuts a batch goes through here. Locked first
+ * The feed, locked until the transaction ends: every change of facts and every build of a batch goes through here. Locked first
  * and read in a second statement: after a wait for the lock one statement would show the connection as it was before.
  */
 export async function lockFeed(db: Queryable, input: { feedId: string }): Promise<FeedRow | null> {
@@ -132,27 +134,11 @@ export async function listFeedsToWake(db: Queryable, input: { accountId: string 
   return rows.map((row) => row.feed_id);
 }
 
-/** A delivery run has begun: whoever owed the feed a check has paid. */
+/** A delivery run has begun: the requested check is being made. */
 export async function clearRequestedCheck(db: Queryable, input: { feedId: string }): Promise<void> {
   await db.query(`UPDATE feeds SET check_requested = false WHERE feed_id = $1 AND check_requested`, [
     input.feedId,
   ]);
-}
-
-/** A change of what a feed's row says; absent fields stay. */
-export interface FeedChange {
-  readonly operator?: OperatorFact;
-  readonly account?: AccountFact;
-  readonly caughtUp?: boolean;
-  readonly syncing?: boolean;
-  readonly reason?: string | null;
-  readonly reasonDetail?: string | null;
-  readonly transactionStartDate?: string | null;
-  /** Check everything up to the cursor again: an earlier start date makes older postings deliverable. */
-  readonly reexamine?: boolean;
-  readonly syncedNow?: boolean;
-  readonly checkRequested?: boolean;
-  readonly nextSyncAtMs?: number;
 }
 
 /**
@@ -160,13 +146,7 @@ export interface FeedChange {
  * Answers the new state.
  */
 export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange): Promise<FeedState> {
-  const facts: FeedFacts = {
-    ...feed.facts,
-    operator: change.operator ?? feed.facts.operator,
-    account: change.account ?? feed.facts.account,
-    caughtUp: change.caughtUp ?? feed.facts.caughtUp,
-    syncing: change.syncing ?? feed.facts.syncing,
-  };
+  const facts = changedFacts(feed.facts, change);
   const state = feedState(facts);
   await db.query(
     `UPDATE feeds SET
@@ -207,4 +187,21 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
     ],
   );
   return state;
+}
+
+/** Writes what a decision makes of a feed, with its timeline entry; the caller holds the row's lock. */
+export async function applyTransition(
+  db: Queryable,
+  feed: FeedRow,
+  { change, event }: FeedTransition,
+): Promise<void> {
+  await writeFeed(db, feed, change);
+  if (event === null) return;
+  await writeTimeline(db, {
+    kind: event.kind,
+    customerId: feed.customerId,
+    connectionId: feed.connectionId,
+    feedId: feed.feedId,
+    detail: event.detail,
+  });
 }

@@ -1,44 +1,45 @@
-import type { BlockReason } from '../../domain/rutter/feed.js';
 import { correctedFields, type PostingCorrection } from '../../domain/posting-correction.js';
+import { discardDecision, mayHaveBlocked, releaseDecision } from '../../domain/rutter/transitions.js';
 import { readPostingWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * What a person decides about a posting that Sage refused, or has with other content: release it, corrected or as it
- * is, or discard it. Each is one transaction under the feed's lock, so that no batch is built between the check and the
- * change. The feed is signalled afterwards; a posting released is found by the next build in any case.
+ * What an operator decides about a posting that Rutter refused, or has with other content: release it, corrected or
+ * unchanged, or discard it. Each is one transaction under the feed's lock, so that no batch is built between the check
+ * and the change. The feed is signalled afterwards; the next build finds a released posting in any case.
  */
 export type QuarantineResult =
-  /** `repeated`: it was done before in the same words, and nothing was changed. */
+  /** `repeated`: the same was done before, and nothing was changed. */
   | { readonly kind: 'done'; readonly posting: PostingWithStatus; readonly repeated: boolean }
   | { readonly kind: 'unknown_feed' | 'closed' | 'unknown_posting' }
-  /** It stands in a place where this cannot be asked for. */
+  /** Its delivery status does not allow it. */
   | { readonly kind: 'wrong_delivery_status'; readonly posting: PostingWithStatus };
 
 interface PostingOfFeed {
   readonly feedId: string;
   readonly transactionId: string;
-  /** Why, in words of the person who asks; stands in the timeline. */
+  /** Why, as the operator wrote it; stored in the timeline. */
   readonly reason: string;
 }
 
 /**
- * Takes a quarantined posting out of the ledger, so that it is ready again and goes out, late, with the next batch, in
- * the words of `correction`. Asked again in the same words, wherever the posting has got to meanwhile, it is a repeat.
+ * Takes a quarantined posting out of the ledger, so that it is ready again and is sent, late, with the next batch, with
+ * the content of `correction`. The same release again is a repeat, whatever the posting's status is meanwhile.
  */
 export async function releasePosting(
   pool: Pool,
   input: PostingOfFeed & { correction: PostingCorrection },
 ): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
-    if (isRepeatedRelease(posting, input)) return 'repeated';
-    if (!(await isBlamed(db, feed, posting))) {
-      if (posting.exception !== 'quarantined') return 'wrong_delivery_status';
-      if (!(await takeFromLedger(db, { ...input, sequence: posting.sequence })))
-        return 'wrong_delivery_status';
-    }
+    const decision = releaseDecision(posting, {
+      release: { ...input.correction, reason: input.reason },
+      hasBlocked: await hasBlocked(db, feed, posting),
+    });
+    if (decision === 'repeated' || decision === 'wrong_delivery_status') return decision;
+    if (decision === 'from_ledger' && !(await takeFromLedger(db, { ...input, sequence: posting.sequence })))
+      return 'wrong_delivery_status';
     await writeRelease(db, input);
     await writeTimeline(db, {
       kind: 'posting_released',
@@ -55,13 +56,9 @@ export async function releasePosting(
   });
 }
 
-/**
- * Whether a posting that is ready may be decided on: Sage refused so many alike that the feed was blocked and they were
- * given back, named on the timeline; it may be their own fault all the same, and then deciding on them is the way out.
- */
-async function isBlamed(db: Queryable, feed: FeedRow, posting: PostingWithStatus): Promise<boolean> {
-  if (feed.reason !== ('rejected_by_provider' satisfies BlockReason) || posting.place !== 'ready')
-    return false;
+/** Whether the feed is blocked by refusals of which its latest timeline entry names this posting. */
+async function hasBlocked(db: Queryable, feed: FeedRow, posting: PostingWithStatus): Promise<boolean> {
+  if (!mayHaveBlocked(feed, posting)) return false;
   const { rows } = await db.query<{ named: boolean }>(
     `SELECT coalesce(detail -> 'transaction_ids' ? $2, false) AS named FROM timeline
       WHERE feed_id = $1 AND kind = 'feed_blocked' ORDER BY entry_id DESC LIMIT 1`,
@@ -70,12 +67,13 @@ async function isBlamed(db: Queryable, feed: FeedRow, posting: PostingWithStatus
   return rows[0]?.named ?? false;
 }
 
-/** Gives a quarantined posting up for this feed, or accepts what Rutter has under its id. Final; twice is once. */
+/** Discards a quarantined posting for this feed, or accepts what Rutter has under its id. Final; a repeat changes nothing. */
 export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<QuarantineResult> {
   return await changePosting(pool, input, async (db, feed, posting) => {
-    if (posting.place === 'discarded') return 'repeated';
-    const blamed = await isBlamed(db, feed, posting);
-    const discarded = blamed ? await discardReady(db, input) : await discardSetAside(db, input);
+    const decision = discardDecision(posting, { hasBlocked: await hasBlocked(db, feed, posting) });
+    if (decision === 'repeated') return decision;
+    const discarded =
+      decision === 'ready' ? await discardReady(db, input) : await discardQuarantined(db, input);
     if (!discarded) return 'wrong_delivery_status';
     await writeTimeline(db, {
       kind: 'posting_discarded',
@@ -88,7 +86,7 @@ export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<
   });
 }
 
-async function discardSetAside(db: Queryable, input: PostingOfFeed): Promise<boolean> {
+async function discardQuarantined(db: Queryable, input: PostingOfFeed): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE ledger l SET exception = 'discarded' FROM batches b
       WHERE l.feed_id = $1 AND l.transaction_id = $2 AND l.exception IN ('quarantined', 'conflict')
@@ -99,8 +97,8 @@ async function discardSetAside(db: Queryable, input: PostingOfFeed): Promise<boo
 }
 
 /**
- * A posting that was refused alone and given back lies at or before the cursor, where cuts look into the ledger: with a
- * row there, under the feed's last refused batch, none takes it up again. One beyond the cursor was never refused alone.
+ * A posting that was refused alone and made ready again is at or before the cursor, where builds read the ledger: with a
+ * row there, under the feed's last refused batch, no build takes it again. One after the cursor was never refused alone.
  */
 async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -137,23 +135,7 @@ async function changePosting(
   });
 }
 
-/** It was released in these very words and is on its way, or there. */
-function isRepeatedRelease(
-  { release, place }: PostingWithStatus,
-  { correction, reason }: { correction: PostingCorrection; reason: string },
-): boolean {
-  return (
-    release !== null &&
-    (place === 'ready' || place === 'batched' || place === 'delivered' || place === 'before_start') &&
-    release.amount === correction.amount &&
-    release.description === correction.description &&
-    release.payee === correction.payee &&
-    release.transactionType === correction.transactionType &&
-    release.reason === reason
-  );
-}
-
-/** Without its row the posting is ready; the next build checks from its sequence on, and finds it. */
+/** Without its row the posting is ready; the next build examines from its sequence on, and finds it. */
 async function takeFromLedger(
   db: Queryable,
   input: { feedId: string; transactionId: string; sequence: string },
@@ -173,7 +155,7 @@ async function takeFromLedger(
   return true;
 }
 
-/** A release without a correction takes an earlier one back: what goes out is what was asked for last. */
+/** A release without a correction replaces an earlier one: the last request decides what is sent. */
 async function writeRelease(
   db: Queryable,
   input: PostingOfFeed & { correction: PostingCorrection },

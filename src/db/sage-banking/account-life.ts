@@ -1,23 +1,29 @@
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { SageAccountReason } from '../../domain/sage-banking/account-limits.js';
+import {
+  accountFailing,
+  awaitsAuthorisation,
+  mayRequestCancellation,
+  statusChanged,
+} from '../../domain/sage-banking/transitions.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { lockSageAccount, whereOf, type SageAccountRow } from './accounts.js';
 import { storableTextOrNull } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What checks an account change of its row. */
+/** What the checks of an account change of its row; decided in `domain/sage-banking/transitions.ts`. */
 
-/** What Sage tells of an account with every look. */
+/** What Sage returns for an account with every check. */
 export interface SageAccountSeen {
   readonly status: SageAccountStatus;
   readonly statusReason: string | null;
   readonly currency: string | null;
-  /** For a direct bank; new with every look. Null when Sage tells nothing of it. */
+  /** For a direct bank; new with every check. Null when Sage returns nothing of it. */
   readonly authorisationSealed: string | null;
 }
 
 /**
- * Takes over what Sage said in a check that succeeded: it clears whatever failure there was before. `nextCheckMs` is 0
+ * Stores what Sage returned in a check that succeeded: it clears any failure there was before. `nextCheckMs` is 0
  * while there is more to read. A change of status is on the timeline. Cancelled is final. Null when the account is gone.
  */
 export async function recordSageCheck(
@@ -30,8 +36,7 @@ export async function recordSageCheck(
     const { seen } = input;
     await db.query(
       `UPDATE sage_accounts SET status_reason = $2, currency = coalesce($3, currency),
-              authorisation_sealed = CASE WHEN $6 IN ('pending', 'authRequired')
-                                          THEN coalesce($4, authorisation_sealed) END,
+              authorisation_sealed = CASE WHEN $6 THEN coalesce($4, authorisation_sealed) END,
               last_read_at = clock_timestamp(), reason = NULL, reason_detail = NULL, reason_at = NULL,
               next_read_at = clock_timestamp() + $5::float8 * interval '1 millisecond', updated_at = now()
         WHERE sage_account_id = $1`,
@@ -41,7 +46,7 @@ export async function recordSageCheck(
         storableTextOrNull(seen.currency),
         seen.authorisationSealed,
         input.nextCheckMs,
-        seen.status,
+        awaitsAuthorisation(seen.status),
       ],
     );
     await changeStatus(db, before, seen.status);
@@ -58,7 +63,8 @@ export async function recordSageCancelled(pool: Pool, input: { sageAccountId: st
 }
 
 async function changeStatus(db: Queryable, before: SageAccountRow, status: SageAccountStatus): Promise<void> {
-  if (before.status === status) return;
+  const event = statusChanged(before, status);
+  if (event === null) return;
   await db.query(
     `UPDATE sage_accounts SET status = $2, status_since = clock_timestamp(), updated_at = now(),
             authorisation_sealed = CASE WHEN $2 <> 'cancelled' THEN authorisation_sealed END,
@@ -68,11 +74,7 @@ async function changeStatus(db: Queryable, before: SageAccountRow, status: SageA
       WHERE sage_account_id = $1`,
     [before.sageAccountId, status],
   );
-  await writeTimeline(db, {
-    ...whereOf(before),
-    kind: 'sage_account_status',
-    detail: { from: before.status, to: status, asked: before.cancelRequestedAt !== null },
-  });
+  await writeTimeline(db, { ...whereOf(before), ...event });
 }
 
 /** Why the account was not read; a reason that changes is on the timeline, one that stays keeps its time. */
@@ -82,16 +84,15 @@ export async function recordSageReason(
 ): Promise<void> {
   await transaction(pool, async (db) => {
     const before = await lockSageAccount(db, input);
-    if (before === null || before.status === 'cancelled') return;
+    const failing = before === null ? null : accountFailing(before, input.reason);
+    if (before === null || failing === null) return;
     await db.query(
       `UPDATE sage_accounts SET reason = $2, reason_detail = $3, updated_at = now(),
               reason_at = CASE WHEN reason IS NOT DISTINCT FROM $2 THEN reason_at ELSE clock_timestamp() END
         WHERE sage_account_id = $1`,
       [input.sageAccountId, input.reason, storableTextOrNull(input.detail)],
     );
-    if (before.reason === input.reason) return;
-    const { reason } = input;
-    await writeTimeline(db, { ...whereOf(before), kind: 'sage_account_failing', detail: { reason } });
+    if (failing.event !== null) await writeTimeline(db, { ...whereOf(before), ...failing.event });
   });
 }
 
@@ -108,7 +109,7 @@ export async function recordNextCheck(
 }
 
 /**
- * Somebody asked for the account's end: it is read to its end, then cancelled at Sage. Asking twice is asking once.
+ * The end of the account was requested: it is read to its last transaction, then cancelled at Sage. A repeat changes nothing.
  * Then wake the account's workflow. Null when there is no such account.
  */
 export async function requestSageCancellation(
@@ -117,7 +118,7 @@ export async function requestSageCancellation(
 ): Promise<SageAccountRow | null> {
   return await transaction(pool, async (db) => {
     const before = await lockSageAccount(db, input);
-    if (before === null || before.status === 'cancelled' || before.cancelRequestedAt !== null) return before;
+    if (before === null || !mayRequestCancellation(before)) return before;
     await db.query(
       `UPDATE sage_accounts SET cancel_requested_at = clock_timestamp(), updated_at = now()
         WHERE sage_account_id = $1`,
@@ -128,7 +129,7 @@ export async function requestSageCancellation(
   });
 }
 
-/** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
+/** Younger accounts may not have their workflow yet: the process that stored them starts it. */
 const completedAfter = `interval '1 minute'`;
 
 export interface SageAccountToCheck {

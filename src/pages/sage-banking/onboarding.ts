@@ -1,4 +1,5 @@
-import { answerCaptcha, isStaleCaptcha, renewStaleCaptcha } from '../../db/sage-banking/captcha.js';
+import { answerCaptcha, renewStaleCaptcha } from '../../db/sage-banking/captcha.js';
+import { isStaleCaptcha } from '../../domain/sage-banking/transitions.js';
 import { listSageCompanies } from '../../db/sage-banking/companies.js';
 import type { SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
 import { readNewestSageOnboarding, readSageOnboarding } from '../../db/sage-banking/onboardings.js';

@@ -8,8 +8,8 @@ import {
   recordCaughtUp,
   recordConnectionRefused,
   recordReason,
-  type AccountSeen,
 } from '../../../src/db/rutter/feed-facts.js';
+import type { AccountSeen } from '../../../src/domain/rutter/transitions.js';
 import { readFeed, type FeedRow } from '../../../src/db/rutter/feeds.js';
 import { feedState, type OperatorAction } from '../../../src/domain/feed.js';
 import {
@@ -291,7 +291,7 @@ describe('a refused connection', () => {
     const before = await Promise.all(Object.values(feeds).map(snapshot));
     await recordCheck([feeds.live], listOf(feeds));
     expect(await Promise.all(Object.values(feeds).map(snapshot))).toEqual(before);
-    expect((await timelineOf(feeds.live)).slice(-2)).toEqual(['connection_refused', 'connection_healed']);
+    expect((await timelineOf(feeds.live)).slice(-2)).toEqual(['connection_refused', 'connection_recovered']);
   });
 
   it('does not recover by the check of one account, which would leave the other feeds blocked', async () => {

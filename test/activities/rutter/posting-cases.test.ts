@@ -511,7 +511,7 @@ describe('a pending posting', () => {
     await fixture.deliveryRun(feed);
     expect(await bookedIds(feed)).toEqual(['next-day', 'auth']);
     const [posting] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
-    expect(posting).toMatchObject({ transactionId: 'auth', late: true, place: 'delivered' });
+    expect(posting).toMatchObject({ transactionId: 'auth', late: true, deliveryStatus: 'delivered' });
   });
 });
 

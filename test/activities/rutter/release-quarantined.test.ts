@@ -82,7 +82,10 @@ describe('a posting released from quarantine', () => {
       payee: 'Söhne 🙂',
       transactionType: 'credit',
     };
-    expect(await release(feed, correction)).toMatchObject({ kind: 'done', posting: { place: 'ready' } });
+    expect(await release(feed, correction)).toMatchObject({
+      kind: 'done',
+      posting: { deliveryStatus: 'ready' },
+    });
     const posts = await fixture.posts();
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 0 });
@@ -143,7 +146,7 @@ describe('a posting released from quarantine', () => {
     const ids = { feedId: feed.feedId, transactionId: 'tx-000002', reason: 'a test' };
     expect(await discardPosting(fixture.pool, ids)).toMatchObject({
       kind: 'done',
-      posting: { place: 'discarded' },
+      posting: { deliveryStatus: 'discarded' },
     });
     expect(await release(feed)).toMatchObject({ kind: 'wrong_delivery_status' });
     await fixture.deliveryRun(feed);
@@ -165,7 +168,7 @@ describe('three postings that were refused alike and given back to a blocked fee
     const decide = { feedId: feed.feedId, reason: 'really bad' };
     for (const transactionId of ['tx-000001', 'tx-000002']) {
       const result = await discardPosting(fixture.pool, { ...decide, transactionId });
-      expect(result).toMatchObject({ kind: 'done', posting: { place: 'discarded' } });
+      expect(result).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'discarded' } });
     }
     // Nothing speaks against this one: it was never refused alone.
     const innocent = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
@@ -176,7 +179,7 @@ describe('three postings that were refused alike and given back to a blocked fee
       transactionId: 'tx-000003',
       correction,
     });
-    expect(released).toMatchObject({ kind: 'done', posting: { place: 'ready' }, repeated: false });
+    expect(released).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'ready' }, repeated: false });
     await fixture.control('DELETE', '/faults');
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });

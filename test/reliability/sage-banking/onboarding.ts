@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { transaction } from '../../../src/db/pool.js';
 import { answerCaptcha } from '../../../src/db/sage-banking/captcha.js';
-import { beginAgain, wantResolution } from '../../../src/db/sage-banking/onboarding-steps.js';
+import { beginAgain, storeResolution } from '../../../src/db/sage-banking/onboarding-steps.js';
 import {
   insertSageOnboarding,
   lockSageOnboarding,
@@ -118,7 +118,7 @@ export async function resolveUnknownOutcome(
       column: 'resolution',
       secret: found,
     });
-    await wantResolution(db, locked, { resolutionSealed });
+    await storeResolution(db, locked, { resolutionSealed });
   });
   await sage.onboardingChanged({ onboardingId });
 }

@@ -1,11 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { isAccountReady } from '../../../clients/rutter/schemas.js';
 import { openAccessToken, readConnection } from '../../../db/connections.js';
-import {
-  recordAccountsSeen,
-  recordConnectionRefused,
-  type AccountSeen,
-} from '../../../db/rutter/feed-facts.js';
+import { recordAccountsSeen, recordConnectionRefused } from '../../../db/rutter/feed-facts.js';
+import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
 import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/rutter/schedule.js';
 import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';

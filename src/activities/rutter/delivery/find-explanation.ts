@@ -1,6 +1,6 @@
 import { isNotFound } from '../../../clients/rutter/errors.js';
 import { readLastJob, type OpenBatch } from '../../../db/rutter/batches.js';
-import type { AccountSeen } from '../../../db/rutter/feed-facts.js';
+import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { connectionFacts, type ConnectionFacts } from '../../../domain/rutter/connection.js';
 import type { BatchContext } from './batch-context.js';
 import { readAccount } from './read-account.js';

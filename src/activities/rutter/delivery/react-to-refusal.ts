@@ -1,11 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
-import {
-  recordAccountSeen,
-  recordConnectionRefused,
-  type AccountSeen,
-} from '../../../db/rutter/feed-facts.js';
+import { recordAccountSeen, recordConnectionRefused } from '../../../db/rutter/feed-facts.js';
+import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { closeRefusedBatch } from '../../../db/rutter/refused-batches.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { unreachable } from '../../../domain/feed.js';

@@ -1,6 +1,6 @@
 import { isNotFound } from '../../../clients/rutter/errors.js';
 import { isAccountReady } from '../../../clients/rutter/schemas.js';
-import type { AccountSeen } from '../../../db/rutter/feed-facts.js';
+import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import type { BatchContext } from './batch-context.js';
 
 /** Reads one account at Rutter (contract 6.1). One that is gone reads as not ready. */

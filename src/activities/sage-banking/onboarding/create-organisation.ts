@@ -1,6 +1,6 @@
 import type { SageOrganisationInput } from '../../../clients/sage-banking/client.js';
 import { isSageError } from '../../../clients/sage-banking/errors.js';
-import { markPosting, markInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
+import { markCreateSent, markInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
 import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../domain/sage-banking/onboarding.js';
 import { licenceOf } from './register-desktop.js';
@@ -38,7 +38,7 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
       await wantNewCaptcha(db, locked, captchaExpired);
       return null;
     }
-    return { locked, mark: await markPosting(db, locked) };
+    return { locked, mark: await markCreateSent(db, locked) };
   });
   if (begun === null) return again;
   const { locked, mark } = begun;

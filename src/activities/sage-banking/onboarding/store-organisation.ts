@@ -97,7 +97,7 @@ export async function completeRefusal(
   }
   // Nobody there, 429, 401: nothing was made, and the same order may be sent again.
   await complete(context, mark, {
-    apply: (db, locked) => recordOnboardingFailure(db, locked, { ...failure, postingOver: true }),
+    apply: (db, locked) => recordOnboardingFailure(db, locked, { ...failure, notCreated: true }),
   });
   return laterEnd(failure);
 }
@@ -109,7 +109,7 @@ export async function forgetUnsent(context: StepContext, mark: string): Promise<
       recordOnboardingFailure(db, locked, {
         reason: 'provider_unavailable',
         message: 'The service was too busy to ask Sage.',
-        postingOver: true,
+        notCreated: true,
       }),
   });
   return laterEnd({ slowly: false });

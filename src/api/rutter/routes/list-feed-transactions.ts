@@ -1,9 +1,6 @@
 import { z } from 'zod';
-import {
-  listPostingsWithStatus,
-  deliveryStatuses,
-  readPostingWithStatus,
-} from '../../../db/rutter/delivery-status.js';
+import { listPostingsWithStatus, readPostingWithStatus } from '../../../db/rutter/delivery-status.js';
+import { deliveryStatuses } from '../../../domain/rutter/delivery-status.js';
 import { defineRutterRoute } from '../define-route.js';
 import { feedParams, numberedPage } from '../../feed-params.js';
 import { nextCursor, page, pageFields, transactionId } from '../../fields.js';
@@ -38,7 +35,8 @@ export const listFeedTransactions = defineRutterRoute({
         transactionId: query.transaction_id,
       });
       const matches =
-        found !== null && (query.delivery_status === undefined || found.place === query.delivery_status);
+        found !== null &&
+        (query.delivery_status === undefined || found.deliveryStatus === query.delivery_status);
       return {
         status: 200,
         body: { transactions: matches ? [postingWithStatusJson(found)] : [], next_cursor: null },
@@ -46,7 +44,7 @@ export const listFeedTransactions = defineRutterRoute({
     }
     const rows = await listPostingsWithStatus(deps.pool, {
       feedId: feed.feedId,
-      place: query.delivery_status,
+      deliveryStatus: query.delivery_status,
       beforeSequence: before,
       limit: limit + 1,
     });

@@ -133,14 +133,14 @@ function wrongDeliveryStatus(
   const conflict = posting.exception === 'conflict';
   const detail = conflict
     ? 'Rutter has this transaction with other content and ignores a second one with its id: it can only be discarded'
-    : `a transaction with the delivery status ${posting.place} does not allow ${action}`;
+    : `a transaction with the delivery status ${posting.deliveryStatus} does not allow ${action}`;
   const allowed = conflict ? ['discard'] : [];
   return new Problem({
     status: 409,
     code: conflict ? 'conflict_at_rutter' : 'wrong_delivery_status',
     detail,
     extra: {
-      delivery_status: posting.place,
+      delivery_status: posting.deliveryStatus,
       exception: posting.exception,
       allowed_actions: allowed,
     },

@@ -1,4 +1,5 @@
-import { isStaleCaptcha, renewStaleCaptcha } from '../../../db/sage-banking/captcha.js';
+import { renewStaleCaptcha } from '../../../db/sage-banking/captcha.js';
+import { isStaleCaptcha } from '../../../domain/sage-banking/transitions.js';
 import { readSageOnboarding, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';

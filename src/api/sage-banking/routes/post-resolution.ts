@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { transaction, type Queryable } from '../../../db/pool.js';
-import { beginAgain, wantResolution } from '../../../db/sage-banking/onboarding-steps.js';
+import { beginAgain, storeResolution } from '../../../db/sage-banking/onboarding-steps.js';
 import {
   lockSageOnboarding,
   readOpenOnboarding,
@@ -129,7 +129,7 @@ async function store(
       column: 'resolution',
       secret,
     });
-    await wantResolution(db, row, { resolutionSealed });
+    await storeResolution(db, row, { resolutionSealed });
     return resolutionSealed;
   });
 }

@@ -1,0 +1,12 @@
+/** What became of a posting of the account in one feed. Every posting has exactly one. */
+export const deliveryStatuses = [
+  'held',
+  'ready',
+  'batched',
+  'delivered',
+  'quarantined',
+  'discarded',
+  'before_start',
+  'withdrawn',
+] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];

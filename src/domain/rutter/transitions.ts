@@ -1,0 +1,251 @@
+import {
+  feedState,
+  type AccountFact,
+  type FeedFacts,
+  type FeedState,
+  type OperatorAction,
+  type OperatorFact,
+} from '../feed.js';
+import type { DeliveryStatus } from './delivery-status.js';
+import { isBlocked, type BlockReason } from './feed.js';
+
+/**
+ * How the row of a feed changes: what Rutter says of its account, what an operator asks for, what a delivery run finds,
+ * and what is decided on a quarantined posting. Pure: `src/db/rutter` reads the row under its lock, calls one of these,
+ * and writes the change with the timeline entry.
+ */
+
+/** What the decisions need of a feed's row. Instants are ISO text in UTC. */
+export interface FeedSnapshot {
+  readonly facts: FeedFacts;
+  /** The stored state. It differs from that of the facts when the connection has changed since. */
+  readonly state: FeedState;
+  readonly reason: string | null;
+  readonly transactionStartDate: string | null;
+  readonly nextSyncAt: string | null;
+  readonly checkRequested: boolean;
+}
+
+/** A change of a feed's row; absent fields stay. */
+export interface FeedChange {
+  readonly operator?: OperatorFact;
+  readonly account?: AccountFact;
+  readonly caughtUp?: boolean;
+  readonly syncing?: boolean;
+  readonly reason?: string | null;
+  readonly reasonDetail?: string | null;
+  readonly transactionStartDate?: string | null;
+  /** Examine everything up to the cursor again: an earlier start date makes older postings deliverable. */
+  readonly reexamine?: boolean;
+  readonly syncedNow?: boolean;
+  readonly checkRequested?: boolean;
+  readonly nextSyncAtMs?: number;
+}
+
+/** An entry for the timeline: its kind and details. */
+export interface FeedEvent {
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface FeedTransition {
+  readonly change: FeedChange;
+  /** Null: nothing that the timeline reports. */
+  readonly event: FeedEvent | null;
+}
+
+/** The facts after a change. */
+export function changedFacts(facts: FeedFacts, change: FeedChange): FeedFacts {
+  return {
+    ...facts,
+    operator: change.operator ?? facts.operator,
+    account: change.account ?? facts.account,
+    caughtUp: change.caughtUp ?? facts.caughtUp,
+    syncing: change.syncing ?? facts.syncing,
+  };
+}
+
+/** What Rutter says of one bank feed account, reduced to what decides. */
+export interface AccountSeen {
+  readonly rutterAccountId: string;
+  /** `feed_status` active and `transaction_ready`: postings may be sent. */
+  readonly ready: boolean;
+  /** ISO instant, UTC; what the customer chose in Sage. */
+  readonly transactionStartDate: string | null;
+}
+
+/**
+ * What a feed becomes by what Rutter says of its account; `seen` undefined: the account is missing from a complete list.
+ * A missing account counts as disconnected, unless the feed still waits: its row may be younger than the list. A feed
+ * whose stored state is not that of its facts was blocked by its connection, which has recovered since. `transition`
+ * is null when nothing changes.
+ */
+export function accountTransition(
+  feed: FeedSnapshot,
+  seen: AccountSeen | undefined,
+): { account: AccountFact; transition: FeedTransition | null } {
+  const before = feed.facts.account;
+  const account = accountFact(feed, seen);
+  const startDate = movedStartDate(feed, account, seen);
+  const recovered = feed.state !== feedState(feed.facts);
+  if (account === before && !recovered && startDate === null) return { account, transition: null };
+  const change: FeedChange = {
+    account,
+    ...startDate,
+    // A feed that was linked again has a past to catch up with: it is backfilling until then.
+    ...(account === 'active' && before !== 'active' ? { caughtUp: false } : {}),
+    checkRequested: account === 'active',
+  };
+  const event = {
+    kind: accountEventKind({ before, account, recovered }),
+    detail: account === 'active' ? { transaction_start_date: seen?.transactionStartDate ?? null } : {},
+  };
+  return { account, transition: { change, event } };
+}
+
+/** Without a start date it is unknown which of the older postings were asked for: nothing is sent until Sage has one. */
+function accountFact(feed: FeedSnapshot, seen: AccountSeen | undefined): AccountFact {
+  if (seen?.ready === true && (seen.transactionStartDate ?? feed.transactionStartDate) !== null)
+    return 'active';
+  return feed.facts.account === 'waiting' ? 'waiting' : 'inactive';
+}
+
+/** The start date counts from the moment the account is ready; an earlier one than before makes older postings deliverable. */
+function movedStartDate(
+  feed: FeedSnapshot,
+  account: AccountFact,
+  seen: AccountSeen | undefined,
+): FeedChange | null {
+  const date = seen?.transactionStartDate ?? null;
+  if (account !== 'active' || date === null) return null;
+  const before = feed.transactionStartDate;
+  if (before === null) return { transactionStartDate: date, reexamine: false };
+  const movedByMs = Date.parse(date) - Date.parse(before);
+  return movedByMs === 0 ? null : { transactionStartDate: date, reexamine: movedByMs < 0 };
+}
+
+function accountEventKind(input: { before: AccountFact; account: AccountFact; recovered: boolean }): string {
+  if (input.account !== input.before)
+    return input.account === 'active' ? 'feed_activated' : 'feed_disconnected';
+  return input.recovered ? 'connection_recovered' : 'start_date_changed';
+}
+
+/** `resume` and `sync` both ask for another try: whatever reason blocked the feed is cleared. */
+const requestChanges: Record<OperatorAction, FeedChange> = {
+  pause: { operator: 'paused', syncing: false },
+  resume: { operator: 'running', reason: null },
+  sync: { reason: null },
+  close: { operator: 'closed', syncing: false, reason: null },
+};
+
+/**
+ * What an operator's or customer's request makes of a feed. Null: the feed is closed, and stays so. A request that
+ * changes nothing (pausing a paused feed) has no event.
+ */
+export function requestTransition(feed: FeedSnapshot, action: OperatorAction): FeedTransition | null {
+  if (feed.facts.operator === 'closed') return null;
+  const change = requestChanges[action];
+  const clearsReason = change.reason === null && feed.reason !== null;
+  const changesNothing = change.operator === feed.facts.operator && !clearsReason;
+  return { change, event: changesNothing ? null : { kind: `${action}_requested`, detail: {} } };
+}
+
+/** The feed has nothing left to send: it is live, and its next check is due at `nextSyncAtMs`. */
+export function caughtUpTransition(feed: FeedSnapshot, input: { nextSyncAtMs: number }): FeedTransition {
+  return {
+    change: {
+      caughtUp: true,
+      syncing: false,
+      syncedNow: true,
+      nextSyncAtMs: input.nextSyncAtMs,
+      reason: null,
+    },
+    event: feed.facts.caughtUp ? null : { kind: 'caught_up', detail: {} },
+  };
+}
+
+/** Why a feed cannot go on, as the sender that met it reports it. */
+export interface MetReason {
+  readonly reason: string;
+  /** The provider's message, redacted. */
+  readonly detail: string | null;
+  /** True when a person must act; a transient failure is only stored in the row until the next success. */
+  readonly timeline: boolean;
+  /** Ids and codes for the timeline beside the reason. */
+  readonly about?: Readonly<Record<string, unknown>>;
+  /** `nextSyncAt` as the sender knew it: when the feed has caught up since, the failure is over. */
+  readonly asOf?: { readonly nextSyncAt: string | null };
+}
+
+/** Null: nothing is written, because the failure is over or would hide a reason that a person must act on. */
+export function reasonTransition(feed: FeedSnapshot, met: MetReason): FeedTransition | null {
+  if (!met.timeline && isBlocked(feed.reason)) return null;
+  if (met.asOf !== undefined && met.asOf.nextSyncAt !== feed.nextSyncAt) return null;
+  const isNew = met.timeline && feed.reason !== met.reason;
+  return {
+    change: { reason: met.reason, reasonDetail: met.detail, syncing: false },
+    event: isNew ? { kind: 'feed_blocked', detail: { reason: met.reason, ...met.about } } : null,
+  };
+}
+
+/** What the decisions on a quarantined posting need of it. */
+export interface DecidablePosting {
+  readonly deliveryStatus: DeliveryStatus;
+  readonly exception: string | null;
+  /** How it was released before; null fields keep core banking's values. */
+  readonly release: PostingRelease | null;
+}
+
+export interface PostingRelease {
+  readonly amount: string | null;
+  readonly description: string | null;
+  readonly payee: string | null;
+  readonly transactionType: string | null;
+  readonly reason: string;
+}
+
+/**
+ * Whether a posting that is ready may be decided on if the timeline names it: Rutter refused so many alike that the feed
+ * was blocked and they were made ready again. The cause may still be the postings, and then deciding on them unblocks
+ * the feed.
+ */
+export function mayHaveBlocked(feed: FeedSnapshot, posting: DecidablePosting): boolean {
+  return feed.reason === ('rejected_by_provider' satisfies BlockReason) && posting.deliveryStatus === 'ready';
+}
+
+/** `from_ledger`: its ledger row is removed first, so that it is ready again. */
+export type ReleaseDecision = 'repeated' | 'from_ledger' | 'as_ready' | 'wrong_delivery_status';
+
+/** `hasBlocked`: it is ready, and named by the timeline as a cause of the block. */
+export function releaseDecision(
+  posting: DecidablePosting,
+  input: { release: PostingRelease; hasBlocked: boolean },
+): ReleaseDecision {
+  if (isReleasedAs(posting, input.release)) return 'repeated';
+  if (input.hasBlocked) return 'as_ready';
+  return posting.exception === 'quarantined' ? 'from_ledger' : 'wrong_delivery_status';
+}
+
+/** It was released with the same content for the same reason, and is being sent or was sent. */
+function isReleasedAs({ release, deliveryStatus }: DecidablePosting, asked: PostingRelease): boolean {
+  return (
+    release !== null &&
+    (deliveryStatus === 'ready' ||
+      deliveryStatus === 'batched' ||
+      deliveryStatus === 'delivered' ||
+      deliveryStatus === 'before_start') &&
+    release.amount === asked.amount &&
+    release.description === asked.description &&
+    release.payee === asked.payee &&
+    release.transactionType === asked.transactionType &&
+    release.reason === asked.reason
+  );
+}
+
+/** `ready`: it has no ledger row and gets one; `quarantined`: its row is changed, unless it is in an open batch. */
+export type DiscardDecision = 'repeated' | 'ready' | 'quarantined';
+
+export function discardDecision(posting: DecidablePosting, input: { hasBlocked: boolean }): DiscardDecision {
+  if (posting.deliveryStatus === 'discarded') return 'repeated';
+  return input.hasBlocked ? 'ready' : 'quarantined';
+}

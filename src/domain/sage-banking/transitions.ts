@@ -1,0 +1,300 @@
+import {
+  captchaGoodForMs,
+  type SageOnboardingFailure,
+  type SageOnboardingReason,
+  type SageOnboardingRefusal,
+  type SageProductKind,
+} from './onboarding.js';
+import type { SageAccountReason } from './account-limits.js';
+import type { SageAccountStatus, SageOnboardingState } from './states.js';
+
+/**
+ * How the rows of onboardings and accounts at Sage change. Pure: `src/db/sage-banking` reads the row under its lock,
+ * calls one of these, and writes the change with the timeline entry. Whether a step fits the row's state is checked by
+ * the step that calls it, since it knows what Sage answered.
+ */
+
+/** What the decisions need of an onboarding's row. */
+export interface OnboardingSnapshot {
+  readonly kind: SageProductKind;
+  readonly state: SageOnboardingState;
+  readonly captchaId: string | null;
+  /** By the database's clock; null without a captcha. */
+  readonly captchaAgeMs: number | null;
+  readonly captchaFailures: number;
+  readonly registeredAgain: boolean;
+  /** When the POST that creates was sent; null when none may be under way. */
+  readonly createSentAt: string | null;
+  readonly reason: SageOnboardingReason | null;
+}
+
+/** A change of an onboarding's row; absent fields stay. */
+export interface OnboardingChange {
+  readonly state?: SageOnboardingState;
+  readonly licenceSealed?: null;
+  readonly captchaId?: string | null;
+  readonly captchaImage?: string | null;
+  /** `now` is the database's time of the change. */
+  readonly captchaReceivedAt?: 'now' | null;
+  readonly captchaText?: string | null;
+  readonly captchaFailures?: number;
+  readonly registeredAgain?: boolean;
+  readonly personActedAt?: 'now';
+  readonly createSentAt?: 'now' | null;
+  readonly resolutionSealed?: string | null;
+  readonly reason?: SageOnboardingReason | null;
+  /** For display. */
+  readonly message?: string | null;
+}
+
+export interface OnboardingTransition {
+  readonly change: OnboardingChange;
+  /** The entry for the timeline; null: nothing that it reports. */
+  readonly event: { readonly kind: string; readonly detail: Readonly<Record<string, unknown>> } | null;
+}
+
+/** Why something happened: a code, and a message for display. */
+export interface Why<Reason> {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+const noCaptcha = {
+  captchaId: null,
+  captchaImage: null,
+  captchaReceivedAt: null,
+  captchaText: null,
+} satisfies OnboardingChange;
+const noReason = { reason: null, message: null } satisfies OnboardingChange;
+/** What an ended onboarding does not need any more. */
+const noSecrets = {
+  ...noCaptcha,
+  licenceSealed: null,
+  resolutionSealed: null,
+  createSentAt: null,
+} satisfies OnboardingChange;
+
+function transition(
+  kind: string,
+  change: OnboardingChange,
+  detail: Readonly<Record<string, unknown>> = {},
+): OnboardingTransition {
+  return { change, event: { kind, detail } };
+}
+
+/** A captcha for a person to read. The reason why it is not the first one is kept. */
+export function captchaShown(
+  row: OnboardingSnapshot,
+  captcha: { captchaId: string; image: string },
+): OnboardingTransition {
+  const isAboutCaptcha = row.reason?.startsWith('captcha_') === true || row.reason === 'registration_expired';
+  return transition(
+    'sage_captcha_shown',
+    {
+      ...(isAboutCaptcha ? {} : noReason),
+      state: 'waiting_captcha',
+      captchaId: captcha.captchaId,
+      captchaImage: captcha.image,
+      captchaReceivedAt: 'now',
+      captchaText: null,
+    },
+    { failures: row.captchaFailures },
+  );
+}
+
+/** Back to the token service for a new registration and captcha; `why` is null when a person asked for it. */
+export function newCaptchaWanted(
+  row: OnboardingSnapshot,
+  why: Why<'captcha_wrong' | 'captcha_expired' | 'registration_expired'> | null,
+): OnboardingTransition {
+  const failures = row.captchaFailures + (why?.reason === 'captcha_wrong' ? 1 : 0);
+  return transition(
+    'sage_captcha_wanted',
+    {
+      ...noCaptcha,
+      ...(why ?? noReason),
+      state: 'registering',
+      createSentAt: null,
+      captchaFailures: failures,
+      registeredAgain: row.registeredAgain || why?.reason === 'registration_expired',
+    },
+    { because: why?.reason ?? 'asked', failures },
+  );
+}
+
+/** A captcha that Sage may have forgotten is shown to nobody and sent for nobody. */
+export function isStaleCaptcha(row: OnboardingSnapshot): boolean {
+  return row.state === 'waiting_captcha' && (row.captchaAgeMs ?? Infinity) >= captchaGoodForMs;
+}
+
+/** What comes of an answer to a captcha: it is taken, another captcha is fetched, or nothing changes. */
+export type CaptchaDecision =
+  | { readonly kind: 'taken' | 'renewing'; readonly transition: OnboardingTransition | null }
+  /** It is about a captcha that is not shown any more. */
+  | { readonly kind: 'outdated' }
+  /** No captcha waits to be read. */
+  | { readonly kind: 'not_waiting' };
+
+/** A person answers the captcha `captchaId` (null: the one that is shown); `text` null asks for another one. */
+export function captchaAnswered(
+  row: OnboardingSnapshot,
+  answer: { captchaId: string | null; text: string | null },
+): CaptchaDecision {
+  const { captchaId, text } = answer;
+  if (row.state === 'registering' && text === null) return { kind: 'renewing', transition: null };
+  if (row.state !== 'waiting_captcha') return { kind: 'not_waiting' };
+  if (captchaId !== null && captchaId !== row.captchaId) return { kind: 'outdated' };
+  if (text === null) return { kind: 'renewing', transition: newCaptchaWanted(row, null) };
+  if (isStaleCaptcha(row)) return { kind: 'renewing', transition: newCaptchaWanted(row, captchaExpired) };
+  const change = { ...noReason, state: 'creating', captchaText: text, personActedAt: 'now' } as const;
+  return { kind: 'taken', transition: transition('sage_captcha_answered', change) };
+}
+
+export const captchaExpired = {
+  reason: 'captcha_expired',
+  message: 'The captcha was too old: please read the new one.',
+} as const;
+
+/** A POST that creates may be under way from now on. */
+export function createSent(): OnboardingTransition {
+  return transition('sage_organisation_requested', { createSentAt: 'now' });
+}
+
+/**
+ * Something prevents the next step, and passes or waits for an operator; reported once per reason. `notCreated`: the
+ * POST that was sent certainly changed nothing, and may be sent again.
+ */
+export function failureMet(
+  row: OnboardingSnapshot,
+  input: Why<SageOnboardingFailure> & { notCreated?: boolean },
+): OnboardingTransition {
+  const { reason, message, notCreated = false } = input;
+  const unmarked: OnboardingChange = notCreated ? { state: 'creating', createSentAt: null } : {};
+  const event = row.reason === reason ? null : { kind: 'sage_onboarding_failing', detail: { reason } };
+  return { change: { reason, message, ...unmarked }, event };
+}
+
+/** A POST was sent, or may have been, and its outcome is unknown: nothing is sent until a person has found it out. */
+export function outcomeUnknown(row: OnboardingSnapshot, input: { message: string }): OnboardingTransition {
+  return transition(
+    'sage_onboarding_in_doubt',
+    { ...noCaptcha, state: 'in_doubt', reason: 'answer_lost', message: input.message },
+    { create_sent_at: row.createSentAt },
+  );
+}
+
+/** What an operator found out, to be proven before it counts. An onboarding that was refused is in doubt again. */
+export function resolutionEntered(
+  row: OnboardingSnapshot,
+  input: { resolutionSealed: string },
+): OnboardingTransition {
+  const reopened: OnboardingChange =
+    row.state === 'refused' ? { state: 'in_doubt', reason: 'answer_lost', message: answeredLate } : {};
+  return transition('sage_resolution_entered', {
+    ...reopened,
+    resolutionSealed: input.resolutionSealed,
+    personActedAt: 'now',
+  });
+}
+
+const answeredLate = 'Sage created an organisation after all, and its answer came late. It is being proven.';
+
+/** What the operator entered was not confirmed by Sage: the outcome is still unknown. */
+export function resolutionRefused(input: {
+  message: string;
+  detail: Readonly<Record<string, unknown>>;
+}): OnboardingTransition {
+  const change = { resolutionSealed: null, reason: 'resolution_refused', message: input.message } as const;
+  return transition('sage_resolution_refused', change, input.detail);
+}
+
+/** An operator found that there is no organisation: once more from the beginning, with the same order. */
+export function begunAgain(row: OnboardingSnapshot): OnboardingTransition {
+  return transition(
+    'sage_onboarding_resolved',
+    {
+      ...noCaptcha,
+      ...noReason,
+      state: row.kind === 'cloud' ? 'creating' : 'registering',
+      createSentAt: null,
+      resolutionSealed: null,
+      captchaFailures: 0,
+      registeredAgain: false,
+      personActedAt: 'now',
+    },
+    { how: 'not_created' },
+  );
+}
+
+/** Sage created the organisation with its company; its signing key is stored. */
+export function companyCreated(company: { organisationId: string; companyId: string }): OnboardingTransition {
+  return transition(
+    'sage_organisation_created',
+    { ...noCaptcha, ...noReason, state: 'creating', createSentAt: null, resolutionSealed: null },
+    { organisation_id: company.organisationId, company_id: company.companyId },
+  );
+}
+
+/** Sage accepts the new company's key. */
+export function onboardingReady(): OnboardingTransition {
+  return transition('sage_onboarding_ready', { ...noSecrets, ...noReason, state: 'ready' });
+}
+
+/** It ends without an organisation; the customer may begin another one. */
+export function onboardingRefused(
+  input: Why<SageOnboardingRefusal> & { detail?: Readonly<Record<string, unknown>> },
+): OnboardingTransition {
+  const { reason, message, detail } = input;
+  return transition(
+    'sage_onboarding_refused',
+    { ...noSecrets, state: 'refused', reason, message },
+    { reason, ...detail },
+  );
+}
+
+/** What the decisions need of an account's row. */
+export interface AccountSnapshot {
+  readonly status: SageAccountStatus;
+  readonly reason: string | null;
+  readonly cancelRequestedAt: string | null;
+}
+
+/** A timeline entry of an account. */
+export interface AccountEvent {
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The account has another status at Sage: the timeline entry of it. Null: the status is the same, or the account is
+ * cancelled, which is final.
+ */
+export function statusChanged(before: AccountSnapshot, status: SageAccountStatus): AccountEvent | null {
+  if (before.status === status || before.status === 'cancelled') return null;
+  return {
+    kind: 'sage_account_status',
+    detail: { from: before.status, to: status, asked: before.cancelRequestedAt !== null },
+  };
+}
+
+/** Sage is asked for an account's authorisation only while it is awaited; what it answered before is forgotten then. */
+export function awaitsAuthorisation(status: SageAccountStatus): boolean {
+  return status === 'pending' || status === 'authRequired';
+}
+
+/**
+ * Why the account was not read. Null: it is cancelled, and nothing is read any more. `event` null: the reason is the
+ * same, keeps its time, and is not reported again.
+ */
+export function accountFailing(
+  before: AccountSnapshot,
+  reason: SageAccountReason,
+): { readonly event: AccountEvent | null } | null {
+  if (before.status === 'cancelled') return null;
+  return { event: before.reason === reason ? null : { kind: 'sage_account_failing', detail: { reason } } };
+}
+
+/** Whether a request to end the account is new: a repeat changes nothing, and cancelled is final. */
+export function mayRequestCancellation(before: AccountSnapshot): boolean {
+  return before.status !== 'cancelled' && before.cancelRequestedAt === null;
+}
