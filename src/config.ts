@@ -107,7 +107,7 @@ export class ConfigurationError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is empty counts as absent; `NAME_FILE` stands in for `NAME`, and both at once is a problem. */
+/** An empty value counts as absent. `NAME_FILE` replaces `NAME`; setting both is a problem. */
 function readSecretFiles(environment: Environment, problems: string[]): Record<string, string> {
   const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
@@ -121,7 +121,7 @@ function readSecretFiles(environment: Environment, problems: string[]): Record<s
       const text = readFileSync(path, 'utf8').trim();
       if (text !== '') values[name] = text;
     } catch (error) {
-      // Without the path, which stands in the error's message: it may be the secret itself, put there by mistake.
+      // The error's message contains the path, which may be the secret itself, entered by mistake: only the code is shown.
       const code = String((error as NodeJS.ErrnoException).code);
       problems.push(`${name}_FILE: the file cannot be read (${code})`);
     }
@@ -136,7 +136,7 @@ function parse<T>(schema: z.ZodType<T>, environment: Environment): T {
   if (!result.success) {
     for (const issue of result.error.issues) {
       const name = issue.path.join('.');
-      // Inside a list the path goes on with the item's place: what is there and wrong is not missing.
+      // Inside a list the path continues with the item's index: the variable itself is then set, and its value is wrong.
       const missing = values[String(issue.path[0])] === undefined;
       problems.push(`${name}: ${missing ? 'is required' : issue.message}`);
     }
@@ -145,25 +145,25 @@ function parse<T>(schema: z.ZodType<T>, environment: Environment): T {
   return Object.freeze(result.data);
 }
 
-/** What the API process may be told. @throws {ConfigurationError} with every problem at once */
+/** The configuration of the API process. @throws {ConfigurationError} with every problem at once */
 export function readApiConfig(environment: Environment = process.env): ApiConfig {
   const config = parse(apiSchema, environment);
   const publicUrl = new URL(config.PUBLIC_URL ?? `http://localhost:${config.PORT}`).origin;
   return Object.freeze({ ...config, publicUrl });
 }
 
-/** What a worker process may be told. @throws {ConfigurationError} with every problem at once */
+/** The configuration of a worker process. @throws {ConfigurationError} with every problem at once */
 export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
   return parse(workerSchema, environment);
 }
 
-/** What the migration may be told. @throws {ConfigurationError} with every problem at once */
+/** The configuration of the migration. @throws {ConfigurationError} with every problem at once */
 export function readMigrateConfig(environment: Environment = process.env): MigrateConfig {
   return parse(migrateSchema, environment);
 }
 
 /**
- * The variables that `@temporalio/envconfig` reads, with `TEMPORAL_API_KEY_FILE` resolved: it knows no such form.
+ * The variables that `@temporalio/envconfig` reads, with `TEMPORAL_API_KEY_FILE` resolved, which it does not support.
  * @throws {ConfigurationError}
  */
 export function readTemporalEnvironment(environment: Environment = process.env): Record<string, string> {

@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** Keys that never reach a log, wherever they stand in an object of up to three levels. */
+/** Keys whose values are never logged, on any of the first three levels of an object. */
 const secretKeys = [
   'access_token',
   'accessToken',
@@ -27,8 +27,7 @@ const secretKeys = [
 ];
 
 /**
- * JSON lines on stdout. Log events, not prose; never bodies, tokens or names: redaction is the net below, not
- * the plan.
+ * JSON lines on stdout. Log events, not prose, and never bodies, tokens or names. Redaction is only the last safeguard.
  */
 export function createLogger(level: string, role: string): Logger {
   return pino({
@@ -43,7 +42,7 @@ export function createLogger(level: string, role: string): Logger {
   });
 }
 
-/** Name, text, stack and codes; not the details that a database adds, which quote the values of a row. */
+/** Name, message, stack and codes of an error, without the details that a database adds: they quote values of rows. */
 export function loggableError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { name, message, stack } = error;

@@ -43,7 +43,7 @@ const temporal = createTemporalClient({
   identity: `api@${String(process.pid)}`,
 });
 const facade = createFacade(temporal.client);
-const sage = config.SAGE_BANKING_URL === undefined ? null : facade;
+const sageBanking = config.SAGE_BANKING_URL === undefined ? null : { facade };
 const parts = { pool, config, logger, keyring: keys.keyring, facade, hasher: createPasswordHasher(hashing) };
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
 const { app, drained } = createApp({
@@ -54,13 +54,13 @@ const { app, drained } = createApp({
       verifyWebhook: ({ rawBody, header }) =>
         verifyRutterSignature({ rawBody, header, secrets: webhookSecrets }),
     },
-    sageBanking: sage === null ? null : { facade: sage },
+    sageBanking,
   }),
   pages: createPages({
     ...parts,
     channels: createPagesChannels({
       rutter: { facade },
-      sageBanking: sage === null ? null : { facade: sage },
+      sageBanking,
     }),
   }),
 });

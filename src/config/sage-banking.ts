@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { atLeast, duration, list, secureOrigin } from './value-types.js';
 
-/** The channel of Sage's Banking Service; without `SAGE_BANKING_URL` it is closed. */
+/** Variables of the channel `sage-banking`. Without `SAGE_BANKING_URL` it has no configuration. */
 export const sageBankingVariables = {
   SAGE_BANKING_URL: secureOrigin.optional().meta({
     description:

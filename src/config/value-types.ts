@@ -26,13 +26,13 @@ export const duration = z.string().transform((text, context) => {
   );
 });
 
-/** Shorter ones would only make the workers turn in circles. */
+/** Shorter intervals would keep the workers busy without any gain. */
 export function atLeast(text: string): [check: (valueMs: number) => boolean, message: string] {
   const leastMs = duration.parse(text);
   return [(valueMs) => valueMs >= leastMs, `must be at least ${text}`];
 }
 
-/** Secrets go there: https, and plain http on this machine only. */
+/** Whether secrets may be sent to the URL: https, or plain http on this machine. */
 export function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && loopbackNames.has(url.hostname));
 }
@@ -68,9 +68,9 @@ export const port = z.coerce.number().int().min(0).max(65_535);
 export const token = z
   .string()
   .min(24, 'must have at least 24 characters')
-  .regex(/^\S+$/, 'must hold no blanks');
+  .regex(/^\S+$/, 'must contain no white space');
 
-/** As Express takes them for `trust proxy`: an address, a network, or a name for the usual private ones. */
+/** As Express accepts them for `trust proxy`: an address, a network, or a name of the common private networks. */
 export const proxyNetwork = z.string().refine((text) => {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
   const [address = '', prefix, ...rest] = text.split('/');

@@ -6,12 +6,12 @@ import { sageAccountStatuses } from '../../domain/sage-banking/states.js';
 import type { FeedCounts } from '../channel.js';
 import { instant } from '../fields.js';
 
-/** An account of the `sage-banking` channel in answers; it is also the feed with this id. */
+/** An account of the `sage-banking` channel as JSON. Its id is also the id of its feed. */
 export const sageAccountSchema = z
   .object({
-    sage_account_id: z.string().meta({ format: 'uuid', description: 'The id of its feed, too.' }),
+    sage_account_id: z.string().meta({ format: 'uuid', description: 'Also the id of its feed.' }),
     customer_id: z.string(),
-    connection_id: z.string().meta({ format: 'uuid', description: 'Its company.' }),
+    connection_id: z.string().meta({ format: 'uuid', description: 'Of its company.' }),
     bank_account_id: z.string().meta({ description: "Sage's id." }),
     bank_id: z.string(),
     bank_name: z.string(),
@@ -19,27 +19,33 @@ export const sageAccountSchema = z
     name: z.string(),
     number_last4: z.string().nullable(),
     currency: z.string().nullable(),
-    status: z.enum(sageAccountStatuses).meta({ description: "Sage's word." }),
+    status: z.enum(sageAccountStatuses).meta({ description: 'The status at Sage.' }),
     status_reason: z.string().nullable(),
     status_since: instant,
     requested_start_date: instant.nullable(),
     predecessor_id: z.string().nullable().meta({
       format: 'uuid',
-      description: 'The account that this one takes the place of; its rules can be restored.',
+      description: 'The account that this one replaces; its rules can be restored.',
     }),
     authorisation: z.record(z.string(), z.unknown()).nullable().meta({
       description:
-        "What the customer has to do now at a direct bank, in Sage's members. A form's address is good for an hour, and renewed before.",
+        "What the customer has to do now at a direct bank, in Sage's own members. The URL of a form is valid for an hour and renewed before.",
     }),
-    last_transaction_id: z.int().nullable().meta({ description: 'Everything up to it is stored.' }),
+    last_transaction_id: z
+      .int()
+      .nullable()
+      .meta({ description: 'All transactions up to this id are stored.' }),
     received: z.int().meta({ description: 'Transactions stored.' }),
     received_unrecognized: z.int().meta({
       description:
-        'Of these, those of which some member is not as agreed: stored whole all the same; the timeline names them.',
+        'Of these, transactions in an unexpected format. They are stored unchanged, and the timeline lists them.',
     }),
     cancel_requested_at: instant.nullable(),
     cancelled_at: instant.nullable(),
-    reason: z.string().nullable().meta({ description: 'Why it is not read; each is in the runbook.' }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why its transactions are not read; the runbook explains each reason.' }),
     reason_detail: z.string().nullable(),
     last_read_at: instant.nullable(),
     next_read_at: instant.nullable(),

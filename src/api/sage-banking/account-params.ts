@@ -9,7 +9,7 @@ import { uuid } from '../fields.js';
 import type { Problem } from '../problem.js';
 import { invalid, notFound } from '../problem.js';
 
-/** Path parameters of everything below one account of the `sage-banking` channel. */
+/** Path parameters of the routes below one account. */
 export const sageAccountParams = z.strictObject({ sage_account_id: uuid });
 
 /** The account. @throws {Problem} 404 */
@@ -22,16 +22,16 @@ export async function requireSageAccount(
   return account;
 }
 
-/** Fields of a call that begins an account. */
+/** Fields of the calls that link an account. */
 export const companyField = z.string().min(1).max(255).optional().meta({
-  description: "Sage's id of the company. May be left out when the customer has exactly one.",
+  description: "Sage's id of the company. Optional when the customer has exactly one.",
 });
 export const startDateField = z.string().meta({
-  description: 'From when on transactions are wanted: a date, or an instant with offset; not in the future.',
+  description: 'The first day of the transactions: a date, or an instant with offset; not in the future.',
   example: '2026-02-01',
 });
 
-/** The customer's company that is meant. @throws {Problem} 404 for an unknown customer, 422 for the company */
+/** The company that the call names, or the customer's only one. @throws {Problem} 404 for an unknown customer, 422 for the company */
 export async function requireSageCompany(
   deps: ApiDeps,
   input: { customerId: string; companyId: string | undefined },
@@ -40,20 +40,22 @@ export async function requireSageCompany(
   if (customer === null) throw notFound('customer');
   const companies = await listSageCompanies(deps.pool, input);
   const { companyId } = input;
-  const meant = companies.filter((company) => companyId === undefined || company.companyId === companyId);
-  const [company] = meant;
-  if (company !== undefined && meant.length === 1) return company;
+  const matching = companies.filter((company) => companyId === undefined || company.companyId === companyId);
+  const [company] = matching;
+  if (company !== undefined && matching.length === 1) return company;
   throw invalidField('/company_id', companyProblem(companies.length, companyId));
 }
 
 function companyProblem(count: number, companyId: string | undefined): string {
   if (count === 0) return "the customer has no company at Sage's Banking Service yet";
-  return companyId === undefined ? 'is needed: the customer has several' : "is not one of the customer's";
+  return companyId === undefined
+    ? 'is required: the customer has several companies'
+    : 'is not a company of the customer';
 }
 
 const dateForm = /^\d{4}-\d\d-\d\d$/;
 
-/** A start date as an instant in UTC; one that is none shows on the company's timeline. @throws {Problem} 422 */
+/** A start date as an instant in UTC. A refused one is recorded on the company's timeline. @throws {Problem} 422 */
 export async function requireStartDate(
   deps: ApiDeps,
   input: { company: SageCompanyRow; value: string },
@@ -72,7 +74,7 @@ export async function requireStartDate(
     connectionId: company.connectionId,
     detail: { field: 'requested_start_date', problem },
   });
-  const message = problem === 'in_the_future' ? 'lies in the future' : describeInstantProblem(problem, 0);
+  const message = problem === 'in_the_future' ? 'is in the future' : describeInstantProblem(problem, 0);
   throw invalidField('/requested_start_date', message);
 }
 

@@ -4,10 +4,13 @@ import { sageAccountJson } from './account-json.js';
 import { requireSageAccount } from './account-params.js';
 import { sageLinkReplay } from './bank-link-replay.js';
 
-/** The link that is to create the account, or the account. */
+/** The account, or the link that creates it. */
 const kept = z.union([z.object({ link_id: z.string() }), z.object({ sage_account_id: z.string() })]);
 
-/** An account of a direct bank answered again under its key, as it stands now: its form has a signed address. */
+/**
+ * The answer to a repeated call that creates an account of a direct bank: the account as it is now. The first answer is
+ * not stored, since it contains the signed URL of a form.
+ */
 export const sageAccountReplay: AnswerReplay = {
   keep: (body) => kept.parse(body),
   rebuild: async (deps, value) => {

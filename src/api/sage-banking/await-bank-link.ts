@@ -5,13 +5,13 @@ import { pollRow } from '../poll-row.js';
 import { Problem, invalid, notFound, unavailable } from '../problem.js';
 import { sageLinkJson } from './bank-link-json.js';
 
-/** So long a call waits for Sage's answer before it hands out the link. */
+/** The longest that a call waits for Sage's answer before it answers with the link. */
 const answeredWithinMs = 20_000;
 
 /**
- * Waits until a link that was begun has what its caller needs: somewhere to send the customer, or its end. Answers 201
- * then, 202 while Sage has not answered.
- * @throws {Problem} why it ended without success
+ * Waits until a started link has what its caller needs, which `isDone` decides, or has ended. Answers 201 then, 202 while
+ * Sage has not answered.
+ * @throws {Problem} why the link ended without success
  */
 export async function awaitSageLink(
   deps: ApiDeps,
@@ -34,21 +34,26 @@ export async function awaitSageLink(
   };
 }
 
-/** What a link that ended at once means for the call that began it. */
+/** The problem of the call whose link ended without success. */
 function problemOfLink(link: SageLinkRow): Problem {
-  const { linkId, state, message } = link;
+  const { linkId, state } = link;
   const reason = link.reason ?? 'link_rejected';
-  const extra = { link_id: linkId, state, reason, ...(message === null ? {} : { message }) };
+  const extra = {
+    link_id: linkId,
+    state,
+    reason,
+    ...(link.message === null ? {} : { message: link.message }),
+  };
   switch (reason) {
     case 'unknown_bank':
     case 'wrong_bank_kind': {
-      const sentence =
+      const message =
         reason === 'unknown_bank'
-          ? 'is no bank that Sage knows'
+          ? 'is not a bank that Sage knows'
           : link.purpose === 'direct'
-            ? 'is a bank that is linked through its own pages: use /v1/sage/links'
-            : 'is a bank without pages of its own: use /v1/sage/accounts';
-      return invalid({ status: 422, code: reason, errors: [{ pointer: '/bank_id', message: sentence }] });
+            ? 'is an indirect bank, linked on its own pages: use /v1/sage/links'
+            : 'is a direct bank, without pages of its own: use /v1/sage/accounts';
+      return invalid({ status: 422, code: reason, errors: [{ pointer: '/bank_id', message }] });
     }
     case 'not_auth_required':
     case 'account_taken':
@@ -65,13 +70,13 @@ function problemOfLink(link: SageLinkRow): Problem {
       return new Problem({
         status: 502,
         code: reason,
-        detail: 'Sage did not open the way to the bank',
+        detail: 'Sage did not start the bank consent',
         extra,
       });
   }
 }
 
 const conflicts = {
-  not_auth_required: 'the account does not wait for a new authorisation',
-  account_taken: 'Sage has this account already, and not in this company',
+  not_auth_required: 'the account does not require a new authorisation',
+  account_taken: 'Sage already has this account in another company',
 } as const;

@@ -6,7 +6,7 @@ import { sageLinkStates } from '../../domain/sage-banking/states.js';
 import { sageLinkReasons } from '../../domain/sage-banking/bank-link.js';
 import { instant } from '../fields.js';
 
-/** A way through a bank's pages in answers. */
+/** A bank link as JSON. */
 export const sageLinkSchema = z
   .object({
     link_id: z.string().meta({ format: 'uuid' }),
@@ -19,13 +19,13 @@ export const sageLinkSchema = z
     requested_start_date: instant.nullable(),
     redirect: z.string().nullable().meta({
       description:
-        'Where the customer goes, in a new window, while the link waits for that. It changes when `attempts` does: then the customer has to begin again there.',
+        'The URL of the bank consent, to be opened for the customer in a new window while the link waits for it. When `attempts` increases the URL changes, and the customer has to start again there.',
     }),
-    attempts: z.int().meta({ description: 'Ways begun, the first included.' }),
+    attempts: z.int().meta({ description: 'Consent sessions started, including the first.' }),
     expires_at: instant.nullable(),
     sage_account_id: z.string().nullable().meta({ format: 'uuid' }),
-    reason: z.enum(sageLinkReasons).nullable().meta({ description: 'Each is in the runbook.' }),
-    message: z.string().nullable().meta({ description: "Sage's words, for people." }),
+    reason: z.enum(sageLinkReasons).nullable().meta({ description: 'The runbook explains each reason.' }),
+    message: z.string().nullable().meta({ description: "Sage's message, for display." }),
     created_at: instant,
     updated_at: instant,
   })

@@ -7,8 +7,8 @@ import { sageLinkJson } from './bank-link-json.js';
 const kept = z.object({ link_id: z.string() });
 
 /**
- * A link answered again under its key: as it stands now. Where the customer is sent stands sealed in the row alone, and
- * the way of the first answer may be a dead one by then.
+ * The answer to a repeated call that starts a link: the link as it is now. The first answer is not stored, since its URL is
+ * kept only sealed in the row, and its consent session may have ended by then.
  */
 export const sageLinkReplay: AnswerReplay = {
   keep: (body) => kept.parse(body),

@@ -8,7 +8,7 @@ import type { ApiDeps } from '../deps.js';
 import { instant, uuid } from '../fields.js';
 import { Problem, notFound } from '../problem.js';
 
-/** Path parameters of everything below one onboarding. */
+/** Path parameters of the routes below one onboarding. */
 export const onboardingParams = z.strictObject({ onboarding_id: uuid });
 
 export const onboardingSchema = z
@@ -20,21 +20,24 @@ export const onboardingSchema = z
     captcha: z
       .object({ captcha_id: z.string(), image: z.string().meta({ description: 'A data URL.' }) })
       .optional()
-      .meta({ description: 'While `waiting_captcha`: the captcha that a person has to read.' }),
-    connection_id: z.string().optional().meta({ format: 'uuid', description: 'Ours, for links.' }),
+      .meta({ description: 'In the state `waiting_captcha`: the image that a person has to read.' }),
+    connection_id: z
+      .string()
+      .optional()
+      .meta({ format: 'uuid', description: 'The id of the connection, for links.' }),
     organisation_id: z.string().optional(),
-    company_id: z.string().optional().meta({ description: "Sage's." }),
+    company_id: z.string().optional().meta({ description: "Sage's id." }),
     reason: z.string().optional().meta({
-      description: 'Why it was refused, or what it waits for; each reason is in the runbook.',
+      description: 'Why it was refused, or what it waits for; the runbook explains each reason.',
     }),
-    message: z.string().optional().meta({ description: 'The reason for people.' }),
+    message: z.string().optional().meta({ description: 'The reason, for display.' }),
     terms_accepted_at: instant,
     created_at: instant,
     updated_at: instant,
   })
   .meta({ id: 'SageOnboarding' });
 
-/** An onboarding in answers: never its licence, nor a key. */
+/** An onboarding as JSON, without its licence and keys. */
 export async function onboardingJson(deps: ApiDeps, row: SageOnboardingRow) {
   const company = await readSageCompanyOfOnboarding(deps.pool, row);
   const { captchaId, captchaImage } = row;
@@ -70,12 +73,12 @@ export async function requireOnboarding(
   return row;
 }
 
-/** A 409 that says how the onboarding stands. */
+/** A 409 with the state of the onboarding. */
 export function wrongOnboardingState(row: SageOnboardingRow, action: string): Problem {
   return new Problem({
     status: 409,
     code: 'wrong_state',
-    detail: `an onboarding that is ${row.state} cannot be asked to ${action}`,
+    detail: `an onboarding in the state ${row.state} does not allow ${action}`,
     extra: { state: row.state, reason: row.reason },
   });
 }

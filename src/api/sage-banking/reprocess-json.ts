@@ -8,13 +8,14 @@ const fields = {
   sage_account_id: z.string().meta({ format: 'uuid' }),
   state: z.enum(['running', 'done', 'failed']),
   reason: z.enum(sageReprocessReasons).nullable().meta({
-    description: 'Why it failed. What was reprocessed before stays; all else keeps its earlier suggestions.',
+    description:
+      'Why it failed. Transactions that were already reprocessed keep their new suggestions; the others keep the earlier ones.',
   }),
-  message: z.string().nullable().meta({ description: "Sage's own words." }),
-  total: z.int().meta({ description: 'Transactions that the run is about.' }),
-  done: z.int().meta({ description: 'Those that were reprocessed so far.' }),
+  message: z.string().nullable().meta({ description: "Sage's message." }),
+  total: z.int().meta({ description: 'Transactions of the run.' }),
+  done: z.int().meta({ description: 'Those reprocessed so far.' }),
   left_out: z.array(z.int()).meta({
-    description: `Ids that we or Sage do not have, or whose object is too large or whose suggestions cannot be read: the first ${String(sageReprocessLimits.leftOutListMax)}.`,
+    description: `Ids that are unknown here or at Sage, or whose object is too large, or whose suggestions cannot be read. The first ${String(sageReprocessLimits.leftOutListMax)}.`,
   }),
   left_out_total: z.int(),
   created_at: instant,
@@ -28,7 +29,7 @@ export const sageReprocessPageSchema = z
     ...fields,
     transactions: z.array(z.looseObject({ transactionId: z.int() })).meta({
       description:
-        "Sage's objects of those that were reprocessed so far, by their ids, with the `predictedActions` that they have now.",
+        "Sage's objects of the transactions reprocessed so far, ordered by id, with their new `predictedActions`.",
     }),
     next_cursor: z.string().nullable().meta({ description: 'For the next page; null on the last one.' }),
   })

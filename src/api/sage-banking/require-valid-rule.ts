@@ -9,10 +9,10 @@ import {
 import type { ApiDeps } from '../deps.js';
 import { invalid } from '../problem.js';
 
-/** Places that a timeline row names; the answer has them all. */
-const toldPlacesMax = 20;
+/** JSON pointers that a timeline entry lists; the answer lists all of them. */
+const recordedPointersMax = 20;
 
-/** A whole rule, validated before anything is sent. @throws {Problem} 422 with all that is wrong; the timeline tells */
+/** A whole rule, validated before anything is sent. @throws {Problem} 422 with every finding, which is also recorded on the timeline */
 export async function requireValidRule(
   deps: ApiDeps,
   account: SageAccountRow,
@@ -21,7 +21,7 @@ export async function requireValidRule(
   return await validated(deps, account, validateRule(body));
 }
 
-/** The same for what changes of a rule. @throws {Problem} 422 */
+/** The same for the changed members of a rule. @throws {Problem} 422 */
 export async function requireValidRuleChanges(
   deps: ApiDeps,
   account: SageAccountRow,
@@ -41,21 +41,21 @@ async function validated<Rule>(
 }
 
 /**
- * A row of the timeline for a rule that was refused here. Places alone: what a caller wrote there stays out of it, names
- * of unknown members too.
+ * Records on the timeline that a rule was refused here. Only JSON pointers to known members are stored: never values, nor
+ * names of unknown members, since a caller wrote them.
  */
 export async function recordRefusedRule(
   deps: Pick<ApiDeps, 'pool'>,
   account: SageAccountRow,
   problems: readonly RuleProblem[],
 ): Promise<void> {
-  const places = problems.map(({ pointer }) => pointer).filter((pointer) => knownPlace.test(pointer));
+  const pointers = problems.map(({ pointer }) => pointer).filter((pointer) => knownPointer.test(pointer));
   await writeTimeline(deps.pool, {
     ...whereOf(account),
     kind: 'sage_rule_refused',
-    detail: { problems: problems.length, places: places.slice(0, toldPlacesMax) },
+    detail: { problems: problems.length, pointers: pointers.slice(0, recordedPointersMax) },
   });
 }
 
-const knownPlace =
+const knownPointer =
   /^(\/(ruleName|ruleRank|rule(Conditions|Actions|AdditionalFields)(\/\d+(\/(ruleField|ruleOperation|ruleCriteria|splitPercentage|accountantNarrative|accountsPostings|name|value)(\/\d+(\/(type|code))?)?)?)?))?$/;

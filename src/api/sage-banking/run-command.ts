@@ -7,14 +7,14 @@ import type { IdempotencySeed } from '../idempotency.js';
 import { Problem } from '../problem.js';
 import { requireSageAccount } from './account-params.js';
 
-/** The account, while anything about it can still be changed. @throws {Problem} 404, 409 for a cancelled one */
+/** The account, if it can still be changed. @throws {Problem} 404, 409 for a cancelled one */
 export async function requireOpenSageAccount(
   deps: ApiDeps,
   input: { sageAccountId: string },
 ): Promise<SageAccountRow> {
   const account = await requireSageAccount(deps, input);
   if (account.status !== 'cancelled') return account;
-  const detail = 'the account is cancelled at Sage: nothing about it can be changed';
+  const detail = 'the account is cancelled at Sage and cannot be changed any more';
   throw new Problem({ status: 409, code: 'wrong_state', detail, extra: { state: account.status } });
 }
 

@@ -258,7 +258,7 @@ describe('a new rule', () => {
         [desk.sageAccountId],
       );
       expect(told.rows).toHaveLength(2);
-      expect(JSON.stringify(told.rows)).toMatch(/"places":\["\/rule/);
+      expect(JSON.stringify(told.rows)).toMatch(/"pointers":\["\/rule/);
       expect(JSON.stringify(told.rows)).not.toContain('Bad');
     },
   );

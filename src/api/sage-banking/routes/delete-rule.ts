@@ -4,7 +4,7 @@ import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageDeletedRuleDoc } from '../command-json.js';
 import { sageRuleParams } from '../rule-params.js';
 
-/** Deletes a rule at Sage for good, as a command. */
+/** Deletes a rule at Sage for good. Runs as a command. */
 export const deleteSageRule = defineSageRoute({
   method: 'delete',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',

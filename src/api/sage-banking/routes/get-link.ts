@@ -5,13 +5,13 @@ import { nothing, uuid } from '../../fields.js';
 import { notFound } from '../../problem.js';
 import { sageLinkJson, sageLinkSchema } from '../bank-link-json.js';
 
-/** How a link goes. */
+/** The state of a bank link. */
 export const getSageLink = defineSageRoute({
   method: 'get',
   path: '/v1/sage/links/{link_id}',
   roles: ['core', 'ops'],
   resource: 'link',
-  summary: 'How the way through a bank’s pages goes',
+  summary: 'Read a bank link',
   params: z.strictObject({ link_id: uuid }),
   query: nothing,
   answers: { 200: { description: 'The link', schema: sageLinkSchema } },

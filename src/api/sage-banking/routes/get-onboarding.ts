@@ -7,12 +7,12 @@ import { pollRow } from '../../poll-row.js';
 import { notFound } from '../../problem.js';
 import { onboardingJson, onboardingParams, onboardingSchema, requireOnboarding } from '../onboarding-json.js';
 
-/** So long somebody who checks a stale captcha waits for the new one. */
+/** The longest that a call that finds a stale captcha waits for the new one. */
 const captchaWithinMs = 5_000;
-/** A row that should be on its way and was not touched for this long: its signal may have been lost. */
+/** The signal of an onboarding in progress may have been lost when its row has not changed for this long. */
 const stuckAfterMs = 15_000;
 
-/** One onboarding; somebody who checks a stale captcha gets a new one. */
+/** One onboarding. Reading it with a stale captcha fetches a new one. */
 export const getSageOnboarding = defineSageRoute({
   method: 'get',
   path: '/v1/sage/onboardings/{onboarding_id}',
@@ -20,7 +20,7 @@ export const getSageOnboarding = defineSageRoute({
   resource: 'onboarding',
   summary: 'Read an onboarding',
   description:
-    'A captcha is good for some minutes. Checking an older one has it fetched again, for which this call waits up to 5 s; without `captcha` in `registering`, check again.',
+    'A captcha is valid for some minutes. Reading an onboarding with an older one fetches a new captcha, for which this call waits up to 5 s. When the answer is in the state `registering` without a `captcha`, read it again.',
   params: onboardingParams,
   query: nothing,
   answers: { 200: { description: 'The onboarding', schema: onboardingSchema } },

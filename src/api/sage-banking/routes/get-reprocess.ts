@@ -9,13 +9,13 @@ import { sageReprocessJson, sageReprocessPageSchema } from '../reprocess-json.js
 /** A transaction's id at Sage. */
 const keyForm = /^\d{1,16}$/;
 
-/** How a reprocess run stands, with the suggestions that came of it. */
+/** A reprocess run with its new suggestions. */
 export const getSageReprocess = defineSageRoute({
   method: 'get',
   path: '/v1/sage/reprocesses/{reprocess_id}',
   roles: ['core', 'ops'],
   resource: 'reprocess run',
-  summary: 'A reprocess run and the suggestions that came of it',
+  summary: 'Read a reprocess run with its new suggestions',
   params: z.strictObject({ reprocess_id: uuid }),
   query: z.strictObject(pageFields),
   answers: {
@@ -31,7 +31,9 @@ export const getSageReprocess = defineSageRoute({
     }
     const limit = pageSize(query.limit);
     const rows = await listReprocessedTransactions(deps.pool, {
-      ...{ reprocess, afterId: Number(key ?? 0), limit: limit + 1 },
+      reprocess,
+      afterId: Number(key ?? 0),
+      limit: limit + 1,
     });
     const { shown, next } = page(rows, limit, ({ transactionId }) => String(transactionId));
     return {

@@ -5,13 +5,13 @@ import { requireSageAccount } from '../account-params.js';
 import { sageRuleDoc } from '../command-json.js';
 import { sageRuleParams } from '../rule-params.js';
 
-/** One rule as Sage has it now, as a command. */
+/** One rule as Sage has it now. Runs as a command. */
 export const getSageRule = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
   roles: ['core', 'ops'],
   resource: 'account or rule',
-  summary: 'A rule',
+  summary: 'Read a rule',
   params: sageRuleParams,
   query: nothing,
   problems: [409, 422, 502],

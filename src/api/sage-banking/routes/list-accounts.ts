@@ -12,7 +12,7 @@ export const listSageAccounts = defineSageRoute({
   path: '/v1/sage/accounts',
   roles: ['core', 'ops'],
   resource: 'customer',
-  summary: "A customer's accounts at Sage's Banking Service, oldest first, cancelled ones too",
+  summary: "List a customer's accounts at Sage's Banking Service, oldest first, including cancelled ones",
   params: nothing,
   query: z.strictObject({ customer_id: customerId }),
   answers: {

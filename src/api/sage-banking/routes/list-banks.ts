@@ -4,10 +4,10 @@ import { textField } from '../../fields.js';
 import { runSageCommand } from '../run-command.js';
 import { sageBanksDoc } from '../command-json.js';
 
-/** More of a name finds nothing else. */
+/** Longer texts find nothing more. */
 const nameLengthMax = 100;
 
-/** Searches Sage's banks, as a command. */
+/** Searches Sage's banks. Runs as a command. */
 export const listSageBanks = defineSageRoute({
   method: 'get',
   path: '/v1/sage/banks',
@@ -15,21 +15,26 @@ export const listSageBanks = defineSageRoute({
   resource: 'bank',
   summary: "Search Sage's banks",
   description:
-    'One page of at most 100. `dataProvider` tells how an account is linked: `indirect` by a link, `direct` by the bank itself.',
+    'One page of at most 100. `dataProvider` says how an account is linked: `indirect` by a bank link, `direct` by the bank itself.',
   params: z.strictObject({}),
   query: z.strictObject({
-    name: textField(nameLengthMax).optional().meta({ description: 'A part of the name, in any case.' }),
+    name: textField(nameLengthMax)
+      .optional()
+      .meta({ description: 'A part of the name; case does not matter.' }),
     country: z
       .string()
       .regex(/^[A-Z]{3}$/, 'must be three capital letters, such as GBR')
       .optional()
-      .meta({ description: "ISO 3166 alpha-3; without one Sage takes its host's own.", example: 'GBR' }),
+      .meta({
+        description: 'ISO 3166 alpha-3; without it Sage uses the country of its host.',
+        example: 'GBR',
+      }),
     start_index: z
       .string()
       .regex(/^[1-9]\d{0,6}$/, 'must be a number from 1')
       .transform(Number)
       .optional()
-      .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the page before.' }),
+      .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the previous page.' }),
   }),
   problems: [422, 502],
   runsCommand: true,

@@ -4,15 +4,15 @@ import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
 import { sageRestorableRulesDoc } from '../command-json.js';
 
-/** Rules that a disconnected account left behind and this one could be given, as a command. */
+/** Rules of disconnected accounts that can be restored on this one. Runs as a command. */
 export const listSageRestorableRules = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/restorable-rules',
   roles: ['core', 'ops'],
   resource: 'account',
-  summary: 'Rules of disconnected accounts of the company',
+  summary: 'List the rules of disconnected accounts of the company',
   description:
-    'A reconnected account is a new one, and gets no rules by itself. Those of its own predecessors come first, by rank. `restored_rule_id` tells which stand on this account already.',
+    'A reconnected account is a new account without rules. The rules of its own predecessors come first, by rank. `restored_rule_id` shows which ones this account already has.',
   params: sageAccountParams,
   query: nothing,
   problems: [409, 422, 502],

@@ -4,13 +4,13 @@ import { runSageCommand } from '../run-command.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageRulesDoc } from '../command-json.js';
 
-/** The account's rules as Sage has them now, as a command. */
+/** The account's rules as Sage has them now. Runs as a command. */
 export const listSageRules = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/rules',
   roles: ['core', 'ops'],
   resource: 'account',
-  summary: 'Rules of an account, by rank',
+  summary: 'List the rules of an account, by rank',
   params: sageAccountParams,
   query: nothing,
   problems: [409, 422, 502],

@@ -5,18 +5,18 @@ import { cursorKey, nextCursor, page, pageFields, pageSize } from '../../fields.
 import { invalid } from '../../problem.js';
 import { requireSageAccount, sageAccountParams } from '../account-params.js';
 
-/** Sage's ids: whole numbers that JSON carries. */
+/** Sage's ids: integers that a JSON number represents exactly. */
 const idForm = /^\d{1,15}$/;
 
-/** Transactions that were read of an account, as Sage told them. */
+/** Stored transactions of an account, as Sage sent them. */
 export const listSageTransactions = defineSageRoute({
   method: 'get',
   path: '/v1/sage/accounts/{sage_account_id}/transactions',
   roles: ['core', 'ops'],
   resource: 'account',
-  summary: 'Transactions of an account, in the order of their ids',
+  summary: 'List the transactions of an account, in the order of their ids',
   description:
-    "Sage's own objects; `predictedActions` are the suggestions of the last reading or reprocess run, never facts. To go on from where an earlier reading ended give its last id as `after_transaction_id`.",
+    "Sage's own objects; `predictedActions` are the suggestions from the last read or reprocess run, not facts. To continue after an earlier read, pass its last id as `after_transaction_id`.",
   params: sageAccountParams,
   query: z.strictObject({
     after_transaction_id: z.string().regex(idForm, 'must be an id of a transaction').optional(),

@@ -6,7 +6,7 @@ import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
 import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
 
-/** Changes what is named of a rule, its rank for instance, as a command. */
+/** Changes members of a rule, for instance its rank. Runs as a command. */
 export const patchSageRule = defineSageRoute({
   method: 'patch',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
@@ -14,7 +14,7 @@ export const patchSageRule = defineSageRoute({
   resource: 'account or rule',
   summary: 'Change a rule, or its rank',
   description:
-    'Validated as on creating it, as far as it is named. A rank that is taken inserts there and moves the others down; one beyond the end is the end. 409 `superseded` as on replacing it.',
+    'The given members are validated as when creating a rule. A rank that another rule has inserts the rule there and moves the others down; a rank beyond the end means the end. 409 `superseded` as when replacing a rule.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },

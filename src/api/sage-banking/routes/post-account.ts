@@ -27,14 +27,16 @@ const accountBody = z
     company_id: companyField,
     bank_id: textField(limits.idLengthMax).meta({ description: "Sage's id of a direct bank." }),
     account_name: text,
-    account_identifier: text.meta({ writeOnly: true, description: 'The account number. Kept sealed.' }),
-    bank_identifier: text.meta({ writeOnly: true, description: 'The sort code or the like.' }),
-    account_type: text.optional().meta({ description: "One of the bank's; without it its first." }),
-    requested_start_date: startDateField.optional().meta({ description: 'Without it: today.' }),
+    account_identifier: text.meta({ writeOnly: true, description: 'The account number. Stored encrypted.' }),
+    bank_identifier: text.meta({ writeOnly: true, description: 'The sort code or its equivalent.' }),
+    account_type: text
+      .optional()
+      .meta({ description: "One of the bank's account types; by default its first." }),
+    requested_start_date: startDateField.optional().meta({ description: 'Default: today.' }),
   })
   .meta({ id: 'SageAccountInput' });
 
-/** Creates an account of a direct bank, that has no pages to go through: what there is to do stands in `authorisation`. */
+/** Creates an account of a direct bank, which has no consent pages: `authorisation` says what the customer has to do. */
 export const postSageAccount = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts',
@@ -59,26 +61,32 @@ export const postSageAccount = defineSageRoute({
     });
     const requestedStartDate = await requireStartDate(deps, { company, value: startDate });
     const linkId = commandIdOf(seed);
-    const told = {
+    const account = {
       accountName: body.account_name,
       accountIdentifier: body.account_identifier,
       bankIdentifier: body.bank_identifier,
       accountType: body.account_type ?? null,
     };
-    const place = { table: 'sage_links', row: linkId, column: 'account' };
+    const sealedFor = { table: 'sage_links', row: linkId, column: 'account' };
     await transaction(deps.pool, (db) =>
       insertSageLink(db, {
-        ...{ linkId, customerId: company.customerId, connectionId: company.connectionId },
-        ...{ purpose: 'direct', bankId: body.bank_id, bankName: null, requestedStartDate },
-        ...{ sageAccountId: null, accountSealed: seal(deps.keyring, JSON.stringify(told), place) },
+        linkId,
+        customerId: company.customerId,
+        connectionId: company.connectionId,
+        purpose: 'direct',
+        bankId: body.bank_id,
+        bankName: null,
+        requestedStartDate,
+        sageAccountId: null,
+        accountSealed: seal(deps.keyring, JSON.stringify(account), sealedFor),
       }),
     );
     await deps.sage.startLink({ linkId });
     const { link, ...answer } = await awaitSageLink(deps, { linkId, isDone: () => false });
     if (link.sageAccountId === null) return answer;
-    const account = await requireSageAccount(deps, { sageAccountId: link.sageAccountId });
-    const headers = { Location: `/v1/sage/accounts/${account.sageAccountId}` };
-    return { status: 201, body: sageAccountJson(deps, account), headers };
+    const created = await requireSageAccount(deps, { sageAccountId: link.sageAccountId });
+    const headers = { Location: `/v1/sage/accounts/${created.sageAccountId}` };
+    return { status: 201, body: sageAccountJson(deps, created), headers };
   },
 });
 

@@ -13,23 +13,27 @@ import {
 } from '../onboarding-json.js';
 
 const bodyBytesMax = 64 * 1024;
-/** More is no captcha. */
+/** No captcha is longer. */
 const textLengthMax = 100;
-/** So long the call waits for what Sage says. */
+/** The longest that the call waits for Sage's answer. */
 const answeredWithinMs = 20_000;
 
 const captchaBody = z
   .strictObject({
     text: textField(textLengthMax)
       .optional()
-      .meta({ description: 'What a person reads in the captcha. Without it a new captcha is fetched.' }),
+      .meta({
+        description: 'The characters that a person reads in the image. Without it a new captcha is fetched.',
+      }),
     captcha_id: textField(255)
       .optional()
-      .meta({ description: 'Of the captcha that was read: an answer to an older one then changes nothing.' }),
+      .meta({
+        description: 'Id of the captcha that was read. With it, an answer to an outdated captcha is refused.',
+      }),
   })
   .meta({ id: 'SageCaptchaInput' });
 
-/** A person has read the captcha, or cannot. */
+/** Answers the captcha of an onboarding, or requests a new one. */
 export const postSageCaptcha = defineSageRoute({
   method: 'post',
   path: '/v1/sage/onboardings/{onboarding_id}/captcha',
@@ -37,11 +41,11 @@ export const postSageCaptcha = defineSageRoute({
   resource: 'onboarding',
   summary: 'Answer the captcha of an onboarding',
   description:
-    'Waits for Sage up to 20 s and answers the onboarding as it stands then: `ready`, `refused`, or `waiting_captcha` with a new captcha and why (`captcha_wrong`, `captcha_expired`). The third wrong answer ends it. `{}` asks for a new captcha, as often as one likes.',
+    'Waits for Sage up to 20 s and answers the onboarding in its new state: `ready`, `refused`, or `waiting_captcha` with a new captcha and the reason (`captcha_wrong`, `captcha_expired`). The third wrong answer ends the onboarding. `{}` requests a new captcha, any number of times.',
   params: onboardingParams,
   query: nothing,
   body: { schema: captchaBody, bytesMax: bodyBytesMax },
-  answers: { 200: { description: 'As it stands', schema: onboardingSchema } },
+  answers: { 200: { description: 'The onboarding', schema: onboardingSchema } },
   handle: async ({ deps, params, body }) => {
     const onboardingId = params.onboarding_id;
     const { text = null, captcha_id: captchaId = null } = body;
@@ -50,9 +54,9 @@ export const postSageCaptcha = defineSageRoute({
       case 'unknown':
         throw notFound('onboarding');
       case 'not_waiting':
-        throw wrongOnboardingState(answer.row, 'take an answer to its captcha');
+        throw wrongOnboardingState(answer.row, 'captcha');
       case 'outdated': {
-        const detail = 'another captcha is shown meanwhile: read the onboarding';
+        const detail = 'a newer captcha has replaced this one: read the onboarding';
         throw new Problem({ status: 409, code: 'captcha_outdated', detail });
       }
       case 'taken':

@@ -21,7 +21,7 @@ const linkBody = z
   })
   .meta({ id: 'SageLinkInput' });
 
-/** Begins the way through an indirect bank's pages; its workflow polls, and creates the account. */
+/** Starts a bank link: the consent at an indirect bank, after which its workflow creates the account. */
 export const postSageLink = defineSageRoute({
   method: 'post',
   path: '/v1/sage/links',
@@ -34,7 +34,7 @@ export const postSageLink = defineSageRoute({
   query: nothing,
   body: { schema: linkBody, bytesMax: bodyBytesMax },
   answers: {
-    201: { description: 'The way is open', schema: sageLinkSchema },
+    201: { description: 'The bank consent has started', schema: sageLinkSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
   replay: sageLinkReplay,
@@ -44,12 +44,17 @@ export const postSageLink = defineSageRoute({
       companyId: body.company_id,
     });
     const requestedStartDate = await requireStartDate(deps, { company, value: body.requested_start_date });
-    const { customerId: owner, connectionId } = company;
     const { linkId } = await transaction(deps.pool, (db) =>
       insertSageLink(db, {
-        ...{ linkId: commandIdOf(seed), customerId: owner, connectionId, purpose: 'link' },
-        ...{ bankId: body.bank_id, bankName: null, requestedStartDate },
-        ...{ sageAccountId: null, accountSealed: null },
+        linkId: commandIdOf(seed),
+        customerId: company.customerId,
+        connectionId: company.connectionId,
+        purpose: 'link',
+        bankId: body.bank_id,
+        bankName: null,
+        requestedStartDate,
+        sageAccountId: null,
+        accountSealed: null,
       }),
     );
     await deps.sage.startLink({ linkId });

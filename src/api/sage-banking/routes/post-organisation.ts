@@ -11,7 +11,7 @@ import { customerId, nothing, textField } from '../../fields.js';
 import { Problem, invalid, notFound } from '../../problem.js';
 
 const bodyBytesMax = 64 * 1024;
-/** Clocks of two machines differ; the terms were not accepted in the future for that. */
+/** Tolerance for the clocks of two machines: the terms cannot be accepted in the future. */
 const clockSkewMaxMs = 60_000;
 const licenceDetailsMax = 20;
 
@@ -21,7 +21,8 @@ const organisationBody = z
   .strictObject({
     customer_id: customerId,
     kind: z.enum(sageProductKinds).meta({
-      description: 'Of the Sage product: a cloud one is onboarded at once, a desktop one needs a person.',
+      description:
+        'Kind of the Sage product: a cloud product is onboarded at once, a desktop product needs a person.',
     }),
     company: z.strictObject({
       name: text,
@@ -41,7 +42,10 @@ const organisationBody = z
       .min(1)
       .max(licenceDetailsMax)
       .optional()
-      .meta({ description: 'With `desktop`, and only there. Kept sealed until the end.', writeOnly: true }),
+      .meta({
+        description: 'With `desktop`, and only there. Stored encrypted until the onboarding ends.',
+        writeOnly: true,
+      }),
   })
   .superRefine((body, context) => {
     if ((body.kind === 'desktop') === (body.licence_details !== undefined)) return;
@@ -53,7 +57,7 @@ const organisationBody = z
 
 type OrganisationBody = z.output<typeof organisationBody>;
 
-/** Begins the onboarding of a customer's company at Sage; its workflow goes on from the row. */
+/** Starts the onboarding of a customer's company at Sage; its workflow continues from the row. */
 export const postSageOrganisation = defineSageRoute({
   method: 'post',
   path: '/v1/sage/organisations',
@@ -61,12 +65,12 @@ export const postSageOrganisation = defineSageRoute({
   resource: 'customer',
   summary: "Onboard a customer at Sage's Banking Service",
   description:
-    'Answers at once; read the onboarding at `Location`. One open onboarding a customer: while there is one, 409 with its `onboarding_id`. After `ready` another call begins another onboarding, since a customer may have several companies: send an `Idempotency-Key`, or a call that is repeated late makes a second organisation.',
+    'Answers at once; read the onboarding at `Location`. A customer has one open onboarding: while there is one, 409 with its `onboarding_id`. After `ready` another call starts another onboarding, since a customer may have several companies: send an `Idempotency-Key`, or a late repetition of the call creates a second organisation.',
   params: nothing,
   query: nothing,
   body: { schema: organisationBody, bytesMax: bodyBytesMax },
   answers: {
-    202: { description: 'Begun', schema: z.object({ onboarding_id: z.string().meta({ format: 'uuid' }) }) },
+    202: { description: 'Started', schema: z.object({ onboarding_id: z.string().meta({ format: 'uuid' }) }) },
   },
   handle: async ({ deps, body, seed }) => {
     const termsAcceptedAt = readTerms(body.terms_accepted_at, deps.nowMs());
@@ -76,7 +80,10 @@ export const postSageOrganisation = defineSageRoute({
     const { licence_details: secret } = body;
     const stored = await transaction(deps.pool, (db) =>
       insertSageOnboarding(db, {
-        ...{ onboardingId, customerId: customer.customerId, kind: body.kind, termsAcceptedAt },
+        onboardingId,
+        customerId: customer.customerId,
+        kind: body.kind,
+        termsAcceptedAt,
         request: requestOf(body),
         licenceSealed:
           secret === undefined
@@ -84,7 +91,7 @@ export const postSageOrganisation = defineSageRoute({
             : sealOnboardingSecret(deps.keyring, { onboardingId, column: 'licence', secret }),
       }),
     );
-    // Also the one that stands in the way: its own start may have been lost.
+    // Also for an onboarding that is already open: its own start may have been lost.
     await deps.sage.startOnboarding({
       onboardingId: stored.kind === 'stored' ? onboardingId : stored.onboardingId,
     });
@@ -95,7 +102,7 @@ export const postSageOrganisation = defineSageRoute({
     throw new Problem({
       status: 409,
       code: 'onboarding_open',
-      detail: 'the customer has an onboarding that is not over',
+      detail: 'the customer has an open onboarding',
       extra: { onboarding_id: stored.onboardingId, state: stored.state },
     });
   },
@@ -105,7 +112,7 @@ function readTerms(value: string, nowMs: number): string {
   const parsed = parseInstant({ value, nowMs, futureMaxMs: clockSkewMaxMs });
   if ('instant' in parsed) return parsed.instant;
   const message =
-    parsed.problem === 'in_the_future' ? 'lies in the future' : describeInstantProblem(parsed.problem, 0);
+    parsed.problem === 'in_the_future' ? 'is in the future' : describeInstantProblem(parsed.problem, 0);
   throw invalid({
     status: 422,
     code: 'invalid_body',
@@ -113,7 +120,7 @@ function readTerms(value: string, nowMs: number): string {
   });
 }
 
-/** In Sage's words (contract 2.3); what was not given is not sent. */
+/** The request with Sage's member names (contract section 2.3); absent fields are not sent. */
 function requestOf(body: OrganisationBody): SageOrganisationOrder {
   const { company, user } = body;
   return {

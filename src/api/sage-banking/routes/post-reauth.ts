@@ -10,7 +10,7 @@ import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageLinkSchema } from '../bank-link-json.js';
 import { sageLinkReplay } from '../bank-link-replay.js';
 
-/** Begins the renewal of an account's authorisation: its own way through the bank's pages. */
+/** Starts a bank consent that renews the authorisation of an account. */
 export const postSageReauth = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/reauth',
@@ -18,11 +18,11 @@ export const postSageReauth = defineSageRoute({
   resource: 'account',
   summary: 'Have the customer authorise an account again',
   description:
-    'Open `redirect` in a new window for the customer; the account becomes `active` once the bank has told Sage. 409 unless its status is `authRequired`. Waits up to 20 s for Sage, then answers 202 with the link.',
+    'Open `redirect` in a new window for the customer; the account becomes `active` once the bank has informed Sage. 409 unless its status is `authRequired`. Waits up to 20 s for Sage, then answers 202 with the link.',
   params: sageAccountParams,
   query: nothing,
   answers: {
-    201: { description: 'The way is open', schema: sageLinkSchema },
+    201: { description: 'The bank consent has started', schema: sageLinkSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
   replay: sageLinkReplay,
@@ -32,8 +32,15 @@ export const postSageReauth = defineSageRoute({
     const { sageAccountId, customerId, connectionId, bankId, bankName } = account;
     const { linkId } = await transaction(deps.pool, (db) =>
       insertSageLink(db, {
-        ...{ linkId: commandIdOf(seed), customerId, connectionId, purpose: 'reauthorise', bankId, bankName },
-        ...{ requestedStartDate: null, sageAccountId, accountSealed: null },
+        linkId: commandIdOf(seed),
+        customerId,
+        connectionId,
+        purpose: 'reauthorise',
+        bankId,
+        bankName,
+        requestedStartDate: null,
+        sageAccountId,
+        accountSealed: null,
       }),
     );
     await deps.sage.startLink({ linkId });
@@ -50,7 +57,7 @@ function requireAuthRequired(account: SageAccountRow): void {
     detail:
       dataProvider === 'direct'
         ? 'an account of a direct bank is authorised at the bank itself'
-        : `an account that is ${status} is not authorised again`,
+        : `an account in the status ${status} cannot be authorised again`,
     extra: { state: status },
   });
 }

@@ -9,7 +9,7 @@ import { requireSageAccount, sageAccountParams } from '../account-params.js';
 import { sageReprocessJson, sageReprocessSchema } from '../reprocess-json.js';
 
 const { idsMax } = sageReprocessLimits;
-/** Room for so many ids of sixteen digits. */
+/** Enough for this many ids of sixteen digits. */
 const bodyBytesMax = 256 * 1024;
 
 const reprocessBody = z
@@ -20,10 +20,10 @@ const reprocessBody = z
       .max(idsMax)
       .optional()
       .meta({
-        description: `Sage's ids, at most ${String(idsMax)} a call. Unknown ones are left out and told.`,
+        description: `Sage's ids, at most ${String(idsMax)} per call. Unknown ids are left out and listed in the answer.`,
       }),
     all_pending: z.literal(true).optional().meta({
-      description: 'Instead of ids: every stored transaction that came without postings.',
+      description: 'Instead of ids: every stored transaction that was received without postings.',
     }),
   })
   .superRefine((body, context) => {
@@ -32,19 +32,19 @@ const reprocessBody = z
   })
   .meta({ id: 'SageReprocessInput' });
 
-/** Has Sage run the account's rules over stored transactions again, as a workflow of its own. */
+/** Starts a reprocess run, in which Sage applies the account's rules to stored transactions again. */
 export const postSageReprocess = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/reprocess',
   roles: ['core'],
   resource: 'account',
-  summary: 'Run the rules over stored transactions again',
+  summary: 'Apply the rules to stored transactions again',
   description:
-    'Runs in the background, in chunks that Sage takes: read the run at `Location`. An account has one run at a time: while one is under way another is 409, with its id.',
+    'Runs in the background, in chunks of the size that Sage accepts: read the run at `Location`. An account has one run at a time: another call is 409 with the id of the current run.',
   params: sageAccountParams,
   query: nothing,
   body: { schema: reprocessBody, bytesMax: bodyBytesMax },
-  answers: { 202: { description: 'Begun', schema: sageReprocessSchema } },
+  answers: { 202: { description: 'Started', schema: sageReprocessSchema } },
   handle: async ({ deps, params, body, seed }) => {
     const account = await requireSageAccount(deps, { sageAccountId: params.sage_account_id });
     const { sageAccountId, customerId, status } = account;
@@ -53,14 +53,17 @@ export const postSageReprocess = defineSageRoute({
       throw new Problem({ status: 409, code: 'wrong_state', detail, extra: { state: status } });
     }
     const begun = await beginSageReprocess(deps.pool, {
-      ...{ reprocessId: commandIdOf(seed), sageAccountId, customerId },
+      reprocessId: commandIdOf(seed),
+      sageAccountId,
+      customerId,
       transactionIds: body.transaction_ids ?? null,
     });
     switch (begun.outcome) {
       case 'unknown_ids': {
         const message = 'none of these transactions is stored';
         throw invalid({
-          ...{ status: 422, code: 'unknown_transactions' },
+          status: 422,
+          code: 'unknown_transactions',
           errors: [{ pointer: '/transaction_ids', message }],
         });
       }
@@ -69,7 +72,9 @@ export const postSageReprocess = defineSageRoute({
         await deps.sage.startReprocess({ reprocessId });
         const detail = 'the account is being reprocessed already';
         throw new Problem({
-          ...{ status: 409, code: 'reprocess_running', detail },
+          status: 409,
+          code: 'reprocess_running',
+          detail,
           extra: { reprocess_id: reprocessId },
         });
       }

@@ -23,23 +23,23 @@ import {
 } from '../onboarding-json.js';
 
 const bodyBytesMax = 64 * 1024;
-/** So long the call waits for Sage to accept the ids and the key. */
-const provenWithinMs = 20_000;
+/** The longest that the call waits for Sage to accept the ids and the key. */
+const acceptedWithinMs = 20_000;
 
-/** Ids go into headers as they are. */
-const word = z
+/** Ids are sent in headers unchanged. */
+const headerValue = z
   .string()
   .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII characters')
   .max(limits.idLengthMax);
 
 const resolutionBody = z
   .strictObject({
-    organisation_id: word.optional(),
-    company_id: word.optional(),
-    signing_key: word.optional().meta({
+    organisation_id: headerValue.optional(),
+    company_id: headerValue.optional(),
+    signing_key: headerValue.optional().meta({
       writeOnly: true,
       description:
-        "The organisation's own. May be left out for one that the timeline calls unclaimed: its key was kept.",
+        "The organisation's signing key. Optional for an organisation that the timeline lists as unclaimed: its key is stored.",
     }),
     not_created: z.literal(true).optional(),
   })
@@ -55,21 +55,21 @@ const resolutionBody = z
     description: 'Either `{organisation_id, company_id, signing_key}` or `{not_created: true}`.',
   });
 
-/** An operator has found out what came of the request whose answer was lost. */
+/** Resolves the unknown outcome of a request whose answer was lost, with what an operator found out. */
 export const postSageResolution = defineSageRoute({
   method: 'post',
   path: '/v1/sage/onboardings/{onboarding_id}/resolve',
   roles: ['ops'],
   resource: 'onboarding',
-  summary: 'End the doubt about an organisation',
+  summary: 'Resolve the unknown outcome of an onboarding',
   description:
-    'Ids and key are proven at Sage before they count: when Sage does not accept them, 422, and the doubt stays. An onboarding that was `refused` can be resolved with the ids of an organisation that answered late (`sage_organisation_unclaimed` on the timeline). `not_created` sends the order again, so be sure: an organisation that exists all the same is then a second one.',
+    'Ids and key are checked at Sage before they are used: when Sage does not accept them, the call is 422 and the onboarding stays `in_doubt`. An onboarding that was `refused` can be resolved with the ids of an organisation whose answer arrived late (`sage_organisation_unclaimed` on the timeline). `not_created` sends the request again, so be certain: if the organisation does exist, this creates a second one.',
   params: onboardingParams,
   query: nothing,
   body: { schema: resolutionBody, bytesMax: bodyBytesMax },
   answers: {
     200: { description: 'Resolved', schema: onboardingSchema },
-    202: { description: 'Sage has not answered yet; it is tried on', schema: onboardingSchema },
+    202: { description: 'Sage has not answered yet; the check is retried', schema: onboardingSchema },
   },
   handle: async ({ deps, params, body }) => {
     const onboardingId = params.onboarding_id;
@@ -78,18 +78,18 @@ export const postSageResolution = defineSageRoute({
     const row = await pollRow({
       read: () => readSageOnboarding(deps.pool, { onboardingId }),
       done: (now) => resolutionSealed === null || now?.resolutionSealed !== resolutionSealed,
-      timeoutMs: provenWithinMs,
+      timeoutMs: acceptedWithinMs,
     });
     if (row === null) throw notFound('onboarding');
-    const isProven = row.state !== 'in_doubt' || row.resolutionSealed === resolutionSealed;
-    if (isProven) {
+    const isAccepted = row.state !== 'in_doubt' || row.resolutionSealed === resolutionSealed;
+    if (isAccepted) {
       return { status: row.state === 'in_doubt' ? 202 : 200, body: await onboardingJson(deps, row) };
     }
     if (row.resolutionSealed !== null) {
       throw new Problem({
         status: 409,
         code: 'resolution_replaced',
-        detail: 'another resolution was entered meanwhile',
+        detail: 'another resolution has replaced this one',
       });
     }
     throw new Problem({
@@ -100,7 +100,7 @@ export const postSageResolution = defineSageRoute({
   },
 });
 
-/** Writes down what was found out. Answers the sealed ids and key, null when there are none. */
+/** Stores the resolution. Answers the sealed ids and key, or null when there are none. */
 async function store(
   deps: ApiDeps,
   onboardingId: string,
@@ -135,18 +135,18 @@ async function store(
 }
 
 function noKey(): Problem {
-  const message = 'is needed: none was kept of an organisation with these ids';
+  const message = 'is required: no key is stored of an organisation with these ids';
   return invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/signing_key', message }] });
 }
 
-/** An onboarding that is opened again stands beside no other. */
+/** An onboarding is reopened only when the customer has no other open one. @throws {Problem} 409 */
 async function requireNoOther(db: Queryable, row: SageOnboardingRow): Promise<void> {
   const open = await readOpenOnboarding(db, row);
   if (open === null || open.onboardingId === row.onboardingId) return;
   throw new Problem({
     status: 409,
     code: 'onboarding_open',
-    detail: 'the customer has another onboarding that is not over',
+    detail: 'the customer has another open onboarding',
     extra: { onboarding_id: open.onboardingId },
   });
 }

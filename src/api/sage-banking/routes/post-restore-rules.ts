@@ -15,11 +15,11 @@ const restoreBody = z
       .array(ruleIdField)
       .min(1)
       .max(ruleLimits.rulesMax)
-      .meta({ description: 'Ids of restorable rules. In whichever order: they are restored by rank.' }),
+      .meta({ description: 'Ids of restorable rules, in any order: they are restored by rank.' }),
   })
   .meta({ id: 'SageRestoreInput' });
 
-/** Makes chosen rules of disconnected accounts again on this one, as a command. */
+/** Creates chosen rules of disconnected accounts on this one. Runs as a command. */
 export const postSageRestoreRules = defineSageRoute({
   method: 'post',
   path: '/v1/sage/accounts/{sage_account_id}/restore-rules',
@@ -27,13 +27,13 @@ export const postSageRestoreRules = defineSageRoute({
   resource: 'account',
   summary: 'Restore rules after a reconnect',
   description:
-    'Each rule is made again with its rank, one after the other; the answer tells what became of each. Repeating restores nothing twice. Transactions that arrived before keep their suggestions until they are reprocessed: `reprocess_suggested` says that there are some.',
+    'The rules are created one after the other with their ranks; the answer has the outcome of each. Repeating the call restores nothing twice. Transactions that arrived before keep their suggestions until they are reprocessed: `reprocess_suggested` says whether there are any.',
   params: sageAccountParams,
   query: nothing,
   body: { schema: restoreBody, bytesMax: bodyBytesMax },
   runsCommand: true,
   answers: {
-    200: { description: 'What became of each rule', schema: sageRestoreDoc },
+    200: { description: 'The outcome of each rule', schema: sageRestoreDoc },
   },
   handle: async ({ deps, params, body, seed }) => {
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });

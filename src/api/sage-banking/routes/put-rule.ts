@@ -6,7 +6,7 @@ import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
 import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
 
-/** Replaces a rule by another whole one, as a command. */
+/** Replaces a whole rule. Runs as a command. */
 export const putSageRule = defineSageRoute({
   method: 'put',
   path: '/v1/sage/accounts/{sage_account_id}/rules/{rule_id}',
@@ -14,7 +14,7 @@ export const putSageRule = defineSageRoute({
   resource: 'account or rule',
   summary: 'Replace a rule',
   description:
-    'Validated as on creating it. Without `ruleRank` it keeps its rank. Commands of one rule are not kept in order: the one that Sage got last counts. One whose answer got lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
+    'Validated as when creating a rule. Without `ruleRank` it keeps its rank. Commands for one rule are not ordered: the last one that Sage received counts. A command whose answer was lost is not sent again after a later one, but ends with 409 `superseded`: read the rule then.',
   params: sageRuleParams,
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
