@@ -20,16 +20,12 @@ const answeredWithinMs = 20_000;
 
 const captchaBody = z
   .strictObject({
-    text: textField(textLengthMax)
-      .optional()
-      .meta({
-        description: 'The characters that a person reads in the image. Without it a new captcha is fetched.',
-      }),
-    captcha_id: textField(255)
-      .optional()
-      .meta({
-        description: 'Id of the captcha that was read. With it, an answer to an outdated captcha is refused.',
-      }),
+    text: textField(textLengthMax).optional().meta({
+      description: 'The characters that a person reads in the image. Without it a new captcha is fetched.',
+    }),
+    captcha_id: textField(255).optional().meta({
+      description: 'Id of the captcha that was read. With it, an answer to an outdated captcha is refused.',
+    }),
   })
   .meta({ id: 'SageCaptchaInput' });
 
