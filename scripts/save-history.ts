@@ -1,4 +1,12 @@
-// node --import tsx scripts/save-history.ts <workflow id> <name>: saves the newest run's history for the replay tests.
+/*
+ * Saved histories for the replay tests (`test/replay/histories`).
+ *
+ * All of them: `npm run histories` runs the workflow tests that record them (`test/workflows/recorded-histories.test.ts`,
+ * `feed-histories.test.ts`, `rutter/bank-feed.test.ts`) and replaces the files. Only for a new workflow or patch: once
+ * something is released, the file of an older history stays, since its runs still have to be replayed.
+ *
+ * One of a running server: `node --import tsx scripts/save-history.ts <workflow id> <name>` saves the newest run.
+ */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -19,10 +27,12 @@ export async function saveHistory(input: {
 }): Promise<string> {
   const handle = input.client.workflow.getHandle(input.workflowId, input.runId);
   const path = fileURLToPath(new URL(`${input.name}.json`, folder));
-  // Who recorded it is nobody's business: hosts and process numbers stand in these fields.
+  // Hosts and process numbers do not belong into the repository: both fields hold them.
   const anonymous = (key: string, value: unknown) => {
     if (key === 'identity') return 'recorded';
-    return typeof value === 'string' && value.startsWith('bankfeeds@') ? 'sticky' : value;
+    // The name of a worker's own queue, where it is not one of ours.
+    const isStickyQueue = key === 'name' && typeof value === 'string' && value.includes('@');
+    return isStickyQueue ? 'sticky' : value;
   };
   const pretty: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()), anonymous);
   await writeFile(path, `${JSON.stringify(pretty, null, 1)}\n`);

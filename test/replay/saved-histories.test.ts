@@ -3,16 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseKeyring } from '../../src/crypto/keyring.js';
 import { feedStates } from '../../src/domain/feed.js';
 import { searchAttributeNames } from '../../src/domain/search-attributes.js';
-import { createDataConverter } from '../../src/temporal/data-converter.js';
 import * as workflows from '../../src/workflows/index.js';
-import { replayKeys } from '../support/replay-key.js';
+import { createReplayConverter } from '../support/replay-key.js';
 import { bundleWorkflows } from '../support/workflow-environment.js';
 
 const folder = new URL('./histories/', import.meta.url);
-/** What a feed can be in the middle of when a deployment comes. */
+/** The states and moments in which a deployment can meet a feed. */
 const livesRecorded = [
   ...feedStates,
   'blocked',
@@ -44,32 +42,30 @@ function workflowTypeOf(history: SavedHistory): string {
 
 describe('saved histories', () => {
   let workflowBundle: WorkflowBundle;
-  const keys = parseKeyring(replayKeys);
-  if (!keys.ok) throw new Error('the replay key is unusable');
-  const dataConverter = createDataConverter(keys.keyring);
+  const dataConverter = createReplayConverter();
 
   beforeAll(async () => {
     Runtime.install({ logger: new DefaultLogger('ERROR') });
     workflowBundle = await bundleWorkflows();
   });
 
-  it('exist for every workflow, so that none can change its command order unseen', async () => {
+  it('exist for every workflow, so that no change of its command order goes unnoticed', async () => {
     const saved = new Set<string>();
     for (const file of files) saved.add(workflowTypeOf(await readHistory(file)));
     expect([...saved].sort()).toEqual(Object.keys(workflows).sort());
   });
 
-  it.each(files)('%s replays under the code of today', async (file) => {
+  it.each(files)('%s replays under the current code', async (file) => {
     const history = await readHistory(file);
     await Worker.runReplayHistory({ workflowBundle, dataConverter }, history);
   });
 
   it.each(livesRecorded)(
-    'exist of a feed that is %s, so that no such feed can be left behind by a deployment',
+    'exist of a feed that is %s, so that a deployment cannot break such a feed unnoticed',
     async (life) => {
       const history = await readHistory(`bank-feed-${life.replaceAll('_', '-')}.json`);
       expect(workflowTypeOf(history)).toBe('bankFeedWorkflow');
-      // Recorded by its name alone it could be any feed's: the state that it shows operators is in the history.
+      // A file's name proves nothing: the state that the feed showed to operators is in the history.
       if ((feedStates as readonly string[]).includes(life)) expect(statesShown(history)).toContain(life);
     },
   );

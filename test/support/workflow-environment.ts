@@ -6,15 +6,19 @@ import { workflowBundleCode } from '../../scripts/build-workflow-bundle.js';
 import type { Activities } from '../../src/activities/channels.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
+import { createReplayConverter } from './replay-key.js';
 import { createTimeSkipping } from './temporal.js';
 import { until } from './until.js';
 
 const SOON_MS = 20_000;
 
-/** A time-skipping server with our search attributes, its SDK logging errors only. */
+/**
+ * A time-skipping server with our search attributes, its SDK logging errors only. Payloads are encrypted as in
+ * production, so that a history recorded here replays under the converter of the workers.
+ */
 export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironment> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const env = await createTimeSkipping();
+  const env = await createTimeSkipping({ client: { dataConverter: createReplayConverter() } });
   // This server adds search attributes but cannot list them.
   const { operatorService } = env.connection;
   await operatorService.addSearchAttributes({ namespace: 'default', searchAttributes: searchAttributeTypes });
@@ -49,7 +53,8 @@ export async function runFakeWorkers(input: {
   queues: readonly (typeof taskQueues)[keyof typeof taskQueues][];
 }): Promise<FakeWorkers> {
   const { env, workflowBundle, activities } = input;
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  const dataConverter = createReplayConverter();
+  const shared = { connection: env.nativeConnection, namespace: 'default', dataConverter };
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
     ...input.queues.map((taskQueue) => Worker.create({ ...shared, taskQueue, activities })),

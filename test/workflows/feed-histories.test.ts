@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
+import type { SignalDefinition } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveHistory } from '../../scripts/save-history.js';
 import type { Activities } from '../../src/activities/channels.js';
 import type { RunDeliveryResult } from '../../src/activities/rutter/delivery/run-delivery.js';
 import { feedStates, type FeedState } from '../../src/domain/feed.js';
@@ -11,6 +11,7 @@ import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
 import * as messages from '../../src/workflows/rutter/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../src/workflows/rutter/bank-feed/workflow.js';
+import { replayAndRecord } from '../support/recorded-history.js';
 import { until } from '../support/until.js';
 import {
   bundleWorkflows,
@@ -21,11 +22,12 @@ import {
 } from '../support/workflow-environment.js';
 
 /*
- * A feed in the middle of each state of its life, its history carried on by another worker. With SAVE_HISTORIES set the
- * histories are written to `test/replay/histories`, where the code of later days has to replay them.
+ * A feed in the middle of each state of its life, its history continued by another worker. `npm run histories` writes
+ * the histories to `test/replay/histories`, where later code must replay them. The other workflows are in
+ * `recorded-histories.test.ts`.
  */
 
-/** What the row says to the workflow, step by step. */
+/** What the row tells the workflow, step by step. */
 interface Step {
   state: FeedState;
   reason?: string;
@@ -79,7 +81,7 @@ const live: Step = { state: 'live', outcome: 'caught_up' };
 const waiting: Step = { state: 'awaiting_activation' };
 
 /** How a feed gets into the state, and the request that is made of it on the way. */
-const channels: Record<
+const lifeTo: Record<
   FeedState | 'blocked' | 'reopened',
   { steps: Step[]; request?: 'pause' | 'close'; reopened?: boolean }
 > = {
@@ -105,7 +107,7 @@ const channels: Record<
   reauth_required: { steps: [live, { state: 'reauth_required' }] },
   disconnected: { steps: [live, { state: 'disconnected' }] },
   closed: { steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }], request: 'close' },
-  blocked: { steps: [live, { state: 'live', reason: 'refused_by_sage' }] },
+  blocked: { steps: [live, { state: 'live', reason: 'rejected_by_provider' }] },
   reopened: {
     steps: [live, { state: 'closed' }, { state: 'closed', outcome: 'closed' }, waiting, live],
     request: 'close',
@@ -121,7 +123,7 @@ async function start(client: Client, feedId: string) {
   });
 }
 
-/** Has the workflow check again and again until the life's last step is reached and shown. */
+/** Wakes the workflow until the life's last step is reached and shown. */
 async function reach(feedId: string, last: Step): Promise<void> {
   const handle = env.client.workflow.getHandle(bankFeedWorkflowId(feedId));
   await until(
@@ -136,10 +138,10 @@ async function reach(feedId: string, last: Step): Promise<void> {
 }
 
 describe('the history of a feed', () => {
-  it.each(Object.keys(channels) as (keyof typeof channels)[])(
-    'that is %s is carried on by another worker',
+  it.each(Object.keys(lifeTo) as (keyof typeof lifeTo)[])(
+    'that is %s is continued by another worker',
     async (life) => {
-      const { steps, request, reopened = false } = channels[life];
+      const { steps, request, reopened = false } = lifeTo[life];
       const feedId = randomUUID();
       lives.set(feedId, structuredClone(steps));
       const { client } = env;
@@ -155,16 +157,48 @@ describe('the history of a feed', () => {
       if (reopened) handle = await start(client, feedId);
       if (request !== 'close' || reopened) await reach(feedId, steps.at(-1) ?? live);
       const { workflowId, firstExecutionRunId: runId } = handle;
-      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
-      if (process.env['SAVE_HISTORIES'] !== undefined) {
-        await saveHistory({ client, workflowId, runId, name: `bank-feed-${life.replaceAll('_', '-')}` });
-      }
+      const name = `bank-feed-${life.replaceAll('_', '-')}`;
+      await replayAndRecord({ client, workflowBundle, workflowId, runId, name });
       await endAtRest(client, workflowId);
     },
   );
 
+  it('with all that can happen to it is continued by another worker', async () => {
+    const feedId = randomUUID();
+    const { client } = env;
+    lives.set(feedId, [{ state: 'created' }]);
+    const handle = await start(client, feedId);
+    const become = async (steps: readonly Step[], signal: SignalDefinition = messages.factsChanged) => {
+      lives.set(feedId, [...steps]);
+      await handle.signal(signal);
+      await reach(feedId, steps.at(-1) ?? live);
+    };
+    await become([
+      waiting,
+      { state: 'backfilling', outcome: 'more' },
+      { state: 'backfilling', outcome: 'job_running' },
+    ]);
+    await become([{ state: 'backfilling', outcome: 'lock_busy' }, live]);
+    await become([{ state: 'syncing', outcome: 'more' }, live], messages.postingsAvailable);
+    await become([{ state: 'paused' }], messages.pauseRequested);
+    await become([live, live], messages.resumeRequested);
+    await become([{ state: 'live', reason: 'rejected_by_provider' }]);
+    await become([live, live], messages.syncRequested);
+    await become([{ state: 'reauth_required' }]);
+    await become([{ state: 'disconnected' }]);
+    await become([live]);
+    lives.set(feedId, [{ state: 'closed' }, { state: 'closed', outcome: 'closed' }]);
+    await handle.signal(messages.closeRequested);
+    await handle.result();
+    await replayAndRecord({
+      client,
+      workflowBundle,
+      workflowId: handle.workflowId,
+      name: 'bank-feed-whole-life',
+    });
+  });
+
   it('is recorded of every state that a feed can be in', () => {
-    expect(Object.keys(channels)).toEqual(expect.arrayContaining([...feedStates]));
+    expect(Object.keys(lifeTo)).toEqual(expect.arrayContaining([...feedStates]));
   });
 });

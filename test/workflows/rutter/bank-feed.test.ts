@@ -5,8 +5,8 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveHistory } from '../../../scripts/save-history.js';
 import type { Activities } from '../../../src/activities/channels.js';
 import type {
   RunDeliveryInput,
@@ -18,6 +18,7 @@ import { dayMs } from '../../../src/domain/limits.js';
 import * as messages from '../../../src/workflows/rutter/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../../src/workflows/rutter/bank-feed/workflow.js';
 import { searchAttributes } from '../../../src/workflows/search-attributes.js';
+import { replayAndRecord } from '../../support/recorded-history.js';
 import { until } from '../../support/until.js';
 import {
   bundleWorkflows,
@@ -29,11 +30,13 @@ import {
 } from '../../support/workflow-environment.js';
 
 let env: TestWorkflowEnvironment;
+let workflowBundle: WorkflowBundle;
 let workers: FakeWorkers;
 const feeds = new Map<string, FakeFeed>();
 
 beforeAll(async () => {
-  const [started, workflowBundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  const [started, bundle] = await Promise.all([createWorkflowEnvironment(), bundleWorkflows()]);
+  workflowBundle = bundle;
   env = started;
   const activities: Partial<Activities> = {
     rutterRunDelivery: (input) => feedOf(input).deliveryRun(input),
@@ -325,11 +328,10 @@ describe('bankFeedWorkflow', () => {
         const described = await client.workflow.getHandle(handle.workflowId).describe();
         expect(described.runId).not.toBe(handle.firstExecutionRunId);
         expect(described.status.name).toBe('RUNNING');
-        if (process.env['SAVE_HISTORIES'] !== undefined) {
-          const { workflowId, firstExecutionRunId: runId } = handle;
-          await saveHistory({ client, workflowId, runId, name: 'bank-feed-renewed' });
-          await saveHistory({ client, workflowId, runId: described.runId, name: 'bank-feed-after-renewal' });
-        }
+        const { workflowId, firstExecutionRunId } = handle;
+        const run = { client, workflowBundle, workflowId };
+        await replayAndRecord({ ...run, runId: firstExecutionRunId, name: 'bank-feed-renewed' });
+        await replayAndRecord({ ...run, runId: described.runId, name: 'bank-feed-after-renewal' });
       },
       { passesMax: 3 },
     );
