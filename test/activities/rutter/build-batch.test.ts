@@ -117,7 +117,7 @@ type Step =
       readonly kind: 'ingest';
       readonly chunk: readonly { id: number; slot: number; status: PostingStatus }[];
     }
-  | { readonly kind: 'cut' }
+  | { readonly kind: 'build' }
   | { readonly kind: 'complete'; readonly missing: number }
   | { readonly kind: 'undo' }
   | { readonly kind: 'start'; readonly slot: number };
@@ -136,7 +136,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       chunk: fc.array(item, { minLength: 1, maxLength: 12 }),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('cut' as const) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('build' as const) }) },
   {
     weight: 3,
     // Sometimes the list of Rutter lacks some postings of the batch.
@@ -176,7 +176,7 @@ class FeedModel {
       case 'start':
         this.start = instantOf(next.slot);
         return moveStart(this.feed, this.start);
-      case 'cut':
+      case 'build':
         return this.open === null ? await this.buildNext() : await this.buildAgain(this.open);
       case 'complete':
         return this.completeOpen(next.missing);

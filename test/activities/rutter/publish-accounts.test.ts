@@ -28,19 +28,19 @@ afterEach(async () => {
   expect(violations).toEqual([]);
 });
 
-interface Ready {
+interface ClaimedHandoff {
   customer: Customer;
   handoff: SharedHandoff;
   connectionId: string;
 }
 
-/** A handoff that holds its connection, about to publish. */
-async function ready(input: { accounts?: number; currency?: string } = {}): Promise<Ready> {
+/** A new customer's handoff that holds its connection, before it publishes. */
+async function claimNew(input: { accounts?: number; currency?: string } = {}): Promise<ClaimedHandoff> {
   const customer = await fixture.makeCustomer(input);
-  return await again(customer);
+  return await claimFor(customer);
 }
 
-async function again(customer: Customer, connection?: string): Promise<Ready> {
+async function claimFor(customer: Customer, connection?: string): Promise<ClaimedHandoff> {
   const handoff = await fixture.share(customer, connection === undefined ? {} : { connectionId: connection });
   const result = await fixture.attempt(rutterEnsureHandoffConnection, handoff);
   if (result.outcome !== 'claimed') throw new Error('no connection');
@@ -55,7 +55,7 @@ interface FeedRow {
   operator: string;
 }
 
-async function feedsOf({ connectionId }: Ready): Promise<FeedRow[]> {
+async function feedsOf({ connectionId }: ClaimedHandoff): Promise<FeedRow[]> {
   const { rows } = await fixture.pool.query<FeedRow>(
     `SELECT feed_id, account_id, rutter_account_id, state, operator FROM feeds WHERE connection_id = $1`,
     [connectionId],
@@ -63,7 +63,7 @@ async function feedsOf({ connectionId }: Ready): Promise<FeedRow[]> {
   return rows;
 }
 
-/** Rutter's accounts that carry our id. */
+/** Accounts at Rutter with our account id. */
 async function atRutter(accountId: string): Promise<{ account_id: string }[]> {
   const { accounts } = (await fixture.control(
     'GET',
@@ -74,7 +74,7 @@ async function atRutter(accountId: string): Promise<{ account_id: string }[]> {
   return accounts;
 }
 
-async function expectOneEach(each: Ready): Promise<void> {
+async function expectOneEach(each: ClaimedHandoff): Promise<void> {
   const feeds = await feedsOf(each);
   expect(feeds.map((feed) => feed.account_id).sort()).toEqual([...each.customer.accountIds].sort());
   for (const feed of feeds) {
@@ -85,7 +85,9 @@ async function expectOneEach(each: Ready): Promise<void> {
   }
 }
 
-async function rutterOf({ connectionId }: Ready): Promise<{ accessToken: string; rutterId: string }> {
+async function rutterOf({
+  connectionId,
+}: ClaimedHandoff): Promise<{ accessToken: string; rutterId: string }> {
   const connection = await readConnection(fixture.pool, { connectionId });
   if (connection === null) throw new Error('no connection');
   return {
@@ -97,8 +99,8 @@ async function rutterOf({ connectionId }: Ready): Promise<{ accessToken: string;
 const accountPost = { method: 'POST', path: 'bank_feeds/accounts' };
 
 describe('publishing', () => {
-  it('gives every account one account at Rutter, one feed and a workflow, and checks the connection', async () => {
-    const each = await ready({ accounts: 3 });
+  it('gives every account one account at Rutter, one feed and a workflow, and wakes the connection', async () => {
+    const each = await claimNew({ accounts: 3 });
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toEqual({
       outcome: 'published',
       published: 3,
@@ -114,8 +116,8 @@ describe('publishing', () => {
     expect(rows).toHaveLength(3);
   });
 
-  it('changes nothing when it is done again', async () => {
-    const each = await ready();
+  it('changes nothing when it is repeated', async () => {
+    const each = await claimNew();
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     const feeds = await feedsOf(each);
     await fixture.attempt(rutterPublishAccounts, each.handoff);
@@ -134,40 +136,44 @@ describe('publishing', () => {
     { kind: 'rate_limited' },
     { kind: 'hang_after_effect' },
   ]) {
-    it(`makes one account each when the second answer is lost (${Object.values(fault).join(', ')})`, async () => {
-      const each = await ready({ accounts: 3 });
+    it(`creates one account each when the second answer is lost (${Object.values(fault).join(', ')})`, async () => {
+      const each = await claimNew({ accounts: 3 });
       await fixture.fault({ ...fault, match: { ...accountPost, nth: 2 } });
       expect(await fixture.insist(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 3 });
       await expectOneEach(each);
     });
   }
 
-  it('makes one account each when the process dies between each answer and our commit', async () => {
-    const each = await ready({ accounts: 2 });
+  it('creates one account each when the process crashes between each answer and our commit', async () => {
+    const each = await claimNew({ accounts: 2 });
     const { rutter } = fixture.deps;
-    const dying = {
+    const crashing = {
       ...rutter,
       createAccount: async (input: Parameters<typeof rutter.createAccount>[0]) => {
         await rutter.createAccount(input);
         throw new Error('killed');
       },
     };
-    await expect(fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: dying })).rejects.toThrow();
-    // The second death comes after the first account was found on the list.
-    await expect(fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: dying })).rejects.toThrow();
+    await expect(
+      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing }),
+    ).rejects.toThrow();
+    // The second crash comes after the first account was found in the list.
+    await expect(
+      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing }),
+    ).rejects.toThrow();
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     await expectOneEach(each);
   });
 
-  it('wakes every feed whose row it wrote when Temporal was away the first time', async () => {
-    const each = await ready({ accounts: 2 });
+  it('wakes every feed whose row it wrote although Temporal was unavailable the first time', async () => {
+    const each = await claimNew({ accounts: 2 });
     const { workflows } = fixture.deps;
     let calls = 0;
     const flaky = {
       ...workflows,
       feedFactsChanged: (input: { feedId: string }) => {
         calls += 1;
-        return calls === 1 ? Promise.reject(new Error('away')) : workflows.feedFactsChanged(input);
+        return calls === 1 ? Promise.reject(new Error('unavailable')) : workflows.feedFactsChanged(input);
       },
     };
     expect(await fixture.insist(rutterPublishAccounts, each.handoff, { workflows: flaky })).toMatchObject({
@@ -176,25 +182,25 @@ describe('publishing', () => {
     await expectOneEach(each);
   });
 
-  it('makes one account each when two handoffs publish on one connection at once', async () => {
-    const each = await ready({ accounts: 2 });
-    const rival = await fixture.share(each.customer, { connectionId: each.connectionId });
+  it('creates one account each when two handoffs publish on one connection at the same time', async () => {
+    const each = await claimNew({ accounts: 2 });
+    const other = await fixture.share(each.customer, { connectionId: each.connectionId });
     await Promise.all([
       fixture.insist(rutterPublishAccounts, each.handoff),
-      fixture.insist(rutterPublishAccounts, rival),
+      fixture.insist(rutterPublishAccounts, other),
     ]);
     await expectOneEach(each);
   });
 
-  it('follows the job when Rutter answers later', async () => {
+  it('polls the job when Rutter answers later', async () => {
     await fixture.control('POST', '/knobs', { preferSyncWindowMs: 50, accountJobRunMs: 500 });
-    const each = await ready({ accounts: 1 });
+    const each = await claimNew({ accounts: 1 });
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
     await expectOneEach(each);
   });
 
-  it('takes an account that stands at Rutter already, under whatever key it was made', async () => {
-    const each = await ready({ accounts: 1 });
+  it('uses an account that exists at Rutter, whatever its key was', async () => {
+    const each = await claimNew({ accounts: 1 });
     const [accountId] = each.customer.accountIds;
     const { accessToken } = await rutterOf(each);
     await fixture.deps.rutter.createAccount({
@@ -204,15 +210,15 @@ describe('publishing', () => {
         internalBankAccountId: accountId!,
         bankAccountType: 'bank',
         currencyCode: 'GBP',
-        name: 'Made before',
+        name: 'Created before',
       },
     });
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
     await expectOneEach(each);
   });
 
-  it('waits with a changed account until its first request is certainly over, then takes a new key', async () => {
-    const each = await ready({ accounts: 1 });
+  it('waits with a changed account until its first request has surely ended, then uses a new key', async () => {
+    const each = await claimNew({ accounts: 1 });
     await fixture.fault({ kind: 'reset_before_effect', match: accountPost });
     await expect(fixture.attempt(rutterPublishAccounts, each.handoff)).rejects.toMatchObject({
       type: 'ProviderUnavailable',
@@ -229,8 +235,8 @@ describe('publishing', () => {
     await expectOneEach(each);
   });
 
-  it('sends the account number to Rutter, and keeps it nowhere in clear', async () => {
-    const each = await ready({ accounts: 1 });
+  it('sends the account number to Rutter, and stores it nowhere in plain text', async () => {
+    const each = await claimNew({ accounts: 1 });
     const [accountId] = each.customer.accountIds;
     const number = '55512094';
     const sealed = seal(fixture.deps.keyring, number, { table: 'accounts', row: accountId! });
@@ -251,21 +257,21 @@ describe('publishing', () => {
   });
 });
 
-describe('what cannot be published', () => {
-  it('is not another customer’s account, even when it was chosen', async () => {
-    const each = await ready({ accounts: 1 });
-    const stranger = await fixture.makeCustomer({ accounts: 1 });
-    const accountIds = [...each.customer.accountIds, ...stranger.accountIds];
+describe('what is not published', () => {
+  it('includes the account of another customer, even if it was chosen', async () => {
+    const each = await claimNew({ accounts: 1 });
+    const otherCustomer = await fixture.makeCustomer({ accounts: 1 });
+    const accountIds = [...each.customer.accountIds, ...otherCustomer.accountIds];
     await fixture.pool.query(`UPDATE handoffs SET account_ids = $2 WHERE handoff_id = $1`, [
       each.handoff.handoffId,
       accountIds,
     ]);
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     await expectOneEach(each);
-    expect(await atRutter(stranger.accountIds[0]!)).toEqual([]);
+    expect(await atRutter(otherCustomer.accountIds[0]!)).toEqual([]);
     await fixture.pool.query(`UPDATE handoffs SET account_ids = $2 WHERE handoff_id = $1`, [
       each.handoff.handoffId,
-      stranger.accountIds,
+      otherCustomer.accountIds,
     ]);
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toEqual({
       outcome: 'refused',
@@ -273,8 +279,8 @@ describe('what cannot be published', () => {
     });
   });
 
-  it('is an account that stands at Rutter in another currency; the others go on', async () => {
-    const each = await ready({ accounts: 2 });
+  it('includes an account that exists at Rutter in another currency; the others are published', async () => {
+    const each = await claimNew({ accounts: 2 });
     const [accountId, other] = each.customer.accountIds;
     const { accessToken } = await rutterOf(each);
     await fixture.deps.rutter.createAccount({
@@ -294,8 +300,8 @@ describe('what cannot be published', () => {
     expect((await feedsOf(each)).map((feed) => feed.account_id)).toEqual([other]);
   });
 
-  it('does not stop the others when Rutter refuses one, and is told in the timeline', async () => {
-    const each = await ready({ accounts: 2 });
+  it('does not stop the others when Rutter refuses one, and is recorded in the timeline', async () => {
+    const each = await claimNew({ accounts: 2 });
     await fixture.fault({ kind: 'platform_bad_request', accepted: false, match: accountPost });
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({
       published: 1,
@@ -308,8 +314,8 @@ describe('what cannot be published', () => {
     expect(rows).toEqual([{ code: 'PLATFORM_BAD_REQUEST' }]);
   });
 
-  it('ends the handoff with Rutter’s code when it was the only one', async () => {
-    const each = await ready({ accounts: 1 });
+  it('ends the handoff with the code of Rutter when it was the only account', async () => {
+    const each = await claimNew({ accounts: 1 });
     await fixture.fault({ kind: 'platform_bad_request', match: accountPost });
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toEqual({
       outcome: 'refused',
@@ -317,12 +323,12 @@ describe('what cannot be published', () => {
       errorCode: 'PLATFORM_BAD_REQUEST',
     });
     expect(await feedsOf(each)).toEqual([]);
-    // The customer may try again: a spent key does not repeat the refusal for ever.
+    // The customer may try again: a new key is used, since the old one repeats the refusal.
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
   });
 
-  it('is anything at all on a connection that must be re-authorised', async () => {
-    const each = await ready();
+  it('includes every account of a connection that needs a new authorization', async () => {
+    const each = await claimNew();
     const { rutterId } = await rutterOf(each);
     await fixture.control('POST', `/connections/${rutterId}/status`, { status: 'disabled' });
     await expect(fixture.attempt(rutterPublishAccounts, each.handoff)).rejects.toMatchObject({
@@ -333,8 +339,8 @@ describe('what cannot be published', () => {
     expect(await feedsOf(each)).toEqual([]);
   });
 
-  it("leaves the connection in peace when the bank's own credentials are refused", async () => {
-    const each = await ready();
+  it('does not mark the connection when our own credentials are rejected', async () => {
+    const each = await claimNew();
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     await expect(fixture.attempt(rutterPublishAccounts, each.handoff)).rejects.toMatchObject({
       type: 'CredentialsRejected',
@@ -342,8 +348,8 @@ describe('what cannot be published', () => {
     expect((await readConnection(fixture.pool, each))?.status).toBe('ok');
   });
 
-  it('is anything after the deadline', async () => {
-    const each = await ready();
+  it('includes every account after the deadline', async () => {
+    const each = await claimNew();
     await fixture.pool.query(`UPDATE handoffs SET deadline_at = now() WHERE handoff_id = $1`, [
       each.handoff.handoffId,
     ]);
@@ -353,21 +359,21 @@ describe('what cannot be published', () => {
 });
 
 describe('sharing again', () => {
-  async function published(): Promise<Ready & { feed: FeedRow }> {
-    const each = await ready({ accounts: 1 });
+  async function publishOne(): Promise<ClaimedHandoff & { feed: FeedRow }> {
+    const each = await claimNew({ accounts: 1 });
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     const [feed] = await feedsOf(each);
     return { ...each, feed: feed! };
   }
 
-  it('opens a closed feed again, the same one, with its ledger', async () => {
-    const { customer, connectionId, feed } = await published();
+  it('reopens the closed feed with its ledger', async () => {
+    const { customer, connectionId, feed } = await publishOne();
     await fixture.pool.query(
       `UPDATE feeds SET operator = 'closed', state = 'closed', closed_at = now(), cursor_sequence = 41,
               account_status = 'active' WHERE feed_id = $1`,
       [feed.feed_id],
     );
-    const each = await again(customer, connectionId);
+    const each = await claimFor(customer, connectionId);
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     const { rows } = await fixture.pool.query(
       `SELECT feed_id, rutter_account_id, operator, state, closed_at, cursor_sequence FROM feeds WHERE connection_id = $1`,
@@ -387,18 +393,18 @@ describe('sharing again', () => {
   });
 
   it('leaves a paused feed paused', async () => {
-    const { customer, connectionId, feed } = await published();
+    const { customer, connectionId, feed } = await publishOne();
     await fixture.pool.query(`UPDATE feeds SET operator = 'paused', state = 'paused' WHERE feed_id = $1`, [
       feed.feed_id,
     ]);
-    const each = await again(customer, connectionId);
+    const each = await claimFor(customer, connectionId);
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     expect(await feedsOf(each)).toMatchObject([{ operator: 'paused', state: 'paused' }]);
   });
 
-  it('publishes the account again on another connection, as a feed of its own', async () => {
-    const { customer, feed } = await published();
-    const each = await again(customer);
+  it('publishes the account on another connection as a separate feed', async () => {
+    const { customer, feed } = await publishOne();
+    const each = await claimFor(customer);
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     const [second] = await feedsOf(each);
     expect(second?.feed_id).not.toBe(feed.feed_id);

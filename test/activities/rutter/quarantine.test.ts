@@ -9,7 +9,7 @@ import {
 
 const startDate = '2026-03-01T00:00:00.000Z';
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
-/** What finding one bad posting among a thousand may cost. */
+/** The most POSTs for finding one bad posting among a thousand. */
 const extraPostsMax = 20;
 let fixture: DeliveryFixture;
 
@@ -35,7 +35,7 @@ async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
   return (await fixture.book(feed)).map((booked) => booked.transaction_id);
 }
 
-async function setAside(feed: DeliveryFeed): Promise<Record<string, string>> {
+async function exceptionsOf(feed: DeliveryFeed): Promise<Record<string, string>> {
   const { rows } = await fixture.pool.query<{ transaction_id: string; exception: string }>(
     `SELECT transaction_id, exception FROM ledger WHERE feed_id = $1 AND exception IS NOT NULL ORDER BY 1`,
     [feed.feedId],
@@ -59,23 +59,23 @@ const idOf = (number: number): string => `tx-${String(number).padStart(6, '0')}`
 const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => idOf(index + 1));
 
 describe('one bad posting among a thousand', () => {
-  const places = [1, 2, 500, 501, 999, 1_000];
-  const cases = places.flatMap((place) => [true, false].map((named) => ({ place, named })));
+  const positions = [1, 2, 500, 501, 999, 1_000];
+  const cases = positions.flatMap((position) => [true, false].map((named) => ({ position, named })));
   it.each(cases)(
-    'at place $place, named $named, is quarantined alone, with few POSTs, the rest in order',
-    async ({ place, named }) => {
+    'at position $position, named $named, is quarantined alone with few POSTs, and the rest is delivered in order',
+    async ({ position, named }) => {
       const feed = await fixture.makeFeed({ startDate });
       await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_300 }));
-      await poison([idOf(place)], named);
+      await poison([idOf(position)], named);
       const posts = await fixture.posts();
 
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
 
       expect((await fixture.posts()) - posts).toBeLessThanOrEqual(2 + extraPostsMax);
-      expect(await setAside(feed)).toEqual({ [idOf(place)]: 'quarantined' });
-      expect(await bookedIds(feed)).toEqual(idsOf(1_300).filter((id) => id !== idOf(place)));
-      const told = { transaction_id: idOf(place), code: 'PLATFORM_BAD_REQUEST' };
-      expect(await timelineOf(feed, 'posting_quarantined')).toEqual([told]);
+      expect(await exceptionsOf(feed)).toEqual({ [idOf(position)]: 'quarantined' });
+      expect(await bookedIds(feed)).toEqual(idsOf(1_300).filter((id) => id !== idOf(position)));
+      const detail = { transaction_id: idOf(position), code: 'PLATFORM_BAD_REQUEST' };
+      expect(await timelineOf(feed, 'posting_quarantined')).toEqual([detail]);
       expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
         delivered: 1_299,
         quarantined: 1,
@@ -84,7 +84,7 @@ describe('one bad posting among a thousand', () => {
     },
   );
 
-  it('costs three POSTs more when the refusal names it in the middle', async () => {
+  it('takes three more POSTs when the refusal names one in the middle', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
     await poison([idOf(600)], true);
@@ -93,7 +93,7 @@ describe('one bad posting among a thousand', () => {
     expect((await fixture.posts()) - posts).toBe(4);
   });
 
-  it("keeps Rutter's words with the posting and points to the batch of one that was refused", async () => {
+  it('is stored with the provider message and its refused batch of one', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     await poison([idOf(2)], true);
@@ -112,25 +112,25 @@ describe('one bad posting among a thousand', () => {
 });
 
 describe('bad postings', () => {
-  it('next to each other, apart and at the border of two batches are quarantined, and no other', async () => {
+  it('next to each other, apart and at a batch boundary are quarantined, and no others', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const bad = [1, 2, 700, 1_000, 1_001, 1_500].map(idOf);
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_500 }));
     await poison(bad, false);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
-    expect(Object.keys(await setAside(feed))).toEqual(bad);
+    expect(Object.keys(await exceptionsOf(feed))).toEqual(bad);
     expect(await bookedIds(feed)).toEqual(idsOf(1_500).filter((id) => !bad.includes(id)));
   });
 
-  it('alone from the start are quarantined at once', async () => {
+  it('that are alone from the start are quarantined at once', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     await poison([idOf(1)], true);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
-    expect(await setAside(feed)).toEqual({ [idOf(1)]: 'quarantined' });
+    expect(await exceptionsOf(feed)).toEqual({ [idOf(1)]: 'quarantined' });
   });
 
-  it('named wrongly by the refusal are found all the same, and the innocent is delivered', async () => {
+  it('are found although the refusal names another posting, which is delivered', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 64 }));
     await poison([idOf(40)], true);
@@ -138,16 +138,16 @@ describe('bad postings', () => {
     await fixture.control('POST', '/faults', wrong);
     const posts = await fixture.posts();
     await fixture.deliveryRun(feed);
-    expect(await setAside(feed)).toEqual({ [idOf(40)]: 'quarantined' });
+    expect(await exceptionsOf(feed)).toEqual({ [idOf(40)]: 'quarantined' });
     expect(await bookedIds(feed)).toEqual(idsOf(64).filter((id) => id !== idOf(40)));
     expect((await fixture.posts()) - posts).toBeLessThanOrEqual(1 + extraPostsMax);
   });
 
-  it('are still found when later and earlier postings arrive while they are searched for', async () => {
+  it('are still found when later and earlier postings arrive during the search', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-05T00:00:00Z', count: 200 }));
     await poison([idOf(150)], false);
-    // Three POSTs, then the worker dies: the plan stands in the row, and the postings arrive meanwhile.
+    // Three POSTs, then the worker crashes: the bisection plan is stored, and the postings arrive meanwhile.
     const reset = { kind: 'reset_before_effect', match: { ...batchPost, nth: 4 }, times: 1 };
     await fixture.control('POST', '/faults', reset);
     await fixture.deliveryRun(feed).catch(() => undefined);
@@ -157,13 +157,13 @@ describe('bad postings', () => {
       const result = await fixture.deliveryRun(feed).catch(() => undefined);
       if (result?.outcome === 'caught_up') break;
     }
-    expect(await setAside(feed)).toEqual({ [idOf(150)]: 'quarantined' });
+    expect(await exceptionsOf(feed)).toEqual({ [idOf(150)]: 'quarantined' });
     expect(await fixture.book(feed)).toHaveLength(259);
   });
 });
 
-describe('a refusal that is not the postings’ fault', () => {
-  it('quarantines none when nothing of the batch is accepted: the feed is blocked once', async () => {
+describe('a refusal that is not caused by single postings', () => {
+  it('quarantines nothing when nothing of the batch is accepted: the feed is blocked once', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     await poison(idsOf(2), false);
@@ -171,7 +171,7 @@ describe('a refusal that is not the postings’ fault', () => {
       outcome: 'waiting',
       reason: 'rejected_by_provider',
     });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
       ready: 2,
       batched: 0,
@@ -186,7 +186,7 @@ describe('a refusal that is not the postings’ fault', () => {
     expect(await bookedIds(feed)).toEqual(idsOf(2));
   });
 
-  it('stops after three single postings refused alike, undoes them and blocks the feed', async () => {
+  it('stops after three single postings refused with the same code, undoes them and blocks the feed', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
     await poison(idsOf(1_000), false);
@@ -194,7 +194,7 @@ describe('a refusal that is not the postings’ fault', () => {
       outcome: 'waiting',
       reason: 'rejected_by_provider',
     });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
       ready: 1_000,
       batched: 0,
@@ -211,7 +211,7 @@ describe('a refusal that is not the postings’ fault', () => {
     expect(await bookedIds(feed)).toEqual(idsOf(1_000));
   });
 
-  it('stops after three single postings refused alike on different days', async () => {
+  it('stops after three single postings refused with the same code on different days', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await poison(idsOf(3), true);
     const [first, second, third] = postingsFrom({ from: startDate, count: 3 });
@@ -219,13 +219,13 @@ describe('a refusal that is not the postings’ fault', () => {
       await fixture.addPostings(feed, posting === undefined ? [] : [posting]);
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     }
-    expect(await setAside(feed)).toEqual({ [idOf(1)]: 'quarantined', [idOf(2)]: 'quarantined' });
+    expect(await exceptionsOf(feed)).toEqual({ [idOf(1)]: 'quarantined', [idOf(2)]: 'quarantined' });
     await fixture.addPostings(feed, third === undefined ? [] : [third]);
     expect(await fixture.deliveryRun(feed)).toMatchObject({
       outcome: 'waiting',
       reason: 'rejected_by_provider',
     });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     await fixture.control('DELETE', '/faults');
     await resume(feed);
     await fixture.deliveryRun(feed);
@@ -239,15 +239,15 @@ describe('a refusal that is not the postings’ fault', () => {
       await fixture.addPostings(feed, [posting]);
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     }
-    expect(Object.keys(await setAside(feed))).toEqual([idOf(1), idOf(2), idOf(4)]);
+    expect(Object.keys(await exceptionsOf(feed))).toEqual([idOf(1), idOf(2), idOf(4)]);
     expect(await bookedIds(feed)).toEqual([idOf(3)]);
   });
 });
 
-describe('before the postings are blamed', () => {
+describe('before a batch is bisected', () => {
   const bad = { kind: 'platform_bad_request', match: batchPost, times: 1 };
 
-  it('the account is asked: one that was disconnected waits, and nothing is split', async () => {
+  it('the account is read: if it is disconnected, the feed waits and nothing is bisected', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     await fixture.control('POST', '/faults', { ...bad, accepted: false });
@@ -255,28 +255,28 @@ describe('before the postings are blamed', () => {
     const posts = await fixture.posts();
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
     expect((await fixture.posts()) - posts).toBe(1);
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
   });
 
   it.each([
     ['needs_reauth', 'reauth_required'],
     ['disabled', 'reauth_required'],
-  ])('the connection is asked: one that is %s makes its feeds %s', async (status, state) => {
+  ])('the connection is read: if it is %s, its feeds become %s', async (status, state) => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
-    // The account still answers, as reads may: only the connection's own status tells.
+    // The account can still be read; only the status of the connection shows the problem.
     const body = { bank_feed_account: renderedAccount(feed) };
     const answer = { kind: 'status', http_status: 200, body, match: { method: 'GET', path: 'accounts/' } };
     await fixture.control('POST', '/faults', answer);
     await fixture.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
     await setConnection(feed, status);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 2, batched: 0 });
   });
 
-  it('the last job of the connection is asked: while it runs, the batch waits under its key', async () => {
+  it('the last job of the connection is read: while it runs, the batch waits under its key', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     await fixture.deliveryRun(feed);
@@ -298,10 +298,10 @@ describe('before the postings are blamed', () => {
     await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ batched: 2 });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
   });
 
-  it('a job refused for its credentials makes the connection refused, not its postings', async () => {
+  it('a job refused for its credentials marks the connection refused, not its postings', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     const body = { error_type: 'CONNECTION_ERROR', error_code: 'INVALID_CREDENTIALS', error_message: 'no' };
@@ -309,10 +309,10 @@ describe('before the postings are blamed', () => {
     await fixture.control('POST', '/faults', { ...bad, kind: 'job_failure', http_status: 401, body });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
     await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
   });
 
-  it('Rutter’s list is asked when an earlier POST of the key is in doubt: what it has is delivered', async () => {
+  it('the list of Rutter is read when an earlier POST of the key has an unknown outcome: what it has is delivered', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     const reset = { kind: 'reset_after_effect', point: 'before_any_byte', match: batchPost, times: 1 };
@@ -320,12 +320,12 @@ describe('before the postings are blamed', () => {
     await expect(fixture.deliveryRun(feed)).rejects.toThrow();
     await fixture.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
-    expect(await setAside(feed)).toEqual({});
+    expect(await exceptionsOf(feed)).toEqual({});
     expect(await bookedIds(feed)).toEqual(idsOf(2));
   });
 });
 
-/** The account as Rutter showed it before something happened to its connection. */
+/** The account as Rutter rendered it before its connection changed. */
 function renderedAccount(feed: DeliveryFeed): Record<string, unknown> {
   return {
     id: feed.rutterAccountId,

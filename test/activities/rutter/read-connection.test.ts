@@ -32,7 +32,7 @@ afterEach(async () => {
   expect((await fixture.violations()).violations).toEqual([]);
 });
 
-function look(
+function checkConnection(
   feed: { connectionId: string },
   input: { awaitedForMs?: number; deps?: ActivityDeps } = {},
 ): Promise<ReadConnectionResult> {
@@ -41,7 +41,8 @@ function look(
     ReadConnectionResult,
     (input: ReadConnectionInput) => Promise<ReadConnectionResult>
   >(rutterReadConnection(input.deps ?? fixture.deps), {
-    ...{ connectionId: feed.connectionId, awaitedForMs: input.awaitedForMs ?? 0 },
+    connectionId: feed.connectionId,
+    awaitedForMs: input.awaitedForMs ?? 0,
   });
 }
 
@@ -56,7 +57,7 @@ async function rutterIdOf(feed: DeliveryFeed): Promise<string> {
   return (await readConnection(fixture.pool, feed))?.rutterConnectionId ?? '';
 }
 
-/** What Rutter was asked while `work` ran. */
+/** The requests to Rutter while `work` ran. */
 async function requestsDuring(work: () => Promise<unknown>): Promise<string[]> {
   const list = async () => {
     const { requests } = await fixture.control('GET', '/requests');
@@ -75,26 +76,26 @@ const accountsRead = 'GET /accounting/bank_feeds/accounts';
 const quickMs = 2_000;
 
 describe('checking a connection', () => {
-  it('waits while no account is chosen in Sage, and wakes nobody', async () => {
+  it('waits while no account is selected in Sage, and wakes no feed', async () => {
     const feed = await fixture.makeFeed();
-    expect(await look(feed)).toEqual({ refused: false, awaitedCount: 1, nextPollMs: quickMs });
+    expect(await checkConnection(feed)).toEqual({ refused: false, awaitedCount: 1, nextPollMs: quickMs });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['awaiting_activation', 0]);
   });
 
-  it('asks ever more slowly the longer it waits, then once a day, then not at all', async () => {
+  it('polls at growing intervals, then once a day, then no more', async () => {
     const feed = await fixture.makeFeed();
     const delays = [];
     for (const awaitedForMs of [0, 60_000, 3_600_000, dayMs - 1, dayMs, 30 * dayMs]) {
-      delays.push((await look(feed, { awaitedForMs })).nextPollMs);
+      delays.push((await checkConnection(feed, { awaitedForMs })).nextPollMs);
     }
     expect(delays).toEqual([quickMs, 7_500, 450_000, 900_000, dayMs, null]);
   });
 
-  it('wakes the feed whose account was chosen, and has nothing more to wait for', async () => {
+  it('wakes the feed whose account was selected, and waits for nothing more', async () => {
     const feed = await fixture.makeFeed();
-    await look(feed);
+    await checkConnection(feed);
     await select(feed);
-    expect(await look(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
+    expect(await checkConnection(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 1]);
     expect((await readFeed(fixture.pool, feed))?.transactionStartDate).toBe(startDate);
   });
@@ -106,36 +107,36 @@ describe('checking a connection', () => {
     for (let more = 0; more < 4; more += 1) feeds.push(await fixture.makeFeed({ connectionId }));
     for (const feed of feeds.slice(0, 3)) await select(feed);
     let answer: ReadConnectionResult | undefined;
-    const requests = await requestsDuring(async () => (answer = await look(first)));
+    const requests = await requestsDuring(async () => (answer = await checkConnection(first)));
     expect(requests).toEqual([accountsRead]);
     expect(answer).toEqual({ refused: false, awaitedCount: 2, nextPollMs: quickMs });
     expect(feeds.map(wakesOf)).toEqual([1, 1, 1, 0, 0]);
   });
 
-  it('reads a list of several pages to its end before it believes that an account is missing', async () => {
+  it('reads all pages of the list before it considers an account missing', async () => {
     await fixture.control('POST', '/knobs', { rateLimit: false });
     const first = await fixture.makeFeed({ startDate });
     await addAccounts(first, 500);
     const last = await fixture.makeFeed({ connectionId: first.connectionId, startDate });
-    const requests = await requestsDuring(() => look(first));
+    const requests = await requestsDuring(() => checkConnection(first));
     expect(requests).toEqual([accountsRead, accountsRead]);
     expect([await stateOf(first), await stateOf(last)]).toEqual(['backfilling', 'backfilling']);
     await fixture.control('POST', '/knobs', { rateLimit: true });
   });
 
-  it('wakes a feed again whose waking failed, though its row says already what Rutter says', async () => {
+  it('wakes a feed again whose signal failed, although its row is up to date', async () => {
     const feed = await fixture.makeFeed();
     await select(feed);
-    const away = () => Promise.reject(new Error('Temporal is away'));
-    const deps = { ...fixture.deps, workflows: { ...fixture.deps.workflows, feedFactsChanged: away } };
-    await expect(look(feed, { deps })).rejects.toThrow('Temporal is away');
+    const unavailable = () => Promise.reject(new Error('Temporal is unavailable'));
+    const deps = { ...fixture.deps, workflows: { ...fixture.deps.workflows, feedFactsChanged: unavailable } };
+    await expect(checkConnection(feed, { deps })).rejects.toThrow('Temporal is unavailable');
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 0]);
-    await look(feed);
+    await checkConnection(feed);
     expect(wakesOf(feed)).toBe(1);
   });
 
-  it('of one that does not exist has nothing left to do', async () => {
-    await expect(look({ connectionId: randomUUID() })).rejects.toThrow(Obsolete);
+  it('for an unknown connection is obsolete', async () => {
+    await expect(checkConnection({ connectionId: randomUUID() })).rejects.toThrow(Obsolete);
   });
 
   it.each([
@@ -149,17 +150,17 @@ describe('checking a connection', () => {
     const feed = await fixture.makeFeed({ startDate });
     const match = { method: 'GET', path: 'bank_feeds/accounts' };
     await fixture.control('POST', '/faults', { ...fault, match, times: 1 });
-    const error: unknown = await look(feed).catch((thrown: unknown) => thrown);
+    const error: unknown = await checkConnection(feed).catch((thrown: unknown) => thrown);
     expect(readFailure(error).retryable).toBe(true);
     expect(await stateOf(feed)).toBe('backfilling');
     expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
-    expect(await look(feed)).toMatchObject({ refused: false, awaitedCount: 0 });
+    expect(await checkConnection(feed)).toMatchObject({ refused: false, awaitedCount: 0 });
   });
 
-  it('comes again while the initial sync of a fresh connection is unfinished', async () => {
+  it('is retried while the initial sync of a new connection is unfinished', async () => {
     const feed = await fixture.makeFeed();
     await setStatus(feed, 'not_ready');
-    const error: unknown = await look(feed).catch((thrown: unknown) => thrown);
+    const error: unknown = await checkConnection(feed).catch((thrown: unknown) => thrown);
     expect(readFailure(error)).toMatchObject({ type: 'ProviderUnavailable', retryable: true });
     expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
   });
@@ -167,18 +168,18 @@ describe('checking a connection', () => {
 
 describe('a refused connection', () => {
   const cases = [
-    ['must be authorised again', 'NEEDS_UPDATE', (feed: DeliveryFeed) => setStatus(feed, 'needs_reauth')],
+    ['needs a new authorization', 'NEEDS_UPDATE', (feed: DeliveryFeed) => setStatus(feed, 'needs_reauth')],
     ['is disabled', 'CONNECTION_DISABLED', (feed: DeliveryFeed) => setStatus(feed, 'disabled')],
     ['has lost its token', 'INVALID_CREDENTIALS', (feed: DeliveryFeed) => setRevoked(feed, true)],
   ] as const;
 
   it.each(cases)(
-    'that %s is a result: recorded as %s, its feeds blocked, and checked again',
+    'that %s is a result: recorded as %s, with its feeds blocked, and checked again',
     async (_, code, refuse) => {
       const feed = await fixture.makeFeed({ startDate });
       const sibling = await fixture.makeFeed({ connectionId: feed.connectionId });
       await refuse(feed);
-      expect(await look(feed)).toEqual({ refused: true, awaitedCount: 0, nextPollMs: quickMs });
+      expect(await checkConnection(feed)).toEqual({ refused: true, awaitedCount: 0, nextPollMs: quickMs });
       expect(await readConnection(fixture.pool, feed)).toMatchObject({
         status: 'refused',
         providerStatus: code,
@@ -188,54 +189,54 @@ describe('a refused connection', () => {
     },
   );
 
-  it.each(cases)('that %s wakes its feeds when that is over', async (_, __, refuse) => {
+  it.each(cases)('that %s wakes its feeds when it has recovered', async (_, __, refuse) => {
     const feed = await fixture.makeFeed({ startDate });
     await refuse(feed);
-    await look(feed);
+    await checkConnection(feed);
     await setStatus(feed, 'active');
     await setRevoked(feed, false);
-    expect(await look(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
+    expect(await checkConnection(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
     expect([await stateOf(feed), wakesOf(feed)]).toEqual(['backfilling', 1]);
     expect(await readConnection(fixture.pool, feed)).toMatchObject({ status: 'ok', providerStatus: null });
   });
 
-  it('is asked for its status alone until Rutter says that it is well', async () => {
+  it('is polled for its status only until Rutter reports it as active', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await setStatus(feed, 'needs_reauth');
-    await look(feed);
-    const requests = await requestsDuring(() => look(feed));
+    await checkConnection(feed);
+    const requests = await requestsDuring(() => checkConnection(feed));
     expect(requests).toEqual(['GET /connections/status']);
     expect(await stateOf(feed)).toBe('reauth_required');
   });
 
-  it('is left in peace for a while when it is refused again and again, and nothing is asked', async () => {
+  it('is not polled for a while after repeated refusals', async () => {
     const feed = await fixture.makeFeed({ startDate });
     for (let times = 0; times < 2; times += 1) {
       await setStatus(feed, 'active');
-      await look(feed);
+      await checkConnection(feed);
       await setStatus(feed, 'needs_reauth');
-      await look(feed);
+      await checkConnection(feed);
     }
     let answer: ReadConnectionResult | undefined;
-    const requests = await requestsDuring(async () => (answer = await look(feed)));
+    const requests = await requestsDuring(async () => (answer = await checkConnection(feed)));
     expect(requests).toEqual([]);
     expect(answer?.refused).toBe(true);
     expect(answer?.nextPollMs).toBeGreaterThan(5_000);
     expect(answer?.nextPollMs).toBeLessThanOrEqual(10_000);
   });
 
-  it('is told from an organisation whose own credentials are refused: then no customer is at fault', async () => {
+  it('is distinguished from rejected credentials of our own, which concern no customer', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
     try {
-      await expect(look(feed)).rejects.toThrow(CredentialsRejected);
+      await expect(checkConnection(feed)).rejects.toThrow(CredentialsRejected);
     } finally {
       await fixture.control('POST', '/organisations/revoke', { revoked: false });
     }
     expect((await readConnection(fixture.pool, feed))?.status).toBe('ok');
     expect(await stateOf(feed)).toBe('backfilling');
     await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
-    expect(await look(feed)).toMatchObject({ refused: false });
+    expect(await checkConnection(feed)).toMatchObject({ refused: false });
   });
 });
 
@@ -247,7 +248,7 @@ async function setRevoked(feed: DeliveryFeed, revoked: boolean): Promise<void> {
   await fixture.control('POST', `/connections/${await rutterIdOf(feed)}/token`, { revoked });
 }
 
-/** Accounts on the feed's connection that no feed of ours belongs to. */
+/** Creates accounts on the connection that have no feed. */
 async function addAccounts(feed: DeliveryFeed, count: number): Promise<void> {
   const connection = await readConnection(fixture.pool, feed);
   if (connection === null) throw new Error('no connection');
@@ -255,7 +256,8 @@ async function addAccounts(feed: DeliveryFeed, count: number): Promise<void> {
   for (let made = 0; made < count; made += 1) {
     const account = { bankAccountType: 'bank', currencyCode: 'GBP', name: 'Trading' } as const;
     await fixture.deps.rutter.createAccount({
-      ...{ accessToken, idempotencyKey: randomUUID() },
+      accessToken,
+      idempotencyKey: randomUUID(),
       account: { ...account, internalBankAccountId: randomUUID() },
     });
   }

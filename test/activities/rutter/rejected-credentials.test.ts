@@ -24,7 +24,7 @@ afterEach(async () => {
   await fixture.pool.query(`DELETE FROM rejected_credentials`);
 });
 
-async function feeds(count: number): Promise<DeliveryFeed[]> {
+async function makeFilledFeeds(count: number): Promise<DeliveryFeed[]> {
   const made = [];
   for (let number = 0; number < count; number += 1) {
     const feed = await fixture.makeFeed({ startDate });
@@ -36,50 +36,50 @@ async function feeds(count: number): Promise<DeliveryFeed[]> {
 
 const requests = async () =>
   ((await fixture.control('GET', '/requests')) as { requests: unknown[] }).requests.length;
-const pass31s = () =>
+const let31sPass = () =>
   fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
-const refused = (feed: DeliveryFeed) =>
+const expectStopped = (feed: DeliveryFeed) =>
   expect(fixture.deliveryRun(feed)).rejects.toMatchObject({
     type: 'ProviderUnavailable',
     nextRetryDelay: 30_000,
   });
 
-describe('refused credentials of our own', () => {
-  it('that one feed has met keep all others from asking anything, but for one probe in 30 s', async () => {
-    const [first, ...others] = (await feeds(8)) as [DeliveryFeed, ...DeliveryFeed[]];
+describe('rejected credentials of our own', () => {
+  it('that one feed has met stop all requests of the others, except one probe every 30 s', async () => {
+    const [first, ...others] = (await makeFilledFeeds(8)) as [DeliveryFeed, ...DeliveryFeed[]];
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
-    await refused(first);
+    await expectStopped(first);
     const before = await requests();
-    for (const feed of [first, ...others, first, ...others]) await refused(feed);
-    const look = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
-      rutterReadConnection(fixture.deps),
-      {
-        connectionId: first.connectionId,
-        awaitedForMs: 0,
-      },
-    );
-    await expect(look).rejects.toMatchObject({ name: 'CredentialsRejected' });
+    for (const feed of [first, ...others, first, ...others]) await expectStopped(feed);
+    const check = new MockActivityEnvironment(
+      {},
+      { logger: new DefaultLogger('ERROR', () => undefined) },
+    ).run(rutterReadConnection(fixture.deps), {
+      connectionId: first.connectionId,
+      awaitedForMs: 0,
+    });
+    await expect(check).rejects.toMatchObject({ name: 'CredentialsRejected' });
     expect(await requests()).toBe(before);
-    await pass31s();
-    for (const feed of others) await refused(feed);
+    await let31sPass();
+    for (const feed of others) await expectStopped(feed);
     expect(await requests()).toBe(before + 1);
     const { rows } = await fixture.pool.query(`SELECT DISTINCT reason FROM feeds`);
     expect(rows).toEqual([{ reason: 'credentials_rejected' }]);
   });
 
-  it('hold nobody up once one probe has found them good', async () => {
-    const all = await feeds(3);
+  it('stop no feed any more after one probe has found them accepted', async () => {
+    const all = await makeFilledFeeds(3);
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
-    for (const feed of all) await refused(feed);
+    for (const feed of all) await expectStopped(feed);
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
-    for (const feed of all) await refused(feed);
-    await pass31s();
+    for (const feed of all) await expectStopped(feed);
+    await let31sPass();
     for (const feed of all)
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
     for (const feed of all) expect(await fixture.book(feed)).toHaveLength(2);
   });
 
-  it('are tried by one of many that reach for it at the same moment', async () => {
+  it('are probed by one of several senders at the same moment', async () => {
     await fixture.pool.query(
       `INSERT INTO rejected_credentials (provider, probed_at) VALUES ('rutter', now() - interval '1 minute')`,
     );

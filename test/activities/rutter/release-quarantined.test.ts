@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const start = '2026-03-01T00:00:00.000Z';
 
-/** Three delivered postings, of which the second is set aside as if Sage had refused it: it is not in the book. */
+/** Three delivered postings, of which the second is quarantined as if Sage had refused it; it is not booked. */
 async function feedWithQuarantined(): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed({ startDate: start });
   await fixture.addPostings(feed, postingsFrom({ from: start, count: 3 }));
@@ -74,7 +74,7 @@ async function booked(feed: DeliveryFeed): Promise<Booked[]> {
 }
 
 describe('a posting released from quarantine', () => {
-  it('goes out once, late, in exactly the corrected words', async () => {
+  it('is sent once, marked late, with exactly the corrected content', async () => {
     const feed = await feedWithQuarantined();
     const correction = {
       amount: '99.95',
@@ -107,7 +107,7 @@ describe('a posting released from quarantine', () => {
     expect(rows).toEqual([{ late: true, amount: '-12.50' }]);
   });
 
-  it('is completed by read-back in the corrected words when the answer is lost', async () => {
+  it('is completed by read-back with the corrected content when the answer is lost', async () => {
     const feed = await feedWithQuarantined();
     await release(feed, { description: 'Corrected' });
     await fixture.control('POST', '/faults', {
@@ -132,7 +132,7 @@ describe('a posting released from quarantine', () => {
     expect(rows).toEqual([{ exception: null, state: 'delivered' }]);
   });
 
-  it('leaves another feed of the account with core banking’s own words', async () => {
+  it('keeps its original content for another feed of the account', async () => {
     const feed = await feedWithQuarantined();
     await release(feed, { description: 'Corrected' });
     const other = await fixture.makeFeed({ startDate: start });
@@ -141,7 +141,7 @@ describe('a posting released from quarantine', () => {
     expect(await booked(other)).toMatchObject([{ description: 'Posting tx-000002' }]);
   });
 
-  it('never goes out when it was discarded instead', async () => {
+  it('is never sent when it was discarded instead', async () => {
     const feed = await feedWithQuarantined();
     const ids = { feedId: feed.feedId, transactionId: 'tx-000002', reason: 'a test' };
     expect(await discardPosting(fixture.pool, ids)).toMatchObject({
@@ -154,8 +154,8 @@ describe('a posting released from quarantine', () => {
   });
 });
 
-describe('three postings that were refused alike and given back to a blocked feed', () => {
-  it('may each be discarded or corrected, and then the rest goes out: the feed is not stuck', async () => {
+describe('three postings that were refused with the same code and are ready again in a blocked feed', () => {
+  it('can each be discarded or corrected, and then the rest is sent: the feed is not stuck', async () => {
     const feed = await fixture.makeFeed({ startDate: start });
     await fixture.addPostings(feed, postingsFrom({ from: start, count: 5 }));
     const bad = ['tx-000001', 'tx-000002', 'tx-000003'];
@@ -170,10 +170,10 @@ describe('three postings that were refused alike and given back to a blocked fee
       const result = await discardPosting(fixture.pool, { ...decide, transactionId });
       expect(result).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'discarded' } });
     }
-    // Nothing speaks against this one: it was never refused alone.
-    const innocent = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
-    expect(innocent.kind).toBe('wrong_delivery_status');
-    const correction = { ...noCorrection, description: 'In other words' };
+    // This posting cannot be discarded: it was never refused alone.
+    const neverRefused = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
+    expect(neverRefused.kind).toBe('wrong_delivery_status');
+    const correction = { ...noCorrection, description: 'Corrected text' };
     const released = await releasePosting(fixture.pool, {
       ...decide,
       transactionId: 'tx-000003',
@@ -185,7 +185,7 @@ describe('three postings that were refused alike and given back to a blocked fee
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
     const book = await booked(feed);
     expect(book.map((posting) => posting.transaction_id)).toEqual(['tx-000003', 'tx-000004', 'tx-000005']);
-    expect(book[0]?.description).toBe('In other words');
+    expect(book[0]?.description).toBe('Corrected text');
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
       discarded: 2,
       delivered: 3,

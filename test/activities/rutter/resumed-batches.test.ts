@@ -16,7 +16,7 @@ const limited = { kind: 'job_failure', http_status: 452, match: batchPost };
 let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  // Waiting is the sandbox's clock going on.
+  // A wait only advances the clock of the sandbox.
   const wait = async (waitMs: number): Promise<void> => {
     await fixture.control('POST', '/clock', { advance_ms: waitMs });
   };
@@ -31,7 +31,7 @@ afterEach(async () => {
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
-async function filled(count = 3, input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
+async function makeFilledFeed(count = 3, input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed({ startDate, ...input });
   await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
   return feed;
@@ -52,17 +52,17 @@ async function setFeed(feed: DeliveryFeed, column: string, value: unknown): Prom
   await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
 }
 
-/** A batch that was built and whose POST was not taken: it stands open under its key. */
-async function withOpenBatch(): Promise<DeliveryFeed> {
-  const feed = await filled();
+/** A feed with an open batch: its POST was rejected by the rate limit. */
+async function makeFeedWithOpenBatch(): Promise<DeliveryFeed> {
+  const feed = await makeFilledFeed();
   await fault({ kind: 'rate_limited', match: batchPost });
   await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ kind: 'rate_limited' });
   return feed;
 }
 
 describe('a batch that is open when its feed is linked again from a later date', () => {
-  it('is not sent: only what lies after the new date is', async () => {
-    const feed = await withOpenBatch();
+  it('is not sent: only postings from the new date on are', async () => {
+    const feed = await makeFeedWithOpenBatch();
     await setFeed(feed, 'transaction_start_date', '2026-03-01T00:01:30.000Z');
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(await booked(feed)).toEqual(['tx-000003']);
@@ -71,9 +71,9 @@ describe('a batch that is open when its feed is linked again from a later date',
 });
 
 describe('a batch of another feed of the connection', () => {
-  it('that is completed has its own feed woken, which may have been asleep for a person', async () => {
-    const owner = await filled();
-    const sibling = await filled(1, owner);
+  it('that is completed has its own feed woken, which may have been blocked', async () => {
+    const owner = await makeFilledFeed();
+    const sibling = await makeFilledFeed(1, owner);
     await fixture.control('POST', '/knobs', { jobRunMs: 60_000, preferSyncWindowMs: 50 });
     expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'job_running' });
     await setFeed(owner, 'reason', 'job_running_too_long');
@@ -83,13 +83,13 @@ describe('a batch of another feed of the connection', () => {
     expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up' });
     expect(await booked(owner)).toHaveLength(3);
     expect(fixture.woken).toContain(`facts ${owner.feedId}`);
-    // Should the message be lost, the repair job finds what is owed.
+    // If the signal is lost, the repair job finds the requested check.
     expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: null, checkRequested: true });
   });
 
-  it('that waits for its next attempt is not hurried by the others', async () => {
-    const owner = await filled();
-    const sibling = await filled(1, owner);
+  it('that waits for its next attempt is not sent earlier by other feeds', async () => {
+    const owner = await makeFilledFeed();
+    const sibling = await makeFilledFeed(1, owner);
     await fault({ ...limited, times: 0 });
     expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'job_running' });
     const posts = await fixture.posts();
@@ -104,9 +104,9 @@ describe('a batch of another feed of the connection', () => {
     expect(await booked(owner)).toHaveLength(3);
   });
 
-  it('that failed for ever is undone after its attempts, and the others go on', async () => {
-    const owner = await filled();
-    const sibling = await filled(1, owner);
+  it('that fails in every attempt is undone after the last, and the other feeds continue', async () => {
+    const owner = await makeFilledFeed();
+    const sibling = await makeFilledFeed(1, owner);
     await fault({ ...limited, match: { ...batchPost, account: owner.rutterAccountId }, times: 0 });
     for (let tries = 0; tries < 20; tries += 1) await fixture.deliveryRun(owner);
     expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: 'attempts_exhausted' });
@@ -114,15 +114,19 @@ describe('a batch of another feed of the connection', () => {
     expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
-  it('that meets a refused read blocks its own feed, not the one whose sender met it', async () => {
-    const owner = await filled();
-    const sibling = await filled(1, owner);
+  it('that meets a refused read blocks its own feed, not the one whose sender completes it', async () => {
+    const owner = await makeFilledFeed();
+    const sibling = await makeFilledFeed(1, owner);
     await fault({ kind: 'server_error_before_effect', recorded: true, match: batchPost });
     const list = { method: 'GET', path: 'bank_feeds/transactions' };
-    const gone = { error_type: 'API_REQUEST_ERROR', error_code: 'NOT_SUPPORTED', error_message: 'no' };
+    const notSupported = {
+      error_type: 'API_REQUEST_ERROR',
+      error_code: 'NOT_SUPPORTED',
+      error_message: 'no',
+    };
     await fault({ kind: 'status', http_status: 500, body: {}, match: list });
     await expect(fixture.deliveryRun(owner)).rejects.toThrow();
-    await fault({ kind: 'status', http_status: 404, body: gone, match: list });
+    await fault({ kind: 'status', http_status: 404, body: notSupported, match: list });
     expect(await fixture.deliveryRun(sibling)).toMatchObject({
       outcome: 'job_running',
       reason: 'waiting_for_another_feed',
@@ -134,8 +138,8 @@ describe('a batch of another feed of the connection', () => {
 describe('a refusal that Rutter had accepted', () => {
   const bad = { kind: 'platform_bad_request', match: batchPost };
 
-  /** Rutter says once that the feed's first job has not ended after all. */
-  async function firstJobRuns(feed: DeliveryFeed): Promise<void> {
+  /** Rutter reports once that the first job of the feed is still running. */
+  async function reportFirstJobRunning(feed: DeliveryFeed): Promise<void> {
     const { rows } = await fixture.pool.query<{ job_id: string }>(
       `SELECT job_id FROM batches WHERE feed_id = $1 ORDER BY number LIMIT 1`,
       [feed.feedId],
@@ -145,34 +149,34 @@ describe('a refusal that Rutter had accepted', () => {
     await fault({ kind: 'status', http_status: 200, body, match: { method: 'GET', path: `jobs/${id}` } });
   }
 
-  it('and that an earlier job explains is asked again under a new key, and no posting is blamed for it', async () => {
-    const feed = await filled(1);
+  it('and that an earlier job explains is retried under a new key, and no posting is quarantined', async () => {
+    const feed = await makeFilledFeed(1);
     await fixture.deliveryRun(feed);
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
-    await firstJobRuns(feed);
+    await reportFirstJobRunning(feed);
     await fault(bad);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 2, quarantined: 0 });
   });
 
-  it('is asked again when Rutter cannot say what explains it', async () => {
-    const feed = await filled(1);
+  it('is retried when Rutter cannot be read for an explanation', async () => {
+    const feed = await makeFilledFeed(1);
     await fault({ kind: 'status', http_status: 503, body: {}, match: { method: 'GET', path: 'accounts/' } });
     await fault(bad);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
-  it('is not explained by a job that was abandoned, however long that runs', async () => {
-    const feed = await filled(1);
+  it('is not explained by a job that was abandoned, however long it runs', async () => {
+    const feed = await makeFilledFeed(1);
     await fixture.deliveryRun(feed);
     await fixture.pool.query(
       `UPDATE attempts SET outcome_unknown = true WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
       [feed.feedId],
     );
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
-    await firstJobRuns(feed);
+    await reportFirstJobRunning(feed);
     await fault({ ...bad, accepted: false });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ quarantined: 1 });
@@ -180,15 +184,15 @@ describe('a refusal that Rutter had accepted', () => {
 });
 
 describe('a batch', () => {
-  it('that is too large for Rutter goes out in smaller ones', async () => {
-    const feed = await filled(10);
+  it('that is too large for Rutter is sent in smaller ones', async () => {
+    const feed = await makeFilledFeed(10);
     await fault({ kind: 'status', http_status: 413, body: {}, match: batchPost });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 10 });
     expect(await booked(feed)).toHaveLength(10);
   });
 
-  it('whose account Rutter calls ready and refuses all the same waits under its key', async () => {
-    const feed = await filled();
+  it('whose account is ready and refused by Rutter nevertheless waits under its key', async () => {
+    const feed = await makeFilledFeed();
     const body = { error_type: 'X', error_code: 'BANK_FEED_ACCOUNT_NOT_READY', error_message: 'no' };
     await fault({ kind: 'status', http_status: 400, body, match: batchPost, times: 3 });
     for (let tries = 0; tries < 3; tries += 1) {
@@ -198,8 +202,8 @@ describe('a batch', () => {
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
   });
 
-  it('that is open keeps people from discarding what it may give back', async () => {
-    const feed = await withOpenBatch();
+  it('that is open prevents the discarding of postings that may become ready again', async () => {
+    const feed = await makeFeedWithOpenBatch();
     await setFeed(feed, 'reason', 'rejected_by_provider');
     await fixture.addPostings(feed, [{ id: 'late', postedAt: '2026-03-01T00:00:30.000Z' }]);
     const discard = { feedId: feed.feedId, transactionId: 'late', reason: 'seen' };
@@ -210,9 +214,9 @@ describe('a batch', () => {
   });
 });
 
-describe('a crowd before the limiter', () => {
-  it('is a passing failure of the feed and no bug of ours', async () => {
-    const feed = await filled();
+describe('a saturated limiter', () => {
+  it('is a transient failure of the feed, not an unexpected one', async () => {
+    const feed = await makeFilledFeed();
     const limiter = {
       acquire: () => Promise.reject(new LimiterSaturated('deliver', 20_000)),
       slowDown: () => Promise.resolve(),

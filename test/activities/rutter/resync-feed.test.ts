@@ -32,7 +32,10 @@ async function deliveredFeed(count = 5): Promise<DeliveryFeed> {
   return feed;
 }
 
-async function order(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}): Promise<string> {
+async function insertResync(
+  feed: DeliveryFeed,
+  input: { from?: string; dry_run?: boolean } = {},
+): Promise<string> {
   const commandId = randomUUID();
   const { rows } = await fixture.pool.query<{ customer_id: string }>(
     `SELECT customer_id FROM feeds WHERE feed_id = $1`,
@@ -48,14 +51,14 @@ async function order(feed: DeliveryFeed, input: { from?: string; dry_run?: boole
   return commandId;
 }
 
-/** Runs a resync as the worker does; time between the two checks passes at once. */
+/** Runs a resync as the worker does. The time between its two reads passes at once. */
 async function resync(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}) {
-  const commandId = await order(feed, input);
-  await fixture.attempt(runRutterCommand, { commandId }, { wait: pass });
+  const commandId = await insertResync(feed, input);
+  await fixture.attempt(runRutterCommand, { commandId }, { wait: recordWait });
   return await readCommand(fixture.pool, { commandId });
 }
 
-const pass = (waitMs: number) => Promise.resolve(void waits.push(waitMs));
+const recordWait = (waitMs: number) => Promise.resolve(void waits.push(waitMs));
 
 const forget = (feed: DeliveryFeed, ids: string[]) =>
   fixture.control('POST', '/book/forget', { account_id: feed.rutterAccountId, transaction_ids: ids });
@@ -73,7 +76,7 @@ async function timelineKinds(feed: DeliveryFeed): Promise<string[]> {
 }
 
 describe('a resync', () => {
-  it('sends what Rutter lost and nothing else, in order, and a second one finds nothing to send', async () => {
+  it('sends what Rutter lost and nothing else, in order, and a second one finds no gap', async () => {
     const feed = await deliveredFeed();
     await forget(feed, ['tx-000002', 'tx-000004']);
     const command = await resync(feed);
@@ -110,7 +113,7 @@ describe('a resync', () => {
     expect(rows[0]?.sum).toBe('5');
   });
 
-  it('in a dry run tells the same and changes nothing', async () => {
+  it('as a dry run reports the same and changes nothing', async () => {
     const feed = await deliveredFeed();
     await forget(feed, ['tx-000003']);
     expect(await resync(feed, { dry_run: true })).toMatchObject({
@@ -121,12 +124,12 @@ describe('a resync', () => {
     expect(await resync(feed)).toMatchObject({ result: { gap: 1 } });
   });
 
-  it('checks twice before it believes that something is missing', async () => {
+  it('reads twice before it considers a posting missing', async () => {
     const feed = await deliveredFeed();
     await fixture.control('POST', '/knobs', { readBackLagMs: 3_600_000 });
     try {
-      const commandId = await order(feed);
-      // The list shows what it has held back between the two checks.
+      const commandId = await insertResync(feed);
+      // The list becomes complete between the two reads.
       const wait = async () => {
         await fixture.control('POST', '/knobs', { readBackLagMs: 0 });
       };
@@ -139,7 +142,7 @@ describe('a resync', () => {
     }
   });
 
-  it('leaves postings before the date and before the start date alone', async () => {
+  it('ignores postings before its date and before the start date', async () => {
     const feed = await deliveredFeed();
     await forget(feed, ['tx-000001', 'tx-000005']);
     const late = await resync(feed, { from: '2026-03-01T00:03:30Z', dry_run: true });
@@ -148,7 +151,7 @@ describe('a resync', () => {
     expect(early).toMatchObject({ result: { effective_from: start, gap: 2 } });
   });
 
-  it('after a restored backup recognises what Rutter has, and sending it again books nothing twice', async () => {
+  it('after a restored backup recognizes what Rutter has, and sending it again books nothing twice', async () => {
     const feed = await deliveredFeed(3);
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4, prefix: 'lost' }));
     const { rows } = await fixture.pool.query<{ cursor_posted_at: string; cursor_sequence: string }>(
@@ -156,7 +159,7 @@ describe('a resync', () => {
       [feed.feedId],
     );
     await fixture.deliveryRun(feed);
-    // The ledger is an hour old again: batch 2 never was.
+    // The ledger is restored to an older state, without batch 2.
     await fixture.pool.query(
       `WITH gone AS (DELETE FROM batches WHERE feed_id = $1 AND number = 2 RETURNING batch_id),
             rows AS (DELETE FROM ledger WHERE batch_id IN (SELECT batch_id FROM gone)),
@@ -172,7 +175,7 @@ describe('a resync', () => {
     });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 4 });
     expect(await bookedIds(feed)).toHaveLength(7);
-    // Those came back as duplicates, and their times at Rutter are older than our new batch: still no gap.
+    // They were answered as duplicates, and their times at Rutter are before our new batch: still no gap.
     await fixture.pool.query(
       `UPDATE batches SET built_at = built_at + interval '1 hour' WHERE feed_id = $1 AND number = 2`,
       [feed.feedId],
@@ -182,7 +185,7 @@ describe('a resync', () => {
     });
   });
 
-  it('does not touch a batch that is on its way', async () => {
+  it('does not change an open batch', async () => {
     const feed = await deliveredFeed(2);
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'open' }));
     await fixture.fault({ kind: 'reset_before_effect', match: { method: 'POST', path: '/transactions' } });
@@ -192,7 +195,7 @@ describe('a resync', () => {
     expect(await bookedIds(feed)).toHaveLength(5);
   });
 
-  it('reads every page of the list, of which most may be of other feeds', async () => {
+  it('reads every page of the list, also those of other feeds', async () => {
     const feed = await deliveredFeed(700);
     const other = await fixture.makeFeed({ connectionId: feed.connectionId, startDate: start });
     await fixture.addPostings(other, postingsFrom({ from: start, count: 700 }));
@@ -207,19 +210,16 @@ describe('a resync', () => {
     `account_status = 'inactive'`,
     `account_status = 'waiting'`,
     `published_at = NULL`,
-  ])(
-    'of a feed that came into a state where nothing can be compared ends with wrong_state: %s',
-    async (change) => {
-      const feed = await deliveredFeed(1);
-      await fixture.pool.query(`UPDATE feeds SET ${change} WHERE feed_id = $1`, [feed.feedId]);
-      expect(await resync(feed)).toMatchObject({ state: 'failed', problem: { code: 'wrong_state' } });
-    },
-  );
+  ])('of a feed in a state that allows no comparison fails with wrong_state: %s', async (change) => {
+    const feed = await deliveredFeed(1);
+    await fixture.pool.query(`UPDATE feeds SET ${change} WHERE feed_id = $1`, [feed.feedId]);
+    expect(await resync(feed)).toMatchObject({ state: 'failed', problem: { code: 'wrong_state' } });
+  });
 
-  it('of a feed closed between the checks and the change takes nothing back', async () => {
+  it('of a feed that is closed between the reads and the change releases nothing', async () => {
     const feed = await deliveredFeed(2);
     await forget(feed, ['tx-000001']);
-    const commandId = await order(feed);
+    const commandId = await insertResync(feed);
     const wait = async () => {
       await fixture.pool.query(`UPDATE feeds SET operator = 'closed' WHERE feed_id = $1`, [feed.feedId]);
     };
@@ -231,7 +231,7 @@ describe('a resync', () => {
     expect(rows).toHaveLength(2);
   });
 
-  it('of a connection that Rutter refuses blocks its feeds and says so', async () => {
+  it('of a refused connection blocks its feeds and fails with token_refused', async () => {
     const feed = await deliveredFeed(1);
     await fixture.fault({
       kind: 'status',

@@ -23,8 +23,8 @@ afterEach(async () => {
 
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 
-describe('a delivery run without failure', () => {
-  it('sends everything from the start date on, in order, in as few requests as can be', async () => {
+describe('a delivery run without faults', () => {
+  it('sends everything from the start date on, in order, with as few requests as possible', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const before = postingsFrom({ from: '2026-02-28T00:00:00Z', count: 700, prefix: 'old' });
     const after = postingsFrom({ from: startDate, count: 2_500 });
@@ -40,7 +40,7 @@ describe('a delivery run without failure', () => {
     expect((await fixture.posts()) - posts).toBe(3);
   });
 
-  it('honours the start date to the millisecond', async () => {
+  it('applies the start date to the millisecond', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, [
       { id: 'just-before', postedAt: '2026-02-28T23:59:59.999Z' },
@@ -50,7 +50,7 @@ describe('a delivery run without failure', () => {
     expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(['exactly']);
   });
 
-  it('sends a posting that is dated before the last delivered one in the next batch, marked late', async () => {
+  it('sends a posting from before the last delivered one in the next batch, marked late', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3 }));
     await fixture.deliveryRun(feed);
@@ -70,7 +70,7 @@ describe('a delivery run without failure', () => {
     expect(rows).toEqual([{ transaction_id: 'late' }]);
   });
 
-  it('keeps the order of arrival among postings of one instant across the border of two batches', async () => {
+  it('keeps the order of arrival of postings of one instant across batch boundaries', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const postings = postingsFrom({ from: startDate, count: 2_500 });
     const same = postings.map((posting) => ({ ...posting, postedAt: startDate }));
@@ -116,7 +116,7 @@ describe('a delivery run without failure', () => {
   });
 });
 
-describe('unknownOutcome', () => {
+describe('an unknown outcome', () => {
   const cases = [
     { name: 'reset before any byte of the answer', kind: 'reset_after_effect', point: 'before_any_byte' },
     { name: 'reset after the headers of the answer', kind: 'reset_after_effect', point: 'after_headers' },
@@ -124,7 +124,7 @@ describe('unknownOutcome', () => {
     { name: 'reset before the request was seen', kind: 'reset_before_effect' },
     { name: 'gateway error after the effect', kind: 'server_error_after_effect' },
     { name: 'gateway error before the effect', kind: 'server_error_before_effect' },
-    { name: 'answer that never comes', kind: 'hang_after_effect' },
+    { name: 'answer that never arrives', kind: 'hang_after_effect' },
     { name: 'answer of unreadable JSON', kind: 'malformed_body', shape: 'truncated_json' },
     { name: 'answer of HTML', kind: 'malformed_body', shape: 'html' },
     { name: 'empty answer', kind: 'malformed_body', shape: 'empty' },
@@ -136,24 +136,21 @@ describe('unknownOutcome', () => {
     { name: 'rate limit', kind: 'rate_limited' },
     { name: 'platform rate limit of an accepted job', kind: 'platform_rate_limited' },
   ];
-  it.each(cases)(
-    'books every posting once after a lost or unclear outcome: $name',
-    async ({ name: _, ...fault }) => {
-      const feed = await fixture.makeFeed({ startDate });
-      const postings = postingsFrom({ from: startDate, count: 1_200 });
-      await fixture.addPostings(feed, postings);
-      await fixture.control('POST', '/faults', { match: batchPost, times: 1, ...fault });
+  it.each(cases)('books every posting once: $name', async ({ name: _, ...fault }) => {
+    const feed = await fixture.makeFeed({ startDate });
+    const postings = postingsFrom({ from: startDate, count: 1_200 });
+    await fixture.addPostings(feed, postings);
+    await fixture.control('POST', '/faults', { match: batchPost, times: 1, ...fault });
 
-      await untilCaughtUp(feed);
+    await untilCaughtUp(feed);
 
-      expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
-        postings.map(({ id }) => id),
-      );
-      expect((await fixture.violations()).resent).toEqual([]);
-    },
-  );
+    expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
+      postings.map(({ id }) => id),
+    );
+    expect((await fixture.violations()).resent).toEqual([]);
+  });
 
-  it('reads Rutter back before a new key when an accepted job failed with a 500 and nothing was synced', async () => {
+  it('reads back before a new key when an accepted job failed with a 500 and nothing was synced', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const fault = { kind: 'server_error_before_effect', recorded: true, match: batchPost, times: 1 };
@@ -168,7 +165,7 @@ describe('unknownOutcome', () => {
     expect(rows.map((row) => row.state)).toEqual(['nothing_synced', 'delivered']);
   });
 
-  it('sends again what the answer of a successful batch does not name', async () => {
+  it('sends postings again that the answer of a successful batch does not name', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 10 }));
     await fixture.control('POST', '/faults', {
@@ -181,7 +178,7 @@ describe('unknownOutcome', () => {
     expect(await fixture.book(feed)).toHaveLength(10);
   });
 
-  it('follows a slow job on timers instead of posting again', async () => {
+  it('polls a slow job instead of posting again', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 4_000, preferSyncWindowMs: 500 });
@@ -194,7 +191,7 @@ describe('unknownOutcome', () => {
 });
 
 describe('refusals', () => {
-  it('blocks the feed with the words of the refusal, sends nothing more and loses nothing', async () => {
+  it('blocks the feed with the provider message, sends nothing more and loses nothing', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     const body = {
@@ -222,7 +219,7 @@ describe('refusals', () => {
     expect(await fixture.book(feed)).toHaveLength(5);
   });
 
-  it('blocks the feed after one check when a successful answer names none of the batch', async () => {
+  it('blocks the feed after one POST when a successful answer names nothing of the batch', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
     await fixture.control('POST', '/faults', {
@@ -239,7 +236,7 @@ describe('refusals', () => {
     expect((await fixture.posts()) - posts).toBe(1);
   });
 
-  it('keeps its reason and one entry on the timeline while Rutter goes on refusing the key', async () => {
+  it('keeps the reason and one timeline entry while Rutter keeps refusing the key', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     const body = {
@@ -262,7 +259,7 @@ describe('refusals', () => {
     expect(await fixture.book(feed)).toHaveLength(2);
   });
 
-  it('is none of a read that passes by itself: the daily look is tried again', async () => {
+  it('of a daily check that is transient is retried', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await setConnection(feed.connectionId, 'not_ready');
     await expect(fixture.deliveryRun(feed, { readAccount: true })).rejects.toThrow();
@@ -281,7 +278,7 @@ describe('refusals', () => {
     await fixture.control('POST', `/accounts/${feed.rutterAccountId}/disconnect`);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
     expect(fixture.woken).toContain(`wake ${feed.connectionId}`);
-    // A refused request is what tells us; it is the one breach that a disconnection in Sage makes unavoidable.
+    // Only a refused request shows the change, so this one violation is unavoidable after a disconnection in Sage.
     await fixture.control('DELETE', '/violations');
     await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: startDate,
@@ -290,7 +287,7 @@ describe('refusals', () => {
     expect(await fixture.book(feed)).toHaveLength(5);
   });
 
-  it('blocks all feeds of a connection that must be re-authorised', async () => {
+  it('blocks all feeds of a connection that needs a new authorization', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const sibling = await fixture.makeFeed({ startDate, connectionId: feed.connectionId });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
@@ -305,7 +302,7 @@ describe('refusals', () => {
 });
 
 describe('a 401', () => {
-  it('of one connection blocks that connection and nobody else', async () => {
+  it('of one connection blocks only that connection', async () => {
     const feed = await fixture.makeFeed({ startDate });
     const other = await fixture.makeFeed({ startDate });
     for (const each of [feed, other])
@@ -317,7 +314,7 @@ describe('a 401', () => {
     await fixture.control('DELETE', '/violations');
   });
 
-  it('of the whole organisation blocks nobody and sends nothing more: it is probed until it works', async () => {
+  it('of our own credentials blocks no feed and stops all sending until a probe is accepted', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 2 }));
     await fixture.control('POST', '/organisations/revoke', { revoked: true });
@@ -341,7 +338,7 @@ describe('a 401', () => {
 });
 
 describe('the delivery lock', () => {
-  it('keeps a second feed of the connection waiting while a batch of the first is in flight', async () => {
+  it('makes a second feed of the connection wait while a batch of the first is in flight', async () => {
     const first = await fixture.makeFeed({ startDate });
     const second = await fixture.makeFeed({ startDate, connectionId: first.connectionId });
     await fixture.addPostings(first, postingsFrom({ from: startDate, count: 5 }));
@@ -355,26 +352,26 @@ describe('the delivery lock', () => {
     expect(await fixture.book(second)).toHaveLength(5);
   });
 
-  it('passes to a feed with one new posting in the middle of the long backfill of another', async () => {
-    const long = await fixture.makeFeed({ startDate });
-    const short = await fixture.makeFeed({ startDate, connectionId: long.connectionId });
-    await fixture.addPostings(long, postingsFrom({ from: startDate, count: 40_000 }));
+  it('passes to a feed with one new posting during the long backfill of another', async () => {
+    const backfilling = await fixture.makeFeed({ startDate });
+    const urgent = await fixture.makeFeed({ startDate, connectionId: backfilling.connectionId });
+    await fixture.addPostings(backfilling, postingsFrom({ from: startDate, count: 40_000 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 300 });
-    let longDone = false;
-    const backfill = untilCaughtUp(long, 200).then(() => (longDone = true));
-    await until(async () => (await fixture.book(long)).length > 0, {
+    let backfillDone = false;
+    const backfill = untilCaughtUp(backfilling, 200).then(() => (backfillDone = true));
+    await until(async () => (await fixture.book(backfilling)).length > 0, {
       timeoutMs: 10_000,
-      describe: 'it has begun',
+      describe: 'the backfill has started',
     });
-    await fixture.addPostings(short, [{ id: 'urgent', postedAt: startDate }]);
-    await untilCaughtUp(short, 60);
-    expect(longDone).toBe(false);
+    await fixture.addPostings(urgent, [{ id: 'urgent', postedAt: startDate }]);
+    await untilCaughtUp(urgent, 60);
+    expect(backfillDone).toBe(false);
     await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     await backfill;
-    expect(await fixture.book(long)).toHaveLength(40_000);
+    expect(await fixture.book(backfilling)).toHaveLength(40_000);
   });
 
-  it('shows the other feeds of the connection for whom they wait when a batch waits for a person', async () => {
+  it('gives the other feeds of the connection a reason when a batch is blocked', async () => {
     const blocked = await fixture.makeFeed({ startDate });
     const sibling = await fixture.makeFeed({ startDate, connectionId: blocked.connectionId });
     for (const each of [blocked, sibling]) {
@@ -382,15 +379,15 @@ describe('the delivery lock', () => {
     }
     await fixture.control('POST', '/knobs', { preferSyncWindowMs: 50 });
     await fixture.control('POST', '/faults', { kind: 'job_never_ends', match: batchPost, times: 1 });
-    // The sender dies while the job runs, and Rutter has forgotten the job when the next one asks.
-    const died = fixture.deliveryRun(blocked).catch(() => undefined);
+    // The sender fails while the job runs, and Rutter does not know the job when the next one polls it.
+    const failedRun = fixture.deliveryRun(blocked).catch(() => undefined);
     const job = `UPDATE attempts SET job_id = gen_random_uuid(), job_seen_at = now() - interval '1 hour'
                   WHERE job_id IS NOT NULL AND batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`;
     await until(async () => (await fixture.pool.query(job, [blocked.feedId])).rowCount === 1, {
       timeoutMs: 10_000,
       describe: 'the job was seen',
     });
-    await died;
+    await failedRun;
     expect(await fixture.deliveryRun(blocked)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
     const waiting = await fixture.deliveryRun(sibling);
     expect(waiting).toMatchObject({ outcome: 'job_running', reason: 'waiting_for_another_feed' });
@@ -398,10 +395,10 @@ describe('the delivery lock', () => {
     await fixture.control('DELETE', '/violations');
   });
 
-  it("lets another feed's sender complete the batch of a dead sender before it cuts its own", async () => {
-    const dead = await fixture.makeFeed({ startDate });
-    const other = await fixture.makeFeed({ startDate, connectionId: dead.connectionId });
-    await fixture.addPostings(dead, postingsFrom({ from: startDate, count: 5 }));
+  it('lets the sender of another feed complete the batch of a crashed sender before it builds its own', async () => {
+    const crashed = await fixture.makeFeed({ startDate });
+    const other = await fixture.makeFeed({ startDate, connectionId: crashed.connectionId });
+    await fixture.addPostings(crashed, postingsFrom({ from: startDate, count: 5 }));
     await fixture.addPostings(other, postingsFrom({ from: startDate, count: 5 }));
     await fixture.control('POST', '/faults', {
       kind: 'reset_after_effect',
@@ -409,9 +406,9 @@ describe('the delivery lock', () => {
       match: batchPost,
       times: 1,
     });
-    await expect(fixture.deliveryRun(dead)).rejects.toThrow();
+    await expect(fixture.deliveryRun(crashed)).rejects.toThrow();
     expect(await fixture.deliveryRun(other)).toMatchObject({ outcome: 'caught_up', batches: 2 });
-    expect(await fixture.book(dead)).toHaveLength(5);
+    expect(await fixture.book(crashed)).toHaveLength(5);
     expect((await fixture.violations()).resent).toEqual([]);
   });
 });
@@ -432,7 +429,7 @@ async function revoke(connectionId: string, revoked: boolean): Promise<void> {
   await fixture.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
 }
 
-/** Delivery run after delivery run, as the workflow would start them; a thrown failure is one attempt. */
+/** Starts delivery runs, as the workflow would, until the feed has caught up. A thrown failure is one attempt. */
 async function untilCaughtUp(feed: { feedId: string }, triesMax = 8): Promise<void> {
   for (let tries = 0; tries < triesMax; tries += 1) {
     const result = await fixture.deliveryRun(feed).catch(() => undefined);

@@ -11,45 +11,49 @@ import type { DeliveryFeed, DeliveryFixture } from '../../support/rutter/deliver
 import { startTcpProxy, type ProxyMode, type TcpProxy } from '../../support/tcp-proxy.js';
 
 /*
- * A wire between us and Rutter that is there and of no use. Every request has an end, and what it held is free again:
- * its delivery run, its delivery lock, its connection to PostgreSQL, its turn at the limiter.
+ * A network that connects to Rutter but is unusable. Every request times out and releases what it held: its delivery
+ * run, its delivery lock, its connection to PostgreSQL and its turn of the limiter.
  */
 
 const requestTimeoutMs = 1_000;
-/** Of a delivery run: its one request, and some for a busy machine. */
+/** Time limit of a delivery run: its one request, and a reserve for a busy machine. */
 const deliveryRunEndsMs = 10_000;
 const startDate = '2026-03-01T00:00:00Z';
-/** More than the limiter's burst: had each lost its turn for good, the next one would wait. */
+/** More than the burst of the limiter: if each lost its turn for good, the next request would wait. */
 const deliveryRunsLost = 25;
 
 let fixture: DeliveryFixture;
-let wire: TcpProxy;
+let proxy: TcpProxy;
 let limiter: RateLimiter;
-let wired: ActivityDeps;
+let proxiedDeps: ActivityDeps;
 beforeAll(async () => {
   fixture = await createDeliveryFixture();
   const baseUrl = new URL(fixture.sandbox.apiUrl);
-  wire = await startTcpProxy({ targetPort: Number(baseUrl.port) });
-  baseUrl.port = String(wire.port);
-  limiter = createRateLimiter({ pool: fixture.pool, name: 'slow-wire' });
+  proxy = await startTcpProxy({ targetPort: Number(baseUrl.port) });
+  baseUrl.port = String(proxy.port);
+  limiter = createRateLimiter({ pool: fixture.pool, name: 'slow-network' });
   const timeouts = { postTransactionsMs: requestTimeoutMs, otherMs: requestTimeoutMs };
   const rutter = createRutterClient({
-    ...{ ...sandboxCredentials, baseUrl: baseUrl.href, version: '2024-08-31', limiter, timeouts },
+    ...sandboxCredentials,
+    baseUrl: baseUrl.href,
+    version: '2024-08-31',
+    limiter,
+    timeouts,
   });
-  wired = { ...fixture.deps, rutter };
+  proxiedDeps = { ...fixture.deps, rutter };
 });
 afterAll(async () => {
-  await wire.close();
+  await proxy.close();
   await fixture.close();
 });
 
 async function failedDeliveryRun(feed: DeliveryFeed): Promise<void> {
   const startedMs = performance.now();
-  const error = await fixture.deliveryRun(feed, { deps: wired }).then(
+  const error = await fixture.deliveryRun(feed, { deps: proxiedDeps }).then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error, 'a delivery run that got no answer').toMatchObject({ kind: 'outcome_unknown' });
+  expect(error, 'a delivery run without an answer').toMatchObject({ kind: 'outcome_unknown' });
   expect(performance.now() - startedMs).toBeLessThan(deliveryRunEndsMs);
 }
 
@@ -61,21 +65,21 @@ async function expectNothingHeld(): Promise<void> {
 
 it.each<[string, ProxyMode]>([
   ['delays every answer beyond the time-out', { kind: 'delay', delayMs: 3 * requestTimeoutMs }],
-  ['lets one byte a second through', { kind: 'trickle', bytesPerSecond: 1 }],
-  ['swallows all', { kind: 'swallow' }],
+  ['transfers one byte per second', { kind: 'trickle', bytesPerSecond: 1 }],
+  ['drops all data', { kind: 'swallow' }],
 ])(
-  'a wire that %s ends each request in time and holds nothing; well again, all arrives once',
+  'a network that %s makes each request time out and release everything; afterwards all is delivered once',
   async (_name, mode) => {
     const feed = await fixture.makeFeed({ startDate });
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 30 });
     await fixture.addPostings(feed, sent);
-    wire.setMode(mode);
+    proxy.setMode(mode);
     await failedDeliveryRun(feed);
     await failedDeliveryRun(feed);
     await expectNothingHeld();
-    wire.setMode({ kind: 'pass' });
+    proxy.setMode({ kind: 'pass' });
 
-    expect((await fixture.deliveryRun(feed, { deps: wired })).outcome).toBe('caught_up');
+    expect((await fixture.deliveryRun(feed, { deps: proxiedDeps })).outcome).toBe('caught_up');
     expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
       sent.map(({ id }) => id),
     );
@@ -88,20 +92,20 @@ it.each<[string, ProxyMode]>([
   },
 );
 
-it('turns at the limiter that were used for nothing delay nobody afterwards', async () => {
+it('turns of the limiter that failed requests used do not delay later ones', async () => {
   const feeds = await Promise.all(
     Array.from({ length: deliveryRunsLost }, () => fixture.makeFeed({ startDate })),
   );
   for (const feed of feeds) {
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1 }));
   }
-  wire.setMode({ kind: 'swallow' });
+  proxy.setMode({ kind: 'swallow' });
   await Promise.all(feeds.map(failedDeliveryRun));
   await expectNothingHeld();
-  wire.setMode({ kind: 'pass' });
+  proxy.setMode({ kind: 'pass' });
   const startedMs = performance.now();
   await limiter.acquire({ priority: 'deliver' });
   expect(performance.now() - startedMs).toBeLessThan(requestTimeoutMs);
   for (const feed of feeds)
-    expect((await fixture.deliveryRun(feed, { deps: wired })).outcome).toBe('caught_up');
+    expect((await fixture.deliveryRun(feed, { deps: proxiedDeps })).outcome).toBe('caught_up');
 });

@@ -16,13 +16,13 @@ import {
 const startDate = '2026-03-01T00:00:00.000Z';
 const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 const jobPoll = { method: 'GET', path: 'jobs/' };
-const calm = { jobRunMs: 0, preferSyncWindowMs: 30_000 };
-/** Jobs outlast the request, so that their end is learnt by polling. */
+const defaultKnobs = { jobRunMs: 0, preferSyncWindowMs: 30_000 };
+/** Jobs run longer than the request, so that their end is found by polling. */
 const slowJobs = { jobRunMs: 3_000, preferSyncWindowMs: 50 };
 let fixture: DeliveryFixture;
 
 beforeAll(async () => {
-  // Waiting is the sandbox's clock going on.
+  // A wait only advances the clock of the sandbox.
   const wait = async (waitMs: number): Promise<void> => {
     await fixture.control('POST', '/clock', { advance_ms: waitMs });
   };
@@ -33,17 +33,17 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await fixture.control('DELETE', '/faults');
-  await fixture.control('POST', '/knobs', calm);
+  await fixture.control('POST', '/knobs', defaultKnobs);
 });
 afterEach(async () => {
-  // Rutter's list does not lag here: whoever reads it before a new key sends nothing a second time.
+  // The list of Rutter does not lag here, so with read-back nothing is sent a second time under a new key.
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
 const fault = (spec: Record<string, unknown>) =>
   fixture.control('POST', '/faults', { match: batchPost, times: 1, ...spec });
 
-async function filled(count = 3): Promise<DeliveryFeed> {
+async function makeFilledFeed(count = 3): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed({ startDate });
   await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
   return feed;
@@ -79,17 +79,17 @@ async function attemptsOf(feed: DeliveryFeed): Promise<Attempt[]> {
 
 const reasonOf = async (feed: DeliveryFeed) => (await readFeed(fixture.pool, feed))?.reason ?? null;
 
-describe('an answer that says nothing', () => {
+describe('an answer without a usable result', () => {
   const cases = [
-    { name: 'never comes, nothing done', kind: 'hang_before_effect' },
-    { name: 'never comes, all done', kind: 'hang_after_effect' },
+    { name: 'never arrives, nothing done', kind: 'hang_before_effect' },
+    { name: 'never arrives, all done', kind: 'hang_after_effect' },
     { name: 'has no job header', kind: 'drop_job_header' },
-    { name: 'is built JSON', kind: 'malformed_body', shape: 'truncated_json' },
+    { name: 'is truncated JSON', kind: 'malformed_body', shape: 'truncated_json' },
     { name: 'is empty', kind: 'malformed_body', shape: 'empty' },
     { name: 'is HTML', kind: 'malformed_body', shape: 'html' },
-    { name: 'is no JSON by its type', kind: 'malformed_body', shape: 'wrong_content_type' },
+    { name: 'has another content type than JSON', kind: 'malformed_body', shape: 'wrong_content_type' },
     { name: 'is too large', kind: 'malformed_body', shape: 'huge' },
-    { name: 'is a bomb', kind: 'malformed_body', shape: 'gzip_bomb' },
+    { name: 'is a decompression bomb', kind: 'malformed_body', shape: 'gzip_bomb' },
     { name: 'is a redirect', kind: 'redirect', location: 'http://127.0.0.1:9/elsewhere' },
     { name: 'has text for a number', kind: 'rewrite_body', find: '"amount":-12.5', replace: '"amount":"x"' },
     { name: 'has another shape', kind: 'rewrite_body', find: 'bank_feed_transactions', replace: 'done' },
@@ -98,18 +98,21 @@ describe('an answer that says nothing', () => {
     { name: 'is a gateway time-out', kind: 'status', http_status: 504, body: {} },
     { name: 'is a request time-out', kind: 'status', http_status: 408, body: {} },
   ];
-  it.each(cases)('is never taken for success, and books all once: $name', async ({ name: _, ...spec }) => {
-    const feed = await filled();
-    await fault(spec);
-    await untilCaughtUp(feed);
-    await expectBookedOnce(feed);
-    expect(await attemptsOf(feed)).toMatchObject([{ state: 'delivered' }]);
-  });
+  it.each(cases)(
+    'is never taken for success, and everything is booked once: $name',
+    async ({ name: _, ...spec }) => {
+      const feed = await makeFilledFeed();
+      await fault(spec);
+      await untilCaughtUp(feed);
+      await expectBookedOnce(feed);
+      expect(await attemptsOf(feed)).toMatchObject([{ state: 'delivered' }]);
+    },
+  );
 
   it.each([cases[3], cases[4], cases[5]])(
-    'of a job is asked again: $name',
+    'of a job is polled again: $name',
     async ({ name: _, ...spec } = { name: '', kind: '' }) => {
-      const feed = await filled();
+      const feed = await makeFilledFeed();
       await fixture.control('POST', '/knobs', slowJobs);
       await fault({ ...spec, match: jobPoll });
       await untilCaughtUp(feed);
@@ -118,8 +121,8 @@ describe('an answer that says nothing', () => {
     },
   );
 
-  it('makes Rutter’s list decide before the sixth POST of a key', async () => {
-    const feed = await filled();
+  it('is resolved by read-back before the sixth POST of a key', async () => {
+    const feed = await makeFilledFeed();
     await fault({ kind: 'server_error_after_effect', times: 0 });
     const posts = await fixture.posts();
     await untilCaughtUp(feed);
@@ -136,9 +139,9 @@ describe('a job', () => {
     { http_status: 408, states: ['nothing_synced', 'delivered'] },
   ];
   it.each(failed)(
-    'that failed with $http_status and did nothing goes out again under a new key, same bytes',
+    'that failed with $http_status without effect is sent again under a new key, with the same bytes',
     async ({ http_status, states }) => {
-      const feed = await filled();
+      const feed = await makeFilledFeed();
       await fixture.control('POST', '/knobs', slowJobs);
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status, body });
@@ -154,8 +157,8 @@ describe('a job', () => {
     },
   );
 
-  it('that failed with a 500 after its effect is found by Rutter’s list and not sent again', async () => {
-    const feed = await filled();
+  it('that failed with a 500 after its effect is found by read-back and not sent again', async () => {
+    const feed = await makeFilledFeed();
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
     const posts = await fixture.posts();
@@ -164,9 +167,9 @@ describe('a job', () => {
     await expectBookedOnce(feed);
   });
 
-  it('of a full batch that failed with a 500 after its effect is completed by every page of Rutter’s list', async () => {
-    // Pages hold 500 of the thousand.
-    const feed = await filled(1_000);
+  it('of a full batch that failed with a 500 after its effect is completed by all pages of the list', async () => {
+    // A page has 500 of the thousand.
+    const feed = await makeFilledFeed(1_000);
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
     const posts = await fixture.posts();
@@ -175,8 +178,8 @@ describe('a job', () => {
     await expectBookedOnce(feed, 1_000);
   });
 
-  it('that failed as one too many goes out again under a new key, since its own only repeats that', async () => {
-    const feed = await filled();
+  it('that failed because of another batch in flight is sent again under a new key, since its own repeats the failure', async () => {
+    const feed = await makeFilledFeed();
     const body = {
       error_type: 'X',
       error_code: 'BANK_FEED_BATCH_IN_PROGRESS',
@@ -188,8 +191,8 @@ describe('a job', () => {
     expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(['nothing_synced', 'delivered']);
   });
 
-  it('that failed whole, for a while, delays its feed and loses nothing', async () => {
-    const feed = await filled();
+  it('that fails several times delays its feed and loses nothing', async () => {
+    const feed = await makeFilledFeed();
     await fault({ kind: 'job_failure', http_status: 452, times: 4 });
     await untilCaughtUp(feed);
     await expectBookedOnce(feed);
@@ -205,9 +208,9 @@ describe('a job', () => {
     },
   ];
   it.each(meanwhile)(
-    'that failed with 452 is not sent again as it was when its feed $what meanwhile',
+    'that failed with 452 is not sent again unchanged when its feed $what meanwhile',
     async ({ change, left }) => {
-      const feed = await filled();
+      const feed = await makeFilledFeed();
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status: 452, body });
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
@@ -224,16 +227,16 @@ describe('a job', () => {
     },
   );
 
-  it('that fails for ever blocks its feed after twenty attempts', async () => {
-    const feed = await filled();
+  it('that always fails blocks its feed after twenty attempts', async () => {
+    const feed = await makeFilledFeed();
     await fault({ kind: 'job_failure', http_status: 452, times: 0 });
     for (let tries = 0; tries < 22; tries += 1) await fixture.deliveryRun(feed);
     expect(await reasonOf(feed)).toBe('attempts_exhausted');
     expect(await attemptsOf(feed)).toHaveLength(20);
   });
 
-  it('that never ends blocks its feed after a day, with one POST, and abandoned it is completed by the list', async () => {
-    const feed = await filled();
+  it('that never ends blocks its feed after a day with one POST, and is completed by read-back when abandoned', async () => {
+    const feed = await makeFilledFeed();
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'job_never_ends' });
     const posts = await fixture.posts();
@@ -250,21 +253,21 @@ describe('a job', () => {
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting' });
     expect((await fixture.posts()) - posts).toBe(1);
     await endJobsOf(feed);
-    expect(await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'Rutter says it is dead' })).toBe(
-      true,
-    );
-    await fixture.control('POST', '/knobs', calm);
+    expect(
+      await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'Rutter confirmed that it has stopped' }),
+    ).toBe(true);
+    await fixture.control('POST', '/knobs', defaultKnobs);
     await untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
 
-  it('that was abandoned is completed by the one delivery run of a feed that was closed, the last of its connection', async () => {
-    const feed = await filled();
+  it('that was abandoned is completed by the one delivery run of a closed feed, the last of its connection', async () => {
+    const feed = await makeFilledFeed();
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'job_never_ends' });
     const posts = await fixture.posts();
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
-    await fixture.control('POST', '/knobs', calm);
+    await fixture.control('POST', '/knobs', defaultKnobs);
     await endJobsOf(feed, {});
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'close' });
     expect(await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'it never ends' })).toBe(true);
@@ -278,8 +281,8 @@ describe('a job', () => {
     expect((await fixture.posts()) - posts).toBe(1);
   });
 
-  it('that Rutter does not know any more blocks its feed, with one POST', async () => {
-    const feed = await filled();
+  it('that Rutter no longer knows blocks its feed, with one POST', async () => {
+    const feed = await makeFilledFeed();
     await fixture.control('POST', '/knobs', slowJobs);
     const gone = { error_type: 'API_REQUEST_ERROR', error_code: 'NOT_FOUND', error_message: 'no such job' };
     await fault({ kind: 'status', http_status: 410, body: gone, match: jobPoll, times: 2 });
@@ -292,7 +295,7 @@ describe('a job', () => {
   });
 });
 
-/** What was never going to end does, without effect unless told: nothing of it must stand in the way of the next batch. */
+/** Ends the jobs of a feed that would never end, by default without effect, so that Rutter accepts the next batch. */
 async function endJobsOf(
   feed: DeliveryFeed,
   outcome: object = { http_status: 500, body: {} },
@@ -310,8 +313,8 @@ describe('an open attempt older than a day', () => {
   it.each([
     { what: 'had its effect', kind: 'hang_after_effect', posts: 1, states: ['delivered'] },
     { what: 'was lost', kind: 'hang_before_effect', posts: 2, states: ['nothing_synced', 'delivered'] },
-  ])('asks Rutter’s list before anything is sent: it $what', async ({ kind, posts, states }) => {
-    const feed = await filled();
+  ])('is read back before anything is sent: it $what', async ({ kind, posts, states }) => {
+    const feed = await makeFilledFeed();
     await fault({ kind });
     const before = await fixture.posts();
     await expect(fixture.deliveryRun(feed)).rejects.toThrow();
@@ -327,9 +330,9 @@ describe('an open attempt older than a day', () => {
   });
 });
 
-describe('a refusal to take the batch now', () => {
-  it('because of another one in flight is met by the same key, later', async () => {
-    const feed = await filled();
+describe('a temporary refusal of the batch', () => {
+  it('because of another one in flight is retried later with the same key', async () => {
+    const feed = await makeFilledFeed();
     const body = {
       error_type: 'X',
       error_code: 'BANK_FEED_BATCH_IN_PROGRESS',
@@ -340,8 +343,8 @@ describe('a refusal to take the batch now', () => {
     expect(await attemptsOf(feed)).toEqual([{ state: 'delivered', posts: 4, http_status: 200 }]);
   });
 
-  it('with 409 although our bytes never changed is met by the same key, and alarms on the first', async () => {
-    const feed = await filled();
+  it('with 409 although our bytes never changed is retried with the same key, and reported at once', async () => {
+    const feed = await makeFilledFeed();
     const body = { error_type: 'X', error_code: 'IDEMPOTENCY_CONFLICT', error_message: 'other body' };
     await fault({ kind: 'status', http_status: 409, body, times: 3 });
     await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'Unexpected' });
@@ -354,7 +357,7 @@ describe('a refusal to take the batch now', () => {
   it.each(['2', '-1', '1000000000', new Date(Date.now() + 86_400_000).toUTCString(), undefined])(
     'with 429 and Retry-After %s waits no longer than the limit and uses the same key',
     async (retryAfter) => {
-      const feed = await filled();
+      const feed = await makeFilledFeed();
       await fault({ kind: 'rate_limited', ...(retryAfter === undefined ? {} : { retry_after: retryAfter }) });
       const slowedMs: number[] = [];
       const rutter = fixture.clientOf({
@@ -372,8 +375,8 @@ describe('a refusal to take the batch now', () => {
 });
 
 describe('a success', () => {
-  it('whose list is short delivers what it names and sends the gap, without reading a list', async () => {
-    const feed = await filled(10);
+  it('whose list is incomplete delivers what it names and sends the gap, without read-back', async () => {
+    const feed = await makeFilledFeed(10);
     await fault({ kind: 'omit_from_answer', transaction_ids: ['tx-000003', 'tx-000007'] });
     await untilCaughtUp(feed);
     const booked = (await fixture.book(feed)).map((line) => line.transaction_id);
@@ -384,8 +387,8 @@ describe('a success', () => {
     expect(requests.slice(-2).map((request) => request.method)).toEqual(['POST', 'POST']);
   });
 
-  it('that marks our own content as a duplicate is a delivery; other content is a conflict for a person', async () => {
-    const feed = await filled(3);
+  it('that marks our own content as a duplicate is a delivery; other content is a conflict', async () => {
+    const feed = await makeFilledFeed(3);
     const row = await readFeed(fixture.pool, feed);
     if (row === null) throw new Error('no feed');
     const known = { sequence: '1', transactionType: 'debit', payee: null };
@@ -419,7 +422,7 @@ describe('a success', () => {
     ]);
     const book = await fixture.book(feed);
     expect(book.find((line) => line.transaction_id === 'tx-000002')?.amount).toBe(-99);
-    // Somebody else's transactions stood there before: sending ours is what shows it.
+    // The transactions existed before; the violation is that our batch contains one with other content.
     await fixture.control('DELETE', '/violations');
   });
 });
