@@ -30,7 +30,7 @@ export interface FacadeCall {
   readonly input: unknown;
 }
 
-/** Records calls; a test may say what happens when the workflow is told of the choice, or let calls fail. */
+/** Records calls; a test may define what happens when the workflow receives the choice, or let calls fail. */
 export interface RecordingFacade extends WorkflowFacade, RutterFacade {
   readonly calls: FacadeCall[];
   onAccountsShared: (handoffId: string) => Promise<boolean>;

@@ -113,7 +113,7 @@ test('pages outside the handoff may not be framed by anybody', async () => {
   }
 });
 
-test('on https forms go to https alone, and browsers are told to stay there', async () => {
+test('on https forms are sent to https only, and HSTS is set', async () => {
   const secure = await startPages({ config: { publicUrl: 'https://feeds.bank.example' } });
   try {
     const { headers } = await newVisitor(secure).get('/login');

@@ -61,7 +61,7 @@ describe('the feeds', () => {
     expect(text.includes(`/status/feeds/${feedId!}/stop`)).toBe(state !== 'closed');
   });
 
-  test('delivered transactions are counted and what happened is told, names escaped', async () => {
+  test('delivered transactions are counted and events are listed, names escaped', async () => {
     const { customerId, accountIds, visitor } = await signedIn([['<b>Till</b> & "Co"', '1111']]);
     const accountId = accountIds[0]!;
     const { feedId, connectionId } = await addConnection(pages, { customerId, accountId });

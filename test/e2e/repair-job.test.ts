@@ -145,7 +145,7 @@ async function untilBooked(feed: DeliveryFeed, ids: readonly string[]): Promise<
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
-const told = (message: string, feed: DeliveryFeed) =>
+const logged = (message: string, feed: DeliveryFeed) =>
   lines
     .filter((entry) => entry.message === message && entry.meta?.['feedId'] === feed.feedId)
     .map((entry) => entry.meta?.['code']);
@@ -191,8 +191,8 @@ describe('the repair job', () => {
     );
     await until(() => inState(feed, 'live'), { ...soon, describe: 'the feed is live again' });
     await repair();
-    expect(told('alert raised', feed)).toEqual(['workflow_missing']);
-    expect(told('alert ended', feed)).toEqual(['workflow_missing']);
+    expect(logged('alert raised', feed)).toEqual(['workflow_missing']);
+    expect(logged('alert ended', feed)).toEqual(['workflow_missing']);
   });
 
   it('starts the workflow of a connection again on which an activation is awaited', async () => {
@@ -229,24 +229,24 @@ describe('the repair job', () => {
     );
     await repair();
     await repair();
-    expect(told('alert raised', feed)).toEqual(['feed_late']);
-    expect(told('alert ended', feed)).toEqual([]);
+    expect(logged('alert raised', feed)).toEqual(['feed_late']);
+    expect(logged('alert ended', feed)).toEqual([]);
     await facade.requestOfFeed({ feedId: feed.feedId, action: 'sync' });
     await until(
       async () => {
         await repair();
-        return told('alert ended', feed).length > 0;
+        return logged('alert ended', feed).length > 0;
       },
       { ...soon, describe: 'the alert has ended' },
     );
-    expect(told('alert raised', feed)).toEqual(['feed_late']);
+    expect(logged('alert raised', feed)).toEqual(['feed_late']);
     if (process.env['SAVE_HISTORIES'] !== undefined) {
       const { workflow } = (await schedule.describe()).info.recentActions.at(-1)!.action;
       await saveHistory({
         client,
         workflowId: workflow.workflowId,
         runId: workflow.firstExecutionRunId,
-        name: 'fleet-repair-both-roads',
+        name: 'fleet-repair-both-channels',
       });
     }
   });

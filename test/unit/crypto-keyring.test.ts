@@ -28,7 +28,7 @@ test('a made entry is read back, so a fresh installation starts', () => {
   expect(keyringOf(createKeyEntry('local-1')).primary.id).toBe('local-1');
 });
 
-test('every problem of a bad list is told at once, by position', () => {
+test('all problems of an invalid list are reported at once, by position', () => {
   const key = base64Key();
   const value = [
     'a:' + key,

@@ -34,7 +34,7 @@ test('what was sealed opens to the same text', () => {
   );
 });
 
-test('the same text sealed twice checks different, so equal secrets cannot be told', () => {
+test('the same text sealed twice looks different, so equal secrets cannot be recognized', () => {
   expect(seal(keyring, 'token', context)).not.toBe(seal(keyring, 'token', context));
 });
 

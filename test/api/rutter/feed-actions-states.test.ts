@@ -118,7 +118,7 @@ describe('an id of another customer', () => {
     const moved = await api.call('PUT', `/v1/customers/${mine.customerId}/accounts/${theirs.accountId}`, {
       json: account,
     });
-    // Taken, not unknown: the id is unique in the installation, and nothing of the other customer is told or changed.
+    // A conflict, not unknown: the id is unique in the installation, and nothing of the other customer is shown or changed.
     expect([moved.status, moved.body.code]).toEqual([409, 'account_of_other_customer']);
     expect(moved.text).not.toContain(theirs.customerId);
   });

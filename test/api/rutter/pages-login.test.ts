@@ -89,7 +89,7 @@ describe('the channel from Rutter’s link to the redirect', () => {
     expect(lifetimeMs).toBe(570_000);
   });
 
-  test('nothing is told to a workflow before somebody has signed in', async () => {
+  test('no workflow is signaled before the sign-in', async () => {
     const { link } = newChallenge();
     await arriveAt(newVisitor(pages), link);
     expect(pages.facade.calls).toEqual([]);
@@ -101,7 +101,7 @@ describe('the channel from Rutter’s link to the redirect', () => {
     const visitor = newVisitor(pages);
     const accounts = await signInAt(visitor, link, username);
     const leaving = new AbortController();
-    const told = new Promise<void>((resolve) => {
+    const signaled = new Promise<void>((resolve) => {
       pages.facade.onAccountsShared = async () => {
         resolve();
         return true;
@@ -116,7 +116,7 @@ describe('the channel from Rutter’s link to the redirect', () => {
       redirect: 'manual',
       signal: leaving.signal,
     });
-    await told;
+    await signaled;
     leaving.abort();
     await expect(left).rejects.toThrow();
     await until(() => pages.logLines.some((line) => line.includes('browser left before the redirect')), {
@@ -129,7 +129,7 @@ describe('the channel from Rutter’s link to the redirect', () => {
     expect(finished.location).toContain('otp=otp-late');
   });
 
-  test('two waiting windows of one browser: one is redirected, the other told', async () => {
+  test('two waiting windows of one browser: one is redirected, the other gets a message', async () => {
     const { username, accountIds } = await addCustomer(pages);
     const { handoffId, link } = newChallenge();
     const visitor = newVisitor(pages);

@@ -323,7 +323,7 @@ describe('a direct bank', () => {
     expect(wordsOf(await visitor.get(path))).toContain('Ask your branch to send statements to Sage.');
   });
 
-  test('wants name, number and code, each told beside its field', async () => {
+  test('wants name, number and code, each with a message beside its field', async () => {
     const { visitor, customerId } = await connected();
     const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
     const bad = { accountName: '', accountNumber: '<1>', sortCode: '', accountType: 'GOLD' };

@@ -64,7 +64,7 @@ const rightText = async (captchaId: string): Promise<string> =>
   (await fixture.control('GET', `/captchas/${captchaId}`)).text;
 
 describe('a customer without a company at Sage', () => {
-  test('is told that the bank begins, wherever they enter', async () => {
+  test('sees that the bank begins, on every page', async () => {
     const { visitor } = await signInTo(fixture);
     expect((await visitor.get('/status')).text).toContain('href="/status/sage/connect"');
     expect((await visitor.get('/status/sage/connect')).location).toBe(begin);
@@ -173,7 +173,7 @@ describe('the captcha of a desktop product', () => {
   });
 });
 
-test('a licence that Sage does not know is told as such', async () => {
+test('a licence that Sage does not know has its own message', async () => {
   const { visitor } = await begun('desktop', `unknown-${randomUUID()}`);
   const page = await captcha(visitor);
   await answerCaptcha(visitor, page, await rightText(page.captchaId));

@@ -253,13 +253,13 @@ describe('a new rule', () => {
       ]);
       expect(rows).toEqual([]);
       expect(await rulesAtSage(desk)).toEqual([]);
-      const told = await fixture.pool.query(
+      const recorded = await fixture.pool.query(
         `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_rule_refused'`,
         [desk.sageAccountId],
       );
-      expect(told.rows).toHaveLength(2);
-      expect(JSON.stringify(told.rows)).toMatch(/"pointers":\["\/rule/);
-      expect(JSON.stringify(told.rows)).not.toContain('Bad');
+      expect(recorded.rows).toHaveLength(2);
+      expect(JSON.stringify(recorded.rows)).toMatch(/"pointers":\["\/rule/);
+      expect(JSON.stringify(recorded.rows)).not.toContain('Bad');
     },
   );
 
@@ -333,7 +333,7 @@ describe('trying out', () => {
   });
 });
 
-test('a rule that is edited does not stand in its own way, and a name that is taken is told', async () => {
+test('a rule that is edited does not conflict with itself, and a name in use is reported', async () => {
   const desk = await ruleDesk();
   await saveNew(desk, filled('Fees'));
   await saveNew(desk, filled('Cards', { conditions: [['transactionNarrative', 'contains', 'CARD']] }));

@@ -148,7 +148,7 @@ describe('a storm of signals', () => {
     await until(async () => (await runsOf(feed)).length === 1, { ...soon, describe: 'one run is listed' });
   });
 
-  it('of eight thousand in the time of one delivery run is one more delivery run, and a history that grows so is told of', async () => {
+  it('of eight thousand during one delivery run cause one more delivery run, and the long history is reported', async () => {
     const feed = makeFeed();
     let release = (): void => undefined;
     feed.hold = new Promise((resolve) => (release = resolve));
@@ -158,7 +158,7 @@ describe('a storm of signals', () => {
     await until(
       () =>
         lines.some((entry) => entry.message === 'history is long' && entry.meta?.['feedId'] === feed.feedId),
-      { ...soon, describe: 'the long history is told of' },
+      { ...soon, describe: 'the long history is reported' },
     );
     release();
     await untilDelivered(feed);

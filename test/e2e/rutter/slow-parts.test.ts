@@ -14,7 +14,7 @@ import { until } from '../../support/until.js';
 
 const recoveredMs = 150_000;
 const soon = { timeoutMs: 60_000, everyMs: 50 };
-/** By this name our own connections to PostgreSQL are told from those of the service. */
+/** This name distinguishes the test's own connections to PostgreSQL from those of the service. */
 const hoarderName = 'hoarder';
 const hoardersMax = 300;
 const fullMs = 6_000;

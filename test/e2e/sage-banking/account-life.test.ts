@@ -121,7 +121,7 @@ async function linkEnded(linkId: string): Promise<ApiAnswer['body']> {
 }
 
 describe('transactions', () => {
-  it('are read by cursor over gaps and pages, each exactly once, and given to callers as Sage told them', async () => {
+  it('are read by cursor over gaps and pages, each exactly once, and returned to callers as Sage sent them', async () => {
     const account = await makeSageAccount(fixture);
     await wake(account);
     expect((await read(account)).status).toBe('pending');
@@ -413,7 +413,7 @@ describe('a failure', () => {
     await shows(account, { reason: null, received: 3 });
   });
 
-  it('with the company’s credentials is told, raises an alert, and ends by itself', async () => {
+  it('with the company’s credentials is recorded, raises an alert, and ends by itself', async () => {
     const account = await living({ lines: 1 });
     await fault({
       kind: 'status',

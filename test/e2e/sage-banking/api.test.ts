@@ -184,7 +184,7 @@ describe('the timeline of a customer', () => {
     const { customerId } = await fixture.makeCustomer();
     const begun = await fixture.api('POST', '/v1/sage/organisations', {
       json: {
-        ...{ customer_id: customerId, kind: 'cloud', company: { name: `Told ${randomUUID()}` } },
+        ...{ customer_id: customerId, kind: 'cloud', company: { name: `Company ${randomUUID()}` } },
         terms_accepted_at: new Date(Date.now() - 60_000).toISOString(),
       },
     });

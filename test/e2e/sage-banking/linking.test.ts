@@ -225,7 +225,7 @@ describe('an indirect bank', () => {
     });
   });
 
-  it('to whose end nobody came in time is told apart from one that refused', async () => {
+  it('that nobody finished in time is distinguished from a refused one', async () => {
     const customer = await newCustomer();
     const begun = await begin(customer);
     await fixture.pool.query(`UPDATE sage_links SET expires_at = now() WHERE link_id = $1`, [
@@ -274,7 +274,7 @@ describe('a lost answer', () => {
     });
   });
 
-  it('that told of the success is not success: the customer begins again, and there is one account', async () => {
+  it('with the success, when it is lost, is not success: the customer begins again, and there is one account', async () => {
     const customer = await newCustomer();
     const begun = await begin(customer);
     await fault({ kind: 'hang_before_effect', match: { path: polls }, times: 1 });
@@ -532,7 +532,7 @@ describe('bad input', () => {
 it('keeps routes, redirects, account numbers and keys out of histories, logs and the timeline', async () => {
   const { raw, decoded } = await readAllHistories(inject('temporalAddress'), fixture.namespace);
   const { rows } = await fixture.pool.query<{ text: string }>(`SELECT detail::text AS text FROM timeline`);
-  const told = [raw, decoded, ...fixture.logLines, ...rows.map(({ text }) => text)].join('\n');
+  const visible = [raw, decoded, ...fixture.logLines, ...rows.map(({ text }) => text)].join('\n');
   expect(secrets.size).toBeGreaterThan(20);
-  expect([...secrets].filter((secret) => told.includes(secret))).toEqual([]);
+  expect([...secrets].filter((secret) => visible.includes(secret))).toEqual([]);
 });

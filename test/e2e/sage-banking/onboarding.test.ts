@@ -147,7 +147,7 @@ describe('a cloud product', () => {
     await fixture.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
   });
 
-  it('that Sage refuses is told apart by what Sage said, and the customer may begin again', async () => {
+  it('that Sage refuses has a reason from Sage’s answer, and the customer may begin again', async () => {
     const cases: [status: number, code: string, reason: string][] = [
       [400, 'invalidCustomer', 'invalid_customer'],
       [400, 'invalidRequest', 'invalid_request'],
@@ -178,7 +178,7 @@ describe('a cloud product', () => {
     const id = await idOf(await begin());
     await until(async () => (await read(id)).reason === 'sage_application_refused', {
       ...soon,
-      describe: 'the refusal is told',
+      describe: 'the refusal is recorded',
     });
     expect((await read(id)).state).toBe('creating');
     expect(await organisationsOf(id)).toEqual([]);
@@ -556,7 +556,7 @@ describe('the machine API', () => {
 });
 
 describe('the repair job', () => {
-  it('is told of every onboarding that is not over, by id, and of no other', async () => {
+  it('reports every onboarding that is not over, by id, and no other', async () => {
     const open = await beginDesktop();
     const done = await idOf(await begin());
     await reaches(done, 'ready');

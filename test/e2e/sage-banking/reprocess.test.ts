@@ -105,7 +105,7 @@ test('a run that fails once is begun again', async () => {
   expect(run).toMatchObject({ state: 'done', done: 2 });
 });
 
-test('an answer too large to read halves the chunk; a transaction that is too large by itself is left out and told', async () => {
+test('an answer too large to read halves the chunk; a transaction that is too large by itself is left out and reported', async () => {
   const account = await makeSageAccount(fixture, { transactions: someLines(4) });
   const [first = 0, ...others] = await transactionIds(fixture, account);
   await makeRule(account, 'Cards');
@@ -203,7 +203,7 @@ test('one run of an account at a time: another is refused with the id of the fir
   expect((await reprocess(account, { all_pending: true })).status).toBe(202);
 });
 
-test('ids that we or Sage do not have are left out and told; without any other the call is refused', async () => {
+test('ids that we or Sage do not have are left out and reported; without any other the call is refused', async () => {
   const account = await makeSageAccount(fixture, { transactions: someLines(2) });
   const [first = 0] = await transactionIds(fixture, account);
   await fixture.pool.query(

@@ -121,8 +121,8 @@ describe('rules of a disconnected account', () => {
     const later = await restore(fresh, [oldIds.Rent]);
     expect(later.body.failed).toEqual([]);
     expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent', 'Fees']);
-    const told = await fixture.api('GET', pathOf(fresh, 'restorable-rules'));
-    const newIds = (told.body.rules as { restored_rule_id: string }[]).map((rule) => rule.restored_rule_id);
+    const listed = await fixture.api('GET', pathOf(fresh, 'restorable-rules'));
+    const newIds = (listed.body.rules as { restored_rule_id: string }[]).map((rule) => rule.restored_rule_id);
     const made = await fixture.deps.sage!.client.listRules(atSage(fresh));
     expect(newIds).toEqual(made.map(({ ruleId }) => ruleId));
   });
@@ -158,7 +158,7 @@ describe('rules of a disconnected account', () => {
     },
   );
 
-  it('of a name that another rule has are told to have failed, in words, and the rest is restored', async () => {
+  it('with a name that another rule has are reported as failed, with a message, and the rest is restored', async () => {
     const { fresh, oldIds } = await reconnect();
     await fixture.api('POST', pathOf(fresh, 'rules'), { json: draft('Rent', 'SOMETHING ELSE') });
     const answer = await restore(fresh, Object.values(oldIds));
@@ -216,7 +216,7 @@ describe('rules of a disconnected account', () => {
     expect(await namesAtSage(fresh)).toEqual(['A1', 'A2', 'B1', 'B2']);
   });
 
-  it('that the time of the command did not reach are told so rule by rule, and repeating goes on with them', async () => {
+  it('that the command did not reach in time are reported rule by rule, and a repeat continues with them', async () => {
     const { fresh, oldIds } = await reconnect();
     const commandId = await orderRestore(fresh, Object.values(oldIds));
     await failWrites(fresh, { nth: 2 });

@@ -65,7 +65,7 @@ describe('rules', () => {
     account = await makeSageAccount(fixture, { transactions: lines });
   });
 
-  it('are created, read, replaced, changed, ranked and deleted, and each step is told', async () => {
+  it('are created, read, replaced, changed, ranked and deleted, and each step is recorded', async () => {
     const of = await makeSageAccount(fixture);
     const first = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '1') });
     const second = await fixture.api('POST', rulesPath(of), { json: draft('checkNum', 'eq', '2') });

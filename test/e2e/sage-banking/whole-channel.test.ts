@@ -106,7 +106,7 @@ describe("a customer at Sage's Banking Service", () => {
     expect(await feed()).toMatchObject({ channel: 'sage-banking', state: 'live', counts: { received: 2 } });
   });
 
-  it('makes a rule on the page, told what is wrong with it and what it would hit before it is saved', async () => {
+  it('creates a rule on the page, which shows its problems and a preview before it is saved', async () => {
     const { page } = atCloud;
     await page.getByRole('link', { name: 'Rules', exact: true }).click();
     await page.getByRole('link', { name: 'New rule' }).click();

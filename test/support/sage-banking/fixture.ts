@@ -83,7 +83,7 @@ export interface SageFixtureInput {
   readonly wrap?: (client: SageBankingClient) => SageBankingClient;
   readonly statusPollMinMs?: number;
   readonly statusPollMaxMs?: number;
-  /** Whether the worker is configured for both ways of onboarding; it is unless told otherwise. */
+  /** Whether the worker is configured for both kinds of onboarding; default true. */
   readonly onboards?: boolean;
   /** False: none in this process; start `worker.ts` with `workerEnvironment`. */
   readonly workers?: boolean;

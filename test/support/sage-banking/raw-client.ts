@@ -33,7 +33,7 @@ export interface RawSage {
   readonly tokenRequests: { headers: IncomingMessage['headers'] }[];
   /** Another client, with another clock or address. */
   clientOf(options?: Partial<SageBankingOptions>): SageBankingClient;
-  /** What it was told and asked so far is forgotten. */
+  /** Discards the recorded calls and the planned answers. */
   reset(): void;
   close(): Promise<void>;
 }

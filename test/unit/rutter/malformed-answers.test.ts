@@ -174,7 +174,7 @@ test.each(broken)('%s on a read is an error to be repeated, and not followed', a
   expect(rutter.requests).toHaveLength(1);
 });
 
-test('a refused connection and an unknown name are told from lost answers: nothing was sent', async () => {
+test('a refused connection and an unknown host are distinguished from lost answers: nothing was sent', async () => {
   const free = createServer();
   await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
   const { port } = free.address() as AddressInfo;

@@ -31,7 +31,7 @@ describe('reading is lenient', () => {
   });
 });
 
-describe('judging is strict', () => {
+describe('the validation is strict', () => {
   const host = 'link.rutterapi.com';
   const refused: string[] = [
     `http://${host}/sage_redirect`,

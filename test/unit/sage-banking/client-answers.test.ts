@@ -121,7 +121,7 @@ const broken: [string, string, RawAnswer][] = [
   ],
 ];
 
-describe('an answer that is not understood is never success, is told as doubt and is not asked for again:', () => {
+describe('an answer that is not understood is never success, is an unknown outcome and is not repeated:', () => {
   for (const [name, call] of everyCall) {
     test.each([...misread, ...broken])(`${name} met with %s`, async (_, reason, spoil) => {
       sage.answer = spoil;
@@ -346,7 +346,7 @@ test.each([
   },
 );
 
-test('a refused connection and an unknown name are told from lost answers: nothing was sent', async () => {
+test('a refused connection and an unknown host are distinguished from lost answers: nothing was sent', async () => {
   const free = createServer();
   await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
   const { port } = free.address() as AddressInfo;
@@ -358,7 +358,7 @@ test('a refused connection and an unknown name are told from lost answers: nothi
   }
 });
 
-test('a caller that gives up a read gets its own reason; what may have happened at Sage is told as doubt', async () => {
+test('a caller that gives up a read gets its own reason; what may have happened at Sage is an unknown outcome', async () => {
   const reason = new Error('shutting down');
   const abortWhenAsked = (): AbortSignal => {
     const controller = new AbortController();

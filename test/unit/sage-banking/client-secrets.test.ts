@@ -74,7 +74,7 @@ test('a key that the token call repeats is not shown', async () => {
   });
 });
 
-test('where a shape was wrong is told by paths, never by values', async () => {
+test('an invalid shape is reported by paths, never by values', async () => {
   sage.answer = answerJson(200, {
     bankAccounts: [{ bankAccountId: 'a', bankId: 'b', status: 'HARBOUR-31001001' }],
   });

@@ -345,7 +345,7 @@ describe('a feed', () => {
         await walk(life);
         await life.is(to);
         if (!sending.includes(to)) {
-          // What is in flight arrives; nothing follows, though a posting comes and the feed is told to look.
+          // What is in flight arrives; nothing follows, although a posting arrives and a check is requested.
           await life.letAnswersGo();
           const before = await life.booked();
           await life.postings();

@@ -157,7 +157,7 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.failuresNoted).toBe(2);
   });
 
-  it('has its row told of a step that fails on and on, within a quarter of an hour', async () => {
+  it('records in its row a step that keeps failing, within a quarter of an hour', async () => {
     const broken = (): never => {
       throw ApplicationFailure.retryable('a key that is missing', failureTypes.unexpected);
     };
@@ -170,7 +170,7 @@ describe('sageOnboardingWorkflow', () => {
     await handle.result();
   });
 
-  it('goes on when even the row cannot be told', async () => {
+  it('continues when even the row cannot be written', async () => {
     const broken = (): never => {
       throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
     };

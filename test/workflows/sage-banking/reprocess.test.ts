@@ -80,7 +80,7 @@ const away = () => ApplicationFailure.create({ message: 'away', type: failureTyp
 const over: Started = { outcome: 'over', state: 'done' };
 
 describe('sageReprocessWorkflow', () => {
-  it('polls no sooner than it is told to, and goes on until the row says that it is over', async () => {
+  it('polls no sooner than the answer allows, and continues until the row shows the end', async () => {
     const fake = new FakeRun(
       (starts) => (starts > 2 ? over : { outcome: 'started', pollAfterMs: 1_000 }),
       (polls) =>
