@@ -6,7 +6,7 @@ import type { RutterTransaction } from '../../src/clients/rutter/schemas.js';
 import { serializeBatch } from '../../src/clients/rutter/transform.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import type { DeliverablePosting } from '../../src/domain/posting.js';
-import { limits } from '../../src/domain/limits.js';
+import { deliveryLimits } from '../../src/domain/rutter/delivery-limits.js';
 import { answerParent } from '../forked-child.js';
 import { createUnlimitedClient, type SeededFeed } from './seed-feeds.js';
 
@@ -76,7 +76,7 @@ async function nextPostings(
        FROM postings
       WHERE account_id = $1 AND status = 'posted' AND (posted_at, sequence) > ($2::timestamptz, $3::bigint)
       ORDER BY posted_at, sequence LIMIT $4`,
-    [feed.accountId, last?.postedAt ?? '-infinity', last?.sequence ?? '0', limits.batchPostingsMax],
+    [feed.accountId, last?.postedAt ?? '-infinity', last?.sequence ?? '0', deliveryLimits.batchPostingsMax],
   );
   return rows;
 }

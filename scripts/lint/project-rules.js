@@ -19,13 +19,7 @@ const termsExempt = [
 ];
 
 /** Files of import cycles that are still there. The list only shrinks. */
-const cyclesNotYet = [
-  'src/api/define-route.ts',
-  'src/api/idempotency.ts',
-  'src/db/channel.ts',
-  'src/db/feed-views.ts',
-  'src/db/status-views.ts',
-];
+const cyclesNotYet = ['src/api/define-route.ts', 'src/api/idempotency.ts'];
 
 const plugin = {
   languages: { text: plainText },

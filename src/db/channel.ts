@@ -1,9 +1,7 @@
 import type { AlertCode } from '../domain/alerts.js';
 import type { Channel, ChannelId } from '../domain/channel.js';
 import type { FeedFacts, FeedState } from '../domain/feed.js';
-import type { FeedViewColumn, FeedViewRow } from './feed-views.js';
 import type { Queryable } from './pool.js';
-import type { CustomerFeed } from './status-views.js';
 
 /** What a channel contributes to the queries that both channels share. SQL is text of our own, never input. */
 export interface DbChannel {
@@ -29,6 +27,27 @@ export interface DbChannel {
   readonly deleteOldRows: (db: Queryable) => Promise<number>;
 }
 
+/** The row of the union. `stored_facts`: what the channel derives facts and state from, in its own form. */
+export interface FeedViewRow {
+  feed_id: string;
+  customer_id: string;
+  account_id: string | null;
+  connection_id: string;
+  stored_facts: Readonly<Record<string, unknown>>;
+  reason: string | null;
+  reason_detail: string | null;
+  transaction_start_date: string | null;
+  last_synced_at: string | null;
+  next_sync_at: string | null;
+  published_at: string | null;
+  closed_at: string | null;
+  created_at: string;
+  updated_at: string;
+  has_job: boolean;
+  received: string | null;
+}
+export type FeedViewColumn = keyof FeedViewRow;
+
 /** The channel's part of the union of feed views. */
 export interface FeedViewQuery {
   /** An SQL expression for every column of the view. */
@@ -38,6 +57,14 @@ export interface FeedViewQuery {
   /** The stored status by which feeds are listed; its values for a state are `rules.statusesShownAs`. */
   readonly statusColumn: string;
   readonly stateFrom: (row: FeedViewRow) => { facts: FeedFacts; state: FeedState };
+}
+
+/** What the status page knows of a feed on any channel; each channel adds what its card shows. */
+export interface CustomerFeed {
+  readonly channel: ChannelId;
+  readonly feedId: string;
+  readonly accountName: string;
+  readonly isClosed: boolean;
 }
 
 /** A query whose every row is an alert of this code. */

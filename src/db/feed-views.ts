@@ -1,6 +1,6 @@
 import type { ChannelId } from '../domain/channel.js';
 import type { FeedFacts, FeedState } from '../domain/feed.js';
-import type { DbChannel, DbChannels } from './channel.js';
+import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import { literals, type Queryable } from './pool.js';
 
 /** A feed of either channel as pages and the API show it. Instants are ISO text in UTC. */
@@ -27,27 +27,6 @@ export interface FeedView {
   /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
 }
-
-/** The row of the union. `stored_facts`: what the channel derives facts and state from, in its own form. */
-export interface FeedViewRow {
-  feed_id: string;
-  customer_id: string;
-  account_id: string | null;
-  connection_id: string;
-  stored_facts: Readonly<Record<string, unknown>>;
-  reason: string | null;
-  reason_detail: string | null;
-  transaction_start_date: string | null;
-  last_synced_at: string | null;
-  next_sync_at: string | null;
-  published_at: string | null;
-  closed_at: string | null;
-  created_at: string;
-  updated_at: string;
-  has_job: boolean;
-  received: string | null;
-}
-export type FeedViewColumn = keyof FeedViewRow;
 
 /** The one order of the columns: each channel gives an expression for every name. */
 const columns: readonly FeedViewColumn[] = [

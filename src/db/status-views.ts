@@ -1,14 +1,5 @@
-import type { ChannelId } from '../domain/channel.js';
-import type { DbChannels } from './channel.js';
+import type { CustomerFeed, DbChannels } from './channel.js';
 import type { Queryable } from './pool.js';
-
-/** What the status page knows of a feed on any channel; each channel adds what its card shows. */
-export interface CustomerFeed {
-  readonly channel: ChannelId;
-  readonly feedId: string;
-  readonly accountName: string;
-  readonly isClosed: boolean;
-}
 
 /** A customer has a handful of feeds; the page never shows more than this. */
 const shownFeedsMax = 200;

@@ -6,8 +6,6 @@ const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 
 export const limits = {
-  /** Rutter takes 1…1000 transactions a request. */
-  batchPostingsMax: 1_000,
   /** Postings in one JSON call of the machine API; more is 413. */
   ingestJsonPostingsMax: 10_000,
   /** Lines of an NDJSON stream committed together. */
@@ -25,11 +23,6 @@ export const limits = {
   handoffLifetimeMs: 9 * minuteMs + 30 * secondMs,
   /** A workflow run is renewed after this age whatever its history, so that old code drains. */
   runAgeMaxMs: 30 * dayMs,
-  /** One delivery run of delivery keeps its activity slot at most this long. */
-  deliveryRunMaxMs: minuteMs,
   /** One chore of the repair job begins no further page after this; the next run goes on there. */
   repairTaskMaxMs: 40 * secondMs,
-  /** A sender that lost its lease may act for nobody. Renewed every third of it. */
-  deliveryLeaseMs: 10 * secondMs,
-  deliveryLeaseRenewMs: 3 * secondMs,
 } as const;

@@ -1,5 +1,5 @@
 import type { Router } from 'express';
-import type { CustomerFeed } from '../db/status-views.js';
+import type { CustomerFeed } from '../db/channel.js';
 import type { Html } from './html.js';
 import type { StatusCustomer, StatusPages } from './status/status-context.js';
 import type { Happening } from './texts.js';

@@ -2,7 +2,6 @@ import type { RetryPolicy } from '@temporalio/common';
 import type { ActivityOptions } from '@temporalio/workflow';
 import { failureTypes } from '../domain/failures.js';
 import { taskQueues } from '../domain/ids.js';
-import { limits } from '../domain/limits.js';
 
 /**
  * How activities are tried, in one place. `startToCloseTimeout` is the slowest honest attempt. No preset limits the
@@ -27,7 +26,7 @@ const interactiveRetry: RetryPolicy = {
 };
 
 /** Nobody waits: back off to a minute, so that an outage is not met by a crowd. */
-const deliverRetry: RetryPolicy = {
+export const deliverRetry: RetryPolicy = {
   initialInterval: '1s',
   backoffCoefficient: 2,
   maximumInterval: '60s',
@@ -44,15 +43,7 @@ const requestTimeout = '45s';
 /** A few requests after one another (list, then publish up to some tens of accounts); heartbeats at each step. */
 const requestsTimeout = '3m';
 /** No sign of life for this long means that the process is gone: the activity is given to another. */
-const heartbeatTimeout = '10s';
-/** A delivery run ends its last batch after its minute: its turns at the limiter, a POST of 45 s, a list read twice. */
-const deliveryRunTimeoutMs = limits.deliveryRunMaxMs + 8 * 60_000;
-/**
- * Attempts of one delivery run go on this long; then the workflow starts the next. Signals that come meanwhile grow its
- * history, and only between delivery runs can it be renewed.
- */
-const deliveryRunTriesMs = deliveryRunTimeoutMs + 60_000;
-
+export const heartbeatTimeout = '10s';
 /** Pages of transactions, one request each with perhaps a token before it. */
 const sageCheckTimeoutMs = 10 * 60_000;
 /** Then the workflow takes its wake-ups in and begins the next check. */
@@ -123,13 +114,5 @@ export const deliver = {
     scheduleToCloseTimeout: sageCheckTriesMs,
     heartbeatTimeout,
     retry: sageCheckRetry,
-  },
-  /** Batch after batch; attempts are counted in the ledger, and a delivery run that dies is taken up from there. */
-  deliveryRun: {
-    taskQueue: taskQueues.deliver,
-    startToCloseTimeout: deliveryRunTimeoutMs,
-    scheduleToCloseTimeout: deliveryRunTriesMs,
-    heartbeatTimeout,
-    retry: deliverRetry,
   },
 } as const satisfies Record<string, ActivityOptions>;

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../../src/domain/schedule.js';
+import { jobPollDelayMs } from '../../src/domain/rutter/delivery-limits.js';
 import {
   activationPollDelayMs,
   awaitAtAllMs,
   awaitQuicklyMs,
-  jobPollDelayMs,
   nextSyncAtMs,
   refusalHoldOffMs,
 } from '../../src/domain/rutter/schedule.js';

@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import { createAccountCalls } from './accounts.js';
 import type { AccountCalls } from './accounts.js';
 import { createConnectionCalls } from './connections.js';
@@ -8,11 +9,6 @@ import type { RequestLimiter } from './limiter.js';
 import { createRequester } from './request.js';
 import { createTransactionCalls } from './transactions.js';
 import type { TransactionCalls } from './transactions.js';
-
-/** Of POST transactions: Rutter holds a `prefer_sync` answer for up to 30 s (contract 8.3). */
-export const POST_TRANSACTIONS_TIMEOUT_MS = 45_000;
-/** Of every other call. */
-export const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface RutterClientOptions {
   /** With `/versioned` (contract 1). */
@@ -44,8 +40,8 @@ export function createRutterClient(options: RutterClientOptions): RutterClient {
     ...{ baseUrl, clientId, clientSecret, version, limiter },
     fetch: options.fetch ?? fetch,
   });
-  const timeoutMs = options.timeouts?.otherMs ?? REQUEST_TIMEOUT_MS;
-  const postTransactionsMs = options.timeouts?.postTransactionsMs ?? POST_TRANSACTIONS_TIMEOUT_MS;
+  const timeoutMs = options.timeouts?.otherMs ?? deliveryLimits.requestTimeoutMs;
+  const postTransactionsMs = options.timeouts?.postTransactionsMs ?? deliveryLimits.postTransactionsTimeoutMs;
   return {
     ...createConnectionCalls({ request, timeoutMs, clientId, clientSecret }),
     ...createAccountCalls({ request, timeoutMs }),

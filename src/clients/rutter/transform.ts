@@ -1,5 +1,5 @@
 import { sha256Hex } from '../../crypto/hash.js';
-import { limits } from '../../domain/limits.js';
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import { jsonNumberDigitsMax, significantDigits } from '../../domain/money.js';
 import { FIELDS_MAYBE_UNSAID, MONEY_IN_MEMO, MONEY_OUT_MEMO, ZERO_AMOUNT_MEMO } from './assumptions.js';
 import type { RutterTransaction } from './schemas.js';
@@ -80,9 +80,9 @@ export function serializeBatch(input: {
   postings: readonly PostingContent[];
 }): SerializedBatch {
   const { postings } = input;
-  if (postings.length < 1 || postings.length > limits.batchPostingsMax) {
+  if (postings.length < 1 || postings.length > deliveryLimits.batchPostingsMax) {
     throw new RangeError(
-      `a batch has 1 to ${String(limits.batchPostingsMax)} postings, not ${String(postings.length)}`,
+      `a batch has 1 to ${String(deliveryLimits.batchPostingsMax)} postings, not ${String(postings.length)}`,
     );
   }
   const transactions = postings.map(toRutterPosting);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { deliveryLockOf } from '../../domain/rutter/delivery-lock.js';
-import { limits } from '../../domain/limits.js';
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { DeliverablePosting } from '../../domain/posting.js';
 import { nextPartSize, type BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import {
@@ -37,7 +37,7 @@ export type BuildBatchResult =
       readonly postings: DeliverablePosting[];
       readonly body: string;
     }
-  /** `yieldTo`: it is that feed's turn, and it should be told. */
+  /** `yieldTo`: it is that feed's turn: wake it. */
   | { readonly kind: 'lock_busy'; readonly yieldTo: string | null }
   | { readonly kind: 'lock_held'; readonly batch: OpenBatch }
   | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
@@ -50,7 +50,7 @@ export type BuildBatchResult =
  */
 export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<BuildBatchResult> {
   return await transaction(pool, async (db): Promise<BuildBatchResult> => {
-    const lock = await takeDeliveryLock(db, { ...input, leaseMs: limits.deliveryLeaseMs });
+    const lock = await takeDeliveryLock(db, { ...input, leaseMs: deliveryLimits.leaseMs });
     if (!lock.taken) return { kind: 'lock_busy', yieldTo: lock.yieldTo };
     const open = await readOpenBatch(db, input);
     if (open !== null) return { kind: 'lock_held', batch: open };
@@ -101,7 +101,10 @@ async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings>
   );
   const examinable = rows[0]?.last_sequence ?? '0';
   const plan = bisectionFrom(rows[0]);
-  const postingsMax = Math.min(plan?.left ?? limits.batchPostingsMax, limits.batchPostingsMax);
+  const postingsMax = Math.min(
+    plan?.left ?? deliveryLimits.batchPostingsMax,
+    deliveryLimits.batchPostingsMax,
+  );
   const late = await latePostings(db, { feed, examinable, postingsMax });
   const room = postingsMax - late.length;
   const fresh = room === 0 ? [] : await freshPostings(db, feed, room);

@@ -1,6 +1,6 @@
 import type { FeedState } from '../../domain/feed.js';
 import type { Queryable } from '../pool.js';
-import type { CustomerFeed } from '../status-views.js';
+import type { CustomerFeed } from '../channel.js';
 
 /** One of our own accounts, sent to Sage through Rutter. */
 export interface RutterFeed extends CustomerFeed {

@@ -1,14 +1,10 @@
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { Queryable } from '../pool.js';
 
 /**
  * The delivery lock of a connection: at most one batch of it is open (the database enforces that), and the lease says which
  * sender may act on it now. All times are the database's, so that no process's clock matters.
  */
-
-/** A feed that sends may go on this long after another one of the delivery lock has asked for its turn. */
-const turnMs = 5_000;
-/** A feed that asked for its turn and has not come by then (it was paused, or caught up otherwise) is forgotten. */
-const wantedMs = 60_000;
 
 export type TakenDeliveryLock =
   | { readonly taken: true }
@@ -33,7 +29,14 @@ export async function takeDeliveryLock(
          AND (delivery_locks.waiting_feed_id IS NULL OR delivery_locks.waiting_feed_id = $4
               OR delivery_locks.waiting_since NOT BETWEEN clock_timestamp() - $6 * interval '1 millisecond'
                                          AND clock_timestamp() - $5 * interval '1 millisecond')`,
-    [input.deliveryLockId, input.holder, input.leaseMs, input.feedId, turnMs, wantedMs],
+    [
+      input.deliveryLockId,
+      input.holder,
+      input.leaseMs,
+      input.feedId,
+      deliveryLimits.turnMs,
+      deliveryLimits.waitingFeedMs,
+    ],
   );
   if (rowCount === 1) return { taken: true };
   const { rows } = await db.query<{ waiting_feed_id: string; held: boolean }>(
@@ -43,7 +46,7 @@ export async function takeDeliveryLock(
                         ELSE clock_timestamp() END
       WHERE delivery_lock_id = $1
      RETURNING waiting_feed_id, coalesce(holder <> $4 AND lease_until >= clock_timestamp(), false) AS held`,
-    [input.deliveryLockId, input.feedId, wantedMs, input.holder],
+    [input.deliveryLockId, input.feedId, deliveryLimits.waitingFeedMs, input.holder],
   );
   const lock = rows[0];
   const yields = lock !== undefined && !lock.held && lock.waiting_feed_id !== input.feedId;

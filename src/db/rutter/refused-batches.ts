@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { BlockReason } from '../../domain/rutter/feed.js';
 import { planAfterRefusal, planAfterRefusedAlone } from '../../domain/rutter/bisection-plan.js';
 import { closeBatch, giveBackPostings, type HeldBatch, type StoredRefusal } from './batches.js';
@@ -5,11 +6,6 @@ import { writeReason } from './feed-facts.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { endBisection, lockBisectionPlan, makeReady, writeBisectionPlan } from './bisection-plans.js';
 import { writeTimeline } from '../timeline.js';
-
-/** So many postings of a feed refused alone with the same code, one after another: then it is not the postings. */
-const refusedAloneMax = 3;
-/** Of a region of a thousand postings refused with ever other codes, these many are named on the timeline. */
-const toldMax = 20;
 
 export interface RefusedBatchInput extends HeldBatch {
   readonly refusal: StoredRefusal;
@@ -56,7 +52,7 @@ async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_a
     [batchId, sure ? 'quarantined' : 'suspected', input.words],
   );
   const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
-  if (run.alike >= refusedAloneMax) {
+  if (run.alike >= deliveryLimits.refusedAloneMax) {
     const { acceptedBatch: afterBatch } = run;
     const refused = await makeReady(db, { feedId, exceptions: ['suspected', 'quarantined'], afterBatch });
     return await stop(db, input, refused);
@@ -75,7 +71,7 @@ async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly s
   const given = [...refused, ...(await endBisection(db, { feedId }))];
   await writeReason(db, {
     ...{ feedId, reason: input.blockReason, detail: input.words, timeline: true },
-    about: { transaction_ids: given.slice(0, toldMax) },
+    about: { transaction_ids: given.slice(0, deliveryLimits.refusedNamedMax) },
   });
   return 'stopped';
 }

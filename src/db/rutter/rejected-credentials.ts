@@ -1,9 +1,9 @@
+import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { Queryable } from '../pool.js';
 
 /** The one provider that feeds go to today. */
 const provider = 'rutter';
-/** While our credentials are refused they are tried this often, by one of all that wait. */
-const probeEvery = `interval '30 seconds'`;
+const probeEvery = `interval '${String(deliveryLimits.credentialsProbeMs)} milliseconds'`;
 
 /** Our own credentials were refused just now. Whoever comes later changes nothing: the row says since when. */
 export async function recordCredentialsRejected(db: Queryable): Promise<void> {

@@ -1,6 +1,6 @@
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { Queryable } from '../pool.js';
-import type { CustomerFeed } from '../status-views.js';
+import type { CustomerFeed } from '../channel.js';
 
 /** An account at another bank, brought into Sage by its Banking Service. */
 export interface SageFeed extends CustomerFeed {

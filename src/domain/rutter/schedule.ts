@@ -15,11 +15,6 @@ export function nextSyncAtMs(input: { feedId: string; nowMs: number; intervalMs:
   return Math.round(input.nowMs + input.intervalMs * (earliestShare + spreadShare * shareOf(input.feedId)));
 }
 
-/** Poll a slow job after an eighth of its age, from 2 s to 60 s: the delay of detection stays a share of the wait. */
-export function jobPollDelayMs(ageMs: number): number {
-  return Math.min(60_000, Math.max(2_000, Math.round(ageMs / 8)));
-}
-
 /** What is awaited is checked often for a day, then once a day, and after 30 days only on a wake-up. */
 export const awaitQuicklyMs = dayMs;
 export const awaitAtAllMs = 30 * dayMs;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRutterFeed, type RutterFeed } from '../../db/rutter/customer-feeds.js';
-import type { CustomerFeed } from '../../db/status-views.js';
+import type { CustomerFeed } from '../../db/channel.js';
 import type { FeedState } from '../../domain/feed.js';
 import { isBlocked } from '../../domain/rutter/feed.js';
 import { csrfFieldName } from '../form.js';

@@ -1,4 +1,5 @@
-import type { CustomerFeed, CustomerHappening } from '../../db/status-views.js';
+import type { CustomerFeed } from '../../db/channel.js';
+import type { CustomerHappening } from '../../db/status-views.js';
 import type { PagesChannels, StatusCards } from '../channel.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';

@@ -9,7 +9,7 @@ import { storePostings } from '../../../src/db/postings.js';
 import { renewAttempt, completeBatch } from '../../../src/db/rutter/complete-batch.js';
 import { maySend } from '../../../src/domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';
-import { limits } from '../../../src/domain/limits.js';
+import { deliveryLimits } from '../../../src/domain/rutter/delivery-limits.js';
 import type { PostingStatus } from '../../../src/domain/posting-input.js';
 import {
   createDeliveryFixture,
@@ -317,7 +317,13 @@ describe('building batches', () => {
     const fresh = postingsFrom({ from: '2026-03-21T00:00:00Z', count: 900, prefix: 'fresh' });
     await fixture.addPostings(feed, [...fresh, ...late.reverse()]);
     await deliver();
-    expect(delivered.map((batch) => batch.length)).toEqual([1, limits.batchPostingsMax, 1_000, 1_000, 200]);
+    expect(delivered.map((batch) => batch.length)).toEqual([
+      1,
+      deliveryLimits.batchPostingsMax,
+      1_000,
+      1_000,
+      200,
+    ]);
     expect(delivered.flat()).toEqual(
       ['first-000001', ...[...late].reverse(), ...fresh].map((posting) =>
         typeof posting === 'string' ? posting : posting.id,

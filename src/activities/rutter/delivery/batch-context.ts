@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import {
   readBatchPostings,
   undoBatch,
@@ -64,11 +65,6 @@ export async function loadContent(context: BatchContext, batch: OpenBatch): Prom
   return { postings, body };
 }
 
-const renewedFirstMs = 2_000;
-const renewedMaxMs = 60_000;
-/** After so many attempts of the same bytes a person must look; `sync` or `resume` allows as many again. */
-const attemptsMax = 20;
-
 /**
  * Ends an attempt in which certainly nothing was synced: the same bytes get a new key and go out again, from two seconds
  * on, doubling with every attempt, to a minute, and not before `retryAfterMs`. After too many of them the batch is
@@ -80,7 +76,7 @@ export async function renewBatch(
   outcome: StoredRefusal & { readonly retryAfterMs?: number | undefined },
 ): Promise<BatchEnding> {
   const { attemptNumber } = batch;
-  if (attemptNumber >= attemptsMax) {
+  if (attemptNumber >= deliveryLimits.attemptsMax) {
     const ending = await undo(context, batch, outcome);
     if (ending.kind === 'undone') {
       await blockFeed(context, 'attempts_exhausted', `${String(attemptNumber)} attempts`);
@@ -88,7 +84,11 @@ export async function renewBatch(
     return ending;
   }
   const tries = attemptNumber - 1;
-  const backedOffMs = backoffMs({ tries, firstMs: renewedFirstMs, maxMs: renewedMaxMs });
+  const backedOffMs = backoffMs({
+    tries,
+    firstMs: deliveryLimits.attemptWaitFirstMs,
+    maxMs: deliveryLimits.attemptWaitMaxMs,
+  });
   const waitMs = Math.max(backedOffMs, outcome.retryAfterMs ?? 0);
   const { deliveryLockId, holder } = context;
   const key = await renewAttempt(context.deps.pool, { batch, deliveryLockId, holder, outcome, waitMs });

@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { ApplicationFailure } from '@temporalio/common';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
 import { recordCredentialsRejected } from '../../../db/rutter/rejected-credentials.js';
@@ -9,12 +10,9 @@ import { readConnectionRefusal, type ConnectionRefusal } from '../explain-refusa
 import { CredentialsRejected } from '../../failures.js';
 import { recordFailure } from './record-failure.js';
 
-/** Our credentials are refused for everybody: check again after this long. */
-const organisationCheckMs = 30_000;
-
 /**
  * What of a failure is a refusal of the feed's connection; null for anything else. Our own credentials refused for
- * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is told, and all wait.
+ * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is notified, and all wait.
  */
 export async function explainFailure(
   deps: RutterDeps,
@@ -46,6 +44,6 @@ async function checkLater(deps: RutterDeps, feed: FeedRow, refused: CredentialsR
   throw ApplicationFailure.create({
     type: failureTypes.providerUnavailable,
     message: refused.message,
-    nextRetryDelay: organisationCheckMs,
+    nextRetryDelay: deliveryLimits.credentialsProbeMs,
   });
 }

@@ -5,20 +5,13 @@ import { recordUnknownOutcome, recordJob, recordPost } from '../../../db/rutter/
 import { readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { renewDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { isBlocked, maySend } from '../../../domain/rutter/feed.js';
-import { dayMs, limits } from '../../../domain/limits.js';
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { loadContent, renewBatch, undo } from './batch-context.js';
 import { followJob } from './follow-job.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { resolveByReadBack, resolveOrSendAgain, resolveOrUndo } from './resolve-by-read-back.js';
 import { completeByList } from './complete-by-list.js';
-
-/** Rutter keeps answers under a key for a while we do not know exactly; after a day its own list is asked first. */
-const attemptTrustedMs = dayMs;
-/** After this many POSTs of one key without a clear outcome Rutter's own list is asked before the next. */
-const unknownOutcomePostsMax = 5;
-/** A lease taken this long ago is renewed before a POST: the process may have been frozen since. */
-const leaseFreshMs = limits.deliveryLeaseMs / 2;
 
 /**
  * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
@@ -33,14 +26,15 @@ export async function finishBatch(
 ): Promise<BatchEnding> {
   const content = fresh ?? (await loadContent(context, batch));
   if (batch.posts === 0 && batch.notBeforeMs > 0) return { kind: 'renewed', waitMs: batch.notBeforeMs };
-  const old = batch.posts > 0 && batch.attemptAgeMs > attemptTrustedMs;
+  const old = batch.posts > 0 && batch.attemptAgeMs > deliveryLimits.attemptTrustedMs;
   if (batch.inDoubt || (old && batch.jobId === null)) {
     return await resolveOrSendAgain(context, batch, content);
   }
   if (batch.jobId !== null) return await followJob(context, batch, content);
   if (fresh === undefined) return await takeUp(context, batch, content);
   const fit =
-    context.leaseTakenAgoMs() < leaseFreshMs || (await renewDeliveryLock(context.deps.pool, lease(context)));
+    context.leaseTakenAgoMs() < deliveryLimits.leaseFreshMs ||
+    (await renewDeliveryLock(context.deps.pool, lease(context)));
   return fit ? await postBatch(context, batch, content) : { kind: 'lease_lost' };
 }
 
@@ -55,7 +49,7 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
   if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
     return await resolveOrUndo(context, batch, content, null);
   }
-  if (batch.outcome_unknown && batch.posts >= unknownOutcomePostsMax) {
+  if (batch.outcome_unknown && batch.posts >= deliveryLimits.unknownOutcomePostsMax) {
     const ending = await resolveByReadBack(context, batch, content);
     if (ending.kind !== 'absent') return ending;
   }
@@ -78,7 +72,7 @@ function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
 }
 
 function lease(context: BatchContext) {
-  return { deliveryLockId: context.deliveryLockId, holder: context.holder, leaseMs: limits.deliveryLeaseMs };
+  return { deliveryLockId: context.deliveryLockId, holder: context.holder, leaseMs: deliveryLimits.leaseMs };
 }
 
 async function postBatch(

@@ -2,19 +2,13 @@ import { isNotFound } from '../../../clients/rutter/errors.js';
 import type { JobResult } from '../../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { recordUnknownOutcome } from '../../../db/rutter/complete-batch.js';
-import { dayMs } from '../../../domain/limits.js';
-import { jobPollDelayMs } from '../../../domain/rutter/schedule.js';
+import { deliveryLimits, jobPollDelayMs } from '../../../domain/rutter/delivery-limits.js';
 import { blockFeed, renewBatch } from './batch-context.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { completeByList } from './complete-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { meaningOfJobFailure } from './refusals.js';
 import { resolveOrSendAgain } from './resolve-by-read-back.js';
-
-/** A job younger than this is waited for in the delivery run; an older one on the workflow's timer, its slot given back. */
-const jobWaitedForMs = 20_000;
-/** After this a person is told; the batch stays open, since nothing may be sent past it. */
-const jobAgeMaxMs = dayMs;
 
 /** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
 export async function followJob(
@@ -29,7 +23,7 @@ export async function followJob(
   for (;;) {
     const ageMs = (batch.jobAgeMs ?? 0) + Math.max(waitedMs, performance.now() - beganMs);
     // The first check of this delivery run at an old job is at once: the wait was on the workflow's timer.
-    if (ageMs < jobWaitedForMs) {
+    if (ageMs < deliveryLimits.jobInDeliveryRunMs) {
       const waitMs = jobPollDelayMs(ageMs);
       await context.deps.wait(waitMs, context.signal);
       waitedMs += waitMs;
@@ -41,9 +35,10 @@ export async function followJob(
       return await completeByList(context, batch, content, { ...result, jobId, evidence: 'job' });
     }
     if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
-    if (ageMs > jobAgeMaxMs)
+    if (ageMs > deliveryLimits.jobAgeMaxMs)
       return await blockFeed(context, 'job_running_too_long', `status ${result.status}`);
-    if (ageMs >= jobWaitedForMs) return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
+    if (ageMs >= deliveryLimits.jobInDeliveryRunMs)
+      return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { renewDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import type { Pool } from '../../../db/pool.js';
-import { limits } from '../../../domain/limits.js';
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 
 /**
  * Keeps the lease of a delivery lock alive while a batch is worked on. A failed renewal is no alarm by itself (the database
@@ -11,8 +11,8 @@ export async function whileHoldingDeliveryLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const timer = setInterval(() => {
-    renewDeliveryLock(input.pool, { ...input, leaseMs: limits.deliveryLeaseMs }).catch(() => undefined);
-  }, limits.deliveryLeaseRenewMs);
+    renewDeliveryLock(input.pool, { ...input, leaseMs: deliveryLimits.leaseMs }).catch(() => undefined);
+  }, deliveryLimits.leaseRenewMs);
   try {
     return await work();
   } finally {

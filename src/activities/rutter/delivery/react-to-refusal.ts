@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
@@ -19,9 +20,6 @@ import { findExplanation } from './find-explanation.js';
 import { readAccount } from './read-account.js';
 import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
 import { resolveByReadBack, resolveOrUndo } from './resolve-by-read-back.js';
-
-/** Our stored hash matches and Rutter says otherwise: a bug on one side. Look again, but not in a hurry. */
-const keyConflictRetryMs = 60_000;
 
 /** A batch that was refused, and how. */
 interface Refused {
@@ -65,7 +63,11 @@ export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
 
 async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
   await blockFeed(context, 'conflict_with_provider', wordsOf(refusal));
-  throw later(failureTypes.unexpected, 'Rutter knows the key with other bytes', keyConflictRetryMs);
+  throw later(
+    failureTypes.unexpected,
+    'Rutter knows the key with other bytes',
+    deliveryLimits.keyConflictRetryMs,
+  );
 }
 
 async function afterConnectionRefused(

@@ -1,12 +1,10 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
-import { ListTooLong, secondCheckAfterMs, transactionsSince } from './transactions-since.js';
+import { ListTooLong, transactionsSince } from './transactions-since.js';
 import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { blockFeed, renewBatch, undo } from './batch-context.js';
 import { completeByList } from './complete-by-list.js';
-
-/** Ten thousand transactions of the connection since the first POST, then a person must look. */
-const readBackPagesMax = 20;
 
 /** Nothing of the batch is at Rutter, by two checks: the caller decides. */
 interface Absent {
@@ -62,7 +60,7 @@ async function checkTwice(
   try {
     const found = await look(context, batch, content);
     if (found.size < content.postings.length) {
-      await context.deps.wait(secondCheckAfterMs, context.signal);
+      await context.deps.wait(deliveryLimits.secondCheckAfterMs, context.signal);
       // Pages shift while they are read: what the first check saw is there, whatever the second says.
       for (const [id, transaction] of await look(context, batch, content)) found.set(id, transaction);
     }
@@ -86,7 +84,7 @@ async function look(
     accessToken: context.accessToken,
     rutterAccountId: context.feed.rutterAccountId ?? '',
     sinceMs: batch.firstPostAtMs,
-    pagesMax: readBackPagesMax,
+    pagesMax: deliveryLimits.readBackPagesMax,
     signal: context.signal,
   });
   for await (const page of pages) {

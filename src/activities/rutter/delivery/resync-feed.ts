@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { finishCommand, type CommandProblem, type ResyncResult } from '../../../db/commands.js';
 import { openAccessToken } from '../../../db/connections.js';
 import {
@@ -10,16 +11,14 @@ import {
 import { mayResync } from '../../../domain/rutter/feed.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
-import { ListTooLong, secondCheckAfterMs, transactionsSince } from './transactions-since.js';
+import { ListTooLong, transactionsSince } from './transactions-since.js';
 import type { CommandContext, CommandEnding } from '../connection/finish-with-connection.js';
 
-/** What one activity reads twice within its three minutes. */
-const listPagesMax = 100;
 const pageTransactions = 500;
 /** Ids of the gap in the answer; the count is exact. */
 const listedIdsMax = 1_000;
 /** As many as the list that they are compared with can hold. */
-const deliveredMax = listPagesMax * pageTransactions;
+const deliveredMax = deliveryLimits.resyncPagesMax * pageTransactions;
 
 const notAllowed: CommandProblem = {
   code: 'wrong_state',
@@ -81,7 +80,7 @@ async function checkTwice(context: CommandContext, fixture: ResyncFixture): Prom
   const missing = first === null ? null : missingIn(fixture.delivered, first);
   if (first === null || missing === null) return null;
   if (missing.length === 0) return { gap: [], unknown: unknownOf(fixture, first) };
-  await context.deps.wait(secondCheckAfterMs, context.signal);
+  await context.deps.wait(deliveryLimits.secondCheckAfterMs, context.signal);
   const second = await look(context, fixture);
   return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(fixture, second) };
 }
@@ -111,7 +110,7 @@ async function look(
       accessToken: openAccessToken(deps.keyring, feed),
       rutterAccountId: feed.rutterAccountId ?? '',
       sinceMs: sentSinceMs,
-      pagesMax: listPagesMax,
+      pagesMax: deliveryLimits.resyncPagesMax,
       signal,
     });
     for await (const page of pages) {

@@ -17,7 +17,7 @@ import { failureTypes } from '../../../domain/failures.js';
 import { unreachable, type FeedState } from '../../../domain/feed.js';
 import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
-import { limits } from '../../../domain/limits.js';
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
 import type { BatchContext, BatchEnding } from './batch-context.js';
 import { finishBatch } from './finish-batch.js';
@@ -34,7 +34,7 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
  * a job is slow. A repeat is safe at any point: what was built, sent, seen and completed stands in the ledger before and
  * after each step, and whoever comes next goes on from there, under the same keys. Failures: ProviderUnavailable,
  * RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it blocks the feed and says so in the
- * result. Limits: a minute, `batchesPerDeliveryRunMax`, one batch in flight.
+ * result. Limits: a minute, `deliveryLimits.batchesPerDeliveryRunMax`, one batch in flight.
  */
 
 export interface RunDeliveryInput {
@@ -56,13 +56,6 @@ export interface RunDeliveryResult {
   readonly nextSyncAtMs?: number;
   readonly syncedAtMs?: number;
 }
-
-/** A delivery run that cannot end by itself is a bug; this many batches do not fit into its minute. */
-const batchesPerDeliveryRunMax = 1_000;
-/** A failure after some batches went well: the next delivery run begins after this long. */
-const progressRetryMs = 2_000;
-/** Another feed's batch waits for a person: check again after this long whether one came. */
-const blockedLockCheckMs = 10 * 60_000;
 
 export function rutterRunDelivery(deps: RutterDeps) {
   return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
@@ -105,9 +98,10 @@ class DeliveryRun {
 
   private async deliver(feed: FeedRow): Promise<RunDeliveryResult> {
     if (this.input.readAccount && feed.facts.operator === 'running') await this.checkAtAccount(feed);
-    while (this.batches < batchesPerDeliveryRunMax) {
+    while (this.batches < deliveryLimits.batchesPerDeliveryRunMax) {
       if (this.signal.aborted || this.deps.stopping.aborted) return await this.result('more');
-      if (performance.now() - this.startedAtMs > limits.deliveryRunMaxMs) return await this.result('more');
+      if (performance.now() - this.startedAtMs > deliveryLimits.deliveryRunMaxMs)
+        return await this.result('more');
       const leaseTakenAtMs = performance.now();
       const cut = await buildBatch(this.deps.pool, {
         feedId: feed.feedId,
@@ -167,7 +161,7 @@ class DeliveryRun {
   private async waitForOther({ feedId }: FeedRow, what: string): Promise<RunDeliveryResult> {
     const detail = `${what} waits for a person`;
     await recordReason(this.deps.pool, { feedId, reason: otherFeedBlockedReason, detail, timeline: false });
-    return await this.result('job_running', blockedLockCheckMs);
+    return await this.result('job_running', deliveryLimits.blockedLockCheckMs);
   }
 
   /** The feed whose turn it is may be asleep for seconds: tell it. */
@@ -189,7 +183,7 @@ class DeliveryRun {
       const ending = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
         finishBatch(context, cut.batch, fresh),
       );
-      // Settling gives the delivery lock back in its own transaction; every other way out does it here.
+      // Completing releases the delivery lock in its own transaction; every other end of a batch releases it here.
       if (ending.kind !== 'completed') await release();
       return ending;
     } catch (error) {
@@ -251,7 +245,8 @@ class DeliveryRun {
       if (refusedId === feedId) return await this.result('waiting');
       return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
     }
-    if (this.batches > 0) return await this.result('job_running', reading.retryAfterMs ?? progressRetryMs);
+    if (this.batches > 0)
+      return await this.result('job_running', reading.retryAfterMs ?? deliveryLimits.progressRetryMs);
     if (reading.type !== failureTypes.databaseUnavailable) await recordFailure(this.deps, feed, error);
     throw error;
   }

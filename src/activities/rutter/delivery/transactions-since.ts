@@ -1,11 +1,6 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import type { RutterClient } from '../../../clients/rutter/client.js';
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
-
-/** Rutter's clock and ours may differ by this much when we ask for everything since a moment of ours. */
-const clockSlackMs = 5 * 60_000;
-
-/** Rutter's list may lag behind its effect: "not there" counts only when it is said twice, this far apart. */
-export const secondCheckAfterMs = 10_000;
 
 export class ListTooLong extends Error {
   override readonly name = 'ListTooLong';
@@ -33,7 +28,7 @@ export async function* transactionsSince(input: {
   for (let page = 0; page < input.pagesMax; page += 1) {
     const answer = await input.rutter.listTransactions({
       accessToken: input.accessToken,
-      updatedAtMinMs: input.sinceMs - clockSlackMs,
+      updatedAtMinMs: input.sinceMs - deliveryLimits.clockSlackMs,
       cursor,
       signal: input.signal,
     });

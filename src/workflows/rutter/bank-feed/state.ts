@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../../domain/feed.js';
 import { dayMs } from '../../../domain/limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
@@ -26,13 +27,8 @@ export interface BankFeedState {
   lastSyncedAtMs: number | null;
 }
 
-const lockWaitFirstMs = 1_000;
-const lockWaitMaxMs = 15_000;
 /** A blocked, paused or waiting feed is checked this often even if every signal was lost. */
 export const blockedCheckMs = dayMs;
-
-/** After a failure that should not exist. */
-const failedDeliveryRunCheckMs = 10 * 60_000;
 
 /** A feed's first run checks once; a renewed one goes on with what was waited for. */
 export function initialState(carried: BankFeedCarried | undefined, nowMs: number): BankFeedState {
@@ -101,12 +97,17 @@ export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult
     case 'lock_busy':
       state.waitingFor = 'lock';
       state.dueAtMs =
-        nowMs + backoffMs({ tries: state.lockTries, firstMs: lockWaitFirstMs, maxMs: lockWaitMaxMs });
+        nowMs +
+        backoffMs({
+          tries: state.lockTries,
+          firstMs: deliveryLimits.lockWaitFirstMs,
+          maxMs: deliveryLimits.lockWaitMaxMs,
+        });
       state.lockTries += 1;
       return;
     case 'job_running':
       state.waitingFor = 'job';
-      state.dueAtMs = nowMs + (result.waitMs ?? lockWaitMaxMs);
+      state.dueAtMs = nowMs + (result.waitMs ?? deliveryLimits.lockWaitMaxMs);
       return;
     case 'waiting':
       state.waitingFor = 'facts';
@@ -132,7 +133,7 @@ export function afterUnfinishedDeliveryRun(state: BankFeedState, nowMs: number):
 export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): void {
   state.reason = unexpectedReason;
   state.waitingFor = 'facts';
-  state.dueAtMs = nowMs + failedDeliveryRunCheckMs;
+  state.dueAtMs = nowMs + deliveryLimits.failedDeliveryRunCheckMs;
 }
 
 /** A request was done and the row shows it. */

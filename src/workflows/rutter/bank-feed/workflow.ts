@@ -14,7 +14,8 @@ import {
 import type { RutterActivities } from '../../../activities/rutter/channel.js';
 import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import { limits } from '../../../domain/limits.js';
-import { deliver, interactive } from '../../activity-options.js';
+import { interactive } from '../../activity-options.js';
+import { deliveryRunOptions } from './delivery-run-options.js';
 import { searchAttributes } from '../../search-attributes.js';
 import * as messages from './messages.js';
 import {
@@ -51,11 +52,11 @@ const longHistoryEvents = 8_000;
 /** People wait for their requests, so these do not queue up behind delivery runs. */
 const database = proxyActivities<RutterActivities>(interactive.database);
 const liveDeliveryRun = proxyActivities<RutterActivities>({
-  ...deliver.deliveryRun,
+  ...deliveryRunOptions,
   priority: { priorityKey: livePriority },
 });
 const backfillDeliveryRun = proxyActivities<RutterActivities>({
-  ...deliver.deliveryRun,
+  ...deliveryRunOptions,
   priority: { priorityKey: backfillPriority },
 });
 

@@ -1,3 +1,4 @@
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -23,9 +24,6 @@ import { connectionCheckRequested, type ConnectionInput } from './messages.js';
  * Message: `connectionCheckRequested` (checks once, and quickly again from then on). Ends when nothing is awaited, or after
  * 30 days without a wake-up; renews when the server suggests it.
  */
-
-/** Our own credentials are refused for everybody: the next check comes after this, and nobody is told anything else. */
-const organisationProbeMs = 30_000;
 
 /** Rutter refuses the question itself, which it should not: ask again, but seldom. */
 const oddRefusalPollMs = 15 * 60_000;
@@ -70,7 +68,7 @@ async function readConnection(connectionId: string, awaitedForMs: number): Promi
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     const type = cause instanceof ApplicationFailure ? cause.type : undefined;
     if (type === failureTypes.credentialsRejected) {
-      return { refused: false, awaitedCount: 0, nextPollMs: organisationProbeMs };
+      return { refused: false, awaitedCount: 0, nextPollMs: deliveryLimits.credentialsProbeMs };
     }
     if (type === failureTypes.obsolete) return { refused: true, awaitedCount: 0, nextPollMs: null };
     if (type === failureTypes.refused || type === failureTypes.connectionRefused) {
