@@ -20,6 +20,7 @@ const NEEDS: Record<string, Part[]> = {
   sandbox: ['postgres'],
   reliability: ['postgres', 'temporal', 'test-server'],
   e2e: ['postgres', 'temporal', 'test-server', 'chromium'],
+  verify: ['postgres', 'temporal', 'test-server', 'chromium'],
 };
 
 /**
