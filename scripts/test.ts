@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pLimit from 'p-limit';
 import { closingLine, countReport, noCounts } from './test-counts.js';
 import type { Counts } from './test-counts.js';
 
@@ -13,50 +14,69 @@ interface Step {
   args: string[];
 }
 
-/** Everything besides the tests, cheapest to repair first. Each counts as one in the closing line. */
+const prettier = 'node_modules/prettier/bin/prettier.cjs';
+
+/** Everything besides the tests, the longest first. Each counts as one in the closing line. */
 const STEPS: Step[] = [
-  { name: 'format', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'] },
   { name: 'lint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
+  { name: 'format', args: [prettier, '--check', '--log-level', 'warn', '.'] },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'workflow bundle', args: ['--import', 'tsx', 'scripts/build-workflow-bundle.ts'] },
   { name: 'lockfile', args: ['--import', 'tsx', 'scripts/check-lockfile.ts'] },
 ];
 
+/** One for each of the two cores that we promise to need. */
+const STEPS_AT_ONCE = 2;
+
 const QUICK_PROJECTS = ['unit', 'replay'];
+/** Runs in `npm run verify` only. */
+const LONG_PROJECT = 'verify';
 
 /**
- * `npm test` runs every step and every test; `npm run check` (`--quick`) the steps and the tests that need no server;
- * `npm test -- test/api/feeds.test.ts` only the named tests. A failed step does not hide the next ones. Ends with one
- * line of counts, and with a code other than 0 when anything failed or nothing was tested.
+ * `npm test` runs every step and every test but those of `verify`; `npm run check` (`--quick`) the steps and the tests
+ * that need no server; `npm test -- test/api/feeds.test.ts` only the named tests. Steps run beside each other and print
+ * when they end. A failed step does not hide the next ones. Ends with one line of counts, and with a code other than 0
+ * when anything failed or nothing was tested.
  */
 async function main(args: string[]): Promise<void> {
   const quick = args.includes('--quick');
   const filters = args.filter((argument) => argument !== '--quick');
   const counts = noCounts();
-  for (const step of filters.length === 0 ? STEPS : []) {
-    process.stdout.write(`\n> ${step.name}\n`);
-    const passed = (await run(step.args)) === 0;
-    if (!passed) process.stdout.write(`${step.name} failed\n`);
-    counts[passed ? 'passed' : 'failed'] += 1;
-  }
-  const tests = await runTests(quick, filters);
+  const limit = pLimit(STEPS_AT_ONCE);
+  const steps = (filters.length === 0 ? STEPS : []).map((step) =>
+    limit(async () => {
+      counts[(await runStep(step)) ? 'passed' : 'failed'] += 1;
+    }),
+  );
+  const [tests] = await Promise.all([limit(() => runTests(quick, filters)), ...steps]);
   for (const key of ['passed', 'failed', 'skipped'] as const) counts[key] += tests[key];
   process.stdout.write(`\n${closingLine(counts)}\n`);
   process.exitCode = counts.failed > 0 || tests.passed === 0 ? 1 : 0;
 }
 
+/** Prints what the step printed and how long it took, in one piece. @returns whether it passed */
+async function runStep(step: Step): Promise<boolean> {
+  const beganMs = performance.now();
+  const { code, output } = await run(step.args, 'keep');
+  const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
+  process.stdout.write(`\n> ${step.name}: ${code === 0 ? 'passed' : 'failed'} (${seconds} s)\n${output}`);
+  return code === 0;
+}
+
 async function runTests(quick: boolean, filters: string[]): Promise<Counts> {
-  process.stdout.write(`\n> tests\n`);
   const folder = await mkdtemp(join(tmpdir(), 'bankfeeds-test-'));
   try {
     const report = join(folder, 'report.json');
-    const code = await run([
-      'node_modules/vitest/vitest.mjs',
-      'run',
-      ...(quick ? QUICK_PROJECTS.flatMap((name) => ['--project', name]) : []),
-      ...['--reporter', 'default', '--reporter', 'json', '--outputFile.json', report],
-      ...filters,
-    ]);
+    const { code } = await run(
+      [
+        'node_modules/vitest/vitest.mjs',
+        'run',
+        ...projectArguments(quick, filters),
+        ...['--reporter', 'default', '--reporter', 'json', '--outputFile.json', report],
+        ...filters,
+      ],
+      'print',
+    );
     const text = await readFile(report, 'utf8').catch(() => undefined);
     return countReport(text, code);
   } finally {
@@ -64,21 +84,33 @@ async function runTests(quick: boolean, filters: string[]): Promise<Counts> {
   }
 }
 
-/** Runs Node with these arguments, its output streaming to ours; its code, or 1 when a signal ended it. */
-function run(args: string[]): Promise<number> {
+function projectArguments(quick: boolean, filters: string[]): string[] {
+  if (quick) return QUICK_PROJECTS.flatMap((name) => ['--project', name]);
+  // Who names a file wants it, whatever its project.
+  return filters.length > 0 ? [] : ['--project', `!${LONG_PROJECT}`];
+}
+
+const running = new Set<ChildProcess>();
+// Vitest ends its servers on SIGINT only; an impatient supervisor sends SIGTERM.
+process.on('SIGTERM', () => {
+  for (const child of running) child.kill('SIGINT');
+});
+// Ctrl-C reaches the children by itself; we stay to print the closing line.
+process.on('SIGINT', () => undefined);
+
+/** Runs Node with these arguments; its code, or 1 when a signal ended it, and what it printed if that is kept. */
+function run(args: string[], printed: 'print' | 'keep'): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-    // Vitest ends its servers on SIGINT only; an impatient supervisor sends SIGTERM.
-    const stop = (): void => void child.kill('SIGINT');
-    process.on('SIGTERM', stop);
-    // Ctrl-C reaches the child by itself; we stay to print the closing line.
-    const wait = (): void => undefined;
-    process.on('SIGINT', wait);
+    const stdio: StdioOptions = printed === 'print' ? 'inherit' : ['ignore', 'pipe', 'pipe'];
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio });
+    running.add(child);
+    const parts: Buffer[] = [];
+    child.stdout?.on('data', (part: Buffer) => parts.push(part));
+    child.stderr?.on('data', (part: Buffer) => parts.push(part));
     child.once('error', reject);
-    child.once('exit', (code) => {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', wait);
-      resolve(code ?? 1);
+    child.once('close', (code) => {
+      running.delete(child);
+      resolve({ code: code ?? 1, output: Buffer.concat(parts).toString('utf8') });
     });
   });
 }

@@ -22,7 +22,7 @@ const deliveryRunsMax = 100;
  * The SDK breaks off a turn of workflow code after 5 s of wall time, which Node does not survive when it happens inside
  * a promise hook ("async hook stack has become corrupted"): the whole process ends. A task that finds some thousand
  * signals takes a second of CPU, and several seconds on a starved machine; slow is better than dead. The option is the
- * SDK's own, though not in its types; `test/e2e/rutter/signal-storms.test.ts` shows that it counts.
+ * SDK's own, though not in its types; `test/verify/rutter/signal-storms.test.ts` shows that it counts.
  */
 const activationTimeout = { isolateExecutionTimeout: '30s' } as const;
 

@@ -1,5 +1,5 @@
 import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { NativeConnection, Worker, type LogEntry } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveHistory } from '../../scripts/save-history.js';
 import { createActivities } from '../../src/activities/channels.js';
@@ -24,6 +24,7 @@ import {
   type DeliveryFixture,
 } from '../support/rutter/delivery-fixture.js';
 import { replayKeys } from '../support/replay-key.js';
+import { installRuntime } from '../support/runtime.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
 import { bundleWorkflows } from '../support/workflow-environment.js';
@@ -45,7 +46,7 @@ let close: () => Promise<unknown>;
 const lines: LogEntry[] = [];
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('INFO', (entry) => lines.push(entry)) });
+  installRuntime((entry) => lines.push(entry));
   const keys = parseKeyring(replayKeys);
   if (!keys.ok) throw new Error('the replay key is unusable');
   const dataConverter = createDataConverter(keys.keyring);

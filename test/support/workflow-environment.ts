@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { workflowBundleCode } from '../../scripts/build-workflow-bundle.js';
 import type { Activities } from '../../src/activities/channels.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createReplayConverter } from './replay-key.js';
+import { installRuntime } from './runtime.js';
 import { createTimeSkipping } from './temporal.js';
 import { until } from './until.js';
 
@@ -17,7 +18,7 @@ const SOON_MS = 20_000;
  * production, so that a history recorded here replays under the converter of the workers.
  */
 export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironment> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installRuntime();
   const env = await createTimeSkipping({ client: { dataConverter: createReplayConverter() } });
   // This server adds search attributes but cannot list them.
   const { operatorService } = env.connection;

@@ -1,9 +1,15 @@
 import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { CoreBanking } from '../../../scripts/chaos/core-banking.js';
 import { makeFeeds, type ChaosFeed } from '../../../scripts/chaos/feeds.js';
 import { Checker } from '../../../scripts/chaos/checker.js';
+import { isPostOfTransactions, type SeenRequest } from '../../../scripts/chaos/rutter-sandbox.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { openStack, type Stack } from '../../../scripts/chaos/stack.js';
+import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
 import { printLine } from '../shared-parts.js';
 import { until } from '../until.js';
 
@@ -17,14 +23,36 @@ export interface OutageFixture {
   /** A webhook of Rutter with a good signature. */
   webhook(): Promise<Response>;
   /** Waits until everything that core banking sent is booked, once and in order, and nothing forbidden was done. */
-  untilDelivered(timeoutMs: number): Promise<void>;
+  untilDelivered(): Promise<void>;
+  /** The same, and waits until no batch is open and no delivery lock is held. */
+  untilCompleted(): Promise<void>;
+  /** Whether a posting of this id is stored. */
+  isStored(transactionId: string): Promise<boolean>;
+  /** The keys of all attempts of a feed, in the order in which they were made. */
+  keysOf(feed: ChaosFeed): Promise<SentKey[]>;
+  /** The last requests to the sandbox that were POSTs of transactions. */
+  postsSeen(): Promise<SeenRequest[]>;
+  /** Whether the log of a worker contains a text. */
+  hasLogged(worker: SupervisedPart, text: string): Promise<boolean>;
+  /** How often API and worker ended without being killed. */
+  unplannedEnds(): number;
   close(): Promise<void>;
 }
 
+export interface SentKey {
+  state: string;
+  key: string;
+  posts: number;
+}
+
 const callMs = 40_000;
+/** The repair job, which comes every minute, finds what a lost signal left undone. */
+const recoveredMs = 300_000;
+const requestsMax = 5_000;
 
 /** `outageMs`: the longest outage that ingestion will have; 0 by default. */
 export async function openOutageFixture(input: { outageMs?: number } = {}): Promise<OutageFixture> {
+  await buildWorkflowBundle();
   const stack = await openStack({ printLine: printLine, keep: false, wired: true });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
@@ -49,7 +77,18 @@ export async function openOutageFixture(input: { outageMs?: number } = {}): Prom
         const signature = createHmac('sha256', stack.credentials.clientSecret).update(body).digest('base64');
         return post('/webhooks/rutter', { 'x-rutter-signature': `sha256=${signature}` }, body);
       },
-      untilDelivered: (timeoutMs) => untilDelivered({ stack, feeds, core, checker, timeoutMs }),
+      untilDelivered: () => untilDelivered({ stack, feeds, core, checker }),
+      untilCompleted: async () => {
+        await untilDelivered({ stack, feeds, core, checker });
+        await untilNoBatchIsOpen(stack);
+      },
+      isStored: async (id) =>
+        (await stack.pool.query('SELECT 1 FROM postings WHERE transaction_id = $1', [id])).rowCount === 1,
+      keysOf: (feed) => keysOf(stack, feed),
+      postsSeen: async () => (await stack.rutter.requests(requestsMax)).filter(isPostOfTransactions),
+      hasLogged: async (worker, text) =>
+        (await readFile(join(stack.folder, 'logs', `${worker.name}.log`), 'utf8')).includes(text),
+      unplannedEnds: () => stack.api.unplannedEnds + stack.workers[0]!.unplannedEnds,
       close: () => stack.close(),
     };
   } catch (error) {
@@ -63,18 +102,44 @@ async function untilDelivered(input: {
   feeds: readonly ChaosFeed[];
   core: CoreBanking;
   checker: Checker;
-  timeoutMs: number;
 }): Promise<void> {
-  const { stack, feeds, core, checker, timeoutMs } = input;
+  const { stack, feeds, core, checker } = input;
   for (const feed of feeds) {
     const booked = async (): Promise<boolean> => {
       const { count } = await stack.rutter.book({ rutterAccountId: feed.rutterAccountId, offset: 0 });
       return count >= core.sent(feed);
     };
-    await until(booked, { timeoutMs, everyMs: 200, describe: `all of feed ${feed.feedId} is booked` });
+    await until(booked, {
+      timeoutMs: recoveredMs,
+      everyMs: 200,
+      describe: `all of feed ${feed.feedId} is booked`,
+    });
   }
   const { faults } = await checker.check();
   if (faults.length > 0) throw new Error(faults.join('\n'));
+}
+
+async function untilNoBatchIsOpen({ pool }: Stack): Promise<void> {
+  const sql = `SELECT 1 FROM delivery_locks WHERE holder IS NOT NULL UNION ALL SELECT 1 FROM batches WHERE state = 'open'`;
+  await until(async () => (await pool.query(sql)).rowCount === 0, {
+    ...{ timeoutMs: recoveredMs, describe: 'no batch is open and no delivery lock is held' },
+  });
+}
+
+async function keysOf({ pool }: Stack, feed: ChaosFeed): Promise<SentKey[]> {
+  const { rows } = await pool.query<SentKey>(
+    `SELECT b.state, a.idempotency_key AS key, a.posts FROM batches b JOIN attempts a USING (batch_id)
+      WHERE b.feed_id = $1 ORDER BY b.number, a.number`,
+    [feed.feedId],
+  );
+  return rows;
+}
+
+/** A refusal of ingestion that asks for a repeat. */
+export async function expectRefusedForNow(answer: Response): Promise<void> {
+  const { code } = (await answer.json()) as { code: string };
+  expect([answer.status, code]).toEqual([503, 'database_unavailable']);
+  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
 }
 
 /** Older than the start date of every feed: it is stored, and never sent. */

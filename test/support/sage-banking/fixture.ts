@@ -4,8 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { IllegalStateError } from '@temporalio/common';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import type { Knobs } from '../../../sandbox/sage-banking/assumptions.js';
@@ -30,6 +29,7 @@ import { createFacade } from '../../../src/temporal/channels.js';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.js';
 import { createTestDatabase } from '../database.js';
 import { replayKeys } from '../replay-key.js';
+import { installRuntime } from '../runtime.js';
 import { createTestNamespace } from '../temporal.js';
 import { bundleWorkflows } from '../workflow-environment.js';
 
@@ -256,15 +256,6 @@ async function runWorkers(input: {
     await Promise.all(running);
     await connection.close();
   };
-}
-
-/** Once a process: a file may open several fixtures. */
-function installRuntime(): void {
-  try {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
-  } catch (error) {
-    if (!(error instanceof IllegalStateError)) throw error;
-  }
 }
 
 async function serve(input: {

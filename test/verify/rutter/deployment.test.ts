@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createActivities } from '../../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../../src/activities/interceptor.js';
@@ -14,6 +14,7 @@ import {
   type DeliveryFixture,
   type FixturePosting,
 } from '../../support/rutter/delivery-fixture.js';
+import { installRuntime } from '../../support/runtime.js';
 import { createTestNamespace } from '../../support/temporal.js';
 import { until } from '../../support/until.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
@@ -36,7 +37,8 @@ let careless: WorkflowBundle;
 const activityWorkers: { worker: Worker; ended: Promise<void> }[] = [];
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
+  // The failures of workflow tasks are wanted here.
+  installRuntime(() => undefined);
   const testNamespace = createTestNamespace({ register: registerSearchAttributes });
   fixture = await createDeliveryFixture();
   fitting = await bundleWorkflows();

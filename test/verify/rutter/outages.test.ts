@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import type { SupervisedPart } from '../../../scripts/chaos/supervised-part.js';
-import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
+import {
+  expectRefusedForNow,
+  openOutageFixture,
+  type OutageFixture,
+} from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
 /*
@@ -13,28 +16,19 @@ import { until } from '../../support/until.js';
 
 /**
  * Of an outage; long enough for every time-out of a connection and for delivery runs to give up. For longer ones:
- * `OUTAGE_MS=200000 npx vitest run --project e2e test/e2e/rutter/outages.test.ts -t 'an outage'`.
+ * `OUTAGE_MS=200000 npx vitest run --project verify test/verify/rutter/outages.test.ts -t 'an outage'`.
  */
 const outageMs = Number(process.env['OUTAGE_MS'] ?? 12_000);
-/** A signal that was lost is found by the repair job, which comes every minute. */
-const recoveredMs = 150_000;
 const postings = 30;
 
 let fixture: OutageFixture;
 beforeAll(async () => {
-  await buildWorkflowBundle();
   fixture = await openOutageFixture({ outageMs });
 });
 afterAll(() => fixture.close());
 
 async function sendToAll(count = postings): Promise<void> {
   await Promise.all(fixture.feeds.map((feed) => fixture.core.send(feed, count)));
-}
-
-async function expectRefusedForNow(answer: Response): Promise<void> {
-  const { code } = (await answer.json()) as { code: string };
-  expect([answer.status, code]).toEqual([503, 'database_unavailable']);
-  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
 }
 
 async function storedIds(like: string): Promise<string[]> {
@@ -59,7 +53,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     await sleep(outageMs);
     stack.postgres.bringBack();
     await sending;
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
     expect(await storedIds('away-%')).toEqual([]);
     expect((await fixture.webhook()).status).toBe(200);
     expect(stack.api.unplannedEnds + stack.workers[0]!.unplannedEnds).toBe(0);
@@ -73,7 +67,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     await stack.api.kill();
     await sleep(outageMs);
     stack.temporal.bringBack();
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
     expect(stack.workers[0]!.unplannedEnds).toBe(0);
   });
 
@@ -83,7 +77,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     await sendToAll();
     await sleep(outageMs);
     stack.wire.setMode({ kind: 'pass' });
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
   });
 
   it('of all three at once heals by itself', async () => {
@@ -97,7 +91,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     stack.postgres.bringBack();
     stack.wire.setMode({ kind: 'pass' });
     await sending;
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
   });
 });
 
@@ -122,7 +116,7 @@ describe('a start', () => {
         await sleep(3_000);
       }
       await sendToAll();
-      await fixture.untilDelivered(recoveredMs);
+      await fixture.untilDelivered();
     },
   );
 });
@@ -179,7 +173,7 @@ describe('a bad wire', () => {
     for (const proxy of [wires!.workerToPostgres, wires!.apiToPostgres]) {
       proxy.loseAnswerAfter((piece) => piece.includes('COMMIT'));
       await sendToAll();
-      await fixture.untilDelivered(recoveredMs);
+      await fixture.untilDelivered();
     }
   });
 
@@ -193,7 +187,7 @@ describe('a bad wire', () => {
     await sleep(5_000);
     for (const proxy of all) proxy.setMode({ kind: 'pass' });
     await sending;
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
   });
 
   it("that loses 1 % of Temporal's answers costs time and nothing else", async () => {
@@ -201,7 +195,7 @@ describe('a bad wire', () => {
     const { workerToTemporal } = fixture.stack.wires!;
     workerToTemporal.loseSomeAnswers({ chance: 0.01, random: () => random.between(0, 9_999) / 10_000 });
     for (let round = 0; round < 5; round += 1) await sendToAll();
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
     workerToTemporal.loseSomeAnswers({ chance: 0, random: () => 1 });
   });
 });

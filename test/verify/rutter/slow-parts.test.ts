@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { bankFeedWorkflowId } from '../../../src/domain/ids.js';
-import { openOutageFixture, type OutageFixture } from '../../support/rutter/outage-fixture.js';
+import {
+  expectRefusedForNow,
+  openOutageFixture,
+  type OutageFixture,
+} from '../../support/rutter/outage-fixture.js';
 import { until } from '../../support/until.js';
 
 /*
@@ -12,99 +15,29 @@ import { until } from '../../support/until.js';
  * what was refused was stored nowhere, and everything that was acknowledged is at Rutter, once and in order.
  */
 
-const recoveredMs = 150_000;
 const soon = { timeoutMs: 60_000, everyMs: 50 };
-/** This name distinguishes the test's own connections to PostgreSQL from those of the service. */
-const hoarderName = 'hoarder';
-const hoardersMax = 300;
-const fullMs = 6_000;
 const lockedMs = 30_000;
 
 let fixture: OutageFixture;
 beforeAll(async () => {
-  await buildWorkflowBundle();
   fixture = await openOutageFixture();
 });
 afterAll(() => fixture.close());
 
-async function expectRefusedForNow(answer: Response): Promise<void> {
-  const { code } = (await answer.json()) as { code: string };
-  expect([answer.status, code]).toEqual([503, 'database_unavailable']);
-  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
-}
-
-async function isStored(transactionId: string): Promise<boolean> {
-  const sql = `SELECT 1 FROM postings WHERE transaction_id = $1`;
-  return (await fixture.stack.pool.query(sql, [transactionId])).rowCount === 1;
-}
-
-function unplannedEnds(): number {
-  const { api, workers } = fixture.stack;
-  return api.unplannedEnds + workers[0]!.unplannedEnds;
-}
-
 /** A connection of our own, which no limit of the service's pools ends. */
 async function connect(): Promise<pg.Client> {
   const { databaseUrl } = fixture.stack;
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: hoarderName });
+  const client = new pg.Client({ connectionString: databaseUrl });
   client.on('error', () => undefined);
   await client.connect();
   return client;
 }
 
-/** Takes every place that the server has, and those of everybody who had one before. */
-async function takeAllConnections(): Promise<pg.Client[]> {
-  const taken = [await connect()];
-  for (;;) {
-    const { rows } = await taken[0]!.query<{ others: number }>(
-      `SELECT count(pg_terminate_backend(pid))::int AS others
-         FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $1`,
-      [hoarderName],
-    );
-    const refused = await takeTheRest(taken);
-    expect(refused).toBe('53300');
-    if (rows[0]?.others === 0) return taken;
-  }
-}
-
-async function takeTheRest(taken: pg.Client[]): Promise<string | undefined> {
-  while (taken.length < hoardersMax) {
-    try {
-      taken.push(await connect());
-    } catch (error) {
-      return (error as { code?: string }).code;
-    }
-  }
-  return undefined;
-}
-
-describe('a database without a connection left', () => {
-  it('makes ingestion answer 503 and store nothing; what was acknowledged arrives once there is room again', async () => {
-    const { core, feeds } = fixture;
-    await Promise.all(feeds.map((feed) => core.send(feed, 30)));
-    const taken = await takeAllConnections();
-    let sending: Promise<unknown>;
-    try {
-      await expectRefusedForNow(await fixture.ingest(feeds[0]!, 'no-room'));
-      sending = Promise.all(feeds.map((feed) => core.send(feed, 30)));
-      await sleep(fullMs);
-      expect(core.failedCalls).toBeGreaterThan(0);
-    } finally {
-      await Promise.all(taken.map((client) => client.end()));
-    }
-    await sending;
-    await fixture.untilDelivered(recoveredMs);
-    expect(await isStored('no-room')).toBe(false);
-    expect((await fixture.ingest(feeds[0]!, 'no-room')).status).toBe(200);
-    expect(unplannedEnds()).toBe(0);
-  });
-});
-
 describe('a lock of thirty seconds', () => {
   it('on the rows of one account makes its calls 503, holds up no other connection, and its feed goes on afterwards', async () => {
     const { core, feeds, stack } = fixture;
     const [feed, other] = [feeds[0]!, feeds[2]!];
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
     const locker = await connect();
     const lockedAtMs = performance.now();
     try {
@@ -128,17 +61,17 @@ describe('a lock of thirty seconds', () => {
     } finally {
       await locker.end();
     }
-    await fixture.untilDelivered(recoveredMs);
-    expect(await isStored('locked-out')).toBe(false);
+    await fixture.untilDelivered();
+    expect(await fixture.isStored('locked-out')).toBe(false);
     expect((await fixture.ingest(feed, 'locked-out')).status).toBe(200);
-    expect(unplannedEnds()).toBe(0);
+    expect(fixture.unplannedEnds()).toBe(0);
   });
 });
 
 describe('a wire to Rutter', () => {
   it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is well again', async () => {
     const { core, feeds, stack } = fixture;
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
     stack.wire.setMode({ kind: 'trickle', bytesPerSecond: 1 });
     await Promise.all(feeds.map((feed) => core.send(feed, 30)));
     // The doubt is written when a POST is given up.
@@ -152,7 +85,7 @@ describe('a wire to Rutter', () => {
     };
     await until(outcome_unknown, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
     stack.wire.setMode({ kind: 'pass' });
-    await fixture.untilDelivered(recoveredMs);
+    await fixture.untilDelivered();
 
     const connection = Connection.lazy({ address: stack.temporalAddress });
     const client = new Client({ connection });
@@ -169,6 +102,6 @@ describe('a wire to Rutter', () => {
     }
     const { rows: held } = await stack.pool.query('SELECT 1 FROM delivery_locks WHERE holder IS NOT NULL');
     expect(held).toEqual([]);
-    expect(unplannedEnds()).toBe(0);
+    expect(fixture.unplannedEnds()).toBe(0);
   });
 });

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Activities } from '../../../src/activities/channels.js';
 import { sageBankLinkWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import type { sageBankLinkWorkflow } from '../../../src/workflows/sage-banking/bank-link/workflow.js';
+import { installRuntime } from '../../support/runtime.js';
 import { createTestNamespace } from '../../support/temporal.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
 
@@ -25,7 +26,7 @@ let running: Promise<void>[];
 const triedBy: string[] = [];
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installRuntime();
   const { address, namespace } = await createTestNamespace({ register: () => Promise.resolve() });
   const activities: Partial<Activities> = {
     sageBeginBankLink: () => Promise.resolve({ outcome: 'granted' }),
