@@ -4,15 +4,11 @@ import type { Role } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import type { AnswerReplay, IdempotencySeed } from './idempotency.js';
 import type { Problem } from './problem.js';
+import type { RouteAnswer } from './route-answer.js';
+
+export type { RouteAnswer } from './route-answer.js';
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
-
-/** What a handler answers; written as JSON. */
-export interface RouteAnswer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 /** One request, read and validated. */
 export interface RouteContext<Params, Query, Body, Deps = ApiDeps> {

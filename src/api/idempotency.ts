@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { beginRequest, forgetRequest, keepAnswer } from '../db/idempotency-keys.js';
 import type { Role } from './auth.js';
-import type { RouteAnswer } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { Problem, problemBody } from './problem.js';
+import type { RouteAnswer } from './route-answer.js';
 
 /** A repeated request derives the same ids from it as the first one. */
 export type IdempotencySeed = string & { readonly idempotencySeed: unique symbol };
