@@ -4,14 +4,14 @@ import { constantTimeEqual } from '../crypto/hash.js';
 import { PageProblem } from './page-problem.js';
 import type { Texts } from './texts.js';
 
-/** A form with a thousand ticked accounts of the longest ids, percent-encoded. */
+/** Enough for a form with a thousand ticked accounts of the longest ids, percent-encoded. */
 const formBytesMax = 1_000_000;
 const formFieldsMax = 1_100;
 
 /** Name of the hidden field that ties a form to the session that was shown it. */
 export const csrfFieldName = 'form_token';
 
-/** Reads a posted form. The parser makes objects without a prototype: a field named `__proto__` is only a field. */
+/** Reads a posted form. The parser creates objects without a prototype, so a field named `__proto__` is only a field. */
 export function formBody(): RequestHandler {
   return express.urlencoded({ extended: false, limit: formBytesMax, parameterLimit: formFieldsMax });
 }
@@ -36,9 +36,9 @@ function fieldsOf(request: Request): Readonly<Record<string, unknown>> {
 }
 
 /**
- * Refuses a form that another site made the browser send: its `Origin` must be ours (`Sec-Fetch-Site` where a browser
- * leaves it out), and its token the session's. A client that sends neither header is no browser, and has the token
- * only if it was shown the form.
+ * Refuses cross-site requests: the form's `Origin` must be ours (`Sec-Fetch-Site` where a browser omits it), and its token
+ * must be the session's. A client that sends neither header is not a browser, and has the token only if it received the
+ * form.
  *
  * @throws {PageProblem} 403
  */

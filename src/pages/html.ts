@@ -2,7 +2,7 @@
 export class Html {
   private constructor(readonly markup: string) {}
 
-  /** Puts values between the template's own text: markup as it is, everything else escaped. */
+  /** Inserts values into the template's own text: markup unchanged, everything else escaped. */
   static fromTemplate(strings: TemplateStringsArray, values: readonly HtmlValue[]): Html {
     return new Html(
       strings.map((text, index) => text + (index < values.length ? print(values[index]) : '')).join(''),
@@ -10,12 +10,12 @@ export class Html {
   }
 }
 
-/** What may stand in a template: markup, lists of it, text to be escaped, or nothing. */
+/** The values that a template accepts: markup, lists of it, text to be escaped, or nothing. */
 export type HtmlValue = Html | readonly HtmlValue[] | string | number | null | undefined | false;
 
 /**
- * Tagged template for pages: html`<p>${text}</p>`. Text is escaped for element content and quoted attributes; there
- * are no other places for a value (no script, no style, no unquoted attribute).
+ * Tagged template for pages: html`<p>${text}</p>`. Text is escaped for element content and quoted attributes; values are
+ * not allowed anywhere else (no script, no style, no unquoted attribute).
  */
 export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return Html.fromTemplate(strings, values);

@@ -6,11 +6,11 @@ import type { Texts } from './texts.js';
 export interface PageInput {
   readonly title: string;
   readonly main: Html;
-  /** At the right of the header: sign out. */
+  /** At the right of the header, such as the sign-out button. */
   readonly corner?: Html;
-  /** Tables and lists want more room than a form. */
+  /** For tables and lists, which need more room than a form. */
   readonly wide?: boolean;
-  /** The page loads `path` again after so many seconds: the only thing here that moves without a person. */
+  /** The page loads `path` after this many seconds, without a script. */
   readonly refresh?: { readonly seconds: number; readonly path: string };
 }
 
@@ -41,7 +41,7 @@ export function printPage(t: Texts, page: PageInput): string {
     </html> `.markup;
 }
 
-/** A page that says what is the case and what to do next. */
+/** A page with a message and the next steps. */
 export function messageMain(input: { heading: string; paragraphs: readonly string[]; more?: Html }): Html {
   return html`<div class="card">
     <h1>${input.heading}</h1>

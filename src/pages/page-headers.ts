@@ -8,11 +8,11 @@ const hstsSeconds = 63_072_000;
  * Headers of every answer of the pages, redirects and errors included; set them before anything can answer.
  *
  * `framedBy: 'sage'` lets Sage's own hosts show the page in a frame. In all cases: no `Cross-Origin-Opener-Policy`
- * (Sage's window must keep its hold of the pop-up, Rutter contract section 3) and no `X-Frame-Options` (it knows no
- * list of hosts); both are taken away should the application around have set them. `form-action` names `https:`
- * because a form's redirect to Rutter goes on to Sage, and browsers check every hop. The referrer policy is
- * `same-origin`: under `no-referrer` forms would send `Origin: null` and the check of the origin could not work.
- * `images: 'inline'` lets the page hold captchas in data URLs, such as a captcha.
+ * (Sage's window must keep its reference to the pop-up, Rutter contract section 3) and no `X-Frame-Options` (it cannot
+ * list hosts); both are removed if the application has set them. `form-action` names `https:`
+ * because a form's redirect to Rutter continues to Sage, and browsers check every hop. The referrer policy is
+ * `same-origin`, since under `no-referrer` forms would send `Origin: null`, which the origin check refuses.
+ * `images: 'inline'` allows images as data URLs, such as a captcha.
  */
 export function pageHeaders(
   config: PagesConfig,

@@ -7,7 +7,7 @@ import { html } from './html.js';
 import { messageMain, printPage } from './layout.js';
 import type { Message, Texts } from './texts.js';
 
-/** Ends a request with a page that says what is the case and what to do; thrown by handlers, printed in one place. */
+/** Ends a request with a page that has a message and the next steps. Handlers throw it, `errorPages` prints it. */
 export class PageProblem extends Error {
   constructor(
     readonly status: number,
@@ -18,7 +18,7 @@ export class PageProblem extends Error {
   }
 }
 
-/** A page under a status. Headers were set before by `pageHeaders`. */
+/** Sends a page with a status. `pageHeaders` has set the headers before. */
 export function sendPage(response: Response, status: number, page: string): void {
   response.status(status).type('html').send(page);
 }
@@ -32,14 +32,14 @@ export function seeOther(response: Response, address: string): void {
   response.status(303).location(address).end();
 }
 
-/** Whatever below a page's path is no page. */
+/** Answers 404 for unknown addresses below a page's path. */
 export function notFoundPage(t: Texts): RequestHandler {
   return () => {
     throw new PageProblem(404, t.problems.notFound);
   };
 }
 
-/** Prints every error as a page; one that nobody expected is logged under a reference that the page shows. */
+/** Prints every error as a page. An unexpected error is logged under a reference that the page shows. */
 export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
@@ -51,7 +51,7 @@ export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
       return;
     }
     if (error instanceof WorkflowsUnavailable || isDatabaseUnavailable(error)) {
-      logger.warn({ err: error }, 'page refused: a part of the service is away');
+      logger.warn({ err: error }, 'page unavailable: a part of the service does not answer');
       response.setHeader('Retry-After', '60');
       sendMessage(response, t, 503, t.problems.unavailable);
       return;
@@ -77,7 +77,7 @@ function referenceOf(response: Response): string {
   return typeof requestId === 'string' ? requestId : randomUUID();
 }
 
-/** Express and its body parsers mark what the client did wrong (too large, not readable) with a 4xx status. */
+/** Express and its body parsers mark client errors (too large, not readable) with a 4xx status. */
 function clientErrorStatus(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | null)?.status;
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;

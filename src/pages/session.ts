@@ -7,7 +7,7 @@ import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 import type { PagesConfig } from './deps.js';
 
-/** What a browser does in one handoff. It ends with the handoff, whatever else the session holds. */
+/** The visit of a browser to one handoff. It ends with the handoff, independently of the rest of the session. */
 export interface Visit {
   readonly formToken: string;
   readonly endsAtMs: number;
@@ -15,7 +15,7 @@ export interface Visit {
   readonly customerId?: string;
 }
 
-/** Somebody who is signed in: a customer on /status, or an operator. */
+/** A signed-in customer on /status, or a signed-in operator. */
 export interface SignedIn {
   readonly formToken: string;
   readonly sinceMs: number;
@@ -37,22 +37,22 @@ export const cookieNames = { customers: '__Host-bankfeeds', operators: '__Host-b
 /** Signed in for at most 12 hours, or half an hour without a request (NIST SP 800-63B, AAL2). */
 export const signedInMaxMs = 12 * 60 * 60_000;
 const idleMaxSeconds = 30 * 60;
-/** Windows of one browser that connect a company at the same time; the oldest gives way. */
+/** Windows of one browser that connect a company at the same time; the oldest is dropped. */
 const visitsMax = 5;
 const tokenBytes = 32;
 
 /**
- * Sessions in PostgreSQL. The customers' cookie lives in Sage's frame too, so it is `SameSite=None; Partitioned` and
- * form tokens with the origin check carry the load; the operators' is `SameSite=Strict`. Both are session cookies:
- * the row's expiry, moved by every request, ends them. Cookies are signed under a key derived from the first
- * encryption key, so whoever reads the table alone cannot use its ids; a new first key signs everybody out.
+ * Sessions in PostgreSQL. The customers' cookie is also used in Sage's frame, so it is `SameSite=None; Partitioned`, and
+ * form tokens with the origin check protect against cross-site requests; the operators' is `SameSite=Strict`. Both are
+ * session cookies: the row's expiry, which every request extends, ends them. Cookies are signed with a key derived from
+ * the first encryption key, so reading the table alone is not enough to use its ids; a new first key ends all sessions.
  */
 export function createSessions(deps: { pool: Pool; keyring: Keyring; logger: Logger; config: PagesConfig }): {
   customers: RequestHandler[];
   operators: RequestHandler[];
 } {
   const Store = connectPgSimple(session);
-  // One store each: express-session hangs the cookie's attributes for new sessions on the store it is given.
+  // One store each: express-session attaches the cookie's attributes for new sessions to the store.
   const shared = () => ({
     store: new Store({
       pool: deps.pool,
@@ -90,7 +90,7 @@ const treatLoopbackAsSecure: RequestHandler = (request, _response, next) => {
   next();
 };
 
-/** Two audiences, two keys: an operator's cookie is worth nothing as a customer's. */
+/** One key per audience, so that an operator's cookie is not valid as a customer's. */
 function cookieSecret(keyring: Keyring, audience: string): string {
   const derived = hkdfSync('sha256', keyring.primary.key, '', `bankfeeds session cookie ${audience}`, 32);
   return Buffer.from(derived).toString('hex');
@@ -100,13 +100,13 @@ export function newFormToken(): string {
   return randomBytes(tokenBytes).toString('base64url');
 }
 
-/** The browser's visit to a handoff; undefined when it never came by the link, or has come too long ago. */
+/** The browser's visit to a handoff; undefined when it never opened the link, or the visit has expired. */
 export function readVisit(request: Request, handoffId: string): Visit | undefined {
   const visit = Object.entries(request.session.visits ?? {}).find(([id]) => id === handoffId)?.[1];
   return visit !== undefined && visit.endsAtMs > Date.now() ? visit : undefined;
 }
 
-/** Ties a handoff to this browser, and stores it before the answer goes out: the next request may be quicker. */
+/** Ties a handoff to this browser, and stores that before the answer is sent, since the next request may follow at once. */
 export async function rememberVisit(
   request: Request,
   input: { handoffId: string; remainingMs: number; customerId?: string },
@@ -120,7 +120,7 @@ export async function rememberVisit(
   await saveSession(request);
 }
 
-/** The customer who is signed in on /status, if their time is not over. */
+/** The customer who is signed in on /status; undefined without one, or after the longest session. */
 export function readCustomerSession(request: Request): (SignedIn & { customerId: string }) | undefined {
   const { customer } = request.session;
   return customer !== undefined && customer.sinceMs + signedInMaxMs > Date.now() ? customer : undefined;
@@ -131,7 +131,7 @@ export function readOperatorSession(request: Request): SignedIn | undefined {
   return operator !== undefined && operator.sinceMs + signedInMaxMs > Date.now() ? operator : undefined;
 }
 
-/** The token of a sign-in form outside a handoff; made and stored when the browser has none yet. */
+/** The token of a sign-in form outside a handoff; created and stored when the browser has none yet. */
 export async function signInFormToken(request: Request): Promise<string> {
   if (request.session.formToken !== undefined) return request.session.formToken;
   const token = newFormToken();
@@ -141,8 +141,8 @@ export async function signInFormToken(request: Request): Promise<string> {
 }
 
 /**
- * A new session id, as after every sign-in (ASVS 7.2.4). What other windows of this browser are at stays; the token
- * of the form that was just used does not.
+ * A new session id, as after every sign-in (ASVS 7.2.4). The state of other windows of this browser is
+ * kept; the token of the form that was just used is not.
  */
 export async function renewSession(request: Request): Promise<void> {
   const { visits, customer, operator } = request.session;

@@ -138,10 +138,10 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 }
 `;
 
-/** Two accounts side by side, one flowing into the other. */
+/** The icon: two accounts side by side, one flowing into the other. */
 export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32"><rect width="32" height="32" rx="8" fill="#0b6b4f"/><path d="M8 12h13l-3.5-3.5M24 20H11l3.5 3.5" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
 
-/** Addresses that change with the content, so that browsers may keep them for good. */
+/** Addresses that change with the content, so that browsers may cache them for ever. */
 export const assetPaths = {
   stylesheet: `/assets/pages.${sha256Hex(stylesheet).slice(0, 12)}.css`,
   icon: `/assets/icon.${sha256Hex(icon).slice(0, 12)}.svg`,

@@ -28,8 +28,8 @@ const signOutPath = '/codec/sign-out';
 const preflightAgeSeconds = 600;
 
 /**
- * The remote codec of the Temporal UI: operators sign in here with their token, and the UI's page then sends payloads
- * to `POST /codec/decode` with the session's cookie. Cookie and UI must be of one site (`SameSite=Strict`).
+ * The remote codec of the Temporal UI: operators sign in here with their token, and the UI then sends payloads to
+ * `POST /codec/decode` with the session's cookie. Cookie and UI must belong to one site (`SameSite=Strict`).
  */
 export function createCodecPages(pages: CodecPages): Router {
   const router = Router({ caseSensitive: true });

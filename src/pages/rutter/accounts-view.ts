@@ -14,7 +14,7 @@ export interface AccountsView {
   readonly formToken: string;
   readonly customerName: string;
   readonly accounts: readonly AccountRow[];
-  /** Ids of the ticked ones: at first all. */
+  /** Ids of the ticked accounts. */
   readonly ticked: ReadonlySet<string>;
   readonly choice: ConnectionChoice;
   /** Value of the chosen radio button; by default the company that was connected last. */
@@ -22,7 +22,7 @@ export interface AccountsView {
   readonly alert?: string;
 }
 
-/** Who receives what, for which Sage company, and which accounts: everything the customer agrees to, on one page. */
+/** Everything that the customer agrees to, on one page: the recipient, the data, the Sage company and the accounts. */
 export function accountsMain(t: RutterTexts, view: AccountsView): Html {
   return html`<div class="card">
     <h1>${t.accounts.heading}</h1>
@@ -45,7 +45,7 @@ export function accountsMain(t: RutterTexts, view: AccountsView): Html {
   </div>`;
 }
 
-/** Labelled with the account's name and last four digits and nothing else; what it is stands beside the label. */
+/** The label has only the account's name and last four digits; kind and currency are a hint beside it. */
 function accountBox(
   t: RutterTexts,
   box: { account: AccountRow; index: number; ticked: ReadonlySet<string> },

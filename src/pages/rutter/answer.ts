@@ -2,8 +2,8 @@ import { sha256Hex } from '../../crypto/hash.js';
 import { redirectPath } from '../../domain/rutter/redirect-target.js';
 
 /**
- * Whether the address that the workflow stored is one a browser may be sent to: an allowed origin, the one path, and
- * exactly this handoff's challenge with a one-time password. The last check before the redirect, whoever wrote the row.
+ * Whether a browser may be redirected to the stored address: an allowed origin, the expected path, and exactly this
+ * handoff's challenge with a one-time password. This is the last check before the redirect, and does not trust the row.
  */
 export function isAnswerOf(input: {
   readonly answer: string;

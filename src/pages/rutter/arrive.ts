@@ -16,8 +16,8 @@ const originLengthMax = 255;
 
 /**
  * `GET /login?challenge=…&redirect_uri=…`: the browser arrives from Rutter (contract section 4, step 2). Writes one
- * row and nothing more, since scanners open links too, ties the handoff to this browser, and sends it on to an
- * address without the challenge, which so stays out of the history, of `Referer` and of every page.
+ * row and nothing more, since link scanners open it too, ties the handoff to this browser, and redirects to an address
+ * without the challenge, which keeps it out of the browser history, of `Referer` and of every page.
  */
 export async function arrive(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool, keyring, config } = pages;
@@ -41,7 +41,7 @@ export async function arrive(pages: RutterPages, request: Request, response: Res
   const over = overPage(t, handoff);
   if (over !== null) throw over;
   if (readVisit(request, handoffId) === undefined) {
-    // Once somebody has signed in, the link is theirs: no second browser may join.
+    // Once a customer has signed in, no second browser may use the link.
     if (handoff.state !== 'opened') throw new PageProblem(409, t.over.elsewhere);
     await rememberVisit(request, { handoffId, remainingMs: handoff.remainingMs });
   }
@@ -53,7 +53,7 @@ function rawQueryOf(originalUrl: string): string {
   return start < 0 ? '' : originalUrl.slice(start + 1);
 }
 
-/** How the browser came here, for whoever checks into a complaint; only what the standard knows. */
+/** How the browser arrived, recorded for complaints; only values of the standard. */
 function fetchSiteOf(request: Request): string | null {
   const site = request.get('sec-fetch-site');
   return site !== undefined && fetchSites.includes(site) ? site : null;

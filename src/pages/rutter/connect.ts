@@ -11,7 +11,7 @@ import { rutterStatusPaths } from './paths.js';
 
 const reloadSeconds = 2;
 
-/** `POST /status/connect`: orders a connection at Rutter. The row is the order; running it twice is one command. */
+/** `POST /status/connect`: starts the command that creates a connection at Rutter. Sending the form twice is one command. */
 export async function connectSage(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
@@ -32,7 +32,7 @@ export async function connectSage(pages: RutterPages, request: Request, response
   });
 }
 
-/** `GET /status/connect/<command>`: waits for the connection, then shows the way to Rutter Link. */
+/** `GET /status/connect/<command>`: waits for the connection, then links to Rutter Link. */
 export async function showConnecting(
   pages: RutterPages,
   request: Request,

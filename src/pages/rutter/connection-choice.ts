@@ -1,8 +1,8 @@
 import type { ListedConnection } from '../../db/connections.js';
 
 /**
- * Which Sage company a handoff is for. Without a connection that already has feeds in Sage there is nothing to ask: a
- * connection that nobody has used yet is taken, or a new one is made.
+ * Which Sage company a handoff is for. Without a connection that already has feeds in Sage the page does not ask: an
+ * unused connection is used, or a new one is created.
  */
 export type ConnectionChoice =
   | { readonly ask: false; readonly connectionId: string | null }
@@ -10,7 +10,7 @@ export type ConnectionChoice =
       readonly ask: true;
       /** Most recent first. */
       readonly linked: readonly ListedConnection[];
-      /** What "a new one" stands for: an unused connection, or null for one to be made. */
+      /** The connection behind "a new one": an unused one, or null when one has to be created. */
       readonly newConnectionId: string | null;
     };
 
@@ -28,7 +28,7 @@ export function connectionChoice(connections: readonly ListedConnection[]): Conn
     : { ask: true, linked, newConnectionId };
 }
 
-/** The connection that a form's value stands for; undefined when it stands for none of those offered. */
+/** The connection that a form's value selects; undefined when it selects none of those offered. */
 export function chosenConnection(choice: ConnectionChoice, value: string): string | null | undefined {
   if (!choice.ask) return choice.connectionId;
   if (value === newConnectionValue) return choice.newConnectionId;

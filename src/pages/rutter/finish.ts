@@ -14,7 +14,7 @@ import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
 import { overPage } from './over.js';
 
-/** A request waits this long for the redirect; then a page that loads itself again takes over. */
+/** A request waits this long for the redirect; after that a page that reloads itself continues. */
 const answerWaitMs = 20_000;
 const firstCheckMs = 100;
 const longestCheckMs = 250;
@@ -25,7 +25,7 @@ interface Finishing {
   readonly customerId: string;
 }
 
-/** `GET /login/<handoff>/finish`: goes on waiting. */
+/** `GET /login/<handoff>/finish`: continues to wait. */
 export async function showFinish(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
   if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
@@ -38,9 +38,9 @@ export async function showFinish(pages: RutterPages, request: Request, response:
 }
 
 /**
- * Tells the workflow that the choice stands, waits until the redirect is there, takes it, and sends the browser to it:
- * 303, as after every credential (RFC 9700). The choice is in the row, so telling again is harmless, and a message
- * that Temporal could not take is sent by the next load of the page.
+ * Notifies the workflow of the choice, waits for the redirect address, takes it, and redirects the browser: 303, as
+ * after every credential (RFC 9700). The choice is stored in the row, so a repeated signal is harmless, and a signal that
+ * Temporal did not accept is sent again by the next load of the page.
  *
  * @throws {PageProblem} when the handoff has ended without a redirect for this browser
  */
@@ -50,13 +50,13 @@ export async function finishHandoff(
   finishing: Finishing,
 ): Promise<void> {
   const waitEndsAt = Date.now() + answerWaitMs;
-  await tellWorkflow(pages, finishing);
+  await notifyWorkflow(pages, finishing);
   for (let checkMs = firstCheckMs; ; checkMs = Math.min(checkMs * 1.25, longestCheckMs)) {
     const handoff = await readHandoff(pages.pool, finishing);
     if (handoff === null) throw new PageProblem(403, pages.t.visit.noVisit);
     const over = overPage(pages.t, handoff);
     if (over !== null) throw over;
-    // Nobody is there to be redirected: leave the answer for the next load of the page.
+    // The browser has disconnected: leave the address for the next load of the page.
     if (response.closed) {
       pages.logger.info(finishing, 'browser left before the redirect');
       return;
@@ -68,19 +68,19 @@ export async function finishHandoff(
   sendFinishing(pages, response, finishing);
 }
 
-async function tellWorkflow(pages: RutterPages, finishing: Finishing): Promise<void> {
+async function notifyWorkflow(pages: RutterPages, finishing: Finishing): Promise<void> {
   try {
     if (await pages.rutter.accountsShared(finishing)) return;
-    // Not running: Temporal did not hear of the login, or the handoff is over, which the row then says.
+    // Not running: the signal of the login was lost, or the handoff is over, which the row then shows.
     await pages.rutter.loginSucceeded(finishing);
     await pages.rutter.accountsShared(finishing);
   } catch (error) {
     if (!(error instanceof WorkflowsUnavailable)) throw error;
-    pages.logger.warn({ err: error, handoffId: finishing.handoffId }, 'workflow not told of the choice');
+    pages.logger.warn({ err: error, handoffId: finishing.handoffId }, 'workflow not notified of the choice');
   }
 }
 
-/** False when another request was quicker or the handoff has just ended: the row then says what is the case. */
+/** False when another request took the address first or the handoff has just ended: the row then shows which. */
 async function takeAndRedirect(
   pages: RutterPages,
   response: Response,

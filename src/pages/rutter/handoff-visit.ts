@@ -17,9 +17,9 @@ export interface OpenVisit {
 export type SignedInVisit = OpenVisit & { readonly customerId: string };
 
 /**
- * The running handoff of the address, if this browser came to it by Rutter's link.
+ * The open handoff in the URL, if this browser opened it by Rutter's link.
  *
- * @throws {PageProblem} 404 for no such address, 403 for another browser, 409 or 410 when it is over
+ * @throws {PageProblem} 404 for an unknown address, 403 for another browser, 409 or 410 when it is over
  */
 export async function requireVisit(pages: RutterPages, request: Request): Promise<OpenVisit> {
   const { handoffId } = request.params;
@@ -28,7 +28,7 @@ export async function requireVisit(pages: RutterPages, request: Request): Promis
   }
   const visit = readVisit(request, handoffId);
   if (visit === undefined) {
-    // Without `secure` the cookie was never set: a proxy that is not trusted stands in front.
+    // Without `secure` the cookie was never set: there is a proxy that is not in TRUSTED_PROXIES.
     pages.logger.info({ handoffId, secure: request.secure }, 'handoff page without a visit');
     throw new PageProblem(403, pages.t.visit.noVisit);
   }

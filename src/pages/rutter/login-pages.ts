@@ -11,12 +11,12 @@ import { shareAccounts, showAccounts } from './share-accounts.js';
 import { showSignIn, signIn } from './sign-in.js';
 
 /**
- * Links opened from one network in a minute. Each writes a row before anybody has signed in, so a script must not
- * fill the disk; a branch full of customers behind one address stays far below.
+ * Links opened from one network in a minute. Each writes a row before anybody has signed in, so the limit keeps a
+ * script from filling the disk; a branch full of customers behind one address stays far below it.
  */
 const arrivalsPerMinuteMax = 600;
 
-/** The steps of the handoff, below /login. Rejections reach the error pages: Express 5 hands them on. */
+/** The steps of the handoff, below /login. Express 5 passes rejected promises on to the error pages. */
 export function createLoginPages(pages: RutterPages): Router {
   const router = Router({ caseSensitive: true, strict: false });
   const arrivals = new RateLimiterMemory({ points: arrivalsPerMinuteMax, duration: 60 });

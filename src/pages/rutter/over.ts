@@ -2,7 +2,7 @@ import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { PageProblem } from '../page-problem.js';
 import type { RutterTexts } from './texts.js';
 
-/** The page of a handoff that has ended or run out, with what to do next; null while it goes on. */
+/** The page of a handoff that has ended or expired, with the next steps; null while it is open. */
 export function overPage(t: RutterTexts, handoff: HandoffRow): PageProblem | null {
   switch (handoff.state) {
     case 'taken':
@@ -14,7 +14,7 @@ export function overPage(t: RutterTexts, handoff: HandoffRow): PageProblem | nul
     case 'expired':
       return new PageProblem(410, t.over.expired);
     default:
-      // The workflow ends it in a moment; the page need not wait for that.
+      // The workflow is about to end it; the page need not wait for that.
       return handoff.remainingMs > 0 ? null : new PageProblem(410, t.over.expired);
   }
 }

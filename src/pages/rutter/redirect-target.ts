@@ -1,7 +1,7 @@
 import { decodeOnce, isNamed, validateRedirectTarget } from '../../domain/rutter/redirect-target.js';
 import type { RedirectProblem, RedirectTarget } from '../../domain/rutter/redirect-target.js';
 
-/** The whole query of `GET /login`; browsers and proxies cut at more. */
+/** The whole query of `GET /login`; browsers and proxies may truncate longer ones. */
 export const loginQueryLengthMax = 8_192;
 
 export type LoginQueryProblem =
@@ -13,8 +13,8 @@ export type LoginQuery =
 
 /**
  * Reads the raw query of `GET /login?challenge=…&redirect_uri=…` (without `?`). Reading is lenient: the inner address
- * comes un-encoded as in Rutter's guide, or encoded, in either order, and other parameters are ignored. Judging is
- * strict: see `validateRedirectTarget`. What is missing, doubled or not decodable is refused.
+ * comes un-encoded as in Rutter's guide, or encoded, in either order, and other parameters are ignored. Validation
+ * is strict: see `validateRedirectTarget`. Missing, repeated and undecodable parameters are refused.
  */
 export function readLoginQuery(input: {
   readonly rawQuery: string;
@@ -28,7 +28,7 @@ export function readLoginQuery(input: {
   return validateRedirectTarget({ redirectUri, challenge, allowedOrigins: input.allowedOrigins });
 }
 
-/** The one value of a parameter. An un-encoded inner query keeps its `?` and `=`: only the first `=` divides. */
+/** The one value of a parameter. An un-encoded inner query keeps its `?` and `=`: only the first `=` separates. */
 function single(rawQuery: string, name: string): string | { problem: LoginQueryProblem } {
   const found = rawQuery.split('&').flatMap((pair) => {
     const equals = pair.indexOf('=');

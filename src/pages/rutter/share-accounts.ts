@@ -15,7 +15,7 @@ import type { SignedInVisit } from './handoff-visit.js';
 import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
 
-/** `GET /login/<handoff>/accounts`: who receives what, and the choice. */
+/** `GET /login/<handoff>/accounts`: the recipient, the data and the choice of accounts. */
 export async function showAccounts(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
   if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
@@ -45,7 +45,7 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   const wanted = new Set(readFields(request, 'account'));
   const chosen = readField(request, t, 'connection');
   const accountIds = offer.accounts.map(({ accountId }) => accountId).filter((id) => wanted.has(id));
-  // An id that is not this customer's is no slip of the hand: the form never offered it.
+  // The form never offered an id that is not this customer's, so it cannot be a mistake in the form.
   if (accountIds.length !== wanted.size) throw new PageProblem(400, t.problems.badForm);
   const connectionId = chosenConnection(offer.choice, chosen);
   if (accountIds.length === 0 || connectionId === undefined) {

@@ -10,7 +10,7 @@ import type { OpenVisit } from './handoff-visit.js';
 import { requireVisit } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
 
-/** `GET /login/<handoff>`: the form, or the next step for who has signed in already. */
+/** `GET /login/<handoff>`: the form, or the next step for a customer who has already signed in. */
 export async function showSignIn(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const open = await requireVisit(pages, request);
   if (open.visit.customerId !== undefined) {
@@ -22,7 +22,7 @@ export async function showSignIn(pages: RutterPages, request: Request, response:
 
 /**
  * `POST /login/<handoff>`: checks the password, ties the handoff to the customer and the customer to a new session
- * id. The row is written before the workflow is told; if Temporal cannot be told now, sharing the accounts tells it.
+ * id. The row is written before the workflow is signalled; if Temporal does not accept the signal, sharing the accounts repeats it.
  */
 export async function signIn(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;
@@ -46,7 +46,7 @@ export async function signIn(pages: RutterPages, request: Request, response: Res
   if (recorded === 'other_customer') throw new PageProblem(409, t.over.elsewhere);
   if (recorded === 'over') throw new PageProblem(410, t.over.expired);
   await pages.rutter.loginSucceeded({ handoffId, customerId }).catch((error: unknown) => {
-    pages.logger.warn({ err: error, handoffId }, 'workflow not told of the login');
+    pages.logger.warn({ err: error, handoffId }, 'workflow not notified of the login');
   });
   // Last: a second click that arrives before this still finds the session of its form.
   await renewSession(request);

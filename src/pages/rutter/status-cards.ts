@@ -32,7 +32,7 @@ export function connectCard(
   </section>`;
 }
 
-/** The command's id is made with the form, so that a double click is one command. */
+/** The form contains the command's id, so that a double click is one command. */
 function connectForm(t: RutterTexts, formToken: string, unusedLinkUrl: string | null): Html {
   if (isWebAddress(unusedLinkUrl)) {
     return html`<p><a class="button" href="${unusedLinkUrl}">${t.connect.button}</a></p>`;
@@ -118,7 +118,7 @@ function feedActions(t: RutterTexts, feed: RutterFeed): Html {
   </div>`;
 }
 
-/** Links come from Rutter; one of another scheme is not shown. */
+/** Links come from Rutter; only http and https are shown. */
 export function isWebAddress(address: string | null): address is string {
   return address !== null && URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
 }

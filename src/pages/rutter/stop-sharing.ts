@@ -12,11 +12,11 @@ import type { RutterPages } from './context.js';
 import { forCustomer, isUuid, statusPaths } from '../status/status-context.js';
 import { rutterStatusPaths } from './paths.js';
 
-/** The page of feeds should show what was done; a workflow that takes longer is shown by the next load. */
+/** How long the answer waits, so that /status shows the closed feed; the next load shows a slower one. */
 const closeWaitMs = 5_000;
 const checkMs = 100;
 
-/** `GET /status/feeds/<feed>/stop`: asks once more, and says what stopping means. */
+/** `GET /status/feeds/<feed>/stop`: asks for confirmation and explains the consequences. */
 export async function askToStop(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t } = pages;
   await forCustomer(request, response, async ({ customerId, formToken }) => {
@@ -36,7 +36,7 @@ export async function askToStop(pages: RutterPages, request: Request, response: 
   });
 }
 
-/** `POST /status/feeds/<feed>/stop`: asks the feed's workflow to close it. Asking again is harmless. */
+/** `POST /status/feeds/<feed>/stop`: requests the feed's workflow to close it. Repeating it is harmless. */
 export async function stopSharing(pages: RutterPages, request: Request, response: Response): Promise<void> {
   await forCustomer(request, response, async ({ customerId, formToken }) => {
     requireOwnForm(request, pages.t, { publicUrl: pages.config.publicUrl, token: formToken });
@@ -59,7 +59,7 @@ async function requireOwnFeed(
 ): Promise<{ feedId: string; open: boolean; account: AccountRow }> {
   const { feedId } = request.params;
   const feed = isUuid(feedId) ? await readFeedView(pool, dbChannels, { feedId }) : null;
-  // One that is an account at Sage is disconnected on its own page.
+  // A feed of the other channel is disconnected on its own page.
   const accountId = feed?.customerId === customerId ? feed.accountId : null;
   const account = accountId === null ? null : await readAccount(pool, { accountId });
   if (feed === null || account === null) throw new PageProblem(404, t.problems.notFound);

@@ -4,7 +4,7 @@ import { fact } from '../layout.js';
 import type { SageTexts } from './texts.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 
-/** What is known of an account at another bank, on its own page and among the feeds. Instants are ISO text. */
+/** Facts of an account at another bank, on its own page and on /status. Instants are ISO text. */
 export function accountFacts(
   t: SageTexts,
   account: {

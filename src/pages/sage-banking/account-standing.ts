@@ -10,7 +10,7 @@ const tones: Record<SageAccountStatus, StandingTone> = {
   cancelled: '',
 };
 
-/** How an account stands, for people: the word with its colour, what to do, and what stands in the way of reading it. */
+/** The status of an account for display: label and color, advice, and the failure that keeps it from being read. */
 export interface AccountStanding {
   readonly label: string;
   readonly tone: StandingTone;
@@ -18,7 +18,7 @@ export interface AccountStanding {
   readonly failure: string | undefined;
 }
 
-/** An account that cannot be read is not up to date, whatever Sage said of it last. */
+/** An account that cannot be read is not shown as up to date, whatever its last status at Sage. */
 export function accountStanding(
   { sage }: SageTexts,
   { status, reason }: { status: SageAccountStatus; reason: string | null },
@@ -26,7 +26,8 @@ export function accountStanding(
   const isHeldUp = reason !== null && status !== 'cancelled';
   const { label, advice } = isHeldUp && status === 'active' ? sage.heldUp : sage.states[status];
   return {
-    ...{ label, advice },
+    label,
+    advice,
     tone: isHeldUp ? 'is-waiting' : tones[status],
     failure: isHeldUp ? failureOf(sage, reason) : undefined,
   };

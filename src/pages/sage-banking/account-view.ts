@@ -9,19 +9,19 @@ import { accountStanding } from './account-standing.js';
 import { safeAddress } from './safe-address.js';
 import type { SageVisit } from './context.js';
 import { orderFields } from './context.js';
-import { backToFeeds, wayTo } from './page.js';
+import { backToFeeds, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 import { transactionList } from './transactions-view.js';
 
 export interface AccountView {
   readonly account: SageAccountRow;
   readonly transactions: readonly StoredSageTransaction[];
-  /** The account that took the place of this cancelled one. */
+  /** The account that replaced this cancelled one. */
   readonly successorId: string | null;
   readonly alert?: string;
 }
 
-/** Everything about one account: how it stands, what to do, its last transactions with what is suggested for them. */
+/** One account: its status, the next steps, and its last transactions with their suggestions. */
 export function accountMain(visit: SageVisit, view: AccountView): Html {
   const { t } = visit.pages;
   const { account } = view;
@@ -45,7 +45,7 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
     <div class="actions">${backToFeeds(visit)}</div>`;
 }
 
-/** Where an account was connected before or again. */
+/** Links to the predecessor and the successor of an account. */
 function relatives({ pages: { t } }: SageVisit, { account, successorId }: AccountView): Html | undefined {
   if (successorId !== null) {
     return html`<div class="note">
@@ -62,12 +62,12 @@ function relatives({ pages: { t } }: SageVisit, { account, successorId }: Accoun
   </div>`;
 }
 
-/** Its end was asked for: nothing else is begun with it. */
+/** Its cancellation was requested, so nothing else can be started. */
 export function isDisconnecting({ cancelRequestedAt, status }: SageAccountRow): boolean {
   return cancelRequestedAt !== null && status !== 'cancelled';
 }
 
-/** What a direct bank wants: a form to sign, a site to agree on, or instructions, in whatever members Sage says it. */
+/** The authorisation that a direct bank requires: a form to sign, a site, or instructions, in members that Sage chooses. */
 function authorisation(
   { pages: { t, keyring, config } }: SageVisit,
   account: SageAccountRow,
@@ -80,7 +80,7 @@ function authorisation(
   });
   const { instructions } = wanted;
   if (addresses.length === 0 && typeof instructions !== 'string') {
-    // There is no button for a direct bank, and nothing that Sage says: the way is the bank itself.
+    // A direct bank has no button, and Sage gives no instructions: the customer has to ask the bank.
     const isStuck = account.status === 'authRequired' && account.dataProvider === 'direct';
     return isStuck ? html`<div class="note"><p>${texts.askBank(account.bankName)}</p></div>` : undefined;
   }
@@ -113,9 +113,9 @@ function accountActions(visit: SageVisit, account: SageAccountRow): Html | undef
         <button type="submit">${t.sage.account.reauthorise}</button>
       </form>`
     }
-    ${wayTo(sagePaths.rules(sageAccountId), t.sage.account.rules)}
-    ${wayTo(sagePaths.restore(sageAccountId), t.sage.account.restore)}
-    ${wayTo(sagePaths.disconnect(sageAccountId), t.sage.account.disconnect)}
+    ${linkButton(sagePaths.rules(sageAccountId), t.sage.account.rules)}
+    ${linkButton(sagePaths.restore(sageAccountId), t.sage.account.restore)}
+    ${linkButton(sagePaths.disconnect(sageAccountId), t.sage.account.disconnect)}
   </div>`;
 }
 

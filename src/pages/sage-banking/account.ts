@@ -11,12 +11,12 @@ import { startLink } from './link-progress.js';
 import { requireOwnAccount } from './own-account.js';
 import type { SageVisit } from './context.js';
 import { orderFields } from './context.js';
-import { sendSagePage, wayTo } from './page.js';
+import { sendSagePage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** A page of transactions is checked, not searched: all of them are in Sage. */
+/** The page shows the newest transactions only: all of them are in Sage. */
 const shownTransactions = 50;
-/** Addresses of forms are good for an hour; one that was fetched longer ago may be spent while somebody fills it in. */
+/** URLs of forms are valid for an hour; an older one may expire while somebody fills in the form. */
 const authorisationFreshMs = 30 * 60_000;
 
 /** `GET /status/sage/accounts/<account>`. */
@@ -26,7 +26,7 @@ export async function showAccount(visit: SageVisit): Promise<void> {
   await sendAccount(visit, account, {});
 }
 
-/** With the check a form whose address may be spent a new one is fetched: the next load of the page shows it. */
+/** Requests a check when the form's URL may have expired: the next load of the page shows the new one. */
 async function renewAuthorisation({ pages }: SageVisit, account: SageAccountRow): Promise<void> {
   const { sageAccountId, dataProvider, status, lastReadAt } = account;
   const isAwaited = dataProvider === 'direct' && (status === 'pending' || status === 'authRequired');
@@ -35,7 +35,7 @@ async function renewAuthorisation({ pages }: SageVisit, account: SageAccountRow)
     await pages.sage.wakeAccount({ sageAccountId });
   } catch (error) {
     if (!(error instanceof WorkflowsUnavailable)) throw error;
-    pages.logger.warn({ err: error, sageAccountId }, 'an account was shown without a fresh look');
+    pages.logger.warn({ err: error, sageAccountId }, 'account shown without a new check');
   }
 }
 
@@ -57,7 +57,7 @@ export async function sendAccount(
   sendSagePage(visit, { title: t.sage.account.title, main, wide: true, status });
 }
 
-/** `POST …/reauthorise`: the way through the bank's pages once more, for an account whose bank asks for it. */
+/** `POST …/reauthorise`: starts another bank consent, for an account whose bank requires it. */
 export async function reauthorise(visit: SageVisit): Promise<void> {
   const account = await requireOwnAccount(visit);
   const isAsked = account.status === 'authRequired' && account.dataProvider === 'indirect';
@@ -66,12 +66,16 @@ export async function reauthorise(visit: SageVisit): Promise<void> {
   }
   const { connectionId, bankId, bankName, sageAccountId } = account;
   await startLink(visit, {
-    ...{ connectionId, purpose: 'reauthorise', bankId, bankName, sageAccountId },
+    connectionId,
+    purpose: 'reauthorise',
+    bankId,
+    bankName,
+    sageAccountId,
     requestedStartDate: null,
   });
 }
 
-/** `GET …/disconnect`: asks once more, and says what it means. */
+/** `GET …/disconnect`: asks for confirmation and explains the consequences. */
 export async function askToDisconnect(visit: SageVisit): Promise<void> {
   const account = await requireOwnAccount(visit);
   const { t } = visit.pages;
@@ -84,13 +88,13 @@ export async function askToDisconnect(visit: SageVisit): Promise<void> {
         ${orderFields(visit)}
         <button type="submit" class="danger">${texts.disconnectConfirm}</button>
       </form>
-      ${wayTo(sagePaths.account(account.sageAccountId), texts.disconnectKeep)}
+      ${linkButton(sagePaths.account(account.sageAccountId), texts.disconnectKeep)}
     </div>`,
   });
   sendSagePage(visit, { title: texts.disconnect, main });
 }
 
-/** `POST …/disconnect`: asks the account's workflow to end it. Asking again is harmless. */
+/** `POST …/disconnect`: requests the cancellation. Repeating it is harmless. */
 export async function disconnect(visit: SageVisit): Promise<void> {
   const account = await requireOwnAccount(visit);
   const { sageAccountId } = account;

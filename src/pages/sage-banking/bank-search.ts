@@ -10,11 +10,11 @@ import { selectField, textField } from './fields.js';
 import { foundBanks } from './found-banks.js';
 import type { SageVisit } from './context.js';
 import { orderFields, readOrderId } from './context.js';
-import { orderCommand } from './run-command.js';
+import { startCommand } from './run-command.js';
 import { backToFeeds, sendSagePage } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** More of a name finds nothing else. */
+/** Longer texts find nothing more. */
 const nameLengthMax = 100;
 
 interface SearchForm {
@@ -24,14 +24,14 @@ interface SearchForm {
   readonly countryError?: string;
 }
 
-/** `GET /status/sage/connect`: which bank. A customer without a Sage company is shown how to get one. */
+/** `GET /status/sage/connect`: the bank search. A customer without a Sage company is shown how to get one. */
 export async function showBankSearch(visit: SageVisit): Promise<void> {
   const companies = await listSageCompanies(visit.pages.pool, visit.customer);
   if (companies.length === 0) return seeOther(visit.response, sagePaths.begin);
   sendSearchForm(visit, { name: '', country: defaultCountry(visit.pages.config.SAGE_BANKING_URL) }, 200);
 }
 
-/** Where Sage keeps data in the US it lists American banks unless told otherwise (contract 1). */
+/** Sage's host in the US lists American banks by default (contract section 1). */
 export function defaultCountry(bankingUrl: string | undefined): 'USA' | 'GBR' {
   const host = bankingUrl === undefined ? '' : new URL(bankingUrl).hostname;
   return /^(qa|pp|www)\.sagebankdrive\.com$/.test(host) ? 'USA' : 'GBR';
@@ -54,11 +54,11 @@ export async function searchBanks(visit: SageVisit): Promise<void> {
     };
     return sendSearchForm(visit, form, 422);
   }
-  await orderCommand(visit, { commandId, kind: 'sage_list_banks', input: { name, country } });
+  await startCommand(visit, { commandId, kind: 'sage_list_banks', input: { name, country } });
   seeOther(visit.response, sagePaths.search(commandId));
 }
 
-/** `GET /status/sage/connect/<search>`: what was found. */
+/** `GET /status/sage/connect/<search>`: the banks that were found. */
 export async function showBanks(visit: SageVisit): Promise<void> {
   const found = await foundBanks(visit, sagePaths.search);
   if (found === null) return;

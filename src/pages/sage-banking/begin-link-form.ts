@@ -11,18 +11,18 @@ import { radioField, selectField, textField } from './fields.js';
 import { labelOf } from './label-of.js';
 import type { SageVisit } from './context.js';
 import { orderFields } from './context.js';
-import { sendSagePage, wayTo } from './page.js';
+import { sendSagePage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** What is offered at first: most banks give about so much. */
+/** The default start date: most banks provide about this much history. */
 const defaultDaysBack = 90;
 const accountNameMax = 100;
-/** Account numbers and sort codes as people write them; an IBAN with its spaces is one. */
+/** Account numbers and sort codes as customers write them, such as an IBAN with spaces. */
 const identifierPattern = /^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,48}[A-Za-z0-9])?$/;
-/** Assumed: types of an account whose bank lists none, as the Banking Service takes them. */
+/** Assumption: the account types that the Banking Service accepts where a bank lists none. */
 const accountTypesFallback: readonly string[] = ['DEBIT', 'CREDIT'];
 
-/** All as it was typed. `accountName` and below are of direct banks alone. */
+/** Values as typed. `accountName` and the following are for direct banks only. */
 export interface BeginForm {
   readonly connectionId: string;
   /** YYYY-MM-DD. */
@@ -54,7 +54,7 @@ export function newBeginForm({ bank, companies }: Choice): BeginForm {
 export function readBeginForm({ pages: { t }, request }: SageVisit, { companies }: Choice): BeginForm {
   const read = (name: keyof BeginForm) => readField(request, t, name).trim();
   return {
-    // One company is no question, so the form does not ask it.
+    // With one company the form does not ask which.
     connectionId: companies.length === 1 ? (companies[0]?.connectionId ?? '') : read('connectionId'),
     startDate: read('startDate'),
     accountName: read('accountName'),
@@ -64,7 +64,7 @@ export function readBeginForm({ pages: { t }, request }: SageVisit, { companies 
   };
 }
 
-/** What is wrong, by field; nothing when the order may be stored. Companies of others are not among the customer's. */
+/** Problems by field; empty when the link can be stored. Another customer's company is an unknown one. */
 export function validateBeginForm(
   { pages: { t } }: SageVisit,
   { bank, companies }: Choice,
@@ -88,7 +88,7 @@ export function validateBeginForm(
   };
 }
 
-/** What is wrong with a start date, or null. Validated by UTC, as Sage validates it: today is the latest. */
+/** The problem of a start date, or null. Validated in UTC, as Sage does: today is the latest. */
 export function startDateFault(date: string): InstantProblem | null {
   const read = parseInstant({ value: `${date}T00:00:00Z`, nowMs: Date.now(), futureMaxMs: 0 });
   return 'problem' in read ? read.problem : null;
@@ -106,7 +106,7 @@ function typesOf(bank: SageBank): readonly string[] {
   return listed.length > 0 ? listed : accountTypesFallback;
 }
 
-/** The form, or the form again with what is wrong beside each field. */
+/** The form, with the problem beside each field when it is shown again. */
 export function sendBeginForm(
   visit: SageVisit,
   choice: Choice,
@@ -148,7 +148,7 @@ export function sendBeginForm(
       ${isDirect && directFields(visit, bank, { form, problems })}
       <div class="actions">
         <button type="submit">${texts.button}</button>
-        ${wayTo(sagePaths.search(searchId), t.sage.link.otherBank)}
+        ${linkButton(sagePaths.search(searchId), t.sage.link.otherBank)}
       </div>
     </form>
   </div>`;

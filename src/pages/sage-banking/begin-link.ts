@@ -18,8 +18,8 @@ import {
 } from './begin-link-form.js';
 import { foundBanks } from './found-banks.js';
 import type { SagePages, SageVisit } from './context.js';
-import { notThere, readOrderId } from './context.js';
-import { sendSageMessage, wayTo } from './page.js';
+import { notFoundProblem, readOrderId } from './context.js';
+import { sendSageMessage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
 interface Choice {
@@ -28,13 +28,13 @@ interface Choice {
   readonly companies: readonly SageCompanyRow[];
 }
 
-/** `GET /status/sage/connect/<search>/<bank>`: everything that has to be known before the bank is asked. */
+/** `GET /status/sage/connect/<search>/<bank>`: the form that starts a bank link. */
 export async function showBeginLink(visit: SageVisit): Promise<void> {
   const choice = await readChoice(visit);
   if (choice !== null) sendBeginForm(visit, choice, { form: newBeginForm(choice), problems: {} }, 200);
 }
 
-/** `POST` the same: stores the order with the start date, and starts the way through the bank's pages. */
+/** `POST` the same: stores the link with its start date, and starts the bank consent. */
 export async function beginLink(visit: SageVisit): Promise<void> {
   const linkId = readOrderId(visit);
   const choice = await readChoice(visit);
@@ -42,7 +42,7 @@ export async function beginLink(visit: SageVisit): Promise<void> {
   const form = readBeginForm(visit, choice);
   const problems = validateBeginForm(visit, choice, form);
   if (Object.keys(problems).length > 0) {
-    await tellOfRefusedDate(visit, choice, form);
+    await recordRefusedDate(visit, choice, form);
     return sendBeginForm(visit, choice, { form, problems }, 422);
   }
   await storeLink(visit, { linkId, choice, form });
@@ -50,8 +50,8 @@ export async function beginLink(visit: SageVisit): Promise<void> {
   seeOther(visit.response, sagePaths.link(linkId));
 }
 
-/** A start date that is none shows on the timeline, as one that came by the API does. */
-async function tellOfRefusedDate(
+/** Records a refused start date on the timeline, as the API does. */
+async function recordRefusedDate(
   { pages, customer }: SageVisit,
   choice: Choice,
   form: BeginForm,
@@ -67,13 +67,13 @@ async function tellOfRefusedDate(
   });
 }
 
-/** The bank of the address, from what the search found. Null: answered already. @throws {PageProblem} 404 */
+/** The bank in the URL, from the results of the search. Null: an answer was already sent. @throws {PageProblem} 404 */
 async function readChoice(visit: SageVisit): Promise<Choice | null> {
   const { bankId } = visit.request.params;
   const found = await foundBanks(visit, (searchId) => sagePaths.bank(searchId, String(bankId)));
   if (found === null) return null;
   const bank = found.banks.find((one) => one.bankId === bankId);
-  if (bank === undefined) throw notThere(visit);
+  if (bank === undefined) throw notFoundProblem(visit);
   const companies = await listSageCompanies(visit.pages.pool, visit.customer);
   if (companies.length === 0) {
     seeOther(visit.response, sagePaths.begin);
@@ -81,14 +81,14 @@ async function readChoice(visit: SageVisit): Promise<Choice | null> {
   }
   if (bank.status === 'unsupported') {
     const { t } = visit.pages;
-    const wayBack = wayTo(sagePaths.connect, t.sage.connect.searchAgain);
-    sendSageMessage(visit, { message: t.sage.begin.notNow, status: 409, wayBack });
+    const backLink = linkButton(sagePaths.connect, t.sage.connect.searchAgain);
+    sendSageMessage(visit, { message: t.sage.begin.notNow, status: 409, backLink });
     return null;
   }
   return { searchId: found.searchId, bank, companies };
 }
 
-/** The id comes from the form: one that is another customer's, or of another order, is refused. */
+/** Stores the link. Its id comes from the form, so the id of another customer's or of a different link is refused. */
 async function storeLink(
   { pages, customer }: SageVisit,
   { linkId, choice, form }: { linkId: string; choice: Choice; form: BeginForm },
@@ -124,8 +124,8 @@ async function storeLink(
 }
 
 /**
- * Whether a form that came again, perhaps after going back in the browser, asks for what was ordered under its id. The
- * account of a direct bank stands in the row until it is made; after that the way's own page tells what came of it.
+ * Whether a form that was sent again, perhaps after going back in the browser, matches the link stored under its id. The
+ * account of a direct bank is stored in the row until it is created; after that the page of the link shows the outcome.
  */
 function isSameOrder(
   { keyring }: SagePages,
@@ -133,8 +133,8 @@ function isSameOrder(
 ): boolean {
   const { linkId: row, accountSealed } = link;
   const isSameDate = Date.parse(link.requestedStartDate ?? '') === Date.parse(startInstant(form));
-  const isSamePlace = link.connectionId === form.connectionId && (link.purpose === 'direct') === isDirect;
-  if (!isSameDate || !isSamePlace) return false;
+  const isSameTarget = link.connectionId === form.connectionId && (link.purpose === 'direct') === isDirect;
+  if (!isSameDate || !isSameTarget) return false;
   if (!isDirect || accountSealed === null) return true;
   const account: unknown = JSON.parse(
     open(keyring, accountSealed, { table: 'sage_links', row, column: 'account' }),

@@ -15,7 +15,7 @@ export interface SagePages extends StatusPages {
   readonly sage: SageBankingFacade;
 }
 
-/** A request of the customer who is signed in. */
+/** A request of the signed-in customer. */
 export interface SageVisit {
   readonly pages: SagePages;
   readonly customer: StatusCustomer;
@@ -25,13 +25,13 @@ export interface SageVisit {
 
 export type SageHandler = (visit: SageVisit) => Promise<void>;
 
-/** A page that shows something: for whoever is signed in; anybody else is sent to sign in. */
+/** A handler that shows a page to the signed-in customer; without one the answer redirects to the sign-in page. */
 export function showing(pages: SagePages, handler: SageHandler) {
   return (request: Request, response: Response) =>
     forCustomer(request, response, (customer) => handler({ pages, customer, request, response }));
 }
 
-/** A page that does something: the form must be our own and of this session. */
+/** A handler of a form, which must be our own and of this session. */
 export function doing(pages: SagePages, handler: SageHandler) {
   return showing(pages, async (visit) => {
     const { t, config } = pages;
@@ -40,27 +40,27 @@ export function doing(pages: SagePages, handler: SageHandler) {
   });
 }
 
-/** The hidden fields of a form: whose it is, and the id of what it orders, made with the page: a double click is one order. */
+/** The hidden fields of a form: the session's token, and the id of the request, created with the page so that a double click is one request. */
 export function orderFields({ customer }: SageVisit, orderId: string = randomUUID()): Html {
   return html`<input type="hidden" name="${csrfFieldName}" value="${customer.formToken}" />
     <input type="hidden" name="order_id" value="${orderId}" />`;
 }
 
-/** The id that the form's page made. @throws {PageProblem} 400 */
+/** The id that was created with the form. @throws {PageProblem} 400 */
 export function readOrderId({ pages, request }: SageVisit): string {
   const orderId = readField(request, pages.t, 'order_id');
   if (!isUuid(orderId)) throw new PageProblem(400, pages.t.problems.badForm);
   return orderId;
 }
 
-/** An id of the address, if it has the shape of one. @throws {PageProblem} 404 */
+/** An id in the URL. @throws {PageProblem} 404 when it is not a UUID */
 export function requireUuid(visit: SageVisit, name: string): string {
   const value = visit.request.params[name];
-  if (!isUuid(value)) throw notThere(visit);
+  if (!isUuid(value)) throw notFoundProblem(visit);
   return value;
 }
 
-/** What is not there, and what is another customer's, are one to the eye. */
-export function notThere({ pages }: SageVisit): PageProblem {
+/** The same page for what does not exist and for what belongs to another customer. */
+export function notFoundProblem({ pages }: SageVisit): PageProblem {
   return new PageProblem(404, pages.t.sage.notFound);
 }

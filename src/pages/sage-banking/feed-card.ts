@@ -8,7 +8,7 @@ import { accountStanding } from './account-standing.js';
 import { sagePaths } from './paths.js';
 import type { SageTexts } from './texts.js';
 
-/** An account at another bank among the feeds: how it stands and what to do. */
+/** An account at another bank on /status: its status and the next steps. */
 export function sageFeedCard(
   t: SageTexts,
   feed: SageFeed,
@@ -30,7 +30,7 @@ export function sageFeedCard(
   </section>`;
 }
 
-/** The way to connect a bank, or to what has to be done before. */
+/** The card that leads to connecting a bank, or to the steps before. */
 export function connectBankCard(t: SageTexts): Html {
   return html`<section class="card" aria-labelledby="connect-bank">
     <h2 class="first" id="connect-bank">${t.sage.connect.heading}</h2>

@@ -6,11 +6,11 @@ interface FieldInput {
   readonly label: string;
   readonly value: string;
   readonly hint?: string | undefined;
-  /** What is wrong with it: shown beside the field, and read out with it. */
+  /** The problem of the value: shown beside the field, and announced with it. */
   readonly error?: string | undefined;
 }
 
-/** A line of text with its label, its hint and what is wrong with it. */
+/** A text input with its label, hint and problem. */
 export function textField(
   field: FieldInput & {
     type?: 'text' | 'date';
@@ -41,7 +41,7 @@ export function textField(
   </div>`;
 }
 
-/** A choice of one; a value that is none of the options stands among them as it is. */
+/** A select with its label, hint and problem. */
 export function selectField(
   field: FieldInput & { options: readonly (readonly [value: string, label: string])[] },
 ): Html {
@@ -59,7 +59,7 @@ export function selectField(
   </div>`;
 }
 
-/** Radio buttons under one question. */
+/** Radio buttons with a common question. */
 export function radioField(
   field: Omit<FieldInput, 'hint'> & { options: readonly (readonly [value: string, label: string])[] },
 ): Html {

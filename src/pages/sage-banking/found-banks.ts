@@ -4,19 +4,19 @@ import type { CommandResult } from '../../db/commands.js';
 import type { SageVisit } from './context.js';
 import { requireUuid } from './context.js';
 import { awaitOwnCommand } from './run-command.js';
-import { sendSageMessage, sendWaiting, wayTo } from './page.js';
+import { sendSageMessage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
 export interface FoundBanks {
   readonly searchId: string;
   readonly banks: readonly SageBank[];
-  /** As many as Sage has of them; more than are listed when the list is built. */
+  /** The number of matches at Sage; larger than the list when that is truncated. */
   readonly total: number;
 }
 
 /**
- * What the search of the address has found. Null: it is still under way, or came to nothing, and the page that says so
- * was sent; `pathOf` is where the waiting page goes on. @throws {PageProblem} 404
+ * The results of the search in the URL. Null: the search is still running or failed, and a page that says so was sent;
+ * `pathOf` is the address at which the waiting page continues. @throws {PageProblem} 404
  */
 export async function foundBanks(
   visit: SageVisit,
@@ -35,7 +35,7 @@ export async function foundBanks(
       sendSageMessage(visit, {
         message: t.sage.connect.failed,
         status: 502,
-        wayBack: wayTo(sagePaths.connect, t.sage.connect.searchAgain),
+        backLink: linkButton(sagePaths.connect, t.sage.connect.searchAgain),
       });
       return null;
     case 'done':
@@ -45,7 +45,7 @@ export async function foundBanks(
   }
 }
 
-/** The row keeps Sage's own objects. */
+/** The row contains Sage's own objects. */
 function banksOf(result: CommandResult | null): Pick<FoundBanks, 'banks' | 'total'> {
   if (result === null || !('banks' in result)) return { banks: [], total: 0 };
   return { banks: z.array(sageBankSchema).parse(result.banks), total: result.total };

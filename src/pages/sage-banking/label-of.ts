@@ -1,4 +1,4 @@
-/** The word of this language for one of Sage's, or Sage's own. */
-export function labelOf(labels: Readonly<Record<string, string>>, word: string): string {
-  return Object.hasOwn(labels, word) ? (labels[word] ?? word) : word;
+/** The label of a value of Sage's in the language of the page, or the value itself. */
+export function labelOf(labels: Readonly<Record<string, string>>, value: string): string {
+  return Object.hasOwn(labels, value) ? (labels[value] ?? value) : value;
 }

@@ -9,11 +9,11 @@ import { messageMain } from '../layout.js';
 import { PageProblem, seeOther } from '../page-problem.js';
 import { safeAddress } from './safe-address.js';
 import type { SageVisit } from './context.js';
-import { notThere, orderFields, readOrderId, requireUuid } from './context.js';
-import { backToFeeds, sendSageMessage, sendSagePage, sendWaiting, wayTo } from './page.js';
+import { notFoundProblem, orderFields, readOrderId, requireUuid } from './context.js';
+import { backToFeeds, sendSageMessage, sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** `GET /status/sage/links/<link>`: waits with the customer until the bank has answered, then says what came of it. */
+/** `GET /status/sage/links/<link>`: waits for the bank consent, then shows its outcome. */
 export async function showLink(visit: SageVisit): Promise<void> {
   const link = await requireOwnLink(visit);
   switch (link.state) {
@@ -30,8 +30,8 @@ export async function showLink(visit: SageVisit): Promise<void> {
 }
 
 /**
- * `POST /status/sage/links/<link>/again`: the same order once more, under the id that the page made. A direct bank's
- * account would have to be typed again, so that begins at its form.
+ * `POST /status/sage/links/<link>/again`: starts the same link again, under the id that was created with the page. The
+ * account of a direct bank would have to be typed again, so that continues at its form.
  */
 export async function beginLinkAgain(visit: SageVisit): Promise<void> {
   const { pages, customer } = visit;
@@ -48,7 +48,7 @@ export async function beginLinkAgain(visit: SageVisit): Promise<void> {
   );
 }
 
-/** Stores a link under the form's id and starts its workflow; pressing twice is one link. */
+/** Stores a link under the form's id and starts its workflow; a double click is one link. */
 export async function startLink(
   visit: SageVisit,
   order: Pick<
@@ -61,8 +61,15 @@ export async function startLink(
   const { connectionId, purpose, bankId, bankName, requestedStartDate, sageAccountId } = order;
   await transaction(pages.pool, (db) =>
     insertSageLink(db, {
-      ...{ linkId, customerId: customer.customerId, connectionId, purpose, bankId, bankName },
-      ...{ requestedStartDate, sageAccountId, accountSealed: null },
+      linkId,
+      customerId: customer.customerId,
+      connectionId,
+      purpose,
+      bankId,
+      bankName,
+      requestedStartDate,
+      sageAccountId,
+      accountSealed: null,
     }),
   );
   const link = await readSageLink(pages.pool, { linkId });
@@ -77,7 +84,7 @@ export async function startLink(
 
 async function requireOwnLink(visit: SageVisit): Promise<SageLinkRow> {
   const link = await readSageLink(visit.pages.pool, { linkId: requireUuid(visit, 'linkId') });
-  if (link?.customerId !== visit.customer.customerId) throw notThere(visit);
+  if (link?.customerId !== visit.customer.customerId) throw notFoundProblem(visit);
   return link;
 }
 
@@ -85,7 +92,7 @@ function bankOf({ pages: { t } }: SageVisit, link: SageLinkRow): string {
   return link.bankName ?? t.sage.link.someBank;
 }
 
-/** Where the bank's pages stand in the row, the way there is shown; else they are being asked for, or done with. */
+/** Shows the button to the bank's pages once the row has their URL; before and after that, a waiting page. */
 function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
   const { t, keyring, config } = visit.pages;
   const texts = t.sage.link;
@@ -137,7 +144,7 @@ async function sendLinked(visit: SageVisit, link: SageLinkRow): Promise<void> {
     const path = sagePaths.account(account.sageAccountId);
     ways.push(html`<a class="button" href="${path}">${texts.openAccount}</a>`);
     if (link.purpose !== 'reauthorise' && account.predecessorId !== null) {
-      ways.push(wayTo(sagePaths.restore(account.sageAccountId), texts.restore));
+      ways.push(linkButton(sagePaths.restore(account.sageAccountId), texts.restore));
     }
   }
   const asksForRules = link.purpose !== 'reauthorise' && account !== null && account.predecessorId !== null;
@@ -158,8 +165,8 @@ function sendLinkFailed(visit: SageVisit, link: SageLinkRow): void {
     <button type="submit">${texts.again}</button>
   </form>`;
   const other = isRenewal
-    ? link.sageAccountId !== null && wayTo(sagePaths.account(link.sageAccountId), t.sage.backToAccount)
-    : wayTo(sagePaths.connect, texts.otherBank);
+    ? link.sageAccountId !== null && linkButton(sagePaths.account(link.sageAccountId), t.sage.backToAccount)
+    : linkButton(sagePaths.connect, texts.otherBank);
   const main = messageMain({
     heading,
     paragraphs,

@@ -5,8 +5,8 @@ import { sagePaths } from './paths.js';
 import type { SageTexts } from './texts.js';
 
 /**
- * A Sage company that is being made ready, with the way to its page: nothing else leads there from a customer who has
- * another company, and a captcha that nobody reads ends the onboarding. Undefined when it is over.
+ * The card of an open onboarding with the link to its page. No other link leads a customer with another company there, and
+ * a captcha that nobody answers ends the onboarding. Undefined when the onboarding is over.
  */
 export function onboardingCard(t: SageTexts, onboarding: SageOnboardingRow): Html | undefined {
   const card = cardOf(onboarding);
@@ -23,7 +23,7 @@ export function onboardingCard(t: SageTexts, onboarding: SageOnboardingRow): Htm
   </section>`;
 }
 
-/** Which of the cards tells how it stands: what was typed is with Sage, and nobody is waited for. */
+/** Which card shows the state. Once the captcha was answered, the customer need not do anything. */
 function cardOf({
   state,
   captchaText,

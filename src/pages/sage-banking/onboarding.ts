@@ -11,16 +11,16 @@ import { messageMain } from '../layout.js';
 import { seeOther } from '../page-problem.js';
 import { textField } from './fields.js';
 import type { SageVisit } from './context.js';
-import { notThere, orderFields, requireUuid } from './context.js';
+import { notFoundProblem, orderFields, requireUuid } from './context.js';
 import { backToFeeds, sendSageMessage, sendSagePage, sendWaiting } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** What a captcha's text may be long: more is no captcha. */
+/** No captcha has a longer text. */
 const captchaTextMax = 100;
-/** A captcha is shown only if it is one that needs no further request; browsers run nothing in an `img`. */
+/** Only images in data URLs are shown, which need no further request; browsers run no code in an `img`. */
 const imagePattern = /^data:image\/(png|jpeg|gif|svg\+xml|webp)[;,]/;
 
-/** `GET /status/sage/begin`: how the customer's Sage company comes to be ready, and what a person has to do for it. */
+/** `GET /status/sage/begin`: the state of the onboarding of the customer's Sage company, and the next step. */
 export async function showOnboarding(visit: SageVisit): Promise<void> {
   const { pages, customer } = visit;
   const onboarding = await readNewestSageOnboarding(pages.pool, customer);
@@ -32,7 +32,7 @@ export async function showOnboarding(visit: SageVisit): Promise<void> {
   sendOnboarding(visit, await freshOnboarding(visit, onboarding), {});
 }
 
-/** A company that is ready counts for more than a further one that was refused, which is told all the same. */
+/** A ready company is shown first, even when a further one was refused, which is mentioned too. */
 function sendOtherReady(visit: SageVisit, refused: SageOnboardingRow | null): void {
   const { t } = visit.pages;
   const texts = t.sage.onboarding;
@@ -44,7 +44,7 @@ function sendOtherReady(visit: SageVisit, refused: SageOnboardingRow | null): vo
   });
 }
 
-/** A captcha that Sage may have forgotten is shown to nobody: with the check it a new one is fetched. */
+/** A captcha that may have expired at Sage is not shown: a new one is fetched. */
 async function freshOnboarding(visit: SageVisit, row: SageOnboardingRow): Promise<SageOnboardingRow> {
   const { pool, sage } = visit.pages;
   if (!isStaleCaptcha(row)) return row;
@@ -131,8 +131,8 @@ function captchaMain(
 }
 
 /**
- * `POST /status/sage/begin/<onboarding>/captcha`: takes what a person read in the captcha, or their wish for another
- * one. Sending it again, or for a captcha that is no longer shown, changes nothing and shows how things stand.
+ * `POST /status/sage/begin/<onboarding>/captcha`: stores the customer's answer to the captcha, or requests another
+ * captcha. Sending it again, or for a captcha that is no longer shown, changes nothing and shows the current state.
  */
 export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const { pages, request } = visit;
@@ -142,7 +142,7 @@ export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const typed = readField(request, t, 'captcha_text').trim();
   const captchaId = readField(request, t, 'captcha_id');
   const seen = await readSageOnboarding(pages.pool, { onboardingId });
-  if (seen?.customerId !== visit.customer.customerId) throw notThere(visit);
+  if (seen?.customerId !== visit.customer.customerId) throw notFoundProblem(visit);
   const isShown = seen.state === 'waiting_captcha' && seen.captchaId === captchaId;
   if (isShown && !wantsAnother && textProblem(typed, captchaTextMax) !== null) {
     return sendOnboarding(visit, seen, { error: t.sage.onboarding.captchaEmpty, status: 422 });
@@ -151,10 +151,10 @@ export async function takeCaptcha(visit: SageVisit): Promise<void> {
   const answer = await answerCaptcha(pages.pool, { onboardingId, captchaId, text });
   switch (answer.kind) {
     case 'unknown':
-      throw notThere(visit);
+      throw notFoundProblem(visit);
     case 'outdated': {
       const row = await readSageOnboarding(pages.pool, { onboardingId });
-      if (row === null) throw notThere(visit);
+      if (row === null) throw notFoundProblem(visit);
       return sendOnboarding(visit, row, { alert: t.sage.onboarding.captchaOutdated, status: 409 });
     }
     case 'taken':

@@ -1,13 +1,13 @@
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { readSageAccount } from '../../db/sage-banking/accounts.js';
 import type { SageVisit } from './context.js';
-import { notThere, requireUuid } from './context.js';
+import { notFoundProblem, requireUuid } from './context.js';
 
-/** The account that the address names. @throws {PageProblem} 404 when it is not there or another customer's */
+/** The account in the URL. @throws {PageProblem} 404 when it does not exist or belongs to another customer */
 export async function requireOwnAccount(visit: SageVisit): Promise<SageAccountRow> {
   const account = await readSageAccount(visit.pages.pool, {
     sageAccountId: requireUuid(visit, 'sageAccountId'),
   });
-  if (account?.customerId !== visit.customer.customerId) throw notThere(visit);
+  if (account?.customerId !== visit.customer.customerId) throw notFoundProblem(visit);
   return account;
 }

@@ -7,7 +7,7 @@ import { signOutForm } from '../status/feeds-view.js';
 import { statusPaths } from '../status/status-context.js';
 import type { SageVisit } from './context.js';
 
-/** A page that waits checks again after so many seconds. */
+/** A waiting page reloads after this many seconds. */
 export const reloadSeconds = 3;
 
 export interface SagePage {
@@ -15,11 +15,11 @@ export interface SagePage {
   readonly main: Html;
   readonly status?: number;
   readonly wide?: boolean;
-  /** The page's own address, when it is to load itself again. */
+  /** The page's own address, when it reloads itself. */
   readonly reload?: string;
 }
 
-/** Answers with a page under the header of whoever is signed in. */
+/** Sends a page with the header of a signed-in customer. */
 export function sendSagePage({ pages, customer, response }: SageVisit, page: SagePage): void {
   const { t } = pages;
   const printed = printPage(t, {
@@ -32,13 +32,13 @@ export function sendSagePage({ pages, customer, response }: SageVisit, page: Sag
   sendPage(response, page.status ?? 200, printed);
 }
 
-/** What is the case and what to do next, with ways on. */
+/** Sends a message with the next steps. */
 export function sendSageMessage(
   visit: SageVisit,
-  input: { message: Message; more?: Html | undefined; status?: number; wayBack?: Html },
+  input: { message: Message; more?: Html | undefined; status?: number; backLink?: Html },
 ): void {
   const { heading, paragraphs } = input.message;
-  const more = html`<div class="actions">${input.more} ${input.wayBack ?? backToFeeds(visit)}</div>`;
+  const more = html`<div class="actions">${input.more} ${input.backLink ?? backToFeeds(visit)}</div>`;
   sendSagePage(visit, {
     title: heading,
     main: messageMain({ heading, paragraphs, more }),
@@ -46,7 +46,7 @@ export function sendSageMessage(
   });
 }
 
-/** Something is under way: the page loads itself again, and without that a link does. */
+/** Sends a waiting page. It reloads itself, and has a link for browsers that do not. */
 export function sendWaiting(
   visit: SageVisit,
   input: { title: string; heading: string; lead: string; note?: string; path: string },
@@ -64,6 +64,6 @@ export function backToFeeds({ pages }: SageVisit): Html {
   return html`<a class="button quiet" href="${statusPaths.feeds}">${pages.t.sage.back}</a>`;
 }
 
-export function wayTo(address: string, label: string): Html {
+export function linkButton(address: string, label: string): Html {
   return html`<a class="button quiet" href="${address}">${label}</a>`;
 }

@@ -3,7 +3,7 @@ const account = (sageAccountId: string) => `${root}/accounts/${sageAccountId}`;
 const rule = (sageAccountId: string, ruleId: string) =>
   `${account(sageAccountId)}/rules/${encodeURIComponent(ruleId)}`;
 
-/** Addresses of the pages of Sage's Banking Service, whole. */
+/** Addresses of this channel's pages, with their full path. */
 export const sagePaths = {
   begin: `${root}/begin`,
   captcha: (onboardingId: string) => `${root}/begin/${onboardingId}/captcha`,

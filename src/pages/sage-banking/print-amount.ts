@@ -3,7 +3,7 @@ import type { SageTexts } from './texts.js';
 /** Currencies of Sage have at most four decimals; money is shown with two at least. */
 const decimals = { minimumFractionDigits: 2, maximumFractionDigits: 6 } as const;
 
-/** The amount of one of Sage's transactions, in its own currency or the account's; said so when it cannot be read. */
+/** The amount of one of Sage's transactions, in its own currency or the account's; a text that says so when it cannot be read. */
 export function printTransactionAmount(
   t: SageTexts,
   body: Readonly<Record<string, unknown>>,
@@ -14,7 +14,7 @@ export function printTransactionAmount(
   return printAmount(t, String(amount), typeof own === 'string' && own !== '' ? own : currency);
 }
 
-/** A decimal text as people write it, with a true minus: `−1,250.00 GBP`. Nothing is rounded on the way. */
+/** A decimal string formatted for display, with a minus sign: `−1,250.00 GBP`. Nothing is rounded. */
 export function printAmount(t: SageTexts, decimal: string, currency?: string | null): string {
   const isDecimal = (text: string): text is `${number}` => /^-?\d+(\.\d+)?$/.test(text);
   const text = isDecimal(decimal)

@@ -6,11 +6,11 @@ import type { SageRestorableRule, SageRuleResult } from '../../db/sage-banking/c
 import { seeOther } from '../page-problem.js';
 import { isUuid } from '../status/status-context.js';
 import type { SageVisit } from './context.js';
-import { awaitOwnCommand, orderCommand, sendCommandFailed } from './run-command.js';
-import { sendWaiting, wayTo } from './page.js';
+import { awaitOwnCommand, startCommand, sendCommandFailed } from './run-command.js';
+import { sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** The account's rules as Sage has them now, by rank. Null: the page that says why not was sent. */
+/** The account's rules as Sage has them now, by rank. Null: a page that says why not was sent. */
 export async function readRules(
   visit: SageVisit,
   account: SageAccountRow,
@@ -20,7 +20,7 @@ export async function readRules(
   return command === null ? null : rulesOf(command.result);
 }
 
-/** The rules that may be restored on the account. Null: the page that says why not was sent. */
+/** The rules that can be restored on the account. Null: a page that says why not was sent. */
 export async function readRestorable(
   visit: SageVisit,
   account: SageAccountRow,
@@ -30,30 +30,29 @@ export async function readRestorable(
   return command === null ? null : rulesOf(command.result);
 }
 
-/** Names of restorable rules by their old ids, as far as Sage tells them in a moment: an outcome is told without, too. */
+/** Names of restorable rules by their old ids, if Sage answers quickly: the outcome can be shown without names. */
 export async function namesOfRestorable(
   visit: SageVisit,
   account: SageAccountRow,
 ): Promise<ReadonlyMap<string, string>> {
   const commandId = randomUUID();
   const kind = 'sage_list_restorable_rules';
-  await orderCommand(visit, { commandId, kind, input: { sage_account_id: account.sageAccountId } });
+  await startCommand(visit, { commandId, kind, input: { sage_account_id: account.sageAccountId } });
   const { result } = await awaitOwnCommand(visit, { commandId, kinds: [kind], account });
   return new Map(rulesOf(result).map(({ ruleId, ruleName }) => [ruleId, ruleName]));
 }
 
-/** The kind says of which sort they are; the row was written by our own activity. */
+/** The kind of the command determines the type; the row was written by our own activity. */
 function rulesOf(result: CommandResult | null): readonly SageRestorableRule[] {
   return result !== null && 'rules' in result ? (result.rules as readonly SageRestorableRule[]) : [];
 }
 
-/** A reading that was shown in the page that waited for it; loading that page later asks Sage again. */
+/** How long a result is shown by the page that waited for it; a later load reads from Sage again. */
 const readingFreshMs = 10_000;
 
 /**
- * Asks Sage and waits a little; the page goes on under `?reading=` as long as there is no answer. Asked again with every
- * load of the page itself, and of one whose reading is old or gone: what is shown is how things stand at Sage, not what
- * we remember of it.
+ * Reads from Sage and waits briefly; without an answer a page waits under `?reading=`. Every load of the page itself, and
+ * of one whose result is old or deleted, reads again, so that the page shows the state at Sage and not a stored one.
  */
 async function readAtSage(
   visit: SageVisit,
@@ -69,7 +68,7 @@ async function readAtSage(
     return null;
   }
   if (!isUuid(begun)) {
-    await orderCommand(visit, { commandId, kind, input: { sage_account_id: sageAccountId } });
+    await startCommand(visit, { commandId, kind, input: { sage_account_id: sageAccountId } });
   }
   const command = await awaitOwnCommand(visit, { commandId, kinds: [kind], account });
   switch (command.state) {
@@ -79,7 +78,7 @@ async function readAtSage(
       return null;
     }
     case 'failed':
-      sendCommandFailed(visit, command, wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount));
+      sendCommandFailed(visit, command, linkButton(sagePaths.account(sageAccountId), t.sage.backToAccount));
       return null;
     case 'done':
       return command;

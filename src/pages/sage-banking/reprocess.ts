@@ -11,14 +11,14 @@ import { isDisconnecting } from './account-view.js';
 import { sendAccount } from './account.js';
 import { requireOwnAccount } from './own-account.js';
 import type { SageVisit } from './context.js';
-import { notThere, readOrderId, requireUuid } from './context.js';
-import { sendSageMessage, sendSagePage, sendWaiting, wayTo } from './page.js';
+import { notFoundProblem, readOrderId, requireUuid } from './context.js';
+import { sendSageMessage, sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 import { transactionFieldName, transactionList } from './transactions-view.js';
 
-/** Of a run over many, what is shown: the newest. */
+/** How many transactions of a run are shown: the newest. */
 const shownTransactions = 50;
-/** The page of a run that stood in another one's way. */
+/** Added to the address of a run that prevented another one from starting. */
 const notBegunQuery = '?other=1';
 const transactionIdPattern = /^[1-9]\d{0,14}$/;
 
@@ -37,7 +37,10 @@ export async function reprocess(visit: SageVisit): Promise<void> {
   }
   const { sageAccountId } = account;
   const begun = await beginSageReprocess(pages.pool, {
-    ...{ reprocessId, sageAccountId, customerId: customer.customerId, transactionIds },
+    reprocessId,
+    sageAccountId,
+    customerId: customer.customerId,
+    transactionIds,
   });
   switch (begun.outcome) {
     case 'begun':
@@ -45,7 +48,7 @@ export async function reprocess(visit: SageVisit): Promise<void> {
       await pages.sage.startReprocess({ reprocessId });
       return seeOther(visit.response, sagePaths.reprocessing(reprocessId));
     case 'running':
-      // One at a time: the one under way is shown, and says that what was asked for now was not begun.
+      // One run at a time: the page shows the current run and says that the requested one was not started.
       return seeOther(visit.response, `${sagePaths.reprocessing(begun.reprocessId)}${notBegunQuery}`);
     case 'unknown_ids':
       throw new PageProblem(400, t.problems.badForm);
@@ -62,11 +65,11 @@ function readTicked({ pages: { t }, request }: SageVisit): number[] {
   return [...new Set(ids.map(Number))];
 }
 
-/** `GET /status/sage/reprocesses/<run>`: how far it is, then what the rules suggest. */
+/** `GET /status/sage/reprocesses/<run>`: the progress of the run, then the new suggestions. */
 export async function showReprocess(visit: SageVisit): Promise<void> {
   const { pool, t } = visit.pages;
   const run = await readSageReprocess(pool, { reprocessId: requireUuid(visit, 'reprocessId') });
-  if (run?.customerId !== visit.customer.customerId) throw notThere(visit);
+  if (run?.customerId !== visit.customer.customerId) throw notFoundProblem(visit);
   const texts = t.sage.reprocess;
   const stoodInTheWay = visit.request.query.other === '1';
   const notBegun = stoodInTheWay ? texts.notBegun : undefined;
@@ -89,7 +92,7 @@ export async function showReprocess(visit: SageVisit): Promise<void> {
             ...(notBegun === undefined ? [] : [notBegun]),
           ],
         },
-        wayBack: wayTo(sagePaths.account(run.sageAccountId), t.sage.backToAccount),
+        backLink: linkButton(sagePaths.account(run.sageAccountId), t.sage.backToAccount),
       });
     case 'done':
       return await sendDone(visit, run, notBegun);
@@ -117,7 +120,7 @@ async function sendDone(visit: SageVisit, run: SageReprocessRow, notBegun?: stri
     ${notBegun !== undefined && html`<div class="note"><p>${notBegun}</p></div>`}
     <p class="soft small">${t.sage.account.suggestionNote}</p>
     ${transactionList(visit, shown)}
-    <div class="actions">${wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount)}</div>
+    <div class="actions">${linkButton(sagePaths.account(sageAccountId), t.sage.backToAccount)}</div>
   </div>`;
   sendSagePage(visit, { title: texts.doneHeading, main, wide: true });
 }

@@ -11,12 +11,12 @@ import { messageMain } from '../layout.js';
 import { PageProblem, seeOther } from '../page-problem.js';
 import { alertBox } from '../sign-in/sign-in-form.js';
 import { namesOfRestorable, readRestorable } from './read-rules.js';
-import { conditionWords, reprocessForm } from './rule-list-view.js';
+import { conditionText, reprocessForm } from './rule-list-view.js';
 import { requireConnected } from './rules.js';
 import type { SageVisit } from './context.js';
 import { orderFields, readOrderId, requireUuid } from './context.js';
-import { awaitOwnCommand, orderCommand, sendCommandFailed } from './run-command.js';
-import { sendSagePage, sendWaiting, wayTo } from './page.js';
+import { awaitOwnCommand, startCommand, sendCommandFailed } from './run-command.js';
+import { sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
 /** Rules of an account, and of all accounts of a company together, are at most some hundreds. */
@@ -28,7 +28,7 @@ export async function showRestorable(visit: SageVisit): Promise<void> {
   await sendRestorable(visit, account, {});
 }
 
-/** `POST` the same: makes the ticked ones again on this account. Whatever was restored before is not restored twice. */
+/** `POST` the same: creates the ticked rules on this account. Nothing is restored twice. */
 export async function restoreRules(visit: SageVisit): Promise<void> {
   const { t } = visit.pages;
   const account = await requireConnected(visit);
@@ -40,7 +40,7 @@ export async function restoreRules(visit: SageVisit): Promise<void> {
   }
   const areIds = ruleIds.every((ruleId) => idProblem(ruleId, limits.idLengthMax) === null);
   if (ruleIds.length > ruleIdsMax || !areIds) throw new PageProblem(400, t.problems.badForm);
-  await orderCommand(visit, {
+  await startCommand(visit, {
     commandId,
     kind: 'sage_restore_rules',
     input: { sage_account_id: sageAccountId, rule_ids: ruleIds },
@@ -58,7 +58,7 @@ async function sendRestorable(
   const { sageAccountId } = account;
   const rules = await readRestorable(visit, account, sagePaths.restore(sageAccountId));
   if (rules === null) return;
-  const back = wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount);
+  const back = linkButton(sagePaths.account(sageAccountId), t.sage.backToAccount);
   if (rules.length === 0) {
     const more = html`<div class="actions">${back}</div>`;
     const main = messageMain({ heading: texts.heading, paragraphs: [texts.none], more });
@@ -86,7 +86,7 @@ async function sendRestorable(
   sendSagePage(visit, { title: texts.title, main, status: again.status ?? 200 });
 }
 
-/** The accounts that this one takes the place of, one after the other. */
+/** The predecessors of this account, one after the other. */
 function predecessorsOf(account: SageAccountRow, siblings: readonly SageAccountRow[]): ReadonlySet<string> {
   const byId = new Map(siblings.map((sibling) => [sibling.sageAccountId, sibling]));
   const found = new Set<string>();
@@ -98,7 +98,7 @@ function predecessorsOf(account: SageAccountRow, siblings: readonly SageAccountR
   return found;
 }
 
-/** Ticked at first when it was a rule of this account before, unless it is here already; others are the person's to choose. */
+/** Ticked at first: rules of this account's predecessors, unless they were restored already. */
 function ruleBox(
   visit: SageVisit,
   {
@@ -123,12 +123,12 @@ function ruleBox(
     <label for="rule-${index}"><bdi>${rule.ruleName}</bdi></label>
     <span class="hint" id="rule-${index}-hint">
       ${former === undefined ? texts.ofUnknown : html`<bdi>${texts.of(former)}</bdi>`}:
-      ${conditionWords(visit, rule)} ${isHere && html`– ${texts.already}`}
+      ${conditionText(visit, rule)} ${isHere && html`– ${texts.already}`}
     </span>
   </div>`;
 }
 
-/** `GET …/restored/<command>`: what came of each rule, and the offer to run them. */
+/** `GET …/restored/<command>`: the outcome of each rule, and the offer to run them. */
 export async function showRestored(visit: SageVisit): Promise<void> {
   const { t } = visit.pages;
   const account = await requireConnected(visit);
@@ -139,7 +139,7 @@ export async function showRestored(visit: SageVisit): Promise<void> {
     const { title, heading, lead } = t.sage.waiting;
     return sendWaiting(visit, { title, heading, lead, path: sagePaths.restoring(sageAccountId, commandId) });
   }
-  const back = wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount);
+  const back = linkButton(sagePaths.account(sageAccountId), t.sage.backToAccount);
   if (command.state === 'failed') return sendCommandFailed(visit, command, back);
   const outcome = outcomeOf(command, await namesOfRestorable(visit, account), t.sage.restore.someRule);
   const texts = t.sage.restore;
@@ -163,19 +163,19 @@ export async function showRestored(visit: SageVisit): Promise<void> {
     ${outcome.some(({ reason }) => reason === null) && html`<p>${texts.offer}</p>`}
     <div class="actions">
       ${outcome.some(({ reason }) => reason === null) && reprocessForm(visit, sageAccountId, 'primary')}
-      ${wayTo(sagePaths.rules(sageAccountId), t.sage.account.rules)} ${back}
+      ${linkButton(sagePaths.rules(sageAccountId), t.sage.account.rules)} ${back}
     </div>
   </div>`;
   sendSagePage(visit, { title: texts.outcomeHeading, main });
 }
 
-/** Rule by rule; a reason stands where it was not restored. */
+/** The outcome per rule, with the reason where it was not restored. */
 function outcomeOf(
   { result }: CommandRow,
   names: ReadonlyMap<string, string>,
   someRule: string,
 ): { name: string; reason: string | null }[] {
-  // The kind says which result; the row was written by our own activity.
+  // The kind of the command determines the type of the result; the row was written by our own activity.
   const { restored, failed } = result as SageRestoreResult;
   const nameOf = (ruleId: string) => names.get(ruleId) ?? someRule;
   return [

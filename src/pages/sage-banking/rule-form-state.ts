@@ -4,7 +4,7 @@ import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import { readField, readFields } from '../form.js';
 import type { SageTexts } from './texts.js';
 
-/** A rule as it stands in the form: all of it text, right or wrong, as it was typed. */
+/** A rule as typed in the form: all values are text, valid or not. */
 export interface RuleFormState {
   readonly name: string;
   readonly conditions: readonly ConditionState[];
@@ -25,13 +25,13 @@ export interface PostingState {
   readonly code: string;
 }
 
-/** What a button of the form asks for. A row is added at the end and removed anywhere. */
+/** The action of a button of the form. A row is added at the end and removed anywhere. */
 export type RuleFormStep =
   | { readonly kind: 'save' | 'dry_run' | 'add_condition' | 'add_action' }
   | { readonly kind: 'remove_condition' | 'remove_action' | 'add_posting'; readonly index: number }
   | { readonly kind: 'remove_posting'; readonly index: number; readonly posting: number };
 
-/** Rows of one kind that a form is read for; more than a rule may have is told by the rule's own validate. */
+/** Rows of one kind that are read from a form; the validation of rules reports more than a rule may have. */
 const rowsMax = ruleLimits.conditionsMax + 1;
 
 const newCondition: ConditionState = { field: 'transactionNarrative', operation: 'contains', criteria: '' };
@@ -39,7 +39,7 @@ const newPosting: PostingState = { type: '', code: '' };
 const newAction: ActionState = { percentage: '100', narrative: '', postings: [newPosting] };
 export const newRuleForm: RuleFormState = { name: '', conditions: [newCondition], actions: [newAction] };
 
-/** Digits with a point; anything else stays text, which the validate refuses. */
+/** Digits with a point; anything else stays text, which the validation refuses. */
 export const percentagePattern = /^\d+(\.\d+)?$/;
 
 /** Names of the fields of a row; ids too, so that a label finds its field. */
@@ -60,7 +60,7 @@ export function readRuleForm(request: Request, t: SageTexts): RuleFormState {
     }
     return found;
   };
-  // Spaces count in what a narrative is compared with and in what is written: those stay as they were typed.
+  // Spaces are significant in narratives and their criteria, so they are kept as typed.
   const typed = (name: string) => readField(request, t, name);
   const text = (name: string) => typed(name).trim();
   return {
@@ -93,7 +93,7 @@ export function readRuleForm(request: Request, t: SageTexts): RuleFormState {
 const stepPattern =
   /^(save|dry_run|add_condition|add_action)$|^(remove_condition|remove_action|add_posting) (\d{1,3})$|^(remove_posting) (\d{1,3}) (\d{1,3})$/;
 
-/** The button that was pressed; null when it is none of ours. */
+/** The button that was pressed; null for an unknown one. */
 export function readRuleFormStep(text: string): RuleFormStep | null {
   const [, plain, indexed, index, removePosting, action, posting] = stepPattern.exec(text) ?? [];
   if (plain !== undefined) return { kind: plain as 'save' };
@@ -141,7 +141,7 @@ function withPostings(
   return { ...state, actions };
 }
 
-/** The form in the members of a rule, yet to be validated: what is no number stays text, and the validate says so. */
+/** The form with the members of a rule, not yet validated: invalid numbers stay text, which the validation reports. */
 export function ruleOfForm({ name, conditions, actions }: RuleFormState) {
   return {
     ruleName: name,
@@ -158,7 +158,7 @@ export function ruleOfForm({ name, conditions, actions }: RuleFormState) {
   };
 }
 
-/** A rule in the form, to be changed. */
+/** The form of an existing rule. */
 export function formOfRule(rule: RuleDraft): RuleFormState {
   return {
     name: rule.ruleName,

@@ -20,21 +20,21 @@ export interface RuleFormView {
   readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
   readonly alert: string | undefined;
-  /** The way to what the alert speaks of. */
+  /** A link for the alert. */
   readonly alertWay?: Html | undefined;
-  /** Of the dry run, below the buttons. */
+  /** The preview, below the buttons. */
   readonly below?: Html | undefined;
   readonly cancelPath: string;
 }
 
-/** What the parts of the form know. */
+/** The input of the parts of the form. */
 interface Part {
   readonly t: SageTexts;
   readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
 }
 
-/** The form of a rule. Every button sends it whole, so that nothing typed is lost when a row is added. */
+/** The form of a rule. Every button sends the whole form, so that nothing typed is lost when a row is added. */
 export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
   const texts = t.sage.ruleForm;
   const part: Part = { t, state: view.state, problems: view.problems };
@@ -76,7 +76,7 @@ export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
   </div>`;
 }
 
-/** What the Enter key presses is a form's first button, which would be one that removes a row. Nobody sees this one. */
+/** An invisible first button for the Enter key, which would otherwise press one that removes a row. */
 function firstButton(step: string): Html {
   return html`<button
     type="submit"
@@ -184,7 +184,7 @@ function postingRow(part: Part, at: { action: ActionState; index: number; postin
   </div>`;
 }
 
-/** A rule made elsewhere may hold what this page does not offer: it stands as it is until somebody changes it. */
+/** A rule created elsewhere may have values that this page does not offer: they are kept until they are changed. */
 function withChosen(
   t: SageTexts,
   options: readonly (readonly [string, string])[],
@@ -204,7 +204,7 @@ function listProblem(part: Part, pointer: string): Html | undefined {
   return problem === undefined ? undefined : html`<p class="error">${problem}</p>`;
 }
 
-/** What is wrong beyond the fields that are shown. */
+/** Problems that belong to no field of the form. */
 function wholeProblems({ t, state, problems }: Part): (Html | undefined)[] {
   const shown = /^\/(ruleName$|ruleConditions|ruleActions)/;
   const others = problems.filter(({ pointer }) => !shown.test(pointer));

@@ -5,10 +5,10 @@ import type { Html } from '../html.js';
 import { labelOf } from './label-of.js';
 import type { SageVisit } from './context.js';
 import { orderFields } from './context.js';
-import { wayTo } from './page.js';
+import { linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** The account's rules in their order, each with what can be done with it. */
+/** The account's rules by rank, each with its actions. */
 export function ruleListMain(
   visit: SageVisit,
   view: { account: SageAccountRow; rules: readonly SageRuleResult[]; justSaved: boolean },
@@ -37,7 +37,7 @@ export function ruleListMain(
     }
     <div class="actions">
       <a class="button" href="${sagePaths.newRule(sageAccountId)}">${texts.add}</a>
-      ${wayTo(sagePaths.account(sageAccountId), t.sage.backToAccount)}
+      ${linkButton(sagePaths.account(sageAccountId), t.sage.backToAccount)}
     </div>
   </div>`;
 }
@@ -68,8 +68,8 @@ function ruleLine(
     </button>`;
   return html`<li>
     <h2 class="first"><bdi>${ruleName}</bdi></h2>
-    <p>${conditionWords(visit, rule)}</p>
-    <p class="soft small">${actionWords(rule)}</p>
+    <p>${conditionText(visit, rule)}</p>
+    <p class="soft small">${actionText(rule)}</p>
     <div class="actions">
       <form method="post" action="${sagePaths.moveRule(sageAccountId, ruleId)}">
         ${orderFields(visit)} ${index > 0 && move(rule.ruleRank - 1, texts.up, texts.upLabel(ruleName))}
@@ -92,7 +92,7 @@ function ruleLine(
 }
 
 /** `Narrative contains “FEE” and Amount is below or before “-5”`. */
-export function conditionWords({ pages: { t } }: SageVisit, rule: SageRuleResult): Html {
+export function conditionText({ pages: { t } }: SageVisit, rule: SageRuleResult): Html {
   const { fields, operations } = t.sage.ruleForm;
   return html`${rule.ruleConditions.map(
     ({ ruleField, ruleOperation, ruleCriteria }, index) =>
@@ -102,7 +102,7 @@ export function conditionWords({ pages: { t } }: SageVisit, rule: SageRuleResult
 }
 
 /** `50 %: NOMINAL 7200, Energy · 100 %: NOMINAL 7500`. */
-function actionWords(rule: SageRuleResult): string {
+function actionText(rule: SageRuleResult): string {
   const parts = rule.ruleActions.map(({ splitPercentage, accountantNarrative, accountsPostings }) => {
     const postings = accountsPostings.map(({ type, code }) => `${type} ${code}`);
     return `${String(splitPercentage)} %: ${[...postings, ...(accountantNarrative ? [accountantNarrative] : [])].join(', ')}`;

@@ -12,7 +12,7 @@ import { requireConnected } from './rules.js';
 import type { SageVisit } from './context.js';
 import { requireUuid } from './context.js';
 import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './run-command.js';
-import { sendSageMessage, sendWaiting, wayTo } from './page.js';
+import { sendSageMessage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
 const ruleOrderKinds = [
@@ -24,7 +24,7 @@ const ruleOrderKinds = [
 
 /**
  * `GET /status/sage/accounts/<account>/rule-orders/<command>`: waits until Sage has changed the rule, then shows the
- * list. A rule that Sage did not take comes back in its form, so that nobody types it twice; a dry run stands below it.
+ * list. A rule that Sage refused is shown in its form again, so that nobody has to type it twice; a preview is shown below it.
  */
 export async function showRuleOrder(visit: SageVisit): Promise<void> {
   const { t } = visit.pages;
@@ -58,22 +58,22 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Com
   const list = sagePaths.rules(account.sageAccountId);
   const mayBeDone = command.problem?.code === 'provider_unavailable' && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
-    const wayBack = wayTo(list, t.sage.account.rules);
-    if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, wayBack });
-    return sendCommandFailed(visit, command, wayBack);
+    const backLink = linkButton(list, t.sage.account.rules);
+    if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, backLink });
+    return sendCommandFailed(visit, command, backLink);
   }
   sendRuleForm(visit, {
     account,
     ruleId: command.input.rule_id ?? null,
     state: formOfRule(rule),
-    alert: failedWords(visit, command, mayBeDone),
+    alert: failureText(visit, command, mayBeDone),
     ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.checkAtList}</a>` } : {}),
     status: 409,
   });
 }
 
-/** Where Sage did not answer, the rule may have been saved all the same: nothing else may be claimed then. */
-function failedWords(visit: SageVisit, command: CommandRow, mayBeDone: boolean): string {
+/** When Sage did not answer, the rule may have been saved all the same, and the page must not say otherwise. */
+function failureText(visit: SageVisit, command: CommandRow, mayBeDone: boolean): string {
   const { ruleForm } = visit.pages.t.sage;
   if (mayBeDone) return ruleForm.mayBeSaved;
   const what = command.kind === 'sage_dry_run_rule' ? ruleForm.notTried : ruleForm.notSaved;
@@ -83,14 +83,14 @@ function failedWords(visit: SageVisit, command: CommandRow, mayBeDone: boolean):
 async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: CommandRow): Promise<void> {
   const rule = wholeRuleOf(command);
   if (rule === null) throw new Error('a dry run without its rule');
-  // The kind says which result; the row was written by our own activity.
+  // The kind of the command determines the type of the result; the row was written by our own activity.
   const result = command.result as SageRulePreviewResult;
   const ruleId = command.input.rule_id ?? null;
   const below = await dryRunView(visit, { account, result, ruleId });
   sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), below });
 }
 
-/** The rule as it was ordered; null when only its rank, or its end, was. */
+/** The rule of the command; null when the command only moves or deletes a rule. */
 function wholeRuleOf({ input }: CommandRow): RuleDraft | null {
   const validated = validateRule(input.rule);
   return 'rule' in validated ? validated.rule : null;

@@ -9,40 +9,44 @@ import type { ConditionState, RuleFormState } from './rule-form-state.js';
 import { percentagePattern } from './rule-form-state.js';
 
 /*
- * What is wrong with an entry of the rule form, in the page's own words: the validate of rules speaks of members and
- * operations by Sage's names, which no page shows. The validate says where; why is read from what was typed there.
+ * The problem of an entry of the rule form in the language of the page. The validation of rules names members and
+ * operations as Sage does, which no page shows: it gives the position, and the typed value gives the reason.
  */
 
-const conditionPlace = /^\/ruleConditions\/(\d+)(?:\/(ruleField|ruleOperation|ruleCriteria))?$/;
-const splitPlace = /^\/ruleActions\/(\d+)\/splitPercentage$/;
-const narrativePlace = /^\/ruleActions\/(\d+)\/accountantNarrative$/;
-const deliveryStatusOf = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
+const conditionPointer = /^\/ruleConditions\/(\d+)(?:\/(ruleField|ruleOperation|ruleCriteria))?$/;
+const splitPointer = /^\/ruleActions\/(\d+)\/splitPercentage$/;
+const narrativePointer = /^\/ruleActions\/(\d+)\/accountantNarrative$/;
+const postingPointer = /^\/ruleActions\/(\d+)\/accountsPostings\/(\d+)\/(type|code)$/;
 
-/** What to change at the place that `pointer` names. */
+/** What to change at `pointer`. */
 export function ruleProblemText({ sage }: SageTexts, state: RuleFormState, pointer: string): string {
   const texts = sage.ruleForm.problems;
-  const [, condition, member] = conditionPlace.exec(pointer) ?? [];
-  const [, split] = splitPlace.exec(pointer) ?? [];
-  const [, narrated] = narrativePlace.exec(pointer) ?? [];
-  const [, action, posting, word] = deliveryStatusOf.exec(pointer) ?? [];
-  if (pointer === '/ruleName') return textWords(texts, state.name, limits.nameLengthMax);
+  const [, condition, member] = conditionPointer.exec(pointer) ?? [];
+  const [, split] = splitPointer.exec(pointer) ?? [];
+  const [, narrated] = narrativePointer.exec(pointer) ?? [];
+  const [, action, posting, postingMember] = postingPointer.exec(pointer) ?? [];
+  if (pointer === '/ruleName') return textEntryProblem(texts, state.name, limits.nameLengthMax);
   if (pointer === '/ruleConditions') return texts.conditionCount(String(ruleLimits.conditionsMax));
   if (pointer === '/ruleActions') return texts.actionCount(String(ruleLimits.actionsMax));
   if (/^\/ruleActions\/\d+\/accountsPostings$/.test(pointer)) return texts.postingCount;
   const found = state.conditions[Number(condition)];
-  if (found !== undefined) return conditionWords(sage.ruleForm, found, member);
-  if (split !== undefined) return splitWords(texts, state, Number(split));
+  if (found !== undefined) return conditionProblem(sage.ruleForm, found, member);
+  if (split !== undefined) return splitProblem(texts, state, Number(split));
   if (narrated !== undefined) {
-    return textWords(texts, state.actions[Number(narrated)]?.narrative, limits.textLengthMax);
+    return textEntryProblem(texts, state.actions[Number(narrated)]?.narrative, limits.textLengthMax);
   }
   const typed = state.actions[Number(action)]?.postings[Number(posting)];
   if (typed === undefined) return texts.other;
-  return textWords(texts, word === 'type' ? typed.type : typed.code, limits.textLengthMax);
+  return textEntryProblem(texts, postingMember === 'type' ? typed.type : typed.code, limits.textLengthMax);
 }
 
 type FormTexts = SageTexts['sage']['ruleForm'];
 
-function textWords(texts: FormTexts['problems'], typed: string | undefined, lengthMax: number): string {
+function textEntryProblem(
+  texts: FormTexts['problems'],
+  typed: string | undefined,
+  lengthMax: number,
+): string {
   switch (textProblem(typed, lengthMax)) {
     case 'too_long':
       return texts.tooLong(String(lengthMax));
@@ -55,7 +59,7 @@ function textWords(texts: FormTexts['problems'], typed: string | undefined, leng
   }
 }
 
-function conditionWords(
+function conditionProblem(
   { fields, operations, problems: texts }: FormTexts,
   { field, operation, criteria }: ConditionState,
   member: string | undefined,
@@ -68,14 +72,16 @@ function conditionWords(
     return texts.operation(labelOf(fields, field), allowed);
   }
   const wording = textProblem(criteria, limits.textLengthMax);
-  return wording === null ? criteriaWords(texts, meaning) : textWords(texts, criteria, limits.textLengthMax);
+  return wording === null
+    ? criteriaProblem(texts, meaning)
+    : textEntryProblem(texts, criteria, limits.textLengthMax);
 }
 
-function criteriaWords(texts: FormTexts['problems'], { type }: RuleFieldMeaning): string {
+function criteriaProblem(texts: FormTexts['problems'], { type }: RuleFieldMeaning): string {
   return type === 'text' ? texts.other : texts.criteria[type];
 }
 
-function splitWords(texts: FormTexts['problems'], { actions }: RuleFormState, index: number): string {
+function splitProblem(texts: FormTexts['problems'], { actions }: RuleFormState, index: number): string {
   const typed = actions[index]?.percentage ?? '';
   if (!percentagePattern.test(typed)) return texts.percentage;
   const percentage = Number(typed);

@@ -11,12 +11,12 @@ import { requireOwnAccount } from './own-account.js';
 import { readRules } from './read-rules.js';
 import { ruleListMain } from './rule-list-view.js';
 import type { SageVisit } from './context.js';
-import { notThere, orderFields, readOrderId } from './context.js';
-import { orderCommand } from './run-command.js';
-import { sendSagePage, wayTo } from './page.js';
+import { notFoundProblem, orderFields, readOrderId } from './context.js';
+import { startCommand } from './run-command.js';
+import { sendSagePage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
-/** A rank as the page's own buttons name it; Sage takes one beyond the end for the end. */
+/** A rank as sent by the page's own buttons; Sage treats a rank beyond the end as the end. */
 const rankPattern = /^[1-9]\d{0,3}$/;
 
 /** `GET /status/sage/accounts/<account>/rules`: the rules as Sage has them now, in their order. */
@@ -35,7 +35,7 @@ export async function moveRule(visit: SageVisit): Promise<void> {
   const rank = readField(visit.request, t, 'rank');
   if (!rankPattern.test(rank)) throw new PageProblem(400, t.problems.badForm);
   const commandId = readOrderId(visit);
-  await orderCommand(visit, {
+  await startCommand(visit, {
     commandId,
     kind: 'sage_amend_rule',
     input: { sage_account_id: sageAccountId, rule_id: ruleIdOf(visit), rule: { ruleRank: Number(rank) } },
@@ -43,7 +43,7 @@ export async function moveRule(visit: SageVisit): Promise<void> {
   seeOther(visit.response, sagePaths.ruleOrder(sageAccountId, commandId));
 }
 
-/** `GET …/rules/<rule>/delete`: asks once more. */
+/** `GET …/rules/<rule>/delete`: asks for confirmation. */
 export async function askToDeleteRule(visit: SageVisit): Promise<void> {
   const account = await requireConnected(visit);
   const { sageAccountId } = account;
@@ -58,7 +58,7 @@ export async function askToDeleteRule(visit: SageVisit): Promise<void> {
         ${orderFields(visit)}
         <button type="submit" class="danger">${texts.deleteConfirm}</button>
       </form>
-      ${wayTo(sagePaths.rules(sageAccountId), texts.deleteKeep)}
+      ${linkButton(sagePaths.rules(sageAccountId), texts.deleteKeep)}
     </div>`,
   });
   sendSagePage(visit, { title: texts.deleteConfirm, main });
@@ -68,7 +68,7 @@ export async function askToDeleteRule(visit: SageVisit): Promise<void> {
 export async function deleteRule(visit: SageVisit): Promise<void> {
   const { sageAccountId } = await requireConnected(visit);
   const commandId = readOrderId(visit);
-  await orderCommand(visit, {
+  await startCommand(visit, {
     commandId,
     kind: 'sage_delete_rule',
     input: { sage_account_id: sageAccountId, rule_id: ruleIdOf(visit) },
@@ -76,7 +76,7 @@ export async function deleteRule(visit: SageVisit): Promise<void> {
   seeOther(visit.response, sagePaths.ruleOrder(sageAccountId, commandId));
 }
 
-/** The rule of the address as Sage has it now; null: answered already. @throws {PageProblem} 404 */
+/** The rule in the URL as Sage has it now; null: an answer was already sent. @throws {PageProblem} 404 */
 export async function readRule(
   visit: SageVisit,
   account: SageAccountRow,
@@ -85,18 +85,19 @@ export async function readRule(
   const rules = await readRules(visit, account, path);
   if (rules === null) return null;
   const rule = rules.find(({ ruleId }) => ruleId === ruleIdOf(visit));
-  if (rule === undefined) throw notThere(visit);
+  if (rule === undefined) throw notFoundProblem(visit);
   return rule;
 }
 
-/** Sage's id of the address. @throws {PageProblem} 404 when it can be none */
+/** Sage's id in the URL. @throws {PageProblem} 404 when it cannot be an id */
 export function ruleIdOf(visit: SageVisit): string {
   const { ruleId } = visit.request.params;
-  if (typeof ruleId !== 'string' || idProblem(ruleId, limits.idLengthMax) !== null) throw notThere(visit);
+  if (typeof ruleId !== 'string' || idProblem(ruleId, limits.idLengthMax) !== null)
+    throw notFoundProblem(visit);
   return ruleId;
 }
 
-/** The customer's account, while its rules can be changed. @throws {PageProblem} 404, 409 */
+/** The customer's account, if its rules can be changed. @throws {PageProblem} 404, 409 */
 export async function requireConnected(visit: SageVisit): Promise<SageAccountRow> {
   const account = await requireOwnAccount(visit);
   if (account.status === 'cancelled' || isDisconnecting(account)) {

@@ -6,34 +6,34 @@ import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { Html } from '../html.js';
 import { PageProblem } from '../page-problem.js';
 import type { SageVisit } from './context.js';
-import { notThere } from './context.js';
+import { notFoundProblem } from './context.js';
 import { sendSageMessage } from './page.js';
 
-/** A request waits this long for Sage's answer; then a page that loads itself again takes over. */
+/** A request waits this long for Sage's answer; after that a page that reloads itself continues. */
 const answerWaitMs = 3_000;
 
 /**
- * Orders something of Sage. The row is the order, and its id came with the form: the same order twice is one. Another
- * order under an id that is taken (somebody went back in the browser and changed the form) is refused, not dropped.
+ * Starts a command at Sage. Its id comes from the form, so that sending the form twice is one command. A changed form under
+ * an id that is already used (somebody went back in the browser) is refused, not silently ignored.
  */
-export async function orderCommand(
+export async function startCommand(
   { pages, customer }: SageVisit,
-  order: { commandId: string; kind: SageCommandKind; input: CommandInput },
+  command: { commandId: string; kind: SageCommandKind; input: CommandInput },
 ): Promise<void> {
-  const { commandId, kind, input } = order;
+  const { commandId, kind, input } = command;
   const { customerId } = customer;
   await insertCommand(pages.pool, { commandId, customerId, kind, input, secretSealed: null });
-  const command = await readCommand(pages.pool, { commandId });
+  const row = await readCommand(pages.pool, { commandId });
   const stored: unknown = JSON.parse(JSON.stringify(input));
-  if (command?.customerId !== customerId) throw new PageProblem(400, pages.t.problems.badForm);
-  if (command.kind !== kind || !isDeepStrictEqual(command.input, stored)) {
+  if (row?.customerId !== customerId) throw new PageProblem(400, pages.t.problems.badForm);
+  if (row.kind !== kind || !isDeepStrictEqual(row.input, stored)) {
     throw new PageProblem(409, pages.t.problems.forged);
   }
-  if (command.state === 'running') await pages.facade.runCommand({ commandId, channel: 'sage-banking' });
+  if (row.state === 'running') await pages.facade.runCommand({ commandId, channel: 'sage-banking' });
 }
 
 /**
- * The customer's own command, waited for a little. With `account` it must be about that one.
+ * The customer's own command, after a short wait for its end. With `account` it must be about that account.
  * @throws {PageProblem} 404
  */
 export async function awaitOwnCommand(
@@ -45,7 +45,7 @@ export async function awaitOwnCommand(
     done: (row) => row?.state !== 'running' || !isOwn(visit, row, wanted) || visit.response.closed,
     timeoutMs: answerWaitMs,
   });
-  if (command === null || !isOwn(visit, command, wanted)) throw notThere(visit);
+  if (command === null || !isOwn(visit, command, wanted)) throw notFoundProblem(visit);
   return command;
 }
 
@@ -61,8 +61,8 @@ function isOwn(
   );
 }
 
-/** What a command came to nothing by, with Sage's words where it has any. */
-export function sendCommandFailed(visit: SageVisit, command: CommandRow, wayBack: Html): void {
+/** Sends the page of a failed command, with Sage's message where there is one. */
+export function sendCommandFailed(visit: SageVisit, command: CommandRow, backLink: Html): void {
   const { sage } = visit.pages.t;
   sendSageMessage(visit, {
     message: {
@@ -70,7 +70,7 @@ export function sendCommandFailed(visit: SageVisit, command: CommandRow, wayBack
       paragraphs: [commandProblemText(visit, command), ...sage.commandFailed.paragraphs],
     },
     status: 502,
-    wayBack,
+    backLink,
   });
 }
 

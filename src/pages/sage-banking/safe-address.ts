@@ -1,16 +1,16 @@
 import type { PagesConfig } from '../deps.js';
 
-/** Names under which a machine knows itself: plain http to them leaves it nowhere. */
+/** Names of the own machine: plain http to them never leaves it. */
 const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** An address that Sage or a bank gave, and that a person may be sent to: https, or plain http on this machine where Sage is plain, too. */
+/** A URL from Sage or a bank to which a customer may be sent: https, or plain http on this machine where Sage's URL is plain too. */
 export interface SafeAddress {
   readonly address: string;
-  /** Host with its port, for people. */
+  /** Host with its port, for display. */
   readonly host: string;
 }
 
-/** Null when nobody should be sent there. The address is answered as the parser read it, so that both go to one place. */
+/** Null when nobody should be sent there. The URL is answered as the parser read it, so that check and link are the same. */
 export function safeAddress(
   text: unknown,
   config: Pick<PagesConfig, 'SAGE_BANKING_URL'>,
@@ -19,7 +19,7 @@ export function safeAddress(
   const url = new URL(text);
   const mayBePlain = config.SAGE_BANKING_URL?.startsWith('http:') === true && loopbackHosts.has(url.hostname);
   const safe = url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain);
-  // A name before the host reads like a host and is none.
+  // Credentials before the host can look like another host.
   if (!safe || url.username !== '' || url.password !== '') return null;
   return { address: url.href, host: url.host };
 }

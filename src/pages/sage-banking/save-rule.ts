@@ -19,7 +19,7 @@ import { ruleFormMain } from './rule-form-view.js';
 import { readRule, requireConnected, ruleIdOf } from './rules.js';
 import type { SageVisit } from './context.js';
 import { readOrderId } from './context.js';
-import { orderCommand } from './run-command.js';
+import { startCommand } from './run-command.js';
 import { sendSagePage } from './page.js';
 import { sagePaths } from './paths.js';
 
@@ -29,7 +29,7 @@ export async function showNewRule(visit: SageVisit): Promise<void> {
   sendRuleForm(visit, { account, ruleId: null, state: newRuleForm });
 }
 
-/** `GET …/rules/<rule>`: the rule as Sage has it now, to be changed. */
+/** `GET …/rules/<rule>`: the rule as Sage has it now, as a form. */
 export async function showRule(visit: SageVisit): Promise<void> {
   const account = await requireConnected(visit);
   const rule = await readRule(visit, account, sagePaths.rule(account.sageAccountId, ruleIdOf(visit)));
@@ -45,8 +45,8 @@ export async function workOnOldRule(visit: SageVisit): Promise<void> {
 }
 
 /**
- * `POST` of either: what the pressed button asks for. Rows come and go without a judgement; a rule that is to be tried
- * or saved is validated first, and comes back with what is wrong beside each field.
+ * `POST` of either: the action of the pressed button. Rows are added and removed without validation; a rule is validated
+ * before it is previewed or saved, and shown again with the problem beside each field.
  */
 async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void> {
   const { t } = visit.pages;
@@ -63,13 +63,13 @@ async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void
     const alert = t.sage.ruleForm.invalid;
     return sendRuleForm(visit, { ...form, problems: validated.problems, alert, status: 422 });
   }
-  // Trying out changes nothing, so each try is an order of its own; saving twice is one.
+  // A preview changes nothing, so each one is a new command; saving twice is one command.
   const commandId = step.kind === 'dry_run' ? randomUUID() : orderId;
   await orderRule(visit, { account, ruleId, rule: validated.rule, commandId, step: step.kind });
   seeOther(visit.response, sagePaths.ruleOrder(account.sageAccountId, commandId));
 }
 
-/** A change names what the form shows and nothing else: rank and further fields of the rule stay as they are. */
+/** A change contains only the members that the form shows: the rank and all other members of the rule are kept. */
 async function orderRule(
   visit: SageVisit,
   order: {
@@ -83,7 +83,7 @@ async function orderRule(
   const { ruleId, commandId, step } = order;
   const { ruleName, ruleConditions, ruleActions } = order.rule;
   const saving = ruleId === null ? 'sage_create_rule' : 'sage_amend_rule';
-  await orderCommand(visit, {
+  await startCommand(visit, {
     commandId,
     kind: step === 'dry_run' ? 'sage_dry_run_rule' : saving,
     input: {
@@ -94,18 +94,18 @@ async function orderRule(
   });
 }
 
-/** The form of a rule, new or old, with whatever there is to say about it. */
+/** The form of a new or existing rule, with its problems or its preview. */
 export function sendRuleForm(
   visit: SageVisit,
   form: {
     account: SageAccountRow;
-    /** Null: a new one. */
+    /** Null for a new rule. */
     ruleId: string | null;
     state: RuleFormState;
     orderId?: string;
     problems?: readonly RuleProblem[];
     alert?: string;
-    /** The way to what the alert speaks of. */
+    /** A link for the alert. */
     alertWay?: Html;
     below?: Html;
     status?: number;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SageVisit } from './context.js';
 import { printAmount } from './print-amount.js';
 
-/** Of a suggestion, what a person is shown. Sage's words are opaque and any may be missing. */
+/** The members of a suggestion that are shown. Sage does not specify their values, and any may be missing. */
 const suggestionSchema = z.object({
   rules: z.array(z.unknown()).nullish(),
   actions: z.object({
@@ -24,8 +24,8 @@ const suggestionSchema = z.object({
 type Suggestion = z.output<typeof suggestionSchema>;
 
 /**
- * What is suggested for a transaction, one sentence a part: `−42.00: NOMINAL 7200, Energy, by rule Energy`. What was
- * not understood is left out: a suggestion is never a fact, and half of one misleads.
+ * The suggestion for a transaction, one sentence per part: `−42.00: NOMINAL 7200, Energy, by rule Energy`. A suggestion
+ * that cannot be read is left out as a whole, since a part of it would mislead.
  */
 export function suggestionLines({ pages: { t } }: SageVisit, predictedActions: readonly unknown[]): string[] {
   return predictedActions.flatMap((item) => {
@@ -50,6 +50,6 @@ function postingsOf(part: {
     readonly { type?: string | null | undefined; code?: string | null | undefined }[] | null | undefined;
 }): string[] {
   return (part.postingInstructions ?? []).map(({ type, code }) =>
-    [type, code].filter((word) => word != null && word !== '').join(' '),
+    [type, code].filter((part) => part != null && part !== '').join(' '),
   );
 }

@@ -6,10 +6,10 @@ import { printTransactionAmount } from './print-amount.js';
 import type { SageVisit } from './context.js';
 import { suggestionLines } from './suggestions.js';
 
-/** Name of the boxes that choose transactions for a run of the rules. */
+/** Name of the checkboxes that select transactions for a reprocess run. */
 export const transactionFieldName = 'transaction_id';
 
-/** Transactions with what is suggested for each; with a box each where some are to be chosen. */
+/** Transactions with their suggestions, and a checkbox each where some can be selected. */
 export function transactionList(
   visit: SageVisit,
   input: { transactions: readonly StoredSageTransaction[]; currency: string | null; boxes: boolean },
@@ -29,7 +29,7 @@ function transactionLine(
 ): Html {
   const { t } = visit.pages;
   const { transactionId, body } = transaction;
-  const { date, narrative } = wordsOf(body);
+  const { date, narrative } = descriptionOf(body);
   const suggested = suggestionLines(visit, transaction.predictedActions);
   return html`<li class="line">
     ${
@@ -52,19 +52,19 @@ function transactionLine(
   </li>`;
 }
 
-/** Date, narrative and amount of a transaction, as parts of its line; what Sage left out is empty. */
+/** Date, narrative and amount of a transaction, as parts of its line; empty where Sage sent none. */
 export function transactionFacts(
   t: SageTexts,
   body: Readonly<Record<string, unknown>>,
   currency: string | null,
 ): Html {
-  const { date, narrative } = wordsOf(body);
+  const { date, narrative } = descriptionOf(body);
   return html`<time>${date}</time>
     <span class="text"><bdi>${narrative}</bdi></span>
     <span class="amount">${printTransactionAmount(t, body, currency)}</span>`;
 }
 
-function wordsOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
+function descriptionOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const date = text(body['datePosted']).slice(0, 'YYYY-MM-DD'.length);
   return { date, narrative: text(body['transactionNarrative']) };

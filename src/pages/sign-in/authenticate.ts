@@ -4,11 +4,11 @@ import { readLogin } from '../../db/customers.js';
 import type { Pool } from '../../db/pool.js';
 import type { LoginThrottle } from './login-throttle.js';
 
-/** What somebody typed, and where from. */
+/** The submitted credentials and their source. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-  /** Address of the client, as the trusted proxies tell it. */
+  /** Address of the client, as reported by the trusted proxies. */
   readonly source: string;
 }
 
@@ -21,7 +21,7 @@ export type Authentication =
   | { readonly kind: 'busy' };
 
 /**
- * Who somebody is. The sign-in pages of the handoff and of /status know only this; another way of signing in (a
+ * Authenticates a customer. The sign-in pages of the handoff and of /status use only this interface; another method (a
  * second factor, an identity provider) is another implementation, with its own kinds of answer.
  */
 export interface Authenticator {
@@ -30,7 +30,7 @@ export interface Authenticator {
 
 const usernameLengthMax = 255;
 
-/** Username and password of our own customers table, throttled before anything is hashed. */
+/** Checks username and password against the customers table, throttled before anything is hashed. */
 export function createPasswordAuthenticator(deps: {
   pool: Pool;
   hasher: PasswordHasher;
@@ -44,7 +44,7 @@ export function createPasswordAuthenticator(deps: {
       const login = await readLogin(deps.pool, { username });
       try {
         const fits = await deps.hasher.verify({
-          // No account has a longer one; it is still hashed, so that the answer takes as long.
+          // No password is longer; it is hashed all the same, so that the answer takes as long.
           password: password.slice(0, 2 * passwordLengthMax + 1),
           passwordHash: login?.passwordHash ?? null,
         });

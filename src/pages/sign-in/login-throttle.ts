@@ -3,35 +3,35 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { sha256Hex } from '../../crypto/hash.js';
 import type { Pool } from '../../db/pool.js';
 
-/** Failures on one username before every further try must wait. */
+/** Failures of one username before every further attempt must wait. */
 const freeFailures = 5;
 const failureWindowSeconds = 24 * 60 * 60;
-/** The first wait, doubled with each further failure up to the longest: about a hundred tries a day at most. */
+/** The first wait, doubled with each further failure up to the longest: at most about a hundred attempts a day. */
 const firstWaitSeconds = 30;
 const longestWaitSeconds = 15 * 60;
-/** Failures of one network, whatever the usernames: an office behind one address makes some, a sprayer many. */
+/** Failures of one network over all usernames: an office behind one address causes some, password spraying many. */
 const sourceFailures = 50;
 const sourceWindowSeconds = 15 * 60;
 
 export type Admission =
   | {
       readonly admitted: true;
-      /** The password fitted: the try was none, and the username begins again. */
+      /** The password was right: the attempt does not count, and the failures of the username are cleared. */
       forgive(): Promise<void>;
-      /** The password was not checked: takes the try back, no more. */
+      /** The password was not checked: only this attempt is not counted. */
       takeBack(): Promise<void>;
     }
   | { readonly admitted: false; readonly retryAfterMs: number };
 
-/** Lets a sign-in be tried, or says how long to wait. */
+/** Admits an attempt to sign in, or says how long to wait. */
 export interface LoginThrottle {
   admit(input: { username: string; source: string }): Promise<Admission>;
 }
 
 /**
- * Counts tries in PostgreSQL, for all processes together. A try is counted *before* its password is hashed, and taken
- * back if it was right: a thousand tries at once cannot all slip through before the first failure is known. Usernames
- * that do not exist are counted like others, so that nothing tells which do.
+ * Counts attempts in PostgreSQL, for all processes together. An attempt is counted *before* its password is hashed, and
+ * uncounted if it was right, so a thousand attempts at once cannot all be admitted before the first failure is known.
+ * Unknown usernames are counted like others, so that answers do not reveal which ones exist.
  */
 export function createLoginThrottle(pool: Pool): LoginThrottle {
   const store = {
@@ -43,7 +43,7 @@ export function createLoginThrottle(pool: Pool): LoginThrottle {
   };
   const failures = new RateLimiterPostgres({
     ...store,
-    // One of the three removes what has expired, for all: they share the table.
+    // Removes the expired rows of all three, which share the table.
     clearExpiredByTimeout: true,
     keyPrefix: 'user-failures',
     points: freeFailures,
@@ -62,17 +62,17 @@ export function createLoginThrottle(pool: Pool): LoginThrottle {
     duration: sourceWindowSeconds,
   });
 
-  /** One of the free tries, or the one that each wait allows. Null: admitted. Else the wait in ms. */
+  /** Admits one of the free attempts, or the one after each wait: null. Otherwise answers the wait in ms. */
   async function admitUser(key: string): Promise<number | null> {
     const before = (await failures.get(key))?.consumedPoints ?? 0;
     if (before < freeFailures) {
       const taken = await consume(failures, key);
-      // The last free try starts the first wait.
+      // The last free attempt starts the first wait.
       if (taken.admitted && taken.consumedPoints === freeFailures) {
         await consume(waits, key, firstWaitSeconds);
       }
       if (taken.admitted) return null;
-      // Others took the free tries in this very moment; `consume` counted this one: take it back.
+      // Concurrent requests took the last free attempts; `consume` counted this one, so uncount it.
       await failures.reward(key);
     }
     const wait = await consume(waits, key, waitSeconds(before));
@@ -109,7 +109,7 @@ export function waitSeconds(failedTimes: number): number {
   return Math.min(longestWaitSeconds, firstWaitSeconds * 2 ** Math.min(doublings, 16));
 }
 
-/** Counts one; the library rejects with its result when there are too many, and with an error when the store fails. */
+/** Counts one attempt. The library rejects with its result beyond the limit, and with an error when the store fails. */
 async function consume(
   limiter: RateLimiterPostgres,
   key: string,
@@ -125,7 +125,7 @@ async function consume(
   }
 }
 
-/** An IPv4 address, or the /64 of an IPv6 one: a single subscriber has the whole of it. */
+/** An IPv4 address, or the /64 of an IPv6 one: a single subscriber has all of its addresses. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

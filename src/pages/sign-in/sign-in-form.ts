@@ -53,12 +53,12 @@ export function signInForm(t: Texts, form: SignInForm): Html {
   </div>`;
 }
 
-/** Something to put right, read out at once by screen readers. */
+/** Something to correct, announced at once by screen readers. */
 export function alertBox(text: string | undefined): Html | undefined {
   return text === undefined ? undefined : html`<div class="alert" role="alert"><p>${text}</p></div>`;
 }
 
-/** Status and words of a sign-in that did not succeed. */
+/** Status and message of a sign-in that did not succeed. */
 export function signInRefusal(
   t: Texts,
   outcome: Exclude<Authentication, { kind: 'accepted' }>,

@@ -5,7 +5,7 @@ import { seeOther } from '../page-problem.js';
 import { readCustomerSession } from '../session.js';
 import type { Texts } from '../texts.js';
 
-/** What the pages below /status share. */
+/** The dependencies of the pages below /status. */
 export interface StatusPages extends PagesDeps {
   readonly t: Texts;
   readonly authenticator: Authenticator;

@@ -214,7 +214,7 @@ test('pages of this channel may not be framed, and are stored nowhere', async ()
   }
 });
 
-test('where the channel is closed there are no such pages, and /status shows no way to them', async () => {
+test('where the channel has no configuration there are no such pages, and /status has no links to them', async () => {
   const closed = await startPages();
   try {
     const customer = await addCustomer(closed);

@@ -239,7 +239,7 @@ describe('authorising again', () => {
     expect(twice.location).toBe(begun.location);
     const href = await until(
       async () => /href="([^"]+)"\s+target="_blank"/.exec((await visitor.get(begun.location!)).text)?.[1],
-      { timeoutMs: 20_000, describe: 'the way to the bank is shown' },
+      { timeoutMs: 20_000, describe: 'the bank consent is shown' },
     );
     const id = new URL(href.replaceAll('&amp;', '&')).searchParams.get('authorisation_id')!;
     await fixture.control('POST', `/links/${id}/finish`, {});

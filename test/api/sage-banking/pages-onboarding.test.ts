@@ -112,7 +112,7 @@ describe('the captcha of a desktop product', () => {
     for (let failures = 1; failures <= 2; failures += 1) {
       await answerCaptcha(visitor, page, 'wrong');
       page = await captcha(visitor, page.captchaId);
-      expect(wordsOf(page)).toContain('That was not right. Here is a new captcha.');
+      expect(wordsOf(page)).toContain('That was not right. Here is a new picture.');
     }
     await answerCaptcha(visitor, page, 'wrong');
     expect(wordsOf(await completed(visitor, begin))).toContain('The characters were wrong too often');
@@ -156,7 +156,7 @@ describe('the captcha of a desktop product', () => {
       [onboardingId],
     );
     expect((await visitor.get(begin)).text).not.toContain(page.captchaId);
-    expect(wordsOf(await captcha(visitor, page.captchaId))).toContain('That captcha was too old');
+    expect(wordsOf(await captcha(visitor, page.captchaId))).toContain('That picture was too old');
   });
 
   test('is another customer’s to answer alone', async () => {

@@ -118,7 +118,7 @@ test('onboarding and connecting: each page is accessible by axe’s rules, narro
     describe: 'the captcha is drawn',
   });
   await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByText('Type the characters of the captcha.').waitFor();
+  await page.getByText('Type the characters in the picture.').waitFor();
   await checkAll(page, 'captcha');
   const captchaId = await page.locator('input[name=captcha_id]').inputValue();
   await page.getByLabel('Characters').fill((await fixture.control('GET', `/captchas/${captchaId}`)).text);

@@ -1,6 +1,6 @@
 import type { SageLinkReason } from '../../../domain/sage-banking/bank-link.js';
 
-/** Words of the way from a search to an account at another bank. */
+/** British texts of the pages from the bank search to an account at another bank. */
 export const britishSageConnectTexts = {
   connect: {
     title: 'Connect a bank',
@@ -66,7 +66,7 @@ export const britishSageConnectTexts = {
     alreadySent: {
       heading: 'This form was sent already',
       paragraphs: [
-        'Its first entries stand: the way to the bank was begun with them, and what you changed was not used.',
+        'Its first entries were used to connect to the bank, and your changes were not.',
         'To use other entries, go back to your feeds and choose the bank again.',
       ],
     },
@@ -77,7 +77,7 @@ export const britishSageConnectTexts = {
   },
 
   link: {
-    preparing: { title: 'Connecting', heading: (bank: string) => `Preparing the way to ${bank}` },
+    preparing: { title: 'Connecting', heading: (bank: string) => `Connecting to ${bank}` },
     waiting: {
       heading: (bank: string) => `Sign in at ${bank}`,
       lead: (host: string) =>
@@ -104,7 +104,7 @@ export const britishSageConnectTexts = {
     },
     notReauthorised: {
       heading: 'The account was not authorised again',
-      more: 'Nothing has changed: the account stands as it did.',
+      more: 'Nothing has changed: the account is as it was.',
     },
     reasons: {
       bank_refused: 'The bank did not agree, or you stopped on the way. You can start again at once.',
@@ -121,7 +121,7 @@ export const britishSageConnectTexts = {
       not_auth_required: 'The bank does not ask you to authorise the account again at present.',
       link_rejected: 'Sage did not take the account.',
       sage_company_refused:
-        'Sage does not accept your company’s connection at present. Your bank has been told.',
+        'Sage does not accept your company’s connection at present. Your bank has been informed.',
       provider_unavailable: 'Sage did not answer in time. Start again in a while.',
     } satisfies Record<SageLinkReason, string>,
     lostConsent: 'The connection was lost on the way: please go through the bank’s pages once more.',

@@ -1,4 +1,4 @@
-/** Words of the pages of bank rules. */
+/** British texts of the pages of rules. */
 export const britishSageRuleTexts = {
   rules: {
     title: 'Rules',
@@ -15,7 +15,7 @@ export const britishSageRuleTexts = {
     remove: 'Delete',
     removeLabel: (name: string) => `Delete rule ${name}`,
     and: 'and',
-    saved: 'Done. Sage has the rules as they stand here.',
+    saved: 'Done. Sage has the rules as shown here.',
     reprocessHint:
       'Transactions that are already here keep their suggestions until you run the rules over them again.',
     mayBeDone: {
@@ -118,11 +118,11 @@ export const britishSageRuleTexts = {
     mayBeSaved: 'We do not know whether Sage saved it; check the list first.',
     checkAtList: 'Check the rules',
     unknown: (value: string) => `${value} (not known here)`,
-    dryRunHeading: 'What the rule would hit',
+    dryRunHeading: 'What the rule would match',
     dryRunNote: 'Nothing was saved.',
     dryRunTaken: (count: string) => `Of these, rules above it would take ${count} first.`,
     dryRunUnread:
-      'A rule above holds a condition that is not known here, so it may take some of them first, too.',
+      'A rule above has a condition that is not known here, so it may take some of them first, too.',
     dryRunTakenFirst: 'A rule above takes it first.',
     dryRunShares: (shares: string) => `Would be split: ${shares}`,
     dryRunNone: (checked: string) => `None of the ${checked} transactions that are here.`,

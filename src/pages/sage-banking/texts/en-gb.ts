@@ -6,7 +6,7 @@ import { britishSageConnectTexts } from './en-gb-connect.js';
 import { britishSageRuleTexts } from './en-gb-rules.js';
 import type { Happening } from '../../texts.js';
 
-/** What stands below /status/sage, and of these accounts on /status. */
+/** British texts of the `sage-banking` channel: the pages below /status/sage, and its accounts on /status. */
 export const britishSageTexts = {
   sage: {
     ...britishSageConnectTexts,
@@ -27,7 +27,7 @@ export const britishSageTexts = {
       heading: 'Sage could not do this',
       paragraphs: ['Please try again. If it happens again, contact your bank.'],
     },
-    sageSaid: (words: string) => `Sage says: ${words}`,
+    sageSaid: (message: string) => `Sage says: ${message}`,
     commandProblems: {
       wrong_state: 'The account is not in a state that allows this.',
       rule_not_found: 'Sage has no such rule any more.',
@@ -54,25 +54,25 @@ export const britishSageTexts = {
           'Nothing comes in any more. To go on, connect the bank again: that makes a new account, and your rules can be restored there.',
       },
     } satisfies Record<SageAccountStatus, { label: string; advice: string }>,
-    /** Instead of what an active account says while it cannot be read. */
+    /** Instead of the label and advice of an active account while it cannot be read. */
     heldUp: { label: 'Held up', advice: 'New transactions do not come in at present.' },
     failures: {
       provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
-      unexpected_failure: 'Something went wrong on our side. It is being checked, and we keep trying.',
+      unexpected_failure: 'Something went wrong on our side. It is being looked into, and we keep trying.',
       sage_company_refused:
-        'Sage does not accept your company’s connection at present. Your bank has been told, and we keep trying.',
-      sage_account_unknown: 'Sage does not know this account at present. Your bank has been told.',
-      read_rejected: 'Sage refuses to send the account’s transactions. Your bank has been told.',
+        'Sage does not accept your company’s connection at present. Your bank has been informed, and we keep trying.',
+      sage_account_unknown: 'Sage does not know this account at present. Your bank has been informed.',
+      read_rejected: 'Sage refuses to send the account’s transactions. Your bank has been informed.',
       sage_answer_not_understood:
-        'Sage sends something that we cannot read. Your bank has been told, and we keep trying.',
+        'Sage sends something that we cannot read. Your bank has been informed, and we keep trying.',
     } satisfies Record<SageAccountReason, string>,
-    failure: 'Sage is not answering as it should. Your bank has been told, and we keep trying.',
+    failure: 'Sage is not answering as it should. Your bank has been informed, and we keep trying.',
     received: 'Transactions received',
     lastRead: 'Last asked',
     startDate: 'Start date',
     open: 'Open account',
     openLabel: (name: string) => `Open account ${name}`,
-    /** By kind of the timeline; kinds that are not here are for the bank’s people. */
+    /** By kind of timeline entry, for some with the new status. Kinds that are missing here are shown to operators only. */
     happened: {
       sage_onboarding_ready: () => 'Your Sage company is ready to be connected to banks.',
       sage_onboarding_refused: () => 'Your Sage company could not be made ready.',
@@ -198,12 +198,12 @@ export const britishSageTexts = {
         'Sage did not say whether your company was made ready. So that it is not done twice, a person at your bank now finds out.',
         'You need not do anything. Come back later.',
       ],
-      /** On the page of the feeds. */
+      /** On /status. */
       cards: {
         captcha: {
           label: 'Needs you',
           advice:
-            'Sage shows a captcha of some characters, and a person has to type them. If nobody does, your bank has to begin again.',
+            'Sage shows a picture of some characters, and a person has to type them. If nobody does, your bank has to begin again.',
           button: 'Type the characters',
         },
         working: {
@@ -220,19 +220,19 @@ export const britishSageTexts = {
       none: {
         heading: 'Your Sage company is not set up yet',
         paragraphs: [
-          'Before a bank can be connected, your bank makes your Sage company known to Sage’s Banking Service. Ask your bank to begin; you then go on here.',
+          'Before a bank can be connected, your bank registers your Sage company with Sage’s Banking Service. Ask your bank to begin; you then go on here.',
         ],
       },
       captchaLead:
-        'Sage wants to know that you are a person. Type the characters of the captcha; capitals do not matter.',
+        'Sage wants to know that you are a person. Type the characters in the picture; capitals do not matter.',
       captchaAlt: 'Picture of the characters to type. If you cannot see it, ask your bank for help.',
       captchaField: 'Characters',
       captchaButton: 'Send',
-      captchaAnother: 'Show another captcha',
-      captchaEmpty: 'Type the characters of the captcha.',
+      captchaAnother: 'Show another picture',
+      captchaEmpty: 'Type the characters in the picture.',
       captchaSent: 'Sage checks what you typed. The page goes on by itself.',
-      captchaFetching: 'A captcha is being fetched. The page goes on by itself.',
-      captchaOutdated: 'That captcha is no longer the current one. Type the characters of this one.',
+      captchaFetching: 'A picture is being fetched. The page goes on by itself.',
+      captchaOutdated: 'That picture is no longer the current one. Type the characters of this one.',
       reasons: {
         not_configured: 'Your bank does not offer this kind of Sage product here. Ask your bank.',
         no_initial_request: 'Sage did not know of our request. Ask your bank to begin again.',
@@ -248,13 +248,13 @@ export const britishSageTexts = {
         company_taken: 'Sage named a company that is here already. Your bank has to look into it.',
         provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
         sage_application_refused:
-          'We cannot reach Sage at the moment. The fault is ours and is being checked.',
-        channel_disabled: 'We cannot reach Sage at the moment. The fault is ours and is being checked.',
+          'We cannot reach Sage at the moment. The fault is ours and is being looked into.',
+        channel_disabled: 'We cannot reach Sage at the moment. The fault is ours and is being looked into.',
         company_not_accepted: 'Sage has not finished its side yet. We keep trying by ourselves.',
-        unexpected: 'Something went wrong on our side. It is being checked, and we keep trying.',
-        captcha_wrong: 'That was not right. Here is a new captcha.',
-        captcha_expired: 'That captcha was too old. Here is a new one.',
-        registration_expired: 'That took too long, so Sage was asked again. Here is a new captcha.',
+        unexpected: 'Something went wrong on our side. It is being looked into, and we keep trying.',
+        captcha_wrong: 'That was not right. Here is a new picture.',
+        captcha_expired: 'That picture was too old. Here is a new one.',
+        registration_expired: 'That took too long, so Sage was asked again. Here is a new picture.',
         answer_lost: 'Sage did not say what came of it.',
         resolution_refused: 'Sage did not say what came of it.',
       } satisfies Record<SageOnboardingReason, string>,
