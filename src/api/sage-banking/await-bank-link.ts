@@ -64,7 +64,7 @@ function problemOfLink(link: SageLinkRow): Problem {
       return unavailable({ code: 'provider_unavailable', detail: 'Sage did not answer in time', extra });
     case 'bank_refused':
     case 'foreign_address':
-    case 'no_account_told':
+    case 'no_account_reported':
     case 'link_rejected':
     case 'sage_company_refused':
       return new Problem({

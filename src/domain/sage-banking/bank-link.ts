@@ -14,7 +14,7 @@ export const sageLinkReasons = [
   'wrong_bank_kind',
   'unknown_bank',
   /** The bank said yes, but of which account Sage does not tell. */
-  'no_account_told',
+  'no_account_reported',
   /** Sage knows the account already, and not as one of this company (contract 6.2). */
   'account_taken',
   /** The account does not wait for a new authorisation. */

@@ -92,7 +92,7 @@ async function succeeded(
   }
   if (account === null) {
     return await stored(() =>
-      endLink(context, { state: 'refused', reason: 'no_account_told', message: null }),
+      endLink(context, { state: 'refused', reason: 'no_account_reported', message: null }),
     );
   }
   const accountSealed = sealOfLink(context, { column: 'account', value: JSON.stringify(account) });

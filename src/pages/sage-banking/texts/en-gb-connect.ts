@@ -116,7 +116,7 @@ export const britishSageConnectTexts = {
       wrong_bank_kind:
         'Sage connects this bank in another way than was asked for. Choose it again in the list.',
       unknown_bank: 'Sage does not know this bank any more. Choose another one.',
-      no_account_told: 'The bank agreed, but Sage did not say to which account. Start again.',
+      no_account_reported: 'The bank agreed, but Sage did not say to which account. Start again.',
       account_taken: 'Sage knows this account already, as another company’s. It can be connected only once.',
       not_auth_required: 'The bank does not ask you to authorise the account again at present.',
       link_rejected: 'Sage did not take the account.',
