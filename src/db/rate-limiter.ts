@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RequestPriority } from '../domain/request-priority.js';
 import type { Pool, PoolClient } from './pool.js';
-
-/** Who asks: a person is waiting, or postings are being sent. */
-export type RequestPriority = 'interactive' | 'deliver';
 
 export interface RateLimits {
   /** Requests a second over a long time, all priorities together. */
@@ -23,7 +21,7 @@ export const RUTTER_RATE_LIMITS: RateLimits = {
   reservedBurst: 5,
 };
 
-/** Longer than this nobody waits for a turn: the caller is told, gives up its slot and comes again. */
+/** The longest wait for a turn: a caller that would wait longer fails, releases its slot and tries again later. */
 export const LIMITER_WAIT_MAX_MS = 15_000;
 /** Nobody is held back longer than this, whatever the provider asks for. */
 export const SLOW_DOWN_MAX_MS = 60_000;

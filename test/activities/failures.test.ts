@@ -78,7 +78,7 @@ describe('the mapping from errors to failures', () => {
     ],
     [
       'limiter saturated',
-      new LimiterSaturated('deliver', 900.2),
+      new LimiterSaturated('delivery', 900.2),
       { ...retried('RateLimited'), nextRetryDelay: 901 },
     ],
     ['refused', refusal('INVALID_INPUT'), final('Refused')],

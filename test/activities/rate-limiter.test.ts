@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import pg from 'pg';
 import { createRateLimiter, LimiterSaturated } from '../../src/db/rate-limiter.js';
-import type { RequestPriority, RateLimiter, RateLimits } from '../../src/db/rate-limiter.js';
+import type { RequestPriority } from '../../src/domain/request-priority.js';
+import type { RateLimiter, RateLimits } from '../../src/db/rate-limiter.js';
 import { createTestDatabase } from '../support/database.js';
 import type { TestDatabase } from '../support/database.js';
 
@@ -70,7 +71,7 @@ test('two processes under full load never send more than 500 requests in any 10 
   const endMs = performance.now() + 11_500;
   const requests = pair('full-pressure').flatMap((limiter) => [
     // Enough to be waiting also on a busy machine: the limiter must be the bound, not the senders.
-    ...Array.from({ length: 100 }, () => acquireUntil(limiter, 'deliver', endMs, turns)),
+    ...Array.from({ length: 100 }, () => acquireUntil(limiter, 'delivery', endMs, turns)),
     ...Array.from({ length: 3 }, () => acquireUntil(limiter, 'interactive', endMs, turns)),
   ]);
   await Promise.all(requests);
@@ -85,7 +86,7 @@ test('deliveries leave the reserved rate unused, and interactive requests are no
   const turns: Turn[] = [];
   const endMs = performance.now() + 4_000;
   const deliveries = [first, second].flatMap((limiter) =>
-    Array.from({ length: 60 }, () => acquireUntil(limiter, 'deliver', endMs, turns)),
+    Array.from({ length: 60 }, () => acquireUntil(limiter, 'delivery', endMs, turns)),
   );
   const interactive: Turn[] = [];
   // 8 per second, within their reserved rate of 10.
@@ -122,8 +123,8 @@ test('interactive requests may use the whole rate when nothing is delivered', as
 test('a pause requested by one process delays all others, including requests that have a turn assigned', async () => {
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [first, second] = pair('pause', { limits });
-  await second.acquire({ priority: 'deliver' });
-  const waiting = Array.from({ length: 6 }, () => second.acquire({ priority: 'deliver' }));
+  await second.acquire({ priority: 'delivery' });
+  const waiting = Array.from({ length: 6 }, () => second.acquire({ priority: 'delivery' }));
   // The turns are assigned as soon as the row shows them: six turns of 125 ms after the first.
   await untilTurnsAssigned('pause', 6 * 125);
   const pausedMs = performance.now();
@@ -158,7 +159,7 @@ test('after a pause turns are given at the steady rate, without a burst', async 
   const [limiter] = pair('after-pause', { limits });
   await limiter.slowDown({ forMs: 300 });
   const startMs = performance.now();
-  await Promise.all(Array.from({ length: 11 }, () => limiter.acquire({ priority: 'deliver' })));
+  await Promise.all(Array.from({ length: 11 }, () => limiter.acquire({ priority: 'delivery' })));
   // The first one after 300 ms, ten more every 50 ms.
   expect(performance.now() - startMs).toBeGreaterThan(750);
 });
@@ -166,7 +167,7 @@ test('after a pause turns are given at the steady rate, without a burst', async 
 test('a pause of absurd length is shortened, so that senders continue by themselves', async () => {
   const [limiter] = pair('absurd-pause');
   await limiter.slowDown({ forMs: 1e12 });
-  const refusal = await limiter.acquire({ priority: 'deliver' }).catch((error: unknown) => error);
+  const refusal = await limiter.acquire({ priority: 'delivery' }).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(LimiterSaturated);
   expect((refusal as LimiterSaturated).waitMs).toBeGreaterThan(50_000);
   expect((refusal as LimiterSaturated).waitMs).toBeLessThanOrEqual(60_000);
@@ -176,40 +177,40 @@ test('a request that would wait too long is refused at once and uses no turn', a
   const limits = { ratePerSecond: 10, burst: 2, reservedPerSecond: 2, reservedBurst: 1 };
   const [limiter] = pair('saturated', { limits, waitMaxMs: 400 });
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 200 }, () => limiter.acquire({ priority: 'deliver' })),
+    Array.from({ length: 200 }, () => limiter.acquire({ priority: 'delivery' })),
   );
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
   expect(refused.length).toBeGreaterThan(150);
   expect(refused.every((outcome) => outcome.reason instanceof LimiterSaturated)).toBe(true);
   // If the refused requests had used turns, the next one would be 200 × 125 ms away.
-  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'delivery' });
 });
 
 test('an aborted wait ends at once with the reason of the signal', async () => {
   const limits = { ratePerSecond: 2, burst: 2, reservedPerSecond: 1, reservedBurst: 1 };
   const [limiter] = pair('aborted', { limits });
-  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'delivery' });
   const controller = new AbortController();
   const reason = new Error('shutting down');
-  const waiting = limiter.acquire({ priority: 'deliver', signal: controller.signal });
+  const waiting = limiter.acquire({ priority: 'delivery', signal: controller.signal });
   controller.abort(reason);
   await expect(waiting).rejects.toBe(reason);
 });
 
 test('a server clock that is set back by an hour does not stop the senders for an hour', async () => {
   const [limiter] = pair('clock-back');
-  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'delivery' });
   await pools[0].query(
     "UPDATE rate_limits SET shared_tat = now() + interval '1 hour', reserved_tat = now() + interval '1 hour', blocked_until = now() + interval '1 hour' WHERE name = 'clock-back'",
   );
-  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'delivery' });
   await limiter.acquire({ priority: 'interactive' });
 });
 
 test('concurrent first requests of several processes create one row and all get a turn', async () => {
   const limiters = pair('first-ever');
   await Promise.all(
-    limiters.flatMap((each) => Array.from({ length: 5 }, () => each.acquire({ priority: 'deliver' }))),
+    limiters.flatMap((each) => Array.from({ length: 5 }, () => each.acquire({ priority: 'delivery' }))),
   );
   const { rows } = await pools[0].query("SELECT 1 FROM rate_limits WHERE name = 'first-ever'");
   expect(rows).toHaveLength(1);

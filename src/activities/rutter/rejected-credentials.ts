@@ -25,7 +25,7 @@ export async function requireCredentials(deps: RutterDeps): Promise<void> {
   if (outage === null) return;
   if (outage.probeDue && (await claimProbe(deps.pool))) {
     // In the feeds' own delivery lock: people who wait are not kept from their turn by it.
-    if ((await deps.rutter.probeCredentials({ priority: 'deliver' })) === 'good')
+    if ((await deps.rutter.probeCredentials({ priority: 'delivery' })) === 'good')
       return await endOutage(deps.pool);
   }
   throw new CredentialsRejected(undefined);

@@ -1,6 +1,6 @@
-import type { RequestPriority } from './limiter.js';
+import type { RequestPriority } from '../../domain/request-priority.js';
 
-/** What every call takes. `priority` defaults to `deliver` for transactions and jobs, else to `interactive`. */
+/** What every call takes. `priority` defaults to `delivery` for transactions and jobs, else to `interactive`. */
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   priority?: RequestPriority | undefined;

@@ -63,7 +63,7 @@ export function createJobCalls(tools: {
       method: 'GET',
       path: `/jobs/${encodeURIComponent(input.jobId)}`,
       schema: jobSchema,
-      priority: input.priority ?? 'deliver',
+      priority: input.priority ?? 'delivery',
       signal: input.signal,
       timeoutMs,
     });

@@ -1,5 +1,4 @@
-/** Who asks: a person is waiting (`interactive`), or postings are being sent (`deliver`). */
-export type RequestPriority = 'interactive' | 'deliver';
+import type { RequestPriority } from '../../domain/request-priority.js';
 
 /**
  * The one limiter of all processes of the installation. Rutter counts 500 requests in any 10 s for the whole

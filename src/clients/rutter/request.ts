@@ -12,7 +12,8 @@ import {
   RutterUnreachable,
 } from './errors.js';
 import type { UnknownOutcomeReason } from './errors.js';
-import type { RequestPriority, RequestLimiter } from './limiter.js';
+import type { RequestPriority } from '../../domain/request-priority.js';
+import type { RequestLimiter } from './limiter.js';
 import type { RutterOperation } from './operations.js';
 
 export interface RequesterOptions {

@@ -37,7 +37,7 @@ export function createTransactionCalls(dependencies: {
         body: input.body,
         idempotencyKey: input.idempotencyKey,
         schema: postTransactionsSchema,
-        priority: input.priority ?? 'deliver',
+        priority: input.priority ?? 'delivery',
         signal: input.signal,
         timeoutMs: input.timeoutMs ?? postTransactionsMs,
       });
@@ -53,7 +53,7 @@ export function createTransactionCalls(dependencies: {
         query: listQuery(input),
         accessToken: input.accessToken,
         schema: transactionPageSchema,
-        priority: input.priority ?? 'deliver',
+        priority: input.priority ?? 'delivery',
         signal: input.signal,
         timeoutMs,
       });

@@ -250,8 +250,8 @@ test('every request acquires a turn of the limiter in the priority of its work',
   const { body } = serializeBatch({ rutterAccountId, postings: postings(1) });
   await client.postTransactions({ accessToken, idempotencyKey: randomUUID(), body });
   await client.listTransactions({ accessToken });
-  await client.getAccount({ accessToken, rutterAccountId, priority: 'deliver' });
+  await client.getAccount({ accessToken, rutterAccountId, priority: 'delivery' });
   await client.listAllAccounts({ accessToken });
   await client.probeCredentials();
-  expect(priorities).toEqual(['deliver', 'deliver', 'deliver', 'interactive', 'interactive']);
+  expect(priorities).toEqual(['delivery', 'delivery', 'delivery', 'interactive', 'interactive']);
 });

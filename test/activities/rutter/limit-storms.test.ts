@@ -81,7 +81,7 @@ it('handoffs keep their reserved rate under a storm of deliveries with a pause e
   const deliver = async (limiter: RateLimiter): Promise<void> => {
     while (performance.now() < endMs) {
       const requestedMs = performance.now();
-      await limiter.acquire({ priority: 'deliver' });
+      await limiter.acquire({ priority: 'delivery' });
       delivered.push(performance.now() - requestedMs);
     }
   };

@@ -91,11 +91,11 @@ describe('a batch of another feed of the connection', () => {
     const owner = await makeFilledFeed();
     const sibling = await makeFilledFeed(1, owner);
     await fault({ ...limited, times: 0 });
-    expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'job_running' });
+    expect(await fixture.deliveryRun(owner)).toMatchObject({ outcome: 'retry_later' });
     const posts = await fixture.posts();
     for (let tries = 0; tries < 5; tries += 1) {
       const result = await fixture.deliveryRun(sibling, { early: true });
-      expect(result.outcome).toBe('job_running');
+      expect(result.outcome).toBe('retry_later');
       expect(result.waitMs).toBeGreaterThan(0);
     }
     expect(await fixture.posts()).toBe(posts);
@@ -128,7 +128,7 @@ describe('a batch of another feed of the connection', () => {
     await expect(fixture.deliveryRun(owner)).rejects.toThrow();
     await fault({ kind: 'status', http_status: 404, body: notSupported, match: list });
     expect(await fixture.deliveryRun(sibling)).toMatchObject({
-      outcome: 'job_running',
+      outcome: 'retry_later',
       reason: 'waiting_for_another_feed',
     });
     expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: 'rejected_by_provider' });
@@ -155,7 +155,7 @@ describe('a refusal that Rutter had accepted', () => {
     await fixture.addPostings(feed, postingsFrom({ from: '2026-03-02T00:00:00Z', count: 1, prefix: 'next' }));
     await reportFirstJobRunning(feed);
     await fault(bad);
-    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'retry_later' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 2, quarantined: 0 });
   });
@@ -164,7 +164,7 @@ describe('a refusal that Rutter had accepted', () => {
     const feed = await makeFilledFeed(1);
     await fault({ kind: 'status', http_status: 503, body: {}, match: { method: 'GET', path: 'accounts/' } });
     await fault(bad);
-    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'retry_later' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
@@ -218,7 +218,7 @@ describe('a saturated limiter', () => {
   it('is a transient failure of the feed, not an unexpected one', async () => {
     const feed = await makeFilledFeed();
     const limiter = {
-      acquire: () => Promise.reject(new LimiterSaturated('deliver', 20_000)),
+      acquire: () => Promise.reject(new LimiterSaturated('delivery', 20_000)),
       slowDown: () => Promise.resolve(),
     };
     const deps = { ...fixture.deps, rutter: fixture.clientOf(limiter) };

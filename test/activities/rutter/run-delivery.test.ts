@@ -390,7 +390,7 @@ describe('the delivery lock', () => {
     await failedRun;
     expect(await fixture.deliveryRun(blocked)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
     const waiting = await fixture.deliveryRun(sibling);
-    expect(waiting).toMatchObject({ outcome: 'job_running', reason: 'waiting_for_another_feed' });
+    expect(waiting).toMatchObject({ outcome: 'retry_later', reason: 'waiting_for_another_feed' });
     await fixture.control('POST', '/knobs', { preferSyncWindowMs: 30_000 });
     await fixture.control('DELETE', '/violations');
   });

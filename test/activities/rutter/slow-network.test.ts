@@ -104,7 +104,7 @@ it('turns of the limiter that failed requests used do not delay later ones', asy
   await expectNothingHeld();
   proxy.setMode({ kind: 'pass' });
   const startedMs = performance.now();
-  await limiter.acquire({ priority: 'deliver' });
+  await limiter.acquire({ priority: 'delivery' });
   expect(performance.now() - startedMs).toBeLessThan(requestTimeoutMs);
   for (const feed of feeds)
     expect((await fixture.deliveryRun(feed, { deps: proxiedDeps })).outcome).toBe('caught_up');

@@ -213,7 +213,7 @@ describe('a job', () => {
       const feed = await makeFilledFeed();
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status: 452, body });
-      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'job_running' });
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'retry_later' });
       for (const [column, value] of Object.entries(change)) {
         await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
       }

@@ -1,8 +1,11 @@
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { completeBatch } from '../../../db/rutter/complete-batch.js';
-import { blockFeed, undo, type BatchContent, type BatchContext, type BatchEnding } from './batch-context.js';
 import { compareAnswer } from './compare-answer.js';
+import type { BatchContent } from './batch-content.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
+import { blockFeed, undo } from './end-attempt.js';
 
 /** Completes a batch by the list in Rutter's answer, compared posting by posting with what was sent. */
 export async function completeByList(
@@ -14,7 +17,7 @@ export async function completeByList(
     jobId: string | null;
     evidence: 'answer' | 'job' | 'read_back';
   },
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const { deliveryLockId, holder } = context;
   const exceptions = compareAnswer(content.postings, input.transactions);
   if (exceptions.missing.length === batch.size) {
@@ -32,7 +35,7 @@ export async function completeByList(
     httpStatus: input.evidence === 'read_back' ? null : 200,
   });
   // Somebody else had the same evidence first.
-  if (!completed) return { kind: 'lease_lost' };
+  if (!completed) return { kind: 'lock_lost' };
   const delivered = batch.size - exceptions.missing.length - exceptions.conflicts.length;
-  return { kind: 'completed', delivered };
+  return { kind: 'delivered', delivered };
 }

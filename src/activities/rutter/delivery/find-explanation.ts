@@ -2,8 +2,8 @@ import { isNotFound } from '../../../clients/rutter/errors.js';
 import { readLastJob, type OpenBatch } from '../../../db/rutter/batches.js';
 import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { connectionFacts, type ConnectionFacts } from '../../../domain/rutter/connection.js';
-import type { BatchContext } from './batch-context.js';
 import { readAccount } from './read-account.js';
+import type { BatchContext } from './batch-context.js';
 
 /** What, other than its postings, explains that a batch was refused. */
 export type Explanation =
@@ -21,7 +21,7 @@ export async function findExplanation(context: BatchContext, batch: OpenBatch): 
   if (!account.ready) return { kind: 'account', account };
   const { accessToken, signal, deps } = context;
   const connection = connectionFacts(
-    await deps.rutter.getConnectionStatus({ accessToken, priority: 'deliver', signal }),
+    await deps.rutter.getConnectionStatus({ accessToken, priority: 'delivery', signal }),
   );
   if (connection.status !== 'ok') return { kind: 'connection', connection };
   if (connection.providerStatus === 'not_ready')

@@ -6,12 +6,14 @@ import { readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { renewDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { isBlocked, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
-import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { loadContent, renewBatch, undo } from './batch-context.js';
 import { followJob } from './follow-job.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { resolveByReadBack, resolveOrSendAgain, resolveOrUndo } from './resolve-by-read-back.js';
 import { completeByList } from './complete-by-list.js';
+import { loadContent, type BatchContent } from './batch-content.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
+import { renewBatch, undo } from './end-attempt.js';
 
 /**
  * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
@@ -23,9 +25,9 @@ export async function finishBatch(
   context: BatchContext,
   batch: OpenBatch,
   fresh?: BatchContent,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const content = fresh ?? (await loadContent(context, batch));
-  if (batch.posts === 0 && batch.notBeforeMs > 0) return { kind: 'renewed', waitMs: batch.notBeforeMs };
+  if (batch.posts === 0 && batch.notBeforeMs > 0) return { kind: 'retry_later', waitMs: batch.notBeforeMs };
   const old = batch.posts > 0 && batch.attemptAgeMs > deliveryLimits.attemptTrustedMs;
   if (batch.inDoubt || (old && batch.jobId === null)) {
     return await resolveOrSendAgain(context, batch, content);
@@ -35,7 +37,7 @@ export async function finishBatch(
   const fit =
     context.leaseTakenAgoMs() < deliveryLimits.leaseFreshMs ||
     (await renewDeliveryLock(context.deps.pool, lease(context)));
-  return fit ? await postBatch(context, batch, content) : { kind: 'lease_lost' };
+  return fit ? await postBatch(context, batch, content) : { kind: 'lock_lost' };
 }
 
 /**
@@ -43,7 +45,7 @@ export async function finishBatch(
  * closed meanwhile, or linked again from a later date, is only sent on when Rutter has it already. One whose earlier
  * attempts certainly did nothing is no longer in flight: it is sent under its new key only if it could be built now.
  */
-async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchEnding> {
+async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchOutcome> {
   const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;
   if (batch.posts === 0 && !mayBeBuilt(feed, content)) return await undo(context, batch, null);
   if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
@@ -53,7 +55,7 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
     const ending = await resolveByReadBack(context, batch, content);
     if (ending.kind !== 'absent') return ending;
   }
-  if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lease_lost' };
+  if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lock_lost' };
   return await postBatch(
     context,
     { ...batch, outcome_unknown: batch.outcome_unknown || batch.posts > 0 },
@@ -79,7 +81,7 @@ async function postBatch(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   if (context.deps.stopping.aborted) return { kind: 'stopping' };
   let result: PostTransactionsResult;
   try {
@@ -103,7 +105,7 @@ async function afterFailedPost(
   batch: OpenBatch,
   content: BatchContent,
   error: unknown,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   if (!isRutterError(error)) throw error;
   switch (error.kind) {
     case 'outcome_unknown':
@@ -128,7 +130,7 @@ async function afterUnknownOutcome(
   batch: OpenBatch,
   content: BatchContent,
   error: RutterOutcomeUnknown,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const { pool } = context.deps;
   const serverError = error.reason === 'server_error';
   const acceptedFailure = serverError && error.jobId !== undefined;

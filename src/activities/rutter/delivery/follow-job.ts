@@ -3,19 +3,21 @@ import type { JobResult } from '../../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { recordUnknownOutcome } from '../../../db/rutter/complete-batch.js';
 import { deliveryLimits, jobPollDelayMs } from '../../../domain/rutter/delivery-limits.js';
-import { blockFeed, renewBatch } from './batch-context.js';
-import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
 import { completeByList } from './complete-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
 import { meaningOfJobFailure } from './refusals.js';
 import { resolveOrSendAgain } from './resolve-by-read-back.js';
+import type { BatchContent } from './batch-content.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
+import { blockFeed, renewBatch } from './end-attempt.js';
 
 /** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
 export async function followJob(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const jobId = batch.jobId;
   if (jobId === null) throw new Error('the batch has no job');
   const beganMs = performance.now();
@@ -56,7 +58,7 @@ async function afterFailedJob(
   batch: OpenBatch,
   content: BatchContent,
   failure: Extract<JobResult, { kind: 'failure' }>,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const { httpStatus, error } = failure;
   switch (meaningOfJobFailure(httpStatus, error.errorCode)) {
     case 'in_doubt':

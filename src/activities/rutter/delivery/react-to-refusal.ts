@@ -8,18 +8,14 @@ import { closeRefusedBatch } from '../../../db/rutter/refused-batches.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { unreachable } from '../../../domain/feed.js';
 import { namedTransaction } from '../../../domain/rutter/bisection-plan.js';
-import {
-  blockFeed,
-  renewBatch,
-  undo,
-  type BatchContent,
-  type BatchContext,
-  type BatchEnding,
-} from './batch-context.js';
 import { findExplanation } from './find-explanation.js';
 import { readAccount } from './read-account.js';
 import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
 import { resolveByReadBack, resolveOrUndo } from './resolve-by-read-back.js';
+import type { BatchContent } from './batch-content.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
+import { blockFeed, renewBatch, undo } from './end-attempt.js';
 
 /** A batch that was refused, and how. */
 interface Refused {
@@ -36,7 +32,7 @@ interface Refused {
  * refusal (account, connection) or is blocked with Rutter's words. Where nothing else explains it, the postings do: the
  * batch goes out again in parts until the bad ones stand alone.
  */
-export async function reactToRefusal(refused: Refused): Promise<BatchEnding> {
+export async function reactToRefusal(refused: Refused): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const meaning = meaningOfRefusal(refusal);
   switch (meaning) {
@@ -73,11 +69,11 @@ async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
 async function afterConnectionRefused(
   refused: Refused,
   said: { code: string; words: string | null },
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const { connectionId } = context.feed;
   // In doubt nobody can read back now: the batch stays open and is completed when the connection is healed.
-  const ending: BatchEnding = isOutcomeUnknown(refused)
+  const ending: BatchOutcome = isOutcomeUnknown(refused)
     ? { kind: 'blocked' }
     : await undo(context, batch, refusal);
   await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
@@ -85,7 +81,7 @@ async function afterConnectionRefused(
   return ending;
 }
 
-async function afterAccountNotReady(refused: Refused, account: AccountSeen): Promise<BatchEnding> {
+async function afterAccountNotReady(refused: Refused, account: AccountSeen): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const { deps, feed } = context;
   if (account.ready) {
@@ -98,14 +94,14 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
   return ending;
 }
 
-async function afterRequestRefused(refused: Refused): Promise<BatchEnding> {
+async function afterRequestRefused(refused: Refused): Promise<BatchOutcome> {
   const { context, refusal } = refused;
   const ending = await rid(refused);
   if (ending.kind === 'undone') await blockFeed(context, 'rejected_by_provider', wordsOf(refusal));
   return ending;
 }
 
-async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
+async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
   const { context, batch, content, refusal } = refused;
   let explanation;
   try {
@@ -142,7 +138,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchEnding> {
     hint: namedTransaction(refusal.errorMessage, ids),
     blockReason: 'rejected_by_provider',
   });
-  return { kind: outcome === 'lock_lost' ? 'lease_lost' : 'undone' };
+  return { kind: outcome === 'lock_lost' ? 'lock_lost' : 'undone' };
 }
 
 /** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
@@ -151,7 +147,7 @@ function isOutcomeUnknown(refused: Refused): boolean {
 }
 
 /** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
-async function rid(refused: Refused): Promise<BatchEnding> {
+async function rid(refused: Refused): Promise<BatchOutcome> {
   const { context, batch, content, refusal } = refused;
   return isOutcomeUnknown(refused)
     ? await resolveOrUndo(context, batch, content, refusal)

@@ -12,7 +12,7 @@ export async function readAccount(
     const account = await context.deps.rutter.getAccount({
       accessToken: context.accessToken,
       rutterAccountId,
-      priority: 'deliver',
+      priority: 'delivery',
       signal: context.signal,
     });
     return {

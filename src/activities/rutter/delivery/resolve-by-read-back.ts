@@ -2,9 +2,11 @@ import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch, StoredRefusal } from '../../../db/rutter/batches.js';
 import { ListTooLong, transactionsSince } from './transactions-since.js';
-import type { BatchContent, BatchContext, BatchEnding } from './batch-context.js';
-import { blockFeed, renewBatch, undo } from './batch-context.js';
 import { completeByList } from './complete-by-list.js';
+import type { BatchContent } from './batch-content.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
+import { blockFeed, renewBatch, undo } from './end-attempt.js';
 
 /** Nothing of the batch is at Rutter, by two checks: the caller decides. */
 interface Absent {
@@ -19,7 +21,7 @@ export async function resolveByReadBack(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-): Promise<BatchEnding | Absent> {
+): Promise<BatchOutcome | Absent> {
   const found = await checkTwice(context, batch, content);
   if (found === 'too_long') {
     return await blockFeed(context, 'read_back_too_long', 'its list of transactions does not end');
@@ -34,7 +36,7 @@ export async function resolveOrSendAgain(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const found = await resolveByReadBack(context, batch, content);
   if (found.kind !== 'absent') return found;
   const errorMessage = 'not found at Rutter in two checks';
@@ -47,7 +49,7 @@ export async function resolveOrUndo(
   batch: OpenBatch,
   content: BatchContent,
   refusal: StoredRefusal | null,
-): Promise<BatchEnding> {
+): Promise<BatchOutcome> {
   const found = await resolveByReadBack(context, batch, content);
   return found.kind === 'absent' ? await undo(context, batch, refusal) : found;
 }

@@ -19,7 +19,6 @@ import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutt
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
-import type { BatchContext, BatchEnding } from './batch-context.js';
 import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
@@ -28,29 +27,43 @@ import { readAccount } from './read-account.js';
 import type { RutterDeps } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
+import type { BatchContext } from './batch-context.js';
+import type { BatchOutcome } from './batch-outcome.js';
 
 /*
- * One delivery run of a feed's delivery: batch after batch until it has caught up, a minute has passed, the delivery lock is busy or
- * a job is slow. A repeat is safe at any point: what was built, sent, seen and completed stands in the ledger before and
- * after each step, and whoever comes next goes on from there, under the same keys. Failures: ProviderUnavailable,
- * RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it blocks the feed and says so in the
- * result. Limits: a minute, `deliveryLimits.batchesPerDeliveryRunMax`, one batch in flight.
+ * One delivery run of a feed: batch after batch until the feed has caught up, a minute has passed, the delivery lock is
+ * busy or a job is slow. A repeat is safe at any point: what was built, sent, seen and completed is stored in the ledger
+ * before and after each step, and the next sender continues from there, under the same keys. Failures:
+ * ProviderUnavailable, RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it blocks the feed and
+ * the result says so. Limits: a minute, `deliveryLimits.batchesPerDeliveryRunMax`, one batch in flight.
  */
 
 export interface RunDeliveryInput {
   readonly feedId: string;
-  /** Read the account at Rutter first: with the daily look, and when a person asked. */
+  /** Read the account at Rutter first: with the daily check, and when a person asked for it. */
   readonly readAccount: boolean;
 }
 
+/**
+ * - `caught_up`: nothing is ready any more.
+ * - `more`: the run's minute is over, or its worker stops; the next run continues at once.
+ * - `lock_busy`: another sender has the delivery lock.
+ * - `job_running`: the batch's job runs at Rutter; polled after `waitMs`.
+ * - `retry_later`: a batch is sent again, or looked at again, after `waitMs`.
+ * - `waiting`: for a person, the connection or the account; the feed's row says for which.
+ * - `closed`: the feed is closed.
+ */
+export type DeliveryRunOutcome =
+  'caught_up' | 'more' | 'lock_busy' | 'job_running' | 'retry_later' | 'waiting' | 'closed';
+
 export interface RunDeliveryResult {
-  readonly outcome: 'caught_up' | 'more' | 'lock_busy' | 'job_running' | 'waiting' | 'closed';
+  readonly outcome: DeliveryRunOutcome;
   readonly state: FeedState;
   readonly reason: string | null;
   readonly customerId: string;
   readonly batches: number;
   readonly delivered: number;
-  /** With `job_running`: check again after this long. */
+  /** With `job_running` and `retry_later`: how long until the next run. */
   readonly waitMs?: number;
   /** With `caught_up`: epoch ms of the next check that is due without any signal, and of this sync. */
   readonly nextSyncAtMs?: number;
@@ -71,7 +84,7 @@ class DeliveryRun {
   private readonly startedAtMs = performance.now();
   private batches = 0;
   private delivered = 0;
-  /** Whose batch was worked on when failure came. */
+  /** The feed of the batch that failed. */
   private failingFeedId: string | null = null;
 
   constructor(
@@ -84,7 +97,7 @@ class DeliveryRun {
     const feed = await this.mustRead(this.input.feedId);
     if (feed.checkRequested) await clearRequestedCheck(this.deps.pool, feed);
     if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
-      // A person asked: look whether the connection was healed, even when nobody does any more.
+      // A person asked: the connection may have recovered, even when it is no longer polled.
       if (this.input.readAccount) await this.deps.workflows.wakeConnection(feed);
       return this.waiting(feed);
     }
@@ -103,17 +116,17 @@ class DeliveryRun {
       if (performance.now() - this.startedAtMs > deliveryLimits.deliveryRunMaxMs)
         return await this.result('more');
       const leaseTakenAtMs = performance.now();
-      const cut = await buildBatch(this.deps.pool, {
+      const built = await buildBatch(this.deps.pool, {
         feedId: feed.feedId,
         deliveryLockId: deliveryLockOf(feed),
         holder: this.holder,
         serialize: serializeBatch,
         maySend: (now) => maySend(now.facts) && !isBlocked(now.reason),
       });
-      if (cut.kind === 'lock_busy') return await this.lockBusy(cut.yieldTo);
-      if (cut.kind === 'nothing_ready') return await this.caughtUp(feed);
-      if (cut.kind === 'not_sendable') return this.waiting(cut.feed);
-      const ended = await this.afterBatch(feed, cut, await this.work(feed, cut, leaseTakenAtMs));
+      if (built.kind === 'lock_busy') return await this.lockBusy(built.yieldTo);
+      if (built.kind === 'nothing_ready') return await this.caughtUp(feed);
+      if (built.kind === 'not_sendable') return this.waiting(built.feed);
+      const ended = await this.afterBatch(feed, built, await this.work(feed, built, leaseTakenAtMs));
       if (ended !== null) return ended;
     }
     return await this.result('more');
@@ -122,70 +135,70 @@ class DeliveryRun {
   /** What the end of a batch means for the delivery run; null when it goes on with the next one. */
   private async afterBatch(
     feed: FeedRow,
-    cut: WorkableBuild,
-    ending: BatchEnding,
+    built: WorkableBuild,
+    outcome: BatchOutcome,
   ): Promise<RunDeliveryResult | null> {
-    const { feedId: ownerId } = cut.batch;
-    if (ownerId !== feed.feedId && (ending.kind === 'completed' || ending.kind === 'undone')) {
-      // Its own workflow may sleep until somebody says that what it waited for is over; a closed feed has none.
+    const { feedId: ownerId } = built.batch;
+    if (ownerId !== feed.feedId && (outcome.kind === 'delivered' || outcome.kind === 'undone')) {
+      // The batch's own feed may wait for this very event; a closed feed has no workflow.
       const owner = await this.mustRead(ownerId);
       if (owner.facts.operator !== 'closed') await this.deps.workflows.feedFactsChanged(owner);
     }
-    switch (ending.kind) {
-      case 'completed':
+    switch (outcome.kind) {
+      case 'delivered':
         this.batches += 1;
-        this.delivered += ending.delivered;
+        this.delivered += outcome.delivered;
         return null;
       case 'undone':
         return null;
       case 'stopping':
         return await this.result('more');
       case 'job_running':
-      case 'renewed':
-        return await this.result('job_running', ending.waitMs);
-      case 'lease_lost':
+      case 'retry_later':
+        return await this.result(outcome.kind, outcome.waitMs);
+      case 'lock_lost':
         return await this.result('lock_busy');
       case 'blocked':
-        return await this.afterBlocked(feed, cut);
+        return await this.afterBlocked(feed, built);
       default:
-        return unreachable(ending);
+        return unreachable(outcome);
     }
   }
 
-  /** Nothing may be sent past a batch that waits for a person; its own feed says why, the others say for whom. */
-  private async afterBlocked(feed: FeedRow, cut: WorkableBuild): Promise<RunDeliveryResult> {
-    if (cut.batch.feedId === feed.feedId) return await this.result('waiting');
-    return await this.waitForOther(feed, `batch ${String(cut.batch.number)} of feed ${cut.batch.feedId}`);
+  /** Nothing may be sent past a blocked batch. Its own feed has the reason; other feeds of the connection name that feed. */
+  private async afterBlocked(feed: FeedRow, built: WorkableBuild): Promise<RunDeliveryResult> {
+    if (built.batch.feedId === feed.feedId) return await this.result('waiting');
+    return await this.waitForOther(feed, `batch ${String(built.batch.number)} of feed ${built.batch.feedId}`);
   }
 
   private async waitForOther({ feedId }: FeedRow, what: string): Promise<RunDeliveryResult> {
     const detail = `${what} waits for a person`;
     await recordReason(this.deps.pool, { feedId, reason: otherFeedBlockedReason, detail, timeline: false });
-    return await this.result('job_running', deliveryLimits.blockedLockCheckMs);
+    return await this.result('retry_later', deliveryLimits.blockedLockCheckMs);
   }
 
-  /** The feed whose turn it is may be asleep for seconds: tell it. */
+  /** The feed whose turn it is may wait for some seconds more: wake it. */
   private async lockBusy(yieldTo: string | null): Promise<RunDeliveryResult> {
     if (yieldTo !== null) await this.deps.workflows.feedFactsChanged({ feedId: yieldTo });
     return await this.result('lock_busy');
   }
 
-  /** Works on the batch just cut, or on the open one that is in the way, of whichever feed of the delivery lock. */
-  private async work(feed: FeedRow, cut: WorkableBuild, leaseTakenAtMs: number): Promise<BatchEnding> {
+  /** Works on the batch just built, or on the open batch that has the delivery lock, of whichever feed. */
+  private async work(feed: FeedRow, built: WorkableBuild, leaseTakenAtMs: number): Promise<BatchOutcome> {
     const { pool } = this.deps;
     const deliveryLockId = deliveryLockOf(feed);
-    const owner = cut.batch.feedId === feed.feedId ? feed : await this.mustRead(cut.batch.feedId);
+    const owner = built.batch.feedId === feed.feedId ? feed : await this.mustRead(built.batch.feedId);
     const context = this.contextOf(owner, leaseTakenAtMs);
     const release = () =>
       releaseDeliveryLock(pool, { deliveryLockId, holder: this.holder }).catch(() => undefined);
     try {
-      const fresh = cut.kind === 'cut' ? { postings: cut.postings, body: cut.body } : undefined;
-      const ending = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
-        finishBatch(context, cut.batch, fresh),
+      const fresh = built.kind === 'cut' ? { postings: built.postings, body: built.body } : undefined;
+      const outcome = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
+        finishBatch(context, built.batch, fresh),
       );
-      // Completing releases the delivery lock in its own transaction; every other end of a batch releases it here.
-      if (ending.kind !== 'completed') await release();
-      return ending;
+      // Completing a batch releases the lock in its own transaction; every other outcome releases it here.
+      if (outcome.kind !== 'delivered') await release();
+      return outcome;
     } catch (error) {
       await release();
       this.failingFeedId = owner.feedId;
@@ -212,7 +225,7 @@ class DeliveryRun {
   }
 
   private async caughtUp(feed: FeedRow): Promise<RunDeliveryResult> {
-    // Not this process's clock: a due time in the past would have the feed check again and again.
+    // Not this process's clock: a due time in the past would make the feed sync again and again.
     const nowMs = await readDatabaseClock(this.deps.pool);
     const dueMs = nextSyncAtMs({
       feedId: feed.feedId,
@@ -224,8 +237,8 @@ class DeliveryRun {
   }
 
   /**
-   * A failure on the way. A refused connection blocks its feeds, a refused read blocks this one. Progress is reported
-   * instead of thrown away; without any, the failure goes to Temporal, which waits and tries again.
+   * A failure in the run. A refused connection blocks its feeds, a refused read blocks this feed. A run that delivered
+   * batches reports them; one without any throws, and Temporal retries it.
    */
   private async afterFailure(feed: FeedRow, error: unknown): Promise<RunDeliveryResult> {
     const { feedId, connectionId } = feed;
@@ -237,7 +250,7 @@ class DeliveryRun {
     }
     const reading = readFailure(error);
     if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
-      // Not of a batch (those are dealt with), but of a read that a batch needs: asking again would not help.
+      // A read that a batch needs was refused (refused batches are handled before): a retry would not help.
       const detail = error.message;
       const refusedId = this.failingFeedId ?? feedId;
       const blocked = { feedId: refusedId, reason: 'rejected_by_provider', detail, timeline: true };
@@ -246,7 +259,7 @@ class DeliveryRun {
       return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
     }
     if (this.batches > 0)
-      return await this.result('job_running', reading.retryAfterMs ?? deliveryLimits.progressRetryMs);
+      return await this.result('retry_later', reading.retryAfterMs ?? deliveryLimits.progressRetryMs);
     if (reading.type !== failureTypes.databaseUnavailable) await recordFailure(this.deps, feed, error);
     throw error;
   }

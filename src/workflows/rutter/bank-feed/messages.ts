@@ -17,7 +17,7 @@ export interface BankFeedCarried {
   readonly readAccount: boolean;
   readonly requests: readonly OperatorAction[];
   /** `delivery run`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
-  readonly waitingFor: 'postings' | 'deliveryRun' | 'lock' | 'job' | 'facts';
+  readonly waitingFor: 'postings' | 'deliveryRun' | 'lock' | 'job' | 'retry' | 'facts';
   /** Epoch ms of the next check that is due without any signal. */
   readonly dueAtMs: number;
   readonly syncsDone: number;

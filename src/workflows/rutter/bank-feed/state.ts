@@ -106,7 +106,8 @@ export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult
       state.lockTries += 1;
       return;
     case 'job_running':
-      state.waitingFor = 'job';
+    case 'retry_later':
+      state.waitingFor = result.outcome === 'job_running' ? 'job' : 'retry';
       state.dueAtMs = nowMs + (result.waitMs ?? deliveryLimits.lockWaitMaxMs);
       return;
     case 'waiting':
