@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createBackgroundSignals } from '../../src/api/background-signals.js';
 
-/** Background signals whose wake-ups end when the test says so. */
+/** Background signals whose wake-ups end when the test ends them. */
 function controlled(limits: { inFlightMax?: number; waitingMax?: number; restMs?: number } = {}) {
   const begun: { key: string; end: (error?: Error) => void }[] = [];
   const failed: string[] = [];
@@ -21,8 +21,8 @@ function controlled(limits: { inFlightMax?: number; waitingMax?: number; restMs?
   return { signals, begun, failed, dropped, complete };
 }
 
-describe('the signals', () => {
-  it('makes one wake-up of a thousand, and one more for those that came while it was under way', async () => {
+describe('background signals', () => {
+  it('merge a thousand wake-ups into one, and those that come during its delivery into one more', async () => {
     const { signals, begun, complete } = controlled();
     signals.wake('a');
     for (let count = 0; count < 1_000; count += 1) signals.wake('a');
@@ -35,7 +35,7 @@ describe('the signals', () => {
     expect(begun).toHaveLength(2);
   });
 
-  it('lets a key rest between two wake-ups, but no other key wait for it', async () => {
+  it('delay the next wake-up of a key, but not those of other keys', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {
       const { signals, begun, complete } = controlled({ restMs: 250 });
@@ -54,7 +54,7 @@ describe('the signals', () => {
     }
   });
 
-  it('has no more under way at a time than allowed, and forgets none that waits', async () => {
+  it('have no more calls in progress than allowed, and keep all that wait', async () => {
     const { signals, begun, complete } = controlled({ inFlightMax: 2 });
     for (const key of ['a', 'b', 'c', 'd']) signals.wake(key);
     expect(begun).toHaveLength(2);
@@ -65,7 +65,7 @@ describe('the signals', () => {
     expect(begun.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('goes on after a failed wake and reports it', async () => {
+  it('report a failed wake-up and continue', async () => {
     const { signals, begun, failed, complete } = controlled({ inFlightMax: 1 });
     signals.wake('a');
     signals.wake('b');
@@ -75,13 +75,13 @@ describe('the signals', () => {
     expect(begun.map(({ key }) => key)).toEqual(['a', 'b']);
   });
 
-  it('is bounded: beyond its limit a key is dropped and reported', () => {
+  it('drop and report a key beyond their limit', () => {
     const { signals, dropped } = controlled({ inFlightMax: 1, waitingMax: 2 });
     for (const key of ['a', 'b', 'c', 'd', 'c']) signals.wake(key);
     expect(dropped).toEqual(['d']);
   });
 
-  it('is drained when nothing waits or is under way, and not before', async () => {
+  it('are drained when nothing waits or is in progress, and not before', async () => {
     const { signals, begun, complete } = controlled();
     await signals.drained();
     signals.wake('a');

@@ -42,7 +42,7 @@ function textOf(bytes: Uint8Array | null | undefined): string {
   return Buffer.from(bytes ?? []).toString('latin1');
 }
 
-test('a payload travels encrypted under the named key and comes back with its metadata', async () => {
+test('a payload is encrypted under the named key and decrypted with its metadata', async () => {
   const payload = payloadOf({ feedId: 'canary-feed' });
   const [encoded] = await codec.encode([payload]);
   expect(textOf(encoded?.metadata?.['encoding'])).toBe('binary/encrypted');
@@ -53,7 +53,7 @@ test('a payload travels encrypted under the named key and comes back with its me
   expect(defaultPayloadConverter.fromPayload(decoded ?? {})).toEqual({ feedId: 'canary-feed' });
 });
 
-test('after a rotation histories of the old key are still read and new payloads use the new one', async () => {
+test('after a key rotation old histories are still read and new payloads use the new key', async () => {
   const old = await codec.encode([payloadOf('before')]);
   const rotated = createEncryptionCodec(ring(`${newKey},${oldKey}`));
   const [decoded] = await rotated.decode(old);
@@ -62,7 +62,7 @@ test('after a rotation histories of the old key are still read and new payloads 
   expect(textOf(fresh?.metadata?.['encryption-key-id'])).toBe('new');
 });
 
-test('an altered payload and one of an unknown key are refused, not read as something else', async () => {
+test('an altered payload and one of an unknown key are refused', async () => {
   const [encoded] = await codec.encode([payloadOf('x')]);
   const data = Buffer.from(encoded?.data ?? []);
   data[data.length - 1] = (data[data.length - 1] ?? 0) ^ 1;
@@ -70,12 +70,12 @@ test('an altered payload and one of an unknown key are refused, not read as some
   await expect(createEncryptionCodec(ring(newKey)).decode([encoded ?? {}])).rejects.toThrow(UnsealError);
 });
 
-test('payloads that are not encrypted pass unchanged when read', async () => {
+test('payloads that are not encrypted are read unchanged', async () => {
   const plain = payloadOf('plain');
   expect(await codec.decode([plain, {}])).toEqual([plain, {}]);
 });
 
-test('a payload over 8 KB is refused by name and not retried; the largest allowed one passes and is read', async () => {
+test('a payload over 8 KB fails without retry; the largest allowed one is accepted and read', async () => {
   const envelope = payloadOf('').data?.length ?? 0;
   const metadata = 30;
   const fitting = payloadOf('a'.repeat(PAYLOAD_BYTES_MAX - envelope - metadata));
@@ -154,7 +154,7 @@ test.each([
   expect(huge.startsWith(read?.message ?? '-')).toBe(true);
 });
 
-test('an ordinary failure is not cut', async () => {
+test('an ordinary failure is not truncated', async () => {
   const converter = loadDataConverter(createDataConverter(keyring));
   const error = new Error('what went wrong');
   const read = await decodeOptionalFailureToOptionalError(
@@ -174,7 +174,7 @@ function jsonOf(payload: Payload): PayloadJson {
   };
 }
 
-test('the codec endpoint decrypts what the Temporal UI sends and keeps order and foreign payloads', async () => {
+test('the codec endpoint decrypts what the Temporal UI sends and keeps the order and foreign payloads', async () => {
   const [mine] = await codec.encode([payloadOf({ state: 'live' })]);
   const [foreign] = await createEncryptionCodec(ring(newKey)).encode([payloadOf('secret of others')]);
   const payloads = [jsonOf(foreign ?? {}), jsonOf(mine ?? {}), jsonOf(payloadOf('plain')), {}];
@@ -186,7 +186,7 @@ test('the codec endpoint decrypts what the Temporal UI sends and keeps order and
   expect(decodePayloadsJson(keyring, { payloads })).toEqual(answer);
 });
 
-test('the codec endpoint refuses what is no list of payloads, and what is too much', () => {
+test('the codec endpoint refuses input that is no list of payloads, and lists that are too long', () => {
   for (const body of ['', 'null', '[]', '{"payloads":{}}', '{"payloads":[1]}', '{"payloads":[{"data":1}]}']) {
     expect(decodePayloadsJson(keyring, body)).toEqual({ ok: false, problem: 'not_payloads' });
   }

@@ -18,7 +18,7 @@ import { shutdownForceMs } from '../../src/temporal/worker-options.js';
 
 interface Service {
   image?: string;
-  /** Null where nothing stands after the colon. */
+  /** Null where nothing follows the colon. */
   environment?: Record<string, string | null>;
   secrets?: string[];
   ports?: string[];
@@ -106,7 +106,7 @@ describe('docker-compose.yml', () => {
     expect(readMigrateConfig(environmentOf('migrate'))).toEqual(readMigrateConfig(shared));
   });
 
-  it('hands on every variable that src/config.ts knows', () => {
+  it('passes on every variable that src/config.ts knows', () => {
     const schemas = [apiSchema, workerSchema, migrateSchema];
     const known = new Set(schemas.flatMap((schema) => Object.keys(schema.shape)));
     const given = new Set(
@@ -164,7 +164,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it('starts roles after the schema, and gives them the time to drain', () => {
+  it('starts roles after the schema, with enough time to drain', () => {
     for (const name of ['api', 'worker']) {
       expect(compose.services[name]?.depends_on).toEqual({
         migrate: { condition: 'service_completed_successfully' },
@@ -176,7 +176,7 @@ describe('docker-compose.yml', () => {
     expect(seconds(compose.services['api']?.stop_grace_period)).toBeGreaterThan(30);
   });
 
-  it('asks the health of the API where npm start does, and has one check for each part that others wait for', () => {
+  it('checks the health of the API as npm start does, and has one check for each part that others wait for', () => {
     expect(compose.services['api']?.healthcheck?.test.join(' ')).toContain('/readyz');
     expect(compose.services['worker']?.healthcheck?.test.join(' ')).toContain('scripts/worker-health.ts');
     const awaited = Object.values(compose.services).flatMap(({ depends_on: parts }) =>
@@ -196,12 +196,12 @@ describe('the Dockerfile', () => {
     dependencies: Record<string, string>;
   };
 
-  it('leaves the development tools out, so what runs the roles is a dependency', () => {
+  it('omits development tools, so that the roles run with dependencies only', () => {
     expect(dockerfile).toContain('npm ci --omit=dev');
     expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining(['tsx', '@temporalio/worker']));
   });
 
-  it('lets the build see every file that it copies', () => {
+  it('includes every copied file in the build context', () => {
     const ignored = readFileSync(new URL('.dockerignore', root), 'utf8');
     const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap((match) =>
       (match[1] ?? '').split(' '),

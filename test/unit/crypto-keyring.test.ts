@@ -17,18 +17,18 @@ function problemsOf(value: string): string[] {
   return result.ok ? [] : result.problems;
 }
 
-test('the first key encrypts and every key of the list is found for decrypting', () => {
+test('the first key encrypts and every key of the list decrypts', () => {
   const keyring = keyringOf(`new:${base64Key()}, old:${base64Key()}`);
   expect(keyring.primary.id).toBe('new');
   expect(keyring.find('old')?.id).toBe('old');
   expect(keyring.find('other')).toBeUndefined();
 });
 
-test('a made entry is read back, so a fresh installation starts', () => {
+test('a generated entry can be parsed, so that a fresh installation starts', () => {
   expect(keyringOf(createKeyEntry('local-1')).primary.id).toBe('local-1');
 });
 
-test('all problems of an invalid list are reported at once, by position', () => {
+test('every problem of an invalid list is reported at once, by position', () => {
   const key = base64Key();
   const value = [
     'a:' + key,
@@ -61,7 +61,7 @@ test.each([
     'seventeen keys',
     () => Array.from({ length: 17 }, (_, index) => createKeyEntry(`k${String(index)}`)).join(),
   ],
-])('%s is refused without a word of it in the problem', (_, makeValue) => {
+])('%s is refused with a problem text that contains no part of it', (_, makeValue) => {
   const value = makeValue();
   const problems = problemsOf(value).join('\n');
   expect(problems).not.toBe('');
@@ -70,7 +70,7 @@ test.each([
   }
 });
 
-test('a keyring that is logged shows no key', () => {
+test('a logged keyring shows no key', () => {
   const key = base64Key();
   const keyring = keyringOf(`k:${key}`);
   const shown = inspect(keyring, { depth: 10 }) + JSON.stringify(keyring);

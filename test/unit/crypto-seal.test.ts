@@ -26,7 +26,7 @@ function reasonOf(work: () => unknown): string {
   return 'opened';
 }
 
-test('what was sealed opens to the same text', () => {
+test('a sealed text opens to the same text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
       expect(open(keyring, seal(keyring, text, context), context)).toBe(text);
@@ -34,11 +34,11 @@ test('what was sealed opens to the same text', () => {
   );
 });
 
-test('the same text sealed twice looks different, so equal secrets cannot be recognized', () => {
+test('the same text sealed twice is different, so that equal secrets cannot be recognized', () => {
   expect(seal(keyring, 'token', context)).not.toBe(seal(keyring, 'token', context));
 });
 
-test('the sealed text names its key and shows nothing of the secret', () => {
+test('the sealed text names its key and contains no part of the secret', () => {
   const sealed = seal(keyring, 'secret-token', context);
   expect(sealed).toMatch(/^v1\.old\.[A-Za-z0-9_-]+$/);
   expect(Buffer.from(sealed.split('.')[2] ?? '', 'base64url').toString('latin1')).not.toContain('secret');
@@ -54,7 +54,7 @@ test.each([
   expect(reasonOf(() => open(keyring, sealed, elsewhere))).toBe('not_authentic');
 });
 
-test('a value with any one bit turned does not open', () => {
+test('a value with any single bit flipped does not open', () => {
   const sealed = seal(keyring, 'token', context);
   const box = Buffer.from(sealed.split('.')[2] ?? '', 'base64url');
   for (let bit = 0; bit < box.length * 8; bit += 1) {
@@ -73,7 +73,7 @@ test('after a rotation old values open, new ones use the new key, and without th
   expect(reasonOf(() => open(ring(newKey), sealed, context))).toBe('unknown_key');
 });
 
-test('a value whose key id was exchanged for another key does not open', () => {
+test('a value whose key id was replaced does not open', () => {
   const both = ring(`${oldKey},${newKey}`);
   const sealed = seal(both, 'token', context).replace('v1.old.', 'v1.new.');
   expect(reasonOf(() => open(both, sealed, context))).toBe('not_authentic');
@@ -92,7 +92,7 @@ test.each([
   expect(reasonOf(() => open(keyring, text, context))).toBe('malformed');
 });
 
-test('no error of opening tells the value or the text', () => {
+test('no error of opening contains the value or the text', () => {
   const sealed = seal(keyring, 'secret-token', context);
   try {
     open(keyring, sealed, { ...context, row: 'other' });
@@ -102,11 +102,11 @@ test('no error of opening tells the value or the text', () => {
   }
 });
 
-test('text that would not come back as it was is not sealed', () => {
+test('text that could not be restored exactly is not sealed', () => {
   expect(() => seal(keyring, 'half a \ud83d', context)).toThrow(RangeError);
 });
 
-test('hashes and signatures are the standard ones', () => {
+test('hashes and signatures match the standard test vectors', () => {
   expect(sha256Hex('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   // RFC 4231, test case 2.
   expect(
@@ -114,7 +114,7 @@ test('hashes and signatures are the standard ones', () => {
   ).toBe('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843');
 });
 
-test('texts are compared whole, whatever their lengths', () => {
+test('texts of any length are compared completely', () => {
   expect(constantTimeEqual('same', 'same')).toBe(true);
   expect(constantTimeEqual('same', 'samE')).toBe(false);
   expect(constantTimeEqual('same', 'same ')).toBe(false);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isoFromPostgres } from '../../src/db/pool.js';
 
-/** As PostgreSQL writes a `timestamptz` in a session of UTC; the round trip stands among the activities' tests. */
+/* Texts of `timestamptz` as PostgreSQL writes them in a UTC session. The round trip is in test/activities/instants-of-postgres.test.ts. */
 describe('isoFromPostgres', () => {
   it.each([
     ['2026-02-03 09:14:07+00', '2026-02-03T09:14:07.000Z'],
@@ -18,13 +18,13 @@ describe('isoFromPostgres', () => {
   });
 
   it.each(['infinity', '-infinity', '0044-03-15 00:00:00+00 BC', '2026-02-03 09:14:07+01', '2026-02-03'])(
-    'leaves %s alone rather than make another instant of it',
+    'leaves %s unchanged, since it cannot be converted exactly',
     (text) => {
       expect(isoFromPostgres(text)).toBe(text);
     },
   );
 
-  it('names the same instant for every date that JavaScript can write', () => {
+  it('returns the same instant for every date that JavaScript can write', () => {
     const dates = fc.date({
       min: new Date('0001-01-01T00:00:00Z'),
       max: new Date('9999-12-31T23:59:59Z'),

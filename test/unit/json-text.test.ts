@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/api/json-text.js';
 
 describe('a JSON text of a caller', () => {
-  it('reads as JSON.parse reads it, whatever it holds', () => {
+  it('is parsed as JSON.parse does', () => {
     const values = [
       fc.string(),
       fc.string({ unit: 'binary' }),
@@ -30,14 +30,14 @@ describe('a JSON text of a caller', () => {
     ['{"a":1,\n "b":{"c":[{"d":1}, {"d":1,"\\u0064":2}]}}', 'line 2, column 28'],
     ['{"a\\"":1,"a\\"":2}', 'line 1, column 10'],
     ['{"__proto__":1,"__proto__":2}', 'line 1, column 16'],
-  ])('is refused when a name occurs twice in one object, naming the place: %s', (text, place) => {
+  ])('is refused when a name occurs twice in one object, with its location: %s', (text, location) => {
     expect(parseJson(text)).toMatchObject({
       problem: 'name_twice',
-      detail: expect.stringContaining(place) as string,
+      detail: expect.stringContaining(location) as string,
     });
   });
 
-  it('may use a name in several objects and quotes or colons inside texts', () => {
+  it('may use a name in several objects, and quotes or colons inside texts', () => {
     const text = '[{"a":"\\"a\\":1, \\\\"},{"a":":{\\\\\\""},{"b" : "a:\\"a\\":"}]';
     expect(parseJson(text)).toEqual({ value: JSON.parse(text) as unknown });
   });
@@ -65,14 +65,14 @@ describe('a JSON text of a caller', () => {
     ['{"a":1}\n{"b":2}', 'line 2, column 1'],
     ['{"a":\n', 'line 2, column 1'],
     ["{'a':1}", 'line 1, column 2'],
-  ])('says where it is broken: %j', (text, place) => {
+  ])('is refused with the location of a syntax error: %j', (text, location) => {
     expect(parseJson(text)).toMatchObject({
       problem: 'malformed',
-      detail: expect.stringContaining(place) as string,
+      detail: expect.stringContaining(location) as string,
     });
   });
 
-  it('is refused, not followed, when it is nested a million levels deep', () => {
+  it('is refused when it is nested a million levels deep', () => {
     expect(parseJson('['.repeat(1_000_000) + ']'.repeat(1_000_000))).toMatchObject({ problem: 'too_deep' });
     expect(parseJson('{"a":'.repeat(100_000) + '1' + '}'.repeat(100_000))).toMatchObject({
       problem: 'too_deep',

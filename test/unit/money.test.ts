@@ -88,7 +88,7 @@ describe('parseAmount', () => {
     expect(parseAmount(input, currency)).toEqual({ problem: 'too_many_digits' });
   });
 
-  it('accepts no text that a JSON number would print otherwise, and keeps its value to the last digit', () => {
+  it('accepts no text that a JSON number would change, and keeps its value to the last digit', () => {
     const digits = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 18 });
     const texts = fc.oneof(
       fc
@@ -117,7 +117,7 @@ describe('parseAmount', () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  it('takes a JSON number as the decimal that was written, whatever the double behind it', () => {
+  it('reads a JSON number as the decimal that was written, not as its double', () => {
     const written = fc
       .tuple(
         fc.constantFrom('', '-'),

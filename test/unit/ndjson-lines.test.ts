@@ -13,7 +13,7 @@ async function linesOf(chunks: Iterable<Buffer>): Promise<string[]> {
 }
 
 describe('lines of a stream', () => {
-  it('are the same however the stream is cut into chunks', async () => {
+  it('do not depend on how the stream is split into chunks', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.string({ unit: fc.constantFrom('a', '\n', '€', '\r', '{') })),
@@ -34,7 +34,7 @@ describe('lines of a stream', () => {
     );
   });
 
-  it('keep nothing of a line that is too long, and go on after it', async () => {
+  it('discard a line that is too long, and continue after it', async () => {
     const chunk = Buffer.alloc(1_000, 'x');
     const long = Array.from({ length: 1 + Math.ceil(ndjsonLineBytesMax / chunk.length) }, () => chunk);
     expect(await linesOf([Buffer.from('a\n'), ...long, Buffer.from('\nb\n'), ...long])).toEqual([

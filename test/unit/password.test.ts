@@ -4,20 +4,20 @@ import { HasherBusy, createPasswordHasher, passwordProblem } from '../../src/cry
 describe('the password hasher', () => {
   const hasher = createPasswordHasher({ concurrencyMax: 2, queueMax: 8 });
 
-  it('makes Argon2id hashes of 19 MiB and two passes, each with its own salt', async () => {
+  it('creates Argon2id hashes with 19 MiB, two passes and a separate salt each', async () => {
     const [one, other] = await Promise.all([hasher.hash('correct horse'), hasher.hash('correct horse')]);
     expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect(one).not.toBe(other);
   });
 
-  it('knows the right password from a wrong one, and no password fits nobody', async () => {
+  it('accepts the right password only, and none without a stored hash', async () => {
     const passwordHash = await hasher.hash('correct horse');
     expect(await hasher.verify({ password: 'correct horse', passwordHash })).toBe(true);
     expect(await hasher.verify({ password: 'correct horsE', passwordHash })).toBe(false);
     expect(await hasher.verify({ password: 'nobody has this password', passwordHash: null })).toBe(false);
   });
 
-  it('turns callers away beyond its queue, and serves everyone it let in', async () => {
+  it('rejects callers beyond its queue, and serves all that it accepted', async () => {
     const small = createPasswordHasher({ concurrencyMax: 1, queueMax: 2 });
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => small.hash('correct horse')));
     expect(outcomes.map((outcome) => outcome.status)).toEqual([

@@ -26,7 +26,7 @@ function refusedAt(change: Record<string, unknown>, currency?: string): string {
 }
 
 describe('a posting of core banking', () => {
-  it('comes out in canonical form: UTC with milliseconds, exact amount, defaults spelled out', () => {
+  it('is returned in canonical form: UTC with milliseconds, exact amount, explicit defaults', () => {
     expect(accepted({})).toEqual({
       transactionId: 't-1',
       postedAt: '2026-02-03T08:14:07.000Z',
@@ -39,7 +39,7 @@ describe('a posting of core banking', () => {
     });
   });
 
-  it('has the same content however it was written', () => {
+  it('has the same content in every permitted format', () => {
     const one = accepted({ amount: 1.5, posted_at: '2026-02-03T10:00:00Z', payee: null });
     const other = accepted({ amount: '1.50', posted_at: '2026-02-03T11:00:00.0001+01:00', status: 'posted' });
     expect(canonicalContent(one)).toBe(canonicalContent(other));
@@ -135,7 +135,7 @@ describe('a posting of core banking', () => {
     for (const value of values) expect([value, refusedAt({ [field]: value })]).toEqual([value, `/${field}`]);
   });
 
-  it('keeps odd but honest texts exactly as they came', () => {
+  it('keeps unusual but valid texts unchanged', () => {
     for (const text of [
       '=cmd()',
       '<b>&amp;</b>',
@@ -163,13 +163,13 @@ describe('a posting of core banking', () => {
     expect(accepted({ amount }, currency).amount).toBe(text);
   });
 
-  it('refuses more decimals than the currency has, naming how many it has', () => {
+  it('rejects more decimals than the currency has, and names their number', () => {
     expect(parse({ amount: '1.5' }, 'JPY')).toMatchObject({
       problem: { pointer: '/amount', reason: 'amount has more than the 0 decimals of JPY' },
     });
   });
 
-  it('accepts up to a day in the future and cuts, never rounds, finer digits of the second', () => {
+  it('accepts up to a day in the future and truncates, never rounds, digits finer than milliseconds', () => {
     expect(accepted({ posted_at: '2026-02-04T12:00:00Z' }).postedAt).toBe('2026-02-04T12:00:00.000Z');
     expect(accepted({ posted_at: '2026-02-03T09:59:59.999999999Z' }).postedAt).toBe(
       '2026-02-03T09:59:59.999Z',
@@ -177,7 +177,7 @@ describe('a posting of core banking', () => {
     expect(accepted({ posted_at: '2024-02-29T23:30:00-12:00' }).postedAt).toBe('2024-03-01T11:30:00.000Z');
   });
 
-  it('does not lose a misspelt field in silence, nor take __proto__ for one', () => {
+  it('rejects a misspelt field and __proto__', () => {
     expect(refusedAt({ desciption: 'x' })).toBe('/desciption');
     const value: unknown = JSON.parse(`{"__proto__": {"status": "void"}, ${JSON.stringify(good).slice(1)}`);
     expect(parsePosting({ value, currency: 'EUR', nowMs })).toMatchObject({
@@ -186,13 +186,13 @@ describe('a posting of core banking', () => {
     expect(({} as Record<string, unknown>)['status']).toBeUndefined();
   });
 
-  it('is an object: anything else is refused as a whole', () => {
+  it('must be an object', () => {
     for (const value of [null, [], 'x', 5, undefined, true]) {
       expect(parsePosting({ value, currency: 'EUR', nowMs })).toMatchObject({ problem: { pointer: '' } });
     }
   });
 
-  it('never throws, and what it accepts it accepts again unchanged', () => {
+  it('never makes the parser throw, and is accepted again unchanged once accepted', () => {
     fc.assert(
       fc.property(
         fc.record({ a: fc.anything(), t: fc.string({ unit: 'binary' }), n: fc.double() }),

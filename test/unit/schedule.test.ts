@@ -28,7 +28,7 @@ function feedIdOf(index: number): string {
 }
 
 describe('nextSyncAtMs', () => {
-  it('lies 20 to 23 hours ahead of an interval of 24, so a day never passes without a check', () => {
+  it('is 20 to 23 hours ahead for an interval of 24, so that no day passes without a check', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 40 }), fc.integer({ min: 0, max: nowMs }), (feedId, atMs) => {
         const aheadMs = nextSyncAtMs({ feedId, nowMs: atMs, intervalMs: dayMs }) - atMs;
@@ -40,7 +40,7 @@ describe('nextSyncAtMs', () => {
     );
   });
 
-  it('keeps its shares of a shorter interval, as tests and demos use it', () => {
+  it('scales with a shorter interval, as tests and demos use it', () => {
     const aheadMs = nextSyncAtMs({ feedId: feedIdOf(1), nowMs, intervalMs: 60_000 }) - nowMs;
     expect(aheadMs).toBeGreaterThanOrEqual(50_000);
     expect(aheadMs).toBeLessThanOrEqual(57_500);
@@ -58,7 +58,7 @@ describe('nextSyncAtMs', () => {
     for (const count of counts) expect(Math.abs(count - expected)).toBeLessThan(100);
   });
 
-  it('gives a feed the same place every day', () => {
+  it('gives a feed the same time every day', () => {
     const feedId = feedIdOf(7);
     const first = nextSyncAtMs({ feedId, nowMs, intervalMs: dayMs }) - nowMs;
     expect(nextSyncAtMs({ feedId, nowMs: nowMs + dayMs, intervalMs: dayMs }) - nowMs - dayMs).toBe(first);
@@ -66,7 +66,7 @@ describe('nextSyncAtMs', () => {
 });
 
 describe('backoffMs', () => {
-  it('begins with the first wait, doubles, and stays at the longest for ever', () => {
+  it('starts with the first wait, doubles, and stays at the longest', () => {
     const waits = [0, 1, 2, 3, 4, 31, 1_000, 1e9].map((tries) =>
       backoffMs({ tries, firstMs: 250, maxMs: 2_500 }),
     );
@@ -85,7 +85,7 @@ describe('jobPollDelayMs', () => {
     ]);
   });
 
-  it('notices an end no later than an eighth of the wait after it, once the job is 16 s old', () => {
+  it('finds an end at most an eighth of the elapsed time late, once the job is 16 s old', () => {
     fc.assert(
       fc.property(fc.integer({ min: 16_000, max: 480_000 }), (ageMs) => {
         expect(Math.abs(jobPollDelayMs(ageMs) - ageMs / 8)).toBeLessThanOrEqual(0.5);
@@ -98,7 +98,7 @@ describe('jobPollDelayMs', () => {
 describe('activationPollDelayMs', () => {
   const bounds = { minMs: 2_000, maxMs: 15 * 60_000 };
 
-  it('is quick for a day, daily for a month, and then waits for a wake-up', () => {
+  it('polls quickly for a day, daily for a month, and then waits for a wake-up', () => {
     const delays = [0, 15_999, awaitQuicklyMs - 1, awaitQuicklyMs, awaitAtAllMs - 1, awaitAtAllMs, 1e12].map(
       (elapsedMs) => activationPollDelayMs({ elapsedMs, ...bounds }),
     );
@@ -121,7 +121,7 @@ describe('activationPollDelayMs', () => {
     );
   });
 
-  it('sees an activation no later than an eighth of the wait after it, between the bounds', () => {
+  it('finds an activation at most an eighth of the elapsed time late, between the bounds', () => {
     fc.assert(
       fc.property(fc.integer({ min: 8 * bounds.minMs, max: 8 * bounds.maxMs }), (elapsedMs) => {
         const delayMs = activationPollDelayMs({ elapsedMs, ...bounds });
@@ -131,7 +131,7 @@ describe('activationPollDelayMs', () => {
     );
   });
 
-  it('asks fewer than 180 times in the first day', () => {
+  it('polls fewer than 180 times in the first day', () => {
     let checks = 0;
     let elapsedMs = 0;
     while (elapsedMs < awaitQuicklyMs) {

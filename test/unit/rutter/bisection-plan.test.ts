@@ -18,8 +18,8 @@ const plans = fc
   .map((plan): BisectionPlan => ({ ...plan, bad: Math.min(plan.bad, plan.left) }));
 const ids = Array.from({ length: 1_000 }, (_, index) => String(index));
 
-describe('splitting a refused batch', () => {
-  it('always follows a refused block with a smaller cut of its head, whatever its words name', () => {
+describe('the bisection of a refused batch', () => {
+  it('always follows a refused part with a smaller part of its head, whatever the provider message names', () => {
     const refusals = fc.record({
       size: fc.integer({ min: 2, max: 1_000 }),
       hint: fc.option(fc.integer({ min: 0, max: 1_100 }).map(String)),
@@ -34,7 +34,7 @@ describe('splitting a refused batch', () => {
     );
   });
 
-  it('never cuts more than what is left of the refused batch', () => {
+  it('never takes more than what is left of the refused batch', () => {
     fc.assert(
       fc.property(plans, (plan) => {
         const next = nextPartSize(plan, ids.slice(0, plan.left));
@@ -45,7 +45,7 @@ describe('splitting a refused batch', () => {
     );
   });
 
-  it('halves after a followed name led to another refusal, so that a liar is not followed one by one', () => {
+  it('halves after a named posting led to another refusal, so that false names do not lead to single steps', () => {
     const first = planAfterRefusal(null, { size: 1_000, hint: '999' });
     expect(nextPartSize(first, ids)).toBe(999);
     const second = planAfterRefusal(first, { size: 999, hint: '998' });
@@ -66,13 +66,13 @@ describe('the posting that a refusal names', () => {
     expect(namedTransaction(text, ['tx-1', 'tx-10'])).toBe(named);
   });
 
-  it('is the longest that stands alone: a short id may be a word by chance', () => {
+  it('is the longest id that is a separate word: a short id may be a word by chance', () => {
     expect(namedTransaction('transaction tx-7 is not valid', ['is', 'not', 'tx-7', 'a'])).toBe('tx-7');
   });
 });
 
-describe('what a refusal means', () => {
-  const words = { errorType: null, errorMessage: null };
+describe('the meaning of a refusal', () => {
+  const provider = { errorType: null, errorMessage: null };
   it.each([
     [400, null, 'postings_refused'],
     [450, 'PLATFORM_BAD_REQUEST', 'postings_refused'],
@@ -91,11 +91,14 @@ describe('what a refusal means', () => {
     [422, null, 'request_refused'],
     [451, null, 'request_refused'],
     [409, null, 'key_conflict'],
-  ])('%s %s is %s: only 400 and 450 without a telling code can be the postings', (status, code, meaning) => {
-    expect(meaningOfRefusal({ ...words, httpStatus: status, errorCode: code })).toBe(meaning);
-  });
+  ])(
+    '%s %s is %s: only 400 and 450 without a known code can be caused by postings',
+    (status, code, meaning) => {
+      expect(meaningOfRefusal({ ...provider, httpStatus: status, errorCode: code })).toBe(meaning);
+    },
+  );
 
-  it('of the type CONNECTION_ERROR is never the postings', () => {
+  it('of the type CONNECTION_ERROR is never caused by postings', () => {
     const error = { errorType: 'CONNECTION_ERROR', errorCode: 'NEW', errorMessage: null, httpStatus: 400 };
     expect(meaningOfRefusal(error)).toBe('request_refused');
   });

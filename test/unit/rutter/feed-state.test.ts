@@ -28,7 +28,7 @@ const everyFacts: FeedFacts[] = (['running', 'paused', 'closed'] as const).flatM
   ),
 );
 
-/** What each state says of the facts, taken alone; the first that applies is the one people see. */
+/** The condition of each state; the first one that applies is the state of the feed. */
 const precedence: readonly (readonly [FeedState, (facts: FeedFacts) => boolean])[] = [
   ['closed', (facts) => facts.operator === 'closed'],
   ['paused', (facts) => facts.operator === 'paused'],
@@ -42,7 +42,7 @@ const precedence: readonly (readonly [FeedState, (facts: FeedFacts) => boolean])
 ];
 
 describe('feedState', () => {
-  it('shows the weightiest of the states that apply, for every combination of the facts', () => {
+  it('is the state of highest precedence, for every combination of the facts', () => {
     expect(everyFacts).toHaveLength(216);
     for (const facts of everyFacts) {
       const expected = precedence.find(([, applies]) => applies(facts))?.[0];
@@ -50,13 +50,15 @@ describe('feedState', () => {
     }
   });
 
-  it('can show each of its states', () => {
+  it('can be each of the states', () => {
     expect(new Set(everyFacts.map(feedState))).toEqual(new Set(feedStates));
   });
 
-  it('never lets a healed connection un-pause a feed, nor resuming hide a refusal', () => {
+  it('stays paused when the connection recovers, and refused when the feed is resumed', () => {
     const facts: FeedFacts = {
-      ...{ operator: 'paused', connection: 'refused', account: 'active' },
+      operator: 'paused',
+      connection: 'refused',
+      account: 'active',
       ...{ published: true, caughtUp: true, syncing: false },
     };
     expect(feedState(facts)).toBe('paused');
@@ -73,7 +75,7 @@ describe('maySend', () => {
     }
   });
 
-  it('goes on while Rutter is only away, and stops when it refuses the connection', () => {
+  it('is true while Rutter is only unavailable, and false when it refuses the connection', () => {
     const facts: FeedFacts = {
       ...{ operator: 'running', connection: 'unavailable', account: 'active' },
       ...{ published: true, caughtUp: true, syncing: false },
@@ -84,7 +86,7 @@ describe('maySend', () => {
 });
 
 describe('allowedActions', () => {
-  it('depends on nothing but what the operator asked before', () => {
+  it('depends only on what the operator requested before', () => {
     const allowed = {
       running: ['pause', 'resume', 'sync', 'close'],
       paused: ['pause', 'resume', 'close'],
@@ -93,7 +95,7 @@ describe('allowedActions', () => {
     for (const facts of everyFacts) expect(allowedActions(facts)).toEqual(allowed[facts.operator]);
   });
 
-  it('keeps open a way out of every state but closed', () => {
+  it('allows a way out of every state but closed', () => {
     for (const facts of everyFacts) {
       const actions = allowedActions(facts);
       expect(actions).toContain('close');
@@ -103,7 +105,7 @@ describe('allowedActions', () => {
 });
 
 describe('isBlocked', () => {
-  it('holds for the reasons that a person must check, and for no passing failure', () => {
+  it('is true for reasons that need a person, and false for transient failures', () => {
     for (const reason of blockReasons) expect(isBlocked(reason)).toBe(true);
     const passing = [null, '', providerUnavailableReason, otherFeedBlockedReason, unexpectedReason, 'paused'];
     for (const reason of passing) expect(isBlocked(reason)).toBe(false);

@@ -29,13 +29,13 @@ const post = (): Promise<unknown> =>
   rutter.client.postTransactions({ accessToken, idempotencyKey, body: '{"a":1}' });
 const read = (): Promise<unknown> => rutter.client.listAccounts({ accessToken });
 
-/** Good for both calls, with what a case spoils. */
+/** A valid answer for both calls, which each case changes. */
 const goodBody = JSON.stringify({
   bank_feed_transactions: [{ id: 'a', transaction_id: 't', amount: 1 }],
   bank_feed_accounts: [],
 });
 
-/** Packed beforehand: that takes longer than the client waits. */
+/** Compressed beforehand, since that takes longer than the client waits. */
 const gzipBomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '));
 
 const misread: [string, string, RawAnswer][] = [
@@ -168,11 +168,14 @@ test.each(broken)(
   },
 );
 
-test.each(broken)('%s on a read is an error to be repeated, and not followed', async (_, reason, spoil) => {
-  rutter.answer = spoil;
-  expect(await rutterErrorOf(read())).toMatchObject({ kind: 'outcome_unknown', reason });
-  expect(rutter.requests).toHaveLength(1);
-});
+test.each(broken)(
+  '%s on a read is a retryable error, and no redirect is followed',
+  async (_, reason, spoil) => {
+    rutter.answer = spoil;
+    expect(await rutterErrorOf(read())).toMatchObject({ kind: 'outcome_unknown', reason });
+    expect(rutter.requests).toHaveLength(1);
+  },
+);
 
 test('a refused connection and an unknown host are distinguished from lost answers: nothing was sent', async () => {
   const free = createServer();
@@ -188,7 +191,7 @@ test('a refused connection and an unknown host are distinguished from lost answe
   expect(await rutterErrorOf(both)).toMatchObject({ kind: 'unreachable', code: 'ECONNREFUSED' });
 });
 
-test('an endless list of accounts is given up instead of read for ever', async () => {
+test('an endless list of accounts is read up to a limit', async () => {
   rutter.answer = (response) =>
     response.writeHead(200, json).end('{"bank_feed_accounts":[],"next_cursor":"same"}');
   expect(await rutterErrorOf(rutter.client.listAllAccounts({ accessToken }))).toMatchObject({
@@ -197,7 +200,7 @@ test('an endless list of accounts is given up instead of read for ever', async (
   expect(rutter.requests).toHaveLength(2);
 });
 
-test('a caller that gives up a read gets its own reason; a write given up in flight has an unknown outcome', async () => {
+test('an aborted read fails with the reason of its caller; an aborted write has an unknown outcome', async () => {
   const reason = new Error('shutting down');
   const abortWhenAsked = (): AbortSignal => {
     const controller = new AbortController();

@@ -13,26 +13,26 @@ test.each([
   `{"new_access_token":"${token}"}`,
   `Authorization: Basic ${Buffer.from(token).toString('base64')} ${token}`,
   `the token ${token} was refused`,
-])('a token does not survive redaction: %s', (text) => {
+])('a token is removed by redaction: %s', (text) => {
   const redacted = redactText(text, [token]);
   expect(redacted).not.toContain(token);
   expect(redacted).not.toContain(Buffer.from(token).toString('base64'));
   expect(redacted).toContain('[redacted]');
 });
 
-test('a parameter that carries a secret is blanked in an address within an address too', () => {
+test('a secret parameter is redacted in a nested address too', () => {
   const text = 'to https%3A%2F%2Fx.test%3Fotp%3D482913%26challenge%3Dabc';
   expect(redactText(text)).toBe('to https%3A%2F%2Fx.test%3Fotp%3D[redacted]');
 });
 
-test('parameters and fields that carry secrets are blanked without knowing their values', () => {
+test('secret parameters and fields are redacted without knowing their values', () => {
   const text = 'GET /x?otp=482913&challenge=abc&limit=5 {"secret":"s","public_token":"p","name":"n"}';
   expect(redactText(text)).toBe(
     'GET /x?otp=[redacted]&challenge=[redacted]&limit=5 {"secret":"[redacted]","public_token":"[redacted]","name":"n"}',
   );
 });
 
-test('a message is redacted before it is built, so no half of a token is left at its end', () => {
+test('a message is redacted before it is truncated, so that no part of a token is left at its end', () => {
   const message = redactMessage('m'.repeat(ERROR_MESSAGE_MAX_CHARS - 10) + token, [token]);
   expect(message.length).toBe(ERROR_MESSAGE_MAX_CHARS);
   expect(message).not.toContain(token.slice(0, 6));
@@ -65,7 +65,7 @@ const rawBody = Buffer.from(
 );
 const header = 'sha256=WJp2ZDtwvb4BB+99T/dAR43KY4EbC27pQ+YC4InyH/w=';
 
-test('a webhook signed by Rutter is accepted, also while secrets are being rotated', () => {
+test('a webhook signed by Rutter is accepted, also during a rotation of the secrets', () => {
   expect(verifyRutterSignature({ rawBody, header, secrets: [secret] })).toBe(true);
   expect(verifyRutterSignature({ rawBody, header, secrets: ['next', secret] })).toBe(true);
 });
@@ -84,7 +84,7 @@ test.each([
   expect(verifyRutterSignature({ rawBody, header, secrets: [secret], ...change })).toBe(false);
 });
 
-test('a message holds nothing that a row would refuse: no control character, no half of a surrogate pair', () => {
+test('a message contains nothing that PostgreSQL rejects: no control character, no lone surrogate', () => {
   const message = redactMessage('bad\u0000 input ' + '\u{1F600}'.repeat(ERROR_MESSAGE_MAX_CHARS));
   expect(message.startsWith('bad  input ')).toBe(true);
   expect(message).not.toMatch(/\p{Cs}/u);

@@ -27,7 +27,7 @@ const post = (): Promise<unknown> =>
   rutter.client.postTransactions({ accessToken, idempotencyKey, body: '{"a":1}' });
 const read = (): Promise<unknown> => rutter.client.listAccounts({ accessToken });
 
-test('a 4xx is a refusal with type and code; accepted only when the job header says so', async () => {
+test('a 4xx is a refusal with type and code, accepted only with a job header', async () => {
   const body = {
     error_type: 'PLATFORM_ERROR',
     error_code: 'PLATFORM_BAD_REQUEST',
@@ -74,7 +74,7 @@ test.each([
   expect(await rutterErrorOf(post())).toMatchObject({ kind, httpStatus: status });
 });
 
-test('429 and 452 hold back all senders for the time asked, cut to a minute', async () => {
+test('429 and 452 slow all senders for the requested time, at most a minute', async () => {
   const limited =
     (status: number, retryAfter?: string): RawAnswer =>
     (response) => {
@@ -94,7 +94,7 @@ test('429 and 452 hold back all senders for the time asked, cut to a minute', as
   expect(rutter.pauses).toEqual([7_000, 60_000, 2_000, 5_000, 2_000]);
 });
 
-test('an accepted job that met a limit holds back all senders, any other failure holds back nobody', async () => {
+test('an accepted job that met a limit slows all senders, any other failure slows none', async () => {
   const jobId = '7f1d6a1e-4b0e-4b1c-9a55-0d8f3c1a2b3c';
   for (const httpStatus of [429, 452, 400, 500]) {
     const result = { http_status: httpStatus, body: { error_code: 'X' } };
@@ -159,7 +159,7 @@ test.each([
   { status: 'pending', response: null },
   { status: 'partial_success' },
   { status: 'SUCCESS' },
-])('a job of status %j is still running, never an end that we guessed', async (changes) => {
+])('a job of status %j is running, never taken as ended', async (changes) => {
   rutter.answer = (response) => response.writeHead(200, json).end(jobBody(changes));
   expect(await rutter.client.getJob({ jobId })).toEqual({ kind: 'running', status: changes.status });
 });
@@ -176,7 +176,7 @@ test.each([
   expect(await rutterErrorOf(rutter.client.getJob({ jobId }))).toMatchObject({ kind: 'unexpected_answer' });
 });
 
-test('a failed job tells its status and code, and no status when it has none', async () => {
+test('a failed job has its status and code, and no status when there is none', async () => {
   const failed = {
     error_type: 'PLATFORM_ERROR',
     error_code: 'PLATFORM_BAD_REQUEST',
@@ -196,7 +196,7 @@ test('a failed job tells its status and code, and no status when it has none', a
   expect(await rutter.client.getJob({ jobId })).toMatchObject({ kind: 'failure', httpStatus: null });
 });
 
-test('a 5xx of an accepted request carries its job, which can be asked what became of it', async () => {
+test('a 5xx of an accepted request carries its job, which can be polled for the outcome', async () => {
   rutter.answer = (response) => response.writeHead(500, { 'x-rutter-job-id': jobId }).end();
   expect(await rutterErrorOf(post())).toMatchObject({ kind: 'outcome_unknown', httpStatus: 500, jobId });
 });

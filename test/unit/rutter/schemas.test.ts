@@ -15,7 +15,7 @@ const account = {
   last_synced_at: '2026-02-03T09:14:07.120Z',
 };
 
-test('an account is read without its number, which nothing here needs', () => {
+test('an account is read without its number', () => {
   expect(schemas.accountSchema.parse(account)).toEqual({
     id: account.id,
     internalBankAccountId: 'acc-7731',
@@ -28,7 +28,7 @@ test('an account is read without its number, which nothing here needs', () => {
   });
 });
 
-test('unknown fields and unknown words of enumerations do not break reading, and an unknown status is not active', () => {
+test('unknown fields and enumeration values are accepted, and an unknown status is not active', () => {
   const odd = {
     ...account,
     feed_status: 'warming_up',
@@ -41,14 +41,14 @@ test('unknown fields and unknown words of enumerations do not break reading, and
   expect(schemas.isAccountReady(read)).toBe(false);
 });
 
-test('an account is ready only when both flags say so', () => {
+test('an account is ready only when both flags are set', () => {
   expect(schemas.isAccountReady({ feedStatus: 'active', transactionReady: true })).toBe(true);
   expect(schemas.isAccountReady({ feedStatus: 'active', transactionReady: false })).toBe(false);
   expect(schemas.isAccountReady({ feedStatus: 'inactive', transactionReady: true })).toBe(false);
   expect(schemas.isAccountReady({ feedStatus: null, transactionReady: true })).toBe(false);
 });
 
-test('the text "null" in an enumeration, date or URL is null, but a name may be that word', () => {
+test('the text "null" in an enumeration, date or URL is null, but not in a name', () => {
   const odd = { ...account, currency_code: 'null', transaction_start_date: 'null', name: 'null' };
   expect(schemas.accountSchema.parse(odd)).toMatchObject({
     currencyCode: null,
@@ -77,11 +77,11 @@ test.each([
   { transaction_start_date: 'yesterday' },
   { transaction_start_date: '12' },
   { transaction_start_date: 20260105 },
-])('an account that cannot be trusted is not read: %j', (change) => {
+])('an invalid account is rejected: %j', (change) => {
   expect(schemas.accountSchema.safeParse({ ...account, ...change }).success).toBe(false);
 });
 
-test('both answers to POST transactions are read, and nothing else is', () => {
+test('both answers to POST transactions are read, and no others', () => {
   const jobId = '3f8f2b44-5a0d-4a0c-b1a7-1f7f0c9d7e10';
   const waiting = {
     async_response: { id: jobId, status: 'prequeued', response_url: 'https://elsewhere.test/' },
@@ -107,7 +107,7 @@ test('both answers to POST transactions are read, and nothing else is', () => {
   }
 });
 
-test('a number given as text is not taken for a number', () => {
+test('a number given as text is rejected', () => {
   const transaction = { id: 'x', transaction_id: 't', amount: '-84.15' };
   expect(schemas.transactionSchema.safeParse(transaction).success).toBe(false);
   expect(schemas.transactionSchema.safeParse({ ...transaction, amount: -84.15 }).success).toBe(true);
@@ -122,7 +122,7 @@ test('keys that would change prototypes are only data', () => {
   expect(({} as { kind?: string }).kind).toBeUndefined();
 });
 
-test('an error body of any shape is read as far as it goes', () => {
+test('an error body of any shape is read as far as possible', () => {
   const nothing = { errorType: null, errorCode: null, errorMessage: null };
   for (const body of [null, 'text', [], 7, {}, { error_code: 7 }]) {
     expect(schemas.errorBodySchema.parse(body)).toEqual(nothing);

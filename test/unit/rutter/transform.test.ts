@@ -59,7 +59,7 @@ test('a batch has exactly the bytes of the contract, with the fields that Sage s
   expect(batch.sha256).toBe(sha256Hex(Buffer.from(batch.body)));
 });
 
-test('the same postings always give the same bytes, whatever order their fields stand in', () => {
+test('the same postings always give the same bytes, whatever the order of their fields', () => {
   const turned = Object.fromEntries(Object.entries(posting).reverse()) as unknown as PostingContent;
   expect(serializeBatch({ rutterAccountId, postings: [turned] })).toEqual(
     serializeBatch({ rutterAccountId, postings: [posting] }),
@@ -98,7 +98,7 @@ test.each([
   '.5',
   ' 1',
   '0x10',
-])('the amount "%s" is refused by name instead of being rounded or guessed', (amount) => {
+])('the amount "%s" is rejected and never rounded', (amount) => {
   expect(() => toRutterPosting({ ...posting, amount })).toThrow(InexactAmount);
 });
 
@@ -115,7 +115,7 @@ test('negative zero is sent as zero', () => {
   expect(JSON.stringify(toRutterPosting({ ...posting, amount: '-0.00' }))).toContain('"amount":0,');
 });
 
-test('a batch that breaks a rule of the contract is never serialised', () => {
+test('a batch that breaks a rule of the contract is never serialized', () => {
   const later = { ...posting, transactionId: 'b', postedAt: '2026-02-02T08:31:10.001Z' };
   expect(() => serializeBatch({ rutterAccountId, postings: [] })).toThrow(RangeError);
   const many = Array.from({ length: 1_001 }, () => posting);
@@ -127,7 +127,7 @@ test('a batch that breaks a rule of the contract is never serialised', () => {
   );
 });
 
-test('an answer with our content is recognised, also when Rutter writes the instant or number in another way', () => {
+test('an answer with our content is recognized, also with another format of the instant or number', () => {
   expect(sameContent(posting, answer())).toBe(true);
   expect(sameContent(posting, answer({ duplicate: true, posted_at: '2026-02-02T10:31:10+02:00' }))).toBe(
     true,
@@ -136,7 +136,7 @@ test('an answer with our content is recognised, also when Rutter writes the inst
   expect(sameContent({ ...posting, payee: undefined }, answer({ payee: null }))).toBe(true);
 });
 
-test('what Rutter leaves unsaid in the three optional fields is no conflict', () => {
+test('missing optional fields of an answer are no conflict', () => {
   const silent = answer({ payee: null, transaction_type: 'null', debit_credit_memo: null });
   expect(sameContent(posting, silent)).toBe(true);
 });
@@ -154,6 +154,6 @@ test.each([
   { payee: 'Fuel' },
   { transaction_type: 'payment' },
   { debit_credit_memo: 'CREDIT' },
-])('another content is a conflict: %j', (change) => {
+])('other content is a conflict: %j', (change) => {
   expect(sameContent(posting, answer({ duplicate: true, ...change }))).toBe(false);
 });

@@ -17,7 +17,7 @@ beforeEach(() => {
 const bankAccountId = 'b4b1d2c3-0000-4000-8000-000000000001';
 const redirect = 'https://bank.example/auth?state=1';
 
-/** Addresses that are none of ours, most of them near misses of `origin`. */
+/** Foreign addresses, most of which resemble `origin`. */
 function foreign(origin: string): [address: string, host: string][] {
   const { host, port } = new URL(origin);
   return [
@@ -35,9 +35,9 @@ function foreign(origin: string): [address: string, host: string][] {
   ];
 }
 
-test('a poll route of a foreign host is refused before any request, with the host alone', async () => {
+test('a poll route of a foreign host is refused before any request, with only its host in the error', async () => {
   for (const [pollRoute, host] of foreign(sage.url)) {
-    // A name of the sandbox's host with something behind its port is no address at all.
+    // The host of the sandbox with text after its port is no valid address.
     const isAddress = URL.canParse(pollRoute);
     const expected = { kind: 'foreign_address', host: isAddress ? host : 'no address' };
     const link = await sageErrorOf(sage.client.pollLink({ pollRoute }));
@@ -51,7 +51,7 @@ test('a poll route of a foreign host is refused before any request, with the hos
   expect(sage.tokenRequests).toEqual([]);
 });
 
-test('a foreign poll route in an answer is refused at once, before a person is sent anywhere', async () => {
+test('a foreign poll route in an answer is refused at once, before the customer is redirected', async () => {
   const pollRoute = 'https://evil.example/poll?signature=1';
   const body = { redirect, pollRoute, pollPeriod: 1_000 };
   const error = { kind: 'foreign_address', host: 'evil.example' };
@@ -75,7 +75,7 @@ test('a poll route of another configured origin is followed', async () => {
   await other.close();
 });
 
-test('a link is polled with no header of ours, at the address as it was given', async () => {
+test('a link is polled without headers of ours, at the unchanged address', async () => {
   sage.answer = answerJson(200, { account: null, success: false });
   await sage.client.pollLink({ pollRoute: `${sage.url}/API/v1/linkpolls/a%2Fb/1?signature=%2B1&x=` });
   const [request] = sage.requests;
@@ -87,7 +87,7 @@ test('a link is polled with no header of ours, at the address as it was given', 
   expect(sage.tokenRequests).toEqual([]);
 });
 
-test('a run of reprocessing is polled with product and token', async () => {
+test('a reprocess run is polled with product and token', async () => {
   sage.answer = answerJson(200, { transactions: [] });
   await sage.client.pollReprocess({ access, pollRoute: `${sage.url}/run?requestId=1` });
   expect(sage.requests[0]?.headers).toMatchObject({
@@ -102,7 +102,7 @@ test.each([
   'http://localhost:8091/bank/auth',
   'http://127.0.0.1:1/bank',
   'http://[::1]:8091/bank',
-])('a person may be sent to %s', async (address) => {
+])('a customer may be redirected to %s', async (address) => {
   sage.answer = answerJson(302, { redirect: address, pollRoute: `${sage.url}/poll`, pollPeriod: 5_000 });
   expect(await sage.client.startLink({ access, bankId: 'b' })).toEqual({
     ...{ redirect: address, pollRoute: `${sage.url}/poll`, pollPeriodMs: 5_000 },
@@ -118,7 +118,7 @@ test.each([
   ['ftp://localhost/', 'localhost'],
   ['//bank.example/auth', 'no address'],
   ['bank', 'no address'],
-])('nobody is sent to %s', async (address, host) => {
+])('no customer is redirected to %s', async (address, host) => {
   sage.answer = answerJson(302, { redirect: address, pollRoute: `${sage.url}/poll`, pollPeriod: 5_000 });
   const expected = { kind: 'foreign_address', host };
   expect(await sageErrorOf(sage.client.startLink({ access, bankId: 'b' }))).toMatchObject({
@@ -129,7 +129,7 @@ test.each([
   });
 });
 
-test('nobody is sent to this machine in plain http where the service itself is secure', async () => {
+test('no customer is redirected to localhost in plain http where the service itself uses https', async () => {
   const bankingUrl = 'https://api.sage.example';
   const client = sage.clientOf({
     bankingUrl,
@@ -144,7 +144,7 @@ test('nobody is sent to this machine in plain http where the service itself is s
   await expect(client.startLink({ access, bankId: 'b' })).resolves.toMatchObject({ redirect });
 });
 
-test('plain http to the service’s own origin is a redirect too, as the sandbox in a container has it', async () => {
+test('a redirect to the service’s own origin may be plain http, as with the sandbox in a container', async () => {
   const bankingUrl = 'http://sage.internal:8091';
   const client = sage.clientOf({
     bankingUrl,

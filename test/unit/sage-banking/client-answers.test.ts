@@ -49,7 +49,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   startReprocess: () => sage.client.startReprocess({ ...at, transactionIds: [1] }),
   pollReprocess: () => sage.client.pollReprocess({ access, pollRoute: `${sage.url}/poll/2` }),
 };
-/** Whose answer needs no body. */
+/** Calls whose answer needs no body. */
 const silentCalls: Record<string, () => Promise<unknown>> = {
   requestToken: () => sage.client.requestToken({ licenceDetails: [{ key: 'serial', value: 'ABC-123' }] }),
   deleteBankAccount: () => sage.client.deleteBankAccount(at),
@@ -57,7 +57,7 @@ const silentCalls: Record<string, () => Promise<unknown>> = {
 };
 const everyCall = Object.entries({ ...calls, ...silentCalls });
 
-/** Packed beforehand: that takes longer than the client waits. */
+/** Compressed beforehand, since that takes longer than the client waits. */
 const gzipBomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '));
 const html: RawAnswer = (response) =>
   response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Please sign in</p>');
@@ -121,7 +121,7 @@ const broken: [string, string, RawAnswer][] = [
   ],
 ];
 
-describe('an answer that is not understood is never success, is an unknown outcome and is not repeated:', () => {
+describe('an unreadable answer is an unknown outcome, never a success, and is not requested again:', () => {
   for (const [name, call] of everyCall) {
     test.each([...misread, ...broken])(`${name} met with %s`, async (_, reason, spoil) => {
       sage.answer = spoil;
@@ -147,7 +147,7 @@ describe('an answer that is not understood is never success, is an unknown outco
   }
 });
 
-test.each(['createBankAccount', 'listBanks'])('%s without any answer is given up in time', async (name) => {
+test.each(['createBankAccount', 'listBanks'])('%s without an answer times out', async (name) => {
   const quick = sage.clientOf({ timeoutMs: 300 });
   for (const silent of [
     () => undefined,
@@ -162,7 +162,7 @@ test.each(['createBankAccount', 'listBanks'])('%s without any answer is given up
 });
 
 test.each(Object.entries(silentCalls))(
-  '%s takes an empty answer, 204 and JSON for success',
+  '%s accepts an empty answer, 204 and JSON as success',
   async (_, call) => {
     for (const answer of [...empty.map(([, , spoil]) => spoil), answerJson(200, { requestId: 'r' })]) {
       sage.answer = answer;
@@ -172,7 +172,7 @@ test.each(Object.entries(silentCalls))(
 );
 
 test.each(everyCall.filter(([name]) => !['startLink', 'startReauthorisation'].includes(name)))(
-  '%s met with a 302 is doubt, and nobody is followed',
+  '%s met with a 302 has an unknown outcome, and the redirect is not followed',
   async (_, call) => {
     sage.answer = (response) =>
       response
@@ -194,7 +194,7 @@ test.each<[string, string, unknown]>([
   ['an account of another id', 'getBankAccount', { ...account, bankAccountId: 'another' }],
   ['an unknown status', 'getBankAccount', { ...account, status: 'sleeping' }],
   [
-    'one spoilt account in the list',
+    'one invalid account in the list',
     'listBankAccounts',
     { bankAccounts: [account, { ...account, status: 1 }] },
   ],
@@ -221,7 +221,7 @@ test.each<[string, string, unknown]>([
   ['an id twice', 'readTransactions', page([tx(7), tx(7)])],
   ['a result of a link without identifier', 'pollLink', { success: true, account: { accountName: 'n' } }],
   ['a result of a link that is neither', 'pollLink', { account: null }],
-])('%s is not understood (%s)', async (_, name, body) => {
+])('%s is an unexpected answer (%s)', async (_, name, body) => {
   sage.answer = answerJson(200, body);
   expect(await sageErrorOf(calls[name]!())).toMatchObject({
     kind: 'outcome_unknown',
@@ -232,7 +232,7 @@ test.each<[string, string, unknown]>([
 describe('a page of transactions', () => {
   const read = () => sage.client.readTransactions({ ...at, startIndex: 5 });
 
-  test('ends at its last row, whatever the answer says, and keeps every member of a row', async () => {
+  test('ends at its last row, whatever the answer claims, and keeps every member of a row', async () => {
     const next = `${sage.url}/next`;
     sage.answer = answerJson(200, page([tx(5), { ...tx(8), newMember: { a: 1 } }], { endIndex: 99, next }));
     expect(await read()).toMatchObject({
@@ -242,18 +242,18 @@ describe('a page of transactions', () => {
     });
   });
 
-  test('is understood whatever its rows hold beside their ids: one odd row stops none behind it', async () => {
+  test('is read whatever its rows contain besides their ids: one malformed row does not stop later ones', async () => {
     const odd = { transactionId: 7, transactionAmount: { of: '1' }, datePosted: 7, predictedActions: 'none' };
     sage.answer = answerJson(200, page([tx(5), odd, tx(8)]));
     expect(await read()).toMatchObject({ endIndex: 8, transactions: [tx(5), odd, tx(8)] });
   });
 
-  test('that is empty ends before what was asked for and has no next one, whatever the answer says', async () => {
+  test('that is empty ends before the requested id and has no next one, whatever the answer claims', async () => {
     sage.answer = answerJson(200, page([], { next: `${sage.url}/next` }));
     expect(await read()).toMatchObject({ endIndex: 4, hasMore: false, transactions: [] });
   });
 
-  test('without next one is the last', async () => {
+  test('without a next page is the last', async () => {
     for (const more of [{}, { next: null }]) {
       sage.answer = answerJson(200, page([tx(6)], more));
       expect(await read()).toMatchObject({ endIndex: 6, hasMore: false });
@@ -261,8 +261,8 @@ describe('a page of transactions', () => {
   });
 });
 
-describe('a run of reprocessing', () => {
-  test('that ended with 500 and an error body has failed for good, with Sage’s words', async () => {
+describe('a reprocess run', () => {
+  test('that ended with 500 and an error body is a final failure, with the provider message', async () => {
     sage.answer = answerJson(500, { error: { code: 'internal', message: 'could not' } });
     expect(await calls['pollReprocess']!()).toEqual({ kind: 'failed', message: 'could not' });
   });
@@ -272,7 +272,7 @@ describe('a run of reprocessing', () => {
     [500, { error: 'internal' }],
     [502, { error: { code: 'internal', message: 'could not' } }],
     [503, { error: { code: 'internal', message: 'could not' } }],
-  ])('met with %s and %j is in doubt, not failed', async (status, body) => {
+  ])('met with %s and %j has an unknown outcome and has not failed', async (status, body) => {
     sage.answer = answerJson(status, body);
     expect(await sageErrorOf(calls['pollReprocess']!())).toMatchObject({
       kind: 'outcome_unknown',
@@ -290,22 +290,19 @@ test.each([
   [410, 'gone'],
   [418, 'refused'],
   [429, 'rate_limited'],
-])(
-  'a %s is %s, with Sage’s words for programs and people and what is wrong with which field',
-  async (status, kind) => {
-    const details = [{ field: 'company.name', reason: 'is required' }, 'odd', { field: 7 }];
-    sage.answer = answerJson(status, { error: { code: 'someCode', message: 'some words', details } });
-    expect(await sageErrorOf(calls['createOrganisation']!())).toMatchObject({
-      ...{ kind, httpStatus: status, operation: 'createOrganisation' },
-      ...{ errorCode: 'someCode', errorMessage: 'some words' },
-      fields: [
-        { field: 'company.name', reason: 'is required' },
-        { field: '', reason: '' },
-        { field: '', reason: '' },
-      ],
-    });
-  },
-);
+])('a %s is %s, with the code, the provider message and the invalid fields', async (status, kind) => {
+  const details = [{ field: 'company.name', reason: 'is required' }, 'odd', { field: 7 }];
+  sage.answer = answerJson(status, { error: { code: 'someCode', message: 'provider message', details } });
+  expect(await sageErrorOf(calls['createOrganisation']!())).toMatchObject({
+    ...{ kind, httpStatus: status, operation: 'createOrganisation' },
+    ...{ errorCode: 'someCode', errorMessage: 'provider message' },
+    fields: [
+      { field: 'company.name', reason: 'is required' },
+      { field: '', reason: '' },
+      { field: '', reason: '' },
+    ],
+  });
+});
 
 test.each(['', '<html>', '{"error":', '[]', '{"error":"no"}', 'x'.repeat(200_000)])(
   'a 4xx whose body is no error body is still a refusal (%#)',
@@ -336,15 +333,12 @@ test.each([
   [499, 500],
   [5_000, 5_000],
   [1e12, 60_000],
-])(
-  'a poll period of %s ms is followed as %s ms: neither a hurry nor for ever',
-  async (pollPeriod, pollPeriodMs) => {
-    sage.answer = answerJson(202, { pollRoute: `${sage.url}/poll/2`, pollPeriod });
-    for (const name of ['pollLink', 'pollReprocess', 'startReprocess']) {
-      expect(await calls[name]!()).toMatchObject({ pollPeriodMs });
-    }
-  },
-);
+])('a poll period of %s ms is limited to %s ms', async (pollPeriod, pollPeriodMs) => {
+  sage.answer = answerJson(202, { pollRoute: `${sage.url}/poll/2`, pollPeriod });
+  for (const name of ['pollLink', 'pollReprocess', 'startReprocess']) {
+    expect(await calls[name]!()).toMatchObject({ pollPeriodMs });
+  }
+});
 
 test('a refused connection and an unknown host are distinguished from lost answers: nothing was sent', async () => {
   const free = createServer();
@@ -358,7 +352,7 @@ test('a refused connection and an unknown host are distinguished from lost answe
   }
 });
 
-test('a caller that gives up a read gets its own reason; what may have happened at Sage is an unknown outcome', async () => {
+test('an aborted read fails with the reason of its caller; a call that may have had an effect has an unknown outcome', async () => {
   const reason = new Error('shutting down');
   const abortWhenAsked = (): AbortSignal => {
     const controller = new AbortController();
@@ -371,7 +365,7 @@ test('a caller that gives up a read gets its own reason; what may have happened 
   const unknownOutcome = { kind: 'outcome_unknown', reason: 'aborted' };
   const write = sage.client.createBankAccount({ access, account: accountInput, signal: abortWhenAsked() });
   expect(await sageErrorOf(write)).toMatchObject(unknownOutcome);
-  // A GET that spends its route.
+  // A GET after which its poll route cannot be used again.
   const poll = sage.client.pollLink({ pollRoute: `${sage.url}/poll/1`, signal: abortWhenAsked() });
   expect(await sageErrorOf(poll)).toMatchObject(unknownOutcome);
   sage.requests.length = 0;

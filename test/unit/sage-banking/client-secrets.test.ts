@@ -56,8 +56,8 @@ test('no error shows a key, token, signed address, licence, captcha or account n
   ];
   for (const status of [400, 401, 410, 429, 503]) {
     for (const [work, own] of calls) {
-      const words = `bad: ${own.join(' and ')}`;
-      const error = { code: own[0], message: words, details: [{ field: own[0], reason: words }] };
+      const message = `bad: ${own.join(' and ')}`;
+      const error = { code: own[0], message, details: [{ field: own[0], reason: message }] };
       sage.answer = answerJson(status, { error });
       const thrown = await sageErrorOf(work());
       const shown = [thrown.message, thrown.stack, JSON.stringify(thrown), String(thrown.cause)].join('\n');
@@ -74,7 +74,7 @@ test('a key that the token call repeats is not shown', async () => {
   });
 });
 
-test('an invalid shape is reported by paths, never by values', async () => {
+test('an unexpected shape is reported by paths, never by values', async () => {
   sage.answer = answerJson(200, {
     bankAccounts: [{ bankAccountId: 'a', bankId: 'b', status: 'HARBOUR-31001001' }],
   });
@@ -91,13 +91,13 @@ test.each([
   '{"captchaText":"s3cr3t"}',
   'x-signature=s3cr3t',
   'Authorization: Bearer s3cr3t',
-])('secrets of Sage are blanked without knowing their values: %s', (text) => {
+])('secrets of Sage are redacted without knowing their values: %s', (text) => {
   const redacted = redactMessage(text);
   expect(redacted).not.toContain('s3cr3t');
   expect(redacted).toContain('[redacted]');
 });
 
-test('a JWT is known by its checks', () => {
+test('a JWT is recognized by its shape', () => {
   const jwt = makeJwt();
   expect(redactMessage(`the token ${jwt} is not valid`)).toBe('the token [redacted] is not valid');
 });
@@ -116,7 +116,7 @@ test('the call that is signed carries a fresh nonce and no token; a company’s 
   expect(third).not.toHaveProperty('x-signature');
 });
 
-test('a desktop customer is not signed for, and its licence and captcha go out as they were given', async () => {
+test('a request for a desktop customer is not signed, and its licence and captcha are sent unchanged', async () => {
   sage.answer = answerJson(200, { organisationId: 'o', companies: ['c', 'd'], token: 'k' });
   const made = await sage.client.createOrganisation({ organisation: { company, crmId: '7', desktop } });
   expect(made).toEqual({ organisationId: 'o', companyId: 'c', signingKey: 'k' });
@@ -124,7 +124,7 @@ test('a desktop customer is not signed for, and its licence and captcha go out a
   expect(JSON.parse(sage.requests[0]?.body ?? '')).toEqual({ company, crmId: '7', ...desktop });
 });
 
-test('without signing key or provider the call says what is not set, and sends nothing', async () => {
+test('without signing key or provider the call names the missing variable, and sends nothing', async () => {
   const bare = sage.clientOf({ signingKey: undefined, provider: undefined });
   expect(await sageErrorOf(bare.createOrganisation({ organisation: { company } }))).toMatchObject({
     ...{ kind: 'not_configured', variable: 'SAGE_SIGNING_KEY' },
@@ -136,7 +136,7 @@ test('without signing key or provider the call says what is not set, and sends n
 });
 
 test.each(['..', '.', '', 'a\u0000b', 'ä', '\ud800', 'x'.repeat(201)])(
-  'an id that cannot be one (%j) is not found without asking, for it could name another resource',
+  'an impossible id (%j) is not found without a request, since it could name another resource',
   async (id) => {
     const notFound = { kind: 'refused', httpStatus: 404 };
     for (const work of [

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { signatureBase, signatureOf } from '../../../src/clients/sage-banking/signature.js';
 
 /**
- * Vectors of our own: bases put together by hand from the contract (contract 2.1), signatures by
+ * Our own test vectors: bases written by hand from the contract (contract 2.1), signatures by
  * `openssl dgst -sha1 -hmac "<key>&null" -binary | base64`, bodies by `base64`.
  */
 const vectors = [
@@ -66,7 +66,7 @@ const vectors = [
 ];
 
 test.each(vectors)(
-  'a request with $name is signed as the contract says',
+  'a request with $name is signed as in the contract',
   ({ key, base, signature, ...sent }) => {
     const request = { ...sent, url: new URL(sent.url) };
     expect(signatureBase(request)).toBe(base);
@@ -74,7 +74,7 @@ test.each(vectors)(
   },
 );
 
-test('the base has exactly three ampersands, whatever stands in the request', () => {
+test('the signature base has exactly three ampersands for any request', () => {
   for (const { name: _name, key: _key, base: _base, signature: _signature, ...sent } of vectors) {
     const hostile = { ...sent, url: new URL(sent.url), nonce: 'a&b&c' };
     expect(signatureBase(hostile).split('&')).toHaveLength(4);

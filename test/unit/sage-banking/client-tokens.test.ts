@@ -39,7 +39,7 @@ const call = (of: object = {}): Promise<unknown> => client.listBankAccounts({ ac
 const bearers = (): (string | undefined)[] => sage.requests.map(({ headers }) => headers.authorization);
 
 describe('a token is fetched', () => {
-  test('once for a thousand calls at the same time, and once for a thousand in turn', async () => {
+  test('once for a thousand concurrent calls, and once for a thousand in sequence', async () => {
     await Promise.all(Array.from({ length: 1_000 }, () => call()));
     for (let count = 0; count < 1_000; count += 1) await call();
     expect(sage.requests).toHaveLength(2_000);
@@ -47,7 +47,7 @@ describe('a token is fetched', () => {
     expect(new Set(bearers()).size).toBe(1);
   });
 
-  test('signed with the organisation’s own key, for organisation and company, at the Authentication Service', async () => {
+  test('signed with the key of the organisation, for organisation and company, at the Authentication Service', async () => {
     await call();
     const headers = sage.tokenRequests[0]?.headers ?? {};
     expect(headers).toMatchObject({
@@ -68,7 +68,7 @@ describe('a token is fetched', () => {
     expect(first).not.toBe(second);
   });
 
-  test('for each company on its own', async () => {
+  test('for each company separately', async () => {
     await call();
     await call({ companyId: 'another' });
     expect(sage.tokenRequests.map(({ headers }) => headers['x-company-id'])).toEqual([
@@ -77,13 +77,13 @@ describe('a token is fetched', () => {
     ]);
   });
 
-  test('again for another signing key: a wrong key never lives on what the right one fetched', async () => {
+  test('again for another signing key: a wrong key never uses a token of the right one', async () => {
     await call();
     await call({ signingKey: 'another key' });
     expect(sage.tokenRequests).toHaveLength(2);
   });
 
-  test('whatever is kept, to prove that ids and key belong together', async () => {
+  test('again, despite a cached one, to prove that ids and key belong together', async () => {
     await call();
     await client.proveAccess({ access });
     expect(sage.tokenRequests).toHaveLength(2);
@@ -95,17 +95,17 @@ describe('a token is fetched', () => {
 describe('a token is renewed', () => {
   test.each([
     ['two minutes before its 20 are over', { iat: 1_000, exp: 2_200 }, 18 * minuteMs],
-    ['by the life that it tells itself, when that is shorter', { iat: 0, exp: 600 }, 8 * minuteMs],
+    ['by its own life time, when that is shorter', { iat: 0, exp: 600 }, 8 * minuteMs],
     ['after half its life, when that is shorter than our reserve', { iat: 0, exp: 60 }, minuteMs / 2],
     [
-      'after 18 minutes, when it claims to live longer than is documented',
+      'after 18 minutes, when it claims a longer life time than documented',
       { iat: 0, exp: 86_400 },
       18 * minuteMs,
     ],
-    ['after 18 minutes, when it does not say', {}, 18 * minuteMs],
+    ['after 18 minutes, when it has no life time', {}, 18 * minuteMs],
     ['after 18 minutes, when it ends before it began', { iat: 5_000, exp: 4_000 }, 18 * minuteMs],
     [
-      'by its life, not by the instants of a clock that is years off ours',
+      'by its life time, not by the instants of a clock that differs by years',
       { iat: 10, exp: 1_210 },
       18 * minuteMs,
     ],
@@ -129,7 +129,7 @@ describe('a token is renewed', () => {
     expect(sage.tokenRequests).toHaveLength(1);
   });
 
-  test('counted from when it was asked for, since a slow answer is an older token', async () => {
+  test('counted from the request, since a slow answer is an older token', async () => {
     sage.token = (response, request) => {
       nowMs += 10 * minuteMs;
       answerToken()(response, request);
@@ -183,7 +183,7 @@ describe('a token is renewed', () => {
     expect(sage.tokenRequests).toHaveLength(1);
   });
 
-  test('for a write too, whose bytes stay the same', async () => {
+  test('for a write too, with the same bytes', async () => {
     let count = 0;
     sage.answer = (response, request) => {
       count += 1;
@@ -213,7 +213,7 @@ describe('a fetch that fails', () => {
   });
 
   test.each([{}, { jwt: '' }, { jwt: 7 }, { jwt: 'two\r\nlines' }, [], null])(
-    'with the answer %j is not understood',
+    'with the answer %j is an unexpected answer',
     async (body) => {
       sage.token = answerJson(200, body);
       expect(await sageErrorOf(call())).toMatchObject({
@@ -224,7 +224,7 @@ describe('a fetch that fails', () => {
     },
   );
 
-  test('fails all who waited for it, and nobody after them', async () => {
+  test('fails all calls that waited for it, and no later one', async () => {
     sage.token = answerJson(503, {});
     const failed = await Promise.all([sageErrorOf(call()), sageErrorOf(call())]);
     expect(failed.map(({ operation }) => operation)).toEqual(['getAccessToken', 'getAccessToken']);
@@ -233,7 +233,7 @@ describe('a fetch that fails', () => {
     await expect(call()).resolves.toEqual([]);
   });
 
-  test('because a caller gave up leaves those who wait for the same one alone', async () => {
+  test('because one caller aborted does not affect others that wait for it', async () => {
     const stopped = new AbortController();
     const reason = new Error('shutting down');
     sage.token = (response, request) => {
@@ -251,7 +251,7 @@ describe('a fetch that fails', () => {
 });
 
 test.each([{ organisationId: '..' }, { companyId: '' }, { organisationId: 'é' }, { companyId: 'a\nb' }])(
-  'ids that no header can hold are not found, without asking: %j',
+  'ids that no header can contain are not found, without a request: %j',
   async (ids) => {
     expect(await sageErrorOf(client.proveAccess({ access: { ...access, ...ids } }))).toMatchObject({
       kind: 'refused',
@@ -261,14 +261,14 @@ test.each([{ organisationId: '..' }, { companyId: '' }, { organisationId: 'é' }
   },
 );
 
-test('tokens of ten thousand companies are kept, and the oldest goes first: memory has an end', async () => {
+test('at most ten thousand tokens are cached, and the oldest is removed first', async () => {
   let fetches = 0;
   const ok = (body: object): Promise<Response> =>
     Promise.resolve(new Response(JSON.stringify(body), { headers: { 'content-type': 'application/json' } }));
   const crowded = createSageBankingClient({
     ...{ bankingUrl: sage.url, authUrl: sage.url, tokenServiceUrl: sage.url, linkOrigins: [sage.url] },
     ...{ applicationId, signingKey: undefined, provider: undefined },
-    // The network alone is played: ten thousand real requests would take a minute.
+    // Only the network is simulated: ten thousand real requests would take a minute.
     fetch: (input) => {
       if (!(input as URL).href.endsWith('/auth-v1/accessToken')) return ok({ bankAccounts: [] });
       fetches += 1;

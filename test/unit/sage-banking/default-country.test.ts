@@ -9,6 +9,6 @@ test.each([
   ['https://qaeu.sagebankdrive.com', 'GBR'],
   ['http://localhost:9100', 'GBR'],
   [undefined, 'GBR'],
-])('the search for banks at %s begins with the banks that Sage lists there: %s', (bankingUrl, country) => {
+])('the bank search at %s starts with the country of its host: %s', (bankingUrl, country) => {
   expect(defaultCountry(bankingUrl)).toBe(country);
 });

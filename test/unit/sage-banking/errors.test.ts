@@ -14,7 +14,7 @@ const refused = (operation: SageOperation, httpStatus: number, errorCode: string
   new SageRefused({ operation, httpStatus, errorCode, errorMessage: null });
 
 describe('a refusal at Sage', () => {
-  it('of the token that a call needs says nothing about what the call names', () => {
+  it('of the token that a call needs proves nothing about the resource of the call', () => {
     for (const status of [400, 404, 409]) {
       const ofToken = refused('getAccessToken', status, notFoundErrorCode);
       const meanings = [isSageNotFound, isUnknownToSage, isSageConflict, isSageInvalid];
@@ -25,14 +25,14 @@ describe('a refusal at Sage', () => {
     expect(isSageInvalid(refused('startReauthorisation', 400))).toBe(true);
   });
 
-  it('is Sage’s word that something does not exist only with Sage’s own error body', () => {
+  it('proves that a resource does not exist only with Sage’s own error body', () => {
     expect(isUnknownToSage(refused('deleteBankAccount', 404, notFoundErrorCode))).toBe(true);
     expect(isUnknownToSage(refused('deleteBankAccount', 404))).toBe(false);
     expect(isUnknownToSage(refused('deleteBankAccount', 404, 'routeMissing'))).toBe(false);
   });
 });
 
-it('accounts that were begun together are not checked together for ever', () => {
+it('accounts that were created together are not always checked together', () => {
   const maxMs = 3_600_000;
   const waits = Array.from({ length: 200 }, (_, index) =>
     sageCheckMaxMs({ sageAccountId: `account-${String(index)}`, maxMs }),

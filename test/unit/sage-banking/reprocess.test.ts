@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextReprocessPollMs, sageReprocessLimits } from '../../../src/domain/sage-banking/reprocess.js';
 
-test('a run at Sage is polled at its period at first, and a quarter of an hour of it costs a hundred polls or so', () => {
+test('a reprocess run is polled at its period at first, and about a hundred times in 15 minutes', () => {
   const periodMs = 1_000;
   expect(nextReprocessPollMs({ periodMs, waitedMs: 0 })).toBe(periodMs);
   expect(nextReprocessPollMs({ periodMs, waitedMs: 15_000 })).toBe(periodMs);
@@ -14,6 +14,6 @@ test('a run at Sage is polled at its period at first, and a quarter of an hour o
   expect(polls).toBeLessThan(120);
 });
 
-test('a longer period of Sage’s is kept to', () => {
+test('a longer poll period of Sage is kept', () => {
   expect(nextReprocessPollMs({ periodMs: 60_000, waitedMs: 600_000 })).toBe(60_000);
 });

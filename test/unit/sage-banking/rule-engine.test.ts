@@ -85,7 +85,7 @@ describe('the worked examples of contract 9.7', () => {
     expect(ranksOf(rules)).toEqual(ranks);
   });
 
-  it('E8: a date has no equality, and the message says what to do', () => {
+  it('E8: a date has no equality operation, and the message names the alternative', () => {
     const found = messagesOf(draft([['datePosted', 'eq', '2024-03-05']]));
     expect(Object.keys(found)).toEqual(['/ruleConditions/0/ruleOperation']);
     expect(found['/ruleConditions/0/ruleOperation']).toContain('has no eq: ask for one day with ge');
@@ -118,7 +118,7 @@ describe('the worked examples of contract 9.7', () => {
 });
 
 describe('conditions', () => {
-  it('joins a narrative in the documented order, without blank parts and with trimmed ends', () => {
+  it('join a narrative in the documented order, without blank parts and trimmed', () => {
     const transaction = {
       ...{ checkNum: '7', payee: { payeeId: 'P' }, extendedName: 'X', referenceNumber: 'R' },
       ...{ name: 'N', narrative2: '  ', narrative1: ' one ' },
@@ -126,13 +126,13 @@ describe('conditions', () => {
     expect(joinNarrative(transaction)).toBe('one N R X P 7');
   });
 
-  it('reads the stored narrative, not its parts', () => {
+  it('read the stored narrative, not its parts', () => {
     const changed = { ...T1, transactionNarrative: 'CORRECTED' };
     expect(holds([narrative, 'eq', 'CORRECTED'], changed)).toBe(true);
     expect(holds([narrative, 'contains', 'NORTHGATE'], changed)).toBe(false);
   });
 
-  it('finds words next to each other only, whatever parts them', () => {
+  it('match adjacent words only, whatever separates them', () => {
     const transaction = { transactionNarrative: 'CARD/ÉPICERIE-12 du Nord' };
     expect(holds([narrative, 'containsWords', 'ÉPICERIE 12'], transaction)).toBe(true);
     expect(holds([narrative, 'containsWords', 'CARD 12'], transaction)).toBe(false);
@@ -140,7 +140,7 @@ describe('conditions', () => {
     expect(holds([narrative, 'containsWords', 'PICERIE'], transaction)).toBe(false);
   });
 
-  it('compares amounts exactly, beyond what a double tells apart', () => {
+  it('compare amounts exactly, beyond the precision of a double', () => {
     expect(holds(['transactionAmount', 'eq', '0.3'], { transactionAmount: 0.3 })).toBe(true);
     expect(holds(['transactionAmount', 'eq', '0.30'], { transactionAmount: 0.3 })).toBe(true);
     expect(holds(['transactionAmount', 'lt', '0.30000000000000001'], { transactionAmount: 0.3 })).toBe(true);
@@ -150,7 +150,7 @@ describe('conditions', () => {
     expect(holds(['transactionAmount', 'ge', '0'], { transactionAmount: 1e-7 })).toBe(true);
   });
 
-  it('compares dates by UTC day when either side has no time, else by the instant', () => {
+  it('compare dates by UTC day when either side has no time, else by the instant', () => {
     const late = { datePosted: '2024-03-05T23:30:00-02:00' };
     expect(holds(['datePosted', 'ge', '2024-03-06'], late)).toBe(true);
     expect(holds(['datePosted', 'le', '2024-03-06'], late)).toBe(true);
@@ -160,14 +160,14 @@ describe('conditions', () => {
     expect(holds(['datePosted', 'gt', '2024-03-05T23:59:59Z'], { datePosted: '2024-03-05' })).toBe(false);
   });
 
-  it('counts the case of a currency, and not that of types', () => {
+  it('are case-sensitive for currencies and not for types', () => {
     const transaction = { ...T1, transactionType: 'DirectDebit' };
     expect(holds(['transactionType', 'eq', 'directDEBIT'], transaction)).toBe(true);
     expect(holds(['$baseType', 'eq', 'DEBIT'], transaction)).toBe(true);
     expect(holds(['currency', 'eq', 'eur'], transaction)).toBe(false);
   });
 
-  it('searches for the payee one level down', () => {
+  it('read the payee one level down', () => {
     const transaction = { payee: { payeeBankId: '20-00-00', payeeAccountId: '1' } };
     expect(holds(['payee.payeeBankId', 'eq', '20-00-00'], transaction)).toBe(true);
     expect(holds(['payee.payeeAccountId', 'eq', '20-00-00'], transaction)).toBe(false);
@@ -182,7 +182,7 @@ describe('conditions', () => {
     ['$baseType', 'eq', 'credit'],
     ['subAccount', 'eq', 'x'],
     ['currency', 'eq', 'EUR'],
-  ])('a missing field fails %s %s', (...condition) => {
+  ])('fail for a missing field: %s %s', (...condition) => {
     for (const blank of [undefined, null, '']) {
       const transaction = { [condition[0]]: blank };
       expect(holds(condition, transaction)).toBe(false);
@@ -190,7 +190,7 @@ describe('conditions', () => {
     expect(holds([narrative, 'notcontains', 'x'], {})).toBe(true);
   });
 
-  it('passes over a rule that it cannot read, and says so', () => {
+  it('skip a rule that cannot be read, and report it', () => {
     const strange = { ...draft([['moonPhase', 'eq', 'full']]), ruleRank: 1 };
     const plain = { ...draft(E1), ruleRank: 2 };
     const matcher = matcherOf([plain, strange]);
@@ -198,7 +198,7 @@ describe('conditions', () => {
     expect(matcher.unread).toEqual([strange]);
   });
 
-  it('goes by rank, not by the order of the list', () => {
+  it('apply by rank, not by the order of the list', () => {
     const rules = [3, 1, 2].map((ruleRank) => ({ ...draft(E1), ruleRank }));
     expect(matcherOf(rules).firstMatch(T1)?.ruleRank).toBe(1);
   });
@@ -231,7 +231,7 @@ describe('properties', () => {
     );
   });
 
-  it('loses and adds no cent in a split, and never takes more than was left', () => {
+  it('lose and add no cent in a split, and never take more than is left', () => {
     fc.assert(
       fc.property(cents, fc.array(percentage, { maxLength: 6 }), (units, percentages) => {
         const amount = units / 100;
@@ -280,7 +280,7 @@ describe('splits', () => {
 });
 
 describe('validation', () => {
-  it('tells everything that is wrong with a rule at once', () => {
+  it('reports all problems of a rule at once', () => {
     const found = messagesOf({
       ruleName: ' ',
       ruleConditions: [
@@ -341,7 +341,7 @@ describe('validation', () => {
     expect(Object.keys(messagesOf({}))).toEqual(['/ruleName', '/ruleConditions', '/ruleActions']);
   });
 
-  it('takes back a rule as it was read, without what Sage added and what nobody set', () => {
+  it('accepts a rule as it was read, without members that Sage added and unset ones', () => {
     const read = {
       ...draft(E1),
       ruleId: 'r',
@@ -355,7 +355,7 @@ describe('validation', () => {
     });
   });
 
-  it('checks a change by what it names, and wants it to name something', () => {
+  it('validates the members of a change, of which there must be at least one', () => {
     expect(validateRuleChanges({ ruleRank: 2 })).toEqual({ rule: { ruleRank: 2 } });
     expect(validateRuleChanges({ ruleId: 'r' })).toMatchObject({ problems: [{ pointer: '' }] });
     expect(validateRuleChanges({ ruleConditions: [] })).toMatchObject({
@@ -363,7 +363,7 @@ describe('validation', () => {
     });
   });
 
-  it('checks anything at all without falling', () => {
+  it('never throws for any input', () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), fc.anything(), (ruleName, ruleConditions, ruleActions) => {
         expect('problems' in validateRule({ ruleName, ruleConditions, ruleActions })).toBe(true);
