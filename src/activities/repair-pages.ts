@@ -28,7 +28,7 @@ export async function repairPages(
     name: string;
     pagesMax: number;
     repairsMax: number;
-    /** No further page after this; `limits.repairTaskMaxMs` unless told otherwise. */
+    /** No further page after this; default `limits.repairTaskMaxMs`. */
     maxMs?: number;
     page: (afterId: string | null) => Promise<RepairedPage>;
   },

@@ -4,7 +4,7 @@ import type { AlertCondition, DbChannel, DbChannels } from './channel.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockRepairTask, markRepairRun } from './repair-tasks.js';
 
-/** What is told of an alert: codes and ids, no text of anybody. */
+/** The reported fields of an alert: codes and ids, no free text. */
 export interface AlertRow {
   readonly alertId: string;
   readonly code: AlertCode;
@@ -17,9 +17,9 @@ export interface AlertRow {
 const raisedMax = 10_000;
 /** Alerts of one code that one review ends, and that it writes again: a statement stays far below its time limit. */
 const rewrittenMax = 50_000;
-/** Log lines of one review, of those that are told one by one. */
+/** Log lines of one review, for codes that are reported one by one. */
 const announcedMax = 1_000;
-/** More of a mass code than this are told in one line; whose they are stands in the rows. */
+/** More alerts of a mass code than this are reported in one line; the rows name their subjects. */
 const linesOfCodeMax = 100;
 const keptDays = 90;
 const deletedAtOnceMax = 5_000;
@@ -169,11 +169,11 @@ export async function raiseMissing(db: Queryable, missing: readonly MissingSubje
   );
 }
 
-/** How alerts are told. */
+/** How alerts are reported. */
 export interface AlertTellers {
   readonly raised: (alert: AlertRow) => void;
   readonly ended: (alert: AlertRow) => void;
-  /** Too many of a code at once to be told one by one. */
+  /** Too many of a code at once to report them one by one. */
   readonly manyRaised: (many: { readonly code: AlertCode; readonly count: number }) => void;
   readonly manyEnded: (many: { readonly code: AlertCode; readonly count: number }) => void;
 }
@@ -186,7 +186,7 @@ interface Telling {
 }
 
 /**
- * Tells of each alert that began or ended and was not told yet: what nobody else would see first, by code and then by
+ * Reports each alert that began or ended and was not reported yet: those that no other signal shows first, by code and then by
  * id, and of the codes that an outage raises by the thousand one sum each.
  */
 export async function announceAlerts(
@@ -204,19 +204,19 @@ export async function announceAlerts(
 }
 
 async function announce(pool: Pool, telling: Telling): Promise<number> {
-  let told = await announceEach(
+  let reported = await announceEach(
     pool,
     telling,
     alertCodes.filter((code) => !massAlertCodes.has(code)),
   );
-  for (const code of massAlertCodes) told += await announceMany(pool, telling, code);
-  return told + (await announceEach(pool, telling, [...massAlertCodes]));
+  for (const code of massAlertCodes) reported += await announceMany(pool, telling, code);
+  return reported + (await announceEach(pool, telling, [...massAlertCodes]));
 }
 
 async function announceEach(pool: Pool, input: Telling, codes: readonly AlertCode[]): Promise<number> {
   return await transaction(pool, async (db) => {
     const { rows } = await db.query<AlertRow>(
-      `WITH told AS (
+      `WITH reported AS (
          UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (
            SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = ANY ($1::text[])
             ORDER BY array_position($1::text[], code), alert_id LIMIT ${announcedMax} FOR UPDATE SKIP LOCKED)
@@ -224,7 +224,7 @@ async function announceEach(pool: Pool, input: Telling, codes: readonly AlertCod
        )
        SELECT alert_id AS "alertId", code, feed_id AS "feedId", connection_id AS "connectionId",
               customer_id AS "customerId"
-         FROM told ORDER BY array_position($1::text[], code), alert_id`,
+         FROM reported ORDER BY array_position($1::text[], code), alert_id`,
       [codes],
     );
     for (const alert of rows) input.one(alert);
@@ -239,11 +239,11 @@ async function announceMany(pool: Pool, input: Telling, code: AlertCode): Promis
       `WITH due AS MATERIALIZED (
          SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = $1
           LIMIT ${rewrittenMax} FOR UPDATE SKIP LOCKED
-       ), told AS (
+       ), reported AS (
          UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (SELECT alert_id FROM due)
             AND (SELECT count(*) FROM due) > ${linesOfCodeMax} RETURNING 1
        )
-       SELECT count(*)::int AS count FROM told`,
+       SELECT count(*)::int AS count FROM reported`,
       [code],
     );
     const count = rows[0]?.count ?? 0;

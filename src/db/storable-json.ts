@@ -1,5 +1,5 @@
 /**
- * What others told us, as PostgreSQL takes it: `text` refuses NUL, `jsonb` halves of surrogate pairs, too. One such
+ * Foreign text in the form that PostgreSQL accepts: `text` refuses NUL, `jsonb` halves of surrogate pairs, too. One such
  * character must not end a feed.
  */
 

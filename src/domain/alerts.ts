@@ -1,6 +1,6 @@
 /**
  * What a person should know of. An alert is a row that stands while its condition does; the repair job alone raises and
- * ends it. The runbook has an entry for each code. The most urgent first: in this order they are told.
+ * ends it. The runbook has an entry for each code. The most urgent first: they are reported in this order.
  */
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
@@ -13,7 +13,7 @@ export const alertCodes = [
   'feed_blocked',
   /** Postings of a feed were set aside, or stand at the provider with other content. */
   'postings_quarantined',
-  /** Sage told of transactions in a form that the service does not know, within the last week. */
+  /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
@@ -24,7 +24,7 @@ export const alertCodes = [
 ] as const;
 export type AlertCode = (typeof alertCodes)[number];
 
-/** What one outage raises for every feed: many at once are told in one line, so that the others are not drowned. */
+/** What one outage raises for every feed: many at once are reported in one line, so that the others stay visible. */
 export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
   'workflow_missing',
   'failure_persists',
@@ -34,7 +34,7 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
 /** The subject of an alert that is of no feed and no connection. */
 export const serviceSubject = 'service';
 
-/** A form that we do not know is told of for so long after the last transaction that had it. */
+/** An unknown form is reported for this long after the last transaction that had it. */
 export const unrecognizedAlertMs = 7 * 24 * 3_600_000;
 
 /** A passing failure is nobody's business before it has stood this long. */

@@ -111,7 +111,7 @@ export function ruleChangesOf({ command }: SageCommandContext): Partial<SageRule
 }
 
 /** A line of the account's timeline about one of its rules. */
-export function ruleTold(
+export function ruleEvent(
   { command }: SageCommandContext,
   { account }: RuleFixture,
   { kind, ruleId, ruleRank }: { kind: string; ruleId: string; ruleRank?: number },

@@ -98,7 +98,7 @@ async function restartPage(
   const sageAccountIds = accounts.map(({ sageAccountId }) => sageAccountId);
   const missing = new Set(await workflows.missingAccounts({ sageAccountIds }));
   const lost = accounts.filter(({ sageAccountId }) => missing.has(sageAccountId));
-  // Told first: a run that dies in between tells what it would have repaired, and the next one repairs it.
+  // Recorded first: if the run stops in between, the record names what the next run repairs.
   await raiseMissing(
     pool,
     lost.map((account) => ({ subject: account.sageAccountId, feedId: account.sageAccountId, ...account })),

@@ -7,7 +7,7 @@ export function isJson(contentType: string | null): boolean {
   return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 }
 
-/** For bodies of errors only, whose status has already told what matters. */
+/** For bodies of errors only: their status already decides the result. */
 export function parseJsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -17,7 +17,7 @@ const requestTimeoutStatus = 408;
 /** Problems of a refusal that are kept for people. */
 const fieldProblemsMax = 50;
 
-/** Shape assumed (contract 13); what is missing in it is told as missing, what is no such body as none. */
+/** Shape assumed (contract 13); missing fields are reported as missing, another body as none. */
 const text = z.string().nullish().catch(null);
 const errorBodySchema = z.object({
   error: z.object({

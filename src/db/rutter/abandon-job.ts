@@ -6,7 +6,7 @@ import { writeTimeline } from '../timeline.js';
 /**
  * Gives up waiting for the job of a feed's open batch: whether it had an effect is now in doubt, and the next delivery run
  * asks Rutter's own list instead. Nothing is sent by this, and a job that ends after all is found by that list too.
- * Done again for the same job it only takes the feed's reason away, and is told once. Answers false when there is no such job.
+ * A repeat for the same job only clears the feed's reason, and is recorded once. Returns false if there is no such job.
  */
 export async function abandonJob(pool: Pool, input: { feedId: string; reason: string }): Promise<boolean> {
   return await transaction(pool, async (db) => {
@@ -30,7 +30,7 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
       [job.idempotency_key],
     );
     if (isBlocked(feed.reason)) await writeFeed(db, feed, { reason: null });
-    if (await wasToldBefore(db, { ...input, jobId: job.job_id })) return true;
+    if (await isRecorded(db, { ...input, jobId: job.job_id })) return true;
     await writeTimeline(db, {
       kind: 'job_abandoned',
       customerId: feed.customerId,
@@ -42,7 +42,7 @@ export async function abandonJob(pool: Pool, input: { feedId: string; reason: st
   });
 }
 
-async function wasToldBefore(db: Queryable, input: { feedId: string; jobId: string }): Promise<boolean> {
+async function isRecorded(db: Queryable, input: { feedId: string; jobId: string }): Promise<boolean> {
   const { rowCount } = await db.query(
     `SELECT 1 FROM timeline WHERE feed_id = $1 AND kind = 'job_abandoned' AND detail ->> 'job_id' = $2 LIMIT 1`,
     [input.feedId, input.jobId],

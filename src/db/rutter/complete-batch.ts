@@ -23,7 +23,7 @@ export interface CompleteBatchInput extends HeldBatch {
 
 /**
  * Completes a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
- * delivery lock is given back and the timeline told, all in one transaction; postings of the same refused batch that were only
+ * delivery lock is released and the timeline written, all in one transaction; postings of the same refused batch that were only
  * suspected are quarantined by it. Writing facts needs no lease: whoever holds the
  * evidence may; the second one changes nothing. Answers whether this call completed it.
  */
@@ -49,7 +49,7 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
      ), attempt AS (
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM completed)
-     ), told AS (
+     ), recorded AS (
        -- Whatever held the feed up is over: its batch arrived, and of a refused batch so much less is to be decided.
        -- Its workflow may be asleep for a day when another feed's sender completed it: it is with a requested check.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,

@@ -139,7 +139,7 @@ export async function listSageAccountsOfConnection(
   return rows.map(accountFrom);
 }
 
-/** What an account is stored with the moment Sage has told of it. */
+/** What is stored of an account as soon as Sage has reported it. */
 export type NewSageAccount = Pick<
   SageAccountRow,
   | 'sageAccountId'

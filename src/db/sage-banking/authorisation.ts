@@ -26,11 +26,11 @@ export function sageAuthorisationOf(
   const isAwaited = account.status === 'pending' || account.status === 'authRequired';
   if (!isAwaited || account.dataProvider === 'indirect') return null;
   const { authorisationMechanism, authorisationSealed } = account;
-  const told =
+  const reported =
     authorisationSealed === null
       ? null
       : (JSON.parse(open(keyring, authorisationSealed, contextOf(account))) as SageAuthorisation);
-  const together = { ...authorisationMechanism, ...told };
+  const together = { ...authorisationMechanism, ...reported };
   return Object.keys(together).length === 0 ? null : together;
 }
 

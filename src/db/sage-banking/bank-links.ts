@@ -136,7 +136,7 @@ export async function storeConsentSession(
 }
 
 /**
- * The route was spent and told another one: from now on only that may be asked. `spentSealed` as it was read: who comes
+ * The poll route was used and returned another one: from now on only that may be polled. `spentSealed` as it was read: who comes
  * late with the answer of an earlier way must not put its route in the place of a later one.
  */
 export async function storeNextRoute(
@@ -173,7 +173,7 @@ export async function storeLinkBank(
   );
 }
 
-/** The bank has said yes: what Sage told of the account stands sealed until it is created, and no way is needed more. */
+/** The bank has approved: Sage's data of the account is stored sealed until it is created; the bank consent is removed. */
 export async function storeLinkedAccount(
   db: Queryable,
   input: { linkId: string; accountSealed: string },

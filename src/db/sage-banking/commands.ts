@@ -36,7 +36,7 @@ export async function isRuleChangedLater(
   return rows.length > 0;
 }
 
-/** Locks a command until the transaction ends. False: it has ended, and what it did was told. */
+/** Locks a command until the transaction ends. False: it has ended, and its result is recorded. */
 export async function lockRunningCommand(db: Queryable, input: { commandId: string }): Promise<boolean> {
   const { rows } = await db.query(
     `SELECT 1 FROM commands WHERE command_id = $1 AND state = 'running' FOR UPDATE`,

@@ -52,7 +52,7 @@ async function nextIds(
 }
 
 /**
- * Sage took the chunk, or told another route for it: where to ask next. Another attempt's answer for the same chunk is
+ * Sage accepted the chunk, or returned another route for it: the address of the next poll. Another attempt's answer for the same chunk is
  * as good, so the last stays.
  */
 export async function storeChunkRoute(

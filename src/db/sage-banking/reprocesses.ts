@@ -58,7 +58,7 @@ const columns = `reprocess_id AS "reprocessId", sage_account_id AS "sageAccountI
 
 /**
  * Named assumption: a stored transaction is pending when nothing had been done with it, that is when it came without
- * postings (contract 7.3: nothing else tells it, and what a product does later is not told to us).
+ * postings (contract 7.3: nothing else shows it, and Sage does not report what a product does later).
  * An index goes by the same words.
  */
 export const pendingTransaction = `CASE jsonb_typeof(body -> 'accountsPostings')
@@ -94,7 +94,7 @@ interface Scope {
 const beginTriesMax = 3;
 
 /**
- * Stores a run over the given ids, or over all pending ones; ids that are not stored are left out and told. The same
+ * Stores a run over the given ids, or over all pending ones; ids that are not stored are left out and reported. The same
  * `reprocessId` again is the same run as it stands.
  */
 export async function beginSageReprocess(

@@ -82,7 +82,7 @@ export async function countPendingTransactions(
       return rows[0]?.pending ?? 0;
     });
   } catch {
-    // Whatever ails it: what is told beside the figure is worth more than the figure.
+    // On any failure: the other results matter more than this number.
     return null;
   }
 }

@@ -4,7 +4,7 @@ import { unrecognizedMembersOf } from '../../domain/sage-banking/transaction.js'
 import { storableJson } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What Sage told of transactions, for one account each. Read once, by cursor; only their suggestions change later. */
+/** The transactions of one account, as Sage sent them. Read once, by cursor; only their suggestions change later. */
 
 /** Sage's own object, every member kept. */
 export interface SageTransactionObject {

@@ -53,7 +53,7 @@ export const sageUnreadCancelAfterMs = 15 * 60_000;
 /** Looks that await somebody at a direct bank are no further apart: the form that is shown is good for an hour. */
 export const sageFormRenewedAfterMs = 20 * 60_000;
 
-/** A check that is overdue for longer than this is late: people are told. */
+/** A check that is overdue for longer than this is late: it raises an alert. */
 export const sageCheckLateMs = 60 * 60_000;
 
 /** After the tries of one check are spent: the next one begins. */

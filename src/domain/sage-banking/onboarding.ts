@@ -70,7 +70,7 @@ export type SageOnboardingFailure = (typeof sageOnboardingFailures)[number];
 
 export type SageOnboardingReason = SageOnboardingRefusal | SageOnboardingFailure;
 
-/** Troubles that no next minute mends: an operator has to look when one lasts. */
+/** Failures that no retry resolves: an operator must act if one persists. */
 export const sageOnboardingStuckReasons: readonly SageOnboardingFailure[] = [
   'sage_application_refused',
   'channel_disabled',
@@ -78,7 +78,7 @@ export const sageOnboardingStuckReasons: readonly SageOnboardingFailure[] = [
   'unexpected',
 ];
 
-/** Troubles that the workflow meets by its own next try, which touches the row; anything else waits for a signal. */
+/** Failures that the workflow retries by itself, which updates the row; all others wait for a signal. */
 export const sageOnboardingWaits: readonly SageOnboardingFailure[] = [
   ...sageOnboardingStuckReasons,
   'provider_unavailable',

@@ -28,7 +28,7 @@ export async function adoptConnection(context: CommandContext): Promise<CommandE
   });
 }
 
-/** What Rutter says of the connection that a token belongs to. A 401 is told apart from one of our own credentials. */
+/** Reads the connection that a token belongs to. A 401 is distinguished from rejected credentials of our own. */
 export async function readBoth({ deps, signal }: CommandContext, accessToken: string) {
   try {
     const connection = await deps.rutter.getConnectionByToken({

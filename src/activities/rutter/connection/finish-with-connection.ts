@@ -92,7 +92,7 @@ export async function finishWithConnection(
     return { state, ...stored };
   });
   if (ending === null) return { problem: connectionTaken };
-  // A connection that was there before may have been healed by this: its feeds are told by its own workflow.
+  // This may have restored an existing connection: its own workflow wakes its feeds.
   if (!ending.created) await deps.workflows.wakeConnection({ connectionId: ending.connectionId });
   return { state: ending.state };
 }

@@ -30,7 +30,7 @@ async function restartPage(deps: RutterDeps, afterId: string | null): Promise<Re
   const feeds = await listFeedsToCheck(deps.pool, { afterId, limit: pageSize });
   const missing = new Set(await deps.workflows.missingFeeds({ feedIds: feeds.map(({ feedId }) => feedId) }));
   const lost = feeds.filter(({ feedId }) => missing.has(feedId));
-  // Told first: a run that dies in between tells what it would have repaired, and the next one repairs it.
+  // Recorded first: if the run stops in between, the record names what the next run repairs.
   await raiseMissing(
     deps.pool,
     lost.map((feed) => ({ subject: feed.feedId, ...feed })),

@@ -33,7 +33,7 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
 /*
  * One check an account: its transactions from the cursor on, page after page, and with each page what Sage says of
  * the account (contract 6.4, 7.1). A repeat is safe: a page and the cursor over it are one transaction, and a page that
- * comes twice stores nothing twice. Troubles stand in the row until the next success. A refusal is a result, since the
+ * comes twice stores nothing twice. Failures are stored in the row until the next success. A refusal is a result, since the
  * next check may go better, and so is any failure once it has kept a disconnection waiting for
  * `sageUnreadCancelAfterMs`; failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
  * `sagePagesPerCheckMax` pages, then `hasMore`.

@@ -42,14 +42,14 @@ export type CreateAccountResult =
   | { readonly outcome: 'again'; readonly waitMs: number };
 
 /** What is known of the account before it is created; stands sealed in the link's row. */
-export const toldAccountSchema = z.object({
+export const linkedAccountSchema = z.object({
   accountName: z.string(),
   accountIdentifier: z.string(),
   accountKey: z.string().nullish(),
   bankIdentifier: z.string().nullish(),
   accountType: z.string().nullish(),
 });
-type ToldAccount = z.output<typeof toldAccountSchema>;
+type LinkedAccount = z.output<typeof linkedAccountSchema>;
 
 export function sageCreateAccount(deps: SageBankingDeps) {
   return async ({ linkId }: LinkInput): Promise<CreateAccountResult> => {
@@ -58,29 +58,29 @@ export function sageCreateAccount(deps: SageBankingDeps) {
     if (link.state !== 'waiting') return await linkOver(context);
     if (link.accountSealed === null) throw new Obsolete('the link has brought no account');
     const text = openOfLink(context, { column: 'account', sealed: link.accountSealed });
-    const told = toldAccountSchema.parse(JSON.parse(text));
-    return await endingOnRefusal(context, () => ensure(context, told));
+    const linked = linkedAccountSchema.parse(JSON.parse(text));
+    return await endingOnRefusal(context, () => ensure(context, linked));
   };
 }
 
-async function ensure(context: LinkContext, told: ToldAccount): Promise<CreateAccountResult> {
+async function ensure(context: LinkContext, linked: LinkedAccount): Promise<CreateAccountResult> {
   const { deps, channel, link, signal } = context;
   const access = await companyAccess(deps, link);
   const bank = await channel.client.getBank({ bankId: link.bankId, signal });
-  const found = await findAtSage(context, access, told);
-  if (found !== null) return await adopt(context, { found, bank, told });
+  const found = await findAtSage(context, access, linked);
+  if (found !== null) return await adopt(context, { found, bank, linked });
   let created: SageBankAccount;
   try {
     created = await channel.client.createBankAccount({
       access,
-      account: inputOf(context, told, bank),
+      account: inputOf(context, linked, bank),
       signal,
     });
   } catch (error) {
     if (!(error instanceof SageRefused) || error.operation === 'getAccessToken') throw error;
     // It came to be since the list was read, by a POST that was taken for lost: then any refusal may be about it.
-    const raced = await findAtSage(context, access, told);
-    if (raced !== null) return await adopt(context, { found: raced, bank, told });
+    const raced = await findAtSage(context, access, linked);
+    if (raced !== null) return await adopt(context, { found: raced, bank, linked });
     // Sage knows it, and not as one that this company's list shows.
     if (!isSageConflict(error)) throw error;
     return await endLink(context, {
@@ -90,13 +90,13 @@ async function ensure(context: LinkContext, told: ToldAccount): Promise<CreateAc
       detail: { http_status: error.httpStatus },
     });
   }
-  return await finish(context, { found: created, bank, told });
+  return await finish(context, { found: created, bank, linked });
 }
 
 interface Found {
   readonly found: SageBankAccount;
   readonly bank: SageBank;
-  readonly told: ToldAccount;
+  readonly linked: LinkedAccount;
 }
 
 /**
@@ -106,17 +106,17 @@ interface Found {
 async function findAtSage(
   { channel, link, signal }: LinkContext,
   access: SageCompanyAccess,
-  told: ToldAccount,
+  linked: LinkedAccount,
 ): Promise<SageBankAccount | null> {
   const listed = await channel.client.listBankAccounts({ access, signal });
   const fitting = listed.filter(
     (account) =>
       account.status !== 'cancelled' &&
       account.bankId === link.bankId &&
-      account.accountIdentifier === told.accountIdentifier &&
+      account.accountIdentifier === linked.accountIdentifier &&
       (account.bankIdentifier == null ||
-        told.bankIdentifier == null ||
-        account.bankIdentifier === told.bankIdentifier),
+        linked.bankIdentifier == null ||
+        account.bankIdentifier === linked.bankIdentifier),
   );
   return fitting.length === 1 ? (fitting[0] ?? null) : null;
 }
@@ -141,11 +141,11 @@ async function adopt(context: LinkContext, found: Found): Promise<CreateAccountR
 }
 
 /** Stores the account and ends the link with it, in one transaction; then the account's own workflow begins. */
-async function finish(context: LinkContext, { found, bank, told }: Found): Promise<LinkOver> {
+async function finish(context: LinkContext, { found, bank, linked }: Found): Promise<LinkOver> {
   const { deps, channel, link } = context;
   const { linkId, customerId, connectionId, bankId } = link;
-  const accountIdentifier = found.accountIdentifier ?? told.accountIdentifier;
-  const bankIdentifier = found.bankIdentifier ?? told.bankIdentifier ?? '';
+  const accountIdentifier = found.accountIdentifier ?? linked.accountIdentifier;
+  const bankIdentifier = found.bankIdentifier ?? linked.bankIdentifier ?? '';
   const sageAccountId = randomUUID();
   const account = await transaction(deps.pool, async (db) => {
     const stored = await insertSageAccount(db, {
@@ -153,7 +153,7 @@ async function finish(context: LinkContext, { found, bank, told }: Found): Promi
       bankAccountId: found.bankAccountId,
       bankName: bank.name,
       dataProvider: bank.dataProvider,
-      name: found.accountName ?? told.accountName,
+      name: found.accountName ?? linked.accountName,
       numberLast4: lastFour(accountIdentifier),
       identityHash: sha256Hex(JSON.stringify([bankId, bankIdentifier, accountIdentifier])),
       currency: found.defaultCurrency ?? null,
@@ -188,14 +188,14 @@ function authorisationOf(
   };
 }
 
-function inputOf({ link }: LinkContext, told: ToldAccount, bank: SageBank) {
+function inputOf({ link }: LinkContext, linked: LinkedAccount, bank: SageBank) {
   return {
     bankId: link.bankId,
-    accountName: told.accountName,
-    accountIdentifier: told.accountIdentifier,
-    ...(bank.dataProvider === 'indirect' ? { accountKey: told.accountKey ?? accountKeyFallback } : {}),
-    ...(told.bankIdentifier == null ? {} : { bankIdentifier: told.bankIdentifier }),
-    accountType: told.accountType ?? bank.accountTypes?.[0] ?? sageAccountTypeFallback,
+    accountName: linked.accountName,
+    accountIdentifier: linked.accountIdentifier,
+    ...(bank.dataProvider === 'indirect' ? { accountKey: linked.accountKey ?? accountKeyFallback } : {}),
+    ...(linked.bankIdentifier == null ? {} : { bankIdentifier: linked.bankIdentifier }),
+    accountType: linked.accountType ?? bank.accountTypes?.[0] ?? sageAccountTypeFallback,
     ...(link.requestedStartDate === null ? {} : { requestedStartDate: link.requestedStartDate }),
   };
 }

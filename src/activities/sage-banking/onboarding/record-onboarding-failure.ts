@@ -4,7 +4,7 @@ import { underLock } from './step.js';
 
 /*
  * A step of an onboarding failed in a way that nobody foresaw, and went on failing: its row says so, for people and for
- * the alert. A repeat is safe: it is told once. In doubt, or with a captcha that waits for a person, the row keeps what
+ * the alert. A repeat is safe: it is recorded once. In doubt, or with a captcha that waits for a person, the row keeps what
  * it says. Failures: DatabaseUnavailable (retried).
  */
 

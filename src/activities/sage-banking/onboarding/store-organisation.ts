@@ -151,7 +151,7 @@ const companyTaken = {
   message: 'Sage answered with the ids of a company that is onboarded already.',
 } as const;
 
-/** The documented refusals told apart (contract 3.2). */
+/** Distinguishes the documented refusals (contract 3.2). */
 async function applyRefusal(
   context: StepContext,
   db: Queryable,

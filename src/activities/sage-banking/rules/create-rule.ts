@@ -6,7 +6,7 @@ import {
   explainConflict,
   openRuleFixture,
   ruleOf,
-  ruleTold,
+  ruleEvent,
   type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
@@ -23,7 +23,7 @@ export async function createRule(context: SageCommandContext): Promise<SageComma
   const { again } = await markCommandPosted(context.deps.pool, context.command);
   const found = again ? await findOurs(context, fixture, draft) : null;
   const rule = found ?? (await post(context, fixture, { draft, again }));
-  return { result: rule, tell: ruleTold(context, fixture, { ...rule, kind: 'sage_rule_created' }) };
+  return { result: rule, tell: ruleEvent(context, fixture, { ...rule, kind: 'sage_rule_created' }) };
 }
 
 async function post(

@@ -6,7 +6,7 @@ import {
   openRuleFixture,
   ruleIdOf,
   ruleNotFound,
-  ruleTold,
+  ruleEvent,
   wrongState,
   type SageCommandContext,
   type SageCommandEnding,
@@ -27,7 +27,7 @@ export async function deleteRule(context: SageCommandContext): Promise<SageComma
   }
   return {
     result: { rule_id: ruleId, deleted: true },
-    tell: ruleTold(context, fixture, { kind: 'sage_rule_deleted', ruleId }),
+    tell: ruleEvent(context, fixture, { kind: 'sage_rule_deleted', ruleId }),
     also: (db) => forgetRestoredRule(db, { sageAccountId, newRuleId: ruleId }),
   };
 }

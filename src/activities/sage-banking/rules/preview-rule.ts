@@ -26,7 +26,7 @@ const samplesMax = 20;
 
 /**
  * Which of the account's stored transactions a rule would hit, by our own engine: nothing is sent but one check the
- * account's rules, to tell which of them would come first. Should Sage not answer that, all else is told.
+ * account's rules, to report which of them would apply first. If Sage does not answer, the rest is reported.
  */
 export async function dryRunRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const fixture = await openRuleFixture(context);
@@ -127,9 +127,9 @@ function sampleOf(
   { transactionId, body }: RuleTransactionRow,
   input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
 ): SageRulePreviewSample {
-  // A number as Sage told it, or the decimal text of its column.
-  const told = body['transactionAmount'] as number | string | null | undefined;
-  const amount = told == null ? null : String(told);
+  // A number as Sage sent it, or the decimal text of its column.
+  const stored = body['transactionAmount'] as number | string | null | undefined;
+  const amount = stored == null ? null : String(stored);
   const currency = typeof body['currency'] === 'string' ? body['currency'] : (input.account.currency ?? '');
   const percentages = input.draft.ruleActions.map(({ splitPercentage }) => splitPercentage);
   return {

@@ -8,7 +8,7 @@ import {
   ruleChangesOf,
   ruleIdOf,
   ruleOf,
-  ruleTold,
+  ruleEvent,
   type RuleFixture,
   type SageCommandContext,
   type SageCommandEnding,
@@ -40,7 +40,7 @@ async function write(
   await markRuleWrite(context, { ...fixture.account, ruleId });
   try {
     const rule = await aboutOneRule(() => send(fixture, ruleId));
-    return { result: rule, tell: ruleTold(context, fixture, { ...rule, kind }) };
+    return { result: rule, tell: ruleEvent(context, fixture, { ...rule, kind }) };
   } catch (error) {
     throw isSageConflict(error) ? await explainConflict(context, fixture) : error;
   }

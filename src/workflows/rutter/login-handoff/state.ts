@@ -14,7 +14,7 @@ export interface LoginHandoffState {
   deadlineMs: number | null;
 }
 
-/** How a handoff ends, before its row is told. */
+/** How a handoff ends, before its row is written. */
 export type HandoffEnding =
   /** The answer waits to be taken until the deadline. */
   | { readonly kind: 'ready' }
@@ -128,7 +128,7 @@ const sentences: Readonly<Record<HandoffStatus['step'], string>> = {
   done: 'The browser went back to Sage.',
   superseded: 'The customer went on in another window.',
   expired: 'The time was over before the handoff was complete.',
-  refused: 'The handoff could not go on; the customer was told why.',
+  refused: 'The handoff could not go on; the customer has seen the reason.',
 };
 
 /** Plain words for operators in the Temporal UI. */

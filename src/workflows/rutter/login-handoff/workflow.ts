@@ -36,7 +36,7 @@ import {
  * completes: a refusal, a newer window and the deadline are ends that the row shows and the page explains.
  */
 
-/** How long after the deadline the row may be told that it is over. Its guards hold without that. */
+/** How long after the deadline the end may be written to the row, whose guards do not depend on it. */
 const tidyUpMs = 10 * 60_000;
 
 export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): Promise<void> {
@@ -122,7 +122,7 @@ async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The row's deadline guards it: nothing can be taken any more, only the tidy word is missing.
-    log.warn('a handoff ended without its row being told', { ending: ending.kind });
+    log.warn('a handoff ended without an update of its row', { ending: ending.kind });
   }
 }
 

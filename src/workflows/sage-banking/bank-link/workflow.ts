@@ -87,7 +87,7 @@ async function renewIfSuggested({ linkId }: SageBankLinkInput): Promise<void> {
   if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageBankLinkWorkflow>({ linkId });
 }
 
-/** What is left when an activity's tries are spent; null: the row is gone, and nothing is to be told. */
+/** The result when an activity's attempts are used up; null: the row does not exist, and nothing is recorded. */
 function reasonOf(error: unknown): SageLinkReason | null {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   const { cause } = error;

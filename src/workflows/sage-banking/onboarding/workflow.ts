@@ -35,9 +35,9 @@ const passing = { firstMs: 1_000, maxMs: 5 * 60_000 };
 /** When an operator must act first, or nobody knows why: a minute, then every hour. A signal asks at once. */
 const standing = { firstMs: 60_000, maxMs: 60 * 60_000 };
 
-/** Attempts of one step, so that a step that cannot succeed is told of, and signals and renewal get their turn. */
+/** Attempts of one step, so that a step that cannot succeed is recorded, and signals and renewal are handled. */
 const stepTriesMs = 10 * 60_000;
-/** The row is told of it with the next failure, too. */
+/** The next failure is recorded in the row, too. */
 const noteTriesMs = 2 * 60_000;
 
 const { sageAdvanceOnboarding } = proxyActivities<SageBankingActivities>({
@@ -107,7 +107,7 @@ async function advance(input: messages.SageOnboardingInput) {
   }
 }
 
-/** The row says so, which raises the alert; a database that is away is told with the next failure. */
+/** The row says so, which raises the alert; if the database is unavailable, the next failure is recorded. */
 async function noteFailure(input: messages.SageOnboardingInput): Promise<void> {
   try {
     await dbRecordOnboardingFailure(input);

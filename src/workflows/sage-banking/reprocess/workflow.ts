@@ -23,7 +23,7 @@ import type { SageReprocessInput } from './messages.js';
 
 /** All attempts of one call together: an outage that lasts longer ends the run, which can be asked for again. */
 const outageMaxMs = 6 * 60 * 60_000;
-/** Then the row must be told, however long the database is away (the run is an operator's to see meanwhile). */
+/** Then the row must be written, however long the database is unavailable (operators see the run in the meantime). */
 const tellingMs = 24 * 60 * 60_000;
 
 export async function sageReprocessWorkflow(input: SageReprocessInput): Promise<void> {
