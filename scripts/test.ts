@@ -22,6 +22,7 @@ const STEPS: Step[] = [
   { name: 'format', args: [prettier, '--check', '--log-level', 'warn', '.'] },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   { name: 'workflow bundle', args: ['--import', 'tsx', 'scripts/build-workflow-bundle.ts'] },
+  { name: 'commit messages', args: ['--import', 'tsx', 'scripts/check-commits.ts'] },
   { name: 'lockfile', args: ['--import', 'tsx', 'scripts/check-lockfile.ts'] },
 ];
 

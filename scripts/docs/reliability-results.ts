@@ -19,6 +19,7 @@ export async function readResults(): Promise<ReliabilityResults> {
     soak: await readKind('soak'),
     chaos: await readKind('chaos'),
     mutation: await readKind('mutation'),
+    verify: await readKind('verify'),
   };
 }
 

@@ -36,8 +36,27 @@ export interface MutationRunResult {
   readonly seconds: number;
 }
 
+export interface VerifyStepResult {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly seconds: number;
+}
+
+/** One complete run of `npm run verify`. */
+export interface VerifyResult {
+  readonly date: string;
+  readonly commit: string;
+  readonly node: string;
+  /** Steps. */
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly steps: readonly VerifyStepResult[];
+}
+
 export interface ReliabilityResults {
   readonly soak: readonly SoakResult[];
   readonly chaos: readonly ChaosResult[];
   readonly mutation: readonly MutationRunResult[];
+  readonly verify: readonly VerifyResult[];
 }
