@@ -12,6 +12,7 @@ import type { Problem } from './problem.js';
 
 /** What a channel contributes to the machine API. `channels.ts` names both channels. */
 export interface ApiChannel {
+  readonly id: ChannelId;
   /** What every call of the channel answers where it has no configuration (501); null where it has one. */
   readonly notConfigured: Problem | null;
   /** The same in every installation, configured or not: the app serves them and the reference describes them. */

@@ -44,7 +44,7 @@ export async function listen(input: { app: RequestListener; port: number }): Pro
 
 async function drain(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection opened in advance that has not said a word is not idle to Node, and would hold us up to the end.
+  // A connection that was opened in advance and has sent nothing is not idle for Node, and would delay the end.
   for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   // A connection becomes idle when its last answer is out.
   const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs);

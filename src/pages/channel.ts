@@ -1,12 +1,13 @@
 import type { Router } from 'express';
 import type { CustomerFeed } from '../db/channel.js';
+import type { ChannelId } from '../domain/channel.js';
 import type { Html } from './html.js';
 import type { StatusCustomer, StatusPages } from './status/status-context.js';
 import type { Happening } from './texts.js';
-import type { ChannelId } from '../domain/channel.js';
 
 /** What a channel contributes to the pages. `channels.ts` names both channels. */
 export interface PagesChannel {
+  readonly id: ChannelId;
   /** Pages of the channel at the root of the service, or null. */
   createRootPages(pages: StatusPages): RootPages | null;
   /** Pages of the channel below /status, or null where it has no configuration. */

@@ -37,6 +37,7 @@ export interface RutterApiInput {
 /** The `rutter` channel in the machine API. It is configured in every installation. */
 export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiChannel {
   return {
+    id: 'rutter',
     notConfigured: null,
     routes: bindRoutes(routes, { rutter: facade }),
     webhook: rutterWebhook({ facade, verifyWebhook }),

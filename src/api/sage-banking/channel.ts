@@ -25,6 +25,7 @@ export interface SageBankingApiInput {
 /** The `sage-banking` channel in the machine API. @param input null where the channel has no configuration */
 export function createSageBankingApi(input: SageBankingApiInput | null): ApiChannel {
   return {
+    id: 'sage-banking',
     notConfigured: input === null ? notConfigured : null,
     routes:
       input === null

@@ -24,6 +24,7 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
     rutter: facade,
   });
   return {
+    id: 'rutter',
     createRootPages: (pages) => ({ path: '/login', router: createLoginPages(pagesOf(pages)) }),
     createStatusPages: (pages) => createStatusPages(pagesOf(pages)),
     readStatusCards: async (pages, { customerId, formToken }) => {

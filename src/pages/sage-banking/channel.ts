@@ -29,6 +29,7 @@ export interface SageBankingPagesInput {
 /** The pages of the `sage-banking` channel. @param input null where the channel has no configuration */
 export function createSageBankingPages(input: SageBankingPagesInput | null): PagesChannel {
   return {
+    id: 'sage-banking',
     createRootPages: () => null,
     createStatusPages: (pages) => {
       if (input === null) return null;

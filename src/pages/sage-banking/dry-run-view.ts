@@ -8,10 +8,10 @@ import { printAmount } from './print-amount.js';
 import type { SageVisit } from './context.js';
 import { transactionFacts } from './transactions-view.js';
 
-/** Of the transactions that a rule would hit, those that are shown. */
+/** How many of the matching transactions are shown. */
 const shownTransactions = 20;
 
-/** What a rule would hit before it is saved: how many, which, how they would be split, and what stands in its way. */
+/** The preview of a rule: how many transactions match, which, how they would be split, and the rules that apply first. */
 export async function dryRunView(
   visit: SageVisit,
   {
@@ -48,7 +48,7 @@ export async function dryRunView(
   </section>`;
 }
 
-/** Rules above take a transaction first; a rule whose name another one has would be refused. */
+/** Notes: rules of a better rank apply first, and Sage refuses a name that another rule has. */
 function besideNotes(
   { pages: { t } }: SageVisit,
   { beside, hits }: SageRulePreviewResult,

@@ -7,6 +7,7 @@ import { commandIdOf } from '../../await-command.js';
 import { awaitSageLink } from '../await-bank-link.js';
 import { defineSageRoute } from '../define-route.js';
 import { customerId, nothing, textField } from '../../fields.js';
+import type { AnswerReplay } from '../../idempotency.js';
 import { sageAccountJson, sageAccountSchema } from '../account-json.js';
 import {
   companyField,
@@ -15,8 +16,8 @@ import {
   requireStartDate,
   startDateField,
 } from '../account-params.js';
-import { sageAccountReplay } from '../account-replay.js';
 import { sageLinkSchema } from '../bank-link-json.js';
+import { sageLinkReplay } from '../bank-link-replay.js';
 
 const bodyBytesMax = 64 * 1024;
 const text = textField(limits.nameLengthMax);
@@ -36,6 +37,22 @@ const accountBody = z
   })
   .meta({ id: 'SageAccountInput' });
 
+/** The account, or the link that creates it. */
+const storedAnswer = z.union([z.object({ link_id: z.string() }), z.object({ sage_account_id: z.string() })]);
+
+/**
+ * The answer to a repeated call that creates an account of a direct bank: the account as it is now. The first answer is
+ * not stored, since it contains the signed URL of a form.
+ */
+const accountReplay: AnswerReplay = {
+  keep: (body) => storedAnswer.parse(body),
+  rebuild: async (deps, value) => {
+    const ids = storedAnswer.parse(value);
+    if ('link_id' in ids) return await sageLinkReplay.rebuild(deps, ids);
+    return sageAccountJson(deps, await requireSageAccount(deps, { sageAccountId: ids.sage_account_id }));
+  },
+};
+
 /** Creates an account of a direct bank, which has no consent pages: `authorisation` says what the customer has to do. */
 export const postSageAccount = defineSageRoute({
   method: 'post',
@@ -52,7 +69,7 @@ export const postSageAccount = defineSageRoute({
     201: { description: 'Created', schema: sageAccountSchema },
     202: { description: 'Sage has not answered yet: read the link at `Location`', schema: sageLinkSchema },
   },
-  replay: sageAccountReplay,
+  replay: accountReplay,
   handle: async ({ deps, body, seed }) => {
     const startDate = body.requested_start_date ?? new Date(startOfDayMs(deps.nowMs())).toISOString();
     const company = await requireSageCompany(deps, {
