@@ -1,5 +1,4 @@
 import type { Queryable } from './pool.js';
-import type { SageCommandInput, SageCommandResult } from './sage-banking/command-types.js';
 import { storableJson } from './storable-json.js';
 
 /**
@@ -7,78 +6,7 @@ import { storableJson } from './storable-json.js';
  * the answer; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
  */
 
-export const rutterCommandKinds = [
-  'create_connection',
-  'exchange_public_token',
-  'adopt_connection',
-  'resync_feed',
-] as const;
-export type RutterCommandKind = (typeof rutterCommandKinds)[number];
-
-/** What is asked of Sage's Banking Service and has no workflow of its own. */
-export const sageCommandKinds = [
-  'sage_list_banks',
-  'sage_list_rules',
-  'sage_get_rule',
-  'sage_create_rule',
-  'sage_replace_rule',
-  'sage_amend_rule',
-  'sage_delete_rule',
-  'sage_dry_run_rule',
-  'sage_list_restorable_rules',
-  'sage_restore_rules',
-] as const;
-export type SageCommandKind = (typeof sageCommandKinds)[number];
-
-export type CommandKind = RutterCommandKind | SageCommandKind;
 export type CommandState = 'running' | 'done' | 'failed';
-
-/**
- * Input by kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from,
- * dry_run}, `sage_…` as `SageCommandInput` says, else {}. No secrets.
- */
-export interface CommandInput extends SageCommandInput {
-  readonly name?: string;
-  readonly rutter_connection_id?: string;
-  readonly feed_id?: string;
-  readonly from?: string;
-  readonly dry_run?: boolean;
-}
-
-/** What a caller gets. */
-export type CommandResult = ConnectionResult | ResyncResult | SageCommandResult;
-
-/** What a resync found, and without `dry_run` did. Instants are ISO text in UTC. */
-export interface ResyncResult {
-  readonly feed_id: string;
-  readonly from: string;
-  /** `from`, or the feed's start date when that is later. */
-  readonly effective_from: string;
-  /** Postings that our completed batches call delivered. */
-  readonly compared: number;
-  /** Those of them that Rutter's list has. */
-  readonly at_rutter: number;
-  /** Those of them that it has not, checked twice: sent again. */
-  readonly gap: number;
-  /** Postings that are to be sent in any case. */
-  readonly already_waiting: number;
-  /** Those of them that Rutter has already: they come back as duplicates and count as delivered. */
-  readonly known_at_rutter: number;
-  /** The first 1000 of the gap. */
-  readonly transaction_ids: readonly string[];
-  readonly first_posted_at: string | null;
-  readonly last_posted_at: string | null;
-  readonly dry_run: boolean;
-}
-
-/** A connection, never its token. */
-export interface ConnectionResult {
-  readonly connection_id: string;
-  readonly platform: string;
-  /** Our fact: ok, refused, unavailable. */
-  readonly status: string;
-  readonly link_url: string | null;
-}
 
 export type CommandProblemCode =
   /** Rutter's connection belongs to another customer of ours. */
@@ -87,7 +15,7 @@ export type CommandProblemCode =
   | 'connection_mismatch'
   /** The provider does not accept the token of the connection or company. */
   | 'token_refused'
-  /** The provider said no; the message has its words. */
+  /** The provider refused the request; the message is its own. */
   | 'provider_refused'
   | 'credentials_rejected'
   /** The provider did not answer in time. Whether anything happened there is unknown; asking again is safe. */
@@ -105,19 +33,27 @@ export type CommandProblemCode =
 
 export interface CommandProblem {
   readonly code: CommandProblemCode;
-  /** For people: the provider's words, redacted, where there are any. */
+  /** For display: the provider's message, redacted, where there is one. */
   readonly message: string;
 }
 
-export interface CommandRow {
+/**
+ * A command of any channel. Each channel names its kinds, with their inputs and results, in its own folder. `input` holds
+ * no secrets.
+ */
+export interface CommandRow<
+  Kind extends string = string,
+  Input extends object = object,
+  Result extends object = object,
+> {
   readonly commandId: string;
   readonly customerId: string | null;
-  readonly kind: CommandKind;
-  readonly input: CommandInput;
+  readonly kind: Kind;
+  readonly input: Input;
   readonly secretSealed: string | null;
   readonly providerKey: string;
   readonly state: CommandState;
-  readonly result: CommandResult | null;
+  readonly result: Result | null;
   readonly problem: CommandProblem | null;
   readonly createdAt: string;
   readonly finishedAt: string | null;
@@ -126,12 +62,12 @@ export interface CommandRow {
 interface RawCommand {
   command_id: string;
   customer_id: string | null;
-  kind: CommandKind;
-  input: CommandInput;
+  kind: string;
+  input: object;
   secret_sealed: string | null;
   provider_key: string;
   state: CommandState;
-  result: CommandResult | null;
+  result: object | null;
   problem: CommandProblem | null;
   created_at: string;
   finished_at: string | null;
@@ -142,10 +78,10 @@ export async function insertCommand(
   db: Queryable,
   input: {
     commandId: string;
-    /** Null where it is about no customer: banks. */
+    /** Null where it concerns no customer, as a list of banks. */
     customerId: string | null;
-    kind: CommandKind;
-    input: CommandInput;
+    kind: string;
+    input: object;
     secretSealed: string | null;
   },
 ): Promise<void> {
@@ -181,15 +117,15 @@ export async function readCommand(db: Queryable, input: { commandId: string }): 
   };
 }
 
-/** Ends a running command with its result; an ended one stays as it is. Answers the state it stands in. */
+/** Ends a running command with its result; an ended one stays as it is. Answers its state afterwards. */
 export async function finishCommand(
   db: Queryable,
-  input: { commandId: string; result: CommandResult },
+  input: { commandId: string; result: object },
 ): Promise<CommandState> {
   return endCommand(db, { commandId: input.commandId, state: 'done', result: input.result, problem: null });
 }
 
-/** Ends a running command with a problem; an ended one stays as it is. Answers the state it stands in. */
+/** Ends a running command with a problem; an ended one stays as it is. Answers its state afterwards. */
 export async function failCommand(
   db: Queryable,
   input: { commandId: string; problem: CommandProblem },
@@ -218,7 +154,7 @@ async function endCommand(
   input: {
     commandId: string;
     state: 'done' | 'failed';
-    result: CommandResult | null;
+    result: object | null;
     problem: CommandProblem | null;
   },
 ): Promise<CommandState> {

@@ -1,10 +1,15 @@
+import { insertCommand } from '../../src/db/commands.js';
+import {
+  readRutterCommand,
+  type RutterCommandInput,
+  type RutterCommandKind,
+} from '../../src/db/rutter/commands.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { activityChannels, type ActivityDeps } from '../../src/activities/channels.js';
 import { dbFailCommand } from '../../src/activities/fail-command.js';
 import { runRutterCommand } from '../../src/activities/rutter/run-command.js';
 import { seal } from '../../src/crypto/seal.js';
-import { insertCommand, readCommand, type CommandInput, type CommandKind } from '../../src/db/commands.js';
 import { listConnectionsOfCustomer, openAccessToken } from '../../src/db/connections.js';
 import {
   createHandoffFixture,
@@ -30,8 +35,8 @@ afterEach(async () => {
 
 async function makeCommand(
   customer: Customer,
-  kind: CommandKind,
-  rest: { input?: CommandInput; secret?: string } = {},
+  kind: RutterCommandKind,
+  rest: { input?: RutterCommandInput; secret?: string } = {},
 ): Promise<{ commandId: string }> {
   const commandId = randomUUID();
   const secretSealed =
@@ -48,7 +53,7 @@ async function makeCommand(
   return { commandId };
 }
 
-const readEnded = (command: { commandId: string }) => readCommand(fixture.pool, command);
+const readEnded = (command: { commandId: string }) => readRutterCommand(fixture.pool, command);
 
 async function connectionsAtRutter(): Promise<number> {
   const { connections } = (await fixture.control('GET', '/connections')) as { connections: unknown[] };

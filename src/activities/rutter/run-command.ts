@@ -1,6 +1,7 @@
+import { failCommand, type CommandProblem } from '../../db/commands.js';
+import { readRutterCommand, type RutterCommandRow } from '../../db/rutter/commands.js';
 import { cancellationSignal } from '@temporalio/activity';
 import { isRutterError } from '../../clients/rutter/errors.js';
-import { failCommand, readCommand, type CommandProblem, type CommandRow } from '../../db/commands.js';
 import { adoptConnection } from './connection/adopt-connection.js';
 import { createConnection } from './connection/create-connection.js';
 import { exchangePublicToken } from './connection/exchange-public-token.js';
@@ -22,7 +23,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
 
 export function runRutterCommand(deps: RutterDeps) {
   return async (input: RunCommandInput): Promise<RunCommandResult> => {
-    const command = await readCommand(deps.pool, input);
+    const command = await readRutterCommand(deps.pool, input);
     if (command?.customerId == null) throw new Obsolete('the command does not exist');
     if (command.state !== 'running') return { state: command.state };
     const context = { deps, command, customerId: command.customerId, signal: cancellationSignal() };
@@ -40,7 +41,7 @@ export function runRutterCommand(deps: RutterDeps) {
   };
 }
 
-function run(context: CommandContext, command: CommandRow): Promise<CommandEnding> {
+function run(context: CommandContext, command: RutterCommandRow): Promise<CommandEnding> {
   switch (command.kind) {
     case 'create_connection':
       return createConnection(context);

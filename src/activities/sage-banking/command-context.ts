@@ -1,10 +1,11 @@
+import type { CommandProblem } from '../../db/commands.js';
+import type { SageCommandRow } from '../../db/sage-banking/command-types.js';
 import type { SageCompanyAccess } from '../../clients/sage-banking/client.js';
 import { isSageNotFound } from '../../clients/sage-banking/errors.js';
 import { sageRuleInputSchema, type SageRuleInput } from '../../clients/sage-banking/schemas.js';
-import type { CommandProblem, CommandRow } from '../../db/commands.js';
 import type { Queryable } from '../../db/pool.js';
 import { whereOf, type SageAccountRow } from '../../db/sage-banking/accounts.js';
-import { isRuleChangedLater, markCommandPosted } from '../../db/sage-banking/commands.js';
+import { isRuleChangedLater, markCommandSent } from '../../db/sage-banking/commands.js';
 import type { SageCommandResult } from '../../db/sage-banking/command-types.js';
 import type { TimelineEntry } from '../../db/timeline.js';
 import type { SageBankingDeps, SageBankingParts } from './deps.js';
@@ -14,7 +15,7 @@ import { accountAccess } from './access.js';
 export interface SageCommandContext {
   readonly deps: SageBankingDeps;
   readonly channel: SageBankingParts;
-  readonly command: CommandRow;
+  readonly command: SageCommandRow;
   readonly signal: AbortSignal;
 }
 
@@ -60,7 +61,7 @@ export async function markRuleWrite(
   { deps, command: { commandId } }: SageCommandContext,
   input: { sageAccountId: string; ruleId: string },
 ): Promise<{ again: boolean }> {
-  const { again } = await markCommandPosted(deps.pool, { commandId });
+  const { again } = await markCommandSent(deps.pool, { commandId });
   if (again && (await isRuleChangedLater(deps.pool, { commandId, ...input }))) {
     throw new CommandRefused({
       code: 'superseded',

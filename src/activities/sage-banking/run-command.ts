@@ -1,6 +1,7 @@
+import { failCommand, type CommandProblem } from '../../db/commands.js';
+import { readSageCommand } from '../../db/sage-banking/commands.js';
 import { cancellationSignal } from '@temporalio/activity';
 import { isSageError } from '../../clients/sage-banking/errors.js';
-import { failCommand, readCommand, type CommandProblem } from '../../db/commands.js';
 import type { SageBankingDeps } from './deps.js';
 import { Obsolete } from '../failures.js';
 import { refusalProblem } from '../command-failure.js';
@@ -26,7 +27,7 @@ import { whileHeartbeating } from '../while-heartbeating.js';
  */
 export function runSageCommand(deps: SageBankingDeps) {
   return async (input: RunCommandInput): Promise<RunCommandResult> => {
-    const command = await readCommand(deps.pool, input);
+    const command = await readSageCommand(deps.pool, input);
     if (command === null) throw new Obsolete('the command does not exist');
     if (command.state !== 'running') return { state: command.state };
     const context = { deps, command, channel: requireSageBanking(deps), signal: cancellationSignal() };

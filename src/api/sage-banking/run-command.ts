@@ -1,4 +1,5 @@
-import { insertCommand, type CommandInput, type SageCommandKind } from '../../db/commands.js';
+import { insertCommand } from '../../db/commands.js';
+import type { SageCommandInput, SageCommandKind } from '../../db/sage-banking/command-types.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { awaitCommand, commandIdOf } from '../await-command.js';
 import type { RouteAnswer } from '../define-route.js';
@@ -29,7 +30,7 @@ export async function runSageCommand(
     kind: SageCommandKind;
     /** Null where it is about no customer. */
     customerId: string | null;
-    input: CommandInput;
+    input: SageCommandInput;
     seed: IdempotencySeed | null;
     doneStatus?: 200 | 201;
   },

@@ -1,9 +1,25 @@
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
+import type { CommandRow } from '../commands.js';
 
 /**
- * What commands of Sage's channel are asked with and answer. Results stand in the row as plain JSON: each list is bounded,
+ * What commands of Sage's channel are asked with and answer. Results are stored in the row as plain JSON: each list is bounded,
  * by Sage's pages, by the rules an account may have, or by a limit of the command.
  */
+
+/** What is asked of Sage's Banking Service and has no workflow of its own. */
+export const sageCommandKinds = [
+  'sage_list_banks',
+  'sage_list_rules',
+  'sage_get_rule',
+  'sage_create_rule',
+  'sage_replace_rule',
+  'sage_amend_rule',
+  'sage_delete_rule',
+  'sage_dry_run_rule',
+  'sage_list_restorable_rules',
+  'sage_restore_rules',
+] as const;
+export type SageCommandKind = (typeof sageCommandKinds)[number];
 
 /**
  * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
@@ -13,6 +29,7 @@ import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
  * they are stored here.
  */
 export interface SageCommandInput {
+  readonly name?: string;
   readonly country?: string;
   readonly start_index?: number;
   readonly sage_account_id?: string;
@@ -30,6 +47,8 @@ export type SageCommandResult =
   | SageRestorableRulesResult
   | SageRestoreResult;
 
+export type SageCommandRow = CommandRow<SageCommandKind, SageCommandInput, SageCommandResult>;
+
 /** One page of Sage's banks, in Sage's own members. */
 export interface SageBanksResult {
   readonly banks: readonly Readonly<Record<string, unknown>>[];
@@ -38,7 +57,7 @@ export interface SageBanksResult {
   readonly next_index: number | null;
 }
 
-/** A rule in Sage's own members; those that are unknown here stand there, too. */
+/** A rule in Sage's own members; members unknown here are kept. */
 export type SageRuleResult = RuleDraft & {
   readonly ruleId: string;
   readonly ruleRank: number;
@@ -66,7 +85,7 @@ export interface SageRulePreviewResult {
   readonly transaction_ids: readonly number[];
   /** What the actions would get of the first few. */
   readonly samples: readonly SageRulePreviewSample[];
-  /** How the account's own rules stand to it; null when Sage did not tell them in time. */
+  /** How the account's own rules relate to it; null when Sage did not return them in time. */
   readonly beside: SageRulePreviewBeside | null;
 }
 
@@ -114,7 +133,7 @@ export interface SageRestoreResult {
   readonly restored: readonly { readonly rule_id: string; readonly new_rule_id: string }[];
   readonly failed: readonly {
     readonly rule_id: string;
-    /** In words. */
+    /** For display. */
     readonly reason: string;
     /** The command's time was over before it: asking again goes on there. */
     readonly code?: 'not_reached';

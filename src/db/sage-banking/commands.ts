@@ -1,13 +1,22 @@
-import type { SageCommandKind } from '../commands.js';
+import { readCommand } from '../commands.js';
+import type { SageCommandKind, SageCommandRow } from './command-types.js';
 import type { Queryable } from '../pool.js';
 
-/** What commands of Sage's channel have beside those of Rutter: no keys protect their writes, and many only read. */
+/** Commands of Sage's channel: no idempotency keys protect their writes, and many only read. */
+
+/** The command, or null when there is none. Whether its kind is of this channel is checked by the caller. */
+export async function readSageCommand(
+  db: Queryable,
+  input: { commandId: string },
+): Promise<SageCommandRow | null> {
+  return (await readCommand(db, input)) as SageCommandRow | null;
+}
 
 /**
- * Notes that a write that no key protects is about to go out. Answers whether one went out before: its answer is lost,
- * and what came of it has to be looked up before another.
+ * Records that a write that no idempotency key protects is about to be sent. Answers whether one was sent before: its
+ * answer is lost, and its effect has to be looked up before another.
  */
-export async function markCommandPosted(
+export async function markCommandSent(
   db: Queryable,
   input: { commandId: string },
 ): Promise<{ again: boolean }> {
@@ -52,7 +61,7 @@ const readingKinds: readonly SageCommandKind[] = [
   'sage_dry_run_rule',
   'sage_list_restorable_rules',
 ];
-/** Nobody asks for such an answer later; it can be had again. */
+/** Such an answer is not needed later: it can be read again. */
 const readingsKeptDays = 1;
 const deletedAtOnceMax = 1_000;
 

@@ -1,5 +1,6 @@
+import { insertCommand } from '../../db/commands.js';
+import { readRutterCommand, type RutterCommandResult } from '../../db/rutter/commands.js';
 import type { Request, Response } from 'express';
-import { insertCommand, readCommand, type CommandResult } from '../../db/commands.js';
 import { readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
@@ -25,7 +26,7 @@ export async function connectSage(pages: RutterPages, request: Request, response
       input: {},
       secretSealed: null,
     });
-    const command = await readCommand(pool, { commandId });
+    const command = await readRutterCommand(pool, { commandId });
     if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
     await pages.facade.runCommand({ commandId, channel: 'rutter' });
     seeOther(response, rutterStatusPaths.connecting(commandId));
@@ -41,7 +42,7 @@ export async function showConnecting(
   const { t, pool } = pages;
   await forCustomer(request, response, async ({ customerId }) => {
     const { commandId } = request.params;
-    const command = isUuid(commandId) ? await readCommand(pool, { commandId }) : null;
+    const command = isUuid(commandId) ? await readRutterCommand(pool, { commandId }) : null;
     if (command === null || command.customerId !== customerId || command.kind !== 'create_connection') {
       throw new PageProblem(404, t.problems.notFound);
     }
@@ -58,7 +59,7 @@ export async function showConnecting(
   });
 }
 
-function linkUrlOf(result: CommandResult | null): string | null {
+function linkUrlOf(result: RutterCommandResult | null): string | null {
   return result !== null && 'link_url' in result ? result.link_url : null;
 }
 

@@ -1,6 +1,6 @@
+import type { SageCommandResult } from '../../db/sage-banking/command-types.js';
 import { z } from 'zod';
 import { sageBankSchema, type SageBank } from '../../clients/sage-banking/schemas.js';
-import type { CommandResult } from '../../db/commands.js';
 import type { SageVisit } from './context.js';
 import { requireUuid } from './context.js';
 import { awaitOwnCommand } from './run-command.js';
@@ -46,7 +46,7 @@ export async function foundBanks(
 }
 
 /** The row contains Sage's own objects. */
-function banksOf(result: CommandResult | null): Pick<FoundBanks, 'banks' | 'total'> {
+function banksOf(result: SageCommandResult | null): Pick<FoundBanks, 'banks' | 'total'> {
   if (result === null || !('banks' in result)) return { banks: [], total: 0 };
   return { banks: z.array(sageBankSchema).parse(result.banks), total: result.total };
 }

@@ -1,6 +1,10 @@
+import type {
+  SageCommandKind,
+  SageCommandResult,
+  SageCommandRow,
+} from '../../db/sage-banking/command-types.js';
+import { readSageCommand } from '../../db/sage-banking/commands.js';
 import { randomUUID } from 'node:crypto';
-import type { CommandResult, CommandRow, SageCommandKind } from '../../db/commands.js';
-import { readCommand } from '../../db/commands.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { SageRestorableRule, SageRuleResult } from '../../db/sage-banking/command-types.js';
 import { seeOther } from '../page-problem.js';
@@ -43,7 +47,7 @@ export async function namesOfRestorable(
 }
 
 /** The kind of the command determines the type; the row was written by our own activity. */
-function rulesOf(result: CommandResult | null): readonly SageRestorableRule[] {
+function rulesOf(result: SageCommandResult | null): readonly SageRestorableRule[] {
   return result !== null && 'rules' in result ? (result.rules as readonly SageRestorableRule[]) : [];
 }
 
@@ -57,7 +61,7 @@ const readingFreshMs = 10_000;
 async function readAtSage(
   visit: SageVisit,
   input: { account: SageAccountRow; kind: SageCommandKind; path: string },
-): Promise<CommandRow | null> {
+): Promise<SageCommandRow | null> {
   const { t } = visit.pages;
   const { account, kind, path } = input;
   const { sageAccountId } = account;
@@ -91,7 +95,7 @@ async function isFreshReading(
   { pages, customer }: SageVisit,
   { commandId, account }: { commandId: string; account: SageAccountRow },
 ): Promise<boolean> {
-  const command = await readCommand(pages.pool, { commandId });
+  const command = await readSageCommand(pages.pool, { commandId });
   const isOwn =
     command?.customerId === customer.customerId && command.input.sage_account_id === account.sageAccountId;
   if (!isOwn) return false;

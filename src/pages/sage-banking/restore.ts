@@ -1,4 +1,4 @@
-import type { CommandRow } from '../../db/commands.js';
+import type { SageCommandRow } from '../../db/sage-banking/command-types.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { listSageAccountsOfConnection } from '../../db/sage-banking/accounts.js';
 import type { SageRestorableRule, SageRestoreResult } from '../../db/sage-banking/command-types.js';
@@ -171,7 +171,7 @@ export async function showRestored(visit: SageVisit): Promise<void> {
 
 /** The outcome per rule, with the reason where it was not restored. */
 function outcomeOf(
-  { result }: CommandRow,
+  { result }: SageCommandRow,
   names: ReadonlyMap<string, string>,
   someRule: string,
 ): { name: string; reason: string | null }[] {

@@ -1,4 +1,4 @@
-import type { CommandRow } from '../../db/commands.js';
+import type { SageCommandRow } from '../../db/sage-banking/command-types.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { SageRulePreviewResult } from '../../db/sage-banking/command-types.js';
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
@@ -52,7 +52,7 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
   }
 }
 
-function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: CommandRow): void {
+function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: SageCommandRow): void {
   const { t } = visit.pages;
   const rule = wholeRuleOf(command);
   const list = sagePaths.rules(account.sageAccountId);
@@ -73,14 +73,14 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Com
 }
 
 /** When Sage did not answer, the rule may have been saved all the same, and the page must not say otherwise. */
-function failureText(visit: SageVisit, command: CommandRow, mayBeDone: boolean): string {
+function failureText(visit: SageVisit, command: SageCommandRow, mayBeDone: boolean): string {
   const { ruleForm } = visit.pages.t.sage;
   if (mayBeDone) return ruleForm.mayBeSaved;
   const what = command.kind === 'sage_dry_run_rule' ? ruleForm.notTried : ruleForm.notSaved;
   return `${what} ${commandProblemText(visit, command)}`;
 }
 
-async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: CommandRow): Promise<void> {
+async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: SageCommandRow): Promise<void> {
   const rule = wholeRuleOf(command);
   if (rule === null) throw new Error('a dry run without its rule');
   // The kind of the command determines the type of the result; the row was written by our own activity.
@@ -91,7 +91,7 @@ async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: Co
 }
 
 /** The rule of the command; null when the command only moves or deletes a rule. */
-function wholeRuleOf({ input }: CommandRow): RuleDraft | null {
+function wholeRuleOf({ input }: SageCommandRow): RuleDraft | null {
   const validated = validateRule(input.rule);
   return 'rule' in validated ? validated.rule : null;
 }

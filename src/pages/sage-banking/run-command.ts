@@ -1,7 +1,12 @@
+import { insertCommand } from '../../db/commands.js';
+import type {
+  SageCommandInput,
+  SageCommandKind,
+  SageCommandRow,
+} from '../../db/sage-banking/command-types.js';
+import { readSageCommand } from '../../db/sage-banking/commands.js';
 import { isDeepStrictEqual } from 'node:util';
 import { pollRow } from '../../api/poll-row.js';
-import type { CommandInput, CommandRow, SageCommandKind } from '../../db/commands.js';
-import { insertCommand, readCommand } from '../../db/commands.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { Html } from '../html.js';
 import { PageProblem } from '../page-problem.js';
@@ -18,12 +23,12 @@ const answerWaitMs = 3_000;
  */
 export async function startCommand(
   { pages, customer }: SageVisit,
-  command: { commandId: string; kind: SageCommandKind; input: CommandInput },
+  command: { commandId: string; kind: SageCommandKind; input: SageCommandInput },
 ): Promise<void> {
   const { commandId, kind, input } = command;
   const { customerId } = customer;
   await insertCommand(pages.pool, { commandId, customerId, kind, input, secretSealed: null });
-  const row = await readCommand(pages.pool, { commandId });
+  const row = await readSageCommand(pages.pool, { commandId });
   const stored: unknown = JSON.parse(JSON.stringify(input));
   if (row?.customerId !== customerId) throw new PageProblem(400, pages.t.problems.badForm);
   if (row.kind !== kind || !isDeepStrictEqual(row.input, stored)) {
@@ -39,9 +44,9 @@ export async function startCommand(
 export async function awaitOwnCommand(
   visit: SageVisit,
   wanted: { commandId: string; kinds: readonly SageCommandKind[]; account?: SageAccountRow },
-): Promise<CommandRow> {
+): Promise<SageCommandRow> {
   const command = await pollRow({
-    read: () => readCommand(visit.pages.pool, wanted),
+    read: () => readSageCommand(visit.pages.pool, wanted),
     done: (row) => row?.state !== 'running' || !isOwn(visit, row, wanted) || visit.response.closed,
     timeoutMs: answerWaitMs,
   });
@@ -51,7 +56,7 @@ export async function awaitOwnCommand(
 
 function isOwn(
   { customer }: SageVisit,
-  command: CommandRow,
+  command: SageCommandRow,
   wanted: { kinds: readonly SageCommandKind[]; account?: SageAccountRow },
 ): boolean {
   return (
@@ -62,7 +67,7 @@ function isOwn(
 }
 
 /** Sends the page of a failed command, with Sage's message where there is one. */
-export function sendCommandFailed(visit: SageVisit, command: CommandRow, backLink: Html): void {
+export function sendCommandFailed(visit: SageVisit, command: SageCommandRow, backLink: Html): void {
   const { sage } = visit.pages.t;
   sendSageMessage(visit, {
     message: {
@@ -74,7 +79,7 @@ export function sendCommandFailed(visit: SageVisit, command: CommandRow, backLin
   });
 }
 
-export function commandProblemText({ pages: { t } }: SageVisit, { problem }: CommandRow): string {
+export function commandProblemText({ pages: { t } }: SageVisit, { problem }: SageCommandRow): string {
   const texts = t.sage.commandProblems;
   switch (problem?.code) {
     case 'wrong_state':

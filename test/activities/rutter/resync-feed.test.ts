@@ -1,7 +1,8 @@
+import { insertCommand } from '../../../src/db/commands.js';
+import { readRutterCommand } from '../../../src/db/rutter/commands.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runRutterCommand } from '../../../src/activities/rutter/run-command.js';
-import { insertCommand, readCommand } from '../../../src/db/commands.js';
 import { postingsFrom, type DeliveryFeed } from '../../support/rutter/delivery-fixture.js';
 import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
 
@@ -55,7 +56,7 @@ async function insertResync(
 async function resync(feed: DeliveryFeed, input: { from?: string; dry_run?: boolean } = {}) {
   const commandId = await insertResync(feed, input);
   await fixture.attempt(runRutterCommand, { commandId }, { wait: recordWait });
-  return await readCommand(fixture.pool, { commandId });
+  return await readRutterCommand(fixture.pool, { commandId });
 }
 
 const recordWait = (waitMs: number) => Promise.resolve(void waits.push(waitMs));
@@ -134,7 +135,7 @@ describe('a resync', () => {
         await fixture.control('POST', '/knobs', { readBackLagMs: 0 });
       };
       await fixture.attempt(runRutterCommand, { commandId }, { wait });
-      expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
+      expect(await readRutterCommand(fixture.pool, { commandId })).toMatchObject({
         result: { at_rutter: 5, gap: 0 },
       });
     } finally {
@@ -224,7 +225,7 @@ describe('a resync', () => {
       await fixture.pool.query(`UPDATE feeds SET operator = 'closed' WHERE feed_id = $1`, [feed.feedId]);
     };
     await fixture.attempt(runRutterCommand, { commandId }, { wait });
-    expect(await readCommand(fixture.pool, { commandId })).toMatchObject({
+    expect(await readRutterCommand(fixture.pool, { commandId })).toMatchObject({
       problem: { code: 'wrong_state' },
     });
     const { rows } = await fixture.pool.query(`SELECT 1 FROM ledger WHERE feed_id = $1`, [feed.feedId]);

@@ -1,8 +1,9 @@
+import { insertCommand } from '../../../src/db/commands.js';
+import { readSageCommand } from '../../../src/db/sage-banking/commands.js';
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createActivities } from '../../../src/activities/channels.js';
-import { insertCommand, readCommand } from '../../../src/db/commands.js';
 import { deleteOldReadings } from '../../../src/db/sage-banking/commands.js';
 import { providerCommandWorkflowId } from '../../../src/domain/ids.js';
 import type { RuleDraft } from '../../../src/domain/sage-banking/rules/rule.js';
@@ -184,7 +185,7 @@ describe('rules', () => {
     const later = `Later ${rule.ruleName}`;
     expect((await fixture.api('PATCH', path, { json: { ruleName: later } })).status).toBe(200);
     expect(await attempt(earlier)).toEqual({ state: 'failed' });
-    expect((await readCommand(fixture.pool, { commandId: earlier }))?.problem?.code).toBe('superseded');
+    expect((await readSageCommand(fixture.pool, { commandId: earlier }))?.problem?.code).toBe('superseded');
     expect((await fixture.api('GET', path)).body.ruleName).toBe(later);
 
     await lose(alone, { rule_id: ruleId, rule: { ...rule, ruleName: `Alone ${rule.ruleName}` } });

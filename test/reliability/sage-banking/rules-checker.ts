@@ -1,4 +1,4 @@
-import { readCommand } from '../../../src/db/commands.js';
+import { readSageCommand } from '../../../src/db/sage-banking/commands.js';
 import type { SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
 import type { SageRestoreResult, SageRuleResult } from '../../../src/db/sage-banking/command-types.js';
 import { listRestoredRules } from '../../../src/db/sage-banking/restored-rules.js';
@@ -9,7 +9,7 @@ import type { SageBankingFixture } from './fixture.js';
 interface OneCommand {
   readonly kind: string;
   readonly sageAccountId: string;
-  readonly command: NonNullable<Awaited<ReturnType<typeof readCommand>>>;
+  readonly command: NonNullable<Awaited<ReturnType<typeof readSageCommand>>>;
 }
 
 /** Sage has exactly the rules that commands created; each restored rule exists once and is unchanged. */
@@ -89,7 +89,7 @@ async function commandsOf({ pool }: SageBankingFixture, actors: Actors): Promise
     `SELECT command_id AS "commandId" FROM commands WHERE customer_id = ANY ($1) ORDER BY created_at`,
     [actors.customers.map(({ customerId }) => customerId)],
   );
-  const read = await Promise.all(rows.map(({ commandId }) => readCommand(pool, { commandId })));
+  const read = await Promise.all(rows.map(({ commandId }) => readSageCommand(pool, { commandId })));
   return read.flatMap((command) =>
     command?.input.sage_account_id === undefined
       ? []

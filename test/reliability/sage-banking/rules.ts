@@ -1,5 +1,7 @@
+import { insertCommand } from '../../../src/db/commands.js';
+import { readSageCommand } from '../../../src/db/sage-banking/commands.js';
+import type { SageCommandKind } from '../../../src/db/sage-banking/command-types.js';
 import { randomUUID } from 'node:crypto';
-import { insertCommand, readCommand, type SageCommandKind } from '../../../src/db/commands.js';
 import type { SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
 import type {
   SageCommandInput,
@@ -52,7 +54,7 @@ export async function restoreRules(
 ): Promise<void> {
   const listing = await command(fixture, account, 'sage_list_restorable_rules', {});
   await fixture.sleep(commandAwaitedMs);
-  const listed = await readCommand(fixture.pool, listing);
+  const listed = await readSageCommand(fixture.pool, listing);
   if (listed?.state !== 'done') return;
   const { rules } = listed.result as SageRestorableRulesResult;
   const rule_ids = rules.map(({ ruleId }) => ruleId);

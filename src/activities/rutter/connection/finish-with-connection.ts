@@ -1,12 +1,8 @@
+import { finishCommand, type CommandProblem, type CommandState } from '../../../db/commands.js';
+import type { RutterCommandRow } from '../../../db/rutter/commands.js';
 import { randomUUID } from 'node:crypto';
 import type { ConnectionStatus } from '../../../clients/rutter/schemas.js';
 import { open } from '../../../crypto/seal.js';
-import {
-  finishCommand,
-  type CommandProblem,
-  type CommandRow,
-  type CommandState,
-} from '../../../db/commands.js';
 import {
   insertConnection,
   lockConnectionByRutterId,
@@ -20,7 +16,7 @@ import type { RutterDeps } from '../deps.js';
 
 export interface CommandContext {
   readonly deps: RutterDeps;
-  readonly command: CommandRow;
+  readonly command: RutterCommandRow;
   readonly customerId: string;
   readonly signal: AbortSignal;
 }

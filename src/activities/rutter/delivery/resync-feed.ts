@@ -1,5 +1,6 @@
+import { finishCommand, type CommandProblem } from '../../../db/commands.js';
+import type { ResyncResult } from '../../../db/rutter/commands.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
-import { finishCommand, type CommandProblem, type ResyncResult } from '../../../db/commands.js';
 import { openAccessToken } from '../../../db/connections.js';
 import {
   countWaitingAmong,

@@ -1,6 +1,6 @@
 import { isSageConflict } from '../../../clients/sage-banking/errors.js';
 import type { SageRule, SageRuleInput } from '../../../clients/sage-banking/schemas.js';
-import { markCommandPosted } from '../../../db/sage-banking/commands.js';
+import { markCommandSent } from '../../../db/sage-banking/commands.js';
 import { isSameRule } from '../../../domain/sage-banking/rules/same-rule.js';
 import {
   explainConflict,
@@ -20,7 +20,7 @@ import {
 export async function createRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const fixture = await openRuleFixture(context);
   const draft = ruleOf(context);
-  const { again } = await markCommandPosted(context.deps.pool, context.command);
+  const { again } = await markCommandSent(context.deps.pool, context.command);
   const found = again ? await findOurs(context, fixture, draft) : null;
   const rule = found ?? (await post(context, fixture, { draft, again }));
   return { result: rule, tell: ruleEvent(context, fixture, { ...rule, kind: 'sage_rule_created' }) };

@@ -1,4 +1,5 @@
-import { readCommand, type CommandState } from '../../../db/commands.js';
+import type { CommandState } from '../../../db/commands.js';
+import { readSageCommand } from '../../../db/sage-banking/commands.js';
 import { readSageAccount, whereOf, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import type { SageRestoreResult } from '../../../db/sage-banking/command-types.js';
 import { countPendingTransactions, listRestoredRulesSince } from '../../../db/sage-banking/restored-rules.js';
@@ -45,7 +46,7 @@ export async function endUnfinishedRestore(
   deps: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string },
 ): Promise<CommandState | null> {
-  const command = await readCommand(deps.pool, input);
+  const command = await readSageCommand(deps.pool, input);
   const { sage_account_id: sageAccountId, rule_ids: ruleIds } = command?.input ?? {};
   const isRestore = command?.kind === 'sage_restore_rules' && command.state === 'running';
   if (!isRestore || sageAccountId === undefined || ruleIds === undefined) return null;

@@ -1,6 +1,7 @@
+import { insertCommand } from '../../../db/commands.js';
+import type { RutterCommandInput, RutterCommandKind } from '../../../db/rutter/commands.js';
 import { z } from 'zod';
 import { seal } from '../../../crypto/seal.js';
-import { insertCommand, type CommandInput, type CommandKind } from '../../../db/commands.js';
 import { readCustomer } from '../../../db/customers.js';
 import { limits } from '../../../domain/limits.js';
 import { awaitCommand, commandIdOf } from '../../await-command.js';
@@ -76,8 +77,8 @@ export const postConnection = defineRutterRoute({
 });
 
 interface WantedCommand {
-  readonly kind: CommandKind;
-  readonly input: CommandInput;
+  readonly kind: RutterCommandKind;
+  readonly input: RutterCommandInput;
   readonly secret: string | null;
 }
 
