@@ -138,8 +138,8 @@ describe('connecting a Sage by Rutter Link', () => {
     expect(first.location).toBe(`/status/connect/${command_id}`);
     expect(second.location).toBe(first.location);
     expect(pages.facade.calls).toEqual([
-      { name: 'runCommand', input: { commandId: command_id } },
-      { name: 'runCommand', input: { commandId: command_id } },
+      { name: 'runCommand', input: { commandId: command_id, channel: 'rutter' } },
+      { name: 'runCommand', input: { commandId: command_id, channel: 'rutter' } },
     ]);
     const rows = await pages.pool.query(`SELECT kind, customer_id FROM commands WHERE command_id = $1`, [
       command_id,
