@@ -4,7 +4,7 @@ import { limits } from '../domain/limits.js';
 import type { SharedDeps } from './deps.js';
 import { whileHeartbeating } from './while-heartbeating.js';
 
-/** What became of one page; `lastId` null: there is nothing after it. */
+/** The result of one page; `lastId` null: it was the last one. */
 export interface RepairedPage {
   readonly lastId: string | null;
   readonly checked: number;
@@ -19,8 +19,9 @@ export interface RepairResult {
 }
 
 /**
- * Page after page from where the last run ended, until the round ends, the run has taken its time, its pages or its
- * repairs. The cursor is stored with every page, so a run that dies is taken up there. It never begins a second round.
+ * Processes page after page from where the last run ended, until the round ends or a limit of time, pages or repairs is
+ * reached. The cursor is stored with every page, so the next run continues a run that died. It never begins a second
+ * round.
  */
 export async function repairPages(
   deps: SharedDeps,

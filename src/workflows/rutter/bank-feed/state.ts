@@ -55,7 +55,7 @@ export function carry(state: BankFeedState): BankFeedCarried {
   return {
     ...{ feedState, reason, postingsWaiting, readAccount, requests, waitingFor, syncsDone },
     lastSyncedAtMs: state.lastSyncedAtMs,
-    // An unconditional look that is still owed is simply due.
+    // A requested check is simply due.
     dueAtMs: state.checkNow ? 0 : dueAtMs,
   };
 }
@@ -66,7 +66,7 @@ export function isDeliveryRunDue(state: BankFeedState, nowMs: number): boolean {
   return state.postingsWaiting && state.waitingFor === 'postings';
 }
 
-/** A delivery run begins: what it will see anyway is no longer pending. Answers whether it should read the account. */
+/** A delivery run begins: what it will read anyway is no longer pending. Answers whether it should read the account. */
 export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAccount: boolean } {
   const daily = nowMs >= state.dueAtMs && state.waitingFor === 'postings' && state.syncsDone > 0;
   const readAccount = state.readAccount || daily;
@@ -150,7 +150,7 @@ export function afterRequest(
   if (action === 'sync' || action === 'resume') state.readAccount = true;
 }
 
-const plainWords: Record<FeedState, string> = {
+const sentences: Record<FeedState, string> = {
   created: 'The account is being published at Rutter.',
   awaiting_activation: 'Waiting until the customer has chosen the account and a start date in Sage.',
   backfilling: 'Sending the history from the start date on.',
@@ -164,12 +164,12 @@ const plainWords: Record<FeedState, string> = {
 
 /** For the Temporal UI: what the feed is doing and why, without anything personal. */
 export function describe(state: BankFeedState): string {
-  const lines = [plainWords[state.feedState]];
-  if (state.reason !== null) lines.push(`Held up by: ${state.reason}.`);
+  const lines = [sentences[state.feedState]];
+  if (state.reason !== null) lines.push(`Reason: ${state.reason}.`);
   if (state.waitingFor === 'lock') lines.push('Another feed of the connection is sending; taking turns.');
   if (state.waitingFor === 'job') lines.push('A job at Rutter is still running; polling it.');
   if (state.lastSyncedAtMs !== null)
     lines.push(`Last caught up ${new Date(state.lastSyncedAtMs).toISOString()}.`);
-  if (!state.closed) lines.push(`Looks again by ${new Date(state.dueAtMs).toISOString()} at the latest.`);
+  if (!state.closed) lines.push(`Next check by ${new Date(state.dueAtMs).toISOString()} at the latest.`);
   return lines.join('\n');
 }

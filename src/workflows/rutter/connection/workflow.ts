@@ -25,7 +25,7 @@ import { connectionCheckRequested, type ConnectionInput } from './messages.js';
  * 30 days without a wake-up; renews when the server suggests it.
  */
 
-/** Rutter refuses the question itself, which it should not: ask again, but seldom. */
+/** Rutter refuses the read itself, which it should not: poll seldom. */
 const oddRefusalPollMs = 15 * 60_000;
 
 const { rutterReadConnection } = proxyActivities<RutterActivities>(interactive.providerReads);
@@ -41,14 +41,14 @@ export async function connectionWorkflow(input: ConnectionInput): Promise<void> 
 
   for (;;) {
     woken = false;
-    const look = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
-    setCurrentDetails(describe(look));
-    if (look.nextPollMs === null) {
+    const found = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
+    setCurrentDetails(describe(found));
+    if (found.nextPollMs === null) {
       // A wake-up that came during the check asks for another one before the end.
       if (isCheckRequested()) continue;
       return;
     }
-    await condition(isCheckRequested, look.nextPollMs);
+    await condition(isCheckRequested, found.nextPollMs);
     if (workflowInfo().continueAsNewSuggested || Date.now() - startedAtMs >= limits.runAgeMaxMs) {
       await condition(allHandlersFinished);
       const { connectionId } = input;
@@ -79,8 +79,8 @@ async function readConnection(connectionId: string, awaitedForMs: number): Promi
   }
 }
 
-function describe(look: ReadConnectionResult): string {
-  if (look.refused) return 'Rutter refuses the connection; looking whether it was re-authorised.';
-  if (look.nextPollMs === null) return 'Nothing is awaited any more.';
-  return `Waiting for ${String(look.awaitedCount)} account(s) to be chosen in Sage.`;
+function describe(found: ReadConnectionResult): string {
+  if (found.refused) return 'Rutter refuses the connection; checking whether it was re-authorised.';
+  if (found.nextPollMs === null) return 'Nothing is awaited any more.';
+  return `Waiting for ${String(found.awaitedCount)} account(s) to be chosen in Sage.`;
 }

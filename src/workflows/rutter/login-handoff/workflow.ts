@@ -92,7 +92,7 @@ async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   return otp.outcome === 'ready' ? { kind: 'ready' } : endingOfOutcome(otp);
 }
 
-/** Tells the row how it ended. An answer waits for its browser until the deadline, then it is cleared. */
+/** Records how it ended. An answer waits for its browser until the deadline, then it is cleared. */
 async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<void> {
   const { handoffId } = state;
   const database = within(tidyUpMs, interactive.database);

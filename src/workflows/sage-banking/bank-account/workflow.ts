@@ -25,12 +25,12 @@ import { sageAccountCheckRequested, type SageBankAccountInput } from './messages
 /*
  * One bank account at Sage's Banking Service for its whole life: pending, active, waiting for a new authorisation, and
  * active again, until it is cancelled, by us or at Sage's side. One loop: read what is there, then wait until the next
- * look is due or somebody wake-ups. A cancellation that was asked for stands in the row; it comes after everything was
- * read, or could not be for `sageUnreadCancelAfterMs`. Message: `sageAccountCheckRequested`. Never fails: failures stand in the row and are tried again. Renews when the server
- * suggests it or after 30 days; ends when the account is cancelled.
+ * check is due or requested. A requested cancellation is stored in the row; it is done after everything was read, or could
+ * not be read for `sageUnreadCancelAfterMs`. Message: `sageAccountCheckRequested`. Never fails: failures are stored in the
+ * row and retried. Renews when the server suggests it or after 30 days; ends when the account is cancelled.
  */
 
-/** After postings, somebody's past among them: what is read here is at Sage already (5 is the least urgent of 5). */
+/** Less urgent than any posting, backfills included: what is read here is at Sage already (5 is the lowest of 5). */
 const checkPriority = 5;
 
 const { sageReadAccount } = proxyActivities<SageBankingActivities>({
@@ -69,29 +69,29 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
       });
     }
     woken = false;
-    const look = await checkAt(sageAccountId, Date.now() - waitingSinceMs);
-    if (look === 'gone') return;
-    if (look === 'unanswered') {
+    const found = await checkAt(sageAccountId, Date.now() - waitingSinceMs);
+    if (found === 'gone') return;
+    if (found === 'unanswered') {
       dueAtMs = Date.now() + sageCheckAgainMs;
       continue;
     }
-    if (look.status !== status) waitingSinceMs = Date.now();
-    ({ status } = look);
-    publish(look, look.status);
-    if (look.status === 'cancelled') return;
-    dueAtMs = look.hasMore ? Date.now() : Date.now() + look.nextCheckMs;
-    if (!look.mustCancel) continue;
+    if (found.status !== status) waitingSinceMs = Date.now();
+    ({ status } = found);
+    publish(found, found.status);
+    if (found.status === 'cancelled') return;
+    dueAtMs = found.hasMore ? Date.now() : Date.now() + found.nextCheckMs;
+    if (!found.mustCancel) continue;
     const cancelled = await cancel(sageAccountId);
     if (cancelled === 'unanswered') dueAtMs = Date.now() + sageCheckAgainMs;
     else if (!cancelled.cancelled) dueAtMs = Date.now() + cancelled.nextCheckMs;
     else {
-      publish(look, 'cancelled');
+      publish(found, 'cancelled');
       return;
     }
   }
 }
 
-/** Tries that are spent are no end: the row has the failure, and the next check follows. */
+/** Exhausted attempts end nothing: the row has the failure, and the next check follows. */
 async function checkAt(
   sageAccountId: string,
   waitedMs: number,
@@ -113,37 +113,37 @@ async function cancel(
   }
 }
 
-/** Whether the row itself is gone. A cancelled run ends as cancelled; what is no activity's failure is a bug. */
+/** Whether the row no longer exists. A cancelled run ends as cancelled; an error that is no activity's failure is a bug. */
 function isGone(error: unknown): boolean {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   return error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete;
 }
 
-/** Shows operators where the account stands. An upsert is an event, so only what changed is written. */
-function publish(look: ReadSageAccountResult, status: SageAccountStatus): void {
-  setCurrentDetails(describe(look, status));
+/** Shows operators the account's state. An upsert is an event, so only changes are written. */
+function publish(found: ReadSageAccountResult, status: SageAccountStatus): void {
+  setCurrentDetails(describe(found, status));
   const known = workflowInfo().typedSearchAttributes;
   const state = feedState(sageFeedFacts(status));
   const changed = [];
   if (known.get(searchAttributes.feedState) !== state) {
     changed.push({ key: searchAttributes.feedState, value: state });
   }
-  if ((known.get(searchAttributes.feedReason) ?? null) !== look.reason) {
-    changed.push({ key: searchAttributes.feedReason, value: look.reason });
+  if ((known.get(searchAttributes.feedReason) ?? null) !== found.reason) {
+    changed.push({ key: searchAttributes.feedReason, value: found.reason });
   }
-  if (known.get(searchAttributes.customerId) !== look.customerId) {
-    changed.push({ key: searchAttributes.customerId, value: look.customerId });
+  if (known.get(searchAttributes.customerId) !== found.customerId) {
+    changed.push({ key: searchAttributes.customerId, value: found.customerId });
     changed.push({ key: searchAttributes.feedChannel, value: 'sage-banking' });
   }
   const shownMs = known.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
-  if (look.readAtMs !== null && look.readAtMs - shownMs > lastSyncedAtStepMs) {
-    changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(look.readAtMs) });
+  if (found.readAtMs !== null && found.readAtMs - shownMs > lastSyncedAtStepMs) {
+    changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(found.readAtMs) });
   }
   if (changed.length > 0) upsertSearchAttributes(changed);
 }
 
 function describe({ reason, hasMore }: ReadSageAccountResult, status: SageAccountStatus): string {
-  if (reason !== null) return `Failing (${reason}); looking again.`;
+  if (reason !== null) return `Failing (${reason}); will check again.`;
   if (hasMore) return 'Reading transactions.';
   switch (status) {
     case 'pending':

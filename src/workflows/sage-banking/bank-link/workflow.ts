@@ -20,12 +20,12 @@ import { interactive } from '../../activity-options.js';
 import type { SageBankLinkInput } from './messages.js';
 
 /*
- * One way through a bank's pages: to a new account at Sage, or to the renewal of an old one's authorisation (contract 5,
- * 6.2, 6.4); for a direct bank only the creation of its account. Asks the stored poll route at the period that Sage
- * gives; when a route is lost it opens another way. Lives until the link's time is over, at most 20 minutes; then for
- * the creation of an account, which waits for the end of an earlier one (`sageLinkWaitsForEndMs`) and, when Sage does not
- * answer, up to a day more. No messages; everything stands in the row. It always completes: the row tells how. Renews
- * when the server suggests it (a short period fills a history).
+ * One bank consent: to a new account at Sage, or to the renewed authorisation of an old one (contract 5, 6.2, 6.4); for a
+ * direct bank only the creation of its account. Polls the stored route at the period that Sage gives; when the route is
+ * lost it opens another consent session. Lives until the link's time is over, at most 20 minutes; then for the creation of
+ * the account, which waits for the end of an earlier one (`sageLinkWaitsForEndMs`) and, when Sage does not answer, up to a
+ * day more. No messages; its state is stored in the row. It always completes, and the row says how. Renews when the
+ * server suggests it (a short period fills a history).
  */
 
 const database = proxyActivities<SageBankingActivities>(interactive.database);
@@ -34,22 +34,22 @@ const creation = proxyActivities<SageBankingActivities>({
   scheduleToCloseTimeout: sageLinkCreateTriesMs,
 });
 
-/** What is tried until the link's time is over may end a little later. */
+/** An attempt that began in time may end this much later. */
 const endedWithinMs = 60_000;
 
-/** The least pause between two questions, whatever Sage says. */
+/** The shortest pause between two polls, whatever Sage says. */
 const pollPauseMinMs = 100;
 
 export async function sageBankLinkWorkflow(input: SageBankLinkInput): Promise<void> {
   const { linkId } = input;
   try {
-    setCurrentDetails('Opening the way through the bank’s pages.');
+    setCurrentDetails('Opening a consent session at the bank.');
     let leftMs = sageConsentTriesMs;
     let step: PollBankLinkResult = await within(leftMs).sageBeginBankLink(input);
     while (step.outcome === 'waiting' || step.outcome === 'lost') {
       await renewIfSuggested(input);
       if (step.outcome === 'lost') {
-        setCurrentDetails('The way was lost; opening another one.');
+        setCurrentDetails('The consent session was lost; opening another one.');
         step = await within(leftMs).sageBeginBankLink(input);
         continue;
       }
@@ -66,14 +66,14 @@ export async function sageBankLinkWorkflow(input: SageBankLinkInput): Promise<vo
   }
 }
 
-/** Steps on the way through the bank's pages, with all their attempts in this time. */
+/** Steps of the consent session, with all their attempts in this time. */
 function within(scheduleToCloseTimeout: number) {
   return proxyActivities<SageBankingActivities>({ ...interactive.providerRead, scheduleToCloseTimeout });
 }
 
-/** The activity ends the link by its row's age, so the loop ends, too; a renewed run finds the row where it stands. */
+/** The activity ends the link by its row's age, so the loop ends, too; a renewed run continues from the row. */
 async function create(input: SageBankLinkInput): Promise<void> {
-  setCurrentDetails('The bank has said yes; creating the account at Sage.');
+  setCurrentDetails('The customer has consented; creating the account at Sage.');
   for (;;) {
     const result = await creation.sageCreateAccount(input);
     if (result.outcome === 'over') return;

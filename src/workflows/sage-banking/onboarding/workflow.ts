@@ -22,9 +22,9 @@ import * as messages from './messages.js';
 import { describe, initialState, type SageOnboardingRun } from './state.js';
 
 /*
- * One customer's way to an organisation at Sage's Banking Service (contract 2.3, 3): from the order in its row to
- * `ready` or `refused`. Lives for seconds with a cloud product, for up to a week of waiting with a desktop one, and in
- * doubt until a person has found out. One loop: take the next step, then wait as it says. Message: signal
+ * One customer's onboarding to an organisation at Sage's Banking Service (contract 2.3, 3): from the request in its row
+ * to `ready` or `refused`. Lives for seconds with a cloud product, for up to a week of waiting with a desktop one, and
+ * while `in_doubt` until an operator has resolved it. One loop: take the next step, then wait as it says. Message: signal
  * `sageOnboardingChanged` (its row says something new). Renews when the server suggests it, or after 30 days.
  */
 
@@ -92,13 +92,13 @@ async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput)
   }
 }
 
-/** What cannot be done is tried again later: an onboarding waits, it never fails. */
+/** A step that failed is retried later: an onboarding waits, it never fails. */
 async function advance(input: messages.SageOnboardingInput) {
   try {
     return await sageAdvanceOnboarding(input);
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    // The row is gone: nobody is left to tell.
+    // The row no longer exists.
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete)
       return 'gone';
     log.warn('a step of an onboarding failed');
