@@ -9,7 +9,13 @@ interface Report {
   numPassedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name: string;
+    status: string;
+    startTime: number;
+    endTime: number;
+    assertionResults: { status: string }[];
+  }[];
 }
 
 export function noCounts(): Counts {
@@ -37,6 +43,29 @@ export function countReport(report: string | undefined, code: number): Counts {
     failed: failed === 0 && code !== 0 ? 1 : failed,
     skipped: parsed.numPendingTests + parsed.numTodoTests,
   };
+}
+
+/**
+ * One line for each project (folder of `test`): its files, its tests, and the seconds of all files together. Two files
+ * run at a time, so a run takes about half of the sum.
+ */
+export function projectTable(report: string | undefined): string[] {
+  if (report === undefined) return [];
+  const sums = new Map<string, { files: number; tests: number; ms: number }>();
+  for (const { name, startTime, endTime, assertionResults } of (JSON.parse(report) as Report).testResults) {
+    const project = /\/test\/([^/]+)\//.exec(name)?.[1] ?? 'other';
+    const sum = sums.get(project) ?? { files: 0, tests: 0, ms: 0 };
+    sum.files += 1;
+    sum.tests += assertionResults.length;
+    sum.ms += endTime - startTime;
+    sums.set(project, sum);
+  }
+  return [...sums]
+    .sort(([, left], [, right]) => right.ms - left.ms)
+    .map(
+      ([project, { files, tests, ms }]) =>
+        `${project.padEnd(12)} ${String(files).padStart(3)} files ${String(tests).padStart(5)} tests ${(ms / 1_000).toFixed(0).padStart(5)} s`,
+    );
 }
 
 /** `12 passed, 0 failed`, and `, 1 skipped` when there are any. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';
-import { closingLine, countReport, noCounts } from './test-counts.js';
+import { closingLine, countReport, noCounts, projectTable } from './test-counts.js';
 import type { Counts } from './test-counts.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -51,7 +51,7 @@ async function main(args: string[]): Promise<void> {
   );
   const [tests] = await Promise.all([limit(() => runTests(quick, filters)), ...steps]);
   for (const key of ['passed', 'failed', 'skipped'] as const) counts[key] += tests[key];
-  process.stdout.write(`\n${closingLine(counts)}\n`);
+  print(`\n${closingLine(counts)}`);
   process.exitCode = counts.failed > 0 || tests.passed === 0 ? 1 : 0;
 }
 
@@ -60,7 +60,7 @@ async function runStep(step: Step): Promise<boolean> {
   const beganMs = performance.now();
   const { code, output } = await run(step.args, 'keep');
   const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
-  process.stdout.write(`\n> ${step.name}: ${code === 0 ? 'passed' : 'failed'} (${seconds} s)\n${output}`);
+  print(`\n> ${step.name}: ${code === 0 ? 'passed' : 'failed'} (${seconds} s)\n${output}`.trimEnd());
   return code === 0;
 }
 
@@ -79,6 +79,7 @@ async function runTests(quick: boolean, filters: string[]): Promise<Counts> {
       'print',
     );
     const text = await readFile(report, 'utf8').catch(() => undefined);
+    print(`\n${projectTable(text).join('\n')}`);
     return countReport(text, code);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -89,6 +90,10 @@ function projectArguments(quick: boolean, filters: string[]): string[] {
   if (quick) return QUICK_PROJECTS.flatMap((name) => ['--project', name]);
   // Who names a file wants it, whatever its project.
   return filters.length > 0 ? [] : ['--project', `!${LONG_PROJECT}`];
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 const running = new Set<ChildProcess>();

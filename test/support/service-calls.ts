@@ -49,7 +49,7 @@ export async function feedInState(
       );
     },
     {
-      timeoutMs: input.timeoutMs ?? 60_000,
+      timeoutMs: input.timeoutMs ?? 240_000,
       everyMs: 200,
       get describe() {
         return `the feed of ${input.accountId} is ${input.state} (seen: ${last})`;
