@@ -200,9 +200,12 @@ describe('the repair job', () => {
     const feed = await fixture.makeFeed();
     await facade.feedFactsChanged(feed);
     await complete();
-    await repair();
-    const { status } = await client.workflow.getHandle(connectionWorkflowId(feed.connectionId)).describe();
-    expect(status.name).toBe('RUNNING');
+    const handle = client.workflow.getHandle(connectionWorkflowId(feed.connectionId));
+    const started = async (): Promise<boolean> => {
+      await repair();
+      return (await handle.describe()).status.name === 'RUNNING';
+    };
+    await until(started, { ...soon, describe: 'the connection has a workflow again' });
     await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: startDate,
     });
@@ -221,14 +224,18 @@ describe('the repair job', () => {
     );
   });
 
-  it('tells once of a feed that is late, and of its end when it has caught up', async () => {
+  it('reports a late feed once, and its end when it has caught up', async () => {
     const feed = await liveFeed();
     await fixture.pool.query(
       `UPDATE feeds SET last_synced_at = last_synced_at - interval '25 hours',
               sendable_since = sendable_since - interval '25 hours' WHERE feed_id = $1`,
       [feed.feedId],
     );
-    await repair();
+    const raised = async (): Promise<boolean> => {
+      await repair();
+      return logged('alert raised', feed).length > 0;
+    };
+    await until(raised, { ...soon, describe: 'the alert is raised' });
     await repair();
     expect(logged('alert raised', feed)).toEqual(['feed_late']);
     expect(logged('alert ended', feed)).toEqual([]);

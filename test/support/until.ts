@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** A condition that takes longer hangs. */
+const hangsMs = 120_000;
+
 export interface UntilOptions {
-  timeoutMs: number;
+  /** Only for conditions that take long by themselves: a shorter limit is raised, since the machine may be busy. */
+  timeoutMs?: number;
   /** Completes "timed out after … ms waiting until …". */
   describe: string;
   /** Default 50. */
@@ -17,7 +21,8 @@ export async function until<Value>(
   condition: () => Promise<Value> | Value,
   options: UntilOptions,
 ): Promise<Exclude<Value, undefined | null | false>> {
-  const deadline = Date.now() + options.timeoutMs;
+  const timeoutMs = Math.max(options.timeoutMs ?? 0, hangsMs);
+  const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {
     try {
@@ -30,7 +35,7 @@ export async function until<Value>(
       lastError = error;
     }
     if (Date.now() >= deadline) {
-      const message = `timed out after ${options.timeoutMs} ms waiting until ${options.describe}`;
+      const message = `timed out after ${timeoutMs} ms waiting until ${options.describe}`;
       throw new Error(message, { cause: lastError });
     }
     await delay(options.everyMs ?? 50);

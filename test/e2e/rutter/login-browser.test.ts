@@ -66,7 +66,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await context.close();
   context = await browser.newContext({ locale: 'en-GB', viewport: { width: 480, height: 760 } });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(120_000);
   customer = await addCustomer(pages);
   arrivals.length = 0;
   pages.facade.onAccountsShared = async (handoffId) => {
@@ -136,7 +136,7 @@ describe('the way from Sage to the bank and back', () => {
     const strict = await launchBrowser({ args: ['--test-third-party-cookie-phaseout'] });
     try {
       const strictContext = await strict.newContext({ locale: 'en-GB' });
-      strictContext.setDefaultTimeout(15_000);
+      strictContext.setDefaultTimeout(120_000);
       const control = { name: controlCookie, value: '1', secure: true, sameSite: 'None' } as const;
       await strictContext.addCookies([{ ...control, url: pages.url.replace('http:', 'https:') }]);
       const { challenge, login } = newLink();
@@ -283,8 +283,8 @@ describe('what people see', () => {
     await page.goto(login);
     await signIn(page);
     const handoffId = new URL(page.url()).pathname.split('/')[2]!;
-    await page.getByRole('button', { name: 'Share accounts' }).click({ timeout: 30_000 });
-    await page.getByRole('heading', { name: 'Finishing' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('button', { name: 'Share accounts' }).click({ timeout: 120_000 });
+    await page.getByRole('heading', { name: 'Finishing' }).waitFor({ timeout: 120_000 });
     // Without a script there is no other way to go on; it waits for the page's own work and changes nothing in it.
     await look(page, 'finishing', ['meta-refresh']);
     await makeReady(pages, { handoffId, otp: 'otp-late' });

@@ -48,7 +48,7 @@ afterEach(async () => {
 
 async function openPages(options: { javaScriptEnabled: boolean }): Promise<Page> {
   context = await browser.newContext({ locale: 'en-GB', viewport: { width: 900, height: 800 }, ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   await page.goto(`${fixture.url}/status`);
   await page.getByLabel('Username').fill(customer.username);
@@ -114,7 +114,7 @@ test('onboarding and connecting: each page is accessible by axeâ€™s rules, narro
   await page.getByRole('heading', { name: 'Type what you see' }).waitFor();
   // The page's policy lets the captcha in, and the browser draws it.
   await until(() => page.evaluate<boolean>('document.querySelector("img.captcha").naturalWidth > 0'), {
-    timeoutMs: 10_000,
+    timeoutMs: 120_000,
     describe: 'the captcha is drawn',
   });
   await page.getByRole('button', { name: 'Send' }).click();
@@ -158,7 +158,7 @@ test('account, rules, suggestions and restoring: each page is accessible by axeâ
   await until(
     async () =>
       (await fixture.api('GET', `/v1/sage/accounts/${former.sageAccountId}`)).body.status === 'cancelled',
-    { timeoutMs: 20_000, describe: 'the former account is disconnected' },
+    { timeoutMs: 120_000, describe: 'the former account is disconnected' },
   );
   const account = await makeSageAccount(fixture, { company, transactions: lines });
   const base = `${fixture.url}/status/sage/accounts/${account.sageAccountId}`;
