@@ -76,7 +76,14 @@ export async function listConflicts(
     [input.accountId, input.transactionId ?? null, input.beforeConflictId ?? null, input.limit],
   );
   return rows.map(({ conflictId, code, times, firstAt, lastAt, received, ...stored }) => ({
-    ...{ conflictId, transactionId: stored.transactionId, code, times, firstAt, lastAt, received, stored },
+    conflictId,
+    transactionId: stored.transactionId,
+    code,
+    times,
+    firstAt,
+    lastAt,
+    received,
+    stored,
   }));
 }
 
@@ -107,6 +114,10 @@ export async function listConflictsAtRutter(
     [input.feedId, input.beforeSequence ?? null, input.limit],
   );
   return rows.map(({ sequence, batchNumber, completedAt, difference, ...posting }) => ({
-    ...{ posting, sequence, batchNumber, completedAt, difference },
+    posting,
+    sequence,
+    batchNumber,
+    completedAt,
+    difference,
   }));
 }

@@ -14,7 +14,7 @@ export interface RateLimits {
 }
 
 /** Rutter allows 500 in any 10 s for the whole organisation: these allow 47.5 × 10 + 20 = 495. */
-export const RUTTER_RATE_LIMITS: RateLimits = {
+export const rutterRateLimits: RateLimits = {
   ratePerSecond: 47.5,
   burst: 20,
   reservedPerSecond: 5,
@@ -22,17 +22,17 @@ export const RUTTER_RATE_LIMITS: RateLimits = {
 };
 
 /** The longest wait for a turn: a caller that would wait longer fails, releases its slot and tries again later. */
-export const LIMITER_WAIT_MAX_MS = 15_000;
+export const limiterWaitMaxMs = 15_000;
 /** Nobody is held back longer than this, whatever the provider asks for. */
-export const SLOW_DOWN_MAX_MS = 60_000;
+export const slowDownMaxMs = 60_000;
 /** A turn used this late could fall together with later ones, and the sum over 10 s would exceed 500: it is lost. */
-const TURN_LATE_MAX_MS = 100;
+const turnLateMaxMs = 100;
 /** Turns lost in a row before one is used all the same: when everything is late by the same time nothing piles up. */
-const TURNS_LOST_MAX = 2;
+const turnsLostMax = 2;
 /** A turn was given before this long: meanwhile the provider may have asked for a pause, so it is looked up again. */
-const RECHECK_AFTER_MS = 250;
+const recheckAfterMs = 250;
 
-/** The queue is longer than `LIMITER_WAIT_MAX_MS`, or a pause is. Nothing was sent; come again after `waitMs`. */
+/** The queue is longer than `limiterWaitMaxMs`, or a pause is. Nothing was sent; come again after `waitMs`. */
 export class LimiterSaturated extends Error {
   readonly kind = 'limiter_saturated';
   override readonly name = 'LimiterSaturated';
@@ -56,7 +56,7 @@ export interface RateLimiterOptions {
 export interface RateLimiter {
   /** Waits for a turn. @throws LimiterSaturated, the signal's reason, or what PostgreSQL throws */
   acquire(input: { priority: RequestPriority; signal?: AbortSignal | undefined }): Promise<void>;
-  /** No process sends for `forMs`, at most `SLOW_DOWN_MAX_MS`; afterwards at the steady rate, without a burst. */
+  /** No process sends for `forMs`, at most `slowDownMaxMs`; afterwards at the steady rate, without a burst. */
   slowDown(input: { forMs: number }): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export interface RateLimiter {
  * use nor delay the reserved part. A turn is taken by one short statement; the wait for it holds no connection.
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
-  const { pool, name, limits = RUTTER_RATE_LIMITS, waitMaxMs = LIMITER_WAIT_MAX_MS } = options;
+  const { pool, name, limits = rutterRateLimits, waitMaxMs = limiterWaitMaxMs } = options;
   const bucket = { pool, name, parameters: bucketParameters(limits, waitMaxMs) };
 
   return {
@@ -83,15 +83,15 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
         await sleepUnlessAborted(waitMs, signal);
         // The turn lies at asking plus wait or a little later, by the server's clock; what is over is our lateness.
         const lateMs = performance.now() - askedAtMs - waitMs;
-        const usable = lateMs <= TURN_LATE_MAX_MS || lost >= TURNS_LOST_MAX;
-        if (usable && !(waitMs >= RECHECK_AFTER_MS && (await isBlocked(pool, name)))) return;
+        const usable = lateMs <= turnLateMaxMs || lost >= turnsLostMax;
+        if (usable && !(waitMs >= recheckAfterMs && (await isBlocked(pool, name)))) return;
       }
     },
 
     async slowDown({ forMs }) {
-      const pauseMs = Math.min(Math.max(forMs, 0), SLOW_DOWN_MAX_MS);
+      const pauseMs = Math.min(Math.max(forMs, 0), slowDownMaxMs);
       const { sharedToleranceMs, reservedToleranceMs } = bucket.parameters;
-      await pool.query(SLOW_DOWN, [name, pauseMs, sharedToleranceMs, reservedToleranceMs]);
+      await pool.query(slowDownSql, [name, pauseMs, sharedToleranceMs, reservedToleranceMs]);
     },
   };
 }
@@ -114,7 +114,7 @@ function bucketParameters(limits: RateLimits, waitMaxMs: number): BucketParamete
     sharedIntervalMs + sharedToleranceMs,
     reservedIntervalMs + reservedToleranceMs,
   );
-  const horizonMs = Math.max(SLOW_DOWN_MAX_MS, waitMaxMs, LIMITER_WAIT_MAX_MS) + longestBucketMs;
+  const horizonMs = Math.max(slowDownMaxMs, waitMaxMs, limiterWaitMaxMs) + longestBucketMs;
   return { sharedIntervalMs, sharedToleranceMs, reservedIntervalMs, reservedToleranceMs, horizonMs };
 }
 
@@ -126,7 +126,7 @@ function bucketParameters(limits: RateLimits, waitMaxMs: number): BucketParamete
  * The commit does not wait for the disk, or a slow one would set the rate while the row is locked. A crash of the server
  * can so forget the last 0.6 s, which gives back at most one burst; its restart takes longer than that burst is worth.
  */
-const TAKE_TURN = `
+const takeTurnSql = `
 WITH held AS MATERIALIZED (
   SELECT name, shared_tat, reserved_tat, statement_timestamp() AS at,
          statement_timestamp() + $8 * interval '1 millisecond' AS horizon,
@@ -162,7 +162,7 @@ WITH held AS MATERIALIZED (
 SELECT wait_ms, EXISTS (SELECT 1 FROM taken) AS taken FROM turn`;
 
 /** The buckets are emptied up to the end of the pause, so that the turns after it come one by one. */
-const SLOW_DOWN = `
+const slowDownSql = `
 INSERT INTO rate_limits AS r (name, shared_tat, reserved_tat, blocked_until)
 SELECT $1, until + $3 * interval '1 millisecond', until + $4 * interval '1 millisecond', until
   FROM (SELECT statement_timestamp() + $2 * interval '1 millisecond' AS until) AS pause
@@ -172,7 +172,7 @@ ON CONFLICT (name) DO UPDATE
        blocked_until = GREATEST(r.blocked_until, excluded.blocked_until)`;
 
 /** A pause longer than any we set comes from a clock that was put back. */
-const IS_BLOCKED = `
+const isBlockedSql = `
 SELECT blocked_until > statement_timestamp()
    AND blocked_until <= statement_timestamp() + $2 * interval '1 millisecond' AS blocked
   FROM rate_limits WHERE name = $1`;
@@ -213,7 +213,7 @@ async function queryTurn(
 ): Promise<(Turn & { taken: boolean }) | undefined> {
   const { parameters } = input;
   const askedAtMs = performance.now();
-  const result = await client.query<{ wait_ms: number; taken: boolean }>(TAKE_TURN, [
+  const result = await client.query<{ wait_ms: number; taken: boolean }>(takeTurnSql, [
     input.name,
     input.priority,
     parameters.sharedIntervalMs,
@@ -239,7 +239,7 @@ async function insertAndQueryTurn(
 }
 
 async function isBlocked(pool: Pool, name: string): Promise<boolean> {
-  const result = await pool.query<{ blocked: boolean }>(IS_BLOCKED, [name, SLOW_DOWN_MAX_MS]);
+  const result = await pool.query<{ blocked: boolean }>(isBlockedSql, [name, slowDownMaxMs]);
   return result.rows[0]?.blocked === true;
 }
 

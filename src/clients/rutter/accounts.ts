@@ -40,19 +40,14 @@ export interface AccountCalls {
   ): Promise<RutterAccount>;
   /** POST …/accounts. A job is read with `getAccountJob`. */
   createAccount(input: ForConnection & Keyed & { account: NewAccount }): Promise<CreateAccountResult>;
-  /** POST …/otp. Cancels every earlier OTP of the connection (7): serialise, and call it last. The OTP is a secret. */
+  /** POST …/otp. Cancels every earlier OTP of the connection (7): serialize, and call it last. The OTP is a secret. */
   createOtp(input: ForConnection & Keyed): Promise<RutterOtp>;
 }
 
 const ACCOUNTS_PATH = '/accounting/bank_feeds/accounts';
 
-export function createAccountCalls({
-  request,
-  timeoutMs,
-}: {
-  request: Requester;
-  timeoutMs: number;
-}): AccountCalls {
+export function createAccountCalls(dependencies: { request: Requester; timeoutMs: number }): AccountCalls {
+  const { request, timeoutMs } = dependencies;
   const listAccounts: AccountCalls['listAccounts'] = async (input) => {
     const answer = await request({
       operation: 'listAccounts',
@@ -79,7 +74,10 @@ export function createAccountCalls({
         path: `${ACCOUNTS_PATH}/${encodeURIComponent(rutterAccountId)}`,
         query: { force_fetch: forceFetchText(forceFetch) },
         schema: singleAccountSchema,
-        ...{ accessToken, timeoutMs, priority, signal },
+        accessToken,
+        timeoutMs,
+        priority,
+        signal,
       });
       return answer.value;
     },
@@ -92,7 +90,10 @@ export function createAccountCalls({
         body: JSON.stringify({ response_mode: 'prefer_sync', bank_feed_account: toRutterAccount(account) }),
         idempotencyKey,
         schema: createAccountSchema,
-        ...{ accessToken, timeoutMs, priority, signal },
+        accessToken,
+        timeoutMs,
+        priority,
+        signal,
       });
       if (answer.value.kind === 'async') return answer.value;
       return { ...answer.value, jobId: answer.jobId ?? null };
@@ -106,7 +107,10 @@ export function createAccountCalls({
         body: '{}',
         idempotencyKey,
         schema: otpSchema,
-        ...{ accessToken, timeoutMs, priority, signal },
+        accessToken,
+        timeoutMs,
+        priority,
+        signal,
       });
       return answer.value;
     },

@@ -37,7 +37,11 @@ export function createRutterClient(options: RutterClientOptions): RutterClient {
   const { clientId, clientSecret, version, limiter } = options;
   const baseUrl = new URL(options.baseUrl).href.replace(/\/+$/, '');
   const request = createRequester({
-    ...{ baseUrl, clientId, clientSecret, version, limiter },
+    baseUrl,
+    clientId,
+    clientSecret,
+    version,
+    limiter,
     fetch: options.fetch ?? fetch,
   });
   const timeoutMs = options.timeouts?.otherMs ?? deliveryLimits.requestTimeoutMs;

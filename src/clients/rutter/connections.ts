@@ -1,6 +1,6 @@
 import type { CallOptions, ForConnection, Keyed } from './call-options.js';
 import { isNotFound } from './errors.js';
-import type { Requester } from './request.js';
+import type { Requester, RutterRequest } from './request.js';
 import {
   connectionSchema,
   connectionStatusSchema,
@@ -40,7 +40,9 @@ export function createConnectionCalls(dependencies: {
         body: JSON.stringify({ platform }),
         idempotencyKey,
         schema: createdConnectionSchema,
-        ...{ timeoutMs, priority, signal },
+        timeoutMs,
+        priority,
+        signal,
       });
       return answer.value;
     },
@@ -55,32 +57,24 @@ export function createConnectionCalls(dependencies: {
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         schema: exchangedTokenSchema,
         secrets: [publicToken],
-        ...{ timeoutMs, priority, signal },
+        timeoutMs,
+        priority,
+        signal,
       });
       return answer.value;
     },
 
-    async getConnectionByToken({ accessToken, priority = 'interactive', signal }) {
-      const answer = await request({
-        operation: 'getConnectionByToken',
-        method: 'GET',
-        path: '/connections/access_token',
-        schema: connectionSchema,
-        ...{ accessToken, timeoutMs, priority, signal },
-      });
-      return answer.value;
-    },
+    getConnectionByToken: connectionRead(dependencies, {
+      operation: 'getConnectionByToken',
+      path: '/connections/access_token',
+      schema: connectionSchema,
+    }),
 
-    async getConnectionStatus({ accessToken, priority = 'interactive', signal }) {
-      const answer = await request({
-        operation: 'getConnectionStatus',
-        method: 'GET',
-        path: '/connections/status',
-        schema: connectionStatusSchema,
-        ...{ accessToken, timeoutMs, priority, signal },
-      });
-      return answer.value;
-    },
+    getConnectionStatus: connectionRead(dependencies, {
+      operation: 'getConnectionStatus',
+      path: '/connections/status',
+      schema: connectionStatusSchema,
+    }),
 
     async deleteConnection({ connectionId, priority = 'interactive', signal }) {
       try {
@@ -89,7 +83,9 @@ export function createConnectionCalls(dependencies: {
           method: 'DELETE',
           path: `/connections/${encodeURIComponent(connectionId)}`,
           schema: deletedSchema,
-          ...{ timeoutMs, priority, signal },
+          timeoutMs,
+          priority,
+          signal,
         });
         return { deleted: answer.value.success };
       } catch (error) {
@@ -97,5 +93,25 @@ export function createConnectionCalls(dependencies: {
         throw error;
       }
     },
+  };
+}
+
+/** A read of one connection. The token names the connection, so the path carries no id. */
+function connectionRead<T>(
+  { request, timeoutMs }: { request: Requester; timeoutMs: number },
+  read: Pick<RutterRequest<T>, 'operation' | 'path' | 'schema'>,
+): (input: ForConnection) => Promise<T> {
+  return async ({ accessToken, priority = 'interactive', signal }) => {
+    const answer = await request({
+      operation: read.operation,
+      method: 'GET',
+      path: read.path,
+      schema: read.schema,
+      accessToken,
+      timeoutMs,
+      priority,
+      signal,
+    });
+    return answer.value;
   };
 }

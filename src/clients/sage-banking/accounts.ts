@@ -20,7 +20,10 @@ export function createAccountCalls({ companyRequest }: { companyRequest: Company
   return {
     createBankAccount: ({ access, account, signal }) =>
       companyRequest({
-        ...{ operation: 'createBankAccount', method: 'POST', access, signal },
+        operation: 'createBankAccount',
+        method: 'POST',
+        access,
+        signal,
         segments: ['bankaccounts'],
         json: account,
         schema: sageBankAccountSchema,
@@ -29,7 +32,10 @@ export function createAccountCalls({ companyRequest }: { companyRequest: Company
 
     listBankAccounts: ({ access, includeCancelled, signal }) =>
       companyRequest({
-        ...{ operation: 'listBankAccounts', method: 'GET', access, signal },
+        operation: 'listBankAccounts',
+        method: 'GET',
+        access,
+        signal,
         segments: ['bankaccounts'],
         query: { includeCancelled: includeCancelled === true ? 'true' : undefined },
         schema: accountListSchema,
@@ -37,14 +43,21 @@ export function createAccountCalls({ companyRequest }: { companyRequest: Company
 
     getBankAccount: ({ access, bankAccountId, signal }) =>
       companyRequest({
-        ...{ operation: 'getBankAccount', method: 'GET', access, signal },
+        operation: 'getBankAccount',
+        method: 'GET',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId],
         schema: accountSchemaOf(bankAccountId),
       }),
 
     deleteBankAccount: ({ access, bankAccountId, signal }) =>
       companyRequest({
-        ...{ operation: 'deleteBankAccount', method: 'DELETE', access, signal, mayBeEmpty: true },
+        operation: 'deleteBankAccount',
+        method: 'DELETE',
+        access,
+        signal,
+        mayBeEmpty: true,
         segments: ['bankaccounts', bankAccountId],
         schema: deletedSchema,
       }),

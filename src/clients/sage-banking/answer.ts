@@ -65,7 +65,8 @@ export function sageErrorOf(
   if (httpStatus >= 500 || httpStatus === requestTimeoutStatus) {
     const detail = [said.errorCode, said.errorMessage].filter((each) => each !== null).join(' ');
     return new SageOutcomeUnknown({
-      ...{ operation, httpStatus },
+      operation,
+      httpStatus,
       reason: 'server_error',
       detail: detail === '' ? undefined : detail,
     });

@@ -24,7 +24,12 @@ export function createBankCalls(options: {
         if (value !== undefined) url.searchParams.set(key, String(value));
       }
       return request({
-        ...{ operation: 'listBanks', method: 'GET', url, headers, schema: bankPageSchema, signal },
+        operation: 'listBanks',
+        method: 'GET',
+        url,
+        headers,
+        schema: bankPageSchema,
+        signal,
       });
     },
 
@@ -32,7 +37,7 @@ export function createBankCalls(options: {
       const operation = 'getBank' as const;
       const url = new URL(`/api/v1${pathOf(operation, ['banks', bankId])}`, bankingUrl);
       const schema = sageBankSchema.refine((bank) => bank.bankId === bankId, { path: ['bankId'] });
-      return request({ ...{ operation, method: 'GET', url, headers, schema, signal } });
+      return request({ operation, method: 'GET', url, headers, schema, signal });
     },
   };
 }

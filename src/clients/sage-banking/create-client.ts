@@ -35,7 +35,13 @@ export function createSageBankingClient(options: SageBankingOptions): SageBankin
   const companyRequest = createCompanyRequester({ request, tokens, bankingUrl, applicationId });
   return {
     ...createOrganisationCalls({
-      ...{ request, tokens, bankingUrl, tokenServiceUrl, applicationId, signingKey, provider },
+      request,
+      tokens,
+      bankingUrl,
+      tokenServiceUrl,
+      applicationId,
+      signingKey,
+      provider,
     }),
     ...createBankCalls({ request, bankingUrl, applicationId }),
     ...createLinkCalls({ request, companyRequest, origins }),

@@ -45,7 +45,11 @@ export function createLinkCalls(options: {
   return {
     async startLink({ access, bankId, e2e, signal }) {
       const start = await companyRequest({
-        ...{ operation: 'startLink', method: 'GET', access, signal, redirectIsAnswer: true },
+        operation: 'startLink',
+        method: 'GET',
+        access,
+        signal,
+        redirectIsAnswer: true,
         segments: ['indirectlinkaccount'],
         query: { bankId, web: 'true', e2e },
         schema: startSchema,
@@ -55,7 +59,11 @@ export function createLinkCalls(options: {
 
     async startReauthorisation({ access, bankAccountId, signal }) {
       const start = await companyRequest({
-        ...{ operation: 'startReauthorisation', method: 'GET', access, signal, redirectIsAnswer: true },
+        operation: 'startReauthorisation',
+        method: 'GET',
+        access,
+        signal,
+        redirectIsAnswer: true,
         segments: ['bankaccounts', bankAccountId, 'indirectauth'],
         query: { web: 'true' },
         schema: startSchema,
@@ -68,15 +76,13 @@ export function createLinkCalls(options: {
       const url = pollAddress(origins, { operation, pollRoute });
       // No headers: the address itself is signed (contract 1).
       const polled = await request({
-        ...{
-          operation,
-          method: 'GET',
-          url,
-          schema: finishedSchema,
-          waitingSchema,
-          spendsRoute: true,
-          signal,
-        },
+        operation,
+        method: 'GET',
+        url,
+        schema: finishedSchema,
+        waitingSchema,
+        spendsRoute: true,
+        signal,
         secrets: addressSecrets(url),
       });
       if (polled.kind === 'waiting') pollAddress(origins, { operation, pollRoute: polled.pollRoute });

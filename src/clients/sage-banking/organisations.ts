@@ -76,7 +76,10 @@ export function createOrganisationCalls(options: {
       const { provider } = options;
       if (provider === undefined) return notConfigured({ operation, variable: 'SAGE_PROVIDER' });
       await request({
-        ...{ operation, signal, mayBeEmpty: true, schema: anythingSchema },
+        operation,
+        signal,
+        mayBeEmpty: true,
+        schema: anythingSchema,
         method: 'POST',
         url: new URL('/api/v1/requestToken', options.tokenServiceUrl),
         headers: { ...sentHeaders, 'x-provider': provider },
@@ -88,7 +91,12 @@ export function createOrganisationCalls(options: {
     getCaptcha({ signal }) {
       const url = new URL('/api/v1/captcha', bankingUrl);
       return request({
-        ...{ operation: 'getCaptcha', method: 'GET', url, headers, schema: captchaSchema, signal },
+        operation: 'getCaptcha',
+        method: 'GET',
+        url,
+        headers,
+        schema: captchaSchema,
+        signal,
       });
     },
 

@@ -30,7 +30,10 @@ export function createReprocessCalls(options: {
     async startReprocess({ access, bankAccountId, transactionIds, signal }) {
       const operation = 'startReprocess' as const;
       const started = await companyRequest({
-        ...{ operation, method: 'POST', access, signal },
+        operation,
+        method: 'POST',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'reprocesstransactions'],
         json: { transactionIds },
         schema: startedSchema,
@@ -43,7 +46,13 @@ export function createReprocessCalls(options: {
       const operation = 'pollReprocess' as const;
       const address = pollAddress(origins, { operation, pollRoute });
       const polled = await companyRequest({
-        ...{ operation, method: 'GET', access, signal, address, schema: doneSchema, waitingSchema },
+        operation,
+        method: 'GET',
+        access,
+        signal,
+        address,
+        schema: doneSchema,
+        waitingSchema,
         finalFailure: ({ errorMessage }): SageReprocessPoll => ({ kind: 'failed', message: errorMessage }),
       });
       if (polled.kind === 'waiting') pollAddress(origins, { operation, pollRoute: polled.pollRoute });

@@ -115,7 +115,8 @@ async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise
   if (!isCalledJson && request.mayBeEmpty !== true) {
     await discardBody(response);
     throw unknownOutcome(exchange, {
-      ...{ httpStatus, reason: 'unreadable_body' },
+      httpStatus,
+      reason: 'unreadable_body',
       detail: 'the content type is not JSON',
     });
   }

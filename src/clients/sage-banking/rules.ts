@@ -19,24 +19,56 @@ export type RuleCalls = Pick<
 
 /** Rules of a bank account, and those that disconnected accounts of the company have left (contract 8). */
 export function createRuleCalls({ companyRequest }: { companyRequest: CompanyRequester }): RuleCalls {
+  return { ...createRuleReads(companyRequest), ...createRuleWrites(companyRequest) };
+}
+
+function createRuleReads(
+  companyRequest: CompanyRequester,
+): Pick<RuleCalls, 'listRules' | 'getRule' | 'listDisconnectedRules'> {
   return {
     listRules: ({ access, bankAccountId, signal }) =>
       companyRequest({
-        ...{ operation: 'listRules', method: 'GET', access, signal },
+        operation: 'listRules',
+        method: 'GET',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'rules'],
         schema: ruleListSchema,
       }),
 
     getRule: ({ access, bankAccountId, ruleId, signal }) =>
       companyRequest({
-        ...{ operation: 'getRule', method: 'GET', access, signal },
+        operation: 'getRule',
+        method: 'GET',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'rules', ruleId],
         schema: ruleSchemaOf(ruleId),
       }),
 
+    listDisconnectedRules: ({ access, signal }) =>
+      companyRequest({
+        operation: 'listDisconnectedRules',
+        method: 'GET',
+        access,
+        signal,
+        segments: ['rules'],
+        query: { status: 'disconnected' },
+        schema: ruleListSchema,
+      }),
+  };
+}
+
+function createRuleWrites(
+  companyRequest: CompanyRequester,
+): Pick<RuleCalls, 'createRule' | 'replaceRule' | 'amendRule' | 'deleteRule'> {
+  return {
     createRule: ({ access, bankAccountId, rule, signal }) =>
       companyRequest({
-        ...{ operation: 'createRule', method: 'POST', access, signal },
+        operation: 'createRule',
+        method: 'POST',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'rules'],
         json: rule,
         schema: sageRuleSchema,
@@ -44,7 +76,10 @@ export function createRuleCalls({ companyRequest }: { companyRequest: CompanyReq
 
     replaceRule: ({ access, bankAccountId, ruleId, rule, signal }) =>
       companyRequest({
-        ...{ operation: 'replaceRule', method: 'PUT', access, signal },
+        operation: 'replaceRule',
+        method: 'PUT',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'rules', ruleId],
         json: rule,
         schema: ruleSchemaOf(ruleId),
@@ -52,7 +87,10 @@ export function createRuleCalls({ companyRequest }: { companyRequest: CompanyReq
 
     amendRule: ({ access, bankAccountId, ruleId, changes, signal }) =>
       companyRequest({
-        ...{ operation: 'amendRule', method: 'PATCH', access, signal },
+        operation: 'amendRule',
+        method: 'PATCH',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'rules', ruleId],
         json: changes,
         schema: ruleSchemaOf(ruleId),
@@ -60,17 +98,13 @@ export function createRuleCalls({ companyRequest }: { companyRequest: CompanyReq
 
     deleteRule: ({ access, bankAccountId, ruleId, signal }) =>
       companyRequest({
-        ...{ operation: 'deleteRule', method: 'DELETE', access, signal, mayBeEmpty: true },
+        operation: 'deleteRule',
+        method: 'DELETE',
+        access,
+        signal,
+        mayBeEmpty: true,
         segments: ['bankaccounts', bankAccountId, 'rules', ruleId],
         schema: deletedSchema,
-      }),
-
-    listDisconnectedRules: ({ access, signal }) =>
-      companyRequest({
-        ...{ operation: 'listDisconnectedRules', method: 'GET', access, signal },
-        segments: ['rules'],
-        query: { status: 'disconnected' },
-        schema: ruleListSchema,
       }),
   };
 }

@@ -15,7 +15,10 @@ export function createTransactionCalls({
   return {
     readTransactions: ({ access, bankAccountId, startIndex, signal }) =>
       companyRequest({
-        ...{ operation: 'readTransactions', method: 'GET', access, signal },
+        operation: 'readTransactions',
+        method: 'GET',
+        access,
+        signal,
         segments: ['bankaccounts', bankAccountId, 'transactions'],
         query: { startIndex },
         schema: pageSchemaOf({ bankAccountId, startIndex }),

@@ -15,7 +15,7 @@ export interface OpenBatch {
   /** POSTs made under this key so far. */
   readonly posts: number;
   /** An earlier POST of this key had an unknown outcome. */
-  readonly outcome_unknown: boolean;
+  readonly outcomeUnknown: boolean;
   /** The key's accepted request failed with a 5xx: repeating it only replays that, so the list must be read. */
   readonly inDoubt: boolean;
   /** Of any attempt, epoch ms by the database's clock: where reading back begins. */
@@ -66,7 +66,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     idempotencyKey: raw.idempotency_key,
     attemptNumber: raw.attempt_number,
     posts: raw.posts,
-    outcome_unknown: raw.outcome_unknown,
+    outcomeUnknown: raw.outcome_unknown,
     inDoubt: raw.attempt_state === 'in_doubt',
     firstPostAtMs: Date.parse(raw.first_post_at),
     jobAgeMs: raw.job_age_ms,

@@ -32,7 +32,7 @@ export interface BuildBatchInput {
 
 export type BuildBatchResult =
   | {
-      readonly kind: 'cut';
+      readonly kind: 'built';
       readonly batch: OpenBatch;
       readonly postings: DeliverablePosting[];
       readonly body: string;
@@ -70,7 +70,7 @@ export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<Bu
       postings: next.postings,
     });
     const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256 });
-    return { kind: 'cut', batch, postings: next.postings, body };
+    return { kind: 'built', batch, postings: next.postings, body };
   });
 }
 
@@ -248,7 +248,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     idempotencyKey,
     attemptNumber: 1,
     posts: 1,
-    outcome_unknown: false,
+    outcomeUnknown: false,
     inDoubt: false,
     firstPostAtMs: Date.parse(row.created_at),
     jobAgeMs: null,

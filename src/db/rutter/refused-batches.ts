@@ -70,7 +70,10 @@ async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly s
   const { feedId } = input.batch;
   const given = [...refused, ...(await endBisection(db, { feedId }))];
   await writeReason(db, {
-    ...{ feedId, reason: input.blockReason, detail: input.words, timeline: true },
+    feedId,
+    reason: input.blockReason,
+    detail: input.words,
+    timeline: true,
     about: { transaction_ids: given.slice(0, deliveryLimits.refusedNamedMax) },
   });
   return 'stopped';

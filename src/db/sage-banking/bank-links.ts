@@ -226,7 +226,9 @@ export async function endSageLink(
   if (failed === null) await tell(db, row, 'sage_link_done', { purpose });
   else
     await tell(db, row, 'sage_link_failed', {
-      ...{ purpose, state: failed.state, reason: failed.reason },
+      purpose,
+      state: failed.state,
+      reason: failed.reason,
       ...failed.detail,
     });
 }

@@ -99,10 +99,7 @@ export async function storeChunk(
          chunk_ids = NULL, chunk_max = CASE WHEN chunk_max IS NOT NULL THEN cardinality(chunk_ids) * 2 END,
          poll_route_sealed = NULL, poll_period_ms = NULL, chunk_began_at = NULL, chunk_failures = 0
        WHERE reprocess_id = $1`,
-      [
-        ...[input.reprocessId, input.chunkIds.at(-1), storedCount],
-        ...[leftOut.slice(0, roomMax), leftOut.length],
-      ],
+      [input.reprocessId, input.chunkIds.at(-1), storedCount, leftOut.slice(0, roomMax), leftOut.length],
     );
   });
 }
@@ -177,9 +174,12 @@ async function end(
   );
   await writeTimeline(db, {
     kind: state === 'done' ? 'sage_reprocess_done' : 'sage_reprocess_failed',
-    ...{ feedId: reprocess.sageAccountId, customerId: reprocess.customerId },
+    feedId: reprocess.sageAccountId,
+    customerId: reprocess.customerId,
     detail: {
-      ...{ reprocess_id: reprocess.reprocessId, done: reprocess.doneCount, total: reprocess.total },
+      reprocess_id: reprocess.reprocessId,
+      done: reprocess.doneCount,
+      total: reprocess.total,
       ...(reason === null ? {} : { reason }),
       ...(reprocess.leftOutCount === 0 ? {} : { left_out: reprocess.leftOutCount }),
     },
@@ -201,8 +201,12 @@ export async function listReprocessedTransactions(
         AND predicted_at >= $4 AND ($5::bigint[] IS NULL OR transaction_id = ANY ($5))
       ORDER BY transaction_id LIMIT $6`,
     [
-      ...[reprocess.sageAccountId, input.afterId, reprocess.doneUpTo, reprocess.createdAt],
-      ...[reprocess.transactionIds, input.limit],
+      reprocess.sageAccountId,
+      input.afterId,
+      reprocess.doneUpTo,
+      reprocess.createdAt,
+      reprocess.transactionIds,
+      input.limit,
     ],
   );
   return rows.map((row) => ({

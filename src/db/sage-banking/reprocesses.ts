@@ -133,14 +133,21 @@ async function insertSageReprocess(
          (reprocess_id, sage_account_id, customer_id, transaction_ids, last_id, total, left_out, left_out_count)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING ${columns}`,
       [
-        ...[input.reprocessId, input.sageAccountId, input.customerId, scope.ids, scope.lastId, scope.total],
-        ...[scope.unknown.slice(0, sageReprocessLimits.leftOutListMax), scope.unknown.length],
+        input.reprocessId,
+        input.sageAccountId,
+        input.customerId,
+        scope.ids,
+        scope.lastId,
+        scope.total,
+        scope.unknown.slice(0, sageReprocessLimits.leftOutListMax),
+        scope.unknown.length,
       ],
     );
     if (rows[0] === undefined) return null;
     await writeTimeline(db, {
       kind: 'sage_reprocess_begun',
-      ...{ feedId: input.sageAccountId, customerId: input.customerId },
+      feedId: input.sageAccountId,
+      customerId: input.customerId,
       detail: {
         reprocess_id: input.reprocessId,
         total: scope.total,

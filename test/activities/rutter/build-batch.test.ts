@@ -41,9 +41,9 @@ function build(feed: DeliveryFeed, holder: string): Promise<BuildBatchResult> {
 async function mustBuild(
   feed: DeliveryFeed,
   holder: string,
-): Promise<Extract<BuildBatchResult, { kind: 'cut' }>> {
+): Promise<Extract<BuildBatchResult, { kind: 'built' }>> {
   const result = await build(feed, holder);
-  if (result.kind !== 'cut') throw new Error(`no batch was built: ${result.kind}`);
+  if (result.kind !== 'built') throw new Error(`no batch was built: ${result.kind}`);
   return result;
 }
 
@@ -228,7 +228,7 @@ class FeedModel {
   private async buildNext(): Promise<void> {
     const expected = await this.ready();
     const result = await build(this.feed, this.holder);
-    if (result.kind !== 'cut') {
+    if (result.kind !== 'built') {
       expect([result.kind, expected]).toEqual(['nothing_ready', []]);
       return;
     }
@@ -303,7 +303,7 @@ describe('building batches', () => {
     const deliver = async () => {
       for (;;) {
         const result = await build(feed, holder);
-        if (result.kind !== 'cut') return expect(result.kind).toBe('nothing_ready');
+        if (result.kind !== 'built') return expect(result.kind).toBe('nothing_ready');
         delivered.push(result.postings.map((posting) => posting.transactionId));
         await complete(feed, result.batch, holder);
       }
@@ -357,7 +357,7 @@ describe('building batches', () => {
     for (let isLast = false; !isLast;) {
       isLast = !storing;
       const result = await build(feed, holder);
-      if (result.kind !== 'cut') continue;
+      if (result.kind !== 'built') continue;
       isLast = false;
       delivered.push(...result.postings.map((posting) => posting.transactionId));
       await complete(feed, result.batch, holder);
@@ -396,7 +396,7 @@ describe('the delivery lock', () => {
       const feed = await fixture.makeFeed({ startDate });
       await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
       const results = await Promise.all([build(feed, randomUUID()), build(feed, randomUUID())]);
-      expect(results.map((result) => result.kind).sort()).toEqual(['cut', 'lock_busy']);
+      expect(results.map((result) => result.kind).sort()).toEqual(['built', 'lock_busy']);
     }
   });
 
@@ -414,7 +414,7 @@ describe('the delivery lock', () => {
       batch: { batchId: batch.batchId },
     });
     await complete(first, batch, holder);
-    expect((await build(second, randomUUID())).kind).toBe('cut');
+    expect((await build(second, randomUUID())).kind).toBe('built');
   });
 
   it('is free after a build that found nothing, and after one of a feed that may not send', async () => {
@@ -424,7 +424,7 @@ describe('the delivery lock', () => {
     expect((await build(feed, randomUUID())).kind).toBe('not_sendable');
     await fixture.pool.query(`UPDATE feeds SET operator = 'running' WHERE feed_id = $1`, [feed.feedId]);
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1 }));
-    expect((await build(feed, randomUUID())).kind).toBe('cut');
+    expect((await build(feed, randomUUID())).kind).toBe('built');
   });
 
   it('passes the open batch to the next holder when the lease has expired, and the old holder can no longer change it', async () => {

@@ -75,7 +75,7 @@ describe('a wire to Rutter', () => {
     stack.wire.setMode({ kind: 'trickle', bytesPerSecond: 1 });
     await Promise.all(feeds.map((feed) => core.send(feed, 30)));
     // The doubt is written when a POST is given up.
-    const outcome_unknown = async (): Promise<boolean> => {
+    const outcomeUnknown = async (): Promise<boolean> => {
       const { rows } = await stack.pool.query<{ delivery_locks: number }>(
         `SELECT count(DISTINCT f.connection_id)::int AS delivery_locks
            FROM batches b JOIN attempts a USING (batch_id) JOIN feeds f USING (feed_id)
@@ -83,7 +83,7 @@ describe('a wire to Rutter', () => {
       );
       return rows[0]?.delivery_locks === 3;
     };
-    await until(outcome_unknown, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
+    await until(outcomeUnknown, { timeoutMs: 90_000, describe: 'the POST of each connection timed out' });
     stack.wire.setMode({ kind: 'pass' });
     await fixture.untilDelivered();
 

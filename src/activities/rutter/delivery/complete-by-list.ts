@@ -29,7 +29,10 @@ export async function completeByList(
     return ending;
   }
   const completed = await completeBatch(context.deps.pool, {
-    ...{ batch, deliveryLockId, holder, exceptions },
+    batch,
+    deliveryLockId,
+    holder,
+    exceptions,
     evidence: input.evidence,
     jobId: input.jobId,
     httpStatus: input.evidence === 'read_back' ? null : 200,

@@ -51,14 +51,14 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
   if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
     return await resolveOrUndo(context, batch, content, null);
   }
-  if (batch.outcome_unknown && batch.posts >= deliveryLimits.unknownOutcomePostsMax) {
+  if (batch.outcomeUnknown && batch.posts >= deliveryLimits.unknownOutcomePostsMax) {
     const ending = await resolveByReadBack(context, batch, content);
     if (ending.kind !== 'absent') return ending;
   }
   if (!(await recordPost(context.deps.pool, { ...context, batch }))) return { kind: 'lock_lost' };
   return await postBatch(
     context,
-    { ...batch, outcome_unknown: batch.outcome_unknown || batch.posts > 0 },
+    { ...batch, outcomeUnknown: batch.outcomeUnknown || batch.posts > 0 },
     content,
   );
 }

@@ -133,7 +133,10 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
   }
   const ids = content.postings.map((posting) => posting.transactionId);
   const outcome = await closeRefusedBatch(context.deps.pool, {
-    ...{ batch, deliveryLockId: context.deliveryLockId, holder: context.holder, refusal },
+    batch,
+    deliveryLockId: context.deliveryLockId,
+    holder: context.holder,
+    refusal,
     words: wordsOf(refusal),
     hint: namedTransaction(refusal.errorMessage, ids),
     blockReason: 'rejected_by_provider',
@@ -143,7 +146,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
 
 /** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
 function isOutcomeUnknown(refused: Refused): boolean {
-  return refused.batch.outcome_unknown && !refused.accepted;
+  return refused.batch.outcomeUnknown && !refused.accepted;
 }
 
 /** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */

@@ -58,7 +58,9 @@ export async function resyncFeed(context: CommandContext): Promise<CommandEnding
   const finish = { commandId: command.commandId, result };
   if (dryRun) return { state: await finishCommand(deps.pool, finish) };
   const taken = await takeBackGap(deps.pool, {
-    ...{ feedId, from, gap: checked.gap },
+    feedId,
+    from,
+    gap: checked.gap,
     mayTake: (feed) => mayResync(feed.facts),
     also: async (db, gap) => {
       await finishCommand(db, { ...finish, result: { ...result, gap } });

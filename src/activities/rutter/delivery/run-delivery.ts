@@ -77,7 +77,7 @@ export function rutterRunDelivery(deps: RutterDeps) {
   };
 }
 
-type WorkableBuild = Extract<BuildBatchResult, { kind: 'cut' | 'lock_held' }>;
+type WorkableBuild = Extract<BuildBatchResult, { kind: 'built' | 'lock_held' }>;
 
 class DeliveryRun {
   private readonly holder = randomUUID();
@@ -192,7 +192,7 @@ class DeliveryRun {
     const release = () =>
       releaseDeliveryLock(pool, { deliveryLockId, holder: this.holder }).catch(() => undefined);
     try {
-      const fresh = built.kind === 'cut' ? { postings: built.postings, body: built.body } : undefined;
+      const fresh = built.kind === 'built' ? { postings: built.postings, body: built.body } : undefined;
       const outcome = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
         finishBatch(context, built.batch, fresh),
       );

@@ -105,7 +105,8 @@ async function look(deps: SageBankingDeps, input: ReadSageAccountInput): Promise
     ? 0
     : delayOf(channel, { account, status: seen.status, waitedMs: input.waitedMs });
   const row = await recordSageCheck(deps.pool, {
-    ...{ sageAccountId, nextCheckMs },
+    sageAccountId,
+    nextCheckMs,
     seen: seenOf(deps, sageAccountId, seen),
   });
   if (row === null) throw new Obsolete('the account does not exist');
@@ -142,7 +143,11 @@ function resultOf(
 ): ReadSageAccountResult {
   const hasMore = over.hasMore ?? false;
   return {
-    ...{ customerId: row.customerId, status: row.status, reason: row.reason, storedCount: 0, readAtMs: null },
+    customerId: row.customerId,
+    status: row.status,
+    reason: row.reason,
+    storedCount: 0,
+    readAtMs: null,
     mustCancel: row.cancelRequestedAt !== null && row.status !== 'cancelled' && !hasMore,
     ...over,
     hasMore,

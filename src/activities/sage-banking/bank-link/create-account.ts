@@ -149,7 +149,10 @@ async function finish(context: LinkContext, { found, bank, linked }: Found): Pro
   const sageAccountId = randomUUID();
   const account = await transaction(deps.pool, async (db) => {
     const stored = await insertSageAccount(db, {
-      ...{ sageAccountId, customerId, connectionId, bankId },
+      sageAccountId,
+      customerId,
+      connectionId,
+      bankId,
       bankAccountId: found.bankAccountId,
       bankName: bank.name,
       dataProvider: bank.dataProvider,

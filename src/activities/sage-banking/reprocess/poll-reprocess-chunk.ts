@@ -110,7 +110,9 @@ async function keepRoute(
   if (pollRouteSealed !== null && open(deps.keyring, pollRouteSealed, context) === input.polled.pollRoute)
     return;
   await storeChunkRoute(deps.pool, {
-    ...{ reprocessId, chunkIds: input.chunkIds, pollPeriodMs: input.polled.pollPeriodMs },
+    reprocessId,
+    chunkIds: input.chunkIds,
+    pollPeriodMs: input.polled.pollPeriodMs,
     pollRouteSealed: seal(deps.keyring, input.polled.pollRoute, context),
   });
 }

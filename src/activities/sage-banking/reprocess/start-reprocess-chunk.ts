@@ -43,11 +43,14 @@ export function sageStartReprocessChunk(deps: SageBankingDeps) {
     }
     try {
       const started = await channel.client.startReprocess({
-        ...{ access, bankAccountId: account.bankAccountId, transactionIds: chunkIds },
+        access,
+        bankAccountId: account.bankAccountId,
+        transactionIds: chunkIds,
         signal: cancellationSignal(),
       });
       const pollRouteSealed = seal(deps.keyring, started.pollRoute, {
-        ...{ table: 'sage_reprocesses', row: reprocessId },
+        table: 'sage_reprocesses',
+        row: reprocessId,
       });
       await storeChunkRoute(deps.pool, { ...started, reprocessId, chunkIds, pollRouteSealed });
       return { outcome: 'started', pollAfterMs: started.pollPeriodMs };

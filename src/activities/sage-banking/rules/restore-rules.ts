@@ -68,7 +68,10 @@ async function restoreAll(
     const outcome = await restoreOne(context, fixture, { rule, present, behindRank });
     const restored = 'newRule' in outcome ? { newRuleId: outcome.newRule.ruleId } : outcome;
     await recordRestoredRule(deps.pool, {
-      ...{ sageAccountId, oldRuleId: rule.ruleId, newRuleId: null, reason: null },
+      sageAccountId,
+      oldRuleId: rule.ruleId,
+      newRuleId: null,
+      reason: null,
       ...restored,
     });
     outcomes.set(rule.ruleId, restored);

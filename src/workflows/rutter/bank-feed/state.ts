@@ -53,7 +53,13 @@ export function initialState(carried: BankFeedCarried | undefined, nowMs: number
 export function carry(state: BankFeedState): BankFeedCarried {
   const { feedState, reason, postingsWaiting, readAccount, requests, waitingFor, dueAtMs, syncsDone } = state;
   return {
-    ...{ feedState, reason, postingsWaiting, readAccount, requests, waitingFor, syncsDone },
+    feedState,
+    reason,
+    postingsWaiting,
+    readAccount,
+    requests,
+    waitingFor,
+    syncsDone,
     lastSyncedAtMs: state.lastSyncedAtMs,
     // A requested check is simply due.
     dueAtMs: state.checkNow ? 0 : dueAtMs,
