@@ -11,13 +11,13 @@ export type ProxyMode =
   | { readonly kind: 'delay'; readonly delayMs: number }
   | { readonly kind: 'trickle'; readonly bytesPerSecond: number };
 
-/** Asked for each piece of a request; true keeps it and all that follows on its connection. */
+/** Called for each piece of a request; true holds it and all that follows on its connection. */
 export type HoldRule = (piece: string) => boolean;
 
-/** A wire between two parts that can be built, held and slowed down. */
+/** A connection between two parts that can be disconnected, held and slowed down. */
 export interface TcpProxy {
   readonly port: number;
-  /** For what comes from now on; connections stay as they are. */
+  /** Applies to later data and connections; open connections stay open. */
   setMode(mode: ProxyMode): void;
   /**
    * Keeps the pieces for which `rule` says so from reaching the other side, until the connection ends (what was kept is
@@ -26,14 +26,14 @@ export interface TcpProxy {
   hold(rule: HoldRule, timesMax?: number): void;
   /** Connections held now. */
   held(): number;
-  /** Forwards what was kept and holds nothing any more. */
+  /** Forwards what was held, and holds nothing more. */
   release(): void;
   /** Answers of the other side are dropped from the first request piece on for which `rule` says so, and both sides cut. */
   loseAnswerAfter(rule: HoldRule): void;
   /** From now on a piece of an answer is lost with this chance (0 to 1), and its connection with it. */
   loseSomeAnswers(input: { chance: number; random: () => number }): void;
-  /** Ends every connection now, as a pulled plug does. */
-  buildAll(): void;
+  /** Ends every connection now, without a closing handshake. */
+  disconnectAll(): void;
   /** Connections open now. */
   connections(): number;
   close(): Promise<void>;
@@ -110,7 +110,7 @@ class Proxy implements TcpProxy {
     this.loseSome = input;
   }
 
-  buildAll(): void {
+  disconnectAll(): void {
     for (const pair of this.pairs) cut(pair);
   }
 
@@ -120,7 +120,7 @@ class Proxy implements TcpProxy {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.buildAll();
+    this.disconnectAll();
     await closed;
   }
 

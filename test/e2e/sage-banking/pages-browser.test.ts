@@ -186,7 +186,7 @@ test('account, rules, suggestions and restoring: each page is accessible by axe�
   await checkAll(page, 'rule-refused');
   await page.getByRole('button', { name: 'Remove posting 2 of part 1' }).click();
   await page.getByRole('button', { name: 'Try it out' }).click();
-  await page.getByRole('heading', { name: 'What the rule would hit' }).waitFor();
+  await page.getByRole('heading', { name: 'What the rule would match' }).waitFor();
   await checkAll(page, 'rule-tried');
   await page.goto(`${base}/rules`);
   await page.getByRole('link', { name: 'Delete rule Fees & more' }).click();
@@ -226,14 +226,14 @@ test('without scripts: a rule of two conditions and two parts is typed, tried ou
   await rest.getByLabel('Code').fill('7600');
   // The Enter key presses a form's first button: that must lose nothing and save nothing.
   await page.getByLabel('Name of the rule').press('Enter');
-  await page.getByRole('heading', { name: 'What the rule would hit' }).waitFor();
+  await page.getByRole('heading', { name: 'What the rule would match' }).waitFor();
   await page.getByText('1 of the 2 transactions that are here').waitFor();
   await page.getByText('−5.00 + −7.50').waitFor();
   expect(await page.getByRole('group', { name: 'Condition 2' }).getByLabel('Value').inputValue()).toBe('-5');
   const atSage = async () => (await fixture.control('GET', `/accounts/${account.bankAccountId}`)).rules;
   expect(await atSage()).toEqual([]);
   await page.getByRole('button', { name: 'Save rule' }).click();
-  await page.getByText('Sage has the rules as they stand here').waitFor();
+  await page.getByText('Sage has the rules as shown here').waitFor();
   expect(await atSage()).toMatchObject([{ ruleName: 'Fees', ruleRank: 1 }]);
   await page.getByRole('button', { name: 'Run the rules over all' }).click();
   await page.getByRole('heading', { name: 'What your rules suggest' }).waitFor();

@@ -63,7 +63,7 @@ describe("a customer at Sage's Banking Service", () => {
     const { page, context } = await signIn(desktop.username);
     await page.goto(`${service.api}/status/sage/begin`);
     const first = await typeCaptcha(page, () => 'WRONG');
-    await page.getByText('That was not right. Here is a new captcha.').waitFor({ timeout: pageMs });
+    await page.getByText('That was not right. Here is a new picture.').waitFor({ timeout: pageMs });
     const second = await typeCaptcha(page, (text) => text);
     expect(second).not.toBe(first);
     await page.getByRole('heading', { name: 'Your Sage company is ready' }).waitFor({ timeout: pageMs });
@@ -163,7 +163,7 @@ async function makeRule(): Promise<void> {
   await keepPage(page);
   expect(await rulesAtSage(bankAccountId)).toEqual([]);
   await page.getByRole('button', { name: 'Save rule' }).click();
-  await page.getByText('Done. Sage has the rules as they stand here.').waitFor();
+  await page.getByText('Done. Sage has the rules as shown here.').waitFor();
   expect(await rulesAtSage(bankAccountId)).toEqual(['Energy']);
 }
 

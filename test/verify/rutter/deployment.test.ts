@@ -20,7 +20,7 @@ import { until } from '../../support/until.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
 
 /*
- * A deployment of code that does not fit the histories of running feeds, as decision 0013 tells it: a real Temporal
+ * A deployment of code that does not fit the histories of running feeds (decision 0013): a real Temporal
  * server, real workers, real deliveries, the sandbox's book as the checker.
  */
 

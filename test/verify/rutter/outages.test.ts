@@ -10,12 +10,12 @@ import {
 import { until } from '../../support/until.js';
 
 /*
- * Every part of the service away, alone and together, with real processes. Nobody lends a hand: what was taken down
- * comes back, and everything that was acknowledged is at Rutter, once and in order.
+ * Every part of the service unavailable, alone and together, with real processes and no help from outside: everything
+ * that was acknowledged is at Rutter, once and in order.
  */
 
 /**
- * Of an outage; long enough for every time-out of a connection and for delivery runs to give up. For longer ones:
+ * Of an outage: longer than every connection time-out and than the patience of a delivery run. For longer ones:
  * `OUTAGE_MS=200000 npx vitest run --project verify test/verify/rutter/outages.test.ts -t 'an outage'`.
  */
 const outageMs = Number(process.env['OUTAGE_MS'] ?? 12_000);
@@ -37,9 +37,9 @@ async function storedIds(like: string): Promise<string[]> {
   return rows.map((row) => row.transaction_id);
 }
 
-function rutterAway(): void {
+function takeRutterDown(): void {
   fixture.stack.wire.setMode({ kind: 'refuse' });
-  fixture.stack.wire.buildAll();
+  fixture.stack.wire.disconnectAll();
 }
 
 describe('an outage', { timeout: 300_000 + outageMs }, () => {
@@ -63,7 +63,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     const { stack } = fixture;
     await stack.temporal.takeDown();
     await sendToAll();
-    // What it still meant to tell Temporal dies with it.
+    // The signals that it had not sent yet are lost with it.
     await stack.api.kill();
     await sleep(outageMs);
     stack.temporal.bringBack();
@@ -73,17 +73,17 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
 
   it('of Rutter: ingestion goes on, and everything arrives once it is back', async () => {
     const { stack } = fixture;
-    rutterAway();
+    takeRutterDown();
     await sendToAll();
     await sleep(outageMs);
     stack.wire.setMode({ kind: 'pass' });
     await fixture.untilDelivered();
   });
 
-  it('of all three at once heals by itself', async () => {
+  it('of all three at once needs no person to recover', async () => {
     const { stack } = fixture;
     await sendToAll();
-    rutterAway();
+    takeRutterDown();
     await Promise.all([stack.temporal.takeDown(), stack.postgres.takeDown()]);
     const sending = sendToAll();
     await sleep(outageMs);
@@ -102,7 +102,7 @@ describe('a start', () => {
     async (way) => {
       const { stack } = fixture;
       const rutter = {
-        takeDown: async () => rutterAway(),
+        takeDown: async () => takeRutterDown(),
         bringBack: () => stack.wire.setMode({ kind: 'pass' }),
       };
       const order: Pick<SupervisedPart, 'takeDown' | 'bringBack'>[] = [
@@ -112,7 +112,7 @@ describe('a start', () => {
       await Promise.all(order.map((part) => part.takeDown()));
       for (const part of order) {
         part.bringBack();
-        // Long enough to search for what is not there yet.
+        // So that it looks for parts that are not there yet.
         await sleep(3_000);
       }
       await sendToAll();
@@ -167,7 +167,7 @@ describe('a database that refuses', () => {
   });
 });
 
-describe('a bad wire', () => {
+describe('a bad connection', () => {
   it('that loses the acknowledgement of a commit: nothing is sent twice, nothing is lost', async () => {
     const { wires } = fixture.stack;
     for (const proxy of [wires!.workerToPostgres, wires!.apiToPostgres]) {
@@ -177,13 +177,13 @@ describe('a bad wire', () => {
     }
   });
 
-  it('that is built between all parts in the middle of work is nothing but a pause', async () => {
+  it('that is cut between all parts in the middle of work is only a pause', async () => {
     const { stack } = fixture;
     const sending = sendToAll(200);
     const { workerToPostgres, apiToPostgres, workerToTemporal } = stack.wires!;
     const all = [stack.wire, workerToPostgres, apiToPostgres, workerToTemporal];
     for (const proxy of all) proxy.setMode({ kind: 'refuse' });
-    for (const proxy of all) proxy.buildAll();
+    for (const proxy of all) proxy.disconnectAll();
     await sleep(5_000);
     for (const proxy of all) proxy.setMode({ kind: 'pass' });
     await sending;

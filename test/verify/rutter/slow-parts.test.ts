@@ -11,8 +11,8 @@ import {
 import { until } from '../../support/until.js';
 
 /*
- * Parts that are there, but have no room, no time or hardly any bandwidth, with real processes. Nobody lends a hand:
- * what was refused was stored nowhere, and everything that was acknowledged is at Rutter, once and in order.
+ * Parts that run but are locked or have hardly any bandwidth, with real processes and no help from outside: what was
+ * refused is not stored, and everything that was acknowledged is at Rutter, once and in order.
  */
 
 const soon = { timeoutMs: 60_000, everyMs: 50 };
@@ -68,7 +68,7 @@ describe('a lock of thirty seconds', () => {
   });
 });
 
-describe('a wire to Rutter', () => {
+describe('a connection to Rutter', () => {
   it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is well again', async () => {
     const { core, feeds, stack } = fixture;
     await fixture.untilDelivered();
