@@ -25,12 +25,17 @@ export async function applyRequestFaults(
           headers: fault.headers ?? {},
           ...('body' in fault ? { body: fault.body } : {}),
         };
-      default: {
+      case 'rate_limited':
+      case 'platform_bad_request':
+      case 'platform_rate_limited':
+      case 'server_error_before_effect': {
         const [status, body] = plainRefusal(fault);
         const headers: Record<string, string> = { ...fault.headers };
         if (fault.retry_after !== undefined) headers['Retry-After'] = fault.retry_after;
         return { status: fault.http_status ?? status, headers, body: fault.body ?? body };
       }
+      default:
+        throw new Error(`the fault ${fault.kind} has no effect before the request is checked`);
     }
   }
   return Promise.resolve('proceed');
