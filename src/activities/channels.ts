@@ -1,3 +1,4 @@
+import { dbChannels } from '../db/channels.js';
 import type { ActivityChannels } from './channel.js';
 import { createSharedActivities } from './index.js';
 import { rutterChannel } from './rutter/channel.js';
@@ -17,7 +18,7 @@ export const activityChannels = {
 /** Every activity of the service, by its wire name, with its dependencies bound. */
 export function createActivities(deps: ActivityDeps) {
   return {
-    ...createSharedActivities<ActivityDeps>(deps, activityChannels),
+    ...createSharedActivities<ActivityDeps>(deps, { channels: activityChannels, dbChannels }),
     ...rutterChannel.createActivities(deps),
     ...rutterChannel.createRepairActivities(deps),
     ...sageBankingChannel.createActivities(deps),

@@ -1,3 +1,4 @@
+import type { DbChannels } from '../db/channel.js';
 import type { ActivityChannels } from './channel.js';
 import type { SharedDeps } from './deps.js';
 import { dbFailCommand } from './fail-command.js';
@@ -7,14 +8,14 @@ import { providerRunCommand } from './run-command.js';
 /** Activities that serve every channel, by wire name. */
 export type SharedActivities = ReturnType<typeof createSharedActivities>;
 
-/** The shared activities with their dependencies bound; they reach a channel only through the registry. */
+/** The shared activities with their dependencies bound; they reach a channel only through the registries. */
 export function createSharedActivities<Deps extends SharedDeps>(
   deps: Deps,
-  channels: ActivityChannels<Deps>,
+  { channels, dbChannels }: { channels: ActivityChannels<Deps>; dbChannels: DbChannels },
 ) {
   return {
     dbFailCommand: dbFailCommand(deps, channels),
-    dbReviewAlerts: dbReviewAlerts(deps, channels),
+    dbReviewAlerts: dbReviewAlerts(deps, { channels, dbChannels }),
     providerRunCommand: providerRunCommand(deps, channels),
   };
 }

@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import { dbChannels } from '../db/channels.js';
+import type { DbChannels } from '../db/channel.js';
 import { announceAlerts, reviewAlerts, type AlertTellers } from '../db/alerts.js';
 import { loggableError } from '../logger.js';
 import type { ActivityChannels } from './channel.js';
@@ -18,7 +18,10 @@ export interface ReviewAlertsResult {
   readonly ended: number;
 }
 
-export function dbReviewAlerts<Deps extends SharedDeps>(deps: Deps, channels: ActivityChannels<Deps>) {
+export function dbReviewAlerts<Deps extends SharedDeps>(
+  deps: Deps,
+  { channels, dbChannels }: { channels: ActivityChannels<Deps>; dbChannels: DbChannels },
+) {
   return async (): Promise<ReviewAlertsResult> =>
     await whileHeartbeating(async () => {
       for (const channel of Object.values(channels)) await channel.beforeAlertReview?.(deps);

@@ -2,12 +2,12 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 /** Bytes of an AES-256 key. */
-export const KEY_BYTES = 32;
+export const keyBytes = 32;
 /** Keys a ring may hold: the one in use and those still needed to read older data. */
-export const KEYS_MAX = 16;
+export const keysMax = 16;
 
-const KEY_ID_PATTERN = /^[A-Za-z0-9_-]{1,32}$/;
-const BASE64_PATTERN = /^[A-Za-z0-9+/]{43}=$/;
+const keyIdPattern = /^[A-Za-z0-9_-]{1,32}$/;
+const base64Pattern = /^[A-Za-z0-9+/]{43}=$/;
 
 /** One named key. `KeyObject` never shows its material when it is logged or inspected. */
 export interface NamedKey {
@@ -31,8 +31,8 @@ export type KeyringResult = { ok: true; keyring: Keyring } | { ok: false; proble
  */
 export function parseKeyring(value: string): KeyringResult {
   const entries = value.split(',').map((entry) => entry.trim());
-  if (entries.length > KEYS_MAX) {
-    return { ok: false, problems: [`holds ${String(entries.length)} keys, more than ${String(KEYS_MAX)}`] };
+  if (entries.length > keysMax) {
+    return { ok: false, problems: [`holds ${String(entries.length)} keys, more than ${String(keysMax)}`] };
   }
   const keys: NamedKey[] = [];
   const problems: string[] = [];
@@ -49,8 +49,8 @@ export function parseKeyring(value: string): KeyringResult {
 
 /** A fresh random key as one entry of `ENCRYPTION_KEYS`. It is a secret. */
 export function createKeyEntry(keyId: string): string {
-  if (!KEY_ID_PATTERN.test(keyId)) throw new RangeError('a key id is 1 to 32 letters, digits, "_" or "-"');
-  return `${keyId}:${randomBytes(KEY_BYTES).toString('base64')}`;
+  if (!keyIdPattern.test(keyId)) throw new RangeError('a key id is 1 to 32 letters, digits, "_" or "-"');
+  return `${keyId}:${randomBytes(keyBytes).toString('base64')}`;
 }
 
 function parseEntry(entry: string, earlier: readonly NamedKey[]): NamedKey | string {
@@ -59,9 +59,9 @@ function parseEntry(entry: string, earlier: readonly NamedKey[]): NamedKey | str
   if (colon < 0) return 'has no ":" between key id and key';
   const id = entry.slice(0, colon);
   const encoded = entry.slice(colon + 1);
-  if (!KEY_ID_PATTERN.test(id)) return 'has a key id that is not 1 to 32 letters, digits, "_" or "-"';
+  if (!keyIdPattern.test(id)) return 'has a key id that is not 1 to 32 letters, digits, "_" or "-"';
   // 32 bytes are 43 base64 digits and one "=", so the pattern is also the check of the length.
-  if (!BASE64_PATTERN.test(encoded)) return `is not base64 of exactly ${String(KEY_BYTES)} bytes`;
+  if (!base64Pattern.test(encoded)) return `is not base64 of exactly ${String(keyBytes)} bytes`;
   const key = createSecretKey(Buffer.from(encoded, 'base64'));
   if (earlier.some((other) => other.id === id)) return 'repeats the key id of an earlier key';
   if (earlier.some((other) => other.key.equals(key))) return 'repeats an earlier key under another id';

@@ -2,12 +2,12 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Keyring } from './keyring.js';
 
 /** 96 bits, the nonce length for which GCM is specified (NIST SP 800-38D); at most 2^32 random ones per key. */
-export const NONCE_BYTES = 12;
+export const nonceBytes = 12;
 /** The full 128-bit authentication tag; shorter ones are refused on opening. */
-export const TAG_BYTES = 16;
+export const tagBytes = 16;
 
-const FORMAT = 'v1';
-const CIPHER = 'aes-256-gcm';
+const sealFormat = 'v1';
+const cipherName = 'aes-256-gcm';
 
 /** Where a sealed value is stored. It opens only there: a ciphertext copied to another row is refused. */
 export interface SealContext {
@@ -42,7 +42,7 @@ export function seal(keyring: Keyring, plaintext: string, context: SealContext):
     throw new RangeError('the text to seal is not well-formed Unicode');
   const { id } = keyring.primary;
   const box = encryptBytes({ keyring, clear, associated: associatedData(id, context) });
-  return `${FORMAT}.${id}.${box.toString('base64url')}` as Sealed;
+  return `${sealFormat}.${id}.${box.toString('base64url')}` as Sealed;
 }
 
 /**
@@ -52,7 +52,7 @@ export function seal(keyring: Keyring, plaintext: string, context: SealContext):
  */
 export function open(keyring: Keyring, sealed: string, context: SealContext): string {
   const [format, keyId, encoded, ...rest] = sealed.split('.');
-  if (format !== FORMAT || keyId === undefined || encoded === undefined || rest.length > 0) {
+  if (format !== sealFormat || keyId === undefined || encoded === undefined || rest.length > 0) {
     throw new UnsealError('malformed');
   }
   const box = Buffer.from(encoded, 'base64url');
@@ -63,8 +63,8 @@ export function open(keyring: Keyring, sealed: string, context: SealContext): st
 
 /** AES-256-GCM under the primary key: nonce, ciphertext and tag in one buffer. `associated` is authenticated only. */
 export function encryptBytes(input: { keyring: Keyring; clear: Uint8Array; associated: Uint8Array }): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv(CIPHER, input.keyring.primary.key, nonce, { authTagLength: TAG_BYTES });
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(cipherName, input.keyring.primary.key, nonce, { authTagLength: tagBytes });
   cipher.setAAD(input.associated);
   return Buffer.concat([nonce, cipher.update(input.clear), cipher.final(), cipher.getAuthTag()]);
 }
@@ -82,12 +82,12 @@ export function decryptBytes(input: {
 }): Buffer {
   const named = input.keyring.find(input.keyId);
   if (named === undefined) throw new UnsealError('unknown_key');
-  if (input.box.length < NONCE_BYTES + TAG_BYTES) throw new UnsealError('malformed');
-  const nonce = input.box.subarray(0, NONCE_BYTES);
-  const ciphertext = input.box.subarray(NONCE_BYTES, input.box.length - TAG_BYTES);
-  const decipher = createDecipheriv(CIPHER, named.key, nonce, { authTagLength: TAG_BYTES });
+  if (input.box.length < nonceBytes + tagBytes) throw new UnsealError('malformed');
+  const nonce = input.box.subarray(0, nonceBytes);
+  const ciphertext = input.box.subarray(nonceBytes, input.box.length - tagBytes);
+  const decipher = createDecipheriv(cipherName, named.key, nonce, { authTagLength: tagBytes });
   decipher.setAAD(input.associated);
-  decipher.setAuthTag(input.box.subarray(input.box.length - TAG_BYTES));
+  decipher.setAuthTag(input.box.subarray(input.box.length - tagBytes));
   try {
     return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
   } catch {
@@ -97,5 +97,5 @@ export function decryptBytes(input: {
 
 /** A JSON list of texts: unlike a join, no two different lists of texts have the same bytes. */
 function associatedData(keyId: string, { table, row, column = '' }: SealContext): Buffer {
-  return Buffer.from(JSON.stringify(['bankfeeds-row', FORMAT, keyId, table, row, column]), 'utf8');
+  return Buffer.from(JSON.stringify(['bankfeeds-row', sealFormat, keyId, table, row, column]), 'utf8');
 }

@@ -4,6 +4,7 @@ import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { dbReviewAlerts as reviewAlertsOf } from '../../src/activities/review-alerts.js';
 import { activityChannels, type ActivityDeps } from '../../src/activities/channels.js';
+import { dbChannels } from '../../src/db/channels.js';
 import { temporalRestartConnections } from '../../src/activities/rutter/connection/restart-connections.js';
 import { temporalRestartFeeds } from '../../src/activities/rutter/delivery/restart-feeds.js';
 import { temporalRestartSageWorkflows } from '../../src/activities/sage-banking/restart-workflows.js';
@@ -61,7 +62,8 @@ beforeEach(async () => {
   await fixture.pool.query(`UPDATE repair_tasks SET cursor_id = NULL`);
 });
 
-const dbReviewAlerts = (own: ActivityDeps) => reviewAlertsOf<ActivityDeps>(own, activityChannels);
+const dbReviewAlerts = (own: ActivityDeps) =>
+  reviewAlertsOf<ActivityDeps>(own, { channels: activityChannels, dbChannels });
 
 async function run<T>(
   activity: (deps: ActivityDeps) => () => Promise<T>,

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-const SHAPE_PROBLEMS_MAX = 5;
+const shapeProblemsMax = 5;
 
 /** Whether a body is called JSON; what is called anything else is not read as an answer. */
 export function isJson(contentType: string | null): boolean {
@@ -18,6 +18,6 @@ export function parseJsonOrNull(text: string): unknown {
 
 /** Paths and expected types only; values could be customers' data. */
 export function shapeProblems(error: z.ZodError): string {
-  const problems = error.issues.slice(0, SHAPE_PROBLEMS_MAX);
+  const problems = error.issues.slice(0, shapeProblemsMax);
   return problems.map((issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.code}`).join(', ');
 }

@@ -1,5 +1,5 @@
 /** Failures of the certificate check: TLS ends before the request is written. */
-const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
+const certificateCodes: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',
   'CERT_NOT_YET_VALID',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -10,9 +10,9 @@ const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 /** `fetch`'s own limit on connecting. */
-const CONNECT_TIMEOUT_CODE = 'UND_ERR_CONNECT_TIMEOUT';
+const connectTimeoutCode = 'UND_ERR_CONNECT_TIMEOUT';
 /** System calls that come before the first byte is sent. */
-const BEFORE_SENDING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
+const systemCallsBeforeSending: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 
 /**
  * The system's code when `fetch` failed before a byte of the request can have left; undefined when it may have. A reset
@@ -31,6 +31,6 @@ function codeBeforeSending(cause: unknown): string | undefined {
     return codes.length > 0 && codes.every((each) => each !== undefined) ? codes[0] : undefined;
   }
   if (code === undefined) return undefined;
-  if (code === CONNECT_TIMEOUT_CODE || CERTIFICATE_CODES.has(code)) return code;
-  return syscall !== undefined && BEFORE_SENDING.has(syscall) ? code : undefined;
+  if (code === connectTimeoutCode || certificateCodes.has(code)) return code;
+  return syscall !== undefined && systemCallsBeforeSending.has(syscall) ? code : undefined;
 }

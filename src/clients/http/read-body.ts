@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 
 /** An answer is read up to this many bytes, after decompression; the longest honest page of a list is under 1 MB. */
-export const ANSWER_BYTES_MAX = 10 * 1024 * 1024;
+export const answerBytesMax = 10 * 1024 * 1024;
 
 /** An error body longer than this is not read: its words need far less. */
-export const ERROR_BODY_BYTES_MAX = 64 * 1024;
+export const errorBodyBytesMax = 64 * 1024;
 
-/** The answer is longer than `ANSWER_BYTES_MAX`. */
+/** The answer is longer than `answerBytesMax`. */
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
@@ -22,7 +22,7 @@ export class BodyNotText extends Error {
  *
  * @throws BodyTooLarge, BodyNotText, or whatever the stream fails with
  */
-export async function readBody(response: Response, bytesMax: number = ANSWER_BYTES_MAX): Promise<string> {
+export async function readBody(response: Response, bytesMax: number = answerBytesMax): Promise<string> {
   if (response.body === null) return '';
   const chunks: Uint8Array[] = [];
   let bytes = 0;

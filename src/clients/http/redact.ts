@@ -1,13 +1,13 @@
 /** What stands in place of a secret. */
-export const REDACTED = '[redacted]';
+export const redactionMark = '[redacted]';
 
 /** A provider's words are kept for people up to this length: enough to name a posting, small enough for a row. */
-export const ERROR_MESSAGE_MAX_CHARS = 1_000;
+export const errorMessageMaxChars = 1_000;
 
 /** A secret is searched for literally only from this length on; a shorter one would blank ordinary words. */
-const SECRET_CHARS_MIN = 6;
+const secretCharsMin = 6;
 
-const AUTHORIZATION = /\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]+/gi;
+const authorizationPattern = /\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]+/gi;
 
 export interface Redactor {
   /** Takes secrets out of a text that may hold a URL, JSON or headers. */
@@ -28,13 +28,15 @@ export function createRedactor(input: { names: string; patterns?: readonly RegEx
   const jsonField = new RegExp(`("(?:${input.names})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
   const redactText: Redactor['text'] = (text, secrets = []) => {
     let redacted = text
-      .replace(parameter, `$1$2${REDACTED}`)
-      .replace(jsonField, `$1"${REDACTED}"`)
-      .replace(AUTHORIZATION, `$1 ${REDACTED}`);
-    for (const pattern of input.patterns ?? []) redacted = redacted.replace(pattern, REDACTED);
+      .replace(parameter, `$1$2${redactionMark}`)
+      .replace(jsonField, `$1"${redactionMark}"`)
+      .replace(authorizationPattern, `$1 ${redactionMark}`);
+    for (const pattern of input.patterns ?? []) redacted = redacted.replace(pattern, redactionMark);
     for (const secret of secrets) {
-      if (secret === undefined || secret.length < SECRET_CHARS_MIN) continue;
-      redacted = redacted.replaceAll(secret, REDACTED).replaceAll(encodeURIComponent(secret), REDACTED);
+      if (secret === undefined || secret.length < secretCharsMin) continue;
+      redacted = redacted
+        .replaceAll(secret, redactionMark)
+        .replaceAll(encodeURIComponent(secret), redactionMark);
     }
     return redacted;
   };
@@ -43,8 +45,8 @@ export function createRedactor(input: { names: string; patterns?: readonly RegEx
     message: (text, secrets = []) => {
       // Neither control characters nor half a surrogate pair: the words go into rows, and PostgreSQL refuses both.
       const storable = redactText(text, secrets).replace(/[\p{Cc}\p{Cs}]/gu, ' ');
-      return Array.from(storable.slice(0, 2 * ERROR_MESSAGE_MAX_CHARS))
-        .slice(0, ERROR_MESSAGE_MAX_CHARS)
+      return Array.from(storable.slice(0, 2 * errorMessageMaxChars))
+        .slice(0, errorMessageMaxChars)
         .join('');
     },
   };

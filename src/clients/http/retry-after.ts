@@ -1,15 +1,15 @@
 /** A wait that a provider asks for is honoured up to here: the windows we know of are far shorter. */
-export const RETRY_AFTER_MAX_MS = 60_000;
+export const retryAfterMaxMs = 60_000;
 
 /**
- * `Retry-After` as milliseconds: seconds or an HTTP date. More than `RETRY_AFTER_MAX_MS` is built to it, so that an absurd
+ * `Retry-After` as milliseconds: seconds or an HTTP date. More than `retryAfterMaxMs` is built to it, so that an absurd
  * value cannot stop the senders; zero, the past, negative and unreadable values are as if the header were absent.
  */
 export function parseRetryAfter(input: { header: string | null; nowMs: number }): number | undefined {
   const text = input.header?.trim() ?? '';
   const waitMs = /^\d{1,12}$/.test(text) ? Number(text) * 1_000 : dateMs(text) - input.nowMs;
   if (!(waitMs > 0)) return undefined;
-  return Math.min(waitMs, RETRY_AFTER_MAX_MS);
+  return Math.min(waitMs, retryAfterMaxMs);
 }
 
 /** HTTP dates begin with the name of a day; without this check `Date.parse` would read "-1" as a year. */

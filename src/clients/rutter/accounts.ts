@@ -1,4 +1,4 @@
-import { LIST_LIMIT_MAX } from './assumptions.js';
+import { listLimitMax } from './assumptions.js';
 import type { ForConnection, Keyed, ListInput } from './call-options.js';
 import { RutterUnexpectedAnswer } from './errors.js';
 import type { Requester } from './request.js';
@@ -6,7 +6,7 @@ import { accountPageSchema, createAccountSchema, otpSchema, singleAccountSchema 
 import type { AccountPage, RutterAccount, RutterOtp } from './schemas.js';
 
 /** Pages that `listAllAccounts` reads: 100,000 accounts of one connection. */
-export const ACCOUNT_PAGES_MAX = 200;
+export const accountPagesMax = 200;
 
 /** A new bank feed account: only the fields that Sage supports (contract 6.3). */
 export interface NewAccount {
@@ -31,7 +31,7 @@ export interface AccountCalls {
   /**
    * All pages; an account that moved between pages while they were read appears once.
    *
-   * @throws RutterUnexpectedAnswer beyond `ACCOUNT_PAGES_MAX` pages, or when a cursor comes again
+   * @throws RutterUnexpectedAnswer beyond `accountPagesMax` pages, or when a cursor comes again
    */
   listAllAccounts(input: Omit<ListInput, 'cursor'>): Promise<RutterAccount[]>;
   /** GET …/accounts/:id. An unknown id is refused with 410. */
@@ -44,7 +44,7 @@ export interface AccountCalls {
   createOtp(input: ForConnection & Keyed): Promise<RutterOtp>;
 }
 
-const ACCOUNTS_PATH = '/accounting/bank_feeds/accounts';
+const accountsPath = '/accounting/bank_feeds/accounts';
 
 export function createAccountCalls(dependencies: { request: Requester; timeoutMs: number }): AccountCalls {
   const { request, timeoutMs } = dependencies;
@@ -52,7 +52,7 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
     const answer = await request({
       operation: 'listAccounts',
       method: 'GET',
-      path: ACCOUNTS_PATH,
+      path: accountsPath,
       query: listQuery(input),
       accessToken: input.accessToken,
       schema: accountPageSchema,
@@ -71,7 +71,7 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
       const answer = await request({
         operation: 'getAccount',
         method: 'GET',
-        path: `${ACCOUNTS_PATH}/${encodeURIComponent(rutterAccountId)}`,
+        path: `${accountsPath}/${encodeURIComponent(rutterAccountId)}`,
         query: { force_fetch: forceFetchText(forceFetch) },
         schema: singleAccountSchema,
         accessToken,
@@ -86,7 +86,7 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
       const answer = await request({
         operation: 'createAccount',
         method: 'POST',
-        path: ACCOUNTS_PATH,
+        path: accountsPath,
         body: JSON.stringify({ response_mode: 'prefer_sync', bank_feed_account: toRutterAccount(account) }),
         idempotencyKey,
         schema: createAccountSchema,
@@ -120,7 +120,7 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
 /** The parameters of contract 11.1 that Sage allows; `filter` is not among them. */
 export function listQuery(input: ListInput): Record<string, string | number | undefined> {
   return {
-    limit: Math.min(input.limit ?? LIST_LIMIT_MAX, LIST_LIMIT_MAX),
+    limit: Math.min(input.limit ?? listLimitMax, listLimitMax),
     cursor: input.cursor,
     updated_at_min: input.updatedAtMinMs,
     force_fetch: forceFetchText(input.forceFetch),
@@ -134,7 +134,7 @@ async function collectPages(
   const accounts = new Map<string, RutterAccount>();
   const cursors = new Set<string>();
   let cursor: string | undefined;
-  for (let page = 0; page < ACCOUNT_PAGES_MAX; page += 1) {
+  for (let page = 0; page < accountPagesMax; page += 1) {
     const { accounts: found, nextCursor } = await listAccounts({ ...input, cursor });
     for (const account of found) accounts.set(account.id, account);
     if (nextCursor === null) return [...accounts.values()];
@@ -142,7 +142,7 @@ async function collectPages(
     cursors.add(nextCursor);
     cursor = nextCursor;
   }
-  throw endless(`more than ${String(ACCOUNT_PAGES_MAX)} pages`);
+  throw endless(`more than ${String(accountPagesMax)} pages`);
 }
 
 function endless(detail: string): RutterUnexpectedAnswer {

@@ -1,14 +1,14 @@
 import { parseRetryAfter } from '../http/retry-after.js';
 import {
-  INVALID_CREDENTIALS_CODE,
-  PLATFORM_RATE_LIMIT_CODE,
-  PRODUCT_NOT_ALLOWED_CODE,
-  RATE_LIMIT_CODE,
-  UNAUTHORIZED_STATUSES,
+  invalidCredentialsCode,
+  platformRateLimitCode,
+  productNotAllowedCode,
+  rateLimitCode,
+  unauthorizedStatuses,
 } from './assumptions.js';
 import {
-  PLATFORM_RATE_LIMITED_STATUS,
-  RATE_LIMITED_STATUS,
+  platformRateLimitedStatus,
+  rateLimitedStatus,
   RutterOutcomeUnknown,
   RutterRateLimited,
   RutterRefused,
@@ -20,8 +20,8 @@ import { redactMessage } from './redact.js';
 import { errorBodySchema } from './schemas.js';
 
 /** A gateway gave up waiting for the request: as with a 5xx nobody knows what became of it. */
-const REQUEST_TIMEOUT_STATUS = 408;
-const HEADER_ID_PATTERN = /^[\w-]{1,255}$/;
+const requestTimeoutStatus = 408;
+const headerIdPattern = /^[\w-]{1,255}$/;
 
 /** Status and headers of an answer, as far as we use them. */
 export interface AnswerHead {
@@ -59,7 +59,7 @@ export function readErrorBody(json: unknown, secrets: readonly (string | undefin
 /** The typed error of a 4xx or 5xx: type and code decide first, the status second, the message never (contract 12). */
 export function toError(head: AnswerHead, body: RutterErrorBody): RutterError {
   const { httpStatus } = head;
-  if (httpStatus >= 500 || httpStatus === REQUEST_TIMEOUT_STATUS) {
+  if (httpStatus >= 500 || httpStatus === requestTimeoutStatus) {
     const detail = [body.errorType, body.errorCode, body.errorMessage]
       .filter((text) => text !== null)
       .join(' ');
@@ -71,21 +71,19 @@ export function toError(head: AnswerHead, body: RutterErrorBody): RutterError {
   }
   const refusal = { ...head, ...body };
   if (isUnauthorized(httpStatus, body.errorCode)) return new RutterUnauthorized(refusal);
-  if (body.errorCode === PLATFORM_RATE_LIMIT_CODE)
-    return new RutterRateLimited({ ...refusal, platform: true });
-  if (body.errorCode === RATE_LIMIT_CODE) return new RutterRateLimited({ ...refusal, platform: false });
-  if (httpStatus === PLATFORM_RATE_LIMITED_STATUS)
-    return new RutterRateLimited({ ...refusal, platform: true });
-  if (httpStatus === RATE_LIMITED_STATUS) return new RutterRateLimited({ ...refusal, platform: false });
+  if (body.errorCode === platformRateLimitCode) return new RutterRateLimited({ ...refusal, platform: true });
+  if (body.errorCode === rateLimitCode) return new RutterRateLimited({ ...refusal, platform: false });
+  if (httpStatus === platformRateLimitedStatus) return new RutterRateLimited({ ...refusal, platform: true });
+  if (httpStatus === rateLimitedStatus) return new RutterRateLimited({ ...refusal, platform: false });
   return new RutterRefused(refusal);
 }
 
 function isUnauthorized(httpStatus: number, errorCode: string | null): boolean {
-  if (errorCode === INVALID_CREDENTIALS_CODE) return true;
-  return UNAUTHORIZED_STATUSES.includes(httpStatus) && errorCode !== PRODUCT_NOT_ALLOWED_CODE;
+  if (errorCode === invalidCredentialsCode) return true;
+  return unauthorizedStatuses.includes(httpStatus) && errorCode !== productNotAllowedCode;
 }
 
 function headerId(response: Response, name: string): string | undefined {
   const value = response.headers.get(name);
-  return value !== null && HEADER_ID_PATTERN.test(value) ? value : undefined;
+  return value !== null && headerIdPattern.test(value) ? value : undefined;
 }

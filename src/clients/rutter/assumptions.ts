@@ -4,41 +4,41 @@
  */
 
 /** Assumption: a posting of zero is accepted, and either memo fits it; money that does not leave is a credit. */
-export const ZERO_AMOUNT_MEMO: 'DEBIT' | 'CREDIT' = 'CREDIT';
+export const zeroAmountMemo: 'DEBIT' | 'CREDIT' = 'CREDIT';
 
 /** Assumption: amounts are signed from the account holder's side, on cards too: out is negative and a `DEBIT`. */
-export const MONEY_OUT_MEMO = 'DEBIT';
+export const moneyOutMemo = 'DEBIT';
 /** The other half of the assumption above: in is positive and a `CREDIT`. */
-export const MONEY_IN_MEMO = 'CREDIT';
+export const moneyInMemo = 'CREDIT';
 
 /** Assumption: lists give at most 500 items a page, and a larger limit is clamped. */
-export const LIST_LIMIT_MAX = 500;
+export const listLimitMax = 500;
 
 /** Assumption: an instant in an answer that carries no offset is UTC, as all documented examples are. */
-export const OFFSETLESS_SUFFIX = 'Z';
+export const defaultOffset = 'Z';
 
 /**
  * Assumption: an unknown job is answered 410, as the error page says of unknown ids; an older text of the same page
  * uses 404 for it. Both mean that our credentials were read and accepted.
  */
-export const NOT_FOUND_STATUSES: readonly number[] = [404, 410];
+export const notFoundStatuses: readonly number[] = [404, 410];
 
 /** Assumption: wrong or revoked credentials are 401; a 403 without the code below is read the same way. */
-export const UNAUTHORIZED_STATUSES: readonly number[] = [401, 403];
+export const unauthorizedStatuses: readonly number[] = [401, 403];
 /** Assumption: the code that makes a 403 a refusal of the endpoint, not of the credentials. */
-export const PRODUCT_NOT_ALLOWED_CODE = 'PRODUCT_NOT_ALLOWED';
+export const productNotAllowedCode = 'PRODUCT_NOT_ALLOWED';
 /** The documented code of wrong credentials; that it comes with 401 is our assumption, so the code decides. */
-export const INVALID_CREDENTIALS_CODE = 'INVALID_CREDENTIALS';
+export const invalidCredentialsCode = 'INVALID_CREDENTIALS';
 
 /** Assumption: names of the codes that come with 429 and 452; the codes decide before the status does. */
-export const RATE_LIMIT_CODE = 'RATE_LIMIT_EXCEEDED';
-export const PLATFORM_RATE_LIMIT_CODE = 'PLATFORM_RATE_LIMITED';
+export const rateLimitCode = 'RATE_LIMIT_EXCEEDED';
+export const platformRateLimitCode = 'PLATFORM_RATE_LIMITED';
 
 /** Assumption: how long all senders hold back after a 429 that names no time; the window is 10 s. */
-export const SLOW_DOWN_DEFAULT_MS = 2_000;
+export const slowDownDefaultMs = 2_000;
 
 /**
  * Assumption: when the answer to a posting leaves one of these null, Rutter merely does not say; any other difference
  * is another content. Id, amount, time and description must always be there and be ours.
  */
-export const FIELDS_MAYBE_UNSAID = ['transactionType', 'debitCreditMemo', 'payee'] as const;
+export const optionalAnswerFields = ['transactionType', 'debitCreditMemo', 'payee'] as const;

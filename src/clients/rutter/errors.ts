@@ -1,16 +1,26 @@
-import { NOT_FOUND_STATUSES } from './assumptions.js';
-import type { RutterOperation } from './operations.js';
+import {
+  ProviderError,
+  type ProviderErrorMeaning,
+  type UnknownOutcomeReason,
+} from '../http/provider-error.js';
+import { notFoundStatuses } from './assumptions.js';
+import { organisationOperations, type RutterOperation } from './operations.js';
 
-/** What every error of the client tells: the call, and Rutter's request id to quote to its support. */
+/** The connection itself is refused until its customer or Rutter acts (contract 12; the codes are documented). */
+const connectionRefusedCodes: ReadonlySet<string> = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED']);
+/** Passes by itself: the initial sync is unfinished (contract 12). */
+const passingCodes: ReadonlySet<string> = new Set(['PRODUCT_NOT_READY']);
+
+/** What every error of the client holds: the call, and Rutter's request id to quote to its support. */
 interface ErrorContext {
   operation: RutterOperation;
   requestId?: string | undefined;
 }
 
-/** Base of all errors of the client. Messages hold no URL, token or body. */
-abstract class RutterErrorBase extends Error {
-  readonly operation: RutterOperation;
-  readonly requestId: string | undefined;
+/** Base of all errors of the client. */
+abstract class RutterErrorBase extends ProviderError {
+  override readonly operation: RutterOperation;
+  override readonly requestId: string | undefined;
   protected constructor(message: string, context: ErrorContext) {
     super(message);
     this.operation = context.operation;
@@ -20,7 +30,8 @@ abstract class RutterErrorBase extends Error {
 
 /** The request certainly never reached Rutter: the connection was refused, or the name or certificate failed. */
 export class RutterUnreachable extends RutterErrorBase {
-  readonly kind = 'unreachable';
+  override readonly kind = 'unreachable';
+  override readonly meaning = 'unavailable';
   override readonly name = 'RutterUnreachable';
   /** The system's code, as `ECONNREFUSED`. */
   readonly code: string;
@@ -30,29 +41,20 @@ export class RutterUnreachable extends RutterErrorBase {
   }
 }
 
-export type UnknownOutcomeReason =
-  | 'timeout'
-  | 'aborted'
-  | 'connection_lost'
-  | 'server_error'
-  | 'redirect'
-  | 'body_too_large'
-  | 'unreadable_body'
-  | 'unexpected_shape';
-
 /**
- * The request may have taken effect and we do not know. A write is repeated only with the same bytes and the same key,
- * or after reading back; a read is simply repeated. Redirects count here: they are never followed.
+ * It is not known whether the request took effect. A write is repeated only with the same bytes and the same key, or
+ * after reading back; a read is simply repeated.
  */
 export class RutterOutcomeUnknown extends RutterErrorBase {
-  readonly kind = 'outcome_unknown';
+  override readonly kind = 'outcome_unknown';
+  override readonly meaning = 'unavailable';
   override readonly name = 'RutterOutcomeUnknown';
   readonly reason: UnknownOutcomeReason;
   /** Absent when no status line arrived. */
-  readonly httpStatus: number | undefined;
+  override readonly httpStatus: number | undefined;
   /** From `X-Rutter-Job-ID`: present means that Rutter accepted the request (contract 11.2). */
   readonly jobId: string | undefined;
-  /** For people: where a shape was wrong, or Rutter's own words, redacted and cut. */
+  /** For operators: where a shape was wrong, or the provider message, redacted and truncated. */
   readonly detail: string | undefined;
   constructor(
     input: ErrorContext & Partial<Answered> & { reason: UnknownOutcomeReason; detail?: string | undefined },
@@ -73,11 +75,11 @@ interface Answered {
   jobId: string | undefined;
 }
 
-/** Rutter's error body (contract 12): type and code are for programs, the message only for people. */
+/** Rutter's error body (contract 12): type and code are for programs, the message is for operators only. */
 export interface RutterErrorBody {
   errorType: string | null;
   errorCode: string | null;
-  /** Redacted and cut to `ERROR_MESSAGE_MAX_CHARS`. */
+  /** The provider message, redacted and truncated to `errorMessageMaxChars`. */
   errorMessage: string | null;
 }
 
@@ -88,9 +90,9 @@ interface Refusal extends ErrorContext, RutterErrorBody {
 }
 
 abstract class RefusalBase extends RutterErrorBase {
-  readonly httpStatus: number;
-  readonly errorType: string | null;
-  readonly errorCode: string | null;
+  override readonly httpStatus: number;
+  override readonly errorType: string | null;
+  override readonly errorCode: string | null;
   readonly errorMessage: string | null;
   /** From `X-Rutter-Job-ID`; undefined when the request was not accepted. */
   readonly jobId: string | undefined;
@@ -108,33 +110,36 @@ abstract class RefusalBase extends RutterErrorBase {
   }
 }
 
-/** Rutter or the platform said no with a 4xx: repeating the same request will not help. */
+/** Rutter or the platform answered with a 4xx: repeating the same request will not help. */
 export class RutterRefused extends RefusalBase {
-  readonly kind = 'refused';
+  override readonly kind = 'refused';
+  override readonly meaning: ProviderErrorMeaning;
   override readonly name = 'RutterRefused';
-  readonly retryAfterMs: number | undefined;
+  override readonly retryAfterMs: number | undefined;
   constructor(input: Refusal) {
     super('refused', input);
+    this.meaning = meaningOfRefusal(input.errorCode);
     this.retryAfterMs = input.retryAfterMs;
   }
 }
 
-/** Of an answer, or of a job that failed with it: Rutter (429) or the platform (452) had enough, and nothing was done. */
-export const RATE_LIMITED_STATUS = 429;
-export const PLATFORM_RATE_LIMITED_STATUS = 452;
+/** Status of an answer or of a failed job: a limit of Rutter (429) or of the platform (452); nothing was done. */
+export const rateLimitedStatus = 429;
+export const platformRateLimitedStatus = 452;
 
-/** Whether the status of a request, or of the request in a job, says "not now" (contract 11.3). */
+/** Whether the status of a request, or of the request in a job, is that of a rate limit (contract 11.3). */
 export function isRateLimit(httpStatus: number | null): boolean {
-  return httpStatus === RATE_LIMITED_STATUS || httpStatus === PLATFORM_RATE_LIMITED_STATUS;
+  return httpStatus === rateLimitedStatus || httpStatus === platformRateLimitedStatus;
 }
 
 /** 429: Rutter's limit for the organisation (`platform` false). 452: the platform's limit (`platform` true). */
 export class RutterRateLimited extends RefusalBase {
-  readonly kind = 'rate_limited';
+  override readonly kind = 'rate_limited';
+  override readonly meaning = 'rate_limited';
   override readonly name = 'RutterRateLimited';
   readonly platform: boolean;
-  /** From `Retry-After`, never above `RETRY_AFTER_MAX_MS`; undefined when absent or senseless. */
-  readonly retryAfterMs: number | undefined;
+  /** From `Retry-After`, never above `retryAfterMaxMs`; undefined when absent or invalid. */
+  override readonly retryAfterMs: number | undefined;
   constructor(input: Refusal & { platform: boolean }) {
     super('rate limited', input);
     this.platform = input.platform;
@@ -142,20 +147,25 @@ export class RutterRateLimited extends RefusalBase {
   }
 }
 
-/** Our credentials or the connection's token were refused; `probeCredentials` tells which. */
+/** Our credentials or the connection's token were refused; `probeCredentials` finds out which. */
 export class RutterUnauthorized extends RefusalBase {
-  readonly kind = 'unauthorized';
+  override readonly kind = 'unauthorized';
+  override readonly meaning: ProviderErrorMeaning;
   override readonly name = 'RutterUnauthorized';
   constructor(input: Refusal) {
     super('credentials refused', input);
+    this.meaning = organisationOperations.has(input.operation)
+      ? 'credentials_rejected'
+      : 'connection_refused';
   }
 }
 
-/** A read was answered with something we do not understand. It is never taken for a success. */
+/** The answer to a read was not understood. It is never taken for a success. */
 export class RutterUnexpectedAnswer extends RutterErrorBase {
-  readonly kind = 'unexpected_answer';
+  override readonly kind = 'unexpected_answer';
+  override readonly meaning = 'unexpected_answer';
   override readonly name = 'RutterUnexpectedAnswer';
-  readonly httpStatus: number;
+  override readonly httpStatus: number;
   readonly reason: UnknownOutcomeReason;
   readonly detail: string | undefined;
   constructor(
@@ -168,6 +178,11 @@ export class RutterUnexpectedAnswer extends RutterErrorBase {
   }
 }
 
+function meaningOfRefusal(errorCode: string | null): ProviderErrorMeaning {
+  if (errorCode !== null && connectionRefusedCodes.has(errorCode)) return 'connection_refused';
+  return errorCode !== null && passingCodes.has(errorCode) ? 'unavailable' : 'refused';
+}
+
 export type RutterError =
   | RutterUnreachable
   | RutterOutcomeUnknown
@@ -176,12 +191,12 @@ export type RutterError =
   | RutterUnauthorized
   | RutterUnexpectedAnswer;
 
-/** Whether an error is one of this client's; then `kind` tells which. */
+/** Whether an error is one of this client's; `kind` then says which. */
 export function isRutterError(error: unknown): error is RutterError {
   return error instanceof RutterErrorBase;
 }
 
-/** Whether Rutter says that the id in the path does not exist. */
+/** Whether Rutter answered that the id in the path does not exist. */
 export function isNotFound(error: unknown): error is RutterRefused {
-  return error instanceof RutterRefused && NOT_FOUND_STATUSES.includes(error.httpStatus);
+  return error instanceof RutterRefused && notFoundStatuses.includes(error.httpStatus);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { readErrorBody } from './answer.js';
-import { SLOW_DOWN_DEFAULT_MS } from './assumptions.js';
+import { slowDownDefaultMs } from './assumptions.js';
 import type { CallOptions } from './call-options.js';
 import { isNotFound, isRateLimit, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
 import type { RutterErrorBody } from './errors.js';
@@ -12,7 +12,7 @@ import { jobSchema, singleAccountSchema, transactionsBodySchema } from './schema
 import type { RutterAccount, RutterJob, RutterTransaction } from './schemas.js';
 
 /** An unknown status is shown to people, but not at any length. */
-const STATUS_MAX_CHARS = 100;
+const statusMaxChars = 100;
 
 interface JobRunning {
   kind: 'running';
@@ -52,7 +52,7 @@ export function createJobCalls(tools: {
   /** A limit that an accepted request met is everybody's, just as one that refuses a request. */
   async function afterJob<End extends JobRunning | JobFailure | { kind: 'success' }>(end: End): Promise<End> {
     if (end.kind === 'failure' && isRateLimit(end.httpStatus)) {
-      await limiter.slowDown({ forMs: SLOW_DOWN_DEFAULT_MS }).catch(() => undefined);
+      await limiter.slowDown({ forMs: slowDownDefaultMs }).catch(() => undefined);
     }
     return end;
   }
@@ -123,7 +123,7 @@ function validateJob<T>(input: {
   if (job.status === 'failure') {
     return { kind: 'failure', httpStatus, error: readErrorBody(job.response?.body, []) };
   }
-  if (job.status !== 'success') return { kind: 'running', status: job.status.slice(0, STATUS_MAX_CHARS) };
+  if (job.status !== 'success') return { kind: 'running', status: job.status.slice(0, statusMaxChars) };
   if (httpStatus === null || httpStatus < 200 || httpStatus > 299) {
     throw unexpected('a successful job without a 2xx result');
   }

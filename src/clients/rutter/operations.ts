@@ -14,3 +14,13 @@ export type RutterOperation =
   | 'getJob'
   | 'getAccountJob'
   | 'probeCredentials';
+
+/** Calls without a connection's token: a 401 there can only mean our own credentials. */
+export const organisationOperations: ReadonlySet<RutterOperation> = new Set<RutterOperation>([
+  'createConnection',
+  'exchangePublicToken',
+  'deleteConnection',
+  'getJob',
+  'getAccountJob',
+  'probeCredentials',
+]);

@@ -1,17 +1,17 @@
 import type { z } from 'zod';
 import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
 import { unsentCode } from '../http/network-failure.js';
-import { BodyNotText, BodyTooLarge, discardBody, ERROR_BODY_BYTES_MAX, readBody } from '../http/read-body.js';
+import type { UnknownOutcomeReason } from '../http/provider-error.js';
+import { BodyNotText, BodyTooLarge, discardBody, errorBodyBytesMax, readBody } from '../http/read-body.js';
 import { readErrorBody, readHead, toError } from './answer.js';
 import type { AnswerHead } from './answer.js';
-import { SLOW_DOWN_DEFAULT_MS } from './assumptions.js';
+import { slowDownDefaultMs } from './assumptions.js';
 import {
   RutterOutcomeUnknown,
   RutterRateLimited,
   RutterUnexpectedAnswer,
   RutterUnreachable,
 } from './errors.js';
-import type { UnknownOutcomeReason } from './errors.js';
 import type { RequestPriority } from '../../domain/request-priority.js';
 import type { RequestLimiter } from './limiter.js';
 import type { RutterOperation } from './operations.js';
@@ -135,7 +135,7 @@ interface Received {
 async function refusal(exchange: Exchange, { head, response }: Received): Promise<Error> {
   const { options, request } = exchange;
   // The status alone decides; the body only adds words, so a broken one changes nothing.
-  const text = await readBody(response, ERROR_BODY_BYTES_MAX).catch(() => '');
+  const text = await readBody(response, errorBodyBytesMax).catch(() => '');
   const body = readErrorBody(parseJsonOrNull(text), [
     request.accessToken,
     options.clientSecret,
@@ -144,9 +144,7 @@ async function refusal(exchange: Exchange, { head, response }: Received): Promis
   const error = toError(head, body);
   if (error instanceof RutterRateLimited) {
     // Also for the platform's limit: a storm of either is slowed by everybody, not by the unlucky one alone. The refusal must reach the caller even when the limiter's database does not answer: the next turn will tell.
-    await options.limiter
-      .slowDown({ forMs: error.retryAfterMs ?? SLOW_DOWN_DEFAULT_MS })
-      .catch(() => undefined);
+    await options.limiter.slowDown({ forMs: error.retryAfterMs ?? slowDownDefaultMs }).catch(() => undefined);
   }
   return error;
 }

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { OFFSETLESS_SUFFIX } from './assumptions.js';
+import { defaultOffset } from './assumptions.js';
 
 /**
  * Rutter's answers (contract 5 to 9, version 2024-08-31) as we read them: only what we use, unknown fields ignored,
  * unknown texts of enumerations kept as they are, `"null"` in an enumeration read as null (6.2).
  */
 
-const ID_MAX_CHARS = 255;
+const idMaxChars = 255;
 
-const id = z.string().min(1).max(ID_MAX_CHARS);
+const id = z.string().min(1).max(idMaxChars);
 const nullableText = z
   .string()
   .nullish()
@@ -37,7 +37,7 @@ const nullableInstant = nullableToken.transform((value, context) => {
 function toUtcInstant(text: string): string | undefined {
   const offsetless = /T[\d:.]+$/.test(text);
   const epochMs = /^\d{4}-\d\d-\d\d/.test(text)
-    ? Date.parse(offsetless ? text + OFFSETLESS_SUFFIX : text)
+    ? Date.parse(offsetless ? text + defaultOffset : text)
     : Number.NaN;
   return Number.isNaN(epochMs) ? undefined : new Date(epochMs).toISOString();
 }

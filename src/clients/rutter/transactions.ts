@@ -19,7 +19,7 @@ export interface TransactionCalls {
   listTransactions(input: ListInput): Promise<TransactionPage>;
 }
 
-const TRANSACTIONS_PATH = '/accounting/bank_feeds/transactions';
+const transactionsPath = '/accounting/bank_feeds/transactions';
 
 export function createTransactionCalls(dependencies: {
   request: Requester;
@@ -32,7 +32,7 @@ export function createTransactionCalls(dependencies: {
       const answer = await request({
         operation: 'postTransactions',
         method: 'POST',
-        path: TRANSACTIONS_PATH,
+        path: transactionsPath,
         accessToken: input.accessToken,
         body: input.body,
         idempotencyKey: input.idempotencyKey,
@@ -49,7 +49,7 @@ export function createTransactionCalls(dependencies: {
       const answer = await request({
         operation: 'listTransactions',
         method: 'GET',
-        path: TRANSACTIONS_PATH,
+        path: transactionsPath,
         query: listQuery(input),
         accessToken: input.accessToken,
         schema: transactionPageSchema,

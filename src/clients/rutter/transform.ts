@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../crypto/hash.js';
 import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import { jsonNumberDigitsMax, significantDigits } from '../../domain/money.js';
-import { FIELDS_MAYBE_UNSAID, MONEY_IN_MEMO, MONEY_OUT_MEMO, ZERO_AMOUNT_MEMO } from './assumptions.js';
+import { moneyInMemo, moneyOutMemo, optionalAnswerFields, zeroAmountMemo } from './assumptions.js';
 import type { RutterTransaction } from './schemas.js';
 
 /** What of a posting goes to Rutter. */
@@ -38,7 +38,7 @@ export class InexactAmount extends Error {
   }
 }
 
-const DECIMAL_PATTERN = /^-?\d{1,30}(\.\d{1,30})?$/;
+const decimalPattern = /^-?\d{1,30}(\.\d{1,30})?$/;
 
 /**
  * One posting as Rutter takes it. This is the only place where money becomes a number, since the contract demands one.
@@ -115,19 +115,19 @@ export function sameContent(sent: PostingContent, answer: RutterTransaction): bo
     payee: ours.payee ?? null,
   };
   return (
-    strictlySame && FIELDS_MAYBE_UNSAID.every((field) => [null, expected[field]].includes(answer[field]))
+    strictlySame && optionalAnswerFields.every((field) => [null, expected[field]].includes(answer[field]))
   );
 }
 
 function toJsonNumber(posting: PostingContent): number {
   const { amount } = posting;
-  const exact = DECIMAL_PATTERN.test(amount) && significantDigits(amount) <= jsonNumberDigitsMax;
+  const exact = decimalPattern.test(amount) && significantDigits(amount) <= jsonNumberDigitsMax;
   if (!exact) throw new InexactAmount(posting.transactionId);
   // Adding zero turns the negative zero of "-0" into zero; JSON writes both as 0, comparisons then agree as well.
   return Number(amount) + 0;
 }
 
 function memoOf(amount: number): 'DEBIT' | 'CREDIT' {
-  if (amount === 0) return ZERO_AMOUNT_MEMO;
-  return amount < 0 ? MONEY_OUT_MEMO : MONEY_IN_MEMO;
+  if (amount === 0) return zeroAmountMemo;
+  return amount < 0 ? moneyOutMemo : moneyInMemo;
 }

@@ -1,6 +1,6 @@
 import { constantTimeEqual, hmacSha256Base64 } from '../../crypto/hash.js';
 
-const SIGNATURE_PREFIX = 'sha256=';
+const signaturePrefix = 'sha256=';
 
 /**
  * Whether `X-Rutter-Signature` fits the webhook (contract 13): `sha256=` and base64 of HMAC-SHA256 over the raw body
@@ -16,12 +16,12 @@ export function verifyRutterSignature(input: {
   secrets: readonly string[];
 }): boolean {
   const { header } = input;
-  if (typeof header !== 'string' || !header.startsWith(SIGNATURE_PREFIX)) return false;
+  if (typeof header !== 'string' || !header.startsWith(signaturePrefix)) return false;
   let matches = false;
   // Every secret is tried even after a match, so that the time taken tells nothing about which one it was.
   for (const secret of input.secrets) {
     if (secret === '') continue;
-    const expected = SIGNATURE_PREFIX + hmacSha256Base64(secret, input.rawBody);
+    const expected = signaturePrefix + hmacSha256Base64(secret, input.rawBody);
     if (constantTimeEqual(header, expected)) matches = true;
   }
   return matches;

@@ -1,21 +1,24 @@
+import {
+  ProviderError,
+  type ProviderErrorMeaning,
+  type UnknownOutcomeReason,
+} from '../http/provider-error.js';
 import { notFoundErrorCode } from './assumptions.js';
-import type { SageOperation } from './operations.js';
+import { applicationOperations, type SageOperation } from './operations.js';
 
-/**
- * What a call to Sage's Banking Service can end with besides an answer. Messages hold no secret, no address and no
- * data of a customer; Sage's own words stand in `errorMessage`, redacted and cut, for people.
- */
-abstract class SageErrorBase extends Error {
-  readonly operation: SageOperation;
+/** Base of all errors of the client. `errorMessage` is the provider message, redacted and truncated, for operators. */
+abstract class SageErrorBase extends ProviderError {
+  override readonly operation: SageOperation;
   constructor(message: string, operation: SageOperation) {
     super(message);
     this.operation = operation;
   }
 }
 
-/** The request surely never left: nobody there, no such name. */
+/** The request was certainly not sent: the connection was refused, or the name or certificate failed. */
 export class SageUnreachable extends SageErrorBase {
-  readonly kind = 'unreachable';
+  override readonly kind = 'unreachable';
+  override readonly meaning = 'unavailable';
   override readonly name = 'SageUnreachable';
   readonly code: string;
   constructor(input: { operation: SageOperation; code: string }) {
@@ -24,32 +27,23 @@ export class SageUnreachable extends SageErrorBase {
   }
 }
 
-export type InDoubtReason =
-  | 'timeout'
-  | 'aborted'
-  | 'connection_lost'
-  | 'server_error'
-  | 'unreadable_body'
-  | 'unexpected_shape'
-  | 'body_too_large'
-  | 'redirect';
-
-/** No answer, or none that tells what happened. For a call that changes nothing it merely has to be made again. */
+/** No answer, or none that says what happened. A call that changes nothing is simply repeated. */
 export class SageOutcomeUnknown extends SageErrorBase {
-  readonly kind = 'outcome_unknown';
+  override readonly kind = 'outcome_unknown';
+  override readonly meaning = 'unavailable';
   override readonly name = 'SageOutcomeUnknown';
-  readonly reason: InDoubtReason;
+  readonly reason: UnknownOutcomeReason;
   /** Absent when no status line arrived. */
-  readonly httpStatus: number | undefined;
+  override readonly httpStatus: number | undefined;
   readonly detail: string | undefined;
   constructor(input: {
     operation: SageOperation;
-    reason: InDoubtReason;
+    reason: UnknownOutcomeReason;
     httpStatus?: number | undefined;
     detail?: string | undefined;
   }) {
-    const said = [input.reason, input.httpStatus].filter(Boolean).join(' ');
-    super(`${input.operation}: outcome unknown (${said})`, input.operation);
+    const cause = [input.reason, input.httpStatus].filter(Boolean).join(' ');
+    super(`${input.operation}: outcome unknown (${cause})`, input.operation);
     this.reason = input.reason;
     this.httpStatus = input.httpStatus;
     this.detail = input.detail;
@@ -59,8 +53,9 @@ export class SageOutcomeUnknown extends SageErrorBase {
 interface Refusal {
   operation: SageOperation;
   httpStatus: number;
-  /** Sage's word for programs, in camel case (assumed, contract 13); null when there is none. */
+  /** Sage's error code, in camel case (assumed, contract 13); null when there is none. */
   errorCode: string | null;
+  /** The provider message. */
   errorMessage: string | null;
   /** What is wrong with which field of the request. */
   fields?: readonly SageFieldProblem[];
@@ -72,8 +67,8 @@ export interface SageFieldProblem {
 }
 
 abstract class SageRefusalBase extends SageErrorBase {
-  readonly httpStatus: number;
-  readonly errorCode: string | null;
+  override readonly httpStatus: number;
+  override readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly fields: readonly SageFieldProblem[];
   protected constructor(what: string, input: Refusal) {
@@ -88,16 +83,18 @@ abstract class SageRefusalBase extends SageErrorBase {
 
 /** A 4xx: the same request will be refused again. 404 and 409 are among them: see `httpStatus`. */
 export class SageRefused extends SageRefusalBase {
-  readonly kind = 'refused';
+  override readonly kind = 'refused';
+  override readonly meaning = 'refused';
   override readonly name = 'SageRefused';
   constructor(input: Refusal) {
     super('refused', input);
   }
 }
 
-/** 410: a poll route that is spent, or not Sage's. */
+/** 410: a poll route that was used before, or is not Sage's. */
 export class SageGone extends SageRefusalBase {
-  readonly kind = 'gone';
+  override readonly kind = 'gone';
+  override readonly meaning = 'refused';
   override readonly name = 'SageGone';
   constructor(input: Refusal) {
     super('gone', input);
@@ -106,30 +103,34 @@ export class SageGone extends SageRefusalBase {
 
 /** 401 with a fresh token or signature, or 403: application, signing key or company are not accepted. */
 export class SageUnauthorized extends SageRefusalBase {
-  readonly kind = 'unauthorized';
+  override readonly kind = 'unauthorized';
+  override readonly meaning: ProviderErrorMeaning;
   override readonly name = 'SageUnauthorized';
   constructor(input: Refusal) {
     super('not accepted', input);
+    this.meaning = applicationOperations.has(input.operation) ? 'credentials_rejected' : 'connection_refused';
   }
 }
 
 /** 429. */
 export class SageRateLimited extends SageRefusalBase {
-  readonly kind = 'rate_limited';
+  override readonly kind = 'rate_limited';
+  override readonly meaning = 'rate_limited';
   override readonly name = 'SageRateLimited';
-  /** From `Retry-After`, capped; undefined when absent or senseless. */
-  readonly retryAfterMs: number | undefined;
+  /** From `Retry-After`, capped; undefined when absent or invalid. */
+  override readonly retryAfterMs: number | undefined;
   constructor(input: Refusal & { retryAfterMs: number | undefined }) {
     super('rate limited', input);
     this.retryAfterMs = input.retryAfterMs;
   }
 }
 
-/** An address that Sage gave is not one we go to: a poll route of a foreign host, a redirect that is not https. */
+/** An address in an answer of Sage's is not allowed: a poll route of a foreign host, a redirect that is not https. */
 export class SageForeignAddress extends SageErrorBase {
-  readonly kind = 'foreign_address';
+  override readonly kind = 'foreign_address';
+  override readonly meaning = 'refused';
   override readonly name = 'SageForeignAddress';
-  /** Host alone, for people; the rest of the address may be a secret. */
+  /** The host alone, for operators; the rest of the address may be a secret. */
   readonly host: string;
   constructor(input: { operation: SageOperation; host: string }) {
     super(`${input.operation}: an address of ${input.host} is not called`, input.operation);
@@ -139,7 +140,8 @@ export class SageForeignAddress extends SageErrorBase {
 
 /** The installation lacks what the call needs: no signing key (cloud customers), no provider (desktop ones). */
 export class SageNotConfigured extends SageErrorBase {
-  readonly kind = 'not_configured';
+  override readonly kind = 'not_configured';
+  override readonly meaning = 'credentials_rejected';
   override readonly name = 'SageNotConfigured';
   readonly variable: string;
   constructor(input: { operation: SageOperation; variable: string }) {
@@ -158,34 +160,34 @@ export type SageError =
   | SageForeignAddress
   | SageNotConfigured;
 
-/** Whether an error is one of this client's; then `kind` tells which. */
+/** Whether an error is one of this client's; `kind` then says which. */
 export function isSageError(error: unknown): error is SageError {
   return error instanceof SageErrorBase;
 }
 
-/** A refusal of the call itself: one of the token that it needs first says nothing of what the path names. */
+/** A refusal of the call itself; a refusal of the token that it needs first says nothing about the path. */
 function isRefusedWith(error: unknown, httpStatus: number): error is SageRefused {
   return (
     error instanceof SageRefused && error.httpStatus === httpStatus && error.operation !== 'getAccessToken'
   );
 }
 
-/** Whether the answer is that what the path names does not exist. A gateway may have said so: see {@link isUnknownToSage}. */
+/** Whether the resource in the path does not exist. A gateway may have answered this: see {@link isUnknownToSage}. */
 export function isSageNotFound(error: unknown): error is SageRefused {
   return isRefusedWith(error, 404);
 }
 
-/** The same in Sage's own words: what is done for good rests on no less. */
+/** The same with Sage's own error code. Anything that cannot be undone requires this one. */
 export function isUnknownToSage(error: unknown): error is SageRefused {
   return isSageNotFound(error) && error.errorCode === notFoundErrorCode;
 }
 
-/** Whether Sage says that it exists already, or that its state does not allow this. */
+/** Whether Sage answered that the resource exists already, or that its state does not allow the call. */
 export function isSageConflict(error: unknown): error is SageRefused {
   return isRefusedWith(error, 409);
 }
 
-/** Whether Sage says that what is asked for cannot be asked, of this account now for instance. */
+/** Whether Sage answered that the request is not valid, for example for this account at this time. */
 export function isSageInvalid(error: unknown): error is SageRefused {
   return isRefusedWith(error, 400);
 }

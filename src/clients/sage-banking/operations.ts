@@ -23,3 +23,12 @@ export type SageOperation =
   | 'listDisconnectedRules'
   | 'startReprocess'
   | 'pollReprocess';
+
+/** Calls signed with the application's own key, or with its id alone: a 401 there does not concern a company. */
+export const applicationOperations: ReadonlySet<SageOperation> = new Set<SageOperation>([
+  'createOrganisation',
+  'requestToken',
+  'getCaptcha',
+  'listBanks',
+  'getBank',
+]);

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
 import { unsentCode } from '../http/network-failure.js';
-import { BodyNotText, BodyTooLarge, discardBody, ERROR_BODY_BYTES_MAX, readBody } from '../http/read-body.js';
+import type { UnknownOutcomeReason } from '../http/provider-error.js';
+import { BodyNotText, BodyTooLarge, discardBody, errorBodyBytesMax, readBody } from '../http/read-body.js';
 import { readSageWords, sageErrorOf, type SageWords } from './answer.js';
-import { SageOutcomeUnknown, SageUnreachable, type InDoubtReason } from './errors.js';
+import { SageOutcomeUnknown, SageUnreachable } from './errors.js';
 import type { SageOperation } from './operations.js';
 
 const acceptedStatus = 202;
@@ -92,7 +93,7 @@ async function send<T>(exchange: Exchange<T>): Promise<Response> {
 }
 
 /** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
-function interruption<T>({ timeout, request }: Exchange<T>): InDoubtReason {
+function interruption<T>({ timeout, request }: Exchange<T>): UnknownOutcomeReason {
   if (timeout.aborted) return 'timeout';
   return request.signal?.aborted === true ? 'aborted' : 'connection_lost';
 }
@@ -100,7 +101,7 @@ function interruption<T>({ timeout, request }: Exchange<T>): InDoubtReason {
 async function refuse<T>(exchange: Exchange<T>, response: Response): Promise<T> {
   const { options, request } = exchange;
   // The status alone decides; the body only adds words, so a broken one changes nothing.
-  const text = await readBody(response, ERROR_BODY_BYTES_MAX).catch(() => '');
+  const text = await readBody(response, errorBodyBytesMax).catch(() => '');
   const words = readSageWords(parseJsonOrNull(text), [...options.secrets, ...(request.secrets ?? [])]);
   if (response.status === serverErrorStatus && words !== null && request.finalFailure !== undefined) {
     return request.finalFailure(words);
@@ -138,7 +139,7 @@ async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise
   });
 }
 
-function readFailure<T>(exchange: Exchange<T>, error: unknown): InDoubtReason {
+function readFailure<T>(exchange: Exchange<T>, error: unknown): UnknownOutcomeReason {
   if (error instanceof BodyTooLarge) return 'body_too_large';
   if (exchange.signal.aborted) return interruption(exchange);
   return error instanceof SyntaxError || error instanceof BodyNotText ? 'unreadable_body' : 'connection_lost';
@@ -150,7 +151,7 @@ function readFailure<T>(exchange: Exchange<T>, error: unknown): InDoubtReason {
  */
 function unknownOutcome<T>(
   { request }: Exchange<T>,
-  found: { httpStatus?: number; reason: InDoubtReason; detail?: string },
+  found: { httpStatus?: number; reason: UnknownOutcomeReason; detail?: string },
 ): Error {
   const isMereRead = request.method === 'GET' && request.spendsRoute !== true;
   if (found.reason === 'aborted' && isMereRead) return request.signal?.reason as Error;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RETRY_AFTER_MAX_MS } from '../../../src/clients/http/retry-after.js';
+import { retryAfterMaxMs } from '../../../src/clients/http/retry-after.js';
 import { serializeBatch } from '../../../src/clients/rutter/transform.js';
 import { abandonJob } from '../../../src/db/rutter/abandon-job.js';
 import { openAccessToken } from '../../../src/db/connections.js';
@@ -367,7 +367,7 @@ describe('a temporary refusal of the batch', () => {
       await expect(fixture.deliveryRun(feed, { deps: { ...fixture.deps, rutter } })).rejects.toThrow('429');
       expect(slowedMs).toHaveLength(1);
       expect(slowedMs[0]).toBeGreaterThan(0);
-      expect(slowedMs[0]).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS);
+      expect(slowedMs[0]).toBeLessThanOrEqual(retryAfterMaxMs);
       await untilCaughtUp(feed);
       expect(await attemptsOf(feed)).toMatchObject([{ state: 'delivered', posts: 2 }]);
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseRetryAfter, RETRY_AFTER_MAX_MS } from '../../../src/clients/http/retry-after.js';
-import { ERROR_MESSAGE_MAX_CHARS } from '../../../src/clients/http/redact.js';
+import { parseRetryAfter, retryAfterMaxMs } from '../../../src/clients/http/retry-after.js';
+import { errorMessageMaxChars } from '../../../src/clients/http/redact.js';
 import { redactMessage, redactText } from '../../../src/clients/rutter/redact.js';
 import { verifyRutterSignature } from '../../../src/clients/rutter/webhook-signature.js';
 
@@ -33,8 +33,8 @@ test('secret parameters and fields are redacted without knowing their values', (
 });
 
 test('a message is redacted before it is truncated, so that no part of a token is left at its end', () => {
-  const message = redactMessage('m'.repeat(ERROR_MESSAGE_MAX_CHARS - 10) + token, [token]);
-  expect(message.length).toBe(ERROR_MESSAGE_MAX_CHARS);
+  const message = redactMessage('m'.repeat(errorMessageMaxChars - 10) + token, [token]);
+  expect(message.length).toBe(errorMessageMaxChars);
   expect(message).not.toContain(token.slice(0, 6));
 });
 
@@ -44,8 +44,8 @@ test.each([
   ['3', 3_000],
   [' 10 ', 10_000],
   ['Tue, 03 Feb 2026 09:00:07 GMT', 7_000],
-  ['1000000000', RETRY_AFTER_MAX_MS],
-  ['Tue, 03 Feb 2099 09:00:07 GMT', RETRY_AFTER_MAX_MS],
+  ['1000000000', retryAfterMaxMs],
+  ['Tue, 03 Feb 2099 09:00:07 GMT', retryAfterMaxMs],
   ['0', undefined],
   ['-1', undefined],
   ['1.5', undefined],
@@ -85,7 +85,7 @@ test.each([
 });
 
 test('a message contains nothing that PostgreSQL rejects: no control character, no lone surrogate', () => {
-  const message = redactMessage('bad\u0000 input ' + '\u{1F600}'.repeat(ERROR_MESSAGE_MAX_CHARS));
+  const message = redactMessage('bad\u0000 input ' + '\u{1F600}'.repeat(errorMessageMaxChars));
   expect(message.startsWith('bad  input ')).toBe(true);
   expect(message).not.toMatch(/\p{Cs}/u);
 });

@@ -1,10 +1,10 @@
 import { isRateLimit, type RutterErrorBody } from '../../../clients/rutter/errors.js';
 import {
-  INVALID_CREDENTIALS_CODE,
-  PLATFORM_RATE_LIMIT_CODE,
-  PRODUCT_NOT_ALLOWED_CODE,
-  RATE_LIMIT_CODE,
-  UNAUTHORIZED_STATUSES,
+  invalidCredentialsCode,
+  platformRateLimitCode,
+  productNotAllowedCode,
+  rateLimitCode,
+  unauthorizedStatuses,
 } from '../../../clients/rutter/assumptions.js';
 
 /**
@@ -32,7 +32,7 @@ const inProgressCode = 'BANK_FEED_BATCH_IN_PROGRESS';
 const accountNotReadyCode = 'BANK_FEED_ACCOUNT_NOT_READY';
 /** Documented types and codes (contract 12). */
 const productNotReadyCode = 'PRODUCT_NOT_READY';
-const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED', INVALID_CREDENTIALS_CODE]);
+const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED', invalidCredentialsCode]);
 const connectionErrorType = 'CONNECTION_ERROR';
 /**
  * "Invalid input" and "the platform answered bad request" (contract 12) can speak of a posting; 413 does of a batch that
@@ -46,7 +46,7 @@ export function meaningOfRefusal(error: RefusalWords): RefusalMeaning {
   if (code === inProgressCode) return 'in_progress';
   if (code === accountNotReadyCode || code === productNotReadyCode) return 'account_not_ready';
   if (connectionRefusedCodes.has(code)) return 'connection_refused';
-  if (UNAUTHORIZED_STATUSES.includes(httpStatus) && code !== PRODUCT_NOT_ALLOWED_CODE) {
+  if (unauthorizedStatuses.includes(httpStatus) && code !== productNotAllowedCode) {
     return 'connection_refused';
   }
   if (httpStatus === 409) return 'key_conflict';
@@ -60,7 +60,7 @@ export function wordsOf(refusal: RefusalWords): string {
 }
 
 /** They say "not now" of a finished job, as the statuses do: nothing was synced, and the bytes may go under a new key. */
-const rateLimitCodes = new Set([RATE_LIMIT_CODE, PLATFORM_RATE_LIMIT_CODE]);
+const rateLimitCodes = new Set([rateLimitCode, platformRateLimitCode]);
 /** Nobody knows what became of a request that timed out on the way. */
 const requestTimeoutStatus = 408;
 

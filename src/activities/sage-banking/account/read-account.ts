@@ -1,10 +1,6 @@
 import { Context, heartbeat } from '@temporalio/activity';
-import {
-  isSageError,
-  isUnknownToSage,
-  SageOutcomeUnknown,
-  type InDoubtReason,
-} from '../../../clients/sage-banking/errors.js';
+import type { UnknownOutcomeReason } from '../../../clients/http/provider-error.js';
+import { isSageError, isUnknownToSage, SageOutcomeUnknown } from '../../../clients/sage-banking/errors.js';
 import type { SageBankAccount } from '../../../clients/sage-banking/schemas.js';
 import { recordNextCheck, recordSageCheck, recordSageReason } from '../../../db/sage-banking/account-life.js';
 import { readSageAccount, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
@@ -194,7 +190,7 @@ function wordsOf(error: unknown): string | null {
 function isNotUnderstood(error: unknown): error is SageOutcomeUnknown {
   return error instanceof SageOutcomeUnknown && notUnderstood.includes(error.reason);
 }
-const notUnderstood: readonly InDoubtReason[] = ['unexpected_shape', 'body_too_large'];
+const notUnderstood: readonly UnknownOutcomeReason[] = ['unexpected_shape', 'body_too_large'];
 
 /** The failure that an error means for the row; null for what is none of the account's. */
 function reasonOf(error: unknown): SageAccountReason | null {
