@@ -4,12 +4,12 @@ import { failureTypes } from '../domain/failures.js';
 import { taskQueues } from '../domain/ids.js';
 
 /**
- * How activities are tried, in one place. `startToCloseTimeout` is the slowest honest attempt. No preset limits the
- * number of attempts: the caller sets `scheduleToCloseTimeout` to what is left of its own budget (the handoff's
- * deadline, a command's five minutes, a sync cycle), and blocks or answers when that is spent.
+ * Time-outs and retries of activities, in one place. `startToCloseTimeout` covers the slowest attempt that can still
+ * succeed. No preset limits the number of attempts: the caller sets `scheduleToCloseTimeout` to the rest of its own budget
+ * (the handoff's deadline, a command's five minutes, a sync cycle), and blocks or answers when that is used up.
  */
 
-/** Trying again changes nothing: a person, another connection or another time must come first. */
+/** A retry cannot succeed: a person must act first, or the connection or the credentials must change. */
 const finalFailureTypes: string[] = [
   failureTypes.refused,
   failureTypes.connectionRefused,
@@ -17,7 +17,7 @@ const finalFailureTypes: string[] = [
   failureTypes.obsolete,
 ];
 
-/** While a person waits at a page: soon, then every few seconds. */
+/** A person waits at a page: the first retry comes soon, later ones every few seconds. */
 const interactiveRetry: RetryPolicy = {
   initialInterval: '300ms',
   backoffCoefficient: 2,
@@ -25,7 +25,7 @@ const interactiveRetry: RetryPolicy = {
   nonRetryableErrorTypes: finalFailureTypes,
 };
 
-/** Nobody waits: back off to a minute, so that an outage is not met by a crowd. */
+/** No person waits: back off to a minute, so that the retries of all feeds do not overload a provider after an outage. */
 export const deliverRetry: RetryPolicy = {
   initialInterval: '1s',
   backoffCoefficient: 2,
@@ -33,26 +33,26 @@ export const deliverRetry: RetryPolicy = {
   nonRetryableErrorTypes: finalFailureTypes,
 };
 
-/** What the next check makes up for: slower still, since an outage is met by every account at once. */
+/** The next check reads what this one missed. Slower than deliveries, since every account retries in an outage. */
 const sageCheckRetry: RetryPolicy = { ...deliverRetry, maximumInterval: '3m' };
 
-/** A few statements; the pool gives up a connection after 5 s and a statement after 15 s. */
+/** A few statements; waiting for a connection of the pool ends after 5 s, a statement after 15 s. */
 const databaseTimeout = '25s';
-/** One request of at most 10 s, its turn at the limiter, and the transactions before and after it. */
+/** One request of at most 10 s, the wait for the limiter, and the transactions before and after it. */
 const requestTimeout = '45s';
-/** A few requests after one another (list, then publish up to some tens of accounts); heartbeats at each step. */
+/** A sequence of requests (list, then publish some tens of accounts at most); heartbeats at each step. */
 const requestsTimeout = '3m';
-/** No sign of life for this long means that the process is gone: the activity is given to another. */
+/** Without a heartbeat for this long the worker counts as dead: another one retries the activity. */
 export const heartbeatTimeout = '10s';
-/** Pages of transactions, one request each with perhaps a token before it. */
+/** Pages of transactions: one request each, and sometimes one for a token. */
 const sageCheckTimeoutMs = 10 * 60_000;
-/** Then the workflow takes its wake-ups in and begins the next check. */
-const sageCheckTriesMs = 11 * 60_000;
+/** All attempts of a check together. Then the workflow handles its wake-ups and starts the next check. */
+const sageCheckBudgetMs = 11 * 60_000;
 
 /** Pages of a repair job run: they stop after `limits.repairTaskMaxMs`, and heartbeat with each page. */
 const repairTimeout = '75s';
-/** The next firing tries again anyway. */
-const repairTriesTimeout = '2m';
+/** All attempts together; the next run of the schedule retries anyway. */
+const repairBudget = '2m';
 
 /** Handoff, commands and connections: a person or a caller waits. */
 export const interactive = {
@@ -80,7 +80,7 @@ export const interactive = {
     startToCloseTimeout: requestTimeout,
     retry: interactiveRetry,
   },
-  /** A write without a key: what came of it is looked up first, and not at once, since it may be under way still. */
+  /** A write without an idempotency key: a retry first looks up its outcome, after a wait, since it may still be in progress. */
   writeWithUnknownOutcome: {
     taskQueue: taskQueues.interactive,
     startToCloseTimeout: requestTimeout,
@@ -93,25 +93,25 @@ export const interactive = {
     heartbeatTimeout,
     retry: interactiveRetry,
   },
-  /** The fleet's chores: nobody waits, but a crowd of delivery runs must not keep the alarm from being raised. */
+  /** The repair job: no person waits, but its alerts must not queue up behind delivery runs. */
   repair: {
     taskQueue: taskQueues.interactive,
     startToCloseTimeout: repairTimeout,
-    scheduleToCloseTimeout: repairTriesTimeout,
+    scheduleToCloseTimeout: repairBudget,
     heartbeatTimeout,
     retry: deliverRetry,
   },
 } as const satisfies Record<string, ActivityOptions>;
 
-/** Feeds: database work of feeds stands here too, so that a crowd of logins never delays postings, nor they it. */
+/** Feeds, with their database work: many logins must not delay postings, nor postings logins. */
 export const deliver = {
   database: { taskQueue: taskQueues.deliver, startToCloseTimeout: databaseTimeout, retry: deliverRetry },
   providerRead: { taskQueue: taskQueues.deliver, startToCloseTimeout: requestTimeout, retry: deliverRetry },
-  /** A check an account of Sage's Banking Service: at most `sagePagesPerCheckMax` pages, heartbeating with each. */
+  /** A check of an account at Sage's Banking Service: at most `sagePagesPerCheckMax` pages, heartbeating with each. */
   sageCheck: {
     taskQueue: taskQueues.deliver,
     startToCloseTimeout: sageCheckTimeoutMs,
-    scheduleToCloseTimeout: sageCheckTriesMs,
+    scheduleToCloseTimeout: sageCheckBudgetMs,
     heartbeatTimeout,
     retry: sageCheckRetry,
   },

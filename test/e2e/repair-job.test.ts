@@ -1,7 +1,6 @@
 import { Client, Connection, type ScheduleHandle } from '@temporalio/client';
 import { NativeConnection, Worker, type LogEntry } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveHistory } from '../../scripts/save-history.js';
 import { createActivities } from '../../src/activities/channels.js';
 import { createActivityInterceptors } from '../../src/activities/interceptor.js';
 import { parseKeyring } from '../../src/crypto/keyring.js';
@@ -248,14 +247,5 @@ describe('the repair job', () => {
       { ...soon, describe: 'the alert has ended' },
     );
     expect(logged('alert raised', feed)).toEqual(['feed_late']);
-    if (process.env['SAVE_HISTORIES'] !== undefined) {
-      const { workflow } = (await schedule.describe()).info.recentActions.at(-1)!.action;
-      await saveHistory({
-        client,
-        workflowId: workflow.workflowId,
-        runId: workflow.firstExecutionRunId,
-        name: 'fleet-repair-both-channels',
-      });
-    }
   });
 });

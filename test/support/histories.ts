@@ -1,6 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { saveHistory } from '../../scripts/save-history.js';
 import { parseKeyring } from '../../src/crypto/keyring.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { replayKeys } from './replay-key.js';
@@ -8,17 +7,14 @@ import { replayKeys } from './replay-key.js';
 export interface AllHistories {
   /** Workflow ids, events, memo and search attributes as the server has them. */
   raw: string;
-  /** What stands in the payloads, decrypted. */
+  /** The contents of the payloads, decrypted. */
   decoded: string;
   types: Set<string>;
   /** One encrypted payload as JSON, as the Temporal UI sends it to be decoded. */
   payload: unknown;
 }
 
-/**
- * Every history of the namespace, as stored and as the codec reads it. With SAVE_HISTORIES set they are also written
- * to `test/replay/histories`, for the replay tests.
- */
+/** Every history of the namespace, as stored and as the codec reads it. */
 export async function readAllHistories(address: string, namespace = 'default'): Promise<AllHistories> {
   const keys = parseKeyring(replayKeys);
   if (!keys.ok) throw new Error('the replay key is unusable');
@@ -46,16 +42,12 @@ export async function readAllHistories(address: string, namespace = 'default'): 
         decoded.push(Buffer.from(clear?.data ?? []).toString('utf8'));
       }
     }
-    if (process.env['SAVE_HISTORIES'] !== undefined) {
-      const name = `${type.replace(/Workflow$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-${runId.slice(0, 8)}`;
-      await saveHistory({ client, workflowId, runId, name });
-    }
   }
   await connection.close();
   return { raw: raw.join('\n'), decoded: decoded.join('\n'), types, payload };
 }
 
-/** Every payload in a history, wherever it stands: anything with base64 `metadata` and `data`. */
+/** Every payload at any depth of a history: anything with base64 `metadata` and `data`. */
 export function payloadsOf(value: unknown): { metadata: Record<string, Uint8Array>; data: Uint8Array }[] {
   if (typeof value !== 'object' || value === null) return [];
   const { metadata, data } = value as { metadata?: Record<string, string>; data?: string };

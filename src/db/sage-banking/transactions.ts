@@ -83,7 +83,7 @@ export async function storePage(
     if (odd.length > 0) {
       await writeTimeline(db, {
         ...whereOf(account),
-        kind: 'sage_transactions_odd',
+        kind: 'sage_transactions_unrecognized',
         detail: {
           count: odd.length,
           transaction_ids: odd.slice(0, namedOddMax).map((row) => Number(row.id)),

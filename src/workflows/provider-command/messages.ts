@@ -1,8 +1,8 @@
 import type { ChannelId } from '../../domain/channel.js';
 
-/** Input of `providerCommandWorkflow`; what to do is stored in the command's row. */
+/** Input of `providerCommandWorkflow`; the request is stored in the command's row. */
 export interface ProviderCommandInput {
   readonly commandId: string;
-  /** Whose provider carries it out. */
+  /** The channel whose provider carries it out. */
   readonly channel: ChannelId;
 }

@@ -18,8 +18,8 @@ import type { ProviderCommandInput } from './messages.js';
 
 /** All attempts of a command together; the caller has received 202 long before. */
 const budgetMs = 5 * 60_000;
-/** The failure must reach the row, however long the database is away; meanwhile operators see the open run. */
-const recordingMs = 24 * 60 * 60_000;
+/** The failure must reach the row, however long the database is unavailable; meanwhile operators see the open run. */
+const recordFailureBudgetMs = 24 * 60 * 60_000;
 
 const { providerRunCommand } = proxyActivities<SharedActivities>({
   ...interactive.providerWrites,
@@ -27,14 +27,14 @@ const { providerRunCommand } = proxyActivities<SharedActivities>({
 });
 const { dbFailCommand } = proxyActivities<SharedActivities>({
   ...interactive.database,
-  scheduleToCloseTimeout: recordingMs,
+  scheduleToCloseTimeout: recordFailureBudgetMs,
 });
 
 export async function providerCommandWorkflow({ commandId, channel }: ProviderCommandInput): Promise<void> {
   setCurrentDetails(`Asking the provider (${channel}).`);
   try {
     const { state } = await providerRunCommand({ commandId, channel });
-    setCurrentDetails(state === 'done' ? 'Done.' : 'The provider refused; the command says why.');
+    setCurrentDetails(state === 'done' ? 'Done.' : 'The provider refused; the command has the reason.');
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     // The command's row no longer exists: there is nothing to record.

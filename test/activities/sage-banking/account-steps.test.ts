@@ -185,7 +185,7 @@ describe('a transaction that violates the contract', () => {
     expect(rows[0]).toEqual({ body: unreadable, predicted_actions: [] });
     expect(rows[1]).toMatchObject({ body: { currency: { code: 'GBP' } } });
     const timeline = await fixture.pool.query(
-      `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_odd'`,
+      `SELECT detail FROM timeline WHERE feed_id = $1 AND kind = 'sage_transactions_unrecognized'`,
       [sageAccountId],
     );
     const members = [

@@ -233,14 +233,6 @@ describe('an authorisation that has run out', () => {
     ]);
     // Whichever is asked first: the way through the bank's pages, or the account.
     expect(kinds.slice(-2).sort()).toEqual(['sage_account_status active', 'sage_link_done']);
-    await fixture.keepHistory({
-      workflowId: sageBankLinkWorkflowId(begun.body.link_id),
-      name: 'sage-account-link-reauthorised',
-    });
-    await fixture.keepHistory({
-      workflowId: sageBankAccountWorkflowId(account.sageAccountId),
-      name: 'sage-bank-account-active',
-    });
   });
 
   it('that the bank refuses to renew stays as it is', async () => {
@@ -251,10 +243,6 @@ describe('an authorisation that has run out', () => {
     await finish(begun.body.redirect, { success: false });
     expect(await linkEnded(begun.body.link_id)).toMatchObject({ state: 'refused', reason: 'bank_refused' });
     expect((await read(account)).status).toBe('authRequired');
-    await fixture.keepHistory({
-      workflowId: sageBankAccountWorkflowId(account.sageAccountId),
-      name: 'sage-bank-account-auth-required',
-    });
   });
 
   it('shows on the account even when the way back from the bank is lost', async () => {
@@ -310,10 +298,6 @@ describe('the end of an account', () => {
     expect(
       (await fixture.api('GET', `${pathOf(account)}/transactions?limit=200`)).body.transactions,
     ).toHaveLength(152);
-    await fixture.keepHistory({
-      workflowId: sageBankAccountWorkflowId(account.sageAccountId),
-      name: 'sage-bank-account-cancelled',
-    });
   });
 
   it('at Sage’s side ends it here, too', async () => {

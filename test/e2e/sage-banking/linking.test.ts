@@ -7,7 +7,7 @@ import {
   RIVERSIDE_BANK,
 } from '../../../sandbox/sage-banking/seed-banks.js';
 import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
-import { sageBankLinkWorkflowId, sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
+import { sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
 import { sageLinkAttemptsMax } from '../../../src/domain/sage-banking/bank-link.js';
 import { readAllHistories } from '../../support/histories.js';
 import '../../support/provided.js';
@@ -205,10 +205,6 @@ describe('an indirect bank', () => {
       .getHandle(sageBankAccountWorkflowId(link.sage_account_id))
       .describe();
     expect(description.status.name).toBe('RUNNING');
-    await fixture.keepHistory({
-      workflowId: sageBankLinkWorkflowId(link.link_id),
-      name: 'sage-account-link-linked',
-    });
   });
 
   it('that refuses ends the link as refused, with nothing created', async () => {
@@ -268,10 +264,6 @@ describe('a lost answer', () => {
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'linked', attempts: 2 });
     expect(await accountsAtSage(customer)).toHaveLength(1);
     expect((await timelineOf(customer)).map(({ kind }) => kind)).toContain('sage_link_begun_again');
-    await fixture.keepHistory({
-      workflowId: sageBankLinkWorkflowId(begun.body.link_id),
-      name: 'sage-account-link-way-lost',
-    });
   });
 
   it('with the success, when it is lost, is not success: the customer begins again, and there is one account', async () => {

@@ -144,7 +144,6 @@ describe('a cloud product', () => {
     await handle.result();
     const { typedSearchAttributes } = await handle.describe();
     expect(typedSearchAttributes.get(searchAttributes.customerId)).toBe(ready.customer_id);
-    await fixture.keepHistory({ workflowId: handle.workflowId, name: 'sage-onboarding-cloud' });
   });
 
   it('that Sage refuses has a reason from Sage’s answer, and the customer may begin again', async () => {
@@ -232,7 +231,6 @@ describe('a desktop product', () => {
       'sage_organisation_created',
       'sage_onboarding_ready',
     ]);
-    await fixture.keepHistory({ workflowId: sageOnboardingWorkflowId(id), name: 'sage-onboarding-desktop' });
   });
 
   it('is not refused for a captcha that was answered too late: it gets a new one', async () => {
@@ -391,9 +389,6 @@ describe('an answer that got lost', () => {
     expect((await resolve(cloud, { not_created: true })).status).toBe(200);
     await reaches(cloud, 'ready');
     expect(await organisationsOf(cloud)).toHaveLength(1);
-    const workflowId = sageOnboardingWorkflowId(cloud);
-    await fixture.keepHistory({ workflowId, name: 'sage-onboarding-in-doubt' });
-
     await fixture.control('POST', '/faults', {
       ...{ kind: 'reset_before_effect', match: { method: 'POST', path: organisations } },
     });

@@ -160,7 +160,6 @@ test('runs at Sage that never end are given up after a quarter of an hour each, 
   await until(async () => (await workflow.describe()).status.name === 'COMPLETED', {
     ...{ timeoutMs: 10_000, describe: 'its workflow is over' },
   });
-  await keepHistory(run, 'given-up');
 });
 
 test('workers that are replaced in the middle go on with the chunk under way', async () => {
@@ -183,7 +182,6 @@ test('workers that are replaced in the middle go on with the chunk under way', a
   const run = await ended(answer);
   expect(run).toMatchObject({ state: 'done', done: 1_500 });
   expect((await counter('reprocess_posts')) - before).toBe(2);
-  await keepHistory(run, 'two-chunks');
 });
 
 test('one run of an account at a time: another is refused with the id of the first; the same key is the same run', async () => {
@@ -369,11 +367,6 @@ async function withFault<T>(account: SageTestAccount, fault: object, work: () =>
 async function counter(name: string): Promise<number> {
   const counters = (await fixture.control('GET', '/counters')) as Record<string, number>;
   return counters[name] ?? 0;
-}
-
-function keepHistory(run: Run, name: string): Promise<void> {
-  const workflowId = sageReprocessWorkflowId(run.reprocess_id);
-  return fixture.keepHistory({ workflowId, name: `sage-reprocess-${name}` });
 }
 
 /** Transactions of the chunk that Sage has taken. */

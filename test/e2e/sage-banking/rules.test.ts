@@ -5,7 +5,6 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createActivities } from '../../../src/activities/channels.js';
 import { deleteOldReadings } from '../../../src/db/sage-banking/commands.js';
-import { providerCommandWorkflowId } from '../../../src/domain/ids.js';
 import type { RuleDraft } from '../../../src/domain/sage-banking/rules/rule.js';
 import { makeSageAccount, type SageTestAccount } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
@@ -165,7 +164,6 @@ describe('rules', () => {
     expect((await requestsAtSage()).filter(isPost).length - before).toBe(posts);
     expect(made).toMatchObject({ status: 201, body: { ruleName: rule.ruleName } });
     expect((await namesAtSage()).filter((name) => name === rule.ruleName)).toHaveLength(1);
-    await keepHistoryOf(rule.ruleName);
   });
 
   it('are gone although the answer to deleting them got lost', async () => {
@@ -368,17 +366,6 @@ describe('bank search', () => {
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '/country' }] } });
   });
 });
-
-/** For the replay tests: a command to Sage whose first attempt got no answer. */
-async function keepHistoryOf(ruleName: string): Promise<void> {
-  const { rows } = await fixture.pool.query<{ id: string }>(
-    `SELECT command_id AS id FROM commands WHERE input -> 'rule' ->> 'ruleName' = $1`,
-    [ruleName],
-  );
-  const workflowId = providerCommandWorkflowId(rows[0]!.id);
-  await fixture.client.workflow.getHandle(workflowId).result();
-  await fixture.keepHistory({ workflowId, name: 'provider-command-sage-rule-created' });
-}
 
 describe('answers that were only read', () => {
   it('are removed after a day, and orders are kept', async () => {

@@ -8,7 +8,6 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import type { Knobs } from '../../../sandbox/sage-banking/assumptions.js';
-import { saveHistory } from '../../../scripts/save-history.js';
 import { startSageBankingSandbox, type SageBankingOptions } from '../../../sandbox/sage-banking/server.js';
 import type { ActivityDeps } from '../../../src/activities/channels.js';
 import { createActivities } from '../../../src/activities/channels.js';
@@ -39,7 +38,7 @@ export const fixturePassword = 'correct horse battery staple';
 export interface ApiAnswer {
   status: number;
   headers: Headers;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong reading fails the test at that place
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong field fails the test that reads it
   body: any;
 }
 
@@ -65,13 +64,11 @@ export interface SageFixture {
   control(method: string, path: string, body?: unknown): Promise<any>;
   /** A customer with a login to the pages (`fixturePassword`). */
   makeCustomer(): Promise<{ customerId: string; username: string }>;
-  /** For a worker as a process of its own. */
+  /** Environment variables for a worker in its own process. */
   readonly workerEnvironment: Record<string, string>;
-  /** Stops the workers, whatever they are at, and starts others that know nothing of them. */
+  /** Stops the workers in the middle of their work and starts new ones. */
   restartWorkers(): Promise<void>;
-  /** With SAVE_HISTORIES set, writes the run's history for the replay tests. */
-  keepHistory(input: { workflowId: string; runId?: string; name: string }): Promise<void>;
-  /** What the sandbox holds against us. */
+  /** The breaches of the contract that the sandbox recorded. */
   violations(): Promise<unknown[]>;
   close(): Promise<void>;
 }
@@ -79,17 +76,17 @@ export interface SageFixture {
 export interface SageFixtureInput {
   readonly knobs?: Partial<Knobs>;
   readonly environment?: SageBankingOptions['environment'];
-  /** Puts something between the activities and Sage. */
+  /** Replaces the client that the activities use, to inject failures for example. */
   readonly wrap?: (client: SageBankingClient) => SageBankingClient;
   readonly statusPollMinMs?: number;
   readonly statusPollMaxMs?: number;
   /** Whether the worker is configured for both kinds of onboarding; default true. */
   readonly onboards?: boolean;
-  /** False: none in this process; start `worker.ts` with `workerEnvironment`. */
+  /** False: this process runs no workers; the test starts `worker.ts` with `workerEnvironment`. */
   readonly workers?: boolean;
 }
 
-/** Waits are short, so that a test sees in seconds what takes minutes at Sage. */
+/** Short waits: what takes minutes at Sage takes seconds in a test. */
 const quickKnobs: Partial<Knobs> = { linkPollPeriodMs: 200, reprocessPollPeriodMs: 100, reprocessRunMs: 100 };
 
 export async function createSageFixture(input: SageFixtureInput = {}): Promise<SageFixture> {
@@ -118,14 +115,21 @@ export async function createSageFixture(input: SageFixtureInput = {}): Promise<S
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
   return {
-    ...{ pool, keyring, deps, client, namespace, control },
+    pool,
+    keyring,
+    deps,
+    client,
+    namespace,
+    control,
     url: service.url,
     sandboxUrl: sandbox.url,
     logLines: service.logLines,
     api: service.api,
     workerEnvironment: workerEnvironment({
       databaseUrl: database.url,
-      ...{ address, namespace, sandboxUrl: sandbox.url },
+      address,
+      namespace,
+      sandboxUrl: sandbox.url,
     }),
     makeCustomer: async () => {
       const customerId = `customer-${randomBytes(6).toString('hex')}`;
@@ -138,9 +142,6 @@ export async function createSageFixture(input: SageFixtureInput = {}): Promise<S
     restartWorkers: async () => {
       await stopWorkers();
       stopWorkers = await startWorkers();
-    },
-    keepHistory: async (run) => {
-      if (process.env['SAVE_HISTORIES'] !== undefined) await saveHistory({ client, ...run });
     },
     violations: async () => ((await control('GET', '/violations')) as { violations: unknown[] }).violations,
     close: async () => {
@@ -185,7 +186,7 @@ function activityDeps(
     facade: ReturnType<typeof createFacade>;
   },
 ): ActivityDeps {
-  const made = createSageBankingClient({
+  const client = createSageBankingClient({
     bankingUrl: input.sandboxUrl,
     authUrl: input.sandboxUrl,
     tokenServiceUrl: input.sandboxUrl,
@@ -198,9 +199,12 @@ function activityDeps(
   return {
     pool: input.pool,
     keyring: input.keyring,
-    // Nobody is there: the `rutter` channel has its own fixtures.
+    // Nothing listens there: the `rutter` channel has its own fixtures.
     rutter: createRutterClient({
-      ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
+      baseUrl: 'http://127.0.0.1:9',
+      clientId: 'none',
+      clientSecret: 'none',
+      version: '2024-08-31',
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
     }),
     workflows: input.facade,
@@ -213,7 +217,7 @@ function activityDeps(
       feedActivationPollMaxMs: 900_000,
     },
     sage: {
-      client: input.wrap?.(made) ?? made,
+      client: input.wrap?.(client) ?? client,
       workflows: input.facade,
       settings: {
         statusPollMinMs: input.statusPollMinMs ?? 200,
@@ -236,7 +240,7 @@ async function runWorkers(input: {
   const { namespace, dataConverter } = input;
   const connection = await NativeConnection.connect({ address: input.address });
   const shared = { connection, namespace, dataConverter };
-  const acting = {
+  const withActivities = {
     ...shared,
     activities: createActivities(input.deps),
     interceptors: { activity: [createActivityInterceptors] },
@@ -247,8 +251,8 @@ async function runWorkers(input: {
       taskQueue: taskQueues.workflows,
       workflowBundle: await bundleWorkflows(),
     }),
-    Worker.create({ ...acting, taskQueue: taskQueues.interactive }),
-    Worker.create({ ...acting, taskQueue: taskQueues.deliver }),
+    Worker.create({ ...withActivities, taskQueue: taskQueues.interactive }),
+    Worker.create({ ...withActivities, taskQueue: taskQueues.deliver }),
   ]);
   const running = workers.map((worker) => worker.run());
   return async () => {

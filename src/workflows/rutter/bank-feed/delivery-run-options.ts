@@ -5,16 +5,16 @@ import { deliverRetry, heartbeatTimeout } from '../../activity-options.js';
 
 const timeoutMs = deliveryLimits.deliveryRunMaxMs + deliveryLimits.lastBatchMaxMs;
 /**
- * Attempts of one delivery run go on this long; then the workflow starts the next. Signals that arrive meanwhile grow
- * its history, and it can be renewed only between delivery runs.
+ * All attempts of one delivery run together; then the workflow starts the next one. The limit matters because signals that
+ * arrive meanwhile grow the history, and a renewal is possible only between delivery runs.
  */
-const triesMs = timeoutMs + 60_000;
+const budgetMs = timeoutMs + 60_000;
 
-/** Batch after batch; attempts are counted in the ledger, and the next run goes on where one died. */
+/** Batch after batch; attempts are counted in the ledger, and the next delivery run continues where one died. */
 export const deliveryRunOptions = {
   taskQueue: taskQueues.deliver,
   startToCloseTimeout: timeoutMs,
-  scheduleToCloseTimeout: triesMs,
+  scheduleToCloseTimeout: budgetMs,
   heartbeatTimeout,
   retry: deliverRetry,
 } as const satisfies ActivityOptions;

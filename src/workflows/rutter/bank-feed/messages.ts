@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { FeedState, OperatorAction } from '../../../domain/feed.js';
 
-/** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new hands on. */
+/** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new passes to the next run. */
 export interface BankFeedInput {
   readonly feedId: string;
   readonly carried?: BankFeedCarried;
@@ -9,14 +9,14 @@ export interface BankFeedInput {
   readonly passesMax?: number;
 }
 
-/** What one run hands to the next: plain JSON, states and counters only. */
+/** The state that one run passes to the next: plain JSON, states and counters only. */
 export interface BankFeedCarried {
   readonly feedState: FeedState;
   readonly reason: string | null;
   readonly postingsWaiting: boolean;
   readonly readAccount: boolean;
   readonly requests: readonly OperatorAction[];
-  /** `delivery run`: the next one, at once. Announced postings wake a feed that waits for `postings` only. */
+  /** `deliveryRun`: the next one starts at once. New postings wake the feed only while it waits for `postings`. */
   readonly waitingFor: 'postings' | 'deliveryRun' | 'lock' | 'job' | 'retry' | 'facts';
   /** Epoch ms of the next check that is due without any signal. */
   readonly dueAtMs: number;
@@ -24,7 +24,7 @@ export interface BankFeedCarried {
   readonly lastSyncedAtMs: number | null;
 }
 
-/** Answer of the `feedStatus` query: for operators in the Temporal UI. */
+/** Result of the `feedStatus` query: for operators in the Temporal UI. */
 export interface FeedStatus {
   readonly feedId: string;
   readonly state: FeedState;
@@ -37,9 +37,9 @@ export interface FeedStatus {
   readonly working: boolean;
 }
 
-/** Core banking has committed new postings for this feed. Carries nothing: the rows are the truth. */
+/** Core banking has committed new postings for this feed. No payload: the workflow reads the rows. */
 export const postingsAvailable = defineSignal('postingsAvailable');
-/** An operator or the customer asked for it. The row shows when it was done. */
+/** Requests of an operator or the customer. The row shows when one was applied. */
 export const pauseRequested = defineSignal('pauseRequested');
 export const resumeRequested = defineSignal('resumeRequested');
 export const syncRequested = defineSignal('syncRequested');

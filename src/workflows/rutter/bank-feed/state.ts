@@ -5,24 +5,24 @@ import { backoffMs } from '../../../domain/schedule.js';
 import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import type { BankFeedCarried } from './messages.js';
 
-/** What one run knows. All of it is plain; what must outlive the run goes through {@link carry}. */
+/** The state of one run: plain JSON. {@link carry} selects what the next run receives. */
 export interface BankFeedState {
   feedState: FeedState;
   reason: string | null;
   customerId: string | null;
   closed: boolean;
-  /** Postings were announced since the last delivery run began. */
+  /** `postingsAvailable` was received since the last delivery run began. */
   postingsWaiting: boolean;
-  /** Facts in the row changed, or somebody asked for a sync: look whatever else is waited for. */
+  /** Facts in the row changed, or a sync was requested: check now, whatever the feed waits for. */
   checkNow: boolean;
   /** Read the account at Rutter with the next delivery run. */
   readAccount: boolean;
   requests: OperatorAction[];
-  /** What the feed waits for: announced postings wake an idle feed only. */
+  /** What the feed waits for: new postings wake an idle feed only. */
   waitingFor: BankFeedCarried['waitingFor'];
   /** Epoch ms of the next delivery run that is due without any signal. */
   dueAtMs: number;
-  lockTries: number;
+  lockAttempts: number;
   syncsDone: number;
   lastSyncedAtMs: number | null;
 }
@@ -30,7 +30,7 @@ export interface BankFeedState {
 /** A blocked, paused or waiting feed is checked this often even if every signal was lost. */
 export const blockedCheckMs = dayMs;
 
-/** A feed's first run checks once; a renewed one goes on with what was waited for. */
+/** The first run of a feed checks once; a renewed run continues to wait as the previous one did. */
 export function initialState(carried: BankFeedCarried | undefined, nowMs: number): BankFeedState {
   return {
     feedState: carried?.feedState ?? 'created',
@@ -43,26 +43,25 @@ export function initialState(carried: BankFeedCarried | undefined, nowMs: number
     requests: [...(carried?.requests ?? [])],
     waitingFor: carried?.waitingFor ?? 'postings',
     dueAtMs: carried?.dueAtMs ?? nowMs,
-    lockTries: 0,
+    lockAttempts: 0,
     syncsDone: carried?.syncsDone ?? 0,
     lastSyncedAtMs: carried?.lastSyncedAtMs ?? null,
   };
 }
 
-/** What the next run must know. Nothing recorded by a handler may be lost here. */
+/** The state for the next run. Nothing that a handler recorded may be lost here. */
 export function carry(state: BankFeedState): BankFeedCarried {
-  const { feedState, reason, postingsWaiting, readAccount, requests, waitingFor, dueAtMs, syncsDone } = state;
   return {
-    feedState,
-    reason,
-    postingsWaiting,
-    readAccount,
-    requests,
-    waitingFor,
-    syncsDone,
+    feedState: state.feedState,
+    reason: state.reason,
+    postingsWaiting: state.postingsWaiting,
+    readAccount: state.readAccount,
+    requests: state.requests,
+    waitingFor: state.waitingFor,
+    syncsDone: state.syncsDone,
     lastSyncedAtMs: state.lastSyncedAtMs,
-    // A requested check is simply due.
-    dueAtMs: state.checkNow ? 0 : dueAtMs,
+    // A requested check is due at once.
+    dueAtMs: state.checkNow ? 0 : state.dueAtMs,
   };
 }
 
@@ -72,7 +71,7 @@ export function isDeliveryRunDue(state: BankFeedState, nowMs: number): boolean {
   return state.postingsWaiting && state.waitingFor === 'postings';
 }
 
-/** A delivery run begins: what it will read anyway is no longer pending. Answers whether it should read the account. */
+/** A delivery run begins: it reads the waiting postings, so they are no longer pending. Returns whether it reads the account. */
 export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAccount: boolean } {
   const daily = nowMs >= state.dueAtMs && state.waitingFor === 'postings' && state.syncsDone > 0;
   const readAccount = state.readAccount || daily;
@@ -82,12 +81,12 @@ export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAcc
   return { readAccount };
 }
 
-/** A delivery run has ended: sets what is waited for next. Every way through moves `dueAtMs` on. */
+/** A delivery run has ended: sets what the feed waits for next. Every branch moves `dueAtMs` forward. */
 export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult, nowMs: number): void {
   state.feedState = result.state;
   state.reason = result.reason;
   state.customerId = result.customerId;
-  if (result.outcome !== 'lock_busy') state.lockTries = 0;
+  if (result.outcome !== 'lock_busy') state.lockAttempts = 0;
   state.closed = result.outcome === 'closed';
   switch (result.outcome) {
     case 'caught_up':
@@ -105,11 +104,11 @@ export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult
       state.dueAtMs =
         nowMs +
         backoffMs({
-          tries: state.lockTries,
+          tries: state.lockAttempts,
           firstMs: deliveryLimits.lockWaitFirstMs,
           maxMs: deliveryLimits.lockWaitMaxMs,
         });
-      state.lockTries += 1;
+      state.lockAttempts += 1;
       return;
     case 'job_running':
     case 'retry_later':
@@ -127,15 +126,15 @@ export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult
   }
 }
 
-/** The attempts of a delivery run have taken long enough (Rutter is away, say): the next delivery run begins, as after a full minute. */
+/** The attempts of a delivery run used up their time (in an outage of Rutter, for example): the next one begins. */
 export function afterUnfinishedDeliveryRun(state: BankFeedState, nowMs: number): void {
   state.waitingFor = 'deliveryRun';
   state.dueAtMs = nowMs;
 }
 
 /**
- * A delivery run failed for good, which no failure at Rutter or in the database makes it do: the feed waits for a person,
- * and is tried again now and then, instead of ending.
+ * A delivery run failed with a final failure, which neither Rutter nor the database causes: instead of ending, the feed
+ * waits for an operator and checks again at long intervals.
  */
 export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): void {
   state.reason = unexpectedReason;
@@ -143,7 +142,7 @@ export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): voi
   state.dueAtMs = nowMs + deliveryLimits.failedDeliveryRunCheckMs;
 }
 
-/** A request was done and the row shows it. */
+/** A request was applied and the row shows it. */
 export function afterRequest(
   state: BankFeedState,
   action: OperatorAction,
@@ -151,19 +150,19 @@ export function afterRequest(
 ): void {
   state.feedState = row.state;
   state.reason = row.reason;
-  // Pausing must be seen by nobody but the next build; all others want the feed checked.
+  // Only the next batch must notice a pause; after all other requests the feed is checked.
   if (action !== 'pause') state.checkNow = true;
   if (action === 'sync' || action === 'resume') state.readAccount = true;
 }
 
 const sentences: Record<FeedState, string> = {
   created: 'The account is being published at Rutter.',
-  awaiting_activation: 'Waiting until the customer has chosen the account and a start date in Sage.',
-  backfilling: 'Sending the history from the start date on.',
+  awaiting_activation: 'Waiting for the customer to choose the account and a start date in Sage.',
+  backfilling: 'Sending the postings since the start date.',
   syncing: 'Sending new postings.',
-  live: 'Everything is delivered; new postings go out as they come.',
-  paused: 'Paused by an operator. Postings are kept and go out after it is resumed.',
-  reauth_required: 'Rutter refuses the connection until the customer re-authorises it. Postings are kept.',
+  live: 'Everything is delivered; new postings are sent at once.',
+  paused: 'Paused by an operator. Postings are kept and sent after it is resumed.',
+  reauth_required: 'Rutter refuses the connection until the customer re-authorizes it. Postings are kept.',
   disconnected: 'The customer disconnected the account in Sage. Postings are kept.',
   closed: 'Closed. Sharing the account again reopens this feed.',
 };
@@ -172,7 +171,8 @@ const sentences: Record<FeedState, string> = {
 export function describe(state: BankFeedState): string {
   const lines = [sentences[state.feedState]];
   if (state.reason !== null) lines.push(`Reason: ${state.reason}.`);
-  if (state.waitingFor === 'lock') lines.push('Another feed of the connection is sending; taking turns.');
+  if (state.waitingFor === 'lock')
+    lines.push('Another feed of the connection holds the delivery lock; retrying.');
   if (state.waitingFor === 'job') lines.push('A job at Rutter is still running; polling it.');
   if (state.lastSyncedAtMs !== null)
     lines.push(`Last caught up ${new Date(state.lastSyncedAtMs).toISOString()}.`);

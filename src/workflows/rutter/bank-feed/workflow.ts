@@ -32,24 +32,23 @@ import {
 import type { BankFeedState } from './state.js';
 
 /*
- * One account published on one connection, for its whole life: awaiting activation, backfilling, live, blocked for
- * whatever reason, until it is closed. One loop: wait for a wake-up (signal or due time), then do the single next
- * thing. Messages: `postingsAvailable`, `factsChanged`, `pauseRequested`, `resumeRequested`, `syncRequested`,
- * `closeRequested`; query `feedStatus`. Never fails: failure is retried by the activities or blocks the feed in its
+ * One account published on one connection, for its whole life: awaiting activation, backfilling, live or blocked, until
+ * it is closed. One loop: wait for a wake-up (signal or due time), then take the one next step. Messages: `postingsAvailable`, `factsChanged`, `pauseRequested`, `resumeRequested`, `syncRequested`,
+ * `closeRequested`; query `feedStatus`. Never fails: a failure is retried by the activities or blocks the feed in its
  * row. Renews when the server suggests it or after 30 days, so that old code drains; ends when the feed is closed.
  */
 
-/** Live before backfill: a posting of today must not wait behind somebody's past (1 is the most urgent of 5). */
+/** Live before backfill: a posting of today must not wait for the backfill of another feed (1 is the most urgent of 5). */
 const livePriority = 2;
 const backfillPriority = 4;
 
 /** `LastSyncedAt` is for finding feeds that have not synced for hours; the row has the exact time. */
 const lastSyncedAtStepMs = 60 * 60_000;
 
-/** Renewal is asked for at half of this: so long a history means that something keeps it from being renewed. */
+/** The server suggests a renewal at half of this: a longer history means that something prevents the renewal. */
 const longHistoryEvents = 8_000;
 
-/** People wait for their requests, so these do not queue up behind delivery runs. */
+/** A person waits for the result of a request, so requests do not queue up behind delivery runs. */
 const database = proxyActivities<RutterActivities>(interactive.database);
 const liveDeliveryRun = proxyActivities<RutterActivities>({
   ...deliveryRunOptions,
@@ -65,14 +64,14 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
   const state = initialState(input.carried, startedAtMs);
   let deliveryRun: { result?: RunDeliveryResult; error?: unknown } | undefined;
   setHandlers(input, state, () => deliveryRun !== undefined);
-  // A cancelled run ends as cancelled, and the repair job begins another: nothing here may fail its last task.
-  tellOfLongHistory(input.feedId).catch(() => undefined);
+  // A cancelled run ends as cancelled, and the repair job starts another: the rejection must not fail its last task.
+  warnOfLongHistory(input.feedId).catch(() => undefined);
 
   for (let passes = 0; ; passes += 1) {
     publish(state);
     const nowMs = Date.now();
     if (deliveryRun !== undefined && isOver(deliveryRun)) {
-      takeIn(deliveryRun, state, nowMs);
+      applyOutcome(deliveryRun, state, nowMs);
       deliveryRun = undefined;
     } else if (state.requests.length > 0) {
       await applyNextRequest(input.feedId, state);
@@ -115,8 +114,8 @@ function setHandlers(input: messages.BankFeedInput, state: BankFeedState, workin
   }));
 }
 
-/** A condition without a time-out is no command: it is checked whenever the workflow is awake. */
-async function tellOfLongHistory(feedId: string): Promise<void> {
+/** A condition without a time-out is no command: it is evaluated in every workflow task. */
+async function warnOfLongHistory(feedId: string): Promise<void> {
   await condition(() => workflowInfo().historyLength >= longHistoryEvents);
   log.error('history is long', { feedId, events: workflowInfo().historyLength });
 }
@@ -126,7 +125,7 @@ interface CurrentDeliveryRun {
   error?: unknown;
 }
 
-/** Starts a delivery run without waiting for it: operators' requests are done while a batch is in flight. */
+/** Starts a delivery run without waiting for it: operators' requests are applied while a batch is in flight. */
 function startDelivery(feedId: string, state: BankFeedState, nowMs: number): CurrentDeliveryRun {
   const { readAccount } = beginDeliveryRun(state, nowMs);
   const queue = state.feedState === 'backfilling' ? backfillDeliveryRun : liveDeliveryRun;
@@ -146,13 +145,13 @@ function isOver(deliveryRun: CurrentDeliveryRun): boolean {
   return deliveryRun.result !== undefined || deliveryRun.error !== undefined;
 }
 
-function takeIn(deliveryRun: CurrentDeliveryRun, state: BankFeedState, nowMs: number): void {
+function applyOutcome(deliveryRun: CurrentDeliveryRun, state: BankFeedState, nowMs: number): void {
   if (deliveryRun.result !== undefined) afterDeliveryRun(state, deliveryRun.result, nowMs);
-  else if (isOutOfTries(deliveryRun.error)) afterUnfinishedDeliveryRun(state, nowMs);
+  else if (hasExhaustedAttempts(deliveryRun.error)) afterUnfinishedDeliveryRun(state, nowMs);
   else afterFailedDeliveryRun(state, nowMs);
 }
 
-function isOutOfTries(error: unknown): boolean {
+function hasExhaustedAttempts(error: unknown): boolean {
   return error instanceof ActivityFailure && error.retryState !== RetryState.NON_RETRYABLE_FAILURE;
 }
 
@@ -163,7 +162,7 @@ async function applyNextRequest(feedId: string, state: BankFeedState): Promise<v
     const row = await database.dbApplyFeedRequest({ feedId, action });
     afterRequest(state, action, row);
   } catch (error) {
-    // Only a feed that is gone makes it fail for good, and then nobody waits for an answer.
+    // A final failure means that the feed's row no longer exists, so no caller waits for a result.
     log.error('a request was dropped', { action, error: error instanceof Error ? error.name : 'unknown' });
   }
   state.requests.shift();
@@ -174,7 +173,7 @@ function mustRenew(input: messages.BankFeedInput, passes: number, startedAtMs: n
   return Date.now() - startedAtMs >= limits.runAgeMaxMs;
 }
 
-/** The server's word: signals alone, that wake a blocked feed for nothing, must not fill its history either. */
+/** Checked in every wait too: signals alone, which do not wake a blocked feed, must not fill its history. */
 function isRenewalSuggested(): boolean {
   return workflowInfo().continueAsNewSuggested;
 }
@@ -189,24 +188,24 @@ async function renew(input: messages.BankFeedInput, state: BankFeedState): Promi
   });
 }
 
-/** Shows operators where the feed stands. An upsert is an event, so only what changed is written. */
+/** Shows operators the feed's state. An upsert is an event, so only changes are written. */
 function publish(state: BankFeedState): void {
   setCurrentDetails(describe(state));
   if (state.customerId === null) return;
-  const known = workflowInfo().typedSearchAttributes;
+  const current = workflowInfo().typedSearchAttributes;
   const changed = [];
-  if (known.get(searchAttributes.feedState) !== state.feedState) {
+  if (current.get(searchAttributes.feedState) !== state.feedState) {
     changed.push({ key: searchAttributes.feedState, value: state.feedState });
   }
-  if ((known.get(searchAttributes.feedReason) ?? null) !== state.reason) {
+  if ((current.get(searchAttributes.feedReason) ?? null) !== state.reason) {
     changed.push({ key: searchAttributes.feedReason, value: state.reason });
   }
-  if (known.get(searchAttributes.customerId) !== state.customerId) {
+  if (current.get(searchAttributes.customerId) !== state.customerId) {
     changed.push({ key: searchAttributes.customerId, value: state.customerId });
     changed.push({ key: searchAttributes.feedChannel, value: 'rutter' });
   }
   const syncedAtMs = state.lastSyncedAtMs ?? 0;
-  const shownMs = known.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
+  const shownMs = current.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
   if (syncedAtMs - shownMs > lastSyncedAtStepMs) {
     changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(syncedAtMs) });
   }

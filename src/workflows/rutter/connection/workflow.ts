@@ -19,14 +19,14 @@ import { interactive } from '../../activity-options.js';
 import { connectionCheckRequested, type ConnectionInput } from './messages.js';
 
 /*
- * Lives while something of a connection is awaited: the activation of its feeds, the return of a disconnected account,
- * the recovery of the connection itself. One `GET accounts` serves all its feeds; those that may send are woken.
- * Message: `connectionCheckRequested` (checks once, and quickly again from then on). Ends when nothing is awaited, or after
+ * Runs while a connection or one of its feeds waits for something: the activation of a feed, the return of a disconnected
+ * account, the recovery of the connection itself. One `GET accounts` serves all its feeds; those that may send are woken.
+ * Message: `connectionCheckRequested` (checks at once, then at short intervals again). Ends when nothing is awaited, or after
  * 30 days without a wake-up; renews when the server suggests it.
  */
 
-/** Rutter refuses the read itself, which it should not: poll seldom. */
-const oddRefusalPollMs = 15 * 60_000;
+/** Rutter unexpectedly refuses the read itself: poll at long intervals. */
+const unexpectedRefusalPollMs = 15 * 60_000;
 
 const { rutterReadConnection } = proxyActivities<RutterActivities>(interactive.providerReads);
 
@@ -41,14 +41,14 @@ export async function connectionWorkflow(input: ConnectionInput): Promise<void> 
 
   for (;;) {
     woken = false;
-    const found = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
-    setCurrentDetails(describe(found));
-    if (found.nextPollMs === null) {
-      // A wake-up that came during the check asks for another one before the end.
+    const result = await readConnection(input.connectionId, Date.now() - awaitedSinceMs);
+    setCurrentDetails(describe(result));
+    if (result.nextPollMs === null) {
+      // A wake-up that arrived during the check requires another check before the end.
       if (isCheckRequested()) continue;
       return;
     }
-    await condition(isCheckRequested, found.nextPollMs);
+    await condition(isCheckRequested, result.nextPollMs);
     if (workflowInfo().continueAsNewSuggested || Date.now() - startedAtMs >= limits.runAgeMaxMs) {
       await condition(allHandlersFinished);
       const { connectionId } = input;
@@ -72,15 +72,15 @@ async function readConnection(connectionId: string, awaitedForMs: number): Promi
     }
     if (type === failureTypes.obsolete) return { refused: true, awaitedCount: 0, nextPollMs: null };
     if (type === failureTypes.refused || type === failureTypes.connectionRefused) {
-      const nextPollMs = awaitedForMs < awaitAtAllMs ? oddRefusalPollMs : null;
+      const nextPollMs = awaitedForMs < awaitAtAllMs ? unexpectedRefusalPollMs : null;
       return { refused: true, awaitedCount: 0, nextPollMs };
     }
     throw error;
   }
 }
 
-function describe(found: ReadConnectionResult): string {
-  if (found.refused) return 'Rutter refuses the connection; checking whether it was re-authorised.';
-  if (found.nextPollMs === null) return 'Nothing is awaited any more.';
-  return `Waiting for ${String(found.awaitedCount)} account(s) to be chosen in Sage.`;
+function describe(result: ReadConnectionResult): string {
+  if (result.refused) return 'Rutter refuses the connection; checking whether it was re-authorized.';
+  if (result.nextPollMs === null) return 'Nothing is awaited any more.';
+  return `Waiting for ${String(result.awaitedCount)} account(s) to be chosen in Sage.`;
 }

@@ -10,7 +10,7 @@ export interface LoginSucceeded {
   readonly customerId: string;
 }
 
-/** Answer of the `handoffStatus` query. */
+/** Result of the `handoffStatus` query. */
 export interface HandoffStatus {
   readonly handoffId: string;
   readonly step:
@@ -27,9 +27,9 @@ export interface HandoffStatus {
   readonly deadlineAt: string | null;
 }
 
-/** The customer proved who they are on the login page. Starts the workflow when it is the first of a challenge. */
+/** The customer has logged in on the login page. The first one for a challenge starts the workflow. */
 export const loginSucceeded = defineSignal<[LoginSucceeded]>('loginSucceeded');
-/** The customer's choice of connection and accounts stands in the handoff's row. */
+/** The customer's choice of connection and accounts is stored in the handoff's row. */
 export const accountsShared = defineSignal('accountsShared');
 
 export const handoffStatus = defineQuery<HandoffStatus>('handoffStatus');

@@ -2,12 +2,12 @@ import { failureTypes } from '../../../domain/failures.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
 import type { HandoffStatus } from './messages.js';
 
-/** What a run of the handoff holds: ids, facts and times; the row has the rest. */
+/** The state of a run: ids, facts and times; the row has the rest. */
 export interface LoginHandoffState {
   readonly handoffId: string;
-  /** The first customer who logged in; later ones are turned away. */
+  /** The first customer who logged in; others are refused. */
   customerId: string | null;
-  /** The choice stands in the row. */
+  /** The choice of accounts is stored in the row. */
   shared: boolean;
   step: HandoffStatus['step'];
   /** Epoch ms; null until the row has been read. */
@@ -16,29 +16,29 @@ export interface LoginHandoffState {
 
 /** How a handoff ends, before its row is written. */
 export type HandoffEnding =
-  /** The answer waits to be taken until the deadline. */
+  /** The redirect waits for the browser until the deadline. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'refused'; readonly reason: HandoffReason; readonly errorCode?: string }
   | { readonly kind: 'expired'; readonly reason: HandoffReason | null }
-  /** The row says already how it ended. */
+  /** The row already has the end. */
   | { readonly kind: 'over'; readonly state: HandoffState };
 
 export function initialState(handoffId: string): LoginHandoffState {
   return { handoffId, customerId: null, shared: false, step: 'waiting_for_login', deadlineMs: null };
 }
 
-/** The first customer wins. Answers false when another one was first. */
+/** The first customer wins. Returns false when another one was first. */
 export function recordLogin(state: LoginHandoffState, customerId: string): boolean {
   state.customerId ??= customerId;
   return state.customerId === customerId;
 }
 
-/** What is left until the deadline; zero or less when it has passed or is not known yet. */
+/** Time left until the deadline; zero or less when it has passed or is not known yet. */
 export function remainingMs(state: LoginHandoffState, nowMs: number): number {
   return state.deadlineMs === null ? 0 : state.deadlineMs - nowMs;
 }
 
-/** Whether a row in this state has nothing left to do, but for waiting that its answer is taken. */
+/** The ending of a handoff whose row is in this state; null while it can still go on. */
 export function endingOfState(state: HandoffState): HandoffEnding | null {
   switch (state) {
     case 'opened':
@@ -55,7 +55,7 @@ export function endingOfState(state: HandoffState): HandoffEnding | null {
   }
 }
 
-/** The ending that an activity's answer means when it is not the one the handoff goes on with. */
+/** The ending that follows from an activity's result with which the handoff cannot go on. */
 export function endingOfOutcome(
   result:
     | { readonly outcome: 'refused'; readonly reason: HandoffReason; readonly errorCode?: string }
@@ -76,8 +76,8 @@ export function endingOfOutcome(
 }
 
 /**
- * The ending that an activity's final failure means: by its type, never by its text. Everything that is not a refusal
- * was retried until the deadline.
+ * The ending that follows from an activity's final failure: by its type, never by its text. All failures but refusals
+ * were retried until the deadline.
  */
 export function endingOfFailure(type: string | null | undefined, errorCode?: string): HandoffEnding {
   const refused = (reason: HandoffReason): HandoffEnding => ({
@@ -121,17 +121,17 @@ function stepOfOver(state: HandoffState): HandoffStatus['step'] {
 const sentences: Readonly<Record<HandoffStatus['step'], string>> = {
   waiting_for_login: 'Waiting for the customer to log in.',
   waiting_for_accounts: 'The customer has logged in. Waiting for the choice of accounts.',
-  connecting: 'Finding or making the connection at Rutter.',
+  connecting: 'Finding or creating the connection at Rutter.',
   publishing: 'Publishing the chosen accounts at Rutter.',
-  asking_otp: 'Asking Rutter for the one-time password.',
-  ready: 'The browser may go back to Sage. Waiting for the deadline to tidy up.',
-  done: 'The browser went back to Sage.',
-  superseded: 'The customer went on in another window.',
-  expired: 'The time was over before the handoff was complete.',
-  refused: 'The handoff could not go on; the customer has seen the reason.',
+  asking_otp: 'Creating the one-time password at Rutter.',
+  ready: 'The browser may return to Sage. Waiting for the deadline to clear the redirect.',
+  done: 'The browser has returned to Sage.',
+  superseded: 'The customer continued in another window.',
+  expired: 'The deadline passed before the handoff was complete.',
+  refused: 'The handoff was refused; the page shows the customer the reason.',
 };
 
-/** Plain words for operators in the Temporal UI. */
+/** The current details in the Temporal UI, for operators. */
 export function describe(state: LoginHandoffState): string {
   return sentences[state.step];
 }

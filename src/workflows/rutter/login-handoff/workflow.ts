@@ -31,13 +31,13 @@ import {
 
 /*
  * One browser login that ties a Sage company to a connection: from the customer's login to the redirect back to Sage.
- * Lives until the deadline in its row (at most 9:30 after the browser first came); never renews. Messages: signals
+ * Runs until the deadline in its row (at most 9:30 after the browser's first request); never renews. Messages: signals
  * `loginSucceeded` (starts it; the first customer wins) and `accountsShared`; query `handoffStatus`. It always
- * completes: a refusal, a newer window and the deadline are ends that the row shows and the page explains.
+ * completes: a refusal, a newer window and the deadline are stored in the row, and the page explains them.
  */
 
-/** How long after the deadline the end may be written to the row, whose guards do not depend on it. */
-const tidyUpMs = 10 * 60_000;
+/** Time after the deadline for recording the end in the row. The row enforces its deadline without it. */
+const recordEndBudgetMs = 10 * 60_000;
 
 export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): Promise<void> {
   const state = initialState(input.handoffId);
@@ -55,16 +55,16 @@ export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): P
 
   const ending = await handoff(state).catch((error: unknown) => endingOf(error));
   enter(state, stepOfEnding(ending));
-  await tidyUp(state, ending);
+  await recordEnd(state, ending);
 }
 
-/** The steps up to the answer. Activities are given until the deadline and not longer. */
+/** The steps up to the redirect. The attempts of an activity end at the deadline. */
 async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   const { handoffId } = state;
   enter(state, 'waiting_for_login');
-  const found = await within(limits.handoffLifetimeMs, interactive.database).dbReadHandoff({ handoffId });
-  state.deadlineMs = Date.now() + found.remainingMs;
-  const ended = endingOfState(found.state);
+  const row = await within(limits.handoffLifetimeMs, interactive.database).dbReadHandoff({ handoffId });
+  state.deadlineMs = Date.now() + row.remainingMs;
+  const ended = endingOfState(row.state);
   if (ended !== null) return ended;
 
   if (!(await until(state, () => state.customerId !== null))) return { kind: 'expired', reason: null };
@@ -74,7 +74,7 @@ async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   upsertSearchAttributes([{ key: searchAttributes.customerId, value: login.customerId }]);
 
   enter(state, 'waiting_for_accounts');
-  // The row may have the choice already, when its signal came to an earlier run or was lost.
+  // The row may already have the choice: its signal went to an earlier run or was lost.
   const isShared = () => state.shared || login.state === 'sharing';
   if (!(await until(state, isShared))) return { kind: 'expired', reason: null };
 
@@ -92,10 +92,10 @@ async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   return otp.outcome === 'ready' ? { kind: 'ready' } : endingOfOutcome(otp);
 }
 
-/** Records how it ended. An answer waits for its browser until the deadline, then it is cleared. */
-async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<void> {
+/** Records the end. A redirect waits for its browser until the deadline, then it is cleared. */
+async function recordEnd(state: LoginHandoffState, ending: HandoffEnding): Promise<void> {
   const { handoffId } = state;
-  const database = within(tidyUpMs, interactive.database);
+  const database = within(recordEndBudgetMs, interactive.database);
   try {
     switch (ending.kind) {
       case 'ready': {
@@ -121,12 +121,12 @@ async function tidyUp(state: LoginHandoffState, ending: HandoffEnding): Promise<
     }
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    // The row's deadline guards it: nothing can be taken any more, only the tidy word is missing.
+    // The row enforces its deadline: the redirect can no longer be taken, only the recorded end is missing.
     log.warn('a handoff ended without an update of its row', { ending: ending.kind });
   }
 }
 
-/** What a failed activity means for the handoff. Anything else is a bug and stops the workflow task, not the row. */
+/** The ending after a failed activity. Any other error is a bug and fails the workflow task, which is retried. */
 function endingOf(error: unknown): HandoffEnding {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   const { cause } = error;
@@ -135,7 +135,7 @@ function endingOf(error: unknown): HandoffEnding {
   return endingOfFailure(cause.type, detail?.errorCode);
 }
 
-/** Waits for something, at most until the deadline. */
+/** Waits for a condition, at most until the deadline. */
 async function until(state: LoginHandoffState, isDone: () => boolean): Promise<boolean> {
   if (isDone()) return true;
   const leftMs = remainingMs(state, Date.now());

@@ -23,21 +23,21 @@ import { searchAttributes } from '../../search-attributes.js';
 import { sageAccountCheckRequested, type SageBankAccountInput } from './messages.js';
 
 /*
- * One bank account at Sage's Banking Service for its whole life: pending, active, waiting for a new authorisation, and
- * active again, until it is cancelled, by us or at Sage's side. One loop: read what is there, then wait until the next
- * check is due or requested. A requested cancellation is stored in the row; it is done after everything was read, or could
- * not be read for `sageUnreadCancelAfterMs`. Message: `sageAccountCheckRequested`. Never fails: failures are stored in the
+ * One bank account at Sage's Banking Service for its whole life: pending, active, waiting for a new authorization, and
+ * active again, until it is cancelled, by us or by Sage. One loop: read the account and its new transactions, then wait until
+ * the next check is due or requested. A requested cancellation is stored in the row; it is carried out after everything was
+ * read, or after reading has failed for `sageUnreadCancelAfterMs`. Message: `sageAccountCheckRequested`. Never fails: failures are stored in the
  * row and retried. Renews when the server suggests it or after 30 days; ends when the account is cancelled.
  */
 
-/** Less urgent than any posting, backfills included: what is read here is at Sage already (5 is the lowest of 5). */
+/** Less urgent than any posting, backfills included: the transactions read here are at Sage already (5 is the lowest of 5). */
 const checkPriority = 5;
 
 const { sageReadAccount } = proxyActivities<SageBankingActivities>({
   ...deliver.sageCheck,
   priority: { priorityKey: checkPriority },
 });
-/** A customer has asked us to stop. */
+/** The customer or an operator requested the end. */
 const { sageCancelAccount } = proxyActivities<SageBankingActivities>(deliver.sageCheck);
 
 /** `LastSyncedAt` is for finding accounts that have not been read for hours; the row has the exact time. */
@@ -69,30 +69,30 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
       });
     }
     woken = false;
-    const found = await checkAt(sageAccountId, Date.now() - waitingSinceMs);
-    if (found === 'gone') return;
-    if (found === 'unanswered') {
+    const check = await readAccount(sageAccountId, Date.now() - waitingSinceMs);
+    if (check === 'gone') return;
+    if (check === 'unanswered') {
       dueAtMs = Date.now() + sageCheckAgainMs;
       continue;
     }
-    if (found.status !== status) waitingSinceMs = Date.now();
-    ({ status } = found);
-    publish(found, found.status);
-    if (found.status === 'cancelled') return;
-    dueAtMs = found.hasMore ? Date.now() : Date.now() + found.nextCheckMs;
-    if (!found.mustCancel) continue;
+    if (check.status !== status) waitingSinceMs = Date.now();
+    ({ status } = check);
+    publish(check, check.status);
+    if (check.status === 'cancelled') return;
+    dueAtMs = check.hasMore ? Date.now() : Date.now() + check.nextCheckMs;
+    if (!check.mustCancel) continue;
     const cancelled = await cancel(sageAccountId);
     if (cancelled === 'unanswered') dueAtMs = Date.now() + sageCheckAgainMs;
     else if (!cancelled.cancelled) dueAtMs = Date.now() + cancelled.nextCheckMs;
     else {
-      publish(found, 'cancelled');
+      publish(check, 'cancelled');
       return;
     }
   }
 }
 
-/** Exhausted attempts end nothing: the row has the failure, and the next check follows. */
-async function checkAt(
+/** Exhausted attempts do not end the workflow: the row has the failure, and the next check follows. */
+async function readAccount(
   sageAccountId: string,
   waitedMs: number,
 ): Promise<ReadSageAccountResult | 'gone' | 'unanswered'> {
@@ -113,31 +113,31 @@ async function cancel(
   }
 }
 
-/** Whether the row no longer exists. A cancelled run ends as cancelled; an error that is no activity's failure is a bug. */
+/** Whether the row no longer exists. A cancelled run ends as cancelled; an error that is not an activity's failure is a bug. */
 function isGone(error: unknown): boolean {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   return error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete;
 }
 
 /** Shows operators the account's state. An upsert is an event, so only changes are written. */
-function publish(found: ReadSageAccountResult, status: SageAccountStatus): void {
-  setCurrentDetails(describe(found, status));
-  const known = workflowInfo().typedSearchAttributes;
+function publish(check: ReadSageAccountResult, status: SageAccountStatus): void {
+  setCurrentDetails(describe(check, status));
+  const current = workflowInfo().typedSearchAttributes;
   const state = feedState(sageFeedFacts(status));
   const changed = [];
-  if (known.get(searchAttributes.feedState) !== state) {
+  if (current.get(searchAttributes.feedState) !== state) {
     changed.push({ key: searchAttributes.feedState, value: state });
   }
-  if ((known.get(searchAttributes.feedReason) ?? null) !== found.reason) {
-    changed.push({ key: searchAttributes.feedReason, value: found.reason });
+  if ((current.get(searchAttributes.feedReason) ?? null) !== check.reason) {
+    changed.push({ key: searchAttributes.feedReason, value: check.reason });
   }
-  if (known.get(searchAttributes.customerId) !== found.customerId) {
-    changed.push({ key: searchAttributes.customerId, value: found.customerId });
+  if (current.get(searchAttributes.customerId) !== check.customerId) {
+    changed.push({ key: searchAttributes.customerId, value: check.customerId });
     changed.push({ key: searchAttributes.feedChannel, value: 'sage-banking' });
   }
-  const shownMs = known.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
-  if (found.readAtMs !== null && found.readAtMs - shownMs > lastSyncedAtStepMs) {
-    changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(found.readAtMs) });
+  const shownMs = current.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
+  if (check.readAtMs !== null && check.readAtMs - shownMs > lastSyncedAtStepMs) {
+    changed.push({ key: searchAttributes.lastSyncedAt, value: new Date(check.readAtMs) });
   }
   if (changed.length > 0) upsertSearchAttributes(changed);
 }
@@ -147,11 +147,11 @@ function describe({ reason, hasMore }: ReadSageAccountResult, status: SageAccoun
   if (hasMore) return 'Reading transactions.';
   switch (status) {
     case 'pending':
-      return 'Waiting for the bank’s first transactions.';
+      return 'Waiting for the first transactions of the bank.';
     case 'active':
       return 'Everything is read; waiting for the next check.';
     case 'authRequired':
-      return 'Waiting for the customer to authorise the account again.';
+      return 'Waiting for the customer to re-authorize the account.';
     case 'cancelled':
       return 'The account is cancelled.';
   }

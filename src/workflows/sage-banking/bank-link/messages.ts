@@ -1,4 +1,4 @@
-/** Input of `sageBankLinkWorkflow`; the way through the bank's pages stands in its row. */
+/** Input of `sageBankLinkWorkflow`; the consent session is stored in its row. */
 export interface SageBankLinkInput {
   readonly linkId: string;
 }

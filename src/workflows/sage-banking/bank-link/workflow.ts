@@ -20,12 +20,12 @@ import { interactive } from '../../activity-options.js';
 import type { SageBankLinkInput } from './messages.js';
 
 /*
- * One bank consent: to a new account at Sage, or to the renewed authorisation of an old one (contract 5, 6.2, 6.4); for a
- * direct bank only the creation of its account. Polls the stored route at the period that Sage gives; when the route is
- * lost it opens another consent session. Lives until the link's time is over, at most 20 minutes; then for the creation of
- * the account, which waits for the end of an earlier one (`sageLinkWaitsForEndMs`) and, when Sage does not answer, up to a
- * day more. No messages; its state is stored in the row. It always completes, and the row says how. Renews when the
- * server suggests it (a short period fills a history).
+ * One bank consent: for a new account at Sage, or for the renewed authorization of an existing one (contract 5, 6.2, 6.4);
+ * for a direct bank only the creation of its account. Polls the stored route at the period that Sage gives; when the route is
+ * lost it opens another consent session. Runs until the link expires, after 20 minutes at most; then until the account is
+ * created, which waits for the end of an earlier account (`sageLinkWaitsForEndMs`) and, when Sage does not answer, up to a
+ * day longer. No messages; its state is stored in the row. It always completes, with its outcome in the row. Renews when
+ * the server suggests it (a short period fills a history).
  */
 
 const database = proxyActivities<SageBankingActivities>(interactive.database);
@@ -34,8 +34,8 @@ const creation = proxyActivities<SageBankingActivities>({
   scheduleToCloseTimeout: sageLinkCreateTriesMs,
 });
 
-/** An attempt that began in time may end this much later. */
-const endedWithinMs = 60_000;
+/** An attempt that began before the link expired may end this much later. */
+const attemptGraceMs = 60_000;
 
 /** The shortest pause between two polls, whatever Sage says. */
 const pollPauseMinMs = 100;
@@ -44,20 +44,20 @@ export async function sageBankLinkWorkflow(input: SageBankLinkInput): Promise<vo
   const { linkId } = input;
   try {
     setCurrentDetails('Opening a consent session at the bank.');
-    let leftMs = sageConsentTriesMs;
-    let step: PollBankLinkResult = await within(leftMs).sageBeginBankLink(input);
+    let budgetMs = sageConsentTriesMs;
+    let step: PollBankLinkResult = await within(budgetMs).sageBeginBankLink(input);
     while (step.outcome === 'waiting' || step.outcome === 'lost') {
       await renewIfSuggested(input);
       if (step.outcome === 'lost') {
         setCurrentDetails('The consent session was lost; opening another one.');
-        step = await within(leftMs).sageBeginBankLink(input);
+        step = await within(budgetMs).sageBeginBankLink(input);
         continue;
       }
-      setCurrentDetails('Waiting for the customer at the bank’s pages.');
+      setCurrentDetails('Waiting for the customer to consent at the bank.');
       const pauseMs = Math.max(pollPauseMinMs, Math.min(step.pollAfterMs, step.remainingMs));
-      leftMs = Math.max(0, step.remainingMs - pauseMs) + endedWithinMs;
+      budgetMs = Math.max(0, step.remainingMs - pauseMs) + attemptGraceMs;
       await sleep(pauseMs);
-      step = await within(leftMs).sagePollBankLink(input);
+      step = await within(budgetMs).sagePollBankLink(input);
     }
     if (step.outcome === 'granted') await create(input);
   } catch (error) {
@@ -71,13 +71,13 @@ function within(scheduleToCloseTimeout: number) {
   return proxyActivities<SageBankingActivities>({ ...interactive.providerRead, scheduleToCloseTimeout });
 }
 
-/** The activity ends the link by its row's age, so the loop ends, too; a renewed run continues from the row. */
+/** The loop is bounded because the activity ends the link by the age of its row; a renewed run continues from the row. */
 async function create(input: SageBankLinkInput): Promise<void> {
   setCurrentDetails('The customer has consented; creating the account at Sage.');
   for (;;) {
     const result = await creation.sageCreateAccount(input);
     if (result.outcome === 'over') return;
-    setCurrentDetails('Waiting for the end of the account that this one is to follow.');
+    setCurrentDetails('Waiting for the end of the account that this one replaces.');
     await sleep(result.waitMs);
     await renewIfSuggested(input);
   }
@@ -87,7 +87,7 @@ async function renewIfSuggested({ linkId }: SageBankLinkInput): Promise<void> {
   if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof sageBankLinkWorkflow>({ linkId });
 }
 
-/** The result when an activity's attempts are used up; null: the row does not exist, and nothing is recorded. */
+/** The reason to record when an activity's attempts are used up; null when the row does not exist. */
 function reasonOf(error: unknown): SageLinkReason | null {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   const { cause } = error;

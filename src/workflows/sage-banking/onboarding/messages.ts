@@ -1,9 +1,9 @@
 import { defineSignal } from '@temporalio/workflow';
 
-/** Input of `sageOnboardingWorkflow`; the order and what came of it stand in its row. */
+/** Input of `sageOnboardingWorkflow`; the request and its progress are stored in its row. */
 export interface SageOnboardingInput {
   readonly onboardingId: string;
 }
 
-/** A person did something that stands in the row: solved the captcha, wants a new one, resolved a doubt. */
+/** The row has something new: a captcha was solved, a new one requested, or an unknown outcome resolved. */
 export const sageOnboardingChanged = defineSignal('sageOnboardingChanged');

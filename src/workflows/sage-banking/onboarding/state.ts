@@ -1,28 +1,28 @@
 import type { SageOnboardingState } from '../../../domain/sage-banking/states.js';
 
-/** What a run holds; the row has the rest, so nothing of it is carried into the next run. */
+/** The state of a run; the row has the rest, so the next run receives none of it. */
 export interface SageOnboardingRun {
   customerId: string | null;
-  /** The row says something new. */
+  /** The row has something new. */
   changed: boolean;
-  /** Steps in a row that came to nothing. */
-  tries: number;
+  /** Consecutive steps without progress. */
+  attempts: number;
 }
 
 export function initialState(): SageOnboardingRun {
-  return { customerId: null, changed: false, tries: 0 };
+  return { customerId: null, changed: false, attempts: 0 };
 }
 
 const sentences: Readonly<Record<SageOnboardingState, string>> = {
-  registering: "Asking Sage's token service for a registration and a captcha.",
-  waiting_captcha: 'Waiting for a person who reads the captcha.',
+  registering: "Requesting a registration and a captcha from Sage's token service.",
+  waiting_captcha: 'Waiting for a person to solve the captcha.',
   creating: 'Creating the organisation at Sage, or fetching its first token.',
   ready: 'The organisation is ready.',
-  refused: 'There will be no organisation; the onboarding says why.',
-  in_doubt: 'Nobody knows what came of the request. Waiting for an operator who finds out and resolves it.',
+  refused: 'Sage refused the organisation; the onboarding has the reason.',
+  in_doubt: 'The outcome of the request is unknown. Waiting for an operator to resolve it.',
 };
 
-/** Plain words for operators in the Temporal UI. */
+/** The current details in the Temporal UI, for operators. */
 export function describe(row: {
   readonly state: SageOnboardingState;
   readonly reason: string | null;

@@ -23,30 +23,30 @@ import { describe, initialState, type SageOnboardingRun } from './state.js';
 
 /*
  * One customer's onboarding to an organisation at Sage's Banking Service (contract 2.3, 3): from the request in its row
- * to `ready` or `refused`. Lives for seconds with a cloud product, for up to a week of waiting with a desktop one, and
- * while `in_doubt` until an operator has resolved it. One loop: take the next step, then wait as it says. Message: signal
- * `sageOnboardingChanged` (its row says something new). Renews when the server suggests it, or after 30 days.
+ * to `ready` or `refused`. Runs for seconds with a cloud product, for up to a week of waiting with a desktop one, and
+ * while `in_doubt` until an operator has resolved it. One loop: take the next step, then wait as its result says. Message:
+ * signal `sageOnboardingChanged` (its row has something new). Renews when the server suggests it, or after 30 days.
  */
 
-/** A signal can be lost with the process that should have sent it: the row is checked this often whatever happens. */
+/** A signal can be lost with the process that should have sent it, so the row is checked at least this often. */
 const checkAgainMs = dayMs;
-/** While Sage does not answer: soon, then every five minutes. */
-const passing = { firstMs: 1_000, maxMs: 5 * 60_000 };
-/** When an operator must act first, or nobody knows why: a minute, then every hour. A signal asks at once. */
-const standing = { firstMs: 60_000, maxMs: 60 * 60_000 };
+/** While Sage does not answer: after a second, in the end every five minutes. */
+const transientBackoff = { firstMs: 1_000, maxMs: 5 * 60_000 };
+/** When an operator must act first, or the cause is unknown: after a minute, in the end every hour. A signal retries at once. */
+const persistentBackoff = { firstMs: 60_000, maxMs: 60 * 60_000 };
 
-/** Attempts of one step, so that a step that cannot succeed is recorded, and signals and renewal are handled. */
-const stepTriesMs = 10 * 60_000;
-/** The next failure is recorded in the row, too. */
-const noteTriesMs = 2 * 60_000;
+/** All attempts of one step together; then its failure is recorded, and signals and the renewal are handled. */
+const stepBudgetMs = 10 * 60_000;
+/** All attempts to record a failure. One that could not be recorded is not lost: the next one is recorded as well. */
+const recordFailureBudgetMs = 2 * 60_000;
 
 const { sageAdvanceOnboarding } = proxyActivities<SageBankingActivities>({
   ...interactive.providerWrites,
-  scheduleToCloseTimeout: stepTriesMs,
+  scheduleToCloseTimeout: stepBudgetMs,
 });
 const { dbRecordOnboardingFailure } = proxyActivities<SageBankingActivities>({
   ...interactive.database,
-  scheduleToCloseTimeout: noteTriesMs,
+  scheduleToCloseTimeout: recordFailureBudgetMs,
 });
 
 export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput): Promise<void> {
@@ -64,12 +64,12 @@ export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput
   await continueAsNew<typeof sageOnboardingWorkflow>(input);
 }
 
-/** Takes steps as long as one follows at once; answers how long to wait then. */
+/** Takes steps as long as one follows at once; returns how long to wait then. */
 async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput): Promise<number | 'over'> {
   for (;;) {
     const result = await advance(input);
     if (result === 'gone') return 'over';
-    if (result === 'failed') return backoffMs({ tries: run.tries++, ...standing });
+    if (result === 'failed') return backoffMs({ tries: run.attempts++, ...persistentBackoff });
     if (run.customerId === null) {
       run.customerId = result.customerId;
       upsertSearchAttributes([{ key: searchAttributes.customerId, value: result.customerId }]);
@@ -79,13 +79,16 @@ async function step(run: SageOnboardingRun, input: messages.SageOnboardingInput)
       case 'over':
         return 'over';
       case 'again':
-        run.tries = 0;
+        run.attempts = 0;
         continue;
       case 'wait':
-        run.tries = 0;
+        run.attempts = 0;
         return result.waitMs ?? checkAgainMs;
       case 'later': {
-        const backoff = backoffMs({ tries: run.tries++, ...(result.slowly ? standing : passing) });
+        const backoff = backoffMs({
+          tries: run.attempts++,
+          ...(result.slowly ? persistentBackoff : transientBackoff),
+        });
         return Math.max(backoff, result.waitMs ?? 0);
       }
     }
@@ -102,13 +105,13 @@ async function advance(input: messages.SageOnboardingInput) {
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete)
       return 'gone';
     log.warn('a step of an onboarding failed');
-    await noteFailure(input);
+    await recordFailure(input);
     return 'failed';
   }
 }
 
-/** The row says so, which raises the alert; if the database is unavailable, the next failure is recorded. */
-async function noteFailure(input: messages.SageOnboardingInput): Promise<void> {
+/** The failure in the row raises the alert. If the database is unavailable, the next failure is recorded. */
+async function recordFailure(input: messages.SageOnboardingInput): Promise<void> {
   try {
     await dbRecordOnboardingFailure(input);
   } catch (error) {

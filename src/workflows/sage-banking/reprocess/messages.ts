@@ -1,4 +1,4 @@
-/** Input of `sageReprocessWorkflow`; what to reprocess, and how far it has come, stand in its row. */
+/** Input of `sageReprocessWorkflow`; the transactions and the progress are stored in its row. */
 export interface SageReprocessInput {
   readonly reprocessId: string;
 }

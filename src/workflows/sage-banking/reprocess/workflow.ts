@@ -14,45 +14,45 @@ import { interactive } from '../../activity-options.js';
 import type { SageReprocessInput } from './messages.js';
 
 /*
- * One run of an account's rules over its stored transactions (contract 10): chunk after chunk it has Sage begin a run,
- * polls it and stores what Sage predicts. Order and progress stand in its row, so that a worker that dies, or a workflow
- * that is begun again, goes on with the chunk under way. Lives for seconds, with many transactions for minutes; no chunk
- * is begun after a day, no run at Sage is waited for longer than a quarter of an hour, three times. No messages; renewed
- * when the server suggests it, with nothing to carry.
+ * One run of an account's rules over its stored transactions (contract 10): for each chunk it starts a run at
+ * Sage, polls it and stores Sage's suggestions. The request and the progress are stored in its row, so that another worker, or
+ * a workflow that is started again, continues the chunk in progress. Runs for seconds, with many transactions for minutes; no
+ * chunk is started after a day, and a run at Sage is polled for 15 minutes at most and started three times at most. No
+ * messages; renews when the server suggests it, with nothing to carry.
  */
 
-/** All attempts of one call together: an outage that lasts longer ends the run, which can be asked for again. */
-const outageMaxMs = 6 * 60 * 60_000;
-/** Then the row must be written, however long the database is unavailable (operators see the run in the meantime). */
-const tellingMs = 24 * 60 * 60_000;
+/** All attempts of one call together: a longer outage fails the run, which can be requested again. */
+const callBudgetMs = 6 * 60 * 60_000;
+/** The failure must reach the row, however long the database is unavailable; meanwhile operators see the open run. */
+const recordFailureBudgetMs = 24 * 60 * 60_000;
 
 export async function sageReprocessWorkflow(input: SageReprocessInput): Promise<void> {
   const { reprocessId } = input;
-  setCurrentDetails('Asking Sage to run the rules again.');
+  setCurrentDetails('Running the rules at Sage again.');
   try {
     const { isOver } = await reprocess(input);
     if (!isOver) await continueAsNew<typeof sageReprocessWorkflow>(input);
-    setCurrentDetails('Over; the run says how.');
+    setCurrentDetails('Completed; the run has the result.');
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    // The row is gone: nobody is left to tell.
+    // The row no longer exists: there is nothing to record.
     if (error.cause instanceof ApplicationFailure && error.cause.type === failureTypes.obsolete) return;
     const database = proxyActivities<SageBankingActivities>({
       ...interactive.database,
-      scheduleToCloseTimeout: tellingMs,
+      scheduleToCloseTimeout: recordFailureBudgetMs,
     });
     await database.dbFailReprocess({ reprocessId, reason: 'reprocess_no_answer' });
-    setCurrentDetails('Nobody answered in time.');
+    setCurrentDetails('Sage did not answer in time.');
   }
 }
 
-/** Goes on until the row says that the run is over, or the history is long enough. */
+/** Continues until the row shows the end of the run, or the server suggests a renewal. */
 async function reprocess(input: SageReprocessInput): Promise<{ isOver: boolean }> {
   const sage = proxyActivities<SageBankingActivities>({
     ...interactive.providerWrite,
-    // Nobody waits at a page for hours: an outage is not met by a crowd.
+    // No person waits that long: back off further, so that retries do not overload Sage after an outage.
     retry: { ...interactive.providerWrite.retry, maximumInterval: '1m' },
-    scheduleToCloseTimeout: outageMaxMs,
+    scheduleToCloseTimeout: callBudgetMs,
   });
   while (!workflowInfo().continueAsNewSuggested) {
     const started = await sage.sageStartReprocessChunk(input);
