@@ -1,6 +1,6 @@
 /**
- * What a person should know of. An alert is a row that stands while its condition does; the repair job alone raises and
- * ends it. The runbook has an entry for each code. The most urgent first: they are reported in this order.
+ * Alerts for operators. An alert is a row that is open while its condition holds; only the repair job raises and ends
+ * it. The runbook has an entry for each code. The most urgent come first: they are reported in this order.
  */
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
@@ -11,7 +11,7 @@ export const alertCodes = [
   'onboarding_stuck',
   /** A feed is blocked with a reason that waits for a person. */
   'feed_blocked',
-  /** Postings of a feed were set aside, or stand at the provider with other content. */
+  /** Postings of a feed were quarantined, or the provider has them with other content. */
   'postings_quarantined',
   /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
@@ -31,11 +31,11 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
   'feed_late',
 ]);
 
-/** The subject of an alert that is of no feed and no connection. */
+/** The subject of an alert that concerns neither a feed nor a connection. */
 export const serviceSubject = 'service';
 
 /** An unknown form is reported for this long after the last transaction that had it. */
 export const unrecognizedAlertMs = 7 * 24 * 3_600_000;
 
-/** A passing failure is nobody's business before it has stood this long. */
+/** A transient failure raises an alert only after it has lasted this long. */
 export const failurePersistsMs = 10 * 60_000;

@@ -18,18 +18,6 @@ export interface Channel {
   readonly isBlocked: (reason: string | null) => boolean;
   /** The values of the stored status that are shown as `state`. */
   readonly statusesShownAs: (state: FeedState) => readonly string[];
-  /**
-   * How long until the next check of an account whose bank, provider or customer is awaited; null: it is checked only
-   * when it is woken.
-   */
-  readonly waitingAccountCheckMs: (input: AccountWait) => number | null;
-}
-
-/** An account has waited for `waitedMs`; checks are no closer than `minMs` and, on the first day, no further apart than `maxMs`. */
-export interface AccountWait {
-  readonly waitedMs: number;
-  readonly minMs: number;
-  readonly maxMs: number;
 }
 
 /** The registry: every channel by its id. */

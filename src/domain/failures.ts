@@ -1,9 +1,9 @@
 /**
- * Types of the failures that cross from activities to workflows. Classes do not survive that trip; a workflow
+ * Types of the failures that cross from activities to workflows. Classes are lost in serialization; a workflow
  * decides on `cause.type`, which is one of these, and never on message text.
  */
 export const failureTypes = {
-  /** Rutter refused the input for good; a person must look. */
+  /** Rutter refused the input permanently; a person must check it. */
   refused: 'Refused',
   /** The connection must be re-authorised or was disabled. */
   connectionRefused: 'ConnectionRefused',

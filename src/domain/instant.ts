@@ -19,9 +19,9 @@ export type InstantProblem =
   'not_an_instant' | 'no_offset' | 'no_such_date' | 'year_out_of_range' | 'in_the_future';
 
 /**
- * Reads an instant and answers it in UTC with milliseconds. Finer digits are cut off, not rounded: Rutter is sent
- * milliseconds, and a cut never moves a posting to a later second. A leap second (`:60`) is refused, since no
- * library on the way can carry it. `futureMaxMs` bounds how far after `nowMs` the instant may lie.
+ * Reads an instant and answers it in UTC with milliseconds. Finer digits are truncated, not rounded: Rutter is sent
+ * milliseconds, and truncating never moves a posting to a later second. A leap second (`:60`) is refused, since no
+ * library involved can represent it. `futureMaxMs` bounds how far after `nowMs` the instant may lie.
  */
 export function parseInstant(input: {
   value: unknown;
@@ -72,7 +72,7 @@ function offsetOf(match: RegExpExecArray): number | null {
   return isWest ? -total : total;
 }
 
-/** What to say of a problem, as the end of a sentence that begins with the field's name. */
+/** The text for a problem, as the end of a sentence that begins with the field's name. */
 export function describeInstantProblem(problem: InstantProblem, futureMaxMs: number): string {
   switch (problem) {
     case 'not_an_instant':

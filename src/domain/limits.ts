@@ -1,4 +1,4 @@
-/** Limits of the service that more than one file must agree on. A limit of one file only stands there. */
+/** Limits of the service that more than one file must agree on. A limit that one file uses is defined in that file. */
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
@@ -23,6 +23,6 @@ export const limits = {
   handoffLifetimeMs: 9 * minuteMs + 30 * secondMs,
   /** A workflow run is renewed after this age whatever its history, so that old code drains. */
   runAgeMaxMs: 30 * dayMs,
-  /** One chore of the repair job begins no further page after this; the next run goes on there. */
+  /** A task of the repair job begins no further page after this; the next execution continues from there. */
   repairTaskMaxMs: 40 * secondMs,
 } as const;

@@ -1,5 +1,5 @@
 /**
- * Money as an exact decimal string. Between the edge that reads it and Rutter's client that must write a JSON
+ * Money as an exact decimal string. Between the API that reads it and the Rutter client that must write a JSON
  * number nothing is a float: PostgreSQL keeps `numeric`, we keep the text.
  */
 
@@ -43,7 +43,7 @@ export function minorUnitOf(currency: string): number {
 
 export type AmountProblem = 'not_a_decimal' | 'too_many_decimals' | 'too_many_digits';
 
-/** Significant digits of a decimal text, leading and trailing zeros of the whole value aside. */
+/** Significant digits of a decimal text, without leading and trailing zeros of the whole value. */
 export function significantDigits(decimal: string): number {
   const digits = decimal.replace(/^-/, '').replace('.', '').replace(/^0+/, '').replace(/0+$/, '');
   return digits.length;
@@ -51,7 +51,7 @@ export function significantDigits(decimal: string): number {
 
 /**
  * Reads an amount of the machine API: a decimal string, or a JSON number of at most 15 significant digits.
- * Answers the canonical text (no exponent, no superfluous zeros, no negative zero) or what is wrong with it.
+ * Returns the canonical text (no exponent, no superfluous zeros, no negative zero) or what is wrong with it.
  * More decimals than the currency has are refused unless they are zeros ("1.00" JPY is fine, "1.50" is not).
  */
 export function parseAmount(
@@ -66,14 +66,14 @@ export function parseAmount(
   const fraction = (match[3] ?? '').replace(/0+$/, '');
   if (fraction.length > minorUnitOf(currency)) return { problem: 'too_many_decimals' };
   const unsigned = fraction === '' ? whole : `${whole}.${fraction}`;
-  // Rutter takes JSON numbers only, so an amount that no double can carry exactly could never be delivered.
+  // Rutter takes JSON numbers only, so an amount that no double can represent exactly could never be delivered.
   if (significantDigits(unsigned) > jsonNumberDigitsMax) return { problem: 'too_many_digits' };
   return { amount: match[1] === '-' && unsigned !== '0' ? `-${unsigned}` : unsigned };
 }
 
 /**
- * A JSON number as written by a person: without exponent. From 10^15 on a double may already have swallowed
- * digits (100000000000000001 reads as 10^17), so such numbers are shown with more digits than are allowed.
+ * A JSON number as written by a person: without exponent. From 10^15 on a double may already have lost
+ * digits (100000000000000001 reads as 10^17), so such numbers are written with more digits than are allowed, and refused.
  */
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return '';

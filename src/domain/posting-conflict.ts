@@ -1,12 +1,12 @@
 import type { PostingStatus } from './posting-input.js';
 
-/** Why a posting with a known id and other content is not taken over. */
+/** Why a posting with a known id and other content does not replace the stored one. */
 export const conflictCodes = ['other_content', 'already_posted', 'already_void'] as const;
 export type ConflictCode = (typeof conflictCodes)[number];
 
 /**
- * Whether a posting may take the place of a stored one with the same id and other content: only a pending one gives
- * way. Posted is final, since it may be on its way to Sage; void is final, so that what was withdrawn stays so.
+ * Whether a posting may replace a stored one with the same id and other content: only a pending one is replaced.
+ * Posted is final, since it may be in a batch already; void is final, so that a withdrawn posting stays withdrawn.
  */
 export function conflictOf(input: { stored: PostingStatus; received: PostingStatus }): ConflictCode | null {
   switch (input.stored) {

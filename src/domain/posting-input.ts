@@ -39,13 +39,13 @@ export interface Posting {
   readonly corrects: string | null;
 }
 
-/** Why an item is not a posting. */
+/** Why an item is not a valid posting. */
 export interface PostingProblem {
-  /** Its id where it has a usable one. */
+  /** Its id if it has a valid one. */
   readonly transactionId: string | null;
   /** JSON pointer inside the item: `/amount`, or empty for the item itself. */
   readonly pointer: string;
-  /** A sentence for people that begins with the field's name. */
+  /** A sentence for display that begins with the field's name. */
   readonly reason: string;
 }
 
@@ -67,7 +67,7 @@ const knownStatuses: ReadonlySet<unknown> = new Set(postingStatuses);
 const quotedNameLengthMax = 64;
 
 /**
- * Validates one item. Unknown fields are refused by name: a misspelt `payee` must not be lost in silence. `null` for an
+ * Validates one item. Unknown fields are refused by name: a misspelled `payee` must not be lost silently. `null` for an
  * optional field means that it is absent. `currency` is the account's, `nowMs` the time of the call.
  */
 export function parsePosting(input: { value: unknown; currency: string; nowMs: number }): PostingResult {
@@ -99,8 +99,8 @@ function parseFields(
     futureMaxMs: limits.postedAtFutureMaxMs,
   });
   if ('problem' in postedAt) {
-    const words = describeInstantProblem(postedAt.problem, limits.postedAtFutureMaxMs);
-    return fieldProblem(transactionId, 'posted_at', words);
+    const message = describeInstantProblem(postedAt.problem, limits.postedAtFutureMaxMs);
+    return fieldProblem(transactionId, 'posted_at', message);
   }
   const amount = parseAmount(item['amount'], input.currency);
   if ('problem' in amount) {
@@ -145,8 +145,8 @@ function parseFields(
 }
 
 /**
- * The content of a posting as one text, the same for the same content whichever way it was written ("1.50" and 1.5,
- * +01:00 and Z). Its hash tells a repeat from a conflict. A list, so that no two contents can share a text.
+ * The content of a posting as one text, identical for the same content in any notation ("1.50" and 1.5,
+ * +01:00 and Z). Its hash distinguishes a repeat from a conflict. A list, so that two contents never have the same text.
  */
 export function canonicalContent(posting: Posting): string {
   return JSON.stringify([
@@ -185,7 +185,7 @@ function unknownField(transactionId: string, name: string): PostingResult {
   return problem(transactionId, `/${pointerToken(name)}`, `${quoted} is not a field of a transaction`);
 }
 
-/** Whole code points: a cut between two surrogates would break the answer's text. */
+/** Whole code points: truncating between two surrogates would break the answer's text. */
 function firstCharacters(name: string): string {
   return Array.from(name.slice(0, 2 * quotedNameLengthMax))
     .slice(0, quotedNameLengthMax)
@@ -193,13 +193,13 @@ function firstCharacters(name: string): string {
 }
 
 function pointerToken(name: string): string {
-  // What PostgreSQL and JSON text cannot hold would spoil the kept answer of the whole call.
+  // Characters that PostgreSQL and JSON text cannot hold would make the stored answer of the whole call invalid.
   const storable = firstCharacters(name).replace(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
   return storable.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-function fieldProblem(transactionId: string | null, name: string, words: string): PostingResult {
-  return problem(transactionId, `/${name}`, `${name} ${words}`);
+function fieldProblem(transactionId: string | null, name: string, message: string): PostingResult {
+  return problem(transactionId, `/${name}`, `${name} ${message}`);
 }
 
 function problem(transactionId: string | null, pointer: string, reason: string): PostingResult {

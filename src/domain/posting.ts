@@ -1,7 +1,7 @@
 /** A posted transaction as delivery reads it. `amount` is an exact decimal, money out negative; instants are UTC. */
 export interface DeliverablePosting {
   readonly transactionId: string;
-  /** Place in the account's own order of arrival, as decimal text: breaks ties of `postedAt`. */
+  /** Position in the account's order of arrival, as decimal text: breaks ties of `postedAt`. */
   readonly sequence: string;
   readonly postedAt: string;
   readonly amount: string;

@@ -1,6 +1,6 @@
-/** Arithmetic of waiting that both channels use. */
+/** Calculations of waits that both channels use. */
 
-/** A number in [0, 1) that depends on the text alone (FNV-1a, 32 bits): spreads work that would fall on one moment. */
+/** A number in [0, 1) that depends on the text alone (FNV-1a, 32 bits): spreads work that would otherwise start at the same time. */
 export function shareOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {

@@ -1,10 +1,10 @@
 /**
  * What texts and ids from outside may hold. PostgreSQL cannot store NUL, and UTF-8 cannot carry a lone surrogate:
- * both are refused by name rather than changed in silence. Everything else is kept exactly as it came (emoji,
- * right-to-left marks, markup): escaping is the duty of whoever shows it.
+ * both are refused with an error rather than changed silently. Everything else is kept exactly as it was received (emoji,
+ * right-to-left marks, markup): the code that displays it must escape it.
  *
  * Lengths count UTF-16 units, as Java, .NET and JavaScript do: an emoji is two or more. What the provider counts is not
- * known; be it code points or units, a text that we take is not too long for it.
+ * known; whether code points or units, a text that we accept is not too long for it.
  */
 
 /** `Cc` are the control characters, `Cs` surrogates without their other half. */
@@ -19,7 +19,7 @@ export type TextProblem =
 
 /**
  * An id of 1…`lengthMax` characters, compared by its exact bytes. White space around it is refused:
- * a provider that trims it would make one id of two.
+ * a provider that trims it would merge two ids into one.
  */
 export function idProblem(value: unknown, lengthMax: number): TextProblem | null {
   if (typeof value !== 'string') return 'not_a_text';
@@ -37,7 +37,7 @@ export function textProblem(value: unknown, lengthMax: number): TextProblem | nu
   return visible.test(value) ? null : 'empty';
 }
 
-/** What to say of a problem, as the end of a sentence that begins with the field's name. */
+/** The text for a problem, as the end of a sentence that begins with the field's name. */
 export function describeTextProblem(problem: TextProblem, lengthMax: number): string {
   switch (problem) {
     case 'not_a_text':

@@ -1,4 +1,4 @@
-import { correctedFields, type PostingCorrection } from '../../domain/posting-correction.js';
+import { correctedFields, type PostingCorrection } from '../../domain/rutter/posting-correction.js';
 import { discardDecision, mayHaveBlocked, releaseDecision } from '../../domain/rutter/transitions.js';
 import { readPostingWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';

@@ -1,7 +1,7 @@
 /*
  * How the bad postings of a refused batch are found: by sending its head again in ever smaller batches. The plan counts
- * postings from the head and does not name them; late arrivals shift them, so it is a guess where the bad one stands.
- * What is certain is progress: a refused block of more than one is always followed by a smaller cut of its head.
+ * postings from the head and does not name them; late arrivals shift them, so the position of the bad one is a guess.
+ * Progress is certain: a refused block of more than one is always followed by a smaller part of its head.
  */
 
 export interface BisectionPlan {
@@ -9,7 +9,7 @@ export interface BisectionPlan {
   readonly left: number;
   /** Size of the innermost block, at the head, that is known to hold a bad one; 0 when none is. */
   readonly bad: number;
-  /** A transaction id of ours that the refusal's words name. */
+  /** A transaction id of ours that the refusal's message names. */
   readonly hint: string | null;
   /** Another posting of the refused batch was accepted since. */
   readonly accepted: boolean;
@@ -28,8 +28,8 @@ export function nextPartSize(plan: BisectionPlan, transactionIds: readonly strin
 }
 
 /**
- * The plan after a batch of more than one was refused. A hint that has just been followed and led to another refusal
- * is answered by halving: a provider that names the wrong posting each time would otherwise be followed one by one.
+ * The plan after a batch of more than one was refused. After a hint that led to another refusal the
+ * block is halved: with a provider that names the wrong posting each time, hints would lead through all of them one by one.
  */
 export function planAfterRefusal(
   plan: BisectionPlan | null,
@@ -46,8 +46,8 @@ export function planAfterRefusal(
 }
 
 /**
- * The plan after a posting was refused alone: it is decided, the block that held it is known no longer to. Null when it
- * was the last one.
+ * The plan after a posting was refused alone: it is quarantined, so its block is no longer known to hold a bad one.
+ * Null when it was the last one.
  */
 export function planAfterRefusedAlone(plan: BisectionPlan): BisectionPlan | null {
   return plan.left <= 1 ? null : { ...plan, left: plan.left - 1, bad: 0, hint: null };
@@ -55,17 +55,17 @@ export function planAfterRefusedAlone(plan: BisectionPlan): BisectionPlan | null
 
 const wordCharacter = /[\p{L}\p{N}_-]/u;
 
-/** Which of the ids stands as a word of its own in the text; the longest, since a short one may be there by chance. */
+/** The id that occurs in the text as a whole word; the longest of several, since a short one may occur by chance. */
 export function namedTransaction(text: string | null, transactionIds: readonly string[]): string | null {
   if (text === null) return null;
   let named: string | null = null;
   for (const id of transactionIds) {
-    if (id.length > (named?.length ?? 0) && standsAlone(text, id)) named = id;
+    if (id.length > (named?.length ?? 0) && isWholeWord(text, id)) named = id;
   }
   return named;
 }
 
-function standsAlone(text: string, id: string): boolean {
+function isWholeWord(text: string, id: string): boolean {
   for (let at = text.indexOf(id); at >= 0; at = text.indexOf(id, at + 1)) {
     const before = text[at - 1] ?? ' ';
     const after = text[at + id.length] ?? ' ';

@@ -1,7 +1,6 @@
 import type { Channel } from '../channel.js';
 import { feedStates } from '../feed.js';
 import { allowedFeedActions, isBlocked } from './feed.js';
-import { activationPollDelayMs } from './schedule.js';
 
 /** The channel that publishes the bank's accounts as bank feeds through Rutter. */
 export const rutterChannel: Channel = {
@@ -11,6 +10,4 @@ export const rutterChannel: Channel = {
   isBlocked,
   // The state is derived from three facts and stored with them.
   statusesShownAs: (state) => feedStates.filter((known) => known === state),
-  waitingAccountCheckMs: ({ waitedMs, minMs, maxMs }) =>
-    activationPollDelayMs({ elapsedMs: waitedMs, minMs, maxMs }),
 };

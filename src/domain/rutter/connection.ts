@@ -1,6 +1,6 @@
 import type { ConnectionFact } from '../feed.js';
 
-/** Rutter's word for a connection's state (contract 5.3), as `GET /connections?status=` names them. */
+/** Rutter's term for a connection's state (contract 5.3), as `GET /connections?status=` names them. */
 export type ProviderConnectionStatus = 'not_ready' | 'active' | 'unhealthy' | 'needs_reauth' | 'disabled';
 
 export interface ConnectionFacts {
@@ -11,8 +11,8 @@ export interface ConnectionFacts {
 }
 
 /**
- * Our fact and Rutter's word from an answer of `GET /connections/status` (contract 5.2, 5.3). Unhealthy is only a
- * passing failure of Rutter's own reads: calls work.
+ * Our fact and Rutter's status from an answer of `GET /connections/status` (contract 5.2, 5.3). Unhealthy is only a
+ * transient failure of Rutter's own reads: calls work.
  */
 export function connectionFacts(answer: {
   readonly isReady: boolean;
@@ -21,7 +21,7 @@ export function connectionFacts(answer: {
   readonly disabled: boolean;
   readonly disabledReason: string | null;
 }): ConnectionFacts {
-  // Rutter also disables with the reason NEEDS_REAUTH: the customer's way out is the same as for needs_update.
+  // Rutter also disables with the reason NEEDS_REAUTH: the customer resolves it as for needs_update.
   if (answer.disabled && answer.disabledReason !== 'NEEDS_REAUTH') {
     return { status: 'refused', providerStatus: 'disabled', reason: answer.disabledReason };
   }

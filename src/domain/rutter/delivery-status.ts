@@ -1,4 +1,4 @@
-/** What became of a posting of the account in one feed. Every posting has exactly one. */
+/** The delivery status of a posting in one feed. Every posting has exactly one. */
 export const deliveryStatuses = [
   'held',
   'ready',

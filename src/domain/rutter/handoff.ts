@@ -1,6 +1,6 @@
 /**
- * The states of a handoff's row: `opened` by a browser, `logged_in`, `sharing` once the choice stands, `ready` when the
- * answer waits to be taken; `taken`, `superseded` by another window, `refused` and `expired` are its ends.
+ * The states of a handoff's row: `opened` by a browser, `logged_in`, `sharing` once the accounts are chosen,
+ * `ready` when the redirect is stored; `taken`, `superseded` by another window, `refused` and `expired` are final.
  */
 export const handoffStates = [
   'opened',
@@ -16,13 +16,13 @@ export type HandoffState = (typeof handoffStates)[number];
 
 /** Why a handoff ended without a redirect: codes for the page, which says what to do next. */
 export type HandoffReason =
-  /** The chosen connection is not there, or not this customer's. */
+  /** The chosen connection does not exist, or is not this customer's. */
   | 'connection_unavailable'
   /** The chosen connection must be re-authorised or was disabled. */
   | 'connection_refused'
   /** None of the chosen accounts is this customer's. */
   | 'no_accounts'
-  /** At Rutter the account stands with another currency, type or id than ours. */
+  /** At Rutter the account has another currency, type or id than ours. */
   | 'account_mismatch'
   /** Rutter refused what we asked for. */
   | 'provider_refused'

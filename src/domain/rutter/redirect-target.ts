@@ -1,7 +1,7 @@
 /**
  * Where the browser may be sent at the end of a handoff: one of the configured origins, the one path, the challenge
  * unchanged, and nothing else (Rutter contract, sections 3 and 4). The text is compared, not resolved: it must begin
- * with an allowed origin letter by letter, so there is no URL parser whose reading could differ from a browser's.
+ * with an allowed origin character by character, so there is no URL parser whose result could differ from a browser's.
  */
 
 /** Path of Rutter's redirect for Sage. */
@@ -13,7 +13,7 @@ export const challengeLengthMax = 512;
 /** The whole `redirect_uri`, decoded. */
 export const redirectUriLengthMax = 2_048;
 const otpLengthMax = 512;
-/** Visible ASCII without backslash, quotes and angle brackets: what an honest URL consists of. */
+/** Visible ASCII without backslash, quotes and angle brackets: what a well-formed URL consists of. */
 const plainUrlPattern = /^[!#-;=?-[\]_a-z~]+$/;
 
 export interface RedirectTarget {
@@ -79,7 +79,7 @@ export function printRedirectTarget(target: RedirectTarget, otp?: string): strin
   return `${address}&otp=${encodeURIComponent(otp)}`;
 }
 
-/** The values of every parameter named `challenge`, whatever its case or brackets: a second one is a contradiction. */
+/** The values of every parameter named `challenge`, whatever its case or brackets: a second one is refused. */
 function challengesOf(query: string): string[] {
   return query.split('&').flatMap((pair) => {
     const [name = '', ...rest] = pair.split('=');
@@ -88,7 +88,7 @@ function challengesOf(query: string): string[] {
   });
 }
 
-/** `challenge`, `Challenge`, `%63hallenge` and `challenge[]` all mean to be `challenge`. */
+/** `challenge`, `Challenge`, `%63hallenge` and `challenge[]` all count as `challenge`. */
 export function isNamed(rawName: string, name: string): boolean {
   const decoded = decodeOnce(rawName) ?? rawName;
   return decoded.toLowerCase().replace(/[[\s.].*$/s, '') === name;

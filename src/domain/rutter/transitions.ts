@@ -10,8 +10,8 @@ import type { DeliveryStatus } from './delivery-status.js';
 import { isBlocked, type BlockReason } from './feed.js';
 
 /**
- * How the row of a feed changes: what Rutter says of its account, what an operator asks for, what a delivery run finds,
- * and what is decided on a quarantined posting. Pure: `src/db/rutter` reads the row under its lock, calls one of these,
+ * How the row of a feed changes: by what Rutter answers about its account, by an operator's request, by the result of a
+ * delivery run, and by a decision on a quarantined posting. Pure: `src/db/rutter` reads the row under its lock, calls one of these,
  * and writes the change with the timeline entry.
  */
 
@@ -26,7 +26,7 @@ export interface FeedSnapshot {
   readonly checkRequested: boolean;
 }
 
-/** A change of a feed's row; absent fields stay. */
+/** A change of a feed's row; absent fields keep their values. */
 export interface FeedChange {
   readonly operator?: OperatorFact;
   readonly account?: AccountFact;
@@ -65,7 +65,7 @@ export function changedFacts(facts: FeedFacts, change: FeedChange): FeedFacts {
   };
 }
 
-/** What Rutter says of one bank feed account, reduced to what decides. */
+/** What Rutter answers about one bank feed account, reduced to what the decisions need. */
 export interface AccountSeen {
   readonly rutterAccountId: string;
   /** `feed_status` active and `transaction_ready`: postings may be sent. */
@@ -75,8 +75,8 @@ export interface AccountSeen {
 }
 
 /**
- * What a feed becomes by what Rutter says of its account; `seen` undefined: the account is missing from a complete list.
- * A missing account counts as disconnected, unless the feed still waits: its row may be younger than the list. A feed
+ * The change of a feed after a read of its account at Rutter; `seen` undefined: the account is missing from a complete list.
+ * A missing account counts as disconnected, unless the feed still waits for activation: its row may be newer than the list. A feed
  * whose stored state is not that of its facts was blocked by its connection, which has recovered since. `transition`
  * is null when nothing changes.
  */
@@ -92,7 +92,7 @@ export function accountTransition(
   const change: FeedChange = {
     account,
     ...startDate,
-    // A feed that was linked again has a past to catch up with: it is backfilling until then.
+    // A feed that was linked again has older postings to send: it is backfilling until then.
     ...(account === 'active' && before !== 'active' ? { caughtUp: false } : {}),
     checkRequested: account === 'active',
   };
@@ -130,7 +130,7 @@ function accountEventKind(input: { before: AccountFact; account: AccountFact; re
   return input.recovered ? 'connection_recovered' : 'start_date_changed';
 }
 
-/** `resume` and `sync` both ask for another try: whatever reason blocked the feed is cleared. */
+/** `resume` and `sync` both ask for another try: the reason that blocked the feed is cleared. */
 const requestChanges: Record<OperatorAction, FeedChange> = {
   pause: { operator: 'paused', syncing: false },
   resume: { operator: 'running', reason: null },
@@ -139,7 +139,7 @@ const requestChanges: Record<OperatorAction, FeedChange> = {
 };
 
 /**
- * What an operator's or customer's request makes of a feed. Null: the feed is closed, and stays so. A request that
+ * The change of a feed by an operator's or customer's request. Null: the feed is closed and stays closed. A request that
  * changes nothing (pausing a paused feed) has no event.
  */
 export function requestTransition(feed: FeedSnapshot, action: OperatorAction): FeedTransition | null {
@@ -164,7 +164,7 @@ export function caughtUpTransition(feed: FeedSnapshot, input: { nextSyncAtMs: nu
   };
 }
 
-/** Why a feed cannot go on, as the sender that met it reports it. */
+/** Why a feed cannot continue, as the sender reports it. */
 export interface MetReason {
   readonly reason: string;
   /** The provider's message, redacted. */
@@ -206,7 +206,7 @@ export interface PostingRelease {
 
 /**
  * Whether a posting that is ready may be decided on if the timeline names it: Rutter refused so many alike that the feed
- * was blocked and they were made ready again. The cause may still be the postings, and then deciding on them unblocks
+ * was blocked and they were made ready again. The cause may still be the postings, and then a decision on them unblocks
  * the feed.
  */
 export function mayHaveBlocked(feed: FeedSnapshot, posting: DecidablePosting): boolean {

@@ -7,9 +7,9 @@ import { shareOf } from '../schedule.js';
 export const sageCompanyRefusedReason = 'sage_company_refused';
 /** Sage says that it has no such account. */
 export const sageAccountUnknownReason = 'sage_account_unknown';
-/** Sage refuses the question itself. */
+/** Sage refuses the request itself. */
 export const sageReadRefusedReason = 'read_rejected';
-/** Sage answers with something that is not what it was said to answer, again and again. */
+/** Sage repeatedly answers in a form that the contract does not describe. */
 export const sageNotUnderstoodReason = 'sage_answer_not_understood';
 
 export const sageAccountReasons = [
@@ -45,23 +45,23 @@ export function isBlockedAtSage(reason: string | null): boolean {
 export const sagePagesPerCheckMax = 50;
 
 /**
- * A disconnection waits this long for a check that reads everything. Then it comes all the same: the customer has asked
- * us to stop, and an account that cannot be read must not keep us from it.
+ * A disconnection waits this long for a check that reads everything. Then it is sent anyway: the customer has asked us to
+ * stop, and an account that cannot be read must not prevent that.
  */
 export const sageUnreadCancelAfterMs = 15 * 60_000;
 
-/** Looks that await somebody at a direct bank are no further apart: the form that is shown is good for an hour. */
+/** Checks of an account at a direct bank that waits for the customer are no further apart: the form shown is valid for an hour. */
 export const sageFormRenewedAfterMs = 20 * 60_000;
 
 /** A check that is overdue for longer than this is late: it raises an alert. */
 export const sageCheckLateMs = 60 * 60_000;
 
-/** After the tries of one check are spent: the next one begins. */
+/** After all retries of one check have failed, the next check begins after this. */
 export const sageCheckAgainMs = 60_000;
 
 /**
- * How long until the next check an account: an active one is checked after `maxMs`; one that waits for its bank or
- * its customer after an eighth of the wait so far, quickly at first, since somebody may be at it.
+ * How long until the next check of an account: an active one is checked after `maxMs`; one that waits for its bank or
+ * its customer after an eighth of the wait so far, frequently at first, since the customer may be active now.
  */
 export function sageCheckDelayMs(input: {
   isWaiting: boolean;
@@ -73,12 +73,12 @@ export function sageCheckDelayMs(input: {
   return Math.min(input.maxMs, Math.max(input.minMs, Math.round(input.waitedMs / 8)));
 }
 
-/** Of the longest wait between two checks up to so much is taken, by the account. */
+/** The longest wait between two checks is shortened by up to this share, depending on the account. */
 const spreadShare = 0.15;
 
 /**
- * The longest wait between two checks this account. Derived from its id, so that a great many that were begun
- * together, or missed their checks together, do not look together for ever.
+ * The longest wait between two checks of this account. Derived from its id, so that many accounts that began
+ * together, or missed their checks together, are not checked at the same time forever.
  */
 export function sageCheckMaxMs(input: { sageAccountId: string; maxMs: number }): number {
   return Math.round(input.maxMs * (1 - spreadShare * shareOf(input.sageAccountId)));

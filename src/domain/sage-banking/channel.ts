@@ -1,5 +1,5 @@
 import type { Channel } from '../channel.js';
-import { isBlockedAtSage, sageCheckDelayMs } from './account-limits.js';
+import { isBlockedAtSage } from './account-limits.js';
 import { allowedSageActions, sageStatusesShownAs } from './states.js';
 
 /** The channel that consumes accounts and transactions of other banks from Sage's Banking Service. */
@@ -9,6 +9,4 @@ export const sageBankingChannel: Channel = {
   allowedFeedActions: ({ facts }) => allowedSageActions(facts),
   isBlocked: isBlockedAtSage,
   statusesShownAs: sageStatusesShownAs,
-  waitingAccountCheckMs: ({ waitedMs, minMs, maxMs }) =>
-    sageCheckDelayMs({ isWaiting: true, waitedMs, minMs, maxMs }),
 };

@@ -43,7 +43,7 @@ export function sageStatusesShownAs(state: FeedState): SageAccountStatus[] {
   return sageAccountStatuses.filter((status) => feedState(sageFeedFacts(status)) === state);
 }
 
-/** The feed actions allowed on this channel: what is read here is sent nowhere, so there is nothing to pause. */
+/** The feed actions allowed on this channel: transactions are only read, so there is nothing to pause. */
 export function allowedSageActions(facts: FeedFacts): FeedAction[] {
   return facts.operator === 'closed' ? ['close'] : ['sync', 'close'];
 }

@@ -1,7 +1,7 @@
 /*
- * Sage's transaction objects (contract 7.2). The id is the cursor and must be as agreed; any other member may one day be
- * of another kind than Sage's pages say. Such a transaction is stored like every other one, so that it stops nothing
- * behind it; what cannot be read of it is named, and taken for missing.
+ * Sage's transaction objects (contract 7.2). The id is the cursor and must have its documented type; any other member may one
+ * day have another type than Sage documents. Such a transaction is stored like every other one, so that it does not block
+ * later ones; a member that cannot be read is recorded by name and counts as missing.
  */
 
 const isText = (value: unknown): boolean => value == null || typeof value === 'string';
@@ -15,9 +15,9 @@ const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
   predictedActions: (value) => readPredictions(value) !== null,
 };
 
-/** Those that are not of the agreed kind, by name; usually none. */
+/** The members that do not have their documented type, by name; usually none. */
 export function unrecognizedMembersOf(transaction: Readonly<Record<string, unknown>>): string[] {
-  return Object.entries(kinds).flatMap(([name, isAsAgreed]) => (isAsAgreed(transaction[name]) ? [] : [name]));
+  return Object.entries(kinds).flatMap(([name, hasType]) => (hasType(transaction[name]) ? [] : [name]));
 }
 
 /** A transaction's suggestions (contract 9.6), none where Sage left them out; null when they cannot be read. */

@@ -11,7 +11,7 @@ import type { SageAccountStatus, SageOnboardingState } from './states.js';
 /**
  * How the rows of onboardings and accounts at Sage change. Pure: `src/db/sage-banking` reads the row under its lock,
  * calls one of these, and writes the change with the timeline entry. Whether a step fits the row's state is checked by
- * the step that calls it, since it knows what Sage answered.
+ * the step that calls it, since it has the answer of Sage.
  */
 
 /** What the decisions need of an onboarding's row. */
@@ -28,7 +28,7 @@ export interface OnboardingSnapshot {
   readonly reason: SageOnboardingReason | null;
 }
 
-/** A change of an onboarding's row; absent fields stay. */
+/** A change of an onboarding's row; absent fields keep their values. */
 export interface OnboardingChange {
   readonly state?: SageOnboardingState;
   readonly licenceSealed?: null;
@@ -66,7 +66,7 @@ const noCaptcha = {
   captchaText: null,
 } satisfies OnboardingChange;
 const noReason = { reason: null, message: null } satisfies OnboardingChange;
-/** What an ended onboarding does not need any more. */
+/** The fields that an ended onboarding no longer needs. */
 const noSecrets = {
   ...noCaptcha,
   licenceSealed: null,
@@ -122,12 +122,12 @@ export function newCaptchaWanted(
   );
 }
 
-/** A captcha that Sage may have forgotten is shown to nobody and sent for nobody. */
+/** A captcha that Sage may have discarded is neither shown nor answered. */
 export function isStaleCaptcha(row: OnboardingSnapshot): boolean {
   return row.state === 'waiting_captcha' && (row.captchaAgeMs ?? Infinity) >= captchaGoodForMs;
 }
 
-/** What comes of an answer to a captcha: it is taken, another captcha is fetched, or nothing changes. */
+/** The result of an answer to a captcha: it is accepted, another captcha is fetched, or nothing changes. */
 export type CaptchaDecision =
   | { readonly kind: 'taken' | 'renewing'; readonly transition: OnboardingTransition | null }
   /** It is about a captcha that is not shown any more. */
@@ -161,7 +161,7 @@ export function createSent(): OnboardingTransition {
 }
 
 /**
- * Something prevents the next step, and passes or waits for an operator; reported once per reason. `notCreated`: the
+ * The next step fails, for a transient reason or until an operator acts; reported once per reason. `notCreated`: the
  * POST that was sent certainly changed nothing, and may be sent again.
  */
 export function failureMet(
@@ -174,7 +174,7 @@ export function failureMet(
   return { change: { reason, message, ...unmarked }, event };
 }
 
-/** A POST was sent, or may have been, and its outcome is unknown: nothing is sent until a person has found it out. */
+/** A POST was sent, or may have been, and its outcome is unknown: nothing is sent until an operator has determined it. */
 export function outcomeUnknown(row: OnboardingSnapshot, input: { message: string }): OnboardingTransition {
   return transition(
     'sage_onboarding_in_doubt',
@@ -183,7 +183,7 @@ export function outcomeUnknown(row: OnboardingSnapshot, input: { message: string
   );
 }
 
-/** What an operator found out, to be proven before it counts. An onboarding that was refused is in doubt again. */
+/** What an operator determined, to be confirmed by Sage before it counts. A refused onboarding is `in_doubt` again. */
 export function resolutionEntered(
   row: OnboardingSnapshot,
   input: { resolutionSealed: string },
@@ -208,7 +208,7 @@ export function resolutionRefused(input: {
   return transition('sage_resolution_refused', change, input.detail);
 }
 
-/** An operator found that there is no organisation: once more from the beginning, with the same order. */
+/** An operator found that there is no organisation: the onboarding begins again with the same request. */
 export function begunAgain(row: OnboardingSnapshot): OnboardingTransition {
   return transition(
     'sage_onboarding_resolved',
@@ -277,13 +277,13 @@ export function statusChanged(before: AccountSnapshot, status: SageAccountStatus
   };
 }
 
-/** Sage is asked for an account's authorisation only while it is awaited; what it answered before is forgotten then. */
+/** Sage is asked for an account's authorisation only while it is awaited; earlier answers are cleared then. */
 export function awaitsAuthorisation(status: SageAccountStatus): boolean {
   return status === 'pending' || status === 'authRequired';
 }
 
 /**
- * Why the account was not read. Null: it is cancelled, and nothing is read any more. `event` null: the reason is the
+ * Why the account was not read. Null: it is cancelled, and no longer read. `event` null: the reason is the
  * same, keeps its time, and is not reported again.
  */
 export function accountFailing(

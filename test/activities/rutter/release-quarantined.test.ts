@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { discardPosting, releasePosting } from '../../../src/db/rutter/quarantine.js';
-import { noCorrection } from '../../../src/domain/posting-correction.js';
+import { noCorrection } from '../../../src/domain/rutter/posting-correction.js';
 import {
   createDeliveryFixture,
   postingsFrom,

@@ -3,7 +3,11 @@ import { readAccount } from '../../../db/accounts.js';
 import type { FeedView } from '../../../db/feed-views.js';
 import { discardPosting, releasePosting, type QuarantineResult } from '../../../db/rutter/quarantine.js';
 import { limits } from '../../../domain/limits.js';
-import { noCorrection, parseCorrection, type PostingCorrection } from '../../../domain/posting-correction.js';
+import {
+  noCorrection,
+  parseCorrection,
+  type PostingCorrection,
+} from '../../../domain/rutter/posting-correction.js';
 import { transactionTypes } from '../../../domain/posting-input.js';
 import type { RouteAnswer } from '../../define-route.js';
 import { defineRutterRoute } from '../define-route.js';
@@ -20,7 +24,7 @@ const reason = textField(limits.textLengthMax).meta({
   description: 'Why, for the timeline. No personal data.',
 });
 
-/** For the reference: what `domain/posting-correction.ts` validates, with the currency of the account. */
+/** For the reference: what `domain/rutter/posting-correction.ts` validates, with the currency of the account. */
 const correctionSchema = z
   .looseObject({
     amount: z.unknown().meta({ description: 'As in a transaction: a decimal string or a JSON number.' }),

@@ -58,7 +58,7 @@ export function unitsAt({ units, scale: own }: ExactDecimal, scale: number): big
 export function roundedShift(units: bigint, places: number): bigint {
   const divisor = 10n ** BigInt(places);
   const half = divisor / 2n;
-  // Division of BigInts cuts towards zero, so that a half is added on the far side of it.
+  // Division of BigInts truncates towards zero, so that a half is added away from zero.
   return (units < 0n ? units - half : units + half) / divisor;
 }
 

@@ -9,11 +9,11 @@ export interface RankedRule extends RuleDraft {
 export interface RuleMatcher<Rule> {
   /** The one rule that is applied: the first by rank that matches; null when none does (contract 9.4). */
   firstMatch(transaction: RuleTransaction): Rule | null;
-  /** Rules with a condition that this engine does not know. They are passed over, so a later one may seem to win. */
+  /** Rules with a condition that this engine does not know. They are skipped, so a later one may match instead. */
   readonly unread: readonly Rule[];
 }
 
-/** Reads a set of rules once, to be asked of many transactions. */
+/** Parses a set of rules once, to match many transactions. */
 export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): RuleMatcher<Rule> {
   const readable: { rule: Rule; tests: readonly ConditionTest[] }[] = [];
   const unread: Rule[] = [];
@@ -32,7 +32,7 @@ export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): Rule
   };
 }
 
-/** Null: a condition is not understood. Without any condition nothing would be left to validate by, so that is none either. */
+/** Null: a condition is not understood. A rule without conditions is not understood either, since it would match everything. */
 function testsOf(rule: RuleDraft): ConditionTest[] | null {
   const tests: ConditionTest[] = [];
   for (const condition of rule.ruleConditions) {

@@ -12,7 +12,7 @@ const parts = [
   'checkNum',
 ] as const;
 
-/** The narrative as Sage joins it; empty when no part says anything. */
+/** The narrative as Sage joins it; empty when all parts are blank. */
 export function joinNarrative(transaction: RuleTransaction): string {
   return parts
     .map((part) => memberText(transaction, part)?.trim() ?? '')
@@ -21,7 +21,7 @@ export function joinNarrative(transaction: RuleTransaction): string {
 }
 
 /**
- * The narrative that rules are matched against: the stored one, which somebody may have changed since. Where Sage left
+ * The narrative that rules are matched against: the stored one, which may have been changed since. If Sage left
  * the member out it is joined here. Null: there is none.
  */
 export function narrativeOf(transaction: RuleTransaction): string | null {

@@ -7,11 +7,11 @@ import { holdsWords, isWordless, wordsOf, type TransactionFacts } from './transa
 
 export type ConditionTest = (facts: TransactionFacts) => boolean;
 
-/** A condition ready to be asked, or what is wrong with which of its members. */
+/** A parsed condition, or which of its members is invalid and why. */
 export type ReadCondition =
   { readonly holds: ConditionTest } | { readonly member: keyof RuleCondition; readonly message: string };
 
-/** Reads a condition once for all transactions (contract 9.2). A missing field fails everything but `notcontains`. */
+/** Parses a condition once for all transactions (contract 9.2). A missing field fails everything but `notcontains`. */
 export function readCondition(condition: RuleCondition): ReadCondition {
   const { ruleField: field, ruleOperation: operation, ruleCriteria: criteria } = condition;
   const meaning = meaningOfField(field);

@@ -1,15 +1,14 @@
 /**
- * What this engine takes for granted although no page of Sage's that could be read says so (contract 8 and 9 mark each
- * as assumed). The first test against the real service changes them here. `rule-fields.ts` marks its own.
+ * What this engine assumes although Sage does not document it (contract 8 and 9 mark each as assumed). The first test against the real service changes them here. `rule-fields.ts` marks its own.
  */
 
 /** Contract 9.2: the parts of a narrative are joined by this, blank parts left out. */
 export const narrativeSeparator = ' ';
 
-/** Contract 9.2: a word is a run of letters and decimal digits; everything else parts words. Text counts its case. */
+/** Contract 9.2: a word is a run of letters and decimal digits; everything else separates words. Text is case-sensitive. */
 export const wordPattern = /[\p{L}\p{Nd}]+/gu;
 
-/** Contract 9.2: nobody knows whether these are wildcards in criteria of the narrative, so they are refused. */
+/** Contract 9.2: whether these are wildcards in criteria of the narrative is unknown, so they are refused. */
 export const wildcardPattern = /[*?]/;
 
 /** Contract 9.2: criteria of an amount: digits with a point, perhaps a minus in front. */

@@ -1,4 +1,4 @@
-/** What a condition may ask of which field (contract 9.2). */
+/** Which operations a condition may use on which field (contract 9.2). */
 
 export type RuleValueType = 'text' | 'narrative' | 'amount' | 'date' | 'base_type';
 
@@ -15,7 +15,7 @@ const meanings: Readonly<Record<string, RuleFieldMeaning>> = {
   transactionNarrative: { type: 'narrative', operations: ['eq', 'contains', 'notcontains', 'containsWords'] },
   transactionAmount: { type: 'amount', operations: ['eq', 'gt', 'ge', 'lt', 'le'] },
   datePosted: { type: 'date', operations: ['gt', 'ge', 'lt', 'le'] },
-  // Assumed: without case.
+  // Assumed: case-insensitive.
   transactionType: { type: 'text', operations: equality, ignoresCase: true },
   checkNum: { type: 'text', operations: equality },
   $baseType: { type: 'base_type', operations: equality },

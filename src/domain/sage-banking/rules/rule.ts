@@ -36,7 +36,7 @@ export interface RuleDraft {
 /** A transaction in Sage's own members (contract 7.2); nearly all of them may be missing. */
 export type RuleTransaction = Readonly<Record<string, unknown>>;
 
-/** One finding in a rule: a JSON pointer to the place, and the end of a sentence that begins with it. */
+/** One finding in a rule: a JSON pointer to the member, and the end of a sentence that begins with it. */
 export interface RuleProblem {
   readonly pointer: string;
   readonly message: string;

@@ -1,6 +1,6 @@
 import type { RuleDraft } from './rule.js';
 
-/** Whether two rules of one name do the same: conditions, actions and further fields, rank aside. */
+/** Whether two rules of one name are equivalent: same conditions, actions and further fields; rank may differ. */
 export function isSameRule(left: RuleDraft, right: RuleDraft): boolean {
   return JSON.stringify(contentOf(left)) === JSON.stringify(contentOf(right));
 }

@@ -7,7 +7,7 @@ const percentPlaces = 2;
 
 /**
  * What each action of a rule gets of an amount (contract 9.5): a percentage of what the earlier ones left, rounded half
- * away from zero to the currency's minor unit; the last one gets the rest, whatever it is, so that nothing is lost.
+ * away from zero to the currency's minor unit; the last one gets the rest in any case, so that nothing is lost.
  * Null when the amount or a percentage is no decimal number.
  */
 export function splitShares(input: {

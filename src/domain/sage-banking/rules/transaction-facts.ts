@@ -5,7 +5,7 @@ import { readPostedDate, type RuleDate } from './rule-date.js';
 import type { RuleTransaction } from './rule.js';
 
 /**
- * What conditions ask of one transaction, each read once for all of a set's rules, and only when a rule asks for it.
+ * The values that conditions compare of one transaction, each read once for all rules of a set, and only when needed.
  * Null: the field is missing, null, empty or not readable.
  */
 export interface TransactionFacts {
@@ -36,13 +36,13 @@ export function wordsOf(text: string): string {
   return ` ${(text.match(wordPattern) ?? []).join(' ')} `;
 }
 
-/** Whether there is no word in what {@link wordsOf} answered. */
+/** Whether the result of {@link wordsOf} holds no word. */
 export function isWordless(words: string): boolean {
   return words.trim() === '';
 }
 
 /**
- * Whether `wanted` are consecutive whole words of `words`, both as {@link wordsOf} answers them. Looking for the first
+ * Whether `wanted` are consecutive whole words of `words`, both as {@link wordsOf} returns them. Searching for the first
  * letter instead of the space before it is twice as fast.
  */
 export function holdsWords(words: string, wanted: string): boolean {

@@ -5,14 +5,14 @@ import { ruleLimits } from './rule-assumptions.js';
 import type { RuleCondition, RuleDraft, RuleProblem } from './rule.js';
 import { splitProblems } from './split-shares.js';
 
-/** Postings of one action, and further fields of a rule: our own bounds, since Sage names none. */
+/** Postings of one action, and further fields of a rule: our own bounds, since Sage documents none. */
 const postingsMax = 20;
 const additionalFieldsMax = 50;
 
-/** Long enough to recognise an unknown member. */
+/** Long enough to recognize an unknown member. */
 const namedLengthMax = 100;
 
-/** Members that Sage adds to a rule it answers with: a rule may come back as it was read, they are left out. */
+/** Members that Sage adds to a rule it answers with: they are left out, so that a rule can be sent back as it was read. */
 const answeredMembers: ReadonlySet<string> = new Set([
   'ruleId',
   'status',
@@ -41,7 +41,7 @@ const members = Object.keys(validators) as (keyof RuleDraft)[];
 
 export type ValidatedRule<Rule> = { readonly rule: Rule } | { readonly problems: readonly RuleProblem[] };
 
-/** Validates a whole rule before anything is sent: all that is wrong with it at once (contract 8, 9.2, 9.5). */
+/** Validates a whole rule before anything is sent: lists all problems at once (contract 8, 9.2, 9.5). */
 export function validateRule(value: unknown): ValidatedRule<RuleDraft> {
   return validate<RuleDraft>(value, { partial: false });
 }
@@ -57,7 +57,7 @@ function validate<Rule>(value: unknown, { partial }: { partial: boolean }): Vali
   const rule: Members = {};
   for (const member of members) {
     const { validate, required } = validators[member];
-    // Null is how Sage answers a member that nobody set.
+    // Sage answers null for a member that was not set.
     const given = required ? value[member] : (value[member] ?? undefined);
     if (given !== undefined) {
       validate(given, `/${member}`, problems);
@@ -146,7 +146,7 @@ const actionMembers = ['splitPercentage', 'accountantNarrative', 'accountsPostin
 function validateActions(value: unknown, pointer: string, problems: RuleProblem[]): void {
   const before = problems.length;
   listOf(validateAction, 1, ruleLimits.actionsMax)(value, pointer, problems);
-  // A list that is none, or of the wrong length, says nothing of its splits; else they are validated together.
+  // The splits of a list are validated together, unless the value is no list or has the wrong length.
   if (!Array.isArray(value) || problems.slice(before).some((problem) => problem.pointer === pointer)) return;
   const splits = value.map((action: unknown) => (isMembers(action) ? action['splitPercentage'] : undefined));
   for (const { index, message } of splitProblems(splits)) {

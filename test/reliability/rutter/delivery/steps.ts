@@ -1,6 +1,6 @@
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
 import { discardPosting, releasePosting } from '../../../../src/db/rutter/quarantine.js';
-import { noCorrection } from '../../../../src/domain/posting-correction.js';
+import { noCorrection } from '../../../../src/domain/rutter/posting-correction.js';
 import { readBook } from '../book.js';
 import { RequestGate } from './gate.js';
 import type { ConnectionChange, Step } from './plan.js';

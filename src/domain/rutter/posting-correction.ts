@@ -1,7 +1,7 @@
-import { parsePosting, type TransactionType } from './posting-input.js';
+import { parsePosting, type TransactionType } from '../posting-input.js';
 
 /**
- * What a person changes of a posting that Sage refused, for one feed. Null keeps core banking's own value. The rules
+ * What an operator changes in a posting that Rutter refused, for one feed. Null keeps core banking's own value. The rules
  * are those of ingestion, validated by the same code.
  */
 export interface PostingCorrection {
@@ -26,16 +26,16 @@ export type CorrectionResult =
   /** `pointer` inside the correction: `/amount`. */
   | { readonly problem: { readonly pointer: string; readonly message: string } };
 
-const neutral = {
+const validPosting = {
   transaction_id: 'x',
   posted_at: '2000-01-01T00:00:00Z',
   amount: '0',
   description: 'x',
   transaction_type: 'unknown',
 };
-const known: ReadonlySet<string> = new Set(correctableFields);
-/** What a posting has beside them. */
-const fixed: Readonly<Record<string, string>> = {
+const correctable: ReadonlySet<string> = new Set(correctableFields);
+/** The other fields of a posting. */
+const notCorrectable: Readonly<Record<string, string>> = {
   posted_at: 'cannot be corrected: the time of a posting is its place in the order',
   transaction_id: 'cannot be corrected: it is how a repeat is recognised',
   status: 'cannot be corrected: only posted transactions are sent',
@@ -49,13 +49,17 @@ export function parseCorrection(input: {
 }): CorrectionResult {
   const { value, currency } = input;
   for (const name of Object.keys(value)) {
-    if (Object.hasOwn(fixed, name)) return problem(`/${name}`, fixed[name] ?? '');
-    if (known.has(name) && value[name] === null) {
+    if (Object.hasOwn(notCorrectable, name)) return problem(`/${name}`, notCorrectable[name] ?? '');
+    if (correctable.has(name) && value[name] === null) {
       return problem(`/${name}`, 'must not be null: leave it out to keep the value');
     }
   }
   if (Object.keys(value).length === 0) return problem('', 'must correct at least one field, or be left out');
-  const parsed = parsePosting({ value: { ...neutral, ...value }, currency, nowMs: Date.UTC(2000, 0, 1) });
+  const parsed = parsePosting({
+    value: { ...validPosting, ...value },
+    currency,
+    nowMs: Date.UTC(2000, 0, 1),
+  });
   if ('problem' in parsed) return problem(parsed.problem.pointer, parsed.problem.reason);
   const { posting } = parsed;
   return {
@@ -68,7 +72,7 @@ export function parseCorrection(input: {
   };
 }
 
-/** The names of the fields that a correction changes: what the timeline tells; the values stand in its row. */
+/** The names of the fields that a correction changes: the timeline lists these; the values are in its row. */
 export function correctedFields(correction: PostingCorrection): CorrectableField[] {
   const values: Record<CorrectableField, string | null> = {
     amount: correction.amount,
