@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from '../../src/db/pool.js';
-import { dryRun } from '../../src/activities/sage-banking/rules/preview-rule.js';
+import { computePreview } from '../../src/activities/sage-banking/rules/preview-rule.js';
 import { ruleTransactions } from '../../src/db/sage-banking/rule-transactions.js';
 import { matcherOf } from '../../src/domain/sage-banking/rules/match-rules.js';
 import type { RuleCondition } from '../../src/domain/sage-banking/rules/rule.js';
@@ -56,7 +56,7 @@ function worksOf(pool: Pool, sageAccountId: string): Record<string, Work> {
       const [draft, ...rules] = containing.map(ruleOf);
       if (draft === undefined) throw new Error('no rules');
       // Last in rank: each of its hits is held against all others.
-      const result = await dryRun({
+      const result = await computePreview({
         pool,
         signal,
         account,

@@ -13,7 +13,7 @@ export function requireSageBanking(deps: SageBankingDeps): SageBankingParts {
   return deps.sage;
 }
 
-/** How a company is called for. Secret: hold it only as long as the call. @throws Obsolete when there is no such company */
+/** The credentials for calls about a company. Secret: hold them only as long as the call. @throws Obsolete when there is no such company */
 export async function companyAccess(
   deps: SageBankingDeps,
   input: { connectionId: string },
@@ -23,13 +23,13 @@ export async function companyAccess(
   return accessOf(deps.keyring, company);
 }
 
-/** An account with all that a call about it needs. @throws Obsolete when there is no such account */
+/** An account with the client and the credentials for calls about it. @throws Obsolete when there is no such account */
 export async function accountAccess(
   deps: SageBankingDeps,
   input: { sageAccountId: string },
-): Promise<{ channel: SageBankingParts; account: SageAccountRow; access: SageCompanyAccess }> {
-  const channel = requireSageBanking(deps);
+): Promise<{ sage: SageBankingParts; account: SageAccountRow; access: SageCompanyAccess }> {
+  const sage = requireSageBanking(deps);
   const account = await readSageAccount(deps.pool, input);
   if (account === null) throw new Obsolete('the account does not exist');
-  return { channel, account, access: await companyAccess(deps, account) };
+  return { sage, account, access: await companyAccess(deps, account) };
 }

@@ -46,7 +46,7 @@ export const sageBankingChannel = {
   createRepairActivities,
   runCommand: runSageCommand,
   failCommand: (deps) => async (input) => {
-    // A restore that restored some rules ends with what it has restored.
+    // A restore that has restored some rules ends with these as its result.
     const state = await endUnfinishedRestore(deps, input);
     return state === null ? await failCommandOf(deps, providerName)(input) : { state };
   },
@@ -56,5 +56,5 @@ export const sageBankingChannel = {
 export type SageBankingActivities = ReturnType<typeof createActivities> &
   ReturnType<typeof createRepairActivities>;
 
-/** Wire names of what the repair job runs for the channel. */
+/** Wire names of the activities that the repair job runs for the channel. */
 export type SageBankingRepairActivity = keyof ReturnType<typeof createRepairActivities>;

@@ -14,19 +14,19 @@ import { accountAccess } from './access.js';
 
 export interface SageCommandContext {
   readonly deps: SageBankingDeps;
-  readonly channel: SageBankingParts;
+  readonly sage: SageBankingParts;
   readonly command: SageCommandRow;
   readonly signal: AbortSignal;
 }
 
-/** How a command ended: what its row will hold, and what is written in the same transaction. */
+/** How a command ends: the result for its row, and what is written in the same transaction. */
 export interface SageCommandEnding {
   readonly result: SageCommandResult;
-  readonly tell?: TimelineEntry;
+  readonly timeline?: TimelineEntry;
   readonly also?: (db: Queryable) => Promise<void>;
 }
 
-/** The command's answer is a refusal; not a failure of the activity. */
+/** The command ends with a problem; not a failure of the activity. */
 export class CommandRefused extends Error {
   override readonly name = 'CommandRefused';
   constructor(readonly problem: CommandProblem) {
@@ -53,8 +53,8 @@ export function ruleNameTaken(): CommandRefused {
 }
 
 /**
- * Notes that a rule is about to be changed or deleted. A second time only the newest command may be sent: the change of
- * a later one would be undone by an earlier one whose answer got lost.
+ * Records that a rule is about to be changed or deleted. A retry is allowed only for the newest command: otherwise an
+ * earlier command whose answer was lost would undo the change of a later one.
  * @throws CommandRefused when a later one has changed the rule
  */
 export async function markRuleWrite(
@@ -72,49 +72,49 @@ export async function markRuleWrite(
   return { again };
 }
 
-/** The command's account, and what calls about its rules are made with. */
-export interface RuleFixture {
+/** The command's account, and the arguments of calls about its rules. */
+export interface RuleTarget {
   readonly account: SageAccountRow;
   readonly call: { access: SageCompanyAccess; bankAccountId: string; signal: AbortSignal };
 }
 
-/** @throws Obsolete when the command names no account of ours */
-export async function ruleFixture({ deps, command, signal }: SageCommandContext): Promise<RuleFixture> {
+/** @throws Obsolete when the command has no account */
+export async function ruleTarget({ deps, command, signal }: SageCommandContext): Promise<RuleTarget> {
   const { sage_account_id: sageAccountId } = command.input;
-  if (sageAccountId === undefined) throw new Obsolete('the command names no account');
+  if (sageAccountId === undefined) throw new Obsolete('the command has no account');
   const { account, access } = await accountAccess(deps, { sageAccountId });
   return { account, call: { access, bankAccountId: account.bankAccountId, signal } };
 }
 
-/** The same for what changes something. @throws CommandRefused for a cancelled account */
-export async function openRuleFixture(context: SageCommandContext): Promise<RuleFixture> {
-  const fixture = await ruleFixture(context);
-  if (fixture.account.status === 'cancelled') throw wrongState();
-  return fixture;
+/** The same for a command that changes something. @throws CommandRefused for a cancelled account */
+export async function changeableRuleTarget(context: SageCommandContext): Promise<RuleTarget> {
+  const target = await ruleTarget(context);
+  if (target.account.status === 'cancelled') throw wrongState();
+  return target;
 }
 
 export function ruleIdOf({ command }: SageCommandContext): string {
-  if (command.input.rule_id === undefined) throw new Obsolete('the command names no rule');
+  if (command.input.rule_id === undefined) throw new Obsolete('the command has no rule id');
   return command.input.rule_id;
 }
 
 /** The whole rule, as it was validated before it was stored. */
 export function ruleOf({ command }: SageCommandContext): SageRuleInput {
-  if (command.input.rule === undefined) throw new Obsolete('the command holds no rule');
+  if (command.input.rule === undefined) throw new Obsolete('the command has no rule');
   return sageRuleInputSchema.parse(command.input.rule);
 }
 
-/** What the command changes of a rule, as it was validated. */
+/** The command's changes of a rule, as they were validated. */
 export function ruleChangesOf({ command }: SageCommandContext): Partial<SageRuleInput> {
   if (command.input.rule === undefined) throw new Obsolete('the command changes nothing');
-  // What came of JSON has no member that is undefined.
+  // Parsed JSON has no member that is undefined.
   return sageRuleInputSchema.partial().parse(command.input.rule) as Partial<SageRuleInput>;
 }
 
-/** A line of the account's timeline about one of its rules. */
+/** An entry of the account's timeline about one of its rules. */
 export function ruleEvent(
   { command }: SageCommandContext,
-  { account }: RuleFixture,
+  { account }: RuleTarget,
   { kind, ruleId, ruleRank }: { kind: string; ruleId: string; ruleRank?: number },
 ): TimelineEntry {
   const rank = ruleRank === undefined ? {} : { rule_rank: ruleRank };
@@ -125,7 +125,7 @@ export function ruleEvent(
   };
 }
 
-/** Carries out a call about one rule. @throws CommandRefused when Sage does not know it */
+/** Makes a call about one rule. @throws CommandRefused when Sage does not know it */
 export async function aboutOneRule<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -135,20 +135,20 @@ export async function aboutOneRule<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * What a 409 on writing a rule means: the account was cancelled at Sage meanwhile, or else the name is taken (contract 8).
+ * The meaning of a 409 on writing a rule: the account was cancelled at Sage, or else the name is taken (contract 8).
  */
 export async function explainConflict(
   context: SageCommandContext,
-  { call }: RuleFixture,
+  { call }: RuleTarget,
 ): Promise<CommandRefused> {
   return (await isCancelledAtSage(context, call)) ? wrongState() : ruleNameTaken();
 }
 
 /** Whether Sage has cancelled the account, which our row may not show yet. */
 export async function isCancelledAtSage(
-  { channel }: SageCommandContext,
-  call: RuleFixture['call'],
+  { sage }: SageCommandContext,
+  call: RuleTarget['call'],
 ): Promise<boolean> {
-  const { status } = await channel.client.getBankAccount(call);
+  const { status } = await sage.client.getBankAccount(call);
   return status === 'cancelled';
 }

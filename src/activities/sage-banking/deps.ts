@@ -16,19 +16,19 @@ export interface SageBankingWorkflows {
   missingAccounts(input: { sageAccountIds: readonly string[] }): Promise<string[]>;
 }
 
-/** The parts that exist only where the channel is configured. */
+/** The dependencies that exist only where the channel is configured. */
 export interface SageBankingParts {
   readonly client: SageBankingClient;
   readonly workflows: SageBankingWorkflows;
   readonly settings: {
     readonly statusPollMinMs: number;
     readonly statusPollMaxMs: number;
-    /** The most organisations of a customer in this environment, by Sage's contract; null: no limit, or not known. */
+    /** The maximum of organisations per customer in this environment, by Sage's contract; null: no limit, or unknown. */
     readonly organisationLimit: number | null;
   };
 }
 
-/** What activities of this channel work with. */
+/** The dependencies of this channel's activities. */
 export interface SageBankingDeps extends SharedDeps {
   /** Null where the channel is not configured (no `SAGE_BANKING_URL`). */
   readonly sage: SageBankingParts | null;

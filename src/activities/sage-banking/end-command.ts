@@ -5,7 +5,7 @@ import { writeTimeline } from '../../db/timeline.js';
 import type { SageBankingDeps } from './deps.js';
 import type { SageCommandEnding } from './command-context.js';
 
-/** Result, timeline and what else a command leaves behind, in one transaction and once. */
+/** Writes a command's result, its timeline entry and its other rows in one transaction, once. */
 export async function endSageCommand(
   { pool }: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string; ending: SageCommandEnding },
@@ -13,7 +13,7 @@ export async function endSageCommand(
   const { commandId, ending } = input;
   return await transaction(pool, async (db) => {
     if (await lockRunningCommand(db, { commandId })) {
-      if (ending.tell !== undefined) await writeTimeline(db, ending.tell);
+      if (ending.timeline !== undefined) await writeTimeline(db, ending.timeline);
       await ending.also?.(db);
     }
     return await finishCommand(db, { commandId, result: ending.result });

@@ -11,11 +11,10 @@ import type { SageBankingDeps, SageBankingParts } from './deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../repair-pages.js';
 
 /*
- * What on the channel of Sage's Banking Service lost its workflow gets it back from its row: accounts, and the open
- * onboardings, links and reprocess runs, which are few and are simply started again; an onboarding that should have gone
- * on by now is signalled. Each kind goes page by page from its own place in `repair_tasks`, so that nothing is behind others
- * for ever. A repeat is safe: a start finds the one that runs, a signal or wake only makes it look. Limits: as for
- * feeds, and `openForMs` for each of the open kinds.
+ * Starts missing workflows of this channel again from their rows: of accounts, and of open onboardings, links and reprocess
+ * runs, which are few, so all of them are started; an onboarding with a requested check is signalled. Each kind has its own
+ * position in `repair_tasks`, page by page, so that no kind delays another. A repeat is safe: a start finds the running
+ * workflow, a signal only makes it check. Limits: as for feeds, and `openKindMaxMs` for each of the open kinds.
  */
 
 const pageSize = 1_000;
@@ -23,25 +22,25 @@ const pagesMax = 100;
 const restartsMax = 2_000;
 const openPageSize = 500;
 /** Three kinds and the accounts (`limits.repairTaskMaxMs`) fit into one attempt. */
-const openForMs = 8_000;
+const openKindMaxMs = 8_000;
 const callsAtOnce = 20;
 
 export function temporalRestartSageWorkflows(deps: SageBankingDeps) {
   return async (): Promise<RepairResult> => {
-    const channel = deps.sage;
-    if (channel === null) {
-      // Its rows are left alone while the channel is closed; the repair job as a whole has run.
+    const { sage } = deps;
+    if (sage === null) {
+      // The channel is not configured: its rows stay unchanged, but the tasks count as run.
       for (const name of sageRepairTasks) await markRepairRun(deps.pool, { name });
       return { checked: 0, repaired: 0, roundEnded: true };
     }
-    for (const { name, page } of openKinds(deps.pool, channel)) {
-      await repairPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openForMs, page });
+    for (const { name, page } of openKinds(deps.pool, sage)) {
+      await repairPages(deps, { name, pagesMax, repairsMax: Infinity, maxMs: openKindMaxMs, page });
     }
     return await repairPages(deps, {
       name: 'sage_accounts',
       pagesMax,
       repairsMax: restartsMax,
-      page: (afterId) => restartPage(deps.pool, channel, afterId),
+      page: (afterId) => restartPage(deps.pool, sage, afterId),
     });
   };
 }
@@ -98,7 +97,7 @@ async function restartPage(
   const sageAccountIds = accounts.map(({ sageAccountId }) => sageAccountId);
   const missing = new Set(await workflows.missingAccounts({ sageAccountIds }));
   const lost = accounts.filter(({ sageAccountId }) => missing.has(sageAccountId));
-  // Recorded first: if the run stops in between, the record names what the next run repairs.
+  // Alerts first: if the run stops in between, they name what the next run repairs.
   await raiseMissing(
     pool,
     lost.map((account) => ({ subject: account.sageAccountId, feedId: account.sageAccountId, ...account })),

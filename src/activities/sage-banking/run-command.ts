@@ -9,7 +9,7 @@ import type { RunCommandInput, RunCommandResult } from '../channel.js';
 import { requireSageBanking } from './access.js';
 import { createRule } from './rules/create-rule.js';
 import { deleteRule } from './rules/delete-rule.js';
-import { dryRunRule } from './rules/preview-rule.js';
+import { previewRule } from './rules/preview-rule.js';
 import { endSageCommand } from './end-command.js';
 import { listBanks } from './bank-link/list-banks.js';
 import { listRestorableRules } from './rules/list-restorable-rules.js';
@@ -20,17 +20,17 @@ import { amendRule, replaceRule } from './rules/write-rule.js';
 import { whileHeartbeating } from '../while-heartbeating.js';
 
 /*
- * Carries out one command at Sage's Banking Service and ends its row with a result, or with a problem in Sage's words.
- * A repeat is safe: an ended command is left alone; PUT, PATCH and DELETE of a rule may be done twice; before a rule is
- * posted again its name is searched for; restoring writes down each rule's outcome as it comes. Failures: ProviderUnavailable,
- * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's answer.
+ * Carries out one command at Sage's Banking Service and ends its row with a result, or with a problem and Sage's message.
+ * A repeat is safe: an ended command stays unchanged; PUT, PATCH and DELETE of a rule may be done twice; before a rule is
+ * posted again its name is looked up; a restore stores the outcome of each rule at once. Failures: ProviderUnavailable,
+ * RateLimited, DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is the command's result.
  */
 export function runSageCommand(deps: SageBankingDeps) {
   return async (input: RunCommandInput): Promise<RunCommandResult> => {
     const command = await readSageCommand(deps.pool, input);
     if (command === null) throw new Obsolete('the command does not exist');
     if (command.state !== 'running') return { state: command.state };
-    const context = { deps, command, channel: requireSageBanking(deps), signal: cancellationSignal() };
+    const context = { deps, command, sage: requireSageBanking(deps), signal: cancellationSignal() };
     try {
       const ending = await whileHeartbeating(() => run(context));
       return { state: await endSageCommand(deps, { ...input, ending }) };
@@ -59,7 +59,7 @@ function run(context: SageCommandContext): Promise<SageCommandEnding> {
     case 'sage_delete_rule':
       return deleteRule(context);
     case 'sage_dry_run_rule':
-      return dryRunRule(context);
+      return previewRule(context);
     case 'sage_list_restorable_rules':
       return listRestorableRules(context);
     case 'sage_restore_rules':
@@ -69,14 +69,14 @@ function run(context: SageCommandContext): Promise<SageCommandEnding> {
   }
 }
 
-/** Null for what passes by itself or is ours to mend. */
+/** Null for a transient failure and for a bug of ours. */
 function problemOf(error: unknown): CommandProblem | null {
   if (error instanceof CommandRefused) return error.problem;
-  return isSageError(error) ? refusalProblem(error, wordsOf(error)) : null;
+  return isSageError(error) ? refusalProblem(error, providerMessageOf(error)) : null;
 }
 
-/** Sage's own words, with what it says of single fields. */
-function wordsOf(error: Error): string {
+/** Sage's message, with its messages about single fields. */
+function providerMessageOf(error: Error): string {
   const said =
     'errorMessage' in error && typeof error.errorMessage === 'string' ? error.errorMessage : error.message;
   const fields = 'fields' in error ? (error.fields as readonly { field: string; reason: string }[]) : [];

@@ -15,9 +15,9 @@ import { accountAccess } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * Cancels an account at Sage, for good (contract 6.5), once everything that it had was read, or cannot be. A repeat is
- * safe: Sage takes a second DELETE, and an account that it says it does not know is as cancelled as any. A refusal
- * stands in the row and is a result. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * Cancels an account at Sage, for good (contract 6.5), once all its transactions were read or cannot be read.
+ * A repeat is safe: Sage accepts a second DELETE, and an account that Sage does not know counts as cancelled. A refusal is
+ * stored in the row and is a result. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export interface CancelSageAccountInput {
@@ -26,7 +26,7 @@ export interface CancelSageAccountInput {
 
 export interface CancelSageAccountResult {
   readonly cancelled: boolean;
-  /** When it is not: try again then. */
+  /** If it is not cancelled: when to retry. */
   readonly nextCheckMs: number;
 }
 
@@ -39,14 +39,14 @@ async function cancel(
   deps: SageBankingDeps,
   { sageAccountId }: CancelSageAccountInput,
 ): Promise<CancelSageAccountResult> {
-  const { channel, account, access } = await accountAccess(deps, { sageAccountId });
-  const nextCheckMs = sageCheckMaxMs({ sageAccountId, maxMs: channel.settings.statusPollMaxMs });
+  const { sage, account, access } = await accountAccess(deps, { sageAccountId });
+  const nextCheckMs = sageCheckMaxMs({ sageAccountId, maxMs: sage.settings.statusPollMaxMs });
   if (account.status === 'cancelled') return { cancelled: true, nextCheckMs };
   try {
     const { bankAccountId } = account;
-    await channel.client.deleteBankAccount({ access, bankAccountId, signal: cancellationSignal() });
+    await sage.client.deleteBankAccount({ access, bankAccountId, signal: cancellationSignal() });
   } catch (error) {
-    // Cancelled is final: no less than Sage's own word that there is no such account stands for it.
+    // Cancelled is final: of the errors only Sage's answer that the account does not exist counts as a success.
     if (!isUnknownToSage(error)) {
       if (!isSageError(error) || (error.kind !== 'refused' && error.kind !== 'unauthorized')) throw error;
       const reason = error.kind === 'refused' ? sageReadRefusedReason : sageCompanyRefusedReason;

@@ -27,20 +27,19 @@ import { accountAccess, requireSageBanking } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * One check an account: its transactions from the cursor on, page after page, and with each page what Sage says of
- * the account (contract 6.4, 7.1). A repeat is safe: a page and the cursor over it are one transaction, and a page that
- * comes twice stores nothing twice. Failures are stored in the row until the next success. A refusal is a result, since the
- * next check may go better, and so is any failure once it has kept a disconnection waiting for
- * `sageUnreadCancelAfterMs`; failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
+ * One check of an account: its transactions after the cursor, page after page, each with the state of the account
+ * (contract 6.4, 7.1). A repeat is safe: a page and its cursor are stored in one transaction, and a repeated page is not
+ * stored twice. Failures are stored in the row until the next success. A refusal is a result, since the next check may
+ * succeed, and so is any failure that has delayed a cancellation for `sageUnreadCancelAfterMs`; failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
  * `sagePagesPerCheckMax` pages, then `hasMore`.
  */
 
-/** Attempts of one check an answer that is not understood: more would ask for the same page again and again. */
-const notUnderstoodTriesMax = 5;
+/** Attempts of one check whose answer cannot be parsed: more would only request the same page again. */
+const unparsableAttemptsMax = 5;
 
 export interface ReadSageAccountInput {
   readonly sageAccountId: string;
-  /** How long something has been awaited by now; sets the pace of looking. */
+  /** How long the account has waited for a change; sets the poll interval. */
   readonly waitedMs: number;
 }
 
@@ -49,11 +48,11 @@ export interface ReadSageAccountResult {
   readonly status: SageAccountStatus;
   readonly reason: string | null;
   readonly storedCount: number;
-  /** There is more to read at once. */
+  /** There are more transactions to read at once. */
   readonly hasMore: boolean;
-  /** Somebody asked for the end, and everything was read, or cannot be, or could not be for too long. */
+  /** A cancellation was requested, and everything was read, cannot be read, or could not be read for too long. */
   readonly mustCancel: boolean;
-  /** Epoch ms of the check, when it came to its end. */
+  /** Epoch ms of a check that read everything; null after a failure. */
   readonly readAtMs: number | null;
   readonly nextCheckMs: number;
 }
@@ -62,19 +61,19 @@ export function sageReadAccount(deps: SageBankingDeps) {
   return async (input: ReadSageAccountInput): Promise<ReadSageAccountResult> =>
     await whileHeartbeating(async () => {
       try {
-        return await look(deps, input);
+        return await check(deps, input);
       } catch (error) {
         const reason = reasonOf(error);
-        // A worker that stops is no failure of the account's.
+        // A worker that stops is not a failure of the account.
         if (reason === null || Context.current().cancellationSignal.aborted) throw error;
-        return await failing(deps, input, { reason, error });
+        return await afterFailure(deps, input, { reason, error });
       }
     });
 }
 
-async function look(deps: SageBankingDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
+async function check(deps: SageBankingDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
   const { sageAccountId } = input;
-  const { channel, account, access } = await accountAccess(deps, input);
+  const { sage, account, access } = await accountAccess(deps, input);
   if (account.status === 'cancelled') return resultOf(account, { nextCheckMs: 0 });
   const { bankAccountId } = account;
   const signal = Context.current().cancellationSignal;
@@ -83,7 +82,7 @@ async function look(deps: SageBankingDeps, input: ReadSageAccountInput): Promise
   let seen: SageBankAccount | null = null;
   let hasMore = true;
   for (let pages = 0; hasMore && pages < sagePagesPerCheckMax && !deps.stopping.aborted; pages += 1) {
-    const page = await channel.client.readTransactions({ access, bankAccountId, startIndex, signal });
+    const page = await sage.client.readTransactions({ access, bankAccountId, startIndex, signal });
     const { transactions, endIndex } = page;
     if (transactions.length > 0) {
       const stored = await storePage(deps.pool, { sageAccountId, transactions, endIndex });
@@ -95,11 +94,9 @@ async function look(deps: SageBankingDeps, input: ReadSageAccountInput): Promise
     ({ hasMore } = page);
     heartbeat();
   }
-  // A worker that is about to stop begins no page: the next one does.
+  // A worker that is about to stop requests no page: the next worker does.
   if (seen === null) return resultOf(account, { hasMore: true, nextCheckMs: 0 });
-  const nextCheckMs = hasMore
-    ? 0
-    : delayOf(channel, { account, status: seen.status, waitedMs: input.waitedMs });
+  const nextCheckMs = hasMore ? 0 : delayOf(sage, { account, status: seen.status, waitedMs: input.waitedMs });
   const row = await recordSageCheck(deps.pool, {
     sageAccountId,
     nextCheckMs,
@@ -120,7 +117,7 @@ function seenOf({ keyring }: SageBankingDeps, sageAccountId: string, account: Sa
   };
 }
 
-/** Pending ones wait for their bank, those that need a new authorisation for their customer. */
+/** Pending accounts wait for their bank, those that need a new authorization for their customer. */
 function delayOf(
   { settings }: SageBankingParts,
   input: { account: SageAccountRow; status: SageAccountStatus; waitedMs: number },
@@ -151,38 +148,39 @@ function resultOf(
 }
 
 /**
- * What follows when nothing could be read. What passes is thrown, and tried again soon; anything else is asked again, but
- * seldom. An end that was asked for comes at once only when Sage itself says that there is no such account: whatever else
- * keeps us from reading may pass, and what is unread is lost with the end.
+ * The result when nothing could be read. A transient failure is thrown and retried soon; after any other the next check
+ * comes later. A requested cancellation follows at once only when Sage answers that the account does not exist: every other
+ * failure may pass, and unread transactions are lost with the cancellation.
  */
-async function failing(
+async function afterFailure(
   deps: SageBankingDeps,
   { sageAccountId }: ReadSageAccountInput,
   { reason, error }: { reason: SageAccountReason; error: unknown },
 ): Promise<ReadSageAccountResult> {
-  await recordSageReason(deps.pool, { sageAccountId, reason, detail: wordsOf(error) });
+  await recordSageReason(deps.pool, { sageAccountId, reason, detail: providerMessageOf(error) });
   const row = await readSageAccount(deps.pool, { sageAccountId });
   if (row === null) throw new Obsolete('the account does not exist');
-  const patienceMs = row.cancelAskedAgoMs === null ? null : sageUnreadCancelAfterMs - row.cancelAskedAgoMs;
-  const isSpent = patienceMs !== null && patienceMs <= 0;
-  if (!isSpent && mayPass(error)) throw error;
+  const cancelInMs = row.cancelAskedAgoMs === null ? null : sageUnreadCancelAfterMs - row.cancelAskedAgoMs;
+  const isOverdue = cancelInMs !== null && cancelInMs <= 0;
+  if (!isOverdue && isTransient(error)) throw error;
   const { statusPollMaxMs } = requireSageBanking(deps).settings;
-  const seldomMs = sageCheckMaxMs({ sageAccountId, maxMs: statusPollMaxMs });
-  const nextCheckMs = patienceMs === null ? seldomMs : Math.ceil(Math.min(seldomMs, Math.max(0, patienceMs)));
+  const longestMs = sageCheckMaxMs({ sageAccountId, maxMs: statusPollMaxMs });
+  const nextCheckMs =
+    cancelInMs === null ? longestMs : Math.ceil(Math.min(longestMs, Math.max(0, cancelInMs)));
   await recordNextCheck(deps.pool, { sageAccountId, nextCheckMs });
-  const canEnd = isSpent || isUnknownToSage(error);
+  const canCancel = isOverdue || isUnknownToSage(error);
   const result = resultOf(row, { nextCheckMs });
-  return { ...result, reason, mustCancel: result.mustCancel && canEnd };
+  return { ...result, reason, mustCancel: result.mustCancel && canCancel };
 }
 
-/** Whether the same question may go better in a moment. */
-function mayPass(error: unknown): boolean {
-  if (isNotUnderstood(error)) return Context.current().info.attempt < notUnderstoodTriesMax;
+/** Whether a retry may succeed soon. */
+function isTransient(error: unknown): boolean {
+  if (isNotUnderstood(error)) return Context.current().info.attempt < unparsableAttemptsMax;
   return readFailure(error).retryable;
 }
 
-/** Sage's own words, or which members of its answer are not as agreed; never their values. */
-function wordsOf(error: unknown): string | null {
+/** Sage's message, or which members of its answer break the contract; never their values. */
+function providerMessageOf(error: unknown): string | null {
   if (isNotUnderstood(error)) return error.detail ?? error.reason;
   return isSageError(error) && 'errorMessage' in error ? error.errorMessage : null;
 }
@@ -192,7 +190,7 @@ function isNotUnderstood(error: unknown): error is SageOutcomeUnknown {
 }
 const notUnderstood: readonly UnknownOutcomeReason[] = ['unexpected_shape', 'body_too_large'];
 
-/** The failure that an error means for the row; null for what is none of the account's. */
+/** The reason to store in the row; null for an error that does not concern the account. */
 function reasonOf(error: unknown): SageAccountReason | null {
   if (isUnknownToSage(error)) return sageAccountUnknownReason;
   if (isNotUnderstood(error)) return sageNotUnderstoodReason;

@@ -24,10 +24,10 @@ import {
 } from './link-context.js';
 
 /*
- * Opens a way through the bank's pages (contract 5.1, 6.4) and stores, sealed, where the person goes and the one route
- * that may be asked. Called again after a route was lost: it opens another way, a named number of times. A repeat is
- * safe: a way that nobody went is nothing to Sage, and one that is stored is not opened again. For a direct bank there
- * is no way; only its kind is checked. A refusal ends the link and is no failure. Failures: ProviderUnavailable,
+ * Opens a consent session (contract 5.1, 6.4) and stores, sealed, its URL for the customer and its poll route. Called again
+ * after a route was lost: it opens another session, `sageLinkAttemptsMax` in all. A repeat is safe: Sage ignores a session
+ * that no customer uses, and a stored session is not opened again. A direct bank has no consent session; only its kind is
+ * checked. A refusal ends the link and is not a failure. Failures: ProviderUnavailable,
  * RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
@@ -37,7 +37,7 @@ export interface LinkInput {
 
 export type BeginBankLinkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
-  /** The account is known and is to be created. */
+  /** The account is known and can be created. */
   | { readonly outcome: 'granted' }
   | LinkOver;
 
@@ -62,8 +62,8 @@ async function begin(context: LinkContext): Promise<BeginBankLinkResult> {
     const detail = { attempts: link.attempts };
     return await endLink(context, { state: 'expired', reason: 'route_lost', message: null, detail });
   }
-  const wrong = link.purpose === 'reauthorise' ? null : await checkBank(context);
-  if (wrong !== null) return await endLink(context, wrong);
+  const unsuitable = link.purpose === 'reauthorise' ? null : await checkBank(context);
+  if (unsuitable !== null) return await endLink(context, unsuitable);
   if (link.purpose === 'direct') return { outcome: 'granted' };
   const startedAtMs = performance.now();
   const start = await openConsent(context);
@@ -77,8 +77,8 @@ async function begin(context: LinkContext): Promise<BeginBankLinkResult> {
     startedAgoMs: Math.ceil(performance.now() - startedAtMs),
   });
   if (link.purpose === 'reauthorise' && link.sageAccountId !== null) {
-    // Checked quickly from now on: what the customer does at the bank shows there even if our way to it is lost.
-    await context.channel.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
+    // Checked at short intervals from now on: the account shows the renewal even if the consent session is lost.
+    await context.sage.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
   }
   const stored = await readSageLink(deps.pool, { linkId });
   if (stored === null) throw new Obsolete('the link does not exist');
@@ -93,11 +93,11 @@ function waiting(link: { pollPeriodMs: number | null; remainingMs: number | null
   };
 }
 
-/** Whether the bank is of the kind that the call is for (contract 4); null when it is. */
+/** Whether the bank is of the kind that the link is for (contract 4); null when it is. */
 async function checkBank(context: LinkContext): Promise<SageLinkEnding | null> {
-  const { deps, channel, link, signal } = context;
+  const { deps, sage, link, signal } = context;
   try {
-    const bank = await channel.client.getBank({ bankId: link.bankId, signal });
+    const bank = await sage.client.getBank({ bankId: link.bankId, signal });
     const wanted = link.purpose === 'direct' ? 'direct' : 'indirect';
     if (bank.dataProvider !== wanted) {
       const detail = { data_provider: bank.dataProvider };
@@ -112,26 +112,26 @@ async function checkBank(context: LinkContext): Promise<SageLinkEnding | null> {
 }
 
 async function openConsent(context: LinkContext): Promise<SageLinkStart | SageLinkEnding> {
-  const { deps, channel, link, signal } = context;
+  const { deps, sage, link, signal } = context;
   const access = await companyAccess(deps, link);
   if (link.purpose !== 'reauthorise') {
-    return await channel.client.startLink({ access, bankId: link.bankId, e2e: link.linkId, signal });
+    return await sage.client.startLink({ access, bankId: link.bankId, e2e: link.linkId, signal });
   }
   const sageAccountId = link.sageAccountId ?? '';
   const account = await readSageAccount(deps.pool, { sageAccountId });
   if (account === null) throw new Obsolete('the account does not exist');
   const { bankAccountId } = account;
   if (link.attempts > 0) {
-    // An earlier way was lost, and perhaps with it the answer that it had come to its end.
-    const { status } = await channel.client.getBankAccount({ access, bankAccountId, signal });
+    // An earlier session was lost, and perhaps with it the answer that the customer had consented.
+    const { status } = await sage.client.getBankAccount({ access, bankAccountId, signal });
     if (status === 'active') return { state: 'linked', sageAccountId };
   }
   try {
-    return await channel.client.startReauthorisation({ access, bankAccountId, signal });
+    return await sage.client.startReauthorisation({ access, bankAccountId, signal });
   } catch (error) {
-    // Assumed: this is how an account answers that does not wait for it (contract 6.4).
+    // Assumed: Sage's answer for an account that needs no new authorization (contract 6.4).
     if (!isSageInvalid(error)) throw error;
-    await channel.workflows.wakeAccount({ sageAccountId });
+    await sage.workflows.wakeAccount({ sageAccountId });
     return { state: 'refused', reason: 'not_auth_required', message: error.errorMessage };
   }
 }

@@ -30,18 +30,18 @@ import {
 import type { LinkInput } from './begin-bank-link.js';
 
 /*
- * Creates the account that a link has brought, or that was typed in for a direct bank (contract 5.3, 6.2). A repeat is
- * safe: Sage's list is read before every POST, and an account that stands there is adopted, so a lost answer makes no
- * second one. A refusal ends the link and is no failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
+ * Creates the account of a consented link, or the one entered for a direct bank (contract 5.3, 6.2). A repeat is safe:
+ * Sage's list is read before every POST, and an account found there is adopted, so a lost answer creates no second one. A
+ * refusal ends the link and is not a failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
  * (retried); Obsolete.
  */
 
 export type CreateAccountResult =
   | LinkOver
-  /** The same account is just being disconnected: only afterwards can it be a new one. Ends by the row's age. */
+  /** The same account is being disconnected: a new one is possible only afterwards. Ends by the age of the row. */
   | { readonly outcome: 'again'; readonly waitMs: number };
 
-/** What is known of the account before it is created; stands sealed in the link's row. */
+/** The account's data before it is created; stored sealed in the link's row. */
 export const linkedAccountSchema = z.object({
   accountName: z.string(),
   accountIdentifier: z.string(),
@@ -56,7 +56,7 @@ export function sageCreateAccount(deps: SageBankingDeps) {
     const context = await linkContext(deps, { linkId, signal: cancellationSignal() });
     const { link } = context;
     if (link.state !== 'waiting') return await linkOver(context);
-    if (link.accountSealed === null) throw new Obsolete('the link has brought no account');
+    if (link.accountSealed === null) throw new Obsolete('the link has no account');
     const text = openOfLink(context, { column: 'account', sealed: link.accountSealed });
     const linked = linkedAccountSchema.parse(JSON.parse(text));
     return await endingOnRefusal(context, () => ensure(context, linked));
@@ -64,24 +64,24 @@ export function sageCreateAccount(deps: SageBankingDeps) {
 }
 
 async function ensure(context: LinkContext, linked: LinkedAccount): Promise<CreateAccountResult> {
-  const { deps, channel, link, signal } = context;
+  const { deps, sage, link, signal } = context;
   const access = await companyAccess(deps, link);
-  const bank = await channel.client.getBank({ bankId: link.bankId, signal });
+  const bank = await sage.client.getBank({ bankId: link.bankId, signal });
   const found = await findAtSage(context, access, linked);
   if (found !== null) return await adopt(context, { found, bank, linked });
   let created: SageBankAccount;
   try {
-    created = await channel.client.createBankAccount({
+    created = await sage.client.createBankAccount({
       access,
       account: inputOf(context, linked, bank),
       signal,
     });
   } catch (error) {
     if (!(error instanceof SageRefused) || error.operation === 'getAccessToken') throw error;
-    // It came to be since the list was read, by a POST that was taken for lost: then any refusal may be about it.
+    // An earlier POST whose answer was lost may have created it after the list was read; any refusal may be due to it.
     const raced = await findAtSage(context, access, linked);
     if (raced !== null) return await adopt(context, { found: raced, bank, linked });
-    // Sage knows it, and not as one that this company's list shows.
+    // Sage knows the account, but the list of this company does not show it.
     if (!isSageConflict(error)) throw error;
     return await endLink(context, {
       state: 'refused',
@@ -100,16 +100,16 @@ interface Found {
 }
 
 /**
- * The account that Sage has already, by what it recognises duplicates by (contract 6.2). A side that does not tell its
- * bank identifier fits any; of several that fit none is taken.
+ * The account that Sage already has, by the fields by which Sage recognizes duplicates (contract 6.2). A missing bank
+ * identifier on either side matches any; of several matches none is used.
  */
 async function findAtSage(
-  { channel, link, signal }: LinkContext,
+  { sage, link, signal }: LinkContext,
   access: SageCompanyAccess,
   linked: LinkedAccount,
 ): Promise<SageBankAccount | null> {
-  const listed = await channel.client.listBankAccounts({ access, signal });
-  const fitting = listed.filter(
+  const listed = await sage.client.listBankAccounts({ access, signal });
+  const matching = listed.filter(
     (account) =>
       account.status !== 'cancelled' &&
       account.bankId === link.bankId &&
@@ -118,18 +118,18 @@ async function findAtSage(
         linked.bankIdentifier == null ||
         account.bankIdentifier === linked.bankIdentifier),
   );
-  return fitting.length === 1 ? (fitting[0] ?? null) : null;
+  return matching.length === 1 ? (matching[0] ?? null) : null;
 }
 
-/** One that we are about to disconnect is waited for: what was asked for last is a connected account. */
+/** Waits for an account whose disconnection was requested: the last request was to connect it. */
 async function adopt(context: LinkContext, found: Found): Promise<CreateAccountResult> {
-  const { deps, channel, link } = context;
+  const { deps, sage, link } = context;
   const known = await readSageAccountByBankAccount(deps.pool, {
     connectionId: link.connectionId,
     bankAccountId: found.found.bankAccountId,
   });
   if (known !== null && (known.cancelRequestedAt !== null || known.status === 'cancelled')) {
-    await channel.workflows.wakeAccount({ sageAccountId: known.sageAccountId });
+    await sage.workflows.wakeAccount({ sageAccountId: known.sageAccountId });
     // Nothing has changed in the row since the account was granted.
     if (link.unchangedMs < sageLinkWaitsForEndMs) {
       return { outcome: 'again', waitMs: sageLinkEndPauseMs(link.unchangedMs) };
@@ -140,9 +140,9 @@ async function adopt(context: LinkContext, found: Found): Promise<CreateAccountR
   return await finish(context, found);
 }
 
-/** Stores the account and ends the link with it, in one transaction; then the account's own workflow begins. */
+/** Stores the account and ends the link in one transaction; then starts the account's own workflow. */
 async function finish(context: LinkContext, { found, bank, linked }: Found): Promise<LinkOver> {
-  const { deps, channel, link } = context;
+  const { deps, sage, link } = context;
   const { linkId, customerId, connectionId, bankId } = link;
   const accountIdentifier = found.accountIdentifier ?? linked.accountIdentifier;
   const bankIdentifier = found.bankIdentifier ?? linked.bankIdentifier ?? '';
@@ -168,16 +168,16 @@ async function finish(context: LinkContext, { found, bank, linked }: Found): Pro
     await endSageLink(db, { linkId, ending });
     return stored.account;
   });
-  await channel.workflows.wakeAccount({ sageAccountId: account.sageAccountId });
+  await sage.workflows.wakeAccount({ sageAccountId: account.sageAccountId });
   return { outcome: 'over', state: 'linked' };
 }
 
-/** The end of a number that is long enough to keep the rest of it to itself. */
+/** The last four characters; null for an identifier so short that they would be all of it. */
 function lastFour(identifier: string): string | null {
   return identifier.length > 4 ? identifier.slice(-4) : null;
 }
 
-/** What the customer has to do at a direct bank: the bank's own way, and with it what Sage tells of this account. */
+/** How the customer authorizes the account at a direct bank: the bank's mechanism, with Sage's data for this account. */
 function authorisationOf(
   { deps }: LinkContext,
   { sageAccountId, bank, found }: { sageAccountId: string; bank: SageBank; found: SageBankAccount },

@@ -4,7 +4,7 @@ import type { SageLinkReason } from '../../../domain/sage-banking/bank-link.js';
 import type { SageBankingDeps } from '../deps.js';
 
 /*
- * Ends a link whose steps ran out of time. A repeat is safe: one that has ended stays as it is. Failures:
+ * Ends a link whose steps ran out of time. A repeat is safe: a link that has ended stays unchanged. Failures:
  * DatabaseUnavailable (retried).
  */
 

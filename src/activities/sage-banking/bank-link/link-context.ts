@@ -13,15 +13,15 @@ import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 import { requireSageBanking } from '../access.js';
 
-/** What every step of a link works with. */
+/** The input of every step of a link. */
 export interface LinkContext {
   readonly deps: SageBankingDeps;
-  readonly channel: SageBankingParts;
+  readonly sage: SageBankingParts;
   readonly link: SageLinkRow;
   readonly signal: AbortSignal;
 }
 
-/** The link has ended, whoever ended it. */
+/** The link has ended, by this step or another. */
 export interface LinkOver {
   readonly outcome: 'over';
   readonly state: SageLinkState;
@@ -34,18 +34,18 @@ export async function linkContext(
 ): Promise<LinkContext> {
   const link = await readSageLink(deps.pool, input);
   if (link === null) throw new Obsolete('the link does not exist');
-  return { deps, channel: requireSageBanking(deps), link, signal: input.signal };
+  return { deps, sage: requireSageBanking(deps), link, signal: input.signal };
 }
 
-/** What a link that has ended answers. Its account is woken with every repeat: the first wake-up may have been lost. */
-export async function linkOver({ channel, link }: LinkContext): Promise<LinkOver> {
+/** The result for an ended link. Every repeat wakes its account: the first wake-up may have been lost. */
+export async function linkOver({ sage, link }: LinkContext): Promise<LinkOver> {
   if (link.state === 'linked' && link.sageAccountId !== null) {
-    await channel.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
+    await sage.workflows.wakeAccount({ sageAccountId: link.sageAccountId });
   }
   return { outcome: 'over', state: link.state };
 }
 
-/** Ends the link in its row and answers what it is then. */
+/** Ends the link in its row and returns its state. */
 export async function endLink(context: LinkContext, ending: SageLinkEnding): Promise<LinkOver> {
   const { deps, link } = context;
   const { linkId } = link;
@@ -71,7 +71,7 @@ export function openOfLink(
   return open(deps.keyring, input.sealed, { table: 'sage_links', row: link.linkId, column: input.column });
 }
 
-/** How an error ends a link; null for what passes by itself and is tried again. */
+/** How an error ends a link; null for a transient failure, which is retried. */
 function endingOfError(error: unknown): SageLinkEnding | null {
   if (!isSageError(error)) return null;
   const reason = reasonOf(error);
@@ -101,7 +101,7 @@ function reasonOf(error: SageError): SageLinkReason | null {
   }
 }
 
-/** Runs a step; a refusal ends the link and is no failure. */
+/** Runs a step; a refusal ends the link and is not a failure. */
 export async function endingOnRefusal<T>(
   context: LinkContext,
   step: () => Promise<T>,

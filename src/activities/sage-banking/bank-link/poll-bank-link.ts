@@ -17,18 +17,18 @@ import {
 import type { LinkInput } from './begin-bank-link.js';
 
 /*
- * Asks once how a link has gone (contract 5.2). The question spends its route, so the next route, or the result, is
- * stored at once, and offered to the database until it takes it. A repeat is safe: it asks the stored route; when that is spent, because the answer was lost or this
- * process died before it stored it, Sage says 410, the route is cleared and the answer is `lost`. A refusal ends the
- * link and is no failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * Polls a link once (contract 5.2). A route can be polled only once, so the next route, or the result, is stored at once,
+ * with retries until the database accepts it. A repeat is safe: it polls the stored route; if that was used already,
+ * because the answer was lost or the process died before storing it, Sage answers 410, the route is cleared and the outcome
+ * is `lost`. A refusal ends the link and is not a failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
-/** The rest of the activity's time after the question itself: an answer that is not stored by then is lost. */
-const storedWithinMs = 20_000;
+/** The rest of the activity's time after the request: an answer that is not stored by then is lost. */
+const storeWithinMs = 20_000;
 
 export type PollBankLinkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number; readonly remainingMs: number }
-  /** There is no route to ask any more: begin again. */
+  /** There is no route to poll any more: open another session. */
   | { readonly outcome: 'lost' }
   | { readonly outcome: 'granted' }
   | LinkOver;
@@ -45,16 +45,16 @@ export function sagePollBankLink(deps: SageBankingDeps) {
   };
 }
 
-async function poll(context: LinkContext, spentSealed: string): Promise<PollBankLinkResult> {
-  const { deps, channel, link, signal } = context;
+async function poll(context: LinkContext, usedRouteSealed: string): Promise<PollBankLinkResult> {
+  const { deps, sage, link, signal } = context;
   const { linkId } = link;
-  const pollRoute = openOfLink(context, { column: 'poll_route', sealed: spentSealed });
+  const pollRoute = openOfLink(context, { column: 'poll_route', sealed: usedRouteSealed });
   let answer: SageLinkPoll;
   try {
-    answer = await channel.client.pollLink({ pollRoute, signal });
+    answer = await sage.client.pollLink({ pollRoute, signal });
   } catch (error) {
-    if (!isNoRoute(error)) throw error;
-    await clearLinkRoute(deps.pool, { linkId, spentSealed });
+    if (!isRouteLost(error)) throw error;
+    await clearLinkRoute(deps.pool, { linkId, spentSealed: usedRouteSealed });
     return { outcome: 'lost' };
   }
   switch (answer.kind) {
@@ -62,7 +62,9 @@ async function poll(context: LinkContext, spentSealed: string): Promise<PollBank
       if (isOutOfTime(context)) return await endOutOfTime(context);
       const { pollPeriodMs } = answer;
       const pollRouteSealed = sealOfLink(context, { column: 'poll_route', value: answer.pollRoute });
-      await stored(() => storeNextRoute(deps.pool, { linkId, spentSealed, pollRouteSealed, pollPeriodMs }));
+      await stored(() =>
+        storeNextRoute(deps.pool, { linkId, spentSealed: usedRouteSealed, pollRouteSealed, pollPeriodMs }),
+      );
       const remainingMs = Math.max(0, Math.floor(link.remainingMs ?? 0));
       return { outcome: 'waiting', pollAfterMs: pollPeriodMs, remainingMs };
     }
@@ -76,8 +78,8 @@ async function poll(context: LinkContext, spentSealed: string): Promise<PollBank
   }
 }
 
-/** Whatever Sage's word for it: this route tells nothing any more. */
-function isNoRoute(error: unknown): boolean {
+/** The answers that mean that the route cannot be polled any more. */
+function isRouteLost(error: unknown): boolean {
   return error instanceof SageGone || error instanceof SageRefused || error instanceof SageUnauthorized;
 }
 
@@ -101,10 +103,10 @@ async function succeeded(
 }
 
 function stored<T>(store: () => Promise<T>): Promise<T> {
-  return untilStored(store, { withinMs: storedWithinMs });
+  return untilStored(store, { withinMs: storeWithinMs });
 }
 
-/** By the database's clock, before the question: a bank that says no at the last moment has not been asked too late. */
+/** By the database's clock before the request: a refusal of the bank at the last moment still counts. */
 function isOutOfTime({ link }: LinkContext): boolean {
   return link.remainingMs !== null && link.remainingMs <= 0;
 }

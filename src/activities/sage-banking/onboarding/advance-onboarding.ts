@@ -17,10 +17,9 @@ import { again, underLock, type StepContext, type StepEnd } from './step.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * The one next step of an onboarding at Sage's Banking Service (contract 2.3, 3), as its row says. A repeat is safe:
- * every step but one may be made again, and the POST that creates an organisation is marked in its row before it goes
- * out (`sage-onboarding/create-organisation.ts`). What Sage refuses and what passes by itself is written to the row,
- * not thrown. Failures: DatabaseUnavailable, Unexpected (retried); Obsolete.
+ * The next step of an onboarding at Sage's Banking Service (contract 2.3, 3), by the state of its row. A repeat is safe:
+ * every step but one may be repeated, and the POST that creates an organisation is marked in its row before it is sent
+ * (`create-organisation.ts`). Refusals and transient failures of Sage are written to the row, not thrown. Failures: DatabaseUnavailable, Unexpected (retried); Obsolete.
  */
 
 export interface AdvanceOnboardingInput {
@@ -29,13 +28,13 @@ export interface AdvanceOnboardingInput {
 
 export interface AdvanceOnboardingResult {
   readonly customerId: string;
-  /** As the row stands after the step. */
+  /** The state of the row after the step. */
   readonly state: SageOnboardingState;
   readonly reason: SageOnboardingReason | null;
   readonly next: StepEnd['next'];
-  /** With `later`: nobody's next minute will help. */
+  /** With `later`: a retry within minutes cannot help. */
   readonly slowly: boolean;
-  /** With `wait` and `later`: no longer, or not sooner, than this. */
+  /** With `wait`: at most this long; with `later`: at least this long. */
   readonly waitMs: number | null;
 }
 
@@ -96,7 +95,7 @@ function waitOf(end: StepEnd): number | null {
   }
 }
 
-/** The captcha waits for somebody who reads it, and not for ever. */
+/** The captcha waits for a person to read it, for a limited time. */
 async function waitForPerson(context: StepContext): Promise<StepEnd> {
   const leftMs = captchaAbandonedAfterMs - context.row.unattendedMs;
   if (leftMs > 0) return { next: 'wait', waitMs: Math.ceil(leftMs) };
@@ -112,7 +111,7 @@ const abandoned = {
   message: 'Nobody read the captcha within a week. Begin again to try again.',
 } as const;
 
-/** Begun by an API that has the channel, and met by a worker that has not: what stands in the row stays. */
+/** The API is configured for the channel, this worker is not: the row keeps its state. */
 async function channelDisabled(context: Omit<StepContext, 'sage'>): Promise<StepEnd> {
   await underLock(context, async (db, locked) => {
     if (locked.state === 'in_doubt' || isOver(locked)) return;

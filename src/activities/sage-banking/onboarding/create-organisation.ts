@@ -14,18 +14,18 @@ import {
 import { again, underLock, type StepContext, type StepEnd } from './step.js';
 
 /**
- * The POST that creates the organisation (contract 2.3): at most once, since nothing checks up what came of it and
- * production allows one organisation a customer. That it may go out is committed before it does, and cleared only with
- * its answer: whoever finds the mark without an answer sends nothing and puts the onboarding in doubt. Only a POST that
- * surely changed nothing (never sent, or refused) may be followed by another.
+ * The POST that creates the organisation (contract 2.3): sent at most once, since its outcome cannot be read back and
+ * production allows one organisation per customer. A mark is committed before the POST and cleared only with its answer: an
+ * attempt that finds the mark without an answer sends nothing and sets the onboarding to `in_doubt`. Another POST may follow
+ * only one that certainly changed nothing (never sent, or refused).
  */
 
-/** A process that stood still for longer than this between its mark and its POST sends nothing: others have gone on. */
-const sentWithinMs = 5_000;
+/** A process that was suspended for longer than this between mark and POST sends nothing: another may have taken over. */
+const sendWithinMs = 5_000;
 
 export async function createOrganisation(context: StepContext): Promise<StepEnd> {
   const { deps, sage, row } = context;
-  // Opened before the mark: a key that is missing must leave no doubt behind.
+  // Opened before the mark: a missing key must not cause an unknown outcome.
   const licence = row.kind === 'desktop' ? licenceOf(deps, row) : null;
   const began = clocks();
   const begun = await underLock(context, async (db, locked) => {
@@ -42,13 +42,13 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   });
   if (begun === null) return again;
   const { locked, mark } = begun;
-  if (sinceMs(began) > sentWithinMs) return await forgetUnsent(context, mark);
+  if (sinceMs(began) > sendWithinMs) return await forgetUnsent(context, mark);
   let answer;
   try {
-    // Without the activity's signal: a POST under way is never cut off, or its answer would be lost.
+    // Without the activity's signal: a POST in progress is never aborted, since its answer would be lost.
     answer = await sage.client.createOrganisation({ organisation: organisationOf(locked, licence) });
   } catch (error) {
-    // A bug on the way leaves the mark: the next attempt finds it.
+    // After a bug the mark remains: the next attempt finds it.
     if (!isSageError(error)) throw error;
     return await untilStored(() => completeRefusal(context, { mark, error }));
   }
@@ -65,13 +65,13 @@ function clocks(): Clocks {
   return { runningMs: performance.now(), wallMs: Date.now() };
 }
 
-/** The longer of two: one clock stands still with a suspended machine, the other can be set back. */
+/** The longer of two times: one clock stops while the machine is suspended, the other can be set back. */
 function sinceMs(began: Clocks): number {
   const now = clocks();
   return Math.max(now.runningMs - began.runningMs, now.wallMs - began.wallMs);
 }
 
-/** Whether somebody has read a captcha that Sage still knows. */
+/** Whether the captcha was answered and Sage still accepts it. */
 function isFresh(row: SageOnboardingRow): boolean {
   return row.captchaText !== null && row.captchaAgeMs !== null && row.captchaAgeMs < captchaGoodForMs;
 }

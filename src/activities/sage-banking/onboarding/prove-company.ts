@@ -1,11 +1,11 @@
 import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { accessOf, type SageCompanyRow } from '../../../db/sage-banking/companies.js';
 import { finishOnboarding } from '../../../db/sage-banking/onboarding-steps.js';
-import { again, later, failureOf, underLock, words, type StepContext, type StepEnd } from './step.js';
+import { again, later, failureOf, underLock, providerSays, type StepContext, type StepEnd } from './step.js';
 
 /**
  * Fetches a token with the new company's own key, then the onboarding is ready (contract 3.1). May be repeated. The
- * organisation exists whatever comes of it, so nothing here ends the onboarding without it.
+ * organisation exists whatever the outcome, so no failure here refuses the onboarding.
  */
 export async function proveCompany(context: StepContext, company: SageCompanyRow): Promise<StepEnd> {
   const { deps, sage, signal } = context;
@@ -19,7 +19,7 @@ export async function proveCompany(context: StepContext, company: SageCompanyRow
       context,
       failure ?? {
         reason: 'company_not_accepted',
-        message: `The organisation exists, and Sage does not accept its key${words(said)}`,
+        message: `The organisation exists, and Sage does not accept its key${providerSays(said)}`,
         slowly: true,
       },
     );

@@ -3,9 +3,8 @@ import type { SageBankingDeps } from '../deps.js';
 import { underLock } from './step.js';
 
 /*
- * A step of an onboarding failed in a way that nobody foresaw, and went on failing: its row says so, for people and for
- * the alert. A repeat is safe: it is recorded once. In doubt, or with a captcha that waits for a person, the row keeps what
- * it says. Failures: DatabaseUnavailable (retried).
+ * Records in its row that a step of an onboarding keeps failing unexpectedly, for operators and for the alert. A repeat is
+ * safe: it is recorded once. A row that is `in_doubt` or waits for a captcha stays unchanged. Failures: DatabaseUnavailable (retried).
  */
 
 export interface RecordOnboardingFailureInput {

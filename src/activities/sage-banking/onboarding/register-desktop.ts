@@ -9,15 +9,15 @@ import {
   notConfigured,
   failureOf,
   underLock,
-  words,
+  providerSays,
   type StepContext,
   type StepEnd,
 } from './step.js';
 
 /**
- * Registers a desktop customer at the token service and fetches a captcha for a person (contract 3.2). Both may be
- * repeated: a registration is renewed, and a captcha that nobody was shown is forgotten. Every captcha comes with a
- * registration made right before it, so that no captcha outlives its registration.
+ * Registers a desktop customer at the token service and fetches a captcha (contract 3.2). Both may be repeated: a
+ * registration is renewed, and a captcha that was not shown expires. Every captcha follows a new registration, so that no
+ * captcha outlives its registration.
  */
 export async function registerDesktop(context: StepContext): Promise<StepEnd> {
   const { deps, sage, row, signal } = context;
@@ -38,13 +38,13 @@ export async function registerDesktop(context: StepContext): Promise<StepEnd> {
     const said = 'errorMessage' in error ? error.errorMessage : null;
     return await refuse(context, {
       reason: httpStatus === 400 ? 'invalid_request' : 'provider_refused',
-      message: `Sage's token service refuses the licence details${words(said)}`,
+      message: `Sage's token service refuses the licence details${providerSays(said)}`,
       detail: { http_status: httpStatus },
     });
   }
 }
 
-/** The licence as it was given; the same at every step. @throws UnsealError */
+/** The licence details of the request; the same at every step. @throws UnsealError */
 export function licenceOf(
   deps: Pick<SageBankingDeps, 'keyring'>,
   row: SageOnboardingRow,

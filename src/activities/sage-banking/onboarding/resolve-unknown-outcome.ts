@@ -8,9 +8,17 @@ import {
 } from '../../../db/sage-banking/onboarding-steps.js';
 import { openOnboardingSecret } from '../../../db/sage-banking/onboardings.js';
 import { forgetUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
-import { again, laterEnd, failureOf, underLock, words, type StepContext, type StepEnd } from './step.js';
+import {
+  again,
+  laterEnd,
+  failureOf,
+  underLock,
+  providerSays,
+  type StepContext,
+  type StepEnd,
+} from './step.js';
 
-/** What an operator found at Sage. */
+/** The ids and the key that an operator found at Sage. */
 interface Resolution {
   readonly organisationId: string;
   readonly companyId: string;
@@ -20,8 +28,8 @@ interface Resolution {
 const taken = 'The company with these ids is onboarded already: the ids of another one were entered.';
 
 /**
- * Proves ids and key that an operator entered for an answer that was lost, and only then believes them. May be
- * repeated. While Sage does not answer, the doubt and what was entered stand as they are.
+ * Proves the ids and the key that an operator entered after an answer was lost, before it stores them. May be repeated.
+ * While Sage does not answer, the onboarding stays `in_doubt` with what was entered.
  */
 export async function resolveUnknownOutcome(
   context: StepContext,
@@ -42,7 +50,7 @@ export async function resolveUnknownOutcome(
     if (failure !== null) return laterEnd(failure);
     const said = 'errorMessage' in error ? error.errorMessage : null;
     return await refuse(context, resolutionSealed, {
-      message: `Sage does not accept these ids with this key${words(said)}`,
+      message: `Sage does not accept these ids with this key${providerSays(said)}`,
       detail: { http_status: 'httpStatus' in error ? error.httpStatus : null },
     });
   }
@@ -66,7 +74,7 @@ async function refuse(
   refusal: Parameters<typeof refuseResolution>[2],
 ): Promise<StepEnd> {
   await underLock(context, async (db, locked) => {
-    // Another one may have been entered meanwhile.
+    // Another resolution may have been entered in the meantime.
     if (locked.resolutionSealed === resolutionSealed) await refuseResolution(db, locked, refusal);
   });
   return again;

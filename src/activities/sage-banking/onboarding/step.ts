@@ -5,11 +5,11 @@ import { lockSageOnboarding, type SageOnboardingRow } from '../../../db/sage-ban
 import type { SageOnboardingFailure } from '../../../domain/sage-banking/onboarding.js';
 import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 
-/** What a step of an onboarding works with. */
+/** The input of a step of an onboarding. */
 export interface StepContext {
   readonly deps: SageBankingDeps;
   readonly sage: SageBankingParts;
-  /** As it stood when the step began; what is written goes by the locked row. */
+  /** As read when the step began; writes depend on the locked row. */
   readonly row: SageOnboardingRow;
   readonly signal: AbortSignal;
 }
@@ -18,15 +18,15 @@ export interface StepContext {
 export type StepEnd =
   /** The next step, at once. */
   | { readonly next: 'again' }
-  /** Nothing until a person has done something, or this time has passed; null: no time of its own. */
+  /** Wait until a person acts, or this time has passed; null: no time limit. */
   | { readonly next: 'wait'; readonly waitMs: number | null }
-  /** The same step again after a growing wait, or the one that Sage asked for. */
+  /** The same step again after a growing wait, or after the wait that Sage asked for. */
   | { readonly next: 'later'; readonly slowly: boolean; readonly retryAfterMs?: number }
   | { readonly next: 'over' };
 
 export const again: StepEnd = { next: 'again' };
 
-/** Works on the row under its lock, in one transaction; null when it is gone. */
+/** Runs `work` on the locked row, in one transaction; null when the row does not exist. */
 export async function underLock<T>(
   { deps, row }: Pick<StepContext, 'deps'> & { readonly row: Pick<SageOnboardingRow, 'onboardingId'> },
   work: (db: Queryable, locked: SageOnboardingRow) => Promise<T>,
@@ -37,16 +37,16 @@ export async function underLock<T>(
   });
 }
 
-/** What passes by itself, or waits for an operator. */
+/** A failure that is retried, some after an operator has acted. */
 interface Failure {
   readonly reason: SageOnboardingFailure;
   readonly message: string;
-  /** Nobody's next minute will help. */
+  /** A retry within minutes cannot help. */
   readonly slowly: boolean;
   readonly retryAfterMs?: number;
 }
 
-/** What of an error is no answer about this customer; null for a refusal and for what is ours to mend. */
+/** The failure to retry after an error; null for a refusal and for a bug of ours. */
 export function failureOf(error: unknown): Failure | null {
   if (!isSageError(error)) return null;
   switch (error.kind) {
@@ -60,7 +60,7 @@ export function failureOf(error: unknown): Failure | null {
     case 'unauthorized':
       return {
         reason: 'sage_application_refused',
-        message: `Sage does not accept our application${words(error.errorMessage)}`,
+        message: `Sage does not accept our application${providerSays(error.errorMessage)}`,
         slowly: true,
       };
     case 'refused':
@@ -71,18 +71,18 @@ export function failureOf(error: unknown): Failure | null {
   }
 }
 
-/** An installation without a signing key onboards no cloud products, one without a provider no desktop ones. */
+/** Without a signing key no cloud products can be onboarded, without a provider no desktop ones. */
 export const notConfigured = {
   reason: 'not_configured',
   message: 'The service is not configured for customers of this kind of product.',
 } as const;
 
-/** Sage's own words behind a sentence of ours. */
-export function words(said: string | null): string {
+/** Sage's message as the end of a sentence of ours. */
+export function providerSays(said: string | null): string {
   return said === null ? '.' : `. Sage says: ${said}`;
 }
 
-/** Writes a failure to the row, while it stands where the step left it, and says when to try again. */
+/** Writes a failure to the row if its state has not changed since the step began, and returns when to retry. */
 export async function later(context: StepContext, failure: Failure): Promise<StepEnd> {
   await underLock(context, async (db, locked) => {
     if (locked.state === context.row.state) await recordOnboardingFailure(db, locked, failure);

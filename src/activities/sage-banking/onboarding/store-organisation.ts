@@ -22,20 +22,20 @@ import {
   notConfigured,
   failureOf,
   underLock,
-  words,
+  providerSays,
   type StepContext,
   type StepEnd,
 } from './step.js';
 
 /**
- * What came of the POST that creates an organisation, written to its row (contract 3.2). Everything here goes by the
- * mark of that POST: an answer that comes late ends the doubt it left, and changes nothing once the doubt was resolved.
+ * Writes the outcome of the POST that creates an organisation to its row (contract 3.2), identified by the mark of that
+ * POST: a late answer ends the unknown outcome, and changes nothing once an operator has resolved it.
  */
 
-/** An answer that the database does not take is offered to it this long; then the onboarding is in doubt. */
+/** Storing an answer is retried this long; then the onboarding is `in_doubt`. */
 const withinMs = 2 * 60_000;
 
-/** The answer is all there is. */
+/** Retries storing an answer, which cannot be requested again. */
 export async function untilStored(store: () => Promise<StepEnd>): Promise<StepEnd> {
   return await storedInTime(store, { withinMs });
 }
@@ -46,7 +46,7 @@ interface Created {
   readonly signingKey: string;
 }
 
-/** 200: the organisation exists, and this is the one time that Sage tells its key. */
+/** 200: the organisation exists; Sage sends its key only in this answer. */
 export async function completeAnswer(
   context: StepContext,
   { mark, created }: { mark: string; created: Created },
@@ -62,7 +62,7 @@ export async function completeAnswer(
       const stored = await storeOnboardedCompany(db, locked, { connectionId, ...created, signingKeySealed });
       if (!stored) await refuseOnboarding(db, locked, companyTaken);
     },
-    // A commit whose confirmation was lost comes here, too: then the company is ours.
+    // Also reached after a commit whose confirmation was lost: then the company is ours.
     tooLate: async (db, locked) => {
       const known = await readSageCompanyByIds(db, created);
       if (known !== null) return;
@@ -77,7 +77,7 @@ export async function completeAnswer(
   return again;
 }
 
-/** Anything but 200: refused, surely not sent, or unknown. */
+/** Anything but 200: refused, certainly not sent, or unknown. */
 export async function completeRefusal(
   context: StepContext,
   { mark, error }: { mark: string; error: SageError },
@@ -95,14 +95,14 @@ export async function completeRefusal(
     await complete(context, mark, { apply: unknownOutcome });
     return again;
   }
-  // Nobody there, 429, 401: nothing was made, and the same order may be sent again.
+  // Unreachable, 429, 401: nothing was created, and the same request may be sent again.
   await complete(context, mark, {
     apply: (db, locked) => recordOnboardingFailure(db, locked, { ...failure, notCreated: true }),
   });
   return laterEnd(failure);
 }
 
-/** The POST was not sent after all: its mark goes, and the step begins again. */
+/** The POST was not sent: its mark is cleared, and the step is repeated. */
 export async function forgetUnsent(context: StepContext, mark: string): Promise<StepEnd> {
   await complete(context, mark, {
     apply: (db, locked) =>
@@ -128,7 +128,7 @@ async function complete(
     await (isOurs ? input.apply : input.tooLate)?.(db, locked);
     return isOurs && locked.state === 'in_doubt';
   });
-  // Another attempt gave this one up, and the workflow waits for a person: it may go on.
+  // Another attempt had set it to `in_doubt`, and the workflow waits for an operator: it can continue.
   if (wasOutcomeUnknown === true) await context.deps.sage?.workflows.onboardingChanged(context.row);
 }
 
@@ -137,7 +137,7 @@ async function unknownOutcome(db: Queryable, locked: SageOnboardingRow): Promise
   await markInDoubt(db, locked, { message: answerLost(locked.createSentAt ?? '') });
 }
 
-/** The words for the operator; what they must find out stands in the runbook at more length. */
+/** The message for the operator; the runbook has the details. */
 export function answerLost(createSentAt: string): string {
   return (
     `A request to create the organisation may have gone out at ${createSentAt}, and no answer is known. ` +
@@ -166,7 +166,7 @@ async function applyRefusal(
     return await wantNewCaptcha(db, locked, registrationExpired);
   }
   const reason = refusalOf(httpStatus, errorCode);
-  const message = sentences[reason](context.sage.settings.organisationLimit) + words(errorMessage);
+  const message = sentences[reason](context.sage.settings.organisationLimit) + providerSays(errorMessage);
   const fields = error.fields.map(({ field }) => field);
   await refuseOnboarding(db, locked, {
     reason,
@@ -202,7 +202,7 @@ function refusalOf(httpStatus: number, errorCode: string | null): OrganisationRe
   }
 }
 
-/** Without a full stop: Sage's words may follow. */
+/** Without a full stop: Sage's message may follow. */
 const sentences: Readonly<Record<OrganisationRefusal, (limit: number | null) => string>> = {
   no_initial_request: () => "Sage's token service knows of no request for this customer",
   invalid_customer: () => 'Sage does not know these details as those of a customer',

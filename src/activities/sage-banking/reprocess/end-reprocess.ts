@@ -9,7 +9,7 @@ export interface ReprocessOver {
   readonly state: 'done' | 'failed';
 }
 
-/** Ends a run that does not go on, with its reason; one that has ended by now stays as it is. */
+/** Ends a run with a reason; a run that has already ended stays unchanged. */
 export async function endReprocess(
   deps: SageBankingDeps,
   input: { reprocessId: string; reason: SageReprocessReason; message: string | null },
@@ -19,7 +19,7 @@ export async function endReprocess(
   return { outcome: 'over', state: reprocess.state };
 }
 
-/** Ends a run for an answer that will not change. @throws the error itself when it passes by itself, or is not Sage's */
+/** Ends a run after a final refusal. @throws the error itself when it is transient, or not Sage's */
 export async function endRefusedReprocess(
   deps: SageBankingDeps,
   input: { reprocessId: string; error: unknown },
@@ -46,7 +46,7 @@ function reasonOf(error: unknown): SageReprocessReason | null {
     case 'rate_limited':
     case 'unreachable':
     case 'outcome_unknown':
-    // No call of a run needs what may be missing.
+    // No call of a run needs the optional configuration.
     case 'not_configured':
       return null;
   }

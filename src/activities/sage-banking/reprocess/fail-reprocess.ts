@@ -2,7 +2,7 @@ import { failSageReprocess } from '../../../db/sage-banking/reprocess-progress.j
 import type { SageReprocessReason } from '../../../domain/sage-banking/reprocess.js';
 import type { SageBankingDeps } from '../deps.js';
 
-/* Ends a reprocess run whose workflow gave up. A run that has ended stays as it is, so a repeat changes nothing. */
+/* Ends a reprocess run whose workflow gave up. A run that has ended stays unchanged, so a repeat is safe. */
 
 export interface FailReprocessInput {
   readonly reprocessId: string;

@@ -21,11 +21,10 @@ import { accountAccess } from '../access.js';
 import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-reprocess.js';
 
 /*
- * Asks Sage once how its run over the chunk under way stands (contract 10) and stores what it predicts. The route may be
- * asked again and again, and a chunk that is stored is not the one under way any more, so a repeat changes nothing. A
- * run that failed, is forgotten or does not end is counted in the row; then another is begun, up to a limit. An answer
- * that is too large to read will be so again: half of the chunk is asked for instead, down to one transaction, which
- * then is left out. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
+ * Polls Sage's run over the current chunk once (contract 10) and stores its suggestions. A repeat is safe: the route may be
+ * polled any number of times, and a stored chunk is no longer the current one. A run that failed, is unknown to Sage or does
+ * not end is counted in the row; then another is started, up to a limit. An answer that is too large to read would be so
+ * again: half of the chunk is requested instead, down to one transaction, which then is skipped. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export interface PollReprocessChunkInput {
@@ -34,12 +33,12 @@ export interface PollReprocessChunkInput {
 
 export type PollReprocessChunkResult =
   | { readonly outcome: 'waiting'; readonly pollAfterMs: number }
-  /** No chunk is under way: the next one, or the same again, is begun after the wait. */
+  /** No chunk is in progress: the next one, or the same again, is started after the wait. */
   | { readonly outcome: 'next'; readonly startAfterMs: number }
   | ReprocessOver;
 
-/** Before another run is begun for a chunk whose run came to nothing; times the failures so far. */
-const startAgainMs = 2_000;
+/** Wait before a failed run of a chunk is started again; multiplied by the failures so far. */
+const restartWaitMs = 2_000;
 
 export function sagePollReprocessChunk(deps: SageBankingDeps) {
   return async (input: PollReprocessChunkInput): Promise<PollReprocessChunkResult> => {
@@ -55,7 +54,7 @@ export function sagePollReprocessChunk(deps: SageBankingDeps) {
         case 'done': {
           const predictions = polled.transactions.flatMap(({ transactionId, ...members }) => {
             const predictedActions = readPredictions(members['predictedActions']);
-            // What cannot be read replaces nothing.
+            // An unreadable suggestion does not replace the stored one.
             return predictedActions === null ? [] : [{ transactionId, predictedActions }];
           });
           await storeChunk(deps.pool, { reprocessId, chunkIds, predictions });
@@ -68,16 +67,16 @@ export function sagePollReprocessChunk(deps: SageBankingDeps) {
             const pollAfterMs = nextReprocessPollMs({ periodMs: polled.pollPeriodMs, waitedMs });
             return { outcome: 'waiting', pollAfterMs };
           }
-          return await cameToNothing(deps, reprocess, { reason: 'reprocess_never_ended', message: null });
+          return await afterFailedRun(deps, reprocess, { reason: 'reprocess_never_ended', message: null });
         }
         case 'failed':
-          return await cameToNothing(deps, reprocess, {
+          return await afterFailedRun(deps, reprocess, {
             reason: 'reprocess_failed_at_sage',
             message: polled.message,
           });
       }
     } catch (error) {
-      if (isTooLarge(error)) return await askForLess(deps, { reprocessId, chunkIds, pollRouteSealed });
+      if (isTooLarge(error)) return await requestLess(deps, { reprocessId, chunkIds, pollRouteSealed });
       return await endRefusedReprocess(deps, { reprocessId, error });
     }
   };
@@ -87,7 +86,7 @@ function isTooLarge(error: unknown): boolean {
   return isSageError(error) && error.kind === 'outcome_unknown' && error.reason === 'body_too_large';
 }
 
-async function askForLess(
+async function requestLess(
   { pool }: SageBankingDeps,
   chunk: { reprocessId: string; chunkIds: readonly number[]; pollRouteSealed: string },
 ): Promise<PollReprocessChunkResult> {
@@ -96,7 +95,7 @@ async function askForLess(
   return { outcome: 'next', startAfterMs: 0 };
 }
 
-/** The route is said to stay the same (assumed, contract 10); should it change, the new one counts. */
+/** Assumed: the route stays the same (contract 10); if it changes, the new one is stored. */
 async function keepRoute(
   deps: SageBankingDeps,
   input: {
@@ -117,17 +116,17 @@ async function keepRoute(
   });
 }
 
-/** One look. A run that Sage does not know any more is one that failed. */
+/** One poll. A run that Sage does not know any more counts as failed. */
 async function poll(
   deps: SageBankingDeps,
   reprocess: SageReprocessRow,
   pollRouteSealed: string,
 ): Promise<SageReprocessPoll> {
-  const { channel, access } = await accountAccess(deps, reprocess);
+  const { sage, access } = await accountAccess(deps, reprocess);
   const context = { table: 'sage_reprocesses', row: reprocess.reprocessId };
   const pollRoute = open(deps.keyring, pollRouteSealed, context);
   try {
-    return await channel.client.pollReprocess({ access, pollRoute, signal: cancellationSignal() });
+    return await sage.client.pollReprocess({ access, pollRoute, signal: cancellationSignal() });
   } catch (error) {
     const isForgotten = isSageNotFound(error) || (isSageError(error) && error.kind === 'gone');
     if (!isForgotten) throw error;
@@ -135,7 +134,7 @@ async function poll(
   }
 }
 
-async function cameToNothing(
+async function afterFailedRun(
   deps: SageBankingDeps,
   reprocess: SageReprocessRow,
   why: { reason: SageReprocessReason; message: string | null },
@@ -143,7 +142,7 @@ async function cameToNothing(
   const { reprocessId, pollRouteSealed } = reprocess;
   const failures = await noteChunkFailure(deps.pool, { reprocessId, pollRouteSealed: pollRouteSealed ?? '' });
   if (failures === null || failures < sageReprocessLimits.chunkFailuresMax) {
-    return { outcome: 'next', startAfterMs: startAgainMs * (failures ?? 0) };
+    return { outcome: 'next', startAfterMs: restartWaitMs * (failures ?? 0) };
   }
   return await endReprocess(deps, { reprocessId, ...why });
 }

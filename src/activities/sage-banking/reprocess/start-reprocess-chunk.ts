@@ -9,10 +9,10 @@ import { accountAccess } from '../access.js';
 import { endReprocess, endRefusedReprocess, type ReprocessOver } from './end-reprocess.js';
 
 /*
- * Has Sage begin a run over the next chunk of a reprocess run (contract 10), or ends the run when nothing is left. The
- * chunk stands in its row before it is asked for, so a repeat asks for the same one: a lost answer costs a run at Sage
- * whose result nobody reads. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete. A refusal
- * is no failure: it ends the run with its reason.
+ * Starts a run at Sage over the next chunk of a reprocess run (contract 10), or ends the run when no chunk is left. The
+ * chunk is stored in its row before the request, so a repeat requests the same one: a lost answer costs one run at Sage
+ * whose result is not read. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete. A refusal
+ * is not a failure: it ends the run with its reason.
  */
 
 export interface StartReprocessChunkInput {
@@ -37,12 +37,12 @@ export function sageStartReprocessChunk(deps: SageBankingDeps) {
     if (reprocess.ageMs > sageReprocessLimits.runMaxMs) {
       return await endReprocess(deps, { reprocessId, reason: 'reprocess_took_too_long', message: null });
     }
-    const { channel, account, access } = await accountAccess(deps, reprocess);
+    const { sage, account, access } = await accountAccess(deps, reprocess);
     if (account.status === 'cancelled') {
       return await endReprocess(deps, { reprocessId, reason: 'reprocess_account_cancelled', message: null });
     }
     try {
-      const started = await channel.client.startReprocess({
+      const started = await sage.client.startReprocess({
         access,
         bankAccountId: account.bankAccountId,
         transactionIds: chunkIds,

@@ -3,7 +3,7 @@ import { forgetRestoredRule } from '../../../db/sage-banking/restored-rules.js';
 import {
   isCancelledAtSage,
   markRuleWrite,
-  openRuleFixture,
+  changeableRuleTarget,
   ruleIdOf,
   ruleNotFound,
   ruleEvent,
@@ -12,22 +12,22 @@ import {
   type SageCommandEnding,
 } from '../command-context.js';
 
-/** Deletes a rule for good. One that is gone after a lost answer was deleted by us. */
+/** Deletes a rule. A retry after a lost answer that finds no rule counts as our deletion. */
 export async function deleteRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const fixture = await openRuleFixture(context);
+  const target = await changeableRuleTarget(context);
   const ruleId = ruleIdOf(context);
-  const { sageAccountId } = fixture.account;
+  const { sageAccountId } = target.account;
   const { again } = await markRuleWrite(context, { sageAccountId, ruleId });
   try {
-    await context.channel.client.deleteRule({ ...fixture.call, ruleId });
+    await context.sage.client.deleteRule({ ...target.call, ruleId });
   } catch (error) {
-    if (isSageConflict(error) && (await isCancelledAtSage(context, fixture.call))) throw wrongState();
+    if (isSageConflict(error) && (await isCancelledAtSage(context, target.call))) throw wrongState();
     if (!isSageNotFound(error)) throw error;
     if (!again) throw ruleNotFound();
   }
   return {
     result: { rule_id: ruleId, deleted: true },
-    tell: ruleEvent(context, fixture, { kind: 'sage_rule_deleted', ruleId }),
+    timeline: ruleEvent(context, target, { kind: 'sage_rule_deleted', ruleId }),
     also: (db) => forgetRestoredRule(db, { sageAccountId, newRuleId: ruleId }),
   };
 }

@@ -7,7 +7,7 @@ import type { SageBankingDeps } from '../deps.js';
 import { endSageCommand } from '../end-command.js';
 import type { SageCommandEnding } from '../command-context.js';
 
-/** What became of one chosen rule. */
+/** The outcome for one chosen rule. */
 export type Restored =
   { readonly newRuleId: string } | { readonly reason: string; readonly code?: 'not_reached' };
 
@@ -16,7 +16,7 @@ const notReached: Restored = {
   code: 'not_reached',
 };
 
-/** How a restoring ends: the outcome rule by rule, a line of the timeline, and the offer to reprocess. */
+/** How a restore ends: the outcome rule by rule, a timeline entry, and whether to suggest a reprocess. */
 export async function restoreEnding(
   { pool }: Pick<SageBankingDeps, 'pool'>,
   input: { commandId: string; account: SageAccountRow; outcomes: ReadonlyMap<string, Restored> },
@@ -25,7 +25,7 @@ export async function restoreEnding(
   const result = resultOf(outcomes, await countPendingTransactions(pool, account));
   const counts = { restored: result.restored.length, failed: result.failed.length };
   const detail = { ...counts, command_id: commandId };
-  return { result, tell: { ...whereOf(account), kind: 'sage_rules_restored', detail } };
+  return { result, timeline: { ...whereOf(account), kind: 'sage_rules_restored', detail } };
 }
 
 function resultOf(outcomes: ReadonlyMap<string, Restored>, pending: number | null): SageRestoreResult {
@@ -39,8 +39,8 @@ function resultOf(outcomes: ReadonlyMap<string, Restored>, pending: number | nul
 }
 
 /**
- * Ends a restoring whose time is over with what its rows say: each outcome stood there before the next rule was sent,
- * and what has none was not reached. Null when it got nowhere at all, or when the command is none of a restoring.
+ * Ends a restore that ran out of time with the outcomes in its rows: each was stored before the next rule was sent, and a
+ * rule without one was not reached. Null when there is no outcome at all, or when the command is not a restore.
  */
 export async function endUnfinishedRestore(
   deps: Pick<SageBankingDeps, 'pool'>,

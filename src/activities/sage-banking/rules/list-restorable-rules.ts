@@ -3,17 +3,17 @@ import { listSageAccountsOfConnection } from '../../../db/sage-banking/accounts.
 import type { SageRestorableRule } from '../../../db/sage-banking/command-types.js';
 import { listRestoredRules } from '../../../db/sage-banking/restored-rules.js';
 import {
-  ruleFixture,
-  type RuleFixture,
+  ruleTarget,
+  type RuleTarget,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
 
-/** Rules of the company's disconnected accounts, and which of them stand on this account already (contract 8.1). */
+/** Rules of the company's disconnected accounts, and which of them this account already has (contract 8.1). */
 export async function listRestorableRules(context: SageCommandContext): Promise<SageCommandEnding> {
-  const fixture = await ruleFixture(context);
-  const disconnected = await readDisconnectedRules(context, fixture);
-  const newIds = await readRestoredIds(context, fixture);
+  const target = await ruleTarget(context);
+  const disconnected = await readDisconnectedRules(context, target);
+  const newIds = await readRestoredIds(context, target);
   const rules = disconnected.map(({ rule, sageAccountId }): SageRestorableRule => ({
     ...rule,
     sage_account_id: sageAccountId,
@@ -22,14 +22,14 @@ export async function listRestorableRules(context: SageCommandContext): Promise<
   return { result: { rules } };
 }
 
-/** Ids of the new rules by those of the old ones, as far as they still stand there: others may delete them, too. */
+/** Ids of the new rules by those of the old ones, if the new ones still exist: they can be deleted at Sage. */
 async function readRestoredIds(
-  { deps, channel }: SageCommandContext,
-  { account, call }: RuleFixture,
+  { deps, sage }: SageCommandContext,
+  { account, call }: RuleTarget,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await listRestoredRules(deps.pool, account);
   if (!rows.some(({ newRuleId }) => newRuleId !== null)) return new Map();
-  const present = new Set((await channel.client.listRules(call)).map(({ ruleId }) => ruleId));
+  const present = new Set((await sage.client.listRules(call)).map(({ ruleId }) => ruleId));
   return new Map(
     rows.flatMap(({ oldRuleId, newRuleId }) =>
       newRuleId !== null && present.has(newRuleId) ? [[oldRuleId, newRuleId] as const] : [],
@@ -39,7 +39,7 @@ async function readRestoredIds(
 
 export interface DisconnectedRule {
   readonly rule: SageRule;
-  /** Ours, where we know the account that it was on. */
+  /** Our id of the account that it belonged to, if we know it. */
   readonly sageAccountId: string | null;
 }
 
@@ -48,29 +48,29 @@ export interface DisconnectedRule {
  * other accounts, and within an account by rank.
  */
 export async function readDisconnectedRules(
-  { deps, channel, signal }: SageCommandContext,
-  { account, call }: RuleFixture,
+  { deps, sage, signal }: SageCommandContext,
+  { account, call }: RuleTarget,
 ): Promise<DisconnectedRule[]> {
-  const rules = await channel.client.listDisconnectedRules({ access: call.access, signal });
+  const rules = await sage.client.listDisconnectedRules({ access: call.access, signal });
   const known = await listSageAccountsOfConnection(deps.pool, account);
-  const places = new Map(
+  const positions = new Map(
     known
-      .sort((left, right) => nearness(left, right, account.identityHash))
-      .map(({ bankAccountId, sageAccountId }, place) => [bankAccountId, { sageAccountId, place }]),
+      .sort((left, right) => compareNearness(left, right, account.identityHash))
+      .map(({ bankAccountId, sageAccountId }, position) => [bankAccountId, { sageAccountId, position }]),
   );
   return rules
-    .map((rule) => ({ rule, known: places.get(rule.bankAccountId ?? '') ?? null }))
+    .map((rule) => ({ rule, known: positions.get(rule.bankAccountId ?? '') ?? null }))
     .sort(
       (left, right) =>
-        (left.known?.place ?? places.size) - (right.known?.place ?? places.size) ||
+        (left.known?.position ?? positions.size) - (right.known?.position ?? positions.size) ||
         compareTexts(left.rule.bankAccountId ?? '', right.rule.bankAccountId ?? '') ||
         left.rule.ruleRank - right.rule.ruleRank,
     )
     .map((found) => ({ rule: found.rule, sageAccountId: found.known?.sageAccountId ?? null }));
 }
 
-/** The same account at the bank comes first, then what was made later. */
-function nearness(
+/** The same account at the bank comes first, then the newer ones. */
+function compareNearness(
   left: { identityHash: string; createdAt: string },
   right: { identityHash: string; createdAt: string },
   identityHash: string,

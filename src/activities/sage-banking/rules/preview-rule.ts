@@ -12,57 +12,57 @@ import { matcherOf, type RuleMatcher } from '../../../domain/sage-banking/rules/
 import type { RuleDraft } from '../../../domain/sage-banking/rules/rule.js';
 import { splitShares } from '../../../domain/sage-banking/rules/split-shares.js';
 import {
-  openRuleFixture,
+  changeableRuleTarget,
   ruleOf,
-  type RuleFixture,
+  type RuleTarget,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
 
-/** Ids in the answer; the count is exact. */
+/** Maximum of ids in the result; the count is exact. */
 const listedIdsMax = 1_000;
-/** Hits whose split is shown. */
+/** Maximum of hits whose split is shown. */
 const samplesMax = 20;
 
 /**
- * Which of the account's stored transactions a rule would hit, by our own engine: nothing is sent but one check the
- * account's rules, to report which of them would apply first. If Sage does not answer, the rest is reported.
+ * Which of the account's stored transactions a rule would match, by our own engine. The only request to Sage lists the
+ * account's rules, to report which of them would apply first; if Sage does not answer, the result lacks this part.
  */
-export async function dryRunRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const fixture = await openRuleFixture(context);
+export async function previewRule(context: SageCommandContext): Promise<SageCommandEnding> {
+  const target = await changeableRuleTarget(context);
   const draft = ruleOf(context);
-  const rules = await rulesInTime(context, fixture);
+  const rules = await rulesIfAvailable(context, target);
   const { deps, command, signal } = context;
   const editedRuleId = command.input.rule_id;
-  const { account } = fixture;
-  return { result: await dryRun({ pool: deps.pool, signal, account, draft, rules, editedRuleId }) };
+  const { account } = target;
+  return { result: await computePreview({ pool: deps.pool, signal, account, draft, rules, editedRuleId }) };
 }
 
-async function rulesInTime(
-  { channel }: SageCommandContext,
-  { call }: RuleFixture,
+async function rulesIfAvailable(
+  { sage }: SageCommandContext,
+  { call }: RuleTarget,
 ): Promise<readonly SageRuleResult[] | null> {
   try {
-    return await channel.client.listRules(call);
+    return await sage.client.listRules(call);
   } catch (error) {
     if (isSageError(error)) return null;
     throw error;
   }
 }
 
-/** Where the rule would stand among the account's own. */
-interface Place {
+/** The position of the rule among those of the account. */
+interface Position {
   readonly rank: number;
   readonly better: RuleMatcher<SageRuleResult>;
   readonly sameNameRuleId: string | null;
 }
 
-/** The rule that is being edited is left out, and its rank taken: the one named, or else the one of the same name. */
-function placeOf(
+/** Without the rule that is being edited, whose rank is used: the one given by id, or else the one of the same name. */
+function positionOf(
   draft: RuleDraft,
   rules: readonly SageRuleResult[],
   editedRuleId: string | undefined,
-): Place {
+): Position {
   const sameName = rules.find(({ ruleName }) => ruleName === draft.ruleName);
   const edited = rules.find(({ ruleId }) => ruleId === editedRuleId) ?? sameName;
   const others = rules.filter((rule) => rule !== edited);
@@ -75,22 +75,22 @@ function placeOf(
   };
 }
 
-interface DryRunInput {
+interface PreviewInput {
   readonly pool: Pool;
   readonly signal: AbortSignal;
   readonly account: Pick<SageAccountRow, 'sageAccountId' | 'lastTransactionId' | 'currency'>;
   readonly draft: RuleDraft;
-  /** The account's own, as Sage has them; null when it did not tell. */
+  /** The account's rules at Sage; null when Sage did not answer. */
   readonly rules: readonly SageRuleResult[] | null;
-  /** The one that the draft would replace. */
+  /** The rule that the draft would replace. */
   readonly editedRuleId?: string | undefined;
 }
 
-/** The dry run itself, over the account's rows: chunk by chunk, so that memory stays small whatever it holds. */
-export async function dryRun(input: DryRunInput): Promise<SageRulePreviewResult> {
+/** The preview itself, over the account's rows in chunks, so that memory stays small for any number of them. */
+export async function computePreview(input: PreviewInput): Promise<SageRulePreviewResult> {
   const { pool, signal, account, draft, rules, editedRuleId } = input;
   const { sageAccountId, lastTransactionId: upToId } = account;
-  const place = rules === null ? null : placeOf(draft, rules, editedRuleId);
+  const position = rules === null ? null : positionOf(draft, rules, editedRuleId);
   const own = matcherOf([{ ...draft, ruleRank: 1 }]);
   const fields = fieldsOf([draft, ...(rules ?? [])]);
   const counts = { checkedAt: 0, hits: 0, applied: 0 };
@@ -103,7 +103,7 @@ export async function dryRun(input: DryRunInput): Promise<SageRulePreviewResult>
     for (const row of chunk) {
       if (own.firstMatch(row.body) === null) continue;
       counts.hits += 1;
-      const taker = place?.better.firstMatch(row.body) ?? null;
+      const taker = position?.better.firstMatch(row.body) ?? null;
       if (taker === null) counts.applied += 1;
       else taken.set(taker, (taken.get(taker) ?? 0) + 1);
       if (ids.length < listedIdsMax) ids.push(row.transactionId);
@@ -115,7 +115,7 @@ export async function dryRun(input: DryRunInput): Promise<SageRulePreviewResult>
     hits: counts.hits,
     transaction_ids: ids,
     samples,
-    beside: place === null ? null : besideOf(place, counts.applied, taken),
+    beside: position === null ? null : besideOf(position, counts.applied, taken),
   };
 }
 
@@ -125,9 +125,9 @@ function fieldsOf(rules: readonly RuleDraft[]): ReadonlySet<string> {
 
 function sampleOf(
   { transactionId, body }: RuleTransactionRow,
-  input: Pick<DryRunInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
+  input: Pick<PreviewInput, 'account' | 'draft'> & { taker: SageRuleResult | null },
 ): SageRulePreviewSample {
-  // A number as Sage sent it, or the decimal text of its column.
+  // A number as Sage sent it, or the decimal text of the column.
   const stored = body['transactionAmount'] as number | string | null | undefined;
   const amount = stored == null ? null : String(stored);
   const currency = typeof body['currency'] === 'string' ? body['currency'] : (input.account.currency ?? '');
@@ -142,20 +142,20 @@ function sampleOf(
 }
 
 function besideOf(
-  place: Place,
+  position: Position,
   applied: number,
   taken: ReadonlyMap<SageRuleResult, number>,
 ): SageRulePreviewBeside {
   const takers = [...taken].sort(([left], [right]) => left.ruleRank - right.ruleRank);
   return {
-    rank: place.rank,
+    rank: position.rank,
     applied,
     taken_first: takers.map(([{ ruleId, ruleRank }, hits]) => ({
       rule_id: ruleId,
       rule_rank: ruleRank,
       hits,
     })),
-    not_evaluated: place.better.unread.map(({ ruleId }) => ruleId),
-    same_name_rule_id: place.sameNameRuleId,
+    not_evaluated: position.better.unread.map(({ ruleId }) => ruleId),
+    same_name_rule_id: position.sameNameRuleId,
   };
 }

@@ -1,6 +1,6 @@
 import {
   aboutOneRule,
-  ruleFixture,
+  ruleTarget,
   ruleIdOf,
   type SageCommandContext,
   type SageCommandEnding,
@@ -8,12 +8,12 @@ import {
 
 /** The account's rules by rank, as Sage has them now. */
 export async function listRules(context: SageCommandContext): Promise<SageCommandEnding> {
-  const { call } = await ruleFixture(context);
-  return { result: { rules: await context.channel.client.listRules(call) } };
+  const { call } = await ruleTarget(context);
+  return { result: { rules: await context.sage.client.listRules(call) } };
 }
 
 export async function getRule(context: SageCommandContext): Promise<SageCommandEnding> {
-  const { call } = await ruleFixture(context);
+  const { call } = await ruleTarget(context);
   const ruleId = ruleIdOf(context);
-  return { result: await aboutOneRule(() => context.channel.client.getRule({ ...call, ruleId })) };
+  return { result: await aboutOneRule(() => context.sage.client.getRule({ ...call, ruleId })) };
 }

@@ -11,9 +11,9 @@ import { restoreEnding, type Restored } from './end-restore.js';
 import { readDisconnectedRules } from './list-restorable-rules.js';
 import {
   isCancelledAtSage,
-  openRuleFixture,
+  changeableRuleTarget,
   wrongState,
-  type RuleFixture,
+  type RuleTarget,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
@@ -21,36 +21,36 @@ import {
 const notRestorable = 'Sage lists no rule of a disconnected account under this id.';
 const nameTaken = 'Another rule of this account has the name and does something else: rename one of them.';
 
-/** What became of one chosen rule. */
+/** The outcome for one chosen rule. */
 type Outcome = { readonly newRule: SageRule } | { readonly reason: string };
 
 /**
- * Makes chosen rules of disconnected accounts again on this one, in the order of their ranks, each with its rank
- * (contract 8.1). Each outcome stands in its row before the next rule is sent. Repeating restores nothing twice: a row
- * that names a new rule which stands there is the answer, and after a lost answer the rule is found by its name, which
- * Sage keeps unique in an account, and by what it says.
+ * Creates chosen rules of disconnected accounts again on this one, in the order of their ranks, each with its rank
+ * (contract 8.1). Each outcome is stored in its row before the next rule is sent. A repeat restores nothing twice: a row with
+ * a new rule that exists is the outcome, and after a lost answer the rule is found by its name, which is unique in an
+ * account, and its content.
  */
 export async function restoreRules(context: SageCommandContext): Promise<SageCommandEnding> {
   const { deps, command } = context;
-  const fixture = await openRuleFixture(context);
-  if (command.input.rule_ids === undefined) throw new Obsolete('the command names no rules');
-  const outcomes = await restoreAll(context, fixture, command.input.rule_ids);
-  return await restoreEnding(deps, { ...command, account: fixture.account, outcomes });
+  const target = await changeableRuleTarget(context);
+  if (command.input.rule_ids === undefined) throw new Obsolete('the command has no rules');
+  const outcomes = await restoreAll(context, target, command.input.rule_ids);
+  return await restoreEnding(deps, { ...command, account: target.account, outcomes });
 }
 
 async function restoreAll(
   context: SageCommandContext,
-  fixture: RuleFixture,
+  target: RuleTarget,
   ruleIds: readonly string[],
 ): Promise<Map<string, Restored>> {
-  const { deps, channel, signal } = context;
-  const { sageAccountId } = fixture.account;
+  const { deps, sage, signal } = context;
+  const { sageAccountId } = target.account;
   const wanted = new Set(ruleIds);
   const outcomes = new Map<string, Restored>();
-  // Read before Sage's list, so that a rule which the list lacks was deleted, and is not one that is being made.
+  // Read before Sage's list: then a rule that the list lacks was deleted, and is not just being created.
   const rows = await listRestoredRules(deps.pool, { sageAccountId });
-  const disconnected = await readDisconnectedRules(context, fixture);
-  let present = await channel.client.listRules(fixture.call);
+  const disconnected = await readDisconnectedRules(context, target);
+  let present = await sage.client.listRules(target.call);
   for (const { oldRuleId, newRuleId } of rows) {
     if (newRuleId === null || !wanted.has(oldRuleId)) continue;
     if (present.some(({ ruleId }) => ruleId === newRuleId)) outcomes.set(oldRuleId, { newRuleId });
@@ -65,7 +65,7 @@ async function restoreAll(
       behindRank = present.find(({ ruleId }) => ruleId === known.newRuleId)?.ruleRank ?? behindRank;
       continue;
     }
-    const outcome = await restoreOne(context, fixture, { rule, present, behindRank });
+    const outcome = await restoreOne(context, target, { rule, present, behindRank });
     const restored = 'newRule' in outcome ? { newRuleId: outcome.newRule.ruleId } : outcome;
     await recordRestoredRule(deps.pool, {
       sageAccountId,
@@ -83,7 +83,7 @@ async function restoreAll(
   return outcomes;
 }
 
-/** Those that stand there, with one more: what has its rank or a worse one moves down (contract 9.4). */
+/** The existing rules with one more: those of its rank or a lower one move down (contract 9.4). */
 function withRule(present: readonly SageRule[], added: SageRule): SageRule[] {
   const others = present.filter(({ ruleId }) => ruleId !== added.ruleId);
   if (others.length < present.length) return [...present];
@@ -93,10 +93,10 @@ function withRule(present: readonly SageRule[], added: SageRule): SageRule[] {
   return [...moved, added];
 }
 
-/** Its own rank, but never before a rule that was restored in front of it: rules of several accounts share ranks. */
+/** With its own rank, but never before a rule restored earlier: rules of several accounts share ranks. */
 async function restoreOne(
   context: SageCommandContext,
-  fixture: RuleFixture,
+  target: RuleTarget,
   input: { rule: SageRule; present: readonly SageRule[]; behindRank: number },
 ): Promise<Outcome> {
   const { rule, present, behindRank } = input;
@@ -105,10 +105,10 @@ async function restoreOne(
   const ruleRank = Math.max(rule.ruleRank, behindRank + 1);
   try {
     const draft = sageRuleInputSchema.parse({ ...rule, ruleRank });
-    return { newRule: await context.channel.client.createRule({ ...fixture.call, rule: draft }) };
+    return { newRule: await context.sage.client.createRule({ ...target.call, rule: draft }) };
   } catch (error) {
     if (!(error instanceof SageRefused)) throw error;
-    return await explainRefusal(context, fixture, { rule, error });
+    return await explainRefusal(context, target, { rule, error });
   }
 }
 
@@ -119,14 +119,14 @@ function sameOrTaken(namesake: SageRule, rule: SageRule): Outcome {
 /** @throws CommandRefused when the account was cancelled meanwhile: no further rule can be restored to it */
 async function explainRefusal(
   context: SageCommandContext,
-  { call }: RuleFixture,
+  { call }: RuleTarget,
   { rule, error }: { rule: SageRule; error: SageRefused },
 ): Promise<Outcome> {
   if (error.httpStatus !== 409) {
     return { reason: `Sage refuses the rule: ${error.errorMessage ?? error.message}` };
   }
   if (await isCancelledAtSage(context, call)) throw wrongState();
-  const namesake = (await context.channel.client.listRules(call)).find(
+  const namesake = (await context.sage.client.listRules(call)).find(
     ({ ruleName }) => ruleName === rule.ruleName,
   );
   return namesake === undefined ? { reason: nameTaken } : sameOrTaken(namesake, rule);

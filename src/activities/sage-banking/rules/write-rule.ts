@@ -4,44 +4,44 @@ import {
   aboutOneRule,
   explainConflict,
   markRuleWrite,
-  openRuleFixture,
+  changeableRuleTarget,
   ruleChangesOf,
   ruleIdOf,
   ruleOf,
   ruleEvent,
-  type RuleFixture,
+  type RuleTarget,
   type SageCommandContext,
   type SageCommandEnding,
 } from '../command-context.js';
 
-/** Replaces a rule by another whole one; without a rank it keeps its own (contract 8). */
+/** Replaces a whole rule; without a rank it keeps its own (contract 8). */
 export async function replaceRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const rule = ruleOf(context);
   return await write(context, 'sage_rule_replaced', ({ call }, ruleId) =>
-    context.channel.client.replaceRule({ ...call, ruleId, rule }),
+    context.sage.client.replaceRule({ ...call, ruleId, rule }),
   );
 }
 
-/** Changes what is named, its rank for instance; a list replaces the list. */
+/** Changes the given fields, its rank for instance; a list replaces the list. */
 export async function amendRule(context: SageCommandContext): Promise<SageCommandEnding> {
   const changes = ruleChangesOf(context);
   return await write(context, 'sage_rule_amended', ({ call }, ruleId) =>
-    context.channel.client.amendRule({ ...call, ruleId, changes }),
+    context.sage.client.amendRule({ ...call, ruleId, changes }),
   );
 }
 
 async function write(
   context: SageCommandContext,
   kind: string,
-  send: (fixture: RuleFixture, ruleId: string) => Promise<SageRule>,
+  send: (target: RuleTarget, ruleId: string) => Promise<SageRule>,
 ): Promise<SageCommandEnding> {
-  const fixture = await openRuleFixture(context);
+  const target = await changeableRuleTarget(context);
   const ruleId = ruleIdOf(context);
-  await markRuleWrite(context, { ...fixture.account, ruleId });
+  await markRuleWrite(context, { ...target.account, ruleId });
   try {
-    const rule = await aboutOneRule(() => send(fixture, ruleId));
-    return { result: rule, tell: ruleEvent(context, fixture, { ...rule, kind }) };
+    const rule = await aboutOneRule(() => send(target, ruleId));
+    return { result: rule, timeline: ruleEvent(context, target, { ...rule, kind }) };
   } catch (error) {
-    throw isSageConflict(error) ? await explainConflict(context, fixture) : error;
+    throw isSageConflict(error) ? await explainConflict(context, target) : error;
   }
 }
