@@ -40,8 +40,8 @@ const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
 if (!existsSync(bundlePath)) fail(`the workflow bundle ${bundlePath} is missing: run "npm run bundle" first`);
 const logger = createLogger(config.LOG_LEVEL, 'worker');
-// We stop the workers ourselves, so that delivery runs learn of it before their grace begins.
-// Its log lines go through our own logger, so that one redaction and one format hold for all.
+// The SDK's log lines go through our own logger: one redaction and one format for all. Signals are handled below, so
+// that delivery runs are asked to stop before the grace period begins.
 Runtime.install({
   logger: new DefaultLogger(logger.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', (entry) => {
     logger[pinoLevels[entry.level]]({ ...entry.meta }, entry.message);
@@ -105,16 +105,24 @@ const shared = { connection, namespace, dataConverter };
 const interceptors = { activity: [createActivityInterceptors] };
 workers.push(
   await Worker.create({
-    ...{ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows },
+    ...shared,
+    ...workerOptions.workflows,
+    taskQueue: taskQueues.workflows,
     workflowBundle: { codePath: bundlePath },
   }),
   await Worker.create({
-    ...{ ...shared, ...workerOptions.interactive, taskQueue: taskQueues.interactive },
-    ...{ activities, interceptors },
+    ...shared,
+    ...workerOptions.interactive,
+    taskQueue: taskQueues.interactive,
+    activities,
+    interceptors,
   }),
   await Worker.create({
-    ...{ ...shared, ...workerOptions.deliver, taskQueue: taskQueues.deliver },
-    ...{ activities, interceptors },
+    ...shared,
+    ...workerOptions.deliver,
+    taskQueue: taskQueues.deliver,
+    activities,
+    interceptors,
   }),
 );
 if (stopping.signal.aborted) for (const worker of workers) worker.shutdown();
@@ -149,7 +157,7 @@ function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingPart
   };
 }
 
-/** Start order does not matter: waits for a part that is not there yet, until the process is asked to stop. */
+/** Start order does not matter: retries until the part is reachable or the process is asked to stop. */
 async function connectWithRetry<T>(part: string, connect: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries += 1) {
     try {

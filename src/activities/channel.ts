@@ -34,11 +34,13 @@ export interface ActivityChannel<Deps extends SharedDeps> {
    * succeed.
    */
   createRepairActivities(deps: Deps): object;
-  /** Carries out a command of this channel and ends its row. @throws Obsolete for a command that is not of this channel */
+  /**
+   * Carries out a command of this channel and ends its row. @throws Obsolete for a command that is not of this channel
+   */
   runCommand(deps: Deps): (input: RunCommandInput) => Promise<RunCommandResult>;
   /** Ends a command that was not carried out in time. A repeat changes nothing. */
   failCommand(deps: Deps): (input: FailCommandInput) => Promise<FailCommandResult>;
-  /** What must be tried before alerts are reviewed, so that they can end. Never throws. */
+  /** Probes what only a request can clear, before alerts are reviewed. Never throws. */
   beforeAlertReview?(deps: Deps): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import { readFailure } from './failures.js';
 
 /**
  * The problem with which a provider's refusal ends a command; null for an error that is retried or is our own bug.
- * @param message what the provider answered, redacted
+ * @param message the provider message, redacted
  */
 export function refusalProblem(error: unknown, message: string): CommandProblem | null {
   const { type, retryable } = readFailure(error);
@@ -38,7 +38,7 @@ const messages: Readonly<Record<CommandProblemCode, (providerName: string) => st
   list_too_long: () => 'There is more to compare than one request may: ask for a later date.',
 };
 
-/** Ends a command's row with a problem, in the words for this provider. A repeat changes nothing. */
+/** Ends a command's row with a problem whose message names this provider. A repeat changes nothing. */
 export function failCommandOf({ pool }: Pick<SharedDeps, 'pool'>, providerName: string) {
   return async ({ commandId, code }: FailCommandInput): Promise<FailCommandResult> => {
     const problem = { code, message: messages[code](providerName) };

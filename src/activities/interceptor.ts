@@ -14,7 +14,7 @@ export const activityOutcomesMetric = 'bankfeeds_activity_attempts';
 
 /**
  * Around every activity: turns typed errors into failures by the one table, logs each failed attempt once and counts
- * the ends of all. It decides nothing else. To be given to the worker as `interceptors.activity`.
+ * the ends of all. It decides nothing else. For the worker's option `interceptors.activity`.
  */
 export function createActivityInterceptors(context: Context) {
   return {
@@ -35,7 +35,7 @@ export function createActivityInterceptors(context: Context) {
 function failureOf(context: Context, error: unknown): Error {
   const { cancellationSignal } = context;
   if (error instanceof CancelledFailure || cancellationSignal.aborted) {
-    // A call that was cut off by the cancellation reports that as its own error: the cancellation is the news.
+    // A call that the cancellation aborted throws its own error; the outcome is the cancellation.
     count(context, 'cancelled');
     const reason: unknown = cancellationSignal.reason;
     if (error instanceof CancelledFailure) return error;
@@ -46,7 +46,7 @@ function failureOf(context: Context, error: unknown): Error {
   count(context, reading?.type ?? 'failed');
   if (reading !== undefined) {
     const event = { failureType: reading.type, attempt: context.info.attempt, ...reading.detail };
-    // Only the unknown needs its stack; its text may quote data, which is why it goes to the log and nowhere else.
+    // Only an unknown error needs its stack. Its text may quote data, so it goes to the log only.
     if (reading.type === failureTypes.unexpected)
       log.error('activity attempt failed', { ...event, error: loggableError(error) });
     else log.warn('activity attempt failed', event);

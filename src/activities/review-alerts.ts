@@ -8,9 +8,9 @@ import { whileHeartbeating } from './while-heartbeating.js';
 
 /*
  * Raises and ends alerts from what the rows say now, and writes one log line for each beginning and end. A repeat is
- * safe: a condition that has its alert gets no second one. Before that each channel tries what only a request can end,
- * such as rejected credentials, so that their alert ends even when nothing is to be sent. The lines are written inside the
- * transaction that marks them as written: a line whose transaction is lost is written again, none is missed.
+ * safe: a condition that has its alert gets no second one. Each channel first probes what only a request can clear,
+ * such as rejected credentials, so that the alert ends even when nothing is to be sent. The lines are written inside
+ * the transaction that marks them as written: a line whose transaction is lost is written again, none is missed.
  */
 
 export interface ReviewAlertsResult {
@@ -36,7 +36,7 @@ export function dbReviewAlerts<Deps extends SharedDeps>(
       }
       const announced = await announceAlerts(deps.pool, tellers);
       const first = unreviewed[0];
-      // What could be reviewed is announced; the attempt has failed all the same, and is retried.
+      // The alerts of the other codes are announced; then the attempt fails and is retried.
       if (first !== undefined) throw first.error;
       return announced;
     });

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 
-const storeAgainAfterMs = 500;
+const retryAfterMs = 500;
 
 /**
- * Stores an answer that cannot be had a second time: a database that is away for a moment must not cost it. `store` may
- * be repeated. @throws its last error after `withinMs`, and at once what is not the database being away
+ * Stores an answer that the provider does not give twice, so that a short outage of the database does not lose it.
+ * `store` may be repeated.
+ *
+ * @throws the last error after `withinMs`; at once any error other than an unavailable database
  */
 export async function untilStored<T>(
   store: () => Promise<T>,
@@ -17,7 +19,7 @@ export async function untilStored<T>(
       return await store();
     } catch (error) {
       if (!isDatabaseUnavailable(error) || performance.now() > deadlineMs) throw error;
-      await sleep(storeAgainAfterMs);
+      await sleep(retryAfterMs);
     }
   }
 }

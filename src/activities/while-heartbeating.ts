@@ -1,9 +1,9 @@
 import { heartbeat } from '@temporalio/activity';
 
-/** Shorter than the heartbeat time-out of 10 s even when one is lost. */
+/** Below the heartbeat time-out of 10 s, even when one heartbeat is lost. */
 const heartbeatEveryMs = 3_000;
 
-/** Runs `work` while telling Temporal that this process is alive; cancellation arrives only this way. */
+/** Runs `work` and sends heartbeats meanwhile; cancellation arrives only with them. */
 export async function whileHeartbeating<T>(work: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => {
     heartbeat();

@@ -2,7 +2,7 @@ import { hash, verify } from '@node-rs/argon2';
 import { commonPasswords } from './common-passwords.js';
 
 /**
- * Argon2id (the library's default algorithm), 19 MiB, two passes, one delivery lock: the OWASP cheat sheet's first choice;
+ * Argon2id (the library's default algorithm), 19 MiB, two passes, parallelism 1: the OWASP cheat sheet's first choice;
  * some 23 ms of one core. A test reads the parameters back from a hash.
  */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -12,7 +12,7 @@ export const passwordLengthMax = 256;
 
 export type PasswordProblem = 'too_short' | 'too_long' | 'is_the_username' | 'too_common' | 'broken_text';
 
-/** What keeps a password from being used; null when nothing does. Lengths count characters (code points). */
+/** Why a password may not be used; null when it may. Lengths count characters (code points). */
 export function passwordProblem(input: { password: string; username: string }): PasswordProblem | null {
   const { password } = input;
   if (password.length > 2 * passwordLengthMax) return 'too_long';
@@ -57,7 +57,7 @@ export function createPasswordHasher(input: { concurrencyMax: number; queueMax: 
         if (passwordHash !== null) return await verify(passwordHash, password);
         dummy ??= hash('nobody has this password', parameters);
         const known = await dummy.catch((error: unknown) => {
-          // Made again next time: one failure must not tell unknown names from known ones ever after.
+          // Computed again next time: otherwise one failure would reveal from then on which names are unknown.
           dummy = undefined;
           throw error;
         });
@@ -73,7 +73,7 @@ function createGate(input: { concurrencyMax: number; queueMax: number }) {
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (working >= input.concurrencyMax) {
       if (waiting.length >= input.queueMax) throw new HasherBusy();
-      // Whoever leaves hands its place over, so `working` stays as it is.
+      // The slot passes to the next in the queue, so `working` does not change.
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else working += 1;
     try {

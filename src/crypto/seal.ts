@@ -15,7 +15,7 @@ export interface SealContext {
   readonly table: string;
   /** Id of the row, as text. */
   readonly row: string;
-  /** Needed when the row has several sealed columns, so that one cannot be put in the other's place. */
+  /** Needed when the row has several sealed columns, so that one cannot be exchanged for the other. */
   readonly column?: string;
 }
 

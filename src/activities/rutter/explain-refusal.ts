@@ -5,18 +5,17 @@ import { recordingRejectedCredentials } from './rejected-credentials.js';
 import type { RutterDeps } from './deps.js';
 import { CredentialsRejected, readFailure } from '../failures.js';
 
-/** A refusal of one connection, in the provider's words: the code for programs, the words for people. */
+/** A refusal of one connection: the provider's code, for programs, and the provider message. */
 export interface ConnectionRefusal {
   readonly code: string;
   readonly words: string | null;
 }
 
 /**
- * What of an error is a refusal of the connection whose token the call carried; null for everything else. A 401 is
- * ambiguous: a job that cannot exist is asked for, without a token; refused too, it is the bank's own credentials and
- * no customer's fault.
+ * The refusal of the connection whose token the call carried; null for any other error. A 401 is ambiguous, so a job
+ * that cannot exist is requested without a token: if that is refused too, it is our own credentials that are rejected.
  *
- * @throws CredentialsRejected, or what the probe throws: then nothing is known and the activity is tried again
+ * @throws CredentialsRejected, or what the probe throws: then nothing is known and the activity is retried
  */
 export async function readConnectionRefusal(
   deps: RutterDeps,
@@ -36,7 +35,7 @@ export async function readConnectionRefusal(
 
 /**
  * What to throw for an error of a call that carried a connection's token. A refused connection is recorded, with its
- * feeds, and its workflow woken to find the way out.
+ * feeds, and its workflow is woken to recover it.
  *
  * @throws CredentialsRejected, or what the probe throws
  */
@@ -53,8 +52,8 @@ export async function explainRefusal(
 }
 
 /**
- * Whether an error is the final answer to an accepted request (contract 11.2): the key repeats this very error from
- * now on, so whoever wants to try again needs a new one. A 5xx among them says that it may have happened all the same.
+ * Whether an error is the final answer to an accepted request (contract 11.2): the key repeats this error from now
+ * on, so the next attempt needs a new key. After a 5xx the request may have taken effect.
  */
 export function isSpentKey(error: unknown): boolean {
   if (!isRutterError(error)) return false;

@@ -10,13 +10,14 @@ import type { RutterDeps } from './deps.js';
 import { CredentialsRejected, readFailure } from '../failures.js';
 
 /**
- * Our own credentials, refused for everybody: one row in the database says so. Whoever meets the refusal writes it; all
- * that go on by themselves check it first and ask Rutter nothing while it stands, but for one probe every 30 s.
+ * Rutter rejects our own credentials, for all connections: one row in the database records it. Any activity that meets
+ * the rejection writes the row. Automatic work reads it first and sends nothing while it exists, except one probe every
+ * 30 s.
  */
 
 /**
- * Returns when nothing is known against our credentials: a check one row. While they are refused one caller at a time
- * tries them.
+ * Returns unless our credentials are recorded as rejected; reads one row. While they are, one caller at a time probes
+ * them.
  *
  * @throws CredentialsRejected, or what the probe throws: then nothing new is known
  */
@@ -24,7 +25,7 @@ export async function requireCredentials(deps: RutterDeps): Promise<void> {
   const outage = await readOutage(deps.pool);
   if (outage === null) return;
   if (outage.probeDue && (await claimProbe(deps.pool))) {
-    // In the feeds' own delivery lock: people who wait are not kept from their turn by it.
+    // With the priority of deliveries, so that it does not delay interactive requests.
     if ((await deps.rutter.probeCredentials({ priority: 'delivery' })) === 'good')
       return await endOutage(deps.pool);
   }

@@ -15,10 +15,11 @@ import { refusalProblem } from '../command-failure.js';
 import { whileHeartbeating } from '../while-heartbeating.js';
 
 /*
- * Carries out one command at Rutter (contract 5.2) and ends its row with a result, or with a problem in Rutter's words.
- * A repeat is safe: an ended command is left alone, writes go out under the key that was stored with the command,
- * and the connection's row is found by Rutter's id. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
- * (retried within the command's budget); Obsolete. A refusal is no failure, it is the command's answer.
+ * Carries out one command at Rutter (contract 5.2) and ends its row with a result, or with a problem that quotes the
+ * provider message. A repeat is safe: an ended command is left alone, writes go out under the key that was stored with
+ * the command, and the connection's row is found by Rutter's id. Failures: ProviderUnavailable, RateLimited,
+ * DatabaseUnavailable (retried within the command's budget); Obsolete. A refusal is no failure, it is the command's
+ * answer.
  */
 
 export function runRutterCommand(deps: RutterDeps) {
@@ -57,6 +58,6 @@ function run(context: CommandContext, command: RutterCommandRow): Promise<Comman
 }
 
 function problemOf(error: unknown): CommandProblem | null {
-  const words = isRutterError(error) && 'errorMessage' in error ? error.errorMessage : null;
-  return refusalProblem(error, words ?? (error instanceof Error ? error.message : 'refused'));
+  const message = isRutterError(error) && 'errorMessage' in error ? error.errorMessage : null;
+  return refusalProblem(error, message ?? (error instanceof Error ? error.message : 'refused'));
 }

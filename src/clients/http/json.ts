@@ -2,12 +2,12 @@ import type { z } from 'zod';
 
 const shapeProblemsMax = 5;
 
-/** Whether a body is called JSON; what is called anything else is not read as an answer. */
+/** Whether a content type is JSON; a body of any other type is not read as an answer. */
 export function isJson(contentType: string | null): boolean {
   return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 }
 
-/** For bodies of errors only: their status already decides the result. */
+/** The parsed text, or null. For error bodies only: there the status alone decides the result. */
 export function parseJsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
@@ -16,7 +16,7 @@ export function parseJsonOrNull(text: string): unknown {
   }
 }
 
-/** Paths and expected types only; values could be customers' data. */
+/** Where a body differs from its schema: paths and issue codes only, because values could be customer data. */
 export function shapeProblems(error: z.ZodError): string {
   const problems = error.issues.slice(0, shapeProblemsMax);
   return problems.map((issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.code}`).join(', ');

@@ -1,4 +1,4 @@
-/** Failures of the certificate check: TLS ends before the request is written. */
+/** Failed certificate checks: TLS ends before the request is written. */
 const certificateCodes: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',
   'CERT_NOT_YET_VALID',

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 
-/** An answer is read up to this many bytes, after decompression; the longest honest page of a list is under 1 MB. */
+/** An answer is read up to this many bytes, after decompression; the longest regular page of a list is under 1 MB. */
 export const answerBytesMax = 10 * 1024 * 1024;
 
-/** An error body longer than this is not read: its words need far less. */
+/** An error body longer than this is not read: codes and message need far less. */
 export const errorBodyBytesMax = 64 * 1024;
 
 /** The answer is longer than `answerBytesMax`. */
@@ -18,9 +18,9 @@ export class BodyNotText extends Error {
 
 /**
  * Reads a body as UTF-8 text, counting decompressed bytes as they stream in and stopping at the limit: neither a long
- * body nor a small one that unpacks without end can fill the memory.
+ * body nor a decompression bomb can fill the memory.
  *
- * @throws BodyTooLarge, BodyNotText, or whatever the stream fails with
+ * @throws BodyTooLarge, BodyNotText, or the error of the stream
  */
 export async function readBody(response: Response, bytesMax: number = answerBytesMax): Promise<string> {
   if (response.body === null) return '';
@@ -37,11 +37,11 @@ export async function readBody(response: Response, bytesMax: number = answerByte
   return body.toString('utf8');
 }
 
-/** Gives the connection back without reading the rest. */
+/** Releases the connection without reading the rest. */
 export async function discardBody(response: Response): Promise<void> {
   try {
     await response.body?.cancel();
   } catch {
-    // Already closed: there is nothing left to give back.
+    // Already closed.
   }
 }

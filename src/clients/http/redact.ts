@@ -1,29 +1,29 @@
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const redactionMark = '[redacted]';
 
-/** A provider's words are kept for people up to this length: enough to name a posting, small enough for a row. */
+/** A provider message is stored up to this length: enough to name a posting, small enough for a row. */
 export const errorMessageMaxChars = 1_000;
 
-/** A secret is searched for literally only from this length on; a shorter one would blank ordinary words. */
+/** Shorter secrets are not searched for literally: that would blank ordinary words. */
 const secretCharsMin = 6;
 
 const authorizationPattern = /\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]+/gi;
 
 export interface Redactor {
-  /** Takes secrets out of a text that may hold a URL, JSON or headers. */
+  /** Removes secrets from a text that may hold a URL, JSON or headers. */
   readonly text: (text: string, secrets?: readonly (string | undefined)[]) => string;
-  /** Redacts before it cuts, so that no half of a secret is left at the end; what is left may stand in a row. */
+  /** Redacts, then truncates, so that no part of a secret is left at the end. The result may be stored in a row. */
   readonly message: (text: string, secrets?: readonly (string | undefined)[]) => string;
 }
 
 /**
- * Blanks the parameters and JSON fields of these names, authorization values, what fits the patterns, and the secrets
- * that a call knows, wherever they stand.
+ * Blanks parameters and JSON fields of these names, authorization values, matches of the patterns, and the secrets that
+ * a call passes, anywhere in the text.
  *
  * @param input.names alternatives of a regular expression
  */
 export function createRedactor(input: { names: string; patterns?: readonly RegExp[] }): Redactor {
-  // Encoded in another address, what stands before a name is the end of `%3F` or `%26`: no boundary of a word.
+  // In an encoded address a name follows `%3F` or `%26`, which is no word boundary.
   const parameter = new RegExp(`(?:\\b|(?<=%3F|%26))(${input.names})(=|%3D)([^&\\s"'<>]*)`, 'gi');
   const jsonField = new RegExp(`("(?:${input.names})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
   const redactText: Redactor['text'] = (text, secrets = []) => {
@@ -43,7 +43,7 @@ export function createRedactor(input: { names: string; patterns?: readonly RegEx
   return {
     text: redactText,
     message: (text, secrets = []) => {
-      // Neither control characters nor half a surrogate pair: the words go into rows, and PostgreSQL refuses both.
+      // Neither control characters nor half a surrogate pair: the message is stored in rows, and PostgreSQL refuses both.
       const storable = redactText(text, secrets).replace(/[\p{Cc}\p{Cs}]/gu, ' ');
       return Array.from(storable.slice(0, 2 * errorMessageMaxChars))
         .slice(0, errorMessageMaxChars)

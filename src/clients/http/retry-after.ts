@@ -1,9 +1,10 @@
-/** A wait that a provider asks for is honoured up to here: the windows we know of are far shorter. */
+/** The longest `Retry-After` that is respected: the known windows of rate limits are far shorter. */
 export const retryAfterMaxMs = 60_000;
 
 /**
- * `Retry-After` as milliseconds: seconds or an HTTP date. More than `retryAfterMaxMs` is built to it, so that an absurd
- * value cannot stop the senders; zero, the past, negative and unreadable values are as if the header were absent.
+ * `Retry-After` as milliseconds: seconds or an HTTP date. More than `retryAfterMaxMs` is reduced to it, so that an
+ * absurd value cannot stop the senders. Zero, past, negative and unreadable values count as an absent header:
+ * undefined.
  */
 export function parseRetryAfter(input: { header: string | null; nowMs: number }): number | undefined {
   const text = input.header?.trim() ?? '';

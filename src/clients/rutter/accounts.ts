@@ -24,14 +24,14 @@ export type CreateAccountResult =
   | { kind: 'done'; jobId: string | null; account: RutterAccount }
   | { kind: 'async'; jobId: string; status: string };
 
-/** Bank feed accounts and the OTP that offers them in Sage (contract 6 and 7). */
+/** Bank feed accounts, and the OTP that lets the customer choose them in Sage (contract 6 and 7). */
 export interface AccountCalls {
   /** One page of GET …/accounts. */
   listAccounts(input: ListInput): Promise<AccountPage>;
   /**
    * All pages; an account that moved between pages while they were read appears once.
    *
-   * @throws RutterUnexpectedAnswer beyond `accountPagesMax` pages, or when a cursor comes again
+   * @throws RutterUnexpectedAnswer beyond `accountPagesMax` pages, or when a cursor repeats
    */
   listAllAccounts(input: Omit<ListInput, 'cursor'>): Promise<RutterAccount[]>;
   /** GET …/accounts/:id. An unknown id is refused with 410. */
@@ -138,7 +138,7 @@ async function collectPages(
     const { accounts: found, nextCursor } = await listAccounts({ ...input, cursor });
     for (const account of found) accounts.set(account.id, account);
     if (nextCursor === null) return [...accounts.values()];
-    if (cursors.has(nextCursor)) throw endless('a cursor came again');
+    if (cursors.has(nextCursor)) throw endless('a cursor repeated');
     cursors.add(nextCursor);
     cursor = nextCursor;
   }

@@ -19,7 +19,7 @@ import type { RutterOperation } from './operations.js';
 import { redactMessage } from './redact.js';
 import { errorBodySchema } from './schemas.js';
 
-/** A gateway gave up waiting for the request: as with a 5xx nobody knows what became of it. */
+/** A gateway timed out waiting for the request: as with a 5xx, the outcome is unknown. */
 const requestTimeoutStatus = 408;
 const headerIdPattern = /^[\w-]{1,255}$/;
 
@@ -33,7 +33,7 @@ export interface AnswerHead {
   readonly retryAfterMs: number | undefined;
 }
 
-/** Reads the head; ids that do not look like ids are taken for absent, since they go into URLs and logs. */
+/** Reads the head. Malformed ids count as absent, since ids go into URLs and logs. */
 export function readHead(operation: RutterOperation, response: Response): AnswerHead {
   return {
     operation,
@@ -44,7 +44,11 @@ export function readHead(operation: RutterOperation, response: Response): Answer
   };
 }
 
-/** The error body (contract 12), parsed JSON or not even that, redacted and cut; anything that is not one reads as three nulls. */
+/**
+ * Reads an error body (contract 12), redacted and truncated. Anything else reads as three nulls.
+ *
+ * @param json the parsed body, or null when it is no JSON
+ */
 export function readErrorBody(json: unknown, secrets: readonly (string | undefined)[]): RutterErrorBody {
   const body = errorBodySchema.parse(json);
   const redact = (value: string | null): string | null =>

@@ -1,9 +1,9 @@
 /**
- * What we rely on although Rutter does not document it for Sage. Each is our assumption, stands here once, and is to be
- * checked against the live service before it is trusted with customers' data.
+ * What we rely on although Rutter does not document it for Sage. Each assumption is stated here once and has to be
+ * checked against the live service before customers' data depends on it.
  */
 
-/** Assumption: a posting of zero is accepted, and either memo fits it; money that does not leave is a credit. */
+/** Assumption: a posting of zero is accepted, with either memo; we send it as a credit. */
 export const zeroAmountMemo: 'DEBIT' | 'CREDIT' = 'CREDIT';
 
 /** Assumption: amounts are signed from the account holder's side, on cards too: out is negative and a `DEBIT`. */
@@ -34,11 +34,11 @@ export const invalidCredentialsCode = 'INVALID_CREDENTIALS';
 export const rateLimitCode = 'RATE_LIMIT_EXCEEDED';
 export const platformRateLimitCode = 'PLATFORM_RATE_LIMITED';
 
-/** Assumption: how long all senders hold back after a 429 that names no time; the window is 10 s. */
+/** Assumption: how long all senders wait after a 429 without `Retry-After`; the window is 10 s. */
 export const slowDownDefaultMs = 2_000;
 
 /**
- * Assumption: when the answer to a posting leaves one of these null, Rutter merely does not say; any other difference
- * is another content. Id, amount, time and description must always be there and be ours.
+ * Assumption: null in one of these fields of an answer means that Rutter left it out; any other difference means other
+ * content. Id, amount, time and description must always be present and equal.
  */
 export const optionalAnswerFields = ['transactionType', 'debitCreditMemo', 'payee'] as const;

@@ -1,6 +1,6 @@
 import type { RequestPriority } from '../../domain/request-priority.js';
 
-/** What every call takes. `priority` defaults to `delivery` for transactions and jobs, else to `interactive`. */
+/** Options of every call. `priority` defaults to `delivery` for transactions and jobs, else to `interactive`. */
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   priority?: RequestPriority | undefined;
@@ -23,6 +23,6 @@ export interface ListInput extends ForConnection {
   limit?: number | undefined;
   /** Only what changed since, epoch ms. */
   updatedAtMinMs?: number | undefined;
-  /** Past Rutter's own copy, and while the connection is `not_ready` (5.3). */
+  /** Read from Sage instead of Rutter's copy; also works while the connection is `not_ready` (5.3). */
   forceFetch?: boolean | undefined;
 }

@@ -31,7 +31,7 @@ export interface RutterClient extends ConnectionCalls, AccountCalls, Transaction
 /**
  * Builds the client; nothing is sent before the first call.
  *
- * @throws TypeError for a base URL that is none
+ * @throws TypeError for an invalid base URL
  */
 export function createRutterClient(options: RutterClientOptions): RutterClient {
   const { clientId, clientSecret, version, limiter } = options;

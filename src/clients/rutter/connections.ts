@@ -14,13 +14,16 @@ import type { ConnectionStatus, CreatedConnection, ExchangedToken, RutterConnect
 export interface ConnectionCalls {
   /** POST /connections/create, with the platform only (5.1). The token in the result is a secret. */
   createConnection(input: CallOptions & Keyed & { platform: string }): Promise<CreatedConnection>;
-  /** POST /item/public_token/exchange. A public token works once: after doubt the customer starts Link again. */
+  /**
+   * POST /item/public_token/exchange. A public token works once: after an unknown outcome the customer starts Link
+   * again.
+   */
   exchangePublicToken(input: CallOptions & Partial<Keyed> & { publicToken: string }): Promise<ExchangedToken>;
   /** GET /connections/access_token. */
   getConnectionByToken(input: ForConnection): Promise<RutterConnection>;
   /** GET /connections/status. */
   getConnectionStatus(input: ForConnection): Promise<ConnectionStatus>;
-  /** DELETE /connections/:id. `deleted` is false when it was gone already. */
+  /** DELETE /connections/:id. `deleted` is false when it did not exist any more. */
   deleteConnection(input: CallOptions & { connectionId: string }): Promise<{ deleted: boolean }>;
 }
 

@@ -11,18 +11,18 @@ import type { Requester } from './request.js';
 import { jobSchema, singleAccountSchema, transactionsBodySchema } from './schemas.js';
 import type { RutterAccount, RutterJob, RutterTransaction } from './schemas.js';
 
-/** An unknown status is shown to people, but not at any length. */
+/** An unknown status is shown to operators, truncated to this length. */
 const statusMaxChars = 100;
 
 interface JobRunning {
   kind: 'running';
-  /** `prequeued`, `pending`, or a status we do not know: never taken for an end (contract 9). */
+  /** `prequeued`, `pending`, or an unknown status: never taken for a final one (contract 9). */
   status: string;
 }
 
 interface JobFailure {
   kind: 'failure';
-  /** Of the failed request; 5xx and null mean that it may have happened all the same (contract 9). */
+  /** Of the failed request; 5xx and null mean that it may have taken effect (contract 9). */
   httpStatus: number | null;
   error: RutterErrorBody;
 }
@@ -38,7 +38,7 @@ export interface JobCalls {
   getJob(input: JobInput): Promise<JobResult>;
   /** The job of POST accounts. */
   getAccountJob(input: JobInput): Promise<AccountJobResult>;
-  /** Asks for a job that cannot exist: tells bad credentials of ours from a bad token of one connection. */
+  /** Requests a job that cannot exist: `refused` means our own credentials, not the token of one connection. */
   probeCredentials(input?: CallOptions): Promise<'good' | 'refused'>;
 }
 
@@ -49,7 +49,7 @@ export function createJobCalls(tools: {
 }): JobCalls {
   const { request, timeoutMs, limiter } = tools;
 
-  /** A limit that an accepted request met is everybody's, just as one that refuses a request. */
+  /** All senders slow down after a rate limit, whether a request or an accepted job met it. */
   async function afterJob<End extends JobRunning | JobFailure | { kind: 'success' }>(end: End): Promise<End> {
     if (end.kind === 'failure' && isRateLimit(end.httpStatus)) {
       await limiter.slowDown({ forMs: slowDownDefaultMs }).catch(() => undefined);
@@ -108,7 +108,7 @@ export function createJobCalls(tools: {
   };
 }
 
-/** Success only with a 2xx and a result of the right shape, failure only when it is said; everything else runs on. */
+/** Success needs a 2xx and a result of the right shape, failure needs that status; anything else is still running. */
 function validateJob<T>(input: {
   operation: RutterOperation;
   jobId: string;

@@ -5,8 +5,8 @@ const { text, message } = createRedactor({
   names: '(?:new_)?access_token|public_token|client_secret|secret|otp|challenge',
 });
 
-/** Takes Rutter's secrets out of a text that may hold a URL, JSON or headers. */
+/** Removes Rutter's secrets from a text that may hold a URL, JSON or headers. */
 export const redactText = text;
 
-/** Rutter's words as people may read them and a row may hold them. */
+/** A provider message of Rutter's, redacted and truncated, so that it may be shown and stored. */
 export const redactMessage = message;

@@ -43,7 +43,7 @@ export interface RutterRequest<T> {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly schema: z.ZodType<T>;
-  /** Further secrets of this call, to be redacted from Rutter's words. */
+  /** Further secrets of this call, to be redacted from the provider message. */
   readonly secrets?: readonly string[];
 }
 
@@ -56,7 +56,7 @@ export interface RutterAnswer<T> {
 export type Requester = <T>(request: RutterRequest<T>) => Promise<RutterAnswer<T>>;
 
 /**
- * One request to Rutter: takes a turn at the limiter, sends once, reads within the limits, parses strictly. It never
+ * One request to Rutter: waits for the limiter, sends once, reads within the limits, parses strictly. It never
  * retries and never follows a redirect. Errors are those of `errors.ts`, what the limiter throws, and the signal's
  * reason when the caller aborts before anything was sent or during a read.
  */
@@ -121,7 +121,7 @@ function urlOf(options: RequesterOptions, request: RutterRequest<unknown>): stri
   return `${options.baseUrl}${request.path}${search}`;
 }
 
-/** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
+/** Why a request or the reading of its answer stopped: our time-out, the caller, or the connection. */
 function interruption(exchange: Exchange): UnknownOutcomeReason {
   if (exchange.timeout.aborted) return 'timeout';
   return exchange.request.signal?.aborted === true ? 'aborted' : 'connection_lost';
@@ -134,7 +134,7 @@ interface Received {
 
 async function refusal(exchange: Exchange, { head, response }: Received): Promise<Error> {
   const { options, request } = exchange;
-  // The status alone decides; the body only adds words, so a broken one changes nothing.
+  // The status alone decides; a broken body only means that code and message are missing.
   const text = await readBody(response, errorBodyBytesMax).catch(() => '');
   const body = readErrorBody(parseJsonOrNull(text), [
     request.accessToken,
@@ -143,7 +143,8 @@ async function refusal(exchange: Exchange, { head, response }: Received): Promis
   ]);
   const error = toError(head, body);
   if (error instanceof RutterRateLimited) {
-    // Also for the platform's limit: a storm of either is slowed by everybody, not by the unlucky one alone. The refusal must reach the caller even when the limiter's database does not answer: the next turn will tell.
+    // All processes slow down, also for the platform's limit. The error must reach the caller even when the limiter's
+    // database does not answer; the next request would then meet the limit again.
     await options.limiter.slowDown({ forMs: error.retryAfterMs ?? slowDownDefaultMs }).catch(() => undefined);
   }
   return error;
@@ -180,8 +181,8 @@ function readFailure(exchange: Exchange, error: unknown): UnknownOutcomeReason {
 }
 
 /**
- * The error of an answer that tells us nothing. For a write the outcome is unknown. A read that was understood badly is
- * an unexpected answer; one that did not arrive is unknown as well, and merely has to be repeated.
+ * The error of a missing or unusable answer. For a write the outcome is unknown. For a read, an answer that does not
+ * parse is an unexpected answer; one that did not arrive is unknown as well, and the read is repeated.
  */
 function unknownOutcome(
   exchange: Exchange,

@@ -33,7 +33,7 @@ const nullableInstant = nullableToken.transform((value, context) => {
   return instant;
 });
 
-/** ISO 8601 with or without offset, to UTC with milliseconds; finer digits are built, as JavaScript's dates do. */
+/** ISO 8601 with or without offset, to UTC with milliseconds; finer digits are truncated, as JavaScript's dates do. */
 function toUtcInstant(text: string): string | undefined {
   const offsetless = /T[\d:.]+$/.test(text);
   const epochMs = /^\d{4}-\d\d-\d\d/.test(text)

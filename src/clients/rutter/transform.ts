@@ -4,7 +4,7 @@ import { jsonNumberDigitsMax, significantDigits } from '../../domain/money.js';
 import { moneyInMemo, moneyOutMemo, optionalAnswerFields, zeroAmountMemo } from './assumptions.js';
 import type { RutterTransaction } from './schemas.js';
 
-/** What of a posting goes to Rutter. */
+/** The fields of a posting that are sent to Rutter. */
 export interface PostingContent {
   /** Ours; never changes and is used once per account for ever (contract 8.4, rule 7). */
   readonly transactionId: string;
@@ -18,7 +18,7 @@ export interface PostingContent {
   readonly payee?: string | null | undefined;
 }
 
-/** A posting in Rutter's words: only the fields that Sage supports (contract 8.2). */
+/** A posting as Rutter's API takes it: only the fields that Sage supports (contract 8.2). */
 interface RutterPosting {
   transaction_id: string;
   posted_at: string;
@@ -41,10 +41,10 @@ export class InexactAmount extends Error {
 const decimalPattern = /^-?\d{1,30}(\.\d{1,30})?$/;
 
 /**
- * One posting as Rutter takes it. This is the only place where money becomes a number, since the contract demands one.
+ * One posting as Rutter takes it. Money becomes a number only here, because the contract demands one.
  *
  * @throws InexactAmount for more than 15 significant digits: up to there a decimal survives the trip through a double
- * @throws RangeError for an instant that is none
+ * @throws RangeError for an invalid instant
  */
 export function toRutterPosting(posting: PostingContent): RutterPosting {
   const amount = toJsonNumber(posting);
@@ -100,7 +100,7 @@ export function serializeBatch(input: {
 
 /**
  * Whether a transaction in one of Rutter's answers carries the content we sent. With `duplicate: true` the answer shows
- * the content that was supplied first (contract 8.3), so false then means that another content stands at Sage.
+ * the content that was supplied first (contract 8.3), so false then means that Sage has other content.
  */
 export function sameContent(sent: PostingContent, answer: RutterTransaction): boolean {
   const ours = toRutterPosting(sent);

@@ -4,7 +4,8 @@ const signaturePrefix = 'sha256=';
 
 /**
  * Whether `X-Rutter-Signature` fits the webhook (contract 13): `sha256=` and base64 of HMAC-SHA256 over the raw body
- * (that the bytes as sent are meant is our assumption), keyed with the organisation's client secret, and not a separate webhook secret.
+ * (that the bytes as sent are meant is our assumption), keyed with the organisation's client secret, and not a separate
+ * webhook secret.
  *
  * @param input.rawBody the body's bytes before any parsing
  * @param input.header the header as received; `undefined` when absent, a list when it was sent twice (then refused)
@@ -18,7 +19,7 @@ export function verifyRutterSignature(input: {
   const { header } = input;
   if (typeof header !== 'string' || !header.startsWith(signaturePrefix)) return false;
   let matches = false;
-  // Every secret is tried even after a match, so that the time taken tells nothing about which one it was.
+  // Every secret is tried even after a match, so that the time taken does not show which one it was.
   for (const secret of input.secrets) {
     if (secret === '') continue;
     const expected = signaturePrefix + hmacSha256Base64(secret, input.rawBody);

@@ -64,7 +64,7 @@ export function createAccountCalls({ companyRequest }: { companyRequest: Company
   };
 }
 
-/** An answer about another account is not one to this question. */
+/** The answer must be about the account that was asked for. */
 export function accountSchemaOf(bankAccountId: string) {
   return sageBankAccountSchema.refine((account) => account.bankAccountId === bankAccountId, {
     path: ['bankAccountId'],

@@ -3,7 +3,7 @@ import type { SageOperation } from './operations.js';
 
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** What addresses that Sage names are held against. */
+/** The origins that addresses in Sage's answers are checked against. */
 export interface KnownOrigins {
   readonly bankingOrigin: string;
   /** Exact origins that a poll route may have. */
@@ -11,7 +11,7 @@ export interface KnownOrigins {
 }
 
 /**
- * The address of a poll route, before anything is sent there: whoever is asked learns what the customer does.
+ * Checks the address of a poll route before anything is sent there, since a request shows what the customer does.
  *
  * @throws SageForeignAddress
  */
@@ -25,8 +25,9 @@ export function pollAddress(
 }
 
 /**
- * Checks where a person is to be sent: any https address, since banks have their own; http only
- * where the service itself is plain, as the sandbox is: to it, or to this machine. Credentials in it would make another host look like the one that is shown.
+ * Checks the address to which a customer is redirected: any https address, since banks have their own. http is allowed
+ * only where Sage's origin itself is http (the sandbox), to that origin or a loopback host. Credentials in the address
+ * are refused: they can make a foreign host look like a known one.
  *
  * @throws SageForeignAddress
  */

@@ -12,9 +12,9 @@ import {
 import type { SageOperation } from './operations.js';
 import { redactMessage } from './redact.js';
 
-/** A gateway gave up waiting for the request: as with a 5xx nobody knows what became of it. */
+/** A gateway timed out waiting for the request: as with a 5xx, the outcome is unknown. */
 const requestTimeoutStatus = 408;
-/** Problems of a refusal that are kept for people. */
+/** Field problems of a refusal that are kept. */
 const fieldProblemsMax = 50;
 
 /** Shape assumed (contract 13); missing fields are reported as missing, another body as none. */
@@ -30,17 +30,20 @@ const errorBodySchema = z.object({
   }),
 });
 
-/** What an error body says, redacted and cut. */
-export interface SageWords {
+/** An error body, redacted and truncated. */
+export interface SageErrorBody {
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly fields: readonly SageFieldProblem[];
 }
 
-const noWords: SageWords = { errorCode: null, errorMessage: null, fields: [] };
+const emptyErrorBody: SageErrorBody = { errorCode: null, errorMessage: null, fields: [] };
 
 /** Null when there is no error body of the assumed shape. */
-export function readSageWords(json: unknown, secrets: readonly (string | undefined)[]): SageWords | null {
+export function readSageErrorBody(
+  json: unknown,
+  secrets: readonly (string | undefined)[],
+): SageErrorBody | null {
   const parsed = errorBodySchema.safeParse(json);
   if (!parsed.success) return null;
   const { code, message, details } = parsed.data.error;
@@ -55,15 +58,15 @@ export function readSageWords(json: unknown, secrets: readonly (string | undefin
   };
 }
 
-/** The typed error of a 4xx or 5xx. The status decides; words only tell people and programs more. */
+/** The typed error of a 4xx or 5xx. The status decides; the body only adds code and message. */
 export function sageErrorOf(
   { operation, response, nowMs }: { operation: SageOperation; response: Response; nowMs: number },
-  words: SageWords | null,
+  body: SageErrorBody | null,
 ): SageError {
   const httpStatus = response.status;
-  const said = words ?? noWords;
+  const { errorCode, errorMessage, fields } = body ?? emptyErrorBody;
   if (httpStatus >= 500 || httpStatus === requestTimeoutStatus) {
-    const detail = [said.errorCode, said.errorMessage].filter((each) => each !== null).join(' ');
+    const detail = [errorCode, errorMessage].filter((each) => each !== null).join(' ');
     return new SageOutcomeUnknown({
       operation,
       httpStatus,
@@ -71,7 +74,7 @@ export function sageErrorOf(
       detail: detail === '' ? undefined : detail,
     });
   }
-  const refusal = { operation, httpStatus, ...said };
+  const refusal = { operation, httpStatus, errorCode, errorMessage, fields };
   switch (httpStatus) {
     case 401:
     case 403:

@@ -1,5 +1,5 @@
 /**
- * What this client relies on although no page of Sage's that could be read says so, in one place
+ * What this client relies on although Sage does not document it, in one file
  * (docs/contracts/sage-banking.md marks each as assumed), and the documented figures beside it.
  */
 
@@ -19,7 +19,10 @@ export function organisationLimitOf(origin: string): number | null {
 /** A signature's key is the signing key followed by this (documented, contract 2.1). */
 export const signingKeySuffix = '&null';
 
-/** Documented by the published example: how long a token lives; a shorter life that it tells itself counts (contract 2.2). */
+/**
+ * Documented by the published example: how long a token lives; a shorter lifetime in its own claims counts (contract
+ * 2.2).
+ */
 export const tokenLifetimeMs = 20 * 60_000;
 
 /** A new token is fetched this long before the end of the old one. */
@@ -28,7 +31,7 @@ export const tokenRenewedBeforeMs = 2 * 60_000;
 /** Documented: what is sent when a link's answer has no `accountKey` (contract 5.2). */
 export const accountKeyFallback = '1';
 
-/** Assumed: the error codes that tell the refusals of an organisation apart (contract 3.2). */
+/** Assumed: the error codes of the refusals of an organisation (contract 3.2). */
 export const organisationErrorCodes = {
   captchaInvalid: 'captchaInvalid',
   invalidRequest: 'invalidRequest',
@@ -37,7 +40,7 @@ export const organisationErrorCodes = {
 /** Assumed: the error code of a 404 that Sage itself answers, and no gateway before it (contract 13). */
 export const notFoundErrorCode = 'notFound';
 
-/** Assumed: the way through a bank's pages lives 20 minutes, as on the provider's side (contract 5.1). */
+/** Assumed: a bank consent session lasts 20 minutes, as on the provider's side (contract 5.1). */
 export const linkLifetimeMs = 20 * 60_000;
 
 /** Assumed: transactions a reprocess run takes (contract 10). */

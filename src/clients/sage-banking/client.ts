@@ -8,7 +8,7 @@ import type {
   SageTransaction,
 } from './schemas.js';
 
-/** Who a call is for: a company in its organisation, and the organisation's own signing key (contract 2.2). */
+/** The company that a call is for, in its organisation, and the organisation's own signing key (contract 2.2). */
 export interface SageCompanyAccess {
   readonly organisationId: string;
   readonly companyId: string;
@@ -40,7 +40,7 @@ export interface SageOrganisationInput extends SageOrganisationOrder {
   };
 }
 
-/** The way through a bank's pages: where the person goes, and the one route to ask next (contract 5.1). */
+/** A bank consent session: where the customer goes, and the single-use route of the next poll (contract 5.1). */
 export interface SageLinkStart {
   readonly redirect: string;
   readonly pollRoute: string;
@@ -88,15 +88,15 @@ export type SageReprocessPoll =
  * `errors.ts`.
  */
 export interface SageBankingClient {
-  /** Not repeatable: a lost answer is {@link SageOutcomeUnknown}, and no call checks it up (contract 2.3). */
+  /** Not repeatable: a lost answer is {@link SageOutcomeUnknown}, and no call can find it (contract 2.3). */
   createOrganisation(
     input: Call & { organisation: SageOrganisationInput },
   ): Promise<{ organisationId: string; companyId: string; signingKey: string }>;
   /** Registers a desktop customer at the token service; may be repeated. */
   requestToken(input: Call & { licenceDetails: SageLicenceDetails }): Promise<void>;
-  /** A captcha for a person, good for one attempt. `image` is a data URL. */
+  /** A captcha for one attempt. `image` is a data URL. */
   getCaptcha(input: Call): Promise<{ captchaId: string; image: string }>;
-  /** Fetches a token of the company, whatever is cached: proves that ids and key belong together. */
+  /** Fetches a token of the company, past the cache: proves that ids and key belong together. */
   proveAccess(input: CompanyCall): Promise<void>;
 
   listBanks(
@@ -106,10 +106,10 @@ export interface SageBankingClient {
 
   startLink(input: CompanyCall & { bankId: string; e2e?: string }): Promise<SageLinkStart>;
   startReauthorisation(input: AccountCall): Promise<SageLinkStart>;
-  /** Spends the route. Only hosts of `linkOrigins` are called: {@link SageForeignAddress}. A spent one: {@link SageGone}. */
+  /** Uses up the route; one used before: {@link SageGone}. A host outside `linkOrigins`: {@link SageForeignAddress}. */
   pollLink(input: Call & { pollRoute: string }): Promise<SageLinkPoll>;
 
-  /** Not repeatable without looking first: a lost answer is found by {@link listBankAccounts}. */
+  /** Repeat only after {@link listBankAccounts}, which shows an account whose answer was lost. */
   createBankAccount(input: CompanyCall & { account: SageBankAccountInput }): Promise<SageBankAccount>;
   listBankAccounts(input: CompanyCall & { includeCancelled?: boolean }): Promise<readonly SageBankAccount[]>;
   getBankAccount(input: AccountCall): Promise<SageBankAccount>;

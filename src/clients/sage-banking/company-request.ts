@@ -15,8 +15,8 @@ export type CompanyRequest<T> = Omit<SageRequest<T>, 'url' | 'headers' | 'body'>
 export type CompanyRequester = <T>(request: CompanyRequest<T>) => Promise<T>;
 
 /**
- * The one exception to "no retries": a 401 says that nothing was done, and a token can end sooner than it said, so the
- * call is made once more with a fresh one (contract 2.2). An error whose operation is `getAccessToken` says that the
+ * The one exception to "no retries": a 401 means that nothing was done, and a token can expire early, so the call is
+ * made once more with a fresh token (contract 2.2). An error whose operation is `getAccessToken` says that the
  * call itself was never made, or was answered 401.
  */
 export function createCompanyRequester(options: {

@@ -16,7 +16,7 @@ export const sageRequestTimeoutMs = 10_000;
 /**
  * Builds the client; nothing is sent before the first call. It keeps the tokens of companies: one client a process.
  *
- * @throws TypeError for an address that is none
+ * @throws TypeError for an invalid URL
  */
 export function createSageBankingClient(options: SageBankingOptions): SageBankingClient {
   const { applicationId, signingKey, provider, nowMs = Date.now } = options;

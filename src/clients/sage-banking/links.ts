@@ -34,7 +34,7 @@ export function createLinkCalls(options: {
 }): LinkCalls {
   const { request, companyRequest, origins } = options;
 
-  /** What is foreign is refused before a person is sent anywhere. */
+  /** Foreign addresses are refused before the customer is redirected. */
   const checked = (operation: SageOperation, start: z.output<typeof startSchema>): SageLinkStart => {
     const { redirect, pollRoute, pollPeriod: pollPeriodMs } = start;
     checkRedirect(origins, { operation, redirect });
@@ -91,7 +91,7 @@ export function createLinkCalls(options: {
   };
 }
 
-/** A route is a secret as a whole, and so are its parameters. */
+/** The whole route is a secret, and so are its parameters. */
 function addressSecrets(url: URL): string[] {
   return [url.href, url.pathname, ...url.searchParams.values()];
 }

@@ -6,7 +6,7 @@ import type { Requester } from './request.js';
 import { signatureOf } from './signature.js';
 import type { TokenKeeper } from './tokens.js';
 
-/** A captcha of a few letters; more is no captcha. */
+/** Longest data URL that is accepted as a captcha. */
 const captchaImageCharactersMax = 1024 * 1024;
 
 /** `token` is no bearer token but the organisation's signing key (contract 2.3 a). */
@@ -22,7 +22,7 @@ const organisationSchema = z
     signingKey: token,
   }));
 
-/** Shape assumed (contract 3.2). Only captchas: the address goes into a page. */
+/** Shape assumed (contract 3.2). Only data URLs of images: the text goes into a page. */
 const captchaSchema = z.object({
   captchaId: z.string().min(1),
   image: z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { pollPeriodBoundsMs } from './assumptions.js';
 
-/** `pollPeriod` in milliseconds, within our bounds: neither a hurry nor an absurd wait is followed (contract 5.1). */
+/** `pollPeriod` in milliseconds, within our bounds (contract 5.1). */
 export const pollPeriodSchema = z
   .number()
   .transform((periodMs) => Math.min(Math.max(periodMs, pollPeriodBoundsMs.least), pollPeriodBoundsMs.most));

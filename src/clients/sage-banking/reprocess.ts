@@ -20,7 +20,7 @@ const doneSchema: z.ZodType<SageReprocessPoll> = z
 
 export type ReprocessCalls = Pick<SageBankingClient, 'startReprocess' | 'pollReprocess'>;
 
-/** Applying the rules to transactions that are there already (contract 10). */
+/** Applies the rules to transactions that Sage already has (contract 10). */
 export function createReprocessCalls(options: {
   companyRequest: CompanyRequester;
   origins: KnownOrigins;

@@ -3,7 +3,7 @@ import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
 import { unsentCode } from '../http/network-failure.js';
 import type { UnknownOutcomeReason } from '../http/provider-error.js';
 import { BodyNotText, BodyTooLarge, discardBody, errorBodyBytesMax, readBody } from '../http/read-body.js';
-import { readSageWords, sageErrorOf, type SageWords } from './answer.js';
+import { readSageErrorBody, sageErrorOf, type SageErrorBody } from './answer.js';
 import { SageOutcomeUnknown, SageUnreachable } from './errors.js';
 import type { SageOperation } from './operations.js';
 
@@ -16,14 +16,14 @@ export interface RequesterOptions {
   /** From sending to the last byte of the answer. */
   readonly timeoutMs: number;
   readonly nowMs: () => number;
-  /** Redacted from whatever Sage says. */
+  /** Redacted from every provider message. */
   readonly secrets: readonly (string | undefined)[];
 }
 
 export interface SageRequest<T> {
   readonly operation: SageOperation;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Built by us, or checked: it is called as it is. */
+  /** Built by us, or checked before; called unchanged. */
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON text. */
@@ -36,8 +36,8 @@ export interface SageRequest<T> {
   /** An answer may have no body: then the schema sees undefined. */
   readonly mayBeEmpty?: true;
   /** What a 500 with an error body means, where that is an answer (contract 10). */
-  readonly finalFailure?: (words: SageWords) => T;
-  /** A GET that cannot be made again (contract 5.2). */
+  readonly finalFailure?: (body: SageErrorBody) => T;
+  /** A GET that cannot be repeated (contract 5.2). */
   readonly spendsRoute?: true;
   readonly secrets?: readonly (string | undefined)[];
   readonly signal?: AbortSignal | undefined;
@@ -92,7 +92,7 @@ async function send<T>(exchange: Exchange<T>): Promise<Response> {
   }
 }
 
-/** Why a request or the reading of its answer stopped: our limit of time, the caller, or the connection. */
+/** Why a request or the reading of its answer stopped: our time-out, the caller, or the connection. */
 function interruption<T>({ timeout, request }: Exchange<T>): UnknownOutcomeReason {
   if (timeout.aborted) return 'timeout';
   return request.signal?.aborted === true ? 'aborted' : 'connection_lost';
@@ -100,13 +100,13 @@ function interruption<T>({ timeout, request }: Exchange<T>): UnknownOutcomeReaso
 
 async function refuse<T>(exchange: Exchange<T>, response: Response): Promise<T> {
   const { options, request } = exchange;
-  // The status alone decides; the body only adds words, so a broken one changes nothing.
+  // The status alone decides; a broken body only means that code and message are missing.
   const text = await readBody(response, errorBodyBytesMax).catch(() => '');
-  const words = readSageWords(parseJsonOrNull(text), [...options.secrets, ...(request.secrets ?? [])]);
-  if (response.status === serverErrorStatus && words !== null && request.finalFailure !== undefined) {
-    return request.finalFailure(words);
+  const body = readSageErrorBody(parseJsonOrNull(text), [...options.secrets, ...(request.secrets ?? [])]);
+  if (response.status === serverErrorStatus && body !== null && request.finalFailure !== undefined) {
+    return request.finalFailure(body);
   }
-  throw sageErrorOf({ operation: request.operation, response, nowMs: options.nowMs() }, words);
+  throw sageErrorOf({ operation: request.operation, response, nowMs: options.nowMs() }, body);
 }
 
 async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise<T> {
@@ -146,14 +146,14 @@ function readFailure<T>(exchange: Exchange<T>, error: unknown): UnknownOutcomeRe
 }
 
 /**
- * The error of an answer that tells us nothing. A read that the caller gave up is simply over; anything else may have
- * happened at Sage.
+ * The error of a missing or unusable answer. A plain read that the caller aborted ends with the caller's reason; any
+ * other request may have taken effect at Sage.
  */
 function unknownOutcome<T>(
   { request }: Exchange<T>,
   found: { httpStatus?: number; reason: UnknownOutcomeReason; detail?: string },
 ): Error {
-  const isMereRead = request.method === 'GET' && request.spendsRoute !== true;
-  if (found.reason === 'aborted' && isMereRead) return request.signal?.reason as Error;
+  const isPlainRead = request.method === 'GET' && request.spendsRoute !== true;
+  if (found.reason === 'aborted' && isPlainRead) return request.signal?.reason as Error;
   return new SageOutcomeUnknown({ operation: request.operation, ...found });
 }

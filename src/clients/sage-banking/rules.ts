@@ -109,7 +109,7 @@ function createRuleWrites(
   };
 }
 
-/** An answer about another rule is not one to this question. */
+/** The answer must be about the rule that was asked for. */
 function ruleSchemaOf(ruleId: string) {
   return sageRuleSchema.refine((rule) => rule.ruleId === ruleId, { path: ['ruleId'] });
 }

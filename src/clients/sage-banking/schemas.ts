@@ -18,7 +18,7 @@ export const sageBankSchema = z.object({
 });
 export type SageBank = z.output<typeof sageBankSchema>;
 
-/** Contract 5.2: what a successful link tells of the account. */
+/** Contract 5.2: the account in the answer of a successful link. */
 export const sageLinkedAccountSchema = z.object({
   accountName: z.string(),
   accountKey: z.string().nullish(),
@@ -28,7 +28,7 @@ export const sageLinkedAccountSchema = z.object({
 });
 export type SageLinkedAccount = z.output<typeof sageLinkedAccountSchema>;
 
-/** Contract 6.2. An unknown status is no status of ours: the answer is not understood. */
+/** Contract 6.2. An unknown status makes the whole answer unexpected. */
 export const sageBankAccountSchema = z.object({
   bankAccountId: z.string().min(1),
   bankId: z.string(),
@@ -47,7 +47,7 @@ export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
 
 /**
  * Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came, and read with
- * `src/domain/sage-banking/transaction.ts`: one odd transaction must not stop those behind it.
+ * `src/domain/sage-banking/transaction.ts`: one malformed transaction must not stop those after it.
  */
 export const sageTransactionSchema = z.looseObject({ transactionId: z.number().int().min(1) });
 export type SageTransaction = z.output<typeof sageTransactionSchema>;
@@ -75,7 +75,10 @@ export const sageRuleInputSchema = z.object({
 });
 export type SageRuleInput = z.output<typeof sageRuleInputSchema>;
 
-/** Contract 8, as it is answered. What Sage adds is kept and shown, so that nobody replaces a rule unaware of it. */
+/**
+ * Contract 8, as it is answered. Unknown members are kept and shown, so that replacing a rule does not lose them
+ * unseen.
+ */
 export const sageRuleSchema = z.looseObject({
   ...sageRuleInputSchema.shape,
   ruleConditions: z.array(ruleConditionSchema.loose()),

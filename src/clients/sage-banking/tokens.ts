@@ -25,9 +25,9 @@ interface Wanted {
 
 /** The tokens of companies, kept in this process alone (contract 2.2). */
 export interface TokenKeeper {
-  /** A token that is good for a while yet. */
+  /** A token that does not expire soon. */
   tokenFor(wanted: Wanted): Promise<string>;
-  /** Another one than `refused`, which was answered 401; without it a new one in any case. */
+  /** A token other than `refused`, which was answered 401; without `refused` always a new one. */
   renewed(wanted: Wanted & { refused?: string }): Promise<string>;
 }
 
@@ -43,11 +43,11 @@ export function createTokenKeeper(options: {
   nowMs: () => number;
 }): TokenKeeper {
   const kept = new Map<string, Kept>();
-  /** Under way: whoever needs the same token meanwhile waits for this one. */
+  /** Requests in flight: callers that need the same token share one. */
   const fetching = new Map<string, Promise<string>>();
 
   const fetchToken = async (key: string, access: SageCompanyAccess): Promise<string> => {
-    // Before the request: a slow answer is an older token.
+    // Before the request: the token may be as old as this.
     const askedAtMs = options.nowMs();
     const jwt = await requestToken(options, access);
     kept.delete(key);
@@ -76,7 +76,7 @@ export function createTokenKeeper(options: {
     async renewed({ refused, ...wanted }) {
       const key = keyOf(wanted.access);
       const known = kept.get(key);
-      // Somebody else has renewed it since.
+      // Another caller has renewed it since.
       if (refused !== undefined && known !== undefined && known.jwt !== refused) return known.jwt;
       kept.delete(key);
       return fetchOnce(key, wanted);
@@ -84,7 +84,7 @@ export function createTokenKeeper(options: {
   };
 }
 
-/** The key is part of it: a wrong one must not live on the token that the right one fetched. */
+/** Includes the signing key: a wrong key must not use the token that the right one fetched. */
 function keyOf({ organisationId, companyId, signingKey }: SageCompanyAccess): string {
   return JSON.stringify([organisationId, companyId, sha256Hex(signingKey)]);
 }
@@ -116,15 +116,15 @@ async function requestToken(
 }
 
 /**
- * How long the token is used from when it was asked for. Its own instants are only compared with each other: Sage's clock
- * need not be ours. One that lives shorter than our reserve is used for half its life.
+ * How long the token is used from when it was asked for. Its own instants are only compared with each other: Sage's
+ * clock need not be ours. One that lives shorter than our reserve is used for half its life.
  */
 function goodForMs(jwt: string): number {
   const lifetimeMs = Math.min(lifetimeOf(jwt) ?? tokenLifetimeMs, tokenLifetimeMs);
   return Math.max(lifetimeMs - tokenRenewedBeforeMs, lifetimeMs / 2);
 }
 
-/** Undefined when the token does not say, or makes no sense; nobody but Sage has to understand it. */
+/** Undefined when the token has no readable claims; only Sage has to understand it. */
 function lifetimeOf(jwt: string): number | undefined {
   const [, payload = ''] = jwt.split('.');
   try {
@@ -135,7 +135,7 @@ function lifetimeOf(jwt: string): number | undefined {
   }
 }
 
-/** The fetch serves others too: a caller that gives up leaves it alone. */
+/** A caller that aborts stops waiting; the request goes on for the other callers. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   let stop = (): void => undefined;

@@ -26,7 +26,7 @@ export function createTransactionCalls({
   };
 }
 
-/** Ids that do not grow from the one asked for would let a cursor pass over transactions: such a page is not understood. */
+/** Ids must ascend from the one asked for: otherwise the cursor could skip transactions. */
 function pageSchemaOf(asked: { bankAccountId: string; startIndex: number }): z.ZodType<SageTransactionPage> {
   const transactions = z.array(sageTransactionSchema).refine(
     (list) => {
@@ -47,9 +47,9 @@ function pageSchemaOf(asked: { bankAccountId: string; startIndex: number }): z.Z
     .transform(({ bankAccount, bankTransactionList: list }) => ({
       account: bankAccount,
       transactions: list.transactions,
-      // Of the rows, not of the answer's own figure: the cursor never goes past what was read.
+      // From the rows, not the answer's own figure: the cursor never passes what was read.
       endIndex: list.transactions.at(-1)?.transactionId ?? asked.startIndex - 1,
-      // An empty page that names a next one would have us ask for ever.
+      // An empty page with a next one would never end the loop.
       hasMore: list.next != null && list.transactions.length > 0,
     }));
 }

@@ -8,8 +8,8 @@ import {
 } from './finish-with-connection.js';
 
 /**
- * Takes over a connection that was made elsewhere, after asking Rutter whose token it is (contract 5.2, GET
- * /connections/access_token and /connections/status). Reads only, so a repeat is harmless.
+ * Adopts a connection that was created elsewhere, after reading which connection the token belongs to (contract 5.2,
+ * GET /connections/access_token and /connections/status). Reads only, so a repeat is harmless.
  */
 export async function adoptConnection(context: CommandContext): Promise<CommandEnding> {
   const accessToken = openSecret(context);

@@ -9,7 +9,7 @@ export async function createConnection(context: CommandContext): Promise<Command
   const created = await deps.rutter
     .createConnection({ platform, idempotencyKey: command.providerKey, priority: 'interactive', signal })
     .catch(async (error: unknown) => {
-      // After an accepted 5xx a connection may stand at Rutter unused: it is empty, and better than a failed command.
+      // After an accepted 5xx an unused, empty connection may exist at Rutter: better than a failed command.
       if (isSpentKey(error)) {
         await renewCommandKey(deps.pool, { commandId: command.commandId, spentKey: command.providerKey });
       }

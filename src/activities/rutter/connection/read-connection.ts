@@ -12,14 +12,14 @@ import { Obsolete } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat
- * is safe: facts are taken over from a complete list, and waking twice is harmless. A refused connection is a result,
- * not a failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), CredentialsRejected, Obsolete.
+ * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat is
+ * safe: facts are recorded from a complete list, and waking twice is harmless. A refused connection is a result, not a
+ * failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), CredentialsRejected, Obsolete.
  */
 
 export interface ReadConnectionInput {
   readonly connectionId: string;
-  /** How long something has been awaited by now; sets the pace of looking. */
+  /** How long something has been awaited by now; sets the poll interval. */
   readonly awaitedForMs: number;
 }
 
@@ -55,9 +55,9 @@ export function rutterReadConnection(deps: RutterDeps) {
         return { refused: true, awaitedCount: 0, nextPollMs };
       }
       const accounts = await whileHeartbeating(() => listAccounts(deps, accessToken));
-      const look = await recordAccountsSeen(deps.pool, { connectionId, accounts });
-      for (const feedId of look.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
-      const { awaitedCount } = look;
+      const recorded = await recordAccountsSeen(deps.pool, { connectionId, accounts });
+      for (const feedId of recorded.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
+      const { awaitedCount } = recorded;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
     } catch (error) {
       const refusal = await recordingRejectedCredentials(deps, () => readConnectionRefusal(deps, error));
@@ -68,7 +68,7 @@ export function rutterReadConnection(deps: RutterDeps) {
   };
 }
 
-/** Reads may be answered although writes are refused: only Rutter's own word on the connection heals it. */
+/** Reads may succeed although writes are refused, so only the connection's status at Rutter ends a refusal. */
 async function isStillRefused(deps: RutterDeps, accessToken: string): Promise<boolean> {
   const { cancellationSignal: signal } = Context.current();
   const facts = connectionFacts(await deps.rutter.getConnectionStatus({ accessToken, signal }));

@@ -5,8 +5,8 @@ import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
- * A connection on which an activation or a recovery is awaited, and whose workflow is gone, is woken: that starts it.
- * One whose workflow ended by itself after 30 days of waiting is older than what is listed here, so nobody is polled for
+ * Wakes connections that wait for an activation or a recovery and whose workflow does not exist: that starts it. A
+ * workflow that ended by itself after 30 days of waiting is older than the listed ones, so no connection is polled for
  * ever. A repeat is safe: a wake-up too many is one check too many.
  */
 

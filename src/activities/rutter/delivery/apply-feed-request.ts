@@ -4,8 +4,8 @@ import type { RutterDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * Does what an operator or the customer asked of a feed, in one transaction with its timeline row. A repeat is safe:
- * the row already shows it. Failures: DatabaseUnavailable (retried), Obsolete.
+ * Carries out a request of an operator or the customer for a feed, in one transaction with its timeline row. A repeat
+ * is safe: the row already shows it. Failures: DatabaseUnavailable (retried), Obsolete.
  */
 
 export interface ApplyFeedRequestInput {

@@ -1,6 +1,6 @@
 /**
- * How the work of one delivery run on a batch ends. The words are those of the batch's state in the database where it has
- * ended (`delivered`, `undone`), and those of the delivery run's outcome where the run ends with it.
+ * How the work of one delivery run on a batch ends. `delivered` and `undone` are the batch's states in the database;
+ * the other kinds end the delivery run, with its outcome of the same name where there is one.
  */
 export type BatchOutcome =
   | { readonly kind: 'delivered'; readonly delivered: number }
@@ -10,7 +10,7 @@ export type BatchOutcome =
   | { readonly kind: 'retry_later'; readonly waitMs: number }
   /** The batch stays open while its job runs at Rutter; it is polled after the wait. */
   | { readonly kind: 'job_running'; readonly waitMs: number }
-  /** A person must look; the reason is stored in the feed's row and the batch stays open. */
+  /** An operator must act; the reason is stored in the feed's row and the batch stays open. */
   | { readonly kind: 'blocked' }
   /** Another sender has the delivery lock now. */
   | { readonly kind: 'lock_lost' }

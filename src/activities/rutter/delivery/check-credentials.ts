@@ -11,8 +11,8 @@ import { CredentialsRejected } from '../../failures.js';
 import { recordFailure } from './record-failure.js';
 
 /**
- * What of a failure is a refusal of the feed's connection; null for anything else. Our own credentials refused for
- * everybody is nothing of this feed's: it is noted for all, its reason says so, no customer is notified, and all wait.
+ * The refusal of the feed's connection in an error; null for any other error. Rejected credentials of our own concern
+ * all feeds: they are recorded once, the feed's reason names them, no customer is notified, and all feeds wait.
  */
 export async function explainFailure(
   deps: RutterDeps,
@@ -28,7 +28,7 @@ export async function explainFailure(
   }
 }
 
-/** Nothing is sent while our own credentials are refused, whoever met it: of all that wait one asks at a time. */
+/** Nothing is sent while our own credentials are recorded as rejected; one waiting feed at a time probes them. */
 export async function waitForOrganisation(deps: RutterDeps, feed: FeedRow): Promise<void> {
   try {
     await requireCredentials(deps);
@@ -39,7 +39,7 @@ export async function waitForOrganisation(deps: RutterDeps, feed: FeedRow): Prom
 }
 
 async function checkLater(deps: RutterDeps, feed: FeedRow, refused: CredentialsRejected): Promise<never> {
-  // Once: ten thousand feeds that wait only read.
+  // Recorded once per feed: later checks of waiting feeds only read.
   if (feed.reason !== credentialsRejectedReason) await recordFailure(deps, feed, refused);
   throw ApplicationFailure.create({
     type: failureTypes.providerUnavailable,

@@ -26,7 +26,7 @@ export function compareAnswer(
   return { duplicates, conflicts, missing };
 }
 
-/** Names the fields that differ; their values stand in the two records and need no third copy. */
+/** Names the fields that differ; their values are in the two records and need no third copy. */
 function differenceOf(posting: DeliverablePosting, answer: RutterTransaction): string {
   const differing = [
     Number(posting.amount) === answer.amount ? null : 'amount',

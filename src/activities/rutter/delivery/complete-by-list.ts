@@ -21,7 +21,7 @@ export async function completeByList(
   const { deliveryLockId, holder } = context;
   const exceptions = compareAnswer(content.postings, input.transactions);
   if (exceptions.missing.length === batch.size) {
-    // Sending the same again and again would not help: a person must ask Rutter what its answers mean.
+    // Repeating the request would not help: an operator must ask Rutter what its answers mean.
     const ending = await undo(context, batch, null);
     if (ending.kind === 'undone') {
       await blockFeed(context, 'answer_incomplete', 'a successful answer named none of the batch');
@@ -37,7 +37,7 @@ export async function completeByList(
     jobId: input.jobId,
     httpStatus: input.evidence === 'read_back' ? null : 200,
   });
-  // Somebody else had the same evidence first.
+  // Another sender completed it first.
   if (!completed) return { kind: 'lock_lost' };
   const delivered = batch.size - exceptions.missing.length - exceptions.conflicts.length;
   return { kind: 'delivered', delivered };

@@ -13,8 +13,8 @@ export type Explanation =
   | { readonly kind: 'not_yet'; readonly what: string };
 
 /**
- * Asks Rutter again for everything that could explain a refusal without a telling code: account, connection, and the
- * last job of the connection. Null: nothing does, so it must be the postings.
+ * Reads everything at Rutter that could explain a refusal without a specific code: account, connection, and the
+ * last job of the connection. Null: nothing does, so the postings are the cause.
  */
 export async function findExplanation(context: BatchContext, batch: OpenBatch): Promise<Explanation | null> {
   const account = await readAccount(context);
@@ -39,7 +39,7 @@ async function lastJobRuns(context: BatchContext, batch: OpenBatch): Promise<boo
   try {
     return (await deps.rutter.getJob({ jobId, signal })).kind === 'running';
   } catch (error) {
-    // Forgotten is as good as ended.
+    // Rutter does not keep jobs for ever: an unknown one has ended.
     if (isNotFound(error)) return false;
     throw error;
   }

@@ -16,10 +16,10 @@ import type { BatchOutcome } from './batch-outcome.js';
 import { renewBatch, undo } from './end-attempt.js';
 
 /**
- * Brings an open batch to its final outcome, whoever began it and wherever its last sender died: a known job is
+ * Brings an open batch to its final outcome, also one that another sender left at any step: a known job is
  * followed, an accepted failure of unknown effect is completed by Rutter's own list, and in every other case the same
  * bytes go out under the same key, which Rutter either replays or does now (contract 8.3, 9, 11.2).
- * `fresh` is the content of a batch that this sender has just cut: only then is its first POST the first.
+ * `fresh` is the content of a batch that this sender has just built: only then is its POST certainly the first.
  */
 export async function finishBatch(
   context: BatchContext,
@@ -41,9 +41,9 @@ export async function finishBatch(
 }
 
 /**
- * Goes on with a batch whose last sender may have died before, during or after its POST. That of a feed that was
- * closed meanwhile, or linked again from a later date, is only sent on when Rutter has it already. One whose earlier
- * attempts certainly did nothing is no longer in flight: it is sent under its new key only if it could be built now.
+ * Continues a batch whose last sender may have died before, during or after its POST. If the feed was closed meanwhile,
+ * or its start date moved, Rutter's list decides: what it has is delivered, the rest undone. A batch whose earlier
+ * attempts certainly did nothing is sent under its new key only if it could be built now.
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchOutcome> {
   const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;

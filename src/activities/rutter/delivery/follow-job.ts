@@ -12,7 +12,7 @@ import type { BatchContext } from './batch-context.js';
 import type { BatchOutcome } from './batch-outcome.js';
 import { blockFeed, renewBatch } from './end-attempt.js';
 
-/** Polls the job of a batch until it ends, or until waiting should not hold an activity slot any longer. */
+/** Polls the job of a batch until it ends, or until waiting would hold an activity slot too long. */
 export async function followJob(
   context: BatchContext,
   batch: OpenBatch,
@@ -24,7 +24,7 @@ export async function followJob(
   let waitedMs = 0;
   for (;;) {
     const ageMs = (batch.jobAgeMs ?? 0) + Math.max(waitedMs, performance.now() - beganMs);
-    // The first check of this delivery run at an old job is at once: the wait was on the workflow's timer.
+    // An old job is polled at once: the wait was on the workflow's timer.
     if (ageMs < deliveryLimits.jobInDeliveryRunMs) {
       const waitMs = jobPollDelayMs(ageMs);
       await context.deps.wait(waitMs, context.signal);

@@ -3,8 +3,8 @@ import type { Pool } from '../../../db/pool.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 
 /**
- * Keeps the lease of a delivery lock alive while a batch is worked on. A failed renewal is no alarm by itself (the database
- * may be away for a second); a lost one is noticed again where it counts: in the transactions that need the lease.
+ * Renews the lease of a delivery lock while a batch is worked on. A failed renewal is ignored (the database may be away
+ * for a second): every transaction that needs the lease checks it again.
  */
 export async function whileHoldingDeliveryLock<T>(
   input: { pool: Pool; deliveryLockId: string; holder: string },

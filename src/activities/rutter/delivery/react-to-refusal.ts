@@ -10,7 +10,7 @@ import { unreachable } from '../../../domain/feed.js';
 import { namedTransaction } from '../../../domain/rutter/bisection-plan.js';
 import { findExplanation } from './find-explanation.js';
 import { readAccount } from './read-account.js';
-import { meaningOfRefusal, wordsOf, type RefusalWords } from './refusals.js';
+import { meaningOfRefusal, refusalMessageOf, type ProviderRefusal } from './refusals.js';
 import { resolveByReadBack, resolveOrUndo } from './resolve-by-read-back.js';
 import type { BatchContent } from './batch-content.js';
 import type { BatchContext } from './batch-context.js';
@@ -22,22 +22,22 @@ interface Refused {
   readonly context: BatchContext;
   readonly batch: OpenBatch;
   readonly content: BatchContent;
-  readonly refusal: RefusalWords & Pick<StoredRefusal, 'jobId'>;
+  readonly refusal: ProviderRefusal & Pick<StoredRefusal, 'jobId'>;
   /** Rutter had accepted the request: this is the final outcome of its key. */
   readonly accepted: boolean;
 }
 
 /**
  * Acts on a refusal of a batch. Nothing was synced: the batch is undone, and the feed waits for what explains the
- * refusal (account, connection) or is blocked with Rutter's words. Where nothing else explains it, the postings do: the
- * batch goes out again in parts until the bad ones stand alone.
+ * refusal (account, connection) or is blocked with the provider message. Where nothing else explains it, the postings
+ * do: the batch is sent again in parts until the refused ones are isolated.
  */
 export async function reactToRefusal(refused: Refused): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const meaning = meaningOfRefusal(refusal);
   switch (meaning) {
     case 'in_progress':
-      // Accepted and then refused as one too many: the key replays that for ever, so the bytes need a new one.
+      // Accepted, then refused as a second batch in flight: the key replays that, so the bytes need a new key.
       if (refused.accepted) return await renewBatch(context, batch, refusal);
       throw later(failureTypes.providerUnavailable, 'another batch of the connection is in flight at Rutter');
     case 'key_conflict':
@@ -58,7 +58,7 @@ export async function reactToRefusal(refused: Refused): Promise<BatchOutcome> {
 }
 
 async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
-  await blockFeed(context, 'conflict_with_provider', wordsOf(refusal));
+  await blockFeed(context, 'conflict_with_provider', refusalMessageOf(refusal));
   throw later(
     failureTypes.unexpected,
     'Rutter knows the key with other bytes',
@@ -68,15 +68,15 @@ async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
 
 async function afterConnectionRefused(
   refused: Refused,
-  said: { code: string; words: string | null },
+  cause: { code: string; words: string | null },
 ): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const { connectionId } = context.feed;
-  // In doubt nobody can read back now: the batch stays open and is completed when the connection is healed.
+  // With an unknown outcome the batch stays open: it cannot be read back before the connection recovers.
   const ending: BatchOutcome = isOutcomeUnknown(refused)
     ? { kind: 'blocked' }
     : await undo(context, batch, refusal);
-  await recordConnectionRefused(context.deps.pool, { connectionId, ...said });
+  await recordConnectionRefused(context.deps.pool, { connectionId, ...cause });
   await context.deps.workflows.wakeConnection({ connectionId });
   return ending;
 }
@@ -88,7 +88,7 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
     if (refused.accepted) return await renewBatch(context, batch, refusal);
     throw later(failureTypes.providerUnavailable, 'Rutter refuses an account that it calls ready');
   }
-  const ending = await rid(refused);
+  const ending = await undoOrResolve(refused);
   await recordAccountSeen(deps.pool, { ...feed, account });
   await deps.workflows.wakeConnection({ connectionId: feed.connectionId });
   return ending;
@@ -96,8 +96,8 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
 
 async function afterRequestRefused(refused: Refused): Promise<BatchOutcome> {
   const { context, refusal } = refused;
-  const ending = await rid(refused);
-  if (ending.kind === 'undone') await blockFeed(context, 'rejected_by_provider', wordsOf(refusal));
+  const ending = await undoOrResolve(refused);
+  if (ending.kind === 'undone') await blockFeed(context, 'rejected_by_provider', refusalMessageOf(refusal));
   return ending;
 }
 
@@ -107,7 +107,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
   try {
     explanation = await findExplanation(context, batch);
   } catch (error) {
-    // The key replays this refusal for ever, and what explains it may be gone when we can look: ask again instead.
+    // The key replays this refusal, and its explanation may be gone by the next read: send again under a new key.
     if (refused.accepted && isRutterError(error)) return await renewBatch(context, batch, refusal);
     throw error;
   }
@@ -119,7 +119,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
       return await afterConnectionRefused(refused, { code, words: reason ?? refusal.errorMessage });
     }
     case 'not_yet':
-      // The key replays this refusal for ever, and by then nothing may explain it any more.
+      // The key replays this refusal, and by then nothing may explain it any more.
       if (refused.accepted) return await renewBatch(context, batch, refusal);
       throw later(failureTypes.providerUnavailable, explanation.what);
     case undefined:
@@ -137,20 +137,22 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
     deliveryLockId: context.deliveryLockId,
     holder: context.holder,
     refusal,
-    words: wordsOf(refusal),
+    words: refusalMessageOf(refusal),
     hint: namedTransaction(refusal.errorMessage, ids),
     blockReason: 'rejected_by_provider',
   });
   return { kind: outcome === 'lock_lost' ? 'lock_lost' : 'undone' };
 }
 
-/** A refusal of a repeat that was not accepted proves nothing of an earlier POST under the same key. */
+/** A refused repeat that was not accepted says nothing about an earlier POST under the same key. */
 function isOutcomeUnknown(refused: Refused): boolean {
   return refused.batch.outcomeUnknown && !refused.accepted;
 }
 
-/** Gets rid of the batch; where an earlier POST is in doubt, Rutter's list is read first, and what it has is delivered. */
-async function rid(refused: Refused): Promise<BatchOutcome> {
+/**
+ * Undoes the batch; with an unknown outcome of an earlier POST Rutter's list is read first: what it has is delivered.
+ */
+async function undoOrResolve(refused: Refused): Promise<BatchOutcome> {
   const { context, batch, content, refusal } = refused;
   return isOutcomeUnknown(refused)
     ? await resolveOrUndo(context, batch, content, refusal)

@@ -13,8 +13,8 @@ import type { RutterDeps } from '../deps.js';
 import { CredentialsRejected, readFailure } from '../../failures.js';
 
 /**
- * Puts a failure that is tried again by itself into the row, so that a late feed has its reason on a screen. A sender
- * that was overtaken (frozen past its lease, say) writes nothing over the success of the one that came after it.
+ * Records a failure that is retried automatically in the feed's row, so that a late feed shows its reason. A sender
+ * that lost its lease meanwhile does not overwrite the success of a later one.
  *
  * @param feed the row as it was when the delivery run began
  */
@@ -23,7 +23,7 @@ export async function recordFailure(
   feed: FeedRow,
   error: unknown,
 ): Promise<void> {
-  // A delivery run that was called off has no failure.
+  // A cancelled delivery run has no failure.
   if (isBlocked(feed.reason) || error instanceof CancelledFailure) return;
   const ours =
     isRutterError(error) || error instanceof ApplicationFailure || error instanceof CredentialsRejected;
@@ -33,7 +33,7 @@ export async function recordFailure(
   await recordReason(deps.pool, { feedId: feed.feedId, reason, detail, timeline: false, asOf: feed });
 }
 
-/** A crowd before the limiter and Temporal being away pass by themselves, as Rutter's own failures do. */
+/** A saturated limiter and an unreachable Temporal pass by themselves, as Rutter's own failures do. */
 const passingTypes: ReadonlySet<string> = new Set([
   failureTypes.providerUnavailable,
   failureTypes.rateLimited,

@@ -9,10 +9,10 @@ import {
 
 /**
  * What a refusal of a batch means, by Rutter's type and code first and by status second, never by its message.
- * Codes marked as assumed are not documented; they stand here once.
+ * Codes marked as assumed are not documented and are named only here.
  */
 export type RefusalMeaning =
-  /** Another batch is in flight on the delivery lock: ours, most likely. Same key, later. */
+  /** Another batch of the connection is in flight, most likely ours. Same key, later. */
   | 'in_progress'
   /** The account is not linked (any more), or the connection's first sync is not done. */
   | 'account_not_ready'
@@ -20,12 +20,13 @@ export type RefusalMeaning =
   | 'connection_refused'
   /** The key is known with other bytes although our stored hash matches. */
   | 'key_conflict'
-  /** Sage or Rutter will not have these postings, unless account, connection or an earlier job explain it. */
+  /** Sage or Rutter refuses these postings, unless account, connection or an earlier job explain it. */
   | 'postings_refused'
   /** The request was refused for something that no posting can cause. */
   | 'request_refused';
 
-export type RefusalWords = RutterErrorBody & { readonly httpStatus: number };
+/** A refusal as an answer or a failed job carries it. */
+export type ProviderRefusal = RutterErrorBody & { readonly httpStatus: number };
 
 /** Assumed codes (contract 8.4). */
 const inProgressCode = 'BANK_FEED_BATCH_IN_PROGRESS';
@@ -35,12 +36,12 @@ const productNotReadyCode = 'PRODUCT_NOT_READY';
 const connectionRefusedCodes = new Set(['NEEDS_UPDATE', 'CONNECTION_DISABLED', invalidCredentialsCode]);
 const connectionErrorType = 'CONNECTION_ERROR';
 /**
- * "Invalid input" and "the platform answered bad request" (contract 12) can speak of a posting; 413 does of a batch that
- * is too large, and smaller ones may pass (the bound is an assumption, contract 8.2).
+ * "Invalid input" and "the platform answered bad request" (contract 12) can concern a posting; 413 concerns a batch
+ * that is too large, and smaller ones may pass (the bound is an assumption, contract 8.2).
  */
 const postingStatuses = new Set([400, 413, 450]);
 
-export function meaningOfRefusal(error: RefusalWords): RefusalMeaning {
+export function meaningOfRefusal(error: ProviderRefusal): RefusalMeaning {
   const { httpStatus } = error;
   const code = error.errorCode ?? '';
   if (code === inProgressCode) return 'in_progress';
@@ -54,14 +55,14 @@ export function meaningOfRefusal(error: RefusalWords): RefusalMeaning {
   return postingStatuses.has(httpStatus) && !ofConnection ? 'postings_refused' : 'request_refused';
 }
 
-/** Rutter's own words for people: status and code first, then its message, which the client has redacted and cut. */
-export function wordsOf(refusal: RefusalWords): string {
+/** A refusal as one line for operators: status, code and provider message, which the client redacts and truncates. */
+export function refusalMessageOf(refusal: ProviderRefusal): string {
   return [String(refusal.httpStatus), refusal.errorCode, refusal.errorMessage].filter(Boolean).join(' ');
 }
 
-/** They say "not now" of a finished job, as the statuses do: nothing was synced, and the bytes may go under a new key. */
+/** Codes of a rate limit in a finished job: nothing was synced, and the bytes may be sent under a new key. */
 const rateLimitCodes = new Set([rateLimitCode, platformRateLimitCode]);
-/** Nobody knows what became of a request that timed out on the way. */
+/** The outcome of a request that timed out on the way is unknown. */
 const requestTimeoutStatus = 408;
 
 export type JobFailureMeaning = 'rate_limited' | 'refused' | 'in_doubt';

@@ -8,14 +8,14 @@ import type { BatchContext } from './batch-context.js';
 import type { BatchOutcome } from './batch-outcome.js';
 import { blockFeed, renewBatch, undo } from './end-attempt.js';
 
-/** Nothing of the batch is at Rutter, by two checks: the caller decides. */
+/** Two reads found nothing of the batch at Rutter: the caller decides. */
 interface Absent {
   readonly kind: 'absent';
 }
 
 /**
- * Completes doubt by Rutter's own list: what is there is delivered, and when only a part is there, the rest becomes
- * ready again.
+ * Resolves an unknown outcome by Rutter's own list: what it holds is delivered; if it holds only a part, the rest
+ * becomes ready again.
  */
 export async function resolveByReadBack(
   context: BatchContext,
@@ -31,7 +31,9 @@ export async function resolveByReadBack(
   return await completeByList(context, batch, content, seen);
 }
 
-/** The same; what is not there goes out again under a new key, where Rutter marks what it has after all as a duplicate. */
+/**
+ * The same; a batch that is absent is sent again under a new key. Rutter marks what it has after all as a duplicate.
+ */
 export async function resolveOrSendAgain(
   context: BatchContext,
   batch: OpenBatch,
@@ -43,7 +45,7 @@ export async function resolveOrSendAgain(
   return await renewBatch(context, batch, { httpStatus: null, errorCode: null, errorMessage });
 }
 
-/** The same; what is not there is undone. */
+/** The same; a batch that is absent is undone. */
 export async function resolveOrUndo(
   context: BatchContext,
   batch: OpenBatch,
@@ -60,11 +62,11 @@ async function checkTwice(
   content: BatchContent,
 ): Promise<RutterTransaction[] | 'too_long'> {
   try {
-    const found = await look(context, batch, content);
+    const found = await readList(context, batch, content);
     if (found.size < content.postings.length) {
       await context.deps.wait(deliveryLimits.secondCheckAfterMs, context.signal);
       // Pages shift while they are read: what the first check saw is there, whatever the second says.
-      for (const [id, transaction] of await look(context, batch, content)) found.set(id, transaction);
+      for (const [id, transaction] of await readList(context, batch, content)) found.set(id, transaction);
     }
     return [...found.values()];
   } catch (error) {
@@ -74,7 +76,7 @@ async function checkTwice(
 }
 
 /** What Rutter holds of the batch, by transaction id. @throws ListTooLong */
-async function look(
+async function readList(
   context: BatchContext,
   batch: OpenBatch,
   content: BatchContent,

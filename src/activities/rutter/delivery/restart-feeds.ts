@@ -5,10 +5,10 @@ import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
- * A feed that has no workflow (terminated by hand, lost with Temporal's database) gets it back from its row. A repeat is
- * safe: a signal to a feed that runs after all only makes it look. Limits: a page is one list and, for what is not in it,
- * one question each; a million feeds are seen within ten minutes; an empty Temporal is filled at the pace of
- * `restartsMax` a minute.
+ * Restarts feeds whose workflow is missing (terminated by hand, lost with Temporal's database) from their rows. A
+ * repeat is safe: a signal to a running feed only causes a check. Limits: a page is one list and one request for each
+ * workflow that is not in it; a million feeds are checked within ten minutes; an empty Temporal is filled with
+ * `restartsMax` feeds a minute.
  */
 
 const pageSize = 1_000;

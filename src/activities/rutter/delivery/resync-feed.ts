@@ -31,8 +31,8 @@ const tooLong: CommandProblem = {
 };
 
 /**
- * Compares what a feed's completed batches delivered from a date on with Rutter's own list, and sends again what is in
- * the one and not in the other: only the gap. With `dry_run` it only tells. A repeat is safe: what was taken back is
+ * Compares what a feed's completed batches delivered from a date on with Rutter's own list, and sends the gap again:
+ * what Rutter's list lacks. With `dry_run` it only reports. A repeat is safe: what was taken back is
  * waiting, and no longer compared; should Rutter have it after all, it answers with a duplicate.
  */
 export async function resyncFeed(context: CommandContext): Promise<CommandEnding> {
@@ -72,19 +72,19 @@ export async function resyncFeed(context: CommandContext): Promise<CommandEnding
   return { state: 'done' };
 }
 
-interface Looked {
+interface Comparison {
   readonly gap: readonly DeliveredPosting[];
   /** At Rutter, and not among what our ledger calls delivered. */
   readonly unknown: readonly string[];
 }
 
-async function checkTwice(context: CommandContext, fixture: ResyncFixture): Promise<Looked | null> {
-  const first = await look(context, fixture);
+async function checkTwice(context: CommandContext, fixture: ResyncFixture): Promise<Comparison | null> {
+  const first = await readList(context, fixture);
   const missing = first === null ? null : missingIn(fixture.delivered, first);
   if (first === null || missing === null) return null;
   if (missing.length === 0) return { gap: [], unknown: unknownOf(fixture, first) };
   await context.deps.wait(deliveryLimits.secondCheckAfterMs, context.signal);
-  const second = await look(context, fixture);
+  const second = await readList(context, fixture);
   return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(fixture, second) };
 }
 
@@ -101,7 +101,7 @@ function unknownOf(fixture: ResyncFixture, atRutter: ReadonlySet<string>): strin
 }
 
 /** The ids of what Rutter holds for the account; null when its list is too long. */
-async function look(
+async function readList(
   context: CommandContext,
   { feed, sentSinceMs }: ResyncFixture,
 ): Promise<Set<string> | null> {
@@ -126,7 +126,7 @@ async function look(
   }
 }
 
-function describe({ effectiveFrom, delivered, waiting }: ResyncFixture, { gap }: Looked) {
+function describe({ effectiveFrom, delivered, waiting }: ResyncFixture, { gap }: Comparison) {
   return {
     effective_from: effectiveFrom,
     compared: delivered.length,

@@ -32,15 +32,15 @@ import type { BatchOutcome } from './batch-outcome.js';
 
 /*
  * One delivery run of a feed: batch after batch until the feed has caught up, a minute has passed, the delivery lock is
- * busy or a job is slow. A repeat is safe at any point: what was built, sent, seen and completed is stored in the ledger
- * before and after each step, and the next sender continues from there, under the same keys. Failures:
+ * busy or a job is slow. A repeat is safe at any point: what was built, sent, seen and completed is stored in the
+ * ledger before and after each step, and the next sender continues from there, under the same keys. Failures:
  * ProviderUnavailable, RateLimited and DatabaseUnavailable are retried; a refusal is no failure, it blocks the feed and
  * the result says so. Limits: a minute, `deliveryLimits.batchesPerDeliveryRunMax`, one batch in flight.
  */
 
 export interface RunDeliveryInput {
   readonly feedId: string;
-  /** Read the account at Rutter first: with the daily check, and when a person asked for it. */
+  /** Read the account at Rutter first: with the daily check, and when a user requested it. */
   readonly readAccount: boolean;
 }
 
@@ -49,8 +49,8 @@ export interface RunDeliveryInput {
  * - `more`: the run's minute is over, or its worker stops; the next run continues at once.
  * - `lock_busy`: another sender has the delivery lock.
  * - `job_running`: the batch's job runs at Rutter; polled after `waitMs`.
- * - `retry_later`: a batch is sent again, or looked at again, after `waitMs`.
- * - `waiting`: for a person, the connection or the account; the feed's row says for which.
+ * - `retry_later`: a batch is sent again, or checked again, after `waitMs`.
+ * - `waiting`: for an operator, the connection or the account; the feed's row says for which.
  * - `closed`: the feed is closed.
  */
 export type DeliveryRunOutcome =
@@ -97,7 +97,7 @@ class DeliveryRun {
     const feed = await this.mustRead(this.input.feedId);
     if (feed.checkRequested) await clearRequestedCheck(this.deps.pool, feed);
     if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
-      // A person asked: the connection may have recovered, even when it is no longer polled.
+      // A user requested it: the connection may have recovered, even when it is no longer polled.
       if (this.input.readAccount) await this.deps.workflows.wakeConnection(feed);
       return this.waiting(feed);
     }
@@ -165,7 +165,10 @@ class DeliveryRun {
     }
   }
 
-  /** Nothing may be sent past a blocked batch. Its own feed has the reason; other feeds of the connection name that feed. */
+  /**
+   * Nothing may be sent past a blocked batch. Its own feed has the reason; other feeds of the connection name that
+   * feed.
+   */
   private async afterBlocked(feed: FeedRow, built: WorkableBuild): Promise<RunDeliveryResult> {
     if (built.batch.feedId === feed.feedId) return await this.result('waiting');
     return await this.waitForOther(feed, `batch ${String(built.batch.number)} of feed ${built.batch.feedId}`);

@@ -11,8 +11,8 @@ export class ListTooLong extends Error {
 
 /**
  * What Rutter holds for an account since a time, page by page, by its own list (contract 8.1: all accounts of the
- * connection, no filter for Sage; ordered by update time, so that a page may shift while it is read and one
- * transaction may come twice).
+ * connection, no filter for Sage; ordered by update time, so that pages may shift while they are read and a
+ * transaction may appear twice).
  *
  * @throws ListTooLong when the list does not end within `pagesMax` pages of 500 transactions of the connection
  */

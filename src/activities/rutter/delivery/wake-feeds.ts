@@ -8,9 +8,9 @@ import type { RutterDeps } from '../deps.js';
 import { repairPages, type RepairResult, type RepairedPage } from '../../repair-pages.js';
 
 /*
- * A signal can be lost: the process died after its commit, or Temporal was away. Feeds with a posting that no delivery run has
- * checked, and feeds that are with a requested check, are signalled again. A repeat is safe, a signal too many is one check too
- * many; and none is repeated within ten minutes, so that a feed which waits its turn is not filled with signals.
+ * A signal can be lost: the process died after its commit, or Temporal was unavailable. Feeds with a posting that no
+ * delivery run has seen, and feeds with a requested check, are signaled again. A repeat is safe: a signal too many is
+ * one check too many. A feed is signaled at most every ten minutes, so that a waiting feed does not collect signals.
  */
 
 const pageSize = 5_000;
@@ -22,14 +22,14 @@ const signalsAtOnce = 20;
 
 export function temporalWakeFeeds(deps: RutterDeps) {
   return async (): Promise<RepairResult> => {
-    const owed = await wakeRequested(deps);
+    const requested = await wakeRequested(deps);
     const unheard = await repairPages(deps, {
       name: 'wakes',
       pagesMax,
       repairsMax: wakesMax,
       page: (afterId) => wakePage(deps, afterId),
     });
-    return { ...unheard, repaired: unheard.repaired + owed };
+    return { ...unheard, repaired: unheard.repaired + requested };
   };
 }
 

@@ -22,10 +22,10 @@ import { explainRefusal, isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * The last step of a handoff: asks for the one-time password (contract 7) and stores where the browser goes, sealed.
+ * The last step of a handoff: requests the one-time password (contract 7) and stores the browser's redirect, sealed.
  * Each new password cancels the one before, so there is one turn per connection at a time, only the handoff that
  * holds the connection's claim takes it, and its key was stored before the call. A repeat is safe: once the answer is
- * stored Rutter is not asked again; before that the same key gives the same password, and no browser has it yet.
+ * stored no second request is sent; before that the same key gives the same password, and no browser has it yet.
  * Nothing is sent after `handoffOtpLatestMs`, by the database's clock, however long the limiter made it wait.
  * Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); ConnectionRefused, CredentialsRejected,
  * Refused, Obsolete.
@@ -41,7 +41,7 @@ export type CreateOtpResult =
   | { readonly outcome: 'refused'; readonly reason: HandoffReason }
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
-/** A turn holds a database connection while it waits and asks; the rest of the pool is for everybody else. */
+/** A turn holds a database connection while it waits and requests; the rest of the pool is left to other work. */
 const turnsAtOnceMax = 6;
 
 export function rutterCreateOtp(deps: RutterDeps) {
@@ -66,13 +66,13 @@ async function takeTurn(
   { handoffId }: CreateOtpInput,
 ): Promise<CreateOtpResult> {
   const turn = await readOtpTurn(db, { handoffId, otpLatestMs: deps.settings.handoffOtpLatestMs });
-  if (turn === null) throw new Obsolete('the handoff is gone');
+  if (turn === null) throw new Obsolete('the handoff does not exist');
   if (turn.state === 'ready' || turn.state === 'taken') return { outcome: 'ready' };
   if (turn.state !== 'sharing') return { outcome: 'over', state: turn.state };
   if (!turn.current) return { outcome: 'over', state: 'superseded' };
   const validated = readTarget(deps, { handoffId, turn });
   if (validated === null) return { outcome: 'refused', reason: 'redirect_refused' };
-  const answer = await askForOtp(deps, db, { handoffId, turn });
+  const answer = await requestOtp(deps, db, { handoffId, turn });
   if (answer === null) return { outcome: 'too_late' };
   const address = printRedirectTarget(chooseTarget(deps, { validated, answer }), answer.otp);
   const answerSealed = seal(deps.keyring, address, { table: 'handoffs', row: handoffId });
@@ -81,8 +81,8 @@ async function takeTurn(
   return now?.state === 'superseded' ? { outcome: 'over', state: now.state } : { outcome: 'too_late' };
 }
 
-/** Null when it is too late to ask, or became too late while waiting for a turn at the limiter. */
-async function askForOtp(
+/** Null when it is too late, or became too late while waiting for the limiter. */
+async function requestOtp(
   deps: RutterDeps,
   db: Queryable,
   { handoffId, turn }: { handoffId: string; turn: OtpTurn },
@@ -103,7 +103,9 @@ async function askForOtp(
   }
 }
 
-/** The redirect as it was validated at the first arrival, validated once more: the configuration may be another by now. */
+/**
+ * The redirect as it was validated at the first arrival, validated once more: the configuration may have changed since.
+ */
 function readTarget(
   deps: RutterDeps,
   { handoffId, turn }: { handoffId: string; turn: OtpTurn },
@@ -115,7 +117,9 @@ function readTarget(
   return verdict.ok ? verdict.target : null;
 }
 
-/** Rutter's own redirect when it gives one that passes the same judgement (contract 4 step 6); else the validated one. */
+/**
+ * Rutter's own redirect when its answer has one that passes the same check (contract 4 step 6); else the validated one.
+ */
 function chooseTarget(
   deps: RutterDeps,
   { validated, answer }: { validated: RedirectTarget; answer: RutterOtp },

@@ -18,10 +18,11 @@ import { isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * The connection of a handoff: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this handoff.
- * A repeat is safe: the connection's key was stored before the first call, so Rutter answers with the same connection;
+ * The connection of a handoff: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this handoff. A
+ * repeat is safe: the connection's key was stored before the first call, so Rutter answers with the same connection;
  * its row, the handoff's tie to it and the claim are one transaction; and a handoff that lost its claim never claims
- * again. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, CredentialsRejected, Obsolete.
+ * again. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, CredentialsRejected,
+ * Obsolete.
  */
 
 export interface EnsureHandoffConnectionInput {
@@ -37,8 +38,8 @@ export type EnsureHandoffConnectionResult =
 export function rutterEnsureHandoffConnection(deps: RutterDeps) {
   return async (input: EnsureHandoffConnectionInput): Promise<EnsureHandoffConnectionResult> => {
     const handoff = await readHandoff(deps.pool, input);
-    if (handoff?.customerId == null) throw new Obsolete('nobody has logged in to this handoff');
-    if (!mayGoOn(handoff)) return { outcome: 'over', state: handoff.state };
+    if (handoff?.customerId == null) throw new Obsolete('no customer has logged in to this handoff');
+    if (!mayContinue(handoff)) return { outcome: 'over', state: handoff.state };
     const { connectionId, connectionKey, customerId } = handoff;
     if (connectionId !== null) return await claimChosen(deps, { handoff, connectionId });
     if (connectionKey === null) throw new Obsolete('the handoff has no choice of a connection');
@@ -47,7 +48,7 @@ export function rutterEnsureHandoffConnection(deps: RutterDeps) {
   };
 }
 
-function mayGoOn(handoff: HandoffRow): boolean {
+function mayContinue(handoff: HandoffRow): boolean {
   return handoff.state === 'sharing' && handoff.remainingMs > 0;
 }
 
@@ -69,7 +70,7 @@ async function claim(
 ): Promise<EnsureHandoffConnectionResult> {
   await lockConnection(db, { connectionId });
   const now = await lockHandoff(db, handoff);
-  if (now === null || !mayGoOn(now)) return { outcome: 'over', state: now?.state ?? 'expired' };
+  if (now === null || !mayContinue(now)) return { outcome: 'over', state: now?.state ?? 'expired' };
   await claimConnection(db, { connectionId, handoffId: handoff.handoffId });
   return { outcome: 'claimed', connectionId };
 }
@@ -88,7 +89,7 @@ async function createAndClaim(
       signal: cancellationSignal(),
     })
     .catch(async (error: unknown) => {
-      // After an accepted 5xx a connection may stand at Rutter unused: it is empty, and better than a locked door.
+      // After an accepted 5xx an unused, empty connection may exist at Rutter: better than a handoff that cannot finish.
       if (isSpentKey(error)) {
         await renewHandoffKey(deps.pool, { ...handoff, spentKey: connectionKey, which: 'connection_key' });
       }
@@ -109,7 +110,7 @@ async function createAndClaim(
       linkUrl: created.linkUrl,
       how: 'created',
     });
-    // Not inserted: an earlier attempt of this activity came through after all.
+    // Not inserted: an earlier attempt of this activity has stored it.
     const connection = inserted
       ? { connectionId: fresh, customerId }
       : await lockConnectionByRutterId(db, { rutterConnectionId: created.id });

@@ -4,8 +4,8 @@ import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff
 import type { RutterDeps } from '../deps.js';
 
 /*
- * At the deadline: an answer that nobody took is cleared and the handoff is over; one that ended before stays as it
- * is. A repeat changes nothing. Failures: DatabaseUnavailable (retried).
+ * At the deadline: an answer that no browser took is cleared and the handoff ends; one that ended before is left
+ * unchanged. A repeat changes nothing. Failures: DatabaseUnavailable (retried).
  */
 
 export interface ExpireHandoffInput {
@@ -15,7 +15,7 @@ export interface ExpireHandoffInput {
 }
 
 export interface ExpireHandoffResult {
-  /** The state in which the row stands; null when there is no row. */
+  /** The state in the row; null when there is no row. */
   readonly state: HandoffState | null;
 }
 

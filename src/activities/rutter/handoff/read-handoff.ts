@@ -4,7 +4,7 @@ import type { RutterDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
 /*
- * Where a handoff stands. A read, safe to repeat. Failures: DatabaseUnavailable (retried); Obsolete when there is
+ * Reads the state of a handoff. Safe to repeat. Failures: DatabaseUnavailable (retried); Obsolete when there is
  * no such handoff.
  */
 

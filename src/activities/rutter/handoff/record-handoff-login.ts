@@ -4,7 +4,7 @@ import type { RutterDeps } from '../deps.js';
 
 /*
  * Ties the handoff to the customer who logged in first. A repeat finds the customer there and changes nothing; another
- * customer is turned away by the statement itself. Failures: DatabaseUnavailable (retried).
+ * customer is refused by the statement itself. Failures: DatabaseUnavailable (retried).
  */
 
 export interface RecordHandoffLoginInput {
@@ -15,7 +15,7 @@ export interface RecordHandoffLoginInput {
 export interface RecordHandoffLoginResult {
   /** `other_customer`: the row has another customer, for whom the handoff goes on. `over`: ended or too late. */
   readonly outcome: 'recorded' | 'other_customer' | 'over';
-  /** `sharing`: the choice stands in the row already, its signal need not be waited for. */
+  /** `sharing`: the choice is stored in the row already, its signal need not be waited for. */
   readonly state: HandoffState;
   /** For whom the handoff goes on. */
   readonly customerId: string;

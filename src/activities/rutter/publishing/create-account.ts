@@ -11,7 +11,7 @@ import { readFailure } from '../../failures.js';
 /** An account whose job runs longer than this is searched for again by a later attempt. */
 const jobPollsMax = 20;
 const jobPollEveryMs = 2_000;
-/** A request under a key is over, whatever became of it, long before this. */
+/** A request under a key has ended long before this, with whatever outcome. */
 const completedAfterMs = 60_000;
 /** Documented type of errors that concern the whole connection (contract 12). */
 const connectionErrorType = 'CONNECTION_ERROR';
@@ -26,12 +26,12 @@ export interface PublishingContext {
 
 export type CreateAccountOutcome =
   | { readonly kind: 'created'; readonly rutterAccountId: string }
-  /** Rutter will not have this account; its code, for the timeline. */
+  /** Rutter refuses this account; its code, for the timeline. */
   | { readonly kind: 'refused'; readonly errorCode: string | null };
 
 /**
- * Publishes one account at Rutter (contract 6.3) under its stored key. The same key gives the same account however
- * often it is asked; a key whose final answer was a failure is renewed for the next attempt, which lists first.
+ * Publishes one account at Rutter (contract 6.3) under its stored key. The same key always gives the same
+ * account; a key whose final answer was a failure is renewed for the next attempt, which lists first.
  *
  * @throws errors of the client and retryable failures; a refusal of this account alone is a result
  */
@@ -77,7 +77,7 @@ async function afterError(
   if (!isRutterError(error)) throw error;
   if (isSpentKey(error)) await renewKey(context, used);
   if (error.kind !== 'refused') throw error;
-  // What is wrong with the connection is wrong for all its accounts.
+  // A problem of the connection concerns all its accounts.
   const onlyThisAccount =
     readFailure(error).type === failureTypes.refused && error.errorType !== connectionErrorType;
   if (!onlyThisAccount) throw error;

@@ -5,7 +5,7 @@ import type { PublishingContext } from './create-account.js';
 /** Documented: the connection's first sync is unfinished, and `force_fetch` reads past it (contract 5.3). */
 const notReadyCode = 'PRODUCT_NOT_READY';
 
-/** All accounts of the connection at Rutter, also of one that was made a moment ago. */
+/** All accounts of the connection at Rutter, also while its first sync is unfinished. */
 export async function listAccounts(context: PublishingContext): Promise<RutterAccount[]> {
   const { accessToken, signal } = context;
   const input = { accessToken, signal, priority: 'interactive' as const };

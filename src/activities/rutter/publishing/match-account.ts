@@ -4,13 +4,13 @@ import type { AccountToPublish } from '../../../db/rutter/publications.js';
 export type AccountMatch =
   | { readonly kind: 'found'; readonly rutterAccountId: string }
   | { readonly kind: 'missing' }
-  /** It stands at Rutter with another currency or type: postings must not go there. */
+  /** Rutter has it with another currency or type: postings must not go there. */
   | { readonly kind: 'mismatch' };
 
 /**
  * Which of a connection's accounts at Rutter is ours, by `internal_bank_account_id`: Rutter does not keep that unique
  * (contract 6.3), so of several the linked one is taken, else the one with the smallest id, which is the same one
- * each time. An account that our feed stands for already is taken on our own word.
+ * each time. An account that has a feed already keeps the Rutter account stored with it.
  */
 export function matchAccount(
   account: Pick<AccountToPublish, 'accountId' | 'type' | 'currency' | 'rutterAccountId'>,
@@ -20,7 +20,7 @@ export function matchAccount(
   const named = known.filter((each) => each.internalBankAccountId === account.accountId);
   const fitting = named
     .filter(
-      (each) => unsaidOr(each.currencyCode, account.currency) && unsaidOr(each.bankAccountType, account.type),
+      (each) => isNullOr(each.currencyCode, account.currency) && isNullOr(each.bankAccountType, account.type),
     )
     .sort(linkedThenById);
   const [best] = fitting;
@@ -29,7 +29,7 @@ export function matchAccount(
 }
 
 /** Rutter may leave both null. */
-function unsaidOr(answered: string | null, ours: string): boolean {
+function isNullOr(answered: string | null, ours: string): boolean {
   return answered === null || answered === ours;
 }
 

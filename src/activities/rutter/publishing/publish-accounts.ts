@@ -19,9 +19,9 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
  * Publishes the accounts of a handoff at Rutter (contract 4 step 4, 6.3) and gives each a feed with a running workflow.
- * A repeat is safe at any point: it lists first and takes what is there, the rest goes out under the keys stored before
+ * A repeat is safe at any point: it lists first and uses what exists, the rest goes out under the keys stored before
  * the first call, a feed's row is written once per account and connection, and waking a workflow twice is harmless.
- * One account that Rutter will not have does not stop the others. Failures: ProviderUnavailable, RateLimited,
+ * One account that Rutter refuses does not stop the others. Failures: ProviderUnavailable, RateLimited,
  * DatabaseUnavailable (retried); Refused, ConnectionRefused, CredentialsRejected, Obsolete.
  */
 
@@ -93,23 +93,23 @@ async function publishOne(
 ): Promise<AccountRefusal | null> {
   const match = matchAccount(account, known);
   if (match.kind === 'mismatch') return await refuse(context, { account, reason: 'account_mismatch' });
-  const standing = match.kind === 'found' ? match : await createAccount(context, account);
-  if (standing.kind === 'refused') {
-    const { errorCode } = standing;
+  const atRutter = match.kind === 'found' ? match : await createAccount(context, account);
+  if (atRutter.kind === 'refused') {
+    const { errorCode } = atRutter;
     return await refuse(context, {
       account,
       reason: 'provider_refused',
       ...(errorCode === null ? {} : { errorCode }),
     });
   }
-  const { rutterAccountId } = standing;
+  const { rutterAccountId } = atRutter;
   const { customerId, connectionId, deps } = context;
   const { accountId } = account;
   const feed = await transaction(deps.pool, (db) =>
     createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
   );
   if (feed.outcome === 'conflict') return await refuse(context, { account, reason: 'account_mismatch' });
-  // A fact, not a posting: a reopened feed whose closing delivery run is still under way must look once more.
+  // A fact, not a posting: a reopened feed whose closing delivery run still runs must check once more.
   await deps.workflows.feedFactsChanged({ feedId: feed.feedId });
   return null;
 }
