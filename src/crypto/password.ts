@@ -37,8 +37,8 @@ export interface PasswordHasher {
   /** The password's hash in PHC format. @throws {HasherBusy} */
   hash(password: string): Promise<string>;
   /**
-   * Whether the password fits. With `passwordHash: null` (nobody has that name) it works as long and answers false,
-   * so that time does not tell which names exist. @throws {HasherBusy}
+   * Whether the password matches. With `passwordHash: null` (unknown name) it takes as long and answers false, so that
+   * the time taken does not show which names exist. @throws {HasherBusy}
    */
   verify(input: { password: string; passwordHash: string | null }): Promise<boolean>;
 }
@@ -55,7 +55,7 @@ export function createPasswordHasher(input: { concurrencyMax: number; queueMax: 
     verify: ({ password, passwordHash }) =>
       enter(async () => {
         if (passwordHash !== null) return await verify(passwordHash, password);
-        dummy ??= hash('nobody has this password', parameters);
+        dummy ??= hash('no user has this password', parameters);
         const known = await dummy.catch((error: unknown) => {
           // Computed again next time: otherwise one failure would reveal from then on which names are unknown.
           dummy = undefined;

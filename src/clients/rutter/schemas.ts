@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defaultOffset } from './assumptions.js';
 
 /**
- * Rutter's answers (contract 5 to 9, version 2024-08-31) as we read them: only what we use, unknown fields ignored,
+ * Schemas of Rutter's answers (contract 5 to 9, version 2024-08-31): only what we use, unknown fields ignored,
  * unknown texts of enumerations kept as they are, `"null"` in an enumeration read as null (6.2).
  */
 

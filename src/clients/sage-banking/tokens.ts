@@ -7,7 +7,7 @@ import { requireIds } from './path.js';
 import type { Requester } from './request.js';
 import { signatureOf } from './signature.js';
 
-/** Tokens kept at a time, one a company; the one fetched longest ago goes first. */
+/** Most tokens in the cache, one per company; the oldest is removed first. */
 const tokensKeptMax = 10_000;
 
 const tokenSchema = z.object({
@@ -31,7 +31,7 @@ export interface TokenKeeper {
   renewed(wanted: Wanted & { refused?: string }): Promise<string>;
 }
 
-interface Kept {
+interface CachedToken {
   readonly jwt: string;
   readonly goodUntilMs: number;
 }
@@ -42,7 +42,7 @@ export function createTokenKeeper(options: {
   applicationId: string;
   nowMs: () => number;
 }): TokenKeeper {
-  const kept = new Map<string, Kept>();
+  const kept = new Map<string, CachedToken>();
   /** Requests in flight: callers that need the same token share one. */
   const fetching = new Map<string, Promise<string>>();
 
