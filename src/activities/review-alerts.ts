@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
 import type { DbChannels } from '../db/channel.js';
-import { announceAlerts, reviewAlerts, type AlertTellers } from '../db/alerts.js';
+import { announceAlerts, reviewAlerts, type AlertReporter } from '../db/alerts.js';
 import { loggableError } from '../logger.js';
 import type { ActivityChannels } from './channel.js';
 import type { SharedDeps } from './deps.js';
@@ -34,7 +34,7 @@ export function dbReviewAlerts<Deps extends SharedDeps>(
       for (const { code, error } of unreviewed) {
         log.error('alerts of a code not reviewed', { code, error: loggableError(error) });
       }
-      const announced = await announceAlerts(deps.pool, tellers);
+      const announced = await announceAlerts(deps.pool, reporter);
       const first = unreviewed[0];
       // The alerts of the other codes are announced; then the attempt fails and is retried.
       if (first !== undefined) throw first.error;
@@ -42,7 +42,7 @@ export function dbReviewAlerts<Deps extends SharedDeps>(
     });
 }
 
-const tellers: AlertTellers = {
+const reporter: AlertReporter = {
   raised: (alert) => {
     log.error('alert raised', { ...alert });
   },

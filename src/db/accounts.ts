@@ -86,7 +86,7 @@ export type PutAccountResult =
   /** Postings were stored or the account was published: what they were counted in cannot change. */
   | { readonly kind: 'immutable'; readonly field: 'currency' | 'type' };
 
-/** Creates the account or replaces what is known of it. A number that is not given again is removed. */
+/** Creates the account or replaces its fields. A number that is not given again is removed. */
 export async function putAccount(pool: Pool, input: PutAccountInput): Promise<PutAccountResult> {
   return await transaction(pool, async (db) => {
     const customer = await db.query(`SELECT 1 FROM customers WHERE customer_id = $1 FOR KEY SHARE`, [

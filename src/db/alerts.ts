@@ -13,7 +13,7 @@ export interface AlertRow {
   readonly customerId: string | null;
 }
 
-/** New alerts of one code in one review; what is left follows with the next. */
+/** New alerts of one code in one review; the rest follows with the next. */
 const raisedMax = 10_000;
 /** Alerts of one code that one review ends, and that it writes again: a statement stays far below its time limit. */
 const rewrittenMax = 50_000;
@@ -23,10 +23,10 @@ const announcedMax = 1_000;
 const linesOfCodeMax = 100;
 const keptDays = 90;
 const deletedAtOnceMax = 5_000;
-/** An alert that stands is written again only when its detail changed, or to say that it still stands. */
+/** An open alert is written again only when its detail changed, or to confirm that its condition still holds. */
 const confirmEvery = `interval '10 minutes'`;
 
-/** What could not be reviewed, and why. */
+/** A code that could not be reviewed, and why. */
 export interface UnreviewedAlerts {
   readonly code: AlertCode;
   readonly error: unknown;
@@ -35,8 +35,8 @@ export interface UnreviewedAlerts {
 /**
  * Raises an alert for every condition that holds and has none, and ends those whose condition is over: each code in a
  * transaction of its own, so that one that fails delays none of the others. Reviews of a code wait for each other.
- * Of a channel that is not configured only one thing is reported: that work of it is open. Answers the codes that
- * failed; then the repair job does not count as run, and its age shows it.
+ * A channel that is not configured has one alert only: that work of it is open. Returns the codes that
+ * failed; then the run of the repair job is not recorded, and its age keeps growing.
  */
 export async function reviewAlerts(
   pool: Pool,
@@ -111,11 +111,11 @@ async function reviewCode(
 ): Promise<void> {
   await db.query(
     `WITH found AS (${input.sql}),
-     standing AS (SELECT alert_id, subject, detail, last_at FROM alerts WHERE code = $1 AND ended_at IS NULL),
+     open_alerts AS (SELECT alert_id, subject, detail, last_at FROM alerts WHERE code = $1 AND ended_at IS NULL),
      compared AS MATERIALIZED (
        SELECT s.alert_id, f.subject, f.feed_id, f.connection_id, f.customer_id,
               f.detail
-         FROM standing s FULL JOIN found f ON f.subject = s.subject
+         FROM open_alerts s FULL JOIN found f ON f.subject = s.subject
         WHERE s.alert_id IS NULL OR f.subject IS NULL OR s.detail <> f.detail
            OR s.last_at < now() - ${confirmEvery}
      ), ended AS (
@@ -170,19 +170,19 @@ export async function raiseMissing(db: Queryable, missing: readonly MissingSubje
 }
 
 /** How alerts are reported. */
-export interface AlertTellers {
+export interface AlertReporter {
   readonly raised: (alert: AlertRow) => void;
   readonly ended: (alert: AlertRow) => void;
-  /** Too many of a code at once to report them one by one. */
+  /** Too many of one code to report them one by one. */
   readonly manyRaised: (many: { readonly code: AlertCode; readonly count: number }) => void;
   readonly manyEnded: (many: { readonly code: AlertCode; readonly count: number }) => void;
 }
 
-interface Telling {
+interface Reporting {
   readonly column: string;
   readonly which: string;
-  readonly one: AlertTellers['raised'];
-  readonly many: AlertTellers['manyRaised'];
+  readonly one: AlertReporter['raised'];
+  readonly many: AlertReporter['manyRaised'];
 }
 
 /**
@@ -191,29 +191,29 @@ interface Telling {
  */
 export async function announceAlerts(
   pool: Pool,
-  tell: AlertTellers,
+  reporter: AlertReporter,
 ): Promise<{ raised: number; ended: number }> {
-  const raised = { column: 'announced_at', which: 'true', one: tell.raised, many: tell.manyRaised };
+  const raised = { column: 'announced_at', which: 'true', one: reporter.raised, many: reporter.manyRaised };
   const ended = {
     column: 'end_announced_at',
     which: 'ended_at IS NOT NULL AND announced_at IS NOT NULL',
-    one: tell.ended,
-    many: tell.manyEnded,
+    one: reporter.ended,
+    many: reporter.manyEnded,
   };
   return { raised: await announce(pool, raised), ended: await announce(pool, ended) };
 }
 
-async function announce(pool: Pool, telling: Telling): Promise<number> {
+async function announce(pool: Pool, reporting: Reporting): Promise<number> {
   let reported = await announceEach(
     pool,
-    telling,
+    reporting,
     alertCodes.filter((code) => !massAlertCodes.has(code)),
   );
-  for (const code of massAlertCodes) reported += await announceMany(pool, telling, code);
-  return reported + (await announceEach(pool, telling, [...massAlertCodes]));
+  for (const code of massAlertCodes) reported += await announceMany(pool, reporting, code);
+  return reported + (await announceEach(pool, reporting, [...massAlertCodes]));
 }
 
-async function announceEach(pool: Pool, input: Telling, codes: readonly AlertCode[]): Promise<number> {
+async function announceEach(pool: Pool, input: Reporting, codes: readonly AlertCode[]): Promise<number> {
   return await transaction(pool, async (db) => {
     const { rows } = await db.query<AlertRow>(
       `WITH reported AS (
@@ -232,8 +232,8 @@ async function announceEach(pool: Pool, input: Telling, codes: readonly AlertCod
   });
 }
 
-/** With more than {@link linesOfCodeMax} of a code to tell: one line for all. */
-async function announceMany(pool: Pool, input: Telling, code: AlertCode): Promise<number> {
+/** With more than {@link linesOfCodeMax} of a code to report: one line for all. */
+async function announceMany(pool: Pool, input: Reporting, code: AlertCode): Promise<number> {
   return await transaction(pool, async (db) => {
     const { rows } = await db.query<{ count: number }>(
       `WITH due AS MATERIALIZED (
@@ -262,7 +262,7 @@ export async function deleteOldAlerts(db: Queryable): Promise<number> {
   return rowCount ?? 0;
 }
 
-/** How many alerts of each code stand now. */
+/** How many alerts of each code are open now. */
 export async function countAlerts(db: Queryable): Promise<Map<string, number>> {
   const { rows } = await db.query<{ code: string; count: number }>(
     `SELECT code, count(*)::int AS count FROM alerts WHERE ended_at IS NULL GROUP BY code`,

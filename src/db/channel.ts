@@ -27,7 +27,7 @@ export interface DbChannel {
   readonly deleteOldRows: (db: Queryable) => Promise<number>;
 }
 
-/** The row of the union. `stored_facts`: what the channel derives facts and state from, in its own form. */
+/** The row of the union. `stored_facts`: the values from which the channel derives facts and state, in its own form. */
 export interface FeedViewRow {
   feed_id: string;
   customer_id: string;
@@ -59,7 +59,7 @@ export interface FeedViewQuery {
   readonly stateFrom: (row: FeedViewRow) => { facts: FeedFacts; state: FeedState };
 }
 
-/** What the status page knows of a feed on any channel; each channel adds what its card shows. */
+/** What the status page shows of a feed on any channel; each channel adds what its card shows. */
 export interface CustomerFeed {
   readonly channel: ChannelId;
   readonly feedId: string;

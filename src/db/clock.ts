@@ -6,6 +6,6 @@ export async function readDatabaseClock(db: Queryable): Promise<number> {
     `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`,
   );
   const nowMs = rows[0]?.now_ms;
-  if (nowMs === undefined) throw new Error('the database did not tell the time');
+  if (nowMs === undefined) throw new Error('the database did not return the time');
   return nowMs;
 }

@@ -2,8 +2,8 @@ import type { Queryable } from './pool.js';
 import { storableJson } from './storable-json.js';
 
 /**
- * Commands: something asked of a provider on behalf of an API caller or a page. The row is the order, the receipt and
- * the answer; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
+ * Commands: requests to a provider on behalf of an API caller or a page. The row holds the request, its state and
+ * its result; a secret that it needs is sealed for `{table: 'commands', row: commandId}` and cleared at the end.
  */
 
 export type CommandState = 'running' | 'done' | 'failed';
@@ -28,7 +28,7 @@ export type CommandProblemCode =
   | 'rule_name_taken'
   /** A later command has changed the same rule: whether this one did before is unknown, and it is not sent again. */
   | 'superseded'
-  /** More than we compare in one go. */
+  /** More than we compare at once. */
   | 'list_too_long';
 
 export interface CommandProblem {
@@ -78,7 +78,7 @@ export async function insertCommand(
   db: Queryable,
   input: {
     commandId: string;
-    /** Null where it concerns no customer, as a list of banks. */
+    /** Null if it concerns no customer, such as a list of banks. */
     customerId: string | null;
     kind: string;
     input: object;

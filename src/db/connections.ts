@@ -4,7 +4,7 @@ import type { ConnectionFact } from '../domain/feed.js';
 import type { Pool, Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
-/** A customer's tie to one Sage company. The token is sealed for `{table: 'connections', row: connectionId}`. */
+/** The link of a customer to one Sage company. The token is sealed for `{table: 'connections', row: connectionId}`. */
 export interface ConnectionRow {
   readonly connectionId: string;
   readonly customerId: string;
@@ -143,7 +143,7 @@ export interface NewConnection {
 }
 
 /**
- * Stores a connection made at Rutter with its timeline row. False when Rutter's id is stored already, by whomever:
+ * Stores a connection made at Rutter with its timeline row. False when Rutter's id is stored already:
  * then read that row. Call it in a transaction.
  */
 export async function insertConnection(
@@ -173,7 +173,7 @@ export async function insertConnection(
   return true;
 }
 
-/** Writes what Rutter says of a connection now, and a fresh token when it gave one. Absent fields stay. */
+/** Writes Rutter's current answer about a connection, and a new token if there is one. Absent fields keep their values. */
 export async function updateConnection(
   db: Queryable,
   input: {
@@ -204,8 +204,8 @@ export async function updateConnection(
 
 /**
  * Makes a handoff the one that may ask for a one-time password on its connection, since each new password cancels
- * the one before (contract 7). The last to choose the connection wins: a customer who begins again in another window
- * means that window. The one before, unless it has ended, becomes `superseded` and loses its answer; it never claims
+ * the one before (contract 7). The latest handoff to choose the connection wins: a customer who begins again in another window
+ * continues there. The one before, unless it has ended, becomes `superseded` and loses its answer; it never claims
  * again. Call it in a transaction and before locking any handoff: the connection's row is locked first everywhere.
  */
 export async function claimConnection(
@@ -251,7 +251,7 @@ export async function withConnectionTurn<T>(
     broken = false;
     return result;
   } finally {
-    // After an error the connection is thrown away: that releases the lock whatever state it is in.
+    // After an error the connection is thrown away: that releases the lock in any state.
     if (!broken) {
       await client
         .query(`SELECT pg_advisory_unlock(hashtextextended('connection-turn/' || $1, 0))`, [

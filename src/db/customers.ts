@@ -48,7 +48,7 @@ export async function readCustomer(
   return rows[0] === undefined ? null : customerFrom(rows[0]);
 }
 
-/** What a local login is checked against; null when nobody has that name. Names are compared by their exact bytes. */
+/** What a local login is checked against; null when no customer has that name. Names are compared by their exact bytes. */
 export async function readLogin(
   db: Queryable,
   input: { username: string },
@@ -61,7 +61,7 @@ export async function readLogin(
   return row === undefined ? null : { customerId: row.customer_id, passwordHash: row.password_hash };
 }
 
-/** `keep` leaves the login as it is, `remove` takes it away, else it is set; without a hash the old one stays. */
+/** `keep` leaves the login as it is, `remove` removes it, otherwise it is set; without a hash the old one stays. */
 export type LoginChange =
   'keep' | 'remove' | { readonly username: string; readonly passwordHash: string | null };
 
@@ -74,14 +74,14 @@ export type PutCustomerResult =
 
 const uniqueViolation = '23505';
 
-/** Creates the customer or replaces what is known of them; their accounts and connections stay. */
+/** Creates the customer or replaces its fields; their accounts and connections stay. */
 export async function putCustomer(
   pool: Pool,
   input: { customerId: string; name: string; email: string | null; locale: string; login: LoginChange },
 ): Promise<PutCustomerResult> {
   try {
     return await transaction(pool, async (db) => {
-      // The insert is the lock as well: of two first calls at a time the second waits here and then updates.
+      // The insert also locks: of two concurrent first calls the second waits here and then updates.
       const { rowCount } = await db.query(
         `INSERT INTO customers (customer_id, name) VALUES ($1, $2) ON CONFLICT (customer_id) DO NOTHING`,
         [input.customerId, input.name],

@@ -1,6 +1,6 @@
 import type { Queryable } from './pool.js';
 
-/** What a feed or a customer has been through, for operators: batches and timeline, newest first. */
+/** The history of a feed or a customer, for operators: batches and timeline, newest first. */
 
 export interface BatchRecord {
   readonly batchId: string;

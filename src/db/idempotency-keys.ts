@@ -1,9 +1,9 @@
 import type { Queryable } from './pool.js';
 
-/** An answer is kept for so long; after that the key may mean something new. */
+/** How long an answer is kept; afterwards the key may be used for another request. */
 const keptHours = 24;
 /**
- * A call that has not answered after this time died with its process (no call takes as long). Every POST is safe to
+ * A call that has not answered after this time was lost with its process (no call takes as long). Every POST is safe to
  * repeat by itself, so the next caller may do it again.
  */
 const abandonedSeconds = 180;
@@ -21,7 +21,7 @@ interface KeyInput {
   readonly key: string;
 }
 
-/** Takes the key for a request, known by the hash of its method, path and body; or says what stands in the way. */
+/** Takes the key for a request, known by the hash of its method, path and body; or returns why it cannot be taken. */
 export async function beginRequest(
   db: Queryable,
   input: KeyInput & { requestHash: string },
@@ -48,7 +48,7 @@ export async function beginRequest(
     [input.role, input.key],
   );
   const row = rows[0];
-  // It was given back between the two statements.
+  // It was released between the two statements.
   if (row === undefined) return { kind: 'running' };
   if (row.request_hash !== input.requestHash) return { kind: 'other_request' };
   if (row.status !== null) return { kind: 'answered', status: row.status, response: row.response };
@@ -66,7 +66,7 @@ export async function keepAnswer(
   );
 }
 
-/** Gives the key back: the call had no answer worth keeping. */
+/** Releases the key: the call had no answer to store. */
 export async function forgetRequest(db: Queryable, input: KeyInput): Promise<void> {
   await db.query(`DELETE FROM idempotency_keys WHERE role = $1 AND key = $2 AND status IS NULL`, [
     input.role,

@@ -11,9 +11,9 @@ export function literals(codes: readonly string[]): string {
   return codes.map((code) => `'${code}'`).join(', ');
 }
 
-/** PostgreSQL answers within this time or the statement is given up; slow work is a page, not a minute. */
+/** PostgreSQL answers within this time or the statement is canceled; slow work is done in pages. */
 const statementTimeoutMs = 15_000;
-/** An answer that has not come this long after the server must have given up is lost on a dead wire. */
+/** An answer that has not come this long after the server-side time-out is lost on a dead network connection. */
 const answerTimeoutMs = statementTimeoutMs + 5_000;
 const idleInTransactionTimeoutMs = 10_000;
 const connectTimeoutMs = 5_000;
@@ -40,8 +40,8 @@ export function createPool(
   });
   // An idle connection that dies must not end the process; the next query takes a fresh one.
   pool.on('error', onIdleError);
-  // The pool does not listen to a connection that is lent. One that dies between two statements of a transaction would
-  // end the process; the next statement tells its user, and the pool drops it when it comes back.
+  // The pool does not handle errors of a checked-out connection. One that dies between two statements of a transaction would
+  // end the process; the next statement throws, and the pool drops it when it is released.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
@@ -84,7 +84,7 @@ export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    // On a dead wire the rollback would be waited for as long again; the server does it when the connection ends.
+    // On a dead network connection the rollback would wait as long again; the server does it when the connection ends.
     if (isAnswerTimeout(error)) broken = error;
     else
       await client.query('ROLLBACK').catch((failure: unknown) => {

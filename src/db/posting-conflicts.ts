@@ -11,7 +11,7 @@ export interface FoundConflict {
 }
 
 /**
- * Keeps the version that was not taken over, for people to compare. The same one again only counts. Call it in the
+ * Stores the version that was not accepted, for operators to compare. The same one again is only counted. Call it in the
  * transaction that found it.
  */
 export async function recordConflicts(
@@ -40,7 +40,7 @@ export async function recordConflicts(
   );
 }
 
-/** A version of a posting that was not taken over, beside the one that is stored. */
+/** A version of a posting that was not accepted, beside the one that is stored. */
 export interface PostingConflict {
   /** Decimal text. */
   readonly conflictId: string;
@@ -49,7 +49,7 @@ export interface PostingConflict {
   readonly times: number;
   readonly firstAt: string;
   readonly lastAt: string;
-  /** As it stands now; a pending one may have been replaced since. */
+  /** As it is now; a pending one may have been replaced since. */
   readonly stored: Posting;
   readonly received: Posting;
 }
@@ -90,11 +90,11 @@ export async function listConflicts(
 /** A posting that Rutter has under the same id with other content. */
 export interface ConflictAtRutter {
   readonly posting: Posting;
-  /** Place in the account's order of arrival, decimal text. */
+  /** Position in the account's order of arrival, decimal text. */
   readonly sequence: string;
   readonly batchNumber: number;
   readonly completedAt: string | null;
-  /** Our words on what differs. */
+  /** Our description of what differs. */
   readonly difference: string | null;
 }
 

@@ -5,7 +5,7 @@ import { conflictOf, type ConflictCode } from '../domain/posting-conflict.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { recordConflicts, type FoundConflict } from './posting-conflicts.js';
 
-/** What became of a chunk of postings. `accepted + repeated + conflicts.length` is the number that came. */
+/** The result of storing a chunk of postings. `accepted + repeated + conflicts.length` is the size of the chunk. */
 export interface StoredPostings {
   /** New, or replacing one that was pending (a withdrawal included). */
   readonly accepted: number;
@@ -26,7 +26,7 @@ interface Hashed {
   readonly hash: string;
 }
 
-/** What is known of an id while a chunk is validated. */
+/** The stored version of an id while a chunk is validated. */
 interface Known {
   readonly hash: string;
   readonly status: PostingStatus;
@@ -39,7 +39,7 @@ interface Known {
  * Under the lock of the account's row each posting is validated against what is stored, an earlier one of the same chunk
  * included: unknown ids are inserted, pending ones replaced, equal ones counted, and all others are conflicts. Each
  * row written takes the account's next sequence, so sequences become visible in order and without gaps. A `void` of
- * an unknown id is stored too: should its posting come late, that is a conflict and not a delivery.
+ * an unknown id is stored too: if its posting arrives later, that is a conflict and not a delivery.
  *
  * @throws {AccountChanged}
  */
@@ -98,7 +98,7 @@ function validate(hashed: readonly Hashed[], existing: ReadonlyMap<string, Known
     accepted += 1;
     known.set(posting.transactionId, { hash, status: posting.status });
     if (before === undefined) continue;
-    // The last version is written, at the place where it came.
+    // The last version is written, at its own position.
     replacements.delete(posting.transactionId);
     replacements.set(posting.transactionId, item);
   }
@@ -119,7 +119,7 @@ async function lockAccount(db: Queryable, input: { accountId: string; currency: 
 /** The columns of `unnest` in the statements below, from the second parameter on. */
 const unnested = `unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::bytea[]) WITH ORDINALITY
-    AS t (transaction_id, posted_at, amount, description, payee, transaction_type, status, corrects, content_hash, place)`;
+    AS t (transaction_id, posted_at, amount, description, payee, transaction_type, status, corrects, content_hash, position)`;
 
 function columnsOf(items: readonly Hashed[]): unknown[][] {
   return [
@@ -137,7 +137,7 @@ function columnsOf(items: readonly Hashed[]): unknown[][] {
 
 /**
  * Inserts those whose id is unknown, in one statement, and answers what is stored of the others. NOT IN, since that is
- * a hash table whatever the planner believes: for a young account NOT EXISTS became a thousand times thousand loops.
+ * a hash table whatever the planner estimates: for a new account NOT EXISTS became a nested loop of a million steps.
  */
 async function insertUnknown(
   db: Queryable,
@@ -148,7 +148,7 @@ async function insertUnknown(
        SELECT transaction_id, content_hash, status FROM postings
         WHERE account_id = $1 AND transaction_id = ANY ($2::text[])
      ), unknown AS (
-       SELECT t.*, row_number() OVER (ORDER BY place) AS step FROM ${unnested}
+       SELECT t.*, row_number() OVER (ORDER BY position) AS step FROM ${unnested}
         WHERE t.transaction_id COLLATE "C" NOT IN (SELECT transaction_id FROM existing)
      ), inserted AS (
        INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, payee,
@@ -177,7 +177,7 @@ async function replacePending(
        RETURNING last_sequence - $11::bigint AS base
      )
      UPDATE postings p
-        SET sequence = counted.base + t.place, posted_at = t.posted_at, amount = t.amount, payee = t.payee,
+        SET sequence = counted.base + t.position, posted_at = t.posted_at, amount = t.amount, payee = t.payee,
             description = t.description, transaction_type = t.transaction_type, status = t.status,
             corrects = t.corrects, content_hash = t.content_hash, received_at = now()
        FROM counted, ${unnested}

@@ -23,16 +23,16 @@ export const rutterRateLimits: RateLimits = {
 
 /** The longest wait for a turn: a caller that would wait longer fails, releases its slot and tries again later. */
 export const limiterWaitMaxMs = 15_000;
-/** Nobody is held back longer than this, whatever the provider asks for. */
+/** The longest pause, even if the provider asks for more. */
 export const slowDownMaxMs = 60_000;
 /** A turn used this late could fall together with later ones, and the sum over 10 s would exceed 500: it is lost. */
 const turnLateMaxMs = 100;
-/** Turns lost in a row before one is used all the same: when everything is late by the same time nothing piles up. */
+/** Turns lost in a row before a late one is used: when all senders are late by the same time, turns do not accumulate. */
 const turnsLostMax = 2;
-/** A turn was given before this long: meanwhile the provider may have asked for a pause, so it is looked up again. */
+/** After a wait of at least this the row is read again: the provider may have asked for a pause meanwhile. */
 const recheckAfterMs = 250;
 
-/** The queue is longer than `limiterWaitMaxMs`, or a pause is. Nothing was sent; come again after `waitMs`. */
+/** The queue is longer than `limiterWaitMaxMs`, or a pause is. Nothing was sent; retry after `waitMs`. */
 export class LimiterSaturated extends Error {
   readonly kind = 'limiter_saturated';
   override readonly name = 'LimiterSaturated';
@@ -81,7 +81,7 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
           waitMaxMs: deadline - performance.now(),
         });
         await sleepUnlessAborted(waitMs, signal);
-        // The turn lies at asking plus wait or a little later, by the server's clock; what is over is our lateness.
+        // By the server's clock the turn is at the request plus the wait, or a little later; the rest is our lateness.
         const lateMs = performance.now() - askedAtMs - waitMs;
         const usable = lateMs <= turnLateMaxMs || lost >= turnsLostMax;
         if (usable && !(waitMs >= recheckAfterMs && (await isBlocked(pool, name)))) return;
@@ -119,12 +119,12 @@ function bucketParameters(limits: RateLimits, waitMaxMs: number): BucketParamete
 }
 
 /**
- * Takes the next turn, if it comes soon enough, and says how far off it is. The row's lock puts all processes in one
+ * Takes the next turn, if it comes soon enough, and returns the wait until it. The row's lock puts all processes in one
  * order; `at` is one instant for the whole statement. A bucket's time beyond anything we ever write means that the
  * server's clock was put back; the bucket then starts empty instead of blocking everyone until the clock catches up.
  *
  * The commit does not wait for the disk, or a slow one would set the rate while the row is locked. A crash of the server
- * can so forget the last 0.6 s, which gives back at most one burst; its restart takes longer than that burst is worth.
+ * can lose the last 0.6 s of turns, which allows at most one extra burst; its restart takes longer than that.
  */
 const takeTurnSql = `
 WITH held AS MATERIALIZED (
@@ -171,7 +171,7 @@ ON CONFLICT (name) DO UPDATE
        reserved_tat = GREATEST(r.reserved_tat, excluded.reserved_tat),
        blocked_until = GREATEST(r.blocked_until, excluded.blocked_until)`;
 
-/** A pause longer than any we set comes from a clock that was put back. */
+/** A pause longer than any we set comes from a clock that was set back. */
 const isBlockedSql = `
 SELECT blocked_until > statement_timestamp()
    AND blocked_until <= statement_timestamp() + $2 * interval '1 millisecond' AS blocked

@@ -5,9 +5,9 @@ import type { Queryable } from './pool.js';
  * its rows page by page, round after round.
  */
 
-/** Where a run of a task begins. */
+/** The position where a run of a task begins. */
 export interface RepairPosition {
-  /** It goes on after this id; null at the beginning of a round. */
+  /** It continues after this id; null at the beginning of a round. */
   readonly cursorId: string | null;
   /** Now, by the database's clock. */
   readonly startedAt: string;
@@ -24,8 +24,8 @@ export async function readRepairPosition(db: Queryable, input: { name: string })
 }
 
 /**
- * A page was dealt with: the next one begins after `cursorId`; null ends the round. `roundBeganAt` is given with the
- * first page of a round. A page that is checked twice, because its run died here, is checked twice.
+ * A page is done: the next one begins after `cursorId`; null ends the round. `roundBeganAt` is given with the
+ * first page of a round. A page may be checked twice if its run dies here, which is harmless.
  */
 export async function moveRepairPosition(
   db: Queryable,
@@ -40,17 +40,17 @@ export async function moveRepairPosition(
   );
 }
 
-/** One run of a repair job run without a cursor at a time: the others wait until the transaction ends. */
+/** One run at a time of a repair task without a cursor: others wait until the transaction ends. */
 export async function lockRepairTask(db: Queryable, input: { name: string }): Promise<void> {
   await db.query(`SELECT 1 FROM repair_tasks WHERE name = $1 FOR UPDATE`, [input.name]);
 }
 
-/** A repair job without a cursor has run. */
+/** A repair task without a cursor has run. */
 export async function markRepairRun(db: Queryable, input: { name: string }): Promise<void> {
   await db.query(`UPDATE repair_tasks SET ran_at = now() WHERE name = $1`, [input.name]);
 }
 
-/** How long ago, in seconds, the repair job that is furthest behind has run. */
+/** Seconds since the last run of the repair task that is furthest behind. */
 export async function readRepairAge(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ age: number }>(
     `SELECT extract(epoch FROM now() - min(ran_at))::float8 AS age FROM repair_tasks`,

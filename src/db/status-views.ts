@@ -28,9 +28,9 @@ export interface CustomerHappening {
   readonly kind: string;
   readonly at: string;
   readonly accountName: string | null;
-  /** Postings that a delivered batch brought, decimal text. */
+  /** Postings of a delivered batch, decimal text. */
   readonly delivered: string | null;
-  /** What an account at Sage became. */
+  /** The new status of an account at Sage. */
   readonly status: string | null;
 }
 

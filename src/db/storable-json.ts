@@ -19,7 +19,7 @@ export function storableText(text: string): string {
   return text.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-/** The same of what may be missing. */
+/** The same for a value that may be missing. */
 export function storableTextOrNull(text: string | null | undefined): string | null {
   return text == null ? null : storableText(text);
 }

@@ -1,7 +1,7 @@
 import type { Queryable } from './pool.js';
 import { storableJson } from './storable-json.js';
 
-/** One thing that happened, for people. `detail` holds ids, counts and provider codes; never names or secrets. */
+/** One event, for display. `detail` holds ids, counts and provider codes; never names or secrets. */
 export interface TimelineEntry {
   readonly kind: string;
   readonly customerId?: string | null;
@@ -10,7 +10,7 @@ export interface TimelineEntry {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** Writes a timeline row. Call it in the transaction of the change that it tells of. */
+/** Writes a timeline row. Call it in the transaction of the change that it records. */
 export async function writeTimeline(db: Queryable, entry: TimelineEntry): Promise<void> {
   await db.query(
     `INSERT INTO timeline (kind, customer_id, connection_id, feed_id, detail) VALUES ($1, $2, $3, $4, $5)`,

@@ -14,7 +14,7 @@ const networkCodes: ReadonlySet<string> = new Set([
 /**
  * SQLSTATE: connection exceptions (08), refused sign-in (28), no such database (3D), insufficient resources as on a
  * full disk (53), operator intervention and statements given up (57), system errors (58), read-only (25006); and
- * serialisation, deadlock, lock not available, idle transaction ended, which pass as well.
+ * serialization, deadlock, lock not available, idle transaction ended, which pass as well.
  */
 const passingSqlState = /^(08|28|3D|53|57|58)|^(25006|25P03|40001|40P01|55P03)$/;
 

@@ -185,7 +185,7 @@ describe('a connection that lost its workflow', () => {
     const waiting = await fixture.makeFeed();
     const refused = await liveFeed();
     const live = await liveFeed();
-    await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', words: null });
+    await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', message: null });
     await letAnHourPass();
     for (const feed of [waiting, refused, live]) missing.add(feed.connectionId);
     expect(await run(temporalRestartConnections)).toEqual({ checked: 2, repaired: 2, roundEnded: true });
@@ -280,7 +280,7 @@ describe('a lost wake-up signal', () => {
       detail: null,
       timeline: false,
     });
-    await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', words: null });
+    await recordConnectionRefused(fixture.pool, { ...refused, code: 'NEEDS_UPDATE', message: null });
     await letAnHourPass();
     await run(temporalWakeFeeds);
     expect(fixture.woken).toEqual([]);

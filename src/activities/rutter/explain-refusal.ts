@@ -8,7 +8,7 @@ import { CredentialsRejected, readFailure } from '../failures.js';
 /** A refusal of one connection: the provider's code, for programs, and the provider message. */
 export interface ConnectionRefusal {
   readonly code: string;
-  readonly words: string | null;
+  readonly message: string | null;
 }
 
 /**
@@ -29,7 +29,7 @@ export async function readConnectionRefusal(
   if (probe === 'refused') throw new CredentialsRejected(error);
   return {
     code: ('errorCode' in error ? error.errorCode : null) ?? error.kind,
-    words: 'errorMessage' in error ? error.errorMessage : null,
+    message: 'errorMessage' in error ? error.errorMessage : null,
   };
 }
 

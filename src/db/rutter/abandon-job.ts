@@ -4,8 +4,8 @@ import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Gives up waiting for the job of a feed's open batch: whether it had an effect is now in doubt, and the next delivery run
- * asks Rutter's own list instead. Nothing is sent by this, and a job that ends after all is found by that list too.
+ * Gives up waiting for the job of a feed's open batch: its outcome is unknown now, and the next delivery run
+ * reads Rutter's own list instead. Nothing is sent by this, and the list also shows a job that ends later.
  * A repeat for the same job only clears the feed's reason, and is recorded once. Returns false if there is no such job.
  */
 export async function abandonJob(pool: Pool, input: { feedId: string; reason: string }): Promise<boolean> {

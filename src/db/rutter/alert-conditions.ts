@@ -8,7 +8,7 @@ const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.custom
 /** A refusal of our own credentials is one failure of the service, not one of each feed. */
 const failures = transientReasons.filter((reason) => reason !== credentialsRejectedReason);
 
-/** Each is answered from an index that holds little more than the rows wanted. */
+/** Each reads an index that holds little more than the rows wanted. */
 export const rutterAlertConditions: readonly AlertCondition[] = [
   {
     code: 'feed_blocked',

@@ -2,7 +2,7 @@ import type { DeliverablePosting } from '../../domain/posting.js';
 import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 
-/** An open batch with its open attempt: what a sender needs to go on with it, whoever began it. */
+/** An open batch with its open attempt: what a sender needs to continue it, whichever sender began it. */
 export interface OpenBatch {
   readonly batchId: string;
   readonly feedId: string;
@@ -23,7 +23,7 @@ export interface OpenBatch {
   /** Ages by the database's clock when the row was read: no process's clock decides what is old. */
   readonly jobAgeMs: number | null;
   readonly attemptAgeMs: number;
-  /** How long a renewed attempt must still wait before its first POST; 0 or less when it may go. */
+  /** How long a renewed attempt must still wait before its first POST; 0 or less when it may be sent. */
   readonly notBeforeMs: number;
 }
 
@@ -75,7 +75,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
   };
 }
 
-/** The delivery lock's open batch, of whichever feed; null when the delivery lock is free. */
+/** The delivery lock's open batch, of any feed; null when the delivery lock is free. */
 export async function readOpenBatch(
   db: Queryable,
   input: { deliveryLockId: string },
@@ -111,8 +111,8 @@ export function postingFrom(raw: RawPosting): DeliverablePosting {
 }
 
 /**
- * What goes out of posting `p` to the feed of correction `c`: its own words, but for those that people put in their
- * place when they released it from quarantine. Both stand still while the posting is in a batch.
+ * The content of posting `p` that is sent to the feed of correction `c`: its own fields, except those that an operator
+ * corrected when releasing it from quarantine. Neither changes while the posting is in a batch.
  */
 export const postingColumns = `
   p.transaction_id, p.sequence, p.posted_at, coalesce(c.amount, p.amount) AS amount,
@@ -140,14 +140,14 @@ export async function readBatchPostings(
   return rows.map(postingFrom);
 }
 
-/** Who acts on an open batch: only the holder of its delivery lock may end it. */
+/** The sender that acts on an open batch: only the holder of its delivery lock may end it. */
 export interface HeldBatch {
   readonly batch: OpenBatch;
   readonly deliveryLockId: string;
   readonly holder: string;
 }
 
-/** A refusal in the provider's words (redacted), as it is kept with the attempt. */
+/** A refusal with the provider message (redacted), as it is stored with the attempt. */
 export interface StoredRefusal {
   readonly httpStatus: number | null;
   readonly errorCode: string | null;
@@ -156,8 +156,8 @@ export interface StoredRefusal {
 }
 
 /**
- * Undoes a batch that certainly is not at Rutter, in one transaction: its postings are ready again, the cursor stands
- * where it stood. Answers false when the delivery lock is lost or the batch is not open: then nothing was changed.
+ * Undoes a batch that certainly is not at Rutter, in one transaction: its postings are ready again, the cursor is
+ * where it was before. Answers false when the delivery lock is lost or the batch is not open: then nothing was changed.
  */
 export async function undoBatch(
   pool: Pool,
@@ -170,7 +170,7 @@ export async function undoBatch(
   });
 }
 
-/** Closes an open batch with nothing synced; the caller says in the same transaction what becomes of its postings. */
+/** Closes an open batch with nothing synced; the caller decides about its postings in the same transaction. */
 export async function closeBatch(
   db: Queryable,
   input: HeldBatch & { readonly state: 'undone' | 'refused'; readonly refusal: StoredRefusal | null },
@@ -198,7 +198,7 @@ export async function closeBatch(
   return true;
 }
 
-/** The postings of a batch that was closed without effect are ready again, where they stood before it was built. */
+/** The postings of a batch that was closed without effect are ready again, with the cursor that the feed had before it was built. */
 export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
   const { batchId } = input.batch;
   await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
@@ -211,9 +211,9 @@ export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch 
 }
 
 /**
- * The job of the newest other batch of the connection that had one; null when there is none. That it has ended is what
- * we believe; a refusal that nothing else explains is a reason to ask. One that was in doubt (abandoned, say) is left
- * out: it may say "pending" for ever, and Rutter's list has decided it.
+ * The job of the newest other batch of the connection that had one; null when there is none. We
+ * assume that it has ended; a refusal without another explanation is a reason to check. One whose outcome was unknown
+ * (abandoned, for example) is left out: it may stay "pending" forever, and Rutter's list has decided it.
  */
 export async function readLastJob(
   db: Queryable,

@@ -1,7 +1,7 @@
 import type { BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import type { Queryable } from '../pool.js';
 
-/** The columns of a feed that hold its split plan; all of them, so that a row can be read as {@link RawBisection}. */
+/** The columns of a feed that hold its bisection plan; all of them, so that a row can be read as {@link RawBisection}. */
 export const bisectionColumns = 'f.bisection_left, f.bisection_bad, f.bisection_hint, f.bisection_accepted';
 
 export interface RawBisection {
@@ -42,7 +42,7 @@ export async function writeBisectionPlan(
 }
 
 /**
- * Ends a split of which nothing was accepted: there is no plan any more, and no posting is suspected; those that were
+ * Ends a bisection of which nothing was accepted: there is no plan any more, and no posting is suspected; those that were
  * are ready again. Answers their ids.
  */
 export async function endBisection(db: Queryable, input: { feedId: string }): Promise<string[]> {
@@ -51,7 +51,7 @@ export async function endBisection(db: Queryable, input: { feedId: string }): Pr
 }
 
 /**
- * Takes back what single refusals set aside since a batch: those postings are ready again. The watermark of what was
+ * Undoes the single refusals since a batch: those postings are ready again. The watermark of what was
  * examined goes below them, since they lie at or before the cursor. Answers their ids, in the order of delivery.
  */
 export async function makeReady(

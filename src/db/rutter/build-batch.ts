@@ -16,7 +16,7 @@ import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
-/** Serialises postings to the bytes that will be sent; pure, so that a repeat yields the same. */
+/** Serializes postings to the bytes that will be sent; pure, so that a repeat yields the same. */
 export type SerializePostings = (input: {
   rutterAccountId: string;
   postings: readonly DeliverablePosting[];
@@ -109,7 +109,7 @@ async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings>
   const room = postingsMax - late.length;
   const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
   if (plan !== null && late.length + fresh.length === 0) {
-    // What was left of the refused batch is not ready any more: who is still suspected goes out again.
+    // What was left of the refused batch is not ready any more: postings that are still suspected are sent again.
     await endBisection(db, feed);
     return await nextPostings(db, await mustLock(db, feed));
   }
@@ -122,7 +122,7 @@ async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings>
   };
 }
 
-/** A refused batch goes out again in parts, from its head. */
+/** A refused batch is sent again in parts, from its head. */
 function firstOfSplit(plan: BisectionPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
   if (plan === null) return postings;
   const ids = postings.map((posting) => posting.transactionId);

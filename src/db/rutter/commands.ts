@@ -1,7 +1,7 @@
 import { readCommand, type CommandRow } from '../commands.js';
 import type { Queryable } from '../pool.js';
 
-/** What commands of Rutter's channel are asked with and answer. */
+/** Inputs and results of the commands of Rutter's channel. */
 
 export const rutterCommandKinds = [
   'create_connection',

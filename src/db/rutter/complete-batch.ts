@@ -4,13 +4,13 @@ import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { blockReasons } from '../../domain/rutter/feed.js';
 
-/** Postings of a delivered batch whose fate differs from the batch's. */
+/** Postings of a delivered batch whose outcome differs from the batch's. */
 export interface BatchExceptions {
   /** Rutter had them before, with our content: delivered. */
   readonly duplicates: readonly string[];
-  /** Rutter had them before with other content: for a person to see. Our words on what differs. */
+  /** Rutter had them before with other content: for a person to decide. Our description of what differs. */
   readonly conflicts: readonly { readonly transactionId: string; readonly detail: string }[];
-  /** Not in Rutter's own list: they become ready again and go out, marked late, in a later batch. */
+  /** Not in Rutter's own list: they become ready again and are sent, marked late, in a later batch. */
   readonly missing: readonly string[];
 }
 
@@ -24,8 +24,8 @@ export interface CompleteBatchInput extends HeldBatch {
 /**
  * Completes a batch on evidence: batch and attempt get their final outcome, exceptions are written row by row, the
  * delivery lock is released and the timeline written, all in one transaction; postings of the same refused batch that were only
- * suspected are quarantined by it. Writing facts needs no lease: whoever holds the
- * evidence may; the second one changes nothing. Answers whether this call completed it.
+ * suspected are quarantined by it. Writing facts needs no lease: any sender with
+ * evidence may complete it; a repeat changes nothing. Answers whether this call completed it.
  */
 export async function completeBatch(pool: Pool, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
@@ -50,8 +50,8 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM completed)
      ), recorded AS (
-       -- Whatever held the feed up is over: its batch arrived, and of a refused batch so much less is to be decided.
-       -- Its workflow may be asleep for a day when another feed's sender completed it: it is with a requested check.
+       -- The reason of the feed is cleared: its batch was accepted. Of a refused batch fewer postings are undecided now.
+       -- If another feed's sender completed it, this feed's workflow may sleep for a day: a check is requested.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,
               check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false),
               bisection_left = CASE WHEN f.bisection_left > s.size THEN f.bisection_left - s.size END,
@@ -60,7 +60,7 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
               bisection_accepted = coalesce(f.bisection_left > s.size, false)
          FROM completed s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.bisection_left IS NOT NULL)
      ), quarantined AS (
-       -- Another posting of their batch was accepted: what was refused alone was refused for its own sake.
+       -- Another posting of their batch was accepted: a posting that was refused alone is itself the cause.
        UPDATE ledger l SET exception = 'quarantined' FROM completed s
         WHERE l.feed_id = s.feed_id AND l.exception = 'suspected' RETURNING l.transaction_id, l.batch_id
      ), lock AS (
@@ -127,7 +127,7 @@ async function writeExceptions(db: Queryable, input: CompleteBatchInput): Promis
   );
 }
 
-/** Notes the job the moment it is seen, so that whoever comes next polls instead of posting. */
+/** Stores the job id at once, so that the next sender polls instead of posting. */
 export async function recordJob(db: Queryable, input: { batch: OpenBatch; jobId: string }): Promise<void> {
   await db.query(
     `UPDATE attempts SET job_id = $2, job_seen_at = coalesce(job_seen_at, now()) WHERE idempotency_key = $1`,
@@ -149,7 +149,7 @@ export async function recordPost(db: Queryable, input: HeldBatch): Promise<boole
   return rowCount === 1;
 }
 
-/** Notes that a POST under the open key had an unknown outcome, and what was seen of it. */
+/** Records that a POST under the open key had an unknown outcome, and its HTTP status and job id if known. */
 export async function recordUnknownOutcome(
   db: Queryable,
   input: { batch: OpenBatch; httpStatus: number | null; message: string; accepted: boolean },

@@ -19,7 +19,7 @@ export interface RutterFeed extends CustomerFeed {
   readonly lastSyncedAt: string | null;
   /** Postings that Sage has, decimal text. */
   readonly deliveredCount: string;
-  /** Postings that were set aside, or stand in Sage with other content, decimal text: the bank checks into them. */
+  /** Postings that were quarantined, or that Sage has with other content, decimal text: the bank examines them. */
   readonly quarantinedCount: string;
 }
 

@@ -8,12 +8,12 @@ import type { Queryable } from '../pool.js';
 
 export type TakenDeliveryLock =
   | { readonly taken: true }
-  /** `yieldTo`: the delivery lock is free, but it is that feed's turn. Null: somebody else is sending. */
+  /** `yieldTo`: the delivery lock is free, but it is that feed's turn. Null: another sender is active. */
   | { readonly taken: false; readonly yieldTo: string | null };
 
 /**
  * Takes the lease when it is free, expired or already ours, unless another feed has waited long enough for its turn.
- * Whoever is refused is noted as the next one. `leaseMs` from now on; renew it long before.
+ * A feed that does not get it is recorded as the next one. `leaseMs` from now on; renew it long before.
  */
 export async function takeDeliveryLock(
   db: Queryable,
@@ -53,7 +53,7 @@ export async function takeDeliveryLock(
   return { taken: false, yieldTo: yields ? lock.waiting_feed_id : null };
 }
 
-/** Prolongs a lease that is still ours and still valid. Answers false when it is lost: then nothing may be sent. */
+/** Renews a lease that is still ours and still valid. Answers false when it is lost: then nothing may be sent. */
 export async function renewDeliveryLock(
   db: Queryable,
   input: { deliveryLockId: string; holder: string; leaseMs: number },
@@ -78,7 +78,7 @@ export async function holdDeliveryLock(
   return rowCount === 1;
 }
 
-/** Gives the lease back; harmless when it was lost. */
+/** Releases the lease; harmless when it was lost. */
 export async function releaseDeliveryLock(
   db: Queryable,
   input: { deliveryLockId: string; holder: string },

@@ -68,7 +68,7 @@ export interface PostingWithStatus {
   readonly detail: string | null;
   /** The postings that name this one in `corrects`, first arrived first. */
   readonly correctedBy: readonly string[];
-  /** How it was released from quarantine: what goes to this feed in place of the fields above. */
+  /** How it was released from quarantine: what is sent to this feed instead of the fields above. */
   readonly release: (PostingRelease & { readonly at: string }) | null;
 }
 

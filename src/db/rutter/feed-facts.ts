@@ -19,9 +19,9 @@ export interface ConnectionCheck {
 }
 
 /**
- * Stores what a complete list of the connection's accounts says, in one transaction with its timeline entries. The
+ * Applies a complete list of the connection's accounts, in one transaction with its timeline entries. The
  * caller knows that the connection is not refused: one that was has recovered. Repeating it changes nothing. Feeds keep
- * their requested check until a delivery run has begun, so that they are woken even when a caller died before it.
+ * their requested check until a delivery run has begun, so that they are woken even if a caller dies before that.
  */
 export async function recordAccountsSeen(
   pool: Pool,
@@ -74,12 +74,12 @@ async function storeAccount(
 }
 
 /**
- * The provider refuses the connection: it and all its feeds are blocked until it is re-authorised. Ingestion goes on.
+ * The provider refuses the connection: it and all its feeds are blocked until it is re-authorised. Ingestion continues.
  * `code` and `message` are the provider's, already redacted.
  */
 export async function recordConnectionRefused(
   pool: Pool,
-  input: { connectionId: string; code: string; words: string | null },
+  input: { connectionId: string; code: string; message: string | null },
 ): Promise<void> {
   await transaction(pool, async (db) => {
     const { rowCount } = await db.query(
@@ -87,7 +87,7 @@ export async function recordConnectionRefused(
               refused_times = CASE WHEN refused_at > now() - interval '1 day' THEN refused_times + 1 ELSE 1 END,
               refused_at = now()
         WHERE connection_id = $1 AND status <> 'refused'`,
-      [input.connectionId, input.code, input.words],
+      [input.connectionId, input.code, input.message],
     );
     if (rowCount !== 1) return;
     for (const feed of await lockFeedsOfConnection(db, input)) {
@@ -134,7 +134,7 @@ export async function recordCaughtUp(
   });
 }
 
-/** Writes why a feed cannot go on. `detail` is the provider's message, redacted. */
+/** Writes why a feed cannot continue. `detail` is the provider's message, redacted. */
 export async function recordReason(pool: Pool, input: ReasonInput): Promise<void> {
   await transaction(pool, (db) => writeReason(db, input));
 }

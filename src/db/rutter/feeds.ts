@@ -121,8 +121,8 @@ export async function lockFeedsOfConnection(
 const wokenFeedsMax = 100;
 
 /**
- * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken by what ends
- * that, and reads its postings then: a signal for every posting would only fill its history.
+ * The feeds of an account that could send new postings now. A paused, waiting or refused one is woken when
+ * that ends, and reads its postings then: a signal for every posting would only fill its history.
  */
 export async function listFeedsToWake(db: Queryable, input: { accountId: string }): Promise<string[]> {
   const { rows } = await db.query<{ feed_id: string }>(
@@ -189,7 +189,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
   return state;
 }
 
-/** Writes what a decision makes of a feed, with its timeline entry; the caller holds the row's lock. */
+/** Applies a decision to a feed, with its timeline entry; the caller holds the row's lock. */
 export async function applyTransition(
   db: Queryable,
   feed: FeedRow,

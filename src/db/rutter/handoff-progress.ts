@@ -28,7 +28,7 @@ export async function renewHandoffKey(
 }
 
 /**
- * The handoff as it stands directly before the one-time password is asked for, its key stored.
+ * The handoff directly before the one-time password is requested, with its stored key.
  * `remainingMs` is what is left until the earlier of the deadline and `otpLatestMs` after the first arrival.
  */
 export interface OtpTurn {
@@ -78,7 +78,7 @@ export async function readOtpTurn(
 
 /**
  * Stores the sealed answer and makes the handoff ready, if it still is the one that shares and its deadline has not
- * passed. False: it came too late and is dropped.
+ * passed. False: it is too late and is discarded.
  */
 export async function storeHandoffAnswer(
   db: Queryable,
@@ -95,8 +95,8 @@ export async function storeHandoffAnswer(
 }
 
 /**
- * Ends a handoff that has not ended yet: `refused` with a reason, or `expired`; an answer nobody took is cleared.
- * Answers the state in which the row stands afterwards, null when there is no row. Call it in a transaction.
+ * Ends a handoff that has not ended yet: `refused` with a reason, or `expired`; an answer that was not taken is cleared.
+ * Returns the state of the row afterwards, null when there is no row. Call it in a transaction.
  */
 export async function endHandoff(
   db: Queryable,

@@ -64,7 +64,7 @@ function handoffFrom(raw: RawHandoff): HandoffRow {
 }
 
 /**
- * Writes the row of a challenge at its first arrival; a later arrival of the same challenge finds that row and moves
+ * Writes the row of a challenge at its first arrival; a later arrival of the same challenge finds that row and changes
  * nothing. Answers the row and whether it is new.
  */
 export async function openHandoff(
@@ -107,7 +107,7 @@ export async function lockHandoff(db: Queryable, input: { handoffId: string }): 
 }
 
 /**
- * Ties the handoff to who logged in. The first customer wins; the same one again is no news.
+ * Ties the handoff to the customer who logged in. The first customer wins; the same one again changes nothing.
  * `over`: the deadline has passed or the handoff has ended.
  */
 export async function recordHandoffLogin(
@@ -129,7 +129,7 @@ export async function recordHandoffLogin(
 
 /**
  * Stores what the customer chose to share, once: an existing connection, or null for a new one under a fresh key.
- * `already_shared`: an earlier choice stands (a double click, a second tab). Signal `accountsShared` in both cases.
+ * `already_shared`: an earlier choice is stored (a double click, a second tab). Signal `accountsShared` in both cases.
  * `over`: not this customer's, not logged in, ended, or past the deadline.
  */
 export async function recordHandoffChoice(
@@ -157,8 +157,8 @@ export async function recordHandoffChoice(
 
 /**
  * Takes the sealed answer, once: from then on it is gone from the row. Null when there is none to take (not ready,
- * taken before, superseded, or past the deadline); `readHandoff` tells which. Call it in a transaction: the timeline
- * row that tells the customer of the link is written with it.
+ * taken before, superseded, or past the deadline); `readHandoff` shows which. Call it in a transaction: the timeline
+ * row that reports the link to the customer is written with it.
  */
 export async function takeHandoffAnswer(
   db: Queryable,

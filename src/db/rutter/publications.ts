@@ -11,7 +11,7 @@ export interface AccountToPublish {
   readonly currency: string;
   /** Sealed for `{table: 'accounts', row: accountId}`. */
   readonly numberSealed: string | null;
-  /** Rutter's id from an earlier publication of ours; the feed stays with it for ever. */
+  /** Rutter's id from an earlier publication of ours; the feed keeps it forever. */
   readonly rutterAccountId: string | null;
 }
 
@@ -80,7 +80,7 @@ export async function usePublishKey(
   return rows[0]?.publish_key ?? null;
 }
 
-/** A new publish key in place of a spent one: its final answer was a failure, which Rutter would repeat. */
+/** A new publish key instead of a used one: its final answer was a failure, which Rutter would repeat. */
 export async function renewPublishKey(
   db: Queryable,
   input: { connectionId: string; accountId: string; spentKey: string },
@@ -101,9 +101,9 @@ export interface FeedCreation {
 
 /**
  * The feed of an account on a connection, published now, with its timeline row: a new one; or the one that there is,
- * re-opened with its ledger intact when it was closed (its account then waits for Sage's word again). Sharing an
+ * re-opened with its ledger intact when it was closed (its account then waits for activation in Sage again). Sharing an
  * account that is shared already changes nothing: paused stays paused.
- * `conflict`: the feed stands for another account at Rutter, which it must never leave. Call it in a transaction.
+ * `conflict`: the feed belongs to another account at Rutter, which never changes. Call it in a transaction.
  */
 export async function createFeed(
   db: Queryable,

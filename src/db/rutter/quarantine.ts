@@ -25,7 +25,7 @@ interface PostingOfFeed {
 }
 
 /**
- * Takes a quarantined posting out of the ledger, so that it is ready again and is sent, late, with the next batch, with
+ * Removes a quarantined posting from the ledger, so that it is ready again and is sent, late, with the next batch, with
  * the content of `correction`. The same release again is a repeat, whatever the posting's status is meanwhile.
  */
 export async function releasePosting(
@@ -108,7 +108,7 @@ async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolea
          SELECT b.batch_id FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'refused'
           ORDER BY b.number DESC LIMIT 1) refused
       WHERE f.feed_id = $1 AND (p.posted_at, p.sequence) <= (f.cursor_posted_at, f.cursor_sequence)
-        -- An open batch may be undone and take the cursor back with it.
+        -- An open batch may be undone, which moves the cursor back.
         AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open')`,
     [input.feedId, input.transactionId],
   );

@@ -9,16 +9,16 @@ import { writeTimeline } from '../timeline.js';
 
 export interface RefusedBatchInput extends HeldBatch {
   readonly refusal: StoredRefusal;
-  /** The refusal in words for people: status, code, message. */
-  readonly words: string;
-  /** The reason that blocks the feed when it cannot be the postings' fault. */
+  /** The refusal for display: status, code, message. */
+  readonly message: string;
+  /** The reason that blocks the feed when the postings are not the cause. */
   readonly blockReason: BlockReason;
 }
 
 /**
- * - `split`: its postings are ready again and go out in smaller batches.
+ * - `split`: its postings are ready again and are sent in smaller batches.
  * - `set_aside`: its one posting is quarantined, or suspected until another one of its batch is accepted.
- * - `stopped`: it is not the postings; all that was set aside is ready again and the feed is blocked.
+ * - `stopped`: the postings are not the cause; all that was set aside is ready again and the feed is blocked.
  * - `lock_lost`: nothing was changed.
  */
 export type RefusedBatchOutcome = 'split' | 'set_aside' | 'stopped' | 'lock_lost';
@@ -42,14 +42,14 @@ export async function closeRefusedBatch(
   });
 }
 
-/** The cursor stays behind the posting, whose ledger row stays, so that no later batch takes it up. */
+/** The cursor stays behind the posting, whose ledger row stays, so that no later batch contains it. */
 async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_aside' | 'stopped'> {
   const { feedId, batchId } = input.batch;
   const plan = await lockBisectionPlan(db, { feedId });
   const sure = plan === null || plan.accepted;
   const { rows } = await db.query<{ transaction_id: string }>(
     `UPDATE ledger SET exception = $2, detail = $3 WHERE batch_id = $1 RETURNING transaction_id`,
-    [batchId, sure ? 'quarantined' : 'suspected', input.words],
+    [batchId, sure ? 'quarantined' : 'suspected', input.message],
   );
   const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
   if (run.alike >= deliveryLimits.refusedAloneMax) {
@@ -61,7 +61,7 @@ async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_a
   if (next === null && !sure) return await stop(db, input, []);
   if (plan !== null) await writeBisectionPlan(db, { feedId, plan: next });
   const transactionId = rows[0]?.transaction_id;
-  if (sure && transactionId !== undefined) await tellQuarantined(db, input, transactionId);
+  if (sure && transactionId !== undefined) await recordQuarantined(db, input, transactionId);
   return 'set_aside';
 }
 
@@ -72,14 +72,14 @@ async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly s
   await writeReason(db, {
     feedId,
     reason: input.blockReason,
-    detail: input.words,
+    detail: input.message,
     timeline: true,
     about: { transaction_ids: given.slice(0, deliveryLimits.refusedNamedMax) },
   });
   return 'stopped';
 }
 
-/** Postings refused alone since the feed's last accepted batch, as far as they are still set aside. */
+/** Postings refused alone since the feed's last accepted batch, if they are still set aside. */
 async function readRefusedRun(
   db: Queryable,
   input: { feedId: string; errorCode: string | null },
@@ -100,7 +100,7 @@ async function readRefusedRun(
   return { alike: rows[0]?.alike ?? 0, acceptedBatch: rows[0]?.accepted ?? 0 };
 }
 
-async function tellQuarantined(
+async function recordQuarantined(
   db: Queryable,
   input: RefusedBatchInput,
   transactionId: string,

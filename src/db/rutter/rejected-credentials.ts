@@ -5,7 +5,7 @@ import type { Queryable } from '../pool.js';
 const provider = 'rutter';
 const probeEvery = `interval '${String(deliveryLimits.credentialsProbeMs)} milliseconds'`;
 
-/** Our own credentials were refused just now. Whoever comes later changes nothing: the row says since when. */
+/** Our own credentials were refused just now. A later call changes nothing: the row holds the time of the first. */
 export async function recordCredentialsRejected(db: Queryable): Promise<void> {
   await db.query(
     `INSERT INTO rejected_credentials (provider) VALUES ($1) ON CONFLICT (provider) DO NOTHING`,
@@ -22,7 +22,7 @@ export async function readOutage(db: Queryable): Promise<{ probeDue: boolean } |
   return rows[0] === undefined ? null : { probeDue: rows[0].due };
 }
 
-/** Takes the next try of the credentials: of all who reach for it one is answered true. */
+/** Claims the next probe of the credentials: of all concurrent callers one gets true. */
 export async function claimProbe(db: Queryable): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE rejected_credentials SET probed_at = now()
@@ -32,7 +32,7 @@ export async function claimProbe(db: Queryable): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** Our credentials are good again: all go on at their next check. */
+/** Our credentials are accepted again: all senders continue at their next check. */
 export async function endOutage(db: Queryable): Promise<void> {
   await db.query(`DELETE FROM rejected_credentials WHERE provider = $1`, [provider]);
 }

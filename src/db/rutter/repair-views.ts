@@ -1,12 +1,12 @@
 import type { Queryable } from '../pool.js';
 
-/** What the repair_tasks check, page by page in the order of ids. All reads; a page is a few index lookups a row. */
+/** What the repair tasks check, page by page in the order of ids. All reads; a page is a few index lookups a row. */
 
-/** Younger rows may not have their workflow, or their signal, yet: whoever wrote them is still at it. */
+/** Newer rows may not have their workflow or their signal yet: the process that wrote them may still be starting it. */
 const completedAfter = `interval '1 minute'`;
-/** A posting is signalled with its ingestion; after this long the signal is taken for lost. */
+/** A posting is signalled with its ingestion; after this long the signal counts as lost. */
 const signalledWithin = `interval '15 seconds'`;
-/** What the repair job has woken it does not wake again before this, for what had come in by then. */
+/** A feed that the repair job has woken is not woken again for the same postings before this. */
 const wakeAgainAfter = `interval '10 minutes'`;
 /** Connections are checked while something is awaited; after 30 days only on a wake-up (`awaitAtAllMs`). */
 const awaitedFor = `interval '30 days'`;
@@ -41,7 +41,7 @@ export interface ConnectionToCheck {
   readonly customerId: string;
 }
 
-/** Connections on which something is awaited that is still searched for by itself, after `afterId`. */
+/** Connections on which something is awaited that is still polled, after `afterId`. */
 export async function listConnectionsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
@@ -57,7 +57,7 @@ export async function listConnectionsToCheck(
   return rows.map((row) => ({ connectionId: row.connection_id, customerId: row.customer_id }));
 }
 
-/** Feeds that are with a requested check which nobody has given them. */
+/** Feeds whose requested check has not begun. */
 export async function listFeedsWithRequestedCheck(
   db: Queryable,
   input: { limit: number },
@@ -81,7 +81,7 @@ export interface UnheardPage {
 }
 
 /**
- * Of the next `limit` feeds those that sleep although something came in. One with a passing failure tries again by
+ * Of the next `limit` feeds those whose workflow sleeps although postings arrived. One with a transient failure retries by
  * itself, and one that is not live has a delivery run under way or waits for its facts.
  */
 export async function listUnheardFeeds(

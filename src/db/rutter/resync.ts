@@ -3,8 +3,8 @@ import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Comparing what our ledger calls delivered with what Rutter holds, from a date on: the rows to compare, and taking
- * those away that Rutter does not have, so that they go out again.
+ * Compares the postings that our ledger shows as delivered with those that Rutter has, from a date on: the rows to
+ * compare, and the removal of those that Rutter does not have, so that they are sent again.
  */
 
 /** A posting that a completed batch of the feed delivered. */
@@ -20,7 +20,7 @@ export interface ResyncFixture {
   readonly effectiveFrom: string;
   /** In the order of delivery; one more than the limit when there are too many. */
   readonly delivered: readonly DeliveredPosting[];
-  /** Postings from then on that wait to be cut in any case. */
+  /** Postings from then on that wait to be built into a batch in any case. */
   readonly waiting: number;
   /** Epoch ms by the database's clock: nothing of the postings asked for was at Rutter before. */
   readonly sentSinceMs: number;
@@ -62,8 +62,8 @@ const waitingPosting = `p.account_id = $2 AND p.status = 'posted' AND p.posted_a
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)`;
 
 /**
- * The cut of the last batch before the first one that holds postings from `effectiveFrom` on: they were all sent after
- * it, those too whose batches a restored backup has forgotten. Without one, the feed's publication.
+ * When the last batch was built before the first one that holds postings from `effectiveFrom` on: they were all sent after
+ * it, including those whose batches are missing after a restored backup. Without one, the feed's publication.
  */
 async function readSentSince(
   db: Queryable,
@@ -81,7 +81,7 @@ async function readSentSince(
   return Date.parse(rows[0]?.since ?? '');
 }
 
-/** How many of the ids stand in no batch of ours although Rutter has them: they will come back as duplicates. */
+/** How many of the ids are in no batch of ours although Rutter has them: they will be answered as duplicates. */
 export async function countWaitingAmong(
   db: Queryable,
   input: { feed: FeedRow; effectiveFrom: string; transactionIds: readonly string[] },
@@ -94,9 +94,9 @@ export async function countWaitingAmong(
 }
 
 /**
- * Takes the gap's rows out of the ledger, so that its postings are ready again, with the timeline row and whatever
- * `also` writes, in one transaction under the feed's lock. Rows that changed since they were read stay: they are of
- * another batch now, whose answer counts. Answers how many were taken, null when `mayTake` says no.
+ * Removes the gap's rows from the ledger, so that its postings are ready again, with the timeline row and the
+ * writes of `also`, in one transaction under the feed's lock. Rows that changed since they were read stay: they are of
+ * another batch now, whose answer counts. Returns how many were removed, null when `mayTake` is false.
  */
 export async function takeBackGap(
   pool: Pool,

@@ -5,7 +5,7 @@ const keptDays = 30;
 const deletedAtOnceMax = 5_000;
 
 /**
- * Notes that a webhook came, by the hash of its body: the body holds a live token and is never stored. Answers
+ * Records that a webhook was received, by the hash of its body: the body holds a live token and is never stored. Answers
  * whether it is the first time.
  */
 export async function noteWebhook(

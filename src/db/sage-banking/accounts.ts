@@ -21,17 +21,17 @@ export interface SageAccountRow {
   readonly statusReason: string | null;
   readonly statusSince: string;
   readonly requestedStartDate: string | null;
-  /** The account that this one takes the place of; Sage has cancelled it, even if our row does not say so yet. */
+  /** The account that this one replaces; Sage has cancelled it, even if our row does not show it yet. */
   readonly predecessorId: string | null;
   /** How customers of a direct bank authorise, in Sage's own members. */
   readonly authorisationMechanism: Readonly<Record<string, unknown>> | null;
-  /** What Sage tells of this account's own authorisation while it is awaited; see `sageAuthorisationOf`. */
+  /** What Sage returns for this account's own authorisation while it is awaited; see `sageAuthorisationOf`. */
   readonly authorisationSealed: string | null;
   /** The cursor: every transaction up to it is stored. 0: none. */
   readonly lastTransactionId: number;
   /** Transactions stored. */
   readonly received: number;
-  /** Of these, those of which some member is not as agreed. */
+  /** Of these, those with a member that is not of its documented type. */
   readonly receivedUnrecognized: number;
   readonly cancelRequestedAt: string | null;
   /** By the database's clock. */
@@ -162,7 +162,7 @@ export type NewSageAccount = Pick<
 /**
  * Stores an account of Sage's, with its timeline row and, as its predecessor, the customer's latest other account of the
  * same identity in the company. That need not be cancelled in our row: Sage makes no second one while the first lives
- * (contract 6.2), so the row is only behind. One that stands already is answered as it stands. Call it in a transaction.
+ * (contract 6.2), so the row is only behind. One that is stored already is returned unchanged. Call it in a transaction.
  */
 export async function insertSageAccount(
   db: Queryable,
@@ -217,7 +217,7 @@ export async function insertSageAccount(
   return { account, created: true };
 }
 
-/** Where the timeline rows of an account stand. */
+/** The feed, customer and connection of an account's timeline rows. */
 export function whereOf(account: Pick<SageAccountRow, 'sageAccountId' | 'customerId' | 'connectionId'>): {
   feedId: string;
   customerId: string;

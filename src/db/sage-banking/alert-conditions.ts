@@ -11,7 +11,7 @@ import { literals } from '../pool.js';
 /** An account at Sage as the feed that it is. */
 const ofAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
 
-/** Each is answered from an index that holds little more than the rows wanted. */
+/** Each reads an index that holds little more than the rows wanted. */
 export const sageAlertConditions: readonly AlertCondition[] = [
   {
     code: 'feed_blocked',

@@ -2,7 +2,7 @@ import type { Keyring } from '../../crypto/keyring.js';
 import { open, seal } from '../../crypto/seal.js';
 import type { SageAccountRow } from './accounts.js';
 
-/** What Sage tells of one account's authorisation: a signed address stands there, so a row holds it sealed. */
+/** What Sage returns for one account's authorisation: it holds a signed address, so it is stored sealed. */
 export type SageAuthorisation = Readonly<Record<string, unknown>>;
 
 export function sealSageAuthorisation(
@@ -13,8 +13,8 @@ export function sealSageAuthorisation(
 }
 
 /**
- * What a customer has to do now for an account of a direct bank, in Sage's own members: the bank's own way, and with it
- * what Sage tells of this account (contract 6.3). Null when there is nothing to do. @throws UnsealError
+ * What a customer has to do now for an account of a direct bank, in Sage's own members: the bank's own procedure, and with it
+ * what Sage returns for this account (contract 6.3). Null when there is nothing to do. @throws UnsealError
  */
 export function sageAuthorisationOf(
   keyring: Keyring,

@@ -6,7 +6,7 @@ import { storableText, storableTextOrNull } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Ways through a bank's pages. Redirect, poll route and account are sealed for `{table: 'sage_links', row: linkId}` and
+ * Bank consents. Redirect, poll route and account are sealed for `{table: 'sage_links', row: linkId}` and
  * the column's name without `_sealed`. All times are the database's.
  */
 export interface SageLinkRow {
@@ -23,10 +23,10 @@ export interface SageLinkRow {
   readonly redirectSealed: string | null;
   readonly pollRouteSealed: string | null;
   readonly pollPeriodMs: number | null;
-  /** Ways begun. More than one: the customer has to open the bank's pages again. */
+  /** Consent sessions begun. More than one: the customer has to open the bank's pages again. */
   readonly attempts: number;
   readonly expiresAt: string | null;
-  /** Until then; null before the first way has begun. */
+  /** When the link expires; null before the first consent session has begun. */
   readonly remainingMs: number | null;
   readonly accountSealed: string | null;
   readonly reason: SageLinkReason | null;
@@ -67,7 +67,7 @@ export type NewSageLink = Pick<
   readonly linkId?: string;
 };
 
-/** Stores a link with its timeline row; one that stands already stays as it is. Call it in a transaction. */
+/** Stores a link with its timeline row; one that is stored already is not changed. Call it in a transaction. */
 export async function insertSageLink(db: Queryable, input: NewSageLink): Promise<{ linkId: string }> {
   const linkId = input.linkId ?? randomUUID();
   const { rowCount } = await db.query(
@@ -87,7 +87,7 @@ export async function insertSageLink(db: Queryable, input: NewSageLink): Promise
     ],
   );
   if (rowCount === 1) {
-    await tell(db, { ...input, linkId }, 'sage_link_begun', {
+    await recordEvent(db, { ...input, linkId }, 'sage_link_begun', {
       purpose: input.purpose,
       bank_id: input.bankId,
     });
@@ -96,9 +96,9 @@ export async function insertSageLink(db: Queryable, input: NewSageLink): Promise
 }
 
 /**
- * Stores a way that Sage has opened: where the person goes, and the one route that may be asked. The time that a link
- * has begins with its first way; a later one does not lengthen it. False when the link has ended, has its account, or
- * another attempt has stored its way: the customer may have been sent there.
+ * Stores a consent session that Sage has opened: the redirect, and the one route that may be polled. The time of a
+ * link begins with its first session; a later one does not extend it. False when the link has ended, has its account,
+ * or another attempt has stored its session: the customer may have been redirected there.
  */
 export async function storeConsentSession(
   db: Queryable,
@@ -107,9 +107,9 @@ export async function storeConsentSession(
     redirectSealed: string;
     pollRouteSealed: string;
     pollPeriodMs: number;
-    /** How long a way lives. */
+    /** How long a consent session lives. */
     lifetimeMs: number;
-    /** How long the call took whose answer this is: Sage counts from within it. */
+    /** How long the call took: the session began some time during it. */
     startedAgoMs: number;
   },
 ): Promise<boolean> {
@@ -119,7 +119,7 @@ export async function storeConsentSession(
             expires_at = coalesce(expires_at,
                                   clock_timestamp() + ($5::float8 - $6::float8) * interval '1 millisecond')
       WHERE link_id = $1 AND state = 'waiting' AND poll_route_sealed IS NULL AND account_sealed IS NULL
-      RETURNING ${place}, attempts`,
+      RETURNING ${eventColumns}, attempts`,
     [
       input.linkId,
       input.redirectSealed,
@@ -131,13 +131,13 @@ export async function storeConsentSession(
   );
   const row = rows[0];
   if (row === undefined) return false;
-  if (row.attempts > 1) await tell(db, row, 'sage_link_begun_again', { attempts: row.attempts });
+  if (row.attempts > 1) await recordEvent(db, row, 'sage_link_begun_again', { attempts: row.attempts });
   return true;
 }
 
 /**
- * The poll route was used and returned another one: from now on only that may be polled. `spentSealed` as it was read: who comes
- * late with the answer of an earlier way must not put its route in the place of a later one.
+ * The poll route was used and returned another one: from now on only that may be polled. `spentSealed` as it was read: a
+ * late answer of an earlier session must not replace the route of a later one.
  */
 export async function storeNextRoute(
   db: Queryable,
@@ -150,7 +150,7 @@ export async function storeNextRoute(
   );
 }
 
-/** The route is spent and its answer lost: there is no way to ask any more. */
+/** The route was used and its answer lost: the session can no longer be polled. */
 export async function clearLinkRoute(
   db: Queryable,
   input: { linkId: string; spentSealed: string },
@@ -192,14 +192,14 @@ export type SageLinkEnding =
   | {
       readonly state: 'refused' | 'expired';
       readonly reason: SageLinkReason;
-      /** Sage's words or a sentence of ours, for people; never an address. */
+      /** Sage's message or a sentence of ours, for display; never an address. */
       readonly message: string | null;
       /** Codes for the timeline. */
       readonly detail?: Readonly<Record<string, unknown>>;
     };
 
 /**
- * Ends a link, with its timeline row; its secrets are cleared. One that has ended stays as it is. Call it in a
+ * Ends a link, with its timeline row; its secrets are cleared. One that has ended is not changed. Call it in a
  * transaction.
  */
 export async function endSageLink(
@@ -211,7 +211,7 @@ export async function endSageLink(
   const { rows } = await db.query<LinkPlace & { purpose: SageLinkPurpose }>(
     `UPDATE sage_links SET state = $2, sage_account_id = coalesce($3, sage_account_id), reason = $4, message = $5,
             poll_route_sealed = NULL, redirect_sealed = NULL, account_sealed = NULL, updated_at = now()
-      WHERE link_id = $1 AND state = 'waiting' RETURNING ${place}, purpose`,
+      WHERE link_id = $1 AND state = 'waiting' RETURNING ${eventColumns}, purpose`,
     [
       input.linkId,
       ending.state,
@@ -223,9 +223,9 @@ export async function endSageLink(
   const row = rows[0];
   if (row === undefined) return;
   const { purpose } = row;
-  if (failed === null) await tell(db, row, 'sage_link_done', { purpose });
+  if (failed === null) await recordEvent(db, row, 'sage_link_done', { purpose });
   else
-    await tell(db, row, 'sage_link_failed', {
+    await recordEvent(db, row, 'sage_link_failed', {
       purpose,
       state: failed.state,
       reason: failed.reason,
@@ -239,11 +239,11 @@ interface LinkPlace {
   readonly connectionId: string;
   readonly sageAccountId: string | null;
 }
-const place = `link_id AS "linkId", customer_id AS "customerId", connection_id AS "connectionId",
+const eventColumns = `link_id AS "linkId", customer_id AS "customerId", connection_id AS "connectionId",
   sage_account_id AS "sageAccountId"`;
 
-/** A renewal, and the link of an account, stand on the account's own timeline too. */
-async function tell(
+/** A renewal, and the link of an account, are on the account's own timeline too. */
+async function recordEvent(
   db: Queryable,
   link: LinkPlace,
   kind: string,
@@ -258,7 +258,7 @@ async function tell(
   });
 }
 
-/** Younger ones may not have their workflow yet: whoever wrote them is still at it. */
+/** Newer ones may not have their workflow yet: the process that wrote them may still be starting it. */
 const completedAfter = `interval '1 minute'`;
 
 /** Links that must have a workflow, after `afterId`. */

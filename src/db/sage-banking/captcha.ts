@@ -4,11 +4,11 @@ import { applyOnboarding, wantNewCaptcha } from './onboarding-steps.js';
 import { lockSageOnboarding, type SageOnboardingRow } from './onboardings.js';
 
 /**
- * What a person does about the captcha of an onboarding, for API and pages alike. Each is one transaction under the
+ * Actions of a person on the captcha of an onboarding, for API and pages alike. Each is one transaction under the
  * row's lock. Signal the workflow afterwards (`SageBankingFacade.onboardingChanged`): it takes the row's next step.
  */
 
-/** The captcha is about to be shown: a stale one is fetched again. True when it was stale. */
+/** The captcha is about to be shown: a stale one is fetched again. Returns whether it was stale. */
 export async function renewStaleCaptcha(pool: Pool, input: { onboardingId: string }): Promise<boolean> {
   return await transaction(pool, async (db) => {
     const row = await lockSageOnboarding(db, input);
@@ -29,7 +29,7 @@ export type CaptchaAnswer =
   | { readonly kind: 'not_waiting'; readonly row: SageOnboardingRow }
   | { readonly kind: 'unknown' };
 
-/** Takes what a person read in the captcha; `text` null asks for another one. */
+/** Stores the answer to the captcha; `text` null asks for another one. */
 export async function answerCaptcha(
   pool: Pool,
   input: { onboardingId: string; captchaId: string | null; text: string | null },

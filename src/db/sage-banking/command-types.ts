@@ -2,11 +2,11 @@ import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import type { CommandRow } from '../commands.js';
 
 /**
- * What commands of Sage's channel are asked with and answer. Results are stored in the row as plain JSON: each list is bounded,
+ * Inputs and results of the commands of Sage's channel. Results are stored in the row as plain JSON: each list is bounded,
  * by Sage's pages, by the rules an account may have, or by a limit of the command.
  */
 
-/** What is asked of Sage's Banking Service and has no workflow of its own. */
+/** Requests to Sage's Banking Service that have no workflow of their own. */
 export const sageCommandKinds = [
   'sage_list_banks',
   'sage_list_rules',
@@ -75,7 +75,7 @@ export interface SageDeletedRuleResult {
   readonly deleted: true;
 }
 
-/** Which stored transactions a rule would hit. Nothing was sent or changed. */
+/** Which stored transactions a rule would match. Nothing was sent or changed. */
 export interface SageRulePreviewResult {
   /** Stored transactions that were checked. */
   readonly checked_at: number;

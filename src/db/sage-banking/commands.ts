@@ -14,7 +14,7 @@ export async function readSageCommand(
 
 /**
  * Records that a write that no idempotency key protects is about to be sent. Answers whether one was sent before: its
- * answer is lost, and its effect has to be looked up before another.
+ * answer is lost, and its effect has to be checked before another.
  */
 export async function markCommandSent(
   db: Queryable,

@@ -9,7 +9,7 @@ import type { Queryable } from '../pool.js';
 export interface SageCompanyRow {
   readonly connectionId: string;
   readonly customerId: string;
-  /** The onboarding that it came of; null when it was made otherwise. */
+  /** The onboarding that created it; null when it was created otherwise. */
   readonly onboardingId: string | null;
   readonly organisationId: string;
   readonly companyId: string;
@@ -73,8 +73,8 @@ export function accessOf(
 }
 
 /**
- * Stores a company. False, with nothing changed, when these ids at Sage or this onboarding have one already, by
- * whomever: then read that row.
+ * Stores a company. False, with nothing changed, when these ids at Sage or this onboarding have one
+ * already: then read that row.
  */
 export async function insertSageCompany(
   db: Queryable,
@@ -121,7 +121,7 @@ export async function readSageCompanyByIds(
   return rows[0] === undefined ? null : companyFrom(rows[0]);
 }
 
-/** The company that came of an onboarding, or null as long as there is none. */
+/** The company that an onboarding created, or null as long as there is none. */
 export async function readSageCompanyOfOnboarding(
   db: Queryable,
   input: { onboardingId: string },

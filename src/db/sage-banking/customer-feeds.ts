@@ -12,7 +12,7 @@ export interface SageFeed extends CustomerFeed {
   readonly connectionName: string;
   readonly status: SageAccountStatus;
   readonly reason: string | null;
-  /** Its end was asked for. */
+  /** Its cancellation was requested. */
   readonly isDisconnecting: boolean;
   readonly requestedStartDate: string | null;
   readonly lastReadAt: string | null;

@@ -101,7 +101,7 @@ export async function wantNewCaptcha(
   await applyOnboarding(db, row, newCaptchaWanted(row, why));
 }
 
-/** From now on a POST may be under way: commit before sending. Answers its mark, which only its own answer clears. */
+/** From now on a POST may be under way: commit before sending. Returns the time of sending, which only its own answer clears. */
 export async function markCreateSent(db: Queryable, row: SageOnboardingRow): Promise<string> {
   await applyOnboarding(db, row, createSent());
   const { rows } = await db.query<{ create_sent_at: string }>(
@@ -111,7 +111,7 @@ export async function markCreateSent(db: Queryable, row: SageOnboardingRow): Pro
   return rows[0]?.create_sent_at ?? '';
 }
 
-/** Something prevents the next step. `notCreated`: the POST that was sent certainly changed nothing. */
+/** The next step fails. `notCreated`: the POST that was sent certainly changed nothing. */
 export async function recordOnboardingFailure(
   db: Queryable,
   row: SageOnboardingRow,
@@ -120,7 +120,7 @@ export async function recordOnboardingFailure(
   await applyOnboarding(db, row, failureMet(row, input));
 }
 
-/** The outcome of a POST is unknown: nothing is sent until a person has found it out. */
+/** The outcome of a POST is unknown: nothing is sent until an operator has determined it. */
 export async function markInDoubt(
   db: Queryable,
   row: SageOnboardingRow,
@@ -129,7 +129,7 @@ export async function markInDoubt(
   await applyOnboarding(db, row, outcomeUnknown(row, input));
 }
 
-/** What an operator found out, to be proven before it counts. */
+/** What an operator determined, to be confirmed by Sage before it counts. */
 export async function storeResolution(
   db: Queryable,
   row: SageOnboardingRow,
@@ -147,7 +147,7 @@ export async function refuseResolution(
   await applyOnboarding(db, row, resolutionRefused(input));
 }
 
-/** An operator found that there is no organisation: once more from the beginning, with the same order. */
+/** An operator found that there is no organisation: the onboarding begins again with the same request. */
 export async function beginAgain(db: Queryable, row: SageOnboardingRow): Promise<void> {
   await applyOnboarding(db, row, begunAgain(row));
 }
@@ -183,7 +183,7 @@ export async function refuseOnboarding(
   await applyOnboarding(db, row, onboardingRefused(input));
 }
 
-/** Sage created an organisation for a request that was given up meanwhile; its key is kept in a table of its own. */
+/** Sage created an organisation for a request that was abandoned meanwhile; its key is stored in a separate table. */
 export async function recordUnclaimedOrganisation(
   db: Queryable,
   row: SageOnboardingRow,

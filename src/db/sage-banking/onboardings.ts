@@ -7,13 +7,13 @@ import {
   type SageOrganisationOrder,
   type SageProductKind,
 } from '../../domain/sage-banking/onboarding.js';
-import type { Queryable } from '../pool.js';
+import { literals, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * Onboardings at Sage's Banking Service: the order, the captcha that a person has to read, and what came of it. Licence
- * details and what an operator entered stand sealed for `{table: 'sage_onboardings', row: onboardingId, column}` and
- * are cleared at the end. How a row moves on stands in `sage-onboarding-steps.ts`.
+ * Onboardings at Sage's Banking Service: the request, the captcha that a person has to read, and the result. Licence
+ * details and what an operator entered are sealed for `{table: 'sage_onboardings', row: onboardingId, column}` and
+ * are cleared at the end. The steps of a row are in `onboarding-steps.ts`.
  */
 
 export interface SageOnboardingRow {
@@ -39,7 +39,7 @@ export interface SageOnboardingRow {
   /** Ages by the database's clock; null without a captcha. */
   readonly captchaAgeMs: number | null;
   readonly untouchedMs: number;
-  /** Since a person last did something about it. */
+  /** Time since a person last acted on it. */
   readonly unattendedMs: number;
 }
 
@@ -69,7 +69,6 @@ interface RawOnboarding {
 
 /** Word for word the condition of the partial indexes: `NOT IN` the others would not use them. */
 const isOpen = `state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')`;
-const inWords = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
 const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
 
 const columns = `onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, captcha_id,
@@ -103,7 +102,7 @@ function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
   };
 }
 
-/** What stands sealed in the row: `{key, value}` pairs of the licence, or what an operator entered. */
+/** What is sealed in the row: `{key, value}` pairs of the licence, or what an operator entered. */
 type SealedColumn = 'licence' | 'resolution';
 
 /** A secret of the onboarding as it may be stored in that column of its row, and only there. */
@@ -174,7 +173,7 @@ export async function insertSageOnboarding(
     [customerId, onboardingId],
   );
   const found = rows[0];
-  // What stood in the way has ended meanwhile: nothing does any more.
+  // The other onboarding has ended meanwhile.
   if (found === undefined) return await insertSageOnboarding(db, input);
   if (found.onboarding_id === onboardingId) return { kind: 'stored' };
   return { kind: 'other_open', onboardingId: found.onboarding_id, state: found.state };
@@ -229,18 +228,18 @@ export async function readNewestSageOnboarding(
   return rows[0] === undefined ? null : onboardingFrom(rows[0]);
 }
 
-/** Younger ones may be on their way: whoever wrote them is still at it. */
+/** Newer ones may have no workflow yet: the process that wrote them may still be starting it. */
 const completedAfter = `interval '1 minute'`;
 /** A workflow that waits for an operator touches its row every hour; one that does not has lost its signal. */
 const untouchedAfter = `interval '2 hours'`;
 
 /**
- * Something that its workflow should have done by now: a step that nothing is said to stand in the way of, or what an
- * operator entered. A failure is met by the workflow's own next try.
+ * Something that its workflow should have done by now: a step without a recorded failure, or what an
+ * operator entered. After a failure the workflow retries by itself.
  */
 const isCheckRequested = `(state IN ('registering', 'creating') OR resolution_sealed IS NOT NULL)
   AND updated_at < clock_timestamp() - CASE
-    WHEN state IN ('registering', 'creating') AND reason IN (${inWords(sageOnboardingWaits)}) THEN ${untouchedAfter}
+    WHEN state IN ('registering', 'creating') AND reason IN (${literals(sageOnboardingWaits)}) THEN ${untouchedAfter}
     ELSE ${completedAfter} END`;
 
 export interface OnboardingToCheck {

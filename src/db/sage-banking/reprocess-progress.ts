@@ -10,7 +10,7 @@ import {
 import { storePredictions, type StoredSageTransaction } from './transactions.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What only a reprocess run's workflow writes, through its activities. See `sage-reprocesses.ts` for the row. */
+/** What only a reprocess run's workflow writes, through its activities. See `reprocesses.ts` for the row. */
 
 /**
  * The run with the chunk that is to be asked for next, chosen and stored if none was; with nothing left it is done.
@@ -52,8 +52,8 @@ async function nextIds(
 }
 
 /**
- * Sage accepted the chunk, or returned another route for it: the address of the next poll. Another attempt's answer for the same chunk is
- * as good, so the last stays.
+ * Sage accepted the chunk, or returned another route for it: the address of the next poll. An answer to another attempt for the same
+ * chunk is equivalent, so the last one is kept.
  */
 export async function storeChunkRoute(
   db: Queryable,
@@ -74,7 +74,7 @@ export async function storeChunkRoute(
 /**
  * Stores what Sage predicts for the chunk and moves the run over it, in one transaction. A chunk that is not the one
  * under way any more was stored before: nothing happens. After a chunk that was made smaller the next may be twice as
- * large: what made it so may be behind.
+ * large: the transaction that was too large may be done.
  */
 export async function storeChunk(
   pool: Pool,
@@ -109,8 +109,8 @@ function isSameChunk(one: readonly number[] | null, other: readonly number[]): b
 }
 
 /**
- * Sage's run for the chunk came to nothing: another may be begun. Counted once for each route; answers of how many, or
- * null when another route stands there by now.
+ * Sage's run for the chunk failed: another may be begun. Counted once for each route; answers of how many, or
+ * null when another route is stored meanwhile.
  */
 export async function noteChunkFailure(
   db: Queryable,
@@ -127,7 +127,7 @@ export async function noteChunkFailure(
 
 /**
  * The answer to the chunk was too large to read: half of it is to be asked for next. Done once for each route. False:
- * it was one id alone, or another route stands there by now.
+ * it was one id alone, or another route is stored meanwhile.
  */
 export async function halveChunk(
   db: Queryable,
@@ -143,7 +143,7 @@ export async function halveChunk(
   return rowCount === 1;
 }
 
-/** Ends a run that has not ended yet; what was reprocessed stays. Answers how it stands then, null when it is gone. */
+/** Ends a run that has not ended yet; what was reprocessed stays. Returns its state afterwards, null when it does not exist. */
 export async function failSageReprocess(
   pool: Pool,
   input: { reprocessId: string; reason: SageReprocessReason; message: string | null },

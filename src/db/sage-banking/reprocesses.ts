@@ -5,7 +5,7 @@ import { writeTimeline } from '../timeline.js';
 
 /**
  * A run of the account's rules over stored transactions (contract 10). The route that Sage is polled at is sealed for
- * `{table: 'sage_reprocesses', row: reprocessId}`. What its workflow writes stands in `sage-reprocess-progress.ts`.
+ * `{table: 'sage_reprocesses', row: reprocessId}`. What its workflow writes is in `reprocess-progress.ts`.
  */
 export interface SageReprocessRow {
   readonly reprocessId: string;
@@ -59,7 +59,7 @@ const columns = `reprocess_id AS "reprocessId", sage_account_id AS "sageAccountI
 /**
  * Named assumption: a stored transaction is pending when nothing had been done with it, that is when it came without
  * postings (contract 7.3: nothing else shows it, and Sage does not report what a product does later).
- * An index goes by the same words.
+ * An index has the same condition.
  */
 export const pendingTransaction = `CASE jsonb_typeof(body -> 'accountsPostings')
   WHEN 'array' THEN jsonb_array_length(body -> 'accountsPostings') = 0 ELSE true END`;
@@ -95,7 +95,7 @@ const beginTriesMax = 3;
 
 /**
  * Stores a run over the given ids, or over all pending ones; ids that are not stored are left out and reported. The same
- * `reprocessId` again is the same run as it stands.
+ * `reprocessId` again returns the same run.
  */
 export async function beginSageReprocess(
   pool: Pool,

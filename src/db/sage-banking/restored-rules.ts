@@ -1,12 +1,12 @@
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { pendingTransaction } from './reprocesses.js';
 
-/** What became of a disconnected account's rule on the account that it was restored to. */
+/** The outcome of a disconnected account's rule on the account that it was restored to. */
 export interface RestoredRule {
   readonly oldRuleId: string;
   /** Null: not restored, for `reason`, or under way. */
   readonly newRuleId: string | null;
-  /** In words. */
+  /** A sentence for display. */
   readonly reason: string | null;
 }
 
@@ -37,7 +37,7 @@ export async function listRestoredRulesSince(
   return rows;
 }
 
-/** Writes down the outcome for one rule the moment it is known. One that is restored stays so. */
+/** Stores the outcome for one rule as soon as it is known. A restored rule stays restored. */
 export async function recordRestoredRule(
   db: Queryable,
   input: { sageAccountId: string } & RestoredRule,
@@ -64,7 +64,7 @@ export async function forgetRestoredRule(
   ]);
 }
 
-/** Nobody is kept waiting for a figure. */
+/** The time limit of the count: a caller does not wait longer for it. */
 const countTimeoutMs = 3_000;
 
 /** Stored transactions that a reprocess run could sort by new rules; null when they cannot be counted in a moment. */

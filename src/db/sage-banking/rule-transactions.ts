@@ -1,10 +1,10 @@
 import type { RuleTransaction } from '../../domain/sage-banking/rules/rule.js';
 import type { Pool } from '../pool.js';
 
-/** Read together: some hundred kilobytes, so that memory stays small whatever the account holds. */
+/** Read together: some hundred kilobytes, so that memory stays small for any account. */
 const chunkTransactions = 1_000;
 
-/** What stands in columns of its own, or is cheap to take out of the object. */
+/** Fields with columns of their own, or cheap to extract from the object. */
 const columnFields: ReadonlySet<string> = new Set([
   'transactionNarrative',
   'transactionAmount',
@@ -40,7 +40,7 @@ export async function* ruleTransactions(
   const needsAll = [...input.fields].some((field) => !columnFields.has(field));
   let afterId = 0;
   for (;;) {
-    // A narrative that Sage left out is joined of members, and what is odd has no column: such an object is needed as it is.
+    // A narrative that Sage left out is joined from members, and an unrecognized member has no column: such an object is needed whole.
     const { rows } = await pool.query<RawRow>(
       `SELECT transaction_id, transaction_amount::text AS amount, transaction_narrative AS narrative,
               date_posted AS posted, body ->> 'currency' AS currency,
@@ -66,6 +66,6 @@ function transactionFrom(raw: RawRow): RuleTransactionRow {
   };
   const transactionId = Number(raw.transaction_id);
   if (raw.odd === null) return { transactionId, body };
-  // What cannot be read is missing, for rules as for people.
+  // What cannot be read counts as missing, for rules as on pages.
   return { transactionId, body: { ...body, ...Object.fromEntries(raw.odd.map((name) => [name, null])) } };
 }

@@ -12,7 +12,7 @@ export interface SageTransactionObject {
   readonly [member: string]: unknown;
 }
 
-/** Ids that the timeline names of a page with odd transactions. */
+/** Ids that the timeline names of a page with unrecognized transactions. */
 const namedOddMax = 20;
 
 export interface StoredSageTransaction {
@@ -22,7 +22,7 @@ export interface StoredSageTransaction {
   readonly predictedActions: readonly unknown[];
   readonly predictedAt: string | null;
   readonly receivedAt: string;
-  /** Members that are not as agreed, by name. */
+  /** Members that do not have their documented type, by name. */
   readonly oddMembers: readonly string[];
 }
 
@@ -49,9 +49,9 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
 }
 
 /**
- * Stores a page and moves the cursor over it, in one transaction: the cursor never stands before its rows do. Rows that
- * stand already stay as they are, and a page behind the cursor moves nothing, so a page may come twice. Of members that
- * are not as agreed the names are stored, and the timeline tells of them. Null when the account is gone.
+ * Stores a page and moves the cursor over it, in one transaction: the cursor never moves before its rows are stored. Rows
+ * that are stored already are not changed, and a page behind the cursor changes nothing, so a page may come twice. The
+ * names of unrecognized members are stored and reported on the timeline. Null when the account does not exist.
  */
 export async function storePage(
   pool: Pool,
@@ -106,7 +106,7 @@ function columnsOf(transaction: SageTransactionObject) {
     narrative: readable('transactionNarrative'),
     posted: readable('datePosted'),
     body: odd.has('predictedActions') ? transaction : rest,
-    // Left out is not the same as none: then nobody has predicted anything yet.
+    // A missing member is not an empty list: Sage has made no prediction yet.
     predicted: readable('predictedActions') ?? null,
     odd: odd.size === 0 ? null : [...odd],
   };
@@ -153,7 +153,7 @@ export async function readStoredTransactions(
 }
 
 /**
- * Replaces the suggestions of stored transactions by those that Sage tells now; answers of how many. What we never
+ * Replaces the suggestions of stored transactions by those that Sage returns now; answers of how many. What we never
  * stored is left out: the cursor brings it.
  */
 export async function storePredictions(

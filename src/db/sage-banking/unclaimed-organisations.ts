@@ -3,8 +3,8 @@ import { open, seal } from '../../crypto/seal.js';
 import type { Queryable } from '../pool.js';
 
 /**
- * Organisations that answered when their onboarding had gone on without them: Sage tells a key once, so it is kept, until
- * an operator says that the organisation is the one. Sealed for `{table: 'sage_unclaimed_organisations', row: the two
+ * Organisations whose answer arrived when their onboarding had gone on without it: Sage returns a key once, so it is
+ * stored until an operator confirms the organisation. Sealed for `{table: 'sage_unclaimed_organisations', row: the two
  * ids}`.
  */
 
@@ -51,7 +51,7 @@ export async function readUnclaimedKey(
   return rows[0] === undefined ? null : open(keyring, rows[0].sealed, contextOf(input));
 }
 
-/** The organisation is a company's now, which has the key in its own row. */
+/** The organisation is stored as a company now, with the key in its row. */
 export async function forgetUnclaimedOrganisation(db: Queryable, input: Ids): Promise<void> {
   await db.query(`DELETE FROM sage_unclaimed_organisations WHERE organisation_id = $1 AND company_id = $2`, [
     input.organisationId,

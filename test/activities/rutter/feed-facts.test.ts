@@ -75,7 +75,7 @@ const caughtUp = (feed: DeliveryFeed) => recordCaughtUp(fixture.pool, { feedId: 
 const request = (feed: DeliveryFeed, action: OperatorAction) =>
   applyFeedRequest(fixture.pool, { feedId: feed.feedId, action });
 const refuse = (feed: DeliveryFeed, code = 'NEEDS_UPDATE') =>
-  recordConnectionRefused(fixture.pool, { connectionId: feed.connectionId, code, words: 'sign in again' });
+  recordConnectionRefused(fixture.pool, { connectionId: feed.connectionId, code, message: 'sign in again' });
 const examine = (feed: DeliveryFeed, sequence: number) =>
   fixture.pool.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, sequence]);
 

@@ -44,7 +44,7 @@ export async function reactToRefusal(refused: Refused): Promise<BatchOutcome> {
       return await afterKeyConflict(refused);
     case 'connection_refused': {
       const code = refusal.errorCode ?? String(refusal.httpStatus);
-      return await afterConnectionRefused(refused, { code, words: refusal.errorMessage });
+      return await afterConnectionRefused(refused, { code, message: refusal.errorMessage });
     }
     case 'account_not_ready':
       return await afterAccountNotReady(refused, await readAccount(context));
@@ -68,7 +68,7 @@ async function afterKeyConflict({ context, refusal }: Refused): Promise<never> {
 
 async function afterConnectionRefused(
   refused: Refused,
-  cause: { code: string; words: string | null },
+  cause: { code: string; message: string | null },
 ): Promise<BatchOutcome> {
   const { context, batch, refusal } = refused;
   const { connectionId } = context.feed;
@@ -116,7 +116,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
       return await afterAccountNotReady(refused, explanation.account);
     case 'connection': {
       const { providerStatus: code, reason } = explanation.connection;
-      return await afterConnectionRefused(refused, { code, words: reason ?? refusal.errorMessage });
+      return await afterConnectionRefused(refused, { code, message: reason ?? refusal.errorMessage });
     }
     case 'not_yet':
       // The key replays this refusal, and by then nothing may explain it any more.
@@ -137,7 +137,7 @@ async function afterPostingsRefused(refused: Refused): Promise<BatchOutcome> {
     deliveryLockId: context.deliveryLockId,
     holder: context.holder,
     refusal,
-    words: refusalMessageOf(refusal),
+    message: refusalMessageOf(refusal),
     hint: namedTransaction(refusal.errorMessage, ids),
     blockReason: 'rejected_by_provider',
   });
