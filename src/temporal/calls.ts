@@ -4,7 +4,7 @@ import { taskQueues } from '../domain/ids.js';
 /** Temporal did not accept the message. The row was committed before; the message may be sent again. */
 export class WorkflowsUnavailable extends Error {
   constructor(cause: unknown) {
-    super('Temporal did not take the message', { cause });
+    super('Temporal did not accept the message', { cause });
     this.name = 'WorkflowsUnavailable';
   }
 }
@@ -12,10 +12,10 @@ export class WorkflowsUnavailable extends Error {
 /** A call to Temporal fails after this time; the caller answers 503 and the row stays. */
 const callTimeoutMs = 5_000;
 
-/** What every facade calls Temporal with. */
+/** The client with the deadline and the error handling of every facade. */
 export interface WorkflowCalls {
   readonly client: Client;
-  /** Does `work` under one deadline; every failure but "not found" becomes {@link WorkflowsUnavailable}. */
+  /** Runs `work` under one deadline; every failure but "not found" becomes {@link WorkflowsUnavailable}. */
   readonly call: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
@@ -33,7 +33,7 @@ export function callsTo(client: Client): WorkflowCalls {
   };
 }
 
-/** A running workflow of this id takes the message; a closed one may begin again. */
+/** A running workflow with this id receives the message; a closed one is started again. */
 export function startedOnce(workflowId: string) {
   return {
     workflowId,

@@ -22,7 +22,7 @@ export const temporalChannels = {
 /** Every call to the workflows: the shared ones and those of each channel. */
 export type Facade = ReturnType<typeof createFacade>;
 
-/** The only way from API, pages and activities to Temporal. */
+/** The only access of API, pages and activities to Temporal. */
 export function createFacade(client: Client) {
   const calls = callsTo(client);
   const { rutter, 'sage-banking': sageBanking } = temporalChannels;

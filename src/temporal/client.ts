@@ -1,14 +1,14 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 
-/** A client and the way to end its connection. */
+/** A client, and a function that closes its connection. */
 export interface TemporalClient {
   readonly client: Client;
   close(): Promise<void>;
 }
 
 /**
- * A client that connects with its first call, and again after a loss: the process may start while Temporal is away.
+ * A client that connects with its first call, and again after a loss: the process may start while Temporal is unavailable.
  * `connection` is what the environment says (`@temporalio/envconfig` in the entry points).
  */
 export function createTemporalClient(input: {

@@ -1,8 +1,8 @@
 /**
  * How errors become Temporal failures, in clients, in workers and inside the workflow bundle: so nothing of Node here.
  *
- * Message and stack trace go into a payload, which the codec encrypts; alone, a codec would leave them readable. All that
- * a failure carries is built to what the codec lets through: a failure that cannot be reported would end the worker.
+ * Message and stack trace go into a payload, which the codec encrypts; alone, a codec would leave them readable. All parts of
+ * a failure are limited to what the codec accepts: a failure that cannot be reported would end the worker.
  */
 import { DefaultFailureConverter } from '@temporalio/common';
 import type { Payload, PayloadConverter, ProtoFailure } from '@temporalio/common';
@@ -26,8 +26,8 @@ class BoundedFailureConverter extends DefaultFailureConverter {
     const failure = super.errorToFailureInner(...parameters);
     return {
       ...failure,
-      message: cutToJsonBytes(failure.message ?? '', MESSAGE_BYTES_MAX),
-      stackTrace: cutToJsonBytes(failure.stackTrace ?? '', STACK_BYTES_MAX),
+      message: truncateToJsonBytes(failure.message ?? '', MESSAGE_BYTES_MAX),
+      stackTrace: truncateToJsonBytes(failure.stackTrace ?? '', STACK_BYTES_MAX),
       ...boundedDetails(failure, payloadConverter),
     };
   }
@@ -48,8 +48,8 @@ function boundedDetails(failure: ProtoFailure, payloadConverter: PayloadConverte
   return { applicationFailureInfo: { ...info, details: { payloads: bounded } } };
 }
 
-/** The longest beginning of a text that takes at most so many bytes as JSON in UTF-8, counted from above. */
-function cutToJsonBytes(text: string, bytesMax: number): string {
+/** The longest beginning of a text that takes at most `bytesMax` bytes as JSON in UTF-8; never underestimates. */
+function truncateToJsonBytes(text: string, bytesMax: number): string {
   let bytes = 0;
   for (let index = 0; index < text.length; index += 1) {
     bytes += jsonBytesOf(text.charCodeAt(index));

@@ -6,9 +6,9 @@ import type { WorkerOptions } from '@temporalio/worker';
  * database connection only in its short transactions, so there may be far more delivery runs than connections.
  */
 
-/** Longer than a turn at the limiter (15 s) and the longest POST (45 s): a batch in flight is completed before the end. */
+/** Longer than a turn at the limiter (15 s) and the longest POST (45 s): a batch in flight is completed before the shutdown. */
 export const shutdownGraceMs = 65_000;
-/** What has not ended by itself then is ended; the ledger takes it up from there. */
+/** Activities that still run then are aborted; the next attempt continues from the ledger. */
 export const shutdownForceMs = 75_000;
 /** Heartbeats reach the server as they are made, every 3 s: of the 10 s without one, one may be lost. */
 const heartbeatThrottleMs = 3_000;
@@ -19,9 +19,9 @@ const interactiveActivitiesMax = 50;
 const deliveryRunsMax = 100;
 
 /**
- * The SDK breaks off a turn of workflow code after 5 s of wall time, which Node does not survive when it happens inside
+ * The SDK aborts an activation of workflow code after 5 s of wall time, which Node does not survive when it happens inside
  * a promise hook ("async hook stack has become corrupted"): the whole process ends. A task that finds some thousand
- * signals takes a second of CPU, and several seconds on a starved machine; slow is better than dead. The option is the
+ * signals takes a second of CPU, and several seconds on a starved machine; a slow task is better than a dead process. The option is the
  * SDK's own, though not in its types; `test/verify/rutter/signal-storms.test.ts` shows that it counts.
  */
 const activationTimeout = { isolateExecutionTimeout: '30s' } as const;

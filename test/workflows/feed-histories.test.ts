@@ -27,7 +27,7 @@ import {
  * `recorded-histories.test.ts`.
  */
 
-/** What the row tells the workflow, step by step. */
+/** The results that the activities return, step by step. */
 interface Step {
   state: FeedState;
   reason?: string;
@@ -60,7 +60,7 @@ afterAll(async () => {
   await env.teardown();
 });
 
-/** The next step of a life; its last one stays. */
+/** The next step of a life; its last one repeats. */
 function nextStep(feedId: string): Step {
   const steps = lives.get(feedId) ?? [];
   const step = steps.length > 1 ? steps.shift() : steps[0];
@@ -71,8 +71,13 @@ function nextStep(feedId: string): Step {
 function answer(step: Step, nowMs: number): RunDeliveryResult {
   const outcome = step.outcome ?? 'waiting';
   return {
-    ...{ outcome, state: step.state, reason: step.reason ?? null, customerId: 'cust-1' },
-    ...{ batches: 0, delivered: 0, waitMs: 60_000 },
+    outcome,
+    state: step.state,
+    reason: step.reason ?? null,
+    customerId: 'cust-1',
+    batches: 0,
+    delivered: 0,
+    waitMs: 60_000,
     ...(outcome === 'caught_up' ? { nextSyncAtMs: nowMs + dayMs, syncedAtMs: nowMs } : {}),
   };
 }
@@ -80,7 +85,7 @@ function answer(step: Step, nowMs: number): RunDeliveryResult {
 const live: Step = { state: 'live', outcome: 'caught_up' };
 const waiting: Step = { state: 'awaiting_activation' };
 
-/** How a feed gets into the state, and the request that is made of it on the way. */
+/** The steps that lead a feed to the state, and the request that is made before. */
 const lifeTo: Record<
   FeedState | 'blocked' | 'reopened',
   { steps: Step[]; request?: 'pause' | 'close'; reopened?: boolean }
@@ -163,7 +168,7 @@ describe('the history of a feed', () => {
     },
   );
 
-  it('with all that can happen to it is continued by another worker', async () => {
+  it('that passes through every state is continued by another worker', async () => {
     const feedId = randomUUID();
     const { client } = env;
     lives.set(feedId, [{ state: 'created' }]);
@@ -198,7 +203,7 @@ describe('the history of a feed', () => {
     });
   });
 
-  it('is recorded of every state that a feed can be in', () => {
+  it('is recorded for every state of a feed', () => {
     expect(Object.keys(lifeTo)).toEqual(expect.arrayContaining([...feedStates]));
   });
 });

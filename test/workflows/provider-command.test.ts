@@ -44,7 +44,7 @@ beforeAll(async () => {
     dbFailCommand: async (input) => {
       const fake = fakeOf(input);
       fake.failed.push(input);
-      if (fake.failed.length === 1) throw new Error('the database is away');
+      if (fake.failed.length === 1) throw new Error('the database is unavailable');
       return { state: 'failed' };
     },
   };

@@ -24,7 +24,7 @@ import {
 /*
  * A run of every workflow but the feed's (`feed-histories.test.ts`), its history continued by another worker.
  * `npm run histories` writes the histories to `test/replay/histories`, where later code must replay them. Activities answer
- * as the script of their run says: each list in order, its last answer again and again.
+ * from the script of their run: each list in order, then its last answer repeatedly.
  */
 
 type Answer<Name extends keyof Activities> = Awaited<ReturnType<Activities[Name]>> | (() => never);
@@ -56,15 +56,14 @@ const notAnswered = () => {
 };
 
 const account: Awaited<ReturnType<Activities['sageReadAccount']>> = {
-  ...{
-    customerId: 'cust-1',
-    status: 'active',
-    reason: null,
-    storedCount: 3,
-    hasMore: false,
-    mustCancel: false,
-  },
-  ...{ readAtMs: 1_790_000_000_000, nextCheckMs: 3_600_000 },
+  customerId: 'cust-1',
+  status: 'active',
+  reason: null,
+  storedCount: 3,
+  hasMore: false,
+  mustCancel: false,
+  readAtMs: 1_790_000_000_000,
+  nextCheckMs: 3_600_000,
 };
 const pending: typeof account = { ...account, status: 'pending', storedCount: 0, nextCheckMs: 5_000 };
 const step = {
@@ -284,7 +283,7 @@ afterAll(async () => {
   await env.teardown();
 });
 
-/** An activity that answers as the script of the running scenario says; without a list it answers nothing. */
+/** An activity with the answers of the running scenario's script; without a list it returns undefined. */
 function play(name: string): Work {
   return async () => {
     const calls = running.calls.get(name) ?? 0;

@@ -8,7 +8,7 @@ import { insertSageCompany, sealSageSigningKey } from '../../../src/db/sage-bank
 import { storePage } from '../../../src/db/sage-banking/transactions.js';
 import type { SageFixture } from './fixture.js';
 
-/** What accounts are made with: a {@link SageFixture}, or less. */
+/** The parts of a {@link SageFixture} that creating accounts needs. */
 export interface AccountFixture extends Pick<SageFixture, 'pool' | 'keyring' | 'control'> {
   makeCustomer(): Promise<{ customerId: string }>;
   readonly deps: { readonly sage: { readonly client: SageBankingClient } | null };
@@ -27,14 +27,14 @@ export interface SageTestAccount extends SageTestCompany {
   readonly bankAccountId: string;
 }
 
-/** Where an account lies at the bank, and who signs in there. */
+/** The account at the bank and the customer who signs in there. */
 export interface AtTheBank {
   readonly bankId: string;
   readonly username: string;
   readonly accountName: string;
 }
 
-/** What a provider says of a transaction; what is missing the sandbox makes up. */
+/** A transaction as its provider reports it; the sandbox fills in missing fields. */
 export type StatementLine = { readonly transactionAmount: number } & Readonly<Record<string, unknown>>;
 
 export const testStartDate = '2024-01-01T00:00:00Z';
@@ -57,8 +57,12 @@ export async function makeSageCompany(
   });
   const connectionId = randomUUID();
   await insertSageCompany(fixture.pool, {
-    ...{ connectionId, customerId, onboardingId: null, name: 'Northgate Trading' },
-    ...{ organisationId: access.organisationId, companyId: access.companyId },
+    connectionId,
+    customerId,
+    onboardingId: null,
+    name: 'Northgate Trading',
+    organisationId: access.organisationId,
+    companyId: access.companyId,
     signingKeySealed: sealSageSigningKey(fixture.keyring, { connectionId, signingKey: access.signingKey }),
   });
   return { customerId, connectionId, access };
@@ -98,11 +102,18 @@ export async function makeSageAccount(
   const account = { ...company, sageAccountId: randomUUID(), bankAccountId: made.bankAccountId };
   await transaction(fixture.pool, (db) =>
     insertSageAccount(db, {
-      ...{ sageAccountId: account.sageAccountId, bankAccountId: account.bankAccountId, bankId: at.bankId },
-      ...{ customerId: account.customerId, connectionId: account.connectionId },
-      ...{ bankName: 'Harbour Bank', dataProvider: 'indirect', currency: 'GBP' },
-      ...{ authorisationMechanism: null, authorisationSealed: null },
-      ...{ name: linked.accountName, numberLast4: linked.accountIdentifier.slice(-4) },
+      sageAccountId: account.sageAccountId,
+      bankAccountId: account.bankAccountId,
+      bankId: at.bankId,
+      customerId: account.customerId,
+      connectionId: account.connectionId,
+      bankName: 'Harbour Bank',
+      dataProvider: 'indirect',
+      currency: 'GBP',
+      authorisationMechanism: null,
+      authorisationSealed: null,
+      name: linked.accountName,
+      numberLast4: linked.accountIdentifier.slice(-4),
       identityHash: sha256Hex(JSON.stringify([linked.bankIdentifier ?? null, linked.accountIdentifier])),
       status: made.status,
       requestedStartDate: input.startDate ?? testStartDate,
@@ -115,13 +126,15 @@ export async function makeSageAccount(
   return account;
 }
 
-/** Somebody with a login and one account at Harbour Bank. */
+/** A customer of Harbour Bank with a login and one account. */
 export async function makeBankCustomer(fixture: Pick<SageFixture, 'control'>): Promise<AtTheBank> {
   const username = `holder-${randomBytes(6).toString('hex')}`;
   const accountName = `Current ${username.slice(-4)}`;
   const account_identifier = String(randomBytes(6).readUIntBE(0, 6)).padStart(8, '1');
   await fixture.control('POST', '/bank-customers', {
-    ...{ bank_id: HARBOUR_BANK, username, password: 'demo' },
+    bank_id: HARBOUR_BANK,
+    username,
+    password: 'demo',
     accounts: [{ name: accountName, account_identifier }],
   });
   return { bankId: HARBOUR_BANK, username, accountName };
@@ -164,7 +177,7 @@ export async function storeTransactions(fixture: AccountFixture, account: SageTe
     if (!page.hasMore) return;
     startIndex = page.endIndex + 1;
   }
-  throw new Error('transactions without an end');
+  throw new Error('more pages than expected');
 }
 
 /** Ids of the account's stored transactions, ascending. */
@@ -187,6 +200,6 @@ async function linkAtBank(fixture: AccountFixture, company: SageTestCompany, at:
 }
 
 function clientOf(fixture: AccountFixture) {
-  if (fixture.deps.sage === null) throw new Error('a fixture without Sage');
+  if (fixture.deps.sage === null) throw new Error('the fixture has no Sage client');
   return fixture.deps.sage.client;
 }

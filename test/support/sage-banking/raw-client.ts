@@ -20,15 +20,15 @@ export const json = { 'content-type': 'application/json' };
 const tokenPath = '/auth-v1/accessToken';
 const timeoutMs = 5_000;
 
-/** A server that answers as no contract allows, and a client of it; the sandbox covers what the contract knows. */
+/** A server whose answers may break the contract, and a client of it; the sandbox covers answers within the contract. */
 export interface RawSage {
   readonly url: string;
   readonly client: SageBankingClient;
   /** Set before a call; applied to each request but those for tokens until set again. */
   answer: RawAnswer;
-  /** Of the requests for tokens. */
+  /** The answer to requests for tokens. */
   token: RawAnswer;
-  /** But those for tokens. */
+  /** All requests but those for tokens. */
   readonly requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
   readonly tokenRequests: { headers: IncomingMessage['headers'] }[];
   /** Another client, with another clock or address. */
@@ -58,12 +58,21 @@ export async function startRawSage(): Promise<RawSage> {
   const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const clientOf = (options: Partial<SageBankingOptions> = {}): SageBankingClient =>
     createSageBankingClient({
-      ...{ bankingUrl: url, authUrl: url, tokenServiceUrl: url, linkOrigins: [url] },
-      ...{ applicationId, signingKey: applicationKey, provider: 'ledger.raw', timeoutMs },
+      bankingUrl: url,
+      authUrl: url,
+      tokenServiceUrl: url,
+      linkOrigins: [url],
+      applicationId,
+      signingKey: applicationKey,
+      provider: 'ledger.raw',
+      timeoutMs,
       ...options,
     });
   const raw: RawSage = {
-    ...{ url, clientOf, requests: [], tokenRequests: [] },
+    url,
+    clientOf,
+    requests: [],
+    tokenRequests: [],
     client: clientOf(),
     answer: (response) => response.writeHead(500).end(),
     token: answerToken(),
@@ -81,7 +90,7 @@ export async function startRawSage(): Promise<RawSage> {
   return raw;
 }
 
-/** A token with these claims; each one is another. */
+/** A token with these claims; each call returns a different one. */
 export function makeJwt(claims: object = { iat: 0, exp: 1_200 }): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'RS256' })}.${part({ ...claims, jti: randomUUID() })}.c2lnbmF0dXJl`;

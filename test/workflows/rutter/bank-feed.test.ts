@@ -60,14 +60,14 @@ function feedOf(input: { feedId: string }): FakeFeed {
   return feed;
 }
 
-/** The row of a feed, as far as the workflow can tell through its activities. */
+/** A fake of the activities of one feed, with the state of its row. */
 class FakeFeed {
   readonly feedId = randomUUID();
   readonly deliveryRuns: RunDeliveryInput[] = [];
   readonly requests: string[] = [];
   state: FeedState = 'live';
   reason: string | null = null;
-  /** What the next delivery runs answer; when empty, caught up (or waiting, where the state says so). */
+  /** Results of the next delivery runs; when empty: caught up, or waiting in a state that does not send. */
   readonly script: (() => Promise<Partial<RunDeliveryResult>> | Partial<RunDeliveryResult>)[] = [];
 
   deliveryRunsUnderWay = 0;
@@ -97,7 +97,12 @@ class FakeFeed {
     const outcome = this.state === 'closed' ? 'closed' : sends ? 'caught_up' : 'waiting';
     const nowMs = await env.currentTimeMs();
     return {
-      ...{ outcome, state: this.state, reason: this.reason, customerId: 'cust-1', batches: 0, delivered: 0 },
+      outcome,
+      state: this.state,
+      reason: this.reason,
+      customerId: 'cust-1',
+      batches: 0,
+      delivered: 0,
       ...(outcome === 'caught_up' ? { nextSyncAtMs: nowMs + dayMs, syncedAtMs: nowMs } : {}),
       ...scripted,
     };
@@ -132,7 +137,7 @@ const deliveryRunsReach = (feed: FakeFeed, count: number) =>
   });
 
 describe('bankFeedWorkflow', () => {
-  it('checks once when it begins and then sleeps until the time the delivery run named', async () => {
+  it('checks once when it starts and then waits until the time that the delivery run set', async () => {
     await withFeed(async (feed) => {
       await deliveryRunsReach(feed, 1);
       await env.sleep(dayMs - 3_600_000);
@@ -142,7 +147,7 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
-  it('reads the account at Rutter with the daily look, not with every posting', async () => {
+  it('reads the account at Rutter with the daily sync, not with every posting', async () => {
     await withFeed(async (feed, handle) => {
       await deliveryRunsReach(feed, 1);
       await handle.signal(messages.postingsAvailable);
@@ -172,7 +177,7 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
-  it('goes on at once when a delivery run ended only because its minute was over', async () => {
+  it('starts the next delivery run at once when one ended only because its minute was over', async () => {
     const feed = new FakeFeed();
     feed.script.push(
       () => ({ outcome: 'more' }),
@@ -181,7 +186,7 @@ describe('bankFeedWorkflow', () => {
     await withFeed(async () => deliveryRunsReach(feed, 3).then(() => undefined), { feed });
   });
 
-  it('waits from one second to fifteen for its turn on a busy delivery lock, whatever is signalled', async () => {
+  it('waits one second, growing to fifteen, for a busy delivery lock, also after a signal', async () => {
     const feed = new FakeFeed();
     for (let tries = 0; tries < 6; tries += 1) feed.script.push(() => ({ outcome: 'lock_busy' }));
     const startedAtMs = await env.currentTimeMs();
@@ -197,7 +202,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('checks a slow job when the delivery run said, not before', async () => {
+  it('polls a slow job when the delivery run said, not before', async () => {
     const feed = new FakeFeed();
     feed.script.push(() => ({ outcome: 'job_running', waitMs: 40_000 }));
     await withFeed(
@@ -212,7 +217,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('does not try a blocked feed because postings arrive, but does when its facts change', async () => {
+  it('does not start a blocked feed when postings arrive, but when its facts change', async () => {
     const feed = new FakeFeed();
     feed.state = 'reauth_required';
     await withFeed(
@@ -229,7 +234,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('does what an operator asks while a delivery run is under way', async () => {
+  it("applies an operator's request while a delivery run is in progress", async () => {
     const feed = new FakeFeed();
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -249,7 +254,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('sends what came in while it was paused as soon as it is resumed', async () => {
+  it('sends the postings received during a pause as soon as it is resumed', async () => {
     await withFeed(async (feed, handle) => {
       await deliveryRunsReach(feed, 1);
       await handle.signal(messages.pauseRequested);
@@ -261,7 +266,7 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
-  it('checks once more when the account is shared again while the closing delivery run is under way', async () => {
+  it('checks once more when the account is shared again while the closing delivery run is in progress', async () => {
     await withFeed(async (feed, handle) => {
       let release = (): void => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
@@ -288,7 +293,7 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
-  it('that somebody cancels ends as cancelled, so that the repair job can begin another run', async () => {
+  it('ends as cancelled when its run is cancelled, so that the repair job can start another', async () => {
     await withFeed(async (feed, handle) => {
       await deliveryRunsReach(feed, 1);
       await handle.cancel();
@@ -297,7 +302,7 @@ describe('bankFeedWorkflow', () => {
     });
   });
 
-  it('never fails: a delivery run that failed for good leaves the feed waiting and is tried again', async () => {
+  it('never fails: after a delivery run with a final failure the feed waits and retries', async () => {
     const feed = new FakeFeed();
     feed.script.push(() => {
       throw ApplicationFailure.nonRetryable('gone', 'Obsolete');
@@ -313,7 +318,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('carries over a renewal whatever was signalled, asked for or due', async () => {
+  it('loses no signal, request or due check at a renewal', async () => {
     await withFeed(
       async (feed, handle, client) => {
         await deliveryRunsReach(feed, 1);
@@ -337,10 +342,16 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('does in its new run what was asked for in the moment of the renewal', async () => {
+  it('applies in the new run a request that arrived during the renewal', async () => {
     const carried: messages.BankFeedCarried = {
-      ...{ feedState: 'live', reason: null, postingsWaiting: false, readAccount: false, requests: ['pause'] },
-      ...{ waitingFor: 'postings', syncsDone: 3, lastSyncedAtMs: null },
+      feedState: 'live',
+      reason: null,
+      postingsWaiting: false,
+      readAccount: false,
+      requests: ['pause'],
+      waitingFor: 'postings',
+      syncsDone: 3,
+      lastSyncedAtMs: null,
       dueAtMs: (await env.currentTimeMs()) + dayMs,
     };
     await withFeed(
@@ -351,7 +362,7 @@ describe('bankFeedWorkflow', () => {
     );
   });
 
-  it('renews after 30 days even when nothing ever happens', async () => {
+  it('renews after 30 days even without any signal', async () => {
     const feed = new FakeFeed();
     feed.state = 'paused';
     await withFeed(

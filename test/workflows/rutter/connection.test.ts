@@ -32,7 +32,7 @@ beforeAll(async () => {
     rutterReadConnection: (input) => {
       const connection = connections.get(input.connectionId);
       if (connection === undefined) throw new Error('no such connection in this test');
-      return connection.look(input);
+      return connection.check(input);
     },
   };
   workers = await runFakeWorkers({ env, workflowBundle, activities, queues: [taskQueues.interactive] });
@@ -44,22 +44,22 @@ afterAll(async () => {
 
 const pace = { minMs: 2_000, maxMs: 15 * 60_000 };
 
-interface Look {
+interface Check {
   readonly atMs: number;
   readonly awaitedForMs: number;
 }
 
-/** A connection at Rutter, as far as the workflow can tell through its activity. */
+/** A fake of the activity of one connection. */
 class FakeConnection {
   readonly connectionId = randomUUID();
   readonly workflowId = connectionWorkflowId(this.connectionId);
-  readonly checks: Look[] = [];
+  readonly checks: Check[] = [];
   awaited = 1;
-  /** What the next checks answer or do; when empty, that `awaited` feeds wait, at the usual pace. */
+  /** Results of the next checks; when empty, `awaited` feeds wait, at the usual intervals. */
   readonly script: (() => Promise<Partial<ReadConnectionResult>> | Partial<ReadConnectionResult>)[] = [];
   private readonly held: (() => void)[] = [];
 
-  async look(input: ReadConnectionInput): Promise<ReadConnectionResult> {
+  async check(input: ReadConnectionInput): Promise<ReadConnectionResult> {
     this.checks.push({ atMs: await env.currentTimeMs(), awaitedForMs: input.awaitedForMs });
     const scripted = await this.script.shift()?.();
     const nextPollMs =
@@ -67,7 +67,7 @@ class FakeConnection {
     return { refused: false, awaitedCount: this.awaited, nextPollMs, ...scripted };
   }
 
-  /** The next check stays under way until it is released. */
+  /** The next check stays in progress until it is released. */
   hold(answer: Partial<ReadConnectionResult>): () => void {
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -79,7 +79,7 @@ class FakeConnection {
     return release;
   }
 
-  /** From now on nothing is awaited, and no look is held back. */
+  /** From now on nothing is awaited, and no check is held back. */
   end(): void {
     this.awaited = 0;
     this.script.length = 0;
@@ -90,7 +90,7 @@ class FakeConnection {
   waitsSeconds(): number[] {
     return this.checks
       .slice(1)
-      .map((look, index) => Math.round((look.atMs - (this.checks[index]?.atMs ?? 0)) / 1_000));
+      .map((check, index) => Math.round((check.atMs - (this.checks[index]?.atMs ?? 0)) / 1_000));
   }
 }
 
@@ -103,13 +103,15 @@ async function withConnection(
   const { connectionId, workflowId } = connection;
   connections.set(connectionId, connection);
   const handle = await env.client.workflow.start<typeof connectionWorkflow>('connectionWorkflow', {
-    ...{ workflowId, taskQueue: taskQueues.workflows, args: [{ connectionId }] },
+    workflowId,
+    taskQueue: taskQueues.workflows,
+    args: [{ connectionId }],
   });
   try {
     await work(handle);
   } finally {
     // It ends by itself at its next check. This server never skips time again after a run was terminated under an
-    // activity, and loses a workflow task that cancels a timer just as it fires, so nothing is killed or woken here.
+    // activity, and loses a workflow task that cancels a timer just as it fires, so nothing is terminated or woken here.
     connection.end();
     await env.client.workflow
       .getHandle(workflowId)
@@ -131,7 +133,7 @@ function failing(type: string): () => never {
 }
 
 describe('connectionWorkflow', () => {
-  it('checks once and then as often as each check says, ever more slowly', async () => {
+  it('checks at the intervals that each check sets, which grow', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async () => {
       await env.sleep(10 * 60_000);
@@ -142,12 +144,12 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('checks once a day after the first, and gives up after thirty', async () => {
+  it('checks once a day after the first day, and ends after thirty', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await handle.result();
       const firstMs = connection.checks[0]?.atMs ?? 0;
-      const later = connection.checks.filter((look) => look.atMs - firstMs > dayMs + 3_600_000);
+      const later = connection.checks.filter((check) => check.atMs - firstMs > dayMs + 3_600_000);
       expect(later.length).toBeGreaterThanOrEqual(27);
       expect(later.length).toBeLessThanOrEqual(30);
       expect(connection.checks.at(-1)?.awaitedForMs).toBeGreaterThanOrEqual(30 * dayMs);
@@ -156,7 +158,7 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('checks once when it is woken, and quickly again from then on', async () => {
+  it('checks at once when it is woken, and then at short intervals again', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await env.sleep(6 * 3_600_000);
@@ -224,7 +226,7 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('goes on checking a refused connection, at the pace that the check names', async () => {
+  it('keeps checking a refused connection, at the interval that the check sets', async () => {
     const connection = new FakeConnection();
     const refused = { refused: true, awaitedCount: 0, nextPollMs: 40_000 };
     connection.script.push(
@@ -238,7 +240,7 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('probes every 30 seconds while the credentials of the organisation are refused, and then goes on', async () => {
+  it('probes every 30 seconds while the credentials of the organisation are refused, and then continues', async () => {
     const connection = new FakeConnection();
     const refused = failing(failureTypes.credentialsRejected);
     connection.script.push(refused, refused, refused, refused, () => nothingAwaited);
@@ -248,7 +250,7 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('ends when its connection does not exist (any more)', async () => {
+  it('ends when its connection does not exist', async () => {
     const connection = new FakeConnection();
     connection.script.push(failing(failureTypes.obsolete));
     await withConnection(connection, async (handle) => {
@@ -258,7 +260,7 @@ describe('connectionWorkflow', () => {
   });
 
   it.each([failureTypes.refused, failureTypes.connectionRefused])(
-    'asks seldom, but again, after a failure of type %s that should not be',
+    'checks again after 15 minutes when the read fails with an unexpected failure of type %s',
     async (type) => {
       const connection = new FakeConnection();
       connection.script.push(failing(type), () => nothingAwaited);
@@ -269,7 +271,7 @@ describe('connectionWorkflow', () => {
     },
   );
 
-  it('survives an outage of Rutter and of the database: the check is tried until it succeeds', async () => {
+  it('survives an outage of Rutter and of the database: the check is retried until it succeeds', async () => {
     const connection = new FakeConnection();
     for (const type of [
       failureTypes.providerUnavailable,
@@ -290,7 +292,7 @@ describe('connectionWorkflow', () => {
     });
   });
 
-  it('renews after 30 days of wake-ups and still knows since when it waits', async () => {
+  it('renews after 30 days of wake-ups and keeps the time since when it waits', async () => {
     const connection = new FakeConnection();
     await withConnection(connection, async (handle) => {
       await env.sleep(20 * dayMs);

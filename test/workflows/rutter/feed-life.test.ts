@@ -8,8 +8,8 @@ import {
 } from '../../support/rutter/feed-life-fixture.js';
 
 /**
- * Every edge of a feed's life, walked with the real workflows, activities, PostgreSQL and the sandbox. Whatever the
- * edge, its test ends alike: in a state that does not send nothing was sent, and by its way out the feed delivers
+ * Every edge of a feed's life, walked with the real workflows, activities, PostgreSQL and the sandbox. Every
+ * test ends with the same checks: nothing was sent in a state that does not send, and after its way out the feed delivers
  * everything, each posting once, in order.
  */
 
@@ -89,7 +89,7 @@ const arrive = (life: FeedLife) => life.letAnswersGo();
 
 const edges: Record<string, Edge> = {
   'awaiting_activation → backfilling': {
-    guarantee: 'the day the customer chooses the account in Sage its history goes out',
+    guarantee: 'the postings since the start date are sent once the customer chooses the account in Sage',
     walk: async (life) => {
       await reach.awaiting_activation(life);
       life.holdAnswers();
@@ -105,7 +105,7 @@ const edges: Record<string, Edge> = {
     walk: from(reach.awaiting_activation, refuse),
   },
   'awaiting_activation → closed': {
-    guarantee: 'a feed that nobody chose can be closed and shared again',
+    guarantee: 'a feed whose account was not chosen can be closed and shared again',
     walk: from(reach.awaiting_activation, close),
   },
   'backfilling → live': {
@@ -113,23 +113,23 @@ const edges: Record<string, Edge> = {
     walk: from(reach.backfilling, arrive),
   },
   'backfilling → paused': {
-    guarantee: 'a pause lets the batch in flight finish and cuts no other',
+    guarantee: 'a pause lets the batch in flight finish and builds no other',
     walk: from(reach.backfilling, pause),
   },
   'backfilling → reauth_required': {
-    guarantee: 'a refusal in mid-backfill keeps what was delivered and goes on at the gap',
+    guarantee: 'after a refusal during the backfill only the rest is sent',
     walk: from(reach.backfilling, refuse),
   },
   'backfilling → disconnected': {
-    guarantee: 'an account unlinked in mid-backfill keeps what was delivered and goes on at the gap',
+    guarantee: 'after an account was unlinked during the backfill only the rest is sent',
     walk: from(reach.backfilling, unlink),
   },
   'backfilling → closed': {
-    guarantee: 'a close in mid-backfill records the batch in flight and sends nothing after it',
+    guarantee: 'a close during the backfill records the batch in flight and sends nothing after it',
     walk: from(reach.backfilling, close),
   },
   'live → syncing': {
-    guarantee: 'a new posting goes out at once',
+    guarantee: 'a new posting is sent at once',
     walk: async (life) => {
       await reach.live(life);
       life.holdAnswers();
@@ -137,15 +137,15 @@ const edges: Record<string, Edge> = {
     },
   },
   'live → paused': {
-    guarantee: 'what comes in while paused is kept',
+    guarantee: 'postings received while paused are kept',
     walk: from(reach.live, pause),
   },
   'live → reauth_required': {
-    guarantee: 'what comes in while refused is kept',
+    guarantee: 'postings received while refused are kept',
     walk: from(reach.live, refuse),
   },
   'live → disconnected': {
-    guarantee: 'what comes in while disconnected is kept',
+    guarantee: 'postings received while disconnected are kept',
     walk: from(reach.live, unlink),
   },
   'live → closed': {
@@ -153,7 +153,7 @@ const edges: Record<string, Edge> = {
     walk: from(reach.live, close),
   },
   'syncing → live': {
-    guarantee: 'a feed that has caught up says so',
+    guarantee: 'a feed that has caught up is live',
     walk: from(reach.syncing, arrive),
   },
   'syncing → paused': {
@@ -161,19 +161,19 @@ const edges: Record<string, Edge> = {
     walk: from(reach.syncing, pause),
   },
   'syncing → reauth_required': {
-    guarantee: 'a refusal does not undo what Rutter has taken',
+    guarantee: 'a refusal does not undo what Rutter has accepted',
     walk: from(reach.syncing, refuse),
   },
   'syncing → disconnected': {
-    guarantee: 'a disconnection does not undo what Rutter has taken',
+    guarantee: 'a disconnection does not undo what Rutter has accepted',
     walk: from(reach.syncing, unlink),
   },
   'syncing → closed': {
-    guarantee: 'a close does not abort the POST in flight, and knows its outcome',
+    guarantee: 'a close does not abort the POST in flight, and records its outcome',
     walk: from(reach.syncing, close),
   },
   'paused → awaiting_activation': {
-    guarantee: 'resuming does not pretend that Sage has chosen the account',
+    guarantee: 'resuming does not replace the choice of the account in Sage',
     walk: async (life) => {
       await reach.awaiting_activation(life);
       await life.ask('pause');
@@ -182,7 +182,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'paused → backfilling': {
-    guarantee: 'a feed paused in its history goes on with the rest of it',
+    guarantee: 'a feed paused during its backfill continues with the rest',
     walk: async (life) => {
       await reach.awaiting_activation(life);
       await life.ask('pause');
@@ -193,7 +193,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'paused → live': {
-    guarantee: 'resuming needs nobody else to act',
+    guarantee: 'resuming needs no other action',
     walk: from(reach.paused, resume),
   },
   'paused → reauth_required': {
@@ -221,7 +221,7 @@ const edges: Record<string, Edge> = {
     walk: from(reach.paused, close),
   },
   'reauth_required → awaiting_activation': {
-    guarantee: 'a healed connection goes on waiting for the choice in Sage',
+    guarantee: 'a recovered connection still waits for the choice in Sage',
     walk: async (life) => {
       await reach.awaiting_activation(life);
       await life.refuse();
@@ -230,7 +230,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'reauth_required → backfilling': {
-    guarantee: 'a connection healed in mid-backfill wakes the feed by itself',
+    guarantee: 'a connection that recovers during the backfill wakes the feed',
     walk: async (life) => {
       await reach.awaiting_activation(life);
       await life.refuse();
@@ -241,11 +241,11 @@ const edges: Record<string, Edge> = {
     },
   },
   'reauth_required → live': {
-    guarantee: 'a healed connection needs no hand',
+    guarantee: 'a recovered connection needs no operator',
     walk: from(reach.reauth_required, heal),
   },
   'reauth_required → disconnected': {
-    guarantee: 'healing does not hide that the account was unlinked meanwhile',
+    guarantee: 'the recovery does not hide that the account was unlinked',
     walk: async (life) => {
       await reach.reauth_required(life);
       await life.unlink();
@@ -253,7 +253,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'reauth_required → paused': {
-    guarantee: 'healing does not un-pause',
+    guarantee: 'the recovery does not end a pause',
     walk: async (life) => {
       await reach.reauth_required(life);
       await life.ask('pause');
@@ -266,7 +266,7 @@ const edges: Record<string, Edge> = {
     walk: from(reach.reauth_required, close),
   },
   'disconnected → backfilling': {
-    guarantee: 'an account linked again catches up with the gap alone',
+    guarantee: 'an account linked again receives only what is missing',
     walk: async (life) => {
       await reach.disconnected(life);
       life.holdAnswers();
@@ -275,7 +275,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'disconnected → paused': {
-    guarantee: 'a pause of a disconnected feed outlasts its return',
+    guarantee: 'a pause of a disconnected feed continues after its return',
     walk: async (life) => {
       await reach.disconnected(life);
       await life.ask('pause');
@@ -284,7 +284,7 @@ const edges: Record<string, Edge> = {
     },
   },
   'disconnected → reauth_required': {
-    guarantee: 'the weightier reason shows',
+    guarantee: 'the state shows the reason of higher precedence',
     walk: from(reach.disconnected, refuse),
   },
   'disconnected → closed': {
@@ -296,7 +296,7 @@ const edges: Record<string, Edge> = {
     walk: from(reach.closed, (life) => life.shareAgain()),
   },
   'closed → reauth_required': {
-    guarantee: 'a feed reopened on a refused connection waits for it to be healed',
+    guarantee: 'a feed reopened on a refused connection waits for its recovery',
     walk: async (life) => {
       await reach.reauth_required(life);
       await life.ask('close');
@@ -306,7 +306,7 @@ const edges: Record<string, Edge> = {
   },
 };
 
-/** The single next thing that brings a feed nearer to sending. */
+/** The one next action that leads a feed out of a state. */
 const wayOut: Partial<Record<FeedState, (life: FeedLife) => Promise<void>>> = {
   awaiting_activation: link,
   paused: resume,
@@ -316,7 +316,7 @@ const wayOut: Partial<Record<FeedState, (life: FeedLife) => Promise<void>>> = {
 };
 const stepsMax = 6;
 
-/** By its ways out the feed comes to send, and everything is there once, in order, for as few requests as can be. */
+/** The feed recovers and delivers everything once, in order, without a batch sent again. */
 async function endsWell(life: FeedLife): Promise<void> {
   await life.letAnswersGo();
   for (let steps = 0; steps < stepsMax; steps += 1) {
@@ -359,7 +359,7 @@ describe('a feed', () => {
     },
   );
 
-  it('has exactly these edges: every pair of states that its facts can pass through has its test', () => {
+  it('has exactly these edges: every transition that its facts allow has a test', () => {
     expect(Object.keys(edges).sort()).toEqual([...pairsOfStates()].sort());
   });
 
@@ -379,7 +379,7 @@ describe('a feed', () => {
 describe('a blocked feed', () => {
   const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
 
-  /** Rutter answers a batch with success and names none of it: a person must look. */
+  /** Rutter answers a batch with success and names none of it: a person must act. */
   async function block(life: FeedLife, before: (life: FeedLife) => Promise<void>): Promise<void> {
     await before(life);
     await fixture.control('POST', '/faults', {
@@ -392,19 +392,27 @@ describe('a blocked feed', () => {
   }
   const nothing = () => Promise.resolve();
 
-  const ways = [
-    { name: 'blocked in its backfill it goes on when it is resumed', before: nothing, events: [resume] },
-    { name: 'blocked while live it goes on when it is resumed', before: reach.live, events: [resume] },
+  const cases = [
+    { name: 'blocked in its backfill it continues when it is resumed', before: nothing, events: [resume] },
+    { name: 'blocked while live it continues when it is resumed', before: reach.live, events: [resume] },
     {
-      name: 'blocked it goes on when a sync is asked for',
+      name: 'blocked it continues when a sync is requested',
       before: reach.live,
       events: [(life: FeedLife) => life.ask('sync')],
     },
     { name: 'paused it keeps its reason, and resuming clears both', before: reach.live, events: [pause] },
-    { name: 'refused and healed it is still blocked', before: reach.live, events: [refuse, heal] },
-    { name: 'unlinked and linked it is still blocked', before: reach.live, events: [unlink, link] },
+    {
+      name: 'it is still blocked after a refusal and a recovery',
+      before: reach.live,
+      events: [refuse, heal],
+    },
+    {
+      name: 'it is still blocked after the account was unlinked and linked',
+      before: reach.live,
+      events: [unlink, link],
+    },
   ];
-  it.each(ways.map(({ name, ...way }) => [name, way] as const))('%s', async (_, { before, events }) => {
+  it.each(cases.map(({ name, ...steps }) => [name, steps] as const))('%s', async (_, { before, events }) => {
     const life = await fixture.makeLife();
     try {
       await block(life, before);
@@ -424,7 +432,7 @@ describe('a blocked feed', () => {
     }
   });
 
-  it('closed and shared again it has forgotten why it was blocked', async () => {
+  it('has no reason any more after it was closed and shared again', async () => {
     const life = await fixture.makeLife();
     try {
       await block(life, reach.live);

@@ -55,18 +55,18 @@ interface StepResults {
 }
 type Step = keyof StepResults;
 
-/** The row of a handoff, as far as the workflow can tell through its activities. */
+/** A fake of the activities of one handoff, with the state of its row. */
 class FakeHandoff {
   readonly handoffId = randomUUID();
   readonly calls: string[] = [];
-  /** When something was called, by the server's clock. */
+  /** The times of the calls, by the server's clock. */
   readonly calledAtMs: number[] = [];
   state: HandoffState = 'opened';
   customerId: string | null = null;
   ended: { state: 'refused' | 'expired'; reason: HandoffReason | null; errorCode?: string } | null = null;
-  /** Before what time it must be over; set when it is opened. */
+  /** Set when the handoff is opened. */
   deadlineMs = 0;
-  /** Instead of the usual answer of a step, each time it is tried; a thrown failure is retried or not as it says. */
+  /** Results that replace the usual one of a step, for every attempt; a thrown failure decides whether it is retried. */
   readonly script: { [S in Step]?: () => StepResults[S] } = {};
   readonly workflowId = loginHandoffWorkflowId(this.handoffId);
 
@@ -167,7 +167,7 @@ describe('a handoff that goes well', () => {
     expect(fake.calls).toEqual(['read', 'login', 'connection', 'publish', 'otp']);
   });
 
-  it('clears the answer at the deadline and not before, and completes', async () => {
+  it('clears the redirect at the deadline and not before, and completes', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
     await share(fake, handle);
@@ -178,7 +178,7 @@ describe('a handoff that goes well', () => {
     expect(await handle.query(messages.handoffStatus)).toMatchObject({ step: 'expired' });
   });
 
-  it('says done when the answer was taken', async () => {
+  it('shows `done` when the redirect was taken', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
     await share(fake, handle);
@@ -193,7 +193,7 @@ describe('a handoff that goes well', () => {
     expect(await handle.query(messages.handoffStatus)).toMatchObject({ step: 'done' });
   });
 
-  it('shows operators who it is for and what it waits for, by ids only', async () => {
+  it('shows operators its customer and its step, by ids only', async () => {
     const fake = await opened();
     const handle = await logIn(fake, 'cust-7');
     await called(fake, 'login');
@@ -212,7 +212,7 @@ describe('a handoff that goes well', () => {
 });
 
 describe('messages', () => {
-  it('lets the first customer win, whoever logs in later in the same browser', async () => {
+  it('keeps the first customer when another one logs in later in the same browser', async () => {
     const fake = await opened();
     const handle = await logIn(fake, 'first');
     await logIn(fake, 'second');
@@ -222,7 +222,7 @@ describe('messages', () => {
     expect(fake.times('login')).toBe(1);
   });
 
-  it('goes on for the customer of the row when it knows better', async () => {
+  it('continues for the customer in the row when it differs from that of the signal', async () => {
     const fake = await opened();
     fake.customerId = 'earlier';
     const handle = await logIn(fake, 'later');
@@ -231,7 +231,7 @@ describe('messages', () => {
     expect(fake.customerId).toBe('earlier');
   });
 
-  it('needs no signal for a choice that stands in the row already', async () => {
+  it('needs no signal for a choice that is already stored in the row', async () => {
     const fake = await opened();
     fake.state = 'sharing';
     await logIn(fake);
@@ -257,7 +257,7 @@ describe('messages', () => {
     }
   });
 
-  it('clears an answer that an earlier run left behind', async () => {
+  it('clears a redirect that an earlier run left', async () => {
     const fake = await opened();
     fake.state = 'ready';
     await (await logIn(fake)).result();
@@ -275,13 +275,13 @@ describe('the deadline', () => {
     expect(fake.calledAtMs.at(-1)).toBeGreaterThanOrEqual(fake.deadlineMs - 1_000);
   });
 
-  it('is the row’s, however late the login came', async () => {
+  it('is that of the row, however late the login was', async () => {
     const fake = await opened(20_000);
     await (await logIn(fake)).result();
     expect(fake.calledAtMs.at(-1)).toBeLessThan(fake.deadlineMs + 10_000);
   });
 
-  it('ends a handoff that came too late at once', async () => {
+  it('ends a handoff at once when it has passed already', async () => {
     const fake = await opened(-1_000);
     fake.state = 'logged_in';
     await (await logIn(fake)).result();
@@ -290,7 +290,7 @@ describe('the deadline', () => {
   });
 
   for (const step of ['connection', 'publish', 'otp'] as const) {
-    it(`ends a handoff for which Rutter was away all the time (${step}), and says why`, async () => {
+    it(`ends a handoff when Rutter did not answer (${step}), and records the reason`, async () => {
       const fake = await opened();
       fake.script[step] = () => {
         throw ApplicationFailure.create({ message: 'away', type: failureTypes.providerUnavailable });
@@ -300,13 +300,13 @@ describe('the deadline', () => {
       await handle.result();
       expect(fake.times(step)).toBeGreaterThan(3);
       expect(fake.ended).toEqual({ state: 'expired', reason: 'provider_unavailable' });
-      // Nothing is tried after it.
+      // No attempt follows it.
       const lastTry = fake.calledAtMs[fake.calls.lastIndexOf(step)];
       expect(lastTry).toBeLessThanOrEqual(fake.deadlineMs + 1_000);
     });
   }
 
-  it('ends one whose password came too late', async () => {
+  it('ends a handoff whose one-time password came too late', async () => {
     const fake = await opened();
     fake.script.otp = () => ({ outcome: 'too_late' });
     const handle = await logIn(fake);
@@ -317,7 +317,7 @@ describe('the deadline', () => {
 });
 
 describe('failure', () => {
-  it('that passes is waited out', async () => {
+  it('that is transient is retried', async () => {
     const fake = await opened();
     let tries = 0;
     fake.script.publish = () => {
@@ -338,7 +338,7 @@ describe('failure', () => {
   ];
   for (const [type, reason] of refusals) {
     for (const step of ['connection', 'publish', 'otp'] as const) {
-      it(`that does not pass ends it with a reason at once, never as a failed workflow (${type}, ${step})`, async () => {
+      it(`that is final ends the handoff with a reason at once, and never fails the workflow (${type}, ${step})`, async () => {
         const fake = await opened();
         fake.script[step] = () => {
           throw refusal(type, 'CODE');
@@ -353,7 +353,7 @@ describe('failure', () => {
     }
   }
 
-  it('with the choice itself ends it with that reason', async () => {
+  it('of the connection choice ends the handoff with that reason', async () => {
     const fake = await opened();
     fake.script.connection = () => ({ outcome: 'refused', reason: 'connection_unavailable' });
     const handle = await logIn(fake);
@@ -363,7 +363,7 @@ describe('failure', () => {
     expect(fake.times('publish')).toBe(0);
   });
 
-  it('of a newer window ends it without touching the row', async () => {
+  it('because of a newer window ends the handoff without changing the row', async () => {
     const fake = await opened();
     fake.script.otp = () => ({ outcome: 'over', state: 'superseded' });
     const handle = await logIn(fake);

@@ -16,15 +16,15 @@ import {
   type FakeWorkers,
 } from '../../support/workflow-environment.js';
 
-/* The pace and the renewal of an account's workflow, in skipped time; its checks are played. */
+/* The poll intervals and the renewal of an account's workflow, in skipped time; its activities are fakes. */
 
 const pace = { minMs: 5_000, maxMs: 3_600_000 };
-type Look = () => Partial<ReadSageAccountResult>;
+type Check = () => Partial<ReadSageAccountResult>;
 
 let env: TestWorkflowEnvironment;
 let workers: FakeWorkers;
 interface Life {
-  readonly look: (count: number) => Partial<ReadSageAccountResult>;
+  readonly check: (count: number) => Partial<ReadSageAccountResult>;
   readonly checksAtMs: number[];
   /** The delays that the checks chose. */
   readonly chosen: number[];
@@ -39,14 +39,21 @@ beforeAll(async () => {
       const life = lives.get(sageAccountId);
       if (life === undefined) throw new Error('no such account in this test');
       life.checksAtMs.push(await env.currentTimeMs());
-      const said = life.look(life.checksAtMs.length);
-      const status = said.status ?? 'active';
+      const result = life.check(life.checksAtMs.length);
+      const status = result.status ?? 'active';
       const isWaiting = status === 'pending' || status === 'authRequired';
       const nextCheckMs = sageCheckDelayMs({ isWaiting, waitedMs, ...pace });
       life.chosen.push(nextCheckMs);
       return {
-        ...{ customerId: 'cust-1', status, reason: null, storedCount: 0, hasMore: false, mustCancel: false },
-        ...{ readAtMs: life.checksAtMs.at(-1) ?? null, nextCheckMs, ...said },
+        customerId: 'cust-1',
+        status,
+        reason: null,
+        storedCount: 0,
+        hasMore: false,
+        mustCancel: false,
+        readAtMs: life.checksAtMs.at(-1) ?? null,
+        nextCheckMs,
+        ...result,
       };
     },
     sageCancelAccount: () => Promise.resolve({ cancelled: true, nextCheckMs: pace.maxMs }),
@@ -58,17 +65,17 @@ afterAll(async () => {
   await env.teardown();
 });
 
-/** Lives an account's life to its end; answers the waits between its checks. */
-async function live(look: (count: number) => Partial<ReadSageAccountResult>): Promise<number[]> {
-  return (await liveOn(look)).waits;
+/** Runs an account's workflow to its end; returns the waits between its checks. */
+async function live(check: (count: number) => Partial<ReadSageAccountResult>): Promise<number[]> {
+  return (await liveWithRenewals(check)).waits;
 }
 
-/** The same, and whether its run was renewed on the way. */
-async function liveOn(
-  look: (count: number) => Partial<ReadSageAccountResult>,
+/** The same, with the waits that the checks chose and whether the run was renewed. */
+async function liveWithRenewals(
+  check: (count: number) => Partial<ReadSageAccountResult>,
 ): Promise<{ waits: number[]; chosen: number[]; renewed: boolean }> {
   const sageAccountId = randomUUID();
-  const life: Life = { look, checksAtMs: [], chosen: [] };
+  const life: Life = { check, checksAtMs: [], chosen: [] };
   lives.set(sageAccountId, life);
   const handle = await env.client.workflow.start<typeof sageBankAccountWorkflow>('sageBankAccountWorkflow', {
     workflowId: sageBankAccountWorkflowId(sageAccountId),
@@ -85,11 +92,11 @@ async function liveOn(
   };
 }
 
-const cancelled: Look = () => ({ status: 'cancelled' });
+const cancelled: Check = () => ({ status: 'cancelled' });
 
 describe('the workflow of an account at Sage', () => {
-  it('checks quickly while the bank is awaited, then ever more slowly, and an hour apart once it is active', async () => {
-    const { waits, chosen } = await liveOn((count) => {
+  it('checks at growing intervals while it is pending, and once an hour when it is active', async () => {
+    const { waits, chosen } = await liveWithRenewals((count) => {
       if (count <= 60) return { status: 'pending' };
       return count <= 63 ? { status: 'active' } : cancelled();
     });
@@ -111,16 +118,16 @@ describe('the workflow of an account at Sage', () => {
     expect(Math.max(...waits)).toBeLessThan(5_000);
   });
 
-  it('is renewed within 30 days and goes on where it was', async () => {
+  it('is renewed within 30 days without a missing or an additional check', async () => {
     const startedAtMs = await env.currentTimeMs();
-    const { waits, renewed } = await liveOn((count) => (count <= 24 * 32 ? {} : cancelled()));
+    const { waits, renewed } = await liveWithRenewals((count) => (count <= 24 * 32 ? {} : cancelled()));
     expect(renewed).toBe(true);
     expect((await env.currentTimeMs()) - startedAtMs).toBeGreaterThan(31 * dayMs);
     // Through its renewal, too, it checks once an hour: not twice, and not later.
     expect(new Set(waits.map((ms) => Math.round(ms / 60_000)))).toEqual(new Set([60]));
   });
 
-  it('does not end with a check that cannot be made, and cancels what is to be cancelled', async () => {
+  it('survives a check that fails with a final failure, and then carries out the requested cancellation', async () => {
     const waits = await live((count) => {
       if (count === 1) {
         throw ApplicationFailure.create({ type: failureTypes.refused, nonRetryable: true, message: 'odd' });
@@ -130,7 +137,7 @@ describe('the workflow of an account at Sage', () => {
     expect(waits.map((ms) => Math.round(ms / 1_000))).toEqual([60]);
   });
 
-  it('ends when its row is gone', async () => {
+  it('ends when its row does not exist', async () => {
     const waits = await live(() => {
       throw ApplicationFailure.create({ type: failureTypes.obsolete, nonRetryable: true, message: 'gone' });
     });

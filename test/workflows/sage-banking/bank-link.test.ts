@@ -10,20 +10,20 @@ import { installRuntime } from '../../support/runtime.js';
 import { createTestNamespace } from '../../support/temporal.js';
 import { bundleWorkflows } from '../../support/workflow-environment.js';
 
-/* A link's workflow on a real server, since no other suggests a renewal; its steps are played. */
+/* A link's workflow on a real server, since the test server suggests no renewal; its activities are fakes. */
 
 /** Together more than a history may have before the server suggests a renewal (4 MB). */
 const fillers = Array.from({ length: 6 }, () => 'x'.repeat(1_000_000));
-/** A run that is not renewed by then never is. */
-const triesMax = 50;
+/** A run without a renewal after so many attempts fails the test. */
+const attemptsMax = 50;
 
 let connection: Connection;
 let native: NativeConnection;
 let client: Client;
 let workers: Worker[];
 let running: Promise<void>[];
-/** The runs that tried to create the account, one entry a try. */
-const triedBy: string[] = [];
+/** The run ids of the attempts to create the account, one per attempt. */
+const attemptedBy: string[] = [];
 
 beforeAll(async () => {
   installRuntime();
@@ -31,8 +31,8 @@ beforeAll(async () => {
   const activities: Partial<Activities> = {
     sageBeginBankLink: () => Promise.resolve({ outcome: 'granted' }),
     sageCreateAccount: () => {
-      triedBy.push(activityInfo().workflowExecution?.runId ?? '');
-      const isOver = new Set(triedBy).size > 1 || triedBy.length > triesMax;
+      attemptedBy.push(activityInfo().workflowExecution?.runId ?? '');
+      const isOver = new Set(attemptedBy).size > 1 || attemptedBy.length > attemptsMax;
       return Promise.resolve(
         isOver ? { outcome: 'over', state: 'expired' } : { outcome: 'again', waitMs: 100 },
       );
@@ -55,16 +55,16 @@ afterAll(async () => {
   await connection.close();
 });
 
-it('a link that waits for the end of an earlier account is renewed, and goes on until the link has ended', async () => {
+it('a link that waits for the end of an earlier account is renewed, and continues until it has ended', async () => {
   const linkId = randomUUID();
   const handle = await client.workflow.start<typeof sageBankLinkWorkflow>('sageBankLinkWorkflow', {
     workflowId: sageBankLinkWorkflowId(linkId),
     taskQueue: taskQueues.workflows,
     args: [{ linkId }],
   });
-  // Nobody listens to them: they only make the history long, as days of waiting would.
+  // No handler exists for them: they only make the history as long as days of waiting would.
   for (const filler of fillers) await handle.signal('filler', filler);
   await handle.result();
-  expect(new Set(triedBy).size).toBe(2);
-  expect(triedBy[0]).toBe(handle.firstExecutionRunId);
+  expect(new Set(attemptedBy).size).toBe(2);
+  expect(attemptedBy[0]).toBe(handle.firstExecutionRunId);
 });

@@ -23,20 +23,20 @@ const onboardings = new Map<string, FakeOnboarding>();
 
 type Step = Partial<AdvanceOnboardingResult>;
 
-/** An onboarding as far as the workflow can tell: what each step answers. The last one stays. */
+/** A fake of the activities of one onboarding: the result of each step. The last one repeats. */
 class FakeOnboarding {
   readonly onboardingId = randomUUID();
   readonly workflowId = sageOnboardingWorkflowId(this.onboardingId);
   readonly checksAtMs: number[] = [];
-  failuresNoted = 0;
-  noting = (): void => {
-    this.failuresNoted += 1;
+  failuresRecorded = 0;
+  recordFailure = (): void => {
+    this.failuresRecorded += 1;
   };
   constructor(readonly script: (Step | (() => Promise<Step> | never))[]) {
     onboardings.set(this.onboardingId, this);
   }
 
-  async look(): Promise<AdvanceOnboardingResult> {
+  async advance(): Promise<AdvanceOnboardingResult> {
     this.checksAtMs.push(await env.currentTimeMs());
     const step = this.script.length > 1 ? this.script.shift() : this.script[0];
     const answer = typeof step === 'function' ? await step() : step;
@@ -59,10 +59,10 @@ beforeAll(async () => {
     sageAdvanceOnboarding: ({ onboardingId }) => {
       const onboarding = onboardings.get(onboardingId);
       if (onboarding === undefined) throw new Error('no such onboarding in this test');
-      return onboarding.look();
+      return onboarding.advance();
     },
     dbRecordOnboardingFailure: ({ onboardingId }) => {
-      onboardings.get(onboardingId)?.noting();
+      onboardings.get(onboardingId)?.recordFailure();
       return Promise.resolve();
     },
   };
@@ -75,13 +75,15 @@ afterAll(async () => {
 
 const start = ({ onboardingId, workflowId }: FakeOnboarding) =>
   env.client.workflow.start<typeof sageOnboardingWorkflow>('sageOnboardingWorkflow', {
-    ...{ workflowId, taskQueue: taskQueues.workflows, args: [{ onboardingId }] },
+    workflowId,
+    taskQueue: taskQueues.workflows,
+    args: [{ onboardingId }],
   });
 const run = async (onboarding: FakeOnboarding): Promise<void> => (await start(onboarding)).result();
 
 const over: Step = { next: 'over', state: 'ready' };
-const passing: Step = { next: 'later', reason: 'provider_unavailable' };
-const standing: Step = { next: 'later', slowly: true, reason: 'sage_application_refused' };
+const transient: Step = { next: 'later', reason: 'provider_unavailable' };
+const persistent: Step = { next: 'later', slowly: true, reason: 'sage_application_refused' };
 
 describe('sageOnboardingWorkflow', () => {
   it('takes step after step without a wait, and ends when it is over', async () => {
@@ -90,28 +92,28 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.waitsSeconds()).toEqual([0, 0]);
   });
 
-  it('tries again soon while Sage does not answer, at last every five minutes', async () => {
-    const onboarding = new FakeOnboarding([...Array<Step>(12).fill(passing), over]);
+  it('retries soon while Sage does not answer, in the end every five minutes', async () => {
+    const onboarding = new FakeOnboarding([...Array<Step>(12).fill(transient), over]);
     await run(onboarding);
     expect(onboarding.waitsSeconds()).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
   });
 
-  it('waits as long as Sage asks, and begins with short waits again after a step that succeeded', async () => {
-    const asked = { ...passing, waitMs: 50_000 };
-    const onboarding = new FakeOnboarding([passing, asked, passing, {}, passing, over]);
+  it('waits as long as Sage asks, and starts with short waits again after a successful step', async () => {
+    const asked = { ...transient, waitMs: 50_000 };
+    const onboarding = new FakeOnboarding([transient, asked, transient, {}, transient, over]);
     await run(onboarding);
     expect(onboarding.waitsSeconds()).toEqual([1, 50, 4, 0, 1]);
   });
 
-  it('asks slowly where an operator must act first, at last every hour', async () => {
-    const onboarding = new FakeOnboarding([...Array<Step>(9).fill(standing), over]);
+  it('retries slowly when an operator must act first, in the end every hour', async () => {
+    const onboarding = new FakeOnboarding([...Array<Step>(9).fill(persistent), over]);
     await run(onboarding);
     expect(onboarding.waitsSeconds().map((seconds) => seconds / 60)).toEqual([
       1, 2, 4, 8, 16, 32, 60, 60, 60,
     ]);
   });
 
-  it('waits for a person until the time that the row says, and checks once a day in case a signal was lost', async () => {
+  it('waits for a person until the time in the row, and checks once a day in case a signal was lost', async () => {
     const week = { next: 'wait', state: 'waiting_captcha' } as const;
     const onboarding = new FakeOnboarding([
       { ...week, waitMs: 2.5 * dayMs },
@@ -123,7 +125,7 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.waitsSeconds().map((seconds) => seconds * 1_000)).toEqual([dayMs, dayMs, dayMs / 2]);
   });
 
-  it('checks once when the row says something new, also when that comes during a step', async () => {
+  it('checks once after a signal, also after one that arrives during a step', async () => {
     const waiting: Step = { next: 'wait', state: 'in_doubt' };
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -136,7 +138,7 @@ describe('sageOnboardingWorkflow', () => {
     const checked = (times: number): Promise<boolean> =>
       until(() => onboarding.checksAtMs.length === times, {
         timeoutMs: 20_000,
-        describe: `look ${String(times)}`,
+        describe: `check ${String(times)}`,
       });
     await checked(1);
     await handle.signal(sageOnboardingChanged);
@@ -147,14 +149,14 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.waitsSeconds().every((seconds) => seconds < 60)).toBe(true);
   });
 
-  it('does not fail for a step that does: it tries again later', async () => {
+  it('does not fail when a step fails: it retries later', async () => {
     const broken = (): never => {
       throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
     };
     const onboarding = new FakeOnboarding([broken, broken, over]);
     await run(onboarding);
     expect(onboarding.waitsSeconds()).toEqual([60, 120]);
-    expect(onboarding.failuresNoted).toBe(2);
+    expect(onboarding.failuresRecorded).toBe(2);
   });
 
   it('records in its row a step that keeps failing, within a quarter of an hour', async () => {
@@ -163,26 +165,26 @@ describe('sageOnboardingWorkflow', () => {
     };
     const onboarding = new FakeOnboarding([broken]);
     const handle = await start(onboarding);
-    // Time passes for somebody who waits.
+    // Time is skipped only while a client waits.
     await env.sleep('15m');
-    expect(onboarding.failuresNoted).toBe(1);
+    expect(onboarding.failuresRecorded).toBe(1);
     onboarding.script.splice(0, 1, over);
     await handle.result();
   });
 
-  it('continues when even the row cannot be written', async () => {
+  it('continues when the failure cannot be recorded in the row either', async () => {
     const broken = (): never => {
       throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);
     };
     const onboarding = new FakeOnboarding([broken, over]);
-    onboarding.noting = () => {
+    onboarding.recordFailure = () => {
       throw ApplicationFailure.nonRetryable('no database', failureTypes.refused);
     };
     await run(onboarding);
-    expect([onboarding.checksAtMs.length, onboarding.failuresNoted]).toEqual([2, 0]);
+    expect([onboarding.checksAtMs.length, onboarding.failuresRecorded]).toEqual([2, 0]);
   });
 
-  it('ends, telling nobody, when the onboarding does not exist', async () => {
+  it('ends, and records nothing, when the onboarding does not exist', async () => {
     const gone = (): never => {
       throw ApplicationFailure.nonRetryable('gone', failureTypes.obsolete);
     };
@@ -191,7 +193,7 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.checksAtMs).toHaveLength(1);
   });
 
-  it('in doubt for two months is renewed, and still there', async () => {
+  it('is renewed and keeps waiting while it is in doubt for two months', async () => {
     const unknownOutcome: Step = { next: 'wait', state: 'in_doubt', reason: 'answer_lost' };
     const onboarding = new FakeOnboarding([...Array<Step>(62).fill(unknownOutcome), over]);
     const handle = await start(onboarding);

@@ -54,7 +54,7 @@ beforeAll(async () => {
     dbFailReprocess: (input) => {
       const fake = fakeOf(input);
       fake.failed.push(input);
-      if (fake.failed.length === 1) throw new Error('the database is away');
+      if (fake.failed.length === 1) throw new Error('the database is unavailable');
       return Promise.resolve();
     },
   };
@@ -98,7 +98,7 @@ describe('sageReprocessWorkflow', () => {
     expect(fake.failed).toEqual([]);
   });
 
-  it('gives up after six hours without an answer, asking ever more seldom, and tells the row however often that takes', async () => {
+  it('fails after six hours without an answer, with growing waits, and records that however many attempts it takes', async () => {
     const fake = new FakeRun(() => {
       throw away();
     });
@@ -111,7 +111,7 @@ describe('sageReprocessWorkflow', () => {
     expect(fake.failed).toEqual(Array(2).fill({ reprocessId, reason: 'reprocess_no_answer' }));
   });
 
-  it('completes, telling nobody, when the run does not exist', async () => {
+  it('completes, and records nothing, when the run does not exist', async () => {
     const fake = new FakeRun(() => {
       throw ApplicationFailure.nonRetryable('gone', failureTypes.obsolete);
     });
