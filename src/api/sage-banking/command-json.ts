@@ -44,7 +44,7 @@ const previewSample = z.object({
 
 export const sageRulePreviewDoc = z
   .object({
-    checked_at: z.int().meta({ description: 'Stored transactions that were checked.' }),
+    checked_count: z.int().meta({ description: 'Stored transactions that were checked.' }),
     hits: z.int().meta({ description: 'Those that match the conditions.' }),
     transaction_ids: z.array(z.int()).meta({ description: 'The first 1000 of them.' }),
     samples: z.array(previewSample).meta({ description: 'How the first 20 would be split.' }),

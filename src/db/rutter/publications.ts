@@ -56,12 +56,12 @@ export async function prepareAccountsToPublish(
 
 /**
  * The key to publish an account under now: the stored one as long as the account is as it was when the key was first
- * used. When it has changed since, a fresh one, but null as long as the first use is younger than `completedAfterMs`:
+ * used. When it has changed since, a fresh one, but null as long as the first use is younger than `requestOverAfterMs`:
  * its request may still be under way, so check Rutter's list again before.
  */
 export async function usePublishKey(
   db: Queryable,
-  input: { connectionId: string; accountId: string; completedAfterMs: number },
+  input: { connectionId: string; accountId: string; requestOverAfterMs: number },
 ): Promise<string | null> {
   const { rows } = await db.query<{ publish_key: string }>(
     `UPDATE publications p
@@ -75,7 +75,7 @@ export async function usePublishKey(
       WHERE p.connection_id = a.connection_id AND p.account_id = a.account_id
         AND (same OR key_used_at <= now() - $3::float8 * interval '1 millisecond')
      RETURNING publish_key`,
-    [input.connectionId, input.accountId, input.completedAfterMs],
+    [input.connectionId, input.accountId, input.requestOverAfterMs],
   );
   return rows[0]?.publish_key ?? null;
 }

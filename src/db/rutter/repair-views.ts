@@ -3,7 +3,7 @@ import type { Queryable } from '../pool.js';
 /** What the repair tasks check, page by page in the order of ids. All reads; a page is a few index lookups a row. */
 
 /** Newer rows may not have their workflow or their signal yet: the process that wrote them may still be starting it. */
-const completedAfter = `interval '1 minute'`;
+const graceInterval = `interval '1 minute'`;
 /** A posting is signalled with its ingestion; after this long the signal counts as lost. */
 const signalledWithin = `interval '15 seconds'`;
 /** A feed that the repair job has woken is not woken again for the same postings before this. */
@@ -24,8 +24,8 @@ export async function listFeedsToCheck(
 ): Promise<FeedToCheck[]> {
   const { rows } = await db.query<{ feed_id: string; customer_id: string; connection_id: string }>(
     `SELECT feed_id, customer_id, connection_id FROM feeds
-      WHERE ($1::uuid IS NULL OR feed_id > $1) AND operator <> 'closed' AND created_at < now() - ${completedAfter}
-        AND state_since < now() - ${completedAfter}
+      WHERE ($1::uuid IS NULL OR feed_id > $1) AND operator <> 'closed' AND created_at < now() - ${graceInterval}
+        AND state_since < now() - ${graceInterval}
       ORDER BY feed_id LIMIT $2`,
     [input.afterId, input.limit],
   );
@@ -50,7 +50,7 @@ export async function listConnectionsToCheck(
     `SELECT DISTINCT connection_id, customer_id FROM feeds
       WHERE ($1::uuid IS NULL OR connection_id > $1)
         AND state IN ('awaiting_activation', 'reauth_required', 'disconnected')
-        AND state_since < now() - ${completedAfter} AND state_since > now() - ${awaitedFor}
+        AND state_since < now() - ${graceInterval} AND state_since > now() - ${awaitedFor}
       ORDER BY connection_id LIMIT $2`,
     [input.afterId, input.limit],
   );
@@ -64,7 +64,7 @@ export async function listFeedsWithRequestedCheck(
 ): Promise<string[]> {
   const { rows } = await db.query<{ feed_id: string }>(
     `SELECT feed_id FROM feeds
-      WHERE check_requested AND operator = 'running' AND updated_at < now() - ${completedAfter}
+      WHERE check_requested AND operator = 'running' AND updated_at < now() - ${graceInterval}
         AND (repair_signaled_at IS NULL OR repair_signaled_at < now() - ${wakeAgainAfter})
       ORDER BY feed_id LIMIT $1`,
     [input.limit],

@@ -14,7 +14,7 @@ export interface DeliveredPosting {
   readonly postedAt: string;
 }
 
-export interface ResyncFixture {
+export interface DeliveredSince {
   readonly feed: FeedRow;
   /** ISO; `from`, or the start date when that is later: nothing before it was meant to be sent. */
   readonly effectiveFrom: string;
@@ -27,10 +27,10 @@ export interface ResyncFixture {
 }
 
 /** What a resync checks; null when there is no such feed. */
-export async function readResyncFixture(
+export async function readDeliveredSince(
   db: Queryable,
   input: { feedId: string; from: string; deliveredMax: number },
-): Promise<ResyncFixture | null> {
+): Promise<DeliveredSince | null> {
   const feed = await readFeed(db, input);
   if (feed === null) return null;
   const start = feed.transactionStartDate;

@@ -78,7 +78,7 @@ export interface SageDeletedRuleResult {
 /** Which stored transactions a rule would match. Nothing was sent or changed. */
 export interface SageRulePreviewResult {
   /** Stored transactions that were checked. */
-  readonly checked_at: number;
+  readonly checked_count: number;
   /** Those that the rule's conditions fit. */
   readonly hits: number;
   /** The first of them, by id. */

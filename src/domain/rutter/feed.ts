@@ -35,6 +35,7 @@ export const transientReasons = [
   otherFeedBlockedReason,
   unexpectedReason,
 ] as const;
+export type FeedReason = BlockReason | (typeof transientReasons)[number];
 
 /** Whether the reason in a feed's row keeps it from sending until a person asks for another try. */
 export function isBlocked(reason: string | null): reason is BlockReason {

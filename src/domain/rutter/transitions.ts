@@ -7,7 +7,7 @@ import {
   type OperatorFact,
 } from '../feed.js';
 import type { DeliveryStatus } from './delivery-status.js';
-import { isBlocked, type BlockReason } from './feed.js';
+import { isBlocked, type BlockReason, type FeedReason } from './feed.js';
 
 /**
  * How the row of a feed changes: by what Rutter answers about its account, by an operator's request, by the result of a
@@ -166,7 +166,7 @@ export function caughtUpTransition(feed: FeedSnapshot, input: { nextSyncAtMs: nu
 
 /** Why a feed cannot continue, as the sender reports it. */
 export interface MetReason {
-  readonly reason: string;
+  readonly reason: FeedReason;
   /** The provider's message, redacted. */
   readonly detail: string | null;
   /** True when a person must act; a transient failure is only stored in the row until the next success. */

@@ -28,11 +28,11 @@ export async function dryRunView(
     transactionIds: shownIds,
   });
   const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
-  const checkedAt = printCount(t, result.checked_at);
+  const checkedCount = printCount(t, result.checked_count);
   return html`<section class="part" id="dry-run" role="status">
     <h2 class="first">${texts.dryRunHeading}</h2>
     <p>
-      ${result.hits === 0 ? texts.dryRunNone(checkedAt) : texts.dryRunSome(printCount(t, result.hits), checkedAt)}
+      ${result.hits === 0 ? texts.dryRunNone(checkedCount) : texts.dryRunSome(printCount(t, result.hits), checkedCount)}
     </p>
     ${besideNotes(visit, result, ruleId)}
     <p class="soft small">${texts.dryRunNote}</p>

@@ -9,6 +9,7 @@ import {
   recordConnectionRefused,
   recordReason,
 } from '../../../src/db/rutter/feed-facts.js';
+import type { FeedReason } from '../../../src/domain/rutter/feed.js';
 import type { AccountSeen } from '../../../src/domain/rutter/transitions.js';
 import { readFeed, type FeedRow } from '../../../src/db/rutter/feeds.js';
 import { feedState, type OperatorAction } from '../../../src/domain/feed.js';
@@ -383,7 +384,7 @@ describe('a request of an operator or customer', () => {
     'with %s retries a blocked feed, whatever its reason',
     async (action) => {
       const feed = await liveFeed();
-      const reason = { reason: 'rejected_by_provider', detail: 'provider message', timeline: true };
+      const reason = { reason: 'rejected_by_provider', detail: 'provider message', timeline: true } as const;
       await recordReason(fixture.pool, { feedId: feed.feedId, ...reason });
       await request(feed, action);
       expect((await rowOf(feed)).reason).toBeNull();
@@ -434,7 +435,7 @@ describe('the result of a delivery run', () => {
 
   it('records once what needs a person, and not a transient failure', async () => {
     const feed = await liveFeed();
-    const record = (reason: string, timeline: boolean) =>
+    const record = (reason: FeedReason, timeline: boolean) =>
       recordReason(fixture.pool, { feedId: feed.feedId, reason, detail: 'provider message', timeline });
     await record('provider_unavailable', false);
     expect(await rowOf(feed)).toMatchObject({ reason: 'provider_unavailable', facts: { syncing: false } });

@@ -272,7 +272,7 @@ describe('a dry run', () => {
     );
     const id = Number(rows[0]!.id);
     expect(found).toEqual({
-      checked_at: 3,
+      checked_count: 3,
       hits: 1,
       transaction_ids: [id],
       samples: [
@@ -336,7 +336,7 @@ describe('a dry run', () => {
     });
     const json = draft('checkNum', 'eq', '007');
     const answer = await fixture.api('POST', `${rulesPath(of)}?dry_run=true`, { json });
-    expect(answer.body).toMatchObject({ checked_at: 2, hits: 1 });
+    expect(answer.body).toMatchObject({ checked_count: 2, hits: 1 });
   });
 
   it('tells all but the other rules while Sage does not answer', async () => {

@@ -159,8 +159,8 @@ it('a feed that has caught up is live, and the first time is reported', () => {
 });
 
 describe('a reason', () => {
-  const transient = { reason: 'provider_unavailable', detail: 'no answer', timeline: false };
-  const blocking = { reason: 'job_lost', detail: null, timeline: true, about: { job_id: 'j' } };
+  const transient = { reason: 'provider_unavailable', detail: 'no answer', timeline: false } as const;
+  const blocking = { reason: 'job_lost', detail: null, timeline: true, about: { job_id: 'j' } } as const;
 
   it('that blocks is reported once, with what it concerns', () => {
     expect(reasonTransition(feed(), blocking)).toEqual({

@@ -7,7 +7,7 @@ import {
   providerUnavailableReason,
   unexpectedReason,
 } from '../../../domain/feed.js';
-import { isBlocked } from '../../../domain/rutter/feed.js';
+import { isBlocked, type FeedReason } from '../../../domain/rutter/feed.js';
 import { failureTypes } from '../../../domain/failures.js';
 import type { RutterDeps } from '../deps.js';
 import { CredentialsRejected, readFailure } from '../../failures.js';
@@ -39,7 +39,7 @@ const passingTypes: ReadonlySet<string> = new Set([
   failureTypes.rateLimited,
 ]);
 
-function reasonOf(error: unknown, ours: boolean): string {
+function reasonOf(error: unknown, ours: boolean): FeedReason {
   if (error instanceof CredentialsRejected) return credentialsRejectedReason;
   return ours || passingTypes.has(readFailure(error).type) ? providerUnavailableReason : unexpectedReason;
 }

@@ -4,10 +4,10 @@ import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { openAccessToken } from '../../../db/connections.js';
 import {
   countWaitingAmong,
-  readResyncFixture,
+  readDeliveredSince,
   takeBackGap,
   type DeliveredPosting,
-  type ResyncFixture,
+  type DeliveredSince,
 } from '../../../db/rutter/resync.js';
 import { mayResync } from '../../../domain/rutter/feed.js';
 import { explainRefusal } from '../explain-refusal.js';
@@ -39,18 +39,18 @@ export async function resyncFeed(context: CommandContext): Promise<CommandEnding
   const { deps, command } = context;
   const { feed_id: feedId, from, dry_run: dryRun = false } = command.input;
   if (feedId === undefined || from === undefined) throw new Obsolete('the command names no feed or date');
-  const fixture = await readResyncFixture(deps.pool, { feedId, from, deliveredMax });
-  if (fixture === null) throw new Obsolete('the feed does not exist');
-  if (!mayResync(fixture.feed.facts)) return { problem: notAllowed };
-  if (fixture.delivered.length > deliveredMax) return { problem: tooLong };
-  const checked = await checkTwice(context, fixture);
+  const since = await readDeliveredSince(deps.pool, { feedId, from, deliveredMax });
+  if (since === null) throw new Obsolete('the feed does not exist');
+  if (!mayResync(since.feed.facts)) return { problem: notAllowed };
+  if (since.delivered.length > deliveredMax) return { problem: tooLong };
+  const checked = await checkTwice(context, since);
   if (checked === null) return { problem: tooLong };
   const result: ResyncResult = {
-    ...describe(fixture, checked),
+    ...describe(since, checked),
     feed_id: feedId,
     from,
     known_at_rutter: await countWaitingAmong(deps.pool, {
-      ...fixture,
+      ...since,
       transactionIds: checked.unknown,
     }),
     dry_run: dryRun,
@@ -78,14 +78,14 @@ interface Comparison {
   readonly unknown: readonly string[];
 }
 
-async function checkTwice(context: CommandContext, fixture: ResyncFixture): Promise<Comparison | null> {
-  const first = await readList(context, fixture);
-  const missing = first === null ? null : missingIn(fixture.delivered, first);
+async function checkTwice(context: CommandContext, since: DeliveredSince): Promise<Comparison | null> {
+  const first = await readList(context, since);
+  const missing = first === null ? null : missingIn(since.delivered, first);
   if (first === null || missing === null) return null;
-  if (missing.length === 0) return { gap: [], unknown: unknownOf(fixture, first) };
+  if (missing.length === 0) return { gap: [], unknown: unknownOf(since, first) };
   await context.deps.wait(deliveryLimits.secondCheckAfterMs, context.signal);
-  const second = await readList(context, fixture);
-  return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(fixture, second) };
+  const second = await readList(context, since);
+  return second === null ? null : { gap: missingIn(missing, second), unknown: unknownOf(since, second) };
 }
 
 function missingIn(
@@ -95,15 +95,15 @@ function missingIn(
   return delivered.filter(({ transactionId }) => !atRutter.has(transactionId));
 }
 
-function unknownOf(fixture: ResyncFixture, atRutter: ReadonlySet<string>): string[] {
-  const delivered = new Set(fixture.delivered.map(({ transactionId }) => transactionId));
+function unknownOf(since: DeliveredSince, atRutter: ReadonlySet<string>): string[] {
+  const delivered = new Set(since.delivered.map(({ transactionId }) => transactionId));
   return [...atRutter].filter((id) => !delivered.has(id));
 }
 
 /** The ids of what Rutter holds for the account; null when its list is too long. */
 async function readList(
   context: CommandContext,
-  { feed, sentSinceMs }: ResyncFixture,
+  { feed, sentSinceMs }: DeliveredSince,
 ): Promise<Set<string> | null> {
   const { deps, signal } = context;
   const ids = new Set<string>();
@@ -126,7 +126,7 @@ async function readList(
   }
 }
 
-function describe({ effectiveFrom, delivered, waiting }: ResyncFixture, { gap }: Comparison) {
+function describe({ effectiveFrom, delivered, waiting }: DeliveredSince, { gap }: Comparison) {
   return {
     effective_from: effectiveFrom,
     compared: delivered.length,

@@ -256,8 +256,12 @@ class DeliveryRun {
       // A read that a batch needs was refused (refused batches are handled before): a retry would not help.
       const detail = error.message;
       const refusedId = this.failingFeedId ?? feedId;
-      const blocked = { feedId: refusedId, reason: 'rejected_by_provider', detail, timeline: true };
-      await recordReason(this.deps.pool, blocked);
+      await recordReason(this.deps.pool, {
+        feedId: refusedId,
+        reason: 'rejected_by_provider',
+        detail,
+        timeline: true,
+      });
       if (refusedId === feedId) return await this.result('waiting');
       return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
     }

@@ -12,7 +12,7 @@ import { readFailure } from '../../failures.js';
 const jobPollsMax = 20;
 const jobPollEveryMs = 2_000;
 /** A request under a key has ended long before this, with whatever outcome. */
-const completedAfterMs = 60_000;
+const requestOverAfterMs = 60_000;
 /** Documented type of errors that concern the whole connection (contract 12). */
 const connectionErrorType = 'CONNECTION_ERROR';
 
@@ -41,7 +41,7 @@ export async function createAccount(
 ): Promise<CreateAccountOutcome> {
   const { deps, accessToken, connectionId, signal } = context;
   const { accountId, numberSealed: number } = account;
-  const key = await usePublishKey(deps.pool, { connectionId, accountId, completedAfterMs });
+  const key = await usePublishKey(deps.pool, { connectionId, accountId, requestOverAfterMs });
   if (key === null) throw later('the account has changed since it was published a moment ago');
   try {
     const result = await deps.rutter.createAccount({
@@ -59,7 +59,7 @@ export async function createAccount(
       },
     });
     if (result.kind === 'done') return { kind: 'created', rutterAccountId: result.account.id };
-    return await followJob(context, { accountId, key, jobId: result.jobId });
+    return await pollAccountJob(context, { accountId, key, jobId: result.jobId });
   } catch (error) {
     return await afterError(context, { accountId, key, error });
   }
@@ -85,7 +85,7 @@ async function afterError(
 }
 
 /** The answer took longer than Rutter waits (contract 8.3): its job has the account, or the failure. */
-async function followJob(
+async function pollAccountJob(
   context: PublishingContext,
   { jobId, ...used }: KeyInUse & { jobId: string },
 ): Promise<CreateAccountOutcome> {

@@ -93,13 +93,13 @@ export async function computePreview(input: PreviewInput): Promise<SageRulePrevi
   const position = rules === null ? null : positionOf(draft, rules, editedRuleId);
   const own = matcherOf([{ ...draft, ruleRank: 1 }]);
   const fields = fieldsOf([draft, ...(rules ?? [])]);
-  const counts = { checkedAt: 0, hits: 0, applied: 0 };
+  const counts = { checkedCount: 0, hits: 0, applied: 0 };
   const ids: number[] = [];
   const samples: SageRulePreviewSample[] = [];
   const taken = new Map<SageRuleResult, number>();
   for await (const chunk of ruleTransactions(pool, { sageAccountId, upToId, fields })) {
     signal.throwIfAborted();
-    counts.checkedAt += chunk.length;
+    counts.checkedCount += chunk.length;
     for (const row of chunk) {
       if (own.firstMatch(row.body) === null) continue;
       counts.hits += 1;
@@ -111,7 +111,7 @@ export async function computePreview(input: PreviewInput): Promise<SageRulePrevi
     }
   }
   return {
-    checked_at: counts.checkedAt,
+    checked_count: counts.checkedCount,
     hits: counts.hits,
     transaction_ids: ids,
     samples,
