@@ -44,7 +44,7 @@ export const britishTexts = {
     refused: 'That is not the operators’ token.',
     signedIn: 'You are signed in.',
     howTo: (endpoint: string, uiUrl: string) =>
-      `In the Temporal UI at ${uiUrl} open the codec settings, enter ${endpoint} as the endpoint and switch on “Include cross-origin credentials”.`,
+      `In the Temporal UI at ${uiUrl} open the codec settings (the glasses at the top), choose “Use my browser setting and ignore Cluster-level setting”, enter ${endpoint} as the endpoint, switch on “Include cross-origin credentials” and apply.`,
     signOut: 'Sign out',
   },
 
