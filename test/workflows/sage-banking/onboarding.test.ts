@@ -149,6 +149,18 @@ describe('sageOnboardingWorkflow', () => {
     expect(onboarding.waitsSeconds().every((seconds) => seconds < 60)).toBe(true);
   });
 
+  it('takes another step after a signal that arrives while the last one ends, so that a reopened onboarding goes on', async () => {
+    const onboarding: FakeOnboarding = new FakeOnboarding([
+      async () => {
+        await env.client.workflow.getHandle(onboarding.workflowId).signal(sageOnboardingChanged);
+        return { next: 'over', state: 'refused' };
+      },
+      over,
+    ]);
+    await run(onboarding);
+    expect(onboarding.checksAtMs).toHaveLength(2);
+  });
+
   it('does not fail when a step fails: it retries later', async () => {
     const broken = (): never => {
       throw ApplicationFailure.nonRetryable('odd', failureTypes.refused);

@@ -54,11 +54,16 @@ export async function sageOnboardingWorkflow(input: messages.SageOnboardingInput
   setHandler(messages.sageOnboardingChanged, () => {
     run.changed = true;
   });
+  const isChanged = (): boolean => run.changed;
   do {
     run.changed = false;
     const waitMs = await step(run, input);
-    if (waitMs === 'over') return;
-    await condition(() => run.changed, Math.min(waitMs, checkAgainMs));
+    if (waitMs === 'over') {
+      // An operator may have reopened it while its last step was running: the signal must not end with this run.
+      if (isChanged()) continue;
+      return;
+    }
+    await condition(isChanged, Math.min(waitMs, checkAgainMs));
   } while (!isDueForRenewal());
   await condition(allHandlersFinished);
   await continueAsNew<typeof sageOnboardingWorkflow>(input);
