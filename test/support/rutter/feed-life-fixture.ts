@@ -16,6 +16,7 @@ import {
   endAtRest,
   untilTaken,
 } from '../workflow-environment.js';
+import { createReplayConverter } from '../replay-key.js';
 
 /** The real workflows with the real activities, PostgreSQL and the sandbox; timers alone can be skipped. */
 export interface FeedLifeFixture extends DeliveryFixture {
@@ -71,7 +72,11 @@ export async function createFeedLifeFixture(): Promise<FeedLifeFixture> {
       }
     },
   };
-  const shared = { connection: env.nativeConnection, namespace: 'default' };
+  const shared = {
+    connection: env.nativeConnection,
+    namespace: 'default',
+    dataConverter: createReplayConverter(),
+  };
   const acting = { ...shared, activities, interceptors: { activity: [createActivityInterceptors] } };
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: taskQueues.workflows, workflowBundle }),
