@@ -91,17 +91,22 @@ export type AnyRoute<Deps = ApiDeps> = RouteDefinition<z.ZodObject, z.ZodObject,
 export type AnyStreamRoute = StreamRouteDefinition<z.ZodObject>;
 export type Route = AnyRoute | AnyStreamRoute;
 
-/** Ties a route's schemas to its handler's types. */
-export function defineRoute<
-  Params extends z.ZodObject,
-  Query extends z.ZodObject,
-  Body extends z.ZodType = z.ZodUndefined,
->(definition: RouteDefinition<Params, Query, Body>): AnyRoute {
-  // The runner hands a handler only what the definition's own schemas have parsed.
-  return definition;
+/**
+ * Makes the function that ties a route's schemas to its handler's types, for handlers that get `Deps`. `problems`: what
+ * every such route can answer besides its own.
+ */
+export function createDefineRoute<Deps>({ problems = [] }: { problems?: readonly number[] } = {}) {
+  return <Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType = z.ZodUndefined>(
+    definition: RouteDefinition<Params, Query, Body, Deps>,
+  ): AnyRoute<Deps> =>
+    // The runner hands a handler only what the definition's own schemas have parsed.
+    ({ ...definition, problems: [...(definition.problems ?? []), ...problems] });
 }
 
-/** The same for a route that reads its own body. */
+/** For the routes that both channels share. */
+export const defineRoute = createDefineRoute<ApiDeps>();
+
+/** `defineRoute` for a route that reads its own body. */
 export function defineStreamRoute<Params extends z.ZodObject>(
   definition: StreamRouteDefinition<Params>,
 ): AnyStreamRoute {

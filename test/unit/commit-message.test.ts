@@ -13,6 +13,8 @@ test.each([
   ['Write down the finished soaks', 'type'],
   ['feature(rutter): send', 'type'],
   ['feat(Rutter): send', 'type'],
+  ['style: sort the imports', 'type'],
+  ['revert: keep the cursor', 'type'],
   ['fix : keep', 'type'],
   ['fix: keep the cursor.', 'full stop'],
   [`docs: ${'x'.repeat(120)}`, 'characters'],

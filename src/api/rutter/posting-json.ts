@@ -23,7 +23,7 @@ export const postingSchema = z
     payee: z.string().nullable(),
     transaction_type: z.enum(transactionTypes),
     status: z.enum(postingStatuses),
-    corrects: z.string().nullable(),
+    corrects: z.string().nullable().meta({ description: 'The transaction that this one corrects.' }),
   })
   .meta({ id: 'TransactionContent' });
 
@@ -43,15 +43,8 @@ export function postingJson(posting: Posting) {
 /** A posting of a feed's account with its delivery status in the feed. */
 export const postingWithStatusSchema = z
   .object({
-    transaction_id: z.string(),
+    ...postingSchema.shape,
     sequence: z.string(),
-    posted_at: instant,
-    amount: z.string(),
-    description: z.string(),
-    payee: z.string().nullable(),
-    transaction_type: z.enum(transactionTypes),
-    status: z.enum(postingStatuses),
-    corrects: z.string().nullable().meta({ description: 'The transaction that this one corrects.' }),
     corrected_by: z.array(z.string()).meta({ description: 'Transactions that correct this one.' }),
     received_at: instant,
     delivery_status: z.enum(deliveryStatuses),
@@ -69,15 +62,8 @@ export const postingWithStatusSchema = z
 export function postingWithStatusJson(posting: PostingWithStatus) {
   const { release } = posting;
   return {
-    transaction_id: posting.transactionId,
+    ...postingJson(posting),
     sequence: posting.sequence,
-    posted_at: posting.postedAt,
-    amount: posting.amount,
-    description: posting.description,
-    payee: posting.payee,
-    transaction_type: posting.transactionType,
-    status: posting.status,
-    corrects: posting.corrects,
     corrected_by: posting.correctedBy,
     received_at: posting.receivedAt,
     delivery_status: posting.deliveryStatus,

@@ -1,6 +1,5 @@
-import type { z } from 'zod';
 import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
-import type { AnyRoute, RouteDefinition } from '../define-route.js';
+import { createDefineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 
 /** The parts of the API that only the `sage-banking` channel has. */
@@ -10,11 +9,5 @@ export interface SageParts {
 
 export type SageDeps = ApiDeps & SageParts;
 
-/** Ties the schemas of a route of the `sage-banking` channel to its handler's types. All of them can answer 501. */
-export function defineSageRoute<
-  Params extends z.ZodObject,
-  Query extends z.ZodObject,
-  Body extends z.ZodType = z.ZodUndefined,
->(definition: RouteDefinition<Params, Query, Body, SageDeps>): AnyRoute<SageDeps> {
-  return { ...definition, problems: [...(definition.problems ?? []), 501] };
-}
+/** `defineRoute` for the routes of the `sage-banking` channel: where the channel has no configuration they answer 501. */
+export const defineSageRoute = createDefineRoute<SageDeps>({ problems: [501] });

@@ -1,3 +1,4 @@
+import type { Posting } from '../../domain/posting-input.js';
 import { deliveryStatuses, type DeliveryStatus } from '../../domain/rutter/delivery-status.js';
 import type { PostingRelease } from '../../domain/rutter/transitions.js';
 import type { Queryable } from '../pool.js';
@@ -48,18 +49,10 @@ export async function countByDeliveryStatus(
   >;
 }
 
-/** A posting as the operators' list shows it. `amount` is an exact decimal of the account's currency. */
-export interface PostingWithStatus {
-  readonly transactionId: string;
+/** A posting as the operators' list shows it. */
+export interface PostingWithStatus extends Posting {
   /** Position in the account's order of arrival, decimal text. */
   readonly sequence: string;
-  readonly postedAt: string;
-  readonly amount: string;
-  readonly description: string;
-  readonly payee: string | null;
-  readonly transactionType: string;
-  readonly status: string;
-  readonly corrects: string | null;
   readonly receivedAt: string;
   readonly deliveryStatus: DeliveryStatus;
   readonly batchNumber: number | null;

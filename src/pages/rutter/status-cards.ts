@@ -7,6 +7,7 @@ import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { fact } from '../layout.js';
+import { feedCardHead } from '../status/feed-card-head.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
 import { rutterStatusPaths } from './paths.js';
 import type { RutterTexts } from './texts.js';
@@ -72,13 +73,7 @@ function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html 
   const { label, advice } = t.feed.states[feed.state];
   const open = feed.state !== 'closed';
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
-    <div class="row">
-      <h2 class="first" id="feed-${feed.feedId}">
-        <bdi>${feed.accountName}</bdi>
-        ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
-      </h2>
-      <span class="state ${stateTones[feed.state]}">${label}</span>
-    </div>
+    ${feedCardHead(t, feed, { label, tone: stateTones[feed.state] })}
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
     ${overlapping && html`<div class="note" role="note"><p>${t.feed.overlap}</p></div>`}

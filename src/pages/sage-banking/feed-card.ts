@@ -3,6 +3,7 @@ import type { SageFeed } from '../../db/sage-banking/customer-feeds.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import { feedCardHead } from '../status/feed-card-head.js';
 import { accountFacts } from './account-facts.js';
 import { accountStanding } from './account-standing.js';
 import { sagePaths } from './paths.js';
@@ -16,13 +17,7 @@ export function sageFeedCard(
 ): Html {
   const { label, tone, advice, failure } = accountStanding(t, feed);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
-    <div class="row">
-      <h2 class="first" id="feed-${feed.feedId}">
-        <bdi>${feed.accountName}</bdi>
-        ${feed.numberLast4 !== null && html`<span class="digits">${t.status.account(feed.numberLast4)}</span>`}
-      </h2>
-      <span class="state ${tone}">${label}</span>
-    </div>
+    ${feedCardHead(t, feed, { label, tone })}
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
     ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`} ${accountFacts(t, feed)}
