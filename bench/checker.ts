@@ -1,5 +1,6 @@
 import type { BenchSandbox, BookedAccount } from './rutter/sandbox.js';
-import { postingId, type SeededFeed } from './rutter/seed-feeds.js';
+import { postingId } from './rutter/seed-feeds.js';
+import type { SeededFeed } from '../test/support/rutter/seed-feed.js';
 
 /**
  * Compares the sandbox's book with what was to be delivered: posting by posting, in order, once; and no breach of the

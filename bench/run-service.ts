@@ -1,5 +1,5 @@
 import type { CaseContext } from './rutter/bench-case.js';
-import type { SeededFeed } from './rutter/seed-feeds.js';
+import type { SeededFeed } from '../test/support/rutter/seed-feed.js';
 import { waitUntil } from './wait-until.js';
 
 /** Twenty times the longest backfill of the bench; a run that takes longer hangs. */

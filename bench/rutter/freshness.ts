@@ -5,7 +5,8 @@ import type { RunningApi } from '../fixture.js';
 import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
 import type { BenchSandbox } from './sandbox.js';
-import { postingId, seedFeeds, type SeededFeed } from './seed-feeds.js';
+import { postingId, seedFeeds } from './seed-feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import { median, percentile } from '../statistics.js';
 import { waitUntil } from '../wait-until.js';
 

@@ -3,7 +3,8 @@ import type { BenchCase, CaseContext, Figure } from './bench-case.js';
 import { costOfDeliveryRun, readHistory, type HistorySize, type DeliveryRunCost } from './histories.js';
 import { check } from '../checker.js';
 import { backfillByService } from '../run-service.js';
-import { addPostings, seedFeeds, type SeededFeed } from './seed-feeds.js';
+import { addPostings, seedFeeds } from './seed-feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import { median } from '../statistics.js';
 import { waitUntil } from '../wait-until.js';
 

@@ -8,8 +8,9 @@ import { apiPosting, postJson, postStream, type IngestAnswer } from '../api-clie
 import { insertBare } from './bare-insert.js';
 import type { BenchCase, CaseContext, Figure } from './bench-case.js';
 import type { RunningApi } from '../fixture.js';
+import { seedAccount, seedCustomer } from '../../test/support/rutter/seed-feed.js';
 import { watchMemory } from '../memory-watch.js';
-import { postingId, seedAccount } from './seed-feeds.js';
+import { postingId } from './seed-feeds.js';
 
 const bareRows = 200_000;
 const jsonCalls = 20;
@@ -57,9 +58,7 @@ export const ingest: BenchCase = {
 
 async function account({ fixture }: CaseContext): Promise<string> {
   const [customerId, accountId] = [`cust-${randomUUID()}`, `acc-${randomUUID()}`];
-  await fixture.pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [
-    customerId,
-  ]);
+  await seedCustomer(fixture.pool, { customerId });
   await seedAccount(fixture.pool, { accountId, customerId });
   return accountId;
 }

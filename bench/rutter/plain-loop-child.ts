@@ -8,7 +8,8 @@ import { createPool, type Pool } from '../../src/db/pool.js';
 import type { DeliverablePosting } from '../../src/domain/posting.js';
 import { deliveryLimits } from '../../src/domain/rutter/delivery-limits.js';
 import { answerParent } from '../forked-child.js';
-import { createUnlimitedClient, type SeededFeed } from './seed-feeds.js';
+import { createUnlimitedClient } from './seed-feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 
 /*
  * The baseline: a loop without durability. It reads the same tables and uses the same HTTP client, the same bytes and the

@@ -1,17 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { createRutterClient, type RutterClient } from '../../src/clients/rutter/client.js';
-import { sealAccessToken } from '../../src/db/connections.js';
 import type { Pool } from '../../src/db/pool.js';
+import {
+  seedConnection,
+  seedFeed,
+  type SeededConnection,
+  type SeededFeed,
+  type SeedTarget,
+} from '../../test/support/rutter/seed-feed.js';
 import type { Fixture } from '../fixture.js';
 import { sandboxCredentials, type BenchSandbox } from './sandbox.js';
-
-/** A feed that could send now: published, chosen in Sage, on a connection (and so a delivery lock) of its own or a shared one. */
-export interface SeededFeed {
-  readonly feedId: string;
-  readonly accountId: string;
-  readonly rutterAccountId: string;
-  readonly accessToken: string;
-}
 
 /** Older than every seeded posting. */
 const startDate = '2024-01-01T00:00:00.000Z';
@@ -32,21 +29,26 @@ export function createUnlimitedClient(apiUrl: string): RutterClient {
 }
 
 /**
- * Creates feeds with postings directly in the tables, without signals: the measurement does not include ingestion and
- * publishing. Ends with a vacuum and a checkpoint, so that their cost is not measured.
+ * Creates feeds that could send now, on a connection each or on one, with postings directly in the tables, without
+ * signals: the measurement does not include ingestion and publishing. Ends with a vacuum and a checkpoint, so that their cost is not measured.
  */
 export async function seedFeeds(
   fixture: Fixture,
   sandbox: BenchSandbox,
   input: { feeds: number; postingsEach: number; onOneConnection?: boolean },
 ): Promise<SeededFeed[]> {
-  const client = createUnlimitedClient(sandbox.apiUrl);
-  const shared = input.onOneConnection === true ? await seedConnection({ fixture, client }) : undefined;
+  const target: SeedTarget = {
+    pool: fixture.pool,
+    keyring: fixture.keyring,
+    client: createUnlimitedClient(sandbox.apiUrl),
+    selectAccount: (account) => sandbox.selectAccount(account),
+  };
+  const shared = input.onOneConnection === true ? await seedConnection(target) : undefined;
   const feeds: SeededFeed[] = [];
   while (feeds.length < input.feeds) {
     const count = Math.min(seedersMax, input.feeds - feeds.length);
     const made = Array.from({ length: count }, () =>
-      seedFeed({ fixture, sandbox, client }, { ...input, connection: shared }),
+      seedFeedWithPostings(target, { connection: shared, postings: input.postingsEach }),
     );
     feeds.push(...(await Promise.all(made)));
   }
@@ -55,83 +57,14 @@ export async function seedFeeds(
   return feeds;
 }
 
-interface Tools {
-  fixture: Fixture;
-  sandbox: BenchSandbox;
-  client: RutterClient;
-}
-
-async function seedFeed(
-  tools: Tools,
-  input: { postingsEach: number; connection: SeededConnection | undefined },
+async function seedFeedWithPostings(
+  target: SeedTarget,
+  input: { connection: SeededConnection | undefined; postings: number },
 ): Promise<SeededFeed> {
-  const { fixture, sandbox, client } = tools;
-  const connection = input.connection ?? (await seedConnection(tools));
-  const accountId = `acc-${randomUUID()}`;
-  const created = await client.createAccount({
-    accessToken: connection.accessToken,
-    idempotencyKey: randomUUID(),
-    account: {
-      internalBankAccountId: accountId,
-      bankAccountType: 'bank',
-      currencyCode: 'GBP',
-      name: 'Trading',
-    },
-  });
-  if (created.kind !== 'done') throw new Error('the sandbox did not make the account at once');
-  const rutterAccountId = created.account.id;
-  await sandbox.selectAccount({ rutterAccountId, startDate });
-  const feedId = await insertRows(fixture, { connection, accountId, rutterAccountId });
-  await addPostings(fixture.pool, { accountId, from: 0, count: input.postingsEach });
-  return { feedId, accountId, rutterAccountId, accessToken: connection.accessToken };
-}
-
-interface SeededConnection {
-  readonly connectionId: string;
-  readonly customerId: string;
-  readonly accessToken: string;
-}
-
-/** A connection of a customer of its own, at Rutter and in the rows. */
-async function seedConnection({ fixture, client }: Omit<Tools, 'sandbox'>): Promise<SeededConnection> {
-  const { pool, keyring } = fixture;
-  const made = await client.createConnection({ platform: 'SAGE_BANK_FEEDS', idempotencyKey: randomUUID() });
-  const [connectionId, customerId] = [randomUUID(), `cust-${randomUUID()}`];
-  const token = sealAccessToken(keyring, { connectionId, accessToken: made.accessToken });
-  await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
-  await pool.query(
-    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
-     VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
-    [connectionId, customerId, made.id, token],
-  );
-  return { connectionId, customerId, accessToken: made.accessToken };
-}
-
-async function insertRows(
-  { pool }: Fixture,
-  input: { connection: SeededConnection; accountId: string; rutterAccountId: string },
-): Promise<string> {
-  const { connectionId, customerId } = input.connection;
-  const feedId = randomUUID();
-  await seedAccount(pool, { accountId: input.accountId, customerId });
-  await pool.query(
-    `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, published_at,
-                        account_status, state, transaction_start_date)
-     VALUES ($1, $2, $3, $4, $5, now(), 'active', 'backfilling', $6)`,
-    [feedId, customerId, input.accountId, connectionId, input.rutterAccountId, startDate],
-  );
-  return feedId;
-}
-
-/** An account in pounds; `customerId` must exist. */
-export async function seedAccount(
-  pool: Pool,
-  input: { accountId: string; customerId: string },
-): Promise<void> {
-  await pool.query(
-    `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', 'GBP')`,
-    [input.accountId, input.customerId],
-  );
+  const connection = input.connection ?? (await seedConnection(target));
+  const feed = await seedFeed(target, { connection, startDate });
+  await addPostings(target.pool, { accountId: feed.accountId, from: 0, count: input.postings });
+  return feed;
 }
 
 /** The name of the n-th posting of an account, counted from 0; they sort as they are numbered. */

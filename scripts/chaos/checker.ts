@@ -1,7 +1,7 @@
 import type { PrintLine } from '../local/local-failure.js';
 import type { CoreBanking } from './core-banking.js';
 import { postingId } from './core-banking.js';
-import type { ChaosFeed } from './feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import type { Stack } from './stack.js';
 import { waitUntil } from './wait-until.js';
 
@@ -26,7 +26,7 @@ export class Checker {
 
   constructor(
     private readonly stack: Stack,
-    private readonly feeds: readonly ChaosFeed[],
+    private readonly feeds: readonly SeededFeed[],
     private readonly coreBanking: CoreBanking,
   ) {}
 
@@ -79,7 +79,7 @@ export class Checker {
   }
 
   /** Compares the postings booked since the last check: the next numbers, each once. */
-  private async compare(feed: ChaosFeed): Promise<{ twice: number; faults: string[] }> {
+  private async compare(feed: SeededFeed): Promise<{ twice: number; faults: string[] }> {
     const from = this.compared.get(feed.accountId) ?? 0;
     const book = await this.stack.rutter.book({ rutterAccountId: feed.rutterAccountId, offset: from });
     const faults: string[] = [];

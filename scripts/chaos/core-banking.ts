@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChaosFeed } from './feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { Stack } from './stack.js';
 
 /** One call whose postings the API has acknowledged. */
 export interface Acknowledged {
-  readonly feed: ChaosFeed;
+  readonly feed: SeededFeed;
   /** When the call began, epoch ms. */
   readonly begunAtMs: number;
   readonly firstId: string;
@@ -41,14 +41,14 @@ export class CoreBanking {
 
   constructor(
     private readonly stack: Stack,
-    private readonly feeds: readonly ChaosFeed[],
+    private readonly feeds: readonly SeededFeed[],
     private readonly random: SeededRandom,
     /** The longest planned outage of ingestion. */
     private readonly outageMs = 0,
   ) {}
 
   /** The number of postings of the account that must be at Rutter in the end. */
-  sent(feed: ChaosFeed): number {
+  sent(feed: SeededFeed): number {
     return this.sentCounts.get(feed.accountId) ?? 0;
   }
 
@@ -78,7 +78,7 @@ export class CoreBanking {
   }
 
   /** Sends the next `count` postings of one account and waits for the acknowledgement. */
-  async send(feed: ChaosFeed, count: number): Promise<void> {
+  async send(feed: SeededFeed, count: number): Promise<void> {
     const first = this.sent(feed);
     const transactions = Array.from({ length: count }, (_, index) => posting(first + index));
     // From now on they may be stored, acknowledged or not.
@@ -115,7 +115,7 @@ export class CoreBanking {
     }
   }
 
-  private async call(feed: ChaosFeed, transactions: unknown[]): Promise<boolean> {
+  private async call(feed: SeededFeed, transactions: unknown[]): Promise<boolean> {
     try {
       const response = await fetch(`${this.stack.apiUrl}/v1/accounts/${feed.accountId}/transactions`, {
         method: 'POST',

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { ChaosFeed } from './feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import { nextNewBatch } from './next-post.js';
 import { isPostOfTransactions } from './rutter-sandbox.js';
 import { firstWorker, type ChaosContext } from './targets.js';
@@ -19,7 +19,7 @@ export type PointName = (typeof pointNames)[number];
 
 export interface PointContext extends ChaosContext {
   /** Only these steps send postings to them. */
-  readonly spareFeeds: readonly ChaosFeed[];
+  readonly spareFeeds: readonly SeededFeed[];
   readonly printLine: PrintLine;
 }
 
@@ -75,7 +75,7 @@ export async function idleSpare({
   coreBanking,
   random,
   spareFeeds,
-}: PointContext): Promise<ChaosFeed> {
+}: PointContext): Promise<SeededFeed> {
   return await waitUntil(
     async () => {
       const feed = random.oneOf(spareFeeds);
@@ -92,7 +92,7 @@ export async function idleSpare({
   );
 }
 
-type SetBreakpoint = (context: PointContext, feed: ChaosFeed) => Promise<Breakpoint>;
+type SetBreakpoint = (context: PointContext, feed: SeededFeed) => Promise<Breakpoint>;
 
 const breakpoints: Record<PointName, SetBreakpoint> = {
   before_intent: async (context, feed) => {
@@ -147,7 +147,7 @@ const breakpoints: Record<PointName, SetBreakpoint> = {
 
 async function unanswered(
   context: PointContext,
-  feed: ChaosFeed,
+  feed: SeededFeed,
   kind: 'hang_before_effect' | 'hang_after_effect',
 ): Promise<Breakpoint> {
   await context.stack.rutter.addFault({ kind, match: { method: 'POST', account: feed.rutterAccountId } });
@@ -167,7 +167,7 @@ async function arrived({ stack }: ChaosContext, key: string): Promise<boolean> {
 /** The feed's open batch. */
 export async function openBatch(
   { stack }: ChaosContext,
-  feed: ChaosFeed,
+  feed: SeededFeed,
 ): Promise<{ key: string; jobId: string | null } | undefined> {
   const { rows } = await stack.pool.query<{ key: string; job_id: string | null }>(
     `SELECT a.idempotency_key AS key, a.job_id FROM batches b JOIN attempts a USING (batch_id)

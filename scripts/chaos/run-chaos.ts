@@ -2,7 +2,8 @@ import { buildWorkflowBundle } from '../build-workflow-bundle.js';
 import type { PrintLine } from '../local/local-failure.js';
 import type { ChaosArguments } from './arguments.js';
 import { CoreBanking } from './core-banking.js';
-import { makeFeeds, type ChaosFeed } from './feeds.js';
+import { makeFeeds } from './feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import { nextNewBatch } from './next-post.js';
 import { killAtPoint } from './points.js';
 import { planSteps, type Step } from './plan.js';
@@ -63,8 +64,8 @@ export async function runChaos(input: ChaosArguments & { printLine: PrintLine })
 async function beginBackfill(input: {
   stack: Stack;
   coreBanking: CoreBanking;
-  feeds: readonly ChaosFeed[];
-  spareFeeds: readonly ChaosFeed[];
+  feeds: readonly SeededFeed[];
+  spareFeeds: readonly SeededFeed[];
   printLine: PrintLine;
 }): Promise<void> {
   const { stack, coreBanking, feeds, spareFeeds, printLine } = input;
@@ -88,7 +89,7 @@ interface RunInput extends ChaosArguments {
   steps: readonly Step[];
   stack: Stack;
   coreBanking: CoreBanking;
-  spareFeeds: readonly ChaosFeed[];
+  spareFeeds: readonly SeededFeed[];
   checker: Checker;
   results: Results;
 }

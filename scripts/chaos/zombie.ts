@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextNewBatch } from './next-post.js';
 import { idleSpare, lockRow, openBatch, type PointContext } from './points.js';
-import type { ChaosFeed } from './feeds.js';
+import type { SeededFeed } from '../../test/support/rutter/seed-feed.js';
 import { arrivedAtMs, isPostOfTransactions } from './rutter-sandbox.js';
 import { firstWorker } from './targets.js';
 import { waitUntil } from './wait-until.js';
@@ -66,7 +66,7 @@ export async function freezePastLease(
   throw new Error(`zombie ${point} was not reached in ${String(attemptsMax)} attempts`);
 }
 
-async function untilDelivered({ stack, coreBanking }: PointContext, feed: ChaosFeed): Promise<void> {
+async function untilDelivered({ stack, coreBanking }: PointContext, feed: SeededFeed): Promise<void> {
   await waitUntil(
     async () => {
       const { rows } = await stack.pool.query<{ delivered: number }>(
@@ -81,7 +81,7 @@ async function untilDelivered({ stack, coreBanking }: PointContext, feed: ChaosF
 }
 
 /** All idempotency keys of the feed. */
-async function keysOf({ stack }: PointContext, feed: ChaosFeed): Promise<string[]> {
+async function keysOf({ stack }: PointContext, feed: SeededFeed): Promise<string[]> {
   const { rows } = await stack.pool.query<{ key: string }>(
     `SELECT a.idempotency_key AS key FROM batches b JOIN attempts a USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,
@@ -92,7 +92,7 @@ async function keysOf({ stack }: PointContext, feed: ChaosFeed): Promise<string[
 
 async function checkZombie(
   context: PointContext,
-  input: { feed: ChaosFeed; before: readonly string[]; continuedAtMs: number },
+  input: { feed: SeededFeed; before: readonly string[]; continuedAtMs: number },
 ): Promise<void> {
   const { feed, before, continuedAtMs } = input;
   const made = (await keysOf(context, feed)).filter((key) => !before.includes(key));
@@ -115,7 +115,7 @@ interface Breakpoint {
   release(): Promise<void>;
 }
 
-const breakpoints: Record<ZombiePoint, (context: PointContext, feed: ChaosFeed) => Promise<Breakpoint>> = {
+const breakpoints: Record<ZombiePoint, (context: PointContext, feed: SeededFeed) => Promise<Breakpoint>> = {
   /** The answer arrives while the worker is stopped. */
   in_post: async (context, feed) => {
     const match = { account: feed.rutterAccountId };

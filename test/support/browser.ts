@@ -3,7 +3,7 @@ import type { Browser, LaunchOptions } from 'playwright-core';
 import { inject } from 'vitest';
 import './provided.js';
 
-/** Nothing that phones home, no sandbox (as root there is none), no QUIC. */
+/** No requests of its own, no sandbox (root has none), no QUIC. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -5,14 +5,14 @@ import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** For people to check: one captcha of each page. */
+/** One screenshot of each page, for review by eye. */
 const screenshotDir = '.cache/screenshots/pages';
 
 /**
- * Holds a page to axe's rules and to its width, and keeps a captcha of it under `name`. `allowed` names rules that
- * this page breaks on purpose.
+ * Checks a page against axe's rules and for sideways scrolling, and stores a screenshot of it as `name`. `allowed` names
+ * rules that this page breaks on purpose.
  */
-export async function checkAtPage(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
+export async function checkPage(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
   await mkdir(screenshotDir, { recursive: true });
   await page.screenshot({ path: `${screenshotDir}/${name}.png`, fullPage: true });
   expect(await brokenRules(page, allowed), name).toEqual([]);

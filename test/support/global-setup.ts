@@ -25,7 +25,7 @@ const NEEDS: Record<string, Part[]> = {
 
 /**
  * Starts what a project's tests need, once for the whole run however many projects take part, and ends it with the
- * run. A part that cannot be had fails the run with its remedy: nothing is skipped in silence.
+ * run. A part that is not available fails the run with its remedy: nothing is skipped silently.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   try {
@@ -49,9 +49,9 @@ async function providePart(project: TestProject, part: Part): Promise<void> {
       return project.provide('temporalCliPath', temporal.cliPath);
     }
     case 'test-server':
-      return project.provide('testServerPath', await findTemporalTestServer({ printLine: printLine }));
+      return project.provide('testServerPath', await findTemporalTestServer({ printLine }));
     case 'chromium':
-      return project.provide('chromePath', await findChromium({ printLine: printLine }));
+      return project.provide('chromePath', await findChromium({ printLine }));
     default:
       return part satisfies never;
   }

@@ -43,7 +43,7 @@ export async function feedInState(
       const { feeds } = await callApi<{ feeds: ShownFeed[] }>(service, { method: 'GET', path });
       last = feeds.map((feed) => `${feed.state} ${feed.reason ?? ''}`).join(', ');
       const found = feeds.find((feed) => feed.state === input.state);
-      // The list leaves the counts out: they take a check every posting.
+      // The list has no counts: counting reads every posting.
       return (
         found && (await callApi<ShownFeed>(service, { method: 'GET', path: `/v1/feeds/${found.feed_id}` }))
       );

@@ -6,7 +6,7 @@ import { findTemporalCli } from '../../scripts/local/find-temporal-cli.js';
 import { startPostgres } from '../../scripts/local/postgres.js';
 import { startTemporalDevServer } from '../../scripts/local/temporal-dev-server.js';
 
-/** A server that all projects of one run share, started at the first wish. */
+/** A server that all projects of one run share, started when the first one needs it. */
 export interface SharedPart<Value> {
   value: Value;
   stop(): Promise<void>;
@@ -44,13 +44,13 @@ export async function stopSharedParts(): Promise<void> {
 }
 
 /**
- * Ends these processes when ours is gone without having stopped them (kill -9, a closed terminal): they run in
- * sessions of their own and would stay.
+ * Ends these processes when this one is gone without having stopped them (kill -9, a closed terminal): they run in
+ * sessions of their own and would keep running.
  *
  * @returns a function that ends the watch
  */
-export function endWithUs(pids: number[]): () => void {
-  const script = 'us=$1; shift; while kill -0 "$us" 2>/dev/null; do sleep 1; done; kill -INT "$@"';
+export function endWithThisProcess(pids: number[]): () => void {
+  const script = 'parent=$1; shift; while kill -0 "$parent" 2>/dev/null; do sleep 1; done; kill -INT "$@"';
   const args = ['-c', script, 'sh', String(process.pid), ...pids.map(String)];
   const watch = spawn('sh', args, { stdio: 'ignore', detached: true });
   watch.unref();
@@ -61,7 +61,7 @@ export const printLine = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-/** PostgreSQL that forgets at a crash of the machine, in a folder that is removed at the end. */
+/** PostgreSQL that may lose data when the machine crashes, in a folder that is removed at the end. */
 export async function startTestPostgres(): Promise<SharedPart<string>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bankfeeds-test-postgres-'));
   const postgres = await startPostgres({
@@ -70,7 +70,7 @@ export async function startTestPostgres(): Promise<SharedPart<string>> {
     durable: false,
     settings: { max_connections: '300', log_min_messages: 'fatal' },
   });
-  const endWatch = endWithUs([postgres.identity.pid]);
+  const endWatch = endWithThisProcess([postgres.identity.pid]);
   return {
     value: postgres.url,
     stop: async () => {
@@ -83,9 +83,9 @@ export async function startTestPostgres(): Promise<SharedPart<string>> {
 
 /** The development server in memory, without its UI. */
 export async function startTestTemporal(): Promise<SharedPart<{ address: string; cliPath: string }>> {
-  const cliPath = await findTemporalCli({ printLine: printLine });
+  const cliPath = await findTemporalCli({ printLine });
   const server = await startTemporalDevServer({ cliPath, port: 0 });
-  const endWatch = endWithUs([server.identity.pid]);
+  const endWatch = endWithThisProcess([server.identity.pid]);
   const stop = async (): Promise<void> => {
     endWatch();
     await server.stop();

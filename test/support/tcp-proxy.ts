@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
 /**
- * What a proxy does to what passes through it. `pass` forwards; `refuse` cuts new connections at once; `swallow` takes
+ * What a proxy does to what passes through it. `pass` forwards; `refuse` resets new connections at once; `swallow` takes
  * connections and bytes and forwards none, like a network that loses everything; `delay` lets each piece of an answer
  * wait; `trickle` forwards an answer one byte after the other.
  */
@@ -14,7 +14,7 @@ export type ProxyMode =
 /** Called for each piece of a request; true holds it and all that follows on its connection. */
 export type HoldRule = (piece: string) => boolean;
 
-/** A connection between two parts that can be disconnected, held and slowed down. */
+/** A proxy between two parts, whose connections can be closed, held and slowed down. */
 export interface TcpProxy {
   readonly port: number;
   /** Applies to later data and connections; open connections stay open. */
@@ -28,10 +28,10 @@ export interface TcpProxy {
   held(): number;
   /** Forwards what was held, and holds nothing more. */
   release(): void;
-  /** Answers of the other side are dropped from the first request piece on for which `rule` says so, and both sides cut. */
+  /** Answers of the other side are dropped from the first request piece on for which `rule` says so, and both sides closed. */
   loseAnswerAfter(rule: HoldRule): void;
-  /** From now on a piece of an answer is lost with this chance (0 to 1), and its connection with it. */
-  loseSomeAnswers(input: { chance: number; random: () => number }): void;
+  /** From now on a piece of an answer is lost with this probability (0 to 1), and its connection with it. */
+  loseSomeAnswers(input: { probability: number; random: () => number }): void;
   /** Ends every connection now, without a closing handshake. */
   disconnectAll(): void;
   /** Connections open now. */
@@ -64,7 +64,7 @@ class Proxy implements TcpProxy {
   private mode: ProxyMode = { kind: 'pass' };
   private holdRule: { rule: HoldRule; left: number } | undefined;
   private loseRule: HoldRule | undefined;
-  private loseSome: { chance: number; random: () => number } | undefined;
+  private loseSome: { probability: number; random: () => number } | undefined;
 
   constructor(private readonly targetPort: number) {
     this.server = createServer((client) => this.accept(client));
@@ -106,12 +106,12 @@ class Proxy implements TcpProxy {
     this.loseRule = rule;
   }
 
-  loseSomeAnswers(input: { chance: number; random: () => number }): void {
+  loseSomeAnswers(input: { probability: number; random: () => number }): void {
     this.loseSome = input;
   }
 
   disconnectAll(): void {
-    for (const pair of this.pairs) cut(pair);
+    for (const pair of this.pairs) closeBoth(pair);
   }
 
   connections(): number {
@@ -145,7 +145,7 @@ class Proxy implements TcpProxy {
       side.on('close', () => {
         this.pairs.delete(pair);
         // An answer that was complete still arrives.
-        void pair.answering.then(() => cut(pair));
+        void pair.answering.then(() => closeBoth(pair));
       });
     }
   }
@@ -171,10 +171,10 @@ class Proxy implements TcpProxy {
   }
 
   private forwardAnswer(pair: Pair, piece: Buffer): void {
-    const unlucky = this.loseSome !== undefined && this.loseSome.random() < this.loseSome.chance;
-    if (pair.answersLost || unlucky) {
-      // The other side has done what it was asked for: its answer proves it, and nobody hears of it.
-      cut(pair);
+    const isLost = this.loseSome !== undefined && this.loseSome.random() < this.loseSome.probability;
+    if (pair.answersLost || isLost) {
+      // The other side has done what it was asked for, as its answer proves, and the client never learns of it.
+      closeBoth(pair);
       return;
     }
     const { mode } = this;
@@ -217,7 +217,7 @@ function pause(waitMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, waitMs));
 }
 
-function cut(pair: Pair): void {
+function closeBoth(pair: Pair): void {
   pair.client.destroy();
   pair.target.destroy();
 }

@@ -16,7 +16,7 @@ import {
 } from '../../api/pages-fixture.js';
 import type { PagesFixture } from '../../api/pages-fixture.js';
 import { launchBrowser } from '../../support/browser.js';
-import { checkAtPage as look } from '../../support/check-page.js';
+import { checkPage } from '../../support/check-page.js';
 
 /*
  * The pages in a real Chromium. Three servers play three sites: the bank on localhost; Rutter's link host, which
@@ -223,25 +223,25 @@ describe('what people see', () => {
     await addConnection(pages, { customerId, accountId, name: 'Harbour Joinery books' });
     const page = await context.newPage();
     await page.goto(`${pages.url}/login`);
-    await look(page, 'refused-link');
+    await checkPage(page, 'refused-link');
     await page.goto(newLink().login);
-    await look(page, 'sign-in');
+    await checkPage(page, 'sign-in');
     await page.getByLabel('Username').fill('somebody');
     await page.getByLabel('Password').fill('wrong password');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await look(page, 'sign-in-refused');
+    await checkPage(page, 'sign-in-refused');
     await signIn(page);
-    await look(page, 'accounts');
+    await checkPage(page, 'accounts');
     await page.setViewportSize({ width: 320, height: 640 });
-    await look(page, 'accounts-320');
+    await checkPage(page, 'accounts-320');
     await page.setViewportSize({ width: 480, height: 760 });
     await page.emulateMedia({ colorScheme: 'dark' });
-    await look(page, 'accounts-dark');
+    await checkPage(page, 'accounts-dark');
     await page.emulateMedia({ colorScheme: 'light' });
     await page.getByLabel(/Trading account/).uncheck();
     await page.getByLabel(/Reserve/).uncheck();
     await share(page);
-    await look(page, 'accounts-none-ticked');
+    await checkPage(page, 'accounts-none-ticked');
   });
 
   test('the customer’s and the operators’ pages are accessible and readable', async () => {
@@ -264,20 +264,20 @@ describe('what people see', () => {
     await page.setViewportSize({ width: 900, height: 800 });
     await page.goto(`${pages.url}/status`);
     await signIn(page);
-    await look(page, 'status');
+    await checkPage(page, 'status');
     await pages.pool.query(`UPDATE feeds SET state = 'reauth_required' WHERE feed_id = $1`, [live.feedId]);
     await page.setViewportSize({ width: 380, height: 760 });
     await page.reload();
     await page.emulateMedia({ colorScheme: 'dark' });
-    await look(page, 'status-narrow-dark');
+    await checkPage(page, 'status-narrow-dark');
     await page.emulateMedia({ colorScheme: 'light' });
     await page.getByRole('link', { name: 'Stop sharing Trading account' }).click();
-    await look(page, 'stop-sharing');
+    await checkPage(page, 'stop-sharing');
     await page.goto(`${pages.url}/codec/sign-in`);
-    await look(page, 'codec-sign-in');
+    await checkPage(page, 'codec-sign-in');
     await page.getByLabel('Operators’ token').fill(opsToken);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await look(page, 'codec-signed-in');
+    await checkPage(page, 'codec-signed-in');
   });
 
   test('the finishing page loads itself again until the redirect is there', async () => {
@@ -290,7 +290,7 @@ describe('what people see', () => {
     await page.getByRole('button', { name: 'Share accounts' }).click({ timeout: 120_000 });
     await page.getByRole('heading', { name: 'Finishing' }).waitFor({ timeout: 120_000 });
     // Without a script there is no other way to go on; it waits for the page's own work and changes nothing in it.
-    await look(page, 'finishing', ['meta-refresh']);
+    await checkPage(page, 'finishing', ['meta-refresh']);
     await makeReady(pages, { handoffId, otp: 'otp-late' });
     await page.getByText('Back in Sage').waitFor();
     expect(arrivals.map(String)).toEqual([`challenge=${challenge}&otp=otp-late`]);

@@ -12,7 +12,7 @@ import {
   postStatement,
   someLines,
   transactionIds,
-  type AtTheBank,
+  type BankLogin,
   type SageTestAccount,
   type SageTestCompany,
 } from '../../support/sage-banking/account.js';
@@ -76,7 +76,7 @@ async function shows(
 
 /** An account under its own workflow. */
 async function living(
-  input: { lines?: number; company?: SageTestCompany; at?: AtTheBank } = {},
+  input: { lines?: number; company?: SageTestCompany; at?: BankLogin } = {},
 ): Promise<SageTestAccount> {
   const { lines = 0, ...rest } = input;
   const account = await makeSageAccount(fixture, rest);

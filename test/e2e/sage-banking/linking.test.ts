@@ -14,7 +14,7 @@ import '../../support/provided.js';
 import {
   makeBankCustomer,
   makeSageCompany,
-  type AtTheBank,
+  type BankLogin,
   type SageTestCompany,
 } from '../../support/sage-banking/account.js';
 import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
@@ -64,7 +64,7 @@ async function waitingLinks(): Promise<number> {
 
 interface Customer {
   readonly company: SageTestCompany;
-  readonly at: AtTheBank;
+  readonly at: BankLogin;
 }
 
 async function newCustomer(): Promise<Customer> {

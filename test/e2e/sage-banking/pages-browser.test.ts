@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { launchBrowser } from '../../support/browser.js';
-import { checkAtPage } from '../../support/check-page.js';
+import { checkPage } from '../../support/check-page.js';
 import {
   makeSageAccount,
   makeSageCompany,
@@ -60,10 +60,10 @@ async function openPages(options: { javaScriptEnabled: boolean }): Promise<Page>
 
 /** The page as it is, on a narrow screen, and in the dark. */
 async function checkAll(page: Page, name: string, allowed: readonly string[] = []): Promise<void> {
-  await checkAtPage(page, `sage-${name}`, allowed);
+  await checkPage(page, `sage-${name}`, allowed);
   await page.setViewportSize({ width: 320, height: 640 });
   await page.emulateMedia({ colorScheme: 'dark' });
-  await checkAtPage(page, `sage-${name}-320-dark`, allowed);
+  await checkPage(page, `sage-${name}-320-dark`, allowed);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 900, height: 800 });
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -14,9 +13,16 @@ import {
 import { createRutterClient, type RutterClient } from '../../../src/clients/rutter/client.js';
 import type { RequestLimiter } from '../../../src/clients/rutter/limiter.js';
 import { createKeyEntry, parseKeyring } from '../../../src/crypto/keyring.js';
-import { openAccessToken, sealAccessToken } from '../../../src/db/connections.js';
+import { openAccessToken } from '../../../src/db/connections.js';
 import { createPool, type Pool } from '../../../src/db/pool.js';
 import { createTestDatabase } from '../database.js';
+import {
+  seedConnection,
+  seedFeed,
+  type SeededConnection,
+  type SeededFeed,
+  type SeedTarget,
+} from './seed-feed.js';
 
 export const sandboxCredentials = { clientId: 'rc_simulation', clientSecret: 'rs_simulation_secret' };
 
@@ -36,12 +42,7 @@ export interface BookedTransaction {
   idempotency_key: string | null;
 }
 
-export interface DeliveryFeed {
-  feedId: string;
-  accountId: string;
-  connectionId: string;
-  rutterAccountId: string;
-}
+export type DeliveryFeed = SeededFeed;
 
 /** A real PostgreSQL, the real sandbox over HTTP and the real deliver activity; only Temporal itself is not there. */
 export interface DeliveryFixture {
@@ -114,9 +115,20 @@ export async function createDeliveryFixture(
   };
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
+  const target: SeedTarget = {
+    ...{ pool, keyring: keys.keyring, client: deps.rutter },
+    selectAccount: ({ rutterAccountId, startDate }) =>
+      control('POST', `/accounts/${rutterAccountId}/select`, { transaction_start_date: startDate }),
+  };
   return {
     ...{ pool, deps, sandbox, woken, control, clientOf },
-    makeFeed: (input = {}) => makeFeed({ pool, deps, control }, input),
+    makeFeed: async ({ connectionId, startDate } = {}) => {
+      const connection =
+        connectionId === undefined
+          ? await seedConnection(target)
+          : await readSeededConnection(target, connectionId);
+      return await seedFeed(target, { connection, startDate });
+    },
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
     deliveryRun: async (feed, input = {}) => {
       if (input.early !== true) await letAttemptsBeDue(pool);
@@ -158,82 +170,22 @@ async function letAttemptsBeDue(pool: Pool): Promise<void> {
   await pool.query(`UPDATE attempts SET not_before = now() WHERE not_before > now()`);
 }
 
-type Fixture = Pick<DeliveryFixture, 'pool' | 'deps' | 'control'>;
-
-async function makeFeed(
-  fixture: Fixture,
-  input: { connectionId?: string; startDate?: string },
-): Promise<DeliveryFeed> {
-  const { pool, deps } = fixture;
-  const connectionId = input.connectionId ?? (await makeConnection(fixture));
-  const accessToken = await tokenOf(fixture, connectionId);
-  const accountId = `acc-${randomUUID()}`;
-  const customer = await pool.query<{ customer_id: string }>(
-    `SELECT customer_id FROM connections WHERE connection_id = $1`,
+/** The row of a connection, with its token opened. */
+async function readSeededConnection(
+  { pool, keyring }: SeedTarget,
+  connectionId: string,
+): Promise<SeededConnection> {
+  const { rows } = await pool.query<{ customerId: string; accessTokenSealed: string }>(
+    `SELECT customer_id AS "customerId", access_token_sealed AS "accessTokenSealed"
+       FROM connections WHERE connection_id = $1`,
     [connectionId],
   );
-  const customerId = customer.rows[0]?.customer_id;
-  await pool.query(
-    `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', 'GBP')`,
-    [accountId, customerId],
-  );
-  const created = await deps.rutter.createAccount({
-    accessToken,
-    idempotencyKey: randomUUID(),
-    account: {
-      internalBankAccountId: accountId,
-      bankAccountType: 'bank',
-      currencyCode: 'GBP',
-      name: 'Trading',
-    },
-  });
-  if (created.kind !== 'done') throw new Error('the sandbox did not answer at once');
-  const rutterAccountId = created.account.id;
-  const feedId = randomUUID();
-  await pool.query(
-    `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, published_at, state)
-     VALUES ($1, $2, $3, $4, $5, now(), 'awaiting_activation')`,
-    [feedId, customerId, accountId, connectionId, rutterAccountId],
-  );
-  const feed = { feedId, accountId, connectionId, rutterAccountId };
-  if (input.startDate !== undefined) {
-    await fixture.control('POST', `/accounts/${rutterAccountId}/select`, {
-      transaction_start_date: input.startDate,
-    });
-    await pool.query(
-      `UPDATE feeds SET account_status = 'active', state = 'backfilling', transaction_start_date = $2 WHERE feed_id = $1`,
-      [feedId, input.startDate],
-    );
-  }
-  return feed;
-}
-
-async function makeConnection({ pool, deps }: Fixture): Promise<string> {
-  const connectionId = randomUUID();
-  const customerId = `cust-${randomUUID()}`;
-  const made = await deps.rutter.createConnection({
-    platform: 'SAGE_BANK_FEEDS',
-    idempotencyKey: randomUUID(),
-  });
-  await pool.query(`INSERT INTO customers (customer_id, name) VALUES ($1, 'Harbour Joinery')`, [customerId]);
-  const token = sealAccessToken(deps.keyring, { connectionId, accessToken: made.accessToken });
-  await pool.query(
-    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
-     VALUES ($1, $2, 'SAGE_BANK_FEEDS', $3, $4)`,
-    [connectionId, customerId, made.id, token],
-  );
-  return connectionId;
-}
-
-async function tokenOf({ pool, deps }: Fixture, connectionId: string): Promise<string> {
-  const { rows } = await pool.query<{ access_token_sealed: string }>(
-    `SELECT access_token_sealed FROM connections WHERE connection_id = $1`,
-    [connectionId],
-  );
-  return openAccessToken(deps.keyring, {
+  const { customerId, accessTokenSealed } = rows[0]!;
+  return {
     connectionId,
-    accessTokenSealed: rows[0]?.access_token_sealed ?? '',
-  });
+    customerId,
+    accessToken: openAccessToken(keyring, { connectionId, accessTokenSealed }),
+  };
 }
 
 /** Straight into the table, in the order given: ingestion has its own tests. */

@@ -109,7 +109,7 @@ interface LifeParts {
   feed: DeliveryFeed;
 }
 
-/** One feed, what people, Sage and Rutter do to it, and what a test may see of it. */
+/** One feed: what operators, customers, Sage and Rutter do to it, and what a test reads of it. */
 export class FeedLife {
   readonly feed: DeliveryFeed;
   /** All postings that core banking has sent so far, in their order. */
@@ -120,9 +120,9 @@ export class FeedLife {
     this.feed = parts.feed;
   }
 
-  // What happens to it.
+  // Events.
 
-  /** Core banking sends postings, each a day after the one before, and says so. */
+  /** Core banking sends postings, each a day after the one before, and wakes the feed. */
   async postings(count = 1): Promise<void> {
     const postings = Array.from({ length: count }, (_, index) => {
       const number = this.sent.length + index;
@@ -147,8 +147,8 @@ export class FeedLife {
     await this.wake();
   }
 
-  /** Rutter says that the connection must be re-authorised, and a webhook has us look. */
-  async refuse(): Promise<void> {
+  /** Rutter reports that the connection must be authorized again, and a webhook causes a check. */
+  async refuseConnection(): Promise<void> {
     await this.setConnection('needs_reauth');
     await this.wake();
     await until(async () => (await this.connectionStatus()) === 'refused', {
@@ -157,16 +157,16 @@ export class FeedLife {
     });
   }
 
-  async heal(): Promise<void> {
+  async recoverConnection(): Promise<void> {
     await this.setConnection('active');
     await this.wake();
     await until(async () => (await this.connectionStatus()) === 'ok', {
       ...soon,
-      describe: 'the connection is healed',
+      describe: 'the connection has recovered',
     });
   }
 
-  async ask(action: OperatorAction): Promise<void> {
+  async request(action: OperatorAction): Promise<void> {
     await this.parts.facade.requestOfFeed({ feedId: this.feed.feedId, action });
   }
 
@@ -202,18 +202,18 @@ export class FeedLife {
     await until(() => this.deliveryRunsDone() > before, { ...soon, describe: 'the delivery run has ended' });
   }
 
-  /** Somebody asks the feed to look, whatever it waits for; answers when it has looked. */
-  async look(): Promise<void> {
+  /** Requests a check of the feed, whatever it waits for, and waits until it is done. */
+  async check(): Promise<void> {
     const before = this.deliveryRunsDone();
     await this.parts.facade.feedFactsChanged(this.feed);
-    await until(() => this.deliveryRunsDone() > before, { ...soon, describe: 'the feed has looked' });
+    await until(() => this.deliveryRunsDone() > before, { ...soon, describe: 'the feed was checked' });
   }
 
   async wake(): Promise<void> {
     await this.parts.facade.wakeConnection(this.feed);
   }
 
-  // What can be seen.
+  // Observations.
 
   async row(): Promise<{ state: FeedState; reason: string | null }> {
     const { rows } = await this.parts.fixture.pool.query<{ state: FeedState; reason: string | null }>(
@@ -224,35 +224,35 @@ export class FeedLife {
     return rows[0];
   }
 
-  async is(state: FeedState): Promise<void> {
+  async untilState(state: FeedState): Promise<void> {
     await until(async () => (await this.row()).state === state, {
       ...soon,
       describe: `the feed is ${state}`,
     });
   }
 
-  /** A batch is at Rutter, done there, and its answer is on its way. */
-  async isInFlight(): Promise<void> {
+  /** Waits until Rutter has accepted a batch whose answer is held. */
+  async untilInFlight(): Promise<void> {
     await until(() => (this.gate?.held ?? 0) > 0, { ...soon, describe: 'a batch is in flight' });
   }
 
-  async booked(): Promise<string[]> {
+  async bookedIds(): Promise<string[]> {
     return (await this.parts.fixture.book(this.feed)).map((entry) => entry.transaction_id);
   }
 
-  async isBooked(count = this.sent.length): Promise<void> {
-    await until(async () => (await this.booked()).length >= count, {
+  async untilBooked(count = this.sent.length): Promise<void> {
+    await until(async () => (await this.bookedIds()).length >= count, {
       ...soon,
       describe: `${String(count)} postings are booked`,
     });
   }
 
-  async runs(): Promise<string> {
+  async workflowStatus(): Promise<string> {
     const { env } = this.parts;
     return (await env.client.workflow.getHandle(bankFeedWorkflowId(this.feed.feedId)).describe()).status.name;
   }
 
-  /** Ends what runs for this feed. */
+  /** Ends the workflows of this feed. */
   async end(): Promise<void> {
     await this.letAnswersGo();
     for (const id of [bankFeedWorkflowId(this.feed.feedId), connectionWorkflowId(this.feed.connectionId)]) {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
 import { CoreBanking } from '../../../scripts/chaos/core-banking.js';
-import { makeFeeds, type ChaosFeed } from '../../../scripts/chaos/feeds.js';
+import { makeFeeds } from '../../../scripts/chaos/feeds.js';
+import type { SeededFeed } from './seed-feed.js';
 import { Checker } from '../../../scripts/chaos/checker.js';
 import { isPostOfTransactions, type SeenRequest } from '../../../scripts/chaos/rutter-sandbox.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
@@ -17,9 +18,9 @@ import { until } from '../until.js';
 export interface OutageFixture {
   readonly stack: Stack;
   readonly core: CoreBanking;
-  readonly feeds: readonly ChaosFeed[];
+  readonly feeds: readonly SeededFeed[];
   /** One call of core banking, as it comes: no retry. */
-  ingest(feed: ChaosFeed, transactionId: string): Promise<Response>;
+  ingest(feed: SeededFeed, transactionId: string): Promise<Response>;
   /** A webhook of Rutter with a good signature. */
   webhook(): Promise<Response>;
   /** Waits until everything that core banking sent is booked, once and in order, and nothing forbidden was done. */
@@ -29,7 +30,7 @@ export interface OutageFixture {
   /** Whether a posting of this id is stored. */
   isStored(transactionId: string): Promise<boolean>;
   /** The keys of all attempts of a feed, in the order in which they were made. */
-  keysOf(feed: ChaosFeed): Promise<SentKey[]>;
+  keysOf(feed: SeededFeed): Promise<SentKey[]>;
   /** The last requests to the sandbox that were POSTs of transactions. */
   postsSeen(): Promise<SeenRequest[]>;
   /** Whether the log of a worker contains a text. */
@@ -53,7 +54,7 @@ const requestsMax = 5_000;
 /** `outageMs`: the longest outage that ingestion will have; 0 by default. */
 export async function openOutageFixture(input: { outageMs?: number } = {}): Promise<OutageFixture> {
   await buildWorkflowBundle();
-  const stack = await openStack({ printLine: printLine, keep: false, wired: true });
+  const stack = await openStack({ printLine, keep: false, wired: true });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
     const feeds = await makeFeeds(stack, { connections: 3, feedsEach: 2 });
@@ -99,7 +100,7 @@ export async function openOutageFixture(input: { outageMs?: number } = {}): Prom
 
 async function untilDelivered(input: {
   stack: Stack;
-  feeds: readonly ChaosFeed[];
+  feeds: readonly SeededFeed[];
   core: CoreBanking;
   checker: Checker;
 }): Promise<void> {
@@ -126,7 +127,7 @@ async function untilNoBatchIsOpen({ pool }: Stack): Promise<void> {
   });
 }
 
-async function keysOf({ pool }: Stack, feed: ChaosFeed): Promise<SentKey[]> {
+async function keysOf({ pool }: Stack, feed: SeededFeed): Promise<SentKey[]> {
   const { rows } = await pool.query<SentKey>(
     `SELECT b.state, a.idempotency_key AS key, a.posts FROM batches b JOIN attempts a USING (batch_id)
       WHERE b.feed_id = $1 ORDER BY b.number, a.number`,

@@ -20,23 +20,23 @@ const soon = { timeoutMs: 120_000, everyMs: 50 };
 const sentAtOnce = 20;
 const triesMax = 20;
 
-/** A real Temporal server with real workflows; deliveries are played, a posting is a number. */
+/** A real Temporal server with real workflows; deliveries are fakes, a posting is a number. */
 export interface SignalFixture {
   readonly client: Client;
   readonly facade: Facade;
   /** What the SDK and the workflows have logged. */
   readonly lines: readonly LogEntry[];
-  makeFeed(): PlayedFeed;
+  makeFeed(): FakeFeed;
   /** Stores each posting first and signals then, some of them twice, many at the same time. */
-  storm(feed: PlayedFeed, count: number): Promise<void>;
-  untilDelivered(feed: PlayedFeed): Promise<unknown>;
+  storm(feed: FakeFeed, count: number): Promise<void>;
+  untilDelivered(feed: FakeFeed): Promise<unknown>;
   /** The status of each run of the feed's workflow, newest first. */
-  runsOf(feed: PlayedFeed): Promise<string[]>;
+  runsOf(feed: FakeFeed): Promise<string[]>;
   close(): Promise<void>;
 }
 
 /** The row of a feed, as far as its workflow sees it. */
-export class PlayedFeed {
+export class FakeFeed {
   readonly feedId = randomUUID();
   postings = 0;
   delivered = 0;
@@ -72,8 +72,8 @@ export async function createSignalFixture(): Promise<SignalFixture> {
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace });
   const facade = createFacade(client);
-  const feeds = new Map<string, PlayedFeed>();
-  const activities = playedActivities(feeds);
+  const feeds = new Map<string, FakeFeed>();
+  const activities = fakeActivities(feeds);
   const shared = { connection: native, namespace };
   const workers = await Promise.all([
     Worker.create({ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows, workflowBundle }),
@@ -84,7 +84,7 @@ export async function createSignalFixture(): Promise<SignalFixture> {
   return {
     ...{ client, facade, lines },
     makeFeed: () => {
-      const feed = new PlayedFeed();
+      const feed = new FakeFeed();
       feeds.set(feed.feedId, feed);
       return feed;
     },
@@ -102,8 +102,8 @@ export async function createSignalFixture(): Promise<SignalFixture> {
   };
 }
 
-function playedActivities(feeds: ReadonlyMap<string, PlayedFeed>): Partial<Activities> {
-  const feedOf = (feedId: string): PlayedFeed => {
+function fakeActivities(feeds: ReadonlyMap<string, FakeFeed>): Partial<Activities> {
+  const feedOf = (feedId: string): FakeFeed => {
     const feed = feeds.get(feedId);
     if (feed === undefined) throw new Error('no such feed in this test');
     return feed;
@@ -119,7 +119,7 @@ function playedActivities(feeds: ReadonlyMap<string, PlayedFeed>): Partial<Activ
   };
 }
 
-async function storm(facade: Facade, feed: PlayedFeed, count: number): Promise<void> {
+async function storm(facade: Facade, feed: FakeFeed, count: number): Promise<void> {
   await pLimit(sentAtOnce).map(Array.from({ length: count }), async (_, index) => {
     feed.postings += 1;
     await signal(facade, feed);
@@ -128,7 +128,7 @@ async function storm(facade: Facade, feed: PlayedFeed, count: number): Promise<v
 }
 
 /** The server delays many callers of one workflow, and the facade waits five seconds; then a caller tries again. */
-async function signal(facade: Facade, feed: PlayedFeed): Promise<void> {
+async function signal(facade: Facade, feed: FakeFeed): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       await facade.wakeFeed(feed);
@@ -139,7 +139,7 @@ async function signal(facade: Facade, feed: PlayedFeed): Promise<void> {
   }
 }
 
-async function runsOf(client: Client, feed: PlayedFeed): Promise<string[]> {
+async function runsOf(client: Client, feed: FakeFeed): Promise<string[]> {
   const query = `WorkflowId = '${bankFeedWorkflowId(feed.feedId)}'`;
   const statuses = [];
   for await (const run of client.workflow.list({ query })) statuses.push(run.status.name);

@@ -28,7 +28,7 @@ export interface SageTestAccount extends SageTestCompany {
 }
 
 /** The account at the bank and the customer who signs in there. */
-export interface AtTheBank {
+export interface BankLogin {
   readonly bankId: string;
   readonly username: string;
   readonly accountName: string;
@@ -78,7 +78,7 @@ export async function makeSageAccount(
   input: {
     customerId?: string;
     company?: SageTestCompany;
-    at?: AtTheBank;
+    at?: BankLogin;
     startDate?: string;
     transactions?: readonly StatementLine[];
   } = {},
@@ -127,7 +127,7 @@ export async function makeSageAccount(
 }
 
 /** A customer of Harbour Bank with a login and one account. */
-export async function makeBankCustomer(fixture: Pick<SageFixture, 'control'>): Promise<AtTheBank> {
+export async function makeBankCustomer(fixture: Pick<SageFixture, 'control'>): Promise<BankLogin> {
   const username = `holder-${randomBytes(6).toString('hex')}`;
   const accountName = `Current ${username.slice(-4)}`;
   const account_identifier = String(randomBytes(6).readUIntBE(0, 6)).padStart(8, '1');
@@ -189,7 +189,7 @@ export async function transactionIds(fixture: AccountFixture, account: SageTestA
   return rows.map((row) => Number(row.id));
 }
 
-async function linkAtBank(fixture: AccountFixture, company: SageTestCompany, at: AtTheBank) {
+async function linkAtBank(fixture: AccountFixture, company: SageTestCompany, at: BankLogin) {
   const client = clientOf(fixture);
   const { redirect, pollRoute } = await client.startLink({ access: company.access, bankId: at.bankId });
   const id = new URL(redirect).searchParams.get('authorisation_id') ?? '';

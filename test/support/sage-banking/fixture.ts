@@ -68,7 +68,7 @@ export interface SageFixture {
   readonly workerEnvironment: Record<string, string>;
   /** Stops the workers in the middle of their work and starts new ones. */
   restartWorkers(): Promise<void>;
-  /** The breaches of the contract that the sandbox recorded. */
+  /** The violations of the contract that the sandbox recorded. */
   violations(): Promise<unknown[]>;
   close(): Promise<void>;
 }
@@ -174,7 +174,7 @@ function workerEnvironment(input: {
     SAGE_TOKEN_SERVICE_URL: input.sandboxUrl,
     SAGE_APPLICATION_ID: sageApplication.id,
     SAGE_SIGNING_KEY: sageApplication.signingKey,
-    SAGE_PROVIDER: 'world.provider',
+    SAGE_PROVIDER: 'fixture.provider',
   };
 }
 
@@ -193,7 +193,7 @@ function activityDeps(
     linkOrigins: [input.sandboxUrl],
     applicationId: sageApplication.id,
     signingKey: input.onboards === false ? undefined : sageApplication.signingKey,
-    provider: input.onboards === false ? undefined : 'world.provider',
+    provider: input.onboards === false ? undefined : 'fixture.provider',
     timeoutMs: 3_000,
   });
   return {

@@ -193,9 +193,9 @@ describe('a bad connection', () => {
   it("that loses 1 % of Temporal's answers costs time and nothing else", async () => {
     const random = seededRandom(31);
     const { workerToTemporal } = fixture.stack.wires!;
-    workerToTemporal.loseSomeAnswers({ chance: 0.01, random: () => random.between(0, 9_999) / 10_000 });
+    workerToTemporal.loseSomeAnswers({ probability: 0.01, random: () => random.between(0, 9_999) / 10_000 });
     for (let round = 0; round < 5; round += 1) await sendToAll();
     await fixture.untilDelivered();
-    workerToTemporal.loseSomeAnswers({ chance: 0, random: () => 1 });
+    workerToTemporal.loseSomeAnswers({ probability: 0, random: () => 1 });
   });
 });

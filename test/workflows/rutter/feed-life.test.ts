@@ -8,8 +8,8 @@ import {
 } from '../../support/rutter/feed-life-fixture.js';
 
 /**
- * Every edge of a feed's life, walked with the real workflows, activities, PostgreSQL and the sandbox. Every
- * test ends with the same checks: nothing was sent in a state that does not send, and after its way out the feed delivers
+ * Every transition of a feed's state, with the real workflows, activities, PostgreSQL and the sandbox. Every test ends
+ * with the same checks: nothing was sent in a state that does not send, and after it the feed recovers and delivers
  * everything, each posting once, in order.
  */
 
@@ -23,53 +23,53 @@ afterAll(() => fixture.close());
 const reach = {
   awaiting_activation: async (life: FeedLife): Promise<void> => {
     await life.postings(2);
-    await life.is('awaiting_activation');
+    await life.untilState('awaiting_activation');
   },
   backfilling: async (life: FeedLife): Promise<void> => {
     life.holdAnswers();
     await life.postings(2);
     await life.link();
-    await life.isInFlight();
-    await life.is('backfilling');
+    await life.untilInFlight();
+    await life.untilState('backfilling');
   },
   live: async (life: FeedLife): Promise<void> => {
     await life.postings(2);
     await life.link();
-    await life.is('live');
+    await life.untilState('live');
   },
   syncing: async (life: FeedLife): Promise<void> => {
     await reach.live(life);
     life.holdAnswers();
     await life.postings();
-    await life.isInFlight();
-    await life.is('syncing');
+    await life.untilInFlight();
+    await life.untilState('syncing');
   },
   paused: async (life: FeedLife): Promise<void> => {
     await reach.live(life);
-    await life.ask('pause');
-    await life.is('paused');
+    await life.request('pause');
+    await life.untilState('paused');
   },
   reauth_required: async (life: FeedLife): Promise<void> => {
     await reach.live(life);
-    await life.refuse();
-    await life.is('reauth_required');
+    await life.refuseConnection();
+    await life.untilState('reauth_required');
   },
   disconnected: async (life: FeedLife): Promise<void> => {
     await reach.live(life);
     await life.unlink();
-    await life.is('disconnected');
+    await life.untilState('disconnected');
   },
   closed: async (life: FeedLife): Promise<void> => {
     await reach.live(life);
-    await life.ask('close');
-    await life.is('closed');
+    await life.request('close');
+    await life.untilState('closed');
   },
 };
 
 interface Edge {
   guarantee: string;
-  /** Brings the feed into the first state and along the edge. */
-  walk: (life: FeedLife) => Promise<void>;
+  /** Brings the feed into the first state and makes it take the edge. */
+  follow: (life: FeedLife) => Promise<void>;
 }
 
 const from =
@@ -78,11 +78,11 @@ const from =
     await before(life);
     await event(life);
   };
-const pause = (life: FeedLife) => life.ask('pause');
-const resume = (life: FeedLife) => life.ask('resume');
-const close = (life: FeedLife) => life.ask('close');
-const refuse = (life: FeedLife) => life.refuse();
-const heal = (life: FeedLife) => life.heal();
+const pause = (life: FeedLife) => life.request('pause');
+const resume = (life: FeedLife) => life.request('resume');
+const close = (life: FeedLife) => life.request('close');
+const refuse = (life: FeedLife) => life.refuseConnection();
+const recover = (life: FeedLife) => life.recoverConnection();
 const link = (life: FeedLife) => life.link();
 const unlink = (life: FeedLife) => life.unlink();
 const arrive = (life: FeedLife) => life.letAnswersGo();
@@ -90,7 +90,7 @@ const arrive = (life: FeedLife) => life.letAnswersGo();
 const edges: Record<string, Edge> = {
   'awaiting_activation → backfilling': {
     guarantee: 'the postings since the start date are sent once the customer chooses the account in Sage',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.awaiting_activation(life);
       life.holdAnswers();
       await life.link();
@@ -98,39 +98,39 @@ const edges: Record<string, Edge> = {
   },
   'awaiting_activation → paused': {
     guarantee: 'an account that is chosen while its feed is paused waits for the resume',
-    walk: from(reach.awaiting_activation, pause),
+    follow: from(reach.awaiting_activation, pause),
   },
   'awaiting_activation → reauth_required': {
     guarantee: 'a refused connection shows before its first posting is sent',
-    walk: from(reach.awaiting_activation, refuse),
+    follow: from(reach.awaiting_activation, refuse),
   },
   'awaiting_activation → closed': {
     guarantee: 'a feed whose account was not chosen can be closed and shared again',
-    walk: from(reach.awaiting_activation, close),
+    follow: from(reach.awaiting_activation, close),
   },
   'backfilling → live': {
     guarantee: 'a feed is live once everything from the start date on is delivered',
-    walk: from(reach.backfilling, arrive),
+    follow: from(reach.backfilling, arrive),
   },
   'backfilling → paused': {
     guarantee: 'a pause lets the batch in flight finish and builds no other',
-    walk: from(reach.backfilling, pause),
+    follow: from(reach.backfilling, pause),
   },
   'backfilling → reauth_required': {
     guarantee: 'after a refusal during the backfill only the rest is sent',
-    walk: from(reach.backfilling, refuse),
+    follow: from(reach.backfilling, refuse),
   },
   'backfilling → disconnected': {
     guarantee: 'after an account was unlinked during the backfill only the rest is sent',
-    walk: from(reach.backfilling, unlink),
+    follow: from(reach.backfilling, unlink),
   },
   'backfilling → closed': {
     guarantee: 'a close during the backfill records the batch in flight and sends nothing after it',
-    walk: from(reach.backfilling, close),
+    follow: from(reach.backfilling, close),
   },
   'live → syncing': {
     guarantee: 'a new posting is sent at once',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.live(life);
       life.holdAnswers();
       await life.postings();
@@ -138,136 +138,136 @@ const edges: Record<string, Edge> = {
   },
   'live → paused': {
     guarantee: 'postings received while paused are kept',
-    walk: from(reach.live, pause),
+    follow: from(reach.live, pause),
   },
   'live → reauth_required': {
     guarantee: 'postings received while refused are kept',
-    walk: from(reach.live, refuse),
+    follow: from(reach.live, refuse),
   },
   'live → disconnected': {
     guarantee: 'postings received while disconnected are kept',
-    walk: from(reach.live, unlink),
+    follow: from(reach.live, unlink),
   },
   'live → closed': {
     guarantee: 'a closed feed sends nothing and ends its run',
-    walk: from(reach.live, close),
+    follow: from(reach.live, close),
   },
   'syncing → live': {
     guarantee: 'a feed that has caught up is live',
-    walk: from(reach.syncing, arrive),
+    follow: from(reach.syncing, arrive),
   },
   'syncing → paused': {
     guarantee: 'a pause does not abort the POST in flight',
-    walk: from(reach.syncing, pause),
+    follow: from(reach.syncing, pause),
   },
   'syncing → reauth_required': {
     guarantee: 'a refusal does not undo what Rutter has accepted',
-    walk: from(reach.syncing, refuse),
+    follow: from(reach.syncing, refuse),
   },
   'syncing → disconnected': {
     guarantee: 'a disconnection does not undo what Rutter has accepted',
-    walk: from(reach.syncing, unlink),
+    follow: from(reach.syncing, unlink),
   },
   'syncing → closed': {
     guarantee: 'a close does not abort the POST in flight, and records its outcome',
-    walk: from(reach.syncing, close),
+    follow: from(reach.syncing, close),
   },
   'paused → awaiting_activation': {
     guarantee: 'resuming does not replace the choice of the account in Sage',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.awaiting_activation(life);
-      await life.ask('pause');
-      await life.is('paused');
-      await life.ask('resume');
+      await life.request('pause');
+      await life.untilState('paused');
+      await life.request('resume');
     },
   },
   'paused → backfilling': {
     guarantee: 'a feed paused during its backfill continues with the rest',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.awaiting_activation(life);
-      await life.ask('pause');
-      await life.is('paused');
+      await life.request('pause');
+      await life.untilState('paused');
       await life.link();
       life.holdAnswers();
-      await life.ask('resume');
+      await life.request('resume');
     },
   },
   'paused → live': {
     guarantee: 'resuming needs no other action',
-    walk: from(reach.paused, resume),
+    follow: from(reach.paused, resume),
   },
   'paused → reauth_required': {
     guarantee: 'resuming does not hide a refusal',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.paused(life);
-      await life.refuse();
-      await life.is('paused');
-      await life.ask('resume');
+      await life.refuseConnection();
+      await life.untilState('paused');
+      await life.request('resume');
     },
   },
   'paused → disconnected': {
     guarantee: 'resuming does not hide a disconnection',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.paused(life);
       await life.unlink();
       await life.wake();
-      await life.look();
-      await life.is('paused');
-      await life.ask('resume');
+      await life.check();
+      await life.untilState('paused');
+      await life.request('resume');
     },
   },
   'paused → closed': {
     guarantee: 'a paused feed can be closed',
-    walk: from(reach.paused, close),
+    follow: from(reach.paused, close),
   },
   'reauth_required → awaiting_activation': {
     guarantee: 'a recovered connection still waits for the choice in Sage',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.awaiting_activation(life);
-      await life.refuse();
-      await life.is('reauth_required');
-      await life.heal();
+      await life.refuseConnection();
+      await life.untilState('reauth_required');
+      await life.recoverConnection();
     },
   },
   'reauth_required → backfilling': {
     guarantee: 'a connection that recovers during the backfill wakes the feed',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.awaiting_activation(life);
-      await life.refuse();
-      await life.is('reauth_required');
+      await life.refuseConnection();
+      await life.untilState('reauth_required');
       life.holdAnswers();
       await life.link();
-      await life.heal();
+      await life.recoverConnection();
     },
   },
   'reauth_required → live': {
     guarantee: 'a recovered connection needs no operator',
-    walk: from(reach.reauth_required, heal),
+    follow: from(reach.reauth_required, recover),
   },
   'reauth_required → disconnected': {
     guarantee: 'the recovery does not hide that the account was unlinked',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.reauth_required(life);
       await life.unlink();
-      await life.heal();
+      await life.recoverConnection();
     },
   },
   'reauth_required → paused': {
     guarantee: 'the recovery does not end a pause',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.reauth_required(life);
-      await life.ask('pause');
-      await life.is('paused');
-      await life.heal();
+      await life.request('pause');
+      await life.untilState('paused');
+      await life.recoverConnection();
     },
   },
   'reauth_required → closed': {
     guarantee: 'a refused feed can be closed',
-    walk: from(reach.reauth_required, close),
+    follow: from(reach.reauth_required, close),
   },
   'disconnected → backfilling': {
     guarantee: 'an account linked again receives only what is missing',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.disconnected(life);
       life.holdAnswers();
       await life.postings();
@@ -276,83 +276,83 @@ const edges: Record<string, Edge> = {
   },
   'disconnected → paused': {
     guarantee: 'a pause of a disconnected feed continues after its return',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.disconnected(life);
-      await life.ask('pause');
-      await life.is('paused');
+      await life.request('pause');
+      await life.untilState('paused');
       await life.link();
     },
   },
   'disconnected → reauth_required': {
     guarantee: 'the state shows the reason of higher precedence',
-    walk: from(reach.disconnected, refuse),
+    follow: from(reach.disconnected, refuse),
   },
   'disconnected → closed': {
     guarantee: 'a disconnected feed can be closed',
-    walk: from(reach.disconnected, close),
+    follow: from(reach.disconnected, close),
   },
   'closed → awaiting_activation': {
     guarantee: 'an account shared again reopens the same feed, its ledger intact',
-    walk: from(reach.closed, (life) => life.shareAgain()),
+    follow: from(reach.closed, (life) => life.shareAgain()),
   },
   'closed → reauth_required': {
     guarantee: 'a feed reopened on a refused connection waits for its recovery',
-    walk: async (life) => {
+    follow: async (life) => {
       await reach.reauth_required(life);
-      await life.ask('close');
-      await life.is('closed');
+      await life.request('close');
+      await life.untilState('closed');
       await life.shareAgain();
     },
   },
 };
 
 /** The one next action that leads a feed out of a state. */
-const wayOut: Partial<Record<FeedState, (life: FeedLife) => Promise<void>>> = {
+const nextAction: Partial<Record<FeedState, (life: FeedLife) => Promise<void>>> = {
   awaiting_activation: link,
   paused: resume,
-  reauth_required: heal,
+  reauth_required: recover,
   disconnected: link,
   closed: (life) => life.shareAgain(),
 };
 const stepsMax = 6;
 
 /** The feed recovers and delivers everything once, in order, without a batch sent again. */
-async function endsWell(life: FeedLife): Promise<void> {
+async function deliversEverything(life: FeedLife): Promise<void> {
   await life.letAnswersGo();
   for (let steps = 0; steps < stepsMax; steps += 1) {
     const { state } = await life.row();
-    const step = wayOut[state];
+    const step = nextAction[state];
     if (step === undefined) break;
     await step(life);
     await expect.poll(async () => (await life.row()).state, { timeout: 20_000 }).not.toBe(state);
   }
   await life.postings();
-  await life.isBooked();
-  await life.is('live');
-  expect(await life.booked()).toEqual(life.sent);
+  await life.untilBooked();
+  await life.untilState('live');
+  expect(await life.bookedIds()).toEqual(life.sent);
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
 const sending: readonly FeedState[] = ['backfilling', 'syncing', 'live'];
 
 describe('a feed', () => {
-  it.each(Object.entries(edges).map(([edge, { guarantee, walk }]) => [edge, guarantee, walk] as const))(
+  it.each(Object.entries(edges).map(([edge, { guarantee, follow }]) => [edge, guarantee, follow] as const))(
     '%s: %s',
-    async (edge, _, walk) => {
+    async (edge, _, follow) => {
       const to = edge.split(' → ')[1] as FeedState;
       const life = await fixture.makeLife();
       try {
-        await walk(life);
-        await life.is(to);
+        await follow(life);
+        await life.untilState(to);
         if (!sending.includes(to)) {
           // What is in flight arrives; nothing follows, although a posting arrives and a check is requested.
           await life.letAnswersGo();
-          const before = await life.booked();
+          const before = await life.bookedIds();
           await life.postings();
-          await life.look();
-          expect([await life.booked(), (await life.row()).state]).toEqual([before, to]);
+          await life.check();
+          expect([await life.bookedIds(), (await life.row()).state]).toEqual([before, to]);
         }
-        await endsWell(life);
+        await deliversEverything(life);
       } finally {
         await life.end();
       }
@@ -367,9 +367,9 @@ describe('a feed', () => {
     const life = await fixture.makeLife();
     try {
       await reach.paused(life);
-      expect(await life.runs()).toBe('RUNNING');
-      await life.ask('close');
-      await expect.poll(() => life.runs(), { timeout: 20_000 }).toBe('COMPLETED');
+      expect(await life.workflowStatus()).toBe('RUNNING');
+      await life.request('close');
+      await expect.poll(() => life.workflowStatus(), { timeout: 20_000 }).toBe('COMPLETED');
     } finally {
       await life.end();
     }
@@ -398,13 +398,13 @@ describe('a blocked feed', () => {
     {
       name: 'blocked it continues when a sync is requested',
       before: reach.live,
-      events: [(life: FeedLife) => life.ask('sync')],
+      events: [(life: FeedLife) => life.request('sync')],
     },
     { name: 'paused it keeps its reason, and resuming clears both', before: reach.live, events: [pause] },
     {
       name: 'it is still blocked after a refusal and a recovery',
       before: reach.live,
-      events: [refuse, heal],
+      events: [refuse, recover],
     },
     {
       name: 'it is still blocked after the account was unlinked and linked',
@@ -416,17 +416,17 @@ describe('a blocked feed', () => {
     const life = await fixture.makeLife();
     try {
       await block(life, before);
-      const stuck = await life.booked();
+      const bookedBefore = await life.bookedIds();
       await life.postings();
-      await life.look();
-      expect(await life.booked()).toEqual(stuck);
+      await life.check();
+      expect(await life.bookedIds()).toEqual(bookedBefore);
       for (const event of events) await event(life);
       if (events[0] === pause || events.length > 1) {
-        await life.look();
-        expect([await life.booked(), (await life.row()).reason]).toEqual([stuck, 'answer_incomplete']);
-        await life.ask('resume');
+        await life.check();
+        expect([await life.bookedIds(), (await life.row()).reason]).toEqual([bookedBefore, 'answer_incomplete']);
+        await life.request('resume');
       }
-      await endsWell(life);
+      await deliversEverything(life);
     } finally {
       await life.end();
     }
@@ -436,10 +436,10 @@ describe('a blocked feed', () => {
     const life = await fixture.makeLife();
     try {
       await block(life, reach.live);
-      await life.ask('close');
-      await life.is('closed');
+      await life.request('close');
+      await life.untilState('closed');
       expect((await life.row()).reason).toBeNull();
-      await endsWell(life);
+      await deliversEverything(life);
     } finally {
       await life.end();
     }
@@ -448,7 +448,7 @@ describe('a blocked feed', () => {
 
 /** What happens to a feed, as changes of its facts; null where it cannot happen or changes nothing. */
 const events: ((facts: FeedFacts) => FeedFacts | null)[] = [
-  // A list of accounts is read, which heals the connection and says how the account stands.
+  // A list of accounts is read, which marks the connection as accepted and shows the status of the account.
   (facts) => checked(facts, 'active'),
   (facts) => checked(facts, facts.account === 'waiting' ? 'waiting' : 'inactive'),
   (facts) => ({ ...facts, connection: 'refused', syncing: facts.operator === 'closed' && facts.syncing }),
@@ -465,10 +465,10 @@ const events: ((facts: FeedFacts) => FeedFacts | null)[] = [
 ];
 
 function checked(facts: FeedFacts, account: FeedFacts['account']): FeedFacts {
-  const healed: FeedFacts = { ...facts, connection: 'ok' };
-  if (facts.operator === 'closed') return healed;
+  const recovered: FeedFacts = { ...facts, connection: 'ok' };
+  if (facts.operator === 'closed') return recovered;
   const activated = account === 'active' && facts.account !== 'active';
-  return { ...healed, account, caughtUp: facts.caughtUp && !activated };
+  return { ...recovered, account, caughtUp: facts.caughtUp && !activated };
 }
 
 /** Every pair of different states that one event leads between, from a feed just published on. */
