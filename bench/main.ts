@@ -154,7 +154,7 @@ function abortOnSignal(printLine: (line: string) => void): AbortSignal {
     process.on(signal, () => {
       if (stopping.signal.aborted) return;
       printLine('stopping');
-      stopping.abort(new LocalFailure('stopped by the person at the keyboard'));
+      stopping.abort(new LocalFailure('interrupted'));
     });
   }
   return stopping.signal;

@@ -10,14 +10,14 @@ const checkEveryMs = 200;
 export async function watchMemory(pid: number): Promise<MemoryWatch> {
   const beforeBytes = await residentBytes(pid);
   let peakBytes = beforeBytes;
-  const look = async (): Promise<void> => {
+  const sample = async (): Promise<void> => {
     peakBytes = Math.max(peakBytes, await residentBytes(pid).catch(() => 0));
   };
-  const timer = setInterval(() => void look(), checkEveryMs);
+  const timer = setInterval(() => void sample(), checkEveryMs);
   return {
     stop: async () => {
       clearInterval(timer);
-      await look();
+      await sample();
       return { beforeBytes, peakBytes };
     },
   };

@@ -29,7 +29,7 @@ export interface CaseResult {
 export interface CaseContext {
   readonly fixture: Fixture;
   readonly printLine: PrintLine;
-  /** Aborted when the person at the keyboard no longer wants it. */
+  /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
 

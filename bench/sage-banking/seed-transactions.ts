@@ -15,7 +15,7 @@ const trades = [
   'Print',
   'Steel',
 ];
-const houses = [
+const names = [
   'North',
   'South',
   'Harbour',
@@ -27,14 +27,14 @@ const houses = [
   'Crown',
   'Orchard',
 ];
-export const shopsCount = towns.length * trades.length * houses.length;
+export const shopsCount = towns.length * trades.length * names.length;
 
 /** A name for each number below `shopsCount`; none is a part of another. */
 export function shopOf(number: number): string {
-  const house = houses[number % 10] ?? '';
+  const name = names[number % 10] ?? '';
   const trade = trades[Math.floor(number / 10) % 10] ?? '';
   const town = towns[Math.floor(number / 100) % 10] ?? '';
-  return `${house} ${trade} ${town}`;
+  return `${name} ${trade} ${town}`;
 }
 
 const rowsPerPage = 1_000;

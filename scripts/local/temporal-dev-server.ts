@@ -167,6 +167,6 @@ export async function temporalAnswers(address: string): Promise<boolean> {
 async function whyNot(input: DevServerInput): Promise<string> {
   const log = input.logFile === undefined ? '' : await readFile(input.logFile, 'utf8').catch(() => '');
   const reason = log.trim().split('\n').at(-1)?.slice(0, 300) || 'it gave no reason';
-  const look = input.logFile === undefined ? '' : `see ${input.logFile}, `;
-  return `The Temporal server did not start (${reason}): ${look}check free disk space and the ports, or set TEMPORAL_ADDRESS.`;
+  const logHint = input.logFile === undefined ? '' : `see ${input.logFile}, `;
+  return `The Temporal server did not start (${reason}): ${logHint}check free disk space and the ports, or set TEMPORAL_ADDRESS.`;
 }

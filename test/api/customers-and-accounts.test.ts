@@ -59,7 +59,7 @@ describe('a customer', () => {
     expect(await hash()).toBeUndefined();
   });
 
-  it('cannot take the username of another, and is not half created by trying', async () => {
+  it('cannot take the username of another, and is not partly created by the attempt', async () => {
     const username = `carl-${randomUUID()}`;
     await put(newCustomer(), { name: 'C', username, password: 'correct horse' });
     const path = newCustomer();
@@ -86,7 +86,7 @@ describe('a customer', () => {
     [{ name: 'X', username: 'someone.else', password: 'SOMEONE.else' }, '/password'],
     [[], ''],
     ['x', ''],
-  ])('is refused with the place: %j', async (body, pointer) => {
+  ])('is refused with a pointer to the error: %j', async (body, pointer) => {
     const answer = await put(newCustomer(), body);
     expect([answer.status, answer.body.code]).toEqual([422, 'invalid_body']);
     expect(answer.body.errors[0]!.pointer).toBe(pointer);
@@ -103,7 +103,7 @@ describe('a customer', () => {
     ).toBe(201);
   });
 
-  it('is asked to come again while too many passwords are being hashed', async () => {
+  it('is asked to retry while too many passwords are being hashed', async () => {
     busy = true;
     const answer = await put(newCustomer(), { name: 'X', username: randomUUID(), password: 'correct horse' });
     busy = false;
@@ -173,7 +173,7 @@ describe('an account', () => {
     [{ ...account, opened_on: '2025-02-29' }, '/opened_on'],
     [{ ...account, opened_on: '0000-01-01' }, '/opened_on'],
     [{ ...account, balance: 1 }, '/balance'],
-  ])('is refused with the place: %j', async (body, pointer) => {
+  ])('is refused with a pointer to the error: %j', async (body, pointer) => {
     const { customerId } = await api.makeAccount();
     const answer = await put(`/v1/customers/${customerId}/accounts/${randomUUID()}`, body);
     expect([answer.status, answer.body.errors[0]!.pointer]).toEqual([422, pointer]);

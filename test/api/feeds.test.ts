@@ -103,7 +103,7 @@ describe("a feed's counts", () => {
     );
   });
 
-  /** The rules in other words than the query's. */
+  /** The rules, written independently of the query. */
   function expectedStatus(
     fate: { status: string; day: number; batch: string; exception: string | null },
     startDay: number | null,

@@ -80,7 +80,7 @@ describe('a JSON list of postings', () => {
     [{ transactions: [transaction('x')], extra: 1 }, '/extra'],
     [[], ''],
     [null, ''],
-  ])('that is none is 422 with the place: %j', async (body, pointer) => {
+  ])('that is none is 422 with a pointer to the error: %j', async (body, pointer) => {
     const answer = await json(body);
     expectProblem(answer, 422, 'invalid_body');
     expect(answer.body.errors[0]!.pointer).toBe(pointer);
@@ -188,7 +188,7 @@ describe('a stream of postings as NDJSON', () => {
     });
   });
 
-  it('is committed every 1,000 lines while it still lasts', async () => {
+  it('is committed every 1,000 lines while it is still sent', async () => {
     const before = await countRows();
     let feed: ReadableStreamDefaultController<Uint8Array> | undefined;
     const body = new ReadableStream<Uint8Array>({ start: (controller) => void (feed = controller) });
@@ -213,7 +213,7 @@ describe('a stream of postings as NDJSON', () => {
     expect([answer.body.rejected.length, answer.body.conflicts.length]).toEqual([1_000, 1_000]);
   });
 
-  it('wakes the feeds at its end, and while it lasts at most once a second', async () => {
+  it('wakes the feeds at its end, and before that at most once a second', async () => {
     const account = await api.makeAccount();
     await api.makeFeed({ ...account, account_status: 'active' });
     const before = api.facade.calls.length;
@@ -230,7 +230,7 @@ describe('a stream of postings as NDJSON', () => {
     expect(wakes).toBeLessThanOrEqual(seconds + 1);
   });
 
-  it('cut off in the middle keeps what was committed, and the API goes on', async () => {
+  it('that breaks off keeps what was committed, and the API continues', async () => {
     const before = await countRows();
     const abort = new AbortController();
     let feed: ReadableStreamDefaultController<Uint8Array> | undefined;

@@ -25,7 +25,7 @@ const tally = (accepted: number, repeated: number, conflicts = 0, rejected = 0) 
 });
 
 describe('a posting sent to an account', () => {
-  it('is accepted once and repeated ever after, however it is written', async () => {
+  it('is accepted once and counted as repeated from then on, however it is written', async () => {
     const { accountId } = await api.makeAccount();
     expect((await send(accountId, transaction('1'))).body).toMatchObject(tally(1, 0));
     const again = await send(
@@ -62,7 +62,7 @@ describe('a posting sent to an account', () => {
     expect((await send(other.accountId, transaction('1', { amount: '5' }))).body).toMatchObject(tally(1, 0));
   });
 
-  it('gives way while pending, to a new version, to posted and to void, each time at the end of the order', async () => {
+  it('is replaced while pending, by a new version, by posted and by void, each time at the end of the order', async () => {
     const { accountId } = await api.makeAccount();
     const pending = (id: string, amount: string) => transaction(id, { status: 'pending', amount });
     await send(accountId, pending('a', '-1'), pending('b', '-1'), transaction('c'));

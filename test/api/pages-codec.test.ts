@@ -114,7 +114,7 @@ test('a wrong token signs nobody in; signing out ends it', async () => {
   expect((await decode(right, '{"payloads":[]}')).status).toBe(401);
 });
 
-test('the operators’ token stands in no page, log line or session', async () => {
+test('the operators’ token is in no page, log line or session', async () => {
   const visitor = await operator();
   const { text } = await visitor.get('/codec/sign-in');
   const sessions = await pages.pool.query<{ sess: string }>(`SELECT sess::text FROM sessions`);

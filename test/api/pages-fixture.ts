@@ -196,14 +196,14 @@ export async function addConnection(
   return { connectionId, feedId };
 }
 
-/** A fresh challenge, the handoff it stands for, and the link as Rutter writes it (inner query un-encoded). */
+/** A new challenge, its handoff, and the link as Rutter writes it (inner query un-encoded). */
 export function newChallenge(): { challenge: string; handoffId: string; link: string } {
   const challenge = randomUUID();
   const link = `/login?challenge=${challenge}&redirect_uri=${linkOrigin}/sage_redirect?challenge=${challenge}`;
   return { challenge, handoffId: sha256Hex(challenge), link };
 }
 
-/** Does what the handoff's workflow does at its end: a connection is there and the answer stands in the row. */
+/** Does what the handoff's workflow does at its end: a connection exists and the answer is stored in the row. */
 export async function makeReady(
   fixture: PagesFixture,
   input: { handoffId: string; otp: string; answer?: string },

@@ -62,7 +62,7 @@ async function everyLoginAnswer(fixture: PagesFixture): Promise<Record<string, P
 }
 
 describe('every answer of the login', () => {
-  test('keeps Sage’s pop-up and frame alive, is stored nowhere and says where forms may go', async () => {
+  test('keeps Sage’s pop-up and frame alive, is stored nowhere and limits where forms may go', async () => {
     const answers = await everyLoginAnswer(pages);
     const statuses = Object.values(answers).map(({ status }) => status);
     expect([...new Set(statuses)].sort()).toEqual([200, 303, 400, 403, 404, 410, 413, 429, 500]);

@@ -104,7 +104,7 @@ describe('guessing is slowed', () => {
     expect(statuses.slice(-10)).toEqual(Array.from({ length: 10 }, () => 429));
   });
 
-  test('an address that no trusted proxy vouches for escapes nothing', async () => {
+  test('a forwarded address from no trusted proxy evades no limit', async () => {
     const plain = await startPages({ hasher });
     try {
       const { username } = await addCustomer(plain);
@@ -126,7 +126,7 @@ describe('guessing is slowed', () => {
     }
   });
 
-  test('when too many passwords are being checked the page says so, and the try does not count', async () => {
+  test('when too many passwords are being checked the page asks to try again, and the attempt does not count', async () => {
     const { username } = await addCustomer(pages);
     const { attempt } = await openForm('192.0.2.40');
     hasher.busy = true;
@@ -154,7 +154,7 @@ test('an unknown username and a wrong password are answered alike', async () => 
   }
 });
 
-test('an empty or endless entry is refused without a count', async () => {
+test('an empty or too long entry is refused without a count', async () => {
   const before = await pages.pool.query(`SELECT * FROM login_throttle ORDER BY key`);
   const { attempt } = await openForm('192.0.2.60');
   expect((await attempt('', password)).status).toBe(400);
@@ -216,7 +216,7 @@ describe('forged forms', () => {
     );
   });
 
-  test('the token of one browser is worth nothing in another', async () => {
+  test('the token of one browser is refused in another', async () => {
     const { link } = newChallenge();
     const [one, two] = [newVisitor(pages), newVisitor(pages)];
     const formOne = await arriveAt(one, link);
@@ -227,7 +227,7 @@ describe('forged forms', () => {
 });
 
 describe('cookies', () => {
-  test('an id that was planted is not taken over', async () => {
+  test('a session id chosen by somebody else is not accepted', async () => {
     const visitor = newVisitor(pages);
     visitor.cookies.set('__Host-bankfeeds', 's%3Aplanted.signature');
     const form = await arriveAt(visitor, newChallenge().link);

@@ -32,7 +32,7 @@ async function formTokenOf(visitor: Visitor) {
   return (await visitor.get('/status')).formToken;
 }
 
-test('who is not signed in is sent to sign in, from every page below /status', async () => {
+test('without a session every page below /status redirects to the sign-in page', async () => {
   const id = randomUUID();
   for (const path of ['/status', `/status/connect/${id}`, `/status/feeds/${id}/stop`]) {
     expect((await newVisitor(pages).get(path)).location).toBe('/status/sign-in');
@@ -51,7 +51,7 @@ describe('the feeds', () => {
     ['reauth_required', 'Reconnect in Sage'],
     ['disconnected', 'no longer chosen in Sage'],
     ['closed', 'Nothing is sent any more'],
-  ])('in state %s the customer reads what to do: %s', async (state, words) => {
+  ])('in state %s the page shows the next step: %s', async (state, words) => {
     const { customerId, accountIds, visitor } = await signedIn();
     const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]!, name: 'Books' });
     await pages.pool.query(`UPDATE feeds SET state = $2 WHERE feed_id = $1`, [feedId, state]);
@@ -116,7 +116,7 @@ describe('stop sharing', () => {
     expect((await visitor.get(location!)).text).toContain('We stop sharing this account now.');
   });
 
-  test('when Temporal is away a page says so, and nothing pretends to be stopped', async () => {
+  test('when Temporal is unavailable a page reports it, and nothing is shown as stopped', async () => {
     const { customerId, accountIds, visitor } = await signedIn();
     const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
     pages.facade.fail = new WorkflowsUnavailable(new Error('away'));
@@ -128,7 +128,7 @@ describe('stop sharing', () => {
 });
 
 describe('connecting a Sage by Rutter Link', () => {
-  test('orders one connection however often the button is pressed, waits, and shows the way', async () => {
+  test('requests one connection however often the button is pressed, waits, and shows the link', async () => {
     const { customerId, visitor } = await signedIn();
     const { text, formToken } = await visitor.get('/status');
     const command_id = /name="command_id" value="([^"]+)"/.exec(text)![1]!;
@@ -157,7 +157,7 @@ describe('connecting a Sage by Rutter Link', () => {
     expect(done.text).not.toContain('http-equiv="refresh"');
   });
 
-  test('a failure says so; another customer’s command is not there', async () => {
+  test('a failure is reported; the command of another customer is not found', async () => {
     const { visitor } = await signedIn();
     const { text, formToken } = await visitor.get('/status');
     const command_id = /name="command_id" value="([^"]+)"/.exec(text)![1]!;
@@ -190,7 +190,7 @@ describe('connecting a Sage by Rutter Link', () => {
 });
 
 describe('an account on more than one connection', () => {
-  test('is warned of on each of its feeds until one is closed, and other accounts are not', async () => {
+  test('is marked on each of its feeds until one is closed, and other accounts are not', async () => {
     const { customerId, accountIds, visitor } = await signedIn();
     const [accountId, otherId] = [accountIds[0]!, accountIds[1]!];
     const first = await addConnection(pages, { customerId, accountId, name: 'Books' });
@@ -206,7 +206,7 @@ describe('an account on more than one connection', () => {
   });
 });
 
-test('the customer reads how many transactions the bank checks into, and nothing of their content', async () => {
+test('the customer sees how many transactions the bank must check, and nothing of their content', async () => {
   const { customerId, accountIds, visitor } = await signedIn();
   const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
   expect((await visitor.get('/status')).text).not.toContain('ask your bank');

@@ -29,7 +29,7 @@ function startServer(change: Record<string, string> = {}): RoleProcess {
 }
 
 describe('the API process', () => {
-  it('starts while PostgreSQL and Temporal are away, says so on /readyz, and ends with 0 on SIGTERM', async () => {
+  it('starts while PostgreSQL and Temporal are unavailable, reports it on /readyz, and ends with 0 on SIGTERM', async () => {
     const role = startServer();
     const line = JSON.parse(await role.waitForLine(/"msg":"listening"/, startMs)) as { port: number };
     const url = `http://127.0.0.1:${line.port}`;
@@ -43,7 +43,7 @@ describe('the API process', () => {
     expect(role.output()).toContain('api stopped');
   });
 
-  it('on a port in use says in one sentence what to do, and ends with 1', async () => {
+  it('on a port in use prints the remedy in one sentence, and ends with 1', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, resolve));
     const { port } = other.address() as AddressInfo;

@@ -11,7 +11,7 @@ afterAll(() => api.stop());
 const open = (path: string) => api.call('GET', path, { role: 'none' });
 
 describe('the service', () => {
-  it('is ready only while database and Temporal answer, and lives without them', async () => {
+  it('is ready only while database and Temporal answer, and keeps running without them', async () => {
     expect((await open('/readyz')).body).toEqual({ ready: true, database: true, temporal: true });
     api.facade.onCall = () => Promise.reject(new Error('away'));
     const answer = await open('/readyz');
@@ -54,7 +54,7 @@ describe('the service', () => {
     await expect.poll(() => api.logLines.some((line) => line.includes(answer.body.request_id))).toBe(true);
   });
 
-  it('tells nobody what an unexpected error was, only its request id', async () => {
+  it('answers an unexpected error with its request id only', async () => {
     await api.pool.query('ALTER TABLE feeds RENAME TO feeds_away');
     const answer = await api.call('GET', '/v1/feeds');
     await api.pool.query('ALTER TABLE feeds_away RENAME TO feeds');
@@ -77,7 +77,7 @@ describe('the service', () => {
     expect(text).not.toContain(accountId);
   });
 
-  it('shows in its metrics how long the repair job has not run, and the alerts that stand', async () => {
+  it('shows in its metrics how long the repair job has not run, and the open alerts', async () => {
     await api.pool.query(
       `UPDATE repair_tasks SET ran_at = now() - interval '400 seconds' WHERE name = 'wakes'`,
     );
@@ -138,7 +138,7 @@ describe('the reference', () => {
 });
 
 describe('without a database', () => {
-  it('every call answers 503 with Retry-After, and the process lives', async () => {
+  it('every call answers 503 with Retry-After, and the process keeps running', async () => {
     const away = await startApi({ databaseUrl: 'postgres://nobody@127.0.0.1:1/none' });
     try {
       const transactions = [transaction('1')];
@@ -163,7 +163,7 @@ describe('without a database', () => {
     }
   });
 
-  it('a connection that PostgreSQL drops counts as its absence, whatever words the driver finds', async () => {
+  it('a connection that PostgreSQL drops counts as unavailable, whatever the driver’s message', async () => {
     const dropping = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => dropping.listen(0, resolve));
     const pool = createPool(

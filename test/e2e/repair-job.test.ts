@@ -165,7 +165,7 @@ describe('the repair job', () => {
     await schedule.unpause();
   });
 
-  it('restarts a feed whose workflow was terminated in the middle of its backfill, which goes on without loss', async () => {
+  it('restarts a feed whose workflow was terminated in the middle of its backfill, which continues without loss', async () => {
     const feed = await liveFeed();
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 4_500 });
     await fixture.addPostings(feed, sent);

@@ -21,7 +21,7 @@ export interface LocalService {
   killRole(name: string, signal?: NodeJS.Signals): Promise<void>;
   /** Everything any of its processes has printed so far. */
   allOutput(): Promise<string>;
-  /** Ends the whole: SIGTERM as a person would, SIGKILL as a crash (leaving its children behind). */
+  /** Ends the service: SIGTERM as an operator would, SIGKILL as a crash, which leaves its children running. */
   stop(signal: NodeJS.Signals): Promise<void>;
 }
 

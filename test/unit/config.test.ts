@@ -96,7 +96,7 @@ describe('what is wrong', () => {
     for (const name of Object.keys(change)) expect(message).toContain(name);
   });
 
-  it('in a list is said of its place, with what is wanted', () => {
+  it('in a list is reported with its position and the expected form', () => {
     const lists = { RUTTER_REDIRECT_ORIGINS: 'https://link.rutterapi.com, https://evil.example/path' };
     expect(apiProblems(lists)).toEqual([
       'RUTTER_REDIRECT_ORIGINS.1: must be an origin such as https://link.rutterapi.com',
@@ -231,7 +231,7 @@ describe('a secret in a file', () => {
     });
   });
 
-  it('beside the variable is a problem: nobody could tell which one holds', () => {
+  it('beside the variable is a problem: which one applies would be unclear', () => {
     const problems = apiProblems({ CORE_API_TOKEN_FILE: fileOf('token', 'another-token-of-24-letters') });
     expect(problems).toEqual(['CORE_API_TOKEN: set either CORE_API_TOKEN or CORE_API_TOKEN_FILE, not both']);
   });

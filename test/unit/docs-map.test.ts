@@ -60,7 +60,7 @@ test('every relative link in the documents leads somewhere', () => {
   expect(dead).toEqual([]);
 });
 
-/** Each provider has its own contract; a file's name tells whose it cites. */
+/** Each provider has its own contract; a file's name shows whose it cites. */
 const contracts = [
   { document: 'docs/contracts/sage-banking.md', isItsFile: ofBankingService, citationsMin: 30 },
   {

@@ -23,7 +23,7 @@ const cases: Case[] = [...text.matchAll(/^- \*\*([^]*?)\*\*: ([^]*?)(?=^- \*\*|^
   },
 );
 
-test('every case of docs/posting-cases.md has its rule, its test and where a person sees it', () => {
+test('every case of docs/posting-cases.md has its rule, its test and where it is visible', () => {
   expect(cases.length).toBeGreaterThan(50);
   expect(cases.filter(({ rule, file, test, seenIn }) => [rule, file, test, seenIn].includes(''))).toEqual([]);
   const names = cases.map(({ name }) => name);

@@ -42,7 +42,7 @@ test.each(lists)('$document has each of its $count entries $letter, once and in 
   expect(entriesOf(list.document, list.letter).map(({ id }) => id)).toEqual(expected);
 });
 
-test('each entry names a file that shows it, or says why it is not shown', () => {
+test('each entry names a file that shows it, or the reason why none does', () => {
   const unproven = entries.filter(({ files, text }) => {
     const shown = files.length > 0 || /the chaos test|check[A-Z]/.test(text);
     return !shown && !text.includes('Not shown: ');

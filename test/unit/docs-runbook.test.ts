@@ -34,7 +34,7 @@ test('the runbook has an entry for every reason for which a feed is not sending'
   expect(missing(written)).toEqual([]);
 });
 
-test('the runbook says of every alert what it means, where to look, what to do and what not', () => {
+test('the runbook has for every alert what it means, where to look, what to do and what not', () => {
   expect(alertCodes.length).toBeGreaterThan(5);
   for (const code of alertCodes) {
     const entry = runbook.split(`\n### Alert \`${code}\`\n`)[1]?.split('\n### ')[0] ?? '';

@@ -22,7 +22,7 @@ const roleNames = new Set(
   [apiSchema, workerSchema, migrateSchema].flatMap((schema) => Object.keys(schema.shape)),
 );
 
-test('docs/configuration.md is what the schema says; npm run docs writes it', async () => {
+test('docs/configuration.md matches the schema; npm run docs writes it', async () => {
   const expected = await formatDocument(`${root}${document}`, renderConfiguration());
   expect(readText(document)).toBe(expected);
   expect(roleNames.size).toBeGreaterThan(25);

@@ -63,7 +63,7 @@ describe('a new connection', () => {
       const handoff = await fixture.share(customer);
       const before = await connectionsAtRutter();
       await fixture.fault({ ...fault, match: { method: 'POST', path: createPath } });
-      expect(await fixture.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
+      expect(await fixture.attemptUntilDone(rutterEnsureHandoffConnection, handoff)).toMatchObject({
         outcome: 'claimed',
       });
       expect((await connectionsAtRutter()) - before).toBe(1);
@@ -98,7 +98,7 @@ describe('a new connection', () => {
       recorded: true,
       match: { method: 'POST', path: createPath },
     });
-    expect(await fixture.insist(rutterEnsureHandoffConnection, handoff)).toMatchObject({
+    expect(await fixture.attemptUntilDone(rutterEnsureHandoffConnection, handoff)).toMatchObject({
       outcome: 'claimed',
     });
   });
@@ -170,7 +170,9 @@ describe('a chosen connection', () => {
     const handoffs = await Promise.all(
       Array.from({ length: 8 }, () => fixture.share(customer, { connectionId })),
     );
-    await Promise.all(handoffs.map((handoff) => fixture.insist(rutterEnsureHandoffConnection, handoff)));
+    await Promise.all(
+      handoffs.map((handoff) => fixture.attemptUntilDone(rutterEnsureHandoffConnection, handoff)),
+    );
     const states = await Promise.all(
       handoffs.map(async ({ handoffId }) => (await fixture.handoff(handoffId)).state),
     );

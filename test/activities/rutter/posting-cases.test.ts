@@ -307,7 +307,7 @@ describe('instants', () => {
       utc: '2025-12-31T10:00:00.000Z',
     },
     {
-      name: 'digits finer than milliseconds are cut off',
+      name: 'digits finer than milliseconds are truncated',
       postedAt: '2026-01-01T00:00:00.999999999Z',
       utc: '2026-01-01T00:00:00.999Z',
     },

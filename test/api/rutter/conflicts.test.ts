@@ -147,7 +147,7 @@ describe('a correction', () => {
 });
 
 describe('the list of alerts', () => {
-  it('shows what stands, newest first; ended ones only when asked for; by code and feed; page by page', async () => {
+  it('shows open alerts, newest first; ended ones on request only; by code and feed; page by page', async () => {
     const feedId = randomUUID();
     await api.pool.query(
       `INSERT INTO alerts (code, subject, feed_id, detail, ended_at) VALUES

@@ -89,14 +89,14 @@ describe('a connection', () => {
     [{ rutter_connection_id: 'x' }, ''],
     [{ name: '' }, '/name'],
     [{ token }, '/token'],
-  ])('is refused when the body says two things or half of one: %j', async (body, pointer) => {
+  ])('is refused when the body names two kinds of connection or half of one: %j', async (body, pointer) => {
     const answer = await post(body);
     expect([answer.status, answer.body.errors[0]!.pointer]).toEqual([422, pointer]);
     expect(answer.text).not.toContain(token);
     expect(commandsRun()).toEqual([]);
   });
 
-  it('of an unknown customer is 404 and asks nobody', async () => {
+  it('of an unknown customer is 404 and reaches no provider', async () => {
     expect((await api.call('POST', '/v1/customers/nobody/connections', { json: {} })).status).toBe(404);
     expect(commandsRun()).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe('a connection', () => {
     ['credentials_rejected', 502],
     ['provider_unavailable', 503],
   ] as [CommandProblemCode, number][])(
-    'that ends as %s is answered %d in the words of the command',
+    'that ends as %s is answered %d with the message of the command',
     async (code, status) => {
       api.facade.onCall = async (call) => {
         await failCommand(api.pool, {
@@ -129,7 +129,7 @@ describe('a connection', () => {
     },
   );
 
-  it('whose provider takes longer than 20 s is answered 202, and the command tells the rest', async () => {
+  it('whose provider takes longer than 20 s is answered 202, and the command shows the result later', async () => {
     api.facade.onCall = () => Promise.resolve();
     const answer = await post({ name: 'Slow' });
     expect([answer.status, answer.body.state]).toEqual([202, 'running']);
@@ -154,7 +154,7 @@ describe('a connection', () => {
 describe('an Idempotency-Key', () => {
   const keyed = (key: string, json: unknown) => post(json, { 'Idempotency-Key': key });
 
-  it('makes one request of many: the first answer comes again, and nothing is done twice', async () => {
+  it('makes one request of many: the first answer is returned again, and nothing is done twice', async () => {
     const key = randomUUID();
     const first = await keyed(key, { name: 'Once' });
     const second = await keyed(key, { name: 'Once' });
@@ -201,7 +201,7 @@ describe('an Idempotency-Key', () => {
     expect(commandsRun()).toHaveLength(1);
   });
 
-  it('keeps a refusal, but no answer that says "come again"', async () => {
+  it('keeps a refusal, but no answer that asks for a retry', async () => {
     const [refused, away] = [randomUUID(), randomUUID()];
     api.facade.onCall = async (call) => {
       await failCommand(api.pool, {

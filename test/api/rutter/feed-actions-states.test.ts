@@ -90,7 +90,7 @@ describe('an action in a state that does not allow it', () => {
     },
   );
 
-  it.each(table)('a feed that is $state ($facts) says itself what is allowed', async (row) => {
+  it.each(table)('a feed that is $state ($facts) lists the actions that it allows', async (row) => {
     const answer = await api.call('GET', `/v1/feeds/${await feedIn(row)}`, { role: 'ops' });
     expect([answer.body['state'], answer.body['allowed_actions']]).toEqual([row.state, row.allowed]);
   });

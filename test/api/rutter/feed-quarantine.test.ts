@@ -11,7 +11,7 @@ beforeEach(() => {
   api.facade.onCall = () => Promise.resolve();
 });
 
-/** A live feed whose one posting `id` was cut into a batch of the given state, with the given exception. */
+/** A live feed whose one posting `id` is in a batch of the given state, with the given exception. */
 async function feedWith(
   input: { exception?: string | null; batch?: string; id?: string; currency?: string; feed?: object } = {},
 ) {
@@ -73,7 +73,7 @@ async function counts(feedId: string) {
 }
 
 describe('releasing a posting from quarantine', () => {
-  it('makes it ready in the corrected words, tells the timeline which fields and why, and then signals the feed', async () => {
+  it('makes it ready with the corrected fields, records which fields and why, and then signals the feed', async () => {
     const feed = await feedWith();
     const answer = await decide(feed, 'release', {
       transaction: { description: 'Corrected', amount: '-12.40' },
@@ -119,7 +119,7 @@ describe('releasing a posting from quarantine', () => {
     });
   });
 
-  it('repeated in the same words answers 200 wherever the posting has got to, changes nothing and signals again', async () => {
+  it('repeated with the same body answers 200 whatever became of the posting, changes nothing and signals again', async () => {
     const feed = await feedWith();
     const body = { transaction: { payee: 'Another' }, reason: 'again' };
     api.facade.onCall = () => Promise.reject(new WorkflowsUnavailable(new Error('away')));
@@ -143,7 +143,7 @@ describe('releasing a posting from quarantine', () => {
     expect(await timeline(feed.feedId)).toHaveLength(1);
   });
 
-  it('honours an Idempotency-Key', async () => {
+  it('accepts an Idempotency-Key', async () => {
     const feed = await feedWith();
     const headers = { 'Idempotency-Key': randomUUID() };
     const first = await decide(feed, 'release', { reason: 'once' }, headers);
@@ -169,7 +169,7 @@ describe('releasing a posting from quarantine', () => {
     [{ memo: 'x' }, '/transaction/memo'],
     [{}, '/transaction'],
   ])(
-    'refuses a correction that ingestion would refuse, naming the place: %j',
+    'refuses a correction that ingestion would refuse, with a pointer to the error: %j',
     async (correction, pointer) => {
       const feed = await feedWith();
       const answer = await decide(feed, 'release', { transaction: correction, reason: 'why not' });
@@ -197,7 +197,7 @@ describe('releasing a posting from quarantine', () => {
     },
   );
 
-  it('of one that Rutter has with other content is 409, says so, and names discarding as the way', async () => {
+  it('of one that Rutter has with other content is 409, and the answer names discarding as the remedy', async () => {
     const feed = await feedWith({ exception: 'conflict', batch: 'delivered' });
     const answer = await decide(feed, 'release', { reason: 'try' });
     expect(answer.status).toBe(409);
@@ -268,7 +268,7 @@ describe('releasing a posting from quarantine', () => {
     }
   });
 
-  it('asked by many at once happens once', async () => {
+  it('requested by many at once happens once', async () => {
     const feed = await feedWith();
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, each) => decide(feed, 'release', { reason: `reason ${String(each)}` })),
@@ -312,7 +312,7 @@ describe('abandoning a job', () => {
     api.call('POST', `/v1/feeds/${feedId}/abandon-job`, { role: 'ops', json });
 
   it.each([{}, { operator: 'closed', state: 'closed' }, { operator: 'paused', state: 'paused' }])(
-    'leaves the decision to a read-back, takes the reason away, tells it once and signals: %j',
+    'leaves the decision to a read-back, clears the reason, records it once and signals: %j',
     async (change) => {
       const { feedId } = await withJob('job-1', { reason: 'job_lost', ...change });
       const before = (await api.call('GET', `/v1/feeds/${feedId}`, { role: 'ops' })).body;

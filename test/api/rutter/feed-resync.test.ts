@@ -56,8 +56,8 @@ function done(commandId: string, feedId: string) {
   });
 }
 
-describe('asking for a resync', () => {
-  it('orders a command for the feed and answers with what it found', async () => {
+describe('requesting a resync', () => {
+  it('stores a command for the feed and answers with its result', async () => {
     const { feedId, customerId } = await liveFeed();
     let commandId = '';
     answerWith(async (started) => done((commandId = started), feedId));
@@ -72,7 +72,7 @@ describe('asking for a resync', () => {
     expect(shown.body).toMatchObject({ kind: 'resync_feed', state: 'done', result: { gap: 1 } });
   });
 
-  it('under an Idempotency-Key is one command, and asks again after an answer that says come again', async () => {
+  it('under an Idempotency-Key is one command, and runs again after an answer that asks for a retry', async () => {
     const { feedId } = await liveFeed();
     const headers = { 'Idempotency-Key': randomUUID() };
     const started: string[] = [];

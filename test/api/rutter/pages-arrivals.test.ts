@@ -27,7 +27,7 @@ test('links that were opened and never used are deleted after a day, a customerâ
   expect(rows).toEqual([{ handoff_id: young.handoffId }]);
 });
 
-test('a script that opens links without end is stopped before it fills the disk', async () => {
+test('a script that opens links without end is refused before it fills the disk', async () => {
   const statuses = new Set<number>();
   for (let wave = 0; wave < 20 && !statuses.has(429); wave += 1) {
     const answers = Array.from({ length: 100 }, () =>

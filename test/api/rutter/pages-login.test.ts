@@ -33,7 +33,7 @@ async function rowOf(handoffId: string) {
   return rows[0] as Record<string, unknown> | undefined;
 }
 
-describe('the channel from Rutter’s link to the redirect', () => {
+describe('from Rutter’s link to the redirect', () => {
   test('who signs in and shares accounts is sent to Rutter once, with challenge and one-time password', async () => {
     const { customerId, username, accountIds } = await addCustomer(pages);
     const { challenge, handoffId, link } = newChallenge();
@@ -140,7 +140,7 @@ describe('the channel from Rutter’s link to the redirect', () => {
     expect((await both).map(({ status }) => status).sort()).toEqual([303, 410]);
   });
 
-  test('a second sign-in in another window of the browser does not throw the first one out', async () => {
+  test('a second sign-in in another window of the browser does not end the first one', async () => {
     const { username, accountIds } = await addCustomer(pages);
     const [one, two] = [newChallenge(), newChallenge()];
     const visitor = newVisitor(pages);
@@ -188,7 +188,7 @@ async function makeReadyOnceShared(handoffId: string) {
 }
 
 describe('when Temporal does not take a message', () => {
-  test('signing in goes on, and sharing tells the workflow of both', async () => {
+  test('signing in continues, and sharing signals both to the workflow', async () => {
     const { customerId, username, accountIds } = await addCustomer(pages);
     const { handoffId, link } = newChallenge();
     const visitor = newVisitor(pages);
@@ -278,7 +278,7 @@ describe('which Sage company', () => {
     expect(await rowOf(handoffId)).toMatchObject({ state: 'logged_in', account_ids: null });
   });
 
-  test('no ticked account: the page says so and keeps the rest of the choice', async () => {
+  test('no ticked account: the page reports it and keeps the rest of the choice', async () => {
     const { customerId, username, accountIds } = await addCustomer(pages);
     await addConnection(pages, { customerId, accountId: accountIds[0]! });
     const visitor = newVisitor(pages);
@@ -305,7 +305,7 @@ describe('links that are refused', () => {
     'a challenge of markup': `/login?challenge=%3Cb%3E&redirect_uri=${linkOrigin}/sage_redirect?challenge=%3Cb%3E`,
   };
   for (const [name, path] of Object.entries(cases)) {
-    test(`${name}: a page that says what to do, and no row`, async () => {
+    test(`${name}: a page that shows what to do, and no row`, async () => {
       const count = `SELECT count(*)::int AS n FROM handoffs`;
       const before = await pages.pool.query<{ n: number }>(count);
       const answer = await newVisitor(pages).get(path);
@@ -333,7 +333,7 @@ describe('handoffs that are over', () => {
     [`deadline_at = now()`, 410, 'The time for this connection has run out'],
     [`state = 'refused', reason = 'connection_refused'`, 409, 'Sage no longer accepts this connection'],
     [`state = 'taken'`, 410, 'already gone on to Sage'],
-  ])('%s: every step says what to do next', async (change, status, words) => {
+  ])('%s: every step shows what to do next', async (change, status, words) => {
     const { visitor, accounts, link } = await withState(change);
     const token = { form_token: accounts.formToken };
     const signInPath = accounts.path.replace('/accounts', '');
@@ -350,7 +350,7 @@ describe('handoffs that are over', () => {
     }
   });
 
-  test('a handoff that is superseded while the page waits says so', async () => {
+  test('a handoff that is superseded while the page waits reports it', async () => {
     const { username, accountIds } = await addCustomer(pages);
     const { handoffId, link } = newChallenge();
     const visitor = newVisitor(pages);
@@ -427,7 +427,7 @@ describe('one link, one browser, one customer', () => {
   });
 });
 
-test('challenge, one-time password, password and account numbers stand in no page, log line, session or row in clear', async () => {
+test('challenge, one-time password, password and account numbers are in no page, log line, session or row in plain text', async () => {
   const { username, accountIds } = await addCustomer(pages);
   const { challenge, handoffId, link } = newChallenge();
   const visitor = newVisitor(pages);

@@ -45,7 +45,7 @@ const wakeUps = async () => {
 };
 
 describe('a webhook of Rutter', () => {
-  it('with a good signature wake-ups the connection it names, and says what it was', async () => {
+  it('with a good signature wakes the connection that it names, and answers what it was', async () => {
     expect((await send(bodyOf())).status).toBe(200);
     expect(await wakeUps()).toEqual([{ connectionId }]);
   });
@@ -56,7 +56,7 @@ describe('a webhook of Rutter', () => {
     expect((await send(body, 'sha256=WJp2ZDtwvb4BB+99T/dAR43KY4EbC27pQ+YC4InyH/w=')).status).toBe(200);
   });
 
-  it('that is repeated is answered 200 again, counted, and at most a wake-up more', async () => {
+  it('that is repeated is answered 200 again, counted, and causes at most one more wake-up', async () => {
     const body = bodyOf();
     expect([(await send(body)).status, (await send(body)).status]).toEqual([200, 200]);
     const { rows } = await api.pool.query(`SELECT max(times) AS times FROM webhooks`);
@@ -64,12 +64,12 @@ describe('a webhook of Rutter', () => {
     for (const wake of await wakeUps()) expect(wake).toEqual({ connectionId });
   });
 
-  it('about a finished job wakes nobody: whoever made the job follows it', async () => {
+  it('about a finished job wakes nothing: the sender of the job polls it', async () => {
     expect((await send(bodyOf({ type: 'JOB', code: 'JOB_COMPLETED' }))).status).toBe(200);
     expect(await wakeUps()).toEqual([]);
   });
 
-  it('without or with a wrong signature is 401, is not noted and wake-ups nobody', async () => {
+  it('without or with a wrong signature is 401, is not recorded and wakes nothing', async () => {
     const before = (await api.pool.query(`SELECT count(*) FROM webhooks`)).rows;
     const body = bodyOf();
     for (const signature of [
@@ -86,7 +86,7 @@ describe('a webhook of Rutter', () => {
     expect(await wakeUps()).toEqual([]);
   });
 
-  it('for a connection that is not ours, or that cannot be read, is taken and wake-ups nobody', async () => {
+  it('for a connection that is not ours, or that cannot be read, is accepted and wakes nothing', async () => {
     for (const body of [
       bodyOf({ connection_id: randomUUID() }),
       bodyOf({ connection_id: '\u0000' }),
@@ -112,19 +112,19 @@ describe('a webhook of Rutter', () => {
     expect([answer.status, answer.headers.get('Allow')]).toEqual([405, 'POST']);
   });
 
-  it('in a flood beyond the rate is 429 with Retry-After, before its signature costs anything', async () => {
+  it('in a flood beyond the rate is 429 with Retry-After, before its signature is verified', async () => {
     // Not signed, so that this machine's pace of checking and noting does not decide what is seen.
     const answers = await Promise.all(Array.from({ length: 1_500 }, () => send('{}', null)));
     expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([401, 429]);
     expect(answers.find(({ status }) => status === 429)?.headers.get('Retry-After')).toBe('1');
   });
 
-  it('is believed in nothing: claims of any order change no row, and each is at most a check Rutter', async () => {
+  it('is never believed: claims in any order change no row, and each causes at most one check at Rutter', async () => {
     const rows = () =>
       api.rows(`SELECT c.status, c.provider_status, f.state, f.account_status, f.updated_at
                   FROM connections c JOIN feeds f USING (connection_id)`);
     const before = await rows();
-    // As if they had overtaken each other: healed before it was refused, deleted before it was made.
+    // As if they had overtaken each other: recovered before it was refused, deleted before it was made.
     for (const code of [
       'CONNECTION_UPDATED',
       'CONNECTION_NEEDS_UPDATE',
@@ -142,7 +142,7 @@ describe('a webhook of Rutter', () => {
     expect(await rows()).toEqual(before);
   });
 
-  it('of a thousand in a second costs a note each of those taken, and few wake-ups', async () => {
+  it('of a thousand in a second costs one row for each accepted one, and few wake-ups', async () => {
     const count = async () => (await api.rows(`SELECT 1 FROM webhooks`)).length;
     const before = await count();
     // A hundred at a time: more connections at once would be refused by a slow machine, not by us.
@@ -168,7 +168,7 @@ describe('a webhook of Rutter', () => {
     expect(await api.rows(`SELECT 1 FROM webhooks`)).toHaveLength(1);
   });
 
-  it('of a sender with forged addresses escapes no limit', async () => {
+  it('of a sender with forged addresses evades no limit', async () => {
     const answers = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) =>
         api.call('POST', '/webhooks/rutter', {

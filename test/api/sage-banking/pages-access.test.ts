@@ -4,7 +4,7 @@ import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
 import { makeSageAccount } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { addCustomer, newVisitor, password, startPages, type Visitor } from '../pages-fixture.js';
-import { send, completed, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
+import { send, completed, signInTo, textOf, type SageCustomer } from './pages-fixture.js';
 
 let fixture: SageFixture;
 let owner: SageCustomer;
@@ -75,7 +75,7 @@ const everyField = {
   country: 'GBR',
 };
 
-/** Rows that an order leaves, and the account as it stands. */
+/** The rows that an order leaves, and the state of the account. */
 async function traces(): Promise<unknown> {
   const { rows } = await fixture.pool.query(
     `SELECT (SELECT count(*) FROM commands WHERE kind NOT LIKE 'sage_list_%') AS commands,
@@ -86,7 +86,7 @@ async function traces(): Promise<unknown> {
 }
 
 describe('who is not signed in', () => {
-  test('is sent to sign in from every page, and nothing is done', async () => {
+  test('is redirected to sign in from every page, and nothing is done', async () => {
     const before = await traces();
     for (const path of [...shown, '/status/sage/begin', '/status/sage/connect']) {
       expect([path, (await newVisitor(fixture).get(path)).location]).toEqual([path, '/status/sign-in']);
@@ -102,7 +102,7 @@ describe('who is not signed in', () => {
 });
 
 describe('another customer', () => {
-  test('finds none of these pages, and does nothing by them', async () => {
+  test('finds none of these pages, and changes nothing', async () => {
     const before = await traces();
     const { formToken } = await stranger.visitor.get('/status');
     for (const path of shown) expect([path, (await stranger.visitor.get(path)).status]).toEqual([path, 404]);
@@ -111,10 +111,10 @@ describe('another customer', () => {
       expect([path, (await stranger.visitor.post(path, fields)).status]).toEqual([path, 404]);
     }
     expect(await traces()).toEqual(before);
-    expect(wordsOf(await stranger.visitor.get('/status'))).not.toContain('Disconnected');
+    expect(textOf(await stranger.visitor.get('/status'))).not.toContain('Disconnected');
   });
 
-  test('the owner finds them all', async () => {
+  test('their owner finds all of them', async () => {
     for (const path of shown) expect([path, (await owner.visitor.get(path)).status]).toEqual([path, 200]);
   });
 });
@@ -144,7 +144,7 @@ describe('a form that is not our own', () => {
     await expectRefused(owner.visitor, paths(), fields, headers);
   });
 
-  test('without an id for its order is refused, and so is one whose id is none', async () => {
+  test('without an id for its order is refused, and so is one with an invalid id', async () => {
     const before = await traces();
     const { formToken } = await owner.visitor.get('/status');
     const ordering = done.filter((path) => !/(disconnect|reauthorise)$/.test(path));
@@ -172,7 +172,7 @@ describe('a form that is not our own', () => {
   }
 });
 
-test.each(['not-an-id', randomUUID(), '%E0%A4%A', "' OR 1=1"])('there is nothing under %s', async (id) => {
+test.each(['not-an-id', randomUUID(), '%E0%A4%A', "' OR 1=1"])('nothing is found under %s', async (id) => {
   for (const path of [
     `accounts/${id}`,
     `accounts/${id}/rules`,
@@ -235,7 +235,7 @@ test('where the channel has no configuration there are no such pages, and /statu
   }
 });
 
-test('feeds of both channels stand in one list, the open ones by name', async () => {
+test('feeds of both channels are in one list, the open ones by name', async () => {
   const customer = await signInTo(fixture);
   const base = { type: 'bank', currency: 'GBP' };
   for (const [accountId, name] of [
@@ -277,10 +277,10 @@ test('feeds of both channels stand in one list, the open ones by name', async ()
   expect(text).toContain(`href="/status/sage/accounts/${open.sageAccountId}"`);
 });
 
-test('what became of an account is among what happened', async () => {
+test('what happened to an account is in the list of events', async () => {
   const customer = await signInTo(fixture);
   const account = await makeSageAccount(fixture, customer);
-  const tell = (kind: string, detail: object) =>
+  const record = (kind: string, detail: object) =>
     fixture.pool.query(`INSERT INTO timeline (kind, customer_id, feed_id, detail) VALUES ($1, $2, $3, $4)`, [
       kind,
       customer.customerId,
@@ -290,11 +290,11 @@ test('what became of an account is among what happened', async () => {
   await fixture.pool.query(`UPDATE sage_accounts SET name = 'Maple' WHERE sage_account_id = $1`, [
     account.sageAccountId,
   ]);
-  await tell('sage_account_linked', {});
-  await tell('sage_account_status', { from: 'pending', to: 'active' });
-  await tell('sage_account_status', { from: 'active', to: 'authRequired' });
-  await tell('sage_account_status', { from: 'active', to: 'pending' });
-  const words = wordsOf(await customer.visitor.get('/status'));
+  await record('sage_account_linked', {});
+  await record('sage_account_status', { from: 'pending', to: 'active' });
+  await record('sage_account_status', { from: 'active', to: 'authRequired' });
+  await record('sage_account_status', { from: 'active', to: 'pending' });
+  const words = textOf(await customer.visitor.get('/status'));
   expect(words).toContain('You connected Maple.');
   expect(words).toContain('Maple sends its transactions.');
   expect(words).toContain('The bank of Maple wants you to authorise it again.');

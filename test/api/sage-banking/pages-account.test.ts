@@ -11,7 +11,7 @@ import {
 import { storePage } from '../../../src/db/sage-banking/transactions.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
-import { send, completed, signInTo, wordsOf } from './pages-fixture.js';
+import { send, completed, signInTo, textOf } from './pages-fixture.js';
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -68,13 +68,13 @@ async function becomes(account: SageTestAccount, status: string): Promise<void> 
 }
 
 describe('the page of an account', () => {
-  test('tells how it stands, what came in, and of what kind a suggestion is, names escaped', async () => {
+  test('shows its status, what was received, and the kind of each suggestion, names escaped', async () => {
     const { visitor, account, path } = await holder();
     await createRule(account);
     await postStatement(fixture, account, lines);
     await storeTransactions(fixture, account);
     const page = await visitor.get(path);
-    const words = wordsOf(page);
+    const words = textOf(page);
     expect(words).toContain('Up to date');
     expect(words).toContain('Transactions received 3');
     expect(words).toContain('1,250.00');
@@ -85,23 +85,23 @@ describe('the page of an account', () => {
     expect(page.text).not.toContain('<i>INVOICE');
   });
 
-  test('says of a transaction in an unusual form that it is kept, and shows what can be read of it', async () => {
+  test('marks a transaction in an unusual form as kept, and shows what can be read of it', async () => {
     const { visitor, account, path } = await holder();
     const odd = { transactionId: 1, transactionAmount: '12.50', transactionNarrative: 'Rent' };
     await storePage(fixture.pool, { ...account, transactions: [odd], endIndex: 1 });
-    const words = wordsOf(await visitor.get(path));
+    const words = textOf(await visitor.get(path));
     expect(words).toContain('Some of these transactions came in an unusual form');
     expect(words).toContain('Rent amount not readable');
   });
 
-  test('understands no half of a suggestion: what is not to be shown, or not to be read, is none', async () => {
+  test('shows no partial suggestion: one that may not be shown or cannot be read counts as none', async () => {
     const { visitor, account, path } = await holder({ transactions: lines.slice(0, 1) });
     const show = async (predictedActions: unknown[]) => {
       await fixture.pool.query(
         `UPDATE sage_transactions SET predicted_actions = $2 WHERE sage_account_id = $1`,
         [account.sageAccountId, JSON.stringify(predictedActions)],
       );
-      return wordsOf(await visitor.get(path));
+      return textOf(await visitor.get(path));
     };
     const part = { grossAmount: -1, postingInstructions: [{ type: 'NOMINAL', code: '4711' }] };
     expect(await show([{ actions: { accountsPostings: [part] } }])).toContain('NOMINAL 4711, by Sage');
@@ -123,18 +123,18 @@ describe('the page of an account', () => {
     ['active', 'Up to date'],
     ['authRequired', 'The bank wants you to authorise the account again'],
     ['cancelled', 'Nothing comes in any more'],
-  ])('in status %s says what to do, as /status does: %s', async (status, advice) => {
+  ])('in status %s shows what to do, as /status does: %s', async (status, advice) => {
     const { visitor, account, path } = await holder();
     await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
       account.sageAccountId,
       status,
     ]);
     const page = await visitor.get(path);
-    expect(wordsOf(page)).toContain(advice);
+    expect(textOf(page)).toContain(advice);
     expect(page.text.includes(`${path}/disconnect`)).toBe(status !== 'cancelled');
     expect(page.text.includes(`${path}/reauthorise`)).toBe(status === 'authRequired');
     const list = await visitor.get('/status');
-    expect(wordsOf(list)).toContain(advice);
+    expect(textOf(list)).toContain(advice);
     expect(list.text).toContain(`href="${path}"`);
     expect(list.text.includes(`${path}/reauthorise`)).toBe(status === 'authRequired');
   });
@@ -145,7 +145,7 @@ describe('an account that cannot be read', () => {
     ['provider_unavailable', 'Sage is not answering at the moment'],
     ['sage_company_refused', 'does not accept your company'],
     ['sage_account_unknown', 'does not know this account'],
-  ])('for %s is held up, not up to date, and says why: %s', async (reason, words) => {
+  ])('for %s is held up, not up to date, and shows why: %s', async (reason, words) => {
     const { visitor, account, path } = await holder();
     await fixture.pool.query(
       `UPDATE sage_accounts SET status = 'active', reason = $2 WHERE sage_account_id = $1`,
@@ -153,9 +153,9 @@ describe('an account that cannot be read', () => {
     );
     for (const address of [path, '/status']) {
       const page = await visitor.get(address);
-      expect(wordsOf(page)).toContain('Held up');
-      expect(wordsOf(page)).toContain(words);
-      expect(wordsOf(page)).not.toContain('Up to date');
+      expect(textOf(page)).toContain('Held up');
+      expect(textOf(page)).toContain(words);
+      expect(textOf(page)).not.toContain('Up to date');
       expect(page.text).not.toContain('class="state is-good"');
     }
   });
@@ -199,16 +199,16 @@ describe('an account of a direct bank', () => {
       `authorisation_mechanism = '{"type": "instructions", "instructions": "Ask your <branch>."}'`,
     );
     const page = await visitor.get(path);
-    expect(wordsOf(page)).toContain('Ask your <branch>.');
+    expect(textOf(page)).toContain('Ask your <branch>.');
     expect(page.text).not.toContain('<branch>');
   });
 
-  test('for which nobody says how sends its customer to the bank', async () => {
+  test('without instructions sends its customer to the bank', async () => {
     const { visitor, path } = await direct('authorisation_mechanism = NULL');
-    expect(wordsOf(await visitor.get(path))).toContain('Ask Mill what you have to do');
+    expect(textOf(await visitor.get(path))).toContain('Ask Mill what you have to do');
   });
 
-  test('is checked again when what it shows may be spent', async () => {
+  test('is checked again when what it shows may have expired', async () => {
     const fresh = await direct(`last_read_at = now() - interval '5 minutes'`);
     const spent = await direct(`last_read_at = now() - interval '31 minutes'`);
     for (const { visitor, path } of [fresh, spent]) expect((await visitor.get(path)).status).toBe(200);
@@ -228,7 +228,7 @@ describe('an account of a direct bank', () => {
 });
 
 describe('authorising again', () => {
-  test('leads through the bank’s pages and back to an account that goes on', async () => {
+  test('leads through the bank’s pages and back to an account that continues', async () => {
     const { visitor, account, path } = await holder({ transactions: lines });
     await fixture.deps.sage!.workflows.wakeAccount(account);
     await postStatement(fixture, account, [], { status: 'authRequired' });
@@ -244,13 +244,13 @@ describe('authorising again', () => {
     const id = new URL(href.replaceAll('&amp;', '&')).searchParams.get('authorisation_id')!;
     await fixture.control('POST', `/links/${id}/finish`, {});
     const done = await completed(visitor, begun.location!);
-    expect(wordsOf(done)).toContain('The account is authorised again');
+    expect(textOf(done)).toContain('The account is authorised again');
     expect(done.text).toContain(`href="${path}"`);
     await becomes(account, 'active');
     expect(await fixture.violations()).toEqual([]);
   });
 
-  test('is not begun for an account whose bank does not ask', async () => {
+  test('is not begun for an account whose bank does not require it', async () => {
     const { visitor, path, customerId } = await holder({ transactions: lines });
     const answer = await send(visitor, await visitor.get(path), `${path}/reauthorise`);
     expect(answer.status).toBe(409);
@@ -262,20 +262,20 @@ describe('authorising again', () => {
 });
 
 describe('running the rules again', () => {
-  test('over the ticked transactions shows what is now suggested for them, once however often pressed', async () => {
+  test('over the ticked transactions shows the new suggestions, once however often the button is pressed', async () => {
     const { visitor, account, path, customerId } = await holder({ transactions: lines });
     await createRule(account);
     const page = await visitor.get(path);
-    expect(wordsOf(page)).not.toContain('by rule Fees');
+    expect(textOf(page)).not.toContain('by rule Fees');
     const ids = [...page.text.matchAll(/name="transaction_id"\s+value="(\d+)"/g)].map((match) => match[1]!);
     expect(ids).toHaveLength(3);
     const fields = { transaction_id: ids.slice(0, 1), of: 'ticked' };
     const begun = await send(visitor, page, `${path}/reprocess`, fields);
     expect((await send(visitor, page, `${path}/reprocess`, fields)).location).toBe(begun.location);
     const done = await completed(visitor, begun.location!);
-    expect(wordsOf(done)).toContain('run over 1 transaction.');
-    expect(wordsOf(done)).toContain('by rule Fees');
-    expect(wordsOf(done)).not.toContain('INVOICE');
+    expect(textOf(done)).toContain('run over 1 transaction.');
+    expect(textOf(done)).toContain('by rule Fees');
+    expect(textOf(done)).not.toContain('INVOICE');
     const runs = await fixture.pool.query(`SELECT 1 FROM sage_reprocesses WHERE customer_id = $1`, [
       customerId,
     ]);
@@ -283,22 +283,22 @@ describe('running the rules again', () => {
     expect(await fixture.violations()).toEqual([]);
   });
 
-  test('over all reaches every one of them, and the account shows it', async () => {
+  test('over all reaches every transaction, and the account shows it', async () => {
     const { visitor, account, path } = await holder({
       transactions: [...someLines(60, 'FEE'), ...lines.slice(1)],
     });
     await createRule(account);
     const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
-    expect(wordsOf(await completed(visitor, begun.location!))).toContain('run over 62 transactions');
+    expect(textOf(await completed(visitor, begun.location!))).toContain('run over 62 transactions');
     const { rows } = await fixture.pool.query<{ count: string }>(
       `SELECT count(*) FROM sage_transactions WHERE sage_account_id = $1 AND predicted_actions <> '[]'`,
       [account.sageAccountId],
     );
     expect(rows).toEqual([{ count: '62' }]);
-    expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
+    expect(textOf(await visitor.get(path))).toContain('by rule Fees');
   });
 
-  test('while another run is under way says that nothing was begun for what was ticked now', async () => {
+  test('while another run is in progress reports that nothing was started for what was ticked now', async () => {
     const { visitor, account, path, customerId } = await holder({ transactions: lines });
     const page = await visitor.get(path);
     const reprocessId = randomUUID();
@@ -309,15 +309,15 @@ describe('running the rules again', () => {
     );
     const ordered = await send(visitor, page, `${path}/reprocess`, { of: 'all' });
     expect(ordered.location).toContain(reprocessId);
-    expect(wordsOf(await visitor.get(ordered.location!))).toContain('so yours was not begun');
+    expect(textOf(await visitor.get(ordered.location!))).toContain('so yours was not begun');
     await fixture.deps.sage!.workflows.startReprocess({ reprocessId });
-    expect(wordsOf(await completed(visitor, ordered.location!))).toContain('so yours was not begun');
-    expect(wordsOf(await completed(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
+    expect(textOf(await completed(visitor, ordered.location!))).toContain('so yours was not begun');
+    expect(textOf(await completed(visitor, `/status/sage/reprocesses/${reprocessId}`))).not.toContain(
       'so yours was not begun',
     );
   });
 
-  test('that Sage cannot do says so, and keeps the suggestions of before', async () => {
+  test('that Sage cannot do is reported, and the earlier suggestions stay', async () => {
     const { visitor, account, path } = await holder();
     await createRule(account);
     await postStatement(fixture, account, lines);
@@ -326,8 +326,8 @@ describe('running the rules again', () => {
     const begun = await send(visitor, await visitor.get(path), `${path}/reprocess`, { of: 'all' });
     const failed = await completed(visitor, begun.location!);
     await fixture.control('DELETE', '/faults');
-    expect(wordsOf(failed)).toContain('Sage said that it could not run the rules');
-    expect(wordsOf(await visitor.get(path))).toContain('by rule Fees');
+    expect(textOf(failed)).toContain('Sage said that it could not run the rules');
+    expect(textOf(await visitor.get(path))).toContain('by rule Fees');
   });
 
   test.each([
@@ -358,7 +358,7 @@ describe('restoring', () => {
     return { ...customer, former, account, path: `/status/sage/accounts/${account.sageAccountId}` };
   }
 
-  test('makes the ticked rules again, tells rule by rule, offers to run them, and restores none twice', async () => {
+  test('creates the ticked rules again, reports rule by rule, offers to run them, and restores none twice', async () => {
     const { visitor, account, path } = await reconnected(['Fees', 'Tolls', 'Taken']);
     await createRule(account, {
       ...feeRule,
@@ -366,7 +366,7 @@ describe('restoring', () => {
       ruleActions: [{ splitPercentage: 100, accountsPostings: [{ type: 'NOMINAL', code: '1' }] }],
     });
     const offer = await completed(visitor, `${path}/restore`);
-    expect(wordsOf(offer)).toContain('Fees');
+    expect(textOf(offer)).toContain('Fees');
     const ids = new Map(
       [...offer.text.matchAll(/value="([^"]+)"\s+aria-describedby="rule-(\d+)-hint"/g)].map((match) => [
         /<bdi>([^<]+)</.exec(offer.text.slice(offer.text.indexOf(`for="rule-${match[2]!}"`)))![1]!,
@@ -379,20 +379,20 @@ describe('restoring', () => {
     const twice = await send(visitor, offer, `${path}/restore`, { rule_id });
     expect(twice.location).toBe(ordered.location);
     const outcome = await completed(visitor, ordered.location!);
-    expect(wordsOf(outcome)).toMatch(/Fees Restored/);
-    expect(wordsOf(outcome)).toMatch(/Taken Not restored/);
+    expect(textOf(outcome)).toMatch(/Fees Restored/);
+    expect(textOf(outcome)).toMatch(/Taken Not restored/);
     const again = await completed(visitor, `${path}/restore`);
-    expect(wordsOf(again)).toContain('Restored on this account');
+    expect(textOf(again)).toContain('Restored on this account');
     const names = async () => {
       const { rules } = await fixture.control('GET', `/accounts/${account.bankAccountId}`);
       return (rules as { ruleName: string }[]).map(({ ruleName }) => ruleName).sort();
     };
     expect(await names()).toEqual(['Fees', 'Taken']);
     const third = await send(visitor, again, `${path}/restore`, { rule_id: ids.get('Fees')! });
-    expect(wordsOf(await completed(visitor, third.location!))).toMatch(/Fees Restored/);
+    expect(textOf(await completed(visitor, third.location!))).toMatch(/Fees Restored/);
     expect(await names()).toEqual(['Fees', 'Taken']);
     const run = await send(visitor, outcome, `${path}/reprocess`, { of: 'all' });
-    expect(wordsOf(await completed(visitor, run.location!))).toContain('by rule Fees');
+    expect(textOf(await completed(visitor, run.location!))).toContain('by rule Fees');
     expect(await fixture.violations()).toEqual([]);
   });
 
@@ -421,13 +421,13 @@ describe('restoring', () => {
     ]);
   });
 
-  test('with nothing ticked asks to tick, and without any rule says so', async () => {
+  test('with nothing ticked asks to tick, and without any rule reports it', async () => {
     const { visitor, path } = await reconnected(['Fees']);
     const offer = await completed(visitor, `${path}/restore`);
     const form = await send(visitor, offer, `${path}/restore`, {});
     expect(form.status).toBe(422);
-    expect(wordsOf(form)).toContain('Tick at least one rule');
+    expect(textOf(form)).toContain('Tick at least one rule');
     const fresh = await holder();
-    expect(wordsOf(await completed(fresh.visitor, `${fresh.path}/restore`))).toContain('no rules to restore');
+    expect(textOf(await completed(fresh.visitor, `${fresh.path}/restore`))).toContain('no rules to restore');
   });
 });

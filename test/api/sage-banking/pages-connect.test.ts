@@ -6,7 +6,7 @@ import { makeBankCustomer, makeSageCompany } from '../../support/sage-banking/ac
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 import type { PageAnswer, Visitor } from '../pages-fixture.js';
-import { hiddenValue, send, completed, signInTo, wordsOf } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, textOf } from './pages-fixture.js';
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -40,7 +40,7 @@ async function choose(visitor: Visitor, name: string, bankId: string) {
 
 const today = () => new Date().toISOString().slice(0, 10);
 
-/** Waits for the way to the bank and answers the page with its address. */
+/** Waits for the redirect to the bank; returns the page with its address. */
 async function bankConsent(visitor: Visitor, path: string): Promise<PageAnswer & { href: string }> {
   return await until(
     async () => {
@@ -48,7 +48,7 @@ async function bankConsent(visitor: Visitor, path: string): Promise<PageAnswer &
       const href = /href="([^"]+)"\s+target="_blank"/.exec(page.text)?.[1]?.replaceAll('&amp;', '&');
       return href === undefined ? null : { ...page, href };
     },
-    { timeoutMs: 20_000, describe: 'the way to the bank is shown' },
+    { timeoutMs: 20_000, describe: 'the redirect to the bank is shown' },
   );
 }
 
@@ -60,19 +60,19 @@ async function linkCount(customerId: string): Promise<number> {
 }
 
 describe('the search', () => {
-  test('finds banks by a part of the name and tells which kind they are of', async () => {
+  test('finds banks by a part of the name and shows of which kind they are', async () => {
     const { visitor } = await connected();
     const found = await search(visitor, 'bank');
-    expect(wordsOf(found)).toContain('Harbour Bank United Kingdom');
-    expect(wordsOf(found)).toMatch(/Old County Bank United Kingdom · You ask the bank yourself/);
-    expect(wordsOf(found)).not.toContain('Lake National Bank');
-    expect(wordsOf(await search(visitor, 'bank', 'USA'))).toContain('Lake National Bank');
+    expect(textOf(found)).toContain('Harbour Bank United Kingdom');
+    expect(textOf(found)).toMatch(/Old County Bank United Kingdom · You ask the bank yourself/);
+    expect(textOf(found)).not.toContain('Lake National Bank');
+    expect(textOf(await search(visitor, 'bank', 'USA'))).toContain('Lake National Bank');
   });
 
-  test('says that nothing was found, and offers to search again', async () => {
+  test('reports that nothing was found, and offers to search again', async () => {
     const { visitor } = await connected();
     const found = await search(visitor, 'no such bank');
-    expect(wordsOf(found)).toContain('No bank of that name was found there');
+    expect(textOf(found)).toContain('No bank of that name was found there');
     expect(found.text).toContain('href="/status/sage/connect"');
   });
 
@@ -81,13 +81,13 @@ describe('the search', () => {
     ['a country that is not offered', { name: 'Harbour', country: 'ZZZ' }, 'Choose a country'],
     ['markup for a name that is too long', { name: `"><b>${'x'.repeat(200)}`, country: 'GBR' }, 'part of'],
   ])(
-    'with %s nothing is asked of Sage, and the error stands beside the field',
+    'with %s nothing is requested from Sage, and the error is shown beside the field',
     async (_case, fields, words) => {
       const { visitor, customerId } = await connected();
       const form = await visitor.get('/status/sage/connect');
       const answer = await send(visitor, form, '/status/sage/connect', fields);
       expect(answer.status).toBe(422);
-      expect(wordsOf(answer)).toContain(words);
+      expect(textOf(answer)).toContain(words);
       expect(answer.text).toMatch(/aria-invalid="true"/);
       expect(answer.text).not.toContain('<b>x');
       const { rows } = await fixture.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
@@ -107,7 +107,7 @@ describe('the search', () => {
 });
 
 describe('the start date', () => {
-  test('is asked before the bank is, and lies ninety days back at first', async () => {
+  test('is asked for before the bank, and is ninety days back by default', async () => {
     const { visitor } = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const shown = /id="startDate"\s+name="startDate"\s+value="([^"]+)"/.exec(form.text)![1]!;
@@ -127,7 +127,7 @@ describe('the start date', () => {
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const answer = await send(visitor, form, form.path, { startDate });
     expect(answer.status).toBe(422);
-    expect(wordsOf(answer)).toContain(words);
+    expect(textOf(answer)).toContain(words);
     expect(await linkCount(customerId)).toBe(0);
     const { rows } = await fixture.pool.query(
       `SELECT detail FROM timeline WHERE customer_id = $1 AND kind = 'sage_link_refused'`,
@@ -145,7 +145,7 @@ describe('the start date', () => {
   });
 });
 
-describe('the way through the bank’s pages', () => {
+describe('the bank’s pages', () => {
   test('opens in a new window under the bank’s own name, and ends in the account with its start date', async () => {
     const { visitor, customerId } = await connected();
     const at = await makeBankCustomer(fixture);
@@ -156,30 +156,30 @@ describe('the way through the bank’s pages', () => {
     expect(await linkCount(customerId)).toBe(1);
     const waiting = await bankConsent(visitor, begun.location!);
     expect(waiting.text).toMatch(/target="_blank"\s+rel="noopener noreferrer"/);
-    expect(wordsOf(waiting)).toContain(new URL(fixture.sandboxUrl).host);
+    expect(textOf(waiting)).toContain(new URL(fixture.sandboxUrl).host);
     expect(waiting.text).toContain(`url=${begun.location!}"`);
     await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, {
       username: at.username,
       account: at.accountName,
     });
     const done = await completed(visitor, begun.location!);
-    expect(wordsOf(done)).toContain('The account is connected');
+    expect(textOf(done)).toContain('The account is connected');
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
     const account = await visitor.get(path);
-    expect(wordsOf(account)).toContain(at.accountName);
-    expect(wordsOf(account)).toContain('3 February 2024');
-    expect(wordsOf(await visitor.get('/status'))).toContain(at.accountName);
+    expect(textOf(account)).toContain(at.accountName);
+    expect(textOf(account)).toContain('3 February 2024');
+    expect(textOf(await visitor.get('/status'))).toContain(at.accountName);
     expect(await fixture.violations()).toEqual([]);
   });
 
-  test('refused by the bank it says so, and starts again with the same start date', async () => {
+  test('refused by the bank it reports it, and starts again with the same start date', async () => {
     const { visitor, customerId } = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     const waiting = await bankConsent(visitor, begun.location!);
     await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, { success: false });
     const refused = await completed(visitor, begun.location!);
-    expect(wordsOf(refused)).toContain('The bank did not agree, or you stopped on the way');
+    expect(textOf(refused)).toContain('The bank did not agree, or you stopped on the way');
     const again = await send(visitor, refused, `${begun.location!}/again`);
     const twice = await send(visitor, refused, `${begun.location!}/again`);
     expect(twice.location).toBe(again.location);
@@ -207,21 +207,21 @@ describe('the way through the bank’s pages', () => {
       ]);
       const page = await visitor.get(begun.location!);
       expect(page.status).toBe(502);
-      expect(wordsOf(page)).toContain('not safe');
+      expect(textOf(page)).toContain('not safe');
       expect(page.text).not.toContain(address);
     },
   );
 
-  test('with several companies asks for which one, and takes none of another customer', async () => {
+  test('with several companies asks for one, and accepts none of another customer', async () => {
     const { visitor, customerId } = await connected();
     const second = await makeSageCompany(fixture, { customerId });
     const stranger = await connected();
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
-    expect(wordsOf(form)).toContain('Which Sage company is this for?');
+    expect(textOf(form)).toContain('Which Sage company is this for?');
     const fields = { startDate: today() };
     for (const connectionId of ['', stranger.connectionId, randomUUID()]) {
       const answer = await send(visitor, form, form.path, { ...fields, connectionId });
-      expect([answer.status, wordsOf(answer)]).toEqual([
+      expect([answer.status, textOf(answer)]).toEqual([
         422,
         expect.stringContaining('Choose the Sage company'),
       ]);
@@ -234,7 +234,7 @@ describe('the way through the bank’s pages', () => {
     expect(rows).toEqual([{ connection_id: second.connectionId }]);
   });
 
-  test('changed after going back is refused under the spent id, and the first entries stand', async () => {
+  test('changed after going back is refused under the used id, and the first entries stay', async () => {
     const { visitor, customerId, connectionId } = await connected();
     const second = await makeSageCompany(fixture, { customerId });
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
@@ -243,7 +243,7 @@ describe('the way through the bank’s pages', () => {
     expect(begun.status).toBe(303);
     for (const changed of [{ startDate: '2024-02-04' }, { connectionId: second.connectionId }]) {
       const answer = await send(visitor, form, form.path, { ...fields, ...changed });
-      expect([answer.status, wordsOf(answer)]).toEqual([409, expect.stringContaining('sent already')]);
+      expect([answer.status, textOf(answer)]).toEqual([409, expect.stringContaining('sent already')]);
     }
     expect((await send(visitor, form, form.path, fields)).location).toBe(begun.location);
     const { rows } = await fixture.pool.query(`SELECT connection_id FROM sage_links WHERE customer_id = $1`, [
@@ -255,23 +255,26 @@ describe('the way through the bank’s pages', () => {
   test.each([
     ['link', 'The account was not connected'],
     ['reauthorise', 'The account was not authorised again'],
-  ])('that has run out of time (%s) says so, and offers to start again: %s', async (purpose, heading) => {
-    const { visitor } = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
-    const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
-    await bankConsent(visitor, begun.location!);
-    await fixture.pool.query(
-      `UPDATE sage_links SET state = 'expired', reason = 'out_of_time', purpose = $2, redirect_sealed = NULL
+  ])(
+    'that has run out of time (%s) is reported, with an offer to start again: %s',
+    async (purpose, heading) => {
+      const { visitor } = await connected();
+      const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+      const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
+      await bankConsent(visitor, begun.location!);
+      await fixture.pool.query(
+        `UPDATE sage_links SET state = 'expired', reason = 'out_of_time', purpose = $2, redirect_sealed = NULL
         WHERE link_id = $1`,
-      [begun.location!.split('/').at(-1), purpose],
-    );
-    const page = await visitor.get(begun.location!);
-    expect(wordsOf(page)).toContain(heading);
-    expect(wordsOf(page)).toContain('The time has run out');
-    expect(wordsOf(page)).not.toContain('The bank did not agree');
-    expect(page.text).toContain(`action="${begun.location!}/again"`);
-    expect(page.text).not.toContain('http-equiv="refresh"');
-  });
+        [begun.location!.split('/').at(-1), purpose],
+      );
+      const page = await visitor.get(begun.location!);
+      expect(textOf(page)).toContain(heading);
+      expect(textOf(page)).toContain('The time has run out');
+      expect(textOf(page)).not.toContain('The bank did not agree');
+      expect(page.text).toContain(`action="${begun.location!}/again"`);
+      expect(page.text).not.toContain('http-equiv="refresh"');
+    },
+  );
 
   test('under an id of another customer’s link is refused', async () => {
     const mine = await connected();
@@ -298,14 +301,14 @@ describe('a direct bank', () => {
   test('has a form of its own, and shows the bank’s form on the account until it is active', async () => {
     const { visitor } = await connected();
     const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
-    expect(wordsOf(form)).toContain('Sage then prepares a form');
+    expect(textOf(form)).toContain('Sage then prepares a form');
     const accountNumber = String(Date.now()).slice(-8);
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
     const done = await completed(visitor, begun.location!);
-    expect(wordsOf(done)).toContain('The account is connected');
+    expect(textOf(done)).toContain('The account is connected');
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
     const page = await visitor.get(path);
-    expect(wordsOf(page)).toContain('Waiting for the bank');
+    expect(textOf(page)).toContain('Waiting for the bank');
     expect(page.text).toMatch(/href="http:\/\/[^"]+\/bank\/forms\/[^"]+"\s+target="_blank"/);
     const { rows } = await fixture.pool.query<{ row: string }>(
       `SELECT to_jsonb(l)::text AS row FROM sage_links l UNION ALL SELECT to_jsonb(a)::text FROM sage_accounts a`,
@@ -320,10 +323,10 @@ describe('a direct bank', () => {
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
     const done = await completed(visitor, begun.location!);
     const path = /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(done.text)![1]!;
-    expect(wordsOf(await visitor.get(path))).toContain('Ask your branch to send statements to Sage.');
+    expect(textOf(await visitor.get(path))).toContain('Ask your branch to send statements to Sage.');
   });
 
-  test('wants name, number and code, each with a message beside its field', async () => {
+  test('requires name, number and code, each with a message beside its field', async () => {
     const { visitor, customerId } = await connected();
     const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
     const bad = { accountName: '', accountNumber: '<1>', sortCode: '', accountType: 'GOLD' };
@@ -336,7 +339,7 @@ describe('a direct bank', () => {
       'Choose a type',
       'future',
     ]) {
-      expect(wordsOf(answer)).toContain(words);
+      expect(textOf(answer)).toContain(words);
     }
     expect(await linkCount(customerId)).toBe(0);
   });
@@ -349,25 +352,25 @@ test('a bank that connects again is a new account, and offers the rules of the f
     const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
     const begun = await send(visitor, form, form.path, { startDate: today() });
     const waiting = await bankConsent(visitor, begun.location!);
-    const said = { username: at.username, account: at.accountName };
-    await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, said);
+    const entered = { username: at.username, account: at.accountName };
+    await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, entered);
     return await completed(visitor, begun.location!);
   };
   const pathIn = (text: string) => /href="(\/status\/sage\/accounts\/[^"/]+)"/.exec(text)![1]!;
   const first = await link();
-  expect(wordsOf(first)).not.toContain('The rules of then can be restored');
+  expect(textOf(first)).not.toContain('The rules of then can be restored');
   const formerPath = pathIn(first.text);
   const question = await visitor.get(`${formerPath}/disconnect`);
-  expect(wordsOf(question)).toContain('This cannot be undone');
+  expect(textOf(question)).toContain('This cannot be undone');
   await send(visitor, question, `${formerPath}/disconnect`);
-  await until(async () => wordsOf(await visitor.get(formerPath)).includes('Disconnected'), {
+  await until(async () => textOf(await visitor.get(formerPath)).includes('Disconnected'), {
     timeoutMs: 20_000,
     describe: 'the account is disconnected',
   });
   const done = await link();
   const path = pathIn(done.text);
   expect(path).not.toBe(formerPath);
-  expect(wordsOf(done)).toContain('The rules of then can be restored');
+  expect(textOf(done)).toContain('The rules of then can be restored');
   expect(done.text).toContain(`href="${path}/restore"`);
   expect((await visitor.get(formerPath)).text).toContain(`href="${path}"`);
   expect((await visitor.get(path)).text).toContain(`href="${path}/restore"`);

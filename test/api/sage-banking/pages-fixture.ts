@@ -63,8 +63,8 @@ export async function completed(visitor: Visitor, path: string): Promise<PageAns
   );
 }
 
-/** What a page says, its markup and its white space aside. */
-export function wordsOf(page: { text: string }): string {
+/** The text of a page, without markup and with single blanks. */
+export function textOf(page: { text: string }): string {
   const body = page.text.slice(page.text.indexOf('<main'));
   const plain = body.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
   return plain

@@ -5,7 +5,7 @@ import { makeSageCompany } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 import type { PageAnswer, Visitor } from '../pages-fixture.js';
-import { hiddenValue, send, completed, signInTo, wordsOf } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, textOf } from './pages-fixture.js';
 
 const begin = '/status/sage/begin';
 
@@ -64,14 +64,14 @@ const rightText = async (captchaId: string): Promise<string> =>
   (await fixture.control('GET', `/captchas/${captchaId}`)).text;
 
 describe('a customer without a company at Sage', () => {
-  test('sees that the bank begins, on every page', async () => {
+  test('sees on every page that the bank must begin', async () => {
     const { visitor } = await signInTo(fixture);
     expect((await visitor.get('/status')).text).toContain('href="/status/sage/connect"');
     expect((await visitor.get('/status/sage/connect')).location).toBe(begin);
-    expect(wordsOf(await visitor.get(begin))).toContain('Ask your bank to begin');
+    expect(textOf(await visitor.get(begin))).toContain('Ask your bank to begin');
   });
 
-  test('whose company was made otherwise goes on to the banks', async () => {
+  test('whose company was created otherwise continues with the choice of a bank', async () => {
     const customer = await signInTo(fixture);
     await makeSageCompany(fixture, customer);
     expect((await customer.visitor.get(begin)).location).toBe('/status/sage/connect');
@@ -82,13 +82,13 @@ describe('a customer without a company at Sage', () => {
 test('a cloud product is ready without the customer, who then connects a bank', async () => {
   const { visitor } = await begun('cloud');
   const ready = await completed(visitor, begin);
-  expect(wordsOf(ready)).toContain('Your Sage company is ready');
+  expect(textOf(ready)).toContain('Your Sage company is ready');
   expect(ready.text).toContain('href="/status/sage/connect"');
   expect(await fixture.violations()).toEqual([]);
 });
 
 describe('the captcha of a desktop product', () => {
-  test('stands in the page, which alone may hold such captchas, and leads to a company', async () => {
+  test('is shown in the page, the only one that may contain such images, and leads to a company', async () => {
     const { visitor } = await begun('desktop');
     const page = await captcha(visitor);
     expect(page.text).toMatch(/<img class="captcha" src="data:image\/[^"]+" alt="[^"]+"/);
@@ -101,24 +101,24 @@ describe('the captcha of a desktop product', () => {
     }
     const answer = await answerCaptcha(visitor, page, await rightText(page.captchaId));
     expect(answer.location).toBe(begin);
-    expect(wordsOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
+    expect(textOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
     expect((await visitor.get('/status/sage/connect')).status).toBe(200);
     expect(await fixture.violations()).toEqual([]);
   });
 
-  test('read wrongly gives another captcha and says so; the third time it is over', async () => {
+  test('read wrongly is reported with another captcha; after the third time it ends', async () => {
     const { visitor } = await begun('desktop');
     let page = await captcha(visitor);
     for (let failures = 1; failures <= 2; failures += 1) {
       await answerCaptcha(visitor, page, 'wrong');
       page = await captcha(visitor, page.captchaId);
-      expect(wordsOf(page)).toContain('That was not right. Here is a new picture.');
+      expect(textOf(page)).toContain('That was not right. Here is a new picture.');
     }
     await answerCaptcha(visitor, page, 'wrong');
-    expect(wordsOf(await completed(visitor, begin))).toContain('The characters were wrong too often');
+    expect(textOf(await completed(visitor, begin))).toContain('The characters were wrong too often');
   });
 
-  test('that is not legible is exchanged, as often as one likes', async () => {
+  test('that is not legible is replaced, as often as requested', async () => {
     const { visitor } = await begun('desktop');
     let page = await captcha(visitor);
     for (let times = 0; times < 4; times += 1) {
@@ -126,7 +126,7 @@ describe('the captcha of a desktop product', () => {
       page = await captcha(visitor, page.captchaId);
     }
     await answerCaptcha(visitor, page, await rightText(page.captchaId));
-    expect(wordsOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
+    expect(textOf(await completed(visitor, begin))).toContain('Your Sage company is ready');
   });
 
   test('answered with nothing, too much, or for another captcha changes nothing', async () => {
@@ -134,11 +134,11 @@ describe('the captcha of a desktop product', () => {
     const page = await captcha(visitor);
     for (const text of ['', '   ', 'x'.repeat(101)]) {
       const answer = await answerCaptcha(visitor, page, text);
-      expect([answer.status, wordsOf(answer)]).toEqual([422, expect.stringContaining('Type the characters')]);
+      expect([answer.status, textOf(answer)]).toEqual([422, expect.stringContaining('Type the characters')]);
     }
     const stale = await answerCaptcha(visitor, { ...page, captchaId: randomUUID() }, 'abcdef');
     expect(stale.status).toBe(409);
-    expect(wordsOf(stale)).toContain('no longer the current one');
+    expect(textOf(stale)).toContain('no longer the current one');
     const { rows } = await fixture.pool.query(
       `SELECT state, captcha_id, captcha_text, captcha_failures FROM sage_onboardings WHERE onboarding_id = $1`,
       [onboardingId],
@@ -148,7 +148,7 @@ describe('the captcha of a desktop product', () => {
     ]);
   });
 
-  test('that Sage may have forgotten is shown to nobody', async () => {
+  test('that may have expired at Sage is not shown', async () => {
     const { visitor, onboardingId } = await begun('desktop');
     const page = await captcha(visitor);
     await fixture.pool.query(
@@ -156,10 +156,10 @@ describe('the captcha of a desktop product', () => {
       [onboardingId],
     );
     expect((await visitor.get(begin)).text).not.toContain(page.captchaId);
-    expect(wordsOf(await captcha(visitor, page.captchaId))).toContain('That picture was too old');
+    expect(textOf(await captcha(visitor, page.captchaId))).toContain('That picture was too old');
   });
 
-  test('is another customer’s to answer alone', async () => {
+  test('is for its own customer only', async () => {
     const { visitor } = await begun('desktop');
     const page = await captcha(visitor);
     const other = await begun('desktop');
@@ -177,10 +177,10 @@ test('a licence that Sage does not know has its own message', async () => {
   const { visitor } = await begun('desktop', `unknown-${randomUUID()}`);
   const page = await captcha(visitor);
   await answerCaptcha(visitor, page, await rightText(page.captchaId));
-  expect(wordsOf(await completed(visitor, begin))).toContain('Sage does not know you as a customer');
+  expect(textOf(await completed(visitor, begin))).toContain('Sage does not know you as a customer');
 });
 
-test('each refusal has words of its own, and none shows Sage’s raw ones', async () => {
+test('each refusal has its own text, and none shows the provider message', async () => {
   const { visitor, onboardingId } = await begun('cloud');
   await completed(visitor, begin);
   // The customer's first and only company: with another one the page speaks of that.
@@ -191,7 +191,7 @@ test('each refusal has words of its own, and none shows Sage’s raw ones', asyn
       `UPDATE sage_onboardings SET state = 'refused', reason = $2, message = 'raw <words>' WHERE onboarding_id = $1`,
       [onboardingId, reason],
     );
-    const words = wordsOf(await visitor.get(begin));
+    const words = textOf(await visitor.get(begin));
     expect(words).toContain('could not be made ready');
     expect(words).not.toContain('raw');
     seen.add(words);
@@ -199,7 +199,7 @@ test('each refusal has words of its own, and none shows Sage’s raw ones', asyn
   expect(seen.size).toBe(sageOnboardingRefusals.length);
 });
 
-test('one that stands in doubt tells the customer to wait for their bank', async () => {
+test('one in doubt asks the customer to wait for their bank', async () => {
   const { visitor, onboardingId } = await begun('cloud');
   await completed(visitor, begin);
   await fixture.pool.query(
@@ -207,7 +207,7 @@ test('one that stands in doubt tells the customer to wait for their bank', async
     [onboardingId],
   );
   const page = await visitor.get(begin);
-  expect(wordsOf(page)).toContain('a person at your bank now finds out');
+  expect(textOf(page)).toContain('a person at your bank now finds out');
   expect(page.text).not.toContain('http-equiv="refresh"');
 });
 
@@ -217,7 +217,7 @@ describe('the list of feeds', () => {
     await makeSageCompany(fixture, { customerId });
     const page = await captcha(visitor);
     const list = await visitor.get('/status');
-    expect(wordsOf(list)).toContain('a person has to type them');
+    expect(textOf(list)).toContain('a person has to type them');
     expect(list.text).toContain(`class="button" href="${begin}"`);
     await answerCaptcha(visitor, page, await rightText(page.captchaId));
     await completed(visitor, begin);
@@ -230,7 +230,7 @@ describe('the list of feeds', () => {
     ['in_doubt', null, 'Sage did not say whether'],
     ['ready', null, null],
     ['refused', null, null],
-  ])('tells of an onboarding that is %s (typed: %s): %s', async (state, typed, words) => {
+  ])('shows an onboarding that is %s (typed: %s): %s', async (state, typed, words) => {
     const { visitor, onboardingId } = await begun('cloud');
     await completed(visitor, begin);
     await fixture.pool.query(
@@ -239,11 +239,11 @@ describe('the list of feeds', () => {
     );
     const list = await visitor.get('/status');
     expect(list.text.includes(`href="${begin}"`)).toBe(words !== null);
-    if (words !== null) expect(wordsOf(list)).toContain(words);
+    if (words !== null) expect(textOf(list)).toContain(words);
   });
 });
 
-test('a further company that was refused does not stand before one that is ready', async () => {
+test('a further company that was refused is not shown before one that is ready', async () => {
   const { visitor, onboardingId } = await begun('cloud');
   await completed(visitor, begin);
   await fixture.pool.query(
@@ -251,7 +251,7 @@ test('a further company that was refused does not stand before one that is ready
     [onboardingId],
   );
   const page = await visitor.get(begin);
-  expect(wordsOf(page)).toContain('Your Sage company is ready');
-  expect(wordsOf(page)).toContain('Nobody typed the characters in time');
+  expect(textOf(page)).toContain('Your Sage company is ready');
+  expect(textOf(page)).toContain('Nobody typed the characters in time');
   expect(page.text).toContain('href="/status/sage/connect"');
 });

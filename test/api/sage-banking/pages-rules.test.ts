@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeSageAccount, someLines } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import type { PageAnswer } from '../pages-fixture.js';
-import { hiddenValue, send, completed, signInTo, wordsOf, type SageCustomer } from './pages-fixture.js';
+import { hiddenValue, send, completed, signInTo, textOf, type SageCustomer } from './pages-fixture.js';
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -126,7 +126,7 @@ describe('a new rule', () => {
     expect(second.location).toBe(first.location);
     const list = await completed(desk.visitor, first.location!);
     expect(list.path).toBe(`${desk.base}/rules?saved=1`);
-    expect(wordsOf(list)).toContain('Fees & <charges>');
+    expect(textOf(list)).toContain('Fees & <charges>');
     expect(list.text).not.toContain('<charges>');
     expect(await rulesAtSage(desk)).toMatchObject([
       {
@@ -243,10 +243,10 @@ describe('a new rule', () => {
         const fields = filled('Bad', rule);
         const answer = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...fields, do: step });
         expect(answer.status).toBe(422);
-        expect(wordsOf(answer)).toContain(words);
+        expect(textOf(answer)).toContain(words);
         expect(answer.text).toContain('class="error"');
         expect(answer.text).toContain('value="Bad"');
-        expect(wordsOf(answer)).not.toContain('Check this entry');
+        expect(textOf(answer)).not.toContain('Check this entry');
       }
       const { rows } = await fixture.pool.query(`SELECT 1 FROM commands WHERE customer_id = $1`, [
         desk.customerId,
@@ -268,7 +268,7 @@ describe('a new rule', () => {
     await saveNew(desk, filled('Fees'));
     const refused = await saveNew(desk, filled('Fees', { conditions: [['transactionAmount', 'gt', '77']] }));
     expect(refused.status).toBe(409);
-    expect(wordsOf(refused)).toContain('Another rule of the account has this name already');
+    expect(textOf(refused)).toContain('Another rule of the account has this name already');
     expect(refused.text).toContain('value="77"');
     const again = await send(desk.visitor, refused, `${desk.base}/new-rule`, {
       ...filled('Large', { conditions: [['transactionAmount', 'gt', '77']] }),
@@ -278,7 +278,7 @@ describe('a new rule', () => {
     expect(await namesByRank(desk)).toEqual(['Fees', 'Large']);
   });
 
-  test('changed after going back is refused under the spent id, and the one that was saved stays', async () => {
+  test('changed after going back is refused under the used id, and the one that was saved stays', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
     const path = `${desk.base}/new-rule`;
@@ -289,7 +289,7 @@ describe('a new rule', () => {
     expect(await namesByRank(desk)).toEqual(['First']);
   });
 
-  test('with a button that is none of ours is refused', async () => {
+  test('with an unknown button is refused', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
     for (const step of ['', 'drop_table', 'remove_condition x', 'remove_posting 1']) {
@@ -306,10 +306,10 @@ describe('trying out', () => {
     const fields = filled('Fees', { actions: [{ percentage: '50' }, { percentage: '100' }] });
     const answer = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...fields, do: 'dry_run' });
     const tried = await completed(desk.visitor, answer.location!);
-    expect(wordsOf(tried)).toContain('1 of the 4 transactions that are here');
-    expect(wordsOf(tried)).toContain('FEE MARCH');
-    expect(wordsOf(tried)).toContain('−6.25 + −6.25');
-    expect(wordsOf(tried)).not.toContain('CARD 1');
+    expect(textOf(tried)).toContain('1 of the 4 transactions that are here');
+    expect(textOf(tried)).toContain('FEE MARCH');
+    expect(textOf(tried)).toContain('−6.25 + −6.25');
+    expect(textOf(tried)).not.toContain('CARD 1');
     expect(tried.text).toContain('value="Fees"');
     expect(await rulesAtSage(desk)).toEqual([]);
     const saved = await send(desk.visitor, tried, `${desk.base}/new-rule`, { ...fields, do: 'save' });
@@ -317,17 +317,17 @@ describe('trying out', () => {
     expect(await namesByRank(desk)).toEqual(['Fees']);
   });
 
-  test('says when nothing would be hit, and when a rule above takes it first', async () => {
+  test('reports when nothing would be hit, and when a rule above takes it first', async () => {
     const desk = await ruleDesk();
     await saveNew(desk, filled('Fees'));
     const form = await newRuleForm(desk);
     const path = `${desk.base}/new-rule`;
     const none = filled('None', { conditions: [['transactionAmount', 'gt', '1000']] });
     const nothing = await send(desk.visitor, form, path, { ...none, do: 'dry_run' });
-    expect(wordsOf(await completed(desk.visitor, nothing.location!))).toContain('None of the 4 transactions');
+    expect(textOf(await completed(desk.visitor, nothing.location!))).toContain('None of the 4 transactions');
     const all = filled('All out', { conditions: [['$baseType', 'eq', 'debit']] });
     const some = await send(desk.visitor, form, path, { ...all, do: 'dry_run' });
-    const words = wordsOf(await completed(desk.visitor, some.location!));
+    const words = textOf(await completed(desk.visitor, some.location!));
     expect(words).toContain('4 of the 4 transactions');
     expect(words).toContain('rules above it would take 1 first');
   });
@@ -342,7 +342,7 @@ test('a rule that is edited does not conflict with itself, and a name in use is 
   const form = await completed(desk.visitor, path);
   const tryOut = async (name: string) => {
     const answer = await send(desk.visitor, form, path, { ...filled(name), do: 'dry_run' });
-    return wordsOf(await completed(desk.visitor, answer.location!));
+    return textOf(await completed(desk.visitor, answer.location!));
   };
   const renamed = await tryOut('Charges');
   expect(renamed).toContain('1 of the 4 transactions');
@@ -400,15 +400,15 @@ describe('the list', () => {
     await saveNew(desk, filled('Old one'));
     const { ruleId } = (await rulesAtSage(desk))[0]!;
     const question = await completed(desk.visitor, `${desk.base}/rules/${ruleId}/delete`);
-    expect(wordsOf(question)).toContain('Delete rule Old one?');
+    expect(textOf(question)).toContain('Delete rule Old one?');
     expect(await namesByRank(desk)).toEqual(['Old one']);
     const answer = await send(desk.visitor, question, `${desk.base}/rules/${ruleId}/delete`);
-    expect(wordsOf(await completed(desk.visitor, answer.location!))).toContain('There are no rules yet');
+    expect(textOf(await completed(desk.visitor, answer.location!))).toContain('There are no rules yet');
     expect(await rulesAtSage(desk)).toEqual([]);
     expect((await completed(desk.visitor, `${desk.base}/rules/${ruleId}`)).status).toBe(404);
   });
 
-  test('of an account that is disconnected is closed, and says where its rules can be restored', async () => {
+  test('of an account that is disconnected is closed, and names where its rules can be restored', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
     await fixture.pool.query(`UPDATE sage_accounts SET status = 'cancelled' WHERE sage_account_id = $1`, [
@@ -416,7 +416,7 @@ describe('the list', () => {
     ]);
     for (const path of ['/rules', '/new-rule', '/restore']) {
       const page = await desk.visitor.get(`${desk.base}${path}`);
-      expect([page.status, wordsOf(page)]).toEqual([
+      expect([page.status, textOf(page)]).toEqual([
         409,
         expect.stringContaining('restored on the new account'),
       ]);
@@ -425,7 +425,7 @@ describe('the list', () => {
     expect(answer.status).toBe(409);
   });
 
-  test('says so when Sage does not answer, and shows no half of a list', async () => {
+  test('reports that Sage does not answer, and shows no partial list', async () => {
     const desk = await ruleDesk();
     await fixture.control('POST', '/faults', {
       kind: 'status',
@@ -435,11 +435,11 @@ describe('the list', () => {
     });
     const page = await completed(desk.visitor, `${desk.base}/rules`);
     expect(page.status).toBe(502);
-    expect(wordsOf(page)).toContain('Sage could not do this');
+    expect(textOf(page)).toContain('Sage could not do this');
     await fixture.control('DELETE', '/faults');
   });
 
-  test('loaded again under a reading that is old or gone asks Sage again', async () => {
+  test('loaded again with a stored list that is old or gone reads it from Sage again', async () => {
     const desk = await ruleDesk();
     await completed(desk.visitor, `${desk.base}/rules`);
     const { rows } = await fixture.pool.query<{ id: string }>(
@@ -452,7 +452,7 @@ describe('the list', () => {
     for (const reading of [rows[0]!.id, randomUUID()]) {
       const path = `${desk.base}/rules?reading=${reading}`;
       expect((await desk.visitor.get(path)).location).toBe(`${desk.base}/rules`);
-      expect(wordsOf(await completed(desk.visitor, path))).toContain('Later');
+      expect(textOf(await completed(desk.visitor, path))).toContain('Later');
     }
   });
 
@@ -478,16 +478,16 @@ describe('the list', () => {
       [commandId, desk.customerId, kind, JSON.stringify(input)],
     );
     const page = await desk.visitor.get(`${desk.base}/rule-orders/${commandId}`);
-    expect(wordsOf(page)).not.toContain('Sage did not save the rule');
-    expect(wordsOf(page).includes('We do not know whether Sage')).toBe(mayBeDone);
+    expect(textOf(page)).not.toContain('Sage did not save the rule');
+    expect(textOf(page).includes('We do not know whether Sage')).toBe(mayBeDone);
     expect(page.text).toContain(`href="${desk.base}/rules"`);
     if (kind === 'sage_create_rule') {
-      expect(wordsOf(page)).toContain('Check the rules');
+      expect(textOf(page)).toContain('Check the rules');
       expect(page.text).toContain('value="Lost"');
     }
   });
 
-  test('orders of rules are seen by their own customer and under their own account alone', async () => {
+  test('orders of rules are visible to their own customer and under their own account only', async () => {
     const desk = await ruleDesk();
     const form = await newRuleForm(desk);
     const saved = await send(desk.visitor, form, `${desk.base}/new-rule`, { ...filled('Mine'), do: 'save' });

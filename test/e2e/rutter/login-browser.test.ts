@@ -117,8 +117,8 @@ async function share(view: Page | Frame): Promise<void> {
   await view.getByRole('button', { name: 'Share accounts' }).click();
 }
 
-describe('the way from Sage to the bank and back', () => {
-  test('in a pop-up: the opener stays, and hears that it is linked', async () => {
+describe('the login from Sage to the bank and back', () => {
+  test('in a pop-up: the opener stays open and receives the result', async () => {
     const { challenge, login } = newLink();
     const opener = await context.newPage();
     await opener.goto(`${sageUrl}/popup?login=${encodeURIComponent(login)}`);
@@ -204,7 +204,7 @@ describe('the way from Sage to the bank and back', () => {
     expect(rows.rows).toEqual([{ account_ids: [customer.accountIds[0]] }]);
   });
 
-  test('the way back: the challenge is not in the history, and the page says that all is done', async () => {
+  test('the return to Sage: the challenge is not in the history, and the page confirms the end', async () => {
     const { login } = newLink();
     const page = await context.newPage();
     await page.goto(login);
@@ -216,7 +216,7 @@ describe('the way from Sage to the bank and back', () => {
   });
 });
 
-describe('what people see', () => {
+describe('the pages', () => {
   test('each page is accessible by axe’s rules and fits a pop-up of 480 px', async () => {
     const accountId = customer.accountIds[0]!;
     const { customerId } = customer;

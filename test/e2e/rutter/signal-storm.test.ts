@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 
-it('three hundred signals start a feed without a workflow once, and leave no posting behind', async () => {
+it('three hundred signals start a feed without a workflow once, and miss no posting', async () => {
   const feed = fixture.makeFeed();
   await fixture.storm(feed, 300);
   await fixture.untilDelivered(feed);

@@ -210,7 +210,7 @@ describe('a feed', () => {
     await expectNoViolation();
   });
 
-  it('goes on after a stop and a start of the whole, and after a kill of the whole', async () => {
+  it('continues after a stop and a start of the service, and after a kill of the service', async () => {
     const { accountId } = await linkInBrowser('harbour-restart', few);
     for (const [round, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
       await service.stop(signal);
@@ -221,7 +221,7 @@ describe('a feed', () => {
     await expectNoViolation();
   });
 
-  it('goes on by itself after a needed re-authorisation, and is closed for good', async () => {
+  it('continues by itself after a renewed authorization, and is closed for good', async () => {
     const { accountId, feedId } = await linkInBrowser('harbour-reauth', few);
     const feedAtRutter = await control<{ accounts: { connection_id: string }[] }>(
       service,

@@ -19,7 +19,7 @@ import {
 import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
-/* The life of an account with everything behind it real: what is read, what is asked of people, and how it ends. */
+/* The life of an account with real parts: what is read, what is asked of the customer, and how it ends. */
 
 const soon = { timeoutMs: 60_000, everyMs: 50 };
 const reads = '/transactions$';
@@ -61,7 +61,7 @@ async function wake(account: SageTestAccount): Promise<void> {
 }
 
 /** The account's row, once it shows what is waited for. */
-async function shows(
+async function untilShown(
   account: SageTestAccount,
   expected: Record<string, unknown>,
 ): Promise<ApiAnswer['body']> {
@@ -82,7 +82,7 @@ async function living(
   const account = await makeSageAccount(fixture, rest);
   if (lines > 0) await postStatement(fixture, account, someLines(lines));
   await wake(account);
-  await shows(account, { status: lines > 0 ? 'active' : 'pending', received: lines });
+  await untilShown(account, { status: lines > 0 ? 'active' : 'pending', received: lines });
   return account;
 }
 
@@ -126,7 +126,7 @@ describe('transactions', () => {
     await wake(account);
     expect((await read(account)).status).toBe('pending');
     await postStatement(fixture, account, someLines(345));
-    await shows(account, { status: 'active', received: 345 });
+    await untilShown(account, { status: 'active', received: 345 });
     const atSage = await idsAtSage(account);
     expect(atSage).toHaveLength(345);
     // Ids have gaps: the last is beyond their number.
@@ -172,18 +172,18 @@ describe('transactions', () => {
       if (signal?.aborted === false) await once(signal, 'abort');
     };
     await wake(account);
-    await shows(account, { received: 345 });
+    await untilShown(account, { received: 345 });
     expect(restarts).toHaveLength(1);
     await Promise.all(restarts);
     expect(await transactionIds(fixture, account)).toEqual(await idsAtSage(account));
-    expect((await shows(account, { reason: null })).status).toBe('active');
+    expect((await untilShown(account, { reason: null })).status).toBe('active');
   });
 
   it('cost one request a page, and one when there is nothing new', async () => {
     const account = await makeSageAccount(fixture);
     await postStatement(fixture, account, someLines(200));
     await wake(account);
-    await shows(account, { received: 200 });
+    await untilShown(account, { received: 200 });
     await fixture.api('POST', `/v1/feeds/${account.sageAccountId}/sync`, { role: 'ops' });
     const ids = await transactionIds(fixture, account);
     const starts = asked
@@ -201,17 +201,17 @@ describe('transactions', () => {
       { transactionAmount: 1, narrative1: 'NUL \u0000 half \ud83d end' },
     ]);
     await wake(account);
-    await shows(account, { received: 1 });
+    await untilShown(account, { received: 1 });
     const { body } = await fixture.api('GET', `${pathOf(account)}/transactions`);
     expect(body.transactions[0].narrative1).toMatch(/^NUL .* half .* end$/);
   });
 });
 
 describe('an authorisation that has run out', () => {
-  it('is renewed through the bank’s pages, and the account goes on where it was', async () => {
+  it('is renewed through the bank’s pages, and the account continues from its cursor', async () => {
     const account = await living({ lines: 3 });
     await postStatement(fixture, account, [], { status: 'authRequired' });
-    await shows(account, { status: 'authRequired' });
+    await untilShown(account, { status: 'authRequired' });
     const feed = await fixture.api('GET', `/v1/feeds/${account.sageAccountId}`);
     expect(feed.body).toMatchObject({ state: 'reauth_required', allowed_actions: ['sync', 'close'] });
     const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
@@ -220,9 +220,9 @@ describe('an authorisation that has run out', () => {
     expect(await linkEnded(begun.body.link_id)).toMatchObject({
       ...{ state: 'linked', sage_account_id: account.sageAccountId },
     });
-    await shows(account, { status: 'active' });
+    await untilShown(account, { status: 'active' });
     await postStatement(fixture, account, someLines(1, 'AFTER'));
-    await shows(account, { received: 4 });
+    await untilShown(account, { received: 4 });
     const kinds = (await timelineOf(account)).map(({ kind, detail }) =>
       'to' in detail ? `${kind} ${detail['to'] as string}` : kind,
     );
@@ -231,28 +231,28 @@ describe('an authorisation that has run out', () => {
       'sage_account_status authRequired',
       'sage_link_begun',
     ]);
-    // Whichever is asked first: the way through the bank's pages, or the account.
+    // Either is checked first: the bank consent or the account.
     expect(kinds.slice(-2).sort()).toEqual(['sage_account_status active', 'sage_link_done']);
   });
 
   it('that the bank refuses to renew stays as it is', async () => {
     const account = await living({ lines: 1 });
     await postStatement(fixture, account, [], { status: 'authRequired' });
-    await shows(account, { status: 'authRequired' });
+    await untilShown(account, { status: 'authRequired' });
     const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     await finish(begun.body.redirect, { success: false });
     expect(await linkEnded(begun.body.link_id)).toMatchObject({ state: 'refused', reason: 'bank_refused' });
     expect((await read(account)).status).toBe('authRequired');
   });
 
-  it('shows on the account even when the way back from the bank is lost', async () => {
+  it('shows on the account even when the answer to the poll is lost', async () => {
     const account = await living({ lines: 1 });
     await postStatement(fixture, account, [], { status: 'authRequired' });
-    await shows(account, { status: 'authRequired' });
+    await untilShown(account, { status: 'authRequired' });
     await fault({ kind: 'hang_before_effect', match: { path: '/linkpolls/' }, times: 0 });
     const begun = await fixture.api('POST', `${pathOf(account)}/reauth`);
     await finish(begun.body.redirect, {});
-    await shows(account, { status: 'active' });
+    await untilShown(account, { status: 'active' });
     await fixture.control('DELETE', '/faults');
     await linkEnded(begun.body.link_id);
   });
@@ -261,7 +261,7 @@ describe('an authorisation that has run out', () => {
     const account = await living({ lines: 1 });
     const refused = await fixture.api('POST', `${pathOf(account)}/reauth`);
     expect(refused).toMatchObject({ status: 409, body: { code: 'wrong_state', state: 'active' } });
-    // What Sage says counts: our row may be behind.
+    // Sage's status decides: our row may be outdated.
     await fixture.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
       account.sageAccountId,
     ]);
@@ -273,7 +273,7 @@ describe('an authorisation that has run out', () => {
 });
 
 describe('the end of an account', () => {
-  it('comes after everything was read, for good, and its workflow ends', async () => {
+  it('comes after everything was read, is final, and its workflow ends', async () => {
     const account = await living({ lines: 2 });
     await postStatement(fixture, account, someLines(150, 'LAST'));
     const gone = await fixture.api('DELETE', pathOf(account));
@@ -300,20 +300,20 @@ describe('the end of an account', () => {
     ).toHaveLength(152);
   });
 
-  it('at Sage’s side ends it here, too', async () => {
+  it('at Sage ends it here, too', async () => {
     const account = await living({ lines: 1 });
     await fixture.deps.sage!.client.deleteBankAccount(account);
-    await shows(account, { status: 'cancelled', received: 1 });
+    await untilShown(account, { status: 'cancelled', received: 1 });
     await workflowEnds(account);
     expect((await timelineOf(account)).at(-1)).toMatchObject({ detail: { to: 'cancelled', asked: false } });
   });
 
-  it('that does not get through holds up a new link, which goes on by itself once it does', async () => {
+  it('that fails delays a new link, which continues by itself once it succeeds', async () => {
     const [company, at] = [await makeSageCompany(fixture), await makeBankCustomer(fixture)];
     const account = await makeSageAccount(fixture, { company, at });
     await postStatement(fixture, account, someLines(1));
     await wake(account);
-    await shows(account, { status: 'active', received: 1 });
+    await untilShown(account, { status: 'active', received: 1 });
     const deletion = { method: 'DELETE', path: account.bankAccountId };
     await fault({ kind: 'server_error_before_effect', match: deletion, times: 0 });
     await requestSageCancellation(fixture.pool, account);
@@ -328,13 +328,13 @@ describe('the end of an account', () => {
       );
       return rows[0]?.isGranted;
     };
-    await until(isGranted, { ...soon, describe: 'the bank has said yes' });
+    await until(isGranted, { ...soon, describe: 'the bank has agreed' });
     expect((await fixture.api('GET', `/v1/sage/links/${begun.body.link_id}`)).body.state).toBe('waiting');
     await fixture.control('DELETE', '/faults');
     const link = await linkEnded(begun.body.link_id);
     expect(link.state).toBe('linked');
     expect(link.sage_account_id).not.toBe(account.sageAccountId);
-    await shows(account, { status: 'cancelled' });
+    await untilShown(account, { status: 'cancelled' });
   });
 
   it('survives a lost answer', async () => {
@@ -344,7 +344,7 @@ describe('the end of an account', () => {
     expect((await timelineOf(account)).filter(({ detail }) => detail['to'] === 'cancelled')).toHaveLength(1);
   });
 
-  it('is no end of the account at its bank: connected again it is new, and knows its predecessor', async () => {
+  it('does not end the account at its bank: connected again it is new, and names its predecessor', async () => {
     const [company, at] = [await makeSageCompany(fixture), await makeBankCustomer(fixture)];
     const link = async () => {
       const begun = await fixture.api('POST', '/v1/sage/links', {
@@ -383,7 +383,7 @@ describe('the end of an account', () => {
 });
 
 describe('a failure', () => {
-  it('that passes stands in the row until the next success, and costs nothing', async () => {
+  it('that is transient is stored in the row until the next success, and loses nothing', async () => {
     const account = await living({ lines: 1 });
     await fault({
       kind: 'server_error_before_effect',
@@ -392,9 +392,9 @@ describe('a failure', () => {
     });
     await postStatement(fixture, account, someLines(2, 'MEANWHILE'));
     await wake(account);
-    await shows(account, { reason: 'provider_unavailable', received: 1, status: 'active' });
+    await untilShown(account, { reason: 'provider_unavailable', received: 1, status: 'active' });
     await fixture.control('DELETE', '/faults');
-    await shows(account, { reason: null, received: 3 });
+    await untilShown(account, { reason: null, received: 3 });
   });
 
   it('with the company’s credentials is recorded, raises an alert, and ends by itself', async () => {
@@ -406,7 +406,7 @@ describe('a failure', () => {
       times: 0,
     });
     await wake(account);
-    await shows(account, { reason: 'sage_company_refused', status: 'active' });
+    await untilShown(account, { reason: 'sage_company_refused', status: 'active' });
     const list = await fixture.api('GET', `/v1/customers/${account.customerId}/connections`);
     expect(list.body.connections).toMatchObject([
       { connection_id: account.connectionId, channel: 'sage-banking', status: 'refused', linked_feeds: 1 },
@@ -414,7 +414,7 @@ describe('a failure', () => {
     await repair();
     expect(await alertsOf(account)).toEqual(['feed_blocked']);
     await fixture.control('DELETE', '/faults');
-    await shows(account, { reason: null });
+    await untilShown(account, { reason: null });
     await repair();
     expect(await alertsOf(account)).toEqual([]);
   });
@@ -426,13 +426,13 @@ describe('a failure', () => {
       body: { error: { code: 'notFound', message: 'bank account was not found' } },
     });
     await wake(account);
-    await shows(account, { reason: 'sage_account_unknown' });
+    await untilShown(account, { reason: 'sage_account_unknown' });
     expect((await fixture.api('DELETE', pathOf(account))).body.status).toBe('cancelled');
   });
 });
 
 describe('the repair job', () => {
-  it('gives an account, a link and their like their workflows back', async () => {
+  it('restores the workflows of an account, a link and others', async () => {
     const account = await living({ lines: 1 });
     const begun = await fixture.api('POST', '/v1/sage/links', {
       json: { customer_id: account.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
@@ -454,7 +454,7 @@ describe('the repair job', () => {
     );
     expect(await alertsOf(account)).toEqual(['workflow_missing']);
     await postStatement(fixture, account, someLines(1, 'AFTER'));
-    await shows(account, { received: 2 });
+    await untilShown(account, { received: 2 });
     await until(
       async () => {
         await repair();
@@ -468,7 +468,7 @@ describe('the repair job', () => {
 });
 
 describe('feeds of both channels', () => {
-  it('stand in one list, in the order of their ids, with the state that Sage’s status means', async () => {
+  it('are in one list, in the order of their ids, with the state that Sage’s status means', async () => {
     const company = await makeSageCompany(fixture);
     const pending = await living({ company });
     const active = await living({ company, lines: 2 });
@@ -500,7 +500,7 @@ describe('feeds of both channels', () => {
     ]);
   });
 
-  it('count what they received, take sync and close, and say what else they do not take', async () => {
+  it('count what they received, accept sync and close, and refuse other actions by name', async () => {
     const account = await living({ lines: 2 });
     const feed = `/v1/feeds/${account.sageAccountId}`;
     expect((await fixture.api('GET', feed)).body).toMatchObject({
@@ -527,7 +527,7 @@ describe('feeds of both channels', () => {
     expect((await fixture.api('POST', `${feed}/close`, ops)).status).toBe(200);
   });
 
-  it('are checked after the postings of the other channel, and disconnected before anybody’s past is sent', async () => {
+  it('are checked after the postings of the other channel, and disconnected before any backfill is sent', async () => {
     const account = await living({ lines: 1 });
     await fixture.api('DELETE', pathOf(account));
     const handle = fixture.client.workflow.getHandle(sageBankAccountWorkflowId(account.sageAccountId));

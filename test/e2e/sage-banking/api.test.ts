@@ -12,7 +12,7 @@ import {
 } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 
-/* What the machine API answers on the `sage-banking` channel whatever the call is about: repeats, odd ids, the other channel's calls. */
+/* What the machine API answers on the `sage-banking` channel for repeats, unusual ids and calls of the other channel. */
 
 let fixture: SageFixture;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ describe('an answer under an Idempotency-Key', () => {
     return rows[0]?.response;
   };
 
-  it('that sends the customer to the bank is kept without the way, and tells the current one when repeated', async () => {
+  it('that redirects the customer to the bank is kept without the URL, and a repeat shows the current one', async () => {
     const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
     const json = { customer_id: customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' };
@@ -51,19 +51,19 @@ describe('an answer under an Idempotency-Key', () => {
       status: 201,
       body: { link_id: linkId, redirect: first.body.redirect },
     });
-    // A lost answer cost the way: another one is open by now.
-    const another = 'https://bank.example/another-way';
-    const place = { table: 'sage_links', row: linkId, column: 'redirect' };
+    // An answer was lost, and another bank consent is open by now.
+    const another = 'https://bank.example/another-consent';
+    const location = { table: 'sage_links', row: linkId, column: 'redirect' };
     await fixture.pool.query(`UPDATE sage_links SET redirect_sealed = $2, attempts = 2 WHERE link_id = $1`, [
       linkId,
-      seal(fixture.keyring, another, place),
+      seal(fixture.keyring, another, location),
     ]);
     const again = await call();
     expect(again).toMatchObject({ status: 201, body: { link_id: linkId, redirect: another, attempts: 2 } });
     expect(again.headers.get('idempotency-replayed')).toBe('true');
   });
 
-  it('that renews an authorisation is kept without the way, too', async () => {
+  it('that renews an authorization is kept without the URL, too', async () => {
     const account = await makeSageAccount(fixture);
     await postStatement(fixture, account, [], { status: 'authRequired' });
     await fixture.pool.query(`UPDATE sage_accounts SET status = 'authRequired' WHERE sage_account_id = $1`, [
@@ -77,7 +77,7 @@ describe('an answer under an Idempotency-Key', () => {
     expect((await call()).body).toMatchObject({ link_id: first.body.link_id, redirect: first.body.redirect });
   });
 
-  it('that tells of a form to sign is kept without its address', async () => {
+  it('that names a form to sign is kept without its URL', async () => {
     const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
     const json = {
@@ -109,7 +109,7 @@ describe('an id of a rule that cannot be one', () => {
     expect((await fixture.api('DELETE', path)).status).toBe(404);
   });
 
-  it('among rules to restore names its place', async () => {
+  it('among rules to restore is reported with its pointer', async () => {
     const account = await makeSageAccount(fixture);
     const path = `/v1/sage/accounts/${account.sageAccountId}/restore-rules`;
     for (const id of ['', 'a\u0000b', ' r', '\ud800', 'r'.repeat(300)]) {
@@ -132,7 +132,7 @@ it('a company whose key Sage refuses is the provider’s failure, for commands a
 describe('a feed of this channel', () => {
   const feedOf = ({ sageAccountId }: SageTestAccount) => `/v1/feeds/${sageAccountId}`;
 
-  it('has no postings, batches or conflicts, and says where its transactions are', async () => {
+  it('has no postings, batches or conflicts, and names where its transactions are', async () => {
     const account = await makeSageAccount(fixture, { transactions: [{ transactionAmount: -5 }] });
     for (const list of ['transactions', 'batches', 'conflicts']) {
       const answer = await fixture.api('GET', `${feedOf(account)}/${list}`, ops);
@@ -180,7 +180,7 @@ describe('the timeline of a customer', () => {
   const timelineOf = (customerId: string, query = '') =>
     fixture.api('GET', `/v1/customers/${customerId}/timeline${query}`, ops);
 
-  it('tells of onboardings and links before there is a feed, newest first, page by page', async () => {
+  it('shows onboardings and links before there is a feed, newest first, page by page', async () => {
     const { customerId } = await fixture.makeCustomer();
     const begun = await fixture.api('POST', '/v1/sage/organisations', {
       json: {
@@ -217,7 +217,7 @@ describe('the timeline of a customer', () => {
       paged.push(...(page.timeline as { entry_id: string }[]).map(({ entry_id: id }) => Number(id)));
       cursor = page.next_cursor as string | null;
     } while (cursor !== null);
-    // What the onboarding's workflow tells meanwhile comes before the first page.
+    // What the onboarding's workflow records meanwhile comes before the first page.
     expect(paged.filter((id) => id <= (ids[0] ?? 0))).toEqual(ids);
   });
 

@@ -20,7 +20,7 @@ import {
 import { createSageFixture, type ApiAnswer, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { until } from '../../support/until.js';
 
-/* Linking over the machine API, with everything behind it real: each way it can go, and what is left at Sage. */
+/* Linking over the machine API with real parts: each outcome, and what is left at Sage. */
 
 const soon = { timeoutMs: 60_000, everyMs: 50 };
 const polls = '/linkpolls/';
@@ -28,9 +28,9 @@ const bankAccounts = '/bankaccounts$';
 const startDate = '2024-01-01';
 
 let fixture: SageFixture;
-/** Of which routes the answer is thrown away by us before it is stored, as by a process that dies there. */
+/** The routes whose answer is discarded before it is stored, as by a process that dies there. */
 let isDropped: (pollRoute: string) => boolean = () => false;
-/** What must never stand in a history, a log line or on the timeline. */
+/** What must never be in a history, a log line or on the timeline. */
 const secrets = new Set<string>();
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await fixture.control('DELETE', '/faults');
-  // What still waits would take the faults of the next test for its own.
+  // A link that still waits would meet the faults of the next test.
   await fixture.pool.query(`UPDATE sage_links SET expires_at = now() WHERE state = 'waiting'`);
   await until(async () => (await waitingLinks()) === 0, { ...soon, describe: 'nothing waits any more' });
   expect(await fixture.violations()).toEqual([]);
@@ -120,14 +120,14 @@ async function ended(linkId: string): Promise<ApiAnswer['body']> {
   );
 }
 
-/** The way that follows a lost one. */
+/** The redirect of the bank consent that follows a lost one. */
 async function begunAgain(linkId: string, attempts: number): Promise<string> {
   return await until(
     async () => {
       const link = await readLink(linkId);
       return link.attempts >= attempts && (link.redirect as string | null);
     },
-    { ...soon, describe: `way ${String(attempts)} is open` },
+    { ...soon, describe: `bank consent ${String(attempts)} is open` },
   );
 }
 
@@ -240,7 +240,7 @@ describe('an indirect bank', () => {
     expect(await accountsAtSage(customer)).toHaveLength(1);
   });
 
-  it('is asked for once under one Idempotency-Key', async () => {
+  it('is requested once under one Idempotency-Key', async () => {
     const customer = await newCustomer();
     const key = randomUUID();
     const [first, second] = [await begin(customer, {}, key), await begin(customer, {}, key)];
@@ -253,7 +253,7 @@ describe('an indirect bank', () => {
 });
 
 describe('a lost answer', () => {
-  it('to a poll costs the route: another way is opened, and the account that comes of it is the only one', async () => {
+  it('to a poll costs the route: another bank consent is begun, and the account from it is the only one', async () => {
     const customer = await newCustomer();
     await fault({ kind: 'reset_after_effect', match: { path: polls, nth: 2 } });
     const begun = await begin(customer);
@@ -266,7 +266,7 @@ describe('a lost answer', () => {
     expect((await timelineOf(customer)).map(({ kind }) => kind)).toContain('sage_link_begun_again');
   });
 
-  it('with the success, when it is lost, is not success: the customer begins again, and there is one account', async () => {
+  it('with the success is not counted as success: the customer begins again, and there is one account', async () => {
     const customer = await newCustomer();
     const begun = await begin(customer);
     await fault({ kind: 'hang_before_effect', match: { path: polls }, times: 1 });
@@ -282,15 +282,15 @@ describe('a lost answer', () => {
   it('is the same when our process dies between the poll and its storage', async () => {
     const customer = await newCustomer();
     const begun = await begin(customer);
-    const way = authorisationOf(begun.body.redirect);
-    isDropped = (pollRoute) => pollRoute.includes(way);
+    const lost = authorisationOf(begun.body.redirect);
+    isDropped = (pollRoute) => pollRoute.includes(lost);
     const again = await begunAgain(begun.body.link_id, 2);
     await finish(again, customer);
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'linked', attempts: 2 });
     expect(await accountsAtSage(customer)).toHaveLength(1);
   });
 
-  it('to every poll ends the link after a named number of ways, with a reason', async () => {
+  it('to every poll ends the link after a named number of bank consents, with a reason', async () => {
     const customer = await newCustomer();
     isDropped = () => true;
     const begun = await begin(customer);
@@ -320,7 +320,7 @@ describe('a lost answer', () => {
     },
   );
 
-  it('to a creation that never happened is made up for', async () => {
+  it('to a creation that never happened is followed by another creation', async () => {
     const customer = await newCustomer();
     await fault({
       kind: 'server_error_before_effect',
@@ -332,7 +332,7 @@ describe('a lost answer', () => {
   });
 });
 
-describe('an address that is not one we go to', () => {
+describe('a foreign address', () => {
   it('as the first poll route sends nobody anywhere', async () => {
     const customer = await newCustomer();
     await rewriteStart('pollRoute":"http', 'pollRoute":"https://polls.example/x?http');
@@ -389,7 +389,7 @@ describe('a direct bank', () => {
   });
   const create = (json: unknown) => fixture.api('POST', '/v1/sage/accounts', { json });
 
-  it('gets an account that is pending, with the form that the customer signs, new on every look', async () => {
+  it('gets an account that is pending, with the form that the customer signs, renewed with every check', async () => {
     const customer = await newCustomer();
     const json = direct(customer, { account_type: 'SAVINGS', requested_start_date: startDate });
     secrets.add(json.account_identifier);
@@ -422,7 +422,7 @@ describe('a direct bank', () => {
   it.each([
     [RIVERSIDE_BANK, 'url'],
     [MILL_BANK, 'instructions'],
-  ])('says what the customer has to do there: %s', async (bankId, type) => {
+  ])('shows what the customer has to do there: %s', async (bankId, type) => {
     const customer = await newCustomer();
     const made = await create(direct(customer, { bank_id: bankId }));
     expect(made).toMatchObject({ status: 201, body: { authorisation: { type } } });
@@ -436,7 +436,7 @@ describe('a direct bank', () => {
     expect(await accountsAtSage(customer)).toMatchObject([{ bankAccountId: made.body.bank_account_id }]);
   });
 
-  it('that knows the account from elsewhere says so, and nothing is stored', async () => {
+  it('that knows the account from elsewhere is reported, and nothing is stored', async () => {
     const [customer, other] = [await newCustomer(), await newCustomer()];
     const json = direct(customer);
     expect((await create(json)).status).toBe(201);
@@ -500,7 +500,7 @@ describe('bad input', () => {
       [404, undefined],
       [404, undefined],
     ]);
-    // Nothing is begun, and what was refused for this company shows where people look.
+    // Nothing is begun, and what was refused for this company is on its timeline.
     expect(await timelineOf(customer)).toMatchObject(
       ['in_the_future', 'no_such_date'].map((problem) => ({
         kind: 'sage_link_refused',

@@ -231,12 +231,12 @@ it(
 /** A moment that never came: what the orders and the worker were at. */
 async function explain(error: unknown, batch: readonly Order[]): Promise<never> {
   const states = await statesOf();
-  const stands = batch.map(({ id }) => `${id} ${JSON.stringify(states.get(id))}`);
+  const summary = batch.map(({ id }) => `${id} ${JSON.stringify(states.get(id))}`);
   const last = worker?.output().slice(-4_000) ?? 'no worker';
-  throw new Error([String(error), ...stands, last].join('\n'), { cause: error });
+  throw new Error([String(error), ...summary, last].join('\n'), { cause: error });
 }
 
-/** What stands at Sage against what our rows say. */
+/** Compares what exists at Sage with our rows. */
 async function check(): Promise<{ created: number; notCreated: number }> {
   const states = await statesOf();
   expect(states.size).toBe(kills * onboardingsEach);
@@ -256,7 +256,7 @@ async function check(): Promise<{ created: number; notCreated: number }> {
   return doubts;
 }
 
-/** An operator checks Sage, and tells what is there. */
+/** An operator checks Sage and records what is there. */
 async function resolveAll(): Promise<void> {
   const states = await statesOf();
   for (const order of orders.filter(({ id }) => states.get(id)?.state === 'in_doubt')) {

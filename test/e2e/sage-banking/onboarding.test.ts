@@ -24,7 +24,7 @@ const organisations = '^/api/v1/organisations$';
 const minuteAgo = (): string => new Date(Date.now() - 60_000).toISOString();
 
 let fixture: SageFixture;
-/** What must never stand in a history, a log line or on the timeline. */
+/** What must never be in a history, a log line or on the timeline. */
 const secrets = new Set<string>([sageApplication.signingKey]);
 beforeAll(async () => {
   fixture = await createSageFixture();
@@ -170,7 +170,7 @@ describe('a cloud product', () => {
     }
   });
 
-  it('is not asked for twice while Sage refuses our own application, and goes on when it does not', async () => {
+  it('is not requested twice while Sage refuses our own application, and continues afterwards', async () => {
     await fixture.control('POST', '/faults', {
       ...{ kind: 'unauthorised', times: 0, match: { method: 'POST', path: organisations } },
     });
@@ -209,7 +209,7 @@ describe('a cloud product', () => {
 });
 
 describe('a desktop product', () => {
-  it('waits for a person, who may take a day: a stale captcha is fetched again for whoever checks', async () => {
+  it('waits for a person, who may take a day: a stale captcha is fetched again when it is read', async () => {
     const id = await beginDesktop();
     const first = (await reaches(id, 'waiting_captcha')).captcha.captcha_id;
     // A day: Sage forgets the captcha and the registration, and nobody checks meanwhile.
@@ -242,7 +242,7 @@ describe('a desktop product', () => {
     expect((await answer(id, { text: await readCaptcha(id) })).body.state).toBe('ready');
   });
 
-  it('gets no captcha that nobody asked for: an unattended one stays until somebody checks', async () => {
+  it('gets no captcha without a request: an unattended one stays until it is read again', async () => {
     const id = await beginDesktop();
     await reaches(id, 'waiting_captcha');
     await age(id, dayMs);
@@ -256,7 +256,7 @@ describe('a desktop product', () => {
     expect((await read(id)).captcha.captcha_id).not.toBe(rows[0]?.captcha_id);
   });
 
-  it('gets another captcha for {}, as often as a person likes', async () => {
+  it('gets another captcha for {}, as often as it is requested', async () => {
     const id = await beginDesktop();
     const seen = new Set<string>();
     for (let times = 0; times < 5; times += 1) {
@@ -311,10 +311,10 @@ describe('a desktop product', () => {
     };
     const match = { method: 'POST', path: organisations };
     await fixture.control('POST', '/faults', { ...fault, match });
-    const healed = await beginDesktop();
-    const first = await answer(healed, { text: await readCaptcha(healed) });
+    const recovered = await beginDesktop();
+    const first = await answer(recovered, { text: await readCaptcha(recovered) });
     expect(first.body).toMatchObject({ state: 'waiting_captcha', reason: 'registration_expired' });
-    expect((await answer(healed, { text: await readCaptcha(healed) })).body.state).toBe('ready');
+    expect((await answer(recovered, { text: await readCaptcha(recovered) })).body.state).toBe('ready');
 
     await fixture.control('POST', '/faults', { ...fault, match, times: 2 });
     const lost = await beginDesktop();
@@ -330,7 +330,7 @@ describe('a desktop product', () => {
     expect(await organisationsOf(id)).toEqual([]);
   });
 
-  it('waits while the token service is away, and says so', async () => {
+  it('waits while the token service is unavailable, and shows it', async () => {
     await fixture.control('POST', '/faults', {
       ...{ kind: 'server_error_before_effect', times: 2, match: { path: 'requestToken' } },
     });
@@ -438,7 +438,7 @@ describe('an answer that got lost', () => {
     ]);
   });
 
-  it('is taken although it comes after the doubt: the POST that is still under way tells it', async () => {
+  it('is accepted although it comes after in_doubt: the POST in progress reports it', async () => {
     // Its process is not dead, only unheard of: another attempt finds the mark while the POST hangs.
     await fixture.control('POST', '/faults', {
       ...{ kind: 'slow', delay_ms: 1_500, match: { method: 'POST', path: organisations } },
@@ -466,7 +466,7 @@ describe('an answer that got lost', () => {
 });
 
 describe('the machine API', () => {
-  it('keeps one open onboarding a customer, and says which one stands in the way', async () => {
+  it('keeps one open onboarding for each customer, and names the one that is open', async () => {
     const { customerId } = await fixture.makeCustomer();
     const first = await begin({ customer_id: customerId, kind: 'desktop', licence_details: await licence() });
     const second = await begin({ customer_id: customerId });
@@ -491,7 +491,7 @@ describe('the machine API', () => {
     expect(await organisationsOf(id)).toHaveLength(1);
   });
 
-  it('refuses what cannot be an order, with the place of each fault, and stores nothing', async () => {
+  it('refuses invalid orders, with a pointer to each error, and stores nothing', async () => {
     const details = [{ key: 'serial', value: 'x' }];
     const cases: [change: Record<string, unknown>, pointer: string][] = [
       [{ terms_accepted_at: undefined }, '/terms_accepted_at'],
@@ -603,7 +603,7 @@ describe('production', () => {
   });
   afterAll(() => production.close());
 
-  it('allows one organisation a customer: the second order says the limit, in our words and in Sage’s', async () => {
+  it('allows one organisation for each customer: the second order reports the limit, with the provider message', async () => {
     const details = await licence(true, production);
     const order = { kind: 'desktop', licence_details: details };
     const first = await idOf(await begin(order, production));
@@ -634,7 +634,7 @@ describe('a service that is configured for neither kind of product', () => {
 });
 
 describe('secrets', () => {
-  it('stand in no history, log line or timeline row, and not in clear in the row', async () => {
+  it('are in no history, log line or timeline row, and not in plain text in the row', async () => {
     const { raw, decoded, types } = await readAllHistories(inject('temporalAddress'), fixture.namespace);
     expect([...types]).toEqual(['sageOnboardingWorkflow']);
     expect(decoded).toContain('waiting_captcha');
@@ -647,7 +647,7 @@ describe('secrets', () => {
   });
 });
 
-/** Wakes the workflow, and waits until it has looked and done whatever it would. */
+/** Wakes the workflow, and waits until it has checked and acted. */
 async function haveItCheck(id: string): Promise<void> {
   const handle = fixture.client.workflow.getHandle(sageOnboardingWorkflowId(id));
   const checks = async (): Promise<number> =>
@@ -657,7 +657,7 @@ async function haveItCheck(id: string): Promise<void> {
   const before = await checks();
   await fixture.deps.sage!.workflows.startOnboarding({ onboardingId: id });
   await fixture.deps.sage!.workflows.onboardingChanged({ onboardingId: id });
-  await until(async () => (await checks()) > before, { ...soon, describe: 'the workflow has looked' });
+  await until(async () => (await checks()) > before, { ...soon, describe: 'the workflow has checked' });
 }
 
 /** As if that much time had passed since the row was written. */
@@ -669,7 +669,7 @@ async function age(id: string, ms: number): Promise<void> {
   );
 }
 
-/** What Sage would tell somebody who asks. */
+/** What Sage answers to a search. */
 async function keyOf(organisationId: string): Promise<string> {
   return (await fixture.control('GET', `/organisations/${organisationId}/key`)).signing_key as string;
 }

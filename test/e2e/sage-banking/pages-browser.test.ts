@@ -12,10 +12,10 @@ import { until } from '../../support/until.js';
 
 /*
  * The pages of the `sage-banking` channel in a real Chromium, which runs no script of theirs because there is none: here it is
- * switched off where people work with them, and on only for axe, which is one.
+ * switched off where a person would use them, and on only for axe, which is one.
  */
 
-/** The one thing on these pages that moves by itself: without a script there is no other way to wait. */
+/** A page that reloads itself: without a script there is no other means to wait. */
 const waits = ['meta-refresh'];
 const lines = [
   {
@@ -142,7 +142,7 @@ test('onboarding and connecting: each page is accessible by axe’s rules, narro
   await checkAll(page, 'start-date');
   await page.getByRole('button', { name: 'Connect' }).click();
   await page.getByRole('link', { name: 'Go to Harbour Bank' }).waitFor();
-  await checkAll(page, 'way-to-bank', waits);
+  await checkAll(page, 'redirect-to-bank', waits);
   const href = await page.getByRole('link', { name: 'Go to Harbour Bank' }).getAttribute('href');
   const id = new URL(href!).searchParams.get('authorisation_id')!;
   await fixture.control('POST', `/links/${id}/finish`, { success: false });

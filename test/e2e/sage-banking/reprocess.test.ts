@@ -162,7 +162,7 @@ test('runs at Sage that never end are given up after a quarter of an hour each, 
   });
 });
 
-test('workers that are replaced in the middle go on with the chunk under way', async () => {
+test('workers that are replaced in the middle continue the chunk in progress', async () => {
   const account = await makeSageAccount(fixture, { transactions: someLines(1_500) });
   await makeRule(account, 'Cards');
   const before = await counter('reprocess_posts');

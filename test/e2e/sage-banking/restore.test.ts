@@ -251,7 +251,7 @@ describe('rules of a disconnected account', () => {
     expect(await new MockActivityEnvironment().run(dbFailCommand, failed)).toEqual({ state: 'failed' });
   });
 
-  it('are restored although what waits for them cannot be counted in time', async () => {
+  it('are restored although the transactions that wait for them cannot be counted in time', async () => {
     const { fresh, oldIds } = await reconnect(['Energy']);
     const lock = await fixture.pool.connect();
     try {

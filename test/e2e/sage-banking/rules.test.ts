@@ -130,7 +130,7 @@ describe('rules', () => {
     expect(await timelineKinds(of)).toEqual(Array(3).fill('sage_rule_refused'));
   });
 
-  it('of a name that another has are refused, and say so', async () => {
+  it('with a name that another has are refused with that reason', async () => {
     const rule = draft('checkNum', 'eq', '1');
     expect((await fixture.api('POST', rulesPath(), { json: rule })).status).toBe(201);
     const again = await fixture.api('POST', rulesPath(), { json: rule });
@@ -174,7 +174,7 @@ describe('rules', () => {
     expect(answer).toMatchObject({ status: 200, body: { deleted: true } });
   });
 
-  it('are not changed back by an earlier order whose answer got lost when a later one came', async () => {
+  it('are not changed back by an earlier order whose answer was lost, after a later one', async () => {
     const rule = draft('checkNum', 'eq', '1');
     const { ruleId } = (await fixture.api('POST', rulesPath(), { json: rule })).body as { ruleId: string };
     const path = `${rulesPath()}/${ruleId}`;
@@ -191,7 +191,7 @@ describe('rules', () => {
     expect((await fixture.api('GET', path)).body.ruleName).toBe(`Alone ${rule.ruleName}`);
   });
 
-  it('are shown with members that are unknown here, and not replaced without them unawares', async () => {
+  it('are shown with members that are unknown here, and not silently replaced without them', async () => {
     const made = await fixture.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
     const path = `${rulesPath()}/${made.body.ruleId as string}`;
     await fixture.control('POST', '/faults', {
@@ -260,7 +260,7 @@ describe('a dry run', () => {
     return answer.body;
   }
 
-  it('tells which stored transactions a rule would hit and how it would split them, and saves nothing', async () => {
+  it('shows which stored transactions a rule would match and how it would split them, and saves nothing', async () => {
     const ruleActions = [33, 100].map((splitPercentage) => ({
       splitPercentage,
       accountsPostings: [{ type: 'nominal', code: '7200' }],
@@ -283,7 +283,7 @@ describe('a dry run', () => {
     expect(await namesAtSage()).toEqual([]);
   });
 
-  it('tells which rules of a better rank come first, and leaves out the one that is edited', async () => {
+  it('shows which rules of a better rank come first, and leaves out the one that is edited', async () => {
     const first = await fixture.api('POST', rulesPath(), { json: draft('transactionAmount', 'gt', '10') });
     const last = await fixture.api('POST', rulesPath(), { json: draft('currency', 'eq', 'EUR') });
     const credit = draft('$baseType', 'eq', 'credit');
@@ -339,7 +339,7 @@ describe('a dry run', () => {
     expect(answer.body).toMatchObject({ checked_count: 2, hits: 1 });
   });
 
-  it('tells all but the other rules while Sage does not answer', async () => {
+  it('shows all but the other rules while Sage does not answer', async () => {
     await fixture.control('POST', '/faults', {
       kind: 'server_error_before_effect',
       match: { method: 'GET', account: account.bankAccountId },

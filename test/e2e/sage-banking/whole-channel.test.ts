@@ -55,7 +55,7 @@ afterAll(async () => {
 });
 
 describe("a customer at Sage's Banking Service", () => {
-  it('reads a captcha for Sage, at the second attempt, and has their company made ready', async () => {
+  it('reads a captcha for Sage, at the second attempt, and gets their company ready', async () => {
     await onboard({
       ...{ customer_id: desktop.customerId, kind: 'desktop' },
       licence_details: [{ key: 'serial', value: licenceSerial }],
@@ -262,7 +262,7 @@ async function expectNoSecrets(): Promise<void> {
     ]),
   );
   const logs = await service.allOutput();
-  // What may stand there does: the search finds what is to be found.
+  // The search does find what may be there.
   expect(histories.decoded).toContain(sageAccountId);
   expect(logs).toContain('"worker running"');
   expect(seenPages.join()).toContain(energy);
@@ -284,7 +284,7 @@ async function expectNoSecrets(): Promise<void> {
   expect(`${histories.raw}${histories.decoded}`).not.toMatch(/Harbour Joinery|Northgate Trading|NORTHGATE/);
 }
 
-/** The way from the search to the form of the sandbox's indirect bank. */
+/** From the search to the form of the sandbox's indirect bank. */
 async function chooseBank(page: Page): Promise<void> {
   await page.getByLabel('Name of the bank').fill('harbour');
   await page.getByRole('button', { name: 'Search' }).click();
@@ -293,11 +293,11 @@ async function chooseBank(page: Page): Promise<void> {
 
 /** Opens the bank's window from the page that waits, signs in there, and does what is to be done at the end. */
 async function goToBank({ page, context }: Session, finish: (bank: Page) => Promise<void>): Promise<void> {
-  const way = page.getByRole('link', { name: 'Go to Harbour Bank' });
-  await way.waitFor({ timeout: pageMs });
+  const link = page.getByRole('link', { name: 'Go to Harbour Bank' });
+  await link.waitFor({ timeout: pageMs });
   await keepPage(page);
   const opened = context.waitForEvent('page');
-  await way.click();
+  await link.click();
   const bank = await opened;
   expect(new URL(bank.url()).origin === new URL(service.api).origin).toBe(false);
   await bank.getByLabel('Username').fill('demo');

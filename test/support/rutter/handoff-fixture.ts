@@ -47,7 +47,7 @@ export interface HandoffFixture extends DeliveryFixture {
   /** One attempt, as the worker runs it; other dependencies where the test says so. */
   attempt<I, R>(factory: ActivityFactory<I, R>, input: I, deps?: Partial<ActivityDeps>): Promise<R>;
   /** Attempts until one succeeds or Temporal would give up, without the waits between them. */
-  insist<I, R>(factory: ActivityFactory<I, R>, input: I, deps?: Partial<ActivityDeps>): Promise<R>;
+  attemptUntilDone<I, R>(factory: ActivityFactory<I, R>, input: I, deps?: Partial<ActivityDeps>): Promise<R>;
   handoff(handoffId: string): Promise<HandoffRow & { answer: string | null }>;
   requests(method: string, pathEnd: string): Promise<SeenRequest[]>;
   fault(spec: Record<string, unknown>): Promise<void>;
@@ -67,7 +67,7 @@ export async function createHandoffFixture(): Promise<HandoffFixture> {
     makeCustomer: (input = {}) => makeCustomer(fixture, input),
     share: (customer, input = {}) => share(fixture, customer, input),
     attempt,
-    insist: async (factory, input, deps) => {
+    attemptUntilDone: async (factory, input, deps) => {
       for (let attempts = 1; ; attempts += 1) {
         try {
           return await attempt(factory, input, deps);

@@ -95,7 +95,7 @@ describe('allowedActions', () => {
     for (const facts of everyFacts) expect(allowedActions(facts)).toEqual(allowed[facts.operator]);
   });
 
-  it('allows a way out of every state but closed', () => {
+  it('allows an action in every state but closed', () => {
     for (const facts of everyFacts) {
       const actions = allowedActions(facts);
       expect(actions).toContain('close');

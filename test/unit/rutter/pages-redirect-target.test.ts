@@ -146,7 +146,7 @@ test('over 20,000 mutations of a good link the browser is sent to the one good a
       expect([...url.searchParams.keys()]).toEqual(['challenge']);
       expect(url.hash).toBe('');
       expect(url.href).toBe(address);
-      // The challenge is what stands in both places of the link.
+      // The challenge is in both parts of the link.
       const given = url.searchParams.get('challenge')!;
       const decoded = decodeURIComponent(rawQuery.replace(/%(?![0-9a-f]{2})/gi, '%25'));
       expect(decoded.split(given).length).toBeGreaterThan(2);

@@ -42,8 +42,8 @@ function seen(change: Partial<AccountSeen> = {}): AccountSeen {
   return { rutterAccountId: 'account', ready: true, transactionStartDate: march, ...change };
 }
 
-describe('what Rutter says of an account', () => {
-  it('changes nothing of a feed that is as it says', () => {
+describe('the status of an account at Rutter', () => {
+  it('changes nothing of a feed that has it already', () => {
     expect(accountTransition(feed(), seen())).toEqual({ account: 'active', transition: null });
   });
 

@@ -128,7 +128,7 @@ async function failedTasks(feed: DeliveryFeed): Promise<string[]> {
 }
 
 describe('a deployment of code that does not fit a running feed', () => {
-  it('makes its task wait, loses nothing meanwhile, and the code that fits carries the feed on', async () => {
+  it('makes its task wait, loses nothing meanwhile, and code that fits continues the feed', async () => {
     const first = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3, prefix: 'before' });
     const second = postingsFrom({ from: '2026-03-03T00:00:00Z', count: 1_500, prefix: 'during' });
     const third = postingsFrom({ from: '2026-03-05T00:00:00Z', count: 3, prefix: 'after' });
@@ -172,7 +172,7 @@ describe('a deployment of code that does not fit a running feed', () => {
     expect(runs).toEqual([runId]);
   });
 
-  it('lets a delivery run that was under way go on to its end, and takes in its result afterwards', async () => {
+  it('lets a delivery run in progress finish, and applies its result afterwards', async () => {
     const sent = postingsFrom({ from: '2026-03-02T00:00:00Z', count: 3_000, prefix: 'under-way' });
     let feed: DeliveryFeed | undefined;
     await withWorkflows(fitting, async () => {

@@ -59,7 +59,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     expect(stack.api.unplannedEnds + stack.workers[0]!.unplannedEnds).toBe(0);
   });
 
-  it('of Temporal: ingestion goes on, and everything arrives though no signal was sent and the API died after its commit', async () => {
+  it('of Temporal: ingestion continues, and everything arrives though no signal was sent and the API died after its commit', async () => {
     const { stack } = fixture;
     await stack.temporal.takeDown();
     await sendToAll();
@@ -71,7 +71,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     expect(stack.workers[0]!.unplannedEnds).toBe(0);
   });
 
-  it('of Rutter: ingestion goes on, and everything arrives once it is back', async () => {
+  it('of Rutter: ingestion continues, and everything arrives once it is available again', async () => {
     const { stack } = fixture;
     takeRutterDown();
     await sendToAll();
@@ -80,7 +80,7 @@ describe('an outage', { timeout: 300_000 + outageMs }, () => {
     await fixture.untilDelivered();
   });
 
-  it('of all three at once needs no person to recover', async () => {
+  it('of all three at once ends without an operator', async () => {
     const { stack } = fixture;
     await sendToAll();
     takeRutterDown();
@@ -112,7 +112,7 @@ describe('a start', () => {
       await Promise.all(order.map((part) => part.takeDown()));
       for (const part of order) {
         part.bringBack();
-        // So that it looks for parts that are not there yet.
+        // So that it meets parts that are not there yet.
         await sleep(3_000);
       }
       await sendToAll();
@@ -177,7 +177,7 @@ describe('a bad connection', () => {
     }
   });
 
-  it('that is cut between all parts in the middle of work is only a pause', async () => {
+  it('that ends all connections between the parts only delays the work', async () => {
     const { stack } = fixture;
     const sending = sendToAll(200);
     const { workerToPostgres, apiToPostgres, workerToTemporal } = stack.wires!;

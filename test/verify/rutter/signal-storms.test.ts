@@ -48,7 +48,7 @@ describe('a storm of signals', () => {
     );
   });
 
-  it('leaves no posting and no request behind while the workflow renews itself again and again', async () => {
+  it('misses no posting and no request while the workflow renews itself again and again', async () => {
     const feed = fixture.makeFeed();
     const handle = await fixture.client.workflow.start<typeof bankFeedWorkflow>('bankFeedWorkflow', {
       workflowId: bankFeedWorkflowId(feed.feedId),

@@ -34,7 +34,7 @@ async function connect(): Promise<pg.Client> {
 }
 
 describe('a lock of thirty seconds', () => {
-  it('on the rows of one account makes its calls 503, holds up no other connection, and its feed goes on afterwards', async () => {
+  it('on the rows of one account makes its calls 503, delays no other connection, and its feed continues afterwards', async () => {
     const { core, feeds, stack } = fixture;
     const [feed, other] = [feeds[0]!, feeds[2]!];
     await fixture.untilDelivered();
@@ -69,7 +69,7 @@ describe('a lock of thirty seconds', () => {
 });
 
 describe('a connection to Rutter', () => {
-  it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is well again', async () => {
+  it('that lets one byte a second through ends each POST at its time-out, and holds nothing once it is normal again', async () => {
     const { core, feeds, stack } = fixture;
     await fixture.untilDelivered();
     stack.wire.setMode({ kind: 'trickle', bytesPerSecond: 1 });

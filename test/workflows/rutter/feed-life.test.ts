@@ -359,7 +359,7 @@ describe('a feed', () => {
     },
   );
 
-  it('has exactly these edges: every transition that its facts allow has a test', () => {
+  it('has exactly these transitions: every one that its facts allow has a test', () => {
     expect(Object.keys(edges).sort()).toEqual([...pairsOfStates()].sort());
   });
 
@@ -423,7 +423,10 @@ describe('a blocked feed', () => {
       for (const event of events) await event(life);
       if (events[0] === pause || events.length > 1) {
         await life.check();
-        expect([await life.bookedIds(), (await life.row()).reason]).toEqual([bookedBefore, 'answer_incomplete']);
+        expect([await life.bookedIds(), (await life.row()).reason]).toEqual([
+          bookedBefore,
+          'answer_incomplete',
+        ]);
         await life.request('resume');
       }
       await deliversEverything(life);

@@ -158,7 +158,7 @@ const called = (fake: FakeHandoff, name: string, times = 1) =>
 const refusal = (type: string, errorCode: string) =>
   ApplicationFailure.create({ message: 'no', type, nonRetryable: true, details: [{ errorCode }] });
 
-describe('a handoff that goes well', () => {
+describe('a handoff without faults', () => {
   it('connects, publishes and asks for the one-time password last, in this order', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
@@ -238,7 +238,7 @@ describe('messages', () => {
     await called(fake, 'otp');
   });
 
-  it('acts once on a choice that is signalled many times', async () => {
+  it('acts once on a choice that is signaled many times', async () => {
     const fake = await opened();
     const handle = await logIn(fake);
     await share(fake, handle);
