@@ -75,7 +75,7 @@ export interface PublicTokenRecord {
   usedAtMs: number | null;
 }
 
-/** One transaction as the client sent it, checked and normalised; `id` is Rutter's, used only when it is new. */
+/** One transaction as the client sent it, checked and normalized; `id` is Rutter's, used only when it is new. */
 export interface SentTransaction {
   id: string;
   transaction_id: string;

@@ -59,20 +59,6 @@ export interface CommandRow<
   readonly finishedAt: string | null;
 }
 
-interface RawCommand {
-  command_id: string;
-  customer_id: string | null;
-  kind: string;
-  input: object;
-  secret_sealed: string | null;
-  provider_key: string;
-  state: CommandState;
-  result: object | null;
-  problem: CommandProblem | null;
-  created_at: string;
-  finished_at: string | null;
-}
-
 /** Stores a command, to be run by its workflow. An id that is stored already changes nothing. */
 export async function insertCommand(
   db: Queryable,
@@ -94,27 +80,13 @@ export async function insertCommand(
 
 /** The command, or null when there is none. */
 export async function readCommand(db: Queryable, input: { commandId: string }): Promise<CommandRow | null> {
-  const { rows } = await db.query<RawCommand>(
-    `SELECT command_id, customer_id, kind, input, secret_sealed, provider_key, state, result, problem, created_at,
-            finished_at
+  const { rows } = await db.query<CommandRow>(
+    `SELECT command_id AS "commandId", customer_id AS "customerId", kind, input, secret_sealed AS "secretSealed",
+            provider_key AS "providerKey", state, result, problem, created_at AS "createdAt", finished_at AS "finishedAt"
        FROM commands WHERE command_id = $1`,
     [input.commandId],
   );
-  const raw = rows[0];
-  if (raw === undefined) return null;
-  return {
-    commandId: raw.command_id,
-    customerId: raw.customer_id,
-    kind: raw.kind,
-    input: raw.input,
-    secretSealed: raw.secret_sealed,
-    providerKey: raw.provider_key,
-    state: raw.state,
-    result: raw.result,
-    problem: raw.problem,
-    createdAt: raw.created_at,
-    finishedAt: raw.finished_at,
-  };
+  return rows[0] ?? null;
 }
 
 /** Ends a running command with its result; an ended one stays as it is. Answers its state afterwards. */

@@ -5,7 +5,7 @@
 export const failureTypes = {
   /** Rutter refused the input permanently; a person must check it. */
   refused: 'Refused',
-  /** The connection must be re-authorised or was disabled. */
+  /** The connection must be authorized again or was disabled. */
   connectionRefused: 'ConnectionRefused',
   /** Our own credentials are refused: an outage of the whole organisation. */
   credentialsRejected: 'CredentialsRejected',

@@ -12,7 +12,7 @@ import { repairPages, type RepairResult, type RepairedPage } from '../repair-pag
 
 /*
  * Starts missing workflows of this channel again from their rows: of accounts, and of open onboardings, links and reprocess
- * runs, which are few, so all of them are started; an onboarding with a requested check is signalled. Each kind has its own
+ * runs, which are few, so all of them are started; an onboarding with a requested check is signaled. Each kind has its own
  * position in `repair_tasks`, page by page, so that no kind delays another. A repeat is safe: a start finds the running
  * workflow, a signal only makes it check. Limits: as for feeds, and `openKindMaxMs` for each of the open kinds.
  */

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import { sha256Hex } from '../../crypto/hash.js';
-import { connectionOfWebhook, noteWebhook } from '../../db/rutter/webhooks.js';
+import { connectionOfWebhook, recordWebhook } from '../../db/rutter/webhooks.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { BackgroundSignals } from '../background-signals.js';
 import type { ChannelWebhook } from '../channel.js';
@@ -73,7 +73,7 @@ function webhookHandler(input: HandlerInput): RequestHandler {
       });
     }
     const webhook = readWebhook(rawBody);
-    const { first } = await noteWebhook(deps.pool, {
+    const { first } = await recordWebhook(deps.pool, {
       bodyHash: sha256Hex(rawBody),
       type: webhook.type,
       code: webhook.code,

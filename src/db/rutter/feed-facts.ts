@@ -74,7 +74,7 @@ async function storeAccount(
 }
 
 /**
- * The provider refuses the connection: it and all its feeds are blocked until it is re-authorised. Ingestion continues.
+ * The provider refuses the connection: it and all its feeds are blocked until it is authorized again. Ingestion continues.
  * `code` and `message` are the provider's, already redacted.
  */
 export async function recordConnectionRefused(

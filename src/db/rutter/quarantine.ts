@@ -8,7 +8,7 @@ import { writeTimeline } from '../timeline.js';
 /**
  * What an operator decides about a posting that Rutter refused, or has with other content: release it, corrected or
  * unchanged, or discard it. Each is one transaction under the feed's lock, so that no batch is built between the check
- * and the change. The feed is signalled afterwards; the next build finds a released posting in any case.
+ * and the change. The feed is signaled afterwards; the next build finds a released posting in any case.
  */
 export type QuarantineResult =
   /** `repeated`: the same was done before, and nothing was changed. */

@@ -4,8 +4,8 @@ import type { Queryable } from '../pool.js';
 
 /** Newer rows may not have their workflow or their signal yet: the process that wrote them may still be starting it. */
 const graceInterval = `interval '1 minute'`;
-/** A posting is signalled with its ingestion; after this long the signal counts as lost. */
-const signalledWithin = `interval '15 seconds'`;
+/** A posting is signaled with its ingestion; after this long the signal counts as lost. */
+const signaledWithin = `interval '15 seconds'`;
 /** A feed that the repair job has woken is not woken again for the same postings before this. */
 const wakeAgainAfter = `interval '10 minutes'`;
 /** Connections are checked while something is awaited; after 30 days only on a wake-up (`awaitAtAllMs`). */
@@ -22,18 +22,14 @@ export async function listFeedsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
 ): Promise<FeedToCheck[]> {
-  const { rows } = await db.query<{ feed_id: string; customer_id: string; connection_id: string }>(
-    `SELECT feed_id, customer_id, connection_id FROM feeds
+  const { rows } = await db.query<FeedToCheck>(
+    `SELECT feed_id AS "feedId", customer_id AS "customerId", connection_id AS "connectionId" FROM feeds
       WHERE ($1::uuid IS NULL OR feed_id > $1) AND operator <> 'closed' AND created_at < now() - ${graceInterval}
         AND state_since < now() - ${graceInterval}
       ORDER BY feed_id LIMIT $2`,
     [input.afterId, input.limit],
   );
-  return rows.map((row) => ({
-    feedId: row.feed_id,
-    customerId: row.customer_id,
-    connectionId: row.connection_id,
-  }));
+  return rows;
 }
 
 export interface ConnectionToCheck {
@@ -46,15 +42,15 @@ export async function listConnectionsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
 ): Promise<ConnectionToCheck[]> {
-  const { rows } = await db.query<{ connection_id: string; customer_id: string }>(
-    `SELECT DISTINCT connection_id, customer_id FROM feeds
+  const { rows } = await db.query<ConnectionToCheck>(
+    `SELECT DISTINCT connection_id AS "connectionId", customer_id AS "customerId" FROM feeds
       WHERE ($1::uuid IS NULL OR connection_id > $1)
         AND state IN ('awaiting_activation', 'reauth_required', 'disconnected')
         AND state_since < now() - ${graceInterval} AND state_since > now() - ${awaitedFor}
-      ORDER BY connection_id LIMIT $2`,
+      ORDER BY "connectionId" LIMIT $2`,
     [input.afterId, input.limit],
   );
-  return rows.map((row) => ({ connectionId: row.connection_id, customerId: row.customer_id }));
+  return rows;
 }
 
 /** Feeds whose requested check has not begun. */
@@ -72,7 +68,7 @@ export async function listFeedsWithRequestedCheck(
   return rows.map((row) => row.feed_id);
 }
 
-export interface UnheardPage {
+export interface UnwokenPage {
   /** Idle feeds of the page with a posting that no delivery run has checked. */
   readonly feedIds: readonly string[];
   readonly checked: number;
@@ -82,17 +78,17 @@ export interface UnheardPage {
 
 /**
  * Of the next `limit` feeds those whose workflow sleeps although postings arrived. One with a transient failure retries by
- * itself, and one that is not live has a delivery run under way or waits for its facts.
+ * itself, and one that is not live has a delivery run in progress or waits for its facts.
  */
-export async function listUnheardFeeds(
+export async function listUnwokenFeeds(
   db: Queryable,
   input: { afterId: string | null; limit: number },
-): Promise<UnheardPage> {
-  const { rows } = await db.query<{ feed_ids: string[]; checked: number; last_id: string | null }>(
+): Promise<UnwokenPage> {
+  const { rows } = await db.query<UnwokenPage>(
     `WITH page AS (
        SELECT feed_id, account_id, examined_sequence, state, reason, repair_signaled_at FROM feeds
         WHERE $1::uuid IS NULL OR feed_id > $1 ORDER BY feed_id LIMIT $2
-     ), unheard AS (
+     ), unwoken AS (
        SELECT page.feed_id FROM page JOIN accounts a USING (account_id)
          CROSS JOIN LATERAL (
            SELECT p.received_at FROM postings p
@@ -100,21 +96,17 @@ export async function listUnheardFeeds(
             ORDER BY p.sequence LIMIT 1) first
         WHERE page.state = 'live' AND page.reason IS NULL AND a.last_sequence > page.examined_sequence
           AND (page.repair_signaled_at IS NULL OR page.repair_signaled_at < now() - ${wakeAgainAfter} OR page.repair_signaled_at < first.received_at)
-          AND first.received_at < now() - ${signalledWithin}
+          AND first.received_at < now() - ${signaledWithin}
      )
-     SELECT ARRAY(SELECT feed_id FROM unheard) AS feed_ids, (SELECT count(*)::int FROM page) AS checked,
-            (SELECT feed_id FROM page ORDER BY feed_id DESC LIMIT 1) AS last_id`,
+     SELECT ARRAY(SELECT feed_id FROM unwoken) AS "feedIds", (SELECT count(*)::int FROM page) AS checked,
+            (SELECT feed_id FROM page ORDER BY feed_id DESC LIMIT 1) AS "lastId"`,
     [input.afterId, input.limit],
   );
-  const {
-    feed_ids: feedIds,
-    checked,
-    last_id: last,
-  } = rows[0] ?? { feed_ids: [], checked: 0, last_id: null };
-  return { feedIds, checked, lastId: checked < input.limit ? null : last };
+  const page = rows[0] ?? { feedIds: [], checked: 0, lastId: null };
+  return { ...page, lastId: page.checked < input.limit ? null : page.lastId };
 }
 
-/** These feeds were signalled now. Locked in the order of their ids, like everywhere: no two lockers can deadlock. */
+/** These feeds were signaled now. Locked in the order of their ids, like everywhere: no two lockers can deadlock. */
 export async function markRepairSignaled(
   db: Queryable,
   input: { feedIds: readonly string[] },

@@ -8,7 +8,7 @@ const deletedAtOnceMax = 5_000;
  * Records that a webhook was received, by the hash of its body: the body holds a live token and is never stored. Answers
  * whether it is the first time.
  */
-export async function noteWebhook(
+export async function recordWebhook(
   db: Queryable,
   input: { bodyHash: string; type: string; code: string },
 ): Promise<{ first: boolean }> {

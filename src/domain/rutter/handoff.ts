@@ -18,7 +18,7 @@ export type HandoffState = (typeof handoffStates)[number];
 export type HandoffReason =
   /** The chosen connection does not exist, or is not this customer's. */
   | 'connection_unavailable'
-  /** The chosen connection must be re-authorised or was disabled. */
+  /** The chosen connection must be authorized again or was disabled. */
   | 'connection_refused'
   /** None of the chosen accounts is this customer's. */
   | 'no_accounts'

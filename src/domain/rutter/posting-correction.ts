@@ -37,7 +37,7 @@ const correctable: ReadonlySet<string> = new Set(correctableFields);
 /** The other fields of a posting. */
 const notCorrectable: Readonly<Record<string, string>> = {
   posted_at: 'cannot be corrected: the time of a posting is its place in the order',
-  transaction_id: 'cannot be corrected: it is how a repeat is recognised',
+  transaction_id: 'cannot be corrected: it is how a repeat is recognized',
   status: 'cannot be corrected: only posted transactions are sent',
   corrects: 'cannot be corrected: it is never sent',
 };

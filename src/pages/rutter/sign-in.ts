@@ -22,7 +22,7 @@ export async function showSignIn(pages: RutterPages, request: Request, response:
 
 /**
  * `POST /login/<handoff>`: checks the password, ties the handoff to the customer and the customer to a new session
- * id. The row is written before the workflow is signalled; if Temporal does not accept the signal, sharing the accounts repeats it.
+ * id. The row is written before the workflow is signaled; if Temporal does not accept the signal, sharing the accounts repeats it.
  */
 export async function signIn(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t, pool } = pages;

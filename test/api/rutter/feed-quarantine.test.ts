@@ -43,7 +43,7 @@ async function feedWith(
   return { ...account, feedId, id };
 }
 
-/** What the feeds were signalled for; ingestion wakes them on its own account. */
+/** What the feeds were signaled for; ingestion wakes them on its own account. */
 const signals = () => api.facade.calls.filter(({ name }) => name === 'feedFactsChanged');
 
 const decide = (

@@ -23,7 +23,7 @@ const send = (transactions: unknown[], more: Record<string, unknown> = {}) =>
   session.call('POST', TRANSACTIONS, { token: feed.token, body: batch(feed.accountId, transactions, more) });
 
 describe("Rutter's transactions", () => {
-  it('books a batch and answers line by line, normalised to UTC', async () => {
+  it('books a batch and answers line by line, normalized to UTC', async () => {
     const shifted = transaction(1, { posted_at: '2026-02-02T10:31:10+02:00' });
     const income = transaction(9_999_999, {
       amount: 1250,

@@ -125,7 +125,7 @@ describe('a database that refuses', () => {
   it.each([
     ['a full disk', '53100'],
     ['a deadlock', '40P01'],
-    ['a serialisation failure', '40001'],
+    ['a serialization failure', '40001'],
     ['a statement given up', '57014'],
     ['a lock not to be had', '55P03'],
   ])('with %s: ingestion answers 503 and stores nothing', async (_name, sqlState) => {

@@ -16,7 +16,7 @@ export type RefusalMeaning =
   | 'in_progress'
   /** The account is not linked (any more), or the connection's first sync is not done. */
   | 'account_not_ready'
-  /** The connection must be re-authorised or was disabled. */
+  /** The connection must be authorized again or was disabled. */
   | 'connection_refused'
   /** The key is known with other bytes although our stored hash matches. */
   | 'key_conflict'

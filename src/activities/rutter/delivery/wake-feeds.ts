@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import {
   listFeedsWithRequestedCheck,
-  listUnheardFeeds,
+  listUnwokenFeeds,
   markRepairSignaled,
 } from '../../../db/rutter/repair-views.js';
 import type { RutterDeps } from '../deps.js';
@@ -23,26 +23,26 @@ const signalsAtOnce = 20;
 export function temporalWakeFeeds(deps: RutterDeps) {
   return async (): Promise<RepairResult> => {
     const requested = await wakeRequested(deps);
-    const unheard = await repairPages(deps, {
+    const unwoken = await repairPages(deps, {
       name: 'wakes',
       pagesMax,
       repairsMax: wakesMax,
       page: (afterId) => wakePage(deps, afterId),
     });
-    return { ...unheard, repaired: unheard.repaired + requested };
+    return { ...unwoken, repaired: unwoken.repaired + requested };
   };
 }
 
 async function wakeRequested({ pool, workflows }: RutterDeps): Promise<number> {
   const feedIds = await listFeedsWithRequestedCheck(pool, { limit: requestedMax });
   await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.feedFactsChanged({ feedId }));
-  // After the signals: what was not signalled is found again at once.
+  // After the signals: what was not signaled is found again at once.
   await markRepairSignaled(pool, { feedIds });
   return feedIds.length;
 }
 
 async function wakePage({ pool, workflows }: RutterDeps, afterId: string | null): Promise<RepairedPage> {
-  const { feedIds, checked, lastId } = await listUnheardFeeds(pool, { afterId, limit: pageSize });
+  const { feedIds, checked, lastId } = await listUnwokenFeeds(pool, { afterId, limit: pageSize });
   await pLimit(signalsAtOnce).map(feedIds, (feedId) => workflows.feedFactsChanged({ feedId }));
   await markRepairSignaled(pool, { feedIds });
   return { lastId, checked, repaired: feedIds.length };
