@@ -69,17 +69,12 @@ async function expireLease(feed: DeliveryFeed): Promise<void> {
   expect(rowCount).toBe(1);
 }
 
-async function makeFilledFeed(count: number, connectionId?: string): Promise<DeliveryFeed> {
-  const feed = await fixture.makeFeed(
-    connectionId === undefined ? { startDate } : { startDate, connectionId },
-  );
-  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
-  return feed;
-}
+const makeFilledFeed = (count: number, connection: { connectionId?: string } = {}) =>
+  fixture.makeFilledFeed({ startDate, count, ...connection });
 
 async function expectBookedOnce(feed: DeliveryFeed, count: number): Promise<void> {
   const ids = postingsFrom({ from: startDate, count }).map(({ id }) => id);
-  expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
+  expect(await fixture.bookedIds(feed)).toEqual(ids);
 }
 
 async function keysOf(feed: DeliveryFeed): Promise<string[]> {
@@ -164,7 +159,7 @@ async function faultsFired(): Promise<number> {
 describe('the open batch of a crashed sender', () => {
   it('is completed by the sender of another feed before it builds its own', async () => {
     const crashed = await makeFilledFeed(1_200);
-    const other = await makeFilledFeed(5, crashed.connectionId);
+    const other = await makeFilledFeed(5, { connectionId: crashed.connectionId });
     const before = (await postedKeys()).length;
     const frozen = await freezeBefore(1, crashed);
     const [openKey] = await keysOf(crashed);
@@ -188,7 +183,7 @@ describe('the open batch of a crashed sender', () => {
 
   it('is not touched by other senders while its lease is held', async () => {
     const busy = await makeFilledFeed(5);
-    const other = await makeFilledFeed(5, busy.connectionId);
+    const other = await makeFilledFeed(5, { connectionId: busy.connectionId });
     const slow = { kind: 'slow', delay_ms: 1_000, match: batchPost, times: 1 };
     await fixture.control('POST', '/faults', slow);
     const sending = runDelivery(busy, fixture.deps);

@@ -58,10 +58,6 @@ const days = (from: number, to: number) =>
 const idsOfDays = (...ranges: [number, number][]) =>
   ranges.flatMap(([from, to]) => days(from, to).map(({ id }) => id));
 
-async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await fixture.book(feed)).map((entry) => entry.transaction_id);
-}
-
 async function stateOf(feed: DeliveryFeed): Promise<string | undefined> {
   const { rows } = await fixture.pool.query<{ state: string }>(`SELECT state FROM feeds WHERE feed_id = $1`, [
     feed.feedId,
@@ -84,7 +80,7 @@ describe('an account that was unlinked in Sage', () => {
     expect(await checkConnection(feed)).toMatchObject({ refused: false, awaitedCount: 1 });
     await fixture.addPostings(feed, days(11, 15));
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
-    expect(await bookedIds(feed)).toEqual(idsOfDays([5, 10]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([5, 10]));
     return feed;
   }
 
@@ -98,14 +94,14 @@ describe('an account that was unlinked in Sage', () => {
   it('and linked again with the same start date gets the postings of the meantime, and nothing else', async () => {
     const feed = await makeUnlinkedFeed();
     await linkAgain(feed, '2026-03-05T00:00:00.000Z');
-    expect(await bookedIds(feed)).toEqual(idsOfDays([5, 15]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([5, 15]));
     expect(await statusCounts(feed)).toEqual({ before_start: 4, delivered: 11 });
   });
 
   it('and linked again with a later start date gets nothing from before it, and nothing twice', async () => {
     const feed = await makeUnlinkedFeed();
     await linkAgain(feed, '2026-03-14T00:00:00.000Z');
-    expect(await bookedIds(feed)).toEqual(idsOfDays([5, 10], [14, 15]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([5, 10], [14, 15]));
     // Delivered postings stay delivered; those before the start date are kept.
     expect(await statusCounts(feed)).toEqual({ before_start: 7, delivered: 8 });
   });
@@ -113,14 +109,14 @@ describe('an account that was unlinked in Sage', () => {
   it('and linked again with a start date within what was delivered gets only the postings of the meantime', async () => {
     const feed = await makeUnlinkedFeed();
     await linkAgain(feed, '2026-03-08T00:00:00.000Z');
-    expect(await bookedIds(feed)).toEqual(idsOfDays([5, 15]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([5, 15]));
   });
 
   it('and linked again with an earlier start date gets only the two gaps', async () => {
     const feed = await makeUnlinkedFeed();
     await linkAgain(feed, '2026-03-02T00:00:00.000Z');
-    expect([...(await bookedIds(feed))].sort()).toEqual(idsOfDays([2, 15]));
-    expect(await bookedIds(feed)).toHaveLength(14);
+    expect([...(await fixture.bookedIds(feed))].sort()).toEqual(idsOfDays([2, 15]));
+    expect(await fixture.bookedIds(feed)).toHaveLength(14);
     expect(await statusCounts(feed)).toEqual({ before_start: 1, delivered: 14 });
   });
 
@@ -131,11 +127,11 @@ describe('an account that was unlinked in Sage', () => {
     await checkConnection(feed);
     await fixture.addPostings(feed, days(16, 18));
     await linkAgain(feed, '2026-03-12T00:00:00.000Z');
-    expect([...(await bookedIds(feed))].sort()).toEqual(idsOfDays([5, 10], [12, 18]));
+    expect([...(await fixture.bookedIds(feed))].sort()).toEqual(idsOfDays([5, 10], [12, 18]));
     await unlink(feed);
     await checkConnection(feed);
     await linkAgain(feed, firstOfMarch);
-    expect([...(await bookedIds(feed))].sort()).toEqual(idsOfDays([1, 18]));
+    expect([...(await fixture.bookedIds(feed))].sort()).toEqual(idsOfDays([1, 18]));
   });
 
   it('is noticed without a webhook by the daily check, before anything is sent', async () => {
@@ -152,7 +148,7 @@ describe('an account that was unlinked in Sage', () => {
     await select(feed, firstOfMarch);
     await checkConnection(feed);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(idsOfDays([1, 5]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([1, 5]));
   });
 });
 
@@ -163,12 +159,15 @@ describe('an account on a new connection', () => {
     await fixture.deliveryRun(first);
     const second = await publishOnNewConnection(first, '2026-03-02T00:00:00.000Z');
     await fixture.deliveryRun(second);
-    expect(await bookedIds(first)).toEqual(idsOfDays([5, 10]));
-    expect(await bookedIds(second)).toEqual(idsOfDays([2, 10]));
+    expect(await fixture.bookedIds(first)).toEqual(idsOfDays([5, 10]));
+    expect(await fixture.bookedIds(second)).toEqual(idsOfDays([2, 10]));
     // A new posting is sent to both.
     await fixture.addPostings(first, days(11, 11));
     for (const feed of [first, second]) await fixture.deliveryRun(feed);
-    expect([(await bookedIds(first)).at(-1), (await bookedIds(second)).at(-1)]).toEqual(['03-11', '03-11']);
+    expect([(await fixture.bookedIds(first)).at(-1), (await fixture.bookedIds(second)).at(-1)]).toEqual([
+      '03-11',
+      '03-11',
+    ]);
   });
 
   it('continues there while its old connection is refused', async () => {
@@ -181,11 +180,11 @@ describe('an account on a new connection', () => {
     await fixture.addPostings(first, days(4, 6));
     expect(await fixture.deliveryRun(first)).toMatchObject({ outcome: 'waiting', state: 'reauth_required' });
     expect(await fixture.deliveryRun(second)).toMatchObject({ outcome: 'caught_up', state: 'live' });
-    expect(await bookedIds(second)).toEqual(idsOfDays([1, 6]));
+    expect(await fixture.bookedIds(second)).toEqual(idsOfDays([1, 6]));
     await setStatus(first, 'active');
     await checkConnection(first);
     await fixture.deliveryRun(first);
-    expect(await bookedIds(first)).toEqual(idsOfDays([1, 6]));
+    expect(await fixture.bookedIds(first)).toEqual(idsOfDays([1, 6]));
   });
 });
 
@@ -215,7 +214,7 @@ describe('a closed feed', () => {
       state: 'live',
       delivered: 2,
     });
-    expect(await bookedIds(feed)).toEqual(idsOfDays([1, 12]));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOfDays([1, 12]));
   });
 });
 
@@ -259,7 +258,7 @@ describe('a connection that is refused during a backfill', () => {
       const before = await fixture.posts();
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 1_501 });
       expect((await fixture.posts()) - before).toBe(2);
-      expect(await bookedIds(feed)).toEqual([...postings.map(({ id }) => id), late.id]);
+      expect(await fixture.bookedIds(feed)).toEqual([...postings.map(({ id }) => id), late.id]);
     },
   );
 
@@ -284,7 +283,7 @@ describe('a connection that is refused during a backfill', () => {
     for (const feed of feeds) {
       expect(await checkConnection(feed)).toMatchObject({ refused: false });
       await fixture.deliveryRun(feed);
-      expect(await bookedIds(feed)).toHaveLength(3);
+      expect(await fixture.bookedIds(feed)).toHaveLength(3);
     }
   });
 

@@ -203,12 +203,8 @@ async function makeFilledFeed(): Promise<DeliveryFeed> {
   return feed;
 }
 
-async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await fixture.book(feed)).map((entry) => entry.transaction_id);
-}
-
 async function expectAllOnce(feed: DeliveryFeed): Promise<void> {
-  expect(await bookedIds(feed)).toEqual(postings.map(({ id }) => id));
+  expect(await fixture.bookedIds(feed)).toEqual(postings.map(({ id }) => id));
   // I4, I6: only the first key of each batch was used.
   const { rows } = await fixture.pool.query<{ attempts: string; delivered: string }>(
     `SELECT count(*) AS attempts, count(DISTINCT b.batch_id) FILTER (WHERE b.state = 'delivered') AS delivered
@@ -223,9 +219,9 @@ describe.each(moments)('$name', (moment) => {
     const feed = await makeFilledFeed();
     await moment.reach(feed, () => applyRequest(feed, 'pause'));
     expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
-    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
+    expect(await fixture.bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
     expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'waiting', state: 'paused' });
-    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
+    expect(await fixture.bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.pause);
     await applyRequest(feed, 'resume');
     expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'caught_up', state: 'live' });
     await expectAllOnce(feed);
@@ -235,7 +231,7 @@ describe.each(moments)('$name', (moment) => {
     const feed = await makeFilledFeed();
     await moment.reach(feed, () => applyRequest(feed, 'close'));
     expect(await runUntilIdle(feed)).toMatchObject({ outcome: 'closed', state: 'closed' });
-    expect(await bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.close);
+    expect(await fixture.bookedIds(feed)).toHaveLength(moment.bookedWhenIdle.close);
     const { rows: open } = await fixture.pool.query(
       `SELECT 1 FROM batches WHERE feed_id = $1 AND state = 'open'`,
       [feed.feedId],

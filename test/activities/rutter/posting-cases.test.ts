@@ -104,7 +104,6 @@ async function booked(feed: DeliveryFeed): Promise<Booked[]> {
   return (await fixture.book(feed)) as unknown as Booked[];
 }
 
-const bookedIds = async (feed: DeliveryFeed) => (await booked(feed)).map((entry) => entry.transaction_id);
 const statusCountsOf = async (feed: DeliveryFeed) =>
   Object.fromEntries(
     Object.entries(await countByDeliveryStatus(fixture.pool, feed)).filter(([, count]) => count > 0),
@@ -166,7 +165,7 @@ describe('amounts', () => {
       expect(result).toMatchObject({ accepted: 1, rejected: [{ transactionId: 'a', pointer: '/amount' }] });
       expect(result.rejected[0]?.reason).toMatch(/^amount /);
       await fixture.deliveryRun(feed);
-      expect(await bookedIds(feed)).toEqual(['b']);
+      expect(await fixture.bookedIds(feed)).toEqual(['b']);
     },
   );
 
@@ -234,7 +233,7 @@ describe('texts', () => {
     expect(result.accepted).toBe(1);
     expect(result.rejected.map(({ pointer }) => pointer)).toEqual(['/description', '/payee']);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['c']);
+    expect(await fixture.bookedIds(feed)).toEqual(['c']);
   });
 });
 
@@ -254,7 +253,7 @@ describe('ids', () => {
     expect(await ingest(feed, items)).toMatchObject({ accepted: ids.length, repeated: 0 });
     expect(await ingest(feed, items)).toMatchObject({ accepted: 0, repeated: ids.length });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: ids.length });
-    expect(await bookedIds(feed)).toEqual(ids);
+    expect(await fixture.bookedIds(feed)).toEqual(ids);
     expect(({} as Record<string, unknown>)['transaction_id']).toBeUndefined();
   });
 
@@ -330,7 +329,7 @@ describe('instants', () => {
     ]);
     expect(result.rejected.map(({ transactionId }) => transactionId)).toEqual(['before', 'before-in-utc']);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['first', 'first-in-utc']);
+    expect(await fixture.bookedIds(feed)).toEqual(['first', 'first-in-utc']);
   });
 
   it.each([
@@ -366,7 +365,7 @@ describe('instants', () => {
       item('autumn-first-0130', { posted_at: '2025-10-26T01:30:00+01:00' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual([
+    expect(await fixture.bookedIds(feed)).toEqual([
       'autumn-first-0130',
       'autumn-first-0140',
       'autumn-second-0130',
@@ -407,7 +406,7 @@ describe('instants', () => {
       delivered: 2_500,
     });
     expect((await fixture.posts()) - posts).toBe(3);
-    expect(await bookedIds(feed)).toEqual(ids);
+    expect(await fixture.bookedIds(feed)).toEqual(ids);
   });
 });
 
@@ -424,7 +423,7 @@ describe('the same posting again', () => {
     await fixture.deliveryRun(feed);
     expect(await ingest(feed, formats)).toMatchObject({ accepted: 0, repeated: 4, conflicts: [] });
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['a']);
+    expect(await fixture.bookedIds(feed)).toEqual(['a']);
   });
 
   it('with other content is a conflict that changes nothing that is booked', async () => {
@@ -455,7 +454,7 @@ describe('a pending posting', () => {
     const feed = await accountIn('GBP');
     await ingest(feed, [item('a', { status: 'pending', amount: '-10' })]);
     await fixture.deliveryRun(feed);
-    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { held: 1 }]);
+    expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { held: 1 }]);
     expect(await ingest(feed, [item('a', { amount: '-11.20' })])).toMatchObject({ accepted: 1 });
     await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([-11.2]);
@@ -466,13 +465,13 @@ describe('a pending posting', () => {
     await ingest(feed, [item('auth-1', { status: 'pending' })]);
     await ingest(feed, [item('final-1')]);
     await fixture.deliveryRun(feed);
-    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
+    expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([
       ['final-1'],
       { held: 1, delivered: 1 },
     ]);
     await ingest(feed, [item('auth-1', { status: 'void' })]);
     await fixture.deliveryRun(feed);
-    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
+    expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([
       ['final-1'],
       { withdrawn: 1, delivered: 1 },
     ]);
@@ -486,7 +485,7 @@ describe('a pending posting', () => {
       item('later', { posted_at: '2026-06-01T00:00:00Z' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['later']);
+    expect(await fixture.bookedIds(feed)).toEqual(['later']);
     expect(await statusCountsOf(feed)).toEqual({ held: 1, withdrawn: 1, delivered: 1 });
   });
 
@@ -497,7 +496,7 @@ describe('a pending posting', () => {
       { transactionId: 'a', code: 'already_void' },
     ]);
     await fixture.deliveryRun(feed);
-    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { withdrawn: 1 }]);
+    expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([[], { withdrawn: 1 }]);
   });
 
   it('that is posted with a date before what was delivered is late, not lost', async () => {
@@ -509,7 +508,7 @@ describe('a pending posting', () => {
     await fixture.deliveryRun(feed);
     await ingest(feed, [item('auth', { posted_at: '2026-02-01T00:00:00Z' })]);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['next-day', 'auth']);
+    expect(await fixture.bookedIds(feed)).toEqual(['next-day', 'auth']);
     const [posting] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
     expect(posting).toMatchObject({ transactionId: 'auth', late: true, deliveryStatus: 'delivered' });
   });
@@ -522,7 +521,7 @@ describe('a late posting', () => {
     await fixture.deliveryRun(feed);
     await ingest(feed, [item('second')]);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['first', 'second']);
+    expect(await fixture.bookedIds(feed)).toEqual(['first', 'second']);
     const [posting] = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 1 });
     expect(posting).toMatchObject({ transactionId: 'second', late: false });
   });
@@ -537,7 +536,7 @@ describe('a late posting', () => {
       item('late-1', { posted_at: '2026-02-01T00:00:00Z' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['delivered', 'late-1', 'late-2', 'new']);
+    expect(await fixture.bookedIds(feed)).toEqual(['delivered', 'late-1', 'late-2', 'new']);
   });
 });
 
@@ -550,7 +549,7 @@ describe('the start date', () => {
       item('before-in-utc', { posted_at: '2026-03-01T00:30:00+01:00' }),
     ]);
     await fixture.deliveryRun(feed);
-    expect([await bookedIds(feed), await statusCountsOf(feed)]).toEqual([
+    expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([
       ['the-day'],
       { before_start: 2, delivered: 1 },
     ]);
@@ -558,7 +557,7 @@ describe('the start date', () => {
       transaction_start_date: '2026-02-01T00:00:00.000Z',
     });
     await fixture.deliveryRun(feed, { readAccount: true });
-    expect(await bookedIds(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
+    expect(await fixture.bookedIds(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
     expect(await statusCountsOf(feed)).toEqual({ delivered: 3 });
   });
 });
@@ -578,7 +577,7 @@ describe('a correction', () => {
       rejected: [{ transactionId: 'of-itself', pointer: '/corrects' }],
     });
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(['wrong', 'right', 'of-nothing-known']);
+    expect(await fixture.bookedIds(feed)).toEqual(['wrong', 'right', 'of-nothing-known']);
     const postings = await listPostingsWithStatus(fixture.pool, { feedId: feed.feedId, limit: 10 });
     expect(postings.map(({ transactionId, corrects }) => [transactionId, corrects])).toEqual([
       ['of-nothing-known', 'not-seen-yet'],

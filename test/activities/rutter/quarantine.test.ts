@@ -31,10 +31,6 @@ async function poison(transactionIds: readonly string[], named: boolean): Promis
   await fixture.control('POST', '/faults', fault);
 }
 
-async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await fixture.book(feed)).map((booked) => booked.transaction_id);
-}
-
 async function exceptionsOf(feed: DeliveryFeed): Promise<Record<string, string>> {
   const { rows } = await fixture.pool.query<{ transaction_id: string; exception: string }>(
     `SELECT transaction_id, exception FROM ledger WHERE feed_id = $1 AND exception IS NOT NULL ORDER BY 1`,
@@ -73,7 +69,7 @@ describe('one bad posting among a thousand', () => {
 
       expect((await fixture.posts()) - posts).toBeLessThanOrEqual(2 + extraPostsMax);
       expect(await exceptionsOf(feed)).toEqual({ [idOf(position)]: 'quarantined' });
-      expect(await bookedIds(feed)).toEqual(idsOf(1_300).filter((id) => id !== idOf(position)));
+      expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_300).filter((id) => id !== idOf(position)));
       const detail = { transaction_id: idOf(position), code: 'PLATFORM_BAD_REQUEST' };
       expect(await timelineOf(feed, 'posting_quarantined')).toEqual([detail]);
       expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
@@ -119,7 +115,7 @@ describe('bad postings', () => {
     await poison(bad, false);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(Object.keys(await exceptionsOf(feed))).toEqual(bad);
-    expect(await bookedIds(feed)).toEqual(idsOf(1_500).filter((id) => !bad.includes(id)));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_500).filter((id) => !bad.includes(id)));
   });
 
   it('that are alone from the start are quarantined at once', async () => {
@@ -139,7 +135,7 @@ describe('bad postings', () => {
     const posts = await fixture.posts();
     await fixture.deliveryRun(feed);
     expect(await exceptionsOf(feed)).toEqual({ [idOf(40)]: 'quarantined' });
-    expect(await bookedIds(feed)).toEqual(idsOf(64).filter((id) => id !== idOf(40)));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(64).filter((id) => id !== idOf(40)));
     expect((await fixture.posts()) - posts).toBeLessThanOrEqual(1 + extraPostsMax);
   });
 
@@ -183,7 +179,7 @@ describe('a refusal that is not caused by single postings', () => {
     await fixture.control('DELETE', '/faults');
     await resume(feed);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
-    expect(await bookedIds(feed)).toEqual(idsOf(2));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(2));
   });
 
   it('stops after three single postings refused with the same code, undoes them and blocks the feed', async () => {
@@ -208,7 +204,7 @@ describe('a refusal that is not caused by single postings', () => {
     await fixture.control('DELETE', '/faults');
     await resume(feed);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(idsOf(1_000));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_000));
   });
 
   it('stops after three single postings refused with the same code on different days', async () => {
@@ -229,7 +225,7 @@ describe('a refusal that is not caused by single postings', () => {
     await fixture.control('DELETE', '/faults');
     await resume(feed);
     await fixture.deliveryRun(feed);
-    expect(await bookedIds(feed)).toEqual(idsOf(3));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(3));
   });
 
   it('counts from the last accepted batch: a delivery between single refusals keeps them quarantined', async () => {
@@ -240,7 +236,7 @@ describe('a refusal that is not caused by single postings', () => {
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     }
     expect(Object.keys(await exceptionsOf(feed))).toEqual([idOf(1), idOf(2), idOf(4)]);
-    expect(await bookedIds(feed)).toEqual([idOf(3)]);
+    expect(await fixture.bookedIds(feed)).toEqual([idOf(3)]);
   });
 });
 
@@ -321,7 +317,7 @@ describe('before a batch is bisected', () => {
     await fixture.control('POST', '/faults', { ...bad, kind: 'status', http_status: 450, body: {} });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 2 });
     expect(await exceptionsOf(feed)).toEqual({});
-    expect(await bookedIds(feed)).toEqual(idsOf(2));
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(2));
   });
 });
 

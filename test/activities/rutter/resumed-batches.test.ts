@@ -31,13 +31,9 @@ afterEach(async () => {
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 });
 
-async function makeFilledFeed(count = 3, input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
-  const feed = await fixture.makeFeed({ startDate, ...input });
-  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
-  return feed;
-}
+const makeFilledFeed = (count = 3, input: { connectionId?: string } = {}) =>
+  fixture.makeFilledFeed({ startDate, count, ...input });
 
-const booked = async (feed: DeliveryFeed) => (await fixture.book(feed)).map((each) => each.transaction_id);
 const fault = (spec: Record<string, unknown>) => fixture.control('POST', '/faults', { times: 1, ...spec });
 
 async function batchStates(feed: DeliveryFeed): Promise<string[]> {
@@ -65,7 +61,7 @@ describe('a batch that is open when its feed is linked again from a later date',
     const feed = await makeFeedWithOpenBatch();
     await setFeed(feed, 'transaction_start_date', '2026-03-01T00:01:30.000Z');
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
-    expect(await booked(feed)).toEqual(['tx-000003']);
+    expect(await fixture.bookedIds(feed)).toEqual(['tx-000003']);
     expect(await batchStates(feed)).toEqual(['undone', 'delivered']);
   });
 });
@@ -81,7 +77,7 @@ describe('a batch of another feed of the connection', () => {
     await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
     fixture.woken.length = 0;
     expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up' });
-    expect(await booked(owner)).toHaveLength(3);
+    expect(await fixture.bookedIds(owner)).toHaveLength(3);
     expect(fixture.woken).toContain(`facts ${owner.feedId}`);
     // If the signal is lost, the repair job finds the requested check.
     expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: null, checkRequested: true });
@@ -101,7 +97,7 @@ describe('a batch of another feed of the connection', () => {
     expect(await fixture.posts()).toBe(posts);
     await fixture.control('DELETE', '/faults');
     expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up' });
-    expect(await booked(owner)).toHaveLength(3);
+    expect(await fixture.bookedIds(owner)).toHaveLength(3);
   });
 
   it('that fails in every attempt is undone after the last, and the other feeds continue', async () => {
@@ -188,7 +184,7 @@ describe('a batch', () => {
     const feed = await makeFilledFeed(10);
     await fault({ kind: 'status', http_status: 413, body: {}, match: batchPost });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 10 });
-    expect(await booked(feed)).toHaveLength(10);
+    expect(await fixture.bookedIds(feed)).toHaveLength(10);
   });
 
   it('whose account is ready and refused by Rutter nevertheless waits under its key', async () => {
@@ -210,7 +206,7 @@ describe('a batch', () => {
     expect(await discardPosting(fixture.pool, discard)).toMatchObject({ kind: 'wrong_delivery_status' });
     await setFeed(feed, 'reason', null);
     await fixture.deliveryRun(feed);
-    expect(await booked(feed)).toHaveLength(4);
+    expect(await fixture.bookedIds(feed)).toHaveLength(4);
   });
 });
 

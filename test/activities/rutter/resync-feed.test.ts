@@ -64,10 +64,6 @@ const recordWait = (waitMs: number) => Promise.resolve(void waits.push(waitMs));
 const forget = (feed: DeliveryFeed, ids: string[]) =>
   fixture.control('POST', '/book/forget', { account_id: feed.rutterAccountId, transaction_ids: ids });
 
-async function bookedIds(feed: DeliveryFeed): Promise<string[]> {
-  return (await fixture.book(feed)).map((entry) => entry.transaction_id);
-}
-
 async function timelineKinds(feed: DeliveryFeed): Promise<string[]> {
   const { rows } = await fixture.pool.query<{ kind: string }>(
     `SELECT kind FROM timeline WHERE feed_id = $1 ORDER BY entry_id`,
@@ -104,7 +100,13 @@ describe('a resync', () => {
     const posts = await fixture.posts();
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', batches: 1, delivered: 2 });
     expect(await fixture.posts()).toBe(posts + 1);
-    expect(await bookedIds(feed)).toEqual(['tx-000001', 'tx-000003', 'tx-000005', 'tx-000002', 'tx-000004']);
+    expect(await fixture.bookedIds(feed)).toEqual([
+      'tx-000001',
+      'tx-000003',
+      'tx-000005',
+      'tx-000002',
+      'tx-000004',
+    ]);
     expect(await resync(feed)).toMatchObject({ result: { compared: 5, at_rutter: 5, gap: 0 } });
     expect((await timelineKinds(feed)).filter((kind) => kind === 'resynced')).toHaveLength(1);
     const { rows } = await fixture.pool.query<{ sum: string }>(
@@ -175,7 +177,7 @@ describe('a resync', () => {
       result: { compared: 0, gap: 0, already_waiting: 4, known_at_rutter: 4 },
     });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 4 });
-    expect(await bookedIds(feed)).toHaveLength(7);
+    expect(await fixture.bookedIds(feed)).toHaveLength(7);
     // They were answered as duplicates, and their times at Rutter are before our new batch: still no gap.
     await fixture.pool.query(
       `UPDATE batches SET built_at = built_at + interval '1 hour' WHERE feed_id = $1 AND number = 2`,
@@ -193,7 +195,7 @@ describe('a resync', () => {
     await fixture.deliveryRun(feed).catch(() => undefined);
     expect(await resync(feed)).toMatchObject({ result: { compared: 2, gap: 0, already_waiting: 0 } });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
-    expect(await bookedIds(feed)).toHaveLength(5);
+    expect(await fixture.bookedIds(feed)).toHaveLength(5);
   });
 
   it('reads every page of the list, also those of other feeds', async () => {

@@ -92,7 +92,7 @@ describe('a delivery run without faults', () => {
       transaction_start_date: '2026-02-01T00:02:00.000Z',
     });
     await fixture.deliveryRun(feed, { readAccount: true });
-    const booked = (await fixture.book(feed)).map(({ transaction_id }) => transaction_id);
+    const booked = await fixture.bookedIds(feed);
     expect(booked.slice(5)).toEqual(['older-000003', 'older-000004', 'older-000005']);
   });
 
@@ -142,7 +142,7 @@ describe('an unknown outcome', () => {
     await fixture.addPostings(feed, postings);
     await fixture.control('POST', '/faults', { match: batchPost, times: 1, ...fault });
 
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
 
     expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(
       postings.map(({ id }) => id),
@@ -155,7 +155,7 @@ describe('an unknown outcome', () => {
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const fault = { kind: 'server_error_before_effect', recorded: true, match: batchPost, times: 1 };
     await fixture.control('POST', '/faults', fault);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     const keys = new Set((await fixture.book(feed)).map((booked) => booked.idempotency_key));
     expect(keys.size).toBe(1);
     const { rows } = await fixture.pool.query<{ state: string }>(
@@ -174,7 +174,7 @@ describe('an unknown outcome', () => {
       match: batchPost,
       times: 1,
     });
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await fixture.book(feed)).toHaveLength(10);
   });
 
@@ -183,7 +183,7 @@ describe('an unknown outcome', () => {
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 4_000, preferSyncWindowMs: 500 });
     const posts = await fixture.posts();
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
     expect((await fixture.posts()) - posts).toBe(1);
     expect(await fixture.book(feed)).toHaveLength(5);
@@ -215,7 +215,7 @@ describe('refusals', () => {
     expect(await fixture.posts()).toBe(posts);
     await fixture.control('DELETE', `/faults/${String(id)}`);
     await fixture.pool.query(`UPDATE feeds SET reason = NULL WHERE feed_id = $1`, [feed.feedId]);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await fixture.book(feed)).toHaveLength(5);
   });
 
@@ -255,7 +255,7 @@ describe('refusals', () => {
       [feed.feedId],
     );
     expect(blocked.rowCount).toBe(1);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await fixture.book(feed)).toHaveLength(2);
   });
 
@@ -332,7 +332,7 @@ describe('a 401', () => {
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
     await fixture.control('DELETE', '/violations');
     await fixture.pool.query(`UPDATE rejected_credentials SET probed_at = probed_at - interval '31 seconds'`);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await fixture.book(feed)).toHaveLength(2);
   });
 });
@@ -347,8 +347,8 @@ describe('the delivery lock', () => {
     const deliveryRuns = await Promise.all([fixture.deliveryRun(first), fixture.deliveryRun(second)]);
     await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     expect(deliveryRuns.map((deliveryRun) => deliveryRun.outcome).sort()).toEqual(['caught_up', 'lock_busy']);
-    await untilCaughtUp(first);
-    await untilCaughtUp(second);
+    await fixture.untilCaughtUp(first);
+    await fixture.untilCaughtUp(second);
     expect(await fixture.book(second)).toHaveLength(5);
   });
 
@@ -358,13 +358,13 @@ describe('the delivery lock', () => {
     await fixture.addPostings(backfilling, postingsFrom({ from: startDate, count: 40_000 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 300 });
     let backfillDone = false;
-    const backfill = untilCaughtUp(backfilling, 200).then(() => (backfillDone = true));
+    const backfill = fixture.untilCaughtUp(backfilling, 200).then(() => (backfillDone = true));
     await until(async () => (await fixture.book(backfilling)).length > 0, {
       timeoutMs: 10_000,
       describe: 'the backfill has started',
     });
     await fixture.addPostings(urgent, [{ id: 'urgent', postedAt: startDate }]);
-    await untilCaughtUp(urgent, 60);
+    await fixture.untilCaughtUp(urgent, 60);
     expect(backfillDone).toBe(false);
     await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     await backfill;
@@ -427,14 +427,4 @@ async function revoke(connectionId: string, revoked: boolean): Promise<void> {
     [connectionId],
   );
   await fixture.control('POST', `/connections/${rows[0]?.rutter_connection_id ?? ''}/token`, { revoked });
-}
-
-/** Starts delivery runs, as the workflow would, until the feed has caught up. A thrown failure is one attempt. */
-async function untilCaughtUp(feed: { feedId: string }, triesMax = 8): Promise<void> {
-  for (let tries = 0; tries < triesMax; tries += 1) {
-    const result = await fixture.deliveryRun(feed).catch(() => undefined);
-    if (result?.outcome === 'caught_up') return;
-    if (result?.outcome === 'lock_busy') await sleep(300);
-  }
-  throw new Error('the feed did not catch up');
 }

@@ -43,23 +43,11 @@ afterEach(async () => {
 const fault = (spec: Record<string, unknown>) =>
   fixture.control('POST', '/faults', { match: batchPost, times: 1, ...spec });
 
-async function makeFilledFeed(count = 3): Promise<DeliveryFeed> {
-  const feed = await fixture.makeFeed({ startDate });
-  await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
-  return feed;
-}
-
-async function untilCaughtUp(feed: DeliveryFeed): Promise<void> {
-  for (let tries = 0; tries < 12; tries += 1) {
-    const result = await fixture.deliveryRun(feed).catch(() => undefined);
-    if (result?.outcome === 'caught_up') return;
-  }
-  throw new Error('the feed did not catch up');
-}
+const makeFilledFeed = (count = 3) => fixture.makeFilledFeed({ startDate, count });
 
 async function expectBookedOnce(feed: DeliveryFeed, count = 3): Promise<void> {
   const ids = postingsFrom({ from: startDate, count }).map(({ id }) => id);
-  expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(ids);
+  expect(await fixture.bookedIds(feed)).toEqual(ids);
 }
 
 interface Attempt {
@@ -103,7 +91,7 @@ describe('an answer without a usable result', () => {
     async ({ name: _, ...spec }) => {
       const feed = await makeFilledFeed();
       await fault(spec);
-      await untilCaughtUp(feed);
+      await fixture.untilCaughtUp(feed);
       await expectBookedOnce(feed);
       expect(await attemptsOf(feed)).toMatchObject([{ state: 'delivered' }]);
     },
@@ -115,7 +103,7 @@ describe('an answer without a usable result', () => {
       const feed = await makeFilledFeed();
       await fixture.control('POST', '/knobs', slowJobs);
       await fault({ ...spec, match: jobPoll });
-      await untilCaughtUp(feed);
+      await fixture.untilCaughtUp(feed);
       await expectBookedOnce(feed);
       expect(await attemptsOf(feed)).toEqual([{ state: 'delivered', posts: 1, http_status: 200 }]);
     },
@@ -125,7 +113,7 @@ describe('an answer without a usable result', () => {
     const feed = await makeFilledFeed();
     await fault({ kind: 'server_error_after_effect', times: 0 });
     const posts = await fixture.posts();
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect((await fixture.posts()) - posts).toBe(5);
     await expectBookedOnce(feed);
   });
@@ -145,7 +133,7 @@ describe('a job', () => {
       await fixture.control('POST', '/knobs', slowJobs);
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status, body });
-      await untilCaughtUp(feed);
+      await fixture.untilCaughtUp(feed);
       await expectBookedOnce(feed);
       expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(states);
       const { requests } = (await fixture.control('GET', '/requests?limit=60')) as {
@@ -162,7 +150,7 @@ describe('a job', () => {
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
     const posts = await fixture.posts();
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect((await fixture.posts()) - posts).toBe(1);
     await expectBookedOnce(feed);
   });
@@ -173,7 +161,7 @@ describe('a job', () => {
     await fixture.control('POST', '/knobs', slowJobs);
     await fault({ kind: 'server_error_after_effect', recorded: true });
     const posts = await fixture.posts();
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect((await fixture.posts()) - posts).toBe(1);
     await expectBookedOnce(feed, 1_000);
   });
@@ -186,7 +174,7 @@ describe('a job', () => {
       error_message: 'one at a time',
     };
     await fault({ kind: 'job_failure', http_status: 400, body });
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     await expectBookedOnce(feed);
     expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(['nothing_synced', 'delivered']);
   });
@@ -194,7 +182,7 @@ describe('a job', () => {
   it('that fails several times delays its feed and loses nothing', async () => {
     const feed = await makeFilledFeed();
     await fault({ kind: 'job_failure', http_status: 452, times: 4 });
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
 
@@ -218,7 +206,7 @@ describe('a job', () => {
         await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
       }
       await fixture.deliveryRun(feed);
-      expect((await fixture.book(feed)).map((booked) => booked.transaction_id)).toEqual(left);
+      expect(await fixture.bookedIds(feed)).toEqual(left);
       const { rows } = await fixture.pool.query<{ state: string }>(
         `SELECT state FROM batches WHERE feed_id = $1 ORDER BY number`,
         [feed.feedId],
@@ -257,7 +245,7 @@ describe('a job', () => {
       await abandonJob(fixture.pool, { feedId: feed.feedId, reason: 'Rutter confirmed that it has stopped' }),
     ).toBe(true);
     await fixture.control('POST', '/knobs', defaultKnobs);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
 
@@ -290,7 +278,7 @@ describe('a job', () => {
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', reason: 'job_lost' });
     expect((await fixture.posts()) - posts).toBe(1);
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     await expectBookedOnce(feed);
   });
 });
@@ -323,7 +311,7 @@ describe('an open attempt older than a day', () => {
         WHERE batch_id IN (SELECT batch_id FROM batches WHERE feed_id = $1)`,
       [feed.feedId],
     );
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect((await fixture.posts()) - before).toBe(posts);
     expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(states);
     await expectBookedOnce(feed);
@@ -339,7 +327,7 @@ describe('a temporary refusal of the batch', () => {
       error_message: 'one at a time',
     };
     await fault({ kind: 'status', http_status: 400, body, times: 3 });
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await attemptsOf(feed)).toEqual([{ state: 'delivered', posts: 4, http_status: 200 }]);
   });
 
@@ -349,7 +337,7 @@ describe('a temporary refusal of the batch', () => {
     await fault({ kind: 'status', http_status: 409, body, times: 3 });
     await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ type: 'Unexpected' });
     expect(await reasonOf(feed)).toBe('conflict_with_provider');
-    await untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed);
     expect(await attemptsOf(feed)).toEqual([{ state: 'delivered', posts: 4, http_status: 200 }]);
     expect(await reasonOf(feed)).toBeNull();
   });
@@ -368,7 +356,7 @@ describe('a temporary refusal of the batch', () => {
       expect(slowedMs).toHaveLength(1);
       expect(slowedMs[0]).toBeGreaterThan(0);
       expect(slowedMs[0]).toBeLessThanOrEqual(retryAfterMaxMs);
-      await untilCaughtUp(feed);
+      await fixture.untilCaughtUp(feed);
       expect(await attemptsOf(feed)).toMatchObject([{ state: 'delivered', posts: 2 }]);
     },
   );
@@ -378,8 +366,8 @@ describe('a success', () => {
   it('whose list is incomplete delivers what it names and sends the gap, without read-back', async () => {
     const feed = await makeFilledFeed(10);
     await fault({ kind: 'omit_from_answer', transaction_ids: ['tx-000003', 'tx-000007'] });
-    await untilCaughtUp(feed);
-    const booked = (await fixture.book(feed)).map((line) => line.transaction_id);
+    await fixture.untilCaughtUp(feed);
+    const booked = await fixture.bookedIds(feed);
     expect(booked.slice(8)).toEqual(['tx-000003', 'tx-000007']);
     const { requests } = (await fixture.control('GET', '/requests?limit=4')) as {
       requests: { method: string }[];

@@ -53,16 +53,22 @@ export interface DeliveryFixture {
   woken: string[];
   /** A feed on a connection of its own, or on the given one; chosen in Sage from `startDate` on when given. */
   makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
+  /** A feed that may send, with `count` postings a minute apart from its start date on; see {@link postingsFrom}. */
+  makeFilledFeed(input: { startDate: string; count: number; connectionId?: string }): Promise<DeliveryFeed>;
   addPostings(feed: { accountId: string }, postings: readonly FixturePosting[]): Promise<void>;
   /** Runs one delivery run, as one attempt of the activity; not `early`: what had to wait may go. */
   deliveryRun(
     feed: { feedId: string },
     input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
   ): Promise<RunDeliveryResult>;
+  /** Starts delivery runs, as the workflow would, until the feed has caught up; one that throws is an attempt. */
+  untilCaughtUp(feed: { feedId: string }, runsMax?: number): Promise<void>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
   book(feed: { rutterAccountId: string }): Promise<BookedTransaction[]>;
+  /** The ids of what is booked, in the order of their acceptance. */
+  bookedIds(feed: { rutterAccountId: string }): Promise<string[]>;
   violations(): Promise<{ violations: unknown[]; resent: unknown[] }>;
   /** Requests seen by the sandbox, e.g. `POST /accounting/bank_feeds/transactions`. */
   posts(): Promise<number>;
@@ -120,35 +126,43 @@ export async function createDeliveryFixture(
     selectAccount: ({ rutterAccountId, startDate }) =>
       control('POST', `/accounts/${rutterAccountId}/select`, { transaction_start_date: startDate }),
   };
+  const makeFeed: DeliveryFixture['makeFeed'] = async ({ connectionId, startDate } = {}) => {
+    const connection =
+      connectionId === undefined
+        ? await seedConnection(target)
+        : await readSeededConnection(target, connectionId);
+    return await seedFeed(target, { connection, startDate });
+  };
+  const deliveryRun: DeliveryFixture['deliveryRun'] = async (feed, input = {}) => {
+    if (input.early !== true) await letAttemptsBeDue(pool);
+    return await runDelivery(input.deps ?? deps, {
+      feedId: feed.feedId,
+      readAccount: input.readAccount ?? false,
+    });
+  };
+  const book: DeliveryFixture['book'] = async (feed) => {
+    const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
+      accounts: { transactions: BookedTransaction[] }[];
+    };
+    return answer.accounts[0]?.transactions ?? [];
+  };
   return {
-    ...{ pool, deps, sandbox, woken, control, clientOf },
-    makeFeed: async ({ connectionId, startDate } = {}) => {
-      const connection =
-        connectionId === undefined
-          ? await seedConnection(target)
-          : await readSeededConnection(target, connectionId);
-      return await seedFeed(target, { connection, startDate });
+    ...{ pool, deps, sandbox, woken, control, clientOf, makeFeed, deliveryRun, book },
+    makeFilledFeed: async ({ count, ...input }) => {
+      const feed = await makeFeed(input);
+      await addPostings(pool, feed.accountId, postingsFrom({ from: input.startDate, count }));
+      return feed;
     },
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    deliveryRun: async (feed, input = {}) => {
-      if (input.early !== true) await letAttemptsBeDue(pool);
-      return await new MockActivityEnvironment(
-        {},
-        { logger: new DefaultLogger('ERROR', () => undefined) },
-      ).run<[RunDeliveryInput], RunDeliveryResult, (input: RunDeliveryInput) => Promise<RunDeliveryResult>>(
-        rutterRunDelivery(input.deps ?? deps),
-        {
-          feedId: feed.feedId,
-          readAccount: input.readAccount ?? false,
-        },
-      );
+    untilCaughtUp: async (feed, runsMax = 12) => {
+      for (let runs = 0; runs < runsMax; runs += 1) {
+        const result = await deliveryRun(feed).catch(() => undefined);
+        if (result?.outcome === 'caught_up') return;
+        if (result?.outcome === 'lock_busy') await sleep(300);
+      }
+      throw new Error('the feed did not catch up');
     },
-    book: async (feed) => {
-      const answer = (await control('GET', `/book?account_id=${feed.rutterAccountId}`)) as {
-        accounts: { transactions: BookedTransaction[] }[];
-      };
-      return answer.accounts[0]?.transactions ?? [];
-    },
+    bookedIds: async (feed) => (await book(feed)).map((booked) => booked.transaction_id),
     violations: async () =>
       (await control('GET', '/violations')) as { violations: unknown[]; resent: unknown[] },
     posts: async () => {
@@ -163,6 +177,16 @@ export async function createDeliveryFixture(
       await database.drop();
     },
   };
+}
+
+async function runDelivery(deps: ActivityDeps, input: RunDeliveryInput): Promise<RunDeliveryResult> {
+  const logger = new DefaultLogger('ERROR', () => undefined);
+  const environment = new MockActivityEnvironment({}, { logger });
+  return await environment.run<
+    [RunDeliveryInput],
+    RunDeliveryResult,
+    (input: RunDeliveryInput) => Promise<RunDeliveryResult>
+  >(rutterRunDelivery(deps), input);
 }
 
 /** Between two delivery runs the time passes that a renewed attempt must wait. */

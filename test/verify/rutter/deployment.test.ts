@@ -106,15 +106,12 @@ async function untilState(feed: DeliveryFeed, state: string): Promise<void> {
   );
 }
 
-const bookedIds = async (feed: DeliveryFeed) =>
-  (await fixture.book(feed)).map((transaction) => transaction.transaction_id);
-
 async function untilBooked(feed: DeliveryFeed, sent: readonly FixturePosting[]): Promise<void> {
-  await until(async () => (await bookedIds(feed)).length >= sent.length, {
+  await until(async () => (await fixture.bookedIds(feed)).length >= sent.length, {
     ...soon,
     describe: `${String(sent.length)} postings are at Rutter`,
   });
-  expect(await bookedIds(feed)).toEqual(sent.map(({ id }) => id));
+  expect(await fixture.bookedIds(feed)).toEqual(sent.map(({ id }) => id));
   expect(await fixture.violations()).toMatchObject({ violations: [], resent: [] });
 }
 
@@ -155,7 +152,7 @@ describe('a deployment of code that does not fit a running feed', () => {
       await facade.wakeFeed(running);
       const { status } = await client.workflow.getHandle(bankFeedWorkflowId(running.feedId)).describe();
       expect(status.name).toBe('RUNNING');
-      expect(await bookedIds(running)).toEqual(first.map(({ id }) => id));
+      expect(await fixture.bookedIds(running)).toEqual(first.map(({ id }) => id));
     });
     await withWorkflows(fitting, async () => {
       await untilBooked(running, [...first, ...second, ...third]);
@@ -180,7 +177,7 @@ describe('a deployment of code that does not fit a running feed', () => {
       await fixture.control('POST', '/knobs', { jobRunMs: 1_000 });
       await fixture.addPostings(feed, sent);
       await facade.wakeFeed(feed);
-      await until(async () => (await bookedIds(feed!)).length >= 1_000, {
+      await until(async () => (await fixture.bookedIds(feed!)).length >= 1_000, {
         ...soon,
         describe: 'the delivery run is under way',
       });
