@@ -67,7 +67,7 @@ describe('reprocessing (contract 10)', () => {
     const waiting = await poll(started.body.pollRoute);
     expect([waiting.status, waiting.body]).toEqual([202, started.body]);
     await session.advance(RUN_MS);
-    for (let poll = 0; poll < 2; poll += 1) {
+    for (let polls = 0; polls < 2; polls += 1) {
       const done = await poll(started.body.pollRoute);
       expect(done.status).toBe(200);
       expect(predictedNames(done)).toEqual([['Energy'], ['Energy']]);
@@ -135,7 +135,7 @@ describe('reprocessing (contract 10)', () => {
     await session.control('POST', '/faults', { kind: 'reprocess_fails' });
     const bad = (await start([1])).body;
     await session.advance(RUN_MS);
-    for (let poll = 0; poll < 2; poll += 1) {
+    for (let polls = 0; polls < 2; polls += 1) {
       const reply = await poll(bad.pollRoute);
       expect([reply.status, reply.body.error.code]).toEqual([500, 'internal']);
     }

@@ -42,7 +42,7 @@ export interface BookedTransaction {
   idempotency_key: string | null;
 }
 
-export type DeliveryFeed = SeededFeed;
+export type DeliveryFeed = Omit<SeededFeed, 'accessToken'>;
 
 /** A real PostgreSQL, the real sandbox over HTTP and the real deliver activity; only Temporal itself is not there. */
 export interface DeliveryFixture {
