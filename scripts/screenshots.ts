@@ -51,7 +51,8 @@ async function tour(service: RunningService, page: Page): Promise<void> {
   await page.goto(sandboxOrigins(service.settings).screens);
   await page.getByRole('button', { name: 'Connect your bank' }).click();
   await signIn(service, page);
-  await page.getByRole('button', { name: 'Share accounts' }).waitFor();
+  await page.getByRole('button', { name: 'Select all' }).click();
+  await page.getByRole('checkbox', { checked: true }).first().waitFor();
   await shoot(page, 'share-accounts');
   await page.getByRole('button', { name: 'Share accounts' }).click();
   await page.getByRole('button', { name: 'Start feed' }).waitFor();

@@ -4,8 +4,11 @@ import { constantTimeEqual } from '../crypto/hash.js';
 import { PageProblem } from './page-problem.js';
 import type { Texts } from './texts.js';
 
-/** Enough for a form with a thousand ticked accounts of the longest ids, percent-encoded. */
-const formBytesMax = 1_000_000;
+/**
+ * Enough for a form with a thousand ticked accounts of the longest ids: 255 characters of three bytes, each of them
+ * percent-encoded, and the name of the field.
+ */
+const formBytesMax = 2_500_000;
 const formFieldsMax = 1_100;
 
 /** Name of the hidden field that ties a form to the session that was shown it. */

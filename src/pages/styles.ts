@@ -89,6 +89,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .choice input { width: 1.25rem; height: 1.25rem; margin: .125rem 0 0; accent-color: var(--accent); }
 .choice label { font-weight: 600; overflow-wrap: anywhere; }
 .choice .hint { grid-column: 2; color: var(--soft); font-size: .875rem; }
+.last { position: sticky; bottom: 0; margin: 0 -1.5rem -1.5rem; padding: .75rem 1.5rem 1.5rem; background: var(--card); border-radius: 0 0 .75rem .75rem; }
 .digits { color: var(--soft); font-weight: 500; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .digits.masked::before { content: "•••• " / ""; }
 .row { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; justify-content: space-between; }
@@ -133,6 +134,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 @media (max-width: 30rem) {
   header, main, footer { padding-left: .875rem; padding-right: .875rem; }
   .card { padding: 1.125rem; }
+  .last { margin: 0 -1.125rem -1.125rem; padding: .75rem 1.125rem 1.125rem; }
   .happened li { grid-template-columns: 1fr; }
   .line { grid-template: "box date amount" "box text text" "box suggested suggested" / auto 1fr auto; }
 }

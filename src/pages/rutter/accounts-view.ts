@@ -9,6 +9,9 @@ import { printDate } from '../time-text.js';
 import type { ConnectionChoice } from './connection-choice.js';
 import { newConnectionValue } from './connection-choice.js';
 
+/** The field that the button `Select all` sends; any other submission of the form shares what is ticked. */
+export const selectField = 'select';
+
 export interface AccountsView {
   readonly action: string;
   readonly formToken: string;
@@ -38,11 +41,19 @@ export function accountsMain(t: RutterTexts, view: AccountsView): Html {
       ${view.choice.ask && companyQuestion(t, view.choice.linked, view.chosen)}
       <fieldset>
         <legend>${t.accounts.accountsLegend}</legend>
+        ${selectAll(t)}
         ${view.accounts.map((account, index) => accountBox(t, { account, index, ticked: view.ticked }))}
       </fieldset>
-      <button type="submit" class="full">${t.accounts.button}</button>
+      <div class="last"><button type="submit" class="full">${t.accounts.button}</button></div>
     </form>
   </div>`;
+}
+
+/** The form again with every account ticked: the server prints it, so it needs no script. Nothing is shared by it. */
+function selectAll(t: RutterTexts): Html {
+  return html`<button type="submit" class="quiet slim" name="${selectField}" value="all" formnovalidate>
+    ${t.accounts.selectAll}
+  </button>`;
 }
 
 /** The label has only the account's name and last four digits; kind and currency are a hint beside it. */

@@ -7,7 +7,7 @@ import { readField, readFields, requireOwnForm } from '../form.js';
 import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
 import type { AccountsView } from './accounts-view.js';
-import { accountsMain } from './accounts-view.js';
+import { accountsMain, selectField } from './accounts-view.js';
 import { chosenConnection, connectionChoice } from './connection-choice.js';
 import { finishHandoff } from './finish.js';
 import type { RutterPages } from './context.js';
@@ -28,13 +28,12 @@ export async function showAccounts(pages: RutterPages, request: Request, respons
     sendMessage(response, pages.t, 200, pages.t.accounts.none);
     return;
   }
-  const ticked = new Set(offer.accounts.map(({ accountId }) => accountId));
-  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked, chosen: undefined });
+  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked: new Set(), chosen: undefined });
 }
 
 /**
  * `POST /login/<handoff>/accounts`: stores the choice, once, and waits for the redirect. A double click or a second
- * tab finds the choice stored and waits with the first.
+ * tab finds the choice stored and waits with the first. The button `Select all` only prints the form again.
  */
 export async function shareAccounts(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const { t } = pages;
@@ -44,6 +43,12 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   const offer = await readOffer(pages, visit.customerId);
   const wanted = new Set(readFields(request, 'account'));
   const chosen = readField(request, t, 'connection');
+  if (readField(request, t, selectField) !== '') {
+    const ticked = new Set(offer.accounts.map(({ accountId }) => accountId));
+    const again = { status: 200, ticked, chosen: chosen === '' ? undefined : chosen };
+    sendAccounts(pages, response, visit, { ...offer, ...again });
+    return;
+  }
   const accountIds = offer.accounts.map(({ accountId }) => accountId).filter((id) => wanted.has(id));
   // The form never offered an id that is not this customer's, so it cannot be a mistake in the form.
   if (accountIds.length !== wanted.size) throw new PageProblem(400, t.problems.badForm);

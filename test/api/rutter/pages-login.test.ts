@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../../../src/domain/limits.js';
 import { WorkflowsUnavailable } from '../../../src/temporal/calls.js';
 import { until } from '../../support/until.js';
 import {
@@ -42,7 +43,6 @@ describe('from Rutter’s link to the redirect', () => {
     expect(accounts.text).toContain('Sage, through Rutter');
     expect(accounts.text).toContain('Trading account');
     expect(accounts.text).toContain('5094');
-    expect(accounts.text.match(/ checked/g)).toHaveLength(2);
 
     pages.facade.onAccountsShared = async (id) => {
       await makeReady(pages, { handoffId: id, otp: 'otp-1234' });
@@ -276,6 +276,46 @@ describe('which Sage company', () => {
     const account = [...accountIds, stranger.accountIds[0]!];
     expect((await visitor.post(accounts.path, { ...fields, connection: 'new', account })).status).toBe(400);
     expect(await rowOf(handoffId)).toMatchObject({ state: 'logged_in', account_ids: null });
+  });
+
+  test('no account is ticked beforehand, and Select all ticks every one without sharing any', async () => {
+    const { customerId, username, accountIds } = await addCustomer(pages);
+    await addConnection(pages, { customerId, accountId: accountIds[0]! });
+    const { handoffId, link } = newChallenge();
+    const visitor = newVisitor(pages);
+    const accounts = await signInAt(visitor, link, username);
+    const checkedBoxes = /type="checkbox"[^>]*\schecked/g;
+    expect(accounts.text).toContain('Select all');
+    expect(accounts.text.match(checkedBoxes)).toBeNull();
+    const select = { form_token: accounts.formToken, connection: 'new', select: 'all' };
+    const all = await visitor.post(accounts.path, select);
+    expect(all.status).toBe(200);
+    expect(all.text.match(checkedBoxes)).toHaveLength(2);
+    expect(all.text).toMatch(/value="new"\s+required\s+checked/);
+    expect(await rowOf(handoffId)).toMatchObject({ state: 'logged_in', account_ids: null });
+    expect((await visitor.post(accounts.path, { ...select, form_token: 'wrong' })).status).toBe(403);
+  });
+
+  test('a customer with a thousand accounts of the longest ids can share them all', async () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => [`Site ${String(index)}`, '0001'] as const);
+    const { customerId, username } = await addCustomer(pages, names);
+    const longest = '語'.repeat(limits.idLengthMax - 40);
+    await pages.pool.query(`UPDATE accounts SET account_id = account_id || $2 WHERE customer_id = $1`, [
+      customerId,
+      longest,
+    ]);
+    const { handoffId, link } = newChallenge();
+    const visitor = newVisitor(pages);
+    const accounts = await signInAt(visitor, link, username);
+    const ids = [...accounts.text.matchAll(/name="account"[^>]*value="([^"]+)"/g)].map(([, id]) => id!);
+    expect(ids).toHaveLength(1_000);
+    pages.facade.onAccountsShared = async (id) => {
+      await makeReady(pages, { handoffId: id, otp: 'otp-1' });
+      return true;
+    };
+    const shared = await visitor.post(accounts.path, { form_token: accounts.formToken, account: ids });
+    expect(shared.status).toBe(303);
+    expect((await rowOf(handoffId))?.account_ids).toHaveLength(1_000);
   });
 
   test('no ticked account: the page reports it and keeps the rest of the choice', async () => {

@@ -135,7 +135,7 @@ async function linkInBrowser(customerId: string, sent: Sent[]): Promise<Customer
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('button', { name: 'Share accounts' }).waitFor();
   await keepPage(page);
-  await page.getByRole('checkbox', { name: /Savings/ }).uncheck();
+  await page.getByRole('checkbox', { name: /Trading account/ }).check();
   await page.getByRole('button', { name: 'Share accounts' }).click();
   await page.getByRole('button', { name: 'Start feed' }).waitFor();
   await page.getByRole('checkbox', { name: /Trading account/ }).check();

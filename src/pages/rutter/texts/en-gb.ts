@@ -125,6 +125,7 @@ export const britishRutterTexts = {
     newCompanyHint: 'Choose this for a Sage company that is not connected yet.',
     accountsLegend: 'Accounts',
     kinds: { bank: 'Bank account', credit_card: 'Credit card' },
+    selectAll: 'Select all',
     button: 'Share accounts',
     noneTicked: 'Tick at least one account to share.',
     companyMissing: 'Choose the Sage company.',
