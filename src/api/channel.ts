@@ -23,6 +23,8 @@ export interface ApiChannel {
   readonly feedCounts: FeedCounts;
   /** The customer's connections on this channel, oldest first. Tokens stay out. */
   listConnections(pool: Pool, customer: { customerId: string }): Promise<ConnectionJson[]>;
+  /** One connection of this channel, or null when it has none of this id. */
+  readConnection(pool: Pool, connection: { connectionId: string }): Promise<ConnectionJson | null>;
   /** Passes an operator's request on to an open feed; its row shows when it was done. */
   requestFeedAction(deps: ApiDeps, input: { feedId: string; action: OperatorAction }): Promise<void>;
   /** Wakes the feeds that can send an account's new postings. */

@@ -5,6 +5,7 @@ import { instant } from './fields.js';
 /** A customer's tie to one Sage company, on either channel. */
 export const connectionSchema = z.object({
   connection_id: z.string().meta({ format: 'uuid' }),
+  customer_id: z.string(),
   company_id: z.string().nullable().meta({ description: "Sage's id of a company at its Banking Service." }),
   channel: z.enum(channelIds),
   platform: z.string(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../domain/limits.js';
 import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
+import { invalid } from './problem.js';
 
 /** Fields that several routes share. `meta` is for the reference, the refinement validates. */
 
@@ -52,9 +53,12 @@ export const nothing = z.strictObject({});
 const pageLimitMax = 200;
 const pageLimitDefault = 50;
 
+/** A cursor holds an id of at most 255 characters of up to three bytes each, in base64. */
+const cursorLengthMax = 1_024;
+
 /** Query parameters of a list. The cursor is `next_cursor` of the previous page. */
 export const pageFields = {
-  cursor: z.string().max(600).optional(),
+  cursor: z.string().max(cursorLengthMax).optional(),
   limit: z
     .string()
     .regex(/^[1-9]\d{0,2}$/, 'must be a number from 1')
@@ -87,4 +91,21 @@ export function cursorKey(cursor: string | undefined, form: RegExp): string | nu
   if (cursor === undefined) return undefined;
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
   return form.test(key) ? key : null;
+}
+
+/** Forms of the keys in cursors: an id of this service, and one that core banking gave. */
+export const uuidKeyForm = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+export const givenIdKeyForm = /^\P{Cc}{1,255}$/u;
+
+/** The key to continue after, and the row limit. @throws {Problem} 400 for a cursor of another list */
+export function keyedPage(
+  query: { cursor?: string | undefined; limit?: number | undefined },
+  form: RegExp,
+): { after: string | undefined; limit: number } {
+  const after = cursorKey(query.cursor, form);
+  if (after === null) {
+    const message = 'is not a cursor of this list';
+    throw invalid({ status: 400, code: 'invalid_query', errors: [{ pointer: '/cursor', message }] });
+  }
+  return { after, limit: pageSize(query.limit) };
 }

@@ -68,6 +68,19 @@ export async function listAccountsOfCustomer(
   return rows.map(accountFrom);
 }
 
+/** Up to `limit` of a customer's accounts after the account `afterAccountId`, in the order of their ids. */
+export async function listAccounts(
+  db: Queryable,
+  input: { customerId: string; afterAccountId?: string | undefined; limit: number },
+): Promise<AccountRow[]> {
+  const { rows } = await db.query<RawAccount>(
+    `SELECT ${columns} FROM accounts WHERE customer_id = $1 AND ($2::text IS NULL OR account_id > $2)
+      ORDER BY account_id LIMIT $3`,
+    [input.customerId, input.afterAccountId ?? null, input.limit],
+  );
+  return rows.map(accountFrom);
+}
+
 export interface PutAccountInput {
   readonly accountId: string;
   readonly customerId: string;

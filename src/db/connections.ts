@@ -116,15 +116,29 @@ export interface ListedConnection extends ConnectionRow {
 /** A customer has few connections; a list never shows more than this. */
 const listedConnectionsMax = 200;
 
+const listedColumns = `${columns}, (SELECT count(*)::int FROM feeds f
+                          WHERE f.connection_id = connections.connection_id
+                            AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds`;
+
+/** One connection as lists show it, or null when there is none. */
+export async function readListedConnection(
+  db: Queryable,
+  input: { connectionId: string },
+): Promise<ListedConnection | null> {
+  const { rows } = await db.query<RawConnection & { linked_feeds: number }>(
+    `SELECT ${listedColumns} FROM connections WHERE connection_id = $1`,
+    [input.connectionId],
+  );
+  return rows[0] === undefined ? null : { ...connectionFrom(rows[0]), linkedFeeds: rows[0].linked_feeds };
+}
+
 /** A customer's connections, oldest first. */
 export async function listConnectionsOfCustomer(
   db: Queryable,
   input: { customerId: string },
 ): Promise<ListedConnection[]> {
   const { rows } = await db.query<RawConnection & { linked_feeds: number }>(
-    `SELECT ${columns}, (SELECT count(*)::int FROM feeds f
-                          WHERE f.connection_id = connections.connection_id
-                            AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds
+    `SELECT ${listedColumns}
        FROM connections WHERE customer_id = $1 ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
     [input.customerId],
   );

@@ -48,6 +48,18 @@ export async function readCustomer(
   return rows[0] === undefined ? null : customerFrom(rows[0]);
 }
 
+/** Up to `limit` customers after the customer `afterCustomerId`, in the order of their ids. */
+export async function listCustomers(
+  db: Queryable,
+  input: { afterCustomerId?: string | undefined; limit: number },
+): Promise<CustomerRow[]> {
+  const { rows } = await db.query<RawCustomer>(
+    `SELECT ${columns} FROM customers WHERE $1::text IS NULL OR customer_id > $1 ORDER BY customer_id LIMIT $2`,
+    [input.afterCustomerId ?? null, input.limit],
+  );
+  return rows.map(customerFrom);
+}
+
 /** What a local login is checked against; null when no customer has that name. Names are compared by their exact bytes. */
 export async function readLogin(
   db: Queryable,

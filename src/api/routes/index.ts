@@ -1,10 +1,15 @@
 import type { ApiChannels } from '../channel.js';
 import type { Route } from '../define-route.js';
+import { getAccount } from './get-account.js';
 import { getCommand } from './get-command.js';
+import { getConnection } from './get-connection.js';
+import { getCustomer } from './get-customer.js';
 import { getFeed } from './get-feed.js';
+import { listAccounts } from './list-accounts.js';
 import { listAlerts } from './list-alerts.js';
 import { listConnections } from './list-connections.js';
 import { listCustomerTimelineEntries } from './list-customer-timeline.js';
+import { listCustomers } from './list-customers.js';
 import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeeds } from './list-feeds.js';
 import { feedActionRoutes } from './post-feed-action.js';
@@ -16,7 +21,12 @@ import { putCustomer } from './put-customer.js';
 export function createRoutes(channels: ApiChannels): readonly Route[] {
   return [
     putCustomer,
+    getCustomer,
+    listCustomers,
     putAccount,
+    getAccount,
+    listAccounts,
+    getConnection(channels),
     listConnections(channels),
     listCustomerTimelineEntries,
     postTransactions,

@@ -6,17 +6,14 @@ import { defineRoute } from '../define-route.js';
 import { feedJson, feedSchema } from '../feed-json.js';
 import {
   accountId,
-  cursorKey,
   customerId,
+  keyedPage,
   nextCursor,
   nothing,
   page,
   pageFields,
-  pageSize,
+  uuidKeyForm,
 } from '../fields.js';
-import { invalid } from '../problem.js';
-
-const uuidForm = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /** Feeds in the order of their ids; also maps accounts to feeds. */
 export const listFeeds = defineRoute({
@@ -39,9 +36,7 @@ export const listFeeds = defineRoute({
     },
   },
   handle: async ({ deps, query }) => {
-    const after = cursorKey(query.cursor, uuidForm);
-    if (after === null) throw badCursor();
-    const limit = pageSize(query.limit);
+    const { after, limit } = keyedPage(query, uuidKeyForm);
     const feeds = await listFeedViews(deps.pool, dbChannels, {
       customerId: query.customer_id,
       accountId: query.account_id,
@@ -53,8 +48,3 @@ export const listFeeds = defineRoute({
     return { status: 200, body: { feeds: shown.map(feedJson), next_cursor: next } };
   },
 });
-
-function badCursor() {
-  const message = 'is not a cursor of this list';
-  return invalid({ status: 400, code: 'invalid_query', errors: [{ pointer: '/cursor', message }] });
-}

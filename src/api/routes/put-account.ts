@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { seal } from '../../crypto/seal.js';
-import { putAccount as storeAccount, type AccountRow } from '../../db/accounts.js';
+import { putAccount as storeAccount } from '../../db/accounts.js';
 import { limits } from '../../domain/limits.js';
+import { accountJson, accountSchema } from '../account-json.js';
 import { defineRoute } from '../define-route.js';
-import { accountId, customerId, instant, nothing, textField } from '../fields.js';
+import { accountId, customerId, nothing, textField } from '../fields.js';
 import { Problem, notFound } from '../problem.js';
 
 const bodyBytesMax = 64 * 1024;
@@ -41,20 +42,6 @@ const accountBody = z
       .optional(),
   })
   .meta({ id: 'AccountInput' });
-
-export const accountSchema = z
-  .object({
-    account_id: z.string(),
-    customer_id: z.string(),
-    name: z.string(),
-    type: z.enum(['bank', 'credit_card']),
-    currency: z.string(),
-    number_last4: z.string().nullable(),
-    opened_on: z.string().nullable().meta({ format: 'date' }),
-    created_at: instant,
-    updated_at: instant,
-  })
-  .meta({ id: 'Account' });
 
 /** Creates or replaces an account; its number is sealed before it is stored. */
 export const putAccount = defineRoute({
@@ -119,18 +106,4 @@ function lastDigitsOf(number: string): string {
 
 function digitsOf(number: string): string {
   return number.replace(/[^A-Za-z0-9]/g, '');
-}
-
-function accountJson(account: AccountRow) {
-  return {
-    account_id: account.accountId,
-    customer_id: account.customerId,
-    name: account.name,
-    type: account.type,
-    currency: account.currency,
-    number_last4: account.numberLast4,
-    opened_on: account.openedOn,
-    created_at: account.createdAt,
-    updated_at: account.updatedAt,
-  };
 }

@@ -5,11 +5,12 @@ import {
   passwordProblem,
   type PasswordProblem,
 } from '../../crypto/password.js';
-import { putCustomer as storeCustomer, type CustomerRow, type LoginChange } from '../../db/customers.js';
+import { putCustomer as storeCustomer, type LoginChange } from '../../db/customers.js';
 import { limits } from '../../domain/limits.js';
+import { customerJson, customerSchema } from '../customer-json.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
-import { customerId, instant, nothing, textField } from '../fields.js';
+import { customerId, nothing, textField } from '../fields.js';
 import { Problem, invalid } from '../problem.js';
 
 const locales = ['en-GB', 'en-US', 'fr-FR', 'fr-CA', 'es-ES', 'de-DE'] as const;
@@ -31,18 +32,6 @@ const customerBody = z
     locale: z.enum(locales).optional().meta({ default: 'en-GB' }),
   })
   .meta({ id: 'CustomerInput' });
-
-export const customerSchema = z
-  .object({
-    customer_id: z.string(),
-    name: z.string(),
-    email: z.string().nullable(),
-    username: z.string().nullable(),
-    locale: z.string(),
-    created_at: instant,
-    updated_at: instant,
-  })
-  .meta({ id: 'Customer' });
 
 /** Creates or replaces a customer. The password is hashed (argon2id) and never returned. */
 export const putCustomer = defineRoute({
@@ -119,16 +108,4 @@ function describePassword(problem: PasswordProblem): string {
     default:
       return problem satisfies never;
   }
-}
-
-function customerJson(customer: CustomerRow) {
-  return {
-    customer_id: customer.customerId,
-    name: customer.name,
-    email: customer.email,
-    username: customer.username,
-    locale: customer.locale,
-    created_at: customer.createdAt,
-    updated_at: customer.updatedAt,
-  };
 }

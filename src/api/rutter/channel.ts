@@ -1,4 +1,8 @@
-import { listConnectionsOfCustomer, type ListedConnection } from '../../db/connections.js';
+import {
+  listConnectionsOfCustomer,
+  readListedConnection,
+  type ListedConnection,
+} from '../../db/connections.js';
 import { listFeedsToWake } from '../../db/rutter/feeds.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { ApiChannel } from '../channel.js';
@@ -45,6 +49,10 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
     feedCounts: rutterFeedCounts,
     listConnections: async (pool, customer) =>
       (await listConnectionsOfCustomer(pool, customer)).map(connectionJson),
+    readConnection: async (pool, connection) => {
+      const row = await readListedConnection(pool, connection);
+      return row === null ? null : connectionJson(row);
+    },
     requestFeedAction: (_deps, request) => facade.requestOfFeed(request),
     wakeFeedsOf: async (pool, account) => {
       for (const feedId of await listFeedsToWake(pool, account)) await facade.wakeFeed({ feedId });
@@ -55,6 +63,7 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
 function connectionJson(row: ListedConnection): ConnectionJson {
   return {
     connection_id: row.connectionId,
+    customer_id: row.customerId,
     company_id: null,
     channel: 'rutter',
     platform: row.platform,

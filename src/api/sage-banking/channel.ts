@@ -1,6 +1,6 @@
 import { requestSageCancellation } from '../../db/sage-banking/account-life.js';
 import { listSageAccountsOfCustomer, type SageAccountRow } from '../../db/sage-banking/accounts.js';
-import { listSageCompanies, type SageCompanyRow } from '../../db/sage-banking/companies.js';
+import { listSageCompanies, readSageCompany, type SageCompanyRow } from '../../db/sage-banking/companies.js';
 import { sageCompanyRefusedReason } from '../../domain/sage-banking/account-limits.js';
 import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { ApiChannel } from '../channel.js';
@@ -39,6 +39,10 @@ export function createSageBankingApi(input: SageBankingApiInput | null): ApiChan
       const accounts = companies.length === 0 ? [] : await listSageAccountsOfCustomer(pool, customer);
       return companies.map((company) => companyJson(company, accounts));
     },
+    readConnection: async (pool, connection) => {
+      const company = await readSageCompany(pool, connection);
+      return company === null ? null : companyJson(company, await listSageAccountsOfCustomer(pool, company));
+    },
     // The feed is an account at Sage: its row records a requested end, and every other request is a check.
     requestFeedAction: async (deps, { feedId, action }) => {
       if (input === null) throw notConfigured;
@@ -59,6 +63,7 @@ function companyJson(company: SageCompanyRow, accounts: readonly SageAccountRow[
   const isRefused = open.some((account) => account.reason === sageCompanyRefusedReason);
   return {
     connection_id: company.connectionId,
+    customer_id: company.customerId,
     company_id: company.companyId,
     channel: 'sage-banking',
     platform: 'SAGE_BANKING_SERVICE',
