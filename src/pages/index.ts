@@ -5,8 +5,9 @@ import { createPasswordAuthenticator } from './sign-in/authenticate.js';
 import { createLoginThrottle } from './sign-in/login-throttle.js';
 import type { PagesChannels } from './channel.js';
 import type { PagesDeps } from './deps.js';
+import { homePage } from './home.js';
 import { pageHeaders } from './page-headers.js';
-import { errorPages, notFoundPage } from './page-problem.js';
+import { errorPages, notFoundPage, sendPage } from './page-problem.js';
 import { createSessions } from './session.js';
 import { assetPaths, icon, stylesheet } from './styles.js';
 import { createStatusPages } from './status/status-pages.js';
@@ -17,7 +18,7 @@ export type { PagesConfig, PagesDeps } from './deps.js';
 const assetAgeSeconds = 31_536_000;
 
 /**
- * All pages for browsers: /status (the customer's feeds), /codec (operators), the channels' own pages and the assets.
+ * All pages for browsers: / (links), /status (the customer's feeds), /codec (operators), the channels' own pages and the assets.
  * Mount it at the root, before any handler that answers unknown paths. The application sets `trust proxy` from
  * `TRUSTED_PROXIES` alone, since the throttle counts attempts by the client's address.
  */
@@ -28,6 +29,9 @@ export function createPages(deps: PagesDeps & { readonly channels: PagesChannels
   const authenticator = createPasswordAuthenticator({ ...deps, throttle });
   const router = Router({ caseSensitive: true });
   router.use('/assets', assets());
+  router.get('/', pageHeaders(deps.config, { framedBy: 'nobody' }), (_request, response) => {
+    sendPage(response, 200, homePage(t));
+  });
   const pages = { ...deps, t, authenticator };
   /** Headers come before any handler that answers, the error pages last: no other answers are possible below the path. */
   const mount = (path: string, framedBy: 'sage' | 'nobody', session: RequestHandler[], handler: Router) => {

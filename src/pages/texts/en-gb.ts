@@ -5,6 +5,16 @@ export const britishTexts = {
   footer: 'We never ask for your password by phone or email.',
   continue: 'Continue now',
 
+  home: {
+    title: 'Bank feeds',
+    lead: 'This service sends the transactions of bank accounts to Sage.',
+    links: [
+      { path: '/status', text: 'Your bank feeds', about: 'for customers: what is sent, and what to do' },
+      { path: '/docs', text: 'API reference', about: 'for core banking and operators' },
+      { path: '/readyz', text: 'Readiness', about: 'whether the database and Temporal answer' },
+    ],
+  },
+
   signIn: {
     title: 'Sign in',
     heading: 'Sign in to connect Sage',
