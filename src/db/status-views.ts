@@ -24,7 +24,7 @@ export async function listCustomerFeeds(
 }
 
 /** One thing that happened to a customer's feeds and connections. */
-export interface CustomerHappening {
+export interface CustomerEvent {
   readonly kind: string;
   readonly at: string;
   readonly accountName: string | null;
@@ -35,13 +35,13 @@ export interface CustomerHappening {
 }
 
 /** The last `limit` entries of a customer's timeline that are of the given kinds, newest first. */
-export async function listCustomerHappenings(
+export async function listCustomerEvents(
   db: Queryable,
   channels: DbChannels,
   input: { customerId: string; kinds: readonly string[]; limit: number },
-): Promise<CustomerHappening[]> {
+): Promise<CustomerEvent[]> {
   const names = Object.values(channels).map((channel) => channel.accountNameSql('t.feed_id'));
-  const { rows } = await db.query<CustomerHappening>(
+  const { rows } = await db.query<CustomerEvent>(
     `SELECT t.kind, t.at, coalesce(${names.join(', ')}) AS "accountName", t.detail ->> 'delivered' AS delivered,
             t.detail ->> 'to' AS status
        FROM timeline t

@@ -3,7 +3,7 @@ import type { CustomerFeed } from '../db/channel.js';
 import type { ChannelId } from '../domain/channel.js';
 import type { Html } from './html.js';
 import type { StatusCustomer, StatusPages } from './status/status-context.js';
-import type { Happening } from './texts.js';
+import type { TimelineValues } from './texts.js';
 
 /** What a channel contributes to the pages. `channels.ts` names both channels. */
 export interface PagesChannel {
@@ -20,7 +20,7 @@ export interface PagesChannel {
   timelineText(
     pages: StatusPages,
     entry: { readonly kind: string; readonly status: string | null },
-  ): ((entry: Happening) => string) | undefined;
+  ): ((entry: TimelineValues) => string) | undefined;
 }
 
 /** In the order of their cards on /status. */

@@ -121,10 +121,10 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0 .875rem; align-items: end; }
 .columns .field { margin-bottom: .75rem; }
 .captcha { display: block; max-width: 100%; height: auto; margin: 0 0 1rem; border: 1px solid var(--line); border-radius: .5rem; background: #ffffff; }
-.happened { list-style: none; padding: 0; margin: 0; }
-.happened li { padding: .5rem 0; border-top: 1px solid var(--line); display: grid; grid-template-columns: 13rem 1fr; gap: .25rem 1rem; }
-.happened li:first-child { border-top: 0; }
-.happened time { color: var(--soft); font-variant-numeric: tabular-nums; }
+.timeline { list-style: none; padding: 0; margin: 0; }
+.timeline li { padding: .5rem 0; border-top: 1px solid var(--line); display: grid; grid-template-columns: 13rem 1fr; gap: .25rem 1rem; }
+.timeline li:first-child { border-top: 0; }
+.timeline time { color: var(--soft); font-variant-numeric: tabular-nums; }
 .turning {
   width: 2.25rem; height: 2.25rem; margin: .25rem 0 1rem; border-radius: 50%;
   border: 4px solid var(--line); border-top-color: var(--accent); animation: turn 1s linear infinite;
@@ -135,7 +135,7 @@ legend { font-weight: 650; padding: 0; margin-bottom: .5rem; }
   header, main, footer { padding-left: .875rem; padding-right: .875rem; }
   .card { padding: 1.125rem; }
   .last { margin: 0 -1.125rem -1.125rem; padding: .75rem 1.125rem 1.125rem; }
-  .happened li { grid-template-columns: 1fr; }
+  .timeline li { grid-template-columns: 1fr; }
   .line { grid-template: "box date amount" "box text text" "box suggested suggested" / auto 1fr auto; }
 }
 `;

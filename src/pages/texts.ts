@@ -7,7 +7,7 @@ export interface Message {
 }
 
 /** The values of a sentence about a timeline entry: an account's name, and a number as text. */
-export interface Happening {
+export interface TimelineValues {
   readonly account: string;
   readonly count: string;
 }

@@ -37,9 +37,9 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
         bottom: [connectCard(t, { formToken, unusedLinkUrl: unused?.linkUrl ?? null })],
       };
     },
-    timelineKinds: Object.keys(britishRutterTexts.happened),
+    timelineKinds: Object.keys(britishRutterTexts.timeline),
     timelineText: (pages, { kind }) =>
-      Object.entries(pagesOf(pages).t.happened).find(([known]) => known === kind)?.[1],
+      Object.entries(pagesOf(pages).t.timeline).find(([known]) => known === kind)?.[1],
   };
 }
 

@@ -48,12 +48,12 @@ export function createSageBankingPages(input: SageBankingPagesInput | null): Pag
         bottom: isConfigured ? [connectBankCard(t)] : [],
       };
     },
-    timelineKinds: Object.keys(britishSageTexts.sage.happened).map((key) =>
+    timelineKinds: Object.keys(britishSageTexts.sage.timeline).map((key) =>
       key.startsWith(`${statusKind}_`) ? statusKind : key,
     ),
     timelineText: (pages, { kind, status }) => {
       const key = kind === statusKind ? `${statusKind}_${status ?? ''}` : kind;
-      return Object.entries(withSageTexts(pages.t).sage.happened).find(([known]) => known === key)?.[1];
+      return Object.entries(withSageTexts(pages.t).sage.timeline).find(([known]) => known === key)?.[1];
     },
   };
 }

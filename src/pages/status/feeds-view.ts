@@ -1,5 +1,5 @@
 import type { CustomerFeed } from '../../db/channel.js';
-import type { CustomerHappening } from '../../db/status-views.js';
+import type { CustomerEvent } from '../../db/status-views.js';
 import type { PagesChannels, StatusCards } from '../channel.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
@@ -14,7 +14,7 @@ export interface FeedsView {
   readonly feeds: readonly CustomerFeed[];
   /** Of each channel, in their order on the page. */
   readonly cards: readonly StatusCards[];
-  readonly happenings: readonly CustomerHappening[];
+  readonly events: readonly CustomerEvent[];
   readonly justStopped: boolean;
 }
 
@@ -30,9 +30,9 @@ export function feedsMain(pages: StatusPages, channels: PagesChannels, view: Fee
     ${cards.map((card) => card.top)}
     ${feeds.length === 0 && html`<div class="card"><p>${t.status.none}</p></div>`}
     ${feeds.map((feed) => cards.map((card) => card.feed(feed, feeds)))} ${cards.map((card) => card.bottom)}
-    <section class="card" aria-labelledby="happened">
-      <h2 class="first" id="happened">${t.status.happenedHeading}</h2>
-      ${happenedList(pages, channels, view.happenings)}
+    <section class="card" aria-labelledby="timeline">
+      <h2 class="first" id="timeline">${t.status.timelineHeading}</h2>
+      ${timelineList(pages, channels, view.events)}
     </section>`;
 }
 
@@ -44,25 +44,21 @@ export function signOutForm(t: Texts, formToken: string): Html {
   </form>`;
 }
 
-function happenedList(
-  pages: StatusPages,
-  channels: PagesChannels,
-  happenings: readonly CustomerHappening[],
-): Html {
+function timelineList(pages: StatusPages, channels: PagesChannels, events: readonly CustomerEvent[]): Html {
   const { t } = pages;
-  if (happenings.length === 0) return html`<p class="soft">${t.status.happenedNothing}</p>`;
-  return html`<ul class="happened">
-    ${happenings.map(
+  if (events.length === 0) return html`<p class="soft">${t.status.timelineEmpty}</p>`;
+  return html`<ul class="timeline">
+    ${events.map(
       (entry) =>
         html`<li>
           <time datetime="${entry.at}">${printMoment(t, entry.at)}</time>
-          <span>${happenedText(pages, channels, entry)}</span>
+          <span>${timelineText(pages, channels, entry)}</span>
         </li>`,
     )}
   </ul>`;
 }
 
-function happenedText(pages: StatusPages, channels: PagesChannels, entry: CustomerHappening): string {
+function timelineText(pages: StatusPages, channels: PagesChannels, entry: CustomerEvent): string {
   const { t } = pages;
   const account = entry.accountName ?? t.status.someAccount;
   const count = printCount(t, Number(entry.delivered ?? 0));

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { dbChannels } from '../../db/channels.js';
 import { readCustomer } from '../../db/customers.js';
-import { listCustomerFeeds, listCustomerHappenings } from '../../db/status-views.js';
+import { listCustomerFeeds, listCustomerEvents } from '../../db/status-views.js';
 import type { PagesChannels } from '../channel.js';
 import { printPage } from '../layout.js';
 import { sendPage } from '../page-problem.js';
@@ -9,7 +9,7 @@ import { feedsMain, signOutForm } from './feeds-view.js';
 import type { StatusPages } from './status-context.js';
 import { forCustomer } from './status-context.js';
 
-const shownHappenings = 20;
+const shownEventsMax = 20;
 
 /** `GET /status`: the customer's feeds. */
 export async function showFeeds(input: {
@@ -23,17 +23,17 @@ export async function showFeeds(input: {
   await forCustomer(request, response, async (signedIn) => {
     const { customerId, formToken } = signedIn;
     const kinds = Object.values(channels).flatMap((channel) => channel.timelineKinds);
-    const [customer, feeds, happenings, cards] = await Promise.all([
+    const [customer, feeds, events, cards] = await Promise.all([
       readCustomer(pool, { customerId }),
       listCustomerFeeds(pool, dbChannels, { customerId }),
-      listCustomerHappenings(pool, dbChannels, { customerId, kinds, limit: shownHappenings }),
+      listCustomerEvents(pool, dbChannels, { customerId, kinds, limit: shownEventsMax }),
       Promise.all(Object.values(channels).map((channel) => channel.readStatusCards(pages, signedIn))),
     ]);
     const main = feedsMain(pages, channels, {
       customerName: customer?.name ?? '',
       feeds,
       cards,
-      happenings,
+      events,
       justStopped: request.query.stopped === '1',
     });
     const corner = signOutForm(t, formToken);

@@ -40,8 +40,8 @@ export const britishTexts = {
     account: (last4: string) => `ending ${last4}`,
     never: 'Not yet',
     stopped: 'We stop sharing this account now.',
-    happenedHeading: 'What happened',
-    happenedNothing: 'Nothing yet.',
+    timelineHeading: 'What happened',
+    timelineEmpty: 'Nothing yet.',
     someAccount: 'an account',
   },
 

@@ -1,7 +1,7 @@
 import type { FeedState } from '../../../domain/feed.js';
 import type { HandoffReason } from '../../../domain/rutter/handoff.js';
 import type { LoginQueryProblem } from '../redirect-target.js';
-import type { Happening, Message } from '../../texts.js';
+import type { TimelineValues, Message } from '../../texts.js';
 
 const startAgain = 'Go back to Sage and choose your bank there again.';
 const nothingShared = 'Nothing was shared.';
@@ -86,7 +86,7 @@ export const britishRutterTexts = {
   },
 
   /** By kind of timeline entry. Kinds that are missing here are shown to operators only. */
-  happened: {
+  timeline: {
     handoff_completed: () => 'You connected accounts to a Sage company.',
     handoff_refused: () => 'A connection to Sage was refused. Nothing was shared.',
     handoff_expired: () => 'A connection to Sage was not finished in time.',
@@ -106,7 +106,7 @@ export const britishRutterTexts = {
     resume_requested: ({ account }) => `Your bank resumed ${account}.`,
     close_requested: ({ account }) => `Sharing of ${account} was stopped.`,
     feed_blocked: ({ account }) => `Sending of ${account} is held back; your bank is looking into it.`,
-  } satisfies Record<string, (entry: Happening) => string>,
+  } satisfies Record<string, (entry: TimelineValues) => string>,
 
   accounts: {
     title: 'Choose accounts',

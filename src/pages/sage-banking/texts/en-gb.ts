@@ -4,7 +4,7 @@ import type { SageOnboardingReason } from '../../../domain/sage-banking/onboardi
 import type { SageReprocessReason } from '../../../domain/sage-banking/reprocess.js';
 import { britishSageConnectTexts } from './en-gb-connect.js';
 import { britishSageRuleTexts } from './en-gb-rules.js';
-import type { Happening } from '../../texts.js';
+import type { TimelineValues } from '../../texts.js';
 
 /** British texts of the `sage-banking` channel: the pages below /status/sage, and its accounts on /status. */
 export const britishSageTexts = {
@@ -73,7 +73,7 @@ export const britishSageTexts = {
     open: 'Open account',
     openLabel: (name: string) => `Open account ${name}`,
     /** By kind of timeline entry, for some with the new status. Kinds that are missing here are shown to operators only. */
-    happened: {
+    timeline: {
       sage_onboarding_ready: () => 'Your Sage company is ready to be connected to banks.',
       sage_onboarding_refused: () => 'Your Sage company could not be made ready.',
       sage_link_failed: () => 'A bank was not connected, or did not renew its connection.',
@@ -82,7 +82,7 @@ export const britishSageTexts = {
       sage_account_status_authRequired: ({ account }) =>
         `The bank of ${account} wants you to authorise it again.`,
       sage_account_status_cancelled: ({ account }) => `${account} was disconnected.`,
-    } satisfies Record<string, (entry: Happening) => string>,
+    } satisfies Record<string, (entry: TimelineValues) => string>,
 
     account: {
       title: 'Account',
