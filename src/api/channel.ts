@@ -21,6 +21,8 @@ export interface ApiChannel {
   /** Results of the channel's commands, for the reference. */
   readonly commandResults: readonly z.ZodType[];
   readonly feedCounts: FeedCounts;
+  /** Null where the channel publishes none of our accounts, or is not configured. */
+  readonly publishing: AccountPublishing | null;
   /** The customer's connections on this channel, oldest first. Tokens stay out. */
   listConnections(pool: Pool, customer: { customerId: string }): Promise<ConnectionJson[]>;
   /** One connection of this channel, or null when it has none of this id. */
@@ -32,6 +34,16 @@ export interface ApiChannel {
 }
 
 export type ApiChannels = Readonly<Record<ChannelId, ApiChannel>>;
+
+/** What the channel has to do with our accounts, which it publishes at its provider. */
+export interface AccountPublishing {
+  /** The provider, as a message to a caller names it. */
+  readonly provider: string;
+  /** Codes of the currencies of which it takes accounts. */
+  readonly currencies: ReadonlySet<string>;
+  /** An account was changed: records where the provider shows something else from now on. Safe to repeat. */
+  recordChange(deps: ApiDeps, account: { accountId: string }): Promise<void>;
+}
 
 export interface FeedCounts {
   readonly schema: z.ZodType;

@@ -1,8 +1,14 @@
-import { transaction, type Pool, type Queryable } from './pool.js';
+import {
+  cardFactNames,
+  type AccountBalances,
+  type CardFactName,
+  type CardFacts,
+} from '../domain/account-facts.js';
+import type { Queryable } from './pool.js';
 
 export type AccountType = 'bank' | 'credit_card';
 
-/** One bank or card account of ours. Its number is sealed for `{table: 'accounts', row: accountId}` and not read here. */
+/** One bank or card account of ours. Number and IBAN are sealed and not read here. */
 export interface AccountRow {
   readonly accountId: string;
   readonly customerId: string;
@@ -11,26 +17,66 @@ export interface AccountRow {
   /** ISO 4217. */
   readonly currency: string;
   readonly numberLast4: string | null;
+  /** The number was given with some of its digits masked. */
+  readonly numberMasked: boolean;
+  readonly ibanLast4: string | null;
+  readonly routingNumber: string | null;
+  readonly sortCode: string | null;
+  readonly lineOfBusiness: string | null;
+  readonly parentAccountId: string | null;
+  /** False: never offered to be shared. */
+  readonly publishable: boolean;
   /** Calendar date, `YYYY-MM-DD`. */
   readonly openedOn: string | null;
+  readonly balances: AccountBalances | null;
+  readonly cardFacts: CardFacts;
+  /** Where its open feeds show something else than this row. */
+  readonly differences: readonly AccountDifference[];
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-interface RawAccount {
+/** The provider shows `shown` for this field of the account; of a number only its last four characters. */
+export interface AccountDifference {
+  readonly feedId: string;
+  readonly field: 'name' | 'number' | 'currency';
+  readonly shown: string;
+}
+
+type RawAccount = Readonly<Record<CardFactName, string | null>> & {
   account_id: string;
   customer_id: string;
   name: string;
   type: AccountType;
   currency: string;
   number_last4: string | null;
+  number_masked: boolean;
+  iban_last4: string | null;
+  routing_number: string | null;
+  sort_code: string | null;
+  line_of_business: string | null;
+  parent_account_id: string | null;
+  publishable: boolean;
   opened_on: string | null;
+  balance_available: string | null;
+  balance_current: string | null;
+  balances_as_of: string | null;
+  differences: AccountDifference[];
   created_at: string;
   updated_at: string;
-}
+};
 
-const columns =
-  'account_id, customer_id, name, type, currency, number_last4, opened_on, created_at, updated_at';
+/** What the account's open feeds show of it at the provider, where that differs. */
+const differences = `(
+  SELECT coalesce(jsonb_agg(jsonb_build_object('feedId', f.feed_id, 'field', d.field, 'shown', CASE d.field
+           WHEN 'name' THEN f.rutter_name WHEN 'currency' THEN f.rutter_currency ELSE f.rutter_number_last4 END)
+           ORDER BY f.feed_id, d.field), '[]')
+    FROM feeds f, unnest(f.account_differences) AS d (field)
+   WHERE f.account_id = accounts.account_id AND f.operator <> 'closed')`;
+
+const columns = `account_id, customer_id, name, type, currency, number_last4, number_masked, iban_last4, routing_number,
+  sort_code, line_of_business, parent_account_id, publishable, opened_on, balance_available, balance_current,
+  balances_as_of, ${cardFactNames.join(', ')}, ${differences} AS differences, created_at, updated_at`;
 /** A business has a handful of accounts; a list never shows more than this. */
 const listedAccountsMax = 1_000;
 
@@ -42,10 +88,25 @@ function accountFrom(raw: RawAccount): AccountRow {
     type: raw.type,
     currency: raw.currency,
     numberLast4: raw.number_last4,
+    numberMasked: raw.number_masked,
+    ibanLast4: raw.iban_last4,
+    routingNumber: raw.routing_number,
+    sortCode: raw.sort_code,
+    lineOfBusiness: raw.line_of_business,
+    parentAccountId: raw.parent_account_id,
+    publishable: raw.publishable,
     openedOn: raw.opened_on,
+    balances: balancesFrom(raw),
+    cardFacts: Object.fromEntries(cardFactNames.map((name) => [name, raw[name]])) as CardFacts,
+    differences: raw.differences,
     createdAt: raw.created_at,
     updatedAt: raw.updated_at,
   };
+}
+
+function balancesFrom(raw: RawAccount): AccountBalances | null {
+  if (raw.balances_as_of === null) return null;
+  return { available: raw.balance_available, current: raw.balance_current, asOf: raw.balances_as_of };
 }
 
 /** The account, or null when there is none. */
@@ -79,85 +140,4 @@ export async function listAccounts(
     [input.customerId, input.afterAccountId ?? null, input.limit],
   );
   return rows.map(accountFrom);
-}
-
-export interface PutAccountInput {
-  readonly accountId: string;
-  readonly customerId: string;
-  readonly name: string;
-  readonly type: AccountType;
-  readonly currency: string;
-  readonly number: { readonly sealed: string; readonly last4: string } | null;
-  readonly openedOn: string | null;
-}
-
-export type PutAccountResult =
-  | { readonly kind: 'created' | 'updated'; readonly account: AccountRow }
-  | { readonly kind: 'unknown_customer' }
-  /** The id is unique in the installation and belongs to another customer. */
-  | { readonly kind: 'other_customer' }
-  /** Postings were stored or the account was published: what they were counted in cannot change. */
-  | { readonly kind: 'immutable'; readonly field: 'currency' | 'type' };
-
-/** Creates the account or replaces its fields. A number that is not given again is removed. */
-export async function putAccount(pool: Pool, input: PutAccountInput): Promise<PutAccountResult> {
-  return await transaction(pool, async (db) => {
-    const customer = await db.query(`SELECT 1 FROM customers WHERE customer_id = $1 FOR KEY SHARE`, [
-      input.customerId,
-    ]);
-    if (customer.rowCount !== 1) return { kind: 'unknown_customer' as const };
-    const inserted = await db.query<RawAccount>(
-      `INSERT INTO accounts (account_id, customer_id, name, type, currency, number_sealed, number_last4, opened_on)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account_id) DO NOTHING RETURNING ${columns}`,
-      valuesOf(input),
-    );
-    if (inserted.rows[0] !== undefined) {
-      return { kind: 'created' as const, account: accountFrom(inserted.rows[0]) };
-    }
-    const refusal = await updateRefusal(db, input);
-    if (refusal !== null) return refusal;
-    const updated = await db.query<RawAccount>(
-      `UPDATE accounts SET name = $3, type = $4, currency = $5, number_sealed = $6, number_last4 = $7, opened_on = $8,
-              updated_at = now()
-        WHERE account_id = $1 AND customer_id = $2 RETURNING ${columns}`,
-      valuesOf(input),
-    );
-    const row = updated.rows[0];
-    if (row === undefined) throw new Error('the account was not stored');
-    return { kind: 'updated' as const, account: accountFrom(row) };
-  });
-}
-
-/** Locks the account, so that no posting arrives between the check and the change. */
-async function updateRefusal(db: Queryable, input: PutAccountInput): Promise<PutAccountResult | null> {
-  const { rows } = await db.query<{
-    customer_id: string;
-    type: AccountType;
-    currency: string;
-    in_use: boolean;
-  }>(
-    `SELECT customer_id, type, currency,
-            last_sequence > 0 OR EXISTS (SELECT 1 FROM feeds f WHERE f.account_id = accounts.account_id) AS in_use
-       FROM accounts WHERE account_id = $1 FOR UPDATE`,
-    [input.accountId],
-  );
-  const row = rows[0];
-  if (row === undefined) throw new Error('the account vanished');
-  if (row.customer_id !== input.customerId) return { kind: 'other_customer' };
-  if (row.in_use && row.currency !== input.currency) return { kind: 'immutable', field: 'currency' };
-  if (row.in_use && row.type !== input.type) return { kind: 'immutable', field: 'type' };
-  return null;
-}
-
-function valuesOf(input: PutAccountInput): unknown[] {
-  return [
-    input.accountId,
-    input.customerId,
-    input.name,
-    input.type,
-    input.currency,
-    input.number?.sealed ?? null,
-    input.number?.last4 ?? null,
-    input.openedOn,
-  ];
 }

@@ -13,6 +13,7 @@ import { listCustomers } from './list-customers.js';
 import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeeds } from './list-feeds.js';
 import { feedActionRoutes } from './post-feed-action.js';
+import { postBalances } from './post-balances.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -23,7 +24,8 @@ export function createRoutes(channels: ApiChannels): readonly Route[] {
     putCustomer,
     getCustomer,
     listCustomers,
-    putAccount,
+    putAccount(channels),
+    postBalances,
     getAccount,
     listAccounts,
     getConnection(channels),

@@ -1,109 +1,122 @@
 import { z } from 'zod';
 import { seal } from '../../crypto/seal.js';
-import { putAccount as storeAccount } from '../../db/accounts.js';
-import { limits } from '../../domain/limits.js';
+import {
+  putAccount as storeAccount,
+  type PutAccountInput,
+  type PutAccountResult,
+} from '../../db/put-account.js';
+import { readAccountNumber, shownCharactersMax } from '../../domain/account-number.js';
+import { accountInput, balancesOf, cardFactsOf, type AccountInput } from '../account-input.js';
 import { accountJson, accountSchema } from '../account-json.js';
+import type { AccountPublishing, ApiChannels } from '../channel.js';
 import { defineRoute } from '../define-route.js';
-import { accountId, customerId, nothing, textField } from '../fields.js';
-import { Problem, notFound } from '../problem.js';
+import type { ApiDeps } from '../deps.js';
+import { accountId, customerId, nothing } from '../fields.js';
+import { Problem, invalid, notFound } from '../problem.js';
 
 const bodyBytesMax = 64 * 1024;
-const yearMin = 1800;
-/** The longest account number: the 34 characters of an IBAN, with separators. */
-const numberLengthMax = 50;
-const numberDigitsMin = 4;
 
-const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
-
-const accountBody = z
-  .strictObject({
-    name: textField(limits.nameLengthMax),
-    type: z.enum(['bank', 'credit_card']),
-    currency: z
-      .string()
-      .refine((code) => currencies.has(code), 'must be a currency of ISO 4217 in capitals, such as EUR')
-      .meta({ minLength: 3, maxLength: 3, example: 'GBP' }),
-    number: z
-      .string()
-      .max(numberLengthMax)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9 ./-]*$/, 'must contain only letters, digits, blanks and . / -')
-      .refine(
-        (text) => digitsOf(text).length >= numberDigitsMin,
-        `must have at least ${numberDigitsMin} letters or digits`,
-      )
-      .optional()
-      .meta({
-        description: 'Stored encrypted; answers show only its last four characters.',
-        writeOnly: true,
-      }),
-    opened_on: z.iso
-      .date()
-      .refine((date) => Number(date.slice(0, 4)) >= yearMin, `must not be before ${yearMin}`)
-      .optional(),
-  })
-  .meta({ id: 'AccountInput' });
-
-/** Creates or replaces an account; its number is sealed before it is stored. */
-export const putAccount = defineRoute({
-  method: 'put',
-  path: '/v1/customers/{customer_id}/accounts/{account_id}',
-  roles: ['core'],
-  resource: 'customer',
-  summary: 'Create or replace an account',
-  description:
-    'An id belongs to one customer: under another customer it is 409. Currency and type cannot change once the account has postings or was published.',
-  params: z.strictObject({ customer_id: customerId, account_id: accountId }),
-  query: nothing,
-  body: { schema: accountBody, bytesMax: bodyBytesMax },
-  answers: {
-    200: { description: 'Replaced', schema: accountSchema },
-    201: { description: 'Created', schema: accountSchema },
-  },
-  handle: async ({ deps, params, body }) => {
-    const row = params.account_id;
-    const stored = await storeAccount(deps.pool, {
-      accountId: row,
-      customerId: params.customer_id,
-      name: body.name,
-      type: body.type,
-      currency: body.currency,
-      number:
-        body.number === undefined
-          ? null
-          : {
-              sealed: seal(deps.keyring, body.number, { table: 'accounts', row }),
-              last4: lastDigitsOf(body.number),
-            },
-      openedOn: body.opened_on ?? null,
-    });
-    switch (stored.kind) {
-      case 'created':
-      case 'updated':
-        return { status: stored.kind === 'created' ? 201 : 200, body: accountJson(stored.account) };
-      case 'unknown_customer':
-        throw notFound('customer');
-      case 'other_customer':
-        throw new Problem({
-          status: 409,
-          code: 'account_of_other_customer',
-          detail: 'this account belongs to another customer',
-        });
-      case 'immutable':
-        throw new Problem({
-          status: 409,
-          code: 'account_in_use',
-          detail: `the ${stored.field} cannot change: the account has postings or was published`,
-        });
-    }
-  },
-});
-
-/** Shown to distinguish accounts. A number of four characters shows only half, so that the rest stays secret. */
-function lastDigitsOf(number: string): string {
-  const digits = digitsOf(number);
-  return digits.slice(digits.length > 4 ? -4 : -2);
+/** Creates or replaces an account; its number and IBAN are sealed before they are stored. */
+export function putAccount(channels: ApiChannels) {
+  const publishing = Object.values(channels).flatMap((channel) => channel.publishing ?? []);
+  const currencies = new Set(publishing.flatMap((each) => [...each.currencies]));
+  return defineRoute({
+    method: 'put',
+    path: '/v1/customers/{customer_id}/accounts/{account_id}',
+    roles: ['core'],
+    resource: 'customer',
+    summary: 'Create or replace an account',
+    description:
+      'An id belongs to one customer: under another customer it is 409. Currency and type cannot change once the account has postings or was published. A field that is left out is removed, but for `balances`, which stay as they are.',
+    params: z.strictObject({ customer_id: customerId, account_id: accountId }),
+    query: nothing,
+    body: { schema: accountInput(currencies), bytesMax: bodyBytesMax },
+    answers: {
+      200: { description: 'Replaced', schema: accountSchema },
+      201: { description: 'Created', schema: accountSchema },
+    },
+    handle: async ({ deps, params, body }) => {
+      const { customer_id: customerId, account_id: accountId } = params;
+      if (body.parent_account_id === accountId) throw ownParent();
+      const stored = await storeAccount(deps.pool, {
+        ...accountOf(deps, { accountId, body }),
+        customerId,
+        currencyCanBePublished: publishing.length === 0 || currencies.has(body.currency),
+      });
+      if (!('account' in stored)) throw refusalOf(stored, { currency: body.currency, publishing });
+      for (const each of publishing) await each.recordChange(deps, { accountId });
+      const { kind, account } = stored;
+      return { status: kind === 'created' ? 201 : 200, body: accountJson(account) };
+    },
+  });
 }
 
-function digitsOf(number: string): string {
-  return number.replace(/[^A-Za-z0-9]/g, '');
+function accountOf(
+  { keyring }: ApiDeps,
+  { accountId: row, body }: { accountId: string; body: AccountInput },
+): Omit<PutAccountInput, 'customerId' | 'currencyCanBePublished'> {
+  const { number, iban } = body;
+  const read = number === undefined ? null : readAccountNumber(number);
+  return {
+    accountId: row,
+    name: body.name,
+    type: body.type,
+    currency: body.currency,
+    number:
+      number === undefined || read === null || 'problem' in read
+        ? null
+        : { sealed: seal(keyring, number, { table: 'accounts', row }), ...read },
+    iban:
+      iban === undefined
+        ? null
+        : {
+            sealed: seal(keyring, iban, { table: 'accounts', row, column: 'iban' }),
+            last4: iban.slice(-shownCharactersMax),
+          },
+    routingNumber: body.routing_number ?? null,
+    sortCode: body.sort_code ?? null,
+    lineOfBusiness: body.line_of_business ?? null,
+    parentAccountId: body.parent_account_id ?? null,
+    publishable: body.publishable ?? true,
+    openedOn: body.opened_on ?? null,
+    cardFacts: cardFactsOf(body),
+    balances: body.balances === undefined ? null : balancesOf(body.balances),
+  };
+}
+
+function ownParent(): Problem {
+  const errors = [{ pointer: '/parent_account_id', message: 'must name another account' }];
+  return invalid({ status: 422, code: 'invalid_body', errors });
+}
+
+function refusalOf(
+  stored: Exclude<PutAccountResult, { account: unknown }>,
+  { currency, publishing }: { currency: string; publishing: readonly AccountPublishing[] },
+): Problem {
+  switch (stored.kind) {
+    case 'unknown_customer':
+      return notFound('customer');
+    case 'other_customer':
+      return new Problem({
+        status: 409,
+        code: 'account_of_other_customer',
+        detail: 'this account belongs to another customer',
+      });
+    case 'immutable':
+      return new Problem({
+        status: 409,
+        code: 'account_in_use',
+        detail: `the ${stored.field} cannot change: the account has postings or was published`,
+      });
+    case 'unpublishable_currency': {
+      const providers = publishing.map(({ provider }) => provider).join(' and ');
+      const message = `${currency} is not on the list of currencies of ${providers}, so the account could never be shared with Sage: send "publishable": false to keep it here without sharing it`;
+      return new Problem({
+        status: 422,
+        code: 'currency_not_publishable',
+        detail: message,
+        errors: [{ pointer: '/currency', message }],
+      });
+    }
+  }
 }

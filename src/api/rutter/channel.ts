@@ -3,7 +3,9 @@ import {
   readListedConnection,
   type ListedConnection,
 } from '../../db/connections.js';
+import { recordAccountChange } from '../../db/rutter/account-differences.js';
 import { listFeedsToWake } from '../../db/rutter/feeds.js';
+import { rutterCurrencies } from '../../domain/rutter/currencies.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { ApiChannel } from '../channel.js';
 import type { ConnectionJson } from '../connection-json.js';
@@ -47,6 +49,11 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
     webhook: rutterWebhook({ facade, verifyWebhook }),
     commandResults: [connectionResultSchema, resyncResultSchema],
     feedCounts: rutterFeedCounts,
+    publishing: {
+      provider: 'Rutter',
+      currencies: rutterCurrencies,
+      recordChange: ({ pool, keyring }, { accountId }) => recordAccountChange(pool, { keyring, accountId }),
+    },
     listConnections: async (pool, customer) =>
       (await listConnectionsOfCustomer(pool, customer)).map(connectionJson),
     readConnection: async (pool, connection) => {

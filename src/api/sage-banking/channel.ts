@@ -34,6 +34,7 @@ export function createSageBankingApi(input: SageBankingApiInput | null): ApiChan
     webhook: null,
     commandResults: sageResultSchemas,
     feedCounts: receivedCounts,
+    publishing: null,
     listConnections: async (pool, customer) => {
       const companies = await listSageCompanies(pool, customer);
       const accounts = companies.length === 0 ? [] : await listSageAccountsOfCustomer(pool, customer);

@@ -123,7 +123,7 @@ export type ConnectionStatus = z.output<typeof connectionStatusSchema>;
 /** DELETE /connections/:id. */
 export const deletedSchema = z.object({ success: z.boolean() });
 
-/** One bank feed account (6.2). Numbers and balances are left out on purpose: what is not read cannot leak. */
+/** One bank feed account (6.2). Balances are left out on purpose: what is not read cannot leak. The number is a secret. */
 export const accountSchema = z
   .object({
     id,
@@ -134,6 +134,7 @@ export const accountSchema = z
     transaction_start_date: nullableInstant,
     currency_code: nullableToken,
     name: nullableText,
+    bank_account_number: nullableText,
   })
   .transform((account) => ({
     id: account.id,
@@ -145,6 +146,8 @@ export const accountSchema = z
     transactionStartDate: account.transaction_start_date,
     currencyCode: account.currency_code,
     name: account.name,
+    /** As Sage shows it; compared with ours, never logged. */
+    bankAccountNumber: account.bank_account_number,
   }));
 export type RutterAccount = z.output<typeof accountSchema>;
 

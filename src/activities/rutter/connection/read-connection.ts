@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
-import { isAccountReady } from '../../../clients/rutter/schemas.js';
+import { isAccountReady, type RutterAccount } from '../../../clients/rutter/schemas.js';
 import { openAccessToken, readConnection } from '../../../db/connections.js';
+import { recordShownAccounts } from '../../../db/rutter/account-differences.js';
 import { recordAccountsSeen, recordConnectionRefused } from '../../../db/rutter/feed-facts.js';
 import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
@@ -9,6 +10,7 @@ import { recordingRejectedCredentials, requireCredentials } from '../rejected-cr
 import type { RutterDeps } from '../deps.js';
 import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
+import { accountShown } from '../publishing/account-shown.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
@@ -54,8 +56,10 @@ export function rutterReadConnection(deps: RutterDeps) {
       if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
         return { refused: true, awaitedCount: 0, nextPollMs };
       }
-      const accounts = await whileHeartbeating(() => listAccounts(deps, accessToken));
+      const listed = await whileHeartbeating(() => listAccounts(deps, accessToken));
+      const accounts = listed.map(accountSeen);
       const recorded = await recordAccountsSeen(deps.pool, { connectionId, accounts });
+      await recordShownAccounts(deps.pool, { keyring: deps.keyring, accounts: listed.map(accountShown) });
       for (const feedId of recorded.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
       const { awaitedCount } = recorded;
       return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
@@ -75,9 +79,9 @@ async function isStillRefused(deps: RutterDeps, accessToken: string): Promise<bo
   return facts.status !== 'ok';
 }
 
-async function listAccounts(deps: RutterDeps, accessToken: string): Promise<AccountSeen[]> {
+async function listAccounts(deps: RutterDeps, accessToken: string): Promise<RutterAccount[]> {
   const { cancellationSignal: signal } = Context.current();
-  const accounts = [];
+  const accounts: RutterAccount[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < accountPagesMax; page += 1) {
     const answer = await deps.rutter.listAccounts({ accessToken, cursor, signal });
@@ -86,9 +90,13 @@ async function listAccounts(deps: RutterDeps, accessToken: string): Promise<Acco
     if (cursor === undefined) break;
   }
   if (cursor !== undefined) throw new Error(`more than ${String(accountPagesMax)} pages of accounts`);
-  return accounts.map((account) => ({
+  return accounts;
+}
+
+function accountSeen(account: RutterAccount): AccountSeen {
+  return {
     rutterAccountId: account.id,
     ready: isAccountReady(account),
     transactionStartDate: account.transactionStartDate,
-  }));
+  };
 }

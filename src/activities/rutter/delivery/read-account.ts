@@ -1,9 +1,13 @@
 import { isNotFound } from '../../../clients/rutter/errors.js';
 import { isAccountReady } from '../../../clients/rutter/schemas.js';
+import { recordShownAccounts } from '../../../db/rutter/account-differences.js';
 import type { AccountSeen } from '../../../domain/rutter/transitions.js';
+import { accountShown } from '../publishing/account-shown.js';
 import type { BatchContext } from './batch-context.js';
 
-/** Reads one account at Rutter (contract 6.1). One that is gone reads as not ready. */
+/**
+ * Reads one account at Rutter (contract 6.1), and records what it shows of ours. One that is gone reads as not ready.
+ */
 export async function readAccount(
   context: Pick<BatchContext, 'deps' | 'feed' | 'accessToken' | 'signal'>,
 ): Promise<AccountSeen> {
@@ -15,6 +19,8 @@ export async function readAccount(
       priority: 'delivery',
       signal: context.signal,
     });
+    const { pool, keyring } = context.deps;
+    await recordShownAccounts(pool, { keyring, accounts: [accountShown(account)] });
     return {
       rutterAccountId,
       ready: isAccountReady(account),
