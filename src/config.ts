@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { signChecks } from './domain/transaction-type.js';
 import { rutterVariables } from './config/rutter.js';
 import { sageBankingVariables } from './config/sage-banking.js';
 import { list, port, proxyNetwork, publicUrl, token, webOrigin } from './config/value-types.js';
@@ -78,6 +79,10 @@ export const apiSchema = z.object({
   TRUSTED_PROXIES: list(proxyNetwork)
     .default([])
     .meta({ description: 'addresses or networks whose `X-Forwarded-*` is believed, comma-separated' }),
+  SIGN_CHECK: z.enum(signChecks).default('reject').meta({
+    description:
+      'a posting whose sign contradicts its type is rejected, or with `warn` accepted, counted and shown',
+  }),
 });
 
 export const workerSchema = z

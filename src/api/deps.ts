@@ -1,6 +1,7 @@
 import type { Keyring } from '../crypto/keyring.js';
 import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
+import type { SignCheck } from '../domain/transaction-type.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
 import type { Metrics } from './metrics.js';
@@ -12,6 +13,8 @@ export interface ApiSettings {
   readonly OPS_API_TOKEN: string;
   /** Addresses or networks whose `X-Forwarded-*` headers are trusted. */
   readonly TRUSTED_PROXIES: readonly string[];
+  /** What becomes of a posting whose sign contradicts its type. */
+  readonly SIGN_CHECK: SignCheck;
 }
 
 /** The dependencies of every route. A channel adds its own with `bindRoutes`. Nothing connects on import. */

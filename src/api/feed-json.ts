@@ -6,6 +6,7 @@ import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
 import { channelIds } from '../domain/channel.js';
 import { instant } from './fields.js';
+import { ingestionProblemsJson, ingestionProblemsSchema } from './ingestion-problems-json.js';
 
 /** A feed as JSON, without counts. */
 export const feedSchema = z
@@ -33,6 +34,9 @@ export const feedSchema = z
     created_at: instant,
     updated_at: instant,
     allowed_actions: z.array(z.enum(feedActions)),
+    ingestion_problems: ingestionProblemsSchema
+      .nullable()
+      .meta({ description: 'Null on the `sage-banking` channel, whose transactions Sage sends.' }),
   })
   .meta({ id: 'FeedSummary' });
 
@@ -61,6 +65,7 @@ export function feedJson(feed: FeedView) {
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
     allowed_actions: allowedActionsOf(feed),
+    ingestion_problems: feed.accountId === null ? null : ingestionProblemsJson(feed.ingestionProblems ?? {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { deleteOldAlerts } from '../db/alerts.js';
 import type { DbChannels } from '../db/channel.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
+import { deleteOldRejectedItems } from '../db/rejected-items.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 
@@ -15,7 +16,7 @@ interface Housekeeping {
 }
 
 /**
- * Deletes rows past their time every ten minutes: idempotency keys, ended alerts, and the rows of each channel. Answers
+ * Deletes rows past their time every ten minutes: idempotency keys, ended alerts, rejected items, and the rows of each channel. Answers
  * a function that stops it.
  */
 export function startHousekeeping(input: Housekeeping): () => void {
@@ -27,7 +28,10 @@ export function startHousekeeping(input: Housekeeping): () => void {
 async function deleteOldRows({ pool, channels, logger }: Housekeeping): Promise<void> {
   try {
     for (let round = 0; round < roundsMax; round += 1) {
-      let deleted = (await deleteExpiredKeys(pool)) + (await deleteOldAlerts(pool));
+      let deleted =
+        (await deleteExpiredKeys(pool)) +
+        (await deleteOldAlerts(pool)) +
+        (await deleteOldRejectedItems(pool));
       for (const channel of Object.values(channels)) deleted += await channel.deleteOldRows(pool);
       if (deleted === 0) return;
     }

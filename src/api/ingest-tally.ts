@@ -1,15 +1,18 @@
 import type { StoredPostings } from '../db/postings.js';
 import { limits } from '../domain/limits.js';
 import { describeConflict } from '../domain/posting-conflict.js';
-import type { PostingProblem } from '../domain/posting-input.js';
+import type { PostingError, PostingProblem } from '../domain/posting-input.js';
+import type { ProblemEntry } from './problem.js';
 
 /** A rejected item; `index` counts items of the list, or lines of the stream, from 0. */
 interface Rejected {
   readonly transaction_id: string | null;
   readonly index: number;
+  /** Everything that is wrong with it, in one text. */
   readonly reason: string;
-  /** JSON pointer into the body, or into the line. */
+  /** JSON pointer into the body, or into the line: the first wrong field. */
   readonly pointer: string;
+  readonly errors: readonly PostingError[];
 }
 
 interface Conflict {
@@ -18,14 +21,23 @@ interface Conflict {
   readonly code: string;
 }
 
+/** An item that is stored although something about it is odd. */
+interface Warning {
+  readonly transaction_id: string;
+  readonly index: number;
+  readonly reason: string;
+}
+
 /** Counts the outcomes of the postings of one call. Lists are capped, which bounds memory; totals are exact. */
 export class IngestTally {
   accepted = 0;
   repeated = 0;
   conflictsTotal = 0;
   rejectedTotal = 0;
+  warningsTotal = 0;
   private readonly conflicts: Conflict[] = [];
   private readonly rejected: Rejected[] = [];
+  private readonly warnings: Warning[] = [];
 
   addStored(stored: StoredPostings): void {
     this.accepted += stored.accepted;
@@ -40,12 +52,39 @@ export class IngestTally {
   addRejected(input: { index: number; problem: PostingProblem; pointerPrefix: string }): void {
     this.rejectedTotal += 1;
     if (this.rejected.length >= limits.ingestListMax) return;
+    const errors = input.problem.errors.map(({ pointer, reason }) => ({
+      pointer: input.pointerPrefix + pointer,
+      reason,
+    }));
     this.rejected.push({
       transaction_id: input.problem.transactionId,
       index: input.index,
-      reason: input.problem.reason,
-      pointer: input.pointerPrefix + input.problem.pointer,
+      reason: errors.map(({ reason }) => reason).join('; '),
+      pointer: errors[0]?.pointer ?? input.pointerPrefix,
+      errors,
     });
+  }
+
+  addWarning(input: { index: number; transactionId: string; reason: string }): void {
+    this.warningsTotal += 1;
+    if (this.warnings.length >= limits.ingestListMax) return;
+    this.warnings.push({
+      transaction_id: input.transactionId,
+      index: input.index,
+      reason: input.reason,
+    });
+  }
+
+  /** Whether the call did nothing: something was rejected, and nothing else came of it. */
+  get nothingTaken(): boolean {
+    return this.rejectedTotal > 0 && this.accepted + this.repeated + this.conflictsTotal === 0;
+  }
+
+  /** The findings in the form of other refused bodies. */
+  errors(): ProblemEntry[] {
+    return this.rejected.flatMap(({ errors }) =>
+      errors.map(({ pointer, reason }) => ({ pointer, message: reason })),
+    );
   }
 
   /** The answer's body. */
@@ -57,6 +96,8 @@ export class IngestTally {
       conflicts_total: this.conflictsTotal,
       rejected: this.rejected,
       rejected_total: this.rejectedTotal,
+      warnings: this.warnings,
+      warnings_total: this.warningsTotal,
     };
   }
 }

@@ -1,4 +1,5 @@
-import { jsonNumberDigitsMax, significantDigits } from '../domain/money.js';
+import { randomUUID } from 'node:crypto';
+import { amountLengthMax, InexactNumber, jsonNumberDigitsMax, significantDigits } from '../domain/money.js';
 
 /** Nesting of objects and lists; our bodies need four levels. */
 const depthMax = 16;
@@ -9,8 +10,9 @@ export type JsonResult =
 
 /**
  * Reads a JSON text more strictly than `JSON.parse`, which keeps the last of two equal names and rounds long numbers,
- * both silently. A name that occurs twice in one object is refused. A number of more significant digits than a
- * double carries is read as 10^300, which every field refuses as too long: never as the nearest double.
+ * both silently. A name that occurs twice in one object is refused. A number that a double does not carry (more
+ * significant digits, or too small or too large) is read as an {@link InexactNumber} with its text, which
+ * every field refuses: never as the nearest double.
  */
 export function parseJson(text: string): JsonResult {
   let value: unknown;
@@ -20,7 +22,7 @@ export function parseJson(text: string): JsonResult {
     return { problem: 'malformed', detail: `is not valid JSON${positionOf(error, text)}` };
   }
   const scan = scanText(text);
-  if (scan.longNumbers.length > 0) value = JSON.parse(withoutLongNumbers(text, scan.longNumbers));
+  if (scan.inexact.length > 0) value = parseInexact(text, scan.inexact);
   const count = countNames(value);
   if (count === null) return { problem: 'too_deep', detail: `is nested deeper than ${depthMax} levels` };
   if (count !== scan.names) {
@@ -35,40 +37,79 @@ export function parseJson(text: string): JsonResult {
 interface Scan {
   /** Members written in the text, whether or not a later one replaced them. */
   readonly names: number;
-  /** Start and end of numbers with too many digits. */
-  readonly longNumbers: readonly (readonly [number, number])[];
+  /** Start and end of numbers that a double does not carry. */
+  readonly inexact: readonly (readonly [number, number])[];
 }
+
+/** Only with an exponent of three digits can a short number be too small or too large for a double. */
+const longExponent = /[eE][+-]?\d{3}/;
+/** Doubles beyond these bounds lose digits, become zero or infinite. */
+const magnitudeMin = 1e-300;
+const magnitudeMax = 1e300;
 
 /** Steps from string to string; only numbers and punctuation are in between. The text is valid JSON. */
 function scanText(text: string): Scan {
-  const longNumbers: [number, number][] = [];
+  const inexact: [number, number][] = [];
+  const gapLengthMin = longExponent.test(text) ? 0 : jsonNumberDigitsMax;
   let names = 0;
   let position = 0;
   for (;;) {
     const open = text.indexOf('"', position);
     const gapEnd = open < 0 ? text.length : open;
-    if (gapEnd - position > jsonNumberDigitsMax) collectLongNumbers(text, position, gapEnd, longNumbers);
-    if (open < 0) return { names, longNumbers };
+    if (gapEnd - position > gapLengthMin) collectInexact(text, position, gapEnd, inexact);
+    if (open < 0) return { names, inexact };
     position = endOfString(text, open);
     if (nextCharacter(text, position) === ':') names += 1;
   }
 }
 
-function collectLongNumbers(text: string, start: number, end: number, into: [number, number][]): void {
+function collectInexact(text: string, start: number, end: number, into: [number, number][]): void {
   for (const match of text.slice(start, end).matchAll(/(-?\d[\d.]*)(?:[eE][+-]?\d+)?/g)) {
-    if (significantDigits(match[1] ?? '') <= jsonNumberDigitsMax) continue;
+    if (isExact(match[0], match[1] ?? '')) continue;
     into.push([start + match.index, start + match.index + match[0].length]);
   }
 }
 
-function withoutLongNumbers(text: string, ranges: Scan['longNumbers']): string {
-  let result = '';
+/** Up to 15 significant digits a decimal is the shortest text of the double nearest to it, which gives it back. */
+function isExact(number: string, mantissa: string): boolean {
+  if (number.length > amountLengthMax) return false;
+  const digits = significantDigits(mantissa);
+  if (digits === 0 || digits > jsonNumberDigitsMax) return digits === 0;
+  const magnitude = Math.abs(Number(number));
+  return magnitude > magnitudeMin && magnitude < magnitudeMax;
+}
+
+/** Parses with a marker in place of each such number, then puts the number's text in place of the marker. */
+function parseInexact(text: string, ranges: Scan['inexact']): unknown {
+  // A private-use character and a random part: no text of a caller is taken for a marker.
+  const marker = `\uE000${randomUUID()}:`;
+  const texts = ranges.map(([start, end]) => text.slice(start, end));
+  let marked = '';
   let position = 0;
-  for (const [start, end] of ranges) {
-    result += `${text.slice(position, start)}1e300`;
+  ranges.forEach(([start, end], index) => {
+    marked += `${text.slice(position, start)}"${marker}${index}"`;
     position = end;
+  });
+  return withInexactNumbers(JSON.parse(marked + text.slice(position)), (value) =>
+    typeof value === 'string' && value.startsWith(marker)
+      ? new InexactNumber(texts[Number(value.slice(marker.length))] ?? '')
+      : value,
+  );
+}
+
+/** Not recursive: a text may be nested deeper than the stack, and is refused for that only afterwards. */
+function withInexactNumbers(value: unknown, replace: (value: unknown) => unknown): unknown {
+  const root = { value };
+  const open: object[] = [root];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const [name, inner] of Object.entries(next) as [string, unknown][]) {
+      const replaced = replace(inner);
+      // Never assigned: `__proto__` is a name like any other here.
+      if (replaced !== inner) Object.defineProperty(next, name, { value: replaced });
+      else if (typeof inner === 'object' && inner !== null) open.push(inner);
+    }
   }
-  return result + text.slice(position);
+  return root.value;
 }
 
 /** The position after the closing quote of the string that opens at `open`. */
@@ -95,7 +136,8 @@ function countNames(value: unknown): number | null {
   let names = 0;
   const open: { value: object; depth: number }[] = [];
   const visit = (inner: unknown, depth: number) => {
-    if (typeof inner === 'object' && inner !== null) open.push({ value: inner, depth });
+    const isContainer = typeof inner === 'object' && inner !== null && !(inner instanceof InexactNumber);
+    if (isContainer) open.push({ value: inner, depth });
   };
   visit(value, 1);
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

@@ -7,11 +7,14 @@ import { alertCodes } from '../domain/alerts.js';
 /** Upper bounds in seconds: from a quick page to a call that waits for a provider's answer. */
 const durationBuckets = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
 
+type PostingResult = 'accepted' | 'repeated' | 'conflict' | 'rejected' | 'contradicting';
+
 /** The metrics of the API. Labels are route templates and fixed values; never ids. */
 export interface Metrics {
   readonly registry: Registry;
   observeRequest(input: { method: string; route: string; status: number; seconds: number }): void;
-  countPostings(input: { result: 'accepted' | 'repeated' | 'conflict' | 'rejected'; count: number }): void;
+  /** `contradicting` ones are among the accepted. */
+  countPostings(input: { result: PostingResult; count: number }): void;
   countWebhook(result: 'taken' | 'repeated' | 'bad_signature' | 'unknown_connection' | 'about_a_job'): void;
   countLostSignal(result: 'failed' | 'dropped'): void;
 }

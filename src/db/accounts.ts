@@ -4,9 +4,10 @@ import {
   type CardFactName,
   type CardFacts,
 } from '../domain/account-facts.js';
+import type { AccountType } from '../domain/transaction-type.js';
 import type { Queryable } from './pool.js';
 
-export type AccountType = 'bank' | 'credit_card';
+export type { AccountType };
 
 /** One bank or card account of ours. Number and IBAN are sealed and not read here. */
 export interface AccountRow {

@@ -1,6 +1,7 @@
 import type { ChannelId } from '../domain/channel.js';
 import type { FeedFacts, FeedState } from '../domain/feed.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
+import type { IngestionProblemCounts } from './ingestion-problems.js';
 import { literals, type Queryable } from './pool.js';
 
 /** A feed of either channel as pages and the API show it. Instants are ISO text in UTC. */
@@ -26,6 +27,8 @@ export interface FeedView {
   readonly hasJob: boolean;
   /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
+  /** Items of its account that were not taken as they were sent; null when there were none. */
+  readonly ingestionProblems: IngestionProblemCounts | null;
 }
 
 /** The one order of the columns: each channel gives an expression for every name. */
@@ -46,6 +49,7 @@ const columns: readonly FeedViewColumn[] = [
   'updated_at',
   'has_job',
   'received',
+  'ingestion_problems',
 ];
 
 type UnionRow = FeedViewRow & { channel: ChannelId };
@@ -76,6 +80,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     updatedAt: row.updated_at,
     hasJob: row.has_job,
     received: row.received,
+    ingestionProblems: row.ingestion_problems,
   };
 }
 

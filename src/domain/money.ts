@@ -3,9 +3,14 @@
  * number nothing is a float: PostgreSQL keeps `numeric`, we keep the text.
  */
 
-const decimalPattern = /^(-?)(0|[1-9]\d{0,17})(?:\.(\d{1,6}))?$/;
+/** The decimals that JSON can write as a number; a text of core banking has the same form. */
+const decimalPattern = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 /** A JSON number carries at most this many significant digits without loss in an IEEE double. */
 export const jsonNumberDigitsMax = 15;
+/** Digits before the decimal point: no amount of any currency comes near it. */
+export const wholeDigitsMax = 18;
+/** Characters of an amount as it is written, as text or as a number: bounds the work for what is no sensible amount. */
+export const amountLengthMax = 400;
 
 /** ISO 4217 currencies whose minor unit is not two decimals (list one, 2024). */
 const minorUnits: Readonly<Record<string, number>> = {
@@ -42,41 +47,85 @@ export function minorUnitOf(currency: string): number {
   return minorUnits[currency] ?? 2;
 }
 
-export type AmountProblem = 'not_a_decimal' | 'too_many_decimals' | 'too_many_digits';
+/** A JSON number that a double does not carry: it keeps the text, so that it is refused by name and never rounded. */
+export class InexactNumber {
+  constructor(readonly text: string) {}
+  /** JSON has no other way to write it back unchanged. */
+  toJSON(): string {
+    return this.text;
+  }
+}
+
+export type AmountProblem = 'not_a_decimal' | 'too_many_decimals' | 'too_many_digits' | 'too_large';
 
 /** Significant digits of a decimal text, without leading and trailing zeros of the whole value. */
 export function significantDigits(decimal: string): number {
-  const digits = decimal.replace(/^-/, '').replace('.', '').replace(/^0+/, '').replace(/0+$/, '');
-  return digits.length;
+  return withoutOuterZeros(decimal.replace('-', '').replace('.', '')).digits.length;
+}
+
+/** By index: a pattern for the zeros at the end would try every zero of a long text as their beginning. */
+function withoutOuterZeros(text: string): { leading: number; digits: string } {
+  let start = 0;
+  let end = text.length;
+  while (text[start] === '0') start += 1;
+  while (end > start && text[end - 1] === '0') end -= 1;
+  return { leading: start, digits: text.slice(start, end) };
 }
 
 /**
- * Reads an amount of the machine API: a decimal string, or a JSON number of at most 15 significant digits.
- * Returns the canonical text (no exponent, no superfluous zeros, no negative zero) or what is wrong with it.
- * More decimals than the currency has are refused unless they are zeros ("1.00" JPY is fine, "1.50" is not).
+ * Reads an amount of the machine API: a decimal as text, or a JSON number. The value alone decides, not its spelling:
+ * `1000`, `"1000.00"`, `1e3` and `"1E+3"` are one amount. Returns the canonical text (no exponent, no superfluous zeros,
+ * no negative zero) or what is wrong with it. More decimals than the currency has are refused unless they are zeros
+ * ("1.00" JPY is fine, "1.50" is not).
+ *
+ * @param input as `parseJson` reads it: a number that no double carries is an {@link InexactNumber}
  */
 export function parseAmount(
   input: unknown,
   currency: string,
 ): { amount: string } | { problem: AmountProblem } {
-  if (typeof input !== 'string' && typeof input !== 'number') return { problem: 'not_a_decimal' };
-  const text = typeof input === 'number' ? numberText(input) : input;
-  const match = decimalPattern.exec(text);
-  if (match === null) return { problem: 'not_a_decimal' };
-  const whole = match[2] ?? '0';
-  const fraction = (match[3] ?? '').replace(/0+$/, '');
-  if (fraction.length > minorUnitOf(currency)) return { problem: 'too_many_decimals' };
-  const unsigned = fraction === '' ? whole : `${whole}.${fraction}`;
+  const value = readDecimal(input);
+  if (value === null) return { problem: 'not_a_decimal' };
+  const { negative, digits, point } = value;
+  if (digits === '') return { amount: '0' };
   // Rutter takes JSON numbers only, so an amount that no double can represent exactly could never be delivered.
-  if (significantDigits(unsigned) > jsonNumberDigitsMax) return { problem: 'too_many_digits' };
-  return { amount: match[1] === '-' && unsigned !== '0' ? `-${unsigned}` : unsigned };
+  if (digits.length > jsonNumberDigitsMax) return { problem: 'too_many_digits' };
+  if (digits.length - point > minorUnitOf(currency)) return { problem: 'too_many_decimals' };
+  if (point > wholeDigitsMax) return { problem: 'too_large' };
+  const whole = point <= 0 ? '0' : digits.slice(0, point).padEnd(point, '0');
+  const fraction = point <= 0 ? '0'.repeat(-point) + digits : digits.slice(point);
+  return { amount: `${negative ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}` };
 }
 
-/**
- * A JSON number as written by a person: without exponent. From 10^15 on a double may already have lost
- * digits (100000000000000001 reads as 10^17), so such numbers are written with more digits than are allowed, and refused.
- */
-function numberText(value: number): string {
-  if (!Number.isFinite(value)) return '';
-  return Math.abs(value) >= 1e15 ? '1'.repeat(jsonNumberDigitsMax + 1) : String(value);
+/** A decimal by value: 0.`digits` × 10^`point`, without leading and trailing zeros; zero has no digits. */
+interface Decimal {
+  readonly negative: boolean;
+  readonly digits: string;
+  readonly point: number;
+}
+
+function readDecimal(input: unknown): Decimal | null {
+  const text = input instanceof InexactNumber ? input.text : input;
+  if (typeof text !== 'string' && typeof text !== 'number') return null;
+  const match = String(text).length > amountLengthMax ? null : decimalPattern.exec(String(text));
+  if (match === null) return null;
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match;
+  const { leading, digits } = withoutOuterZeros(whole + fraction);
+  return { negative: sign === '-', digits, point: whole.length - leading + Number(exponent) };
+}
+
+/** The text for a problem, as the end of a sentence that begins with the field's name. */
+export function describeAmountProblem(problem: AmountProblem, currency: string): string {
+  switch (problem) {
+    case 'not_a_decimal':
+      return 'must be a decimal, as a string such as "-12.50" or as a JSON number';
+    case 'too_many_decimals':
+      return `has more than the ${minorUnitOf(currency)} decimals of ${currency}`;
+    case 'too_many_digits':
+      return `has more than ${jsonNumberDigitsMax} significant digits, which a JSON number does not carry exactly`;
+    case 'too_large':
+      return `has more than ${wholeDigitsMax} digits before the decimal point`;
+    default:
+      return problem satisfies never;
+  }
 }

@@ -1,25 +1,19 @@
 import { describeInstantProblem, parseInstant } from './instant.js';
 import { limits } from './limits.js';
-import { jsonNumberDigitsMax, minorUnitOf, parseAmount, type AmountProblem } from './money.js';
+import { describeAmountProblem, parseAmount } from './money.js';
 import { describeTextProblem, idProblem, textProblem } from './text.js';
+import {
+  signContradiction,
+  transactionTypes,
+  type AccountType,
+  type SignCheck,
+  type TransactionType,
+} from './transaction-type.js';
 
 /**
  * One transaction as core banking sends it, validated field by field and brought into one canonical form. Written by
  * hand, not as a schema: a stream may have a million of them. The OpenAPI document describes the same rules.
  */
-
-/** Rutter's types of a bank feed transaction (its version 2024-08-31). */
-export const transactionTypes = [
-  'credit',
-  'debit',
-  'fee',
-  'deposit',
-  'transfer',
-  'payment',
-  'interest',
-  'unknown',
-] as const;
-export type TransactionType = (typeof transactionTypes)[number];
 
 export const postingStatuses = ['posted', 'pending', 'void'] as const;
 export type PostingStatus = (typeof postingStatuses)[number];
@@ -39,17 +33,32 @@ export interface Posting {
   readonly corrects: string | null;
 }
 
-/** Why an item is not a valid posting. */
-export interface PostingProblem {
-  /** Its id if it has a valid one. */
-  readonly transactionId: string | null;
+/** One wrong field of an item. */
+export interface PostingError {
   /** JSON pointer inside the item: `/amount`, or empty for the item itself. */
   readonly pointer: string;
   /** A sentence for display that begins with the field's name. */
   readonly reason: string;
 }
 
-export type PostingResult = { readonly posting: Posting } | { readonly problem: PostingProblem };
+/** Why an item is not a valid posting. */
+export interface PostingProblem {
+  /** Its id if it has a valid one. */
+  readonly transactionId: string | null;
+  /** One at least: every wrong field, in the order of {@link parsePosting}. */
+  readonly errors: readonly PostingError[];
+}
+
+export type PostingResult =
+  | {
+      readonly posting: Posting;
+      /** The rule that sign and type break; see `signContradiction`. A withdrawal breaks none. */
+      readonly contradiction: string | null;
+    }
+  | { readonly problem: PostingProblem };
+
+/** Unknown fields of one item that are named; there may be any number of them. */
+const namedUnknownFieldsMax = 20;
 
 const knownFields: ReadonlySet<string> = new Set([
   'transaction_id',
@@ -66,81 +75,89 @@ const knownStatuses: ReadonlySet<unknown> = new Set(postingStatuses);
 /** An unknown name is quoted in the answer up to this length. */
 const quotedNameLengthMax = 64;
 
-/**
- * Validates one item. Unknown fields are refused by name: a misspelled `payee` must not be lost silently. `null` for an
- * optional field means that it is absent. `currency` is the account's, `nowMs` the time of the call.
- */
-export function parsePosting(input: { value: unknown; currency: string; nowMs: number }): PostingResult {
-  const { value } = input;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return problem(null, '', 'a transaction must be a JSON object');
-  }
-  const item = value as Readonly<Record<string, unknown>>;
-  const id = item['transaction_id'];
-  const badId = idProblem(id, limits.idLengthMax);
-  if (badId !== null) {
-    return fieldProblem(null, 'transaction_id', describeTextProblem(badId, limits.idLengthMax));
-  }
-  const transactionId = id as string;
-  for (const name of Object.keys(item)) {
-    if (!knownFields.has(name)) return unknownField(transactionId, name);
-  }
-  return parseFields(item, transactionId, input);
+/** What an item is validated against. */
+export interface PostingInput {
+  readonly value: unknown;
+  /** ISO 4217, of the account. */
+  readonly currency: string;
+  readonly accountType: AccountType;
+  readonly signCheck: SignCheck;
+  /** The time of the call. */
+  readonly nowMs: number;
 }
 
+/**
+ * Validates one item and names everything that is wrong with it: its id, unknown fields (a misspelled `payee` must not
+ * be lost silently), then field by field. `null` for an optional field means that it is absent.
+ */
+export function parsePosting(input: PostingInput): PostingResult {
+  const { value } = input;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return {
+      problem: {
+        transactionId: null,
+        errors: [{ pointer: '', reason: 'a transaction must be a JSON object' }],
+      },
+    };
+  }
+  const item = value as Readonly<Record<string, unknown>>;
+  const errors: PostingError[] = [];
+  const id = item['transaction_id'];
+  const badId = idProblem(id, limits.idLengthMax);
+  if (badId !== null) addError(errors, 'transaction_id', describeTextProblem(badId, limits.idLengthMax));
+  addUnknownFields(errors, item);
+  const transactionId = badId === null ? (id as string) : null;
+  const posting = parseFields(item, transactionId ?? '', { ...input, errors });
+  const isChecked = posting !== null && posting.status !== 'void';
+  const contradiction = isChecked ? signContradiction({ ...posting, accountType: input.accountType }) : null;
+  if (posting !== null && errors.length === 0) return { posting, contradiction };
+  // With nothing else wrong the caller decides, since a repeat of what is stored is no new contradiction.
+  if (contradiction !== null && input.signCheck === 'reject') {
+    errors.push({ pointer: '/amount', reason: contradiction });
+  }
+  return { problem: { transactionId, errors } };
+}
+
+/** Null when a field is wrong; its error is added. */
 function parseFields(
   item: Readonly<Record<string, unknown>>,
   transactionId: string,
-  input: { currency: string; nowMs: number },
-): PostingResult {
+  input: { currency: string; nowMs: number; errors: PostingError[] },
+): Posting | null {
+  const { errors } = input;
+  const before = errors.length;
   const postedAt = parseInstant({
     value: item['posted_at'],
     nowMs: input.nowMs,
     futureMaxMs: limits.postedAtFutureMaxMs,
   });
   if ('problem' in postedAt) {
-    const message = describeInstantProblem(postedAt.problem, limits.postedAtFutureMaxMs);
-    return fieldProblem(transactionId, 'posted_at', message);
+    addError(errors, 'posted_at', describeInstantProblem(postedAt.problem, limits.postedAtFutureMaxMs));
   }
   const amount = parseAmount(item['amount'], input.currency);
-  if ('problem' in amount) {
-    return fieldProblem(transactionId, 'amount', describeAmountProblem(amount.problem, input.currency));
-  }
+  if ('problem' in amount) addError(errors, 'amount', describeAmountProblem(amount.problem, input.currency));
   const { description, transaction_type: transactionType } = item;
   const payee = item['payee'] ?? null;
   const status = item['status'] ?? 'posted';
   const corrects = item['corrects'] ?? null;
-  const badDescription = textProblem(description, limits.textLengthMax);
-  if (badDescription !== null) {
-    return fieldProblem(
-      transactionId,
-      'description',
-      describeTextProblem(badDescription, limits.textLengthMax),
-    );
-  }
+  addTextError(errors, 'description', description);
   if (!knownTypes.has(transactionType)) {
-    return fieldProblem(transactionId, 'transaction_type', `must be one of ${transactionTypes.join(', ')}`);
+    addError(errors, 'transaction_type', `must be one of ${transactionTypes.join(', ')}`);
   }
-  const badPayee = payee === null ? null : textProblem(payee, limits.textLengthMax);
-  if (badPayee !== null) {
-    return fieldProblem(transactionId, 'payee', describeTextProblem(badPayee, limits.textLengthMax));
-  }
-  if (!knownStatuses.has(status)) {
-    return fieldProblem(transactionId, 'status', `must be one of ${postingStatuses.join(', ')}`);
-  }
+  if (payee !== null) addTextError(errors, 'payee', payee);
+  if (!knownStatuses.has(status)) addError(errors, 'status', `must be one of ${postingStatuses.join(', ')}`);
   const badCorrects = corrects === null ? null : correctsProblem(corrects, transactionId);
-  if (badCorrects !== null) return fieldProblem(transactionId, 'corrects', badCorrects);
+  if (badCorrects !== null) addError(errors, 'corrects', badCorrects);
+  if (errors.length > before || 'problem' in postedAt || 'problem' in amount) return null;
   return {
-    posting: {
-      transactionId,
-      postedAt: postedAt.instant,
-      amount: amount.amount,
-      description: description as string,
-      payee: payee as string | null,
-      transactionType: transactionType as TransactionType,
-      status: status as PostingStatus,
-      corrects: corrects as string | null,
-    },
+    transactionId,
+    postedAt: postedAt.instant,
+    amount: amount.amount,
+    description: description as string,
+    payee: payee as string | null,
+    transactionType: transactionType as TransactionType,
+    status: status as PostingStatus,
+    corrects: corrects as string | null,
   };
 }
 
@@ -167,22 +184,27 @@ function correctsProblem(corrects: unknown, transactionId: string): string | nul
   return corrects === transactionId ? 'must name another transaction' : null;
 }
 
-function describeAmountProblem(kind: AmountProblem, currency: string): string {
-  switch (kind) {
-    case 'not_a_decimal':
-      return 'must be a decimal, as a string such as "-12.50" or as a JSON number';
-    case 'too_many_decimals':
-      return `has more than the ${minorUnitOf(currency)} decimals of ${currency}`;
-    case 'too_many_digits':
-      return `has more than ${jsonNumberDigitsMax} significant digits`;
-    default:
-      return kind satisfies never;
+function addUnknownFields(errors: PostingError[], item: Readonly<Record<string, unknown>>): void {
+  let unknown = 0;
+  for (const name of Object.keys(item)) {
+    if (knownFields.has(name)) continue;
+    unknown += 1;
+    if (unknown > namedUnknownFieldsMax) continue;
+    const reason = `${JSON.stringify(firstCharacters(name))} is not a field of a transaction`;
+    errors.push({ pointer: `/${pointerToken(name)}`, reason });
   }
+  if (unknown <= namedUnknownFieldsMax) return;
+  const more = unknown - namedUnknownFieldsMax;
+  errors.push({ pointer: '', reason: `the transaction has ${more} more fields that are not known` });
 }
 
-function unknownField(transactionId: string, name: string): PostingResult {
-  const quoted = JSON.stringify(firstCharacters(name));
-  return problem(transactionId, `/${pointerToken(name)}`, `${quoted} is not a field of a transaction`);
+function addTextError(errors: PostingError[], name: string, value: unknown): void {
+  const bad = textProblem(value, limits.textLengthMax);
+  if (bad !== null) addError(errors, name, describeTextProblem(bad, limits.textLengthMax));
+}
+
+function addError(errors: PostingError[], name: string, message: string): void {
+  errors.push({ pointer: `/${name}`, reason: `${name} ${message}` });
 }
 
 /** Whole code points: truncating between two surrogates would break the answer's text. */
@@ -196,12 +218,4 @@ function pointerToken(name: string): string {
   // Characters that PostgreSQL and JSON text cannot hold would make the stored answer of the whole call invalid.
   const storable = firstCharacters(name).replace(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
   return storable.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-function fieldProblem(transactionId: string | null, name: string, message: string): PostingResult {
-  return problem(transactionId, `/${name}`, `${name} ${message}`);
-}
-
-function problem(transactionId: string | null, pointer: string, reason: string): PostingResult {
-  return { problem: { transactionId, pointer, reason } };
 }

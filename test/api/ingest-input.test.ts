@@ -20,6 +20,18 @@ const ndjson = (body: string | Uint8Array | ReadableStream<Uint8Array>) =>
 const countRows = async () =>
   (await api.rows(`SELECT 1 FROM postings WHERE account_id = $1`, [accountId])).length;
 
+/** A rejected item of a list; `word` is in its reason. */
+const rejected = (id: string | null, index: number, pointers: string[], word: string) => ({
+  transaction_id: id,
+  index,
+  pointer: `/transactions/${index}${pointers[0]}`,
+  reason: expect.stringContaining(word) as string,
+  errors: pointers.map((pointer) => ({
+    pointer: `/transactions/${index}${pointer}`,
+    reason: expect.any(String) as string,
+  })),
+});
+
 function expectProblem(answer: ApiAnswer, status: number, code: string) {
   expect([answer.status, answer.body.code]).toEqual([status, code]);
   expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
@@ -39,25 +51,40 @@ describe('a JSON list of postings', () => {
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ accepted: 2, rejected_total: 3 });
     expect(answer.body.rejected).toEqual([
-      {
-        transaction_id: 'list-2',
-        index: 1,
-        pointer: '/transactions/1/amount',
-        reason: expect.stringContaining('amount') as string,
-      },
-      {
-        transaction_id: 'list-3',
-        index: 2,
-        pointer: '/transactions/2/posted_at',
-        reason: expect.stringContaining('offset') as string,
-      },
-      {
-        transaction_id: null,
-        index: 3,
-        pointer: '/transactions/3',
-        reason: expect.stringContaining('object') as string,
-      },
+      rejected('list-2', 1, ['/amount'], 'amount'),
+      rejected('list-3', 2, ['/posted_at'], 'offset'),
+      rejected(null, 3, [''], 'object'),
     ]);
+  });
+
+  it('has every wrong field of an item named, by pointer and reason', async () => {
+    const bad = { amount: '12,50', posted_at: 'now', description: '', memo: 'x' };
+    const answer = await json({ transactions: [transaction('ok-1'), transaction('bad-1', bad)] });
+    expect(answer.body.rejected).toEqual([
+      rejected('bad-1', 1, ['/memo', '/posted_at', '/amount', '/description'], 'posted_at'),
+    ]);
+  });
+
+  it('of which nothing is taken is 422 with the same lists, also when it is repeated under its key', async () => {
+    const body = { transactions: [transaction('no-1', { amount: 'x', payee: '' }), 5] };
+    const headers = { 'Idempotency-Key': 'nothing-taken' };
+    for (const replayed of [null, 'true']) {
+      const answer = await api.call('POST', path, { json: body, headers });
+      expectProblem(answer, 422, 'nothing_accepted');
+      expect(answer.headers.get('Idempotency-Replayed')).toBe(replayed);
+      expect(answer.body).toMatchObject({ accepted: 0, repeated: 0, conflicts: [], rejected_total: 2 });
+      expect(answer.body.rejected).toHaveLength(2);
+      expect(answer.body.errors.map(({ pointer }) => pointer)).toEqual([
+        ...['/transactions/0/amount', '/transactions/0/payee', '/transactions/1'],
+      ]);
+    }
+  });
+
+  it('is 200 as soon as one item is accepted, repeated or conflicting', async () => {
+    const bad = transaction('mixed-bad', { amount: 'x' });
+    for (const good of [transaction('mixed'), transaction('mixed'), transaction('mixed', { amount: '-9' })]) {
+      expect((await json({ transactions: [bad, good] })).status).toBe(200);
+    }
   });
 
   it.each([1, 999, 1_000, 1_001, 10_000])('of %d is stored whole', async (length) => {
@@ -176,6 +203,13 @@ describe('a stream of postings as NDJSON', () => {
       { index: 4, reason: expect.stringContaining('bytes') as string },
       { index: 6, reason: expect.stringContaining('twice') as string },
     ]);
+  });
+
+  it('of which nothing is taken is 422 with the same lists; an empty one is 200', async () => {
+    const answer = await ndjson(`{"transaction_id":"nd-no"}\n\nnonsense`);
+    expectProblem(answer, 422, 'nothing_accepted');
+    expect(answer.body).toMatchObject({ rejected_total: 2, rejected: [{ index: 0 }, { index: 2 }] });
+    expect((await ndjson('\n\n')).status).toBe(200);
   });
 
   it('of broken UTF-8 is rejected line by line, never stored with replacement characters', async () => {

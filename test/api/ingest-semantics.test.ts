@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/crypto/hash.js';
+import { canonicalContent, parsePosting } from '../../src/domain/posting-input.js';
 import { until } from '../support/until.js';
 import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
 
@@ -15,6 +17,14 @@ async function stored(accountId: string) {
     [accountId],
   );
   return rows as { id: string; sequence: number; status: string; amount: string }[];
+}
+
+/** The hash under which a transaction of an account in EUR is stored. */
+function hashOf(value: unknown): string {
+  const nowMs = Date.now();
+  const parsed = parsePosting({ value, currency: 'EUR', accountType: 'bank', signCheck: 'warn', nowMs });
+  if ('problem' in parsed) throw new Error('not a posting');
+  return sha256Hex(canonicalContent(parsed.posting));
 }
 
 const tally = (accepted: number, repeated: number, conflicts = 0, rejected = 0) => ({
@@ -76,26 +86,140 @@ describe('a posting sent to an account', () => {
     ]);
   });
 
-  it('is final once posted or void: pending, void and posted after that are conflicts', async () => {
+  it('is final once posted or void: pending after that, and anything after void, are conflicts', async () => {
     const { accountId } = await api.makeAccount();
     await send(accountId, transaction('p'), transaction('v', { status: 'void' }));
     const answer = await send(
       accountId,
       transaction('p', { status: 'pending' }),
-      transaction('p', { status: 'void' }),
       transaction('v'),
       transaction('v', { status: 'pending' }),
       transaction('v', { status: 'void', amount: '1' }),
     );
-    expect(answer.body).toMatchObject(tally(0, 0, 5));
+    expect(answer.body).toMatchObject(tally(0, 0, 4));
     expect(answer.body.conflicts.map(({ code }) => code)).toEqual([
-      'already_posted',
-      'already_posted',
-      'already_void',
-      'already_void',
-      'other_content',
+      ...['already_posted', 'already_void', 'already_void', 'other_content'],
     ]);
     expect((await stored(accountId)).map(({ status }) => status)).toEqual(['posted', 'void']);
+  });
+
+  it('is repeated when any of its earlier pending versions is sent again, whatever it is now', async () => {
+    const { accountId } = await api.makeAccount();
+    const version = (id: string, amount: string) => transaction(id, { status: 'pending', amount });
+    await send(accountId, version('a', '-1'), version('a', '-2'), version('b', '-1'), version('c', '-1'));
+    await send(
+      accountId,
+      version('a', '-3'),
+      transaction('a', { amount: '-3' }),
+      transaction('b', { status: 'void' }),
+    );
+    const again = ['-1', '-2', '-3'].map((amount) => version('a', amount));
+    expect((await send(accountId, ...again, version('b', '-1'))).body).toMatchObject(tally(0, 4));
+    // Of a pending one as well: the old version does not come back.
+    await send(accountId, version('c', '-2'));
+    expect((await send(accountId, version('c', '-1'))).body).toMatchObject(tally(0, 1));
+    expect((await send(accountId, version('a', '-4'))).body.conflicts).toMatchObject([
+      { code: 'already_posted' },
+    ]);
+    const rows = await stored(accountId);
+    expect(rows.map(({ id, status, amount }) => [id, status, amount])).toEqual([
+      ['a', 'posted', '-3'],
+      ['b', 'void', '-12.5'],
+      ['c', 'pending', '-2'],
+    ]);
+  });
+
+  it('has its last 50 pending versions remembered, which bounds its row', async () => {
+    const { accountId } = await api.makeAccount();
+    const versions = Array.from({ length: 53 }, (_, index) =>
+      transaction('a', { status: 'pending', amount: `-${index + 1}` }),
+    );
+    await send(accountId, ...versions);
+    expect((await send(accountId, versions[2])).body).toMatchObject(tally(0, 1));
+    expect((await send(accountId, versions[1])).body).toMatchObject(tally(1, 0));
+    const [row] = await api.rows<{ bytes: number }>(
+      `SELECT length(earlier_hashes) AS bytes FROM postings WHERE account_id = $1`,
+      [accountId],
+    );
+    expect(row?.bytes).toBe(50 * 32);
+  });
+
+  it('is withdrawn by void while no feed has it in a batch, and is a conflict when it is sent again', async () => {
+    const account = await api.makeAccount();
+    const { accountId } = account;
+    await api.makeFeed({ ...account, account_status: 'waiting' });
+    await send(accountId, transaction('p'), transaction('q'));
+    const answer = await send(
+      accountId,
+      transaction('p', { status: 'void' }),
+      transaction('n'),
+      transaction('n', { status: 'void' }),
+    );
+    expect(answer.body).toMatchObject(tally(3, 0));
+    expect((await send(accountId, transaction('p', { status: 'void' }))).body).toMatchObject(tally(0, 1));
+    expect((await send(accountId, transaction('p'))).body.conflicts).toMatchObject([
+      { code: 'already_void' },
+    ]);
+    expect((await stored(accountId)).map(({ id, status }) => [id, status])).toEqual([
+      ['q', 'posted'],
+      ['p', 'void'],
+      ['n', 'void'],
+    ]);
+  });
+
+  it.each([
+    ['delivered', null, 'already_in_batch', 'corrects'],
+    ['open', null, 'already_in_batch', 'corrects'],
+    ['refused', 'suspected', 'already_in_batch', 'corrects'],
+    ['refused', 'quarantined', 'already_refused', 'discard'],
+    ['refused', 'discarded', 'already_refused', 'discard'],
+  ])(
+    'in a batch of any feed (%s, %s) is not withdrawn: %s says what to send',
+    async (state, exception, code, word) => {
+      const account = await api.makeAccount();
+      const { accountId } = account;
+      await api.makeFeed(account);
+      const feedId = await api.makeFeed({ ...account, operator: 'closed' });
+      await send(accountId, transaction('p'));
+      await api.rows(
+        `WITH b AS (INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash,
+                                       first_posted_at, last_posted_at, state)
+                  SELECT gen_random_uuid(), feed_id, connection_id, feed_id::text, 1, 1, '', now(), now(), $2
+                    FROM feeds WHERE feed_id = $1 RETURNING batch_id)
+       INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception) SELECT $1, 'p', batch_id, 0, $3 FROM b`,
+        [feedId, state, exception],
+      );
+      const answer = await send(accountId, transaction('p', { status: 'void' }));
+      expect(answer.body.conflicts).toMatchObject([
+        { code, reason: expect.stringContaining(word) as string },
+      ]);
+      expect((await stored(accountId)).map(({ status }) => status)).toEqual(['posted']);
+    },
+  );
+
+  it('whose sign contradicts its type is rejected with the rule, unless it repeats what is stored', async () => {
+    const { accountId } = await api.makeAccount();
+    const wrong = transaction('w', { amount: '5', transaction_type: 'debit' });
+    const answer = await send(accountId, wrong, transaction('x'));
+    expect(answer.body).toMatchObject({ ...tally(1, 0, 0, 1), warnings_total: 0 });
+    expect(answer.body.rejected).toMatchObject([
+      {
+        transaction_id: 'w',
+        index: 0,
+        pointer: '/transactions/0/amount',
+        reason: expect.stringContaining('money out') as string,
+      },
+    ]);
+    expect((await send(accountId, wrong)).status).toBe(422);
+    // As it was stored before the rule.
+    const right = transaction('w', { amount: '5', transaction_type: 'transfer' });
+    await send(accountId, right);
+    await api.rows(
+      `UPDATE postings SET transaction_type = 'debit', content_hash = $2 WHERE account_id = $1 AND transaction_id = 'w'`,
+      [accountId, `\\x${hashOf(wrong)}`],
+    );
+    expect((await send(accountId, wrong)).body).toMatchObject(tally(0, 1));
+    expect((await send(accountId, { ...wrong, status: 'void' })).body).toMatchObject(tally(1, 0));
   });
 
   it('is checked against an earlier one of the same call', async () => {

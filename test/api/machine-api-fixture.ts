@@ -9,6 +9,7 @@ import { createRoutes } from '../../src/api/routes/index.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
 import { createPasswordHasher, type PasswordHasher } from '../../src/crypto/password.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
+import type { SignCheck } from '../../src/domain/transaction-type.js';
 import type { WorkflowFacade } from '../../src/temporal/facade.js';
 import type { RutterFacade } from '../../src/temporal/rutter/facade.js';
 import { createTestDatabase } from '../support/database.js';
@@ -79,7 +80,7 @@ export interface ApiFixture {
 
 /** The machine API over real HTTP on a database of its own (or none, for outages); only Temporal is a recording fake. */
 export async function startApi(
-  input: { hasher?: PasswordHasher; databaseUrl?: string } = {},
+  input: { hasher?: PasswordHasher; databaseUrl?: string; signCheck?: SignCheck } = {},
 ): Promise<ApiFixture> {
   const database = await createTestDatabase();
   const pool = createPool(input.databaseUrl ?? database.url, 10, () => undefined);
@@ -105,6 +106,7 @@ export async function startApi(
       CORE_API_TOKEN: tokens.core,
       OPS_API_TOKEN: tokens.ops,
       TRUSTED_PROXIES: [],
+      SIGN_CHECK: input.signCheck ?? 'reject',
       publicUrl: 'http://localhost:8080',
     },
     channels,
@@ -225,13 +227,14 @@ async function makeFeed(
 }
 
 /** A good transaction of the machine API. */
+/** A valid transaction; its type follows the sign of its amount. */
 export function transaction(id: string, change: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     transaction_id: id,
     posted_at: '2026-02-03T09:14:07Z',
     amount: '-12.50',
     description: 'Card payment',
-    transaction_type: 'debit',
+    transaction_type: Number(change['amount']) > 0 ? 'credit' : 'debit',
     ...change,
   };
 }

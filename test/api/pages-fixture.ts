@@ -76,6 +76,7 @@ export async function startPages(
       CORE_API_TOKEN: randomBytes(24).toString('hex'),
       OPS_API_TOKEN: opsToken,
       TRUSTED_PROXIES: input.trustedProxies ?? [],
+      SIGN_CHECK: 'reject' as const,
       ...input.config,
     },
   };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/api/json-text.js';
+import { InexactNumber } from '../../src/domain/money.js';
 
 describe('a JSON text of a caller', () => {
   it('is parsed as JSON.parse does', () => {
@@ -48,9 +49,29 @@ describe('a JSON text of a caller', () => {
     '0.30000000000000004',
     '-9007199254740993.0',
     '12345678901234567e-3',
-  ])('never rounds a number with more digits than a double carries: %s', (number) => {
-    expect(parseJson(`{"amount":${number},"next":1.5}`)).toEqual({ value: { amount: 1e300, next: 1.5 } });
-    expect(parseJson(`[${number}]`)).toEqual({ value: [1e300] });
+    '1e-400',
+    '5e-324',
+    '-1e400',
+    `1.${'0'.repeat(400)}`,
+  ])('never rounds a number that a double does not carry, and keeps its text: %s', (number) => {
+    const kept = new InexactNumber(number);
+    expect(parseJson(`{"amount":${number},"next":1.5}`)).toEqual({ value: { amount: kept, next: 1.5 } });
+    expect(parseJson(`[${number}]`)).toEqual({ value: [kept] });
+    expect(parseJson(number)).toEqual({ value: kept });
+    expect(JSON.stringify(kept)).toBe(JSON.stringify(number));
+  });
+
+  it('reads a long number under the name __proto__ as a field, and no text as a number', () => {
+    const result = parseJson('{"__proto__":100000000000000001,"a":"\uE000:0"}') as { value: object };
+    expect(Object.entries(result.value)).toEqual([
+      ['__proto__', new InexactNumber('100000000000000001')],
+      ['a', '\uE000:0'],
+    ]);
+  });
+
+  it('reads a number of a million digits in time that grows with its length only', () => {
+    const long = `1${'0'.repeat(1_000_000)}1`;
+    expect(parseJson(`[${long}]`)).toEqual({ value: [new InexactNumber(long)] });
   });
 
   it('keeps a long number whose digits are zeros, and long numbers inside texts', () => {

@@ -11,18 +11,19 @@ const good = {
   transaction_type: 'debit',
 };
 
+const account = { currency: 'EUR', accountType: 'bank', signCheck: 'reject', nowMs } as const;
 const parse = (change: Record<string, unknown>, currency = 'EUR') =>
-  parsePosting({ value: { ...good, ...change }, currency, nowMs });
+  parsePosting({ ...account, value: { ...good, ...change }, currency });
 
 function accepted(change: Record<string, unknown>, currency?: string): Posting {
   const result = parse(change, currency);
-  if ('problem' in result) throw new Error(`refused: ${result.problem.reason}`);
+  if ('problem' in result) throw new Error(`refused: ${JSON.stringify(result.problem)}`);
   return result.posting;
 }
 
 function refusedAt(change: Record<string, unknown>, currency?: string): string {
   const result = parse(change, currency);
-  return 'problem' in result ? result.problem.pointer : 'accepted';
+  return 'problem' in result ? result.problem.errors.map(({ pointer }) => pointer).join(' ') : 'accepted';
 }
 
 describe('a posting of core banking', () => {
@@ -55,7 +56,8 @@ describe('a posting of core banking', () => {
         true,
         '',
         '12,50',
-        '1e3',
+        '1e-3',
+        '1e18',
         'NaN',
         'Infinity',
         Number.NaN,
@@ -158,6 +160,9 @@ describe('a posting of core banking', () => {
     ['JPY', '1.00', '1'],
     ['KWD', '1.505', '1.505'],
     ['EUR', 1e2, '100'],
+    ['EUR', '1E+3', '1000'],
+    ['EUR', '1.0000000', '1'],
+    ['EUR', 1_000_000_000_000_000, '1000000000000000'],
     ['EUR', 0.07, '0.07'],
   ])('reads an amount of %s exactly: %j is %s', (currency, amount, text) => {
     expect(accepted({ amount }, currency).amount).toBe(text);
@@ -165,7 +170,7 @@ describe('a posting of core banking', () => {
 
   it('rejects more decimals than the currency has, and names their number', () => {
     expect(parse({ amount: '1.5' }, 'JPY')).toMatchObject({
-      problem: { pointer: '/amount', reason: 'amount has more than the 0 decimals of JPY' },
+      problem: { errors: [{ pointer: '/amount', reason: 'amount has more than the 0 decimals of JPY' }] },
     });
   });
 
@@ -180,15 +185,38 @@ describe('a posting of core banking', () => {
   it('rejects a misspelt field and __proto__', () => {
     expect(refusedAt({ desciption: 'x' })).toBe('/desciption');
     const value: unknown = JSON.parse(`{"__proto__": {"status": "void"}, ${JSON.stringify(good).slice(1)}`);
-    expect(parsePosting({ value, currency: 'EUR', nowMs })).toMatchObject({
-      problem: { transactionId: 't-1', pointer: '/__proto__' },
+    expect(parsePosting({ ...account, value })).toMatchObject({
+      problem: { transactionId: 't-1', errors: [{ pointer: '/__proto__' }] },
     });
     expect(({} as Record<string, unknown>)['status']).toBeUndefined();
   });
 
+  it('has every wrong field named, not only the first', () => {
+    const result = parse({
+      ...{ transaction_id: ' x', posted_at: 'yesterday', amount: '12,50', description: '', payee: 7 },
+      ...{ transaction_type: 'Debit', status: 'done', corrects: '', memo: 'a', note: 'b' },
+    });
+    if (!('problem' in result)) throw new Error('accepted');
+    const { transactionId, errors } = result.problem;
+    expect(transactionId).toBeNull();
+    expect(errors.map(({ pointer }) => pointer)).toEqual([
+      ...['/transaction_id', '/memo', '/note', '/posted_at', '/amount', '/description', '/transaction_type'],
+      ...['/payee', '/status', '/corrects'],
+    ]);
+    for (const { pointer, reason } of errors) expect(reason).toContain(pointer.slice(1));
+  });
+
+  it.each([20, 21, 5_000])('with %i unknown fields has at most 20 of them named', (count) => {
+    const unknown = Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 1]));
+    const result = parse(unknown);
+    const errors = 'problem' in result ? result.problem.errors : [];
+    expect(errors).toHaveLength(Math.min(count, 21));
+    if (count > 20) expect(errors.at(-1)?.reason).toContain(`${count - 20} more fields`);
+  });
+
   it('must be an object', () => {
     for (const value of [null, [], 'x', 5, undefined, true]) {
-      expect(parsePosting({ value, currency: 'EUR', nowMs })).toMatchObject({ problem: { pointer: '' } });
+      expect(parsePosting({ ...account, value })).toMatchObject({ problem: { errors: [{ pointer: '' }] } });
     }
   });
 

@@ -14,6 +14,7 @@ import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeeds } from './list-feeds.js';
 import { feedActionRoutes } from './post-feed-action.js';
 import { postBalances } from './post-balances.js';
+import { listRejectedItems } from './list-rejected-items.js';
 import { postTransactions } from './post-transactions.js';
 import { putAccount } from './put-account.js';
 import { putCustomer } from './put-customer.js';
@@ -32,6 +33,7 @@ export function createRoutes(channels: ApiChannels): readonly Route[] {
     listConnections(channels),
     listCustomerTimelineEntries,
     postTransactions,
+    listRejectedItems,
     listFeeds,
     getFeed(channels),
     listFeedTimeline,

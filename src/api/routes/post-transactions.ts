@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { readAccount } from '../../db/accounts.js';
 import { limits } from '../../domain/limits.js';
-import { postingStatuses, transactionTypes } from '../../domain/posting-input.js';
+import { postingStatuses } from '../../domain/posting-input.js';
+import { transactionTypes } from '../../domain/transaction-type.js';
 import { defineStreamRoute, type RouteAnswer, type StreamContext } from '../define-route.js';
 import { accountId } from '../fields.js';
 import { underKey } from '../idempotency.js';
-import { ingestLines, ingestList, type IngestTarget } from '../ingest.js';
+import { ingestLines, ingestList } from '../ingest.js';
+import type { IngestTarget } from '../ingest-chunk.js';
+import type { IngestTally } from '../ingest-tally.js';
 import { ndjsonLineBytesMax, ndjsonLines } from '../ndjson-lines.js';
 import { Problem, notFound } from '../problem.js';
 import { bodyChunks, mediaTypeOf, readBody, refuseEncodedBody } from '../read-body.js';
@@ -28,16 +31,20 @@ const postingSchema = z
       description:
         'With seconds and offset; kept in UTC with milliseconds, finer digits are truncated. At most a day in the future.',
     }),
-    amount: z.union([z.string().regex(/^-?(0|[1-9]\d{0,17})(\.\d{1,6})?$/), z.number()]).meta({
+    amount: z.union([z.string().regex(/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/), z.number()]).meta({
       description:
-        "Money out negative. At most 15 significant digits and no more decimals than the account's currency has.",
+        'Money out negative, money in positive, on a credit card as well. A decimal as a string or as a JSON number: the value decides, not the spelling (`1000`, `"1000.00"` and `1e3` are equal). At most 15 significant digits, 18 digits before the point, and no more decimals than the account\'s currency has.',
     }),
     description: z.string().min(1).max(limits.textLengthMax),
-    transaction_type: z.enum(transactionTypes),
+    transaction_type: z.enum(transactionTypes).meta({
+      description:
+        '`credit` and `deposit` are money in, `debit` and `fee` money out: an amount other than 0 with the opposite sign is rejected (`SIGN_CHECK`). The other types go with either sign.',
+    }),
     payee: z.string().min(1).max(limits.textLengthMax).nullish(),
     status: z.enum(postingStatuses).optional().meta({
       default: 'posted',
-      description: '`posted` is final. `pending` is held, and can be replaced or withdrawn with `void`.',
+      description:
+        '`pending` is held, and can be replaced. `posted` is final. `void` withdraws either, a posted one until it is in a batch.',
     }),
     corrects: z
       .string()
@@ -63,11 +70,18 @@ const tallySchema = z
       z.object({
         transaction_id: z.string().nullable(),
         index: z.int().meta({ description: 'Index of the item or line, from 0.' }),
-        reason: z.string(),
-        pointer: z.string(),
+        reason: z.string().meta({ description: 'All that is wrong with it, in one text.' }),
+        pointer: z.string().meta({ description: 'JSON pointer to the first wrong field.' }),
+        errors: z
+          .array(z.object({ pointer: z.string(), reason: z.string() }))
+          .meta({ description: 'Every wrong field.' }),
       }),
     ),
     rejected_total: z.int(),
+    warnings: z
+      .array(z.object({ transaction_id: z.string(), index: z.int(), reason: z.string() }))
+      .meta({ description: 'Accepted although sign and type contradict each other (`SIGN_CHECK=warn`).' }),
+    warnings_total: z.int(),
   })
   .meta({ id: 'IngestAnswer' });
 
@@ -78,7 +92,7 @@ export const postTransactions = defineStreamRoute({
   roles: ['core'],
   resource: 'account',
   summary: 'Send transactions',
-  description: `Good items are stored, bad ones are listed with the reason. JSON: 1 to ${limits.ingestJsonPostingsMax} transactions (more: 413, nothing stored), at most ${jsonBytesMax} bytes. NDJSON: one transaction a line, lines of at most ${ndjsonLineBytesMax} bytes, committed every ${limits.ingestChunkPostings} lines; a 503 names \`committed_lines\`. Lists in the answer are capped at ${limits.ingestListMax}, totals are exact. Sending the same again is safe.`,
+  description: `Good items are stored, bad ones are listed with the reason. JSON: 1 to ${limits.ingestJsonPostingsMax} transactions (more: 413, nothing stored), at most ${jsonBytesMax} bytes. NDJSON: one transaction a line, lines of at most ${ndjsonLineBytesMax} bytes, committed every ${limits.ingestChunkPostings} lines; a 503 names \`committed_lines\`. Lists in the answer are capped at ${limits.ingestListMax}, totals are exact. Sending the same again is safe. When nothing was accepted, repeated or conflicting and something was rejected, the answer is 422 \`nothing_accepted\` with the same lists. Rejected and conflicting items are counted for the account, shown with its feeds, and raise an alert.`,
   params,
   bodies: {
     'application/json': {
@@ -123,20 +137,31 @@ async function storeList(input: Input): Promise<RouteAnswer> {
     });
   }
   return await underKey(keyedRequest(deps, input.role, request, response, rawBody), async () => {
-    const tally = await ingestList(target, transactions);
-    return { status: 200, body: tally.toJson() };
+    return answerOf(await ingestList(target, transactions));
   });
 }
 
 async function storeStream(input: Input): Promise<RouteAnswer> {
   refuseEncodedBody(input.request);
   const target = await targetOf(input);
-  const tally = await ingestLines(target, ndjsonLines(bodyChunks(input.request)));
-  return { status: 200, body: tally.toJson() };
+  return answerOf(await ingestLines(target, ndjsonLines(bodyChunks(input.request))));
+}
+
+/** @throws {Problem} 422 with the same lists when something was rejected and nothing else came of the call */
+function answerOf(tally: IngestTally): RouteAnswer {
+  if (!tally.nothingTaken) return { status: 200, body: tally.toJson() };
+  throw new Problem({
+    status: 422,
+    code: 'nothing_accepted',
+    detail: 'every transaction was rejected and nothing was stored: correct them and send them again',
+    errors: tally.errors(),
+    extra: tally.toJson(),
+  });
 }
 
 async function targetOf({ deps, params: { account_id } }: Input): Promise<IngestTarget> {
   const account = await readAccount(deps.pool, { accountId: account_id });
   if (account === null) throw notFound('account');
-  return { deps, accountId: account.accountId, currency: account.currency };
+  const { accountId: id, currency, type } = account;
+  return { deps, accountId: id, currency, accountType: type };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { PostingWithStatus } from '../../db/rutter/delivery-status.js';
 import { deliveryStatuses } from '../../domain/rutter/delivery-status.js';
-import { postingStatuses, transactionTypes, type Posting } from '../../domain/posting-input.js';
+import { postingStatuses, type Posting } from '../../domain/posting-input.js';
+import { transactionTypes } from '../../domain/transaction-type.js';
 import { instant } from '../fields.js';
 
 const releaseSchema = z.object({

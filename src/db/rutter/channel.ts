@@ -1,6 +1,7 @@
 import type { AccountFact, ConnectionFact, FeedState, OperatorFact } from '../../domain/feed.js';
 import { rutterChannel } from '../../domain/rutter/channel.js';
 import type { DbChannel } from '../channel.js';
+import { ingestionProblemsSql } from '../ingestion-problems.js';
 import { rutterAlertConditions } from './alert-conditions.js';
 import { listRutterFeeds } from './customer-feeds.js';
 import { deleteOldHandoffs } from './handoffs.js';
@@ -32,6 +33,7 @@ export const rutterDbChannel: DbChannel = {
                          WHERE b.feed_id = f.feed_id AND b.state = 'open'
                            AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
       received: 'NULL::bigint',
+      ingestion_problems: ingestionProblemsSql('f.account_id'),
     },
     from: 'feeds f JOIN connections c USING (connection_id)',
     statusColumn: 'f.state',

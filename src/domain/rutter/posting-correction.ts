@@ -1,4 +1,5 @@
-import { parsePosting, type TransactionType } from '../posting-input.js';
+import { parsePosting } from '../posting-input.js';
+import type { AccountType, SignCheck, TransactionType } from '../transaction-type.js';
 
 /**
  * What an operator changes in a posting that Rutter refused, for one feed. Null keeps core banking's own value. The rules
@@ -29,9 +30,7 @@ export type CorrectionResult =
 const validPosting = {
   transaction_id: 'x',
   posted_at: '2000-01-01T00:00:00Z',
-  amount: '0',
   description: 'x',
-  transaction_type: 'unknown',
 };
 const correctable: ReadonlySet<string> = new Set(correctableFields);
 /** The other fields of a posting. */
@@ -42,12 +41,19 @@ const notCorrectable: Readonly<Record<string, string>> = {
   corrects: 'cannot be corrected: it is never sent',
 };
 
+/** What a correction is validated against. */
+export interface CorrectionInput {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly currency: string;
+  readonly accountType: AccountType;
+  readonly signCheck: SignCheck;
+  /** What core banking sent: a corrected sign must fit the type that stays, and the reverse. */
+  readonly stored: { readonly amount: string; readonly transactionType: string };
+}
+
 /** Validates the corrected fields as if they came with a posting of the account. */
-export function parseCorrection(input: {
-  value: Readonly<Record<string, unknown>>;
-  currency: string;
-}): CorrectionResult {
-  const { value, currency } = input;
+export function parseCorrection(input: CorrectionInput): CorrectionResult {
+  const { value, stored } = input;
   for (const name of Object.keys(value)) {
     if (Object.hasOwn(notCorrectable, name)) return problem(`/${name}`, notCorrectable[name] ?? '');
     if (correctable.has(name) && value[name] === null) {
@@ -56,12 +62,19 @@ export function parseCorrection(input: {
   }
   if (Object.keys(value).length === 0) return problem('', 'must correct at least one field, or be left out');
   const parsed = parsePosting({
-    value: { ...validPosting, ...value },
-    currency,
+    ...input,
+    value: { ...validPosting, amount: stored.amount, transaction_type: stored.transactionType, ...value },
     nowMs: Date.UTC(2000, 0, 1),
   });
-  if ('problem' in parsed) return problem(parsed.problem.pointer, parsed.problem.reason);
-  const { posting } = parsed;
+  if ('problem' in parsed) {
+    const [first] = parsed.problem.errors;
+    return problem(first?.pointer ?? '', first?.reason ?? 'is not valid');
+  }
+  const { posting, contradiction } = parsed;
+  const changesSign = 'amount' in value || 'transaction_type' in value;
+  if (contradiction !== null && changesSign && input.signCheck === 'reject') {
+    return problem('amount' in value ? '/amount' : '/transaction_type', contradiction);
+  }
   return {
     correction: {
       amount: 'amount' in value ? posting.amount : null,

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../../src/api/json-text.js';
 import { countByDeliveryStatus, listPostingsWithStatus } from '../../../src/db/rutter/delivery-status.js';
 import { storePostings } from '../../../src/db/postings.js';
-import { parsePosting, type Posting, type PostingProblem } from '../../../src/domain/posting-input.js';
+import { parsePosting, type Posting, type PostingError } from '../../../src/domain/posting-input.js';
 import {
   createDeliveryFixture,
   type DeliveryFeed,
@@ -33,7 +33,7 @@ interface IngestResult {
   accepted: number;
   repeated: number;
   conflicts: readonly { transactionId: string; code: string }[];
-  rejected: PostingProblem[];
+  rejected: (PostingError & { transactionId: string | null })[];
 }
 
 /** Ingests a list as the machine API does: each item is a JSON text; valid items are stored, invalid ones listed. */
@@ -43,16 +43,19 @@ async function ingest(
   currency = 'GBP',
 ): Promise<IngestResult> {
   const postings: Posting[] = [];
-  const rejected: PostingProblem[] = [];
+  const rejected: IngestResult['rejected'] = [];
   for (const item of items) {
     const json = parseJson(item);
     if ('problem' in json) {
       rejected.push({ transactionId: null, pointer: '', reason: json.detail });
       continue;
     }
-    const parsed = parsePosting({ value: json.value, currency, nowMs });
-    if ('problem' in parsed) rejected.push(parsed.problem);
-    else postings.push(parsed.posting);
+    const account = { currency, accountType: 'bank', signCheck: 'reject' } as const;
+    const parsed = parsePosting({ ...account, value: json.value, nowMs });
+    if ('problem' in parsed) {
+      const { transactionId, errors } = parsed.problem;
+      rejected.push(...errors.map((error) => ({ ...error, transactionId })));
+    } else postings.push(parsed.posting);
   }
   const result = { accepted: 0, repeated: 0, conflicts: [] as { transactionId: string; code: string }[] };
   for (let from = 0; from < postings.length; from += 1_000) {
@@ -438,7 +441,7 @@ describe('the same posting again', () => {
     expect(result.conflicts.map(({ code }) => code)).toEqual([
       'other_content',
       'other_content',
-      'already_posted',
+      'already_in_batch',
     ]);
     await fixture.deliveryRun(feed);
     expect((await booked(feed)).map((entry) => entry.amount)).toEqual([1]);

@@ -25,7 +25,13 @@ export class CoreBanking {
   async send(account: { accountId: string; currency: string }, call: SentCall): Promise<void> {
     const postings: Posting[] = [];
     for (const item of call.items) {
-      const result = parsePosting({ value: item.value, currency: account.currency, nowMs: simulationNowMs });
+      const result = parsePosting({
+        value: item.value,
+        currency: account.currency,
+        accountType: 'bank',
+        signCheck: 'reject',
+        nowMs: simulationNowMs,
+      });
       if ('posting' in result) postings.push(result.posting);
       const accepted = 'posting' in result;
       if (accepted === (item.expected !== null)) continue;

@@ -287,6 +287,7 @@ async function serve(input: {
       CORE_API_TOKEN: tokens.core,
       OPS_API_TOKEN: tokens.ops,
       TRUSTED_PROXIES: [],
+      SIGN_CHECK: 'reject' as const,
     },
   };
   const channels = createApiChannels({

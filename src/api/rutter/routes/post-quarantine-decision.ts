@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { readAccount } from '../../../db/accounts.js';
 import type { FeedView } from '../../../db/feed-views.js';
 import { discardPosting, releasePosting, type QuarantineResult } from '../../../db/rutter/quarantine.js';
+import { readPostingWithStatus } from '../../../db/rutter/delivery-status.js';
 import { limits } from '../../../domain/limits.js';
 import {
   noCorrection,
   parseCorrection,
   type PostingCorrection,
 } from '../../../domain/rutter/posting-correction.js';
-import { transactionTypes } from '../../../domain/posting-input.js';
+import { transactionTypes } from '../../../domain/transaction-type.js';
 import type { RouteAnswer } from '../../define-route.js';
 import { defineRutterRoute } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
@@ -55,7 +56,11 @@ export const releaseFromQuarantine = defineRutterRoute({
   },
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'release' });
-    const correction = await correctionFor(deps, feed, body.transaction);
+    const correction = await correctionFor(deps, {
+      feed,
+      transactionId: ids.transaction_id,
+      value: body.transaction,
+    });
     const result = await releasePosting(deps.pool, {
       feedId: feed.feedId,
       transactionId: ids.transaction_id,
@@ -99,13 +104,21 @@ export const discardFromQuarantine = defineRutterRoute({
 
 async function correctionFor(
   deps: ApiDeps,
-  feed: RutterFeed,
-  value: Readonly<Record<string, unknown>> | undefined,
+  input: {
+    readonly feed: RutterFeed;
+    readonly transactionId: string;
+    readonly value: Readonly<Record<string, unknown>> | undefined;
+  },
 ): Promise<PostingCorrection> {
+  const { feed, transactionId, value } = input;
   if (value === undefined) return noCorrection;
   const account = await readAccount(deps.pool, feed);
   if (account === null) throw notFound('account');
-  const result = parseCorrection({ value, currency: account.currency });
+  const stored = await readPostingWithStatus(deps.pool, { feedId: feed.feedId, transactionId });
+  if (stored === null) throw notFound('transaction');
+  const { currency, type: accountType } = account;
+  const signCheck = deps.config.SIGN_CHECK;
+  const result = parseCorrection({ value, currency, accountType, signCheck, stored });
   if ('correction' in result) return result.correction;
   const { pointer, message } = result.problem;
   throw invalid({

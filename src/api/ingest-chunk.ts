@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { seal } from '../crypto/seal.js';
+import { findRepeats, storePostings } from '../db/postings.js';
+import { recordRejectedItems } from '../db/rejected-items.js';
+import { rejectedSample } from '../domain/ingestion-problem.js';
+import { parsePosting, type Posting, type PostingProblem } from '../domain/posting-input.js';
+import type { AccountType } from '../domain/transaction-type.js';
+import type { ApiDeps } from './deps.js';
+import type { IngestTally } from './ingest-tally.js';
+
+export interface IngestTarget {
+  readonly deps: ApiDeps;
+  readonly accountId: string;
+  /** As read before the body: the number of decimals is validated by it. */
+  readonly currency: string;
+  readonly accountType: AccountType;
+}
+
+/** Where an item is in the call, and how it was written. */
+interface Origin {
+  readonly index: number;
+  /** Of its JSON pointers: empty for a line. */
+  readonly pointerPrefix: string;
+  /** Its text, made only when it is kept. */
+  readonly text: () => string;
+}
+
+/** An item of the sample before it is sealed. */
+export interface RejectedContent {
+  readonly transaction_id: string | null;
+  readonly index: number;
+  readonly errors: PostingProblem['errors'];
+  /** As it was sent, from its beginning. */
+  readonly item: string;
+  readonly truncated: boolean;
+}
+
+/**
+ * The items of a call since its last commit: those to be stored, and what is to be recorded of those that are not.
+ * Where sign and type contradict each other the stored postings are asked first: a repeat of what is stored is a repeat,
+ * also when it was stored before the rule.
+ */
+export class IngestChunk {
+  /** Whether anything was to be stored, in this chunk or before. */
+  sawPostings = false;
+  private postings: Posting[] = [];
+  private contradictions = new Map<Posting, { origin: Origin; rule: string }>();
+  private sample: RejectedContent[] = [];
+  private sampledFaults = new Map<string, number>();
+  private rejectedCount = 0;
+
+  constructor(
+    private readonly target: IngestTarget,
+    private readonly tally: IngestTally,
+  ) {}
+
+  add(value: unknown, origin: Origin): void {
+    const { currency, accountType, deps } = this.target;
+    const nowMs = deps.nowMs();
+    const { SIGN_CHECK: signCheck } = deps.config;
+    const result = parsePosting({ value, currency, accountType, signCheck, nowMs });
+    if ('problem' in result) return this.reject(result.problem, origin);
+    const { posting, contradiction } = result;
+    this.postings.push(posting);
+    if (contradiction !== null) this.contradictions.set(posting, { origin, rule: contradiction });
+  }
+
+  reject(problem: PostingProblem, origin: Origin): void {
+    this.rejectedCount += 1;
+    this.tally.addRejected({ index: origin.index, problem, pointerPrefix: origin.pointerPrefix });
+    if (this.sample.length >= rejectedSample.itemsPerChunkMax) return;
+    const fault = problem.errors.map(({ pointer }) => pointer).join(' ');
+    const alike = this.sampledFaults.get(fault) ?? 0;
+    if (alike >= rejectedSample.itemsPerFaultMax) return;
+    this.sampledFaults.set(fault, alike + 1);
+    const text = origin.text();
+    this.sample.push({
+      transaction_id: problem.transactionId,
+      index: origin.index,
+      errors: problem.errors,
+      item: text.slice(0, rejectedSample.itemLengthMax),
+      truncated: text.length > rejectedSample.itemLengthMax,
+    });
+  }
+
+  /** Stores and records what was added, and is empty then. Postings first: they are what must not be lost. */
+  async store(): Promise<void> {
+    const { accountId, currency, deps } = this.target;
+    const contradictingCount = await this.applySignCheck();
+    if (this.postings.length > 0) {
+      this.sawPostings = true;
+      const { postings } = this;
+      this.tally.addStored(await storePostings(deps.pool, { accountId, currency, postings }));
+      this.postings = [];
+    }
+    if (this.rejectedCount + contradictingCount > 0) {
+      const sample = this.sample.map((content) => this.sealed(content));
+      const { rejectedCount } = this;
+      await recordRejectedItems(deps.pool, { accountId, rejectedCount, contradictingCount, sample });
+    }
+    this.rejectedCount = 0;
+    this.sample = [];
+    this.sampledFaults.clear();
+  }
+
+  /** Rejects contradictions, or warns of them; answers how many were accepted with a warning. */
+  private async applySignCheck(): Promise<number> {
+    if (this.contradictions.size === 0) return 0;
+    const { accountId, deps } = this.target;
+    const found = [...this.contradictions];
+    this.contradictions.clear();
+    const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
+    const contradicting = new Map(found.filter(([posting]) => !repeats.has(posting)));
+    for (const [{ transactionId }, { origin, rule }] of contradicting) {
+      if (deps.config.SIGN_CHECK === 'warn') {
+        this.tally.addWarning({ index: origin.index, transactionId, reason: rule });
+      } else {
+        this.reject({ transactionId, errors: [{ pointer: '/amount', reason: rule }] }, origin);
+      }
+    }
+    if (deps.config.SIGN_CHECK === 'warn') return contradicting.size;
+    this.postings = this.postings.filter((posting) => !contradicting.has(posting));
+    return 0;
+  }
+
+  private sealed(content: RejectedContent): { itemId: string; contentSealed: string } {
+    const itemId = randomUUID();
+    const context = { table: 'rejected_items', row: itemId };
+    return { itemId, contentSealed: seal(this.target.deps.keyring, JSON.stringify(content), context) };
+  }
+}
