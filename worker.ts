@@ -96,6 +96,8 @@ const activities = createActivities({
     feedSyncIntervalMs: config.FEED_SYNC_INTERVAL,
     feedActivationPollMinMs: config.FEED_ACTIVATION_POLL_MIN,
     feedActivationPollMaxMs: config.FEED_ACTIVATION_POLL_MAX,
+    accountFacts: config.RUTTER_ACCOUNT_FACTS,
+    startDateFromOpenedOn: config.RUTTER_START_DATE_FROM_OPENED_ON,
   },
   wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
   stopping: stopping.signal,

@@ -36,6 +36,16 @@ const NUMBER_FIELDS = [
   'past_due_amount',
   'purchases_apr',
 ] as const;
+/** Described for Intuit as dates; ISO 8601 is our assumption. */
+const DATE_FIELDS: readonly string[] = ['last_statement_date', 'next_payment_date'];
+/** What the description marks as not yet supported beyond Intuit, though the guide for Sage sends some of them. */
+const INTUIT_FIELDS: readonly string[] = [
+  ...NUMBER_FIELDS,
+  ...DATE_FIELDS,
+  'parent_bank_feed_account_id',
+  'routing_number',
+  'line_of_business',
+];
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...TEXT_FIELDS,
   ...NUMBER_FIELDS,
@@ -98,6 +108,10 @@ function planCreateAccount(sandbox: Sandbox, request: ApiRequest): Plan {
     sandbox.violation('unknown_account_field', `POST accounts: ${unknown.join(', ')}`);
     if (sandbox.knobs.unknownFieldsRefused) throw invalidInput(`unknown fields: ${unknown.join(', ')}`);
   }
+  const unsupported = INTUIT_FIELDS.find((name) => sent[name] !== undefined && sent[name] !== null);
+  if (sandbox.knobs.accountFactsRefused && unsupported !== undefined) {
+    throw invalidInput(`${unsupported} is not yet supported for this platform`);
+  }
   const nowMs = sandbox.clock.nowMs();
   const account: AccountRecord = {
     id: newId(),
@@ -138,6 +152,7 @@ function readFields(sent: Record<string, unknown>): AccountFields {
     if (typeof value !== 'string' || value.length > ACCOUNT_TEXT_CHARACTERS_MAX) {
       throw invalidInput(`${name} must be text of at most ${ACCOUNT_TEXT_CHARACTERS_MAX} characters`);
     }
+    if (DATE_FIELDS.includes(name) && !isIsoDate(value)) throw invalidInput(`${name} must be ISO 8601`);
     fields[name] = value;
   }
   for (const name of NUMBER_FIELDS) {

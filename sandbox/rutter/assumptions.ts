@@ -116,6 +116,8 @@ export interface Knobs {
   chronology: boolean;
   /** 400 for a field that is not in Rutter's schema. */
   unknownFieldsRefused: boolean;
+  /** 400 for an account with facts that Rutter describes as supported for Intuit only; the message names the first. */
+  accountFactsRefused: boolean;
   /** DELETE of an account works instead of answering 404. */
   deleteAccounts: boolean;
   /** `filter` on lists is ignored instead of answering 400. */
@@ -143,6 +145,7 @@ export const DEFAULT_KNOBS: Readonly<Knobs> = {
   signAgreement: true,
   chronology: true,
   unknownFieldsRefused: true,
+  accountFactsRefused: false,
   deleteAccounts: false,
   filterAllowed: false,
   rateLimit: true,

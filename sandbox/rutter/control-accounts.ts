@@ -58,6 +58,9 @@ function disconnectAccount(sandbox: Sandbox, { params }: ControlRequest): unknow
   });
 }
 
+/** What Sage shows of an account. */
+const SHOWN_FIELDS = ['name', 'bank_account_number', 'currency_code'] as const;
+
 /** Any mixture, also ones that Sage should not show, such as ready but inactive. */
 function setAccount(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const account = findAccount(sandbox, params['id'] ?? '');
@@ -75,6 +78,12 @@ function setAccount(sandbox: Sandbox, { params, body }: ControlRequest): unknown
   if (body['transaction_start_date'] !== undefined) {
     const date = body['transaction_start_date'];
     wanted.transactionStartDate = date === null ? null : textOf(date, 'transaction_start_date');
+  }
+  const shown = SHOWN_FIELDS.filter((name) => body[name] !== undefined);
+  if (shown.length > 0) {
+    wanted.fields = Object.fromEntries(
+      shown.map((name) => [name, body[name] === null ? null : textOf(body[name], name)]),
+    );
   }
   return change(sandbox, account, wanted);
 }

@@ -48,6 +48,8 @@ export interface AccountChange {
   feedStatus?: FeedStatus;
   transactionReady?: boolean;
   transactionStartDate?: string | null;
+  /** Fields that a test lets Rutter show otherwise than they were sent. */
+  fields?: AccountFields;
 }
 
 export interface ChallengeRecord {

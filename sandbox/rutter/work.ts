@@ -31,6 +31,7 @@ export function applyAccountChange(account: AccountRecord, change: AccountChange
   if (change.feedStatus !== undefined) account.feedStatus = change.feedStatus;
   if (change.transactionReady !== undefined) account.transactionReady = change.transactionReady;
   if (change.transactionStartDate !== undefined) account.transactionStartDate = change.transactionStartDate;
+  if (change.fields !== undefined) Object.assign(account.fields, change.fields);
   account.updatedAtMs = change.visibleAtMs;
 }
 

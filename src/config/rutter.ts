@@ -33,6 +33,18 @@ export const rutterVariables = {
     .refine(...atLeast('1s'))
     .prefault('15m')
     .meta({ description: 'longest wait between such checks on the first day' }),
+  RUTTER_ACCOUNT_FACTS: z.enum(['all', 'supported']).default('all').meta({
+    description:
+      "what Rutter is sent of an account when it is created: `all` that we know, or only what Rutter's API description supports for Sage",
+  }),
+  RUTTER_START_DATE_FROM_OPENED_ON: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .meta({
+      description:
+        "`true`: an account is created at Rutter with its `opened_on` as start date; not tried live, it may pre-set the customer's choice in Sage",
+    }),
   HANDOFF_OTP_LATEST: duration
     .refine(...atLeast('1s'))
     .prefault('9m30s')

@@ -24,6 +24,10 @@ export interface RutterSettings extends SharedSettings {
   readonly handoffOtpLatestMs: number;
   readonly feedActivationPollMinMs: number;
   readonly feedActivationPollMaxMs: number;
+  /** What Rutter is sent of an account that is created: all that we know, or what it supports for Sage. */
+  readonly accountFacts: 'all' | 'supported';
+  /** An account is created with its `opened_on` as start date. */
+  readonly startDateFromOpenedOn: boolean;
 }
 
 /** What activities of this channel work with. */

@@ -1,24 +1,13 @@
 import { listLimitMax } from './assumptions.js';
 import type { ForConnection, Keyed, ListInput } from './call-options.js';
 import { RutterUnexpectedAnswer } from './errors.js';
+import { serializeAccount, type NewAccount } from './new-account.js';
 import type { Requester } from './request.js';
 import { accountPageSchema, createAccountSchema, otpSchema, singleAccountSchema } from './schemas.js';
 import type { AccountPage, RutterAccount, RutterOtp } from './schemas.js';
 
 /** Pages that `listAllAccounts` reads: 100,000 accounts of one connection. */
 export const accountPagesMax = 200;
-
-/** A new bank feed account: only the fields that Sage supports (contract 6.3). */
-export interface NewAccount {
-  /** Ours. Rutter does not keep it unique: list and match before creating. */
-  internalBankAccountId: string;
-  bankAccountType: 'bank' | 'credit_card';
-  currencyCode: string;
-  name: string;
-  bankAccountNumber?: string | null | undefined;
-  /** ISO 8601: the earliest date offered to the customer. */
-  transactionStartDate?: string | null | undefined;
-}
 
 export type CreateAccountResult =
   | { kind: 'done'; jobId: string | null; account: RutterAccount }
@@ -38,8 +27,10 @@ export interface AccountCalls {
   getAccount(
     input: ForConnection & { rutterAccountId: string; forceFetch?: boolean | undefined },
   ): Promise<RutterAccount>;
-  /** POST …/accounts. A job is read with `getAccountJob`. */
-  createAccount(input: ForConnection & Keyed & { account: NewAccount }): Promise<CreateAccountResult>;
+  /** POST …/accounts. `body`: of `serializeAccount`, as it was stored. A job is read with `getAccountJob`. */
+  createAccount(
+    input: ForConnection & Keyed & ({ account: NewAccount } | { body: string }),
+  ): Promise<CreateAccountResult>;
   /** POST …/otp. Cancels every earlier OTP of the connection (7): serialize, and call it last. The OTP is a secret. */
   createOtp(input: ForConnection & Keyed): Promise<RutterOtp>;
 }
@@ -82,12 +73,13 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
       return answer.value;
     },
 
-    async createAccount({ accessToken, idempotencyKey, account, priority = 'interactive', signal }) {
+    async createAccount(input) {
+      const { accessToken, idempotencyKey, priority = 'interactive', signal } = input;
       const answer = await request({
         operation: 'createAccount',
         method: 'POST',
         path: accountsPath,
-        body: JSON.stringify({ response_mode: 'prefer_sync', bank_feed_account: toRutterAccount(account) }),
+        body: 'body' in input ? input.body : serializeAccount(input.account),
         idempotencyKey,
         schema: createAccountSchema,
         accessToken,
@@ -152,20 +144,6 @@ function endless(detail: string): RutterUnexpectedAnswer {
     reason: 'unexpected_shape',
     detail,
   });
-}
-
-function toRutterAccount(account: NewAccount): Record<string, string> {
-  const { bankAccountNumber, transactionStartDate } = account;
-  return {
-    internal_bank_account_id: account.internalBankAccountId,
-    bank_account_type: account.bankAccountType,
-    currency_code: account.currencyCode,
-    name: account.name,
-    ...(bankAccountNumber == null ? {} : { bank_account_number: bankAccountNumber }),
-    ...(transactionStartDate == null
-      ? {}
-      : { transaction_start_date: new Date(transactionStartDate).toISOString() }),
-  };
 }
 
 /** The parameter is text, `true` or `false`. */

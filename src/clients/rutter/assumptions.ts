@@ -42,3 +42,31 @@ export const slowDownDefaultMs = 2_000;
  * content. Id, amount, time and description must always be present and equal.
  */
 export const optionalAnswerFields = ['transactionType', 'debitCreditMemo', 'payee'] as const;
+
+/**
+ * Assumption: Rutter takes the further facts of an account for Sage, and ignores those that Sage does not show. Its
+ * description marks them "not yet supported" beyond Intuit, its guide and public demo for Sage send some of them. A
+ * refusal names the field that it does not take (contract 6.3).
+ */
+export const accountFactFields = [
+  'available_balance',
+  'current_balance',
+  'routing_number',
+  'line_of_business',
+  'parent_bank_feed_account_id',
+  'credit_limit',
+  'available_credit',
+  'last_statement_balance',
+  'last_statement_date',
+  'minimum_payment_amount',
+  'next_payment_amount',
+  'next_payment_date',
+  'past_due_amount',
+  'purchases_apr',
+  'finance_charges',
+] as const;
+
+/** Assumption: a calendar date of an account is sent as its midnight in UTC, as in every example of Rutter. */
+export function accountDate(date: string): string {
+  return `${date}T00:00:00.000Z`;
+}

@@ -54,44 +54,6 @@ export async function prepareAccountsToPublish(
   }));
 }
 
-/**
- * The key to publish an account under now: the stored one as long as the account is as it was when the key was first
- * used. When it has changed since, a fresh one, but null as long as the first use is younger than `requestOverAfterMs`:
- * its request may still be under way, so check Rutter's list again before.
- */
-export async function usePublishKey(
-  db: Queryable,
-  input: { connectionId: string; accountId: string; requestOverAfterMs: number },
-): Promise<string | null> {
-  const { rows } = await db.query<{ publish_key: string }>(
-    `UPDATE publications p
-        SET publish_key = CASE WHEN same THEN publish_key ELSE gen_random_uuid() END,
-            key_used_at = CASE WHEN same THEN coalesce(key_used_at, now()) ELSE now() END,
-            account_seen_at = a.updated_at
-       FROM (SELECT p.connection_id, p.account_id, a.updated_at,
-                    p.account_seen_at IS NULL OR p.account_seen_at = a.updated_at AS same
-               FROM publications p JOIN accounts a USING (account_id)
-              WHERE p.connection_id = $1 AND p.account_id = $2 FOR UPDATE OF p) a
-      WHERE p.connection_id = a.connection_id AND p.account_id = a.account_id
-        AND (same OR key_used_at <= now() - $3::float8 * interval '1 millisecond')
-     RETURNING publish_key`,
-    [input.connectionId, input.accountId, input.requestOverAfterMs],
-  );
-  return rows[0]?.publish_key ?? null;
-}
-
-/** A new publish key instead of a used one: its final answer was a failure, which Rutter would repeat. */
-export async function renewPublishKey(
-  db: Queryable,
-  input: { connectionId: string; accountId: string; spentKey: string },
-): Promise<void> {
-  await db.query(
-    `UPDATE publications SET publish_key = gen_random_uuid(), key_used_at = NULL, account_seen_at = NULL
-      WHERE connection_id = $1 AND account_id = $2 AND publish_key = $3`,
-    [input.connectionId, input.accountId, input.spentKey],
-  );
-}
-
 export interface FeedCreation {
   readonly customerId: string;
   readonly accountId: string;

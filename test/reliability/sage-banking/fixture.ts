@@ -161,6 +161,8 @@ function depsOf(input: {
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
+      accountFacts: 'all',
+      startDateFromOpenedOn: false,
     },
     wait: (waitMs) => input.clock.advance(waitMs),
     stopping: new AbortController().signal,

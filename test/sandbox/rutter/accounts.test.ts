@@ -47,11 +47,41 @@ describe("Rutter's bank feed accounts", () => {
     ['an empty name', { name: '' }],
     ['a start date that is none', { transaction_start_date: '2026-02-30T00:00:00Z' }],
     ['a field that is not in the schema', { colour: 'red' }],
+    ['a statement date that is none', { last_statement_date: '2026-02-30T00:00:00Z' }],
+    ['an amount as text', { available_balance: '1546.23' }],
     ['an id that is too long', { internal_bank_account_id: 'x'.repeat(256) }],
   ])('refuses %s without accepting the request', async (_case, more) => {
     const reply = await session.call('POST', ACCOUNTS, { token, body: accountBody(more) });
     expect(reply.status).toBe(400);
     expect(reply.headers.get('x-rutter-job-id')).toBeNull();
+  });
+
+  it("takes and echoes the facts of the guide's Sage example, and by switch refuses them by name", async () => {
+    const facts = {
+      available_balance: 1546.23,
+      current_balance: 1833.21,
+      line_of_business: 'small business',
+      routing_number: '123456789',
+      parent_bank_feed_account_id: '00000000-0000-0000-0000-000000000000',
+    };
+    const create = () => session.call('POST', ACCOUNTS, { token, body: accountBody(facts) });
+    expect((await create()).body.bank_feed_account).toMatchObject(facts);
+    await session.control('POST', '/knobs', { accountFactsRefused: true });
+    const reply = await create();
+    expect(reply.status).toBe(400);
+    expect(reply.body.error_message).toMatch(/^available_balance /);
+    const plain = await session.call('POST', ACCOUNTS, {
+      token,
+      body: accountBody({ bank_account_number: '5' }),
+    });
+    expect(plain.status).toBe(200);
+  });
+
+  it('can show another name and number than were sent', async () => {
+    const id = await makeAccount(session, token);
+    await session.control('POST', `/accounts/${id}`, { name: 'Other', bank_account_number: '****1234' });
+    const { body } = await session.call('GET', `${ACCOUNTS}/${id}`, { token });
+    expect(body.bank_feed_account).toMatchObject({ name: 'Other', bank_account_number: '****1234' });
   });
 
   it('makes a second account for the same internal id', async () => {

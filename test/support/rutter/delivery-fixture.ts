@@ -114,6 +114,8 @@ export async function createDeliveryFixture(
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
+      accountFacts: 'all',
+      startDateFromOpenedOn: false,
     },
     wait: options.wait ?? ((waitMs, signal) => sleep(waitMs, undefined, { signal })),
     sage: null,

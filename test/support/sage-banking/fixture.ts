@@ -215,6 +215,8 @@ function activityDeps(
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
+      accountFacts: 'all',
+      startDateFromOpenedOn: false,
     },
     sage: {
       client: input.wrap?.(client) ?? client,

@@ -1,12 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import { isRateLimit, isRutterError } from '../../../clients/rutter/errors.js';
+import { isRateLimit, isRutterError, type RutterErrorBody } from '../../../clients/rutter/errors.js';
+import { factsInBody, fieldsNamedIn } from '../../../clients/rutter/new-account.js';
 import { open } from '../../../crypto/seal.js';
-import { renewPublishKey, usePublishKey, type AccountToPublish } from '../../../db/rutter/publications.js';
+import type { AccountToPublish } from '../../../db/rutter/publications.js';
+import { renewPublishKey, usePublishKey } from '../../../db/rutter/publish-keys.js';
+import { areAccountFactsRefused, recordFactsRefused } from '../../../db/rutter/refused-account-facts.js';
 import { failureTypes } from '../../../domain/failures.js';
 import type { RutterDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { readFailure } from '../../failures.js';
+import { bodyContext, prepareBody, prepareOldBody, type FactsChoice } from './account-body.js';
 
 /** An account whose job runs longer than this is searched for again by a later attempt. */
 const jobPollsMax = 20;
@@ -29,9 +33,14 @@ export type CreateAccountOutcome =
   /** Rutter refuses this account; its code, for the timeline. */
   | { readonly kind: 'refused'; readonly errorCode: string | null };
 
+/** Another outcome of one request: Rutter names further facts of the account that it does not take. */
+type RequestOutcome =
+  CreateAccountOutcome | { readonly kind: 'facts_refused'; readonly errorCode: string | null };
+
 /**
- * Publishes one account at Rutter (contract 6.3) under its stored key. The same key always gives the same
- * account; a key whose final answer was a failure is renewed for the next attempt, which lists first.
+ * Publishes one account at Rutter (contract 6.3) under its stored key and body. The same key always gives the same
+ * account; a key whose final answer was a failure is renewed for the next attempt, which lists first. When Rutter names
+ * further facts of the account in its refusal, it is asked once more without them, under a new key.
  *
  * @throws errors of the client and retryable failures; a refusal of this account alone is a result
  */
@@ -39,64 +48,118 @@ export async function createAccount(
   context: PublishingContext,
   account: AccountToPublish,
 ): Promise<CreateAccountOutcome> {
-  const { deps, accessToken, connectionId, signal } = context;
-  const { accountId, numberSealed: number } = account;
-  const key = await usePublishKey(deps.pool, { connectionId, accountId, requestOverAfterMs });
-  if (key === null) throw later('the account has changed since it was published a moment ago');
+  const first = await requestAccount(context, account);
+  if (first.kind !== 'facts_refused') return first;
+  const second = await requestAccount(context, account);
+  return second.kind === 'facts_refused' ? { ...second, kind: 'refused' } : second;
+}
+
+async function requestAccount(
+  context: PublishingContext,
+  { accountId }: AccountToPublish,
+): Promise<RequestOutcome> {
+  const { deps, accessToken, signal } = context;
+  const request = await preparedRequest(context, accountId);
+  if (request === null) throw later('the account has changed since it was published a moment ago');
+  const { key, body } = request;
   try {
     const result = await deps.rutter.createAccount({
       accessToken,
       idempotencyKey: key,
       priority: 'interactive',
       signal,
-      account: {
-        internalBankAccountId: accountId,
-        bankAccountType: account.type,
-        currencyCode: account.currency,
-        name: account.name,
-        bankAccountNumber:
-          number === null ? null : open(deps.keyring, number, { table: 'accounts', row: accountId }),
-      },
+      body,
     });
     if (result.kind === 'done') return { kind: 'created', rutterAccountId: result.account.id };
-    return await pollAccountJob(context, { accountId, key, jobId: result.jobId });
+    return await pollAccountJob(context, { accountId, key, body, jobId: result.jobId });
   } catch (error) {
-    return await afterError(context, { accountId, key, error });
+    return await afterError(context, { accountId, key, body, error });
   }
 }
 
-interface KeyInUse {
+/** The key and body to send, both stored; null while an earlier request with another body may be under way. */
+async function preparedRequest(
+  { deps, connectionId, customerId }: PublishingContext,
+  accountId: string,
+): Promise<{ key: string; body: string } | null> {
+  const { pool, keyring, settings } = deps;
+  const facts = settings.accountFacts === 'supported' ? 'not_configured' : await factsToSend(deps);
+  const request = await usePublishKey(pool, {
+    connectionId,
+    accountId,
+    customerId,
+    requestOverAfterMs,
+    prepareBody: (account) => prepareBody(deps, { connectionId, account, facts }),
+    prepareOldBody: (account) => prepareOldBody(deps, { connectionId, account }),
+  });
+  if (request === null) return null;
+  return {
+    key: request.key,
+    body: open(keyring, request.bodySealed, bodyContext({ connectionId, accountId })),
+  };
+}
+
+async function factsToSend({ pool }: RutterDeps): Promise<FactsChoice> {
+  return (await areAccountFactsRefused(pool)) ? 'refused' : 'sent';
+}
+
+interface RequestInUse {
   readonly accountId: string;
   readonly key: string;
+  readonly body: string;
 }
 
 async function afterError(
   context: PublishingContext,
-  { error, ...used }: KeyInUse & { error: unknown },
-): Promise<CreateAccountOutcome> {
+  { error, ...used }: RequestInUse & { error: unknown },
+): Promise<RequestOutcome> {
   if (!isRutterError(error)) throw error;
-  if (isSpentKey(error)) await renewKey(context, used);
-  if (error.kind !== 'refused') throw error;
   // A problem of the connection concerns all its accounts.
   const onlyThisAccount =
-    readFailure(error).type === failureTypes.refused && error.errorType !== connectionErrorType;
+    error.kind === 'refused' &&
+    readFailure(error).type === failureTypes.refused &&
+    error.errorType !== connectionErrorType;
+  if (onlyThisAccount && (await areFactsRefused(context, used, error)))
+    return { kind: 'facts_refused', errorCode: error.errorCode };
+  if (isSpentKey(error)) await renewKey(context, used);
   if (!onlyThisAccount) throw error;
   return { kind: 'refused', errorCode: error.errorCode };
+}
+
+/** Whether a refusal names further facts that were sent; it is then remembered, and the key is a new one. */
+async function areFactsRefused(
+  { deps, connectionId, customerId }: PublishingContext,
+  { accountId, key, body }: RequestInUse,
+  { errorCode, errorMessage }: Pick<RutterErrorBody, 'errorCode' | 'errorMessage'>,
+): Promise<boolean> {
+  const fields = fieldsNamedIn(errorMessage, factsInBody(body));
+  if (fields.length === 0) return false;
+  await recordFactsRefused(deps.pool, {
+    customerId,
+    connectionId,
+    accountId,
+    spentKey: key,
+    fields,
+    errorCode,
+  });
+  return true;
 }
 
 /** The answer took longer than Rutter waits (contract 8.3): its job has the account, or the failure. */
 async function pollAccountJob(
   context: PublishingContext,
-  { jobId, ...used }: KeyInUse & { jobId: string },
-): Promise<CreateAccountOutcome> {
+  { jobId, ...used }: RequestInUse & { jobId: string },
+): Promise<RequestOutcome> {
   const { deps, signal } = context;
   for (let polls = 0; polls < jobPollsMax; polls += 1) {
     await wait(jobPollEveryMs, undefined, { signal });
     const job = await deps.rutter.getAccountJob({ jobId, priority: 'interactive', signal });
     if (job.kind === 'success') return { kind: 'created', rutterAccountId: job.account.id };
     if (job.kind === 'failure') {
-      await renewKey(context, used);
       const passing = job.httpStatus === null || job.httpStatus >= 500 || isRateLimit(job.httpStatus);
+      if (!passing && (await areFactsRefused(context, used, job.error)))
+        return { kind: 'facts_refused', errorCode: job.error.errorCode };
+      await renewKey(context, used);
       if (passing) throw later('the job of an account failed for now');
       return { kind: 'refused', errorCode: job.error.errorCode };
     }
@@ -106,7 +169,7 @@ async function pollAccountJob(
 
 async function renewKey(
   { deps, connectionId }: PublishingContext,
-  { accountId, key }: KeyInUse,
+  { accountId, key }: RequestInUse,
 ): Promise<void> {
   await renewPublishKey(deps.pool, { connectionId, accountId, spentKey: key });
 }

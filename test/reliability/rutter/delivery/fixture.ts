@@ -92,6 +92,8 @@ export function depsOf(input: {
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
+      accountFacts: 'all',
+      startDateFromOpenedOn: false,
     },
     wait: async (waitMs, signal) => {
       signal.throwIfAborted();

@@ -162,6 +162,8 @@ function depsOf(input: {
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
+      accountFacts: 'all',
+      startDateFromOpenedOn: false,
     },
     wait: async (waitMs, signal) => {
       signal.throwIfAborted();
