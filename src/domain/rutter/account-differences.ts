@@ -1,7 +1,7 @@
 import { sameAccountNumber } from '../account-number.js';
 
 /**
- * Rutter cannot change name, number or currency of an account at Sage (contract 6.4), so what Sage shows may differ from
+ * Rutter cannot change name, number or currency of an account at Sage (contract 6.3), so what Sage shows may differ from
  * our account for ever. Pure: `src/db/rutter/account-differences.ts` reads and writes the rows.
  */
 
