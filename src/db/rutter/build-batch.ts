@@ -14,6 +14,7 @@ import {
 import { lockFeed, type FeedRow } from './feeds.js';
 import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
+import { keepsBackColumn, notKeptBack } from './posting-holds.js';
 import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
 /** Serializes postings to the bytes that will be sent; pure, so that a repeat yields the same. */
@@ -95,8 +96,8 @@ interface NextPostings {
  * become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const { rows } = await db.query<RawBisection & { last_sequence: string }>(
-    `SELECT a.last_sequence, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+  const { rows } = await db.query<RawBisection & { last_sequence: string; keeps_back: boolean }>(
+    `SELECT a.last_sequence, ${keepsBackColumn}, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
     [feed.feedId],
   );
   const examinable = rows[0]?.last_sequence ?? '0';
@@ -105,9 +106,10 @@ async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings>
     plan?.left ?? deliveryLimits.batchPostingsMax,
     deliveryLimits.batchPostingsMax,
   );
-  const late = await latePostings(db, { feed, examinable, postingsMax });
+  const keepsBack = rows[0]?.keeps_back ?? false;
+  const late = await latePostings(db, { feed, examinable, postingsMax, keepsBack });
   const room = postingsMax - late.length;
-  const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
+  const fresh = room === 0 ? [] : await freshPostings(db, { feed, postingsMax: room, keepsBack });
   if (plan !== null && late.length + fresh.length === 0) {
     // What was left of the refused batch is not ready any more: postings that are still suspected are sent again.
     await endBisection(db, feed);
@@ -131,7 +133,7 @@ function firstOfSplit(plan: BisectionPlan | null, postings: DeliverablePosting[]
 
 async function latePostings(
   db: Queryable,
-  input: { feed: FeedRow; examinable: string; postingsMax: number },
+  input: { feed: FeedRow; examinable: string; postingsMax: number; keepsBack: boolean },
 ): Promise<DeliverablePosting[]> {
   const { feed, examinable } = input;
   if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
@@ -141,6 +143,7 @@ async function latePostings(
         AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
         AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
         AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
+        ${notKeptBack('$7::uuid', input.keepsBack)}
       ORDER BY p.posted_at, p.sequence LIMIT $8`,
     [
       feed.accountId,
@@ -158,14 +161,15 @@ async function latePostings(
 
 async function freshPostings(
   db: Queryable,
-  feed: FeedRow,
-  postingsMax: number,
+  input: { feed: FeedRow; postingsMax: number; keepsBack: boolean },
 ): Promise<DeliverablePosting[]> {
+  const { feed, postingsMax } = input;
   const { rows } = await db.query<RawPosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
       WHERE p.account_id = $1 AND p.status = 'posted'
         AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
         AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
+        ${notKeptBack('$6::uuid', input.keepsBack)}
       ORDER BY p.posted_at, p.sequence LIMIT $5`,
     [
       feed.accountId,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
-import { discardPosting, releasePosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/quarantine.js';
 import { noCorrection } from '../../../src/domain/rutter/posting-correction.js';
 import {
   createDeliveryFixture,
@@ -54,7 +54,8 @@ async function feedWithQuarantined(): Promise<DeliveryFeed> {
 }
 
 const release = (feed: DeliveryFeed, correction = {}) =>
-  releasePosting(fixture.pool, {
+  decidePosting(fixture.pool, {
+    action: 'release',
     feedId: feed.feedId,
     transactionId: 'tx-000002',
     correction: { ...noCorrection, ...correction },
@@ -144,7 +145,7 @@ describe('a posting released from quarantine', () => {
   it('is never sent when it was discarded instead', async () => {
     const feed = await feedWithQuarantined();
     const ids = { feedId: feed.feedId, transactionId: 'tx-000002', reason: 'a test' };
-    expect(await discardPosting(fixture.pool, ids)).toMatchObject({
+    expect(await decidePosting(fixture.pool, { ...ids, action: 'discard' })).toMatchObject({
       kind: 'done',
       posting: { deliveryStatus: 'discarded' },
     });
@@ -167,15 +168,20 @@ describe('three postings that were refused with the same code and are ready agai
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 5 });
     const decide = { feedId: feed.feedId, reason: 'really bad' };
     for (const transactionId of ['tx-000001', 'tx-000002']) {
-      const result = await discardPosting(fixture.pool, { ...decide, transactionId });
+      const result = await decidePosting(fixture.pool, { ...decide, action: 'discard', transactionId });
       expect(result).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'discarded' } });
     }
     // This posting cannot be discarded: it was never refused alone.
-    const neverRefused = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
+    const neverRefused = await decidePosting(fixture.pool, {
+      ...decide,
+      action: 'discard',
+      transactionId: 'tx-000005',
+    });
     expect(neverRefused.kind).toBe('wrong_delivery_status');
     const correction = { ...noCorrection, description: 'Corrected text' };
-    const released = await releasePosting(fixture.pool, {
+    const released = await decidePosting(fixture.pool, {
       ...decide,
+      action: 'release',
       transactionId: 'tx-000003',
       correction,
     });
