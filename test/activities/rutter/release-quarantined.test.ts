@@ -155,27 +155,28 @@ describe('a posting released from quarantine', () => {
   });
 });
 
-describe('three postings that were refused with the same code and are ready again in a blocked feed', () => {
+describe('postings that were tried alone and are ready again in a blocked feed', () => {
   it('can each be discarded or corrected, and then the rest is sent: the feed is not stuck', async () => {
     const feed = await fixture.makeFeed({ startDate: start });
-    await fixture.addPostings(feed, postingsFrom({ from: start, count: 5 }));
-    const bad = ['tx-000001', 'tx-000002', 'tx-000003'];
+    const all = postingsFrom({ from: start, count: 10 });
+    await fixture.addPostings(feed, all);
+    const bad = all.map((posting) => posting.id);
     await fixture.control('POST', '/faults', { kind: 'poison', transaction_ids: bad, named: false });
     expect(await fixture.deliveryRun(feed)).toMatchObject({
       outcome: 'waiting',
       reason: 'rejected_by_provider',
     });
-    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 5 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 10 });
     const decide = { feedId: feed.feedId, reason: 'really bad' };
-    for (const transactionId of ['tx-000001', 'tx-000002']) {
+    for (const transactionId of ['tx-000001', 'tx-000010']) {
       const result = await decidePosting(fixture.pool, { ...decide, action: 'discard', transactionId });
       expect(result).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'discarded' } });
     }
-    // This posting cannot be discarded: it was never refused alone.
+    // This posting cannot be discarded: of the eight places that were tried it is none.
     const neverRefused = await decidePosting(fixture.pool, {
       ...decide,
       action: 'discard',
-      transactionId: 'tx-000005',
+      transactionId: 'tx-000004',
     });
     expect(neverRefused.kind).toBe('wrong_delivery_status');
     const correction = { ...noCorrection, description: 'Corrected text' };
@@ -188,13 +189,13 @@ describe('three postings that were refused with the same code and are ready agai
     expect(released).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'ready' }, repeated: false });
     await fixture.control('DELETE', '/faults');
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
-    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 8 });
     const book = await booked(feed);
-    expect(book.map((posting) => posting.transaction_id)).toEqual(['tx-000003', 'tx-000004', 'tx-000005']);
-    expect(book[0]?.description).toBe('Corrected text');
+    expect(book.map((posting) => posting.transaction_id)).toEqual(bad.slice(1, 9));
+    expect(book[1]?.description).toBe('Corrected text');
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
       discarded: 2,
-      delivered: 3,
+      delivered: 8,
       ready: 0,
     });
   });
