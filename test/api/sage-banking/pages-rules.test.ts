@@ -308,7 +308,7 @@ describe('trying out', () => {
     const tried = await completed(desk.visitor, answer.location!);
     expect(textOf(tried)).toContain('1 of the 4 transactions that are here');
     expect(textOf(tried)).toContain('FEE MARCH');
-    expect(textOf(tried)).toContain('−6.25 + −6.25');
+    expect(textOf(tried)).toContain('−6.25 GBP + −6.25 GBP');
     expect(textOf(tried)).not.toContain('CARD 1');
     expect(tried.text).toContain('value="Fees"');
     expect(await rulesAtSage(desk)).toEqual([]);
