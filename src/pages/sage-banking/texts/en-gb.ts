@@ -32,6 +32,7 @@ export const britishSageTexts = {
       wrong_state: 'The account is not in a state that allows this.',
       rule_not_found: 'Sage has no such rule any more.',
       rule_name_taken: 'Another rule of the account has this name already: choose another one.',
+      precondition_failed: 'The rule was changed since you opened it. Nothing was changed.',
       superseded: 'The rule was changed again meanwhile: please check it as it is now.',
       provider_unavailable: 'Sage did not answer in time.',
       token_refused: 'Sage does not accept your company’s connection at present.',
