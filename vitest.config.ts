@@ -13,9 +13,8 @@ const SOAK_MS = 3_600_000;
 export default defineConfig({
   test: {
     pool: 'forks',
-    // For two cores: a third of the time a file only waits, for timers and servers. Files of all projects run beside each
-    // other.
-    maxWorkers: 3,
+    // Two cores are what we promise to need. Files of all projects run beside each other.
+    maxWorkers: 2,
     // The files of a project share processes: loading the code again for each file doubles the CPU time of a run. So a
     // test restores what it changes in its process, and makes its own customers, workflow ids and databases.
     isolate: false,

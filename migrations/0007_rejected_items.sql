@@ -40,3 +40,6 @@ CREATE INDEX rejected_items_by_age ON rejected_items (received_at);
 
 -- An operator has seen the alert and says why it may end. Null for one that ended by itself.
 ALTER TABLE alerts ADD COLUMN acknowledged_at timestamptz, ADD COLUMN acknowledged_reason text;
+
+-- Since when the account is ready at Rutter without a start date, so that nothing can be sent; null when it is not so.
+ALTER TABLE feeds ADD COLUMN start_date_awaited_since timestamptz;

@@ -1,5 +1,4 @@
 import { STATEMENT_SPAN_MS } from './assumptions.js';
-import { jsonText } from '../stand-in/json-text.js';
 import { compareDecimals, decimalOf, digitsAt, type Decimal } from './decimal.js';
 import { dateMs } from './fields.js';
 import { isObject, newId, sha256, type Fault } from './http.js';
@@ -119,7 +118,7 @@ function toBodies(
       ...copied,
       transactionId: lastId,
       serverTransactionId: uniqueId,
-      transactionHash: sha256(jsonText(sent)),
+      transactionHash: sha256(JSON.stringify(sent)),
       transactionAmount: sent.transactionAmount,
       transactionType: sent.transactionType,
       datePosted: sent.datePosted,

@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import type { VirtualClock } from './clock.js';
 import type { FaultOrder } from './faults.js';
-import { jsonText } from './json-text.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 /** Size of a `huge` body and of an unpacked `gzip_bomb` when the fault names none. */
@@ -97,7 +96,7 @@ function applyFaults<Order extends FaultOrder>(
 
 function bytesOf(body: unknown): Buffer {
   if (body === undefined) return Buffer.alloc(0);
-  return Buffer.isBuffer(body) ? body : Buffer.from(jsonText(body));
+  return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
 }
 
 function malformBody(outgoing: OutgoingAnswer, fault: FaultOrder): void {

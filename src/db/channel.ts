@@ -76,6 +76,19 @@ export interface AlertCondition {
   readonly sql: string;
   /** The query has the sync interval in milliseconds as `$2`. */
   readonly takesInterval: boolean;
+  /**
+   * Where a condition lasts until an operator acknowledges its alert: makes the condition false for what the alert
+   * reported. Runs in the transaction that ends the alert. Other alerts end by themselves.
+   */
+  readonly acknowledge?: (db: Queryable, alert: AcknowledgedAlert) => Promise<void>;
+}
+
+/** What an alert reported when it was reviewed last. */
+export interface AcknowledgedAlert {
+  readonly subject: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+  /** ISO, the time of that review. */
+  readonly lastAt: string;
 }
 
 /** The alerts `workflow_missing` for which `sql`, a condition on the row `a` of `alerts`, is true are of this task. */

@@ -1,5 +1,5 @@
 import type { IngestionProblemKind } from '../domain/ingestion-problem.js';
-import type { Queryable } from './pool.js';
+import { isoText, type Queryable } from './pool.js';
 
 /** How many items of an account had a problem of one kind, and when. Instants are ISO text. */
 export interface IngestionProblemCount {
@@ -45,7 +45,7 @@ export async function countIngestionProblem(
   );
 }
 
-const isoNow = `to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const isoNow = isoText('now()');
 
 async function writeEntries(
   db: Queryable,
@@ -69,12 +69,8 @@ async function writeEntries(
 /** A scalar subquery: the counts of the account that the SQL expression names, as JSON; null when it has none. */
 export function ingestionProblemsSql(accountId: string): string {
   return `(SELECT jsonb_object_agg(i.kind, jsonb_build_object('count', i.count,
-                    'firstAt', ${iso('i.first_at')}, 'lastAt', ${iso('i.last_at')}))
+                    'firstAt', ${isoText('i.first_at')}, 'lastAt', ${isoText('i.last_at')}))
              FROM ingestion_problems i WHERE i.account_id = ${accountId})`;
-}
-
-function iso(column: string): string {
-  return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
 /** The counts of an account. */

@@ -11,6 +11,11 @@ export function literals(codes: readonly string[]): string {
   return codes.map((code) => `'${code}'`).join(', ');
 }
 
+/** An SQL expression of type `timestamptz` as the ISO text that answers have, for use inside JSON. */
+export function isoText(expression: string): string {
+  return `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
 /** PostgreSQL answers within this time or the statement is canceled; slow work is done in pages. */
 const statementTimeoutMs = 15_000;
 /** An answer that has not come this long after the server-side time-out is lost on a dead network connection. */

@@ -13,6 +13,10 @@ export const alertCodes = [
   'feed_blocked',
   /** Postings of a feed were quarantined, or the provider has them with other content. */
   'postings_quarantined',
+  /** Core banking sent items that are no valid postings; until an operator acknowledges it. */
+  'postings_rejected',
+  /** Core banking sent other content under ids that are stored; until an operator acknowledges it. */
+  'postings_conflicting',
   /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
@@ -21,6 +25,12 @@ export const alertCodes = [
   'failure_persists',
   /** A feed that may send has not caught up for longer than the sync interval. */
   'feed_late',
+  /** The provider refuses a connection, and the customer has not signed in again. */
+  'reauth_required',
+  /** An account is published and nothing can be sent, since Sage has no start date for it. */
+  'waiting_for_start_date',
+  /** A customer disconnected an account in Sage, and it was not connected again. */
+  'disconnected',
 ] as const;
 export type AlertCode = (typeof alertCodes)[number];
 
@@ -29,6 +39,9 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
   'workflow_missing',
   'failure_persists',
   'feed_late',
+  'reauth_required',
+  'waiting_for_start_date',
+  'disconnected',
 ]);
 
 /** The subject of an alert that concerns neither a feed nor a connection. */
@@ -39,3 +52,18 @@ export const unrecognizedAlertMs = 7 * 24 * 3_600_000;
 
 /** A transient failure raises an alert only after it has lasted this long. */
 export const failurePersistsMs = 10 * 60_000;
+
+/** More accounts than this with rejected (or conflicting) items are one alert: their cause is one export. */
+export const accountsAlertedMax = 20;
+
+/** A customer who is signing in again at this moment needs no operator. */
+export const reauthAlertMs = 3_600_000;
+
+/** An account that is ready has its start date within seconds; without one it waits for somebody who looks. */
+export const startDateAlertMs = 3_600_000;
+
+/** A customer who has shared accounts may choose them in Sage on another day. */
+export const neverChosenAlertMs = 3 * 24 * 3_600_000;
+
+/** Whoever disconnects an account by mistake connects it again within a day. */
+export const disconnectedAlertMs = 24 * 3_600_000;

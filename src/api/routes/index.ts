@@ -12,6 +12,7 @@ import { listCustomerTimelineEntries } from './list-customer-timeline.js';
 import { listCustomers } from './list-customers.js';
 import { listFeedTimeline } from './list-feed-timeline.js';
 import { listFeeds } from './list-feeds.js';
+import { acknowledgeAlert } from './post-alert-acknowledgement.js';
 import { feedActionRoutes } from './post-feed-action.js';
 import { postBalances } from './post-balances.js';
 import { listRejectedItems } from './list-rejected-items.js';
@@ -40,6 +41,7 @@ export function createRoutes(channels: ApiChannels): readonly Route[] {
     ...feedActionRoutes(channels),
     getCommand(channels),
     listAlerts,
+    acknowledgeAlert,
     ...Object.values(channels).flatMap((channel) => channel.routes),
   ];
 }

@@ -5,24 +5,28 @@ import { defineRoute } from '../define-route.js';
 import { numberedPage } from '../feed-params.js';
 import { instant, nextCursor, nothing, page, pageFields, uuid } from '../fields.js';
 
-const alertsSchema = z
+/** An alert as JSON. */
+export const alertSchema = z
   .object({
-    alerts: z.array(
-      z.object({
-        alert_id: z.string(),
-        code: z.enum(alertCodes).meta({ description: 'The runbook explains each code.' }),
-        subject: z.string().meta({ description: 'The id of what the alert is about, or `service`.' }),
-        feed_id: z.string().nullable().meta({ format: 'uuid' }),
-        connection_id: z.string().nullable().meta({ format: 'uuid' }),
-        customer_id: z.string().nullable(),
-        detail: z.record(z.string(), z.unknown()),
-        raised_at: instant,
-        last_at: instant.meta({ description: 'When its condition was last seen to be true.' }),
-        ended_at: instant.nullable(),
-      }),
-    ),
-    next_cursor: nextCursor,
+    alert_id: z.string(),
+    code: z.enum(alertCodes).meta({ description: 'The runbook explains each code.' }),
+    subject: z.string().meta({ description: 'The id of what the alert is about, or `service`.' }),
+    feed_id: z.string().nullable().meta({ format: 'uuid' }),
+    connection_id: z.string().nullable().meta({ format: 'uuid' }),
+    customer_id: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+    raised_at: instant,
+    last_at: instant.meta({ description: 'When its condition was last seen to be true.' }),
+    ended_at: instant.nullable(),
+    acknowledged_at: instant
+      .nullable()
+      .meta({ description: 'Null while it is open, or when it ended by itself.' }),
+    acknowledged_reason: z.string().nullable(),
   })
+  .meta({ id: 'Alert' });
+
+const alertsSchema = z
+  .object({ alerts: z.array(alertSchema), next_cursor: nextCursor })
   .meta({ id: 'AlertPage' });
 
 /** Open alerts for operators, newest first. */
@@ -33,7 +37,7 @@ export const listAlerts = defineRoute({
   resource: 'alert',
   summary: 'Open alerts, newest first',
   description:
-    'An alert is open as long as its condition is true; it cannot be closed by hand. `all=true` lists ended ones too.',
+    'An alert is open as long as its condition is true. `postings_rejected` and `postings_conflicting` last until they are acknowledged; all others end by themselves. `all=true` lists ended ones too.',
   params: nothing,
   query: z.strictObject({
     all: z.enum(['true', 'false']).optional().meta({ default: 'false' }),
@@ -56,7 +60,7 @@ export const listAlerts = defineRoute({
   },
 });
 
-function alertJson(alert: AlertView) {
+export function alertJson(alert: AlertView) {
   return {
     alert_id: alert.alertId,
     code: alert.code,
@@ -68,5 +72,7 @@ function alertJson(alert: AlertView) {
     raised_at: alert.raisedAt,
     last_at: alert.lastAt,
     ended_at: alert.endedAt,
+    acknowledged_at: alert.acknowledgedAt,
+    acknowledged_reason: alert.acknowledgedReason,
   };
 }

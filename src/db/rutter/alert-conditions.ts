@@ -1,8 +1,16 @@
-import { failurePersistsMs, serviceSubject } from '../../domain/alerts.js';
+import {
+  disconnectedAlertMs,
+  failurePersistsMs,
+  neverChosenAlertMs,
+  reauthAlertMs,
+  serviceSubject,
+  startDateAlertMs,
+} from '../../domain/alerts.js';
 import { credentialsRejectedReason } from '../../domain/feed.js';
 import { blockReasons, transientReasons } from '../../domain/rutter/feed.js';
 import type { AlertCondition } from '../channel.js';
-import { literals } from '../pool.js';
+import { isoText, literals } from '../pool.js';
+import { ingestionAlertConditions } from './ingestion-alerts.js';
 
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
 /** A refusal of our own credentials is one failure of the service, not one of each feed. */
@@ -48,4 +56,44 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
                    WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
   },
+  ...ingestionAlertConditions,
+  {
+    code: 'reauth_required',
+    takesInterval: false,
+    // One alert a connection, which is what a customer signs in to, whatever the number of its feeds.
+    sql: ofConnection(
+      `f.state = 'reauth_required' AND f.state_since < ${before(reauthAlertMs)}`,
+      'f.state_since',
+    ),
+  },
+  {
+    code: 'waiting_for_start_date',
+    takesInterval: false,
+    sql: ofConnection(
+      `f.state = 'awaiting_activation'
+          AND (f.start_date_awaited_since < ${before(startDateAlertMs)}
+               OR (f.state_since < ${before(neverChosenAlertMs)}
+                   AND NOT EXISTS (SELECT 1 FROM feeds o WHERE o.connection_id = f.connection_id
+                                      AND o.operator <> 'closed' AND o.account_status <> 'waiting')))`,
+      'coalesce(f.start_date_awaited_since, f.state_since)',
+    ),
+  },
+  {
+    code: 'disconnected',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('since', ${isoText('f.state_since')}) AS detail FROM feeds f
+           WHERE f.state = 'disconnected' AND f.state_since < ${before(disconnectedAlertMs)}`,
+  },
 ];
+
+/** The feeds of a connection for which `where` is true, as one alert; it names the feed when there is only one. */
+function ofConnection(where: string, since: string): string {
+  return `SELECT f.connection_id::text AS subject, CASE WHEN count(*) = 1 THEN min(f.feed_id::text)::uuid END AS feed_id,
+                 f.connection_id, min(f.customer_id) AS customer_id,
+                 jsonb_build_object('feeds', count(*), 'since', ${isoText(`min(${since})`)}) AS detail
+            FROM feeds f WHERE ${where} GROUP BY f.connection_id`;
+}
+
+function before(ms: number): string {
+  return `now() - interval '${String(ms)} milliseconds'`;
+}

@@ -68,9 +68,20 @@ async function storeAccount(
   seen: AccountSeen | undefined,
 ): Promise<{ account: AccountFact; checkRequested: boolean }> {
   const { account, transition } = accountTransition(feed, seen);
+  const staysActive = feed.facts.account === 'active' && account === 'active';
+  if (!staysActive) await markStartDateAwaited(db, feed, seen?.ready === true && account !== 'active');
   if (transition === null) return { account, checkRequested: feed.checkRequested };
   await applyTransition(db, feed, transition);
   return { account, checkRequested: account === 'active' };
+}
+
+/** Since when the account is ready without a start date: an alert waits for that, and nothing else depends on it. */
+async function markStartDateAwaited(db: Queryable, feed: FeedRow, awaited: boolean): Promise<void> {
+  await db.query(
+    `UPDATE feeds SET start_date_awaited_since = CASE WHEN $2 THEN now() END
+      WHERE feed_id = $1 AND (start_date_awaited_since IS NULL) = $2`,
+    [feed.feedId, awaited],
+  );
 }
 
 /**

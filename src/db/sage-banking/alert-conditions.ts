@@ -1,4 +1,4 @@
-import { failurePersistsMs, unrecognizedAlertMs } from '../../domain/alerts.js';
+import { failurePersistsMs, reauthAlertMs, unrecognizedAlertMs } from '../../domain/alerts.js';
 import {
   lastingSageReasons,
   sageCheckLateMs,
@@ -6,7 +6,7 @@ import {
 } from '../../domain/sage-banking/account-limits.js';
 import { sageOnboardingStuckReasons } from '../../domain/sage-banking/onboarding.js';
 import type { AlertCondition } from '../channel.js';
-import { literals } from '../pool.js';
+import { isoText, literals } from '../pool.js';
 
 /** An account at Sage as the feed that it is. */
 const ofAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
@@ -42,6 +42,14 @@ export const sageAlertConditions: readonly AlertCondition[] = [
             FROM sage_accounts s
            WHERE s.unrecognized_at > now() - interval '${String(unrecognizedAlertMs)} milliseconds'
              AND s.status <> 'cancelled'`,
+  },
+  {
+    code: 'reauth_required',
+    takesInterval: false,
+    sql: `SELECT ${ofAccount}, jsonb_build_object('feeds', 1, 'since', ${isoText('s.status_since')}) AS detail
+            FROM sage_accounts s
+           WHERE s.status = 'authRequired'
+             AND s.status_since < now() - interval '${String(reauthAlertMs)} milliseconds'`,
   },
   {
     code: 'onboarding_stuck',

@@ -35,7 +35,7 @@ export const sageBankingDbChannel: DbChannel = {
       created_at: 's.created_at',
       updated_at: 's.updated_at',
       has_job: 'false',
-      received: 's.received - s.received_corrected',
+      received: 's.received',
       ingestion_problems: 'NULL::jsonb',
     },
     from: 'sage_accounts s',

@@ -1,7 +1,6 @@
 import type { SageReprocessState } from '../../domain/sage-banking/states.js';
 import { sageReprocessLimits, type SageReprocessReason } from '../../domain/sage-banking/reprocess.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { inForce } from './corrections.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
@@ -162,7 +161,7 @@ async function insertSageReprocess(
 async function pendingScope(db: Queryable, input: { sageAccountId: string }): Promise<Scope> {
   const { rows } = await db.query<{ total: number; last: string | null }>(
     `SELECT count(*)::int AS total, max(transaction_id) AS last FROM sage_transactions
-      WHERE sage_account_id = $1 AND ${pendingTransaction} AND ${inForce}`,
+      WHERE sage_account_id = $1 AND ${pendingTransaction}`,
     [input.sageAccountId],
   );
   return { ids: null, lastId: Number(rows[0]?.last ?? 0), total: rows[0]?.total ?? 0, unknown: [] };

@@ -62,9 +62,7 @@ export interface DeliveryFixture {
     input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
   ): Promise<RunDeliveryResult>;
   /** Starts delivery runs, as the workflow would, until the feed has caught up; one that throws is an attempt. */
-  untilCaughtUp(feed: { feedId: string }, input?: { runsMax?: number; deps?: ActivityDeps }): Promise<void>;
-  /** Waits of the activity only advance the sandbox's clock: for tests of one sender. */
-  advanceClock(waitMs: number): Promise<void>;
+  untilCaughtUp(feed: { feedId: string }, runsMax?: number): Promise<void>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
@@ -158,12 +156,9 @@ export async function createDeliveryFixture(
       return feed;
     },
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    advanceClock: async (waitMs) => {
-      await control('POST', '/clock', { advance_ms: waitMs });
-    },
-    untilCaughtUp: async (feed, { runsMax = 12, ...input } = {}) => {
+    untilCaughtUp: async (feed, runsMax = 12) => {
       for (let runs = 0; runs < runsMax; runs += 1) {
-        const result = await deliveryRun(feed, input).catch(() => undefined);
+        const result = await deliveryRun(feed).catch(() => undefined);
         if (result?.outcome === 'caught_up') return;
         if (result?.outcome === 'lock_busy') await sleep(300);
       }

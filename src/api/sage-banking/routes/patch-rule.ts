@@ -4,7 +4,6 @@ import { nothing } from '../../fields.js';
 import { requireValidRuleChanges } from '../require-valid-rule.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
-import { changeOf, withRuleEtag } from '../rule-answer.js';
 import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
 
 /** Changes members of a rule, for instance its rank. Runs as a command. */
@@ -20,19 +19,13 @@ export const patchSageRule = defineSageRoute({
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },
   runsCommand: true,
-  hasEtag: true,
   answers: {
     200: { description: 'Changed', schema: sageRuleDoc },
   },
-  handle: async ({ deps, params, body, seed, ...caller }) => {
+  handle: async ({ deps, params, body, seed }) => {
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    const input = {
-      ...params,
-      ...changeOf(caller),
-      rule: await requireValidRuleChanges(deps, account, body),
-    };
+    const input = { ...params, rule: await requireValidRuleChanges(deps, account, body) };
     const { customerId } = account;
-    const order = { kind: 'sage_amend_rule', customerId, input, seed } as const;
-    return withRuleEtag(await runSageCommand(deps, order));
+    return await runSageCommand(deps, { kind: 'sage_amend_rule', customerId, input, seed });
   },
 });
