@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { FeedView } from '../db/feed-views.js';
 import type { Pool } from '../db/pool.js';
 import { feedActions, feedStates } from '../domain/feed.js';
+import { differencesSchema } from './account-json.js';
 import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
 import { channelIds } from '../domain/channel.js';
@@ -33,6 +34,7 @@ export const feedSchema = z
     closed_at: instant.nullable(),
     created_at: instant,
     updated_at: instant,
+    account_differences: differencesSchema,
     allowed_actions: z.array(z.enum(feedActions)),
     ingestion_problems: ingestionProblemsSchema
       .nullable()
@@ -64,6 +66,7 @@ export function feedJson(feed: FeedView) {
     closed_at: feed.closedAt,
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
+    account_differences: feed.accountDifferences.map(({ field, shown }) => ({ field, sage_shows: shown })),
     allowed_actions: allowedActionsOf(feed),
     ingestion_problems: feed.accountId === null ? null : ingestionProblemsJson(feed.ingestionProblems ?? {}),
   };

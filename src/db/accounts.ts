@@ -5,6 +5,7 @@ import {
   type CardFacts,
 } from '../domain/account-facts.js';
 import type { AccountType } from '../domain/transaction-type.js';
+import { accountDifferencesSql, type AccountDifference } from './account-differences-sql.js';
 import type { Queryable } from './pool.js';
 
 export type { AccountType };
@@ -37,13 +38,6 @@ export interface AccountRow {
   readonly updatedAt: string;
 }
 
-/** The provider shows `shown` for this field of the account; of a number only its last four characters. */
-export interface AccountDifference {
-  readonly feedId: string;
-  readonly field: 'name' | 'number' | 'currency';
-  readonly shown: string;
-}
-
 type RawAccount = Readonly<Record<CardFactName, string | null>> & {
   account_id: string;
   customer_id: string;
@@ -67,12 +61,10 @@ type RawAccount = Readonly<Record<CardFactName, string | null>> & {
   updated_at: string;
 };
 
-/** What the account's open feeds show of it at the provider, where that differs. */
+/** What its open feeds show of it at the provider, where that differs. */
 const differences = `(
-  SELECT coalesce(jsonb_agg(jsonb_build_object('feedId', f.feed_id, 'field', d.field, 'shown', CASE d.field
-           WHEN 'name' THEN f.rutter_name WHEN 'currency' THEN f.rutter_currency ELSE f.rutter_number_last4 END)
-           ORDER BY f.feed_id, d.field), '[]')
-    FROM feeds f, unnest(f.account_differences) AS d (field)
+  SELECT coalesce(jsonb_agg(each ORDER BY f.feed_id), '[]')
+    FROM feeds f CROSS JOIN LATERAL jsonb_array_elements(${accountDifferencesSql('f')}) AS each
    WHERE f.account_id = accounts.account_id AND f.operator <> 'closed')`;
 
 const columns = `account_id, customer_id, name, type, currency, number_last4, number_masked, iban_last4, routing_number,

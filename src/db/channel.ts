@@ -2,6 +2,7 @@ import type { AlertCode } from '../domain/alerts.js';
 import type { Channel, ChannelId } from '../domain/channel.js';
 import type { FeedFacts, FeedState } from '../domain/feed.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
+import type { AccountDifference } from './account-differences-sql.js';
 import type { Queryable } from './pool.js';
 
 /** What a channel contributes to the queries that both channels share. SQL is text of our own, never input. */
@@ -45,6 +46,7 @@ export interface FeedViewRow {
   created_at: string;
   updated_at: string;
   has_job: boolean;
+  account_differences: readonly AccountDifference[];
   received: string | null;
   ingestion_problems: IngestionProblemCounts | null;
 }

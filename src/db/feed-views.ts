@@ -1,5 +1,6 @@
 import type { ChannelId } from '../domain/channel.js';
 import type { FeedFacts, FeedState } from '../domain/feed.js';
+import type { AccountDifference } from './account-differences-sql.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
 import { literals, type Queryable } from './pool.js';
@@ -25,6 +26,8 @@ export interface FeedView {
   readonly updatedAt: string;
   /** Its open batch has a job at Rutter. */
   readonly hasJob: boolean;
+  /** Where its provider shows another account than our row; empty on the channel of Sage's Banking Service. */
+  readonly accountDifferences: readonly AccountDifference[];
   /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
   /** Items of its account that were not taken as they were sent; null when there were none. */
@@ -48,6 +51,7 @@ const columns: readonly FeedViewColumn[] = [
   'created_at',
   'updated_at',
   'has_job',
+  'account_differences',
   'received',
   'ingestion_problems',
 ];
@@ -79,6 +83,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     hasJob: row.has_job,
+    accountDifferences: row.account_differences,
     received: row.received,
     ingestionProblems: row.ingestion_problems,
   };

@@ -271,3 +271,28 @@ describe("a currency that is not on Rutter's list", () => {
     expect((await put(path, { ...bank, currency: 'SLE' })).status).toBe(422);
   });
 });
+
+describe('a change that Sage does not show', () => {
+  it('is in the answer, in the view of the feed, and in the timeline of the customer', async () => {
+    const { customerId, accountId } = await api.makeAccount();
+    const feedId = await api.makeFeed({
+      customerId,
+      accountId,
+      rutter_name: 'Current',
+      rutter_currency: 'EUR',
+    });
+    const path = `/v1/customers/${customerId}/accounts/${accountId}`;
+    const same = await put(path, { name: 'Current', type: 'bank', currency: 'EUR' });
+    expect(same.body['differences']).toEqual([]);
+    const renamed = await put(path, { name: 'Main', type: 'bank', currency: 'EUR' });
+    expect(renamed.body['differences']).toEqual([{ feed_id: feedId, field: 'name', sage_shows: 'Current' }]);
+    const feed = await api.call('GET', `/v1/feeds/${feedId}`);
+    expect(feed.body['account_differences']).toEqual([{ field: 'name', sage_shows: 'Current' }]);
+    await put(path, { name: 'Main again', type: 'bank', currency: 'EUR' });
+    const timeline = await api.call('GET', `/v1/customers/${customerId}/timeline`, { role: 'ops' });
+    expect(timeline.body['timeline']).toMatchObject([
+      { kind: 'account_change_not_in_sage', feed_id: feedId, detail: { fields: ['name'] } },
+    ]);
+    expect(timeline.text).not.toContain('Main');
+  });
+});

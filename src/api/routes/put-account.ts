@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { seal } from '../../crypto/seal.js';
+import { readAccount } from '../../db/accounts.js';
 import {
   putAccount as storeAccount,
   type PutAccountInput,
@@ -45,8 +46,9 @@ export function putAccount(channels: ApiChannels) {
       });
       if (!('account' in stored)) throw refusalOf(stored, { currency: body.currency, publishing });
       for (const each of publishing) await each.recordChange(deps, { accountId });
-      const { kind, account } = stored;
-      return { status: kind === 'created' ? 201 : 200, body: accountJson(account) };
+      // Read again: the change may be what Sage does not show.
+      const account = (await readAccount(deps.pool, { accountId })) ?? stored.account;
+      return { status: stored.kind === 'created' ? 201 : 200, body: accountJson(account) };
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { AccountFact, ConnectionFact, FeedState, OperatorFact } from '../../domain/feed.js';
 import { rutterChannel } from '../../domain/rutter/channel.js';
+import { accountDifferencesSql } from '../account-differences-sql.js';
 import type { DbChannel } from '../channel.js';
 import { ingestionProblemsSql } from '../ingestion-problems.js';
 import { rutterAlertConditions } from './alert-conditions.js';
@@ -32,6 +33,7 @@ export const rutterDbChannel: DbChannel = {
       has_job: `EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)
                          WHERE b.feed_id = f.feed_id AND b.state = 'open'
                            AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
+      account_differences: accountDifferencesSql('f'),
       received: 'NULL::bigint',
       ingestion_problems: ingestionProblemsSql('f.account_id'),
     },

@@ -1,4 +1,5 @@
 import type { FeedState } from '../../domain/feed.js';
+import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
 import type { Queryable } from '../pool.js';
 import type { CustomerFeed } from '../channel.js';
 
@@ -21,6 +22,8 @@ export interface RutterFeed extends CustomerFeed {
   readonly deliveredCount: string;
   /** Postings that were quarantined, or that Sage has with other content, decimal text: the bank examines them. */
   readonly quarantinedCount: string;
+  /** What Sage shows of the account that is not so any more. */
+  readonly accountDifferences: readonly AccountDifference[];
 }
 
 export function isRutterFeed(feed: CustomerFeed): feed is RutterFeed {
@@ -41,7 +44,8 @@ export async function listRutterFeeds(
             (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
               WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
             (SELECT count(*)::text FROM ledger l
-              WHERE l.feed_id = f.feed_id AND l.exception IN ('quarantined', 'conflict')) AS "quarantinedCount"
+              WHERE l.feed_id = f.feed_id AND l.exception IN ('quarantined', 'conflict')) AS "quarantinedCount",
+            ${accountDifferencesSql('f')} AS "accountDifferences"
        FROM feeds f JOIN accounts a USING (account_id) JOIN connections c USING (connection_id)
       WHERE f.customer_id = $1
       ORDER BY f.operator = 'closed', a.name, f.created_at, f.feed_id LIMIT $2`,

@@ -35,6 +35,7 @@ export const sageBankingDbChannel: DbChannel = {
       created_at: 's.created_at',
       updated_at: 's.updated_at',
       has_job: 'false',
+      account_differences: `'[]'::jsonb`,
       received: 's.received',
       ingestion_problems: 'NULL::jsonb',
     },

@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
-import { listAccountsOfCustomer } from '../../db/accounts.js';
 import { listConnectionsOfCustomer } from '../../db/connections.js';
 import { readCustomer } from '../../db/customers.js';
 import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
+import { listOfferedAccounts } from '../../db/rutter/offered-accounts.js';
 import { readField, readFields, requireOwnForm } from '../form.js';
 import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
@@ -71,7 +71,7 @@ type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice'>;
 async function readOffer({ pool }: RutterPages, customerId: string): Promise<Offer> {
   const [customer, accounts, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
-    listAccountsOfCustomer(pool, { customerId }),
+    listOfferedAccounts(pool, { customerId }),
     listConnectionsOfCustomer(pool, { customerId }),
   ]);
   return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections) };

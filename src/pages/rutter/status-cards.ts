@@ -77,7 +77,7 @@ function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html 
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
     ${overlapping && html`<div class="note" role="note"><p>${t.feed.overlap}</p></div>`}
-    ${open && failure(t, feed)} ${open && quarantined(t, feed)}
+    ${open && failure(t, feed)} ${open && quarantined(t, feed)} ${open && stillShown(t, feed)}
     <dl class="facts">
       ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${fact(t.feed.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
@@ -98,6 +98,15 @@ function quarantined(t: RutterTexts, feed: RutterFeed): Html | undefined {
   const count = Number(feed.quarantinedCount);
   if (count === 0) return undefined;
   return html`<div class="note"><p>${t.feed.quarantined(count)}</p></div>`;
+}
+
+/** Name, number or currency that Sage shows of the account although they have changed. */
+function stillShown(t: RutterTexts, { accountDifferences }: RutterFeed): Html | undefined {
+  if (accountDifferences.length === 0) return undefined;
+  return html`<div class="note">
+    ${accountDifferences.map(({ field, shown }) => html`<p>${t.feed.stillShown[field](shown)}</p>`)}
+    <p class="small">${t.feed.stillShownAdvice}</p>
+  </div>`;
 }
 
 function feedActions(t: RutterTexts, feed: RutterFeed): Html {

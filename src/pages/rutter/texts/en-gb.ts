@@ -45,6 +45,16 @@ export const britishRutterTexts = {
       count === 1
         ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
         : `${String(count)} transactions could not be delivered as they are. Your bank is looking into them; ask your bank if you miss them in Sage.`,
+    stillShown: {
+      name: (shown: string) => `Sage still shows this account as “${shown}”.`,
+      number: (shown: string) =>
+        shown === ''
+          ? 'Sage still shows the earlier account number.'
+          : `Sage still shows the account number that ends in ${shown}.`,
+      currency: (shown: string) => `Sage still shows the currency ${shown}.`,
+    },
+    stillShownAdvice:
+      'A change of the account does not reach Sage; you can change what it shows in Sage itself. Transactions are sent as before.',
     overlap:
       'This account is shared over more than one connection to Sage, and each of them receives its transactions from its own start date on. If they lead to the same Sage company, you will find transactions there twice: then stop sharing on the one that you no longer use.',
     retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
@@ -99,6 +109,8 @@ export const britishRutterTexts = {
     feed_activated: ({ account }) => `${account} was chosen in Sage.`,
     feed_disconnected: ({ account }) => `${account} is no longer chosen in Sage.`,
     start_date_changed: ({ account }) => `The start date of ${account} was changed in Sage.`,
+    account_change_not_in_sage: ({ account }) => `A change of ${account} is not shown in Sage.`,
+    account_as_in_sage_again: ({ account }) => `Sage shows ${account} as your bank does again.`,
     batch_delivered: ({ account, count }) =>
       `${count} ${count === '1' ? 'transaction' : 'transactions'} of ${account} reached Sage.`,
     caught_up: ({ account }) => `All past transactions of ${account} are in Sage.`,

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  addConnection,
+  addCustomer,
+  newChallenge,
+  newVisitor,
+  password,
+  signInAt,
+  startPages,
+  type PagesFixture,
+} from '../pages-fixture.js';
+
+let pages: PagesFixture;
+beforeAll(async () => {
+  pages = await startPages();
+});
+afterAll(async () => {
+  await pages.stop();
+});
+
+const setAccount = (accountId: string, change: string) =>
+  pages.pool.query(`UPDATE accounts SET ${change} WHERE account_id = $1`, [accountId]);
+
+describe('the choice of accounts', () => {
+  test('leaves out accounts that are not to be published or that Rutter could not take', async () => {
+    const { username, accountIds } = await addCustomer(pages, [
+      ['Trading', '5094'],
+      ['Kept here', '7731'],
+      ['Belarusian', '7732'],
+    ]);
+    await setAccount(accountIds[1]!, `publishable = false`);
+    await setAccount(accountIds[2]!, `currency = 'BYN'`);
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, newChallenge().link, username);
+    expect(form.text).toContain('Trading');
+    expect(form.text).not.toMatch(/Kept here|Belarusian/);
+    // A form that was changed cannot share them either.
+    for (const accountId of accountIds.slice(1)) {
+      const answer = await visitor.post(form.path, { form_token: form.formToken, account: [accountId] });
+      expect(answer.status).toBe(400);
+    }
+    expect(pages.facade.calls.map(({ name }) => name)).not.toContain('accountsShared');
+  });
+
+  test('says that there is none when no account may be published', async () => {
+    const { username, accountIds } = await addCustomer(pages, [['Kept here', '7731']]);
+    await setAccount(accountIds[0]!, `publishable = false`);
+    const form = await signInAt(newVisitor(pages), newChallenge().link, username);
+    expect(form.text).toContain('There is no account to share');
+  });
+});
+
+describe('the page of the customer', () => {
+  async function statusOf(change: string) {
+    const { customerId, username, accountIds } = await addCustomer(pages);
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]! });
+    await pages.pool.query(`UPDATE feeds SET ${change} WHERE feed_id = $1`, [feedId]);
+    const visitor = newVisitor(pages);
+    const { formToken } = await visitor.get('/status/sign-in');
+    await visitor.post('/status/sign-in', { form_token: formToken, username, password });
+    return (await visitor.get('/status')).text;
+  }
+
+  test('says what Sage still shows, escaped', async () => {
+    const text = await statusOf(
+      `rutter_name = '<b>Main</b>', rutter_number_last4 = '2222', rutter_currency = 'EUR',
+       account_differences = '{name,number,currency}'`,
+    );
+    expect(text).toContain('Sage still shows this account as “&lt;b&gt;Main&lt;/b&gt;”.');
+    expect(text).toContain('Sage still shows the account number that ends in 2222.');
+    expect(text).toContain('Sage still shows the currency EUR.');
+    expect(text).not.toContain('<b>Main');
+  });
+
+  test('says nothing of it where Sage shows the same, or the feed is closed', async () => {
+    expect(await statusOf(`rutter_name = 'Trading account'`)).not.toContain('Sage still shows');
+    const closed = await statusOf(
+      `operator = 'closed', state = 'closed', rutter_name = 'Main', account_differences = '{name}'`,
+    );
+    expect(closed).not.toContain('Sage still shows');
+  });
+});
