@@ -28,7 +28,7 @@ const STEPS: Step[] = [
   {
     name: 'types',
     args: [
-      'node_modules/typescript/bin/tsc',
+      'node_modules/typescript-7/bin/tsc',
       '--noEmit',
       '--incremental',
       '--tsBuildInfoFile',

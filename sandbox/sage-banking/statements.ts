@@ -1,4 +1,5 @@
 import { STATEMENT_SPAN_MS } from './assumptions.js';
+import { jsonText } from '../stand-in/json-text.js';
 import { compareDecimals, decimalOf, digitsAt, type Decimal } from './decimal.js';
 import { dateMs } from './fields.js';
 import { isObject, newId, sha256, type Fault } from './http.js';
@@ -118,7 +119,7 @@ function toBodies(
       ...copied,
       transactionId: lastId,
       serverTransactionId: uniqueId,
-      transactionHash: sha256(JSON.stringify(sent)),
+      transactionHash: sha256(jsonText(sent)),
       transactionAmount: sent.transactionAmount,
       transactionType: sent.transactionType,
       datePosted: sent.datePosted,

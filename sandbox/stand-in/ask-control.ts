@@ -1,3 +1,5 @@
+import { jsonText } from './json-text.js';
+
 /** Endpoints under `/_sandbox` answer immediately: a longer wait means that the sandbox hangs. */
 const CONTROL_TIMEOUT_MS = 30_000;
 
@@ -16,7 +18,7 @@ export async function askControl<Answer = Record<string, unknown>>(input: {
     method,
     headers: { 'content-type': 'application/json' },
     signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: jsonText(body) }),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`sandbox: ${method} ${path}: ${text}`);

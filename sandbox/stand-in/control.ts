@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BodyTooLarge, isObject, parseJson, readBytes } from './body.js';
+import { jsonText } from './json-text.js';
 import { matchPath } from './match-path.js';
 
 const PREFIX = '/_sandbox';
@@ -38,7 +39,7 @@ export async function answerControl<Sandbox>(
   url: URL,
 ): Promise<void> {
   const { status, body } = await run(actions, sandbox, message, url);
-  const bytes = Buffer.from(JSON.stringify(body));
+  const bytes = Buffer.from(jsonText(body));
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': bytes.length,

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { jsonText } from './json-text.js';
 
 const NEWLINE = 0x0a;
 
@@ -40,7 +41,7 @@ export class Journal<Event> {
 
   /** @throws the file system's error, after truncating the file to the last complete line. */
   append(event: Event): void {
-    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    const line = Buffer.from(`${jsonText(event)}\n`);
     try {
       let written = 0;
       while (written < line.length) written += writeSync(this.#fd, line, written);

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import type { VirtualClock } from './clock.js';
 import type { FaultOrder } from './faults.js';
+import { jsonText } from './json-text.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 /** Size of a `huge` body and of an unpacked `gzip_bomb` when the fault names none. */
@@ -96,7 +97,7 @@ function applyFaults<Order extends FaultOrder>(
 
 function bytesOf(body: unknown): Buffer {
   if (body === undefined) return Buffer.alloc(0);
-  return Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  return Buffer.isBuffer(body) ? body : Buffer.from(jsonText(body));
 }
 
 function malformBody(outgoing: OutgoingAnswer, fault: FaultOrder): void {

@@ -30,6 +30,44 @@ function importsOf(file) {
   return imports;
 }
 
+/**
+ * Files that import each other, directly or not, have the same component (Tarjan's algorithm). So the search for a path is
+ * needed only within one.
+ */
+let visits = new Map();
+
+function componentOf(file) {
+  if (!visits.has(file)) visitComponents(file, []);
+  return visits.get(file).component;
+}
+
+function visitComponents(file, stack) {
+  const visit = { order: visits.size, low: visits.size, component: undefined };
+  visits.set(file, visit);
+  stack.push(file);
+  for (const next of importsOf(file)) {
+    const known = visits.get(next);
+    if (known === undefined) visit.low = Math.min(visit.low, visitComponents(next, stack).low);
+    else if (known.component === undefined) visit.low = Math.min(visit.low, known.order);
+  }
+  if (visit.low === visit.order) {
+    let member;
+    do {
+      member = stack.pop();
+      visits.get(member).component = visit.order;
+    } while (member !== file);
+  }
+  return visit;
+}
+
+/** The text that is linted may differ from the file: what was derived from the file's imports is computed again then. */
+function rememberImports(file, imports) {
+  const known = importsByFile.get(file);
+  if (known !== undefined && known.join() === imports.join()) return;
+  importsByFile.set(file, imports);
+  visits = new Map();
+}
+
 /** The shortest path of imports from `start` to `goal`, both included, or undefined. */
 function findPath(start, goal) {
   const cameFrom = new Map([[start, undefined]]);
@@ -52,11 +90,12 @@ export const importCycles = {
   },
   create(context) {
     const file = context.filename;
-    importsByFile.set(file, importsIn(file, context.sourceCode.text));
+    rememberImports(file, importsIn(file, context.sourceCode.text));
     const check = (node) => {
       const source = node?.source?.value;
       if (typeof source !== 'string' || !source.startsWith('.')) return;
-      const path = findPath(sourceFile(resolve(dirname(file), source)), file);
+      const imported = sourceFile(resolve(dirname(file), source));
+      const path = componentOf(imported) === componentOf(file) ? findPath(imported, file) : undefined;
       if (path === undefined) return;
       const names = [file, ...path].map((step) => relative(context.cwd, step));
       context.report({ node, messageId: 'cycle', data: { path: names.join(' -> ') } });

@@ -39,6 +39,12 @@ const retiredPhrases = [
   [/\bbankfeeds_sweep_age_seconds\b/, 'bankfeeds_repair_age_seconds'],
 ].map(([pattern, use]) => ({ pattern: new RegExp(pattern.source, `${pattern.flags}g`), use }));
 
+/** Longer ones are cut; none is. */
+const identifierMax = 300;
+
+/** Any form anywhere in a text: few places remain to be examined, which keeps lint quick. */
+const anyForm = new RegExp(retiredWords.flatMap(({ forms }) => [...forms]).join('|'), 'gi');
+
 /** JavaScript's own names that contain a retired word: exactly these, nothing that is built from them. */
 const standardNames = new Set(['allSettled', 'PromiseSettledResult']);
 
@@ -50,17 +56,33 @@ const standardNames = new Set(['allSettled', 'PromiseSettledResult']);
  */
 export function findRetiredTerms(text) {
   const findings = [];
-  for (const match of text.matchAll(/(?<![\w$])[A-Za-z_$][\w$]*/g)) {
-    const [identifier] = match;
-    if (standardNames.has(identifier) || isSliceCall(text, match.index, identifier)) continue;
+  let examinedTo = 0;
+  for (const match of text.matchAll(anyForm)) {
+    if (match.index < examinedTo) continue;
+    const { index, identifier } = identifierAt(text, match.index);
+    examinedTo = index + identifier.length;
+    if (/^\d/.test(identifier) || standardNames.has(identifier) || isSliceCall(text, index, identifier))
+      continue;
     for (const part of partsOf(identifier)) {
       const retired = retiredWords.find(({ forms }) => forms.has(part));
-      if (retired !== undefined) findings.push({ index: match.index, found: identifier, use: retired.use });
+      if (retired !== undefined) findings.push({ index, found: identifier, use: retired.use });
     }
   }
   for (const { pattern, use } of retiredPhrases)
     for (const match of text.matchAll(pattern)) findings.push({ index: match.index, found: match[0], use });
   return findings.sort((a, b) => a.index - b.index);
+}
+
+/** The identifier or word around an index; a number is none of either, so its letters are not examined. */
+function identifierAt(text, at) {
+  let index = at;
+  while (index > 0 && isWordCharacter(text[index - 1])) index -= 1;
+  const [identifier] = /^[\w$]+/.exec(text.slice(index, index + identifierMax)) ?? [''];
+  return { index, identifier };
+}
+
+function isWordCharacter(character) {
+  return /[\w$]/.test(character);
 }
 
 /** `.slice(` is the method of arrays and strings. */

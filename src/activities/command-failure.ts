@@ -34,6 +34,7 @@ const messages: Readonly<Record<CommandProblemCode, (providerName: string) => st
   wrong_state: () => 'The state of the feed does not allow it any more.',
   rule_not_found: () => 'The account has no such rule.',
   rule_name_taken: () => 'Another rule of the account has this name.',
+  precondition_failed: () => 'The rule was changed since it was read. Nothing was changed.',
   superseded: () => 'A later command has changed the same rule.',
   list_too_long: () => 'There is more to compare than one request may: ask for a later date.',
 };

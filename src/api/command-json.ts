@@ -27,7 +27,8 @@ export function commandJson(command: CommandRow) {
     kind: command.kind,
     state: command.state,
     result: command.result,
-    problem: command.problem,
+    problem:
+      command.problem === null ? null : { code: command.problem.code, message: command.problem.message },
     created_at: command.createdAt,
     finished_at: command.finishedAt,
   };
@@ -48,6 +49,11 @@ export function commandProblem(
     case 'rule_name_taken':
     case 'superseded':
       return new Problem({ ...shown, status: 409 });
+    case 'precondition_failed': {
+      const etag = problem.detail?.['etag'];
+      const headers = typeof etag === 'string' ? { ETag: etag } : {};
+      return new Problem({ ...shown, status: 412, headers });
+    }
     case 'rule_not_found':
       return new Problem({ ...shown, status: 404 });
     case 'list_too_long':

@@ -19,6 +19,8 @@ export interface RouteContext<Params, Query, Body, Deps = ApiDeps> {
   readonly body: Body;
   /** Present under an `Idempotency-Key`: the same for every repetition of the request. */
   readonly seed: IdempotencySeed | null;
+  /** Of the header `If-Match`: the entity tags of which the resource must have one; null: any. */
+  readonly ifMatch: readonly string[] | null;
 }
 
 /** An answer in the reference. */
@@ -36,6 +38,8 @@ interface RouteDocs {
   readonly runsCommand?: boolean;
   /** Further problems that a read can answer; the reference lists all of them for every other method. */
   readonly problems?: readonly number[];
+  /** The answers have an `ETag`; a write may be bound to it by `If-Match`, and is 412 when it is another one. */
+  readonly hasEtag?: boolean;
   /** The resource that a 404 means: "customer", "feed". */
   readonly resource: string;
   /** On a route of a channel without configuration: the answer to every caller with a valid token. */

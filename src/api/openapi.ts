@@ -25,11 +25,22 @@ const idempotencyHeader = z.object({
   }),
 });
 
+const ifMatchHeader = z.object({
+  'If-Match': z.string().optional().meta({
+    description:
+      'The `ETag` of the version that the change is based on: when it is another one by now, nothing is changed and the answer is 412. Without it the change is made in any case.',
+  }),
+});
+const etagHeader = z.object({
+  ETag: z.string().meta({ description: 'Changes with every change of the resource.' }),
+});
+
 const problemAnswers: Readonly<Record<string, string>> = {
   400: 'Malformed JSON, unknown or repeated parameter',
   401: 'No valid token',
   403: 'The token belongs to another role',
   409: 'Conflict with what is stored, or the key was used for another request',
+  412: 'The resource is not the version of `If-Match` any more; nothing was changed',
   413: 'The body is too large; nothing was stored',
   415: 'Another media type, encoding or charset',
   422: 'The body breaks a rule; `errors` lists each finding with its JSON pointer',
@@ -39,8 +50,8 @@ const problemAnswers: Readonly<Record<string, string>> = {
   503: 'The database, Temporal or the provider does not answer; retry after `Retry-After`',
 };
 const answersOfReads = ['400', '401', '403', '503'];
-/** 501 is listed by the routes of a channel that can be without configuration. */
-const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== '501');
+/** 412 is listed by routes with entity tags, 501 by those of a channel that can be without configuration. */
+const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !== '412' && status !== '501');
 
 /** Paths that need no token, beside the channels' webhooks. */
 const openPaths = [
@@ -111,11 +122,16 @@ function registerRoute(registry: OpenAPIRegistry, route: Route, commandAnswer: A
     request: {
       ...(Object.keys(route.params.shape).length > 0 ? { params: route.params } : {}),
       ...(query === undefined ? {} : { query }),
-      ...(route.method === 'post' ? { headers: idempotencyHeader } : {}),
+      ...headersOf(route),
       ...(body === undefined ? {} : { body: { content: body } }),
     },
     responses: { ...goodAnswers(route, commandAnswer), ...badAnswers(route) },
   });
+}
+
+function headersOf(route: Route) {
+  if (route.method === 'post') return { headers: idempotencyHeader };
+  return route.hasEtag === true && route.method !== 'get' ? { headers: ifMatchHeader } : {};
 }
 
 function bodyOf(route: Route) {
@@ -131,6 +147,9 @@ function goodAnswers(route: Route, commandAnswer: AnswerDoc) {
       status,
       {
         description: answer.description,
+        ...(route.hasEtag === true && status !== '202' && route.method !== 'delete'
+          ? { headers: etagHeader }
+          : {}),
         ...(answer.schema === undefined
           ? {}
           : { content: { 'application/json': { schema: answer.schema } } }),
@@ -143,6 +162,7 @@ function badAnswers(route: Route) {
   const content = { 'application/problem+json': { schema: problemSchema } };
   const statuses = [
     ...(route.method === 'get' ? answersOfReads : answersOfWrites),
+    ...(route.hasEtag === true && route.method !== 'get' && route.method !== 'post' ? ['412'] : []),
     ...(route.problems ?? []).map(String),
   ];
   const answers = Object.fromEntries(

@@ -5,6 +5,7 @@ import type { AnyRoute, AnyStreamRoute, RouteAnswer } from './define-route.js';
 import type { ApiDeps } from './deps.js';
 import { underKey, type IdempotencySeed } from './idempotency.js';
 import { parseJson } from './json-text.js';
+import { readIfMatch } from './if-match.js';
 import { Problem, invalid, notFound, type ProblemEntry } from './problem.js';
 import { decodeUtf8, mediaTypeOf, readBody } from './read-body.js';
 import { requestIdOf } from './request-id.js';
@@ -26,7 +27,9 @@ export async function runRoute(
   const rawBody =
     route.body === undefined ? Buffer.alloc(0) : await readJsonBytes(request, route.body.bytesMax);
   const body = route.body === undefined ? undefined : parseBody(route.body.schema, parseJsonBytes(rawBody));
-  const work = (seed: IdempotencySeed | null) => route.handle({ deps, role, params, query, body, seed });
+  const ifMatch = route.hasEtag === true ? readIfMatch(request.get('If-Match')) : null;
+  const work = (seed: IdempotencySeed | null) =>
+    route.handle({ deps, role, params, query, body, seed, ifMatch });
   const answer =
     route.method === 'post'
       ? await underKey(keyedRequest(deps, role, request, response, rawBody), work, route.replay)

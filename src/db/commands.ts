@@ -26,6 +26,8 @@ export type CommandProblemCode =
   | 'rule_not_found'
   /** Another rule of the account has the name. */
   | 'rule_name_taken'
+  /** The rule is not the one that the request is based on any more; nothing was sent. */
+  | 'precondition_failed'
   /** A later command has changed the same rule: whether this one did before is unknown, and it is not sent again. */
   | 'superseded'
   /** More than we compare at once. */
@@ -35,6 +37,8 @@ export interface CommandProblem {
   readonly code: CommandProblemCode;
   /** For display: the provider's message, redacted, where there is one. */
   readonly message: string;
+  /** For programs: by code. Never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -52,6 +52,13 @@ export function ruleNameTaken(): CommandRefused {
   });
 }
 
+export function superseded(): CommandRefused {
+  return new CommandRefused({
+    code: 'superseded',
+    message: 'The same rule was changed again. Whether this command came before is unknown: read the rule.',
+  });
+}
+
 /**
  * Records that a rule is about to be changed or deleted. A retry is allowed only for the newest command: otherwise an
  * earlier command whose answer was lost would undo the change of a later one.
@@ -63,11 +70,7 @@ export async function markRuleWrite(
 ): Promise<{ again: boolean }> {
   const { again } = await markCommandSent(deps.pool, { commandId });
   if (again && (await isRuleChangedLater(deps.pool, { commandId, ...input }))) {
-    throw new CommandRefused({
-      code: 'superseded',
-      message:
-        'A later command has changed the same rule. Whether this one came before it is unknown: read the rule.',
-    });
+    throw superseded();
   }
   return { again };
 }

@@ -19,7 +19,12 @@ import { listFeedConflicts } from './routes/list-feed-conflicts.js';
 import { listFeedTransactions } from './routes/list-feed-transactions.js';
 import { postAbandonJob } from './routes/post-abandon-job.js';
 import { postConnection } from './routes/post-connection.js';
-import { discardFromQuarantine, releaseFromQuarantine } from './routes/post-quarantine-decision.js';
+import {
+  discardFromQuarantine,
+  holdPosting,
+  releaseFromQuarantine,
+} from './routes/post-quarantine-decision.js';
+import { quarantineDecisionRoutes } from './routes/post-quarantine-decisions.js';
 import { postResync } from './routes/post-resync.js';
 import { rutterWebhook, type VerifyWebhook } from './webhook.js';
 
@@ -31,8 +36,10 @@ const routes: readonly AnyRoute<RutterDeps>[] = [
   listFeedConflicts,
   postResync,
   postAbandonJob,
+  holdPosting,
   releaseFromQuarantine,
   discardFromQuarantine,
+  ...quarantineDecisionRoutes,
 ];
 
 export interface RutterApiInput {

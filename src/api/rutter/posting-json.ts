@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PostingWithStatus } from '../../db/rutter/delivery-status.js';
-import { deliveryStatuses } from '../../domain/rutter/delivery-status.js';
+import { deliveryStatuses, holdReasons } from '../../domain/rutter/delivery-status.js';
 import { postingStatuses, type Posting } from '../../domain/posting-input.js';
 import { transactionTypes } from '../../domain/transaction-type.js';
 import { instant } from '../fields.js';
@@ -49,6 +49,14 @@ export const postingWithStatusSchema = z
     corrected_by: z.array(z.string()).meta({ description: 'Transactions that correct this one.' }),
     received_at: instant,
     delivery_status: z.enum(deliveryStatuses),
+    hold_reason: z.enum(holdReasons).nullable().meta({
+      description:
+        'Why it is `held`: `pending` at core banking, held by an `operator`, or a `possible_duplicate` of a delivered transaction of an account that this one replaces.',
+    }),
+    possible_duplicate_of: z
+      .object({ account_id: z.string(), transaction_id: z.string() })
+      .nullable()
+      .meta({ description: 'The delivered transaction of a replaced account that it equals.' }),
     batch_number: z.int().nullable(),
     late: z.boolean(),
     exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
@@ -68,12 +76,19 @@ export function postingWithStatusJson(posting: PostingWithStatus) {
     corrected_by: posting.correctedBy,
     received_at: posting.receivedAt,
     delivery_status: posting.deliveryStatus,
+    hold_reason: posting.holdReason,
+    possible_duplicate_of: duplicateJson(posting.possibleDuplicateOf),
     batch_number: posting.batchNumber,
     late: posting.late,
     exception: posting.exception,
     detail: posting.detail,
     release: release === null ? null : releaseJson(release),
   };
+}
+
+function duplicateJson(original: PostingWithStatus['possibleDuplicateOf']) {
+  if (original === null) return null;
+  return { account_id: original.accountId, transaction_id: original.transactionId };
 }
 
 function releaseJson(release: NonNullable<PostingWithStatus['release']>) {

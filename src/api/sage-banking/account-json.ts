@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Keyring } from '../../crypto/keyring.js';
-import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
+import type { SageAccountRow, SageBalances } from '../../db/sage-banking/accounts.js';
 import { sageAuthorisationOf } from '../../db/sage-banking/authorisation.js';
 import { sageAccountStatuses } from '../../domain/sage-banking/states.js';
 import type { FeedCounts } from '../channel.js';
@@ -35,11 +35,28 @@ export const sageAccountSchema = z
       .int()
       .nullable()
       .meta({ description: 'All transactions up to this id are stored.' }),
-    received: z.int().meta({ description: 'Transactions stored.' }),
+    received: z.int().meta({ description: 'Transactions in force. Corrected ones are not counted.' }),
+    received_corrected: z.int().meta({
+      description:
+        'Stored transactions that are not in force: replaced or removed by a correction, and the removals. `include=corrected` lists them.',
+    }),
     received_unrecognized: z.int().meta({
       description:
-        'Of these, transactions in an unexpected format. They are stored unchanged, and the timeline lists them.',
+        'Stored transactions in an unexpected format. They are stored, without members that are too deep or too large, and the timeline lists them.',
     }),
+    balances: z
+      .object({
+        ledger: z.string().nullable(),
+        ledger_date: z.string().nullable(),
+        available: z.string().nullable(),
+        available_date: z.string().nullable(),
+        read_at: instant,
+      })
+      .nullable()
+      .meta({
+        description:
+          'As the bank last reported them: decimal strings, each with its day or instant as Sage writes it. Null until there is one.',
+      }),
     cancel_requested_at: instant.nullable(),
     cancelled_at: instant.nullable(),
     reason: z
@@ -77,8 +94,10 @@ export function sageAccountJson(
     predecessor_id: account.predecessorId,
     authorisation: sageAuthorisationOf(keyring, account),
     last_transaction_id: account.lastTransactionId === 0 ? null : account.lastTransactionId,
-    received: account.received,
+    received: account.received - account.receivedCorrected,
+    received_corrected: account.receivedCorrected,
     received_unrecognized: account.receivedUnrecognized,
+    balances: balancesJson(account.balances),
     cancel_requested_at: account.cancelRequestedAt,
     cancelled_at: account.cancelledAt,
     reason: account.reason,
@@ -90,11 +109,22 @@ export function sageAccountJson(
   };
 }
 
+function balancesJson(balances: SageBalances | null) {
+  if (balances === null) return null;
+  return {
+    ledger: balances.ledger,
+    ledger_date: balances.ledgerDate,
+    available: balances.available,
+    available_date: balances.availableDate,
+    read_at: balances.readAt,
+  };
+}
+
 /** Counts of a feed of this channel. */
 export const receivedCounts: FeedCounts = {
   schema: z.object({ received: z.int().min(0) }).meta({
     id: 'ReceivedCounts',
-    description: 'On the `sage-banking` channel: transactions read from Sage.',
+    description: 'On the `sage-banking` channel: transactions read from Sage that are in force.',
   }),
   read: (_pool, feed) => Promise.resolve({ received: Number(feed.received ?? 0) }),
 };

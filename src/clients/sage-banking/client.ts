@@ -116,8 +116,10 @@ export interface SageBankingClient {
   /** May be repeated. */
   deleteBankAccount(input: AccountCall): Promise<void>;
 
-  /** Transactions from the id `startIndex` on, itself included. */
-  readTransactions(input: AccountCall & { startIndex: number }): Promise<SageTransactionPage>;
+  /** Transactions from the id `startIndex` on, up to `endIndex`, both included; without it a whole page. */
+  readTransactions(
+    input: AccountCall & { startIndex: number; endIndex?: number | undefined },
+  ): Promise<SageTransactionPage>;
 
   listRules(input: AccountCall): Promise<readonly SageRule[]>;
   getRule(input: RuleCall): Promise<SageRule>;

@@ -187,6 +187,11 @@ export function isSageConflict(error: unknown): error is SageRefused {
   return isRefusedWith(error, 409);
 }
 
+/** Whether the answer is longer than what is read of one: asking for less may help. */
+export function isSageAnswerTooLarge(error: unknown): error is SageOutcomeUnknown {
+  return error instanceof SageOutcomeUnknown && error.reason === 'body_too_large';
+}
+
 /** Whether Sage answered that the request is not valid, for example for this account at this time. */
 export function isSageInvalid(error: unknown): error is SageRefused {
   return isRefusedWith(error, 400);

@@ -3,6 +3,7 @@ import { isJson, parseJsonOrNull, shapeProblems } from '../http/json.js';
 import { unsentCode } from '../http/network-failure.js';
 import type { UnknownOutcomeReason } from '../http/provider-error.js';
 import { BodyNotText, BodyTooLarge, discardBody, errorBodyBytesMax, readBody } from '../http/read-body.js';
+import { limitNesting } from '../../domain/nesting.js';
 import { readSageErrorBody, sageErrorOf, type SageErrorBody } from './answer.js';
 import { SageOutcomeUnknown, SageUnreachable } from './errors.js';
 import type { SageOperation } from './operations.js';
@@ -125,7 +126,7 @@ async function readAnswer<T>(exchange: Exchange<T>, response: Response): Promise
   try {
     const text = await readBody(response);
     if (text !== '' && !isCalledJson) throw new BodyNotText('the content type is not JSON');
-    json = text === '' && request.mayBeEmpty === true ? undefined : JSON.parse(text);
+    json = text === '' && request.mayBeEmpty === true ? undefined : limitNesting(JSON.parse(text));
   } catch (error) {
     throw unknownOutcome(exchange, { httpStatus, reason: readFailure(exchange, error) });
   }

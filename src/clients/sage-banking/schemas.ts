@@ -28,6 +28,20 @@ export const sageLinkedAccountSchema = z.object({
 });
 export type SageLinkedAccount = z.output<typeof sageLinkedAccountSchema>;
 
+/** Of the digits that a decimal text may have: a double has 17. */
+const balanceDigitsMax = 40;
+const decimalPattern = /^-?\d+(?:\.\d+)?$/;
+
+/**
+ * Assumed (contract 6.2): a balance is a number; decimal text is read, too. Decimal text, or null: a balance that cannot be
+ * read is no reason to read nothing of the account.
+ */
+const balanceSchema = z
+  .union([z.number().transform(String), z.string().regex(decimalPattern).max(balanceDigitsMax)])
+  .nullish()
+  .catch(null);
+const balanceDateSchema = z.string().max(balanceDigitsMax).nullish().catch(null);
+
 /** Contract 6.2. An unknown status makes the whole answer unexpected. */
 export const sageBankAccountSchema = z.object({
   bankAccountId: z.string().min(1),
@@ -40,6 +54,10 @@ export const sageBankAccountSchema = z.object({
   defaultCurrency: z.string().nullish(),
   requestedStartDate: z.string().nullish(),
   lastTransactionId: z.number().int().nullish(),
+  ledgerBalance: balanceSchema,
+  ledgerBalanceDate: balanceDateSchema,
+  availableBalance: balanceSchema,
+  availableBalanceDate: balanceDateSchema,
   dataProvider: z.string().nullish(),
   authorisationData: z.looseObject({}).nullish(),
 });
@@ -49,8 +67,15 @@ export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
  * Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came, and read with
  * `src/domain/sage-banking/transaction.ts`: one malformed transaction must not stop those after it.
  */
-export const sageTransactionSchema = z.looseObject({ transactionId: z.number().int().min(1) });
-export type SageTransaction = z.output<typeof sageTransactionSchema>;
+const transactionIdSchema = z.looseObject({ transactionId: z.number().int().min(1) });
+export type SageTransaction = z.output<typeof transactionIdSchema>;
+/** The object itself, not a copy: zod leaves out a member called `__proto__`. */
+export const sageTransactionSchema: z.ZodType<SageTransaction> = z.unknown().transform((value, context) => {
+  const { error } = transactionIdSchema.safeParse(value);
+  if (error === undefined) return value as SageTransaction;
+  context.issues.push(...error.issues.map((issue) => ({ ...issue, input: value }) as z.core.$ZodRawIssue));
+  return z.NEVER;
+});
 
 const ruleConditionSchema = z.object({
   ruleField: z.string(),

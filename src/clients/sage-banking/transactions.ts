@@ -13,14 +13,14 @@ export function createTransactionCalls({
   companyRequest: CompanyRequester;
 }): TransactionCalls {
   return {
-    readTransactions: ({ access, bankAccountId, startIndex, signal }) =>
+    readTransactions: ({ access, bankAccountId, startIndex, endIndex, signal }) =>
       companyRequest({
         operation: 'readTransactions',
         method: 'GET',
         access,
         signal,
         segments: ['bankaccounts', bankAccountId, 'transactions'],
-        query: { startIndex },
+        query: { startIndex, endIndex },
         schema: pageSchemaOf({ bankAccountId, startIndex }),
       }),
   };

@@ -9,6 +9,8 @@ export interface OpenBatch {
   readonly number: number;
   readonly size: number;
   readonly bodyHash: string;
+  /** A part of a refused batch, which its feed's bisection plan sends again. */
+  readonly bisected: boolean;
   readonly jobId: string | null;
   readonly idempotencyKey: string;
   readonly attemptNumber: number;
@@ -33,6 +35,7 @@ interface RawOpenBatch {
   number: number;
   size: number;
   body_hash: string;
+  bisected: boolean;
   job_id: string | null;
   idempotency_key: string;
   attempt_number: number;
@@ -47,6 +50,7 @@ interface RawOpenBatch {
 
 const selectOpenBatch = `
   SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
+         (SELECT f.bisection_left IS NOT NULL FROM feeds f WHERE f.feed_id = b.feed_id) AS bisected,
          a.number AS attempt_number, a.posts, a.outcome_unknown, a.state AS attempt_state,
          coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
                   a.created_at) AS first_post_at,
@@ -62,6 +66,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     number: raw.number,
     size: raw.size,
     bodyHash: raw.body_hash,
+    bisected: raw.bisected,
     jobId: raw.job_id,
     idempotencyKey: raw.idempotency_key,
     attemptNumber: raw.attempt_number,

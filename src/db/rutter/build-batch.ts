@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { deliveryLockOf } from '../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { DeliverablePosting } from '../../domain/posting.js';
-import { nextPartSize, type BisectionPlan } from '../../domain/rutter/bisection-plan.js';
+import { nextPart, type BatchPart, type BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import {
   correctionsOf,
   postingColumns,
@@ -14,6 +14,7 @@ import {
 import { lockFeed, type FeedRow } from './feeds.js';
 import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
+import { keepsBackColumn, notKeptBack } from './posting-holds.js';
 import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
 /** Serializes postings to the bytes that will be sent; pure, so that a repeat yields the same. */
@@ -86,6 +87,8 @@ interface NextPostings {
   readonly lateCount: number;
   /** The new `examined_sequence`. */
   readonly examined: string;
+  /** Whether they are a part of a refused batch. */
+  readonly bisected: boolean;
 }
 
 /**
@@ -95,43 +98,58 @@ interface NextPostings {
  * become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const { rows } = await db.query<RawBisection & { last_sequence: string }>(
-    `SELECT a.last_sequence, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+  const { rows } = await db.query<RawBisection & { last_sequence: string; keeps_back: boolean }>(
+    `SELECT a.last_sequence, ${keepsBackColumn}, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
     [feed.feedId],
   );
-  const examinable = rows[0]?.last_sequence ?? '0';
   const plan = bisectionFrom(rows[0]);
+  const examinable = lesser(rows[0]?.last_sequence ?? '0', plan?.sequenceMax);
   const postingsMax = Math.min(
     plan?.left ?? deliveryLimits.batchPostingsMax,
     deliveryLimits.batchPostingsMax,
   );
-  const late = await latePostings(db, { feed, examinable, postingsMax });
+  const keepsBack = rows[0]?.keeps_back ?? false;
+  const late = await latePostings(db, { feed, examinable, postingsMax, keepsBack });
   const room = postingsMax - late.length;
-  const fresh = room === 0 ? [] : await freshPostings(db, feed, room);
+  const fresh = room === 0 ? [] : await freshPostings(db, { feed, postingsMax: room, keepsBack, plan });
   if (plan !== null && late.length + fresh.length === 0) {
     // What was left of the refused batch is not ready any more: postings that are still suspected are sent again.
     await endBisection(db, feed);
     return await nextPostings(db, await mustLock(db, feed));
   }
-  const postings = firstOfSplit(plan, [...late, ...fresh]);
+  const ready = [...late, ...fresh];
+  const { offset, size } = partOf(plan, ready);
+  const postings = ready.slice(offset, offset + size);
+  const skipped = ready.slice(0, offset);
+  const mayHaveMoreLate = room === 0 || offset + postings.length < late.length;
   return {
     postings,
-    lateCount: Math.min(late.length, postings.length),
-    // There may be more late ones behind these: check the same sequences again next time.
-    examined: room === 0 || postings.length < late.length ? feed.examinedSequence : examinable,
+    lateCount: Math.min(Math.max(late.length - offset, 0), postings.length),
+    // There may be more late ones behind these, and those skipped may be late now: check their sequences again next time.
+    examined: skipped.reduce<string>(
+      (examined, { sequence }) => lesser(examined, String(BigInt(sequence) - 1n)),
+      mayHaveMoreLate ? feed.examinedSequence : examinable,
+    ),
+    bisected: plan !== null,
   };
 }
 
-/** A refused batch is sent again in parts, from its head. */
-function firstOfSplit(plan: BisectionPlan | null, postings: DeliverablePosting[]): DeliverablePosting[] {
-  if (plan === null) return postings;
-  const ids = postings.map((posting) => posting.transactionId);
-  return postings.slice(0, nextPartSize(plan, ids));
+/** A refused batch is sent again in parts. */
+function partOf(plan: BisectionPlan | null, ready: readonly DeliverablePosting[]): BatchPart {
+  if (plan === null) return { offset: 0, size: ready.length };
+  return nextPart(
+    plan,
+    ready.map((posting) => posting.transactionId),
+  );
+}
+
+function lesser(sequence: string, max: string | null | undefined): string {
+  return max === null || max === undefined || BigInt(sequence) < BigInt(max) ? sequence : max;
 }
 
 async function latePostings(
   db: Queryable,
-  input: { feed: FeedRow; examinable: string; postingsMax: number },
+  input: { feed: FeedRow; examinable: string; postingsMax: number; keepsBack: boolean },
 ): Promise<DeliverablePosting[]> {
   const { feed, examinable } = input;
   if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
@@ -141,6 +159,7 @@ async function latePostings(
         AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
         AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
         AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
+        ${notKeptBack('$7::uuid', input.keepsBack)}
       ORDER BY p.posted_at, p.sequence LIMIT $8`,
     [
       feed.accountId,
@@ -156,24 +175,27 @@ async function latePostings(
   return rows.map(postingFrom);
 }
 
+/** What arrived during a bisection waits for its end: then it is found as late, or after the cursor. */
 async function freshPostings(
   db: Queryable,
-  feed: FeedRow,
-  postingsMax: number,
+  input: { feed: FeedRow; postingsMax: number; keepsBack: boolean; plan: BisectionPlan | null },
 ): Promise<DeliverablePosting[]> {
+  const { feed } = input;
   const { rows } = await db.query<RawPosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
       WHERE p.account_id = $1 AND p.status = 'posted'
         AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
-        AND p.posted_at >= coalesce($4::timestamptz, '-infinity')
+        AND p.posted_at >= coalesce($4::timestamptz, '-infinity') AND ($7::bigint IS NULL OR p.sequence <= $7)
+        ${notKeptBack('$6::uuid', input.keepsBack)}
       ORDER BY p.posted_at, p.sequence LIMIT $5`,
     [
       feed.accountId,
       feed.cursorPostedAt,
       feed.cursorSequence,
       feed.transactionStartDate,
-      postingsMax,
+      input.postingsMax,
       feed.feedId,
+      input.plan?.sequenceMax ?? null,
     ],
   );
   return rows.map(postingFrom);
@@ -202,9 +224,10 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
   const { rows } = await db.query<{ number: number; created_at: string }>(
     `WITH batch AS (
        INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
-                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_sequence_before)
+                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_sequence_before,
+                            bisected)
        SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
-              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence
+              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence, $14::boolean
          FROM feeds f WHERE f.feed_id = $2
        RETURNING number
      ), attempt AS (
@@ -234,6 +257,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
       input.examined,
       cursor?.postedAt ?? null,
       cursor?.sequence ?? null,
+      input.bisected,
     ],
   );
   const row = rows[0];
@@ -244,6 +268,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     number: row.number,
     size: postings.length,
     bodyHash: input.bodyHash,
+    bisected: input.bisected,
     jobId: null,
     idempotencyKey,
     attemptNumber: 1,

@@ -3,6 +3,9 @@ import type { HeldBatch, OpenBatch, StoredRefusal } from './batches.js';
 import { holdDeliveryLock } from './delivery-locks.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { blockReasons } from '../../domain/rutter/feed.js';
+import { planAfterAccepted, stopText } from '../../domain/rutter/bisection-plan.js';
+import { lockBisectionPlan, writeBisectionPlan } from './bisection-plans.js';
+import { writeReason } from './feed-facts.js';
 
 /** Postings of a delivered batch whose outcome differs from the batch's. */
 export interface BatchExceptions {
@@ -29,13 +32,34 @@ export interface CompleteBatchInput extends HeldBatch {
  */
 export async function completeBatch(pool: Pool, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
-  if (exceptions.duplicates.length + exceptions.conflicts.length + exceptions.missing.length === 0) {
-    return await completeWhole(pool, input);
-  }
+  const count = exceptions.duplicates.length + exceptions.conflicts.length + exceptions.missing.length;
+  if (count === 0 && !input.batch.bisected) return await completeWhole(pool, input);
   return await transaction(pool, async (db) => {
     if (!(await completeWhole(db, input))) return false;
-    await writeExceptions(db, input);
+    if (count > 0) await writeExceptions(db, input);
+    if (input.batch.bisected) await advancePlan(db, input);
     return true;
+  });
+}
+
+/** A part of a refused batch was accepted: fewer postings are undecided now, or the feed is blocked by the plan's limit. */
+async function advancePlan(db: Queryable, { batch }: CompleteBatchInput): Promise<void> {
+  const { feedId, batchId } = batch;
+  const plan = await lockBisectionPlan(db, { feedId });
+  if (plan === null) return;
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `SELECT transaction_id FROM ledger WHERE batch_id = $1`,
+    [batchId],
+  );
+  const step = planAfterAccepted(plan, { transactionIds: rows.map((row) => row.transaction_id) });
+  await writeBisectionPlan(db, { feedId, plan: step.kind === 'continue' ? step.plan : null });
+  if (step.kind !== 'stop') return;
+  await writeReason(db, {
+    feedId,
+    reason: 'rejected_by_provider',
+    detail: stopText(step.why),
+    timeline: true,
+    about: { transaction_ids: [] },
   });
 }
 
@@ -50,15 +74,11 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
        UPDATE attempts SET state = 'delivered', final_at = now(), job_id = coalesce($4, job_id), http_status = $5
         WHERE idempotency_key = $6 AND EXISTS (SELECT 1 FROM completed)
      ), recorded AS (
-       -- The reason of the feed is cleared: its batch was accepted. Of a refused batch fewer postings are undecided now.
-       -- If another feed's sender completed it, this feed's workflow may sleep for a day: a check is requested.
+       -- The reason of the feed is cleared: its batch was accepted. If another feed's sender completed it, this feed's
+       -- workflow may sleep for a day: a check is requested.
        UPDATE feeds f SET reason = NULL, reason_detail = NULL,
-              check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false),
-              bisection_left = CASE WHEN f.bisection_left > s.size THEN f.bisection_left - s.size END,
-              bisection_bad = CASE WHEN f.bisection_left > s.size THEN greatest(f.bisection_bad - s.size, 0) END,
-              bisection_hint = CASE WHEN f.bisection_left > s.size THEN f.bisection_hint END,
-              bisection_accepted = coalesce(f.bisection_left > s.size, false)
-         FROM completed s WHERE f.feed_id = s.feed_id AND (f.reason IS NOT NULL OR f.bisection_left IS NOT NULL)
+              check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false)
+         FROM completed s WHERE f.feed_id = s.feed_id AND f.reason IS NOT NULL
      ), quarantined AS (
        -- Another posting of their batch was accepted: a posting that was refused alone is itself the cause.
        UPDATE ledger l SET exception = 'quarantined' FROM completed s

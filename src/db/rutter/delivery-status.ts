@@ -1,13 +1,18 @@
 import type { Posting } from '../../domain/posting-input.js';
-import { deliveryStatuses, type DeliveryStatus } from '../../domain/rutter/delivery-status.js';
-import type { PostingRelease } from '../../domain/rutter/transitions.js';
+import {
+  deliveryStatuses,
+  type DeliveryStatus,
+  type HoldReason,
+} from '../../domain/rutter/delivery-status.js';
+import type { PostingRelease } from '../../domain/rutter/posting-decisions.js';
 import type { Queryable } from '../pool.js';
 
 export type DeliveryStatusCounts = Readonly<Record<DeliveryStatus, number>>;
 
 /**
- * The delivery status, derived from posting `p`, ledger row `l`, batch `b` and feed `f`: one expression, so that every
- * posting has exactly one. Of a posting in a batch the ledger row decides, of any other its own status. A posting that
+ * The delivery status, derived from posting `p`, ledger row `l`, batch `b`, hold `h` and feed `f`: one expression, so
+ * that every posting has exactly one. Of a posting in a batch the ledger row decides, of any other its own status and
+ * what operators decided. A posting that
  * the provider has with other content (`conflict`) counts as quarantined: a person must decide. A batch of one that was
  * refused keeps its posting while that is only suspected; a batch that was undone has none.
  */
@@ -16,10 +21,17 @@ const deliveryStatusCase = `
        WHEN l.exception = 'discarded' THEN 'discarded'
        WHEN b.state = 'delivered' THEN 'delivered'
        WHEN b.state IN ('open', 'refused') THEN 'batched'
-       WHEN p.status = 'pending' THEN 'held'
        WHEN p.status = 'void' THEN 'withdrawn'
+       WHEN h.state = 'discarded' THEN 'discarded'
+       WHEN p.status = 'pending' OR h.state = 'held' THEN 'held'
        WHEN p.posted_at < f.transaction_start_date THEN 'before_start'
        ELSE 'ready' END`;
+
+/** Why a posting is held; null for any other delivery status. An operator's decision outlasts a pending status. */
+const holdReasonCase = `
+  CASE WHEN ${deliveryStatusCase} <> 'held' THEN NULL
+       WHEN h.state = 'held' THEN h.hold_reason
+       ELSE 'pending' END`;
 
 /** All postings of the account, found by the index of the order of arrival, or one by its id. */
 const joinedPostings = joined(`(p.account_id || '') = f.account_id`);
@@ -30,6 +42,7 @@ function joined(onAccount: string): string {
   feeds f JOIN postings p ON ${onAccount}
           LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
           LEFT JOIN batches b ON b.batch_id = l.batch_id
+          LEFT JOIN posting_holds h ON h.feed_id = f.feed_id AND h.transaction_id = p.transaction_id
           LEFT JOIN posting_corrections c ON c.feed_id = f.feed_id AND c.transaction_id = p.transaction_id`;
 }
 
@@ -55,6 +68,10 @@ export interface PostingWithStatus extends Posting {
   readonly sequence: string;
   readonly receivedAt: string;
   readonly deliveryStatus: DeliveryStatus;
+  /** Of a posting that is held; else null. */
+  readonly holdReason: HoldReason | null;
+  /** The delivered posting of a replaced account that it equals, if it was ever held for that. */
+  readonly possibleDuplicateOf: { readonly accountId: string; readonly transactionId: string } | null;
   readonly batchNumber: number | null;
   readonly late: boolean;
   readonly exception: 'duplicate' | 'conflict' | 'suspected' | 'quarantined' | 'discarded' | null;
@@ -71,7 +88,10 @@ const correctedByMax = 20;
 const postingWithStatusColumns = `
   p.transaction_id AS "transactionId", p.sequence, p.posted_at AS "postedAt", p.amount, p.description, p.payee,
   p.transaction_type AS "transactionType", p.status, p.corrects, p.received_at AS "receivedAt",
-  ${deliveryStatusCase} AS "deliveryStatus", b.number AS "batchNumber", coalesce(l.late, false) AS late, l.exception, l.detail,
+  ${deliveryStatusCase} AS "deliveryStatus", ${holdReasonCase} AS "holdReason",
+  CASE WHEN h.duplicate_of_transaction_id IS NOT NULL THEN jsonb_build_object(
+    'accountId', h.duplicate_of_account_id, 'transactionId', h.duplicate_of_transaction_id) END AS "possibleDuplicateOf",
+  b.number AS "batchNumber", coalesce(l.late, false) AS late, l.exception, l.detail,
   ARRAY(SELECT later.transaction_id FROM postings later
          WHERE later.account_id = p.account_id AND later.corrects = p.transaction_id
          ORDER BY later.sequence LIMIT ${correctedByMax}) AS "correctedBy",
@@ -112,4 +132,17 @@ export async function readPostingWithStatus(
     [input.feedId, input.transactionId],
   );
   return rows[0] ?? null;
+}
+
+/** Postings of the feed's account by their ids, in the order of arrival; ids that the account does not have are left out. */
+export async function readPostingsWithStatus(
+  db: Queryable,
+  input: { feedId: string; transactionIds: readonly string[] },
+): Promise<PostingWithStatus[]> {
+  const { rows } = await db.query<PostingWithStatus>(
+    `SELECT ${postingWithStatusColumns} FROM ${joinedPosting}
+      WHERE f.feed_id = $1 AND p.transaction_id = ANY ($2) ORDER BY p.sequence`,
+    [input.feedId, input.transactionIds],
+  );
+  return rows;
 }

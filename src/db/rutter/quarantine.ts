@@ -1,15 +1,59 @@
-import { correctedFields, type PostingCorrection } from '../../domain/rutter/posting-correction.js';
-import { discardDecision, mayHaveBlocked, releaseDecision } from '../../domain/rutter/transitions.js';
-import { readPostingWithStatus, type PostingWithStatus } from './delivery-status.js';
+import {
+  correctedFields,
+  noCorrection,
+  type PostingCorrection,
+} from '../../domain/rutter/posting-correction.js';
+import {
+  discardDecision,
+  holdDecision,
+  mayHaveBlocked,
+  releaseDecision,
+  type DiscardDecision,
+  type HoldDecision,
+  type PostingAction,
+  type ReleaseDecision,
+} from '../../domain/rutter/posting-decisions.js';
+import { readPostingsWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
- * What an operator decides about a posting that Rutter refused, or has with other content: release it, corrected or
- * unchanged, or discard it. Each is one transaction under the feed's lock, so that no batch is built between the check
- * and the change. The feed is signaled afterwards; the next build finds a released posting in any case.
+ * What an operator decides about postings of a feed: hold them back, release what is held or quarantined, corrected or
+ * unchanged, or discard it. Each call is one transaction under the feed's lock, so that no batch is built between the
+ * check and the change. The feed is signalled afterwards; the next build finds a released posting in any case.
  */
+
+/** Postings that one call decides on: its transaction holds the feed's lock for well under a second. */
+export const decidedPostingsMax = 1_000;
+/** Ids that a timeline entry names; it has the exact count. */
+const timelineIdsMax = 100;
+
+export interface DecisionInput {
+  readonly feedId: string;
+  readonly action: PostingAction;
+  /** Why, as the operator wrote it; stored in the timeline. */
+  readonly reason: string;
+}
+
+/** `repeated`: the same was done before, and nothing was changed. */
+export type DecisionOutcome = 'changed' | 'repeated' | 'wrong_delivery_status';
+
+export interface DecidedPosting {
+  readonly outcome: DecisionOutcome;
+  /** As it is after the decision. */
+  readonly posting: PostingWithStatus;
+}
+
+export type DecisionResult =
+  | {
+      readonly kind: 'decided';
+      readonly decided: readonly DecidedPosting[];
+      /** Ids that the account does not have. */
+      readonly unknown: readonly string[];
+    }
+  | { readonly kind: 'unknown_feed' | 'closed' };
+
 export type QuarantineResult =
   /** `repeated`: the same was done before, and nothing was changed. */
   | { readonly kind: 'done'; readonly posting: PostingWithStatus; readonly repeated: boolean }
@@ -17,156 +61,235 @@ export type QuarantineResult =
   /** Its delivery status does not allow it. */
   | { readonly kind: 'wrong_delivery_status'; readonly posting: PostingWithStatus };
 
-interface PostingOfFeed {
-  readonly feedId: string;
-  readonly transactionId: string;
-  /** Why, as the operator wrote it; stored in the timeline. */
-  readonly reason: string;
-}
-
-/**
- * Removes a quarantined posting from the ledger, so that it is ready again and is sent, late, with the next batch, with
- * the content of `correction`. The same release again is a repeat, whatever the posting's status is meanwhile.
- */
-export async function releasePosting(
+/** Decides on one posting. `correction` is of a release. */
+export async function decidePosting(
   pool: Pool,
-  input: PostingOfFeed & { correction: PostingCorrection },
+  input: DecisionInput & { readonly transactionId: string; readonly correction?: PostingCorrection },
 ): Promise<QuarantineResult> {
-  return await changePosting(pool, input, async (db, feed, posting) => {
-    const decision = releaseDecision(posting, {
-      release: { ...input.correction, reason: input.reason },
-      hasBlocked: await hasBlocked(db, feed, posting),
-    });
-    if (decision === 'repeated' || decision === 'wrong_delivery_status') return decision;
-    if (decision === 'from_ledger' && !(await takeFromLedger(db, { ...input, sequence: posting.sequence })))
-      return 'wrong_delivery_status';
-    await writeRelease(db, input);
-    await writeTimeline(db, {
-      kind: 'posting_released',
-      customerId: feed.customerId,
-      connectionId: feed.connectionId,
-      feedId: feed.feedId,
-      detail: {
-        transaction_id: input.transactionId,
-        corrected: correctedFields(input.correction),
-        reason: input.reason,
-      },
-    });
-    return 'changed';
-  });
+  const result = await decidePostings(pool, { ...input, transactionIds: [input.transactionId], as: 'one' });
+  if (result.kind !== 'decided') return result;
+  const [decided] = result.decided;
+  if (decided === undefined) return { kind: 'unknown_posting' };
+  const { outcome, posting } = decided;
+  if (outcome === 'wrong_delivery_status') return { kind: outcome, posting };
+  return { kind: 'done', posting, repeated: outcome === 'repeated' };
 }
 
-/** Whether the feed is blocked by refusals of which its latest timeline entry names this posting. */
-async function hasBlocked(db: Queryable, feed: FeedRow, posting: PostingWithStatus): Promise<boolean> {
-  if (!mayHaveBlocked(feed, posting)) return false;
-  const { rows } = await db.query<{ named: boolean }>(
-    `SELECT coalesce(detail -> 'transaction_ids' ? $2, false) AS named FROM timeline
-      WHERE feed_id = $1 AND kind = 'feed_blocked' ORDER BY entry_id DESC LIMIT 1`,
-    [feed.feedId, posting.transactionId],
-  );
-  return rows[0]?.named ?? false;
-}
-
-/** Discards a quarantined posting for this feed, or accepts what Rutter has under its id. Final; a repeat changes nothing. */
-export async function discardPosting(pool: Pool, input: PostingOfFeed): Promise<QuarantineResult> {
-  return await changePosting(pool, input, async (db, feed, posting) => {
-    const decision = discardDecision(posting, { hasBlocked: await hasBlocked(db, feed, posting) });
-    if (decision === 'repeated') return decision;
-    const discarded =
-      decision === 'ready' ? await discardReady(db, input) : await discardQuarantined(db, input);
-    if (!discarded) return 'wrong_delivery_status';
-    await writeTimeline(db, {
-      kind: 'posting_discarded',
-      customerId: feed.customerId,
-      connectionId: feed.connectionId,
-      feedId: feed.feedId,
-      detail: { transaction_id: input.transactionId, was: posting.exception, reason: input.reason },
-    });
-    return 'changed';
-  });
-}
-
-async function discardQuarantined(db: Queryable, input: PostingOfFeed): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE ledger l SET exception = 'discarded' FROM batches b
-      WHERE l.feed_id = $1 AND l.transaction_id = $2 AND l.exception IN ('quarantined', 'conflict')
-        AND b.batch_id = l.batch_id AND b.state <> 'open'`,
-    [input.feedId, input.transactionId],
-  );
-  return rowCount === 1;
-}
-
-/**
- * A posting that was refused alone and made ready again is at or before the cursor, where builds read the ledger: with a
- * row there, under the feed's last refused batch, no build takes it again. One after the cursor was never refused alone.
- */
-async function discardReady(db: Queryable, input: PostingOfFeed): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception)
-     SELECT f.feed_id, p.transaction_id, refused.batch_id, 0, 'discarded'
-       FROM feeds f JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = $2, LATERAL (
-         SELECT b.batch_id FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'refused'
-          ORDER BY b.number DESC LIMIT 1) refused
-      WHERE f.feed_id = $1 AND (p.posted_at, p.sequence) <= (f.cursor_posted_at, f.cursor_sequence)
-        -- An open batch may be undone, which moves the cursor back.
-        AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open')`,
-    [input.feedId, input.transactionId],
-  );
-  return rowCount === 1;
-}
-
-type Change = 'changed' | 'repeated' | 'wrong_delivery_status';
-
-async function changePosting(
+/** Decides on postings by their ids, each given once. `correction` is of a release, and for all of them. */
+export async function decidePostings(
   pool: Pool,
-  input: PostingOfFeed,
-  change: (db: Queryable, feed: FeedRow, posting: PostingWithStatus) => Promise<Change>,
-): Promise<QuarantineResult> {
-  return await transaction(pool, async (db): Promise<QuarantineResult> => {
+  input: DecisionInput & {
+    readonly transactionIds: readonly string[];
+    readonly correction?: PostingCorrection;
+    /** How the timeline records it: one posting by itself, or a list. */
+    readonly as: 'one' | 'list';
+  },
+): Promise<DecisionResult> {
+  if (input.transactionIds.length > decidedPostingsMax) throw new RangeError('too many postings');
+  return await transaction(pool, async (db): Promise<DecisionResult> => {
     const feed = await lockFeed(db, input);
     if (feed === null) return { kind: 'unknown_feed' };
-    const before = await readPostingWithStatus(db, input);
-    if (before === null) return { kind: 'unknown_posting' };
     if (feed.facts.operator === 'closed') return { kind: 'closed' };
-    const changed = await change(db, feed, before);
-    if (changed === 'wrong_delivery_status') return { kind: 'wrong_delivery_status', posting: before };
-    const posting = changed === 'repeated' ? before : await readPostingWithStatus(db, input);
-    return { kind: 'done', posting: posting ?? before, repeated: changed === 'repeated' };
+    const before = await readPostingsWithStatus(db, input);
+    const { changed, repeated } = await apply(db, { ...input, feed, before });
+    if (changed.size > 0) await report(db, { ...input, feed, before, changed });
+    const after = changed.size === 0 ? before : await readPostingsWithStatus(db, input);
+    const decided = after.map((posting): DecidedPosting => {
+      const id = posting.transactionId;
+      if (changed.has(id)) return { outcome: 'changed', posting };
+      return { outcome: repeated.has(id) ? 'repeated' : 'wrong_delivery_status', posting };
+    });
+    const known = new Set(before.map(({ transactionId }) => transactionId));
+    return { kind: 'decided', decided, unknown: input.transactionIds.filter((id) => !known.has(id)) };
   });
 }
 
-/** Without its row the posting is ready; the next build examines from its sequence on, and finds it. */
-async function takeFromLedger(
-  db: Queryable,
-  input: { feedId: string; transactionId: string; sequence: string },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `DELETE FROM ledger l USING batches b
-      WHERE l.feed_id = $1 AND l.transaction_id = $2 AND l.exception = 'quarantined'
-        AND b.batch_id = l.batch_id AND b.state <> 'open'`,
-    [input.feedId, input.transactionId],
-  );
-  if (rowCount !== 1) return false;
-  await db.query(
-    `UPDATE feeds SET examined_sequence = least(examined_sequence, $2::bigint - 1), updated_at = now()
-      WHERE feed_id = $1`,
-    [input.feedId, input.sequence],
-  );
-  return true;
+type Decision = HoldDecision | ReleaseDecision | DiscardDecision;
+
+interface Application extends DecisionInput {
+  readonly feed: FeedRow;
+  readonly before: readonly PostingWithStatus[];
+  readonly correction?: PostingCorrection;
 }
 
-/** A release without a correction replaces an earlier one: the last request decides what is sent. */
-async function writeRelease(
+/** Answers the ids that were changed and those for which there was nothing to do. */
+async function apply(
   db: Queryable,
-  input: PostingOfFeed & { correction: PostingCorrection },
-): Promise<void> {
-  const { amount, description, payee, transactionType } = input.correction;
+  input: Application,
+): Promise<{ changed: ReadonlySet<string>; repeated: ReadonlySet<string> }> {
+  const named = await postingsThatBlocked(db, input);
+  const byDecision = new Map<Decision, string[]>();
+  for (const posting of input.before) {
+    const decision = decide(input, posting, named.has(posting.transactionId));
+    byDecision.set(decision, [...(byDecision.get(decision) ?? []), posting.transactionId]);
+  }
+  const changed: string[] = [];
+  for (const [decision, ids] of byDecision) changed.push(...(await carryOut(db, input, { decision, ids })));
+  return { changed: new Set(changed), repeated: new Set(byDecision.get('repeated')) };
+}
+
+function decide(input: Application, posting: PostingWithStatus, isNamed: boolean): Decision {
+  const hasBlocked = isNamed && mayHaveBlocked(input.feed, posting);
+  switch (input.action) {
+    case 'hold':
+      return holdDecision(posting);
+    case 'release': {
+      const release = { ...(input.correction ?? noCorrection), reason: input.reason };
+      return releaseDecision(posting, { release, hasBlocked });
+    }
+    case 'discard':
+      return discardDecision(posting, { hasBlocked });
+    default:
+      return input.action satisfies never;
+  }
+}
+
+/** The postings that the latest timeline entry names as what blocks the feed. */
+async function postingsThatBlocked(db: Queryable, { feed, before }: Application): Promise<Set<string>> {
+  if (!before.some((posting) => mayHaveBlocked(feed, posting))) return new Set();
+  const { rows } = await db.query<{ ids: string[] | null }>(
+    `SELECT detail -> 'transaction_ids' AS ids FROM timeline
+      WHERE feed_id = $1 AND kind = 'feed_blocked' ORDER BY entry_id DESC LIMIT 1`,
+    [feed.feedId],
+  );
+  return new Set(rows[0]?.ids ?? []);
+}
+
+/** Answers the ids of those that could be changed. */
+async function carryOut(
+  db: Queryable,
+  input: Application,
+  { decision, ids }: { decision: Decision; ids: string[] },
+): Promise<readonly string[]> {
+  switch (decision) {
+    case 'repeated':
+    case 'wrong_delivery_status':
+      return [];
+    case 'hold':
+      return await keepBack(db, input, { ids, state: 'held' });
+    case 'keep_back':
+      return await keepBack(db, input, { ids, state: 'discarded' });
+    case 'in_ledger':
+      return await discardInLedger(db, input, ids);
+    case 'from_hold':
+      return await releaseAll(db, input, await endHold(db, input, ids));
+    case 'from_ledger':
+      return await releaseAll(db, input, await takeFromLedger(db, input, ids));
+    case 'as_ready':
+      return await releaseAll(db, input, ids);
+    default:
+      return decision satisfies never;
+  }
+}
+
+async function keepBack(
+  db: Queryable,
+  input: Application,
+  { ids, state }: { ids: readonly string[]; state: 'held' | 'discarded' },
+): Promise<readonly string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `INSERT INTO posting_holds AS h (feed_id, transaction_id, state, hold_reason, reason)
+     SELECT $1, id, $3, 'operator', $4 FROM unnest($2::text[]) AS t (id)
+     ON CONFLICT (feed_id, transaction_id) DO UPDATE
+       SET state = $3, reason = $4, at = now(),
+           hold_reason = CASE WHEN h.state = 'held' THEN h.hold_reason ELSE 'operator' END
+     RETURNING transaction_id`,
+    [input.feedId, ids, state, input.reason],
+  );
+  return rows.map((row) => row.transaction_id);
+}
+
+async function endHold(db: Queryable, input: Application, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `UPDATE posting_holds SET state = 'released', reason = $3, at = now()
+      WHERE feed_id = $1 AND transaction_id = ANY ($2) AND state = 'held' RETURNING transaction_id`,
+    [input.feedId, ids, input.reason],
+  );
+  return rows.map((row) => row.transaction_id);
+}
+
+/** Without its row the posting is ready. One in an open batch stays. */
+async function takeFromLedger(db: Queryable, input: Application, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `DELETE FROM ledger l USING batches b
+      WHERE l.feed_id = $1 AND l.transaction_id = ANY ($2) AND l.exception = 'quarantined'
+        AND b.batch_id = l.batch_id AND b.state <> 'open'
+     RETURNING l.transaction_id`,
+    [input.feedId, ids],
+  );
+  return rows.map((row) => row.transaction_id);
+}
+
+async function discardInLedger(
+  db: Queryable,
+  input: Application,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `UPDATE ledger l SET exception = 'discarded' FROM batches b
+      WHERE l.feed_id = $1 AND l.transaction_id = ANY ($2) AND l.exception IN ('quarantined', 'conflict')
+        AND b.batch_id = l.batch_id AND b.state <> 'open'
+     RETURNING l.transaction_id`,
+    [input.feedId, ids],
+  );
+  return rows.map((row) => row.transaction_id);
+}
+
+/**
+ * Postings that are ready again: the next build examines from the first of them on and finds them. A release without a
+ * correction replaces an earlier one: the last request decides what is sent.
+ */
+async function releaseAll(
+  db: Queryable,
+  input: Application,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  const { amount, description, payee, transactionType } = input.correction ?? noCorrection;
   await db.query(
     `INSERT INTO posting_corrections (feed_id, transaction_id, amount, description, payee, transaction_type, reason)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     SELECT $1, id, $3, $4, $5, $6, $7 FROM unnest($2::text[]) AS t (id)
      ON CONFLICT (feed_id, transaction_id) DO UPDATE
        SET amount = excluded.amount, description = excluded.description, payee = excluded.payee,
            transaction_type = excluded.transaction_type, reason = excluded.reason, at = now()`,
-    [input.feedId, input.transactionId, amount, description, payee, transactionType, input.reason],
+    [input.feedId, ids, amount, description, payee, transactionType, input.reason],
   );
+  const released = new Set(ids);
+  const sequences = input.before
+    .filter(({ transactionId }) => released.has(transactionId))
+    .map(({ sequence }) => BigInt(sequence));
+  if (sequences.length === 0) return ids;
+  const first = sequences.reduce((least, each) => (each < least ? each : least));
+  await db.query(
+    `UPDATE feeds SET examined_sequence = least(examined_sequence, $2::bigint - 1), updated_at = now()
+      WHERE feed_id = $1`,
+    [input.feedId, first.toString()],
+  );
+  return ids;
+}
+
+const pastTense = { hold: 'held', release: 'released', discard: 'discarded' } as const;
+
+async function report(
+  db: Queryable,
+  input: Application & { as: 'one' | 'list'; changed: ReadonlySet<string> },
+): Promise<void> {
+  const { feed, action, reason } = input;
+  const changed = input.before.filter(({ transactionId }) => input.changed.has(transactionId));
+  const [first] = changed;
+  const ids = changed.map(({ transactionId }) => transactionId);
+  const isOne = input.as === 'one' && first !== undefined;
+  await writeTimeline(db, {
+    kind: `${isOne ? 'posting' : 'postings'}_${pastTense[action]}`,
+    customerId: feed.customerId,
+    connectionId: feed.connectionId,
+    feedId: feed.feedId,
+    detail: {
+      ...(isOne
+        ? { transaction_id: first.transactionId }
+        : { count: ids.length, transaction_ids: ids.slice(0, timelineIdsMax) }),
+      ...(isOne && action === 'discard' ? { was: first.exception ?? first.holdReason } : {}),
+      ...(action === 'release' ? { corrected: correctedFields(input.correction ?? noCorrection) } : {}),
+      reason,
+    },
+  });
 }

@@ -1,27 +1,39 @@
 import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { BlockReason } from '../../domain/rutter/feed.js';
-import { planAfterRefusal, planAfterRefusedAlone } from '../../domain/rutter/bisection-plan.js';
+import {
+  isQuarantined,
+  planAfterFirstRefusal,
+  planAfterRefusal,
+  planAfterRefusedAlone,
+  stopText,
+  type BisectionPlan,
+  type PlanStep,
+  type StopReason,
+} from '../../domain/rutter/bisection-plan.js';
 import { closeBatch, giveBackPostings, type HeldBatch, type StoredRefusal } from './batches.js';
 import { writeReason } from './feed-facts.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { endBisection, lockBisectionPlan, makeReady, writeBisectionPlan } from './bisection-plans.js';
+import { endBisection, lockBisectionPlan, undoRefusedAlone, writeBisectionPlan } from './bisection-plans.js';
 import { writeTimeline } from '../timeline.js';
 
 export interface RefusedBatchInput extends HeldBatch {
   readonly refusal: StoredRefusal;
   /** The refusal for display: status, code, message. */
   readonly message: string;
-  /** The reason that blocks the feed when the postings are not the cause. */
+  /** The reason that blocks the feed when the batch is given up. */
   readonly blockReason: BlockReason;
 }
 
 /**
  * - `split`: its postings are ready again and are sent in smaller batches.
  * - `set_aside`: its one posting is quarantined, or suspected until another one of its batch is accepted.
- * - `stopped`: the postings are not the cause; all that was set aside is ready again and the feed is blocked.
+ * - `stopped`: the batch is given up; what of it is undecided is ready again and the feed is blocked.
  * - `lock_lost`: nothing was changed.
  */
 export type RefusedBatchOutcome = 'split' | 'set_aside' | 'stopped' | 'lock_lost';
+
+/** The request was too large (contract 8.2): smaller ones may pass. */
+const tooLargeStatus = 413;
 
 /**
  * Closes a batch whose postings were refused, in one transaction with what follows from it. A posting is quarantined
@@ -34,52 +46,116 @@ export async function closeRefusedBatch(
   const { feedId, size } = input.batch;
   return await transaction(pool, async (db) => {
     if (!(await closeBatch(db, { ...input, state: 'refused' }))) return 'lock_lost';
-    if (size === 1) return await setAside(db, input);
-    const plan = planAfterRefusal(await lockBisectionPlan(db, { feedId }), { size, hint: input.hint });
-    await giveBackPostings(db, input);
-    await writeBisectionPlan(db, { feedId, plan });
-    return 'split';
+    const plan = await lockBisectionPlan(db, { feedId });
+    if (size > 1) return await split(db, input, plan);
+    return plan === null ? await setAsideBatchOfOne(db, input) : await setAside(db, input, plan);
   });
 }
 
-/** The cursor stays behind the posting, whose ledger row stays, so that no later batch contains it. */
-async function setAside(db: Queryable, input: RefusedBatchInput): Promise<'set_aside' | 'stopped'> {
-  const { feedId, batchId } = input.batch;
-  const plan = await lockBisectionPlan(db, { feedId });
-  const sure = plan === null || plan.accepted;
-  const { rows } = await db.query<{ transaction_id: string }>(
-    `UPDATE ledger SET exception = $2, detail = $3 WHERE batch_id = $1 RETURNING transaction_id`,
-    [batchId, sure ? 'quarantined' : 'suspected', input.message],
+async function split(
+  db: Queryable,
+  input: RefusedBatchInput & { readonly hint: string | null },
+  plan: BisectionPlan | null,
+): Promise<'split' | 'stopped'> {
+  const { batch, hint } = input;
+  const { feedId, size } = batch;
+  const refused = { size, hint, tooLarge: input.refusal.httpStatus === tooLargeStatus };
+  const step =
+    plan === null
+      ? planStep(planAfterFirstRefusal({ ...refused, sequenceMax: await readSequenceMax(db, input) }))
+      : planAfterRefusal(plan, refused);
+  await giveBackPostings(db, input);
+  if (step.kind === 'stop') return await stop(db, input, { refused: [], why: step.why });
+  await writeBisectionPlan(db, { feedId, plan: step.kind === 'continue' ? step.plan : null });
+  return 'split';
+}
+
+function planStep(plan: BisectionPlan): PlanStep {
+  return { kind: 'continue', plan };
+}
+
+/** The last posting that had arrived when the batch was built. */
+async function readSequenceMax(db: Queryable, { batch }: RefusedBatchInput): Promise<string | null> {
+  const { rows } = await db.query<{ sequence: string | null }>(
+    `SELECT greatest(f.examined_sequence, max(p.sequence)) AS sequence
+       FROM ledger l JOIN feeds f USING (feed_id)
+       JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
+      WHERE l.batch_id = $1 GROUP BY f.examined_sequence`,
+    [batch.batchId],
   );
-  const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
-  if (run.alike >= deliveryLimits.refusedAloneMax) {
-    const { acceptedBatch: afterBatch } = run;
-    const refused = await makeReady(db, { feedId, exceptions: ['suspected', 'quarantined'], afterBatch });
-    return await stop(db, input, refused);
-  }
-  const next = plan === null ? null : planAfterRefusedAlone(plan);
-  if (next === null && !sure) return await stop(db, input, []);
-  if (plan !== null) await writeBisectionPlan(db, { feedId, plan: next });
-  const transactionId = rows[0]?.transaction_id;
-  if (sure && transactionId !== undefined) await recordQuarantined(db, input, transactionId);
+  return rows[0]?.sequence ?? null;
+}
+
+/** A part of one of a refused batch. The cursor stays behind the posting, whose ledger row stays: no later batch contains it. */
+async function setAside(
+  db: Queryable,
+  input: RefusedBatchInput,
+  plan: BisectionPlan,
+): Promise<'set_aside' | 'stopped'> {
+  const { feedId } = input.batch;
+  const transactionId = await readOnlyPosting(db, input);
+  const step = planAfterRefusedAlone(plan, { transactionId });
+  const sure = isQuarantined(plan, step);
+  await markRefusedAlone(db, input, sure ? 'quarantined' : 'suspected');
+  if (sure) await recordQuarantined(db, input, transactionId);
+  if (step.kind === 'stop') return await stop(db, input, { refused: [], why: step.why });
+  await writeBisectionPlan(db, { feedId, plan: step.kind === 'continue' ? step.plan : null });
   return 'set_aside';
 }
 
-/** `refused`: the postings that were refused alone and are ready again; a person may have to decide on them. */
-async function stop(db: Queryable, input: RefusedBatchInput, refused: readonly string[]): Promise<'stopped'> {
+/** A batch of one has no other posting that could be accepted: it is quarantined, unless it is one of several in a row. */
+async function setAsideBatchOfOne(db: Queryable, input: RefusedBatchInput): Promise<'set_aside' | 'stopped'> {
   const { feedId } = input.batch;
-  const given = [...refused, ...(await endBisection(db, { feedId }))];
+  await markRefusedAlone(db, input, 'quarantined');
+  const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
+  if (run.alike >= deliveryLimits.refusedAloneMax) {
+    const refused = await undoRefusedAlone(db, { feedId, afterBatch: run.acceptedBatch });
+    return await stop(db, input, { refused, why: 'nothing_accepted' });
+  }
+  await recordQuarantined(db, input, await readOnlyPosting(db, input));
+  return 'set_aside';
+}
+
+async function readOnlyPosting(db: Queryable, { batch }: RefusedBatchInput): Promise<string> {
+  const { rows } = await db.query<{ transaction_id: string }>(
+    `SELECT transaction_id FROM ledger WHERE batch_id = $1`,
+    [batch.batchId],
+  );
+  return rows[0]?.transaction_id ?? '';
+}
+
+async function markRefusedAlone(
+  db: Queryable,
+  input: RefusedBatchInput,
+  exception: 'quarantined' | 'suspected',
+): Promise<void> {
+  await db.query(`UPDATE ledger SET exception = $2, detail = $3 WHERE batch_id = $1`, [
+    input.batch.batchId,
+    exception,
+    input.message,
+  ]);
+}
+
+/** `refused`: postings that were refused alone and are ready again; a person may have to decide on them. */
+async function stop(
+  db: Queryable,
+  input: RefusedBatchInput,
+  ending: { readonly refused: readonly string[]; readonly why: StopReason },
+): Promise<'stopped'> {
+  const { feedId } = input.batch;
+  const given = [...ending.refused, ...(await endBisection(db, { feedId }))];
+  const text = stopText(ending.why);
   await writeReason(db, {
     feedId,
     reason: input.blockReason,
-    detail: input.message,
+    detail: text === null ? input.message : `${text}; the last refusal: ${input.message}`,
     timeline: true,
     about: { transaction_ids: given.slice(0, deliveryLimits.refusedNamedMax) },
   });
   return 'stopped';
 }
 
-/** Postings refused alone since the feed's last accepted batch, if they are still set aside. */
+/** Batches of one posting refused since the feed's last accepted batch, if the posting is still set aside. */
 async function readRefusedRun(
   db: Queryable,
   input: { feedId: string; errorCode: string | null },
@@ -90,7 +166,7 @@ async function readRefusedRun(
      )
      SELECT accepted.number AS accepted, (
        SELECT count(*)::int FROM ledger l JOIN batches b USING (batch_id) JOIN attempts a USING (batch_id)
-        WHERE l.feed_id = $1 AND l.exception IN ('suspected', 'quarantined') AND b.state = 'refused'
+        WHERE l.feed_id = $1 AND l.exception = 'quarantined' AND b.state = 'refused' AND NOT b.bisected
           AND b.number > accepted.number
           AND a.number = (SELECT max(number) FROM attempts last WHERE last.batch_id = b.batch_id)
           AND a.error_code IS NOT DISTINCT FROM $2) AS alike

@@ -1,3 +1,4 @@
+import { notKeptBack } from './posting-holds.js';
 import { readFeed, lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -57,9 +58,10 @@ export async function readDeliveredSince(
   };
 }
 
-/** Of feed $1 and its account $2, posted from $3 on and in no batch. */
+/** Of feed $1 and its account $2, posted from $3 on, in no batch and not kept back. */
 const waitingPosting = `p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
-  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)`;
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)
+  ${notKeptBack('$1', true)}`;
 
 /**
  * When the last batch was built before the first one that holds postings from `effectiveFrom` on: they were all sent after

@@ -2,24 +2,33 @@ import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { SageAccountReason } from '../../domain/sage-banking/account-limits.js';
 import {
   accountFailing,
-  awaitsAuthorisation,
+  awaitsAuthorization,
   mayRequestCancellation,
   statusChanged,
-} from '../../domain/sage-banking/transitions.js';
+} from '../../domain/sage-banking/account-transitions.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { lockSageAccount, whereOf, type SageAccountRow } from './accounts.js';
 import { storableTextOrNull } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
-/** What the checks of an account change of its row; decided in `domain/sage-banking/transitions.ts`. */
+/** What the checks of an account change of its row; decided in `domain/sage-banking/account-transitions.ts`. */
 
 /** What Sage returns for an account with every check. */
 export interface SageAccountSeen {
   readonly status: SageAccountStatus;
   readonly statusReason: string | null;
   readonly currency: string | null;
+  /** A balance that is null keeps the last one that was reported. */
+  readonly ledgerBalance: SageBalance | null;
+  readonly availableBalance: SageBalance | null;
   /** For a direct bank; new with every check. Null when Sage returns nothing of it. */
   readonly authorisationSealed: string | null;
+}
+
+/** An amount as decimal text, and the day or instant of it as Sage writes it. */
+export interface SageBalance {
+  readonly amount: string;
+  readonly date: string | null;
 }
 
 /**
@@ -37,6 +46,11 @@ export async function recordSageCheck(
     await db.query(
       `UPDATE sage_accounts SET status_reason = $2, currency = coalesce($3, currency),
               authorisation_sealed = CASE WHEN $6 THEN coalesce($4, authorisation_sealed) END,
+              ledger_balance = coalesce($7::numeric, ledger_balance),
+              ledger_balance_date = CASE WHEN $7::numeric IS NULL THEN ledger_balance_date ELSE $8 END,
+              available_balance = coalesce($9::numeric, available_balance),
+              available_balance_date = CASE WHEN $9::numeric IS NULL THEN available_balance_date ELSE $10 END,
+              balances_at = CASE WHEN coalesce($7::numeric, $9::numeric) IS NULL THEN balances_at ELSE clock_timestamp() END,
               last_read_at = clock_timestamp(), reason = NULL, reason_detail = NULL, reason_at = NULL,
               next_read_at = clock_timestamp() + $5::float8 * interval '1 millisecond', updated_at = now()
         WHERE sage_account_id = $1`,
@@ -46,7 +60,11 @@ export async function recordSageCheck(
         storableTextOrNull(seen.currency),
         seen.authorisationSealed,
         input.nextCheckMs,
-        awaitsAuthorisation(seen.status),
+        awaitsAuthorization(seen.status),
+        seen.ledgerBalance?.amount ?? null,
+        storableTextOrNull(seen.ledgerBalance?.date),
+        seen.availableBalance?.amount ?? null,
+        storableTextOrNull(seen.availableBalance?.date),
       ],
     );
     await changeStatus(db, before, seen.status);

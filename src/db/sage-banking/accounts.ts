@@ -29,10 +29,13 @@ export interface SageAccountRow {
   readonly authorisationSealed: string | null;
   /** The cursor: every transaction up to it is stored. 0: none. */
   readonly lastTransactionId: number;
-  /** Transactions stored. */
+  /** Transactions stored, corrected ones included. */
   readonly received: number;
+  /** Of these, those that are not in force: replaced or removed by a correction, and the removals themselves. */
+  readonly receivedCorrected: number;
   /** Of these, those with a member that is not of its documented type. */
   readonly receivedUnrecognized: number;
+  readonly balances: SageBalances | null;
   readonly cancelRequestedAt: string | null;
   /** By the database's clock. */
   readonly cancelAskedAgoMs: number | null;
@@ -46,10 +49,29 @@ export interface SageAccountRow {
   readonly updatedAt: string;
 }
 
-type RawAccount = Omit<SageAccountRow, 'lastTransactionId' | 'received' | 'receivedUnrecognized'> & {
+/** What the provider last reported to Sage of an account: decimal text, and days or instants as Sage writes them. */
+export interface SageBalances {
+  readonly ledger: string | null;
+  readonly ledgerDate: string | null;
+  readonly available: string | null;
+  readonly availableDate: string | null;
+  /** When Sage last answered with one of them. */
+  readonly readAt: string;
+}
+
+type RawAccount = Omit<
+  SageAccountRow,
+  'lastTransactionId' | 'received' | 'receivedCorrected' | 'receivedUnrecognized' | 'balances'
+> & {
   readonly lastTransactionId: string;
   readonly received: string;
+  readonly receivedCorrected: string;
   readonly receivedUnrecognized: string;
+  readonly ledgerBalance: string | null;
+  readonly ledgerBalanceDate: string | null;
+  readonly availableBalance: string | null;
+  readonly availableBalanceDate: string | null;
+  readonly balancesAt: string | null;
 };
 
 const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId", connection_id AS "connectionId",
@@ -58,7 +80,9 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   status_reason AS "statusReason", status_since AS "statusSince", requested_start_date AS "requestedStartDate",
   predecessor_id AS "predecessorId", authorisation_mechanism AS "authorisationMechanism",
   authorisation_sealed AS "authorisationSealed", last_transaction_id AS "lastTransactionId", received,
-  received_unrecognized AS "receivedUnrecognized",
+  received_corrected AS "receivedCorrected", received_unrecognized AS "receivedUnrecognized",
+  ledger_balance AS "ledgerBalance", ledger_balance_date AS "ledgerBalanceDate",
+  available_balance AS "availableBalance", available_balance_date AS "availableBalanceDate", balances_at AS "balancesAt",
   cancel_requested_at AS "cancelRequestedAt",
   (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",
@@ -69,10 +93,23 @@ const listedAccountsMax = 500;
 
 /** Sage's ids are whole numbers that JSON carries, so they fit a number. */
 function accountFrom(raw: RawAccount): SageAccountRow {
+  const { ledgerBalance, ledgerBalanceDate, availableBalance, availableBalanceDate, balancesAt, ...row } =
+    raw;
   return {
-    ...raw,
+    ...row,
+    balances:
+      balancesAt === null
+        ? null
+        : {
+            ledger: ledgerBalance,
+            ledgerDate: ledgerBalanceDate,
+            available: availableBalance,
+            availableDate: availableBalanceDate,
+            readAt: balancesAt,
+          },
     lastTransactionId: Number(raw.lastTransactionId),
     received: Number(raw.received),
+    receivedCorrected: Number(raw.receivedCorrected),
     receivedUnrecognized: Number(raw.receivedUnrecognized),
   };
 }

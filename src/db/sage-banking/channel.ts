@@ -36,7 +36,7 @@ export const sageBankingDbChannel: DbChannel = {
       updated_at: 's.updated_at',
       has_job: 'false',
       account_differences: `'[]'::jsonb`,
-      received: 's.received',
+      received: 's.received - s.received_corrected',
       ingestion_problems: 'NULL::jsonb',
     },
     from: 'sage_accounts s',

@@ -25,7 +25,7 @@ export type SageCommandKind = (typeof sageCommandKinds)[number];
  * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
  * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` with {rule},
  * `sage_dry_run_rule` with {rule} and, where one is edited, its {rule_id}, `sage_replace_rule` with {rule_id, rule},
- * `sage_amend_rule` the same with what changes alone, `sage_restore_rules` with {rule_ids}. Rules were validated before
+ * `sage_amend_rule` the same with what changes alone; changes may have {if_match, by, based_on}; `sage_restore_rules` with {rule_ids}. Rules were validated before
  * they are stored here.
  */
 export interface SageCommandInput {
@@ -36,6 +36,24 @@ export interface SageCommandInput {
   readonly rule_id?: string;
   readonly rule?: Partial<RuleDraft>;
   readonly rule_ids?: readonly string[];
+  /** Entity tags of the rule: it is changed or deleted only while it has one of them. Absent: in any case. */
+  readonly if_match?: readonly string[];
+  /** Who asked for a change of a rule; shown to whoever changes the same one. */
+  readonly by?: SageRuleAuthor;
+  /** The version of the rule that a form was filled in from, to show what was changed meanwhile. */
+  readonly based_on?: RuleDraft;
+}
+
+/** A signed-in customer, on the pages; or core banking or an operator, by the API. */
+export type SageRuleAuthor = 'customer' | 'core' | 'ops';
+
+/** In the problem of a change that a newer version of its rule prevented. */
+export interface SageRuleConflict {
+  readonly etag: string;
+  /** The rule as it is now. */
+  readonly rule: SageRuleResult;
+  /** Who made it so through this service, and when (ISO text); null: not through this service, or another rule was moved. */
+  readonly changed: { readonly by: SageRuleAuthor | null; readonly at: string } | null;
 }
 
 export type SageCommandResult =

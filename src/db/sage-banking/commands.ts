@@ -1,5 +1,5 @@
 import { readCommand } from '../commands.js';
-import type { SageCommandKind, SageCommandRow } from './command-types.js';
+import type { SageCommandKind, SageCommandRow, SageRuleAuthor } from './command-types.js';
 import type { Queryable } from '../pool.js';
 
 /** Commands of Sage's channel: no idempotency keys protect their writes, and many only read. */
@@ -29,6 +29,14 @@ export async function markCommandSent(
   return { again: rows[0]?.again ?? false };
 }
 
+/** Whether the command's write was sent, or may have been. */
+export async function isCommandSent(db: Queryable, input: { commandId: string }): Promise<boolean> {
+  const { rows } = await db.query(`SELECT 1 FROM commands WHERE command_id = $1 AND sent_at IS NOT NULL`, [
+    input.commandId,
+  ]);
+  return rows.length > 0;
+}
+
 const changingKinds: readonly SageCommandKind[] = ['sage_replace_rule', 'sage_amend_rule'];
 
 /** Whether a later command has changed the same rule, or is about to; one that failed has not. */
@@ -52,6 +60,21 @@ export async function lockRunningCommand(db: Queryable, input: { commandId: stri
     [input.commandId],
   );
   return rows.length > 0;
+}
+
+/** The newest command that has changed a rule, with its result; null when none of the last ones is about it. */
+export async function readLastRuleChange(
+  db: Queryable,
+  input: { sageAccountId: string; ruleId: string },
+): Promise<{ by: SageRuleAuthor | null; at: string; rule: object } | null> {
+  const { rows } = await db.query<{ by: SageRuleAuthor | null; at: string; rule: object }>(
+    `SELECT input ->> 'by' AS by, finished_at AS at, result AS rule FROM commands
+      WHERE kind = ANY ($1) AND state = 'done' AND input ->> 'sage_account_id' = $2
+        AND (input ->> 'rule_id' = $3 OR result ->> 'ruleId' = $3)
+      ORDER BY finished_at DESC LIMIT 1`,
+    [[...changingKinds, 'sage_create_rule'], input.sageAccountId, input.ruleId],
+  );
+  return rows[0] ?? null;
 }
 
 const readingKinds: readonly SageCommandKind[] = [

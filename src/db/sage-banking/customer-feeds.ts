@@ -16,7 +16,12 @@ export interface SageFeed extends CustomerFeed {
   readonly isDisconnecting: boolean;
   readonly requestedStartDate: string | null;
   readonly lastReadAt: string | null;
-  /** Transactions stored, decimal text. */
+  readonly nextReadAt: string | null;
+  readonly currency: string | null;
+  /** Decimal text, and the day or instant of it as Sage writes it. */
+  readonly ledgerBalance: string | null;
+  readonly ledgerBalanceDate: string | null;
+  /** Transactions in force, decimal text. */
   readonly received: string;
 }
 
@@ -35,7 +40,8 @@ export async function listSageFeeds(
             a.number_last4 AS "numberLast4", a.bank_name AS "bankName", a.data_provider AS "dataProvider",
             c.name AS "connectionName", a.status, a.reason,
             a.cancel_requested_at IS NOT NULL AS "isDisconnecting", a.requested_start_date AS "requestedStartDate",
-            a.last_read_at AS "lastReadAt", a.received::text AS received
+            a.last_read_at AS "lastReadAt", a.next_read_at AS "nextReadAt",
+            a.currency, a.ledger_balance AS "ledgerBalance", a.ledger_balance_date AS "ledgerBalanceDate", (a.received - a.received_corrected)::text AS received
        FROM sage_accounts a JOIN sage_companies c USING (connection_id)
       WHERE a.customer_id = $1
       ORDER BY a.status = 'cancelled', a.name, a.created_at, a.sage_account_id LIMIT $2`,

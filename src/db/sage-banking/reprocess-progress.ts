@@ -1,4 +1,5 @@
 import type { SageReprocessReason } from '../../domain/sage-banking/reprocess.js';
+import { inForce } from './corrections.js';
 import { sageReprocessLimits } from '../../domain/sage-banking/reprocess.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import {
@@ -44,7 +45,7 @@ async function nextIds(
   }
   const { rows } = await db.query<{ id: string }>(
     `SELECT transaction_id AS id FROM sage_transactions
-      WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3 AND ${pendingTransaction}
+      WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3 AND ${pendingTransaction} AND ${inForce}
       ORDER BY transaction_id LIMIT $4`,
     [reprocess.sageAccountId, reprocess.doneUpTo, reprocess.lastId, transactionsMax],
   );
@@ -112,7 +113,7 @@ function isSameChunk(one: readonly number[] | null, other: readonly number[]): b
  * Sage's run for the chunk failed: another may be begun. Counted once for each route; answers of how many, or
  * null when another route is stored meanwhile.
  */
-export async function noteChunkFailure(
+export async function recordChunkFailure(
   db: Queryable,
   input: { reprocessId: string; pollRouteSealed: string },
 ): Promise<number | null> {

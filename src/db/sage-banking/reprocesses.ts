@@ -1,6 +1,7 @@
 import type { SageReprocessState } from '../../domain/sage-banking/states.js';
 import { sageReprocessLimits, type SageReprocessReason } from '../../domain/sage-banking/reprocess.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
+import { inForce } from './corrections.js';
 import { writeTimeline } from '../timeline.js';
 
 /**
@@ -161,7 +162,7 @@ async function insertSageReprocess(
 async function pendingScope(db: Queryable, input: { sageAccountId: string }): Promise<Scope> {
   const { rows } = await db.query<{ total: number; last: string | null }>(
     `SELECT count(*)::int AS total, max(transaction_id) AS last FROM sage_transactions
-      WHERE sage_account_id = $1 AND ${pendingTransaction}`,
+      WHERE sage_account_id = $1 AND ${pendingTransaction} AND ${inForce}`,
     [input.sageAccountId],
   );
   return { ids: null, lastId: Number(rows[0]?.last ?? 0), total: rows[0]?.total ?? 0, unknown: [] };

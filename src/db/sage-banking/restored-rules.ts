@@ -1,4 +1,5 @@
 import { transaction, type Pool, type Queryable } from '../pool.js';
+import { inForce } from './corrections.js';
 import { pendingTransaction } from './reprocesses.js';
 
 /** The outcome of a disconnected account's rule on the account that it was restored to. */
@@ -76,7 +77,7 @@ export async function countPendingTransactions(
     return await transaction(pool, async (db) => {
       await db.query(`SET LOCAL statement_timeout = ${String(countTimeoutMs)}`);
       const { rows } = await db.query<{ pending: number }>(
-        `SELECT count(*)::int AS pending FROM sage_transactions WHERE sage_account_id = $1 AND ${pendingTransaction}`,
+        `SELECT count(*)::int AS pending FROM sage_transactions WHERE sage_account_id = $1 AND ${pendingTransaction} AND ${inForce}`,
         [input.sageAccountId],
       );
       return rows[0]?.pending ?? 0;

@@ -1,5 +1,6 @@
 import type { RuleTransaction } from '../../domain/sage-banking/rules/rule.js';
 import type { Pool } from '../pool.js';
+import { inForce } from './corrections.js';
 
 /** Read together: some hundred kilobytes, so that memory stays small for any account. */
 const chunkTransactions = 1_000;
@@ -30,7 +31,7 @@ interface RawRow {
 }
 
 /**
- * An account's stored transactions up to an id, chunk by chunk in the order of their ids, with what conditions on
+ * An account's transactions in force up to an id, chunk by chunk in the order of their ids, with what conditions on
  * `fields` need. Whole objects cost four times as much to read, so that most rules do without.
  */
 export async function* ruleTransactions(
@@ -47,7 +48,7 @@ export async function* ruleTransactions(
               CASE WHEN $5 OR transaction_narrative IS NULL OR unrecognized_members IS NOT NULL THEN body END AS body,
               unrecognized_members AS odd
          FROM sage_transactions
-        WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3
+        WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3 AND ${inForce}
         ORDER BY transaction_id LIMIT $4`,
       [input.sageAccountId, afterId, input.upToId, chunkTransactions, needsAll],
     );

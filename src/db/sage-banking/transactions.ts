@@ -1,6 +1,8 @@
-import { lockSageAccount, whereOf } from './accounts.js';
+import { lockSageAccount, whereOf, type SageAccountRow } from './accounts.js';
+import type { CorrectionAction } from '../../domain/sage-banking/correction.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { unrecognizedMembersOf } from '../../domain/sage-banking/transaction.js';
+import { applyCorrections, inForce } from './corrections.js';
+import { readSageTransaction, wholeObjectName } from '../../domain/sage-banking/transaction.js';
 import { storableJson } from '../storable-json.js';
 import { writeTimeline } from '../timeline.js';
 
@@ -23,8 +25,15 @@ export interface StoredSageTransaction {
   readonly predictedAt: string | null;
   readonly receivedAt: string;
   /** Members that do not have their documented type, by name. */
-  readonly oddMembers: readonly string[];
+  readonly unrecognizedMembers: readonly string[];
+  /** What it does to an earlier transaction; null for one that corrects nothing. */
+  readonly correctionAction: CorrectionAction | null;
+  /** The correction that replaced or removed it; null while it is in force. */
+  readonly correctedBy: number | null;
 }
+
+/** Which stored transactions a list has: those in force, or the corrected ones and the removals, too. */
+export type CorrectedScope = 'in_force' | 'all';
 
 interface RawTransaction {
   transaction_id: string;
@@ -33,9 +42,15 @@ interface RawTransaction {
   predicted_at: string | null;
   received_at: string;
   unrecognized_members: string[] | null;
+  correction_action: CorrectionAction | null;
+  corrected_by: string | null;
 }
 
-const columns = 'transaction_id, body, predicted_actions, predicted_at, received_at, unrecognized_members';
+const columns = `transaction_id, body, predicted_actions, predicted_at, received_at, unrecognized_members, correction_action,
+  corrected_by`;
+
+/** The condition of a list's scope; `all` is a parameter of the statement. */
+const inScope = (all: string) => `(${all} OR (${inForce}))`;
 
 function transactionFrom(raw: RawTransaction): StoredSageTransaction {
   return {
@@ -44,7 +59,9 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
     predictedActions: raw.predicted_actions,
     predictedAt: raw.predicted_at,
     receivedAt: raw.received_at,
-    oddMembers: raw.unrecognized_members ?? [],
+    unrecognizedMembers: raw.unrecognized_members ?? [],
+    correctionAction: raw.correction_action,
+    correctedBy: raw.corrected_by === null ? null : Number(raw.corrected_by),
   };
 }
 
@@ -55,30 +72,40 @@ function transactionFrom(raw: RawTransaction): StoredSageTransaction {
  */
 export async function storePage(
   pool: Pool,
-  input: { sageAccountId: string; transactions: readonly SageTransactionObject[]; endIndex: number },
+  input: {
+    sageAccountId: string;
+    transactions: readonly SageTransactionObject[];
+    /** A transaction that is too large to be read: a row without its content is stored. */
+    tooLargeId?: number;
+    endIndex: number;
+  },
 ): Promise<{ storedCount: number; lastTransactionId: number } | null> {
   return await transaction(pool, async (db) => {
     const account = await lockSageAccount(db, input);
     if (account === null) return null;
-    const { rows: stored } = await db.query<{ id: string; odd: string[] | null }>(
+    const { rows: stored } = await db.query<StoredRow>(
       `INSERT INTO sage_transactions
          (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
-          predicted_actions, predicted_at, unrecognized_members)
+          predicted_actions, predicted_at, unrecognized_members, correction_action)
        SELECT $1, id, amount, narrative, posted, body, coalesce(predicted, '[]'),
-              CASE WHEN predicted IS NOT NULL THEN now() END, odd
+              CASE WHEN predicted IS NOT NULL THEN now() END, odd, action
          FROM jsonb_to_recordset($2::jsonb) AS page
-              (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, odd text[])
+              (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, odd text[],
+               action text)
        ON CONFLICT (sage_account_id, transaction_id) DO NOTHING
-       RETURNING transaction_id AS id, unrecognized_members AS odd`,
-      [input.sageAccountId, storableJson(input.transactions.map(columnsOf))],
+       RETURNING transaction_id AS id, unrecognized_members AS odd, correction_action AS action,
+                 body ->> 'correctionId' AS corrects`,
+      [input.sageAccountId, storableJson(rowsOf(input))],
     );
     const odd = stored.filter((row) => row.odd !== null);
+    const notInForce = await storeCorrections(db, account, stored);
     const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
     await db.query(
       `UPDATE sage_accounts SET last_transaction_id = $2, received = received + $3, received_unrecognized = received_unrecognized + $4,
+              received_corrected = received_corrected + $5,
               unrecognized_at = CASE WHEN $4 > 0 THEN now() ELSE unrecognized_at END, updated_at = now()
         WHERE sage_account_id = $1`,
-      [input.sageAccountId, lastTransactionId, stored.length, odd.length],
+      [input.sageAccountId, lastTransactionId, stored.length, odd.length, notInForce],
     );
     if (odd.length > 0) {
       await writeTimeline(db, {
@@ -95,32 +122,71 @@ export async function storePage(
   });
 }
 
-/** What cannot be read has no column and stays in the body alone. */
+interface StoredRow {
+  readonly id: string;
+  readonly odd: string[] | null;
+  readonly action: CorrectionAction | null;
+  readonly corrects: string | null;
+}
+
+/** Applies the corrections among new rows, with a timeline entry; answers how many rows are not in force any more. */
+async function storeCorrections(
+  db: Queryable,
+  account: SageAccountRow,
+  stored: readonly StoredRow[],
+): Promise<number> {
+  const corrections = stored.flatMap(({ id, action, corrects }) =>
+    action === null || corrects === null ? [] : [{ transactionId: Number(id), action, corrects }],
+  );
+  if (corrections.length === 0) return 0;
+  const counts = await applyCorrections(db, { sageAccountId: account.sageAccountId, corrections });
+  await writeTimeline(db, {
+    ...whereOf(account),
+    kind: 'sage_transactions_corrected',
+    detail: {
+      replaced: counts.replaced,
+      removed: counts.removed,
+      without_original: counts.withoutOriginal,
+      transaction_ids: corrections.slice(0, namedOddMax).map(({ transactionId }) => transactionId),
+    },
+  });
+  return counts.notInForce;
+}
+
+function rowsOf(input: { transactions: readonly SageTransactionObject[]; tooLargeId?: number }) {
+  const rows = input.transactions.map(columnsOf);
+  if (input.tooLargeId === undefined) return rows;
+  return [...rows, { ...columnsOf({ transactionId: input.tooLargeId }), odd: [wholeObjectName] }];
+}
+
+/** What cannot be read has no column and stays in the body alone; what cannot be kept is in neither. */
 function columnsOf(transaction: SageTransactionObject) {
-  const { predictedActions: _, ...rest } = transaction;
-  const odd = new Set(unrecognizedMembersOf(transaction));
-  const readable = (name: string) => (odd.has(name) ? null : transaction[name]);
+  const { body, unrecognized, correction } = readSageTransaction(transaction);
+  const { predictedActions: _, ...rest } = body;
+  const odd = new Set(unrecognized);
+  const readable = (name: string) => (odd.has(name) ? null : body[name]);
   return {
     id: transaction.transactionId,
     amount: readable('transactionAmount'),
     narrative: readable('transactionNarrative'),
     posted: readable('datePosted'),
-    body: odd.has('predictedActions') ? transaction : rest,
+    body: odd.has('predictedActions') ? body : rest,
     // A missing member is not an empty list: Sage has made no prediction yet.
     predicted: readable('predictedActions') ?? null,
     odd: odd.size === 0 ? null : [...odd],
+    action: correction?.action ?? null,
   };
 }
 
 /** Up to `limit` transactions with a larger id than `afterId`, in the order of their ids. */
 export async function listStoredTransactions(
   db: Queryable,
-  input: { sageAccountId: string; afterId: number; limit: number },
+  input: { sageAccountId: string; afterId: number; limit: number; scope?: CorrectedScope },
 ): Promise<StoredSageTransaction[]> {
   const { rows } = await db.query<RawTransaction>(
-    `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id > $2
+    `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id > $2 AND ${inScope('$4')}
       ORDER BY transaction_id LIMIT $3`,
-    [input.sageAccountId, input.afterId, input.limit],
+    [input.sageAccountId, input.afterId, input.limit, input.scope === 'all'],
   );
   return rows.map(transactionFrom);
 }
@@ -128,13 +194,13 @@ export async function listStoredTransactions(
 /** The same from the newest down: those with a smaller id than `beforeId`, or the newest of all. */
 export async function listNewestTransactions(
   db: Queryable,
-  input: { sageAccountId: string; beforeId?: number | undefined; limit: number },
+  input: { sageAccountId: string; beforeId?: number | undefined; limit: number; scope?: CorrectedScope },
 ): Promise<StoredSageTransaction[]> {
   const { rows } = await db.query<RawTransaction>(
     `SELECT ${columns} FROM sage_transactions
-      WHERE sage_account_id = $1 AND ($2::bigint IS NULL OR transaction_id < $2)
+      WHERE sage_account_id = $1 AND ($2::bigint IS NULL OR transaction_id < $2) AND ${inScope('$4')}
       ORDER BY transaction_id DESC LIMIT $3`,
-    [input.sageAccountId, input.beforeId ?? null, input.limit],
+    [input.sageAccountId, input.beforeId ?? null, input.limit, input.scope === 'all'],
   );
   return rows.map(transactionFrom);
 }

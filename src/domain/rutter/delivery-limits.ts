@@ -58,8 +58,17 @@ export const deliveryLimits = {
   keyConflictRetryMs: minuteMs,
   /** Our own credentials are rejected: one sender probes this often whether that is over. */
   credentialsProbeMs: 30 * secondMs,
-  /** Postings of a feed refused alone with the same code, one after another: then the postings are not the cause. */
+
+  // Refusals
+
+  /** Batches of one posting refused with the same code, one after another: then the postings are not the cause. */
   refusedAloneMax: 3,
+  /** Single postings of a refused batch that are tried before it counts as refused for a cause of its own. */
+  bisectionPlacesMax: 8,
+  /** Requests for one refused batch, the first included: a feed that needs more needs a person. */
+  bisectionRequestsMax: 100,
+  /** Postings of one refused batch that are quarantined before a person must look at the feed. */
+  bisectionQuarantinedMax: 50,
   /** Refused postings that the timeline names when a whole batch of them was refused. */
   refusedNamedMax: 20,
 

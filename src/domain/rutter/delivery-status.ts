@@ -10,3 +10,7 @@ export const deliveryStatuses = [
   'withdrawn',
 ] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
+
+/** Why a posting is held: it is pending at core banking, an operator decided, or it equals a posting of a replaced account. */
+export const holdReasons = ['pending', 'operator', 'possible_duplicate'] as const;
+export type HoldReason = (typeof holdReasons)[number];

@@ -6,12 +6,11 @@ import {
   type OperatorAction,
   type OperatorFact,
 } from '../feed.js';
-import type { DeliveryStatus } from './delivery-status.js';
-import { isBlocked, type BlockReason, type FeedReason } from './feed.js';
+import { isBlocked, type FeedReason } from './feed.js';
 
 /**
- * How the row of a feed changes: by what Rutter answers about its account, by an operator's request, by the result of a
- * delivery run, and by a decision on a quarantined posting. Pure: `src/db/rutter` reads the row under its lock, calls one of these,
+ * How the row of a feed changes: by what Rutter answers about its account, by an operator's request, and by the result of
+ * a delivery run. Pure: `src/db/rutter` reads the row under its lock, calls one of these,
  * and writes the change with the timeline entry.
  */
 
@@ -186,66 +185,4 @@ export function reasonTransition(feed: FeedSnapshot, met: MetReason): FeedTransi
     change: { reason: met.reason, reasonDetail: met.detail, syncing: false },
     event: isNew ? { kind: 'feed_blocked', detail: { reason: met.reason, ...met.about } } : null,
   };
-}
-
-/** What the decisions on a quarantined posting need of it. */
-export interface DecidablePosting {
-  readonly deliveryStatus: DeliveryStatus;
-  readonly exception: string | null;
-  /** How it was released before; null fields keep core banking's values. */
-  readonly release: PostingRelease | null;
-}
-
-export interface PostingRelease {
-  readonly amount: string | null;
-  readonly description: string | null;
-  readonly payee: string | null;
-  readonly transactionType: string | null;
-  readonly reason: string;
-}
-
-/**
- * Whether a posting that is ready may be decided on if the timeline names it: Rutter refused so many alike that the feed
- * was blocked and they were made ready again. The cause may still be the postings, and then a decision on them unblocks
- * the feed.
- */
-export function mayHaveBlocked(feed: FeedSnapshot, posting: DecidablePosting): boolean {
-  return feed.reason === ('rejected_by_provider' satisfies BlockReason) && posting.deliveryStatus === 'ready';
-}
-
-/** `from_ledger`: its ledger row is removed first, so that it is ready again. */
-export type ReleaseDecision = 'repeated' | 'from_ledger' | 'as_ready' | 'wrong_delivery_status';
-
-/** `hasBlocked`: it is ready, and named by the timeline as a cause of the block. */
-export function releaseDecision(
-  posting: DecidablePosting,
-  input: { release: PostingRelease; hasBlocked: boolean },
-): ReleaseDecision {
-  if (isReleasedAs(posting, input.release)) return 'repeated';
-  if (input.hasBlocked) return 'as_ready';
-  return posting.exception === 'quarantined' ? 'from_ledger' : 'wrong_delivery_status';
-}
-
-/** It was released with the same content for the same reason, and is being sent or was sent. */
-function isReleasedAs({ release, deliveryStatus }: DecidablePosting, asked: PostingRelease): boolean {
-  return (
-    release !== null &&
-    (deliveryStatus === 'ready' ||
-      deliveryStatus === 'batched' ||
-      deliveryStatus === 'delivered' ||
-      deliveryStatus === 'before_start') &&
-    release.amount === asked.amount &&
-    release.description === asked.description &&
-    release.payee === asked.payee &&
-    release.transactionType === asked.transactionType &&
-    release.reason === asked.reason
-  );
-}
-
-/** `ready`: it has no ledger row and gets one; `quarantined`: its row is changed, unless it is in an open batch. */
-export type DiscardDecision = 'repeated' | 'ready' | 'quarantined';
-
-export function discardDecision(posting: DecidablePosting, input: { hasBlocked: boolean }): DiscardDecision {
-  if (posting.deliveryStatus === 'discarded') return 'repeated';
-  return input.hasBlocked ? 'ready' : 'quarantined';
 }

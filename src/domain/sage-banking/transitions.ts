@@ -1,15 +1,15 @@
 import {
+  captchaFailuresMax,
   captchaGoodForMs,
   type SageOnboardingFailure,
   type SageOnboardingReason,
   type SageOnboardingRefusal,
   type SageProductKind,
 } from './onboarding.js';
-import type { SageAccountReason } from './account-limits.js';
-import type { SageAccountStatus, SageOnboardingState } from './states.js';
+import type { SageOnboardingState } from './states.js';
 
 /**
- * How the rows of onboardings and accounts at Sage change. Pure: `src/db/sage-banking` reads the row under its lock,
+ * How the rows of onboardings at Sage change; those of accounts: `account-transitions.ts`. Pure: `src/db/sage-banking` reads the row under its lock,
  * calls one of these, and writes the change with the timeline entry. Whether a step fits the row's state is checked by
  * the step that calls it, since it has the answer of Sage.
  */
@@ -155,6 +155,21 @@ export const captchaExpired = {
   message: 'The captcha was too old: please read the new one.',
 } as const;
 
+const captchaWrong = {
+  reason: 'captcha_wrong',
+  message: 'That was not what the captcha shows: please read the new one.',
+} as const;
+
+/** Sage says that the captcha was read wrongly: another one is fetched, until there were too many wrong answers. */
+export function captchaAnsweredWrongly(row: OnboardingSnapshot): OnboardingTransition {
+  if (row.captchaFailures + 1 < captchaFailuresMax) return newCaptchaWanted(row, captchaWrong);
+  return onboardingRefused({
+    reason: 'captcha_failed',
+    message: `The captcha was read wrongly ${String(captchaFailuresMax)} times. Begin again to try again.`,
+    detail: { failures: captchaFailuresMax },
+  });
+}
+
 /** A POST that creates may be under way from now on. */
 export function createSent(): OnboardingTransition {
   return transition('sage_organisation_requested', { createSentAt: 'now' });
@@ -250,51 +265,4 @@ export function onboardingRefused(
     { ...noSecrets, state: 'refused', reason, message },
     { reason, ...detail },
   );
-}
-
-/** What the decisions need of an account's row. */
-export interface AccountSnapshot {
-  readonly status: SageAccountStatus;
-  readonly reason: string | null;
-  readonly cancelRequestedAt: string | null;
-}
-
-/** A timeline entry of an account. */
-export interface AccountEvent {
-  readonly kind: string;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
-/**
- * The account has another status at Sage: the timeline entry of it. Null: the status is the same, or the account is
- * cancelled, which is final.
- */
-export function statusChanged(before: AccountSnapshot, status: SageAccountStatus): AccountEvent | null {
-  if (before.status === status || before.status === 'cancelled') return null;
-  return {
-    kind: 'sage_account_status',
-    detail: { from: before.status, to: status, asked: before.cancelRequestedAt !== null },
-  };
-}
-
-/** Sage is asked for an account's authorisation only while it is awaited; earlier answers are cleared then. */
-export function awaitsAuthorisation(status: SageAccountStatus): boolean {
-  return status === 'pending' || status === 'authRequired';
-}
-
-/**
- * Why the account was not read. Null: it is cancelled, and no longer read. `event` null: the reason is the
- * same, keeps its time, and is not reported again.
- */
-export function accountFailing(
-  before: AccountSnapshot,
-  reason: SageAccountReason,
-): { readonly event: AccountEvent | null } | null {
-  if (before.status === 'cancelled') return null;
-  return { event: before.reason === reason ? null : { kind: 'sage_account_failing', detail: { reason } } };
-}
-
-/** Whether a request to end the account is new: a repeat changes nothing, and cancelled is final. */
-export function mayRequestCancellation(before: AccountSnapshot): boolean {
-  return before.status !== 'cancelled' && before.cancelRequestedAt === null;
 }

@@ -1,14 +1,18 @@
+import { sageCheckLateMs } from '../../domain/sage-banking/account-limits.js';
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { SageTexts } from './texts.js';
 
 export type StandingTone = '' | 'is-good' | 'is-waiting';
 
-const tones: Record<SageAccountStatus, StandingTone> = {
-  pending: 'is-waiting',
-  active: 'is-good',
-  authRequired: 'is-waiting',
-  cancelled: '',
-};
+/** What the status of an account for display depends on. Instants are ISO text. */
+export interface StandingFacts {
+  readonly status: SageAccountStatus;
+  readonly reason: string | null;
+  /** Its disconnection was requested. */
+  readonly isDisconnecting: boolean;
+  readonly lastReadAt: string | null;
+  readonly nextReadAt: string | null;
+}
 
 /** The status of an account for display: label and color, advice, and the failure that keeps it from being read. */
 export interface AccountStanding {
@@ -18,19 +22,27 @@ export interface AccountStanding {
   readonly failure: string | undefined;
 }
 
-/** An account that cannot be read is not shown as up to date, whatever its last status at Sage. */
+/** "Up to date" is said only of an account that was read, is read again in time, and is not being disconnected. */
 export function accountStanding(
   { sage }: SageTexts,
-  { status, reason }: { status: SageAccountStatus; reason: string | null },
+  facts: StandingFacts,
+  nowMs: number = Date.now(),
 ): AccountStanding {
-  const isHeldUp = reason !== null && status !== 'cancelled';
-  const { label, advice } = isHeldUp && status === 'active' ? sage.heldUp : sage.states[status];
-  return {
-    label,
-    advice,
-    tone: isHeldUp ? 'is-waiting' : tones[status],
-    failure: isHeldUp ? failureOf(sage, reason) : undefined,
-  };
+  const { status, reason } = facts;
+  if (status === 'cancelled') return { ...sage.states.cancelled, tone: '', failure: undefined };
+  const isLate = facts.nextReadAt !== null && nowMs - Date.parse(facts.nextReadAt) > sageCheckLateMs;
+  const isHeldUp = reason !== null || isLate;
+  const failure = reason !== null ? failureOf(sage, reason) : isLate ? sage.late : undefined;
+  const shown = facts.isDisconnecting
+    ? sage.disconnecting
+    : status !== 'active'
+      ? sage.states[status]
+      : isHeldUp
+        ? sage.heldUp
+        : facts.lastReadAt === null
+          ? sage.neverRead
+          : sage.states.active;
+  return { ...shown, tone: shown === sage.states.active ? 'is-good' : 'is-waiting', failure };
 }
 
 function failureOf({ failures, failure }: SageTexts['sage'], reason: string): string {

@@ -16,6 +16,8 @@ import { transactionList } from './transactions-view.js';
 export interface AccountView {
   readonly account: SageAccountRow;
   readonly transactions: readonly StoredSageTransaction[];
+  /** Corrected transactions and removals are among them. */
+  readonly withCorrected: boolean;
   /** The account that replaced this cancelled one. */
   readonly successorId: string | null;
   readonly alert?: string;
@@ -25,7 +27,10 @@ export interface AccountView {
 export function accountMain(visit: SageVisit, view: AccountView): Html {
   const { t } = visit.pages;
   const { account } = view;
-  const { label, tone, advice, failure } = accountStanding(t, account);
+  const { label, tone, advice, failure } = accountStanding(t, {
+    ...account,
+    isDisconnecting: isDisconnecting(account),
+  });
   return html`<section class="card">
       <div class="row">
         <h1>
@@ -39,10 +44,21 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`}
       ${isDisconnecting(account) && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
       ${relatives(visit, view)} ${!isDisconnecting(account) && authorisation(visit, account)}
-      ${accountFacts(t, account)} ${accountActions(visit, account)}
+      ${accountFacts(t, shownFacts(account))} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
     <div class="actions">${backToFeeds(visit)}</div>`;
+}
+
+/** The account as its facts are shown: corrected transactions are not counted. */
+function shownFacts(account: SageAccountRow): Parameters<typeof accountFacts>[1] {
+  const { balances } = account;
+  return {
+    ...account,
+    received: account.received - account.receivedCorrected,
+    ledger: { amount: balances?.ledger ?? null, date: balances?.ledgerDate ?? null },
+    available: { amount: balances?.available ?? null, date: balances?.availableDate ?? null },
+  };
 }
 
 /** Links to the predecessor and the successor of an account. */
@@ -119,13 +135,15 @@ function accountActions(visit: SageVisit, account: SageAccountRow): Html | undef
   </div>`;
 }
 
-function transactionsCard(visit: SageVisit, { account, transactions, alert }: AccountView): Html {
+function transactionsCard(visit: SageVisit, view: AccountView): Html {
+  const { account, transactions, alert } = view;
   const { t } = visit.pages;
   const texts = t.sage.account;
   if (transactions.length === 0) {
     return html`<section class="card">
       <h2 class="first">${texts.transactions}</h2>
       <p class="soft">${texts.noTransactions}</p>
+      ${correctedLink(visit, view)}
     </section>`;
   }
   const boxes = account.status !== 'cancelled' && !isDisconnecting(account);
@@ -133,7 +151,8 @@ function transactionsCard(visit: SageVisit, { account, transactions, alert }: Ac
   return html`<section class="card" id="transactions">
     <h2 class="first">${texts.transactions}</h2>
     <p class="soft small">${texts.suggestionNote} ${texts.shownLast(printCount(t, transactions.length))}</p>
-    ${transactions.some(({ oddMembers }) => oddMembers.length > 0) && html`<div class="note"><p>${texts.odd}</p></div>`}
+    ${transactions.some(({ unrecognizedMembers }) => unrecognizedMembers.length > 0) && html`<div class="note"><p>${texts.unrecognized}</p></div>`}
+    ${correctedLink(visit, view)}
     ${alert !== undefined && html`<div class="alert" role="alert"><p>${alert}</p></div>`}
     ${
       boxes
@@ -148,4 +167,17 @@ function transactionsCard(visit: SageVisit, { account, transactions, alert }: Ac
         : list
     }
   </section>`;
+}
+
+/** Switches corrected transactions on and off, where there are any. */
+function correctedLink(
+  { pages: { t } }: SageVisit,
+  { account, withCorrected }: AccountView,
+): Html | undefined {
+  if (account.receivedCorrected === 0) return undefined;
+  const path = sagePaths.account(account.sageAccountId);
+  const texts = t.sage.account.corrected;
+  return withCorrected
+    ? html`<p class="small"><a href="${path}#transactions">${texts.hide}</a></p>`
+    : html`<p class="small"><a href="${path}?include=corrected#transactions">${texts.show}</a></p>`;
 }

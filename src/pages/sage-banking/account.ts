@@ -46,13 +46,18 @@ export async function sendAccount(
 ): Promise<void> {
   const { pool, t } = visit.pages;
   const { sageAccountId } = account;
+  const withCorrected = visit.request.query.include === 'corrected';
   const [transactions, siblings] = await Promise.all([
-    listNewestTransactions(pool, { sageAccountId, limit: shownTransactions }),
+    listNewestTransactions(pool, {
+      sageAccountId,
+      limit: shownTransactions,
+      scope: withCorrected ? 'all' : 'in_force',
+    }),
     listSageAccountsOfConnection(pool, account),
   ]);
   const successor = siblings.find(({ predecessorId }) => predecessorId === sageAccountId);
   const { alert, status = 200 } = again;
-  const view = { account, transactions, successorId: successor?.sageAccountId ?? null };
+  const view = { account, transactions, withCorrected, successorId: successor?.sageAccountId ?? null };
   const main = accountMain(visit, { ...view, ...(alert === undefined ? {} : { alert }) });
   sendSagePage(visit, { title: t.sage.account.title, main, wide: true, status });
 }

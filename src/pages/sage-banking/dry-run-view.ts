@@ -4,7 +4,7 @@ import { readStoredTransactions } from '../../db/sage-banking/transactions.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { printCount } from '../time-text.js';
-import { printAmount } from './print-amount.js';
+import { printAmount } from '../amount-text.js';
 import type { SageVisit } from './context.js';
 import { transactionFacts } from './transactions-view.js';
 
@@ -72,7 +72,7 @@ function hitLine(
   },
 ): Html {
   const { body, sample } = hit;
-  const shares = sample?.shares.map((share) => printAmount(t, share)).join(' + ');
+  const shares = sample?.shares.map((share) => printAmount(t, share, sample.currency)).join(' + ');
   return html`<li class="line">
     ${transactionFacts(t, body, hit.currency)}
     ${

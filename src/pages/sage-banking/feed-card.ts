@@ -20,7 +20,8 @@ export function sageFeedCard(
     ${feedCardHead(t, feed, { label, tone })}
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
-    ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`} ${accountFacts(t, feed)}
+    ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`}
+    ${accountFacts(t, { ...feed, ledger: { amount: feed.ledgerBalance, date: feed.ledgerBalanceDate } })}
     ${page.isConfigured && actions(t, feed, page.formToken)}
   </section>`;
 }

@@ -10,6 +10,7 @@ import { labelOf } from './label-of.js';
 import { fieldNames } from './rule-form-state.js';
 import type { ActionState, ConditionState, RuleFormState } from './rule-form-state.js';
 import { ruleProblemText } from './rule-problem-text.js';
+import { versionFields, type RuleVersion } from './rule-version.js';
 
 export interface RuleFormView {
   readonly heading: string;
@@ -20,11 +21,15 @@ export interface RuleFormView {
   readonly state: RuleFormState;
   readonly problems: readonly RuleProblem[];
   readonly alert: string | undefined;
+  /** Below the alert. */
+  readonly notice?: Html | undefined;
   /** A link for the alert. */
   readonly alertWay?: Html | undefined;
   /** The preview, below the buttons. */
   readonly below?: Html | undefined;
   readonly cancelPath: string;
+  /** Of an existing rule: the version that the form is filled in from. */
+  readonly version: RuleVersion | null;
 }
 
 /** The input of the parts of the form. */
@@ -40,12 +45,12 @@ export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
   const part: Part = { t, state: view.state, problems: view.problems };
   return html`<div class="card">
     <h1>${view.heading}</h1>
-    ${alertBox(view.alert)} ${view.alertWay !== undefined && html`<p>${view.alertWay}</p>`}
+    ${alertBox(view.alert)} ${view.alertWay !== undefined && html`<p>${view.alertWay}</p>`} ${view.notice}
     ${wholeProblems(part)}
     <form method="post" action="${view.action}">
       <input type="hidden" name="${csrfFieldName}" value="${view.formToken}" />
       <input type="hidden" name="order_id" value="${view.orderId}" />
-      ${firstButton('dry_run')}
+      ${view.version !== null && versionFields(view.version)} ${firstButton('dry_run')}
       ${textField({
         name: fieldNames.name,
         label: texts.name,

@@ -2,11 +2,13 @@ import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import type { SageRuleResult } from '../../db/sage-banking/command-types.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
+import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import { labelOf } from './label-of.js';
 import type { SageVisit } from './context.js';
 import { orderFields } from './context.js';
 import { linkButton } from './page.js';
 import { sagePaths } from './paths.js';
+import { versionFields, versionOf } from './rule-version.js';
 
 /** The account's rules by rank, each with its actions. */
 export function ruleListMain(
@@ -72,7 +74,8 @@ function ruleLine(
     <p class="soft small">${actionText(rule)}</p>
     <div class="actions">
       <form method="post" action="${sagePaths.moveRule(sageAccountId, ruleId)}">
-        ${orderFields(visit)} ${index > 0 && move(rule.ruleRank - 1, texts.up, texts.upLabel(ruleName))}
+        ${orderFields(visit)} ${versionFields(versionOf(rule))}
+        ${index > 0 && move(rule.ruleRank - 1, texts.up, texts.upLabel(ruleName))}
         ${index < line.count - 1 && move(rule.ruleRank + 1, texts.down, texts.downLabel(ruleName))}
       </form>
       <a
@@ -92,7 +95,7 @@ function ruleLine(
 }
 
 /** `Narrative contains “FEE” and Amount is below or before “-5”`. */
-export function conditionText({ pages: { t } }: SageVisit, rule: SageRuleResult): Html {
+export function conditionText({ pages: { t } }: SageVisit, rule: RuleDraft): Html {
   const { fields, operations } = t.sage.ruleForm;
   return html`${rule.ruleConditions.map(
     ({ ruleField, ruleOperation, ruleCriteria }, index) =>
@@ -102,7 +105,7 @@ export function conditionText({ pages: { t } }: SageVisit, rule: SageRuleResult)
 }
 
 /** `50 %: NOMINAL 7200, Energy · 100 %: NOMINAL 7500`. */
-function actionText(rule: SageRuleResult): string {
+export function actionText(rule: RuleDraft): string {
   const parts = rule.ruleActions.map(({ splitPercentage, accountantNarrative, accountsPostings }) => {
     const postings = accountsPostings.map(({ type, code }) => `${type} ${code}`);
     return `${String(splitPercentage)} %: ${[...postings, ...(accountantNarrative ? [accountantNarrative] : [])].join(', ')}`;

@@ -1,9 +1,10 @@
 import type { SageCommandRow } from '../../db/sage-banking/command-types.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
-import type { SageRulePreviewResult } from '../../db/sage-banking/command-types.js';
+import type { SageRuleConflict, SageRulePreviewResult } from '../../db/sage-banking/command-types.js';
 import type { RuleDraft } from '../../domain/sage-banking/rules/rule.js';
 import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
 import { html } from '../html.js';
+import { messageMain } from '../layout.js';
 import { seeOther } from '../page-problem.js';
 import { dryRunView } from './dry-run-view.js';
 import { formOfRule } from './rule-form-state.js';
@@ -12,8 +13,10 @@ import { requireConnected } from './rules.js';
 import type { SageVisit } from './context.js';
 import { requireUuid } from './context.js';
 import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './run-command.js';
-import { sendSageMessage, sendWaiting, linkButton } from './page.js';
+import { sendSageMessage, sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
+import { conflictOf, ruleConflictView } from './rule-conflict-view.js';
+import { versionOf, type RuleVersion } from './rule-version.js';
 
 const ruleOrderKinds = [
   'sage_create_rule',
@@ -56,6 +59,8 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Sag
   const { t } = visit.pages;
   const rule = wholeRuleOf(command);
   const list = sagePaths.rules(account.sageAccountId);
+  const conflict = conflictOf(command);
+  if (conflict !== null) return sendConflict(visit, account, { command, conflict, rule });
   const mayBeDone = command.problem?.code === 'provider_unavailable' && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
     const backLink = linkButton(list, t.sage.account.rules);
@@ -66,10 +71,51 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Sag
     account,
     ruleId: command.input.rule_id ?? null,
     state: formOfRule(rule),
+    version: versionIn(command),
     alert: failureText(visit, command, mayBeDone),
     ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.checkAtList}</a>` } : {}),
     status: 409,
   });
+}
+
+/**
+ * The rule is another version by now: who changed what, and the form as it was typed. Saving it again replaces the version
+ * that is shown here.
+ */
+function sendConflict(
+  visit: SageVisit,
+  account: SageAccountRow,
+  {
+    command,
+    conflict,
+    rule,
+  }: { command: SageCommandRow; conflict: SageRuleConflict; rule: RuleDraft | null },
+): void {
+  const { t } = visit.pages;
+  const notice = ruleConflictView(visit, { conflict, basedOn: command.input.based_on });
+  const texts = t.sage.ruleConflict;
+  if (rule === null) {
+    const list = linkButton(sagePaths.rules(account.sageAccountId), t.sage.account.rules);
+    const more = html`${notice}
+      <div class="actions">${list}</div>`;
+    const main = messageMain({ heading: texts.notDone, paragraphs: [], more });
+    return sendSagePage(visit, { title: texts.notDone, main, status: 409 });
+  }
+  sendRuleForm(visit, {
+    account,
+    ruleId: command.input.rule_id ?? null,
+    state: formOfRule(rule),
+    version: versionOf(conflict.rule),
+    notice,
+    alert: texts.notSaved,
+    status: 409,
+  });
+}
+
+/** The version that the command was bound to. */
+function versionIn({ input }: SageCommandRow): RuleVersion | null {
+  const [etag] = input.if_match ?? [];
+  return etag === undefined ? null : { etag, basedOn: input.based_on ?? null };
 }
 
 /** When Sage did not answer, the rule may have been saved all the same, and the page must not say otherwise. */
@@ -87,7 +133,7 @@ async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: Sa
   const result = command.result as SageRulePreviewResult;
   const ruleId = command.input.rule_id ?? null;
   const below = await dryRunView(visit, { account, result, ruleId });
-  sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), below });
+  sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), version: versionIn(command), below });
 }
 
 /** The rule of the command; null when the command only moves or deletes a rule. */

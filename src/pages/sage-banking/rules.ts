@@ -15,6 +15,7 @@ import { notFoundProblem, orderFields, readOrderId } from './context.js';
 import { startCommand } from './run-command.js';
 import { sendSagePage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
+import { changeOfVersion, readVersion, versionFields, versionOf } from './rule-version.js';
 
 /** A rank as sent by the page's own buttons; Sage treats a rank beyond the end as the end. */
 const rankPattern = /^[1-9]\d{0,3}$/;
@@ -38,7 +39,12 @@ export async function moveRule(visit: SageVisit): Promise<void> {
   await startCommand(visit, {
     commandId,
     kind: 'sage_amend_rule',
-    input: { sage_account_id: sageAccountId, rule_id: ruleIdOf(visit), rule: { ruleRank: Number(rank) } },
+    input: {
+      sage_account_id: sageAccountId,
+      rule_id: ruleIdOf(visit),
+      rule: { ruleRank: Number(rank) },
+      ...changeOfVersion(readVersion(visit)),
+    },
   });
   seeOther(visit.response, sagePaths.ruleOrder(sageAccountId, commandId));
 }
@@ -55,7 +61,7 @@ export async function askToDeleteRule(visit: SageVisit): Promise<void> {
     paragraphs: texts.deleteExplained,
     more: html`<div class="actions">
       <form method="post" action="${sagePaths.deleteRule(sageAccountId, rule.ruleId)}">
-        ${orderFields(visit)}
+        ${orderFields(visit)} ${versionFields(versionOf(rule))}
         <button type="submit" class="danger">${texts.deleteConfirm}</button>
       </form>
       ${linkButton(sagePaths.rules(sageAccountId), texts.deleteKeep)}
@@ -71,7 +77,11 @@ export async function deleteRule(visit: SageVisit): Promise<void> {
   await startCommand(visit, {
     commandId,
     kind: 'sage_delete_rule',
-    input: { sage_account_id: sageAccountId, rule_id: ruleIdOf(visit) },
+    input: {
+      sage_account_id: sageAccountId,
+      rule_id: ruleIdOf(visit),
+      ...changeOfVersion(readVersion(visit)),
+    },
   });
   seeOther(visit.response, sagePaths.ruleOrder(sageAccountId, commandId));
 }

@@ -86,6 +86,7 @@ export function commandProblemText({ pages: { t } }: SageVisit, { problem }: Sag
     case 'rule_not_found':
     case 'rule_name_taken':
     case 'superseded':
+    case 'precondition_failed':
     case 'provider_unavailable':
     case 'token_refused':
       return texts[problem.code];

@@ -22,6 +22,7 @@ import { readOrderId } from './context.js';
 import { startCommand } from './run-command.js';
 import { sendSagePage } from './page.js';
 import { sagePaths } from './paths.js';
+import { changeOfVersion, readVersion, versionOf, type RuleVersion } from './rule-version.js';
 
 /** `GET /status/sage/accounts/<account>/new-rule`. */
 export async function showNewRule(visit: SageVisit): Promise<void> {
@@ -33,7 +34,9 @@ export async function showNewRule(visit: SageVisit): Promise<void> {
 export async function showRule(visit: SageVisit): Promise<void> {
   const account = await requireConnected(visit);
   const rule = await readRule(visit, account, sagePaths.rule(account.sageAccountId, ruleIdOf(visit)));
-  if (rule !== null) sendRuleForm(visit, { account, ruleId: rule.ruleId, state: formOfRule(rule) });
+  if (rule === null) return;
+  const version = versionOf(rule);
+  sendRuleForm(visit, { account, ruleId: rule.ruleId, state: formOfRule(rule), version });
 }
 
 export async function workOnNewRule(visit: SageVisit): Promise<void> {
@@ -55,7 +58,8 @@ async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void
   const step = readRuleFormStep(readField(visit.request, t, 'do'));
   if (step === null) throw new PageProblem(400, t.problems.badForm);
   const state = changedRuleForm(readRuleForm(visit.request, t), step);
-  const form = { account, ruleId, state, orderId };
+  const version = ruleId === null ? null : readVersion(visit);
+  const form = { account, ruleId, state, orderId, version };
   if (step.kind !== 'save' && step.kind !== 'dry_run') return sendRuleForm(visit, form);
   const validated = validateRule(ruleOfForm(state));
   if ('problems' in validated) {
@@ -65,7 +69,7 @@ async function workOnRule(visit: SageVisit, ruleId: string | null): Promise<void
   }
   // A preview changes nothing, so each one is a new command; saving twice is one command.
   const commandId = step.kind === 'dry_run' ? randomUUID() : orderId;
-  await orderRule(visit, { account, ruleId, rule: validated.rule, commandId, step: step.kind });
+  await orderRule(visit, { ...form, rule: validated.rule, commandId, step: step.kind });
   seeOther(visit.response, sagePaths.ruleOrder(account.sageAccountId, commandId));
 }
 
@@ -76,6 +80,7 @@ async function orderRule(
     account: SageAccountRow;
     ruleId: string | null;
     rule: RuleDraft;
+    version: RuleVersion | null;
     commandId: string;
     step: 'save' | 'dry_run';
   },
@@ -90,6 +95,8 @@ async function orderRule(
       sage_account_id: order.account.sageAccountId,
       ...(ruleId === null ? {} : { rule_id: ruleId }),
       rule: { ruleName, ruleConditions, ruleActions },
+      // A preview is bound to nothing; its page goes on with the version that the form came with.
+      ...changeOfVersion(order.version),
     },
   });
 }
@@ -102,9 +109,13 @@ export function sendRuleForm(
     /** Null for a new rule. */
     ruleId: string | null;
     state: RuleFormState;
+    /** Of an existing rule; null: the change is made whatever the rule is by then. */
+    version?: RuleVersion | null;
     orderId?: string;
     problems?: readonly RuleProblem[];
     alert?: string;
+    /** Below the alert. */
+    notice?: Html;
     /** A link for the alert. */
     alertWay?: Html;
     below?: Html;
@@ -125,8 +136,10 @@ export function sendRuleForm(
     problems: form.problems ?? [],
     alert: form.alert,
     alertWay: form.alertWay,
+    notice: form.notice,
     below: form.below,
     cancelPath: sagePaths.rules(sageAccountId),
+    version: form.version ?? null,
   });
   sendSagePage(visit, { title: heading, main, status: form.status ?? 200, wide: true });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SageVisit } from './context.js';
-import { printAmount } from './print-amount.js';
+import { printAmount } from '../amount-text.js';
 
 /** The members of a suggestion that are shown. Sage does not specify their values, and any may be missing. */
 const suggestionSchema = z.object({
@@ -24,17 +24,21 @@ const suggestionSchema = z.object({
 type Suggestion = z.output<typeof suggestionSchema>;
 
 /**
- * The suggestion for a transaction, one sentence per part: `−42.00: NOMINAL 7200, Energy, by rule Energy`. A suggestion
+ * The suggestion for a transaction, one sentence per part: `−42.00 GBP: NOMINAL 7200, Energy, by rule Energy`. A suggestion
  * that cannot be read is left out as a whole, since a part of it would mislead.
  */
-export function suggestionLines({ pages: { t } }: SageVisit, predictedActions: readonly unknown[]): string[] {
+export function suggestionLines(
+  { pages: { t } }: SageVisit,
+  predictedActions: readonly unknown[],
+  currency: string | null,
+): string[] {
   return predictedActions.flatMap((item) => {
     const parsed = suggestionSchema.safeParse(item);
     if (!parsed.success || parsed.data.actions.showToUser === false) return [];
     const { data } = parsed;
     return (data.actions.accountsPostings ?? []).map((part) => {
       const what = postingsOf(part).concat(part.accountantNarrative ?? []);
-      const amount = part.grossAmount == null ? [] : [printAmount(t, String(part.grossAmount))];
+      const amount = part.grossAmount == null ? [] : [printAmount(t, part.grossAmount, currency)];
       return [...amount, [...what, sourceOf(data, part)].join(', ')].join(': ');
     });
   });

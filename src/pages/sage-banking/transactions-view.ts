@@ -2,9 +2,12 @@ import type { StoredSageTransaction } from '../../db/sage-banking/transactions.j
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import type { SageTexts } from './texts.js';
-import { printTransactionAmount } from './print-amount.js';
+import { currencyOf, printTransactionAmount } from './print-transaction-amount.js';
 import type { SageVisit } from './context.js';
 import { suggestionLines } from './suggestions.js';
+
+/** Characters of a narrative that a line shows; those of banks have some hundreds. */
+const narrativeCharactersMax = 300;
 
 /** Name of the checkboxes that select transactions for a reprocess run. */
 export const transactionFieldName = 'transaction_id';
@@ -30,10 +33,12 @@ function transactionLine(
   const { t } = visit.pages;
   const { transactionId, body } = transaction;
   const { date, narrative } = descriptionOf(body);
-  const suggested = suggestionLines(visit, transaction.predictedActions);
+  const mark = correctionMark(t, transaction);
+  const suggested = suggestionLines(visit, transaction.predictedActions, currencyOf(body, currency));
   return html`<li class="line">
     ${
       boxes &&
+      isInForce(transaction) &&
       html`<input
         type="checkbox"
         name="${transactionFieldName}"
@@ -42,6 +47,7 @@ function transactionLine(
       />`
     }
     ${transactionFacts(t, body, currency)}
+    ${mark !== undefined && html`<span class="suggested">${mark}</span>`}
     <span class="suggested"
       >${
         suggested.length === 0
@@ -50,6 +56,24 @@ function transactionLine(
       }</span
     >
   </li>`;
+}
+
+function isInForce({ correctedBy, correctionAction }: StoredSageTransaction): boolean {
+  return correctedBy === null && correctionAction !== 'delete';
+}
+
+/** What a correction means for this transaction, or this one for an earlier one. */
+function correctionMark(t: SageTexts, transaction: StoredSageTransaction): string | undefined {
+  const texts = t.sage.account.corrected;
+  if (transaction.correctedBy !== null) return texts.notInForce;
+  switch (transaction.correctionAction) {
+    case 'delete':
+      return texts.removes;
+    case 'replace':
+      return texts.replaces;
+    case null:
+      return undefined;
+  }
 }
 
 /** Date, narrative and amount of a transaction, as parts of its line; empty where Sage sent none. */
@@ -67,5 +91,7 @@ export function transactionFacts(
 function descriptionOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const date = text(body['datePosted']).slice(0, 'YYYY-MM-DD'.length);
-  return { date, narrative: text(body['transactionNarrative']) };
+  const characters = Array.from(text(body['transactionNarrative']).slice(0, 2 * narrativeCharactersMax));
+  const isLong = characters.length > narrativeCharactersMax;
+  return { date, narrative: `${characters.slice(0, narrativeCharactersMax).join('')}${isLong ? '…' : ''}` };
 }

@@ -158,6 +158,126 @@ describe('bad postings', () => {
   });
 });
 
+describe('clusters of bad postings', () => {
+  const clusters: [string, number, number[]][] = [
+    ['three neighbors', 50, [10, 11, 12]],
+    ['three at the end', 50, [48, 49, 50]],
+    ['all but the last', 20, [...Array(19).keys()].map((index) => index + 1)],
+    ['every second', 20, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]],
+  ];
+  it.each(clusters.flatMap((cluster) => [true, false].map((named) => [...cluster, named] as const)))(
+    '(%s of %d: %j, named %s) are quarantined alone, and all others arrive in order',
+    async (_name, count, bad, named) => {
+      const feed = await fixture.makeFeed({ startDate });
+      await fixture.addPostings(feed, postingsFrom({ from: startDate, count }));
+      await poison(bad.map(idOf), named);
+      const posts = await fixture.posts();
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+      const good = idsOf(count).filter((id) => !bad.map(idOf).includes(id));
+      expect(await fixture.bookedIds(feed)).toEqual(good);
+      expect(await exceptionsOf(feed)).toEqual(
+        Object.fromEntries(bad.map((number) => [idOf(number), 'quarantined'])),
+      );
+      expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
+        delivered: good.length,
+        quarantined: bad.length,
+        ready: 0,
+        batched: 0,
+      });
+      const announced = await timelineOf(feed, 'posting_quarantined');
+      expect(announced).toHaveLength(bad.length);
+      expect(await timelineOf(feed, 'feed_blocked')).toEqual([]);
+      expect((await fixture.posts()) - posts).toBeLessThanOrEqual(2 * count);
+    },
+  );
+
+  it('at the head of a batch let one posting overtake, and those it overtook are marked late', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 50 }));
+    const bad = [1, 2, 3, 4, 5].map(idOf);
+    await poison(bad, false);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(Object.keys(await exceptionsOf(feed))).toEqual(bad);
+    const booked = await fixture.bookedIds(feed);
+    const [overtook = ''] = booked;
+    expect([...booked].sort()).toEqual(idsOf(50).filter((id) => !bad.includes(id)));
+    expect(booked.slice(1)).toEqual([...booked.slice(1)].sort());
+    const { rows } = await fixture.pool.query<{ id: string }>(
+      `SELECT transaction_id AS id FROM ledger WHERE feed_id = $1 AND late AND exception IS NULL ORDER BY 1`,
+      [feed.feedId],
+    );
+    expect(rows.map((row) => row.id)).toEqual(booked.filter((id) => id < overtook));
+    expect(rows.length).toBeGreaterThan(0);
+  });
+
+  it('of more than 50 block the feed: 50 stay quarantined, nothing is lost, and resume goes on with a new budget', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 120 }));
+    const bad = idsOf(120).slice(20, 80);
+    await poison(bad, true);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
+    expect((await fixture.posts()) - posts).toBeLessThanOrEqual(100);
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
+      delivered: 20,
+      quarantined: 50,
+      ready: 50,
+      batched: 0,
+    });
+    const { rows } = await fixture.pool.query<{ detail: string }>(
+      `SELECT reason_detail AS detail FROM feeds WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    expect(rows[0]?.detail).toMatch(
+      /^more than 50 postings of the batch were refused; the last refusal: 450 /,
+    );
+    await resume(feed);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(Object.keys(await exceptionsOf(feed))).toEqual(bad);
+    expect([...(await fixture.bookedIds(feed))].sort()).toEqual(idsOf(120).filter((id) => !bad.includes(id)));
+    const announced = await timelineOf(feed, 'posting_quarantined');
+    expect(announced).toHaveLength(60);
+  });
+
+  it('that need more than 100 requests block the feed, and nothing is lost', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
+    const bad = idsOf(1_000).filter((_, index) => index % 21 === 20);
+    await poison(bad, false);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({
+      outcome: 'waiting',
+      reason: 'rejected_by_provider',
+    });
+    expect((await fixture.posts()) - posts).toBe(100);
+    const exceptions = await exceptionsOf(feed);
+    expect(new Set(Object.values(exceptions))).toEqual(new Set(['quarantined']));
+    const counts = await countByDeliveryStatus(fixture.pool, feed);
+    expect(counts.delivered + counts.quarantined + counts.ready).toBe(1_000);
+    expect(counts.batched).toBe(0);
+    const announced = await timelineOf(feed, 'posting_quarantined');
+    expect(announced).toHaveLength(counts.quarantined);
+    await fixture.control('DELETE', '/faults');
+    await resume(feed);
+    await fixture.deliveryRun(feed);
+    const quarantined = Object.keys(exceptions);
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_000).filter((id) => !quarantined.includes(id)));
+  });
+
+  it('do not count toward the three batches of one that block a feed', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+    await poison([3, 4, 5, 6].map(idOf), true);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 6 }).slice(5));
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(Object.keys(await exceptionsOf(feed))).toEqual([3, 4, 5, 6].map(idOf));
+  });
+});
+
 describe('a refusal that is not caused by single postings', () => {
   it('quarantines nothing when nothing of the batch is accepted: the feed is blocked once', async () => {
     const feed = await fixture.makeFeed({ startDate });
@@ -182,7 +302,7 @@ describe('a refusal that is not caused by single postings', () => {
     expect(await fixture.bookedIds(feed)).toEqual(idsOf(2));
   });
 
-  it('stops after three single postings refused with the same code, undoes them and blocks the feed', async () => {
+  it('tries single postings from 8 places when all of a thousand are refused, undoes the batch and blocks the feed', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 1_000 }));
     await poison(idsOf(1_000), false);
@@ -196,7 +316,9 @@ describe('a refusal that is not caused by single postings', () => {
       batched: 0,
       quarantined: 0,
     });
-    const blocked = { reason: 'rejected_by_provider', transaction_ids: idsOf(3) };
+    expect(await timelineOf(feed, 'posting_quarantined')).toEqual([]);
+    const tried = [1, 2, 3, 203, 403, 602, 801, 1_000].map(idOf);
+    const blocked = { reason: 'rejected_by_provider', transaction_ids: tried };
     expect(await timelineOf(feed, 'feed_blocked')).toEqual([blocked]);
     const posts = await fixture.posts();
     await fixture.deliveryRun(feed);
@@ -207,7 +329,7 @@ describe('a refusal that is not caused by single postings', () => {
     expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_000));
   });
 
-  it('stops after three single postings refused with the same code on different days', async () => {
+  it('stops after three batches of one posting refused with the same code', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await poison(idsOf(3), true);
     const [first, second, third] = postingsFrom({ from: startDate, count: 3 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
-import { discardPosting, releasePosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/quarantine.js';
 import { noCorrection } from '../../../src/domain/rutter/posting-correction.js';
 import {
   createDeliveryFixture,
@@ -54,7 +54,8 @@ async function feedWithQuarantined(): Promise<DeliveryFeed> {
 }
 
 const release = (feed: DeliveryFeed, correction = {}) =>
-  releasePosting(fixture.pool, {
+  decidePosting(fixture.pool, {
+    action: 'release',
     feedId: feed.feedId,
     transactionId: 'tx-000002',
     correction: { ...noCorrection, ...correction },
@@ -144,7 +145,7 @@ describe('a posting released from quarantine', () => {
   it('is never sent when it was discarded instead', async () => {
     const feed = await feedWithQuarantined();
     const ids = { feedId: feed.feedId, transactionId: 'tx-000002', reason: 'a test' };
-    expect(await discardPosting(fixture.pool, ids)).toMatchObject({
+    expect(await decidePosting(fixture.pool, { ...ids, action: 'discard' })).toMatchObject({
       kind: 'done',
       posting: { deliveryStatus: 'discarded' },
     });
@@ -154,41 +155,47 @@ describe('a posting released from quarantine', () => {
   });
 });
 
-describe('three postings that were refused with the same code and are ready again in a blocked feed', () => {
+describe('postings that were tried alone and are ready again in a blocked feed', () => {
   it('can each be discarded or corrected, and then the rest is sent: the feed is not stuck', async () => {
     const feed = await fixture.makeFeed({ startDate: start });
-    await fixture.addPostings(feed, postingsFrom({ from: start, count: 5 }));
-    const bad = ['tx-000001', 'tx-000002', 'tx-000003'];
+    const all = postingsFrom({ from: start, count: 10 });
+    await fixture.addPostings(feed, all);
+    const bad = all.map((posting) => posting.id);
     await fixture.control('POST', '/faults', { kind: 'poison', transaction_ids: bad, named: false });
     expect(await fixture.deliveryRun(feed)).toMatchObject({
       outcome: 'waiting',
       reason: 'rejected_by_provider',
     });
-    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 5 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 10 });
     const decide = { feedId: feed.feedId, reason: 'really bad' };
-    for (const transactionId of ['tx-000001', 'tx-000002']) {
-      const result = await discardPosting(fixture.pool, { ...decide, transactionId });
+    for (const transactionId of ['tx-000001', 'tx-000010']) {
+      const result = await decidePosting(fixture.pool, { ...decide, action: 'discard', transactionId });
       expect(result).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'discarded' } });
     }
-    // This posting cannot be discarded: it was never refused alone.
-    const neverRefused = await discardPosting(fixture.pool, { ...decide, transactionId: 'tx-000005' });
+    // This posting cannot be discarded: of the eight places that were tried it is none.
+    const neverRefused = await decidePosting(fixture.pool, {
+      ...decide,
+      action: 'discard',
+      transactionId: 'tx-000004',
+    });
     expect(neverRefused.kind).toBe('wrong_delivery_status');
     const correction = { ...noCorrection, description: 'Corrected text' };
-    const released = await releasePosting(fixture.pool, {
+    const released = await decidePosting(fixture.pool, {
       ...decide,
+      action: 'release',
       transactionId: 'tx-000003',
       correction,
     });
     expect(released).toMatchObject({ kind: 'done', posting: { deliveryStatus: 'ready' }, repeated: false });
     await fixture.control('DELETE', '/faults');
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
-    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 8 });
     const book = await booked(feed);
-    expect(book.map((posting) => posting.transaction_id)).toEqual(['tx-000003', 'tx-000004', 'tx-000005']);
-    expect(book[0]?.description).toBe('Corrected text');
+    expect(book.map((posting) => posting.transaction_id)).toEqual(bad.slice(1, 9));
+    expect(book[1]?.description).toBe('Corrected text');
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({
       discarded: 2,
-      delivered: 3,
+      delivered: 8,
       ready: 0,
     });
   });

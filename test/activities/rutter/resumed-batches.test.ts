@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { readFeed } from '../../../src/db/rutter/feeds.js';
-import { discardPosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/quarantine.js';
 import { LimiterSaturated } from '../../../src/db/rate-limiter.js';
 import {
   createDeliveryFixture,
@@ -202,8 +202,13 @@ describe('a batch', () => {
     const feed = await makeFeedWithOpenBatch();
     await setFeed(feed, 'reason', 'rejected_by_provider');
     await fixture.addPostings(feed, [{ id: 'late', postedAt: '2026-03-01T00:00:30.000Z' }]);
-    const discard = { feedId: feed.feedId, transactionId: 'late', reason: 'seen' };
-    expect(await discardPosting(fixture.pool, discard)).toMatchObject({ kind: 'wrong_delivery_status' });
+    const discard = {
+      feedId: feed.feedId,
+      action: 'discard',
+      transactionId: 'late',
+      reason: 'seen',
+    } as const;
+    expect(await decidePosting(fixture.pool, discard)).toMatchObject({ kind: 'wrong_delivery_status' });
     await setFeed(feed, 'reason', null);
     await fixture.deliveryRun(feed);
     expect(await fixture.bookedIds(feed)).toHaveLength(4);

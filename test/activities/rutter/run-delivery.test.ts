@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../support/until.js';
 import {
@@ -155,7 +154,7 @@ describe('an unknown outcome', () => {
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 3 }));
     const fault = { kind: 'server_error_before_effect', recorded: true, match: batchPost, times: 1 };
     await fixture.control('POST', '/faults', fault);
-    await fixture.untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed, { deps: { ...fixture.deps, wait: fixture.advanceClock } });
     const keys = new Set((await fixture.book(feed)).map((booked) => booked.idempotency_key));
     expect(keys.size).toBe(1);
     const { rows } = await fixture.pool.query<{ state: string }>(
@@ -183,7 +182,7 @@ describe('an unknown outcome', () => {
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 4_000, preferSyncWindowMs: 500 });
     const posts = await fixture.posts();
-    await fixture.untilCaughtUp(feed);
+    await fixture.untilCaughtUp(feed, { deps: { ...fixture.deps, wait: fixture.advanceClock } });
     await fixture.control('POST', '/knobs', { jobRunMs: 0, preferSyncWindowMs: 30_000 });
     expect((await fixture.posts()) - posts).toBe(1);
     expect(await fixture.book(feed)).toHaveLength(5);
@@ -358,13 +357,13 @@ describe('the delivery lock', () => {
     await fixture.addPostings(backfilling, postingsFrom({ from: startDate, count: 40_000 }));
     await fixture.control('POST', '/knobs', { jobRunMs: 300 });
     let backfillDone = false;
-    const backfill = fixture.untilCaughtUp(backfilling, 200).then(() => (backfillDone = true));
+    const backfill = fixture.untilCaughtUp(backfilling, { runsMax: 200 }).then(() => (backfillDone = true));
     await until(async () => (await fixture.book(backfilling)).length > 0, {
       timeoutMs: 10_000,
       describe: 'the backfill has started',
     });
     await fixture.addPostings(urgent, [{ id: 'urgent', postedAt: startDate }]);
-    await fixture.untilCaughtUp(urgent, 60);
+    await fixture.untilCaughtUp(urgent, { runsMax: 60 });
     expect(backfillDone).toBe(false);
     await fixture.control('POST', '/knobs', { jobRunMs: 0 });
     await backfill;

@@ -79,10 +79,137 @@ describe('the page of an account', () => {
     expect(words).toContain('Transactions received 3');
     expect(words).toContain('1,250.00');
     expect(words).toContain('−12.50');
-    expect(words).toContain('Suggestion: −6.25: NOMINAL 7500, half, by rule Fees');
+    expect(words).toContain('Suggestion: −6.25 GBP: NOMINAL 7500, half, by rule Fees');
     expect(words).toContain('nothing is booked before you book it in Sage');
     expect(words).toContain('<i>INVOICE</i> 9');
     expect(page.text).not.toContain('<i>INVOICE');
+  });
+
+  test('says up to date only of an account that was read and is read again in time', async () => {
+    const { visitor, account, path } = await holder({ transactions: lines });
+    const set = async (assignments: string) => {
+      await fixture.pool.query(`UPDATE sage_accounts SET ${assignments} WHERE sage_account_id = $1`, [
+        account.sageAccountId,
+      ]);
+      const [own, list] = [textOf(await visitor.get(path)), textOf(await visitor.get('/status'))];
+      return { own, list };
+    };
+    const fresh = `last_read_at = now(), next_read_at = now() + interval '1 hour'`;
+    for (const page of Object.values(await set(fresh))) expect(page).toContain('Up to date');
+    const cases = [
+      ['cancel_requested_at = now()', 'Being disconnected'],
+      [`cancel_requested_at = NULL, next_read_at = now() - interval '61 minutes'`, 'Held up'],
+      [`${fresh}, reason = 'read_rejected'`, 'Held up'],
+      ['reason = NULL, last_read_at = NULL, next_read_at = now()', 'Being read'],
+      [`last_read_at = now(), status = 'authRequired', cancel_requested_at = now()`, 'Being disconnected'],
+    ] as const;
+    for (const [assignments, label] of cases) {
+      for (const page of Object.values(await set(assignments))) {
+        expect(page).toContain(label);
+        expect(page).not.toContain('Up to date');
+      }
+    }
+  });
+
+  test('shows the balances as the bank last reported them, in whole numbers of their currency', async () => {
+    const { visitor, account, path } = await holder();
+    const statement = { transactions: [], balance: -1234.5 };
+    await fixture.control('POST', `/accounts/${account.bankAccountId}/transactions`, statement);
+    await fixture.deps.sage!.workflows.wakeAccount(account);
+    await until(async () => textOf(await visitor.get(path)).includes('Balance at the bank −1,234.50 GBP'), {
+      timeoutMs: 20_000,
+      describe: 'the balance is shown',
+    });
+    expect(textOf(await visitor.get('/status'))).toContain('Balance at the bank −1,234.50 GBP');
+    const balances = async () =>
+      (await fixture.api('GET', `/v1/sage/accounts/${account.sageAccountId}`)).body.balances as unknown;
+    expect(await balances()).toEqual({
+      ledger: '-1234.5',
+      ledger_date: null,
+      available: null,
+      available_date: null,
+      read_at: expect.any(String),
+    });
+    await fixture.pool.query(
+      `UPDATE sage_accounts SET currency = 'JPY', ledger_balance = 1000000, ledger_balance_date = '2026-03-05',
+              available_balance = -1500 WHERE sage_account_id = $1`,
+      [account.sageAccountId],
+    );
+    const words = textOf(await visitor.get(path));
+    expect(words).toContain('Balance at the bank 1,000,000 JPY on 5 March 2026');
+    expect(words).toContain('Available at the bank −1,500 JPY');
+  });
+
+  test('writes amounts with the decimals of their currency, and never with a power of ten', async () => {
+    const { visitor, account, path } = await holder();
+    const amounts: [number, string][] = [
+      [-1500, 'JPY'],
+      [1e-7, 'GBP'],
+      [1e21, 'GBP'],
+      [1.2345, 'GBP'],
+      [1.5, 'KWD'],
+    ];
+    const transactions = amounts.map(([transactionAmount, currency], index) => ({
+      transactionId: index + 1,
+      transactionAmount,
+      currency,
+    }));
+    await storePage(fixture.pool, { ...account, transactions, endIndex: 5 });
+    const words = textOf(await visitor.get(path));
+    for (const printed of [
+      '−1,500 JPY',
+      '0.0000001 GBP',
+      '1,000,000,000,000,000,000,000.00 GBP',
+      '1.2345 GBP',
+      '1.500 KWD',
+    ]) {
+      expect(words).toContain(` ${printed}`);
+    }
+  });
+
+  test('shows corrected transactions on request alone, and what each correction does', async () => {
+    const { visitor, account, path } = await holder();
+    const transactions = [
+      { transactionId: 1, transactionAmount: 1, transactionNarrative: 'OLD', serverTransactionId: 'u-1' },
+      { transactionId: 2, transactionAmount: 2, transactionNarrative: 'GONE', serverTransactionId: 'u-2' },
+      {
+        transactionId: 3,
+        transactionAmount: 3,
+        transactionNarrative: 'NEW',
+        correctionId: 'u-1',
+        correctionAction: 'REPLACE',
+      },
+      {
+        transactionId: 4,
+        transactionAmount: 4,
+        transactionNarrative: 'MARK',
+        correctionId: 'u-2',
+        correctionAction: 'DELETE',
+      },
+    ];
+    await storePage(fixture.pool, { ...account, transactions, endIndex: 4 });
+    const words = textOf(await visitor.get(path));
+    expect(words).toContain('Transactions received 1');
+    expect(words).toContain('NEW 3.00 GBP Replaces an earlier transaction');
+    for (const hidden of ['OLD', 'GONE', 'MARK']) expect(words).not.toContain(hidden);
+    expect(words).toContain('Show corrected transactions, too');
+    const page = await visitor.get(`${path}?include=corrected`);
+    expect(textOf(page)).toContain('OLD 1.00 GBP Corrected by the bank: no longer counted');
+    expect(textOf(page)).toContain('MARK 4.00 GBP The bank removed an earlier transaction');
+    expect(page.text.match(/name="transaction_id"/g)).toHaveLength(1);
+  });
+
+  test('cuts a long narrative', async () => {
+    const { visitor, account, path } = await holder();
+    const transactions = [
+      { transactionId: 1, transactionAmount: 1, transactionNarrative: '😀'.repeat(300) },
+      { transactionId: 2, transactionAmount: 1, transactionNarrative: 'y'.repeat(100_000) },
+    ];
+    await storePage(fixture.pool, { ...account, transactions, endIndex: 2 });
+    const page = await visitor.get(path);
+    expect(page.text).toContain(`${'y'.repeat(300)}…`);
+    expect(page.text).toContain(`${'😀'.repeat(300)}<`);
+    expect(page.text).not.toContain('y'.repeat(301));
   });
 
   test('marks a transaction in an unusual form as kept, and shows what can be read of it', async () => {
@@ -125,10 +252,10 @@ describe('the page of an account', () => {
     ['cancelled', 'Nothing comes in any more'],
   ])('in status %s shows what to do, as /status does: %s', async (status, advice) => {
     const { visitor, account, path } = await holder();
-    await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
-      account.sageAccountId,
-      status,
-    ]);
+    await fixture.pool.query(
+      `UPDATE sage_accounts SET status = $2, last_read_at = now() WHERE sage_account_id = $1`,
+      [account.sageAccountId, status],
+    );
     const page = await visitor.get(path);
     expect(textOf(page)).toContain(advice);
     expect(page.text.includes(`${path}/disconnect`)).toBe(status !== 'cancelled');

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSageAccount } from '../../../src/db/sage-banking/accounts.js';
+import { accessOf, readSageCompany } from '../../../src/db/sage-banking/companies.js';
 import { makeSageAccount, someLines } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import type { PageAnswer } from '../pages-fixture.js';
@@ -90,6 +92,14 @@ async function rulesAtSage({ bankAccountId }: RuleDesk): Promise<
 > {
   const { rules } = await fixture.control('GET', `/accounts/${bankAccountId}`);
   return rules;
+}
+
+/** Changes a rule at Sage, past this service. */
+async function changeAtSage(desk: RuleDesk, ruleId: string, changes: { ruleName: string }): Promise<void> {
+  const account = await readSageAccount(fixture.pool, desk);
+  const company = await readSageCompany(fixture.pool, account!);
+  const access = accessOf(fixture.keyring, company!);
+  await fixture.deps.sage!.client.amendRule({ access, bankAccountId: desk.bankAccountId, ruleId, changes });
 }
 
 const namesByRank = async (desk: RuleDesk) =>
@@ -308,7 +318,7 @@ describe('trying out', () => {
     const tried = await completed(desk.visitor, answer.location!);
     expect(textOf(tried)).toContain('1 of the 4 transactions that are here');
     expect(textOf(tried)).toContain('FEE MARCH');
-    expect(textOf(tried)).toContain('−6.25 + −6.25');
+    expect(textOf(tried)).toContain('−6.25 GBP + −6.25 GBP');
     expect(textOf(tried)).not.toContain('CARD 1');
     expect(tried.text).toContain('value="Fees"');
     expect(await rulesAtSage(desk)).toEqual([]);
@@ -350,6 +360,82 @@ test('a rule that is edited does not conflict with itself, and a name in use is 
   expect(renamed).not.toContain('has this name already');
   expect(await tryOut('Fees')).not.toContain('has this name already');
   expect(await tryOut('Cards')).toContain('has this name already');
+});
+
+describe('a rule that was changed since its form was opened', () => {
+  const unescaped = (text: string) =>
+    text.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+  const versionIn = (page: PageAnswer) => ({
+    etag: unescaped(hiddenValue(page, 'etag')),
+    based_on: unescaped(hiddenValue(page, 'based_on')),
+  });
+
+  test('is not saved over: the page shows who changed what, keeps what was typed, and saves it when asked again', async () => {
+    const desk = await ruleDesk();
+    await saveNew(desk, filled('Fees'));
+    const { ruleId } = (await rulesAtSage(desk))[0]!;
+    const path = `${desk.base}/rules/${ruleId}`;
+    const form = await completed(desk.visitor, path);
+    const api = `/v1/sage/accounts/${desk.sageAccountId}/rules/${ruleId}`;
+    expect((await fixture.api('PATCH', api, { json: { ruleName: 'Charges' } })).status).toBe(200);
+
+    const fields = { ...filled('Bank fees'), ...versionIn(form), do: 'save' };
+    const answer = await send(desk.visitor, form, path, fields);
+    const conflict = await completed(desk.visitor, answer.location!);
+    expect(conflict.status).toBe(409);
+    expect(textOf(conflict)).toContain('was changed since you opened it');
+    expect(textOf(conflict)).toMatch(/Your bank’s own system changed the rule, on \d+ /);
+    expect(textOf(conflict)).toContain('Name: “Fees” → “Charges”');
+    expect(textOf(conflict)).not.toContain('Conditions: ');
+    expect(conflict.text).toContain('value="Bank fees"');
+    expect((await rulesAtSage(desk))[0]!.ruleName).toBe('Charges');
+
+    const second = await send(desk.visitor, conflict, path, { ...fields, ...versionIn(conflict) });
+    expect((await completed(desk.visitor, second.location!)).path).toContain('/rules?saved=1');
+    expect((await rulesAtSage(desk))[0]!.ruleName).toBe('Bank fees');
+  });
+
+  test('in Sage itself is reported as that; with a version added and removed rows keep', async () => {
+    const desk = await ruleDesk();
+    await saveNew(desk, filled('Fees'));
+    const { ruleId } = (await rulesAtSage(desk))[0]!;
+    const path = `${desk.base}/rules/${ruleId}`;
+    const form = await completed(desk.visitor, path);
+    const added = await send(desk.visitor, form, path, {
+      ...filled('Fees 2'),
+      ...versionIn(form),
+      do: 'add_condition',
+    });
+    expect(versionIn(added)).toEqual(versionIn(form));
+    await changeAtSage(desk, ruleId, { ruleName: 'Renamed in Sage' });
+    const answer = await send(desk.visitor, added, path, {
+      ...filled('Fees 2'),
+      ...versionIn(added),
+      do: 'save',
+    });
+    const conflict = textOf(await completed(desk.visitor, answer.location!));
+    expect(conflict).toContain('was changed in Sage, or another rule was moved');
+    expect(conflict).toContain('Name: “Fees” → “Renamed in Sage”');
+  });
+
+  test('is neither moved nor deleted by an older page', async () => {
+    const desk = await ruleDesk();
+    for (const name of ['A', 'B']) await saveNew(desk, filled(name));
+    const ruleB = (await rulesAtSage(desk)).find(({ ruleName }) => ruleName === 'B')!;
+    const list = await completed(desk.visitor, `${desk.base}/rules`);
+    const question = await completed(desk.visitor, `${desk.base}/rules/${ruleB.ruleId}/delete`);
+    const version = versionIn(question);
+    expect(list.text).toContain(version.etag.replaceAll('"', '&quot;'));
+    await changeAtSage(desk, ruleB.ruleId, { ruleName: 'B2' });
+    const moved = await send(desk.visitor, list, `${desk.base}/rules/${ruleB.ruleId}/move`, {
+      rank: '1',
+      ...version,
+    });
+    expect(textOf(await completed(desk.visitor, moved.location!))).toContain('so nothing was done');
+    const deleted = await send(desk.visitor, question, `${desk.base}/rules/${ruleB.ruleId}/delete`, version);
+    expect(textOf(await completed(desk.visitor, deleted.location!))).toContain('so nothing was done');
+    expect((await rulesAtSage(desk)).map(({ ruleName }) => ruleName)).toEqual(['A', 'B2']);
+  });
 });
 
 describe('the list', () => {

@@ -228,7 +228,7 @@ test('without scripts: a rule of two conditions and two parts is typed, tried ou
   await page.getByLabel('Name of the rule').press('Enter');
   await page.getByRole('heading', { name: 'What the rule would match' }).waitFor();
   await page.getByText('1 of the 2 transactions that are here').waitFor();
-  await page.getByText('−5.00 + −7.50').waitFor();
+  await page.getByText('−5.00 GBP + −7.50 GBP').waitFor();
   expect(await page.getByRole('group', { name: 'Condition 2' }).getByLabel('Value').inputValue()).toBe('-5');
   const atSage = async () => (await fixture.control('GET', `/accounts/${account.bankAccountId}`)).rules;
   expect(await atSage()).toEqual([]);
@@ -237,6 +237,6 @@ test('without scripts: a rule of two conditions and two parts is typed, tried ou
   expect(await atSage()).toMatchObject([{ ruleName: 'Fees', ruleRank: 1 }]);
   await page.getByRole('button', { name: 'Run the rules over all' }).click();
   await page.getByRole('heading', { name: 'What your rules suggest' }).waitFor();
-  await page.getByText('−5.00: NOMINAL 7500, by rule Fees').waitFor();
+  await page.getByText('−5.00 GBP: NOMINAL 7500, by rule Fees').waitFor();
   expect(await fixture.violations()).toEqual([]);
 });

@@ -62,7 +62,9 @@ export interface DeliveryFixture {
     input?: { readAccount?: boolean; deps?: ActivityDeps; early?: boolean },
   ): Promise<RunDeliveryResult>;
   /** Starts delivery runs, as the workflow would, until the feed has caught up; one that throws is an attempt. */
-  untilCaughtUp(feed: { feedId: string }, runsMax?: number): Promise<void>;
+  untilCaughtUp(feed: { feedId: string }, input?: { runsMax?: number; deps?: ActivityDeps }): Promise<void>;
+  /** Waits of the activity only advance the sandbox's clock: for tests of one sender. */
+  advanceClock(waitMs: number): Promise<void>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
@@ -156,9 +158,12 @@ export async function createDeliveryFixture(
       return feed;
     },
     addPostings: (feed, postings) => addPostings(pool, feed.accountId, postings),
-    untilCaughtUp: async (feed, runsMax = 12) => {
+    advanceClock: async (waitMs) => {
+      await control('POST', '/clock', { advance_ms: waitMs });
+    },
+    untilCaughtUp: async (feed, { runsMax = 12, ...input } = {}) => {
       for (let runs = 0; runs < runsMax; runs += 1) {
-        const result = await deliveryRun(feed).catch(() => undefined);
+        const result = await deliveryRun(feed, input).catch(() => undefined);
         if (result?.outcome === 'caught_up') return;
         if (result?.outcome === 'lock_busy') await sleep(300);
       }

@@ -171,9 +171,10 @@ export async function storeTransactions(fixture: AccountFixture, account: SageTe
   for (let pages = 0; pages < pagesMax; pages += 1) {
     const page = await clientOf(fixture).readTransactions({ ...account, startIndex });
     await storePage(fixture.pool, { ...account, transactions: page.transactions, endIndex: page.endIndex });
-    await fixture.pool.query(`UPDATE sage_accounts SET status = $2 WHERE sage_account_id = $1`, [
-      ...[account.sageAccountId, page.account.status],
-    ]);
+    await fixture.pool.query(
+      `UPDATE sage_accounts SET status = $2, last_read_at = now() WHERE sage_account_id = $1`,
+      [...[account.sageAccountId, page.account.status]],
+    );
     if (!page.hasMore) return;
     startIndex = page.endIndex + 1;
   }

@@ -57,7 +57,7 @@ export interface SageFixture {
   api(
     method: string,
     path: string,
-    input?: { json?: unknown; role?: 'core' | 'ops'; key?: string },
+    input?: { json?: unknown; role?: 'core' | 'ops'; key?: string; ifMatch?: string },
   ): Promise<ApiAnswer>;
   /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
@@ -305,12 +305,13 @@ async function serve(input: {
   });
   const { app, drained } = createApp({ ...parts, channels, pages });
   server.on('request', app);
-  const api: SageFixture['api'] = async (method, path, { json, role = 'core', key } = {}) => {
+  const api: SageFixture['api'] = async (method, path, { json, role = 'core', key, ifMatch } = {}) => {
     const response = await fetch(url + path, {
       method,
       headers: {
         Authorization: `Bearer ${tokens[role]}`,
         ...(json === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(ifMatch === undefined ? {} : { 'If-Match': ifMatch }),
         ...(method === 'POST' ? { 'Idempotency-Key': key ?? randomUUID() } : {}),
       },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),

@@ -4,13 +4,9 @@ import {
   accountTransition,
   caughtUpTransition,
   changedFacts,
-  discardDecision,
-  mayHaveBlocked,
   reasonTransition,
-  releaseDecision,
   requestTransition,
   type AccountSeen,
-  type DecidablePosting,
   type FeedSnapshot,
 } from '../../../src/domain/rutter/transitions.js';
 
@@ -179,45 +175,5 @@ describe('a reason', () => {
     const later = feed({}, { nextSyncAt: april });
     expect(reasonTransition(later, { ...transient, asOf: { nextSyncAt: march } })).toBeNull();
     expect(reasonTransition(later, { ...transient, asOf: { nextSyncAt: april } })).not.toBeNull();
-  });
-});
-
-describe('a decision on a posting', () => {
-  const release = { amount: '1.00', description: null, payee: null, transactionType: null, reason: 'typo' };
-  const posting = (change: Partial<DecidablePosting> = {}): DecidablePosting => ({
-    deliveryStatus: 'quarantined',
-    exception: 'quarantined',
-    release: null,
-    ...change,
-  });
-  const quarantined = { release, hasBlocked: false };
-
-  it('releases a quarantined one from the ledger, and not one with other content at Rutter', () => {
-    expect(releaseDecision(posting(), quarantined)).toBe('from_ledger');
-    expect(releaseDecision(posting({ exception: 'conflict' }), quarantined)).toBe('wrong_delivery_status');
-  });
-
-  it('is a repeat with the same content and reason, and another release with another', () => {
-    for (const deliveryStatus of ['ready', 'batched', 'delivered', 'before_start'] as const) {
-      const released = posting({ deliveryStatus, exception: null, release });
-      expect(releaseDecision(released, quarantined)).toBe('repeated');
-      const other = { release: { ...release, amount: '2.00' }, hasBlocked: false };
-      expect(releaseDecision(released, other)).toBe('wrong_delivery_status');
-    }
-    expect(releaseDecision(posting({ release }), quarantined)).toBe('from_ledger');
-  });
-
-  it('is possible for a ready posting that blocked its feed', () => {
-    const ready = posting({ deliveryStatus: 'ready', exception: null });
-    expect(mayHaveBlocked(feed({}, { reason: 'rejected_by_provider' }), ready)).toBe(true);
-    expect(mayHaveBlocked(feed({}, { reason: 'job_lost' }), ready)).toBe(false);
-    expect(mayHaveBlocked(feed({}, { reason: 'rejected_by_provider' }), posting())).toBe(false);
-    expect(releaseDecision(ready, { release, hasBlocked: true })).toBe('as_ready');
-    expect(discardDecision(ready, { hasBlocked: true })).toBe('ready');
-  });
-
-  it('discards once', () => {
-    expect(discardDecision(posting(), { hasBlocked: false })).toBe('quarantined');
-    expect(discardDecision(posting({ deliveryStatus: 'discarded' }), { hasBlocked: false })).toBe('repeated');
   });
 });

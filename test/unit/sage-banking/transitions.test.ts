@@ -1,24 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { captchaGoodForMs } from '../../../src/domain/sage-banking/onboarding.js';
+import { captchaFailuresMax, captchaGoodForMs } from '../../../src/domain/sage-banking/onboarding.js';
 import {
   accountFailing,
-  awaitsAuthorisation,
+  awaitsAuthorization,
+  mayRequestCancellation,
+  statusChanged,
+  type AccountSnapshot,
+} from '../../../src/domain/sage-banking/account-transitions.js';
+import {
   begunAgain,
   captchaAnswered,
+  captchaAnsweredWrongly,
   captchaShown,
   companyCreated,
   createSent,
   failureMet,
   isStaleCaptcha,
-  mayRequestCancellation,
   newCaptchaWanted,
   onboardingReady,
   onboardingRefused,
   outcomeUnknown,
   resolutionEntered,
   resolutionRefused,
-  statusChanged,
-  type AccountSnapshot,
   type OnboardingSnapshot,
 } from '../../../src/domain/sage-banking/transitions.js';
 
@@ -87,6 +90,17 @@ describe('a captcha', () => {
     expect(expired.change).toMatchObject({ captchaFailures: 0, registeredAgain: true });
     const known = newCaptchaWanted({ ...waiting, registeredAgain: true }, null);
     expect(known.change).toMatchObject({ registeredAgain: true });
+  });
+
+  it('that was read wrongly is fetched again, until there were too many wrong answers', () => {
+    const last = captchaFailuresMax - 1;
+    expect(captchaAnsweredWrongly({ ...waiting, captchaFailures: last - 1 })).toMatchObject({
+      change: { state: 'registering', reason: 'captcha_wrong', captchaFailures: last },
+    });
+    expect(captchaAnsweredWrongly({ ...waiting, captchaFailures: last })).toMatchObject({
+      change: { state: 'refused', reason: 'captcha_failed', licenceSealed: null },
+      event: { kind: 'sage_onboarding_refused', detail: { failures: captchaFailuresMax } },
+    });
   });
 });
 
@@ -193,6 +207,6 @@ describe('an account', () => {
 
   it('has an authorisation only while one is awaited', () => {
     const statuses = ['pending', 'active', 'authRequired', 'cancelled'] as const;
-    expect(statuses.filter(awaitsAuthorisation)).toEqual(['pending', 'authRequired']);
+    expect(statuses.filter(awaitsAuthorization)).toEqual(['pending', 'authRequired']);
   });
 });

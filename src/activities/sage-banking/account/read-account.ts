@@ -2,7 +2,12 @@ import { Context, heartbeat } from '@temporalio/activity';
 import type { UnknownOutcomeReason } from '../../../clients/http/provider-error.js';
 import { isSageError, isUnknownToSage, SageOutcomeUnknown } from '../../../clients/sage-banking/errors.js';
 import type { SageBankAccount } from '../../../clients/sage-banking/schemas.js';
-import { recordNextCheck, recordSageCheck, recordSageReason } from '../../../db/sage-banking/account-life.js';
+import {
+  recordNextCheck,
+  recordSageCheck,
+  recordSageReason,
+  type SageBalance,
+} from '../../../db/sage-banking/account-life.js';
 import { readSageAccount, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
 import { storePage } from '../../../db/sage-banking/transactions.js';
@@ -25,13 +30,14 @@ import type { SageBankingDeps, SageBankingParts } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { accountAccess, requireSageBanking } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
+import { createPageReader, type NextPage } from './read-next-page.js';
 
 /*
  * One check of an account: its transactions after the cursor, page after page, each with the state of the account
  * (contract 6.4, 7.1). A repeat is safe: a page and its cursor are stored in one transaction, and a repeated page is not
  * stored twice. Failures are stored in the row until the next success. A refusal is a result, since the next check may
  * succeed, and so is any failure that has delayed a cancellation for `sageUnreadCancelAfterMs`; failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), Obsolete. Limits:
- * `sagePagesPerCheckMax` pages, then `hasMore`.
+ * `sagePagesPerCheckMax` requests, then `hasMore`.
  */
 
 /** Attempts of one check whose answer cannot be parsed: more would only request the same page again. */
@@ -77,21 +83,23 @@ async function check(deps: SageBankingDeps, input: ReadSageAccountInput): Promis
   if (account.status === 'cancelled') return resultOf(account, { nextCheckMs: 0 });
   const { bankAccountId } = account;
   const signal = Context.current().cancellationSignal;
+  const readNext = createPageReader({ client: sage.client, access, bankAccountId, signal });
   let startIndex = account.lastTransactionId + 1;
   let storedCount = 0;
   let seen: SageBankAccount | null = null;
   let hasMore = true;
   for (let pages = 0; hasMore && pages < sagePagesPerCheckMax && !deps.stopping.aborted; pages += 1) {
-    const page = await sage.client.readTransactions({ access, bankAccountId, startIndex, signal });
-    const { transactions, endIndex } = page;
-    if (transactions.length > 0) {
-      const stored = await storePage(deps.pool, { sageAccountId, transactions, endIndex });
-      if (stored === null) throw new Obsolete('the account does not exist');
+    const next = await readNext(startIndex);
+    if (next.kind === 'retry') startIndex = next.nextIndex;
+    else if (next.kind === 'too_large' || next.page.transactions.length > 0) {
+      const stored = await storeNext(deps, sageAccountId, next);
       storedCount += stored.storedCount;
       startIndex = stored.lastTransactionId + 1;
     }
-    seen = page.account;
-    ({ hasMore } = page);
+    if (next.kind === 'page') {
+      seen = next.page.account;
+      ({ hasMore } = next.page);
+    }
     heartbeat();
   }
   // A worker that is about to stop requests no page: the next worker does.
@@ -106,15 +114,35 @@ async function check(deps: SageBankingDeps, input: ReadSageAccountInput): Promis
   return resultOf(row, { storedCount, hasMore, nextCheckMs, readAtMs: Date.now() });
 }
 
+async function storeNext(
+  deps: SageBankingDeps,
+  sageAccountId: string,
+  next: Exclude<NextPage, { kind: 'retry' }>,
+): Promise<{ storedCount: number; lastTransactionId: number }> {
+  const page =
+    next.kind === 'page'
+      ? next.page
+      : { transactions: [], tooLargeId: next.transactionId, endIndex: next.transactionId };
+  const stored = await storePage(deps.pool, { ...page, sageAccountId });
+  if (stored === null) throw new Obsolete('the account does not exist');
+  return stored;
+}
+
 function seenOf({ keyring }: SageBankingDeps, sageAccountId: string, account: SageBankAccount) {
   const { authorisationData: authorisation } = account;
   return {
     status: account.status,
     statusReason: account.statusReason ?? null,
     currency: account.defaultCurrency ?? null,
+    ledgerBalance: balanceOf(account.ledgerBalance, account.ledgerBalanceDate),
+    availableBalance: balanceOf(account.availableBalance, account.availableBalanceDate),
     authorisationSealed:
       authorisation == null ? null : sealSageAuthorisation(keyring, { sageAccountId, authorisation }),
   };
+}
+
+function balanceOf(amount: string | null | undefined, date: string | null | undefined): SageBalance | null {
+  return amount == null ? null : { amount, date: date ?? null };
 }
 
 /** Pending accounts wait for their bank, those that need a new authorization for their customer. */

@@ -3,6 +3,7 @@ import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { markCreateSent, markInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
 import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../domain/sage-banking/onboarding.js';
+import { captchaExpired } from '../../../domain/sage-banking/transitions.js';
 import { licenceOf } from './register-desktop.js';
 import {
   answerLost,
@@ -87,8 +88,3 @@ function organisationOf(
     desktop: { licenceDetails: licence, captchaId: captchaId ?? '', captchaText: captchaText ?? '' },
   };
 }
-
-const captchaExpired = {
-  reason: 'captcha_expired',
-  message: 'The captcha was too old when it was answered: please read the new one.',
-} as const;

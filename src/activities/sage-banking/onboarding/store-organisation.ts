@@ -5,6 +5,7 @@ import type { SageError, SageGone, SageRefused } from '../../../clients/sage-ban
 import type { Queryable } from '../../../db/pool.js';
 import { readSageCompanyByIds, sealSageSigningKey } from '../../../db/sage-banking/companies.js';
 import {
+  applyOnboarding,
   recordOnboardingFailure,
   refuseOnboarding,
   markInDoubt,
@@ -14,7 +15,8 @@ import {
 } from '../../../db/sage-banking/onboarding-steps.js';
 import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { keepUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
-import { captchaFailuresMax, type SageOnboardingRefusal } from '../../../domain/sage-banking/onboarding.js';
+import type { SageOnboardingRefusal } from '../../../domain/sage-banking/onboarding.js';
+import { captchaAnsweredWrongly } from '../../../domain/sage-banking/transitions.js';
 import { untilStored as storedInTime } from '../../until-stored.js';
 import {
   again,
@@ -160,7 +162,7 @@ async function applyRefusal(
 ): Promise<void> {
   const { httpStatus, errorCode, errorMessage } = error;
   if (httpStatus === 400 && errorCode === organisationErrorCodes.captchaInvalid) {
-    return await applyWrongCaptcha(db, locked);
+    return await applyOnboarding(db, locked, captchaAnsweredWrongly(locked));
   }
   if (httpStatus === 404 && locked.kind === 'desktop' && !locked.registeredAgain) {
     return await wantNewCaptcha(db, locked, registrationExpired);
@@ -172,15 +174,6 @@ async function applyRefusal(
     reason,
     message,
     detail: { http_status: httpStatus, error_code: errorCode, ...(fields.length === 0 ? {} : { fields }) },
-  });
-}
-
-async function applyWrongCaptcha(db: Queryable, locked: SageOnboardingRow): Promise<void> {
-  if (locked.captchaFailures + 1 < captchaFailuresMax) return await wantNewCaptcha(db, locked, captchaWrong);
-  await refuseOnboarding(db, locked, {
-    reason: 'captcha_failed',
-    message: `The captcha was read wrongly ${String(captchaFailuresMax)} times. Begin again to try again.`,
-    detail: { failures: captchaFailuresMax },
   });
 }
 
@@ -214,10 +207,6 @@ const sentences: Readonly<Record<OrganisationRefusal, (limit: number | null) => 
   provider_refused: () => 'Sage refused to create the organisation',
 };
 
-const captchaWrong = {
-  reason: 'captcha_wrong',
-  message: 'That was not what the captcha shows: please read the new one.',
-} as const;
 const registrationExpired = {
   reason: 'registration_expired',
   message: "Sage's token service had forgotten the customer: please read the new captcha.",

@@ -4,7 +4,7 @@ import { isSageError, isSageNotFound } from '../../../clients/sage-banking/error
 import { open, seal } from '../../../crypto/seal.js';
 import {
   halveChunk,
-  noteChunkFailure,
+  recordChunkFailure,
   storeChunk,
   storeChunkRoute,
 } from '../../../db/sage-banking/reprocess-progress.js';
@@ -140,7 +140,10 @@ async function afterFailedRun(
   why: { reason: SageReprocessReason; message: string | null },
 ): Promise<PollReprocessChunkResult> {
   const { reprocessId, pollRouteSealed } = reprocess;
-  const failures = await noteChunkFailure(deps.pool, { reprocessId, pollRouteSealed: pollRouteSealed ?? '' });
+  const failures = await recordChunkFailure(deps.pool, {
+    reprocessId,
+    pollRouteSealed: pollRouteSealed ?? '',
+  });
   if (failures === null || failures < sageReprocessLimits.chunkFailuresMax) {
     return { outcome: 'next', startAfterMs: restartWaitMs * (failures ?? 0) };
   }

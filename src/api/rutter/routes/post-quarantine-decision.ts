@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { readAccount } from '../../../db/accounts.js';
 import type { FeedView } from '../../../db/feed-views.js';
-import { discardPosting, releasePosting, type QuarantineResult } from '../../../db/rutter/quarantine.js';
-import { readPostingWithStatus } from '../../../db/rutter/delivery-status.js';
+import { readPostingWithStatus, type PostingWithStatus } from '../../../db/rutter/delivery-status.js';
+import { decidePosting, type QuarantineResult } from '../../../db/rutter/quarantine.js';
 import { limits } from '../../../domain/limits.js';
 import {
   noCorrection,
@@ -10,8 +10,9 @@ import {
   type PostingCorrection,
 } from '../../../domain/rutter/posting-correction.js';
 import { transactionTypes } from '../../../domain/transaction-type.js';
+import { allowedPostingActions, type PostingAction } from '../../../domain/rutter/posting-decisions.js';
 import type { RouteAnswer } from '../../define-route.js';
-import { defineRutterRoute } from '../define-route.js';
+import { defineRutterRoute, type RutterDeps } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
 import { feedParams, wrongState } from '../../feed-params.js';
 import { requireRutterFeed, type RutterFeed } from '../feed-params.js';
@@ -24,6 +25,9 @@ const params = feedParams.extend({ transaction_id: transactionId });
 const reason = textField(limits.textLengthMax).meta({
   description: 'Why, for the timeline. No personal data.',
 });
+const answers = {
+  200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
+};
 
 /** For the reference: what `domain/rutter/posting-correction.ts` validates, with the currency of the account. */
 const correctionSchema = z
@@ -36,13 +40,29 @@ const correctionSchema = z
   .partial()
   .meta({ id: 'TransactionCorrection', description: 'The corrected fields, by the rules of a transaction.' });
 
-/** Sends a refused posting again, with corrected fields for this feed alone where those were the reason. */
+/** Holds a posting of this feed back until an operator releases or discards it. */
+export const holdPosting = defineRutterRoute({
+  method: 'post',
+  path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/hold',
+  roles: ['ops'],
+  resource: 'feed or transaction',
+  summary: 'Hold a transaction back',
+  description:
+    'A transaction that is in no batch (`ready`, `before_start` or `held` as pending) is not sent to this feed and shows as `held` with the reason `operator`, until it is released or discarded. A pending one stays held when it is posted. Other feeds of the account are not changed. Repeating the request changes nothing.',
+  params,
+  query: nothing,
+  body: { schema: z.strictObject({ reason }).meta({ id: 'HoldInput' }), bytesMax: bodyBytesMax },
+  answers,
+  handle: async ({ deps, params: ids, body }) => await decideOne(deps, { ids, action: 'hold', body }),
+});
+
+/** Sends a refused or held posting with corrected fields for this feed alone where those were the reason. */
 export const releaseFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/release',
   roles: ['ops'],
   resource: 'feed or transaction',
-  summary: 'Send a quarantined transaction again',
+  summary: 'Send a quarantined or held transaction',
   description:
     'With the corrected fields, or unchanged. The stored transaction and what other feeds send stay as they are. It goes out with the next batch, marked late. A transaction that Rutter has with other content cannot be released, since Rutter would answer with its own version. Repeating the same release changes nothing. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be released too: they go out after `resume`.',
   params,
@@ -51,9 +71,7 @@ export const releaseFromQuarantine = defineRutterRoute({
     schema: z.strictObject({ transaction: correctionSchema.optional(), reason }).meta({ id: 'ReleaseInput' }),
     bytesMax: bodyBytesMax,
   },
-  answers: {
-    200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
-  },
+  answers,
   handle: async ({ deps, params: ids, body }) => {
     const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'release' });
     const correction = await correctionFor(deps, {
@@ -61,46 +79,50 @@ export const releaseFromQuarantine = defineRutterRoute({
       transactionId: ids.transaction_id,
       value: body.transaction,
     });
-    const result = await releasePosting(deps.pool, {
-      feedId: feed.feedId,
-      transactionId: ids.transaction_id,
-      correction,
-      reason: body.reason,
-    });
-    const answer = answerOf(feed, result, 'release');
-    // Also for a repeat: the first call may have died before its signal.
-    await deps.rutter.feedFactsChanged({ feedId: feed.feedId });
-    return answer;
+    return await decideOne(deps, { ids, action: 'release', body, correction });
   },
 });
 
-/** Discards a quarantined posting for this feed. */
+/** Discards a quarantined or held posting for this feed. */
 export const discardFromQuarantine = defineRutterRoute({
   method: 'post',
   path: '/v1/feeds/{feed_id}/quarantine/{transaction_id}/discard',
   roles: ['ops'],
   resource: 'feed or transaction',
-  summary: 'Discard a quarantined transaction',
+  summary: 'Discard a quarantined or held transaction',
   description:
     'It is never sent to this feed, or is accepted as Rutter has it, and counts as `discarded`. This is final. Repeating the request has no further effect. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be discarded too.',
   params,
   query: nothing,
   body: { schema: z.strictObject({ reason }).meta({ id: 'DiscardInput' }), bytesMax: bodyBytesMax },
-  answers: {
-    200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
-  },
-  handle: async ({ deps, params: ids, body }) => {
-    const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action: 'discard' });
-    const result = await discardPosting(deps.pool, {
-      feedId: feed.feedId,
-      transactionId: ids.transaction_id,
-      reason: body.reason,
-    });
-    const answer = answerOf(feed, result, 'discard');
-    await deps.rutter.feedFactsChanged({ feedId: feed.feedId });
-    return answer;
-  },
+  answers,
+  handle: async ({ deps, params: ids, body }) => await decideOne(deps, { ids, action: 'discard', body }),
 });
+
+async function decideOne(
+  deps: RutterDeps,
+  input: {
+    readonly ids: { readonly feed_id: string; readonly transaction_id: string };
+    readonly action: PostingAction;
+    readonly body: { readonly reason: string };
+    readonly correction?: PostingCorrection;
+  },
+): Promise<RouteAnswer> {
+  const { ids, action, body } = input;
+  const feed = await requireRutterFeed(deps, { feedId: ids.feed_id, action });
+  const { feedId } = feed;
+  const result = await decidePosting(deps.pool, {
+    feedId,
+    action,
+    transactionId: ids.transaction_id,
+    reason: body.reason,
+    ...(input.correction === undefined ? {} : { correction: input.correction }),
+  });
+  const answer = answerOf(feed, result, action);
+  // Also for a repeat: the first call may have died before its signal.
+  await deps.rutter.feedFactsChanged({ feedId });
+  return answer;
+}
 
 async function correctionFor(
   deps: ApiDeps,
@@ -128,38 +150,60 @@ async function correctionFor(
   });
 }
 
-function answerOf(feed: FeedView, result: QuarantineResult, action: 'release' | 'discard'): RouteAnswer {
+function answerOf(feed: FeedView, result: QuarantineResult, action: PostingAction): RouteAnswer {
   switch (result.kind) {
     case 'done':
       return { status: 200, body: postingWithStatusJson(result.posting) };
     case 'unknown_feed':
-      throw notFound('feed');
+    case 'closed':
+      throw undecided(feed, { kind: result.kind, action });
     case 'unknown_posting':
       throw notFound('transaction');
-    case 'closed':
-      throw wrongState({ ...feed, state: 'closed', facts: { ...feed.facts, operator: 'closed' } }, action);
     case 'wrong_delivery_status':
-      throw wrongDeliveryStatus(result, action);
+      throw wrongDeliveryStatus(result.posting, action);
   }
 }
 
-function wrongDeliveryStatus(
-  { posting }: Extract<QuarantineResult, { kind: 'wrong_delivery_status' }>,
-  action: 'release' | 'discard',
-): Problem {
-  const conflict = posting.exception === 'conflict';
-  const detail = conflict
-    ? 'Rutter has this transaction with other content and ignores a second one with its id: it can only be discarded'
-    : `a transaction with the delivery status ${posting.deliveryStatus} does not allow ${action}`;
-  const allowed = conflict ? ['discard'] : [];
+function wrongDeliveryStatus(posting: PostingWithStatus, action: PostingAction): Problem {
+  const { code, detail } = explainWrongStatus(posting, action);
   return new Problem({
     status: 409,
-    code: conflict ? 'conflict_at_rutter' : 'wrong_delivery_status',
+    code,
     detail,
     extra: {
       delivery_status: posting.deliveryStatus,
+      hold_reason: posting.holdReason,
       exception: posting.exception,
-      allowed_actions: allowed,
+      allowed_actions: allowedPostingActions(posting),
     },
   });
+}
+
+/** Why nothing could be decided on the whole feed. */
+export function undecided(
+  feed: FeedView,
+  input: { readonly kind: 'unknown_feed' | 'closed'; readonly action: PostingAction },
+): Problem {
+  if (input.kind === 'unknown_feed') return notFound('feed');
+  const closed = { ...feed, state: 'closed' as const, facts: { ...feed.facts, operator: 'closed' as const } };
+  return wrongState(closed, input.action);
+}
+
+/** Why the delivery status of a posting does not allow an action. */
+export function explainWrongStatus(
+  posting: PostingWithStatus,
+  action: PostingAction,
+): { readonly code: 'conflict_at_rutter' | 'wrong_delivery_status'; readonly detail: string } {
+  if (posting.exception === 'conflict') {
+    const detail =
+      'Rutter has this transaction with other content and ignores a second one with its id: it can only be discarded';
+    return { code: 'conflict_at_rutter', detail };
+  }
+  const because =
+    posting.holdReason === 'pending'
+      ? 'a transaction that is pending is released by core banking, which posts or withdraws it'
+      : `a transaction with the delivery status ${posting.deliveryStatus} does not allow ${action}`;
+  const [only] = allowedPostingActions(posting);
+  const remedy = only === 'hold' ? ': hold it first' : '';
+  return { code: 'wrong_delivery_status', detail: `${because}${action === 'hold' ? '' : remedy}` };
 }

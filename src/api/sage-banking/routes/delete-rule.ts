@@ -2,6 +2,7 @@ import { defineSageRoute } from '../define-route.js';
 import { nothing } from '../../fields.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageDeletedRuleDoc } from '../command-json.js';
+import { changeOf } from '../rule-answer.js';
 import { sageRuleParams } from '../rule-params.js';
 
 /** Deletes a rule at Sage for good. Runs as a command. */
@@ -14,11 +15,13 @@ export const deleteSageRule = defineSageRoute({
   params: sageRuleParams,
   query: nothing,
   runsCommand: true,
+  hasEtag: true,
   answers: {
     200: { description: 'Deleted', schema: sageDeletedRuleDoc },
   },
-  handle: async ({ deps, params, seed }) => {
+  handle: async ({ deps, params, seed, ...caller }) => {
     const { customerId } = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    return await runSageCommand(deps, { kind: 'sage_delete_rule', customerId, input: params, seed });
+    const input = { ...params, ...changeOf(caller) };
+    return await runSageCommand(deps, { kind: 'sage_delete_rule', customerId, input, seed });
   },
 });

@@ -4,6 +4,7 @@ import { nothing } from '../../fields.js';
 import { requireValidRuleChanges } from '../require-valid-rule.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageRuleChangesDoc, sageRuleDoc } from '../command-json.js';
+import { changeOf, withRuleEtag } from '../rule-answer.js';
 import { ruleBodyBytesMax, sageRuleParams } from '../rule-params.js';
 
 /** Changes members of a rule, for instance its rank. Runs as a command. */
@@ -19,13 +20,19 @@ export const patchSageRule = defineSageRoute({
   query: nothing,
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleChangesDoc },
   runsCommand: true,
+  hasEtag: true,
   answers: {
     200: { description: 'Changed', schema: sageRuleDoc },
   },
-  handle: async ({ deps, params, body, seed }) => {
+  handle: async ({ deps, params, body, seed, ...caller }) => {
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
-    const input = { ...params, rule: await requireValidRuleChanges(deps, account, body) };
+    const input = {
+      ...params,
+      ...changeOf(caller),
+      rule: await requireValidRuleChanges(deps, account, body),
+    };
     const { customerId } = account;
-    return await runSageCommand(deps, { kind: 'sage_amend_rule', customerId, input, seed });
+    const order = { kind: 'sage_amend_rule', customerId, input, seed } as const;
+    return withRuleEtag(await runSageCommand(deps, order));
   },
 });

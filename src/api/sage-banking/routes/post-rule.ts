@@ -4,6 +4,7 @@ import { requireValidRule } from '../require-valid-rule.js';
 import { requireOpenSageAccount, runSageCommand } from '../run-command.js';
 import { sageAccountParams } from '../account-params.js';
 import { sageRulePreviewDoc, sageRuleDoc, sageRuleInputDoc } from '../command-json.js';
+import { withRuleEtag } from '../rule-answer.js';
 import { ruleBodyBytesMax, ruleIdField } from '../rule-params.js';
 
 /** Creates a rule, or previews it. Runs as a command. */
@@ -33,23 +34,19 @@ export const postSageRule = defineSageRoute({
     }),
   body: { schema: z.unknown(), bytesMax: ruleBodyBytesMax, documented: sageRuleInputDoc },
   runsCommand: true,
+  hasEtag: true,
   answers: {
     200: { description: 'The preview of the rule', schema: sageRulePreviewDoc },
     201: { description: 'Created', schema: sageRuleDoc },
   },
-  handle: async ({ deps, params, query, body, seed }) => {
+  handle: async ({ deps, params, query, body, seed, role }) => {
     const account = await requireOpenSageAccount(deps, { sageAccountId: params.sage_account_id });
     const rule = await requireValidRule(deps, account, body);
     const { customerId } = account;
     const input = { sage_account_id: account.sageAccountId, rule };
     if (query.dry_run !== 'true') {
-      return await runSageCommand(deps, {
-        kind: 'sage_create_rule',
-        customerId,
-        input,
-        seed,
-        doneStatus: 201,
-      });
+      const order = { kind: 'sage_create_rule', customerId, seed, doneStatus: 201 } as const;
+      return withRuleEtag(await runSageCommand(deps, { ...order, input: { ...input, by: role } }));
     }
     const edited = query.rule_id === undefined ? {} : { rule_id: query.rule_id };
     return await runSageCommand(deps, {

@@ -35,6 +35,22 @@ export const britishSageRuleTexts = {
     deleteConfirm: 'Delete rule',
     deleteKeep: 'Keep it',
   },
+  ruleConflict: {
+    notSaved:
+      'The rule was not saved: it was changed since you opened it. Below is what you entered; save it again to replace the rule as it is now.',
+    notDone: 'The rule was changed since you opened the page, so nothing was done',
+    by: {
+      customer: (when: string) => `Somebody signed in on these pages changed the rule, on ${when}.`,
+      core: (when: string) => `Your bank’s own system changed the rule, on ${when}.`,
+      ops: (when: string) => `Your bank’s staff changed the rule, on ${when}.`,
+      unknown: (when: string) => `The rule was changed on ${when}.`,
+    },
+    elsewhere: () => 'The rule was changed in Sage, or another rule was moved before it.',
+    nowIs: 'The rule is now:',
+    orderOnly:
+      'What it does is the same; only its place in the order, or something not shown here, is another.',
+    parts: { name: 'Name', conditions: 'Conditions', actions: 'Suggestion' },
+  },
   ruleForm: {
     newHeading: 'New rule',
     editHeading: (name: string) => `Edit rule ${name}`,

@@ -32,6 +32,7 @@ export const britishSageTexts = {
       wrong_state: 'The account is not in a state that allows this.',
       rule_not_found: 'Sage has no such rule any more.',
       rule_name_taken: 'Another rule of the account has this name already: choose another one.',
+      precondition_failed: 'The rule was changed since you opened it. Nothing was changed.',
       superseded: 'The rule was changed again meanwhile: please check it as it is now.',
       provider_unavailable: 'Sage did not answer in time.',
       token_refused: 'Sage does not accept your company’s connection at present.',
@@ -56,6 +57,17 @@ export const britishSageTexts = {
     } satisfies Record<SageAccountStatus, { label: string; advice: string }>,
     /** Instead of the label and advice of an active account while it cannot be read. */
     heldUp: { label: 'Held up', advice: 'New transactions do not come in at present.' },
+    /** The same before it was read for the first time. */
+    neverRead: {
+      label: 'Being read',
+      advice: 'The account is connected. Its transactions are being read for the first time.',
+    },
+    /** Instead of those of any account whose disconnection was requested. */
+    disconnecting: {
+      label: 'Being disconnected',
+      advice: 'What the bank has sent until now is still read; then the account is disconnected for good.',
+    },
+    late: 'The account was not read when it should have been. Your bank has been informed.',
     failures: {
       provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
       unexpected_failure: 'Something went wrong on our side. It is being looked into, and we keep trying.',
@@ -67,6 +79,9 @@ export const britishSageTexts = {
         'Sage sends something that we cannot read. Your bank has been informed, and we keep trying.',
     } satisfies Record<SageAccountReason, string>,
     failure: 'Sage is not answering as it should. Your bank has been informed, and we keep trying.',
+    balance: 'Balance at the bank',
+    availableBalance: 'Available at the bank',
+    balanceOn: (amount: string, date: string) => `${amount} on ${date}`,
     received: 'Transactions received',
     lastRead: 'Last asked',
     startDate: 'Start date',
@@ -106,8 +121,16 @@ export const britishSageTexts = {
         'Suggestions come from your rules or from Sage. They are suggestions: nothing is booked before you book it in Sage.',
       byRule: (rule: string) => `by rule ${rule}`,
       bySage: 'by Sage',
-      odd: 'Some of these transactions came in an unusual form. They are kept, but parts of them cannot be shown, and rules may miss them.',
-      oddAmount: 'amount not readable',
+      unrecognized:
+        'Some of these transactions came in an unusual form. They are kept, but parts of them cannot be shown, and rules may miss them.',
+      unreadableAmount: 'amount not readable',
+      corrected: {
+        show: 'Show corrected transactions, too',
+        hide: 'Hide corrected transactions',
+        replaces: 'Replaces an earlier transaction',
+        removes: 'The bank removed an earlier transaction',
+        notInForce: 'Corrected by the bank: no longer counted',
+      },
       shownLast: (count: string) => `The last ${count} are shown.`,
       disconnectQuestion: (name: string) => `Disconnect ${name}?`,
       disconnectExplained: [

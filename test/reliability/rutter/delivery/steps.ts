@@ -1,6 +1,5 @@
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
-import { discardPosting, releasePosting } from '../../../../src/db/rutter/quarantine.js';
-import { noCorrection } from '../../../../src/domain/rutter/posting-correction.js';
+import { decidePosting } from '../../../../src/db/rutter/quarantine.js';
 import { readBook } from '../book.js';
 import { RequestGate } from './gate.js';
 import type { ConnectionChange, Step } from './plan.js';
@@ -86,10 +85,7 @@ async function decide(
   );
   if (rows.length === 0) return;
   const input = { feedId, transactionId: pick(rows, posting).id, reason: 'drawn' };
-  const done =
-    what === 'discard'
-      ? await discardPosting(pool, input)
-      : await releasePosting(pool, { ...input, correction: noCorrection });
+  const done = await decidePosting(pool, { ...input, action: what });
   if (done.kind !== 'done') return;
   simulation.counts.decisions += 1;
   if (what === 'release') simulation.counts.buildsMax += 1;
