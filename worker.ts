@@ -93,6 +93,8 @@ const activities = createActivities({
     rutterPlatform: config.RUTTER_PLATFORM,
     redirectOrigins: config.RUTTER_REDIRECT_ORIGINS,
     handoffOtpLatestMs: config.HANDOFF_OTP_LATEST,
+    connectionMode: config.RUTTER_CONNECTION_MODE,
+    publishConcurrency: config.RUTTER_PUBLISH_CONCURRENCY,
     feedSyncIntervalMs: config.FEED_SYNC_INTERVAL,
     feedActivationPollMinMs: config.FEED_ACTIVATION_POLL_MIN,
     feedActivationPollMaxMs: config.FEED_ACTIVATION_POLL_MAX,

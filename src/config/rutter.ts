@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { connectionModes } from '../domain/rutter/connection.js';
+import { handoffLimits } from '../domain/rutter/handoff-limits.js';
 import { atLeast, duration, httpUrl, isSecure, list, secureOrigin } from './value-types.js';
 
 /** Variables of the channel `rutter`. */
@@ -17,6 +19,10 @@ export const rutterVariables = {
     .string()
     .default('SAGE_BANK_FEEDS')
     .meta({ description: 'platform of connections that we create' }),
+  RUTTER_CONNECTION_MODE: z.enum(connectionModes).default('api').meta({
+    description:
+      '`api`: a handoff creates its connection; `link`: the customer first connects Sage in Rutter Link',
+  }),
   RUTTER_REDIRECT_ORIGINS: list(secureOrigin).default(['https://link.rutterapi.com']).meta({
     description: 'exact origins that a login may end at, comma-separated',
     underNpmStart: 'also the sandbox',
@@ -33,6 +39,15 @@ export const rutterVariables = {
     .refine(...atLeast('1s'))
     .prefault('15m')
     .meta({ description: 'longest wait between such checks on the first day' }),
+  RUTTER_PUBLISH_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(handoffLimits.publishConcurrencyMax)
+    .default(handoffLimits.publishConcurrencyDefault)
+    .meta({
+      description: `accounts that one handoff creates at Rutter at a time, 1 to ${handoffLimits.publishConcurrencyMax}`,
+    }),
   RUTTER_ACCOUNT_FACTS: z.enum(['all', 'supported']).default('all').meta({
     description:
       "what Rutter is sent of an account when it is created: `all` that we know, or only what Rutter's API description supports for Sage",

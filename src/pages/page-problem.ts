@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { Logger } from '../logger.js';
 import { WorkflowsUnavailable } from '../temporal/calls.js';
-import { html } from './html.js';
+import { html, type Html } from './html.js';
 import { messageMain, printPage } from './layout.js';
 import type { Message, Texts } from './texts.js';
 
@@ -11,7 +11,7 @@ import type { Message, Texts } from './texts.js';
 export class PageProblem extends Error {
   constructor(
     readonly status: number,
-    readonly page: Message,
+    readonly page: Message & { readonly more?: Html },
   ) {
     super(page.heading);
     this.name = 'PageProblem';
@@ -23,7 +23,12 @@ export function sendPage(response: Response, status: number, page: string): void
   response.status(status).type('html').send(page);
 }
 
-export function sendMessage(response: Response, t: Texts, status: number, page: Message): void {
+export function sendMessage(
+  response: Response,
+  t: Texts,
+  status: number,
+  page: Message & { readonly more?: Html },
+): void {
   sendPage(response, status, printPage(t, { title: page.heading, main: messageMain(page) }));
 }
 

@@ -42,6 +42,8 @@ const databaseTimeout = '25s';
 const requestTimeout = '45s';
 /** A sequence of requests (list, then publish some tens of accounts at most); heartbeats at each step. */
 const requestsTimeout = '3m';
+/** Longer than a handoff: hundreds of accounts, some seconds each. */
+const publishingTimeout = '10m';
 /** Without a heartbeat for this long the worker counts as dead: another one retries the activity. */
 export const heartbeatTimeout = '10s';
 /** Pages of transactions: one request each, and sometimes one for a token. */
@@ -90,6 +92,16 @@ export const interactive = {
   providerWrites: {
     taskQueue: taskQueues.interactive,
     startToCloseTimeout: requestsTimeout,
+    heartbeatTimeout,
+    retry: interactiveRetry,
+  },
+  /**
+   * All accounts of a handoff, each under its stored key, some at a time. One attempt may last as long as the handoff
+   * lives: a worker that dies is noticed by its heartbeat.
+   */
+  publishing: {
+    taskQueue: taskQueues.interactive,
+    startToCloseTimeout: publishingTimeout,
     heartbeatTimeout,
     retry: interactiveRetry,
   },

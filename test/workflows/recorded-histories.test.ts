@@ -41,6 +41,8 @@ interface Scenario {
   /** Signals in order; each is sent when the activity before it was called. */
   readonly signals?: readonly {
     after: keyof Activities;
+    /** How often the activity was called by then; 1 by default. */
+    calls?: number;
     signal: SignalDefinition<never[]>;
     args?: object[];
   }[];
@@ -143,6 +145,22 @@ const scenarios: readonly Scenario[] = [
     name: 'login-handoff-refused',
     ...handoff,
     script: { ...toLogin, rutterEnsureHandoffConnection: [failing(failureTypes.refused)] },
+  },
+  {
+    name: 'login-handoff-asked',
+    ...handoff,
+    signals: [...loginAndShare, { after: 'dbReadHandoff', calls: 2, signal: accountsShared }],
+    script: {
+      ...toLogin,
+      dbReadHandoff: [
+        { state: 'opened', remainingMs: 560_000, partialSharing: null },
+        { state: 'sharing', remainingMs: 500_000, partialSharing: 'asked' },
+        { state: 'sharing', remainingMs: 450_000, partialSharing: 'accepted' },
+      ],
+      rutterEnsureHandoffConnection: [{ outcome: 'claimed', connectionId: randomUUID() }],
+      rutterPublishAccounts: [{ outcome: 'asked', published: 2, refused: 1 }],
+      rutterCreateOtp: [{ outcome: 'ready' }],
+    },
   },
   {
     name: 'provider-command-done',
@@ -314,8 +332,8 @@ describe('the history of a run', () => {
       const { client } = env;
       const handle = await start(client, scenario);
       const { workflowId } = handle;
-      for (const { after, signal, args = [] } of scenario.signals ?? []) {
-        await isCalled(after, 1);
+      for (const { after, calls = 1, signal, args = [] } of scenario.signals ?? []) {
+        await isCalled(after, calls);
         await handle.signal(signal, ...(args as never[]));
       }
       if (scenario.openAfterMs === undefined) await handle.result();

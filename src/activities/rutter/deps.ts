@@ -1,4 +1,5 @@
 import type { RutterClient } from '../../clients/rutter/client.js';
+import type { ConnectionMode } from '../../domain/rutter/connection.js';
 import type { SharedDeps, SharedSettings } from '../deps.js';
 
 /**
@@ -18,10 +19,14 @@ export interface RutterWorkflows {
 export interface RutterSettings extends SharedSettings {
   /** Platform of the connections that we create at Rutter. */
   readonly rutterPlatform: string;
+  /** `api`: a connection is created by API and used at once. `link`: the customer finishes Rutter Link first. */
+  readonly connectionMode: ConnectionMode;
   /** Exact origins that a handoff's redirect may have. */
   readonly redirectOrigins: readonly string[];
   /** Counted from the browser's first arrival: no one-time password is requested later than this. */
   readonly handoffOtpLatestMs: number;
+  /** Accounts that one handoff creates at Rutter at a time. */
+  readonly publishConcurrency: number;
   readonly feedActivationPollMinMs: number;
   readonly feedActivationPollMaxMs: number;
   /** What Rutter is sent of an account that is created: all that we know, or what it supports for Sage. */

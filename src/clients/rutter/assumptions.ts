@@ -70,3 +70,10 @@ export const accountFactFields = [
 export function accountDate(date: string): string {
   return `${date}T00:00:00.000Z`;
 }
+
+/**
+ * Assumption: Rutter takes several account creations of one connection at a time, unlike batches of transactions. No
+ * source says either; each creation has its own idempotency key, and lists are read before. Were it wrong, Rutter would
+ * refuse or limit some of them: then `RUTTER_PUBLISH_CONCURRENCY=1` creates one after another.
+ */
+export const accountCreationsInParallel: boolean = true;

@@ -1,4 +1,4 @@
-import type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js';
+import type { HandoffReason, HandoffState, PartialSharing } from '../../domain/rutter/handoff.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
@@ -78,20 +78,62 @@ export async function readOtpTurn(
 
 /**
  * Stores the sealed answer and makes the handoff ready, if it still is the one that shares and its deadline has not
- * passed. False: it is too late and is discarded.
+ * passed. Accounts of it that are neither published nor refused are marked, in the same statement, to be published
+ * later: wake the connection when there are some. Null: it is too late and the answer is discarded.
  */
 export async function storeHandoffAnswer(
   db: Queryable,
   input: { handoffId: string; answerSealed: string },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE handoffs h SET state = 'ready', answer_sealed = $2, updated_at = now()
-       FROM connections c
-      WHERE h.handoff_id = $1 AND h.state = 'sharing' AND h.deadline_at > clock_timestamp()
-        AND c.connection_id = h.connection_id AND c.current_handoff_id = h.handoff_id`,
+): Promise<{ later: number } | null> {
+  const { rows } = await db.query<{ later: number }>(
+    `WITH ready AS (
+       UPDATE handoffs h SET state = 'ready', answer_sealed = $2, updated_at = now()
+         FROM connections c
+        WHERE h.handoff_id = $1 AND h.state = 'sharing' AND h.deadline_at > clock_timestamp()
+          AND c.connection_id = h.connection_id AND c.current_handoff_id = h.handoff_id
+       RETURNING h.handoff_id, h.connection_id, h.customer_id
+     ), later AS (
+       UPDATE publications p SET later_since = coalesce(p.later_since, now())
+         FROM ready
+        WHERE p.connection_id = ready.connection_id AND p.handoff_id = ready.handoff_id AND p.refused_reason IS NULL
+          AND NOT EXISTS (SELECT 1 FROM feeds f WHERE f.connection_id = p.connection_id
+                             AND f.account_id = p.account_id AND f.operator <> 'closed')
+       RETURNING p.account_id
+     ), noted AS (
+       INSERT INTO timeline (customer_id, connection_id, kind, detail)
+       SELECT customer_id, connection_id, 'accounts_published_later',
+              jsonb_build_object('accounts', (SELECT count(*) FROM later))
+         FROM ready WHERE EXISTS (SELECT 1 FROM later)
+     )
+     SELECT (SELECT count(*)::int FROM later) AS later FROM ready`,
     [input.handoffId, input.answerSealed],
   );
-  return rowCount === 1;
+  return rows[0] ?? null;
+}
+
+/**
+ * Asks the customer whether to go on without the accounts that could not be published; an answer that was given before
+ * stays. Null: the handoff does not share any more.
+ */
+export async function askPartialSharing(
+  db: Queryable,
+  input: { handoffId: string },
+): Promise<PartialSharing | null> {
+  const { rows } = await db.query<{ partial_sharing: PartialSharing }>(
+    `UPDATE handoffs SET partial_sharing = coalesce(partial_sharing, 'asked'), updated_at = now()
+      WHERE handoff_id = $1 AND state = 'sharing' RETURNING partial_sharing`,
+    [input.handoffId],
+  );
+  return rows[0]?.partial_sharing ?? null;
+}
+
+/** A repeat has published what was missing: nobody needs to be asked any more. */
+export async function withdrawPartialQuestion(db: Queryable, input: { handoffId: string }): Promise<void> {
+  await db.query(
+    `UPDATE handoffs SET partial_sharing = NULL, updated_at = now()
+      WHERE handoff_id = $1 AND partial_sharing = 'asked'`,
+    [input.handoffId],
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { HandoffReason, HandoffState } from '../../domain/rutter/handoff.js';
+import type { HandoffReason, HandoffState, PartialSharing } from '../../domain/rutter/handoff.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
@@ -24,6 +24,8 @@ export interface HandoffRow {
   readonly accountIds: readonly string[];
   readonly otpKey: string | null;
   readonly reason: HandoffReason | null;
+  /** Null when every account was published, or it is not known yet. */
+  readonly partialSharing: PartialSharing | null;
 }
 
 interface RawHandoff {
@@ -39,11 +41,12 @@ interface RawHandoff {
   account_ids: string[] | null;
   otp_key: string | null;
   reason: HandoffReason | null;
+  partial_sharing: PartialSharing | null;
 }
 
 // clock_timestamp(), not now(): a transaction that waited for a lock must see what time it is after the wait.
 const columns = `handoff_id, state, first_seen_at, deadline_at, redirect_sealed, customer_id, connection_id,
-  connection_key, account_ids, otp_key, reason,
+  connection_key, account_ids, otp_key, reason, partial_sharing,
   (extract(epoch FROM deadline_at - clock_timestamp()) * 1000)::float8 AS remaining_ms`;
 
 function handoffFrom(raw: RawHandoff): HandoffRow {
@@ -60,6 +63,7 @@ function handoffFrom(raw: RawHandoff): HandoffRow {
     accountIds: raw.account_ids ?? [],
     otpKey: raw.otp_key,
     reason: raw.reason,
+    partialSharing: raw.partial_sharing,
   };
 }
 
@@ -153,6 +157,23 @@ export async function recordHandoffChoice(
     handoff?.customerId === input.customerId &&
     (handoff.state === 'sharing' || handoff.state === 'ready' || handoff.state === 'taken');
   return shared ? 'already_shared' : 'over';
+}
+
+/**
+ * Stores whether the customer goes on without the accounts that could not be published. Signal `accountsShared`
+ * afterwards. False: the question was not asked, or is answered already, or the handoff is over.
+ */
+export async function recordPartialDecision(
+  db: Queryable,
+  input: { handoffId: string; customerId: string; decision: 'accepted' | 'declined' },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE handoffs SET partial_sharing = $3, updated_at = now()
+      WHERE handoff_id = $1 AND customer_id = $2 AND state = 'sharing' AND partial_sharing = 'asked'
+        AND deadline_at > clock_timestamp()`,
+    [input.handoffId, input.customerId, input.decision],
+  );
+  return rowCount === 1;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { feedState } from '../../domain/feed.js';
+import type { AccountRefusalReason } from '../../domain/rutter/handoff.js';
 import { lockFeed, writeFeed } from './feeds.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -13,22 +14,41 @@ export interface AccountToPublish {
   readonly numberSealed: string | null;
   /** Rutter's id from an earlier publication of ours; the feed keeps it forever. */
   readonly rutterAccountId: string | null;
+  /** It was refused before in the same handoff: it is not tried again until the customer starts again. */
+  readonly refused: AccountRefusal | null;
+}
+
+/** Why one account cannot be published, with Rutter's code if it was Rutter that refused it. */
+export interface AccountRefusal {
+  readonly reason: AccountRefusalReason;
+  readonly errorCode: string | null;
 }
 
 /**
  * The accounts of a list that belong to the customer, in the list's order, each with a publish key stored
- * for it (see {@link usePublishKey}), now or the first time.
+ * for it (see {@link usePublishKey}), now or the first time. A new handoff forgets what an earlier one was refused.
  */
 export async function prepareAccountsToPublish(
   db: Queryable,
-  input: { customerId: string; connectionId: string; accountIds: readonly string[] },
+  input: { customerId: string; connectionId: string; handoffId: string; accountIds: readonly string[] },
 ): Promise<AccountToPublish[]> {
   await db.query(
-    `INSERT INTO publications (connection_id, account_id, publish_key)
-     SELECT $1, account_id, gen_random_uuid() FROM accounts WHERE customer_id = $2 AND account_id = ANY($3)
-     ON CONFLICT (connection_id, account_id) DO NOTHING`,
-    [input.connectionId, input.customerId, input.accountIds],
+    `INSERT INTO publications AS p (connection_id, account_id, publish_key, handoff_id)
+     SELECT $1, account_id, gen_random_uuid(), $4 FROM accounts
+      WHERE customer_id = $2 AND account_id = ANY($3) ORDER BY account_id
+     ON CONFLICT (connection_id, account_id) DO UPDATE
+        SET handoff_id = EXCLUDED.handoff_id, refused_reason = NULL, refused_code = NULL, refused_at = NULL
+      WHERE p.handoff_id IS DISTINCT FROM EXCLUDED.handoff_id`,
+    [input.connectionId, input.customerId, input.accountIds, input.handoffId],
   );
+  return await readAccountsToPublish(db, input);
+}
+
+/** The accounts of a list that belong to the customer, in the list's order. Their publish keys are stored before. */
+async function readAccountsToPublish(
+  db: Queryable,
+  input: { customerId: string; connectionId: string; accountIds: readonly string[] },
+): Promise<AccountToPublish[]> {
   const { rows } = await db.query<{
     account_id: string;
     name: string;
@@ -36,9 +56,13 @@ export async function prepareAccountsToPublish(
     currency: string;
     number_sealed: string | null;
     rutter_account_id: string | null;
+    refused_reason: AccountRefusalReason | null;
+    refused_code: string | null;
   }>(
-    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, f.rutter_account_id
+    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, f.rutter_account_id, p.refused_reason,
+            p.refused_code
        FROM accounts a
+       JOIN publications p ON p.account_id = a.account_id AND p.connection_id = $1
        LEFT JOIN feeds f ON f.account_id = a.account_id AND f.connection_id = $1
       WHERE a.customer_id = $2 AND a.account_id = ANY($3)
       ORDER BY array_position($3::text[], a.account_id)`,
@@ -51,7 +75,62 @@ export async function prepareAccountsToPublish(
     currency: row.currency,
     numberSealed: row.number_sealed,
     rutterAccountId: row.rutter_account_id,
+    refused: row.refused_reason === null ? null : { reason: row.refused_reason, errorCode: row.refused_code },
   }));
+}
+
+/** Accounts of a connection that are left to publish after a handoff, longest waiting first. */
+export async function listLaterAccounts(
+  db: Queryable,
+  input: { customerId: string; connectionId: string; limit: number },
+): Promise<AccountToPublish[]> {
+  const { rows } = await db.query<{ account_id: string }>(
+    `SELECT account_id FROM publications WHERE connection_id = $1 AND later_since IS NOT NULL
+      ORDER BY later_since, account_id LIMIT $2`,
+    [input.connectionId, input.limit],
+  );
+  const accountIds = rows.map((row) => row.account_id);
+  return accountIds.length === 0 ? [] : await readAccountsToPublish(db, { ...input, accountIds });
+}
+
+/** How many accounts of a connection are left to publish after a handoff. */
+export async function countLaterAccounts(db: Queryable, input: { connectionId: string }): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM publications WHERE connection_id = $1 AND later_since IS NOT NULL`,
+    [input.connectionId],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** The account cannot be published: nothing tries it again until the customer shares it again. With its timeline row. */
+export async function recordAccountRefused(
+  db: Queryable,
+  input: { customerId: string; connectionId: string; accountId: string } & AccountRefusal,
+): Promise<void> {
+  const { customerId, connectionId, accountId, reason, errorCode } = input;
+  await db.query(
+    `UPDATE publications SET refused_reason = $3, refused_code = $4, refused_at = now(), later_since = NULL
+      WHERE connection_id = $1 AND account_id = $2`,
+    [connectionId, accountId, reason, errorCode],
+  );
+  await writeTimeline(db, {
+    kind: 'account_not_published',
+    customerId,
+    connectionId,
+    detail: { account_id: accountId, reason, ...(errorCode === null ? {} : { error_code: errorCode }) },
+  });
+}
+
+/** The account is published: nothing is left to do, and what was refused before is forgotten. */
+async function recordAccountPublished(
+  db: Queryable,
+  input: { connectionId: string; accountId: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE publications SET refused_reason = NULL, refused_code = NULL, refused_at = NULL, later_since = NULL
+      WHERE connection_id = $1 AND account_id = $2 AND (refused_at IS NOT NULL OR later_since IS NOT NULL)`,
+    [input.connectionId, input.accountId],
+  );
 }
 
 export interface FeedCreation {
@@ -71,6 +150,7 @@ export async function createFeed(
   db: Queryable,
   input: FeedCreation,
 ): Promise<{ feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' }> {
+  await recordAccountPublished(db, input);
   const inserted = await insertFeed(db, input);
   if (inserted !== null) {
     await writeFeedTimeline(db, { ...input, feedId: inserted, kind: 'feed_published' });

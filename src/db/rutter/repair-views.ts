@@ -37,16 +37,20 @@ export interface ConnectionToCheck {
   readonly customerId: string;
 }
 
-/** Connections on which something is awaited that is still polled, after `afterId`. */
+/** Connections on which something is awaited that is still polled, or accounts are left to publish, after `afterId`. */
 export async function listConnectionsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
 ): Promise<ConnectionToCheck[]> {
   const { rows } = await db.query<ConnectionToCheck>(
-    `SELECT DISTINCT connection_id AS "connectionId", customer_id AS "customerId" FROM feeds
+    `SELECT connection_id AS "connectionId", customer_id AS "customerId" FROM feeds
       WHERE ($1::uuid IS NULL OR connection_id > $1)
         AND state IN ('awaiting_activation', 'reauth_required', 'disconnected')
         AND state_since < now() - ${graceInterval} AND state_since > now() - ${awaitedFor}
+     UNION
+     SELECT c.connection_id, c.customer_id FROM publications p JOIN connections c USING (connection_id)
+      WHERE ($1::uuid IS NULL OR c.connection_id > $1)
+        AND p.later_since < now() - ${graceInterval} AND p.later_since > now() - ${awaitedFor}
       ORDER BY "connectionId" LIMIT $2`,
     [input.afterId, input.limit],
   );

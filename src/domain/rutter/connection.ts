@@ -1,5 +1,18 @@
 import type { ConnectionFact } from '../feed.js';
 
+/**
+ * How a handoff gets a connection: `api` creates one, which is usable at once; with `link` the customer first connects
+ * Sage in Rutter Link.
+ */
+export const connectionModes = ['api', 'link'] as const;
+export type ConnectionMode = (typeof connectionModes)[number];
+
+/**
+ * Rutter Link of a connection: `not_needed` when it was created without, `awaited` until the customer has finished it,
+ * then `done`; also `done` for a connection that was adopted or came with a token of Link.
+ */
+export type LinkState = 'not_needed' | 'awaited' | 'done';
+
 /** Rutter's term for a connection's state (contract 5.3), as `GET /connections?status=` names them. */
 export type ProviderConnectionStatus = 'not_ready' | 'active' | 'unhealthy' | 'needs_reauth' | 'disabled';
 

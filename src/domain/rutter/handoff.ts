@@ -31,4 +31,16 @@ export type HandoffReason =
   /** The redirect is no longer one of the configured origins. */
   | 'redirect_refused'
   /** Rutter did not answer until the deadline. */
-  | 'provider_unavailable';
+  | 'provider_unavailable'
+  /** Some accounts could not be published, and the customer chose not to go on with the others. */
+  | 'declined';
+
+/** Whether to go on without the accounts that could not be published: the question, and the customer's answer. */
+export type PartialSharing = 'asked' | 'accepted' | 'declined';
+
+/** Why one account could not be published: codes for the page and the timeline. */
+export type AccountRefusalReason =
+  /** At Rutter the account has another currency, type or id than ours. */
+  | 'account_mismatch'
+  /** Rutter refused the account. */
+  | 'provider_refused';

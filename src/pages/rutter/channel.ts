@@ -6,6 +6,8 @@ import { formBody } from '../form.js';
 import type { StatusPages } from '../status/status-context.js';
 import { connectSage, showConnecting } from './connect.js';
 import type { RutterPages } from './context.js';
+import { listUnpublishedAccounts } from '../../db/rutter/sharing-progress.js';
+import { unpublishedCard } from './progress-view.js';
 import { createLoginPages } from './login-pages.js';
 import { connectCard, rutterFeedCard } from './status-cards.js';
 import { askToStop, stopSharing } from './stop-sharing.js';
@@ -30,9 +32,10 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
     readStatusCards: async (pages, { customerId, formToken }) => {
       const { t } = pagesOf(pages);
       const connections = await listConnectionsOfCustomer(pages.pool, { customerId });
+      const unpublished = await listUnpublishedAccounts(pages.pool, { customerId });
       const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
       return {
-        top: [],
+        top: unpublished.length === 0 ? [] : [unpublishedCard(t, unpublished)],
         feed: (feed, feeds) => rutterFeedCard(t, feed, feeds),
         bottom: [connectCard(t, { formToken, unusedLinkUrl: unused?.linkUrl ?? null })],
       };

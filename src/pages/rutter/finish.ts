@@ -3,19 +3,24 @@ import type { Request, Response } from 'express';
 import { open } from '../../crypto/seal.js';
 import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { readHandoff, takeHandoffAnswer } from '../../db/rutter/handoffs.js';
+import { readChosenAccounts, type ChosenAccount } from '../../db/rutter/sharing-progress.js';
 import { transaction } from '../../db/pool.js';
 import { WorkflowsUnavailable } from '../../temporal/calls.js';
-import { html } from '../html.js';
-import { messageMain, printPage } from '../layout.js';
+import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
+import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendPage } from '../page-problem.js';
 import { isAnswerOf } from './answer.js';
 import type { RutterPages } from './context.js';
 import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
-import { overPage } from './over.js';
+import { requireNotOver } from './over.js';
+import { missingMain, progressMain, questionMain } from './progress-view.js';
 
 /** A request waits this long for the redirect; after that a page that reloads itself continues. */
 const answerWaitMs = 20_000;
+/** With more accounts than this the page shows early how many are shared, and then every few seconds. */
+const quietAccountsMax = 4;
+const progressWaitMs = 1_500;
 const firstCheckMs = 100;
 const longestCheckMs = 250;
 const reloadSeconds = 2;
@@ -23,6 +28,10 @@ const reloadSeconds = 2;
 interface Finishing {
   readonly handoffId: string;
   readonly customerId: string;
+  /** Of the session, for the form of the question. */
+  readonly formToken: string;
+  /** The customer has seen which accounts are missing. */
+  readonly seen?: boolean;
 }
 
 /** `GET /login/<handoff>/finish`: continues to wait. */
@@ -34,7 +43,16 @@ export async function showFinish(pages: RutterPages, request: Request, response:
     seeOther(response, stepPaths.accounts(handoffId));
     return;
   }
-  await finishHandoff(pages, response, { handoffId, customerId: visit.customerId });
+  const {
+    customerId,
+    visit: { formToken },
+  } = visit;
+  await finishHandoff(pages, response, {
+    handoffId,
+    customerId,
+    formToken,
+    seen: request.query.seen === '1',
+  });
 }
 
 /**
@@ -49,26 +67,40 @@ export async function finishHandoff(
   response: Response,
   finishing: Finishing,
 ): Promise<void> {
-  const waitEndsAt = Date.now() + answerWaitMs;
-  await notifyWorkflow(pages, finishing);
+  const startedAt = Date.now();
+  if (!(await isAsked(pages, finishing))) await notifyWorkflow(pages, finishing);
   for (let checkMs = firstCheckMs; ; checkMs = Math.min(checkMs * 1.25, longestCheckMs)) {
     const handoff = await readHandoff(pages.pool, finishing);
     if (handoff === null) throw new PageProblem(403, pages.t.visit.noVisit);
-    const over = overPage(pages.t, handoff);
-    if (over !== null) throw over;
+    await requireNotOver(pages, handoff);
     // The browser has disconnected: leave the address for the next load of the page.
     if (response.closed) {
-      pages.logger.info(finishing, 'browser left before the redirect');
+      pages.logger.info({ handoffId: finishing.handoffId }, 'browser left before the redirect');
       return;
     }
-    if (handoff.state === 'ready' && (await takeAndRedirect(pages, response, handoff, finishing))) return;
-    if (Date.now() >= waitEndsAt) break;
+    if (handoff.state === 'sharing' && handoff.partialSharing === 'asked') {
+      await sendQuestion(pages, response, finishing);
+      return;
+    }
+    if (handoff.state === 'ready') {
+      if (await sendMissing(pages, response, handoff, finishing)) return;
+      if (await takeAndRedirect(pages, response, handoff, finishing)) return;
+    }
+    const waitMs = handoff.accountIds.length > quietAccountsMax ? progressWaitMs : answerWaitMs;
+    if (Date.now() - startedAt >= waitMs) break;
     await delay(checkMs);
   }
-  sendFinishing(pages, response, finishing);
+  await sendFinishing(pages, response, finishing);
 }
 
-async function notifyWorkflow(pages: RutterPages, finishing: Finishing): Promise<void> {
+/** The workflow waits for the customer: another load of the question is no news to it. */
+async function isAsked({ pool }: RutterPages, { handoffId }: Finishing): Promise<boolean> {
+  return (await readHandoff(pool, { handoffId }))?.partialSharing === 'asked';
+}
+
+/** Only ids go into the workflow's history, never the form's token. */
+async function notifyWorkflow(pages: RutterPages, { handoffId, customerId }: Finishing): Promise<void> {
+  const finishing = { handoffId, customerId };
   try {
     if (await pages.rutter.accountsShared(finishing)) return;
     // Not running: the signal of the login was lost, or the handoff is over, which the row then shows.
@@ -99,15 +131,47 @@ async function takeAndRedirect(
   return true;
 }
 
-function sendFinishing({ t }: RutterPages, response: Response, { handoffId }: Finishing): void {
+async function sendFinishing(
+  { t, pool }: RutterPages,
+  response: Response,
+  { handoffId }: Finishing,
+): Promise<void> {
   const path = stepPaths.finish(handoffId);
-  const main = messageMain({
-    heading: t.finishing.heading,
-    paragraphs: [],
-    more: html`<div class="turning" aria-hidden="true"></div>
-      <p role="status">${t.finishing.lead}</p>
-      <p><a href="${path}">${t.continue}</a></p>`,
-  });
+  const accounts = await readChosenAccounts(pool, { handoffId });
+  const main = progressMain(t, { path, accounts });
   const page = printPage(t, { title: t.finishing.title, main, refresh: { seconds: reloadSeconds, path } });
   sendPage(response, 200, page);
+}
+
+async function sendQuestion(
+  { t, pool }: RutterPages,
+  response: Response,
+  { handoffId, formToken }: Finishing,
+): Promise<void> {
+  const accounts = await readChosenAccounts(pool, { handoffId });
+  const main = questionMain(t, { action: stepPaths.decision(handoffId), formToken, accounts });
+  sendPage(response, 200, printPage(t, { title: t.partial.title, main }));
+}
+
+/**
+ * Before the redirect, once: names the accounts that are not shared yet. The page goes on by itself. False when all are
+ * shared, the customer knows, or little time is left.
+ */
+async function sendMissing(
+  { t, pool }: RutterPages,
+  response: Response,
+  handoff: HandoffRow,
+  { handoffId, seen }: Finishing,
+): Promise<boolean> {
+  if (seen || handoff.remainingMs < handoffLimits.missingPageLeftMinMs) return false;
+  const accounts = await readChosenAccounts(pool, { handoffId });
+  const isKnown = handoff.partialSharing === 'accepted';
+  const isMissing = ({ outcome }: ChosenAccount) =>
+    outcome === 'later' || (outcome === 'refused' && !isKnown);
+  if (!accounts.some(isMissing)) return false;
+  const path = stepPaths.finishSeen(handoffId);
+  const main = missingMain(t, { path, accounts });
+  const refresh = { seconds: handoffLimits.missingPageSeconds, path };
+  sendPage(response, 200, printPage(t, { title: t.missing.heading, main, refresh }));
+  return true;
 }

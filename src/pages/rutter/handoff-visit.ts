@@ -5,7 +5,7 @@ import { PageProblem } from '../page-problem.js';
 import type { Visit } from '../session.js';
 import { readVisit } from '../session.js';
 import type { RutterPages } from './context.js';
-import { overPage } from './over.js';
+import { overPage, requireNotOver } from './over.js';
 
 const handoffIdPattern = /^[0-9a-f]{64}$/;
 
@@ -34,8 +34,11 @@ export async function requireVisit(pages: RutterPages, request: Request): Promis
   }
   const handoff = await readHandoff(pages.pool, { handoffId });
   if (handoff === null) throw new PageProblem(403, pages.t.visit.noVisit);
+  // Names of accounts are only for the customer who signed in to this handoff.
+  const isOwn = visit.customerId !== undefined && visit.customerId === handoff.customerId;
   const over = overPage(pages.t, handoff);
-  if (over !== null) throw over;
+  if (over !== null && !isOwn) throw over;
+  await requireNotOver(pages, handoff);
   return { handoff, visit };
 }
 

@@ -3,6 +3,7 @@ import { Router } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { formBody } from '../form.js';
 import { arrive } from './arrive.js';
+import { decidePartial } from './decide-partial.js';
 import { showFinish } from './finish.js';
 import { PageProblem } from '../page-problem.js';
 import type { RutterPages } from './context.js';
@@ -29,6 +30,9 @@ export function createLoginPages(pages: RutterPages): Router {
   router.get('/:handoffId/accounts', (request, response) => showAccounts(pages, request, response));
   router.post('/:handoffId/accounts', formBody(), (request, response) =>
     shareAccounts(pages, request, response),
+  );
+  router.post('/:handoffId/decision', formBody(), (request, response) =>
+    decidePartial(pages, request, response),
   );
   router.get('/:handoffId/finish', (request, response) => showFinish(pages, request, response));
   return router;

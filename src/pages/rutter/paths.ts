@@ -3,6 +3,9 @@ export const stepPaths = {
   signIn: (handoffId: string) => `/login/${handoffId}`,
   accounts: (handoffId: string) => `/login/${handoffId}/accounts`,
   finish: (handoffId: string) => `/login/${handoffId}/finish`,
+  /** After the page that named missing accounts was seen. */
+  finishSeen: (handoffId: string) => `/login/${handoffId}/finish?seen=1`,
+  decision: (handoffId: string) => `/login/${handoffId}/decision`,
 } as const;
 
 /** Addresses of this channel's pages below /status. */

@@ -63,7 +63,7 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   const { customerId } = visit;
   const recorded = await recordHandoffChoice(pages.pool, { handoffId, customerId, connectionId, accountIds });
   pages.logger.info({ handoffId, recorded, accountsCount: accountIds.length }, 'accounts shared');
-  await finishHandoff(pages, response, { handoffId, customerId });
+  await finishHandoff(pages, response, { handoffId, customerId, formToken: visit.visit.formToken });
 }
 
 type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice'>;

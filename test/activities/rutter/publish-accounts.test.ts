@@ -327,8 +327,9 @@ describe('what is not published', () => {
       errorCode: 'PLATFORM_BAD_REQUEST',
     });
     expect(await feedsOf(each)).toEqual([]);
-    // The customer may try again: a new key is used, since the old one repeats the refusal.
-    expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
+    // The customer may start again: a new key is used, since the old one repeats the refusal.
+    const again = await claimFor(each.customer, each.connectionId);
+    expect(await fixture.attempt(rutterPublishAccounts, again.handoff)).toMatchObject({ published: 1 });
   });
 
   it('includes every account of a connection that needs a new authorization', async () => {

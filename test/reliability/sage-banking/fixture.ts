@@ -157,6 +157,8 @@ function depsOf(input: {
     settings: {
       rutterPlatform: 'SAGE_BANK_FEEDS',
       redirectOrigins: [],
+      connectionMode: 'api',
+      publishConcurrency: 4,
       handoffOtpLatestMs: 570_000,
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,

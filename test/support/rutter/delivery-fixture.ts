@@ -112,6 +112,8 @@ export async function createDeliveryFixture(
     settings: {
       rutterPlatform: 'SAGE_BANK_FEEDS',
       redirectOrigins: [sandbox.url],
+      connectionMode: 'api',
+      publishConcurrency: 4,
       handoffOtpLatestMs: 570_000,
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../../src/activities/channels.js';
 import type { RefuseHandoffInput } from '../../../src/activities/rutter/handoff/refuse-handoff.js';
 import { failureTypes } from '../../../src/domain/failures.js';
-import type { HandoffReason, HandoffState } from '../../../src/domain/rutter/handoff.js';
+import type { HandoffReason, HandoffState, PartialSharing } from '../../../src/domain/rutter/handoff.js';
 import { loginHandoffWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { limits } from '../../../src/domain/limits.js';
 import * as messages from '../../../src/workflows/rutter/login-handoff/messages.js';
@@ -30,7 +30,10 @@ beforeAll(async () => {
     dbReadHandoff: (input) => fakeOf(input).read(),
     dbRecordHandoffLogin: (input) => fakeOf(input).logIn(input.customerId),
     rutterEnsureHandoffConnection: (input) => fakeOf(input).step('connection'),
-    rutterPublishAccounts: (input) => fakeOf(input).step('publish'),
+    rutterPublishAccounts: (input) => {
+      fakeOf(input).mayAsk = input.mayAsk;
+      return fakeOf(input).step('publish');
+    },
     rutterCreateOtp: (input) => fakeOf(input).step('otp'),
     dbRefuseHandoff: (input) => fakeOf(input).refuse(input),
     dbExpireHandoff: (input) => fakeOf(input).expire(input.reason),
@@ -63,6 +66,8 @@ class FakeHandoff {
   readonly calledAtMs: number[] = [];
   state: HandoffState = 'opened';
   customerId: string | null = null;
+  mayAsk: boolean | undefined;
+  partialSharing: PartialSharing | null = null;
   ended: { state: 'refused' | 'expired'; reason: HandoffReason | null; errorCode?: string } | null = null;
   /** Set when the handoff is opened. */
   deadlineMs = 0;
@@ -70,9 +75,10 @@ class FakeHandoff {
   readonly script: { [S in Step]?: () => StepResults[S] } = {};
   readonly workflowId = loginHandoffWorkflowId(this.handoffId);
 
-  async read(): Promise<{ state: HandoffState; remainingMs: number }> {
+  async read() {
     await this.called('read');
-    return { state: this.state, remainingMs: this.deadlineMs - (await env.currentTimeMs()) };
+    const remainingMs = this.deadlineMs - (await env.currentTimeMs());
+    return { state: this.state, remainingMs, partialSharing: this.partialSharing };
   }
 
   async logIn(customerId: string) {
@@ -262,6 +268,67 @@ describe('messages', () => {
     fake.state = 'ready';
     await (await logIn(fake)).result();
     expect(fake.calls).toEqual(['read', 'expire']);
+  });
+});
+
+describe('when some accounts cannot be published', () => {
+  /** Shared, and asked whether to go on. */
+  async function asked(lifetimeMs?: number): Promise<{ fake: FakeHandoff; handle: Handle }> {
+    const fake = await opened(lifetimeMs);
+    fake.script.publish = () => {
+      fake.partialSharing = 'asked';
+      return { outcome: 'asked', published: 2, refused: 1 };
+    };
+    const handle = await logIn(fake);
+    await share(fake, handle);
+    await called(fake, 'read', 2);
+    return { fake, handle };
+  }
+
+  it('waits for the customer, who goes on: then the one-time password is created', async () => {
+    const { fake, handle } = await asked();
+    expect(await handle.query(messages.handoffStatus)).toMatchObject({ step: 'waiting_for_decision' });
+    await handle.signal(messages.accountsShared);
+    await called(fake, 'read', 3);
+    expect(fake.times('otp')).toBe(0);
+    fake.partialSharing = 'accepted';
+    await handle.signal(messages.accountsShared);
+    await called(fake, 'otp');
+    expect(fake.calls.slice(0, 4)).toEqual(['read', 'login', 'connection', 'publish']);
+  });
+
+  it('ends without a password when the customer stops', async () => {
+    const { fake, handle } = await asked();
+    fake.partialSharing = 'declined';
+    await handle.signal(messages.accountsShared);
+    await handle.result();
+    expect(fake.times('otp')).toBe(0);
+    expect(fake.ended).toEqual({ state: 'refused', reason: 'declined' });
+  });
+
+  it('ends at the deadline when nobody answers', async () => {
+    const { fake, handle } = await asked(60_000);
+    await handle.result();
+    expect(fake.times('otp')).toBe(0);
+    expect(fake.ended).toEqual({ state: 'expired', reason: null });
+    expect(fake.calledAtMs.at(-1)).toBeGreaterThanOrEqual(fake.deadlineMs - 1_000);
+  });
+
+  it('ends at once when a newer window has taken the connection over', async () => {
+    const { fake, handle } = await asked();
+    fake.state = 'superseded';
+    await handle.signal(messages.accountsShared);
+    await handle.result();
+    expect(fake.times('otp')).toBe(0);
+    expect(await handle.query(messages.handoffStatus)).toMatchObject({ step: 'superseded' });
+  });
+
+  it('lets its activity ask, since it can wait for an answer', async () => {
+    const fake = await opened();
+    const handle = await logIn(fake);
+    await share(fake, handle);
+    await called(fake, 'publish');
+    expect(fake.mayAsk).toBe(true);
   });
 });
 

@@ -1,21 +1,24 @@
 import { Context } from '@temporalio/activity';
 import { isAccountReady, type RutterAccount } from '../../../clients/rutter/schemas.js';
-import { openAccessToken, readConnection } from '../../../db/connections.js';
+import { openAccessToken, readConnection, type ConnectionRow } from '../../../db/connections.js';
 import { recordShownAccounts } from '../../../db/rutter/account-differences.js';
 import { recordAccountsSeen, recordConnectionRefused } from '../../../db/rutter/feed-facts.js';
 import type { AccountSeen } from '../../../domain/rutter/transitions.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
+import { handoffLimits } from '../../../domain/rutter/handoff-limits.js';
 import { activationPollDelayMs, refusalHoldOffMs } from '../../../domain/rutter/schedule.js';
 import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';
 import type { RutterDeps } from '../deps.js';
+import { publishLaterAccounts, type LaterPublishing } from '../publishing/publish-later.js';
 import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { accountShown } from '../publishing/account-shown.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * Reads all bank feed accounts of a connection once, for all its feeds, and wakes those that may now send. A repeat is
- * safe: facts are recorded from a complete list, and waking twice is harmless. A refused connection is a result, not a
+ * Publishes the accounts that a handoff left, then reads all bank feed accounts of a connection once, for all its feeds,
+ * and wakes those that may now send. A repeat is safe: accounts are published under stored keys, facts are recorded from
+ * a complete list, and waking twice is harmless. A refused connection is a result, not a
  * failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), CredentialsRejected, Obsolete.
  */
 
@@ -56,13 +59,16 @@ export function rutterReadConnection(deps: RutterDeps) {
       if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
         return { refused: true, awaitedCount: 0, nextPollMs };
       }
+      const later = await publishLater(deps, connection, accessToken);
       const listed = await whileHeartbeating(() => listAccounts(deps, accessToken));
       const accounts = listed.map(accountSeen);
       const recorded = await recordAccountsSeen(deps.pool, { connectionId, accounts });
       await recordShownAccounts(deps.pool, { keyring: deps.keyring, accounts: listed.map(accountShown) });
       for (const feedId of recorded.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
       const { awaitedCount } = recorded;
-      return { refused: false, awaitedCount, nextPollMs: awaitedCount > 0 ? nextPollMs : null };
+      const isAwaited = awaitedCount > 0 || later.left > 0;
+      const waitMs = later.progressed && later.left > 0 ? handoffLimits.laterCheckMs : nextPollMs;
+      return { refused: false, awaitedCount, nextPollMs: isAwaited ? waitMs : null };
     } catch (error) {
       const refusal = await recordingRejectedCredentials(deps, () => readConnectionRefusal(deps, error));
       if (refusal === null) throw error;
@@ -70,6 +76,17 @@ export function rutterReadConnection(deps: RutterDeps) {
       return { refused: true, awaitedCount: 0, nextPollMs };
     }
   };
+}
+
+/** First what a handoff left to publish, so that the list read after it has these accounts. */
+async function publishLater(
+  deps: RutterDeps,
+  { connectionId, customerId }: ConnectionRow,
+  accessToken: string,
+): Promise<LaterPublishing> {
+  const { cancellationSignal: signal } = Context.current();
+  const context = { deps, customerId, connectionId, accessToken, signal };
+  return await whileHeartbeating(() => publishLaterAccounts(context));
 }
 
 /** Reads may succeed although writes are refused, so only the connection's status at Rutter ends a refusal. */

@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { cancellationSignal, log } from '@temporalio/activity';
 import pLimit from 'p-limit';
 import type { RutterOtp } from '../../../clients/rutter/schemas.js';
 import { open, seal } from '../../../crypto/seal.js';
@@ -76,9 +76,20 @@ async function takeTurn(
   if (answer === null) return { outcome: 'too_late' };
   const address = printRedirectTarget(chooseTarget(deps, { validated, answer }), answer.otp);
   const answerSealed = seal(deps.keyring, address, { table: 'handoffs', row: handoffId });
-  if (await storeHandoffAnswer(db, { handoffId, answerSealed })) return { outcome: 'ready' };
+  const stored = await storeHandoffAnswer(db, { handoffId, answerSealed });
+  if (stored !== null) {
+    if (stored.later > 0) await publishTheRest(deps, turn);
+    return { outcome: 'ready' };
+  }
   const now = await readHandoff(db, { handoffId });
   return now?.state === 'superseded' ? { outcome: 'over', state: now.state } : { outcome: 'too_late' };
+}
+
+/** The connection's workflow publishes what is left. When this call is lost, the repair job makes it again. */
+async function publishTheRest(deps: RutterDeps, { connectionId }: OtpTurn): Promise<void> {
+  await deps.workflows.wakeConnection({ connectionId }).catch((error: unknown) => {
+    log.warn('the connection was not woken to publish the rest of its accounts', { error: String(error) });
+  });
 }
 
 /** Null when it is too late, or became too late while waiting for the limiter. */

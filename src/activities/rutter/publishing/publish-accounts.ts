@@ -1,36 +1,49 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { openAccessToken, readConnection } from '../../../db/connections.js';
-import { readHandoff } from '../../../db/rutter/handoffs.js';
-import { transaction } from '../../../db/pool.js';
+import { askPartialSharing, withdrawPartialQuestion } from '../../../db/rutter/handoff-progress.js';
+import { readHandoff, type HandoffRow } from '../../../db/rutter/handoffs.js';
 import {
-  createFeed,
   prepareAccountsToPublish,
+  type AccountRefusal,
   type AccountToPublish,
 } from '../../../db/rutter/publications.js';
-import { writeTimeline } from '../../../db/timeline.js';
+import { failureTypes } from '../../../domain/failures.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
+import { publishingTimeMs } from '../../../domain/rutter/handoff-limits.js';
 import type { RutterDeps } from '../deps.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
-import { createAccount, type PublishingContext } from './create-account.js';
-import { listAccounts } from './list-accounts.js';
-import { matchAccount } from './match-account.js';
+import type { PublishingContext } from './create-account.js';
+import { publishInParallel, type PublishingOutcome } from './publish-in-parallel.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 
 /*
- * Publishes the accounts of a handoff at Rutter (contract 4 step 4, 6.3) and gives each a feed with a running workflow.
- * A repeat is safe at any point: it lists first and uses what exists, the rest goes out under the keys stored before
- * the first call, a feed's row is written once per account and connection, and waking a workflow twice is harmless.
- * One account that Rutter refuses does not stop the others. Failures: ProviderUnavailable, RateLimited,
- * DatabaseUnavailable (retried); Refused, ConnectionRefused, CredentialsRejected, Obsolete.
+ * Publishes the accounts of a handoff at Rutter (contract 4 step 4, 6.3), some at a time, and gives each a feed with a
+ * running workflow. A repeat is safe at any point: it lists first and uses what exists, the rest goes out under the keys
+ * stored before the first call, a feed's row is written once per account and connection, and waking a workflow twice is
+ * harmless. An account that Rutter refuses does not stop the others: the customer is asked whether to go on without it.
+ * It ends `otpReserveMs` before the latest moment of the one-time password: what is missing then is published later.
+ * Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, ConnectionRefused,
+ * CredentialsRejected, Obsolete.
  */
 
 export interface PublishAccountsInput {
   readonly handoffId: string;
+  /** The workflow can wait for the customer's answer. Absent from runs that began before version 0.3.0. */
+  readonly mayAsk?: boolean;
 }
 
 export type PublishAccountsResult =
-  | { readonly outcome: 'published'; readonly published: number; readonly refused: number }
+  | {
+      readonly outcome: 'published';
+      readonly published: number;
+      readonly refused: number;
+      /** Not published when time ran out: published later. */
+      readonly missing?: number;
+    }
+  /** Some were refused, others are published: the customer is asked whether to go on. Only with `mayAsk`. */
+  | { readonly outcome: 'asked'; readonly published: number; readonly refused: number }
   | { readonly outcome: 'refused'; readonly reason: HandoffReason; readonly errorCode?: string }
   | { readonly outcome: 'over'; readonly state: HandoffState };
 
@@ -49,81 +62,85 @@ async function publishAccounts(
   }
   if (handoff.state !== 'sharing' || handoff.remainingMs <= 0)
     return { outcome: 'over', state: handoff.state };
-  const { customerId, connectionId, accountIds } = handoff;
-  const accounts = await prepareAccountsToPublish(deps.pool, { customerId, connectionId, accountIds });
+  const { handoffId, customerId, connectionId, accountIds } = handoff;
+  const accounts = await prepareAccountsToPublish(deps.pool, {
+    customerId,
+    connectionId,
+    handoffId,
+    accountIds,
+  });
   if (accounts.length === 0) return { outcome: 'refused', reason: 'no_accounts' };
   const connection = await readConnection(deps.pool, { connectionId });
   if (connection?.customerId !== customerId) return { outcome: 'refused', reason: 'connection_unavailable' };
   const accessToken = openAccessToken(deps.keyring, connection);
   const context = { deps, customerId, connectionId, accessToken, signal: cancellationSignal() };
   try {
-    return await publishAll(context, accounts);
+    return await publishInTime(context, { handoff, accounts, mayAsk: input.mayAsk ?? false });
   } catch (error) {
     throw await explainRefusal(deps, { connectionId, error });
   }
 }
 
-async function publishAll(
+interface Publishing {
+  readonly handoff: HandoffRow;
+  readonly accounts: readonly AccountToPublish[];
+  readonly mayAsk: boolean;
+}
+
+async function publishInTime(
   context: PublishingContext,
-  accounts: readonly AccountToPublish[],
+  { handoff, accounts, mayAsk }: Publishing,
 ): Promise<PublishAccountsResult> {
-  const known = await listAccounts(context);
-  let published = 0;
-  const refusals: AccountRefusal[] = [];
-  for (const account of accounts) {
-    const refusal = await publishOne(context, { account, known });
-    if (refusal === null) published += 1;
-    else refusals.push(refusal);
+  const { deps, connectionId } = context;
+  const endsAtMs = performance.now() + timeLeftMs(deps, handoff);
+  const outcome = await publishInParallel(context, accounts, { timeMs: endsAtMs - performance.now() });
+  const isTimeUp = performance.now() >= endsAtMs;
+  if (outcome.missing > 0 && (!isTimeUp || deps.stopping.aborted)) throw retryLater(outcome);
+  const { published, missing } = outcome;
+  const refused = outcome.refusals.length;
+  if (published === 0) return nothingPublished(outcome);
+  await deps.workflows.wakeConnection({ connectionId });
+  const goesOn = { outcome: 'published' as const, published, refused, ...(missing === 0 ? {} : { missing }) };
+  if (refused === 0) {
+    if (handoff.partialSharing === 'asked') await withdrawPartialQuestion(deps.pool, handoff);
+    return goesOn;
   }
+  // Without time for an answer the handoff goes on: what is refused is named on the page.
+  if (!mayAsk || isTimeUp) return goesOn;
+  switch (await askPartialSharing(deps.pool, handoff)) {
+    case 'asked':
+      return { outcome: 'asked', published, refused };
+    case 'declined':
+      return { outcome: 'refused', reason: 'declined' };
+    case 'accepted':
+      return goesOn;
+    case null:
+      return { outcome: 'over', state: (await readHandoff(deps.pool, handoff))?.state ?? 'expired' };
+  }
+}
+
+function timeLeftMs({ settings }: RutterDeps, handoff: HandoffRow): number {
+  return publishingTimeMs({ ...handoff, otpLatestMs: settings.handoffOtpLatestMs });
+}
+
+/** A password for no account at all would help nobody. */
+function nothingPublished({ refusals }: PublishingOutcome): PublishAccountsResult {
   const [first] = refusals;
-  if (published === 0 && first !== undefined) return { outcome: 'refused', ...first };
-  await context.deps.workflows.wakeConnection({ connectionId: context.connectionId });
-  return { outcome: 'published', published, refused: refusals.length };
+  if (first === undefined) return { outcome: 'refused', reason: 'provider_unavailable' };
+  return { outcome: 'refused', ...refusalOf(first) };
 }
 
-interface AccountRefusal {
-  readonly reason: 'account_mismatch' | 'provider_refused';
-  readonly errorCode?: string;
+function refusalOf({ reason, errorCode }: AccountRefusal): { reason: HandoffReason; errorCode?: string } {
+  return { reason, ...(errorCode === null ? {} : { errorCode }) };
 }
 
-/** Null when the account is published, its feed stored and its workflow awake; else why not. */
-async function publishOne(
-  context: PublishingContext,
-  { account, known }: { account: AccountToPublish; known: Awaited<ReturnType<typeof listAccounts>> },
-): Promise<AccountRefusal | null> {
-  const match = matchAccount(account, known);
-  if (match.kind === 'mismatch') return await refuse(context, { account, reason: 'account_mismatch' });
-  const atRutter = match.kind === 'found' ? match : await createAccount(context, account);
-  if (atRutter.kind === 'refused') {
-    const { errorCode } = atRutter;
-    return await refuse(context, {
-      account,
-      reason: 'provider_refused',
-      ...(errorCode === null ? {} : { errorCode }),
-    });
-  }
-  const { rutterAccountId } = atRutter;
-  const { customerId, connectionId, deps } = context;
-  const { accountId } = account;
-  const feed = await transaction(deps.pool, (db) =>
-    createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
+/** Some accounts failed for now, or this worker stops: the next attempt goes on with those that are missing. */
+function retryLater({ failure, missing }: PublishingOutcome): unknown {
+  return (
+    failure ??
+    ApplicationFailure.create({
+      message: `${String(missing)} accounts are left to publish`,
+      type: failureTypes.providerUnavailable,
+    })
   );
-  if (feed.outcome === 'conflict') return await refuse(context, { account, reason: 'account_mismatch' });
-  // A fact, not a posting: a reopened feed whose closing delivery run still runs must check once more.
-  await deps.workflows.feedFactsChanged({ feedId: feed.feedId });
-  return null;
-}
-
-async function refuse(
-  { deps, customerId, connectionId }: PublishingContext,
-  refusal: AccountRefusal & { account: AccountToPublish },
-): Promise<AccountRefusal> {
-  const { account, ...why } = refusal;
-  await writeTimeline(deps.pool, {
-    kind: 'account_not_published',
-    customerId,
-    connectionId,
-    detail: { account_id: account.accountId, reason: why.reason, error_code: why.errorCode },
-  });
-  return why;
 }

@@ -1,5 +1,5 @@
 import type { FeedState } from '../../../domain/feed.js';
-import type { HandoffReason } from '../../../domain/rutter/handoff.js';
+import type { AccountRefusalReason, HandoffReason } from '../../../domain/rutter/handoff.js';
 import type { LoginQueryProblem } from '../redirect-target.js';
 import type { TimelineValues, Message } from '../../texts.js';
 
@@ -104,6 +104,7 @@ export const britishRutterTexts = {
     connection_refused: ({ account }) => `Sage stopped accepting the connection of ${account}.`,
     connection_recovered: ({ account }) => `Sage accepts the connection of ${account} again.`,
     account_not_published: () => 'An account could not be published to Sage.',
+    accounts_published_later: () => 'Some accounts were still being shared when you went on to Sage.',
     feed_published: ({ account }) => `You shared ${account} with Sage.`,
     feed_reopened: ({ account }) => `You shared ${account} with Sage again.`,
     feed_activated: ({ account }) => `${account} was chosen in Sage.`,
@@ -226,6 +227,13 @@ export const britishRutterTexts = {
       heading: 'Sage did not answer in time',
       paragraphs: ['The service that passes your accounts to Sage could not be reached.', startAgain],
     },
+    declined: {
+      heading: 'You stopped the connection',
+      paragraphs: [
+        'No account was connected to your Sage company.',
+        `${startAgain} Then tick only the accounts that can be shared.`,
+      ],
+    },
   } satisfies Record<HandoffReason, Message>,
 
   link: (problem: LoginQueryProblem): Message => ({
@@ -242,6 +250,45 @@ export const britishRutterTexts = {
     title: 'Finishing',
     heading: 'Finishing',
     lead: 'We are preparing your accounts for Sage. This page goes on by itself; please leave it open.',
+    progress: (shared: number, total: number) => `${String(shared)} of ${String(total)} shared.`,
+  },
+
+  /** Some of the chosen accounts could not be published at Rutter. */
+  partial: {
+    title: 'Some accounts cannot be shared',
+    heading: (count: number) =>
+      count === 1 ? 'One account cannot be shared' : `${String(count)} accounts cannot be shared`,
+    lead: (count: number) =>
+      count === 1
+        ? 'This account could not be shared with Sage:'
+        : 'These accounts could not be shared with Sage:',
+    reasons: {
+      account_mismatch: () =>
+        'It was shared before with another currency or type. Please ask your bank to correct this.',
+      provider_refused: (code: string | null) =>
+        code === null
+          ? 'The service that passes your accounts to Sage refused it. Please ask your bank.'
+          : `The service that passes your accounts to Sage refused it (${code}). Please ask your bank.`,
+    } satisfies Record<AccountRefusalReason, (code: string | null) => string>,
+    question: (count: number) =>
+      count === 1
+        ? 'Do you want to continue with the other account? You can share the missing ones later.'
+        : `Do you want to continue with the other ${String(count)} accounts? You can share the missing ones later.`,
+    accept: (count: number) =>
+      count === 1 ? 'Continue with the other account' : `Continue with the other ${String(count)} accounts`,
+    decline: 'Stop, connect nothing',
+    more: (count: number) => `and ${String(count)} more`,
+  },
+
+  /** The time for the handoff ran out before every account was published. */
+  missing: {
+    heading: 'Some accounts will follow',
+    later:
+      'There was not enough time to share these accounts. We go on with them now; they appear in Sage within the next minutes:',
+    goesOn: 'You need not wait for them. This page goes on to Sage by itself.',
+    button: 'Continue to Sage',
+    statusHeading: 'Not shared yet',
+    statusLater: 'We are still sharing these accounts with Sage:',
   },
 
   visit: {

@@ -18,6 +18,7 @@ export interface HandoffStatus {
     | 'waiting_for_accounts'
     | 'connecting'
     | 'publishing'
+    | 'waiting_for_decision'
     | 'asking_otp'
     | 'ready'
     | 'done'
@@ -29,7 +30,10 @@ export interface HandoffStatus {
 
 /** The customer has logged in on the login page. The first one for a challenge starts the workflow. */
 export const loginSucceeded = defineSignal<[LoginSucceeded]>('loginSucceeded');
-/** The customer's choice of connection and accounts is stored in the handoff's row. */
+/**
+ * A choice of the customer is stored in the handoff's row: connection and accounts, or whether to go on without the
+ * accounts that could not be published.
+ */
 export const accountsShared = defineSignal('accountsShared');
 
 export const handoffStatus = defineQuery<HandoffStatus>('handoffStatus');

@@ -1,5 +1,5 @@
 import { failureTypes } from '../../../domain/failures.js';
-import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
+import type { HandoffReason, HandoffState, PartialSharing } from '../../../domain/rutter/handoff.js';
 import type { HandoffStatus } from './messages.js';
 
 /** The state of a run: ids, facts and times; the row has the rest. */
@@ -9,6 +9,8 @@ export interface LoginHandoffState {
   customerId: string | null;
   /** The choice of accounts is stored in the row. */
   shared: boolean;
+  /** Signals `accountsShared` so far: each says that the row has a new choice. */
+  choices: number;
   step: HandoffStatus['step'];
   /** Epoch ms; null until the row has been read. */
   deadlineMs: number | null;
@@ -24,7 +26,14 @@ export type HandoffEnding =
   | { readonly kind: 'over'; readonly state: HandoffState };
 
 export function initialState(handoffId: string): LoginHandoffState {
-  return { handoffId, customerId: null, shared: false, step: 'waiting_for_login', deadlineMs: null };
+  return {
+    handoffId,
+    customerId: null,
+    shared: false,
+    choices: 0,
+    step: 'waiting_for_login',
+    deadlineMs: null,
+  };
 }
 
 /** The first customer wins. Returns false when another one was first. */
@@ -52,6 +61,27 @@ export function endingOfState(state: HandoffState): HandoffEnding | null {
     case 'refused':
     case 'expired':
       return { kind: 'over', state };
+  }
+}
+
+/**
+ * What the customer's answer means, once it is in the row: null while the question is open, `go_on` or the ending.
+ */
+export function decisionOf(row: {
+  readonly state: HandoffState;
+  readonly partialSharing?: PartialSharing | null;
+}): 'go_on' | HandoffEnding | null {
+  const ended = endingOfState(row.state);
+  if (ended !== null) return ended;
+  const answer = row.partialSharing ?? null;
+  switch (answer) {
+    case 'asked':
+      return null;
+    case 'declined':
+      return { kind: 'refused', reason: 'declined' };
+    case 'accepted':
+    case null:
+      return 'go_on';
   }
 }
 
@@ -123,6 +153,8 @@ const sentences: Readonly<Record<HandoffStatus['step'], string>> = {
   waiting_for_accounts: 'The customer has logged in. Waiting for the choice of accounts.',
   connecting: 'Finding or creating the connection at Rutter.',
   publishing: 'Publishing the chosen accounts at Rutter.',
+  waiting_for_decision:
+    'Some accounts cannot be published. The customer is asked whether to go on with the others.',
   asking_otp: 'Creating the one-time password at Rutter.',
   ready: 'The browser may return to Sage. Waiting for the deadline to clear the redirect.',
   done: 'The browser has returned to Sage.',

@@ -17,6 +17,7 @@ import { interactive } from '../../activity-options.js';
 import { searchAttributes } from '../../search-attributes.js';
 import * as messages from './messages.js';
 import {
+  decisionOf,
   describe,
   endingOfFailure,
   endingOfOutcome,
@@ -32,7 +33,7 @@ import {
 /*
  * One browser login that ties a Sage company to a connection: from the customer's login to the redirect back to Sage.
  * Runs until the deadline in its row (at most 9:30 after the browser's first request); never renews. Messages: signals
- * `loginSucceeded` (starts it; the first customer wins) and `accountsShared`; query `handoffStatus`. It always
+ * `loginSucceeded` (starts it; the first customer wins) and `accountsShared` (a choice is in the row); query `handoffStatus`. It always
  * completes: a refusal, a newer window and the deadline are stored in the row, and the page explains them.
  */
 
@@ -46,6 +47,7 @@ export async function loginHandoffWorkflow(input: messages.LoginHandoffInput): P
   });
   setHandler(messages.accountsShared, () => {
     state.shared = true;
+    state.choices += 1;
   });
   setHandler(messages.handoffStatus, () => ({
     handoffId: state.handoffId,
@@ -84,12 +86,33 @@ async function handoff(state: LoginHandoffState): Promise<HandoffEnding> {
   if (connection.outcome !== 'claimed') return endingOfOutcome(connection);
 
   enter(state, 'publishing');
-  const published = await remaining(state, interactive.providerWrites).rutterPublishAccounts({ handoffId });
-  if (published.outcome !== 'published') return endingOfOutcome(published);
+  const publish = remaining(state, interactive.publishing);
+  const published = await publish.rutterPublishAccounts({ handoffId, mayAsk: true });
+  if (published.outcome === 'asked') {
+    const decision = await waitForDecision(state);
+    if (decision !== 'go_on') return decision;
+  } else if (published.outcome !== 'published') {
+    return endingOfOutcome(published);
+  }
 
   enter(state, 'asking_otp');
   const otp = await remaining(state, interactive.providerWrite).rutterCreateOtp({ handoffId });
   return otp.outcome === 'ready' ? { kind: 'ready' } : endingOfOutcome(otp);
+}
+
+/**
+ * Some accounts cannot be published: waits, at most until the deadline, for the customer's answer in the row. Runs of
+ * before version 0.3.0 never come here, since their activity does not ask.
+ */
+async function waitForDecision(state: LoginHandoffState): Promise<'go_on' | HandoffEnding> {
+  enter(state, 'waiting_for_decision');
+  for (;;) {
+    const { choices } = state;
+    const row = await remaining(state, interactive.database).dbReadHandoff({ handoffId: state.handoffId });
+    const decision = decisionOf(row);
+    if (decision !== null) return decision;
+    if (!(await until(state, () => state.choices > choices))) return { kind: 'expired', reason: null };
+  }
 }
 
 /** Records the end. A redirect waits for its browser until the deadline, then it is cleared. */

@@ -158,6 +158,8 @@ function depsOf(input: {
     settings: {
       rutterPlatform: 'SAGE_BANK_FEEDS',
       redirectOrigins: [sandbox.url],
+      connectionMode: 'api',
+      publishConcurrency: 4,
       handoffOtpLatestMs: 570_000,
       feedSyncIntervalMs: 86_400_000,
       feedActivationPollMinMs: 2_000,

@@ -1,0 +1,33 @@
+import { countLaterAccounts, listLaterAccounts } from '../../../db/rutter/publications.js';
+import { handoffLimits } from '../../../domain/rutter/handoff-limits.js';
+import type { PublishingContext } from './create-account.js';
+import { publishInParallel } from './publish-in-parallel.js';
+
+export interface LaterPublishing {
+  /** Accounts that are still left to publish. */
+  readonly left: number;
+  /** At least one was published or refused: the next check may go on at once. */
+  readonly progressed: boolean;
+}
+
+/**
+ * Publishes what a handoff left because its time ran out: some accounts of one connection, without a customer who
+ * waits. Each is marked in its row until it is published or refused, so this goes on after a crash.
+ *
+ * @throws what concerns the whole connection; a failure of one account alone is left to the next check
+ */
+export async function publishLaterAccounts(context: PublishingContext): Promise<LaterPublishing> {
+  const { pool } = context.deps;
+  const { customerId, connectionId } = context;
+  const accounts = await listLaterAccounts(pool, {
+    customerId,
+    connectionId,
+    limit: handoffLimits.laterAccountsPerCheckMax,
+  });
+  if (accounts.length === 0) return { left: 0, progressed: false };
+  const { published, refusals } = await publishInParallel(context, accounts, {
+    timeMs: handoffLimits.laterPublishingMaxMs,
+  });
+  const left = await countLaterAccounts(pool, { connectionId });
+  return { left, progressed: published > 0 || refusals.length > 0 };
+}
