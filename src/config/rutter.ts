@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { connectionModes } from '../domain/rutter/connection.js';
-import { handoffLimits } from '../domain/rutter/handoff-limits.js';
 import { atLeast, duration, httpUrl, isSecure, list, secureOrigin } from './value-types.js';
+
+/** Accounts created at a time by one handoff: 80 accounts of 8 s each take under three minutes. */
+const publishConcurrencyDefault = 4;
+/** More at a time would use up Rutter's 500 requests in 10 s, which all customers share, with a few handoffs. */
+const publishConcurrencyMax = 16;
 
 /** Variables of the channel `rutter`. */
 export const rutterVariables = {
@@ -19,7 +22,7 @@ export const rutterVariables = {
     .string()
     .default('SAGE_BANK_FEEDS')
     .meta({ description: 'platform of connections that we create' }),
-  RUTTER_CONNECTION_MODE: z.enum(connectionModes).default('api').meta({
+  RUTTER_CONNECTION_MODE: z.enum(['api', 'link']).default('api').meta({
     description:
       '`api`: a handoff creates its connection; `link`: the customer first connects Sage in Rutter Link',
   }),
@@ -43,10 +46,10 @@ export const rutterVariables = {
     .number()
     .int()
     .min(1)
-    .max(handoffLimits.publishConcurrencyMax)
-    .default(handoffLimits.publishConcurrencyDefault)
+    .max(publishConcurrencyMax)
+    .default(publishConcurrencyDefault)
     .meta({
-      description: `accounts that one handoff creates at Rutter at a time, 1 to ${handoffLimits.publishConcurrencyMax}`,
+      description: `accounts that one handoff creates at Rutter at a time, 1 to ${publishConcurrencyMax}`,
     }),
   RUTTER_ACCOUNT_FACTS: z.enum(['all', 'supported']).default('all').meta({
     description:

@@ -4,8 +4,7 @@ import type { ConnectionFact } from '../feed.js';
  * How a handoff gets a connection: `api` creates one, which is usable at once; with `link` the customer first connects
  * Sage in Rutter Link.
  */
-export const connectionModes = ['api', 'link'] as const;
-export type ConnectionMode = (typeof connectionModes)[number];
+export type ConnectionMode = 'api' | 'link';
 
 /**
  * Rutter Link of a connection: `not_needed` when it was created without, `awaited` until the customer has finished it,

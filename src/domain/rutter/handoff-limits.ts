@@ -9,10 +9,6 @@ export const handoffLimits = {
   otpReserveMs: 45 * secondMs,
   /** Where little time is configured (`HANDOFF_OTP_LATEST`), the reserve is at most this share of it. */
   otpReserveShareMax: 1 / 4,
-  /** Accounts created at a time by one handoff, when the installation does not say otherwise. */
-  publishConcurrencyDefault: 4,
-  /** More at a time would use up Rutter's 500 requests in 10 s, which all customers share, with a few handoffs. */
-  publishConcurrencyMax: 16,
   /** Accounts offered on one page: a form with more would be too large for browsers and for people. */
   offeredAccountsMax: 1_000,
   /** Accounts named on a page or in a list; the rest is counted. */

@@ -156,12 +156,13 @@ describe('publishing', () => {
         throw new Error('killed');
       },
     };
+    const settings = { ...fixture.deps.settings, publishConcurrency: 1 };
     await expect(
-      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing }),
+      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing, settings }),
     ).rejects.toThrow();
     // The second crash comes after the first account was found in the list.
     await expect(
-      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing }),
+      fixture.attempt(rutterPublishAccounts, each.handoff, { rutter: crashing, settings }),
     ).rejects.toThrow();
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     await expectOneEach(each);
