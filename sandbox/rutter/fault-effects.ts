@@ -58,10 +58,24 @@ function plainRefusal(fault: FaultSpec): [number, Record<string, string>] {
 /** Applies the kinds of faults that only Rutter has to a finished answer. */
 export function applyRutterFault(outgoing: OutgoingAnswer, fault: FaultSpec): void {
   if (fault.kind === 'drop_job_header') delete outgoing.headers['X-Rutter-Job-ID'];
+  if (fault.kind === 'escape_body')
+    outgoing.bytes = Buffer.from(escapedText(outgoing.bytes.toString('utf8')));
   if (fault.kind !== 'server_error_after_effect' || fault.recorded === true) return;
   // A gateway's error: it does not show that the request was accepted.
   const [status, body] = plainRefusal(fault);
   outgoing.status = fault.http_status ?? status;
   outgoing.headers = { 'Content-Type': JSON_TYPE };
   outgoing.bytes = Buffer.from(JSON.stringify(fault.body ?? body));
+}
+
+/** The same JSON with every character of its texts as `\uXXXX`, as some libraries write it. */
+function escapedText(json: string): string {
+  return json.replace(/"((?:[^"\\]|\\.)*)"/g, (text) => {
+    const plain = JSON.parse(text) as string;
+    const escaped = Array.from(
+      { length: plain.length },
+      (_, at) => `\\u${plain.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    );
+    return `"${escaped.join('')}"`;
+  });
 }

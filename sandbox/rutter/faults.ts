@@ -5,6 +5,8 @@ import {
   type FaultSubject,
 } from '../stand-in/faults.js';
 
+import { ID_FORMS, TEXT_FORMS, type IdForm, type TextForm } from './folding.js';
+
 export { MALFORMED_SHAPES, RESET_POINTS } from '../stand-in/faults.js';
 
 /** Applied after authentication, before the request is checked. */
@@ -19,7 +21,14 @@ const REQUEST_KINDS = [
   'status',
 ] as const;
 /** Applied when the request has been accepted: they decide how its job ends. */
-const JOB_KINDS = ['job_failure', 'job_never_ends', 'slow_job', 'omit_from_answer', 'poison'] as const;
+const JOB_KINDS = [
+  'job_failure',
+  'job_never_ends',
+  'slow_job',
+  'omit_from_answer',
+  'poison',
+  'fold',
+] as const;
 /** Applied to the finished answer: they decide what the client receives. */
 const ANSWER_KINDS = [
   'server_error_after_effect',
@@ -28,12 +37,19 @@ const ANSWER_KINDS = [
   'slow',
   'malformed_body',
   'rewrite_body',
+  'escape_body',
   'drop_job_header',
 ] as const;
 
 export const FAULT_KINDS = [...REQUEST_KINDS, ...JOB_KINDS, ...ANSWER_KINDS] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 export type FaultStage = 'request' | 'job' | 'answer';
+
+/**
+ * The refused transaction that a `poison` message names: the first or last refused one by its id, the first by its
+ * position in the request, or the last of the request, refused or not.
+ */
+export const POISON_NAMINGS = ['first', 'last', 'position', 'last_sent'] as const;
 
 export interface FaultMatch extends CommonMatch {
   /** bank_feed_account_id of the body, or the id in the path. */
@@ -50,7 +66,10 @@ export interface FaultSpec extends FaultOrder {
   /** Of 450 and 452 on a POST: false refuses before acceptance. Default true: the job fails with it. */
   accepted?: boolean;
   run_ms?: number;
-  /** `poison`: a batch with one of these fails; `omit_from_answer`: these are omitted from the answer's list. */
+  /**
+   * `poison`: a batch with one of these fails; `omit_from_answer`: these are omitted from the answer's list; `fold`:
+   * only these are changed.
+   */
   transaction_ids?: string[];
   /** `omit_from_answer` without ids: that many, from the end. */
   count?: number;
@@ -58,6 +77,12 @@ export interface FaultSpec extends FaultOrder {
   booked?: boolean;
   /** `poison`: the message names the transaction. Default true. */
   named?: boolean;
+  /** `poison`: which one it names, and how. Default `first`. */
+  naming?: (typeof POISON_NAMINGS)[number];
+  /** `fold`: how ids are changed before they are compared and stored. */
+  ids?: IdForm[];
+  /** `fold`: how description and payee are changed before they are stored. */
+  texts?: TextForm[];
 }
 
 export interface RutterFaultSubject extends FaultSubject {
@@ -75,15 +100,24 @@ export function rutterFaultBoard(): RutterFaultBoard {
       if (spec.kind === 'poison' && (spec.transaction_ids ?? []).length === 0) {
         throw new Error('poison needs transaction_ids');
       }
+      checkForms('naming', spec.naming === undefined ? [] : [spec.naming], POISON_NAMINGS);
+      checkForms('ids', spec.ids ?? [], ID_FORMS);
+      checkForms('texts', spec.texts ?? [], TEXT_FORMS);
     },
     appliesTo: (spec, subject) => {
       if (spec.kind !== 'poison') return true;
       const sent = subject.transactionIds();
       return (spec.transaction_ids ?? []).some((id) => sent.has(id));
     },
-    // Poison stays until it is removed.
-    timesDefault: (spec) => (spec.kind === 'poison' ? 0 : 1),
+    // These stay until they are removed.
+    timesDefault: (spec) => (spec.kind === 'poison' || spec.kind === 'fold' ? 0 : 1),
   });
+}
+
+function checkForms(name: string, given: readonly string[], known: readonly string[]): void {
+  if (!given.every((form) => known.includes(form))) {
+    throw new Error(`${name} must be of ${known.join(', ')}`);
+  }
 }
 
 function stageOf(spec: FaultSpec, method: string): FaultStage {

@@ -1,6 +1,7 @@
 import type { FaultSpec, RutterFaultSubject } from './faults.js';
 import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from './assumptions.js';
 import { errorBody, gone, newId, redactedTarget, type Answer, type ApiRequest } from './http.js';
+import { foldTransactions } from './folding.js';
 import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
 import type { AcceptedJob, JobRecord, Outcome, Work } from './records.js';
 import { renderJobBody } from './render-answer.js';
@@ -37,7 +38,7 @@ export async function accept(
     bodySha256: request.bodySha256,
     acceptedAtMs: nowMs,
     runMs: slow?.run_ms ?? plan.runMs,
-    work: plan.work,
+    work: foldedWork(faults, plan.work),
     planned: plannedOutcome(faults, plan.work),
   };
   sandbox.commit({ type: 'job_accepted', job: accepted });
@@ -176,14 +177,31 @@ function outcomeOf(fault: FaultSpec, work: Work): Outcome | undefined {
     case 'omit_from_answer':
       return { kind: 'omitted', transactionIds: omittedIds(fault, work), booked: fault.booked ?? false };
     case 'poison': {
-      const sent = work.kind === 'transactions' ? work.transactions.map((item) => item.transaction_id) : [];
-      const bad = sent.find((id) => fault.transaction_ids?.includes(id) ?? false) ?? '';
-      const message =
-        fault.named === false ? 'a transaction is not valid' : `transaction ${bad} is not valid`;
-      return failed(450, errorBody(platform, ASSUMED_CODE.platformBadRequest, message));
+      return failed(450, errorBody(platform, ASSUMED_CODE.platformBadRequest, poisonMessage(fault, work)));
     }
     default:
       return undefined;
+  }
+}
+
+function foldedWork(faults: readonly FaultSpec[], work: Work): Work {
+  if (work.kind !== 'transactions') return work;
+  return { ...work, transactions: foldTransactions(work.transactions, faults) };
+}
+
+function poisonMessage(fault: FaultSpec, work: Work): string {
+  if (fault.named === false) return 'a transaction is not valid';
+  const sent = work.kind === 'transactions' ? work.transactions.map((item) => item.transaction_id) : [];
+  const bad = sent.filter((id) => fault.transaction_ids?.includes(id) ?? false);
+  switch (fault.naming ?? 'first') {
+    case 'first':
+      return `transaction ${bad[0] ?? ''} is not valid`;
+    case 'last':
+      return `transaction ${bad.at(-1) ?? ''} is not valid`;
+    case 'position':
+      return `transactions[${sent.indexOf(bad[0] ?? '')}] is not valid`;
+    case 'last_sent':
+      return `transaction ${sent.at(-1) ?? ''} is not valid`;
   }
 }
 

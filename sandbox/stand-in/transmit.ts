@@ -6,7 +6,7 @@ import { jsonText } from './json-text.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 /** Size of a `huge` body and of an unpacked `gzip_bomb` when the fault names none. */
-const HUGE_BYTES_DEFAULT = 20 * 1024 * 1024;
+const HUGE_BYTES_DEFAULT = 48 * 1024 * 1024;
 const NO_ANSWER = 0;
 
 export interface Answer {

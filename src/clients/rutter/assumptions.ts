@@ -77,3 +77,6 @@ export function accountDate(date: string): string {
  * refuse or limit some of them: then `RUTTER_PUBLISH_CONCURRENCY=1` creates one after another.
  */
 export const accountCreationsInParallel: boolean = true;
+
+/** Assumption: a request body may have this many bytes. A full batch of the longest texts has fewer (`body-sizes.ts`). */
+export const requestBytesMax = 10_000_000;

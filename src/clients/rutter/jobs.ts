@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { readErrorBody } from './answer.js';
 import { slowDownDefaultMs } from './assumptions.js';
+import { jobAnswerBytesMax } from './body-sizes.js';
 import type { CallOptions } from './call-options.js';
 import { isNotFound, isRateLimit, RutterUnauthorized, RutterUnexpectedAnswer } from './errors.js';
 import type { RutterErrorBody } from './errors.js';
@@ -63,6 +64,7 @@ export function createJobCalls(tools: {
       method: 'GET',
       path: `/jobs/${encodeURIComponent(input.jobId)}`,
       schema: jobSchema,
+      answerBytesMax: jobAnswerBytesMax,
       priority: input.priority ?? 'delivery',
       signal: input.signal,
       timeoutMs,

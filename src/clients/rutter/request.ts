@@ -43,6 +43,8 @@ export interface RutterRequest<T> {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly schema: z.ZodType<T>;
+  /** The longest answer that is read, after decompression; that of `readBody` unless given. */
+  readonly answerBytesMax?: number;
   /** Further secrets of this call, to be redacted from the provider message. */
   readonly secrets?: readonly string[];
 }
@@ -165,7 +167,7 @@ async function readAnswer<T>(
   }
   let json: unknown;
   try {
-    json = JSON.parse(await readBody(response));
+    json = JSON.parse(await readBody(response, exchange.request.answerBytesMax));
   } catch (error) {
     throw unknownOutcome(exchange, { head, reason: readFailure(exchange, error) });
   }

@@ -1,4 +1,5 @@
 import { listQuery } from './accounts.js';
+import { transactionPageBytesMax, transactionsAnswerBytesMax } from './body-sizes.js';
 import type { ForConnection, Keyed, ListInput } from './call-options.js';
 import type { Requester } from './request.js';
 import { postTransactionsSchema, transactionPageSchema } from './schemas.js';
@@ -37,6 +38,7 @@ export function createTransactionCalls(dependencies: {
         body: input.body,
         idempotencyKey: input.idempotencyKey,
         schema: postTransactionsSchema,
+        answerBytesMax: transactionsAnswerBytesMax,
         priority: input.priority ?? 'delivery',
         signal: input.signal,
         timeoutMs: input.timeoutMs ?? postTransactionsMs,
@@ -53,6 +55,7 @@ export function createTransactionCalls(dependencies: {
         query: listQuery(input),
         accessToken: input.accessToken,
         schema: transactionPageSchema,
+        answerBytesMax: transactionPageBytesMax,
         priority: input.priority ?? 'delivery',
         signal: input.signal,
         timeoutMs,

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { transactionsAnswerBytesMax } from '../../../src/clients/rutter/body-sizes.js';
 import { drawCommonId } from './draw-postings.js';
 import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../../sandbox/rutter/faults.js';
 
@@ -19,7 +20,7 @@ export const networkCalls = {
 
 const timesMax = 3;
 /** Just above the size that the client reads. */
-const hugeBytes = 10.5 * 1024 * 1024;
+const hugeBytes = transactionsAnswerBytesMax + 1;
 const retryAfters = [
   '1',
   '30',

@@ -168,6 +168,57 @@ describe('faults of jobs', () => {
     expect(await booked()).toEqual(['tx-1']);
   });
 
+  it.each([
+    ['first', 'transaction tx-1 is not valid'],
+    ['last', 'transaction tx-2 is not valid'],
+    ['position', 'transactions[0] is not valid'],
+    ['last_sent', 'transaction tx-2 is not valid'],
+  ] as const)('a cluster of poisonous transactions is named by its %s', async (naming, message) => {
+    await order({ kind: 'poison', transaction_ids: ['tx-1', 'tx-2'], naming });
+    expect((await send('k')).body.error_message).toBe(message);
+  });
+
+  it('ids and texts are stored as the provider folds them, and a folded id is known from then on', async () => {
+    const wide = { ...transaction(3), transaction_id: 'Tx-Ａ', description: ' A  B\r\nC ', payee: 'ﬁn' };
+    await order({ kind: 'fold', ids: ['nfkc', 'lower_case'], texts: ['blanks', 'line_ends', 'nfkc'] });
+    const post = async (key: string, sent: object) =>
+      (
+        await session.call('POST', TRANSACTIONS, {
+          token: feed.token,
+          key,
+          body: batch(feed.accountId, [sent]),
+        })
+      ).body.bank_feed_transactions[0];
+    const stored = { transaction_id: 'tx-a', description: 'A B\nC', payee: 'fin' };
+    expect(await post('a', wide)).toMatchObject({ ...stored, duplicate: false });
+    expect(await post('b', { ...wide, transaction_id: 'TX-a' })).toMatchObject({
+      ...stored,
+      duplicate: true,
+    });
+    expect(await booked()).toEqual(['tx-a']);
+  });
+
+  it('some ids alone may be folded', async () => {
+    await order({ kind: 'fold', ids: ['upper_case'], transaction_ids: ['tx-2'] });
+    await send('k');
+    expect(await booked()).toEqual(['tx-1', 'TX-2']);
+  });
+
+  it('every character of an answer may be escaped, without another content', async () => {
+    await order({ kind: 'escape_body' });
+    const reply = await send('k');
+    expect(reply.body.bank_feed_transactions[0]).toMatchObject({ transaction_id: 'tx-1' });
+    expect(reply.text).not.toContain('tx-1');
+  });
+
+  it.each([{ naming: 'middle' }, { ids: ['rot13'] }, { texts: ['rhyme'] }])(
+    'an unknown form is refused: %j',
+    async (fields) => {
+      const spec = { kind: 'fold', transaction_ids: ['tx-1'], ...fields };
+      expect((await session.control('POST', '/faults', spec)).status).toBe(400);
+    },
+  );
+
   it('a job that never ends blocks the connection until it is ended through a control endpoint', async () => {
     await session.control('POST', '/knobs', { preferSyncWindowMs: 0 });
     await order({ kind: 'job_never_ends' });

@@ -18,6 +18,8 @@ export const json = { 'content-type': 'application/json' };
 /** A server that answers as no contract allows, and a client of it; the sandbox covers what the contract knows. */
 export interface RawRutter {
   client: RutterClient;
+  /** The same with long time limits: long answers take a while on a busy machine. */
+  patientClient: RutterClient;
   /** Set before a call; applied to each request until set again. */
   answer: RawAnswer;
   requests: { url: string; headers: IncomingMessage['headers'] }[];
@@ -29,6 +31,7 @@ export interface RawRutter {
 }
 
 const TIMEOUT_MS = 1_500;
+const PATIENT_TIMEOUT_MS = 20_000;
 
 export async function startRawRutter(): Promise<RawRutter> {
   const requests: RawRutter['requests'] = [];
@@ -40,7 +43,7 @@ export async function startRawRutter(): Promise<RawRutter> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const clientOf = (baseUrl: string): RutterClient =>
+  const clientOf = (baseUrl: string, timeoutMs = TIMEOUT_MS): RutterClient =>
     createRutterClient({
       baseUrl,
       clientId: 'rc_test_51a0',
@@ -53,10 +56,12 @@ export async function startRawRutter(): Promise<RawRutter> {
           return Promise.resolve();
         },
       },
-      timeouts: { postTransactionsMs: TIMEOUT_MS, otherMs: TIMEOUT_MS },
+      timeouts: { postTransactionsMs: timeoutMs, otherMs: timeoutMs },
     });
+  const baseUrl = `http://127.0.0.1:${String(port)}/versioned/`;
   const raw: RawRutter = {
-    client: clientOf(`http://127.0.0.1:${String(port)}/versioned/`),
+    client: clientOf(baseUrl),
+    patientClient: clientOf(baseUrl, PATIENT_TIMEOUT_MS),
     answer: (response) => response.writeHead(500).end(),
     requests,
     pauses,

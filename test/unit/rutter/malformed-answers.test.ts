@@ -10,6 +10,7 @@ import {
   rutterErrorOf,
   startRawRutter,
 } from '../../support/rutter/raw-client.js';
+import { transactionsAnswerBytesMax } from '../../../src/clients/rutter/body-sizes.js';
 import type { RawAnswer, RawRutter } from '../../support/rutter/raw-client.js';
 
 let rutter: RawRutter;
@@ -25,9 +26,9 @@ beforeEach(() => {
   rutter.pauses.length = 0;
 });
 
-const post = (): Promise<unknown> =>
-  rutter.client.postTransactions({ accessToken, idempotencyKey, body: '{"a":1}' });
-const read = (): Promise<unknown> => rutter.client.listAccounts({ accessToken });
+const post = (client = rutter.client): Promise<unknown> =>
+  client.postTransactions({ accessToken, idempotencyKey, body: '{"a":1}' });
+const read = (client = rutter.client): Promise<unknown> => client.listAccounts({ accessToken });
 
 /** A valid answer for both calls, which each case changes. */
 const goodBody = JSON.stringify({
@@ -63,9 +64,9 @@ const misread: [string, string, RawAnswer][] = [
     (response) => response.writeHead(200, json).end(Buffer.from([0x22, 0xff, 0x22])),
   ],
   [
-    '11 MB',
+    'more bytes than a full batch can have',
     'body_too_large',
-    (response) => response.writeHead(200, json).end(' '.repeat(11 * 1024 * 1024) + goodBody),
+    (response) => response.writeHead(200, json).end(' '.repeat(transactionsAnswerBytesMax) + goodBody),
   ],
   [
     'a gzip bomb',
@@ -94,13 +95,20 @@ test.each(misread)(
       response.setHeader('x-rutter-job-id', jobId);
       spoilt(response, request);
     };
-    expect(await rutterErrorOf(post())).toMatchObject({ kind: 'outcome_unknown', reason, jobId });
+    expect(await rutterErrorOf(post(rutter.patientClient))).toMatchObject({
+      kind: 'outcome_unknown',
+      reason,
+      jobId,
+    });
   },
 );
 
 test.each(misread)('%s as answer to a read is an unexpected answer', async (_, reason, spoilt) => {
   rutter.answer = spoilt;
-  expect(await rutterErrorOf(read())).toMatchObject({ kind: 'unexpected_answer', reason });
+  expect(await rutterErrorOf(read(rutter.patientClient))).toMatchObject({
+    kind: 'unexpected_answer',
+    reason,
+  });
 });
 
 const broken: [string, string, RawAnswer][] = [
