@@ -27,6 +27,8 @@ export interface ApiChannel {
   listConnections(pool: Pool, customer: { customerId: string }): Promise<ConnectionJson[]>;
   /** One connection of this channel, or null when it has none of this id. */
   readConnection(pool: Pool, connection: { connectionId: string }): Promise<ConnectionJson | null>;
+  /** Requests the end of a connection; its row shows when it is done. Null where the provider has no such thing. */
+  readonly unlinkConnection: ((deps: ApiDeps, connection: { connectionId: string }) => Promise<void>) | null;
   /** Passes an operator's request on to an open feed; its row shows when it was done. */
   requestFeedAction(deps: ApiDeps, input: { feedId: string; action: OperatorAction }): Promise<void>;
   /** Wakes the feeds that can send an account's new postings. */

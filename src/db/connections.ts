@@ -17,13 +17,17 @@ export interface ConnectionRow {
   readonly providerStatus: string | null;
   readonly statusReason: string | null;
   readonly currentHandoffId: string | null;
+  /** Nothing is built for it any more: it ends when its open batch has an outcome. */
+  readonly unlinkRequestedAt: string | null;
+  /** It is deleted at Rutter, and its feeds are closed. */
+  readonly unlinkedAt: string | null;
   readonly createdAt: string;
   /** How often it was refused within a day, and how long ago the last time was, by the database's clock. */
   readonly refusedTimes: number;
   readonly refusedAgoMs: number | null;
 }
 
-interface RawConnection {
+export interface RawConnection {
   connection_id: string;
   customer_id: string;
   platform: string;
@@ -35,16 +39,20 @@ interface RawConnection {
   provider_status: string | null;
   status_reason: string | null;
   current_handoff_id: string | null;
+  unlink_requested_at: string | null;
+  unlinked_at: string | null;
   created_at: string;
   refused_times: number;
   refused_ago_ms: number | null;
 }
 
-const columns = `connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name,
-  link_url, status, provider_status, status_reason, current_handoff_id, created_at, refused_times,
+/** To be read as {@link RawConnection}. */
+export const connectionColumns = `connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name,
+  link_url, status, provider_status, status_reason, current_handoff_id, unlink_requested_at, unlinked_at,
+  created_at, refused_times,
   extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS refused_ago_ms`;
 
-function connectionFrom(raw: RawConnection): ConnectionRow {
+export function connectionFrom(raw: RawConnection): ConnectionRow {
   return {
     connectionId: raw.connection_id,
     customerId: raw.customer_id,
@@ -57,6 +65,8 @@ function connectionFrom(raw: RawConnection): ConnectionRow {
     providerStatus: raw.provider_status,
     statusReason: raw.status_reason,
     currentHandoffId: raw.current_handoff_id,
+    unlinkRequestedAt: raw.unlink_requested_at,
+    unlinkedAt: raw.unlinked_at,
     createdAt: raw.created_at,
     refusedTimes: raw.refused_times,
     refusedAgoMs: raw.refused_ago_ms,
@@ -85,7 +95,7 @@ export async function readConnection(
   input: { connectionId: string },
 ): Promise<ConnectionRow | null> {
   const { rows } = await db.query<RawConnection>(
-    `SELECT ${columns} FROM connections WHERE connection_id = $1`,
+    `SELECT ${connectionColumns} FROM connections WHERE connection_id = $1`,
     [input.connectionId],
   );
   return rows[0] === undefined ? null : connectionFrom(rows[0]);
@@ -102,47 +112,10 @@ export async function lockConnectionByRutterId(
   input: { rutterConnectionId: string },
 ): Promise<ConnectionRow | null> {
   const { rows } = await db.query<RawConnection>(
-    `SELECT ${columns} FROM connections WHERE rutter_connection_id = $1 FOR UPDATE`,
+    `SELECT ${connectionColumns} FROM connections WHERE rutter_connection_id = $1 FOR UPDATE`,
     [input.rutterConnectionId],
   );
   return rows[0] === undefined ? null : connectionFrom(rows[0]);
-}
-
-/** A connection as lists show it: `linkedFeeds` counts feeds whose account was ever linked in Sage and is not closed. */
-export interface ListedConnection extends ConnectionRow {
-  readonly linkedFeeds: number;
-}
-
-/** A customer has few connections; a list never shows more than this. */
-const listedConnectionsMax = 200;
-
-const listedColumns = `${columns}, (SELECT count(*)::int FROM feeds f
-                          WHERE f.connection_id = connections.connection_id
-                            AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds`;
-
-/** One connection as lists show it, or null when there is none. */
-export async function readListedConnection(
-  db: Queryable,
-  input: { connectionId: string },
-): Promise<ListedConnection | null> {
-  const { rows } = await db.query<RawConnection & { linked_feeds: number }>(
-    `SELECT ${listedColumns} FROM connections WHERE connection_id = $1`,
-    [input.connectionId],
-  );
-  return rows[0] === undefined ? null : { ...connectionFrom(rows[0]), linkedFeeds: rows[0].linked_feeds };
-}
-
-/** A customer's connections, oldest first. */
-export async function listConnectionsOfCustomer(
-  db: Queryable,
-  input: { customerId: string },
-): Promise<ListedConnection[]> {
-  const { rows } = await db.query<RawConnection & { linked_feeds: number }>(
-    `SELECT ${listedColumns}
-       FROM connections WHERE customer_id = $1 ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
-    [input.customerId],
-  );
-  return rows.map((raw) => ({ ...connectionFrom(raw), linkedFeeds: raw.linked_feeds }));
 }
 
 /** What a new connection is stored with. */

@@ -10,7 +10,8 @@ import { activityChannels, type ActivityDeps } from '../../src/activities/channe
 import { dbFailCommand } from '../../src/activities/fail-command.js';
 import { runRutterCommand } from '../../src/activities/rutter/run-command.js';
 import { seal } from '../../src/crypto/seal.js';
-import { listConnectionsOfCustomer, openAccessToken } from '../../src/db/connections.js';
+import { openAccessToken } from '../../src/db/connections.js';
+import { listConnectionsOfCustomer } from '../../src/db/listed-connections.js';
 import {
   createHandoffFixture,
   type Customer,

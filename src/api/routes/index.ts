@@ -1,5 +1,6 @@
 import type { ApiChannels } from '../channel.js';
 import type { Route } from '../define-route.js';
+import { deleteConnection } from './delete-connection.js';
 import { getAccount } from './get-account.js';
 import { getCommand } from './get-command.js';
 import { getConnection } from './get-connection.js';
@@ -31,6 +32,7 @@ export function createRoutes(channels: ApiChannels): readonly Route[] {
     getAccount,
     listAccounts,
     getConnection(channels),
+    deleteConnection(channels),
     listConnections(channels),
     listCustomerTimelineEntries,
     postTransactions,

@@ -2,8 +2,9 @@ import {
   listConnectionsOfCustomer,
   readListedConnection,
   type ListedConnection,
-} from '../../db/connections.js';
+} from '../../db/listed-connections.js';
 import { recordAccountChange } from '../../db/rutter/account-differences.js';
+import { requestUnlink } from '../../db/rutter/unlink-connection.js';
 import { listFeedsToWake } from '../../db/rutter/feeds.js';
 import { rutterCurrencies } from '../../domain/rutter/currencies.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
@@ -67,6 +68,12 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
       const row = await readListedConnection(pool, connection);
       return row === null ? null : connectionJson(row);
     },
+    unlinkConnection: async (deps, connection) => {
+      const feedIds = await requestUnlink(deps.pool, connection);
+      // Also for a repeat: the first call may have died before its signals.
+      for (const feedId of feedIds ?? []) await facade.feedFactsChanged({ feedId });
+      await facade.wakeConnection(connection);
+    },
     requestFeedAction: (_deps, request) => facade.requestOfFeed(request),
     wakeFeedsOf: async (pool, account) => {
       for (const feedId of await listFeedsToWake(pool, account)) await facade.wakeFeed({ feedId });
@@ -82,11 +89,19 @@ function connectionJson(row: ListedConnection): ConnectionJson {
     channel: 'rutter',
     platform: row.platform,
     name: row.name,
-    status: row.status,
+    status: statusOf(row),
     provider_status: row.providerStatus,
     status_reason: row.statusReason,
     link_url: row.linkUrl,
     linked_feeds: row.linkedFeeds,
+    unlink_requested_at: row.unlinkRequestedAt,
+    unlinked_at: row.unlinkedAt,
+    open_batch_feed_id: row.openBatchFeedId,
     created_at: row.createdAt,
   };
+}
+
+function statusOf(row: ListedConnection): ConnectionJson['status'] {
+  if (row.unlinkedAt !== null) return 'unlinked';
+  return row.unlinkRequestedAt === null ? row.status : 'unlinking';
 }

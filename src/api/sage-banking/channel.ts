@@ -44,6 +44,8 @@ export function createSageBankingApi(input: SageBankingApiInput | null): ApiChan
       const company = await readSageCompany(pool, connection);
       return company === null ? null : companyJson(company, await listSageAccountsOfCustomer(pool, company));
     },
+    // Sage deletes no companies.
+    unlinkConnection: null,
     // The feed is an account at Sage: its row records a requested end, and every other request is a check.
     requestFeedAction: async (deps, { feedId, action }) => {
       if (input === null) throw notConfigured;
@@ -74,6 +76,9 @@ function companyJson(company: SageCompanyRow, accounts: readonly SageAccountRow[
     status_reason: isRefused ? sageCompanyRefusedReason : null,
     link_url: null,
     linked_feeds: open.length,
+    unlink_requested_at: null,
+    unlinked_at: null,
+    open_batch_feed_id: null,
     created_at: company.createdAt,
   };
 }

@@ -10,6 +10,8 @@ import {
 } from './schemas.js';
 import type { ConnectionStatus, CreatedConnection, ExchangedToken, RutterConnection } from './schemas.js';
 
+export type ConnectionDeletion = 'deleted' | 'gone' | 'not_deleted';
+
 /** Connections and Link tokens (contract 5.2). */
 export interface ConnectionCalls {
   /** POST /connections/create, with the platform only (5.1). The token in the result is a secret. */
@@ -23,8 +25,8 @@ export interface ConnectionCalls {
   getConnectionByToken(input: ForConnection): Promise<RutterConnection>;
   /** GET /connections/status. */
   getConnectionStatus(input: ForConnection): Promise<ConnectionStatus>;
-  /** DELETE /connections/:id. `deleted` is false when it did not exist any more. */
-  deleteConnection(input: CallOptions & { connectionId: string }): Promise<{ deleted: boolean }>;
+  /** DELETE /connections/:id. `gone`: it did not exist any more. `not_deleted`: Rutter's answer says that it failed. */
+  deleteConnection(input: CallOptions & { connectionId: string }): Promise<ConnectionDeletion>;
 }
 
 export function createConnectionCalls(dependencies: {
@@ -90,9 +92,9 @@ export function createConnectionCalls(dependencies: {
           priority,
           signal,
         });
-        return { deleted: answer.value.success };
+        return answer.value.success ? 'deleted' : 'not_deleted';
       } catch (error) {
-        if (isNotFound(error)) return { deleted: false };
+        if (isNotFound(error)) return 'gone';
         throw error;
       }
     },

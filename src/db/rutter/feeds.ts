@@ -19,6 +19,8 @@ export interface FeedRow {
   readonly connectionId: string;
   readonly rutterAccountId: string | null;
   readonly accessTokenSealed: string;
+  /** The connection is to be unlinked, or is: no batch is built any more. */
+  readonly isUnlinking: boolean;
   readonly facts: FeedFacts;
   readonly state: FeedState;
   readonly reason: string | null;
@@ -38,6 +40,7 @@ interface RawFeed {
   connection_id: string;
   rutter_account_id: string | null;
   access_token_sealed: string;
+  is_unlinking: boolean;
   operator: OperatorFact;
   connection_status: ConnectionFact;
   account_status: AccountFact;
@@ -56,7 +59,7 @@ interface RawFeed {
 
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
-         f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
+         c.unlink_requested_at IS NOT NULL AS is_unlinking, f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
          f.caught_up_at, f.syncing, f.transaction_start_date, f.cursor_posted_at, f.cursor_sequence,
          f.examined_sequence, f.next_sync_at, f.check_requested
     FROM feeds f JOIN connections c USING (connection_id)`;
@@ -69,6 +72,7 @@ function feedFrom(raw: RawFeed): FeedRow {
     connectionId: raw.connection_id,
     rutterAccountId: raw.rutter_account_id,
     accessTokenSealed: raw.access_token_sealed,
+    isUnlinking: raw.is_unlinking,
     facts: {
       operator: raw.operator,
       connection: raw.connection_status,
@@ -165,6 +169,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
        next_sync_at = coalesce(to_timestamp($14::float8 / 1000), next_sync_at),
        check_requested = coalesce($15, check_requested),
        closed_at = CASE WHEN $2 = 'closed' THEN coalesce(closed_at, now()) END,
+       closed_by = CASE WHEN $2 = 'closed' THEN coalesce($17, closed_by) END,
        updated_at = now()
      WHERE feed_id = $1`,
     [
@@ -184,6 +189,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       change.nextSyncAtMs ?? null,
       change.checkRequested ?? null,
       maySend(facts),
+      change.closedBy ?? null,
     ],
   );
   return state;

@@ -144,12 +144,14 @@ export interface FeedCreation {
  * The feed of an account on a connection, published now, with its timeline row: a new one; or the one that there is,
  * re-opened with its ledger intact when it was closed (its account then waits for activation in Sage again). Sharing an
  * account that is shared already changes nothing: paused stays paused.
- * `conflict`: the feed belongs to another account at Rutter, which never changes. Call it in a transaction.
+ * `conflict`: the feed belongs to another account at Rutter, which never changes, or its connection is being unlinked.
+ * Call it in a transaction.
  */
 export async function createFeed(
   db: Queryable,
   input: FeedCreation,
 ): Promise<{ feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' }> {
+  if (!(await isLinkable(db, input))) return { outcome: 'conflict' };
   await recordAccountPublished(db, input);
   const inserted = await insertFeed(db, input);
   if (inserted !== null) {
@@ -167,6 +169,15 @@ export async function createFeed(
   await writeFeed(db, feed, { operator: 'running', account: 'waiting', syncing: false, reason: null });
   await writeFeedTimeline(db, { ...input, feedId: feed.feedId, kind: 'feed_reopened' });
   return { feedId: feed.feedId, outcome: 'reopened' };
+}
+
+/** Locked against its end: no feed is opened on a connection that is being unlinked. */
+async function isLinkable(db: Queryable, input: { connectionId: string }): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM connections WHERE connection_id = $1 AND unlink_requested_at IS NULL FOR KEY SHARE`,
+    [input.connectionId],
+  );
+  return rowCount === 1;
 }
 
 /** The new feed's id, or null when the account has a feed on this connection (or the Rutter account has one). */

@@ -37,7 +37,7 @@ export interface ConnectionToCheck {
   readonly customerId: string;
 }
 
-/** Connections on which something is awaited that is still polled, or accounts are left to publish, after `afterId`. */
+/** Connections on which something is awaited that is still polled, accounts are left to publish, or that are to be unlinked. */
 export async function listConnectionsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
@@ -51,6 +51,10 @@ export async function listConnectionsToCheck(
      SELECT c.connection_id, c.customer_id FROM publications p JOIN connections c USING (connection_id)
       WHERE ($1::uuid IS NULL OR c.connection_id > $1)
         AND p.later_since < now() - ${graceInterval} AND p.later_since > now() - ${awaitedFor}
+     UNION
+     SELECT connection_id, customer_id FROM connections
+      WHERE ($1::uuid IS NULL OR connection_id > $1)
+        AND unlink_requested_at < now() - ${graceInterval} AND unlinked_at IS NULL
       ORDER BY "connectionId" LIMIT $2`,
     [input.afterId, input.limit],
   );

@@ -25,9 +25,14 @@ export interface FeedSnapshot {
   readonly checkRequested: boolean;
 }
 
+/** A request of an operator or the customer, the closing of the account, or the end of the connection. */
+export type ClosedBy = 'request' | 'account' | 'connection';
+
 /** A change of a feed's row; absent fields keep their values. */
 export interface FeedChange {
   readonly operator?: OperatorFact;
+  /** With `operator: 'closed'`: who closed it. */
+  readonly closedBy?: ClosedBy;
   readonly account?: AccountFact;
   readonly caughtUp?: boolean;
   readonly syncing?: boolean;
@@ -134,7 +139,7 @@ const requestChanges: Record<OperatorAction, FeedChange> = {
   pause: { operator: 'paused', syncing: false },
   resume: { operator: 'running', reason: null },
   sync: { reason: null },
-  close: { operator: 'closed', syncing: false, reason: null },
+  close: { operator: 'closed', closedBy: 'request', syncing: false, reason: null },
 };
 
 /**
@@ -147,6 +152,17 @@ export function requestTransition(feed: FeedSnapshot, action: OperatorAction): F
   const clearsReason = change.reason === null && feed.reason !== null;
   const changesNothing = change.operator === feed.facts.operator && !clearsReason;
   return { change, event: changesNothing ? null : { kind: `${action}_requested`, detail: {} } };
+}
+
+/** The feed ends without a request of its own: with its account, or with its connection. */
+export function closeTransition(
+  closedBy: 'account' | 'connection',
+  detail: Readonly<Record<string, unknown>> = {},
+): FeedTransition {
+  return {
+    change: { operator: 'closed', closedBy, syncing: false, reason: null },
+    event: { kind: 'feed_closed', detail: { by: closedBy, ...detail } },
+  };
 }
 
 /** The feed has nothing left to send: it is live, and its next check is due at `nextSyncAtMs`. */

@@ -1,5 +1,5 @@
 import type { AccountRow } from '../../db/accounts.js';
-import type { ListedConnection } from '../../db/connections.js';
+import type { ListedConnection } from '../../db/listed-connections.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';

@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import { listConnectionsOfCustomer } from '../../db/connections.js';
+import { listUsableConnections } from '../../db/listed-connections.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { PagesChannel } from '../channel.js';
 import { formBody } from '../form.js';
@@ -31,7 +31,7 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
     createStatusPages: (pages) => createStatusPages(pagesOf(pages)),
     readStatusCards: async (pages, { customerId, formToken }) => {
       const { t } = pagesOf(pages);
-      const connections = await listConnectionsOfCustomer(pages.pool, { customerId });
+      const connections = await listUsableConnections(pages.pool, { customerId });
       const unpublished = await listUnpublishedAccounts(pages.pool, { customerId });
       const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
       return {

@@ -1,4 +1,4 @@
-import type { ListedConnection } from '../../db/connections.js';
+import type { ListedConnection } from '../../db/listed-connections.js';
 
 /**
  * Which Sage company a handoff is for. Without a connection that already has feeds in Sage the page does not ask: an

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { listConnectionsOfCustomer } from '../../db/connections.js';
+import { listUsableConnections } from '../../db/listed-connections.js';
 import { readCustomer } from '../../db/customers.js';
 import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
 import { listOfferedAccounts } from '../../db/rutter/offered-accounts.js';
@@ -72,7 +72,7 @@ async function readOffer({ pool }: RutterPages, customerId: string): Promise<Off
   const [customer, accounts, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
     listOfferedAccounts(pool, { customerId }),
-    listConnectionsOfCustomer(pool, { customerId }),
+    listUsableConnections(pool, { customerId }),
   ]);
   return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections) };
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
 import type { ActivityDeps } from '../../../src/activities/channels.js';
-import { listConnectionsOfCustomer } from '../../../src/db/connections.js';
+import { listConnectionsOfCustomer } from '../../../src/db/listed-connections.js';
 import { createHandoffFixture, type HandoffFixture } from '../../support/rutter/handoff-fixture.js';
 
 let fixture: HandoffFixture;

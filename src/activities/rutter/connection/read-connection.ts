@@ -14,10 +14,11 @@ import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { accountShown } from '../publishing/account-shown.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
+import { unlinkConnection } from './unlink-connection.js';
 
 /*
  * Publishes the accounts that a handoff left, then reads all bank feed accounts of a connection once, for all its feeds,
- * and wakes those that may now send. A repeat is safe: accounts are published under stored keys, facts are recorded from
+ * and wakes those that may now send; or ends a connection that is to be unlinked. A repeat is safe: accounts are published under stored keys, facts are recorded from
  * a complete list, and waking twice is harmless. A refused connection is a result, not a
  * failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried), CredentialsRejected, Obsolete.
  */
@@ -49,6 +50,12 @@ export function rutterReadConnection(deps: RutterDeps) {
       minMs: deps.settings.feedActivationPollMinMs,
       maxMs: deps.settings.feedActivationPollMaxMs,
     });
+    if (connection.unlinkedAt !== null) return { refused: false, awaitedCount: 0, nextPollMs: null };
+    if (connection.unlinkRequestedAt !== null) {
+      const unlink = await unlinkConnection(deps, { connection, nextPollMs });
+      if (unlink.kind === 'unlinked') return { refused: false, awaitedCount: 0, nextPollMs: null };
+      return { refused: unlink.kind === 'refused', awaitedCount: 1, nextPollMs: unlink.nextPollMs };
+    }
     const holdOffMs = refusalHoldOffMs(connection.refusedTimes) - (connection.refusedAgoMs ?? Infinity);
     if (connection.status === 'refused' && holdOffMs > 0) {
       return { refused: true, awaitedCount: 0, nextPollMs: Math.ceil(holdOffMs) };

@@ -65,7 +65,7 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
 
 /** While its attempts failed, the feed may have been paused, refused or blocked, or its start date moved. */
 function mayBeBuilt(feed: FeedRow, content: BatchContent): boolean {
-  return maySend(feed.facts) && !isBlocked(feed.reason) && isAfterStart(feed, content);
+  return maySend(feed.facts) && !isBlocked(feed.reason) && !feed.isUnlinking && isAfterStart(feed, content);
 }
 
 function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {

@@ -121,7 +121,7 @@ class DeliveryRun {
         deliveryLockId: deliveryLockOf(feed),
         holder: this.holder,
         serialize: serializeBatch,
-        maySend: (now) => maySend(now.facts) && !isBlocked(now.reason),
+        maySend: (now) => maySend(now.facts) && !isBlocked(now.reason) && !now.isUnlinking,
       });
       if (built.kind === 'lock_busy') return await this.lockBusy(built.yieldTo);
       if (built.kind === 'nothing_ready') return await this.caughtUp(feed);

@@ -57,7 +57,7 @@ async function claimChosen(
   { handoff, connectionId }: { handoff: HandoffRow; connectionId: string },
 ): Promise<EnsureHandoffConnectionResult> {
   const connection = await readConnection(deps.pool, { connectionId });
-  if (connection?.customerId !== handoff.customerId)
+  if (connection?.customerId !== handoff.customerId || connection.unlinkRequestedAt !== null)
     return { outcome: 'refused', reason: 'connection_unavailable' };
   if (connection.status === 'refused') return { outcome: 'refused', reason: 'connection_refused' };
   return await transaction(deps.pool, (db) => claim(db, { handoff, connectionId }));

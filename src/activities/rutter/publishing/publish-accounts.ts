@@ -71,7 +71,8 @@ async function publishAccounts(
   });
   if (accounts.length === 0) return { outcome: 'refused', reason: 'no_accounts' };
   const connection = await readConnection(deps.pool, { connectionId });
-  if (connection?.customerId !== customerId) return { outcome: 'refused', reason: 'connection_unavailable' };
+  if (connection?.customerId !== customerId || connection.unlinkRequestedAt !== null)
+    return { outcome: 'refused', reason: 'connection_unavailable' };
   const accessToken = openAccessToken(deps.keyring, connection);
   const context = { deps, customerId, connectionId, accessToken, signal: cancellationSignal() };
   try {

@@ -1,0 +1,66 @@
+import { connectionColumns, connectionFrom, type ConnectionRow, type RawConnection } from './connections.js';
+import type { Queryable } from './pool.js';
+
+/** A connection as lists show it. */
+export interface ListedConnection extends ConnectionRow {
+  /** Feeds whose account was ever linked in Sage and is not closed. */
+  readonly linkedFeeds: number;
+  /** The feed whose batch is in flight. */
+  readonly openBatchFeedId: string | null;
+}
+
+interface RawListedConnection extends RawConnection {
+  linked_feeds: number;
+  open_batch_feed_id: string | null;
+}
+
+function listedFrom(raw: RawListedConnection): ListedConnection {
+  return {
+    ...connectionFrom(raw),
+    linkedFeeds: raw.linked_feeds,
+    openBatchFeedId: raw.open_batch_feed_id,
+  };
+}
+
+/** A customer has few connections; a list never shows more than this. */
+const listedConnectionsMax = 200;
+
+const listedColumns = `${connectionColumns},
+  (SELECT count(*)::int FROM feeds f WHERE f.connection_id = connections.connection_id
+      AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds,
+  (SELECT f.feed_id FROM feeds f JOIN batches b ON b.feed_id = f.feed_id AND b.state = 'open'
+    WHERE f.connection_id = connections.connection_id LIMIT 1) AS open_batch_feed_id`;
+
+/** One connection as lists show it, or null when there is none. */
+export async function readListedConnection(
+  db: Queryable,
+  input: { connectionId: string },
+): Promise<ListedConnection | null> {
+  const { rows } = await db.query<RawListedConnection>(
+    `SELECT ${listedColumns} FROM connections WHERE connection_id = $1`,
+    [input.connectionId],
+  );
+  return rows[0] === undefined ? null : listedFrom(rows[0]);
+}
+
+/** A customer's connections, oldest first. */
+export async function listConnectionsOfCustomer(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<ListedConnection[]> {
+  const { rows } = await db.query<RawListedConnection>(
+    `SELECT ${listedColumns}
+       FROM connections WHERE customer_id = $1 ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
+    [input.customerId],
+  );
+  return rows.map(listedFrom);
+}
+
+/** Those of them that handoffs may use: none that is unlinked, or about to be. */
+export async function listUsableConnections(
+  db: Queryable,
+  input: { customerId: string },
+): Promise<ListedConnection[]> {
+  const all = await listConnectionsOfCustomer(db, input);
+  return all.filter(({ unlinkRequestedAt }) => unlinkRequestedAt === null);
+}

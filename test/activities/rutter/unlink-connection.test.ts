@@ -1,0 +1,263 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CredentialsRejected } from '../../../src/activities/failures.js';
+import {
+  rutterReadConnection,
+  type ReadConnectionInput,
+  type ReadConnectionResult,
+} from '../../../src/activities/rutter/connection/read-connection.js';
+import { readConnection } from '../../../src/db/connections.js';
+import { listUsableConnections, readListedConnection } from '../../../src/db/listed-connections.js';
+import { transaction } from '../../../src/db/pool.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
+import { recordConnectionRefused } from '../../../src/db/rutter/feed-facts.js';
+import { readFeed } from '../../../src/db/rutter/feeds.js';
+import { createFeed } from '../../../src/db/rutter/publications.js';
+import { endOutage, recordCredentialsRejected } from '../../../src/db/rutter/rejected-credentials.js';
+import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
+import { requestUnlink } from '../../../src/db/rutter/unlink-connection.js';
+import {
+  createDeliveryFixture,
+  postingsFrom,
+  type DeliveryFeed,
+  type DeliveryFixture,
+} from '../../support/rutter/delivery-fixture.js';
+
+const start = '2026-03-01T00:00:00.000Z';
+const batchPost = { method: 'POST', path: 'bank_feeds/transactions' };
+const deletion = { method: 'DELETE', path: 'connections/' };
+let fixture: DeliveryFixture;
+
+beforeAll(async () => {
+  fixture = await createDeliveryFixture();
+});
+afterAll(async () => {
+  await fixture.close();
+});
+beforeEach(() => {
+  fixture.woken.length = 0;
+});
+afterEach(async () => {
+  await fixture.control('DELETE', '/faults');
+  expect((await fixture.violations()).violations).toEqual([]);
+});
+
+/** One check of the connection's workflow. */
+function check(feed: DeliveryFeed): Promise<ReadConnectionResult> {
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) }).run<
+    [ReadConnectionInput],
+    ReadConnectionResult,
+    (input: ReadConnectionInput) => Promise<ReadConnectionResult>
+  >(rutterReadConnection(fixture.deps), { connectionId: feed.connectionId, awaitedForMs: 0 });
+}
+
+const connectionOf = async (feed: DeliveryFeed) => await readConnection(fixture.pool, feed);
+const stateOf = async (feed: DeliveryFeed) => (await readFeed(fixture.pool, feed))?.state;
+
+/** Whether Rutter still has the connection. */
+async function isAtRutter(feed: DeliveryFeed): Promise<boolean> {
+  const { connections } = await fixture.control('GET', '/connections');
+  const id = (await connectionOf(feed))?.rutterConnectionId;
+  return (connections as { id: string }[]).some((connection) => connection.id === id);
+}
+
+async function timelineOf(feed: DeliveryFeed): Promise<{ kind: string; detail: unknown }[]> {
+  const { rows } = await fixture.pool.query<{ kind: string; detail: unknown }>(
+    `SELECT kind, detail FROM timeline WHERE connection_id = $1 ORDER BY entry_id`,
+    [feed.connectionId],
+  );
+  return rows;
+}
+
+/** A live feed with postings; its connection is to be unlinked. */
+async function feedToUnlink(count: number): Promise<DeliveryFeed> {
+  const feed = await fixture.makeFeed({ startDate: start });
+  await fixture.addPostings(feed, postingsFrom({ from: start, count }));
+  return feed;
+}
+
+describe('a connection that is to be unlinked', () => {
+  it('is deleted at Rutter, and all its feeds are closed, with the timeline', async () => {
+    const feed = await feedToUnlink(2);
+    const other = await fixture.makeFeed({ connectionId: feed.connectionId });
+    await fixture.deliveryRun(feed);
+    expect(await requestUnlink(fixture.pool, feed)).toEqual([feed.feedId, other.feedId].sort());
+    expect(await check(feed)).toEqual({ refused: false, awaitedCount: 0, nextPollMs: null });
+    expect(await isAtRutter(feed)).toBe(false);
+    expect([await stateOf(feed), await stateOf(other)]).toEqual(['closed', 'closed']);
+    expect((await connectionOf(feed))?.unlinkedAt).not.toBeNull();
+    expect((await timelineOf(feed)).slice(-4)).toEqual([
+      { kind: 'connection_unlink_requested', detail: {} },
+      { kind: 'feed_closed', detail: { by: 'connection' } },
+      { kind: 'feed_closed', detail: { by: 'connection' } },
+      {
+        kind: 'connection_unlinked',
+        detail: { was_gone: false, feeds_closed: 2, feed_in_flight: null },
+      },
+    ]);
+    expect(fixture.woken.sort()).toEqual([`facts ${feed.feedId}`, `facts ${other.feedId}`].sort());
+  });
+
+  it('gets no new batch, and what was not sent stays stored', async () => {
+    const feed = await feedToUnlink(3);
+    await requestUnlink(fixture.pool, feed);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', delivered: 0 });
+    expect(await fixture.posts()).toBe(posts);
+    await check(feed);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed' });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 3 });
+  });
+
+  it('waits for the outcome of its open batch, which is delivered; then it is deleted', async () => {
+    const feed = await feedToUnlink(3);
+    const lost = { kind: 'reset_after_effect', point: 'before_any_byte', match: batchPost, times: 1 };
+    await fixture.control('POST', '/faults', lost);
+    await fixture.deliveryRun(feed).catch(() => undefined);
+    await requestUnlink(fixture.pool, feed);
+    expect(await readListedConnection(fixture.pool, feed)).toMatchObject({ openBatchFeedId: feed.feedId });
+    expect(await check(feed)).toMatchObject({ awaitedCount: 1, nextPollMs: 2_000 });
+    expect(fixture.woken).toContain(`facts ${feed.feedId}`);
+    expect(await isAtRutter(feed)).toBe(true);
+    await fixture.deliveryRun(feed);
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 3, batched: 0 });
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+    expect(await isAtRutter(feed)).toBe(false);
+  });
+
+  it('sends nothing again under a new key: a batch that certainly did not arrive is undone', async () => {
+    const feed = await feedToUnlink(2);
+    await fixture.control('POST', '/faults', {
+      kind: 'status',
+      http_status: 429,
+      body: {},
+      accepted: true,
+      match: batchPost,
+      times: 1,
+    });
+    await fixture.deliveryRun(feed).catch(() => undefined);
+    await requestUnlink(fixture.pool, feed);
+    const posts = await fixture.posts();
+    for (let runs = 0; runs < 3; runs += 1) await fixture.deliveryRun(feed).catch(() => undefined);
+    expect((await fixture.posts()) - posts).toBeLessThanOrEqual(1);
+    await check(feed);
+    expect(await isAtRutter(feed)).toBe(false);
+    const counts = await countByDeliveryStatus(fixture.pool, feed);
+    expect(counts.batched).toBe(0);
+    expect(counts.ready + counts.delivered).toBe(2);
+  });
+
+  it('that Rutter does not know any more counts as deleted', async () => {
+    const feed = await feedToUnlink(0);
+    await fixture.deps.rutter.deleteConnection({
+      connectionId: (await connectionOf(feed))?.rutterConnectionId ?? '',
+    });
+    await requestUnlink(fixture.pool, feed);
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+    expect(await stateOf(feed)).toBe('closed');
+    expect((await timelineOf(feed)).at(-1)).toMatchObject({ detail: { was_gone: true } });
+  });
+
+  it('that Rutter refuses stays open, says why, and is tried again later', async () => {
+    const feed = await feedToUnlink(0);
+    await requestUnlink(fixture.pool, feed);
+    const body = { error_type: 'API_REQUEST_ERROR', error_code: 'PRODUCT_NOT_ALLOWED', error_message: 'no' };
+    await fixture.control('POST', '/faults', { kind: 'status', http_status: 403, body, match: deletion });
+    expect(await check(feed)).toMatchObject({ refused: true, nextPollMs: 900_000 });
+    expect(await connectionOf(feed)).toMatchObject({ unlinkedAt: null });
+    expect((await connectionOf(feed))?.statusReason).toMatch(/PRODUCT_NOT_ALLOWED/);
+    await fixture.control('DELETE', '/faults');
+    expect(await check(feed)).toMatchObject({ refused: false, nextPollMs: null });
+    expect(await connectionOf(feed)).toMatchObject({ statusReason: null });
+  });
+
+  it.each([
+    ['a lost answer', { kind: 'reset_after_effect', point: 'before_any_byte' }],
+    ['a time-out before the effect', { kind: 'reset_before_effect' }],
+    ['a server error', { kind: 'status', http_status: 503, body: {} }],
+    ['an answer that says no', { kind: 'status', http_status: 200, body: { success: false } }],
+    ['an answer that is not understood', { kind: 'status', http_status: 200, body: { ok: 1 } }],
+  ])('is not called unlinked after %s, and the next attempt completes it', async (_, fault) => {
+    const feed = await feedToUnlink(0);
+    await requestUnlink(fixture.pool, feed);
+    await fixture.control('POST', '/faults', { ...fault, match: deletion, times: 1 });
+    await expect(check(feed)).rejects.toThrow();
+    expect(await connectionOf(feed)).toMatchObject({ unlinkedAt: null });
+    expect(await stateOf(feed)).not.toBe('closed');
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+    expect(await isAtRutter(feed)).toBe(false);
+  });
+
+  it('waits while Rutter rejects our own credentials, without asking', async () => {
+    const feed = await feedToUnlink(0);
+    await requestUnlink(fixture.pool, feed);
+    await recordCredentialsRejected(fixture.pool);
+    await expect(check(feed)).rejects.toBeInstanceOf(CredentialsRejected);
+    expect(await isAtRutter(feed)).toBe(true);
+    await endOutage(fixture.pool);
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+  });
+
+  it('and is refused by Rutter is deleted although the outcome of its batch stays unknown, and says so', async () => {
+    const feed = await feedToUnlink(2);
+    await fixture.control('POST', '/faults', { kind: 'reset_before_effect', match: batchPost, times: 1 });
+    await fixture.deliveryRun(feed).catch(() => undefined);
+    await recordConnectionRefused(fixture.pool, {
+      connectionId: feed.connectionId,
+      code: 'NEEDS_UPDATE',
+      message: null,
+    });
+    await requestUnlink(fixture.pool, feed);
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ batched: 2, delivered: 0 });
+    expect((await timelineOf(feed)).at(-1)).toMatchObject({ detail: { feed_in_flight: feed.feedId } });
+  });
+
+  it('is requested and ended once, however often it is asked', async () => {
+    const feed = await feedToUnlink(0);
+    await Promise.all([1, 2, 3].map(() => requestUnlink(fixture.pool, feed)));
+    await Promise.allSettled([1, 2, 3].map(() => check(feed)));
+    await check(feed);
+    await requestUnlink(fixture.pool, feed);
+    expect(await check(feed)).toMatchObject({ nextPollMs: null });
+    const kinds = (await timelineOf(feed)).map(({ kind }) => kind);
+    expect(kinds).toEqual(['connection_unlink_requested', 'feed_closed', 'connection_unlinked']);
+  });
+
+  it('is in no handoff any more: it is not offered, and no feed is opened on it', async () => {
+    const feed = await feedToUnlink(0);
+    const { customerId } = (await connectionOf(feed)) ?? { customerId: '' };
+    expect(await listUsableConnections(fixture.pool, { customerId })).toHaveLength(1);
+    await requestUnlink(fixture.pool, feed);
+    expect(await listUsableConnections(fixture.pool, { customerId })).toEqual([]);
+    await check(feed);
+    const reopened = await transaction(fixture.pool, (db) => createFeed(db, { ...feed, customerId }));
+    expect(reopened).toEqual({ outcome: 'conflict' });
+    expect(await stateOf(feed)).toBe('closed');
+  });
+
+  it('and whose workflow is missing is found by the repair job until it is unlinked', async () => {
+    const feed = await feedToUnlink(0);
+    await requestUnlink(fixture.pool, feed);
+    const find = async () =>
+      (await listConnectionsToCheck(fixture.pool, { afterId: null, limit: 1_000 })).filter(
+        ({ connectionId }) => connectionId === feed.connectionId,
+      );
+    expect(await find()).toEqual([]);
+    await fixture.pool.query(
+      `UPDATE connections SET unlink_requested_at = now() - interval '2 minutes' WHERE connection_id = $1`,
+      [feed.connectionId],
+    );
+    expect(await find()).toHaveLength(1);
+    await check(feed);
+    expect(await find()).toEqual([]);
+  });
+});
+
+it('a connection that nobody unlinks is checked as before', async () => {
+  const feed = await feedToUnlink(0);
+  expect(await requestUnlink(fixture.pool, { connectionId: feed.feedId })).toBeNull();
+  expect(await check(feed)).toMatchObject({ refused: false });
+  expect(await isAtRutter(feed)).toBe(true);
+});
