@@ -121,7 +121,11 @@ async function open(input: { printLine: PrintLine; signal: AbortSignal }, stops:
     tokens: apiToken,
   });
   return {
-    ...{ pool, databaseUrl: postgres.url, keyring: keys.keyring, temporal: client, folder },
+    pool,
+    databaseUrl: postgres.url,
+    keyring: keys.keyring,
+    temporal: client,
+    folder,
     workflows: createFacade(client),
     servers: {
       postgres: { name: 'PostgreSQL', pid: postgres.identity.pid },

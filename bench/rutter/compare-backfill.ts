@@ -115,25 +115,37 @@ function figuresOf(shape: BackfillShape, runs: Record<Side, Run[]>): Figure[] {
   const digits = 2;
   return [
     {
-      ...{ name: 'wall, ratio to the plain loop', value: wall.service / wall.loop, unit: '', digits },
+      name: 'wall, ratio to the plain loop',
+      value: wall.service / wall.loop,
+      unit: '',
+      digits,
       mark: { kind: 'at_most', value: 1.1 },
       note: `floor Σ(P+J) ${floorSeconds.toFixed(1)} s`,
     },
     { name: 'wall, service', value: wall.service, unit: 's', digits, note: spread(walls('service'), 2) },
     { name: 'wall, plain loop', value: wall.loop, unit: 's', digits, note: spread(walls('loop'), 2) },
     {
-      ...{ name: 'share of wall time of the service', value: median(share('service')), unit: '%', digits: 1 },
+      name: 'share of wall time of the service',
+      value: median(share('service')),
+      unit: '%',
+      digits: 1,
       note: `the loop's ${median(share('loop')).toFixed(1)} %`,
     },
     {
-      ...{ name: 'CPU per batch, ratio to the loop', value: cpu.service / cpu.loop, unit: '', digits },
+      name: 'CPU per batch, ratio to the loop',
+      value: cpu.service / cpu.loop,
+      unit: '',
+      digits,
       mark: { kind: 'at_most', value: 1.5 },
     },
     { name: 'CPU per batch, service', value: cpu.service, unit: 'ms', digits: 1, note: perPart('service') },
     { name: 'CPU per batch, plain loop', value: cpu.loop, unit: 'ms', digits: 1, note: perPart('loop') },
     {
       // Without the event that starts the workflow run, and with the signal that woke the feed.
-      ...{ name: 'history events per delivery run', value: (events - 1) / deliveryRuns, unit: '', digits: 1 },
+      name: 'history events per delivery run',
+      value: (events - 1) / deliveryRuns,
+      unit: '',
+      digits: 1,
       mark: { kind: 'at_most', value: 12 },
       note: `${events} events with the run's start, ${deliveryRuns} delivery run(s), ${shape.batchesEach} batches a feed`,
     },

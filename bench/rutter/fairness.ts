@@ -41,7 +41,9 @@ export const fairness: BenchCase = {
     const sandbox = await fixture.freshSandbox();
     const others = await seedFeeds(fixture, sandbox, { feeds: quiet.feeds, postingsEach: past });
     const crowd = await seedFeeds(fixture, sandbox, {
-      ...{ feeds: loud.feeds, postingsEach: past, onOneConnection: true },
+      feeds: loud.feeds,
+      postingsEach: past,
+      onOneConnection: true,
     });
     await fixture.startWorker();
     const api = await fixture.startApi();
@@ -151,19 +153,22 @@ async function figuresOf(
   const medians = [...beside].map(([feedId, delays]) => median(delays) / median(alone.get(feedId) ?? []));
   return [
     {
-      ...{ name: 'p95 of the others, ratio to alone', value: p95.beside / p95.alone, unit: '', digits: 2 },
-      ...{
-        mark: { kind: 'at_most', value: 2 },
-        note: `${all(beside).length} postings of ${beside.size} feeds`,
-      },
+      name: 'p95 of the others, ratio to alone',
+      value: p95.beside / p95.alone,
+      unit: '',
+      digits: 2,
+      mark: { kind: 'at_most', value: 2 },
+      note: `${all(beside).length} postings of ${beside.size} feeds`,
     },
     { name: 'accepted to arrival, p95 alone', value: p95.alone, unit: 'ms' },
     { name: 'accepted to arrival, p95 beside it', value: p95.beside, unit: 'ms' },
     { name: 'accepted to arrival, p50 alone', value: median(all(alone)), unit: 'ms' },
     { name: 'accepted to arrival, p50 beside it', value: median(all(beside)), unit: 'ms' },
     {
-      ...{ name: 'median of the worst connection, ratio to alone', value: Math.max(...medians) },
-      ...{ unit: '', digits: 2 },
+      name: 'median of the worst connection, ratio to alone',
+      value: Math.max(...medians),
+      unit: '',
+      digits: 2,
     },
   ];
 }

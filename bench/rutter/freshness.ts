@@ -103,23 +103,29 @@ async function figuresOf(
   const sandboxMs = median(took);
   return [
     {
-      ...{ name: 'accepted to arrival, p50', value: percentile(ages, 50), unit: 'ms', digits: 0 },
+      name: 'accepted to arrival, p50',
+      value: percentile(ages, 50),
+      unit: 'ms',
+      digits: 0,
       note: `the sandbox's own ${sandboxMs.toFixed(0)} ms subtracted; clock in whole ms`,
     },
     { name: 'accepted to arrival, p95', value: percentile(ages, 95), unit: 'ms', digits: 0 },
     {
-      ...{ name: 'accepted to arrival, p99', value: percentile(ages, 99), unit: 'ms', digits: 0 },
+      name: 'accepted to arrival, p99',
+      value: percentile(ages, 99),
+      unit: 'ms',
+      digits: 0,
       mark: { kind: 'at_most', value: 2_000 },
     },
     {
-      ...{
-        name: 'the ingest call itself, p50',
-        value: percentile(
-          samples.map((each) => each.callMs),
-          50,
-        ),
-      },
-      ...{ unit: 'ms', digits: 0, note: 'one posting, committed to disk' },
+      name: 'the ingest call itself, p50',
+      value: percentile(
+        samples.map((each) => each.callMs),
+        50,
+      ),
+      unit: 'ms',
+      digits: 0,
+      note: 'one posting, committed to disk',
     },
   ];
 }

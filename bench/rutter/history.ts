@@ -131,18 +131,26 @@ function figuresOf(batch: DeliveryRunCost, quiet: DeliveryRunCost): Figure[] {
   const kilobytes = (bytes: number): number => bytes / 1_000;
   return [
     {
-      ...{ name: 'events per announced batch', value: batch.events, unit: '', digits: 1, mark: eventsMark },
+      name: 'events per announced batch',
+      value: batch.events,
+      unit: '',
+      digits: 1,
+      mark: eventsMark,
       note: 'with its signal and the timer it moves',
     },
     { name: 'bytes per announced batch', value: batch.bytes, unit: 'B' },
     { name: 'events per quiet day', value: quiet.events, unit: '', digits: 1, mark: eventsMark },
     { name: 'bytes per quiet day', value: quiet.bytes, unit: 'B' },
     {
-      ...{ name: 'history of a quiet feed-year', value: kilobytes(quiet.bytes * checksPerYear), unit: 'kB' },
+      name: 'history of a quiet feed-year',
+      value: kilobytes(quiet.bytes * checksPerYear),
+      unit: 'kB',
       note: `${checksPerYear.toFixed(0)} checks, renewals not counted`,
     },
     {
-      ...{ name: 'history of a feed-year', value: kilobytes(batch.bytes * daysPerYear), unit: 'kB' },
+      name: 'history of a feed-year',
+      value: kilobytes(batch.bytes * daysPerYear),
+      unit: 'kB',
       note: 'one batch a day, which replaces the check',
     },
   ];

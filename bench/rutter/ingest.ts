@@ -121,7 +121,9 @@ async function measureStream(
     stream: { rows: streamed, seconds },
     memory: [
       {
-        ...{ name: 'API memory (RSS) while streaming, peak', value: peakBytes / megabyte, unit: 'MB' },
+        name: 'API memory (RSS) while streaming, peak',
+        value: peakBytes / megabyte,
+        unit: 'MB',
         note: `${(beforeBytes / megabyte).toFixed(0)} MB before the stream`,
       },
     ],
@@ -173,13 +175,17 @@ function rates(input: { bare: Measured; json: Measured; stream: Measured }): Fig
   const ratio = (measured: Measured): number => rate(measured) / rate(input.bare);
   return [
     {
-      ...{ name: 'bare unnest insert, 1,000 a statement', value: rate(input.bare), unit: 'rows/s' },
+      name: 'bare unnest insert, 1,000 a statement',
+      value: rate(input.bare),
+      unit: 'rows/s',
       note: 'the same rows and table, one connection',
     },
     { name: 'JSON', value: rate(input.json), unit: 'postings/s' },
     { name: 'JSON, ratio to the bare insert', value: ratio(input.json), unit: '', digits: 2 },
     {
-      ...{ name: 'NDJSON', value: rate(input.stream), unit: 'postings/s' },
+      name: 'NDJSON',
+      value: rate(input.stream),
+      unit: 'postings/s',
       note: `${input.stream.rows.toLocaleString('en-GB')} in ${input.stream.seconds.toFixed(1)} s`,
     },
     { name: 'NDJSON, ratio to the bare insert', value: ratio(input.stream), unit: '', digits: 2 },

@@ -25,7 +25,9 @@ export const requests: BenchCase = {
     return {
       figures: [
         {
-          ...{ name: 'POSTs of transactions', value: posts, unit: '' },
+          name: 'POSTs of transactions',
+          value: posts,
+          unit: '',
           mark: { kind: 'exactly', value: Math.ceil(postings / batchSize) },
         },
         { name: 'polls of jobs', value: polls, unit: '', mark: { kind: 'exactly', value: 0 } },

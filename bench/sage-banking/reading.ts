@@ -39,22 +39,30 @@ export const sageReading: BenchCase = {
       return {
         figures: [
           {
-            ...{ name: 'requests for transactions', value: reads, unit: '' },
+            name: 'requests for transactions',
+            value: reads,
+            unit: '',
             mark: { kind: 'exactly', value: Math.ceil(transactions / pageSize) },
             note: `the least possible is ${Math.ceil(transactions / pageSize)}`,
           },
           { name: 'other requests but tokens', value: calls - reads, unit: '' },
           {
-            ...{ name: 'token fetches per 1,000 calls', digits: 2, unit: '' },
+            name: 'token fetches per 1,000 calls',
+            digits: 2,
+            unit: '',
             value: (count('token_fetches') / calls) * 1_000,
             note: `${count('token_fetches')} in all; one lasts 18 minutes`,
           },
           {
-            ...{ name: 'read and stored', value: stored.rows / stored.seconds, unit: 'rows/s' },
+            name: 'read and stored',
+            value: stored.rows / stored.seconds,
+            unit: 'rows/s',
             note: `${stored.seconds.toFixed(1)} s; each page its own durable transaction`,
           },
           {
-            ...{ name: 'read alone, nothing stored', value: transactions / alone.seconds, unit: 'rows/s' },
+            name: 'read alone, nothing stored',
+            value: transactions / alone.seconds,
+            unit: 'rows/s',
             note: 'the same client, one page after the other',
           },
           { name: 'stored, ratio to read alone', value: ratio, digits: 2, unit: '' },

@@ -111,7 +111,9 @@ function mixedConditions(text: string, index: number): RuleCondition[] {
 
 function ruleOf(ruleConditions: readonly RuleCondition[], index: number) {
   return {
-    ...{ ruleId: randomUUID(), ruleName: `Rule ${index}`, ruleRank: index + 1 },
+    ruleId: randomUUID(),
+    ruleName: `Rule ${index}`,
+    ruleRank: index + 1,
     ruleConditions: [...ruleConditions],
     ruleActions: [
       { splitPercentage: 50, accountsPostings: [{ type: 'nominal', code: '7200' }] },
@@ -140,15 +142,21 @@ function figuresOf(timed: Readonly<Record<string, readonly Timed[]>>): Figure[] 
     },
     { name: `plain LIKE, ${rulesCount} texts`, value: rate('LIKE ANY'), unit, note: noteOf('LIKE ANY') },
     {
-      ...{ name: `${rulesCount} rules, ratio to plain LIKE`, digits: 2, unit: '' },
+      name: `${rulesCount} rules, ratio to plain LIKE`,
+      digits: 2,
+      unit: '',
       value: rate('set, contains') / rate('LIKE ANY'),
     },
     {
-      ...{ name: `${rulesCount} rules of words, ranges and dates`, value: rate('set, mixed'), unit },
+      name: `${rulesCount} rules of words, ranges and dates`,
+      value: rate('set, mixed'),
+      unit,
       note: noteOf('set, mixed'),
     },
     {
-      ...{ name: `dry run of a rule beside ${rulesCount - 1}`, value: rate('dry run'), unit },
+      name: `dry run of a rule beside ${rulesCount - 1}`,
+      value: rate('dry run'),
+      unit,
       note: `${noteOf('dry run')}; ${share}`,
     },
     { name: 'plain LIKE, one text', value: rate('LIKE'), unit, note: noteOf('LIKE') },

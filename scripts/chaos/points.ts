@@ -53,7 +53,9 @@ export async function killAtPoint(
       await coreBanking.send(feed, postings);
       const isThere = async (): Promise<true | undefined> => (await breakpoint.reached()) || undefined;
       const there = await waitUntil(isThere, {
-        ...{ what: `the worker is at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
+        what: `the worker is at ${point}`,
+        everyMs: checkEveryMs,
+        timeoutMs: reachedMs,
       }).catch(() => false);
       if (!there) continue;
       const killedAtMs = await firstWorker(stack).kill();

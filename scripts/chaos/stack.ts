@@ -136,7 +136,15 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
   const roles = await startRoles({ environment, wire, wires, logFolder, supervised });
   const broken = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
   return {
-    ...{ folder, wire, wires, pool, credentials, coreToken, ...servers, ...roles, keyring: keys.keyring },
+    folder,
+    wire,
+    wires,
+    pool,
+    credentials,
+    coreToken,
+    ...servers,
+    ...roles,
+    keyring: keys.keyring,
     rutter: controlRutter(servers.rutterUrl),
     brokenRuns: async () => (await client.workflow.count(broken)).count,
   };
@@ -178,7 +186,10 @@ async function startServers(input: {
     startRole({ name: 'sandbox', entry: 'sandbox/main.ts', env, logFolder, isReady: prints('"ready"') }),
   );
   return {
-    ...{ postgres, temporal, databaseUrl: first.url, temporalAddress: `127.0.0.1:${String(ports.temporal)}` },
+    postgres,
+    temporal,
+    databaseUrl: first.url,
+    temporalAddress: `127.0.0.1:${String(ports.temporal)}`,
     rutterUrl: `http://localhost:${String(ports.sandbox)}`,
   };
 }

@@ -39,7 +39,9 @@ export async function freezePastLease(
     try {
       await coreBanking.send(feed, postings);
       const there = await waitUntil(async () => (await breakpoint.reached()) || undefined, {
-        ...{ what: `the worker is at ${point}`, everyMs: checkEveryMs, timeoutMs: reachedMs },
+        what: `the worker is at ${point}`,
+        everyMs: checkEveryMs,
+        timeoutMs: reachedMs,
       }).catch(() => false);
       if (!there) continue;
       stopped.signal('SIGSTOP');

@@ -127,7 +127,12 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   await writeFile(temporalProfile, '[profile.default]\n');
   const temporalUiUrl = settings.temporalUiUrl ?? server?.uiUrl;
   const env = roleEnvironment({
-    ...{ environment, settings, secrets, databaseUrl, temporalProfile, sandboxData: folder.sandbox },
+    environment,
+    settings,
+    secrets,
+    databaseUrl,
+    temporalProfile,
+    sandboxData: folder.sandbox,
     ...(server === undefined ? {} : { temporalAddress: server.address }),
     ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
   });
@@ -181,7 +186,9 @@ async function startTemporal(start: Start): Promise<{ address: string; uiUrl?: s
     printLine,
     start: async () => {
       const server = await startTemporalDevServer({
-        ...{ cliPath, ...ports, dbFile: folder.temporalFile },
+        cliPath,
+        ...ports,
+        dbFile: folder.temporalFile,
         namespaces: [settings.temporalNamespace],
         uiCodecEndpoint: `${settings.publicUrl}/codec`,
         logFile: join(folder.logs, 'temporal.log'),

@@ -132,7 +132,10 @@ class Proxy implements TcpProxy {
     }
     const target = connect({ port: this.targetPort, host: '127.0.0.1' });
     const pair: Pair = {
-      ...{ client, target, kept: undefined, answersLost: false },
+      client,
+      target,
+      kept: undefined,
+      answersLost: false,
       answering: Promise.resolve(),
     };
     this.pairs.add(pair);

@@ -70,7 +70,9 @@ describe('what is missing', () => {
   it('includes variables that are set to nothing, while optional ones fall back to their defaults', () => {
     expect(apiProblems({ OPS_API_TOKEN: '' })).toEqual(['OPS_API_TOKEN: is required']);
     expect(readApiConfig({ ...api, PORT: '', PUBLIC_URL: '', TRUSTED_PROXIES: '' })).toMatchObject({
-      ...{ PORT: 8080, publicUrl: 'http://localhost:8080', TRUSTED_PROXIES: [] },
+      PORT: 8080,
+      publicUrl: 'http://localhost:8080',
+      TRUSTED_PROXIES: [],
     });
   });
 });
@@ -162,17 +164,24 @@ describe('what is right', () => {
       HANDOFF_OTP_LATEST: '9m30s',
     });
     expect(config).toMatchObject({
-      ...{ FEED_SYNC_INTERVAL: 86_400_000, FEED_ACTIVATION_POLL_MIN: 500 },
-      ...{ FEED_ACTIVATION_POLL_MAX: 900_000, HANDOFF_OTP_LATEST: 570_000 },
+      FEED_SYNC_INTERVAL: 86_400_000,
+      FEED_ACTIVATION_POLL_MIN: 500,
+      FEED_ACTIVATION_POLL_MAX: 900_000,
+      HANDOFF_OTP_LATEST: 570_000,
     });
   });
 
   it('has the documented defaults', () => {
     expect(readWorkerConfig(worker)).toMatchObject({
-      ...{ LOG_LEVEL: 'info', RUTTER_API_URL: 'https://production.rutterapi.com/versioned' },
-      ...{ RUTTER_VERSION: '2024-08-31', RUTTER_PLATFORM: 'SAGE_BANK_FEEDS' },
-      ...{ RUTTER_REDIRECT_ORIGINS: ['https://link.rutterapi.com'], FEED_SYNC_INTERVAL: 86_400_000 },
-      ...{ FEED_ACTIVATION_POLL_MIN: 2_000, FEED_ACTIVATION_POLL_MAX: 900_000, HANDOFF_OTP_LATEST: 570_000 },
+      LOG_LEVEL: 'info',
+      RUTTER_API_URL: 'https://production.rutterapi.com/versioned',
+      RUTTER_VERSION: '2024-08-31',
+      RUTTER_PLATFORM: 'SAGE_BANK_FEEDS',
+      RUTTER_REDIRECT_ORIGINS: ['https://link.rutterapi.com'],
+      FEED_SYNC_INTERVAL: 86_400_000,
+      FEED_ACTIVATION_POLL_MIN: 2_000,
+      FEED_ACTIVATION_POLL_MAX: 900_000,
+      HANDOFF_OTP_LATEST: 570_000,
     });
   });
 
@@ -201,7 +210,8 @@ describe('what is right', () => {
 
   it('holds nothing of the environment that it was not asked for', () => {
     expect(readMigrateConfig({ ...api, AWS_SECRET_ACCESS_KEY: 'x' })).toEqual({
-      ...{ LOG_LEVEL: 'info', DATABASE_URL: both.DATABASE_URL },
+      LOG_LEVEL: 'info',
+      DATABASE_URL: both.DATABASE_URL,
     });
   });
 });

@@ -106,7 +106,10 @@ describe('onboarding', () => {
     await client.proveAccess({ access });
     const wrong = { ...access, signingKey: 'another key' };
     expect(await sageErrorOf(client.proveAccess({ access: wrong }))).toMatchObject({
-      ...{ kind: 'unauthorized', operation: 'getAccessToken', httpStatus: 401, errorCode: 'unauthorised' },
+      kind: 'unauthorized',
+      operation: 'getAccessToken',
+      httpStatus: 401,
+      errorCode: 'unauthorised',
     });
     await expectViolation('bad_signature');
   });
@@ -129,7 +132,9 @@ describe('onboarding', () => {
 
     await control('POST', '/licences', { serial: 'ACTIVE', valid: false });
     expect(await sageErrorOf(create(await desktopOrganisation()))).toMatchObject({
-      ...{ kind: 'refused', httpStatus: 400, errorCode: 'invalidCustomer' },
+      kind: 'refused',
+      httpStatus: 400,
+      errorCode: 'invalidCustomer',
     });
 
     await control('POST', '/licences', { serial: 'ACTIVE', valid: true });
@@ -137,7 +142,9 @@ describe('onboarding', () => {
     await client.proveAccess({ access: made });
 
     expect(await sageErrorOf(create(await desktopOrganisation()))).toMatchObject({
-      ...{ kind: 'refused', httpStatus: 409, errorCode: 'organisationLimitExceeded' },
+      kind: 'refused',
+      httpStatus: 409,
+      errorCode: 'organisationLimitExceeded',
     });
   });
 
@@ -188,7 +195,8 @@ describe('linking', () => {
     const waiting = await client.pollLink({ pollRoute: start.pollRoute });
     if (waiting.kind !== 'waiting') throw new Error('the link ended too early');
     expect(await sageErrorOf(client.pollLink({ pollRoute: start.pollRoute }))).toMatchObject({
-      ...{ kind: 'gone', httpStatus: 410 },
+      kind: 'gone',
+      httpStatus: 410,
     });
     await control('POST', `/links/${authorisationOf(start.redirect)}/finish`, {});
     expect(await client.pollLink({ pollRoute: waiting.pollRoute })).toMatchObject({
@@ -235,7 +243,9 @@ describe('linking', () => {
     async (shape) => {
       await setFault({ kind: 'malformed_body', shape, match: { path: '/indirectlinkaccount' } });
       expect(await sageErrorOf(client.startLink({ access, bankId: HARBOUR_BANK }))).toMatchObject({
-        ...{ kind: 'outcome_unknown', operation: 'startLink', httpStatus: 302 },
+        kind: 'outcome_unknown',
+        operation: 'startLink',
+        httpStatus: 302,
       });
     },
   );
@@ -256,7 +266,8 @@ describe('linking', () => {
     });
     for (let count = 0; count < 2; count += 1) {
       expect(await sageErrorOf(client.startLink({ access, bankId: HARBOUR_BANK }))).toMatchObject({
-        ...{ kind: 'foreign_address', host: 'evil.example' },
+        kind: 'foreign_address',
+        host: 'evil.example',
       });
     }
   });
@@ -282,7 +293,9 @@ describe('bank accounts', () => {
   test('an account whose POST lost its answer is in the list', async () => {
     await setFault({ kind: 'reset_after_effect', match: { method: 'POST', path: '/bankaccounts$' } });
     expect(await sageErrorOf(linkAccount())).toMatchObject({
-      ...{ kind: 'outcome_unknown', reason: 'connection_lost', operation: 'createBankAccount' },
+      kind: 'outcome_unknown',
+      reason: 'connection_lost',
+      operation: 'createBankAccount',
     });
     expect(await client.listBankAccounts({ access })).toMatchObject([{ status: 'pending' }]);
   });
@@ -299,7 +312,8 @@ describe('bank accounts', () => {
     expect(await client.pollLink({ pollRoute })).toEqual({ kind: 'succeeded', account: null });
     expect(await client.getBankAccount({ access, bankAccountId })).toMatchObject({ status: 'active' });
     expect(await sageErrorOf(client.startReauthorisation({ access, bankAccountId }))).toMatchObject({
-      ...{ kind: 'refused', httpStatus: 400 },
+      kind: 'refused',
+      httpStatus: 400,
     });
   });
 });
@@ -325,7 +339,9 @@ describe('transactions', () => {
     expect(counters['transaction_reads']).toBe(3);
     expect(counters['token_fetches']).toBe(1);
     expect(await client.readTransactions({ access, bankAccountId, startIndex })).toMatchObject({
-      ...{ transactions: [], endIndex: startIndex - 1, hasMore: false },
+      transactions: [],
+      endIndex: startIndex - 1,
+      hasMore: false,
     });
   });
 });
@@ -426,7 +442,9 @@ describe('failures', () => {
   test('a rate limit reports how long to wait, and the client does not retry', async () => {
     await setFault({ kind: 'rate_limited', retry_after: '7', match: { path: '/bankaccounts$' } });
     expect(await sageErrorOf(client.listBankAccounts({ access }))).toMatchObject({
-      ...{ kind: 'rate_limited', retryAfterMs: 7_000, errorCode: 'tooManyRequests' },
+      kind: 'rate_limited',
+      retryAfterMs: 7_000,
+      errorCode: 'tooManyRequests',
     });
     expect((await countersOf())['rate_limited']).toBe(1);
   });

@@ -91,7 +91,8 @@ describe('a worker that is asked to end in the middle of a POST', () => {
     await until(() => stack.wire.held() > 0, { ...soon, describe: 'the POST is held on its way' });
     const stopped = worker.stop();
     await until(() => fixture.hasLogged(worker, '"worker stopping"'), {
-      ...{ ...soon, describe: 'the worker was asked to end' },
+      ...soon,
+      describe: 'the worker was asked to end',
     });
     // New work for others, which it must leave to its successor.
     await core.send(other, 20);

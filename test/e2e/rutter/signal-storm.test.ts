@@ -15,7 +15,8 @@ it('three hundred signals start a feed without a workflow once, and miss no post
   await fixture.storm(feed, 300);
   await fixture.untilDelivered(feed);
   await until(async () => (await fixture.runsOf(feed)).length === 1, {
-    ...{ timeoutMs: 120_000, describe: 'one run is listed' },
+    timeoutMs: 120_000,
+    describe: 'one run is listed',
   });
   expect(feed.deliveryRuns).toBeLessThan(100);
 });

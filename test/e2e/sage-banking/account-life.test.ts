@@ -218,7 +218,8 @@ describe('an authorisation that has run out', () => {
     expect(begun).toMatchObject({ status: 201, body: { purpose: 'reauthorise', state: 'waiting' } });
     await finish(begun.body.redirect, {});
     expect(await linkEnded(begun.body.link_id)).toMatchObject({
-      ...{ state: 'linked', sage_account_id: account.sageAccountId },
+      state: 'linked',
+      sage_account_id: account.sageAccountId,
     });
     await untilShown(account, { status: 'active' });
     await postStatement(fixture, account, someLines(1, 'AFTER'));
@@ -422,7 +423,10 @@ describe('a failure', () => {
   it('that Sage does not know the account does not keep it from being cancelled', async () => {
     const account = await living({ lines: 1 });
     await fault({
-      ...{ kind: 'status', http_status: 404, match: { path: account.bankAccountId }, times: 0 },
+      kind: 'status',
+      http_status: 404,
+      match: { path: account.bankAccountId },
+      times: 0,
       body: { error: { code: 'notFound', message: 'bank account was not found' } },
     });
     await wake(account);
@@ -504,8 +508,12 @@ describe('feeds of both channels', () => {
     const account = await living({ lines: 2 });
     const feed = `/v1/feeds/${account.sageAccountId}`;
     expect((await fixture.api('GET', feed)).body).toMatchObject({
-      ...{ feed_id: account.sageAccountId, account_id: null, channel: 'sage-banking', state: 'live' },
-      ...{ counts: { received: 2 }, allowed_actions: ['sync', 'close'] },
+      feed_id: account.sageAccountId,
+      account_id: null,
+      channel: 'sage-banking',
+      state: 'live',
+      counts: { received: 2 },
+      allowed_actions: ['sync', 'close'],
       transaction_start_date: '2024-01-01T00:00:00.000Z',
     });
     const ops = { role: 'ops' } as const;

@@ -81,8 +81,11 @@ describe('an answer under an Idempotency-Key', () => {
     const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
     const json = {
-      ...{ customer_id: customerId, bank_id: OLD_COUNTY_BANK, account_name: 'Current account' },
-      ...{ account_identifier: '40302010', bank_identifier: '20-30-40' },
+      customer_id: customerId,
+      bank_id: OLD_COUNTY_BANK,
+      account_name: 'Current account',
+      account_identifier: '40302010',
+      bank_identifier: '20-30-40',
     };
     const call = () => fixture.api('POST', '/v1/sage/accounts', { json, key });
     const first = await call();
@@ -122,7 +125,9 @@ describe('an id of a rule that cannot be one', () => {
 it('a company whose key Sage refuses is the provider’s failure, for commands as for links', async () => {
   const account = await makeSageAccount(fixture);
   await fixture.control('POST', '/faults', {
-    ...{ kind: 'status', http_status: 403, times: 0 },
+    kind: 'status',
+    http_status: 403,
+    times: 0,
     match: { path: `${account.bankAccountId}/rules` },
   });
   const answer = await fixture.api('GET', `/v1/sage/accounts/${account.sageAccountId}/rules`);
@@ -148,8 +153,11 @@ describe('a feed of this channel', () => {
     const account = await makeSageAccount(fixture, { transactions: [{ transactionAmount: -5 }] });
     const feed = feedOf(account);
     const line = {
-      ...{ transaction_id: 't-1', posted_at: '2024-01-02T00:00:00Z', amount: '-5.00' },
-      ...{ currency: 'GBP', description: 'Misdirected' },
+      transaction_id: 't-1',
+      posted_at: '2024-01-02T00:00:00Z',
+      amount: '-5.00',
+      currency: 'GBP',
+      description: 'Misdirected',
     };
     const calls: [path: string, json: unknown, role: 'core' | 'ops'][] = [
       [`/v1/accounts/${account.sageAccountId}/transactions`, { transactions: [line] }, 'core'],
@@ -184,7 +192,9 @@ describe('the timeline of a customer', () => {
     const { customerId } = await fixture.makeCustomer();
     const begun = await fixture.api('POST', '/v1/sage/organisations', {
       json: {
-        ...{ customer_id: customerId, kind: 'cloud', company: { name: `Company ${randomUUID()}` } },
+        customer_id: customerId,
+        kind: 'cloud',
+        company: { name: `Company ${randomUUID()}` },
         terms_accepted_at: new Date(Date.now() - 60_000).toISOString(),
       },
     });
@@ -193,7 +203,9 @@ describe('the timeline of a customer', () => {
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     const answer = await fixture.api('POST', '/v1/sage/links', {
       json: {
-        ...{ customer_id: customerId, company_id: refused.access.companyId, bank_id: HARBOUR_BANK },
+        customer_id: customerId,
+        company_id: refused.access.companyId,
+        bank_id: HARBOUR_BANK,
         requested_start_date: tomorrow,
       },
     });
@@ -203,7 +215,9 @@ describe('the timeline of a customer', () => {
     expect(kinds).toContain('sage_onboarding_begun');
     expect(body.timeline).toContainEqual(
       expect.objectContaining({
-        ...{ kind: 'sage_link_refused', connection_id: refused.connectionId, feed_id: null },
+        kind: 'sage_link_refused',
+        connection_id: refused.connectionId,
+        feed_id: null,
         detail: { field: 'requested_start_date', problem: 'in_the_future' },
       }),
     );

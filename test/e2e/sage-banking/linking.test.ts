@@ -101,7 +101,8 @@ async function finish(
   secrets.add(redirect);
   const { username, accountName } = customer.at;
   await fixture.control('POST', `/links/${authorisationOf(redirect)}/finish`, {
-    ...{ username, account: accountName },
+    username,
+    account: accountName,
     ...body,
   });
 }
@@ -183,15 +184,18 @@ describe('an indirect bank', () => {
     expect([status, account]).toMatchObject([
       200,
       {
-        ...{ customer_id: customer.company.customerId, connection_id: customer.company.connectionId },
-        ...{ bank_account_id: atSage?.bankAccountId, bank_id: HARBOUR_BANK, bank_name: 'Harbour Bank' },
-        ...{ status: 'pending', requested_start_date: '2024-01-01T00:00:00.000Z', predecessor_id: null },
-        ...{
-          last_transaction_id: null,
-          received: 0,
-          data_provider: 'indirect',
-          name: customer.at.accountName,
-        },
+        customer_id: customer.company.customerId,
+        connection_id: customer.company.connectionId,
+        bank_account_id: atSage?.bankAccountId,
+        bank_id: HARBOUR_BANK,
+        bank_name: 'Harbour Bank',
+        status: 'pending',
+        requested_start_date: '2024-01-01T00:00:00.000Z',
+        predecessor_id: null,
+        last_transaction_id: null,
+        received: 0,
+        data_provider: 'indirect',
+        name: customer.at.accountName,
       },
     ]);
     const { rows } = await fixture.pool.query(
@@ -212,7 +216,10 @@ describe('an indirect bank', () => {
     const begun = await begin(customer);
     await finish(begun.body.redirect, customer, { success: false });
     expect(await ended(begun.body.link_id)).toMatchObject({
-      ...{ state: 'refused', reason: 'bank_refused', sage_account_id: null, redirect: null },
+      state: 'refused',
+      reason: 'bank_refused',
+      sage_account_id: null,
+      redirect: null,
     });
     expect(await accountsAtSage(customer)).toEqual([]);
     expect((await timelineOf(customer)).at(-1)).toMatchObject({
@@ -295,7 +302,9 @@ describe('a lost answer', () => {
     isDropped = () => true;
     const begun = await begin(customer);
     expect(await ended(begun.body.link_id)).toMatchObject({
-      ...{ state: 'expired', reason: 'route_lost', attempts: sageLinkAttemptsMax },
+      state: 'expired',
+      reason: 'route_lost',
+      attempts: sageLinkAttemptsMax,
     });
     expect((await timelineOf(customer)).at(-1)?.detail).toMatchObject({ attempts: sageLinkAttemptsMax });
   });
@@ -344,8 +353,11 @@ describe('a foreign address', () => {
   it('as a later poll route ends the link, and is never called', async () => {
     const customer = await newCustomer();
     await fault({
-      ...{ kind: 'rewrite_body', match: { path: polls }, times: 0 },
-      ...{ find: fixture.sandboxUrl, replace: 'https://polls.example' },
+      kind: 'rewrite_body',
+      match: { path: polls },
+      times: 0,
+      find: fixture.sandboxUrl,
+      replace: 'https://polls.example',
     });
     const begun = await begin(customer);
     expect(await ended(begun.body.link_id)).toMatchObject({ state: 'refused', reason: 'foreign_address' });
@@ -397,8 +409,11 @@ describe('a direct bank', () => {
     expect(made).toMatchObject({
       status: 201,
       body: {
-        ...{ status: 'pending', data_provider: 'direct', bank_name: 'Old County Bank' },
-        ...{ number_last4: json.account_identifier.slice(-4), name: 'Current account' },
+        status: 'pending',
+        data_provider: 'direct',
+        bank_name: 'Old County Bank',
+        number_last4: json.account_identifier.slice(-4),
+        name: 'Current account',
         authorisation: { type: 'pdf', formUrl: expect.stringContaining('/bank/forms/') as string },
       },
     });
@@ -457,8 +472,11 @@ describe('bad input', () => {
       await begin(customer, { bank_id: randomUUID() }),
       await fixture.api('POST', '/v1/sage/accounts', {
         json: {
-          ...{ customer_id: customer.company.customerId, bank_id: HARBOUR_BANK, account_name: 'Current' },
-          ...{ account_identifier: '12345678', bank_identifier: '20-30-40' },
+          customer_id: customer.company.customerId,
+          bank_id: HARBOUR_BANK,
+          account_name: 'Current',
+          account_identifier: '12345678',
+          bank_identifier: '20-30-40',
         },
       }),
     ];

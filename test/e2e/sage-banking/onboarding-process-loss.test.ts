@@ -73,7 +73,9 @@ async function begin(kind: 'cloud' | 'desktop'): Promise<Order> {
   secrets.push(value);
   if (kind === 'desktop') await fixture.control('POST', '/licences', { serial: value });
   const json = {
-    ...{ customer_id: customerId, kind, company: { name } },
+    customer_id: customerId,
+    kind,
+    company: { name },
     terms_accepted_at: new Date(Date.now() - 1_000).toISOString(),
     ...(kind === 'desktop' ? { licence_details: [{ key: 'serial', value }] } : {}),
   };

@@ -157,7 +157,9 @@ describe('a cloud product', () => {
     for (const [status, code, reason] of cases) {
       const body = { error: { code, message: 'So it is.' } };
       await fixture.control('POST', '/faults', {
-        ...{ kind: 'status', http_status: status, body },
+        kind: 'status',
+        http_status: status,
+        body,
         match: { method: 'POST', path: organisations },
       });
       const begun = await begin();
@@ -172,7 +174,9 @@ describe('a cloud product', () => {
 
   it('is not requested twice while Sage refuses our own application, and continues afterwards', async () => {
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'unauthorised', times: 0, match: { method: 'POST', path: organisations } },
+      kind: 'unauthorised',
+      times: 0,
+      match: { method: 'POST', path: organisations },
     });
     const id = await idOf(await begin());
     await until(async () => (await read(id)).reason === 'sage_application_refused', {
@@ -190,7 +194,9 @@ describe('a cloud product', () => {
 
   it('is asked for again after a 429, since nothing was done', async () => {
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'rate_limited', retry_after: '1', times: 2 },
+      kind: 'rate_limited',
+      retry_after: '1',
+      times: 2,
       match: { method: 'POST', path: organisations },
     });
     const id = await idOf(await begin());
@@ -200,7 +206,9 @@ describe('a cloud product', () => {
 
   it('whose first token comes late is ready late, and keeps its one organisation', async () => {
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'server_error_before_effect', times: 2, match: { path: 'accesstoken' } },
+      kind: 'server_error_before_effect',
+      times: 2,
+      match: { path: 'accesstoken' },
     });
     const id = await idOf(await begin());
     await reaches(id, 'ready');
@@ -332,7 +340,9 @@ describe('a desktop product', () => {
 
   it('waits while the token service is unavailable, and shows it', async () => {
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'server_error_before_effect', times: 2, match: { path: 'requestToken' } },
+      kind: 'server_error_before_effect',
+      times: 2,
+      match: { path: 'requestToken' },
     });
     const id = await beginDesktop();
     await reaches(id, 'waiting_captcha');
@@ -390,7 +400,8 @@ describe('an answer that got lost', () => {
     await reaches(cloud, 'ready');
     expect(await organisationsOf(cloud)).toHaveLength(1);
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'reset_before_effect', match: { method: 'POST', path: organisations } },
+      kind: 'reset_before_effect',
+      match: { method: 'POST', path: organisations },
     });
     const desktop = await beginDesktop();
     expect((await answer(desktop, { text: await readCaptcha(desktop) })).body.state).toBe('in_doubt');
@@ -441,7 +452,9 @@ describe('an answer that got lost', () => {
   it('is accepted although it comes after in_doubt: the POST in progress reports it', async () => {
     // Its process is not dead, only unheard of: another attempt finds the mark while the POST hangs.
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'slow', delay_ms: 1_500, match: { method: 'POST', path: organisations } },
+      kind: 'slow',
+      delay_ms: 1_500,
+      match: { method: 'POST', path: organisations },
     });
     const begun = begin();
     const id = await idOf(await begun);
@@ -477,7 +490,9 @@ describe('the machine API', () => {
   it('begins one onboarding for a call that is repeated under its key', async () => {
     const { customerId } = await fixture.makeCustomer();
     const json = {
-      ...{ customer_id: customerId, kind: 'cloud', company: { name: `Once ${randomUUID()}` } },
+      customer_id: customerId,
+      kind: 'cloud',
+      company: { name: `Once ${randomUUID()}` },
       terms_accepted_at: minuteAgo(),
     };
     const key = randomUUID();
@@ -574,7 +589,10 @@ describe('an order whose start was lost with the process that should have sent i
       const id = randomUUID();
       await transaction(fixture.pool, (db) =>
         insertSageOnboarding(db, {
-          ...{ onboardingId: id, customerId, kind: 'cloud', licenceSealed: null },
+          onboardingId: id,
+          customerId,
+          kind: 'cloud',
+          licenceSealed: null,
           request: { company: { name: `Lost ${id}` } },
           termsAcceptedAt: minuteAgo(),
         }),
@@ -589,7 +607,8 @@ describe('an order whose start was lost with the process that should have sent i
     await reaches(seen.id, 'ready');
     const ordered = await lost();
     expect((await begin({ customer_id: ordered.customerId })).body).toMatchObject({
-      ...{ code: 'onboarding_open', onboarding_id: ordered.id },
+      code: 'onboarding_open',
+      onboarding_id: ordered.id,
     });
     await reaches(ordered.id, 'ready');
     expect(await organisationsOf(ordered.id)).toHaveLength(1);

@@ -158,7 +158,8 @@ test('runs at Sage that never end are given up after a quarter of an hour each, 
   expect(run).toMatchObject({ state: 'failed', reason: 'reprocess_never_ended', done: 0 });
   const workflow = fixture.client.workflow.getHandle(sageReprocessWorkflowId(run.reprocess_id));
   await until(async () => (await workflow.describe()).status.name === 'COMPLETED', {
-    ...{ timeoutMs: 10_000, describe: 'its workflow is over' },
+    timeoutMs: 10_000,
+    describe: 'its workflow is over',
   });
 });
 
@@ -171,12 +172,14 @@ test('workers that are replaced in the middle continue the chunk in progress', a
   const answer = await withFault(account, slow, async () => {
     const begun = await reprocess(account, { all_pending: true });
     await until(async () => (await counter('reprocess_posts')) > before, {
-      ...{ timeoutMs: 20_000, describe: 'the first chunk is at Sage' },
+      timeoutMs: 20_000,
+      describe: 'the first chunk is at Sage',
     });
     return begun;
   });
   await until(async () => (await counter('reprocess_polls')) > polledBefore, {
-    ...{ timeoutMs: 20_000, describe: 'it is polled' },
+    timeoutMs: 20_000,
+    describe: 'it is polled',
   });
   await fixture.restartWorkers();
   const run = await ended(answer);
@@ -269,7 +272,8 @@ test('after a day no further chunk is begun, and what is reprocessed by then sta
   const answer = await withFault(account, slow, async () => {
     const begun = await reprocess(account, { all_pending: true });
     await until(async () => (await chunkOf(begun)) > 0, {
-      ...{ timeoutMs: 20_000, describe: 'the first chunk is at Sage' },
+      timeoutMs: 20_000,
+      describe: 'the first chunk is at Sage',
     });
     return begun;
   });
@@ -294,7 +298,8 @@ test('a run that Sage has forgotten is begun again', async () => {
   const run = await withFault(account, { kind: 'slow_reprocess', times: 1, run_ms: 60_000 }, async () => {
     const answer = await reprocess(account, { all_pending: true });
     await until(async () => (await chunkOf(answer)) > 0, {
-      ...{ timeoutMs: 20_000, describe: 'the chunk is at Sage' },
+      timeoutMs: 20_000,
+      describe: 'the chunk is at Sage',
     });
     await fixture.control('POST', '/clock', { advance_ms: 25 * 3_600_000 });
     return await ended(answer);

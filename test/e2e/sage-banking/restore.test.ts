@@ -77,7 +77,10 @@ async function namesAtSage(account: SageTestAccount): Promise<string[]> {
 async function orderRestore(account: SageTestAccount, ruleIds: readonly string[]): Promise<string> {
   const commandId = randomUUID();
   await insertCommand(fixture.pool, {
-    ...{ commandId, customerId: account.customerId, kind: 'sage_restore_rules', secretSealed: null },
+    commandId,
+    customerId: account.customerId,
+    kind: 'sage_restore_rules',
+    secretSealed: null,
     input: { sage_account_id: account.sageAccountId, rule_ids: ruleIds },
   });
   return commandId;
@@ -102,8 +105,11 @@ describe('rules of a disconnected account', () => {
     expect(offered.status).toBe(200);
     expect(offered.body.rules).toMatchObject(
       ['Energy', 'Rent', 'Fees'].map((ruleName, index) => ({
-        ...{ ruleName, ruleId: oldIds[ruleName], ruleRank: index + 1 },
-        ...{ sage_account_id: old.sageAccountId, restored_rule_id: null },
+        ruleName,
+        ruleId: oldIds[ruleName],
+        ruleRank: index + 1,
+        sage_account_id: old.sageAccountId,
+        restored_rule_id: null,
       })),
     );
 
@@ -114,7 +120,8 @@ describe('rules of a disconnected account', () => {
       failed: [
         { rule_id: 'unheard-of', reason: expect.stringContaining('no rule of a disconnected account') },
       ],
-      ...{ reprocess_suggested: true, pending: 3 },
+      reprocess_suggested: true,
+      pending: 3,
     });
     expect(await namesAtSage(fresh)).toEqual(['Energy', 'Fees']);
 
@@ -237,7 +244,8 @@ describe('rules of a disconnected account', () => {
         { rule_id: oldIds.Rent, ...notReached },
         { rule_id: oldIds.Fees, ...notReached },
       ],
-      ...{ reprocess_suggested: true, pending: 3 },
+      reprocess_suggested: true,
+      pending: 3,
     });
     expect((await restore(fresh, Object.values(oldIds))).body).toMatchObject({ restored: [{}, {}, {}] });
     expect(await namesAtSage(fresh)).toEqual(['Energy', 'Rent', 'Fees']);
@@ -274,7 +282,8 @@ describe('rules of a disconnected account', () => {
   it('are not restored to a cancelled account', async () => {
     const { old, fresh, oldIds } = await reconnect();
     expect(await restore(old, [oldIds.Energy])).toMatchObject({
-      ...{ status: 409, body: { code: 'wrong_state', state: 'cancelled' } },
+      status: 409,
+      body: { code: 'wrong_state', state: 'cancelled' },
     });
     // Cancelled at Sage, and our row does not know yet.
     await fixture.deps.sage!.client.deleteBankAccount(atSage(fresh));

@@ -195,8 +195,11 @@ describe('rules', () => {
     const made = await fixture.api('POST', rulesPath(), { json: draft('checkNum', 'eq', '1') });
     const path = `${rulesPath()}/${made.body.ruleId as string}`;
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'rewrite_body', match: { method: 'GET', account: account.bankAccountId }, times: 1 },
-      ...{ find: '"type":"nominal"', replace: '"shade":"light\\u0000blue","type":"nominal"' },
+      kind: 'rewrite_body',
+      match: { method: 'GET', account: account.bankAccountId },
+      times: 1,
+      find: '"type":"nominal"',
+      replace: '"shade":"light\\u0000blue","type":"nominal"',
     });
     const { body } = await fixture.api('GET', path);
     expect(body.ruleActions[0].accountsPostings[0]).toMatchObject({ shade: 'light\ufffdblue' });
@@ -233,7 +236,10 @@ describe('rules', () => {
 async function lose(commandId: string, order: { rule_id: string; rule: RuleDraft }): Promise<void> {
   const { customerId, sageAccountId, bankAccountId } = account;
   await insertCommand(fixture.pool, {
-    ...{ commandId, customerId, kind: 'sage_replace_rule', secretSealed: null },
+    commandId,
+    customerId,
+    kind: 'sage_replace_rule',
+    secretSealed: null,
     input: { sage_account_id: sageAccountId, ...order },
   });
   const match = { method: 'PUT', account: bankAccountId };
@@ -290,7 +296,8 @@ describe('a dry run', () => {
     const added = await dryRun(credit);
     expect(added.hits).toBe(2);
     expect(added.beside).toMatchObject({
-      ...{ rank: 3, applied: 1 },
+      rank: 3,
+      applied: 1,
       taken_first: [{ rule_id: first.body.ruleId, rule_rank: 1, hits: 1 }],
     });
     expect((await dryRun({ ...credit, ruleRank: 1 })).beside).toMatchObject({

@@ -57,7 +57,8 @@ afterAll(async () => {
 describe("a customer at Sage's Banking Service", () => {
   it('reads a captcha for Sage, at the second attempt, and gets their company ready', async () => {
     await onboard({
-      ...{ customer_id: desktop.customerId, kind: 'desktop' },
+      customer_id: desktop.customerId,
+      kind: 'desktop',
       licence_details: [{ key: 'serial', value: licenceSerial }],
     });
     const { page, context } = await signIn(desktop.username);
@@ -267,8 +268,10 @@ async function expectNoSecrets(): Promise<void> {
   expect(logs).toContain('"worker running"');
   expect(seenPages.join()).toContain(energy);
   const sinks = {
-    ...{ logs, pages: seenPages.join('\n') },
-    ...{ histories: histories.raw, 'decoded histories': histories.decoded },
+    logs,
+    pages: seenPages.join('\n'),
+    histories: histories.raw,
+    'decoded histories': histories.decoded,
   };
   for (const [sink, text] of Object.entries(sinks)) {
     for (const [name, secret] of Object.entries(secrets)) {
@@ -351,10 +354,12 @@ async function keepPage(page: Page): Promise<void> {
 
 async function onboard(product: object): Promise<void> {
   await callApi(service, {
-    ...{ method: 'POST', path: '/v1/sage/organisations' },
+    method: 'POST',
+    path: '/v1/sage/organisations',
     body: {
       company: { name: 'Northgate Trading', postal_code: 'NE1 4ST' },
-      ...{ terms_accepted_at: '2026-01-05T09:30:00Z', ...product },
+      terms_accepted_at: '2026-01-05T09:30:00Z',
+      ...product,
     },
   });
 }
@@ -393,7 +398,8 @@ async function rulesAtSage(id: string): Promise<string[]> {
 /** The bank's statement. */
 async function post(id: string, transactions: object[], more: object = {}): Promise<void> {
   const { status } = await control<{ status: string }>('POST', `/accounts/${id}/transactions`, {
-    ...{ transactions, ...more },
+    transactions,
+    ...more,
   });
   expect(status).toBe('completed');
 }

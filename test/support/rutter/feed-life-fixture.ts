@@ -85,10 +85,16 @@ export async function createFeedLifeFixture(): Promise<FeedLifeFixture> {
   ]);
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ ...fixture, env, facade },
+    ...fixture,
+    env,
+    facade,
     makeLife: async () =>
       new FeedLife({
-        ...{ fixture, facade, env, gates, deliveryRunsDone },
+        fixture,
+        facade,
+        env,
+        gates,
+        deliveryRunsDone,
         feed: await fixture.makeFeed(),
       }),
     close: async () => {

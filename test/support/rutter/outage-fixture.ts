@@ -62,11 +62,15 @@ export async function openOutageFixture(input: { outageMs?: number } = {}): Prom
     const checker = new Checker(stack, feeds, core);
     const post = (path: string, headers: Record<string, string>, body: string): Promise<Response> =>
       fetch(`${stack.apiUrl}${path}`, {
-        ...{ method: 'POST', headers, body },
+        method: 'POST',
+        headers,
+        body,
         signal: AbortSignal.timeout(callMs),
       });
     return {
-      ...{ stack, core, feeds },
+      stack,
+      core,
+      feeds,
       ingest: (feed, id) =>
         post(
           `/v1/accounts/${feed.accountId}/transactions`,
@@ -123,7 +127,8 @@ async function untilDelivered(input: {
 async function untilNoBatchIsOpen({ pool }: Stack): Promise<void> {
   const sql = `SELECT 1 FROM delivery_locks WHERE holder IS NOT NULL UNION ALL SELECT 1 FROM batches WHERE state = 'open'`;
   await until(async () => (await pool.query(sql)).rowCount === 0, {
-    ...{ timeoutMs: recoveredMs, describe: 'no batch is open and no delivery lock is held' },
+    timeoutMs: recoveredMs,
+    describe: 'no batch is open and no delivery lock is held',
   });
 }
 

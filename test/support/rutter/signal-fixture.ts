@@ -55,8 +55,12 @@ export class FakeFeed {
     return {
       outcome: this.closed ? 'closed' : 'caught_up',
       state: this.closed ? 'closed' : 'live',
-      ...{ reason: null, customerId: 'cust-1', batches: 1, delivered: 1 },
-      ...{ nextSyncAtMs: nowMs + dayMs, syncedAtMs: nowMs },
+      reason: null,
+      customerId: 'cust-1',
+      batches: 1,
+      delivered: 1,
+      nextSyncAtMs: nowMs + dayMs,
+      syncedAtMs: nowMs,
     };
   }
 }
@@ -82,7 +86,9 @@ export async function createSignalFixture(): Promise<SignalFixture> {
   ]);
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ client, facade, lines },
+    client,
+    facade,
+    lines,
     makeFeed: () => {
       const feed = new FakeFeed();
       feeds.set(feed.feedId, feed);
@@ -91,7 +97,8 @@ export async function createSignalFixture(): Promise<SignalFixture> {
     storm: (feed, count) => storm(facade, feed, count),
     untilDelivered: (feed) =>
       until(() => feed.delivered === feed.postings, {
-        ...{ ...soon, describe: 'a delivery run has seen every posting' },
+        ...soon,
+        describe: 'a delivery run has seen every posting',
       }),
     runsOf: (feed) => runsOf(client, feed),
     close: async () => {

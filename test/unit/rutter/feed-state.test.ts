@@ -59,7 +59,9 @@ describe('feedState', () => {
       operator: 'paused',
       connection: 'refused',
       account: 'active',
-      ...{ published: true, caughtUp: true, syncing: false },
+      published: true,
+      caughtUp: true,
+      syncing: false,
     };
     expect(feedState(facts)).toBe('paused');
     expect(feedState({ ...facts, connection: 'ok' })).toBe('paused');
@@ -77,8 +79,12 @@ describe('maySend', () => {
 
   it('is true while Rutter is only unavailable, and false when it refuses the connection', () => {
     const facts: FeedFacts = {
-      ...{ operator: 'running', connection: 'unavailable', account: 'active' },
-      ...{ published: true, caughtUp: true, syncing: false },
+      operator: 'running',
+      connection: 'unavailable',
+      account: 'active',
+      published: true,
+      caughtUp: true,
+      syncing: false,
     };
     expect(maySend(facts)).toBe(true);
     expect(maySend({ ...facts, connection: 'refused' })).toBe(false);

@@ -44,7 +44,8 @@ test('a poll route of a foreign host is refused before any request, with only it
     expect(link).toMatchObject({ ...expected, operation: 'pollLink' });
     expect(JSON.stringify([link.message, link])).not.toMatch(/pass|poll\b.*\//);
     expect(await sageErrorOf(sage.client.pollReprocess({ access, pollRoute }))).toMatchObject({
-      ...{ ...expected, operation: 'pollReprocess' },
+      ...expected,
+      operation: 'pollReprocess',
     });
   }
   expect(sage.requests).toEqual([]);
@@ -105,7 +106,9 @@ test.each([
 ])('a customer may be redirected to %s', async (address) => {
   sage.answer = answerJson(302, { redirect: address, pollRoute: `${sage.url}/poll`, pollPeriod: 5_000 });
   expect(await sage.client.startLink({ access, bankId: 'b' })).toEqual({
-    ...{ redirect: address, pollRoute: `${sage.url}/poll`, pollPeriodMs: 5_000 },
+    redirect: address,
+    pollRoute: `${sage.url}/poll`,
+    pollPeriodMs: 5_000,
   });
 });
 
@@ -122,10 +125,12 @@ test.each([
   sage.answer = answerJson(302, { redirect: address, pollRoute: `${sage.url}/poll`, pollPeriod: 5_000 });
   const expected = { kind: 'foreign_address', host };
   expect(await sageErrorOf(sage.client.startLink({ access, bankId: 'b' }))).toMatchObject({
-    ...{ ...expected, operation: 'startLink' },
+    ...expected,
+    operation: 'startLink',
   });
   expect(await sageErrorOf(sage.client.startReauthorisation({ access, bankAccountId }))).toMatchObject({
-    ...{ ...expected, operation: 'startReauthorisation' },
+    ...expected,
+    operation: 'startReauthorisation',
   });
 });
 

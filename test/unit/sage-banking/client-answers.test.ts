@@ -294,8 +294,11 @@ test.each([
   const details = [{ field: 'company.name', reason: 'is required' }, 'odd', { field: 7 }];
   sage.answer = answerJson(status, { error: { code: 'someCode', message: 'provider message', details } });
   expect(await sageErrorOf(calls['createOrganisation']!())).toMatchObject({
-    ...{ kind, httpStatus: status, operation: 'createOrganisation' },
-    ...{ errorCode: 'someCode', errorMessage: 'provider message' },
+    kind,
+    httpStatus: status,
+    operation: 'createOrganisation',
+    errorCode: 'someCode',
+    errorMessage: 'provider message',
     fields: [
       { field: 'company.name', reason: 'is required' },
       { field: '', reason: '' },
@@ -309,7 +312,11 @@ test.each(['', '<html>', '{"error":', '[]', '{"error":"no"}', 'x'.repeat(200_000
   async (text) => {
     sage.answer = (response) => response.writeHead(409, json).end(text);
     expect(await sageErrorOf(calls['createBankAccount']!())).toMatchObject({
-      ...{ kind: 'refused', httpStatus: 409, errorCode: null, errorMessage: null, fields: [] },
+      kind: 'refused',
+      httpStatus: 409,
+      errorCode: null,
+      errorMessage: null,
+      fields: [],
     });
   },
 );

@@ -127,10 +127,12 @@ test('a request for a desktop customer is not signed, and its licence and captch
 test('without signing key or provider the call names the missing variable, and sends nothing', async () => {
   const bare = sage.clientOf({ signingKey: undefined, provider: undefined });
   expect(await sageErrorOf(bare.createOrganisation({ organisation: { company } }))).toMatchObject({
-    ...{ kind: 'not_configured', variable: 'SAGE_SIGNING_KEY' },
+    kind: 'not_configured',
+    variable: 'SAGE_SIGNING_KEY',
   });
   expect(await sageErrorOf(bare.requestToken({ licenceDetails }))).toMatchObject({
-    ...{ kind: 'not_configured', variable: 'SAGE_PROVIDER' },
+    kind: 'not_configured',
+    variable: 'SAGE_PROVIDER',
   });
   expect(sage.requests).toEqual([]);
 });

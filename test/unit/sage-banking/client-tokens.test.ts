@@ -266,8 +266,13 @@ test('at most ten thousand tokens are cached, and the oldest is removed first', 
   const ok = (body: object): Promise<Response> =>
     Promise.resolve(new Response(JSON.stringify(body), { headers: { 'content-type': 'application/json' } }));
   const crowded = createSageBankingClient({
-    ...{ bankingUrl: sage.url, authUrl: sage.url, tokenServiceUrl: sage.url, linkOrigins: [sage.url] },
-    ...{ applicationId, signingKey: undefined, provider: undefined },
+    bankingUrl: sage.url,
+    authUrl: sage.url,
+    tokenServiceUrl: sage.url,
+    linkOrigins: [sage.url],
+    applicationId,
+    signingKey: undefined,
+    provider: undefined,
     // Only the network is simulated: ten thousand real requests would take a minute.
     fetch: (input) => {
       if (!(input as URL).href.endsWith('/auth-v1/accessToken')) return ok({ bankAccounts: [] });

@@ -120,8 +120,13 @@ describe('the worked examples of contract 9.7', () => {
 describe('conditions', () => {
   it('join a narrative in the documented order, without blank parts and trimmed', () => {
     const transaction = {
-      ...{ checkNum: '7', payee: { payeeId: 'P' }, extendedName: 'X', referenceNumber: 'R' },
-      ...{ name: 'N', narrative2: '  ', narrative1: ' one ' },
+      checkNum: '7',
+      payee: { payeeId: 'P' },
+      extendedName: 'X',
+      referenceNumber: 'R',
+      name: 'N',
+      narrative2: '  ',
+      narrative1: ' one ',
     };
     expect(joinNarrative(transaction)).toBe('one N R X P 7');
   });

@@ -161,7 +161,8 @@ describe('a database that refuses', () => {
     await expectRefusedForNow(await fixture.ingest(fixture.feeds[0]!, 'read-only'));
     await setReadOnly('off');
     await until(async () => (await fixture.ingest(fixture.feeds[0]!, 'writable')).ok, {
-      ...{ timeoutMs: 30_000, describe: 'ingestion works again' },
+      timeoutMs: 30_000,
+      describe: 'ingestion works again',
     });
     expect(await storedIds('read-only')).toEqual([]);
   });

@@ -47,7 +47,8 @@ describe('a lock of thirty seconds', () => {
       await core.send(feed, 30);
       const sql = `SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)) AND query LIKE '%FROM feeds%'`;
       await until(async () => (await stack.pool.query(sql, [rows[0]!.pid])).rowCount, {
-        ...{ ...soon, describe: 'the build waits for the row' },
+        ...soon,
+        describe: 'the build waits for the row',
       });
       await locker.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [feed.accountId]);
       const refused = fixture.ingest(feed, 'locked-out');

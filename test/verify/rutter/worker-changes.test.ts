@@ -39,7 +39,8 @@ describe('two workers', () => {
       protocol.temporal.api.enums.v1.TaskQueueType;
     const bothPoll = async (taskQueue: string): Promise<boolean> => {
       const { pollers } = await clients[0]!.workflowService.describeTaskQueue({
-        ...{ namespace: 'default', taskQueue: { name: taskQueue } },
+        namespace: 'default',
+        taskQueue: { name: taskQueue },
         taskQueueType: taskQueue === taskQueues.workflows ? WORKFLOW : ACTIVITY,
       });
       return new Set(pollers.map(({ identity }) => identity)).size >= 2;
@@ -63,7 +64,9 @@ describe('two workers', () => {
       }
       expect(runs).toEqual(['RUNNING']);
       const another = clients[1]!.workflow.start('bankFeedWorkflow', {
-        ...{ workflowId, taskQueue: taskQueues.workflows, args: [{ feedId: feed.feedId }] },
+        workflowId,
+        taskQueue: taskQueues.workflows,
+        args: [{ feedId: feed.feedId }],
       });
       await expect(another).rejects.toThrow(/already started/);
       // Each key once: no sender repeated what another was at work on.

@@ -383,8 +383,11 @@ describe('a blocked feed', () => {
   async function block(life: FeedLife, before: (life: FeedLife) => Promise<void>): Promise<void> {
     await before(life);
     await fixture.control('POST', '/faults', {
-      ...{ kind: 'omit_from_answer', times: 1 },
-      ...{ count: 1, booked: false, match: { ...batchPost, account: life.feed.rutterAccountId } },
+      kind: 'omit_from_answer',
+      times: 1,
+      count: 1,
+      booked: false,
+      match: { ...batchPost, account: life.feed.rutterAccountId },
     });
     await life.postings();
     if ((await life.row()).state === 'awaiting_activation') await life.link();
@@ -477,8 +480,12 @@ function checked(facts: FeedFacts, account: FeedFacts['account']): FeedFacts {
 /** Every pair of different states that one event leads between, from a feed just published on. */
 function pairsOfStates(): Set<string> {
   const published: FeedFacts = {
-    ...{ operator: 'running', connection: 'ok', account: 'waiting' },
-    ...{ published: true, caughtUp: false, syncing: false },
+    operator: 'running',
+    connection: 'ok',
+    account: 'waiting',
+    published: true,
+    caughtUp: false,
+    syncing: false,
   };
   const seen = new Map([[JSON.stringify(published), published]]);
   const pairs = new Set<string>();
