@@ -96,6 +96,7 @@ const activities = createActivities({
     connectionMode: config.RUTTER_CONNECTION_MODE,
     publishConcurrency: config.RUTTER_PUBLISH_CONCURRENCY,
     feedSyncIntervalMs: config.FEED_SYNC_INTERVAL,
+    bankTimeZone: config.BANK_TIME_ZONE ?? null,
     feedActivationPollMinMs: config.FEED_ACTIVATION_POLL_MIN,
     feedActivationPollMaxMs: config.FEED_ACTIVATION_POLL_MAX,
     accountFacts: config.RUTTER_ACCOUNT_FACTS,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { signChecks } from './domain/transaction-type.js';
 import { rutterVariables } from './config/rutter.js';
 import { sageBankingVariables } from './config/sage-banking.js';
-import { list, port, proxyNetwork, publicUrl, token, webOrigin } from './config/value-types.js';
+import { list, port, proxyNetwork, publicUrl, timeZone, token, webOrigin } from './config/value-types.js';
 
 /**
  * The only reader of `process.env`. It reads everything that configures the service; the result is frozen and
@@ -45,6 +45,11 @@ const shared = {
   ENCRYPTION_KEYS: z.string().min(1).meta({
     description: '`keyid:base64(32 bytes)`, comma-separated; the first encrypts, all decrypt',
     underNpmStart: 'created and kept',
+  }),
+  BANK_TIME_ZONE: timeZone.optional().meta({
+    description:
+      'IANA time zone of accounts that have none, and neither has their customer; also for `migrate`',
+    whenUnset: 'the day as written in `posted_at`',
   }),
 };
 
@@ -96,7 +101,11 @@ export const workerSchema = z
     context.addIssue({ code: 'custom', path: ['SAGE_APPLICATION_ID'], message: 'is required' });
   });
 
-export const migrateSchema = z.object({ LOG_LEVEL: shared.LOG_LEVEL, DATABASE_URL: shared.DATABASE_URL });
+export const migrateSchema = z.object({
+  LOG_LEVEL: shared.LOG_LEVEL,
+  DATABASE_URL: shared.DATABASE_URL,
+  BANK_TIME_ZONE: shared.BANK_TIME_ZONE,
+});
 
 export type ApiConfig = Readonly<z.output<typeof apiSchema>> & { readonly publicUrl: string };
 export type WorkerConfig = Readonly<z.output<typeof workerSchema>>;

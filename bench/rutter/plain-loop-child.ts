@@ -57,8 +57,8 @@ async function deliver(loop: Loop): Promise<number> {
   for (let batches = 0; batches < batchesMax; batches += 1) {
     const postings = await nextPostings(loop, last);
     if (postings.length === 0) return batches;
-    const { body } = serializeBatch({ rutterAccountId: loop.feed.rutterAccountId, postings });
-    const { duplicates, conflicts, missing } = compareAnswer(postings, await post(loop, body));
+    const { body, version } = serializeBatch({ rutterAccountId: loop.feed.rutterAccountId, postings });
+    const { duplicates, conflicts, missing } = compareAnswer({ postings, version }, await post(loop, body));
     if (duplicates.length + conflicts.length + missing.length > 0)
       throw new Error('the answer is not what was sent');
     await markDelivered(loop, postings);
@@ -72,7 +72,8 @@ async function nextPostings(
   last: DeliverablePosting | undefined,
 ): Promise<DeliverablePosting[]> {
   const { rows } = await pool.query<DeliverablePosting>(
-    `SELECT transaction_id AS "transactionId", sequence, posted_at AS "postedAt", amount, description, payee,
+    `SELECT transaction_id AS "transactionId", sequence, posted_at AS "postedAt",
+            booking_day AS "bookingDay", send_at AS "sendAt", amount, description, payee,
             transaction_type AS "transactionType"
        FROM postings
       WHERE account_id = $1 AND status = 'posted' AND (posted_at, sequence) > ($2::timestamptz, $3::bigint)

@@ -50,6 +50,7 @@ export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
         name: 'Bench',
         email: null,
         locale: 'en-GB',
+        timeZone: null,
         login: 'keep',
       });
       return { customerId };

@@ -104,12 +104,25 @@ function idsInFlight(sandbox: Sandbox, account: AccountRecord): ReadonlySet<stri
   return new Set(isSameAccount ? work.transactions.map((item) => item.transaction_id) : []);
 }
 
+const dayMs = 86_400_000;
+
 /** Rutter's documentation says to start at the chosen date; older transactions are not refused (our assumption). */
 function checkStartDate(sandbox: Sandbox, account: AccountRecord, sent: readonly SentTransaction[]): void {
-  const startMs = Date.parse(account.transactionStartDate ?? '');
-  const early = sent.filter((item) => Date.parse(item.posted_at) < startMs).length;
+  if (account.transactionStartDate === null) return;
+  const startDay = earliestStartDay(account.transactionStartDate);
+  const early = sent.filter((item) => dayOf(item.posted_at) < startDay).length;
   if (early > 0) {
-    const detail = `account ${account.id}: ${early} before ${String(account.transactionStartDate)}`;
+    const detail = `account ${account.id}: ${early} before ${account.transactionStartDate}`;
     sandbox.violation('before_start_date', detail);
   }
+}
+
+/** A start date of 00:00 UTC means its day. Any other is a moment of an unknown zone, whose day may be the one before. */
+function earliestStartDay(startDate: string): string {
+  const instantMs = Date.parse(startDate);
+  return dayOf(instantMs % dayMs === 0 ? instantMs : instantMs - dayMs);
+}
+
+function dayOf(instant: string | number): string {
+  return new Date(instant).toISOString().slice(0, 10);
 }

@@ -5,6 +5,8 @@ import type { Pool } from '../db/pool.js';
 export interface SharedSettings {
   /** The longest time that a live feed goes without a sync. */
   readonly feedSyncIntervalMs: number;
+  /** IANA name; the zone of accounts without one of their own or their customer's. Null: none is configured. */
+  readonly bankTimeZone: string | null;
 }
 
 /**

@@ -6,7 +6,7 @@ import { describeNumberProblem, numberLengthMax, readAccountNumber } from '../do
 import { describeInstantProblem, parseInstant } from '../domain/instant.js';
 import { limits } from '../domain/limits.js';
 import { jsonNumberDigitsMax, minorUnitOf, parseAmount } from '../domain/money.js';
-import { idField, textField } from './fields.js';
+import { idField, textField, timeZoneField } from './fields.js';
 
 /** What a caller may say of an account, field by field; see {@link accountInput}. */
 
@@ -129,6 +129,7 @@ const fields = {
     description: 'False: the account is kept here, and never offered to be shared with Sage.',
   }),
   opened_on: calendarDate.optional(),
+  time_zone: timeZoneField,
   balances: balancesInput.optional(),
   ...cardFactInputs,
 };

@@ -36,6 +36,7 @@ export const accountSchema = z
     parent_account_id: maybeText,
     publishable: z.boolean(),
     opened_on: maybeDate,
+    time_zone: maybeText,
     balances: balancesSchema.nullable(),
     ...(Object.fromEntries(cardFactNames.map((name) => [name, maybeText])) as Record<
       CardFactName,
@@ -67,6 +68,7 @@ export function accountJson(account: AccountRow) {
     parent_account_id: account.parentAccountId,
     publishable: account.publishable,
     opened_on: account.openedOn,
+    time_zone: account.timeZone,
     balances: balancesJson(account),
     ...account.cardFacts,
     differences: account.differences.map(({ feedId, field, shown }) => ({

@@ -10,6 +10,7 @@ export const customerSchema = z
     email: z.string().nullable(),
     username: z.string().nullable(),
     locale: z.string(),
+    time_zone: z.string().nullable(),
     created_at: instant,
     updated_at: instant,
   })
@@ -22,6 +23,7 @@ export function customerJson(customer: CustomerRow) {
     email: customer.email,
     username: customer.username,
     locale: customer.locale,
+    time_zone: customer.timeZone,
     created_at: customer.createdAt,
     updated_at: customer.updatedAt,
   };

@@ -15,6 +15,8 @@ export interface ApiSettings {
   readonly TRUSTED_PROXIES: readonly string[];
   /** What becomes of a posting whose sign contradicts its type. */
   readonly SIGN_CHECK: SignCheck;
+  /** Of accounts without a zone of their own or their customer's. */
+  readonly BANK_TIME_ZONE?: string | undefined;
 }
 
 /** The dependencies of every route. A channel adds its own with `bindRoutes`. Nothing connects on import. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { limits } from '../domain/limits.js';
+import { isTimeZone, timeZoneLengthMax, timeZoneProblem } from '../domain/time-zone.js';
 import { describeTextProblem, idProblem, textProblem } from '../domain/text.js';
 import { invalid } from './problem.js';
 
@@ -25,6 +26,14 @@ export const accountId = idField(
 );
 
 export const transactionId = idField("Core banking's id of the transaction, unique in its account.");
+
+/** The time zone in which days of an account are read; null means none. */
+export const timeZoneField = z.string().refine(isTimeZone, timeZoneProblem).nullish().meta({
+  description:
+    'IANA time zone in which the days of transactions are read. An account without one takes that of its customer, else that of the installation. A change affects new transactions only.',
+  maxLength: timeZoneLengthMax,
+  example: 'Europe/London',
+});
 
 /** An id that this service created. */
 export const uuid = z

@@ -3,7 +3,7 @@ import { seal } from '../crypto/seal.js';
 import { findRepeats, storePostings } from '../db/postings.js';
 import { recordRejectedItems } from '../db/rejected-items.js';
 import { rejectedSample } from '../domain/ingestion-problem.js';
-import { parsePosting, type Posting, type PostingProblem } from '../domain/posting-input.js';
+import { parsePosting, type PostingProblem, type ReceivedPosting } from '../domain/posting-input.js';
 import type { AccountType } from '../domain/transaction-type.js';
 import type { ApiDeps } from './deps.js';
 import type { IngestTally } from './ingest-tally.js';
@@ -14,6 +14,8 @@ export interface IngestTarget {
   /** As read before the body: the number of decimals is validated by it. */
   readonly currency: string;
   readonly accountType: AccountType;
+  /** In which the day of an instant is read; null: as written. */
+  readonly timeZone: string | null;
 }
 
 /** Where an item is in the call, and how it was written. */
@@ -43,8 +45,8 @@ export interface RejectedContent {
 export class IngestChunk {
   /** Whether anything was to be stored, in this chunk or before. */
   sawPostings = false;
-  private postings: Posting[] = [];
-  private contradictions = new Map<Posting, { origin: Origin; rule: string }>();
+  private postings: ReceivedPosting[] = [];
+  private contradictions = new Map<ReceivedPosting, { origin: Origin; rule: string }>();
   private sample: RejectedContent[] = [];
   private sampledFaults = new Map<string, number>();
   private rejectedCount = 0;
@@ -55,10 +57,10 @@ export class IngestChunk {
   ) {}
 
   add(value: unknown, origin: Origin): void {
-    const { currency, accountType, deps } = this.target;
+    const { currency, accountType, timeZone, deps } = this.target;
     const nowMs = deps.nowMs();
     const { SIGN_CHECK: signCheck } = deps.config;
-    const result = parsePosting({ value, currency, accountType, signCheck, nowMs });
+    const result = parsePosting({ value, currency, accountType, signCheck, timeZone, nowMs });
     if ('problem' in result) return this.reject(result.problem, origin);
     const { posting, contradiction } = result;
     this.postings.push(posting);

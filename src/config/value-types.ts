@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isTimeZone, timeZoneProblem } from '../domain/time-zone.js';
 
 /** The kinds of values that variables have: durations, origins, lists, ports, tokens. */
 
@@ -36,6 +37,9 @@ export function atLeast(text: string): [check: (valueMs: number) => boolean, mes
 export function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && loopbackNames.has(url.hostname));
 }
+
+/** An IANA name, such as `Europe/London`. */
+export const timeZone = z.string().refine(isTimeZone, timeZoneProblem);
 
 export const webOrigin = z.string().transform((text, context) => {
   const url = parseUrl(text);

@@ -30,6 +30,9 @@ export interface AccountRow {
   readonly publishable: boolean;
   /** Calendar date, `YYYY-MM-DD`. */
   readonly openedOn: string | null;
+  /** IANA name; null: its customer's counts. */
+  readonly timeZone: string | null;
+  readonly customerTimeZone: string | null;
   readonly balances: AccountBalances | null;
   readonly cardFacts: CardFacts;
   /** Where its open feeds show something else than this row. */
@@ -53,6 +56,8 @@ type RawAccount = Readonly<Record<CardFactName, string | null>> & {
   parent_account_id: string | null;
   publishable: boolean;
   opened_on: string | null;
+  time_zone: string | null;
+  customer_time_zone: string | null;
   balance_available: string | null;
   balance_current: string | null;
   balances_as_of: string | null;
@@ -68,7 +73,8 @@ const differences = `(
    WHERE f.account_id = accounts.account_id AND f.operator <> 'closed')`;
 
 const columns = `account_id, customer_id, name, type, currency, number_last4, number_masked, iban_last4, routing_number,
-  sort_code, line_of_business, parent_account_id, publishable, opened_on, balance_available, balance_current,
+  sort_code, line_of_business, parent_account_id, publishable, opened_on, time_zone,
+  (SELECT c.time_zone FROM customers c WHERE c.customer_id = accounts.customer_id) AS customer_time_zone, balance_available, balance_current,
   balances_as_of, ${cardFactNames.join(', ')}, ${differences} AS differences, created_at, updated_at`;
 /** A business has a handful of accounts; a list never shows more than this. */
 const listedAccountsMax = 1_000;
@@ -89,6 +95,8 @@ function accountFrom(raw: RawAccount): AccountRow {
     parentAccountId: raw.parent_account_id,
     publishable: raw.publishable,
     openedOn: raw.opened_on,
+    timeZone: raw.time_zone,
+    customerTimeZone: raw.customer_time_zone,
     balances: balancesFrom(raw),
     cardFacts: Object.fromEntries(cardFactNames.map((name) => [name, raw[name]])) as CardFacts,
     differences: raw.differences,

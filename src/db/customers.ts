@@ -9,6 +9,8 @@ export interface CustomerRow {
   /** Name of the local login; null where there is none (sign-in elsewhere). */
   readonly username: string | null;
   readonly locale: string;
+  /** IANA name, of its accounts that have none of their own. */
+  readonly timeZone: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
@@ -19,11 +21,12 @@ interface RawCustomer {
   email: string | null;
   username: string | null;
   locale: string;
+  time_zone: string | null;
   created_at: string;
   updated_at: string;
 }
 
-const columns = 'customer_id, name, email, username, locale, created_at, updated_at';
+const columns = 'customer_id, name, email, username, locale, time_zone, created_at, updated_at';
 
 function customerFrom(raw: RawCustomer): CustomerRow {
   return {
@@ -32,6 +35,7 @@ function customerFrom(raw: RawCustomer): CustomerRow {
     email: raw.email,
     username: raw.username,
     locale: raw.locale,
+    timeZone: raw.time_zone,
     createdAt: raw.created_at,
     updatedAt: raw.updated_at,
   };
@@ -89,7 +93,14 @@ const uniqueViolation = '23505';
 /** Creates the customer or replaces its fields; their accounts and connections stay. */
 export async function putCustomer(
   pool: Pool,
-  input: { customerId: string; name: string; email: string | null; locale: string; login: LoginChange },
+  input: {
+    customerId: string;
+    name: string;
+    email: string | null;
+    locale: string;
+    timeZone: string | null;
+    login: LoginChange;
+  },
 ): Promise<PutCustomerResult> {
   try {
     return await transaction(pool, async (db) => {
@@ -106,9 +117,18 @@ export async function putCustomer(
       const login = nextLogin(rows[0] ?? { username: null, password_hash: null }, input.login);
       if (login === null) throw new PasswordMissing();
       const updated = await db.query<RawCustomer>(
-        `UPDATE customers SET name = $2, email = $3, locale = $4, username = $5, password_hash = $6, updated_at = now()
+        `UPDATE customers SET name = $2, email = $3, locale = $4, username = $5, password_hash = $6, time_zone = $7,
+                updated_at = now()
           WHERE customer_id = $1 RETURNING ${columns}`,
-        [input.customerId, input.name, input.email, input.locale, login.username, login.password_hash],
+        [
+          input.customerId,
+          input.name,
+          input.email,
+          input.locale,
+          login.username,
+          login.password_hash,
+          input.timeZone,
+        ],
       );
       const row = updated.rows[0];
       if (row === undefined) throw new Error('the customer was not stored');

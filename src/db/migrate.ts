@@ -21,40 +21,48 @@ export class OldDatabase extends Error {
 
 /**
  * Brings a database to the newest schema: plain SQL files, forward only, in one transaction each, one migrator
- * at a time (the others wait). Safe to repeat. Answers the names of the files applied now.
+ * at a time (the others wait). Safe to repeat. Answers the names of the files applied now. `bankTimeZone` is an IANA
+ * name, in which the days of postings that were stored without one are read; UTC when it is absent.
  *
  * @throws OldDatabase, with nothing changed
  */
-export async function runMigrations(databaseUrl: string): Promise<string[]> {
-  await refuseOldDatabase(databaseUrl);
-  const applied = await runner({
-    databaseUrl,
-    dir: migrationsFolder,
-    direction: 'up',
-    migrationsTable,
-    advisoryLockMode: 'wait',
-    log: () => undefined,
-  });
-  return applied.map((migration) => migration.name);
-}
-
-async function refuseOldDatabase(databaseUrl: string): Promise<void> {
+export async function runMigrations(
+  databaseUrl: string,
+  options: { bankTimeZone?: string | undefined } = {},
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const table = await client.query(`SELECT 1 WHERE to_regclass('${migrationsTable}') IS NOT NULL`);
-    if (table.rowCount === 0) return;
-    const old = await client.query(`SELECT 1 FROM ${migrationsTable} WHERE name = $1`, [firstOldMigration]);
-    if (old.rowCount !== 0) throw new OldDatabase();
+    await refuseOldDatabase(client);
+    // Read by the migrations with current_setting().
+    await client.query(`SELECT set_config('bankfeeds.bank_time_zone', $1, false)`, [
+      options.bankTimeZone ?? '',
+    ]);
+    const applied = await runner({
+      dbClient: client,
+      dir: migrationsFolder,
+      direction: 'up',
+      migrationsTable,
+      advisoryLockMode: 'wait',
+      log: () => undefined,
+    });
+    return applied.map((migration) => migration.name);
   } finally {
     await client.end();
   }
 }
 
+async function refuseOldDatabase(client: pg.Client): Promise<void> {
+  const table = await client.query(`SELECT 1 WHERE to_regclass('${migrationsTable}') IS NOT NULL`);
+  if (table.rowCount === 0) return;
+  const old = await client.query(`SELECT 1 FROM ${migrationsTable} WHERE name = $1`, [firstOldMigration]);
+  if (old.rowCount !== 0) throw new OldDatabase();
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const config = configOrExit(readMigrateConfig);
   try {
-    const applied = await runMigrations(config.DATABASE_URL);
+    const applied = await runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE });
     createLogger(config.LOG_LEVEL, 'migrate').info({ applied }, 'migrated');
   } catch (error) {
     if (!(error instanceof OldDatabase)) throw error;

@@ -66,7 +66,7 @@ export async function listConflicts(
 ): Promise<PostingConflict[]> {
   const { rows } = await db.query<Omit<PostingConflict, 'stored'> & Omit<Posting, 'transactionId'>>(
     `SELECT c.conflict_id AS "conflictId", c.transaction_id AS "transactionId", c.reason AS code, c.times,
-            c.first_at AS "firstAt", c.last_at AS "lastAt", c.received, p.posted_at AS "postedAt", p.amount,
+            c.first_at AS "firstAt", c.last_at AS "lastAt", c.received, p.posted_at AS "postedAt", ${storedDay}, p.amount,
             p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects
        FROM posting_conflicts c
        JOIN postings p ON p.transaction_id = c.transaction_id AND p.account_id = c.account_id
@@ -87,6 +87,9 @@ export async function listConflicts(
   }));
 }
 
+/** The days of posting `p`. */
+const storedDay = 'p.booking_day AS "bookingDay", p.send_at AS "sendAt"';
+
 /** A posting that Rutter has under the same id with other content. */
 export interface ConflictAtRutter {
   readonly posting: Posting;
@@ -104,7 +107,7 @@ export async function listConflictsAtRutter(
   input: { feedId: string; beforeSequence?: string | undefined; limit: number },
 ): Promise<ConflictAtRutter[]> {
   const { rows } = await db.query<Posting & Omit<ConflictAtRutter, 'posting'>>(
-    `SELECT p.transaction_id AS "transactionId", p.posted_at AS "postedAt", p.amount, p.description, p.payee,
+    `SELECT p.transaction_id AS "transactionId", p.posted_at AS "postedAt", ${storedDay}, p.amount, p.description, p.payee,
             p.transaction_type AS "transactionType", p.status, p.corrects, p.sequence, b.number AS "batchNumber",
             b.completed_at AS "completedAt", l.detail AS difference
        FROM ledger l JOIN feeds f USING (feed_id) JOIN batches b USING (batch_id)

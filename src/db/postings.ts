@@ -1,7 +1,8 @@
 import { sha256Hex } from '../crypto/hash.js';
-import { canonicalContent, type Posting, type PostingStatus } from '../domain/posting-input.js';
+import { canonicalContent, type ReceivedPosting, type PostingStatus } from '../domain/posting-input.js';
 import { limits } from '../domain/limits.js';
 import { conflictOf, type ConflictCode, type PostingUse } from '../domain/posting-conflict.js';
+import { isSameContent, type StoredVersion } from '../domain/posting-repeat.js';
 import { countIngestionProblem } from './ingestion-problems.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { recordConflicts, type FoundConflict } from './posting-conflicts.js';
@@ -24,13 +25,12 @@ export class AccountChanged extends Error {
 
 /** A posting with the hash of its canonical content. */
 interface Hashed {
-  readonly posting: Posting;
+  readonly posting: ReceivedPosting;
   readonly hash: string;
 }
 
 /** The stored version of an id while a chunk is validated. */
-interface Known {
-  readonly hash: string;
+interface Known extends StoredVersion {
   readonly status: PostingStatus;
   /** Hashes of the versions that it had while it was pending, oldest first. */
   readonly earlier: readonly string[];
@@ -53,7 +53,7 @@ const earlierVersionsMax = 50;
  */
 export async function storePostings(
   pool: Pool,
-  input: { accountId: string; currency: string; postings: readonly Posting[] },
+  input: { accountId: string; currency: string; postings: readonly ReceivedPosting[] },
 ): Promise<StoredPostings> {
   if (input.postings.length > limits.ingestChunkPostings) throw new RangeError('the chunk is too large');
   const hashed = input.postings.map(hashedOf);
@@ -87,7 +87,7 @@ export async function storePostings(
   });
 }
 
-function hashedOf(posting: Posting): Hashed {
+function hashedOf(posting: ReceivedPosting): Hashed {
   return { posting, hash: sha256Hex(canonicalContent(posting)) };
 }
 
@@ -127,7 +127,7 @@ function validate(
     }
     accepted += 1;
     const earlier = before === undefined ? [] : earlierVersions(before);
-    known.set(transactionId, { hash, status, earlier });
+    known.set(transactionId, { ...posting, hash, earlier });
     if (before === undefined) continue;
     // The last version is written, at its own position.
     replacements.delete(transactionId);
@@ -138,7 +138,7 @@ function validate(
 
 /** The stored version again, or one that it had while it was pending: an old export sent again changes nothing. */
 function isRepeatOf(stored: Known, received: Hashed): boolean {
-  return stored.hash === received.hash || stored.earlier.includes(received.hash);
+  return isSameContent(stored, received, sha256Hex) || stored.earlier.includes(received.hash);
 }
 
 /** Of what replaces the stored version. A posted one that was withdrawn is none of them: sent again it is a conflict. */
@@ -159,14 +159,17 @@ async function lockAccount(db: Queryable, input: { accountId: string; currency: 
 }
 
 /** The columns of `unnest` in the statements below, from the second parameter on. */
-const unnested = `unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::bytea[]) WITH ORDINALITY
-    AS t (transaction_id, posted_at, amount, description, payee, transaction_type, status, corrects, content_hash, position)`;
+const unnested = `unnest($2::text[], $3::timestamptz[], $4::date[], $5::timestamptz[], $6::numeric[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::bytea[]) WITH ORDINALITY
+    AS t (transaction_id, posted_at, booking_day, send_at, amount, description, payee, transaction_type, status, corrects,
+          content_hash, position)`;
 
 function columnsOf(items: readonly Hashed[]): unknown[][] {
   return [
     items.map(({ posting }) => posting.transactionId),
     items.map(({ posting }) => posting.postedAt),
+    items.map(({ posting }) => posting.bookingDay),
+    items.map(({ posting }) => posting.sendAt),
     items.map(({ posting }) => posting.amount),
     items.map(({ posting }) => posting.description),
     items.map(({ posting }) => posting.payee),
@@ -187,16 +190,16 @@ async function insertUnknown(
 ): Promise<Map<string, Known>> {
   const { rows } = await db.query<RawKnown>(
     `WITH existing AS MATERIALIZED (
-       SELECT transaction_id, content_hash, status, earlier_hashes FROM postings
+       SELECT transaction_id, content_hash, status, posted_at, booking_day, earlier_hashes FROM postings
         WHERE account_id = $1 AND transaction_id = ANY ($2::text[])
      ), unknown AS (
        SELECT t.*, row_number() OVER (ORDER BY position) AS step FROM ${unnested}
         WHERE t.transaction_id COLLATE "C" NOT IN (SELECT transaction_id FROM existing)
      ), inserted AS (
-       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, payee,
-                             transaction_type, status, corrects, content_hash)
-       SELECT $1, transaction_id, $11::bigint + step, posted_at, amount, description, payee, transaction_type, status,
-              corrects, content_hash
+       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, booking_day, send_at, amount, description,
+                             payee, transaction_type, status, corrects, content_hash)
+       SELECT $1, transaction_id, $13::bigint + step, posted_at, booking_day, send_at, amount, description, payee,
+              transaction_type, status, corrects, content_hash
          FROM unknown
      ), counted AS (
        UPDATE accounts SET last_sequence = last_sequence + (SELECT count(*) FROM unknown)
@@ -212,10 +215,12 @@ interface RawKnown {
   transaction_id: string;
   content_hash: string;
   status: PostingStatus;
+  posted_at: string;
+  booking_day: string;
   earlier_hashes: string | null;
 }
 
-const knownColumns = `transaction_id, encode(content_hash, 'hex') AS content_hash, status,
+const knownColumns = `transaction_id, encode(content_hash, 'hex') AS content_hash, status, posted_at, booking_day,
        encode(earlier_hashes, 'hex') AS earlier_hashes`;
 const sha256HexLength = 64;
 
@@ -224,14 +229,20 @@ function knownFrom(row: RawKnown): Known {
   const earlier = Array.from({ length: all.length / sha256HexLength }, (_, index) =>
     all.slice(index * sha256HexLength, (index + 1) * sha256HexLength),
   );
-  return { hash: row.content_hash, status: row.status, earlier };
+  return {
+    hash: row.content_hash,
+    status: row.status,
+    postedAt: row.posted_at,
+    bookingDay: row.booking_day,
+    earlier,
+  };
 }
 
 /** Which of the postings are stored already, as they are or as an earlier pending version. */
 export async function findRepeats(
   db: Queryable,
-  input: { accountId: string; postings: readonly Posting[] },
-): Promise<Set<Posting>> {
+  input: { accountId: string; postings: readonly ReceivedPosting[] },
+): Promise<Set<ReceivedPosting>> {
   const { rows } = await db.query<RawKnown>(
     `SELECT ${knownColumns} FROM postings WHERE account_id = $1 AND transaction_id = ANY ($2::text[])`,
     [input.accountId, input.postings.map(({ transactionId }) => transactionId)],
@@ -252,14 +263,14 @@ async function replaceStored(
 ): Promise<void> {
   const { rowCount } = await db.query(
     `WITH counted AS (
-       UPDATE accounts SET last_sequence = last_sequence + $11::bigint WHERE account_id = $1
-       RETURNING last_sequence - $11::bigint AS base
+       UPDATE accounts SET last_sequence = last_sequence + $13::bigint WHERE account_id = $1
+       RETURNING last_sequence - $13::bigint AS base
      )
      UPDATE postings p
-        SET sequence = counted.base + t.position, posted_at = t.posted_at, amount = t.amount, payee = t.payee,
-            description = t.description, transaction_type = t.transaction_type, status = t.status,
-            corrects = t.corrects, content_hash = t.content_hash, received_at = now(),
-            earlier_hashes = ($12::bytea[])[t.position]
+        SET sequence = counted.base + t.position, posted_at = t.posted_at, booking_day = t.booking_day,
+            send_at = t.send_at, amount = t.amount, payee = t.payee, description = t.description,
+            transaction_type = t.transaction_type, status = t.status, corrects = t.corrects,
+            content_hash = t.content_hash, received_at = now(), earlier_hashes = ($14::bytea[])[t.position]
        FROM counted, ${unnested}
       WHERE p.account_id = $1 AND p.transaction_id = t.transaction_id COLLATE "C" AND p.status <> 'void'`,
     [

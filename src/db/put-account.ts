@@ -22,6 +22,7 @@ export interface PutAccountInput {
   readonly parentAccountId: string | null;
   readonly publishable: boolean;
   readonly openedOn: string | null;
+  readonly timeZone: string | null;
   readonly cardFacts: CardFacts;
   /** Null: those that are stored stay. */
   readonly balances: GivenBalances | null;
@@ -95,6 +96,7 @@ function columnsOf(input: PutAccountInput): [column: string, value: unknown][] {
     ['parent_account_id', input.parentAccountId],
     ['publishable', input.publishable],
     ['opened_on', input.openedOn],
+    ['time_zone', input.timeZone],
     ...cardFactNames.map((name): [string, unknown] => [name, input.cardFacts[name]]),
   ];
 }

@@ -18,6 +18,12 @@ const minutesMax = 59;
 export type InstantProblem =
   'not_an_instant' | 'no_offset' | 'no_such_date' | 'year_out_of_range' | 'in_the_future';
 
+export interface ReadInstant {
+  readonly instant: string;
+  /** The date as it was written, with its own offset: `2026-11-01` of `2026-11-01T00:00:00+01:00`. */
+  readonly writtenDay: string;
+}
+
 /**
  * Reads an instant and answers it in UTC with milliseconds. Finer digits are truncated, not rounded: Rutter is sent
  * milliseconds, and truncating never moves a posting to a later second. A leap second (`:60`) is refused, since no
@@ -27,7 +33,7 @@ export function parseInstant(input: {
   value: unknown;
   nowMs: number;
   futureMaxMs: number;
-}): { instant: string } | { problem: InstantProblem } {
+}): ReadInstant | { problem: InstantProblem } {
   const { value } = input;
   const match = typeof value === 'string' ? instantPattern.exec(value) : null;
   if (match === null) {
@@ -38,7 +44,7 @@ export function parseInstant(input: {
   const [month, day, hour, minute, second] = [match[2], match[3], match[4], match[5], match[6]].map(
     Number,
   ) as [number, number, number, number, number];
-  if (!isDate(year, month, day) || hour > hoursMax || minute > minutesMax || second > minutesMax) {
+  if (!isCalendarDate(year, month, day) || hour > hoursMax || minute > minutesMax || second > minutesMax) {
     return { problem: 'no_such_date' };
   }
   const offsetMinutes = offsetOf(match);
@@ -49,10 +55,11 @@ export function parseInstant(input: {
   // `Date.UTC` takes the years 0 to 99 for those of the last century.
   if (year < yearMin - 1 || epochMs < earliestMs) return { problem: 'year_out_of_range' };
   if (epochMs > input.nowMs + input.futureMaxMs) return { problem: 'in_the_future' };
-  return { instant: new Date(epochMs).toISOString() };
+  return { instant: new Date(epochMs).toISOString(), writtenDay: match[0].slice(0, 10) };
 }
 
-function isDate(year: number, month: number, day: number): boolean {
+/** Whether the day exists in the Gregorian calendar. */
+export function isCalendarDate(year: number, month: number, day: number): boolean {
   return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
 }
 

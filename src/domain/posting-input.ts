@@ -1,6 +1,6 @@
-import { describeInstantProblem, parseInstant } from './instant.js';
 import { limits } from './limits.js';
 import { describeAmountProblem, parseAmount } from './money.js';
+import { parsePostingDate, type PostingDate, type ReceivedDate } from './posting-date.js';
 import { describeTextProblem, idProblem, textProblem } from './text.js';
 import {
   signContradiction,
@@ -18,11 +18,9 @@ import {
 export const postingStatuses = ['posted', 'pending', 'void'] as const;
 export type PostingStatus = (typeof postingStatuses)[number];
 
-/** A posting in canonical form: two of them are the same content exactly when all fields are equal. */
-export interface Posting {
+/** A posting in canonical form. */
+export interface Posting extends PostingDate {
   readonly transactionId: string;
-  /** UTC with milliseconds. */
-  readonly postedAt: string;
   /** Exact decimal without superfluous zeros, money out negative; see `parseAmount`. */
   readonly amount: string;
   readonly description: string;
@@ -32,6 +30,9 @@ export interface Posting {
   /** The transaction that this one corrects; linked and shown, never interpreted. */
   readonly corrects: string | null;
 }
+
+/** A posting as it was received. */
+export type ReceivedPosting = Posting & ReceivedDate;
 
 /** One wrong field of an item. */
 export interface PostingError {
@@ -51,7 +52,7 @@ export interface PostingProblem {
 
 export type PostingResult =
   | {
-      readonly posting: Posting;
+      readonly posting: ReceivedPosting;
       /** The rule that sign and type break; see `signContradiction`. A withdrawal breaks none. */
       readonly contradiction: string | null;
     }
@@ -63,6 +64,7 @@ const namedUnknownFieldsMax = 20;
 const knownFields: ReadonlySet<string> = new Set([
   'transaction_id',
   'posted_at',
+  'booking_date',
   'amount',
   'description',
   'payee',
@@ -82,6 +84,8 @@ export interface PostingInput {
   readonly currency: string;
   readonly accountType: AccountType;
   readonly signCheck: SignCheck;
+  /** IANA name, in which the day of an instant is read; null: as it is written. */
+  readonly timeZone: string | null;
   /** The time of the call. */
   readonly nowMs: number;
 }
@@ -122,18 +126,13 @@ export function parsePosting(input: PostingInput): PostingResult {
 function parseFields(
   item: Readonly<Record<string, unknown>>,
   transactionId: string,
-  input: { currency: string; nowMs: number; errors: PostingError[] },
-): Posting | null {
-  const { errors } = input;
+  input: { currency: string; timeZone: string | null; nowMs: number; errors: PostingError[] },
+): ReceivedPosting | null {
+  const { errors, timeZone, nowMs } = input;
   const before = errors.length;
-  const postedAt = parseInstant({
-    value: item['posted_at'],
-    nowMs: input.nowMs,
-    futureMaxMs: limits.postedAtFutureMaxMs,
-  });
-  if ('problem' in postedAt) {
-    addError(errors, 'posted_at', describeInstantProblem(postedAt.problem, limits.postedAtFutureMaxMs));
-  }
+  const { posted_at: postedAt, booking_date: bookingDate } = item;
+  const date = parsePostingDate({ postedAt, bookingDate, timeZone, nowMs });
+  if ('problems' in date) for (const { field, message } of date.problems) addError(errors, field, message);
   const amount = parseAmount(item['amount'], input.currency);
   if ('problem' in amount) addError(errors, 'amount', describeAmountProblem(amount.problem, input.currency));
   const { description, transaction_type: transactionType } = item;
@@ -148,10 +147,10 @@ function parseFields(
   if (!knownStatuses.has(status)) addError(errors, 'status', `must be one of ${postingStatuses.join(', ')}`);
   const badCorrects = corrects === null ? null : correctsProblem(corrects, transactionId);
   if (badCorrects !== null) addError(errors, 'corrects', badCorrects);
-  if (errors.length > before || 'problem' in postedAt || 'problem' in amount) return null;
+  if (errors.length > before || 'problems' in date || 'problem' in amount) return null;
   return {
     transactionId,
-    postedAt: postedAt.instant,
+    ...date,
     amount: amount.amount,
     description: description as string,
     payee: payee as string | null,
@@ -163,9 +162,11 @@ function parseFields(
 
 /**
  * The content of a posting as one text, identical for the same content in any notation ("1.50" and 1.5,
- * +01:00 and Z). Its hash distinguishes a repeat from a conflict. A list, so that two contents never have the same text.
+ * +01:00 and Z). Its hash distinguishes a repeat from a conflict (`isSameContent`). A list, so that two contents never
+ * have the same text. A booking day is part of it only where it was given: so hashes of rows that were stored before
+ * there were any stay valid, and a zone that changes later changes no content.
  */
-export function canonicalContent(posting: Posting): string {
+export function canonicalContent(posting: ReceivedPosting): string {
   return JSON.stringify([
     posting.transactionId,
     posting.postedAt,
@@ -175,6 +176,7 @@ export function canonicalContent(posting: Posting): string {
     posting.transactionType,
     posting.status,
     posting.corrects,
+    ...(posting.bookingDayGiven ? [posting.bookingDay] : []),
   ]);
 }
 

@@ -14,7 +14,8 @@ export type PagesConfig = Pick<
   | 'SAGE_FRAME_ANCESTORS'
   | 'TEMPORAL_UI_URL'
   | 'OPS_API_TOKEN'
->;
+> &
+  Partial<Pick<ApiConfig, 'BANK_TIME_ZONE'>>;
 
 /** The dependencies of all pages; each channel adds its own. Nothing connects on import. */
 export interface PagesDeps {

@@ -84,6 +84,7 @@ async function letAnHourPass(): Promise<void> {
 async function liveFeed(input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
   const feed = await fixture.makeFeed(input);
   await recordAccountsSeen(fixture.pool, {
+    bankTimeZone: null,
     connectionId: feed.connectionId,
     accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
   });
@@ -289,6 +290,7 @@ describe('a lost wake-up signal', () => {
   it('is replaced for a feed whose requested check was not made', async () => {
     const feed = await fixture.makeFeed();
     await recordAccountsSeen(fixture.pool, {
+      bankTimeZone: null,
       connectionId: feed.connectionId,
       accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
     });

@@ -206,6 +206,7 @@ describe('an alert about a feed that waits for its customer', () => {
     const see = (ready: boolean, date: string | null) =>
       recordAccountsSeen(api.pool, {
         connectionId,
+        bankTimeZone: null,
         accounts: [{ rutterAccountId: 'r-1', ready, transactionStartDate: date }],
       });
     const age = (text: string) =>

@@ -22,7 +22,14 @@ async function stored(accountId: string) {
 /** The hash under which a transaction of an account in EUR is stored. */
 function hashOf(value: unknown): string {
   const nowMs = Date.now();
-  const parsed = parsePosting({ value, currency: 'EUR', accountType: 'bank', signCheck: 'warn', nowMs });
+  const parsed = parsePosting({
+    value,
+    currency: 'EUR',
+    accountType: 'bank',
+    signCheck: 'warn',
+    timeZone: null,
+    nowMs,
+  });
   if ('problem' in parsed) throw new Error('not a posting');
   return sha256Hex(canonicalContent(parsed.posting));
 }

@@ -110,6 +110,7 @@ async function liveFeed(): Promise<DeliveryFeed> {
     transaction_start_date: startDate,
   });
   await recordAccountsSeen(fixture.pool, {
+    bankTimeZone: null,
     connectionId: feed.connectionId,
     accounts: [{ rutterAccountId: feed.rutterAccountId, ready: true, transactionStartDate: startDate }],
   });

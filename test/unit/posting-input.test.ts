@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalContent, parsePosting, type Posting } from '../../src/domain/posting-input.js';
+import { canonicalContent, parsePosting, type ReceivedPosting } from '../../src/domain/posting-input.js';
 
 const nowMs = Date.parse('2026-02-03T12:00:00Z');
 const good = {
@@ -11,11 +11,11 @@ const good = {
   transaction_type: 'debit',
 };
 
-const account = { currency: 'EUR', accountType: 'bank', signCheck: 'reject', nowMs } as const;
+const account = { currency: 'EUR', accountType: 'bank', signCheck: 'reject', timeZone: null, nowMs } as const;
 const parse = (change: Record<string, unknown>, currency = 'EUR') =>
   parsePosting({ ...account, value: { ...good, ...change }, currency });
 
-function accepted(change: Record<string, unknown>, currency?: string): Posting {
+function accepted(change: Record<string, unknown>, currency?: string): ReceivedPosting {
   const result = parse(change, currency);
   if ('problem' in result) throw new Error(`refused: ${JSON.stringify(result.problem)}`);
   return result.posting;
@@ -31,6 +31,9 @@ describe('a posting of core banking', () => {
     expect(accepted({})).toEqual({
       transactionId: 't-1',
       postedAt: '2026-02-03T08:14:07.000Z',
+      bookingDay: '2026-02-03',
+      bookingDayGiven: false,
+      sendAt: '2026-02-03T08:14:07.000Z',
       amount: '-12.5',
       description: 'Card payment',
       payee: null,
@@ -73,7 +76,7 @@ describe('a posting of core banking', () => {
     ['amount', [0.1 + 0.2, '12345678901234.56', 1234567890123456, '99999999999999999999', {}, ['1']]],
     [
       'posted_at',
-      [undefined, 5, '2026-02-03', '2026-02-03T09:14:07', '2026-02-30T00:00:00Z', '2025-02-29T00:00:00Z'],
+      [undefined, 5, '2026-02-30', '2026-02-05', '2026-02-03T09:14:07', '2026-02-30T00:00:00Z', '2025-02-29T00:00:00Z'],
     ],
     [
       'posted_at',

@@ -45,6 +45,7 @@ describe('sign and type of a posting', () => {
       currency: 'GBP',
       accountType: 'bank',
       signCheck,
+      timeZone: null,
       nowMs: Date.parse('2026-02-04T00:00:00Z'),
     });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readAccount } from '../../db/accounts.js';
+import { zoneOf } from '../../domain/booking-day.js';
 import { limits } from '../../domain/limits.js';
 import { postingStatuses } from '../../domain/posting-input.js';
 import { transactionTypes } from '../../domain/transaction-type.js';
@@ -27,9 +28,14 @@ const postingSchema = z
         'Unique in the account for ever; compared exactly. Without surrounding white space and control characters.',
     }),
     posted_at: z.string().meta({
-      format: 'date-time',
       description:
-        'With seconds and offset; kept in UTC with milliseconds, finer digits are truncated. At most a day in the future.',
+        'When it happened: a date and time with seconds and offset, kept in UTC with milliseconds, finer digits are truncated, at most a day in the future. Or a date alone, which is the booking day.',
+      example: '2026-02-03T09:14:07+01:00',
+    }),
+    booking_date: z.string().nullish().meta({
+      format: 'date',
+      description:
+        'The day on which Sage books it. Absent: the day of `posted_at` in the time zone of the account, else of the customer, else of the installation; else as written with its offset.',
     }),
     amount: z.union([z.string().regex(/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/), z.number()]).meta({
       description:
@@ -163,5 +169,9 @@ async function targetOf({ deps, params: { account_id } }: Input): Promise<Ingest
   const account = await readAccount(deps.pool, { accountId: account_id });
   if (account === null) throw notFound('account');
   const { accountId: id, currency, type } = account;
-  return { deps, accountId: id, currency, accountType: type };
+  const timeZone = zoneOf({
+    timeZone: account.timeZone ?? account.customerTimeZone,
+    bankTimeZone: deps.config.BANK_TIME_ZONE ?? null,
+  });
+  return { deps, accountId: id, currency, accountType: type, timeZone };
 }

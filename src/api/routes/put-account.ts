@@ -81,6 +81,7 @@ function accountOf(
     parentAccountId: body.parent_account_id ?? null,
     publishable: body.publishable ?? true,
     openedOn: body.opened_on ?? null,
+    timeZone: body.time_zone ?? null,
     cardFacts: cardFactsOf(body),
     balances: body.balances === undefined ? null : balancesOf(body.balances),
   };

@@ -10,7 +10,7 @@ import { limits } from '../../domain/limits.js';
 import { customerJson, customerSchema } from '../customer-json.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
-import { customerId, nothing, textField } from '../fields.js';
+import { customerId, nothing, textField, timeZoneField } from '../fields.js';
 import { Problem, invalid } from '../problem.js';
 
 const locales = ['en-GB', 'en-US', 'fr-FR', 'fr-CA', 'es-ES', 'de-DE'] as const;
@@ -30,6 +30,7 @@ const customerBody = z
       writeOnly: true,
     }),
     locale: z.enum(locales).optional().meta({ default: 'en-GB' }),
+    time_zone: timeZoneField,
   })
   .meta({ id: 'CustomerInput' });
 
@@ -41,7 +42,7 @@ export const putCustomer = defineRoute({
   resource: 'customer',
   summary: 'Create or replace a customer',
   description:
-    'Replaces name, e-mail and language. The local login changes only when `username` is given. Passwords are hashed through a bounded queue: 429 asks for a retry.',
+    'Replaces name, e-mail, language and time zone. The local login changes only when `username` is given. Passwords are hashed through a bounded queue: 429 asks for a retry.',
   params: z.strictObject({ customer_id: customerId }),
   query: nothing,
   body: { schema: customerBody, bytesMax: bodyBytesMax },
@@ -56,6 +57,7 @@ export const putCustomer = defineRoute({
       name: body.name,
       email: body.email ?? null,
       locale: body.locale ?? 'en-GB',
+      timeZone: body.time_zone ?? null,
       login,
     });
     switch (stored.kind) {

@@ -5,6 +5,8 @@ import { postingStatuses, type Posting } from '../../domain/posting-input.js';
 import { transactionTypes } from '../../domain/transaction-type.js';
 import { instant } from '../fields.js';
 
+const bookingDate = z.string().meta({ format: 'date', description: 'The day on which Sage books it.' });
+
 const releaseSchema = z.object({
   amount: z.string().nullable(),
   description: z.string().nullable(),
@@ -19,6 +21,8 @@ export const postingSchema = z
   .object({
     transaction_id: z.string(),
     posted_at: instant,
+    booking_date: bookingDate,
+    send_at: instant.meta({ description: 'Sent as `posted_at`: the order of delivery.' }),
     amount: z.string(),
     description: z.string(),
     payee: z.string().nullable(),
@@ -32,6 +36,8 @@ export function postingJson(posting: Posting) {
   return {
     transaction_id: posting.transactionId,
     posted_at: posting.postedAt,
+    booking_date: posting.bookingDay,
+    send_at: posting.sendAt,
     amount: posting.amount,
     description: posting.description,
     payee: posting.payee,

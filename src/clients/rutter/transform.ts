@@ -8,8 +8,10 @@ import type { RutterTransaction } from './schemas.js';
 export interface PostingContent {
   /** Ours; never changes and is used once per account for ever (contract 8.4, rule 7). */
   readonly transactionId: string;
-  /** ISO 8601 with offset, or an instant; sent as UTC with milliseconds. */
+  /** When it happened: ISO 8601 with offset, or an instant. */
   readonly postedAt: string | Date;
+  /** The instant that is sent as its `posted_at`, in UTC with milliseconds: Sage reads its booking day from it. */
+  readonly sendAt: string | Date;
   /** Exact decimal, money out negative, in the account's currency. */
   readonly amount: string;
   readonly description: string;
@@ -41,16 +43,55 @@ export class InexactAmount extends Error {
 const decimalPattern = /^-?\d{1,30}(\.\d{1,30})?$/;
 
 /**
+ * The forms of serialization. The bytes of a batch that is not complete are built again from its rows and compared with
+ * their stored hash, so each batch keeps the form that it was built with: a change is a new version beside the old ones.
+ *
+ * - 1: `posted_at` is the posting's own instant (to 0.2.0)
+ * - 2: `posted_at` is its send time
+ */
+export const bodyVersions = [1, 2] as const;
+export type BodyVersion = (typeof bodyVersions)[number];
+/** Of new batches. */
+export const newBodyVersion: BodyVersion = 2;
+
+/**
+ * A stored version as one that this code knows.
+ *
+ * @throws RangeError for the version of a later release: nothing may be sent or compared in another form
+ */
+export function bodyVersionOf(stored: number): BodyVersion {
+  const version = bodyVersions.find((known) => known === stored);
+  if (version === undefined)
+    throw new RangeError(`a batch has bytes of the unknown version ${String(stored)}`);
+  return version;
+}
+
+/** What a version sends as `posted_at`. */
+function sentInstant(posting: PostingContent, version: BodyVersion): string | Date {
+  switch (version) {
+    case 1:
+      return posting.postedAt;
+    case 2:
+      return posting.sendAt;
+    default:
+      return version satisfies never;
+  }
+}
+
+/**
  * One posting as Rutter takes it. Money becomes a number only here, because the contract demands one.
  *
  * @throws InexactAmount for more than 15 significant digits: up to there a decimal survives the trip through a double
  * @throws RangeError for an invalid instant
  */
-export function toRutterPosting(posting: PostingContent): RutterPosting {
+export function toRutterPosting(
+  posting: PostingContent,
+  version: BodyVersion = newBodyVersion,
+): RutterPosting {
   const amount = toJsonNumber(posting);
   const converted: RutterPosting = {
     transaction_id: posting.transactionId,
-    posted_at: new Date(posting.postedAt).toISOString(),
+    posted_at: new Date(sentInstant(posting, version)).toISOString(),
     amount,
     description: posting.description,
     transaction_type: posting.transactionType,
@@ -66,6 +107,7 @@ export interface SerializedBatch {
   readonly body: string;
   /** SHA-256 of those bytes, in hex: stored with the batch, so that a repeat can be proven to be the same. */
   readonly sha256: string;
+  readonly version: BodyVersion;
 }
 
 /**
@@ -78,14 +120,16 @@ export interface SerializedBatch {
 export function serializeBatch(input: {
   rutterAccountId: string;
   postings: readonly PostingContent[];
+  /** Of a batch that exists; new ones have the newest. */
+  version?: BodyVersion;
 }): SerializedBatch {
-  const { postings } = input;
+  const { postings, version = newBodyVersion } = input;
   if (postings.length < 1 || postings.length > deliveryLimits.batchPostingsMax) {
     throw new RangeError(
       `a batch has 1 to ${String(deliveryLimits.batchPostingsMax)} postings, not ${String(postings.length)}`,
     );
   }
-  const transactions = postings.map(toRutterPosting);
+  const transactions = postings.map((posting) => toRutterPosting(posting, version));
   // All instants are UTC with milliseconds now, so their texts sort as they do.
   const ordered = transactions.every(
     (each, index) => each.posted_at >= (transactions[index - 1]?.posted_at ?? ''),
@@ -95,15 +139,20 @@ export function serializeBatch(input: {
     response_mode: 'prefer_sync',
     bank_feed_transactions: { bank_feed_account_id: input.rutterAccountId, transactions },
   });
-  return { body, sha256: sha256Hex(body) };
+  return { body, sha256: sha256Hex(body), version };
 }
 
 /**
  * Whether a transaction in one of Rutter's answers carries the content we sent. With `duplicate: true` the answer shows
  * the content that was supplied first (contract 8.3), so false then means that Sage has other content.
+ * `version` is that of the batch in which it was sent.
  */
-export function sameContent(sent: PostingContent, answer: RutterTransaction): boolean {
-  const ours = toRutterPosting(sent);
+export function sameContent(
+  sent: PostingContent,
+  answer: RutterTransaction,
+  version: BodyVersion = newBodyVersion,
+): boolean {
+  const ours = toRutterPosting(sent, version);
   const strictlySame =
     answer.transactionId === ours.transaction_id &&
     answer.amount === ours.amount &&

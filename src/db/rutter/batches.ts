@@ -11,6 +11,8 @@ export interface OpenBatch {
   readonly bodyHash: string;
   /** A part of a refused batch, which its feed's bisection plan sends again. */
   readonly bisected: boolean;
+  /** The form of serialization that gave its bytes. */
+  readonly bodyVersion: number;
   readonly jobId: string | null;
   readonly idempotencyKey: string;
   readonly attemptNumber: number;
@@ -36,6 +38,7 @@ interface RawOpenBatch {
   size: number;
   body_hash: string;
   bisected: boolean;
+  body_version: number;
   job_id: string | null;
   idempotency_key: string;
   attempt_number: number;
@@ -49,7 +52,7 @@ interface RawOpenBatch {
 }
 
 const selectOpenBatch = `
-  SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, a.job_id, a.idempotency_key,
+  SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, b.body_version, a.job_id, a.idempotency_key,
          (SELECT f.bisection_left IS NOT NULL FROM feeds f WHERE f.feed_id = b.feed_id) AS bisected,
          a.number AS attempt_number, a.posts, a.outcome_unknown, a.state AS attempt_state,
          coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
@@ -67,6 +70,7 @@ function openBatchFrom(raw: RawOpenBatch): OpenBatch {
     size: raw.size,
     bodyHash: raw.body_hash,
     bisected: raw.bisected,
+    bodyVersion: raw.body_version,
     jobId: raw.job_id,
     idempotencyKey: raw.idempotency_key,
     attemptNumber: raw.attempt_number,
@@ -97,6 +101,8 @@ export interface RawPosting {
   transaction_id: string;
   sequence: string;
   posted_at: string;
+  booking_day: string;
+  send_at: string;
   amount: string;
   description: string;
   payee: string | null;
@@ -108,6 +114,8 @@ export function postingFrom(raw: RawPosting): DeliverablePosting {
     transactionId: raw.transaction_id,
     sequence: raw.sequence,
     postedAt: raw.posted_at,
+    bookingDay: raw.booking_day,
+    sendAt: raw.send_at,
     amount: raw.amount,
     description: raw.description,
     payee: raw.payee,
@@ -120,7 +128,7 @@ export function postingFrom(raw: RawPosting): DeliverablePosting {
  * corrected when releasing it from quarantine. Neither changes while the posting is in a batch.
  */
 export const postingColumns = `
-  p.transaction_id, p.sequence, p.posted_at, coalesce(c.amount, p.amount) AS amount,
+  p.transaction_id, p.sequence, p.posted_at, p.booking_day, p.send_at, coalesce(c.amount, p.amount) AS amount,
   coalesce(c.description, p.description) AS description, coalesce(c.payee, p.payee) AS payee,
   coalesce(c.transaction_type, p.transaction_type) AS transaction_type`;
 

@@ -117,13 +117,13 @@ async function makeReady(db: Queryable, input: { feedId: string; which: string }
         WHERE l.feed_id = $1 AND b.batch_id = l.batch_id AND b.state = 'refused' AND ${input.which}
        RETURNING l.transaction_id
      ), given_back AS (
-       SELECT p.transaction_id, p.posted_at, p.sequence FROM feeds f, postings p JOIN gone USING (transaction_id)
+       SELECT p.transaction_id, p.send_at, p.sequence FROM feeds f, postings p JOIN gone USING (transaction_id)
         WHERE f.feed_id = $1 AND p.account_id = f.account_id
      ), examined AS (
        UPDATE feeds f SET examined_sequence = least(f.examined_sequence, (SELECT min(sequence) - 1 FROM given_back))
         WHERE f.feed_id = $1
      )
-     SELECT transaction_id FROM given_back ORDER BY posted_at, sequence`,
+     SELECT transaction_id FROM given_back ORDER BY send_at, sequence`,
     [input.feedId],
   );
   return rows.map((row) => row.transaction_id);

@@ -13,15 +13,16 @@ import {
 } from './batches.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
+import { restoreSendOrder } from './send-order.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { keepsBackColumn, notKeptBack } from './posting-holds.js';
 import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
-/** Serializes postings to the bytes that will be sent; pure, so that a repeat yields the same. */
+/** Serializes postings to the bytes that will be sent; pure, so that a repeat in the same version yields the same. */
 export type SerializePostings = (input: {
   rutterAccountId: string;
   postings: readonly DeliverablePosting[];
-}) => { readonly body: string; readonly sha256: string };
+}) => { readonly body: string; readonly sha256: string; readonly version: number };
 
 export interface BuildBatchInput {
   readonly feedId: string;
@@ -37,6 +38,7 @@ export type BuildBatchResult =
       readonly batch: OpenBatch;
       readonly postings: DeliverablePosting[];
       readonly body: string;
+      readonly version: number;
     }
   /** `yieldTo`: it is that feed's turn: wake it. */
   | { readonly kind: 'lock_busy'; readonly yieldTo: string | null }
@@ -46,7 +48,7 @@ export type BuildBatchResult =
 
 /**
  * Takes the delivery lock and, if no batch of it is open, builds the feed's next one: up to 1000 ready postings from the start
- * date on, in the order (posted_at, sequence), late ones first. The batch, the hash of its body, its first attempt
+ * day on, in the order (send time, sequence), late ones first. The batch, the hash of its body, its first attempt
  * with a fresh key and the ledger rows are stored in one transaction, before anything is sent.
  */
 export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<BuildBatchResult> {
@@ -66,12 +68,12 @@ export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<Bu
       await releaseDeliveryLock(db, input);
       return { kind: 'nothing_ready', feed };
     }
-    const { body, sha256 } = input.serialize({
+    const { body, sha256, version } = input.serialize({
       rutterAccountId: feed.rutterAccountId ?? '',
       postings: next.postings,
     });
-    const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256 });
-    return { kind: 'built', batch, postings: next.postings, body };
+    const batch = await insertBatch(db, { feed, ...next, bodyHash: sha256, bodyVersion: version });
+    return { kind: 'built', batch, postings: next.postings, body, version };
   });
 }
 
@@ -98,10 +100,18 @@ interface NextPostings {
  * become visible in order per account, so what was examined stays so.
  */
 async function nextPostings(db: Queryable, feed: FeedRow): Promise<NextPostings> {
-  const { rows } = await db.query<RawBisection & { last_sequence: string; keeps_back: boolean }>(
-    `SELECT a.last_sequence, ${keepsBackColumn}, ${bisectionColumns} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
+  const { rows } = await db.query<
+    RawBisection & { last_sequence: string; keeps_back: boolean; ordered: boolean }
+  >(
+    `SELECT a.last_sequence, ${keepsBackColumn}, ${bisectionColumns},
+            f.ordered_batch_number >= coalesce((SELECT max(number) FROM batches WHERE feed_id = $1), 0) AS ordered
+       FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
     [feed.feedId],
   );
+  if (rows[0]?.ordered === false) {
+    await restoreSendOrder(db, feed);
+    return await nextPostings(db, await mustLock(db, feed));
+  }
   const plan = bisectionFrom(rows[0]);
   const examinable = lesser(rows[0]?.last_sequence ?? '0', plan?.sequenceMax);
   const postingsMax = Math.min(
@@ -152,21 +162,21 @@ async function latePostings(
   input: { feed: FeedRow; examinable: string; postingsMax: number; keepsBack: boolean },
 ): Promise<DeliverablePosting[]> {
   const { feed, examinable } = input;
-  if (feed.cursorPostedAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
+  if (feed.cursorSendAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
   const { rows } = await db.query<RawPosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$7::uuid')}
       WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
-        AND ($4::timestamptz IS NULL OR p.posted_at >= $4)
-        AND (p.posted_at, p.sequence) <= ($5::timestamptz, $6::bigint)
+        AND ($4::date IS NULL OR p.booking_day >= $4)
+        AND (p.send_at, p.sequence) <= ($5::timestamptz, $6::bigint)
         AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
         ${notKeptBack('$7::uuid', input.keepsBack)}
-      ORDER BY p.posted_at, p.sequence LIMIT $8`,
+      ORDER BY p.send_at, p.sequence LIMIT $8`,
     [
       feed.accountId,
       feed.examinedSequence,
       examinable,
-      feed.transactionStartDate,
-      feed.cursorPostedAt,
+      feed.startDay,
+      feed.cursorSendAt,
       feed.cursorSequence,
       feed.feedId,
       input.postingsMax,
@@ -184,15 +194,16 @@ async function freshPostings(
   const { rows } = await db.query<RawPosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
       WHERE p.account_id = $1 AND p.status = 'posted'
-        AND (p.posted_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
-        AND p.posted_at >= coalesce($4::timestamptz, '-infinity') AND ($7::bigint IS NULL OR p.sequence <= $7)
+        AND (p.send_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
+        AND p.send_at >= coalesce($4::date::timestamp AT TIME ZONE 'UTC' - interval '1 day', '-infinity')
+        AND p.booking_day >= coalesce($4::date, '-infinity') AND ($7::bigint IS NULL OR p.sequence <= $7)
         ${notKeptBack('$6::uuid', input.keepsBack)}
-      ORDER BY p.posted_at, p.sequence LIMIT $5`,
+      ORDER BY p.send_at, p.sequence LIMIT $5`,
     [
       feed.accountId,
-      feed.cursorPostedAt,
+      feed.cursorSendAt,
       feed.cursorSequence,
-      feed.transactionStartDate,
+      feed.startDay,
       input.postingsMax,
       feed.feedId,
       input.plan?.sequenceMax ?? null,
@@ -203,12 +214,16 @@ async function freshPostings(
 
 async function markExamined(db: Queryable, feed: FeedRow, examined: string): Promise<void> {
   if (examined === feed.examinedSequence) return;
-  await db.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, examined]);
+  await db.query(
+    `UPDATE feeds SET examined_sequence = $2, examined_by_day_sequence = $2 WHERE feed_id = $1`,
+    [feed.feedId, examined],
+  );
 }
 
 interface InsertBatchInput extends NextPostings {
   readonly feed: FeedRow;
   readonly bodyHash: string;
+  readonly bodyVersion: number;
 }
 
 /** Stores batch, attempt, ledger rows and the moved cursor in one statement. */
@@ -223,13 +238,13 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
   const idempotencyKey = randomUUID();
   const { rows } = await db.query<{ number: number; created_at: string }>(
     `WITH batch AS (
-       INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
-                            last_posted_at, cursor_before_posted_at, cursor_before_sequence, examined_sequence_before,
-                            bisected)
+       INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, body_version,
+                            first_posted_at, last_posted_at, cursor_before_posted_at, cursor_before_sequence,
+                            examined_sequence_before, bisected)
        SELECT $1, f.feed_id, f.connection_id, $3, 1 + coalesce((SELECT max(number) FROM batches WHERE feed_id = $2), 0),
-              $4, $5, $6, $7, f.cursor_posted_at, f.cursor_sequence, f.examined_sequence, $14::boolean
-         FROM feeds f WHERE f.feed_id = $2
-       RETURNING number
+              $4, $5, $14, $6, $7, f.cursor_posted_at, f.cursor_sequence,
+              least(f.examined_sequence, f.examined_by_day_sequence), $15::boolean
+         FROM feeds f WHERE f.feed_id = $2 RETURNING number
      ), attempt AS (
        INSERT INTO attempts (idempotency_key, batch_id, number, posts, first_post_at, last_post_at)
        VALUES ($8, $1, 1, 1, now(), now()) RETURNING created_at
@@ -237,10 +252,10 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
        INSERT INTO ledger (feed_id, transaction_id, batch_id, position, late)
        SELECT $2, id, $1, n - 1, n <= $9 FROM unnest($10::text[]) WITH ORDINALITY AS t (id, n)
      ), moved AS (
-       UPDATE feeds SET examined_sequence = $11, cursor_posted_at = coalesce($12, cursor_posted_at),
-              cursor_sequence = coalesce($13, cursor_sequence), syncing = true,
-              state = CASE WHEN state = 'live' THEN 'syncing' ELSE state END, updated_at = now()
-        WHERE feed_id = $2
+       UPDATE feeds SET examined_sequence = $11, examined_by_day_sequence = $11, ordered_batch_number = batch.number,
+              cursor_posted_at = coalesce($12, cursor_posted_at), cursor_sequence = coalesce($13, cursor_sequence),
+              syncing = true, state = CASE WHEN state = 'live' THEN 'syncing' ELSE state END, updated_at = now()
+         FROM batch WHERE feed_id = $2
      )
      SELECT number, created_at FROM batch, attempt`,
     [
@@ -249,14 +264,15 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
       deliveryLockOf(feed),
       postings.length,
       input.bodyHash,
-      first.postedAt,
-      last.postedAt,
+      first.sendAt,
+      last.sendAt,
       idempotencyKey,
       input.lateCount,
       postings.map((posting) => posting.transactionId),
       input.examined,
-      cursor?.postedAt ?? null,
+      cursor?.sendAt ?? null,
       cursor?.sequence ?? null,
+      input.bodyVersion,
       input.bisected,
     ],
   );
@@ -269,6 +285,7 @@ async function insertBatch(db: Queryable, input: InsertBatchInput): Promise<Open
     size: postings.length,
     bodyHash: input.bodyHash,
     bisected: input.bisected,
+    bodyVersion: input.bodyVersion,
     jobId: null,
     idempotencyKey,
     attemptNumber: 1,

@@ -6,6 +6,7 @@ import {
 } from '../../domain/rutter/delivery-status.js';
 import type { PostingRelease } from '../../domain/rutter/posting-decisions.js';
 import type { Queryable } from '../pool.js';
+import { startDayOfFeed } from './feeds.js';
 
 export type DeliveryStatusCounts = Readonly<Record<DeliveryStatus, number>>;
 
@@ -24,7 +25,7 @@ const deliveryStatusCase = `
        WHEN p.status = 'void' THEN 'withdrawn'
        WHEN h.state = 'discarded' THEN 'discarded'
        WHEN p.status = 'pending' OR h.state = 'held' THEN 'held'
-       WHEN p.posted_at < f.transaction_start_date THEN 'before_start'
+       WHEN p.booking_day < ${startDayOfFeed} THEN 'before_start'
        ELSE 'ready' END`;
 
 /** Why a posting is held; null for any other delivery status. An operator's decision outlasts a pending status. */
@@ -86,7 +87,8 @@ export interface PostingWithStatus extends Posting {
 const correctedByMax = 20;
 
 const postingWithStatusColumns = `
-  p.transaction_id AS "transactionId", p.sequence, p.posted_at AS "postedAt", p.amount, p.description, p.payee,
+  p.transaction_id AS "transactionId", p.sequence, p.posted_at AS "postedAt", p.booking_day AS "bookingDay",
+  p.send_at AS "sendAt", p.amount, p.description, p.payee,
   p.transaction_type AS "transactionType", p.status, p.corrects, p.received_at AS "receivedAt",
   ${deliveryStatusCase} AS "deliveryStatus", ${holdReasonCase} AS "holdReason",
   CASE WHEN h.duplicate_of_transaction_id IS NOT NULL THEN jsonb_build_object(

@@ -25,7 +25,7 @@ export interface ConnectionCheck {
  */
 export async function recordAccountsSeen(
   pool: Pool,
-  input: { connectionId: string; accounts: readonly AccountSeen[] },
+  input: { connectionId: string; accounts: readonly AccountSeen[]; bankTimeZone: string | null },
 ): Promise<ConnectionCheck> {
   const seen = new Map(input.accounts.map((account) => [account.rutterAccountId, account]));
   return await transaction(pool, async (db) => {
@@ -34,7 +34,10 @@ export async function recordAccountsSeen(
     const requestedFeedIds: string[] = [];
     let awaitedCount = 0;
     for (const feed of await lockFeedsOfConnection(db, input)) {
-      const { account, checkRequested } = await storeAccount(db, feed, seen.get(feed.rutterAccountId ?? ''));
+      const { account, checkRequested } = await storeAccount(db, feed, {
+        seen: seen.get(feed.rutterAccountId ?? ''),
+        bankTimeZone: input.bankTimeZone,
+      });
       if (account !== 'active') awaitedCount += 1;
       else if (checkRequested) requestedFeedIds.push(feed.feedId);
     }
@@ -45,12 +48,12 @@ export async function recordAccountsSeen(
 /** The same for one account alone, as read with a feed's daily check; the connection's status is not changed. */
 export async function recordAccountSeen(
   pool: Pool,
-  input: { feedId: string; account: AccountSeen },
+  input: { feedId: string; account: AccountSeen; bankTimeZone: string | null },
 ): Promise<void> {
   await transaction(pool, async (db) => {
     const feed = await lockFeed(db, input);
     if (feed === null || feed.facts.operator === 'closed') return;
-    await storeAccount(db, feed, input.account);
+    await storeAccount(db, feed, { seen: input.account, bankTimeZone: input.bankTimeZone });
   });
 }
 
@@ -65,9 +68,10 @@ async function markConnectionOk(db: Queryable, input: { connectionId: string }):
 async function storeAccount(
   db: Queryable,
   feed: FeedRow,
-  seen: AccountSeen | undefined,
+  input: { seen: AccountSeen | undefined; bankTimeZone: string | null },
 ): Promise<{ account: AccountFact; checkRequested: boolean }> {
-  const { account, transition } = accountTransition(feed, seen);
+  const { seen } = input;
+  const { account, transition } = accountTransition(feed, seen, input.bankTimeZone);
   const staysActive = feed.facts.account === 'active' && account === 'active';
   if (!staysActive) await markStartDateAwaited(db, feed, seen?.ready === true && account !== 'active');
   if (transition === null) return { account, checkRequested: feed.checkRequested };

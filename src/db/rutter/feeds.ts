@@ -25,7 +25,11 @@ export interface FeedRow {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly transactionStartDate: string | null;
-  readonly cursorPostedAt: string | null;
+  /** The first booking day that is sent. */
+  readonly startDay: string | null;
+  /** The zone of the account, else of its customer. */
+  readonly timeZone: string | null;
+  readonly cursorSendAt: string | null;
   readonly cursorSequence: string | null;
   readonly examinedSequence: string;
   readonly nextSyncAt: string | null;
@@ -50,6 +54,8 @@ interface RawFeed {
   caught_up_at: string | null;
   syncing: boolean;
   transaction_start_date: string | null;
+  start_day: string | null;
+  time_zone: string | null;
   cursor_posted_at: string | null;
   cursor_sequence: string | null;
   examined_sequence: string;
@@ -57,12 +63,22 @@ interface RawFeed {
   check_requested: boolean;
 }
 
+/**
+ * The first booking day that feed `f` sends. The version before stores a start date without its day: then that of UTC,
+ * until the account is read again.
+ */
+export const startDayOfFeed = `coalesce(f.start_day, (f.transaction_start_date AT TIME ZONE 'UTC')::date)`;
+
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
-         c.unlink_requested_at IS NOT NULL AS is_unlinking, f.operator, c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
-         f.caught_up_at, f.syncing, f.transaction_start_date, f.cursor_posted_at, f.cursor_sequence,
-         f.examined_sequence, f.next_sync_at, f.check_requested
-    FROM feeds f JOIN connections c USING (connection_id)`;
+         c.unlink_requested_at IS NOT NULL AS is_unlinking, f.operator, c.status AS connection_status, f.account_status, f.state,
+         f.reason, f.published_at,
+         f.caught_up_at, f.syncing, f.transaction_start_date,
+         ${startDayOfFeed} AS start_day,
+         coalesce(a.time_zone, cu.time_zone) AS time_zone, f.cursor_posted_at, f.cursor_sequence,
+         least(f.examined_sequence, f.examined_by_day_sequence) AS examined_sequence, f.next_sync_at, f.check_requested
+    FROM feeds f JOIN connections c USING (connection_id) JOIN accounts a USING (account_id)
+         JOIN customers cu ON cu.customer_id = f.customer_id`;
 
 function feedFrom(raw: RawFeed): FeedRow {
   return {
@@ -84,7 +100,9 @@ function feedFrom(raw: RawFeed): FeedRow {
     state: raw.state,
     reason: raw.reason,
     transactionStartDate: raw.transaction_start_date,
-    cursorPostedAt: raw.cursor_posted_at,
+    startDay: raw.start_day,
+    timeZone: raw.time_zone,
+    cursorSendAt: raw.cursor_posted_at,
     cursorSequence: raw.cursor_sequence,
     examinedSequence: raw.examined_sequence,
     nextSyncAt: raw.next_sync_at,
@@ -164,6 +182,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
                              WHEN state IN ('backfilling', 'syncing', 'live') THEN coalesce(sendable_since, now())
                              ELSE now() END,
        transaction_start_date = CASE WHEN $10 THEN $11 ELSE transaction_start_date END,
+       start_day = CASE WHEN $10 THEN $18 ELSE start_day END,
        examined_sequence = CASE WHEN $12 THEN 0 ELSE examined_sequence END,
        last_synced_at = CASE WHEN $13 THEN now() ELSE last_synced_at END,
        next_sync_at = coalesce(to_timestamp($14::float8 / 1000), next_sync_at),
@@ -190,6 +209,7 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       change.checkRequested ?? null,
       maySend(facts),
       change.closedBy ?? null,
+      change.startDay ?? null,
     ],
   );
   return state;

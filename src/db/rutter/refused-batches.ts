@@ -77,10 +77,10 @@ function planStep(plan: BisectionPlan): PlanStep {
 /** The last posting that had arrived when the batch was built. */
 async function readSequenceMax(db: Queryable, { batch }: RefusedBatchInput): Promise<string | null> {
   const { rows } = await db.query<{ sequence: string | null }>(
-    `SELECT greatest(f.examined_sequence, max(p.sequence)) AS sequence
+    `SELECT greatest(least(f.examined_sequence, f.examined_by_day_sequence), max(p.sequence)) AS sequence
        FROM ledger l JOIN feeds f USING (feed_id)
        JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
-      WHERE l.batch_id = $1 GROUP BY f.examined_sequence`,
+      WHERE l.batch_id = $1 GROUP BY f.feed_id`,
     [batch.batchId],
   );
   return rows[0]?.sequence ?? null;

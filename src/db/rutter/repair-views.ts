@@ -94,7 +94,9 @@ export async function listUnwokenFeeds(
 ): Promise<UnwokenPage> {
   const { rows } = await db.query<UnwokenPage>(
     `WITH page AS (
-       SELECT feed_id, account_id, examined_sequence, state, reason, repair_signaled_at FROM feeds
+       SELECT feed_id, account_id, least(examined_sequence, examined_by_day_sequence) AS examined_sequence, state, reason,
+              repair_signaled_at
+         FROM feeds
         WHERE $1::uuid IS NULL OR feed_id > $1 ORDER BY feed_id LIMIT $2
      ), unwoken AS (
        SELECT page.feed_id FROM page JOIN accounts a USING (account_id)

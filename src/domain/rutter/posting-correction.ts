@@ -37,6 +37,7 @@ const correctable: ReadonlySet<string> = new Set(correctableFields);
 const notCorrectable: Readonly<Record<string, string>> = {
   posted_at: 'cannot be corrected: the time of a posting is its place in the order',
   transaction_id: 'cannot be corrected: it is how a repeat is recognized',
+  booking_date: 'cannot be corrected: the booking day of a posting is its place in the order',
   status: 'cannot be corrected: only posted transactions are sent',
   corrects: 'cannot be corrected: it is never sent',
 };
@@ -64,6 +65,7 @@ export function parseCorrection(input: CorrectionInput): CorrectionResult {
   const parsed = parsePosting({
     ...input,
     value: { ...validPosting, amount: stored.amount, transaction_type: stored.transactionType, ...value },
+    timeZone: null,
     nowMs: Date.UTC(2000, 0, 1),
   });
   if ('problem' in parsed) {

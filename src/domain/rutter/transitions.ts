@@ -1,3 +1,4 @@
+import { addDays, startDayOf, zoneOf } from '../booking-day.js';
 import {
   feedState,
   type AccountFact,
@@ -21,6 +22,10 @@ export interface FeedSnapshot {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly transactionStartDate: string | null;
+  /** The first booking day that is sent; null with a null start date. */
+  readonly startDay: string | null;
+  /** The zone of the account, else of its customer. */
+  readonly timeZone: string | null;
   readonly nextSyncAt: string | null;
   readonly checkRequested: boolean;
 }
@@ -38,7 +43,9 @@ export interface FeedChange {
   readonly syncing?: boolean;
   readonly reason?: string | null;
   readonly reasonDetail?: string | null;
+  /** Always together with {@link startDay}. */
   readonly transactionStartDate?: string | null;
+  readonly startDay?: string | null;
   /** Examine everything up to the cursor again: an earlier start date makes older postings deliverable. */
   readonly reexamine?: boolean;
   readonly syncedNow?: boolean;
@@ -87,10 +94,11 @@ export interface AccountSeen {
 export function accountTransition(
   feed: FeedSnapshot,
   seen: AccountSeen | undefined,
+  bankTimeZone: string | null,
 ): { account: AccountFact; transition: FeedTransition | null } {
   const before = feed.facts.account;
   const account = accountFact(feed, seen);
-  const startDate = movedStartDate(feed, account, seen);
+  const startDate = movedStartDate({ feed, account, seen, bankTimeZone });
   const recovered = feed.state !== feedState(feed.facts);
   if (account === before && !recovered && startDate === null) return { account, transition: null };
   const change: FeedChange = {
@@ -114,18 +122,34 @@ function accountFact(feed: FeedSnapshot, seen: AccountSeen | undefined): Account
   return feed.facts.account === 'waiting' ? 'waiting' : 'inactive';
 }
 
-/** The start date counts from the moment the account is ready; an earlier one than before makes older postings deliverable. */
-function movedStartDate(
-  feed: FeedSnapshot,
-  account: AccountFact,
-  seen: AccountSeen | undefined,
-): FeedChange | null {
-  const date = seen?.transactionStartDate ?? null;
+/**
+ * The start date counts from the moment the account is ready; an earlier day than before makes older postings
+ * deliverable. The day of the same start date is kept though the zone may have changed, unless it cannot be its day: the
+ * version before writes dates without their days.
+ */
+function movedStartDate(input: {
+  feed: FeedSnapshot;
+  account: AccountFact;
+  seen: AccountSeen | undefined;
+  bankTimeZone: string | null;
+}): FeedChange | null {
+  const { feed, account, bankTimeZone } = input;
+  const date = input.seen?.transactionStartDate ?? null;
   if (account !== 'active' || date === null) return null;
+  const timeZone = zoneOf({ timeZone: feed.timeZone, bankTimeZone });
+  const startDay = startDayOf({ startDate: date, timeZone });
   const before = feed.transactionStartDate;
-  if (before === null) return { transactionStartDate: date, reexamine: false };
-  const movedByMs = Date.parse(date) - Date.parse(before);
-  return movedByMs === 0 ? null : { transactionStartDate: date, reexamine: movedByMs < 0 };
+  const sameDate = before !== null && Date.parse(date) === Date.parse(before);
+  if (
+    sameDate &&
+    feed.startDay !== null &&
+    feed.startDay <= startDay &&
+    feed.startDay >= addDays(startDay, -1)
+  ) {
+    return null;
+  }
+  const reexamine = feed.startDay !== null && startDay < feed.startDay;
+  return { transactionStartDate: date, startDay, reexamine };
 }
 
 function accountEventKind(input: { before: AccountFact; account: AccountFact; recovered: boolean }): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addDays, sendTimeOf, utcDayOf } from '../../../src/domain/booking-day.js';
 import { serializeBatch } from '../../../src/clients/rutter/transform.js';
 import { readBatchPostings, undoBatch, type OpenBatch } from '../../../src/db/rutter/batches.js';
 import { buildBatch, type BuildBatchResult } from '../../../src/db/rutter/build-batch.js';
@@ -72,19 +73,24 @@ function moveStart(feed: DeliveryFeed, transactionStartDate: string): Promise<vo
   const { rutterAccountId } = feed;
   return recordAccountSeen(fixture.pool, {
     ...feed,
+    bankTimeZone: null,
     account: { rutterAccountId, ready: true, transactionStartDate },
   });
 }
 
 function ingest(
   feed: DeliveryFeed,
-  postings: readonly { id: string; postedAt: string; status: PostingStatus }[],
+  postings: readonly { id: string; postedAt: string; status: PostingStatus; bookingDay?: string }[],
 ): Promise<unknown> {
   return storePostings(fixture.pool, {
     accountId: feed.accountId,
     currency: 'GBP',
-    postings: postings.map(({ id, ...posting }) => ({
-      ...posting,
+    postings: postings.map(({ id, postedAt, status, bookingDay = utcDayOf(postedAt) }) => ({
+      postedAt,
+      status,
+      bookingDay,
+      bookingDayGiven: true,
+      sendAt: sendTimeOf({ instant: postedAt, bookingDay }),
       transactionId: id,
       amount: '-12.5',
       description: `Posting ${id}`,
@@ -98,24 +104,25 @@ function ingest(
 /** A position in the order of delivery. */
 interface Position {
   readonly id: string;
-  readonly postedAt: string;
+  readonly sendAt: string;
+  readonly bookingDay: string;
   readonly sequence: bigint;
 }
 
-function compare(left: Omit<Position, 'id'>, right: Omit<Position, 'id'>): number {
-  const byInstant = Date.parse(left.postedAt) - Date.parse(right.postedAt);
+function compare(left: Position, right: Position): number {
+  const byInstant = Date.parse(left.sendAt) - Date.parse(right.sendAt);
   return byInstant === 0 ? Number(left.sequence - right.sequence) : byInstant;
 }
 
-/** Ten instants, one minute apart around the first start date, so that most postings share an instant with others. */
+/** Ten instants of four days around the first start date, so that most postings share an instant with others. */
 function instantOf(slot: number): string {
-  return new Date(Date.parse(startDate) + (slot - 3) * 60_000).toISOString();
+  return new Date(Date.parse(startDate) + (slot - 3) * 9 * 3_600_000).toISOString();
 }
 
 type Step =
   | {
       readonly kind: 'ingest';
-      readonly chunk: readonly { id: number; slot: number; status: PostingStatus }[];
+      readonly chunk: readonly { id: number; slot: number; dayShift: number; status: PostingStatus }[];
     }
   | { readonly kind: 'build' }
   | { readonly kind: 'complete'; readonly missing: number }
@@ -126,6 +133,8 @@ const idsMax = 60;
 const item = fc.record({
   id: fc.integer({ min: 1, max: idsMax }),
   slot: fc.integer({ min: 0, max: 9 }),
+  // A zone's day differs from that of UTC by one, a given booking date by any number.
+  dayShift: fc.constantFrom(0, 0, -1, 1, 2),
   status: fc.constantFrom<PostingStatus[]>('posted', 'posted', 'posted', 'pending', 'void'),
 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -156,7 +165,7 @@ class FeedModel {
   private readonly batched = new Set<string>();
   private readonly delivered: string[] = [];
   private cursor: Position | null = null;
-  private start = startDate;
+  private startDay = utcDayOf(startDate);
   private open: { batch: OpenBatch; ids: string[]; cursorBefore: Position | null } | null = null;
 
   constructor(private readonly feed: DeliveryFeed) {}
@@ -166,16 +175,17 @@ class FeedModel {
       case 'ingest':
         await ingest(
           this.feed,
-          next.chunk.map(({ id, slot, status }) => ({
+          next.chunk.map(({ id, slot, dayShift, status }) => ({
             id: `tx-${String(id).padStart(3, '0')}`,
             postedAt: instantOf(slot),
+            bookingDay: addDays(utcDayOf(instantOf(slot)), dayShift),
             status,
           })),
         );
         return;
       case 'start':
-        this.start = instantOf(next.slot);
-        return moveStart(this.feed, this.start);
+        this.startDay = utcDayOf(instantOf(next.slot));
+        return moveStart(this.feed, instantOf(next.slot));
       case 'build':
         return this.open === null ? await this.buildNext() : await this.buildAgain(this.open);
       case 'complete':
@@ -201,17 +211,15 @@ class FeedModel {
       [this.feed.feedId],
     );
     expect(rows.map((row) => row.transaction_id).sort()).toEqual([...this.delivered].sort());
-    const due = (await this.posted()).filter(
-      (position) => Date.parse(position.postedAt) >= Date.parse(this.start),
-    );
+    const due = (await this.posted()).filter((position) => position.bookingDay >= this.startDay);
     expect(new Set(this.delivered)).toEqual(
       new Set([...this.delivered, ...due.map((position) => position.id)]),
     );
   }
 
   private async posted(): Promise<Position[]> {
-    const { rows } = await fixture.pool.query<{ id: string; postedAt: string; sequence: string }>(
-      `SELECT transaction_id AS id, posted_at AS "postedAt", sequence FROM postings
+    const { rows } = await fixture.pool.query<Omit<Position, 'sequence'> & { sequence: string }>(
+      `SELECT transaction_id AS id, send_at AS "sendAt", booking_day AS "bookingDay", sequence FROM postings
         WHERE account_id = $1 AND status = 'posted'`,
       [this.feed.accountId],
     );
@@ -221,7 +229,7 @@ class FeedModel {
   private async ready(): Promise<Position[]> {
     const positions = await this.posted();
     return positions.filter(
-      (position) => !this.batched.has(position.id) && Date.parse(position.postedAt) >= Date.parse(this.start),
+      (position) => !this.batched.has(position.id) && position.bookingDay >= this.startDay,
     );
   }
 

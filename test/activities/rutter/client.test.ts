@@ -75,10 +75,15 @@ async function activeAccount(): Promise<{ accessToken: string; rutterAccountId: 
   return { accessToken, rutterAccountId: created.account.id };
 }
 
+function momentOf(index: number): { postedAt: string; sendAt: string } {
+  const sendAt = new Date(Date.UTC(2026, 1, 2) + index * 1_000).toISOString();
+  return { postedAt: sendAt, sendAt };
+}
+
 function postings(count: number): PostingContent[] {
   return Array.from({ length: count }, (_, index) => ({
     transactionId: `tx-${String(index).padStart(6, '0')}`,
-    postedAt: new Date(Date.UTC(2026, 1, 2) + index * 1_000).toISOString(),
+    ...momentOf(index),
     amount: (index % 2 === 0 ? '-' : '') + `${String(index)}.15`,
     description: `CARD ${String(index)}`,
     transactionType: index % 2 === 0 ? 'debit' : 'credit',

@@ -68,7 +68,11 @@ function recordCheck(
   feeds: readonly DeliveryFeed[],
   accounts: AccountSeen[] = feeds.map((feed) => seen(feed)),
 ) {
-  return recordAccountsSeen(fixture.pool, { connectionId: feeds[0]?.connectionId ?? '', accounts });
+  return recordAccountsSeen(fixture.pool, {
+    connectionId: feeds[0]?.connectionId ?? '',
+    accounts,
+    bankTimeZone: null,
+  });
 }
 
 const nextSyncAtMs = Date.parse('2026-03-02T20:00:00Z');
@@ -78,7 +82,10 @@ const request = (feed: DeliveryFeed, action: OperatorAction) =>
 const refuse = (feed: DeliveryFeed, code = 'NEEDS_UPDATE') =>
   recordConnectionRefused(fixture.pool, { connectionId: feed.connectionId, code, message: 'sign in again' });
 const examine = (feed: DeliveryFeed, sequence: number) =>
-  fixture.pool.query(`UPDATE feeds SET examined_sequence = $2 WHERE feed_id = $1`, [feed.feedId, sequence]);
+  fixture.pool.query(
+    `UPDATE feeds SET examined_sequence = $2, examined_by_day_sequence = $2 WHERE feed_id = $1`,
+    [feed.feedId, sequence],
+  );
 
 /** A feed that has caught up. */
 async function liveFeed(input: { connectionId?: string } = {}): Promise<DeliveryFeed> {
@@ -197,9 +204,13 @@ describe('the state of an account at Rutter', () => {
   it('has the same effect from a daily check, for that feed only', async () => {
     const feed = await liveFeed();
     const sibling = await liveFeed({ connectionId: feed.connectionId });
-    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: false }) });
+    await recordAccountSeen(fixture.pool, {
+      ...feed,
+      bankTimeZone: null,
+      account: seen(feed, { ready: false }),
+    });
     expect([(await rowOf(feed)).state, (await rowOf(sibling)).state]).toEqual(['disconnected', 'live']);
-    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed) });
+    await recordAccountSeen(fixture.pool, { ...feed, bankTimeZone: null, account: seen(feed) });
     expect((await rowOf(feed)).state).toBe('backfilling');
     expect(await timelineOf(feed)).toEqual(['caught_up', 'feed_disconnected', 'feed_activated']);
   });
@@ -215,7 +226,11 @@ describe('a refused connection', () => {
       await liveFeed({ connectionId }),
       await liveFeed({ connectionId }),
     ];
-    await recordAccountSeen(fixture.pool, { ...disconnected, account: seen(disconnected, { ready: false }) });
+    await recordAccountSeen(fixture.pool, {
+      ...disconnected,
+      bankTimeZone: null,
+      account: seen(disconnected, { ready: false }),
+    });
     await request(paused, 'pause');
     await request(closed, 'close');
     return { live, waiting, paused, disconnected, closed };
@@ -299,7 +314,7 @@ describe('a refused connection', () => {
     const feed = await liveFeed();
     const sibling = await liveFeed({ connectionId: feed.connectionId });
     await refuse(feed);
-    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed) });
+    await recordAccountSeen(fixture.pool, { ...feed, bankTimeZone: null, account: seen(feed) });
     expect((await readConnection(fixture.pool, feed))?.status).toBe('refused');
     expect([(await rowOf(feed)).state, (await rowOf(sibling)).state]).toEqual([
       ...['reauth_required', 'reauth_required'],
@@ -322,7 +337,11 @@ describe('a refused connection', () => {
       await Promise.all([
         refuse(feed),
         recordCheck([feed, ...siblings]),
-        recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: round % 2 === 0 }) }),
+        recordAccountSeen(fixture.pool, {
+          ...feed,
+          bankTimeZone: null,
+          account: seen(feed, { ready: round % 2 === 0 }),
+        }),
         ...siblings.map(caughtUp),
         request(feed, round % 3 === 0 ? 'pause' : 'resume'),
         recordCheck([feed, ...siblings]),
@@ -373,7 +392,11 @@ describe('a request of an operator or customer', () => {
         ...{ requestedFeedIds: [], awaitedCount: 0 },
       },
     );
-    await recordAccountSeen(fixture.pool, { ...feed, account: seen(feed, { ready: false }) });
+    await recordAccountSeen(fixture.pool, {
+      ...feed,
+      bankTimeZone: null,
+      account: seen(feed, { ready: false }),
+    });
     expect(await snapshot(feed)).toEqual(before);
     // A delivery run that was in progress when the feed was closed.
     await caughtUp(feed);

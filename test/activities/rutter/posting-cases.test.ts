@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../../src/api/json-text.js';
 import { countByDeliveryStatus, listPostingsWithStatus } from '../../../src/db/rutter/delivery-status.js';
 import { storePostings } from '../../../src/db/postings.js';
-import { parsePosting, type Posting, type PostingError } from '../../../src/domain/posting-input.js';
+import { parsePosting, type PostingError, type ReceivedPosting } from '../../../src/domain/posting-input.js';
 import {
   createDeliveryFixture,
   type DeliveryFeed,
@@ -42,7 +42,7 @@ async function ingest(
   items: readonly string[],
   currency = 'GBP',
 ): Promise<IngestResult> {
-  const postings: Posting[] = [];
+  const postings: ReceivedPosting[] = [];
   const rejected: IngestResult['rejected'] = [];
   for (const item of items) {
     const json = parseJson(item);
@@ -50,7 +50,7 @@ async function ingest(
       rejected.push({ transactionId: null, pointer: '', reason: json.detail });
       continue;
     }
-    const account = { currency, accountType: 'bank', signCheck: 'reject' } as const;
+    const account = { currency, accountType: 'bank', signCheck: 'reject', timeZone: null } as const;
     const parsed = parsePosting({ ...account, value: json.value, nowMs });
     if ('problem' in parsed) {
       const { transactionId, errors } = parsed.problem;
@@ -296,7 +296,7 @@ describe('instants', () => {
     {
       name: 'leap day that is March in UTC',
       postedAt: '2024-02-29T23:30:00-12:00',
-      utc: '2024-03-01T11:30:00.000Z',
+      utc: '2024-02-29T12:00:00.000Z',
     },
     {
       name: 'the last millisecond of a year',
@@ -306,7 +306,7 @@ describe('instants', () => {
     {
       name: 'new year on the date line',
       postedAt: '2026-01-01T00:00:00+14:00',
-      utc: '2025-12-31T10:00:00.000Z',
+      utc: '2026-01-01T12:00:00.000Z',
     },
     {
       name: 'digits finer than milliseconds are truncated',
@@ -315,15 +315,18 @@ describe('instants', () => {
     },
     { name: 'a day in the future', postedAt: '2026-07-02T12:00:00Z', utc: '2026-07-02T12:00:00.000Z' },
   ];
-  it.each(accepted)('are booked as the same instant in UTC: $name', async ({ postedAt, utc }) => {
-    const feed = await accountIn('GBP');
-    await ingest(feed, [item('a', { posted_at: postedAt })]);
-    await fixture.deliveryRun(feed);
-    expect((await booked(feed)).map((entry) => entry.posted_at)).toEqual([utc]);
-  });
+  it.each(accepted)(
+    'are booked on the day as it was written, at their own instant where it has that date in UTC: $name',
+    async ({ postedAt, utc }) => {
+      const feed = await accountIn('GBP');
+      await ingest(feed, [item('a', { posted_at: postedAt })]);
+      await fixture.deliveryRun(feed);
+      expect((await booked(feed)).map((entry) => entry.posted_at)).toEqual([utc]);
+    },
+  );
 
   it('of the past are accepted from the first millisecond of 1900 on', async () => {
-    const feed = await accountIn('GBP', '1900-01-01T00:00:00.000Z');
+    const feed = await accountIn('GBP', '1899-12-31T00:00:00.000Z');
     const result = await ingest(feed, [
       item('before', { posted_at: '1899-12-31T23:59:59.999Z' }),
       item('before-in-utc', { posted_at: '1900-01-01T00:00:00+01:00' }),
@@ -332,7 +335,7 @@ describe('instants', () => {
     ]);
     expect(result.rejected.map(({ transactionId }) => transactionId)).toEqual(['before', 'before-in-utc']);
     await fixture.deliveryRun(feed);
-    expect(await fixture.bookedIds(feed)).toEqual(['first', 'first-in-utc']);
+    expect(await fixture.bookedIds(feed)).toEqual(['first-in-utc', 'first']);
   });
 
   it.each([
@@ -344,7 +347,8 @@ describe('instants', () => {
     { name: 'no offset', postedAt: '2026-02-03T09:14:07' },
     { name: 'an offset beyond +14:00', postedAt: '2026-02-03T09:14:07+14:01' },
     { name: 'an offset beyond -12:00', postedAt: '2026-02-03T09:14:07-12:01' },
-    { name: 'a date alone', postedAt: '2026-02-03' },
+    { name: 'a date alone that does not exist', postedAt: '2026-02-30' },
+    { name: 'a date alone that has begun nowhere', postedAt: '2026-07-03' },
     { name: 'year 0000', postedAt: '0000-01-01T00:00:00Z' },
     { name: 'year 0026', postedAt: '0026-02-03T00:00:00Z' },
     { name: 'year 9999', postedAt: '9999-12-31T23:59:59Z' },
@@ -393,7 +397,8 @@ describe('instants', () => {
       conflicts: [],
     });
     await fixture.deliveryRun(feed);
-    expect(await booked(feed)).toMatchObject([{ posted_at: '2026-02-03T09:14:07.000Z' }]);
+    // The first was written with -12:00, the evening before.
+    expect(await booked(feed)).toMatchObject([{ posted_at: '2026-02-02T12:00:00.000Z' }]);
   });
 
   it('that are all equal are sent in order of arrival across two batch boundaries', async () => {
@@ -550,18 +555,24 @@ describe('the start date', () => {
       item('day-before', { posted_at: '2026-02-28T23:59:59.999Z' }),
       item('the-day', { posted_at: '2026-03-01T00:00:00Z' }),
       item('before-in-utc', { posted_at: '2026-03-01T00:30:00+01:00' }),
+      item('evening-before', { posted_at: '2026-02-28T20:00:00-05:00' }),
     ]);
     await fixture.deliveryRun(feed);
     expect([await fixture.bookedIds(feed), await statusCountsOf(feed)]).toEqual([
-      ['the-day'],
-      { before_start: 2, delivered: 1 },
+      ['the-day', 'before-in-utc'],
+      { before_start: 2, delivered: 2 },
     ]);
     await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
       transaction_start_date: '2026-02-01T00:00:00.000Z',
     });
     await fixture.deliveryRun(feed, { readAccount: true });
-    expect(await fixture.bookedIds(feed)).toEqual(['the-day', 'before-in-utc', 'day-before']);
-    expect(await statusCountsOf(feed)).toEqual({ delivered: 3 });
+    expect(await fixture.bookedIds(feed)).toEqual([
+      'the-day',
+      'before-in-utc',
+      'evening-before',
+      'day-before',
+    ]);
+    expect(await statusCountsOf(feed)).toEqual({ delivered: 4 });
   });
 });
 

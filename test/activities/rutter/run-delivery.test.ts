@@ -39,7 +39,7 @@ describe('a delivery run without faults', () => {
     expect((await fixture.posts()) - posts).toBe(3);
   });
 
-  it('applies the start date to the millisecond', async () => {
+  it('applies the start date to the day', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, [
       { id: 'just-before', postedAt: '2026-02-28T23:59:59.999Z' },
@@ -83,12 +83,12 @@ describe('a delivery run without faults', () => {
   it('sends only the gap when the customer chose an earlier start date in Sage', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, [
-      ...postingsFrom({ from: '2026-02-01T00:00:00Z', count: 5, prefix: 'older' }),
+      ...postingsFrom({ from: '2026-01-31T23:58:00Z', count: 5, prefix: 'older' }),
       ...postingsFrom({ from: startDate, count: 5 }),
     ]);
     await fixture.deliveryRun(feed);
     await fixture.control('POST', `/accounts/${feed.rutterAccountId}/select`, {
-      transaction_start_date: '2026-02-01T00:02:00.000Z',
+      transaction_start_date: '2026-02-01T00:00:00.000Z',
     });
     await fixture.deliveryRun(feed, { readAccount: true });
     const booked = await fixture.bookedIds(feed);

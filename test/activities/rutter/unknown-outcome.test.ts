@@ -191,7 +191,7 @@ describe('a job', () => {
     { what: 'was disconnected in Sage', change: { account_status: 'inactive' }, left: [] },
     {
       what: 'was given a later start date',
-      change: { transaction_start_date: '2026-03-01T00:01:30.000Z' },
+      change: { transaction_start_date: '2026-03-01T00:01:30.000Z', start_day: '2026-03-02' },
       left: ['tx-000003'],
     },
   ];
@@ -202,6 +202,10 @@ describe('a job', () => {
       const body = { error_type: 'X', error_code: 'X', error_message: 'later' };
       await fault({ kind: 'job_failure', http_status: 452, body });
       expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'retry_later' });
+      await fixture.pool.query(
+        `UPDATE postings SET booking_day = '2026-03-02' WHERE account_id = $1 AND transaction_id = 'tx-000003'`,
+        [feed.accountId],
+      );
       for (const [column, value] of Object.entries(change)) {
         await fixture.pool.query(`UPDATE feeds SET ${column} = $2 WHERE feed_id = $1`, [feed.feedId, value]);
       }
@@ -385,10 +389,18 @@ describe('a success', () => {
         ...known,
         transactionId: 'tx-000001',
         postedAt: startDate,
+        sendAt: startDate,
         amount: '-12.50',
         description: 'Posting tx-000001',
       },
-      { ...known, transactionId: 'tx-000002', postedAt: startDate, amount: '-99.00', description: 'Another' },
+      {
+        ...known,
+        transactionId: 'tx-000002',
+        postedAt: startDate,
+        sendAt: startDate,
+        amount: '-99.00',
+        description: 'Another',
+      },
     ];
     await fixture.deps.rutter.postTransactions({
       accessToken: openAccessToken(fixture.deps.keyring, row),

@@ -69,7 +69,7 @@ export async function checkRun(input: CheckerInput): Promise<string[]> {
     checkDeliveryStatuses(violations, rows, await countByDeliveryStatus(input.pool, feed));
     checkArrived(violations, input, { feed, rows, booked, facts });
     checkOrder(violations, input, { rows, booked });
-    checkContent(violations, input, { feed, booked });
+    checkContent(violations, input, { feed, rows, booked });
     checkCursor(violations, rows, facts);
   }
   await checkAttempts(violations, input);
@@ -211,7 +211,7 @@ function checkOrder(
 }
 
 function isBefore(left: PostingRow, right: PostingRow): boolean {
-  if (left.postedAtMs !== right.postedAtMs) return left.postedAtMs < right.postedAtMs;
+  if (left.sendAtMs !== right.sendAtMs) return left.sendAtMs < right.sendAtMs;
   return left.sequence < right.sequence;
 }
 
@@ -219,26 +219,29 @@ function isBefore(left: PostingRow, right: PostingRow): boolean {
 function checkContent(
   violations: Violations,
   { bank }: CheckerInput,
-  record: Pick<FeedRecord, 'feed' | 'booked'>,
+  record: Pick<FeedRecord, 'feed' | 'rows' | 'booked'>,
 ): void {
   const expected = bank.expectedOf(record.feed.accountId);
+  const rows = new Map(record.rows.map((row) => [row.transactionId, row]));
   const seen = new Set<string>();
   for (const entry of record.booked) {
     const id = entry.transaction_id;
     if (seen.has(id)) violations.add('I2', `${id} is booked twice`);
     seen.add(id);
     const sent = expected.get(id);
-    if (sent !== undefined && !bookedAsSent(entry, sent))
+    const row = rows.get(id);
+    if (sent !== undefined && row !== undefined && !bookedAsSent(entry, sent, row))
       violations.add('I2', `${id} is booked with other content`);
   }
 }
 
-function bookedAsSent(entry: BookedTransaction, sent: ExpectedPosting): boolean {
+function bookedAsSent(entry: BookedTransaction, sent: ExpectedPosting, row: PostingRow): boolean {
   const memo = sent.amount.startsWith('-') ? 'DEBIT' : 'CREDIT';
   return (
     // Up to 15 digits the text of a double is the decimal that was sent.
     String(entry.amount) === sent.amount &&
-    Date.parse(entry.posted_at) === sent.postedAtMs &&
+    Date.parse(entry.posted_at) === row.sendAtMs &&
+    entry.posted_at.slice(0, 10) === row.bookingDay &&
     entry.description === sent.description &&
     (entry.payee ?? null) === sent.payee &&
     entry.transaction_type === sent.transactionType &&
@@ -251,7 +254,7 @@ function checkCursor(violations: Violations, rows: readonly PostingRow[], facts:
   const { cursorMs } = facts;
   if (cursorMs === null) return;
   const passed = (row: PostingRow) =>
-    row.postedAtMs < cursorMs || (row.postedAtMs === cursorMs && row.sequence <= facts.cursorSequence);
+    row.sendAtMs < cursorMs || (row.sendAtMs === cursorMs && row.sequence <= facts.cursorSequence);
   for (const row of rows) {
     if (deliveryStatusOf(row) !== 'ready' || !passed(row) || row.sequence > facts.examined) continue;
     violations.add('I7', `the cursor has passed ${row.transactionId}, which was never built into a batch`);

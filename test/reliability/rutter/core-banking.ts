@@ -1,7 +1,7 @@
 import { storePostings } from '../../../src/db/postings.js';
 import type { Pool } from '../../../src/db/pool.js';
 import { limits } from '../../../src/domain/limits.js';
-import { parsePosting, type Posting } from '../../../src/domain/posting-input.js';
+import { parsePosting, type ReceivedPosting } from '../../../src/domain/posting-input.js';
 import { simulationNowMs, type ExpectedPosting, type SentCall } from './draw-postings.js';
 
 /**
@@ -23,13 +23,14 @@ export class CoreBanking {
 
   /** Sends a call. A caller whose call throws sends it again, as core banking does. */
   async send(account: { accountId: string; currency: string }, call: SentCall): Promise<void> {
-    const postings: Posting[] = [];
+    const postings: ReceivedPosting[] = [];
     for (const item of call.items) {
       const result = parsePosting({
         value: item.value,
         currency: account.currency,
         accountType: 'bank',
         signCheck: 'reject',
+        timeZone: null,
         nowMs: simulationNowMs,
       });
       if ('posting' in result) postings.push(result.posting);

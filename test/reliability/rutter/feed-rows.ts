@@ -10,6 +10,9 @@ export interface PostingRow {
   readonly transactionId: string;
   readonly sequence: bigint;
   readonly postedAtMs: number;
+  /** The instant under which it is ordered. */
+  readonly sendAtMs: number;
+  readonly bookingDay: string;
   readonly amount: string;
   readonly description: string;
   readonly payee: string | null;
@@ -27,9 +30,10 @@ export interface PostingRow {
 export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRow[]> {
   const { rows } = await pool.query<Omit<PostingRow, 'sequence'> & { sequence: string }>(
     `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
+            extract(epoch FROM p.send_at)::float8 * 1000 AS "sendAtMs", p.booking_day AS "bookingDay",
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
             l.exception, b.state AS "batchState", b.evidence,
-            coalesce(p.posted_at < f.transaction_start_date, false) AS "beforeStart"
+            coalesce(p.booking_day < (f.transaction_start_date AT TIME ZONE 'UTC')::date, false) AS "beforeStart"
        FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
        LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
        LEFT JOIN batches b ON b.batch_id = l.batch_id
@@ -40,6 +44,7 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
     ...row,
     sequence: BigInt(row.sequence),
     postedAtMs: Math.round(row.postedAtMs),
+    sendAtMs: Math.round(row.sendAtMs),
   }));
 }
 
@@ -62,7 +67,7 @@ export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFact
     examined_sequence: string;
   }>(
     `SELECT state, operator, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
-            examined_sequence FROM feeds WHERE feed_id = $1`,
+            least(examined_sequence, examined_by_day_sequence) AS examined_sequence FROM feeds WHERE feed_id = $1`,
     [feed.feedId],
   );
   const row = rows[0];

@@ -116,6 +116,7 @@ export async function createDeliveryFixture(
       publishConcurrency: 4,
       handoffOtpLatestMs: 570_000,
       feedSyncIntervalMs: 86_400_000,
+      bankTimeZone: null,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
       accountFacts: 'all',

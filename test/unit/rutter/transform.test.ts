@@ -13,7 +13,8 @@ import { sha256Hex } from '../../../src/crypto/hash.js';
 
 const posting: PostingContent = {
   transactionId: 'tx-000184',
-  postedAt: '2026-02-02T08:31:10.000Z',
+  postedAt: '2026-02-02T07:31:10.000Z',
+  sendAt: '2026-02-02T08:31:10.000Z',
   amount: '-84.15',
   description: 'CARD 4471 FUEL STOP',
   transactionType: 'debit',
@@ -44,7 +45,8 @@ function answer(changes: object = {}): RutterTransaction {
 test('a batch has exactly the bytes of the contract, with the fields that Sage supports and no other', () => {
   const deposit: PostingContent = {
     transactionId: 'tx-000185',
-    postedAt: '2026-02-02T13:02:44+02:00',
+    postedAt: '2026-02-01T23:02:44Z',
+    sendAt: '2026-02-02T13:02:44+02:00',
     amount: '1250.00',
     description: 'INV 3307 PART PAYMENT',
     transactionType: 'deposit',
@@ -116,13 +118,13 @@ test('negative zero is sent as zero', () => {
 });
 
 test('a batch that breaks a rule of the contract is never serialized', () => {
-  const later = { ...posting, transactionId: 'b', postedAt: '2026-02-02T08:31:10.001Z' };
+  const later = { ...posting, transactionId: 'b', sendAt: '2026-02-02T08:31:10.001Z' };
   expect(() => serializeBatch({ rutterAccountId, postings: [] })).toThrow(RangeError);
   const many = Array.from({ length: 1_001 }, () => posting);
   expect(() => serializeBatch({ rutterAccountId, postings: many })).toThrow(RangeError);
   expect(() => serializeBatch({ rutterAccountId, postings: [later, posting] })).toThrow(/order/);
   expect(() => serializeBatch({ rutterAccountId, postings: [posting, posting, later] })).not.toThrow();
-  expect(() => serializeBatch({ rutterAccountId, postings: [{ ...posting, postedAt: 'soon' }] })).toThrow(
+  expect(() => serializeBatch({ rutterAccountId, postings: [{ ...posting, sendAt: 'soon' }] })).toThrow(
     RangeError,
   );
 });

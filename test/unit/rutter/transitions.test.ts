@@ -28,6 +28,8 @@ function feed(facts: Partial<FeedFacts> = {}, rest: Partial<FeedSnapshot> = {}):
     state: feedState(all),
     reason: null,
     transactionStartDate: march,
+    startDay: '2026-03-01',
+    timeZone: null,
     nextSyncAt: null,
     checkRequested: false,
     ...rest,
@@ -40,17 +42,21 @@ function seen(change: Partial<AccountSeen> = {}): AccountSeen {
 
 describe('the status of an account at Rutter', () => {
   it('changes nothing of a feed that has it already', () => {
-    expect(accountTransition(feed(), seen())).toEqual({ account: 'active', transition: null });
+    expect(accountTransition(feed(), seen(), null)).toEqual({ account: 'active', transition: null });
   });
 
   it('activates a waiting feed, which is backfilling and has a check requested', () => {
-    const waiting = feed({ account: 'waiting', caughtUp: false }, { transactionStartDate: null });
-    expect(accountTransition(waiting, seen())).toEqual({
+    const waiting = feed(
+      { account: 'waiting', caughtUp: false },
+      { transactionStartDate: null, startDay: null },
+    );
+    expect(accountTransition(waiting, seen(), null)).toEqual({
       account: 'active',
       transition: {
         change: {
           account: 'active',
           transactionStartDate: march,
+          startDay: '2026-03-01',
           reexamine: false,
           caughtUp: false,
           checkRequested: true,
@@ -61,15 +67,15 @@ describe('the status of an account at Rutter', () => {
   });
 
   it('activates no feed without a start date', () => {
-    const waiting = feed({ account: 'waiting' }, { transactionStartDate: null });
-    expect(accountTransition(waiting, seen({ transactionStartDate: null }))).toEqual({
+    const waiting = feed({ account: 'waiting' }, { transactionStartDate: null, startDay: null });
+    expect(accountTransition(waiting, seen({ transactionStartDate: null }), null)).toEqual({
       account: 'waiting',
       transition: null,
     });
   });
 
   it.each([[undefined], [seen({ ready: false })]])('disconnects a live feed: %j', (account) => {
-    expect(accountTransition(feed(), account)).toEqual({
+    expect(accountTransition(feed(), account, null)).toEqual({
       account: 'inactive',
       transition: {
         change: { account: 'inactive', checkRequested: false },
@@ -79,7 +85,7 @@ describe('the status of an account at Rutter', () => {
   });
 
   it('leaves a feed waiting whose account is not in the list yet', () => {
-    expect(accountTransition(feed({ account: 'waiting' }), undefined).account).toBe('waiting');
+    expect(accountTransition(feed({ account: 'waiting' }), undefined, null).account).toBe('waiting');
   });
 
   it.each([
@@ -89,11 +95,18 @@ describe('the status of an account at Rutter', () => {
     'moves the start date to a %s one, and examines older postings again when it is earlier',
     (_, before, after, reexamine) => {
       const { transition } = accountTransition(
-        feed({}, { transactionStartDate: before }),
+        feed({}, { transactionStartDate: before, startDay: before.slice(0, 10) }),
         seen({ transactionStartDate: after }),
+        null,
       );
       expect(transition).toEqual({
-        change: { account: 'active', transactionStartDate: after, reexamine, checkRequested: true },
+        change: {
+          account: 'active',
+          transactionStartDate: after,
+          startDay: after.slice(0, 10),
+          reexamine,
+          checkRequested: true,
+        },
         event: { kind: 'start_date_changed', detail: { transaction_start_date: after } },
       });
     },
@@ -101,11 +114,11 @@ describe('the status of an account at Rutter', () => {
 
   it('takes the same instant written differently for the same start date', () => {
     const same = seen({ transactionStartDate: '2026-03-01T01:00:00+01:00' });
-    expect(accountTransition(feed(), same).transition).toBeNull();
+    expect(accountTransition(feed(), same, null).transition).toBeNull();
   });
 
   it('requests a check of a feed whose connection has recovered', () => {
-    const { transition } = accountTransition(feed({}, { state: 'reauth_required' }), seen());
+    const { transition } = accountTransition(feed({}, { state: 'reauth_required' }), seen(), null);
     expect(transition).toMatchObject({
       change: { checkRequested: true },
       event: { kind: 'connection_recovered' },

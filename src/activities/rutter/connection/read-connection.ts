@@ -69,7 +69,11 @@ export function rutterReadConnection(deps: RutterDeps) {
       const later = await publishLater(deps, connection, accessToken);
       const listed = await whileHeartbeating(() => listAccounts(deps, accessToken));
       const accounts = listed.map(accountSeen);
-      const recorded = await recordAccountsSeen(deps.pool, { connectionId, accounts });
+      const recorded = await recordAccountsSeen(deps.pool, {
+        connectionId,
+        accounts,
+        bankTimeZone: deps.settings.bankTimeZone,
+      });
       await recordShownAccounts(deps.pool, { keyring: deps.keyring, accounts: listed.map(accountShown) });
       for (const feedId of recorded.requestedFeedIds) await deps.workflows.feedFactsChanged({ feedId });
       const { awaitedCount } = recorded;

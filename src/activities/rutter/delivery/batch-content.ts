@@ -1,4 +1,4 @@
-import { serializeBatch } from '../../../clients/rutter/transform.js';
+import { bodyVersionOf, serializeBatch, type BodyVersion } from '../../../clients/rutter/transform.js';
 import { readBatchPostings, type OpenBatch } from '../../../db/rutter/batches.js';
 import type { DeliverablePosting } from '../../../domain/posting.js';
 import type { BatchContext } from './batch-context.js';
@@ -7,6 +7,14 @@ import type { BatchContext } from './batch-context.js';
 export interface BatchContent {
   readonly postings: readonly DeliverablePosting[];
   readonly body: string;
+  /** The form in which they are sent and compared. */
+  readonly version: BodyVersion;
+}
+
+/** The content of a batch that was just built. */
+export function contentOf(built: Omit<BatchContent, 'version'> & { readonly version: number }): BatchContent {
+  const { postings, body } = built;
+  return { postings, body, version: bodyVersionOf(built.version) };
 }
 
 /** The bytes would differ from those of the first attempt: our bug, and nothing may be sent under that key. */
@@ -23,7 +31,12 @@ export class BatchBytesChanged extends Error {
  */
 export async function loadContent(context: BatchContext, batch: OpenBatch): Promise<BatchContent> {
   const postings = await readBatchPostings(context.deps.pool, { batchId: batch.batchId });
-  const { body, sha256 } = serializeBatch({ rutterAccountId: context.feed.rutterAccountId ?? '', postings });
+  const version = bodyVersionOf(batch.bodyVersion);
+  const { body, sha256 } = serializeBatch({
+    rutterAccountId: context.feed.rutterAccountId ?? '',
+    postings,
+    version,
+  });
   if (sha256 !== batch.bodyHash) throw new BatchBytesChanged(batch.batchId);
-  return { postings, body };
+  return { postings, body, version };
 }

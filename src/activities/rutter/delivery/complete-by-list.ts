@@ -19,7 +19,7 @@ export async function completeByList(
   },
 ): Promise<BatchOutcome> {
   const { deliveryLockId, holder } = context;
-  const exceptions = compareAnswer(content.postings, input.transactions);
+  const exceptions = compareAnswer(content, input.transactions);
   if (exceptions.missing.length === batch.size) {
     // Repeating the request would not help: an operator must ask Rutter what its answers mean.
     const ending = await undo(context, batch, null);

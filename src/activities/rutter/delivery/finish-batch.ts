@@ -68,9 +68,8 @@ function mayBeBuilt(feed: FeedRow, content: BatchContent): boolean {
   return maySend(feed.facts) && !isBlocked(feed.reason) && !feed.isUnlinking && isAfterStart(feed, content);
 }
 
-function isAfterStart(feed: FeedRow, { postings }: BatchContent): boolean {
-  const startMs = feed.transactionStartDate === null ? -Infinity : Date.parse(feed.transactionStartDate);
-  return postings.every((posting) => Date.parse(posting.postedAt) >= startMs);
+function isAfterStart({ startDay }: FeedRow, { postings }: BatchContent): boolean {
+  return startDay === null || postings.every((posting) => posting.bookingDay >= startDay);
 }
 
 function lease(context: BatchContext) {

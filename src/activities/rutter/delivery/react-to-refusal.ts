@@ -89,7 +89,8 @@ async function afterAccountNotReady(refused: Refused, account: AccountSeen): Pro
     throw later(failureTypes.providerUnavailable, 'Rutter refuses an account that it calls ready');
   }
   const ending = await undoOrResolve(refused);
-  await recordAccountSeen(deps.pool, { ...feed, account });
+  const { bankTimeZone } = deps.settings;
+  await recordAccountSeen(deps.pool, { feedId: feed.feedId, account, bankTimeZone });
   await deps.workflows.wakeConnection({ connectionId: feed.connectionId });
   return ending;
 }

@@ -19,6 +19,7 @@ import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutt
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
+import { contentOf } from './batch-content.js';
 import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
@@ -195,7 +196,7 @@ class DeliveryRun {
     const release = () =>
       releaseDeliveryLock(pool, { deliveryLockId, holder: this.holder }).catch(() => undefined);
     try {
-      const fresh = built.kind === 'built' ? { postings: built.postings, body: built.body } : undefined;
+      const fresh = built.kind === 'built' ? contentOf(built) : undefined;
       const outcome = await whileHoldingDeliveryLock({ pool, deliveryLockId, holder: this.holder }, () =>
         finishBatch(context, built.batch, fresh),
       );
@@ -223,7 +224,7 @@ class DeliveryRun {
 
   private async checkAtAccount(feed: FeedRow): Promise<void> {
     const account = await readAccount(this.contextOf(feed, performance.now()));
-    await recordAccountSeen(this.deps.pool, { ...feed, account });
+    await recordAccountSeen(this.deps.pool, { ...feed, ...this.deps.settings, account });
     if (!account.ready) await this.deps.workflows.wakeConnection({ connectionId: feed.connectionId });
   }
 

@@ -92,6 +92,7 @@ export function depsOf(input: {
       publishConcurrency: 4,
       handoffOtpLatestMs: 570_000,
       feedSyncIntervalMs: 86_400_000,
+      bankTimeZone: null,
       feedActivationPollMinMs: 2_000,
       feedActivationPollMaxMs: 900_000,
       accountFacts: 'all',
