@@ -171,14 +171,22 @@ function badAnswers(route: Route) {
   return { ...answers, 404: { description: `No such ${route.resource}`, content } };
 }
 
-/** `POST /v1/feeds/{feed_id}/pause` is `postFeedsPause`. */
+/**
+ * `POST /v1/feeds/{feed_id}/pause` is `postFeedsPause`; an id that is the last part, or not the first id, is `ById`: what
+ * is done to one thing differs from what is done to many.
+ */
 function operationId(route: Route): string {
-  const parts = route.path
-    .split('/')
-    .filter((part) => part !== '' && part !== 'v1' && !part.startsWith('{'))
-    .map((part) => part.charAt(0).toUpperCase() + part.slice(1));
-  const last = route.path.endsWith('}') ? 'ById' : '';
-  return route.method + parts.join('') + last;
+  const parts = route.path.split('/').filter((part) => part !== '' && part !== 'v1');
+  const firstId = parts.findIndex(isId);
+  const names = parts.map((part, index) => {
+    if (!isId(part)) return part.charAt(0).toUpperCase() + part.slice(1);
+    return index > firstId || index === parts.length - 1 ? 'ById' : '';
+  });
+  return route.method + names.join('');
+}
+
+function isId(part: string): boolean {
+  return part.startsWith('{');
 }
 
 function tagOf(path: string): string {

@@ -1,4 +1,4 @@
-import { rutterCurrencies } from '../../domain/rutter/currencies.js';
+import { publishObstacle } from '../../domain/rutter/may-publish.js';
 import { listAccountsOfCustomer, type AccountRow } from '../accounts.js';
 import type { Queryable } from '../pool.js';
 
@@ -7,10 +7,6 @@ export async function listOfferedAccounts(
   db: Queryable,
   input: { customerId: string },
 ): Promise<AccountRow[]> {
-  return (await listAccountsOfCustomer(db, input)).filter(isOffered);
-}
-
-/** Not one that core banking keeps from being published, or that Rutter could not take. */
-function isOffered(account: AccountRow): boolean {
-  return account.publishable && rutterCurrencies.has(account.currency);
+  const accounts = await listAccountsOfCustomer(db, input);
+  return accounts.filter((account) => publishObstacle(account) === null);
 }

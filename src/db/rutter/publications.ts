@@ -1,5 +1,6 @@
 import { feedState } from '../../domain/feed.js';
 import type { AccountRefusalReason } from '../../domain/rutter/handoff.js';
+import { publishObstacle, type PublishObstacle } from '../../domain/rutter/may-publish.js';
 import { lockFeed, writeFeed } from './feeds.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -12,10 +13,14 @@ export interface AccountToPublish {
   readonly currency: string;
   /** Sealed for `{table: 'accounts', row: accountId}`. */
   readonly numberSealed: string | null;
+  /** The account that this one belongs to, by our id. */
+  readonly parentAccountId: string | null;
   /** Rutter's id from an earlier publication of ours; the feed keeps it forever. */
   readonly rutterAccountId: string | null;
   /** It was refused before in the same handoff: it is not tried again until the customer starts again. */
   readonly refused: AccountRefusal | null;
+  /** Why it must not be published; null for one that is shared already. */
+  readonly obstacle: PublishObstacle | null;
 }
 
 /** Why one account cannot be published, with Rutter's code if it was Rutter that refused it. */
@@ -55,12 +60,15 @@ async function readAccountsToPublish(
     type: 'bank' | 'credit_card';
     currency: string;
     number_sealed: string | null;
+    parent_account_id: string | null;
     rutter_account_id: string | null;
     refused_reason: AccountRefusalReason | null;
     refused_code: string | null;
+    publishable: boolean;
+    is_shared: boolean;
   }>(
-    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, f.rutter_account_id, p.refused_reason,
-            p.refused_code
+    `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, a.parent_account_id, f.rutter_account_id, p.refused_reason,
+            p.refused_code, a.publishable, coalesce(f.operator <> 'closed', false) AS is_shared
        FROM accounts a
        JOIN publications p ON p.account_id = a.account_id AND p.connection_id = $1
        LEFT JOIN feeds f ON f.account_id = a.account_id AND f.connection_id = $1
@@ -74,7 +82,9 @@ async function readAccountsToPublish(
     type: row.type,
     currency: row.currency,
     numberSealed: row.number_sealed,
+    parentAccountId: row.parent_account_id,
     rutterAccountId: row.rutter_account_id,
+    obstacle: row.is_shared ? null : publishObstacle(row),
     refused: row.refused_reason === null ? null : { reason: row.refused_reason, errorCode: row.refused_code },
   }));
 }

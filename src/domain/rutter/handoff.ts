@@ -24,6 +24,8 @@ export type HandoffReason =
   | 'no_accounts'
   /** At Rutter the account has another currency, type or id than ours. */
   | 'account_mismatch'
+  /** Our own record says that the account is not published. */
+  | 'account_unpublishable'
   /** Rutter refused what we asked for. */
   | 'provider_refused'
   /** Rutter refuses the bank's own credentials. */
@@ -42,5 +44,7 @@ export type PartialSharing = 'asked' | 'accepted' | 'declined';
 export type AccountRefusalReason =
   /** At Rutter the account has another currency, type or id than ours. */
   | 'account_mismatch'
+  /** Core banking keeps it from being published, or its currency is not on Rutter's list: the code says which. */
+  | 'account_unpublishable'
   /** Rutter refused the account. */
   | 'provider_refused';

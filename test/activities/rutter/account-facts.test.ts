@@ -109,25 +109,34 @@ describe('the facts of an account', () => {
     expect(JSON.stringify(rows)).not.toContain('60161331926819');
   });
 
-  it('name the parent by the id of Rutter when it is published on the same connection', async () => {
-    const each = await claim({ accounts: 2 });
-    const [parentId, childId] = each.accountIds;
-    await fixture.pool.query(`UPDATE accounts SET parent_account_id = $2 WHERE account_id = $1`, [
-      childId,
-      parentId,
-    ]);
-    await fixture.pool.query(`UPDATE handoffs SET account_ids = $2 WHERE handoff_id = $1`, [
-      each.handoff.handoffId,
-      [parentId],
-    ]);
-    await fixture.attempt(rutterPublishAccounts, each.handoff);
-    await fixture.pool.query(`UPDATE handoffs SET account_ids = $2 WHERE handoff_id = $1`, [
-      each.handoff.handoffId,
-      [parentId, childId],
-    ]);
-    await fixture.attempt(rutterPublishAccounts, each.handoff);
+  it('name the parent by the id of Rutter, also when both are published at once', async () => {
+    const each = await claim({ accounts: 3 });
+    const [childId, parentId, otherId] = each.accountIds;
+    for (const [id, parent] of [
+      [childId, parentId],
+      // An account that is not shared, or not known at all, is left out.
+      [otherId, 'nobody'],
+    ]) {
+      await fixture.pool.query(`UPDATE accounts SET parent_account_id = $2 WHERE account_id = $1`, [
+        id,
+        parent,
+      ]);
+    }
+    expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 3 });
     const parent = await atRutter(parentId!);
     expect(await atRutter(childId!)).toMatchObject({ parent_bank_feed_account_id: parent['id'] });
+    expect(await atRutter(otherId!)).toMatchObject({ parent_bank_feed_account_id: null });
+  });
+
+  it('name no parent where two accounts are each the parent of the other', async () => {
+    const each = await claim({ accounts: 2 });
+    const [one, other] = each.accountIds;
+    await fixture.pool.query(
+      `UPDATE accounts SET parent_account_id = CASE account_id WHEN $1 THEN $2 ELSE $1 END
+        WHERE account_id IN ($1, $2)`,
+      [one, other],
+    );
+    expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 2 });
   });
 
   it('stay here with RUTTER_ACCOUNT_FACTS=supported; number and name are sent', async () => {
@@ -290,5 +299,32 @@ describe('the bytes under a key', () => {
       published: 1,
     });
     await atRutter(each.accountId);
+  });
+});
+
+describe('an account that may not be published', () => {
+  it.each([
+    [`publishable = false`, 'not_publishable'],
+    [`currency = 'BYN'`, 'currency_not_listed'],
+  ])('since it was chosen (%s) is not sent to Rutter, and the timeline says why', async (set, code) => {
+    const each = await claim({ set });
+    const before = (await fixture.requests('POST', 'bank_feeds/accounts')).length;
+    expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({
+      outcome: 'refused',
+      reason: 'account_unpublishable',
+    });
+    expect((await fixture.requests('POST', 'bank_feeds/accounts')).length).toBe(before);
+    expect(await timelineOf(each, 'account_not_published')).toEqual([
+      { account_id: each.accountId, reason: 'account_unpublishable', error_code: code },
+    ]);
+  });
+
+  it('goes on where it is shared already', async () => {
+    const each = await claim();
+    await fixture.attempt(rutterPublishAccounts, each.handoff);
+    await fixture.pool.query(`UPDATE accounts SET publishable = false WHERE account_id = $1`, [
+      each.accountId,
+    ]);
+    expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
   });
 });

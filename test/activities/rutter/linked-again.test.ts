@@ -291,6 +291,8 @@ describe('a connection that is refused during a backfill', () => {
     const feed = await fixture.makeFeed({ startDate: firstOfMarch });
     await fixture.addPostings(feed, days(1, 2));
     await fixture.deliveryRun(feed);
+    // The first one stores what Rutter shows of the account.
+    await checkConnection(feed);
     const before = await fixture.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);
     for (let times = 0; times < 3; times += 1) await checkConnection(feed);
     const after = await fixture.pool.query(`SELECT * FROM feeds WHERE feed_id = $1`, [feed.feedId]);

@@ -20,6 +20,9 @@ export async function publishAccount(
   { account, known }: { account: AccountToPublish; known: readonly RutterAccount[] },
 ): Promise<AccountRefusal | null> {
   if (account.refused !== null) return account.refused;
+  if (account.obstacle !== null) {
+    return await refuse(context, account, { reason: 'account_unpublishable', errorCode: account.obstacle });
+  }
   const match = matchAccount(account, known);
   if (match.kind === 'mismatch') {
     return await refuse(context, account, { reason: 'account_mismatch', errorCode: null });

@@ -61,10 +61,19 @@ export async function publishInParallel(
       }
     }
   };
-  await pLimit(accountCreationsInParallel ? deps.settings.publishConcurrency : 1).map(accounts, publish);
+  const limit = pLimit(accountCreationsInParallel ? deps.settings.publishConcurrency : 1);
+  for (const group of parentsFirst(accounts)) await limit.map(group, publish);
   if (fatal.length > 0) throw fatal[0];
   context.signal.throwIfAborted();
   return outcome;
+}
+
+/** An account names its parent by Rutter's id, so one whose parent is published with it comes in the second group. */
+function parentsFirst(accounts: readonly AccountToPublish[]): AccountToPublish[][] {
+  const ids = new Set(accounts.map(({ accountId }) => accountId));
+  const isChild = ({ parentAccountId }: AccountToPublish) =>
+    parentAccountId !== null && ids.has(parentAccountId);
+  return [accounts.filter((account) => !isChild(account)), accounts.filter(isChild)];
 }
 
 /** Rutter did not answer for this account, or its job is still running: the next attempt may succeed. */

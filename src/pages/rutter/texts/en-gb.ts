@@ -205,6 +205,13 @@ export const britishRutterTexts = {
         'Please contact your bank, which has to correct this.',
       ],
     },
+    account_unpublishable: {
+      heading: 'An account cannot be shared with Sage',
+      paragraphs: [
+        'Your bank does not offer the account for sharing any more, or Sage takes no account in its currency.',
+        'Please contact your bank.',
+      ],
+    },
     provider_refused: {
       heading: 'Sage did not accept the connection',
       paragraphs: [
@@ -265,6 +272,10 @@ export const britishRutterTexts = {
     reasons: {
       account_mismatch: () =>
         'It was shared before with another currency or type. Please ask your bank to correct this.',
+      account_unpublishable: (code: string | null) =>
+        code === 'currency_not_listed'
+          ? 'Sage takes no account in its currency.'
+          : 'Your bank does not offer it for sharing.',
       provider_refused: (code: string | null) =>
         code === null
           ? 'The service that passes your accounts to Sage refused it. Please ask your bank.'
