@@ -1,0 +1,204 @@
+import type { AccountRefusalReason, HandoffReason } from '../../../domain/rutter/handoff.js';
+import type { LoginQueryProblem } from '../redirect-target.js';
+import type { Message } from '../../texts.js';
+
+const startAgain = 'Go back to Sage and choose your bank there again.';
+const nothingShared = 'Nothing was shared.';
+
+/** British texts of the login handoff, below /login. */
+export const britishHandoffTexts = {
+  accounts: {
+    title: 'Choose accounts',
+    heading: 'Choose the accounts to share',
+    receiverHeading: 'Who receives your data',
+    receiver: 'Sage, through Rutter',
+    receiverDetail:
+      'They receive the name and number of each account that you tick, its transactions from the start date that you choose in Sage, and every new transaction until you stop sharing.',
+    warning:
+      'Continue only if you have just chosen this bank in Sage yourself. If somebody sent you a link to this page, close it: nothing has been shared.',
+    companyLegend: 'Which Sage company is this for?',
+    reconnect: (name: string) => `Reconnect this Sage company: ${name}`,
+    connectedOn: (date: string) => `connected on ${date}`,
+    connectedHint: (date: string) => `Connected on ${date}.`,
+    newCompany: 'A new one',
+    newCompanyHint: 'Choose this for a Sage company that is not connected yet.',
+    accountsLegend: 'Accounts',
+    kinds: { bank: 'Bank account', credit_card: 'Credit card' },
+    selectAll: 'Select all',
+    button: 'Share accounts',
+    noneTicked: 'Tick at least one account to share.',
+    companyMissing: 'Choose the Sage company.',
+    none: {
+      heading: 'There is no account to share',
+      paragraphs: [
+        'We found no account of yours that can be shared with Sage.',
+        'Ask your bank to make your accounts available for bank feeds, then choose your bank in Sage again.',
+      ],
+    },
+  },
+
+  over: {
+    taken: {
+      heading: 'You have already gone on to Sage',
+      paragraphs: [
+        'This sign-in has done its work and cannot be used a second time.',
+        `If Sage does not show your accounts, go back to Sage and choose your bank there again.`,
+      ],
+    },
+    superseded: {
+      heading: 'Continued in another window',
+      paragraphs: [
+        'You started the connection to Sage again, so it goes on in the newer window.',
+        `If you have closed that window: ${startAgain.charAt(0).toLowerCase()}${startAgain.slice(1)}`,
+      ],
+    },
+    expired: {
+      heading: 'The time for this connection has run out',
+      paragraphs: [
+        'For your protection a connection to Sage must be made within ten minutes.',
+        `${startAgain} What you have shared before is not affected.`,
+      ],
+    },
+    elsewhere: {
+      heading: 'This link is in use in another window',
+      paragraphs: [
+        'Somebody has already signed in with this link, in another window or browser. Go on there.',
+        `If that was not you, close this page. To connect your own company: ${startAgain.charAt(0).toLowerCase()}${startAgain.slice(1)}`,
+      ],
+    },
+  } satisfies Record<string, Message>,
+
+  refused: {
+    connection_unavailable: {
+      heading: 'That Sage company is no longer connected',
+      paragraphs: [nothingShared, `${startAgain} Then choose to connect it as a new one.`],
+    },
+    connection_refused: {
+      heading: 'Sage no longer accepts this connection',
+      paragraphs: [
+        nothingShared,
+        `Open your feeds page, reconnect the company there, and then choose your bank in Sage again.`,
+      ],
+    },
+    no_accounts: {
+      heading: 'None of the chosen accounts can be shared',
+      paragraphs: [nothingShared, startAgain],
+    },
+    account_mismatch: {
+      heading: 'An account does not match what Sage holds',
+      paragraphs: [
+        'One of the accounts was shared before with another currency or type.',
+        'Please contact your bank, which has to correct this.',
+      ],
+    },
+    account_unpublishable: {
+      heading: 'An account cannot be shared with Sage',
+      paragraphs: [
+        'Your bank does not offer the account for sharing any more, or Sage takes no account in its currency.',
+        'Please contact your bank.',
+      ],
+    },
+    provider_refused: {
+      heading: 'Sage did not accept the connection',
+      paragraphs: [
+        'The service that passes your accounts to Sage refused the request.',
+        `${startAgain} If it happens again, please contact your bank.`,
+      ],
+    },
+    redirect_refused: {
+      heading: 'We stopped before the last step',
+      paragraphs: [
+        'We were asked to send you to an address that does not belong to Sage’s connection service.',
+        `${startAgain} If it happens again, please contact your bank.`,
+      ],
+    },
+    credentials_rejected: {
+      heading: 'We cannot connect to Sage at the moment',
+      paragraphs: ['The fault is ours and is being looked into.', `${startAgain} Please try later today.`],
+    },
+    provider_unavailable: {
+      heading: 'Sage did not answer in time',
+      paragraphs: ['The service that passes your accounts to Sage could not be reached.', startAgain],
+    },
+    declined: {
+      heading: 'You stopped the connection',
+      paragraphs: [
+        'No account was connected to your Sage company.',
+        `${startAgain} Then tick only the accounts that can be shared.`,
+      ],
+    },
+  } satisfies Record<HandoffReason, Message>,
+
+  link: (problem: LoginQueryProblem): Message => ({
+    heading: 'This link cannot be used',
+    paragraphs: [
+      problem === 'redirect_foreign'
+        ? 'It asks us to send you to an address that does not belong to Sage’s connection service, so we stopped here.'
+        : 'It is incomplete or has been changed on its way.',
+      `${startAgain} If you received the link in a message, do not use it.`,
+    ],
+  }),
+
+  finishing: {
+    title: 'Finishing',
+    heading: 'Finishing',
+    lead: 'We are preparing your accounts for Sage. This page goes on by itself; please leave it open.',
+    progress: (shared: number, total: number) => `${String(shared)} of ${String(total)} shared.`,
+  },
+
+  /** Some of the chosen accounts could not be published at Rutter. */
+  partial: {
+    title: 'Some accounts cannot be shared',
+    heading: (count: number) =>
+      count === 1 ? 'One account cannot be shared' : `${String(count)} accounts cannot be shared`,
+    lead: (count: number) =>
+      count === 1
+        ? 'This account could not be shared with Sage:'
+        : 'These accounts could not be shared with Sage:',
+    reasons: {
+      account_mismatch: () =>
+        'It was shared before with another currency or type. Please ask your bank to correct this.',
+      account_unpublishable: (code: string | null) =>
+        code === 'currency_not_listed'
+          ? 'Sage takes no account in its currency.'
+          : 'Your bank does not offer it for sharing.',
+      provider_refused: (code: string | null) =>
+        code === null
+          ? 'The service that passes your accounts to Sage refused it. Please ask your bank.'
+          : `The service that passes your accounts to Sage refused it (${code}). Please ask your bank.`,
+    } satisfies Record<AccountRefusalReason, (code: string | null) => string>,
+    question: (count: number) =>
+      count === 1
+        ? 'Do you want to continue with the other account? You can share the missing ones later.'
+        : `Do you want to continue with the other ${String(count)} accounts? You can share the missing ones later.`,
+    accept: (count: number) =>
+      count === 1 ? 'Continue with the other account' : `Continue with the other ${String(count)} accounts`,
+    decline: 'Stop, connect nothing',
+    more: (count: number) => `and ${String(count)} more`,
+  },
+
+  /** The time for the handoff ran out before every account was published. */
+  missing: {
+    heading: 'Some accounts will follow',
+    later:
+      'There was not enough time to share these accounts. We go on with them now; they appear in Sage within the next minutes:',
+    goesOn: 'You need not wait for them. This page goes on to Sage by itself.',
+    button: 'Continue to Sage',
+    statusHeading: 'Not shared yet',
+    statusLater: 'We are still sharing these accounts with Sage:',
+  },
+
+  visit: {
+    noVisit: {
+      heading: 'Please start again in Sage',
+      paragraphs: [
+        'This window has no running sign-in: it was opened in another browser, or more than ten minutes have passed.',
+        `${startAgain} If you see this page again, your browser may be blocking cookies for this site: allow them, or use another browser.`,
+      ],
+    },
+    tooManyArrivals: {
+      heading: 'Too many visits from your network',
+      paragraphs: ['Nothing has been shared. Wait a minute, then choose your bank in Sage again.'],
+    },
+  },
+} as const;
