@@ -8,7 +8,7 @@ import { createActivities } from './src/activities/channels.js';
 import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
-import { organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
+import { candidatesRefreshMs, organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
 import { createSageBankingClient } from './src/clients/sage-banking/create-client.js';
 import {
   configOrExit,
@@ -158,6 +158,8 @@ function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingPart
       statusPollMinMs: config.SAGE_STATUS_POLL_MIN,
       statusPollMaxMs: config.SAGE_STATUS_POLL_MAX,
       organisationLimit: organisationLimitOf(bankingUrl),
+      candidatesRefreshMs,
+      organisationRoute: config.SAGE_ORGANISATION_ROUTE,
     },
   };
 }

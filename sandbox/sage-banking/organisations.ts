@@ -16,11 +16,18 @@ export const organisationRoutes: readonly Route[] = [
     counter: 'organisation_posts',
     answer: createOrganisation,
   },
-  { method: 'POST', path: '/auth-v1/organisations', access: 'none', answer: createBareOrganisation },
+  {
+    method: 'POST',
+    path: '/auth-v1/organisations',
+    access: 'none',
+    counter: 'organisation_posts',
+    answer: createBareOrganisation,
+  },
   {
     method: 'POST',
     path: '/auth-v1/organisations/:organisationId/companies',
     access: 'organisation',
+    counter: 'company_posts',
     answer: createCompany,
   },
 ];
@@ -143,6 +150,9 @@ function createBareOrganisation(sandbox: Sandbox, request: ApiRequest): Answer {
 function createCompany(sandbox: Sandbox, request: ApiRequest): Answer {
   const fields = new Fields(request.json);
   fields.text('name');
+  for (const name of ['postalCode', 'standardIndustrialCode', 'vatNumber', 'languageCode']) {
+    fields.optionalText(name);
+  }
   fields.check();
   const organisationId = request.params['organisationId'] ?? '';
   const company = { id: newId(), organisationId, fields: isObject(request.json) ? request.json : {} };

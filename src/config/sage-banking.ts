@@ -28,6 +28,13 @@ export const sageBankingVariables = {
     description: "the product's signing key; without it there are no cloud customers",
     underNpmStart: "the sandbox's",
   }),
+  SAGE_ORGANISATION_ROUTE: z
+    .enum(['banking_service', 'authentication_service'])
+    .default('banking_service')
+    .meta({
+      description:
+        'how organisations of cloud products are created: `banking_service` or `authentication_service` (decision 0018)',
+    }),
   SAGE_PROVIDER: z.string().min(1).optional().meta({
     description: '`x-provider` at the token service; without it there are no desktop customers',
     underNpmStart: "the sandbox's",

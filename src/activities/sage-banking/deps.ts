@@ -1,4 +1,5 @@
 import type { SageBankingClient } from '../../clients/sage-banking/client.js';
+import type { SageOrganisationRoute } from '../../domain/sage-banking/onboarding.js';
 import type { SharedDeps } from '../deps.js';
 
 /**
@@ -23,8 +24,12 @@ export interface SageBankingParts {
   readonly settings: {
     readonly statusPollMinMs: number;
     readonly statusPollMaxMs: number;
+    /** How long after the first request the accounts of a consent are complete. */
+    readonly candidatesRefreshMs: number;
     /** The maximum of organisations per customer in this environment, by Sage's contract; null: no limit, or unknown. */
     readonly organisationLimit: number | null;
+    /** How organisations of cloud products are created. */
+    readonly organisationRoute: SageOrganisationRoute;
   };
 }
 

@@ -8,9 +8,11 @@ import { refusalProblem } from '../command-failure.js';
 import type { RunCommandInput, RunCommandResult } from '../channel.js';
 import { requireSageBanking } from './access.js';
 import { createRule } from './rules/create-rule.js';
+import { deleteDisconnectedRule } from './rules/delete-disconnected-rule.js';
 import { deleteRule } from './rules/delete-rule.js';
 import { previewRule } from './rules/preview-rule.js';
 import { endSageCommand } from './end-command.js';
+import { listCandidates } from './bank-link/list-candidates.js';
 import { listBanks } from './bank-link/list-banks.js';
 import { listRestorableRules } from './rules/list-restorable-rules.js';
 import { getRule, listRules } from './rules/read-rules.js';
@@ -64,6 +66,10 @@ function run(context: SageCommandContext): Promise<SageCommandEnding> {
       return listRestorableRules(context);
     case 'sage_restore_rules':
       return restoreRules(context);
+    case 'sage_delete_disconnected_rule':
+      return deleteDisconnectedRule(context);
+    case 'sage_list_candidates':
+      return listCandidates(context);
     default:
       throw new Obsolete("the command is not for Sage's Banking Service");
   }

@@ -3,7 +3,8 @@ import { readCustomer } from '../../db/customers.js';
 import { readSageAccount, type SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { listSageCompanies, type SageCompanyRow } from '../../db/sage-banking/companies.js';
 import { writeTimeline } from '../../db/timeline.js';
-import { describeInstantProblem, parseInstant } from '../../domain/instant.js';
+import { describeInstantProblem } from '../../domain/instant.js';
+import { readStartDate } from '../../domain/sage-banking/start-date.js';
 import type { ApiDeps } from '../deps.js';
 import { uuid } from '../fields.js';
 import type { Problem } from '../problem.js';
@@ -27,7 +28,8 @@ export const companyField = z.string().min(1).max(255).optional().meta({
   description: "Sage's id of the company. Optional when the customer has exactly one.",
 });
 export const startDateField = z.string().meta({
-  description: 'The first day of the transactions: a date, or an instant with offset; not in the future.',
+  description:
+    'The first day of the transactions: a date, or an instant with offset, of which the day as written counts; at most today, where on earth it is latest.',
   example: '2026-02-01',
 });
 
@@ -53,19 +55,13 @@ function companyProblem(count: number, companyId: string | undefined): string {
     : 'is not a company of the customer';
 }
 
-const dateForm = /^\d{4}-\d\d-\d\d$/;
-
-/** A start date as an instant in UTC. A refused one is recorded on the company's timeline. @throws {Problem} 422 */
+/** A start date as midnight UTC of its day. A refused one is recorded on the company's timeline. @throws {Problem} 422 */
 export async function requireStartDate(
   deps: ApiDeps,
   input: { company: SageCompanyRow; value: string },
 ): Promise<string> {
   const { company, value } = input;
-  const parsed = parseInstant({
-    value: dateForm.test(value) ? `${value}T00:00:00Z` : value,
-    nowMs: deps.nowMs(),
-    futureMaxMs: 0,
-  });
+  const parsed = readStartDate(value, deps.nowMs());
   if ('instant' in parsed) return parsed.instant;
   const { problem } = parsed;
   await writeTimeline(deps.pool, {

@@ -55,6 +55,10 @@ function problemOfLink(link: SageLinkRow): Problem {
             : 'is a direct bank, without pages of its own: use /v1/sage/accounts';
       return invalid({ status: 422, code: reason, errors: [{ pointer: '/bank_id', message }] });
     }
+    case 'unknown_candidate': {
+      const message = 'is no account that the customer has granted with this one';
+      return invalid({ status: 422, code: reason, errors: [{ pointer: '/candidate_id', message }] });
+    }
     case 'not_auth_required':
     case 'account_taken':
       return new Problem({ status: 409, code: reason, detail: conflicts[reason], extra });
@@ -78,5 +82,5 @@ function problemOfLink(link: SageLinkRow): Problem {
 
 const conflicts = {
   not_auth_required: 'the account does not require a new authorisation',
-  account_taken: 'Sage already has this account in another company',
+  account_taken: 'Sage already has this account, in this company or another one',
 } as const;

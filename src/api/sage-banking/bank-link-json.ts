@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Keyring } from '../../crypto/keyring.js';
 import { open } from '../../crypto/seal.js';
 import type { SageLinkRow } from '../../db/sage-banking/bank-links.js';
-import { sageLinkStates } from '../../domain/sage-banking/states.js';
+import { sageLinkPurposes, sageLinkStates } from '../../domain/sage-banking/states.js';
 import { sageLinkReasons } from '../../domain/sage-banking/bank-link.js';
 import { instant } from '../fields.js';
 
@@ -12,7 +12,7 @@ export const sageLinkSchema = z
     link_id: z.string().meta({ format: 'uuid' }),
     customer_id: z.string(),
     connection_id: z.string().meta({ format: 'uuid' }),
-    purpose: z.enum(['link', 'direct', 'reauthorise']),
+    purpose: z.enum(sageLinkPurposes),
     state: z.enum(sageLinkStates),
     bank_id: z.string(),
     bank_name: z.string().nullable(),

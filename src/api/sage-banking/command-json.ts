@@ -99,6 +99,20 @@ export const sageRestoreDoc = z
   })
   .meta({ id: 'SageRestore' });
 
+export const sageCandidatesDoc = z
+  .object({
+    accounts: z.array(
+      z.object({
+        candidate_id: z.string(),
+        connected: z.boolean().meta({ description: 'It is an account of the company already.' }),
+        metadata: z
+          .record(z.string(), z.unknown())
+          .meta({ description: "What Sage says of it, in Sage's members." }),
+      }),
+    ),
+  })
+  .meta({ id: 'SageAvailableAccounts' });
+
 export const sageResultSchemas = [
   sageBanksDoc,
   sageRulesDoc,
@@ -107,4 +121,5 @@ export const sageResultSchemas = [
   sageRulePreviewDoc,
   sageRestorableRulesDoc,
   sageRestoreDoc,
+  sageCandidatesDoc,
 ] as const;

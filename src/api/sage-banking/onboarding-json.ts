@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { isStaleCaptcha } from '../../domain/sage-banking/transitions.js';
 import { readSageCompanyOfOnboarding } from '../../db/sage-banking/companies.js';
-import { readSageOnboarding, type SageOnboardingRow } from '../../db/sage-banking/onboardings.js';
+import {
+  readSageOnboarding,
+  type InsertedSageOnboarding,
+  type SageOnboardingRow,
+} from '../../db/sage-banking/onboardings.js';
 import { sageProductKinds } from '../../domain/sage-banking/onboarding.js';
 import { sageOnboardingStates } from '../../domain/sage-banking/states.js';
 import type { ApiDeps } from '../deps.js';
+import type { RouteAnswer } from '../define-route.js';
 import { instant, uuid } from '../fields.js';
 import { Problem, notFound } from '../problem.js';
 
@@ -49,7 +54,9 @@ export async function onboardingJson(deps: ApiDeps, row: SageOnboardingRow) {
     state: row.state,
     ...(isShown ? { captcha: { captcha_id: captchaId, image: captchaImage } } : {}),
     ...(company === null
-      ? {}
+      ? row.organisationId === null
+        ? {}
+        : { organisation_id: row.organisationId }
       : {
           connection_id: company.connectionId,
           organisation_id: company.organisationId,
@@ -61,6 +68,22 @@ export async function onboardingJson(deps: ApiDeps, row: SageOnboardingRow) {
     created_at: row.createdAt,
     updated_at: row.updatedAt,
   };
+}
+
+export const begunOnboardingSchema = z.object({ onboarding_id: z.string().meta({ format: 'uuid' }) });
+
+/** The answer of a call that began an onboarding. @throws {Problem} 409 when the customer has another open one */
+export function begunOnboarding(onboardingId: string, stored: InsertedSageOnboarding): RouteAnswer {
+  if (stored.kind === 'stored') {
+    const headers = { Location: `/v1/sage/onboardings/${onboardingId}` };
+    return { status: 202, body: { onboarding_id: onboardingId }, headers };
+  }
+  throw new Problem({
+    status: 409,
+    code: 'onboarding_open',
+    detail: 'the customer has an open onboarding',
+    extra: { onboarding_id: stored.onboardingId, state: stored.state },
+  });
 }
 
 /** The onboarding. @throws {Problem} 404 */

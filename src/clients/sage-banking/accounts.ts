@@ -1,23 +1,34 @@
 import { z } from 'zod';
 import type { SageBankAccountInput, SageBankingClient } from './client.js';
 import type { CompanyRequester } from './company-request.js';
-import { sageBankAccountSchema } from './schemas.js';
+import { sageBankAccountSchema, sageCandidateSchema } from './schemas.js';
 
 /** Shape assumed (contract 6.1). */
 const accountListSchema = z
   .object({ bankAccounts: z.array(sageBankAccountSchema) })
   .transform(({ bankAccounts }) => bankAccounts);
 
+const candidateListSchema = z
+  .object({ availableAccounts: z.array(sageCandidateSchema) })
+  .transform(({ availableAccounts }) => availableAccounts);
+
 const deletedSchema = z.unknown().transform(() => undefined);
 
 export type AccountCalls = Pick<
   SageBankingClient,
-  'createBankAccount' | 'listBankAccounts' | 'getBankAccount' | 'deleteBankAccount'
+  | 'createBankAccount'
+  | 'listBankAccounts'
+  | 'getBankAccount'
+  | 'deleteBankAccount'
+  | 'listCandidates'
+  | 'linkCandidate'
 >;
 
 /** Bank accounts of a company (contract 6). */
 export function createAccountCalls({ companyRequest }: { companyRequest: CompanyRequester }): AccountCalls {
   return {
+    ...createCandidateCalls({ companyRequest }),
+
     createBankAccount: ({ access, account, signal }) =>
       companyRequest({
         operation: 'createBankAccount',
@@ -60,6 +71,37 @@ export function createAccountCalls({ companyRequest }: { companyRequest: Company
         mayBeEmpty: true,
         segments: ['bankaccounts', bankAccountId],
         schema: deletedSchema,
+      }),
+  };
+}
+
+/** Further accounts of a consent (contract 6.6). */
+function createCandidateCalls({
+  companyRequest,
+}: {
+  companyRequest: CompanyRequester;
+}): Pick<AccountCalls, 'listCandidates' | 'linkCandidate'> {
+  return {
+    listCandidates: ({ access, bankAccountId, signal }) =>
+      companyRequest({
+        operation: 'listCandidates',
+        method: 'GET',
+        access,
+        signal,
+        segments: ['availablebankaccounts'],
+        query: { bankAccountIds: bankAccountId },
+        schema: candidateListSchema,
+      }),
+
+    linkCandidate: ({ access, candidateId, requestedStartDate, signal }) =>
+      companyRequest({
+        operation: 'linkCandidate',
+        method: 'POST',
+        access,
+        signal,
+        segments: ['linkavailablebankaccount'],
+        json: { bankAccountCandidateId: candidateId, requestedStartDate },
+        schema: sageBankAccountSchema,
       }),
   };
 }

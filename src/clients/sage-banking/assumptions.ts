@@ -3,6 +3,8 @@
  * (docs/contracts/sage-banking.md marks each as assumed), and the documented figures beside it.
  */
 
+import { dayMs } from '../../domain/limits.js';
+
 /** Documented: organisations of one customer and product, by the host's environment (contract 3.2). */
 const organisationLimits: readonly (readonly [host: RegExp, limit: number | null])[] = [
   [/^qa(eu)?\.sagebankdrive\.com$/, null],
@@ -42,6 +44,18 @@ export const notFoundErrorCode = 'notFound';
 
 /** Assumed: a bank consent session lasts 20 minutes, as on the provider's side (contract 5.1). */
 export const linkLifetimeMs = 20 * 60_000;
+
+/**
+ * Assumed: Sage refuses a start date that lies in the future by UTC (contract 6.2). A day that has begun only east of UTC is
+ * therefore sent as the day in UTC: one day too much is harmless, one too little is not. `day` is midnight UTC of the day.
+ */
+export function startDateForSage(day: string, nowMs: number): string {
+  const todayMs = Math.floor(nowMs / dayMs) * dayMs;
+  return new Date(Math.min(Date.parse(day), todayMs)).toISOString();
+}
+
+/** Assumed: the accounts that a customer has granted are complete this long after they were first asked for (contract 6.6). */
+export const candidatesRefreshMs = 11_000;
 
 /** Assumed: transactions a reprocess run takes (contract 10). */
 export const reprocessTransactionsMax = 1_000;

@@ -2,17 +2,22 @@ import type { SageOrganisationOrder } from '../../domain/sage-banking/onboarding
 import type {
   SageBank,
   SageBankAccount,
+  SageCandidate,
   SageLinkedAccount,
   SageRule,
   SageRuleInput,
   SageTransaction,
 } from './schemas.js';
 
-/** The company that a call is for, in its organisation, and the organisation's own signing key (contract 2.2). */
-export interface SageCompanyAccess {
+/** An organisation with its own signing key: enough to create a company in it (contract 2.2). */
+export interface SageOrganisationAccess {
   readonly organisationId: string;
-  readonly companyId: string;
   readonly signingKey: string;
+}
+
+/** The company that a call is for, in its organisation, and the organisation's own signing key (contract 2.2). */
+export interface SageCompanyAccess extends SageOrganisationAccess {
+  readonly companyId: string;
 }
 
 interface Call {
@@ -92,12 +97,23 @@ export interface SageBankingClient {
   createOrganisation(
     input: Call & { organisation: SageOrganisationInput },
   ): Promise<{ organisationId: string; companyId: string; signingKey: string }>;
+  /**
+   * An organisation without a company, by the Authentication Service (contract 2.3 b); not repeatable, as above.
+   * `externalId` is ours, for Sage's support.
+   */
+  createBareOrganisation(
+    input: Call & { organisation: SageOrganisationOrder; externalId: string },
+  ): Promise<SageOrganisationAccess>;
+  /** A company in an organisation that exists; not repeatable, as above. */
+  createCompany(
+    input: Call & { access: SageOrganisationAccess; company: SageOrganisationOrder['company'] },
+  ): Promise<{ companyId: string }>;
   /** Registers a desktop customer at the token service; may be repeated. */
   requestToken(input: Call & { licenceDetails: SageLicenceDetails }): Promise<void>;
   /** A captcha for one attempt. `image` is a data URL. */
   getCaptcha(input: Call): Promise<{ captchaId: string; image: string }>;
-  /** Fetches a token of the company, past the cache: proves that ids and key belong together. */
-  proveAccess(input: CompanyCall): Promise<void>;
+  /** Fetches a token of the company or organisation, past the cache: proves that ids and key belong together. */
+  proveAccess(input: Call & { access: SageCompanyAccess | SageOrganisationAccess }): Promise<void>;
 
   listBanks(
     input: Call & { name?: string | undefined; primaryCountry?: string | undefined; startIndex?: number },
@@ -116,6 +132,16 @@ export interface SageBankingClient {
   /** May be repeated. */
   deleteBankAccount(input: AccountCall): Promise<void>;
 
+  /**
+   * Accounts that the customer has granted with the consent of this one (contract 6.6). The first answer may be incomplete:
+   * it makes Sage ask the bank.
+   */
+  listCandidates(input: AccountCall): Promise<readonly SageCandidate[]>;
+  /** Makes one of them an account. Repeat only after {@link listBankAccounts}; one that is connected is a 409. */
+  linkCandidate(
+    input: CompanyCall & { candidateId: string; requestedStartDate: string },
+  ): Promise<SageBankAccount>;
+
   /** Transactions from the id `startIndex` on, up to `endIndex`, both included; without it a whole page. */
   readTransactions(
     input: AccountCall & { startIndex: number; endIndex?: number | undefined },
@@ -129,6 +155,8 @@ export interface SageBankingClient {
   deleteRule(input: RuleCall): Promise<void>;
   /** Rules of the company's cancelled accounts, with their old `bankAccountId` (contract 8.1). */
   listDisconnectedRules(input: CompanyCall): Promise<readonly SageRule[]>;
+  /** Deletes a rule of a cancelled account, for good; one of an open account is a 409. */
+  deleteDisconnectedRule(input: CompanyCall & { ruleId: string }): Promise<void>;
 
   /** At most 1,000 ids; may be repeated (contract 10). */
   startReprocess(

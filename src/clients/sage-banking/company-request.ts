@@ -1,12 +1,12 @@
-import type { SageCompanyAccess } from './client.js';
 import { SageUnauthorized } from './errors.js';
 import { pathOf } from './path.js';
 import type { Requester, SageRequest } from './request.js';
-import type { TokenKeeper } from './tokens.js';
+import type { TokenAccess, TokenKeeper } from './tokens.js';
 
 /** A call on a company, with its token. `path` is below the company, `address` is a whole one that was checked. */
 export type CompanyRequest<T> = Omit<SageRequest<T>, 'url' | 'headers' | 'body'> & {
-  readonly access: SageCompanyAccess;
+  /** Of a company, but for an address that is the organisation's. */
+  readonly access: TokenAccess;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   /** Sent as JSON. */
   readonly json?: unknown;
@@ -54,7 +54,8 @@ export function createCompanyRequester(options: {
 
 function addressOf<T>(bankingUrl: URL, call: CompanyRequest<T>): URL {
   if ('address' in call) return call.address;
-  const { organisationId, companyId } = call.access;
+  const { organisationId } = call.access;
+  const companyId = 'companyId' in call.access ? call.access.companyId : '';
   const ids = ['organisations', organisationId, 'companies', companyId, ...call.segments];
   const url = new URL(`/api/v1${pathOf(call.operation, ids)}`, bankingUrl);
   for (const [name, value] of Object.entries(call.query ?? {})) {

@@ -36,8 +36,10 @@ export function createSageBankingClient(options: SageBankingOptions): SageBankin
   return {
     ...createOrganisationCalls({
       request,
+      companyRequest,
       tokens,
       bankingUrl,
+      authUrl,
       tokenServiceUrl,
       applicationId,
       signingKey,

@@ -1,6 +1,8 @@
 /** Calls of this client, as errors and logs name them. */
 export type SageOperation =
   | 'createOrganisation'
+  | 'createBareOrganisation'
+  | 'createCompany'
   | 'requestToken'
   | 'getCaptcha'
   | 'getAccessToken'
@@ -13,6 +15,8 @@ export type SageOperation =
   | 'listBankAccounts'
   | 'getBankAccount'
   | 'deleteBankAccount'
+  | 'listCandidates'
+  | 'linkCandidate'
   | 'readTransactions'
   | 'listRules'
   | 'getRule'
@@ -21,12 +25,14 @@ export type SageOperation =
   | 'amendRule'
   | 'deleteRule'
   | 'listDisconnectedRules'
+  | 'deleteDisconnectedRule'
   | 'startReprocess'
   | 'pollReprocess';
 
 /** Calls signed with the application's own key, or with its id alone: a 401 there does not concern a company. */
 export const applicationOperations: ReadonlySet<SageOperation> = new Set<SageOperation>([
   'createOrganisation',
+  'createBareOrganisation',
   'requestToken',
   'getCaptcha',
   'listBanks',

@@ -15,6 +15,7 @@ export type RuleCalls = Pick<
   | 'amendRule'
   | 'deleteRule'
   | 'listDisconnectedRules'
+  | 'deleteDisconnectedRule'
 >;
 
 /** Rules of a bank account, and those that disconnected accounts of the company have left (contract 8). */
@@ -61,7 +62,7 @@ function createRuleReads(
 
 function createRuleWrites(
   companyRequest: CompanyRequester,
-): Pick<RuleCalls, 'createRule' | 'replaceRule' | 'amendRule' | 'deleteRule'> {
+): Pick<RuleCalls, 'createRule' | 'replaceRule' | 'amendRule' | 'deleteRule' | 'deleteDisconnectedRule'> {
   return {
     createRule: ({ access, bankAccountId, rule, signal }) =>
       companyRequest({
@@ -104,6 +105,17 @@ function createRuleWrites(
         signal,
         mayBeEmpty: true,
         segments: ['bankaccounts', bankAccountId, 'rules', ruleId],
+        schema: deletedSchema,
+      }),
+
+    deleteDisconnectedRule: ({ access, ruleId, signal }) =>
+      companyRequest({
+        operation: 'deleteDisconnectedRule',
+        method: 'DELETE',
+        access,
+        signal,
+        mayBeEmpty: true,
+        segments: ['rules', ruleId],
         schema: deletedSchema,
       }),
   };

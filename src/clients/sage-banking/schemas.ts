@@ -63,6 +63,13 @@ export const sageBankAccountSchema = z.object({
 });
 export type SageBankAccount = z.output<typeof sageBankAccountSchema>;
 
+/** Contract 6.6. Documented is `connected` alone; what else there is may tell people which account it is. */
+export const sageCandidateSchema = z.object({
+  bankAccountCandidateId: z.string().min(1),
+  metadata: z.looseObject({ connected: z.boolean().nullish() }).nullish(),
+});
+export type SageCandidate = z.output<typeof sageCandidateSchema>;
+
 /**
  * Contract 7.2. Ids are whole numbers of 1 or more; everything else is kept as it came, and read with
  * `src/domain/sage-banking/transaction.ts`: one malformed transaction must not stop those after it.

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { sha256Hex } from '../../crypto/hash.js';
 import { tokenLifetimeMs, tokenRenewedBeforeMs } from './assumptions.js';
-import type { SageCompanyAccess } from './client.js';
+import type { SageCompanyAccess, SageOrganisationAccess } from './client.js';
 import { requireIds } from './path.js';
 import type { Requester } from './request.js';
 import { signatureOf } from './signature.js';
+
+/** Of a company, or of its organisation alone. */
+export type TokenAccess = SageCompanyAccess | SageOrganisationAccess;
 
 /** Most tokens in the cache, one per company; the oldest is removed first. */
 const tokensKeptMax = 10_000;
@@ -19,7 +22,7 @@ const tokenSchema = z.object({
 const claimsSchema = z.object({ exp: z.number(), iat: z.number() });
 
 interface Wanted {
-  readonly access: SageCompanyAccess;
+  readonly access: TokenAccess;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +49,7 @@ export function createTokenKeeper(options: {
   /** Requests in flight: callers that need the same token share one. */
   const fetching = new Map<string, Promise<string>>();
 
-  const fetchToken = async (key: string, access: SageCompanyAccess): Promise<string> => {
+  const fetchToken = async (key: string, access: TokenAccess): Promise<string> => {
     // Before the request: the token may be as old as this.
     const askedAtMs = options.nowMs();
     const jwt = await requestToken(options, access);
@@ -84,16 +87,22 @@ export function createTokenKeeper(options: {
   };
 }
 
+function companyIdOf(access: TokenAccess): string | null {
+  return 'companyId' in access ? access.companyId : null;
+}
+
 /** Includes the signing key: a wrong key must not use the token that the right one fetched. */
-function keyOf({ organisationId, companyId, signingKey }: SageCompanyAccess): string {
-  return JSON.stringify([organisationId, companyId, sha256Hex(signingKey)]);
+function keyOf(access: TokenAccess): string {
+  return JSON.stringify([access.organisationId, companyIdOf(access), sha256Hex(access.signingKey)]);
 }
 
 async function requestToken(
   { request, authUrl, applicationId }: { request: Requester; authUrl: URL; applicationId: string },
-  { organisationId, companyId, signingKey }: SageCompanyAccess,
+  access: TokenAccess,
 ): Promise<string> {
-  requireIds('getAccessToken', [organisationId, companyId]);
+  const { organisationId, signingKey } = access;
+  const companyId = companyIdOf(access);
+  requireIds('getAccessToken', companyId === null ? [organisationId] : [organisationId, companyId]);
   const url = new URL('/auth-v1/accessToken', authUrl);
   const nonce = randomUUID();
   const answer = await request({
@@ -105,7 +114,7 @@ async function requestToken(
       'content-type': 'application/json',
       'x-application': applicationId,
       'x-organisation-id': organisationId,
-      'x-company-id': companyId,
+      ...(companyId === null ? {} : { 'x-company-id': companyId }),
       'x-nonce': nonce,
       'x-signature': signatureOf({ method: 'POST', url, nonce }, signingKey),
     },

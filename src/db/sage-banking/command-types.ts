@@ -18,6 +18,8 @@ export const sageCommandKinds = [
   'sage_dry_run_rule',
   'sage_list_restorable_rules',
   'sage_restore_rules',
+  'sage_delete_disconnected_rule',
+  'sage_list_candidates',
 ] as const;
 export type SageCommandKind = (typeof sageCommandKinds)[number];
 
@@ -25,7 +27,8 @@ export type SageCommandKind = (typeof sageCommandKinds)[number];
  * By kind: `sage_list_banks` {name?, country?, start_index?}, `sage_list_rules` and `sage_list_restorable_rules`
  * {sage_account_id}, `sage_get_rule` and `sage_delete_rule` with {rule_id}, `sage_create_rule` with {rule},
  * `sage_dry_run_rule` with {rule} and, where one is edited, its {rule_id}, `sage_replace_rule` with {rule_id, rule},
- * `sage_amend_rule` the same with what changes alone; changes may have {if_match, by, based_on}; `sage_restore_rules` with {rule_ids}. Rules were validated before
+ * `sage_amend_rule` the same with what changes alone; changes may have {if_match, by, based_on}; `sage_restore_rules` with {rule_ids},
+ * `sage_delete_disconnected_rule` with {rule_id}, `sage_list_candidates` with {sage_account_id}. Rules were validated before
  * they are stored here.
  */
 export interface SageCommandInput {
@@ -63,9 +66,21 @@ export type SageCommandResult =
   | SageDeletedRuleResult
   | SageRulePreviewResult
   | SageRestorableRulesResult
-  | SageRestoreResult;
+  | SageRestoreResult
+  | SageCandidatesResult;
 
 export type SageCommandRow = CommandRow<SageCommandKind, SageCommandInput, SageCommandResult>;
+
+/** Accounts that the customer has granted with the consent of an account. */
+export interface SageCandidatesResult {
+  readonly accounts: readonly {
+    readonly candidate_id: string;
+    /** It is an account of the company already. */
+    readonly connected: boolean;
+    /** What Sage says of it, in Sage's own members. */
+    readonly metadata: Readonly<Record<string, unknown>>;
+  }[];
+}
 
 /** One page of Sage's banks, in Sage's own members. */
 export interface SageBanksResult {

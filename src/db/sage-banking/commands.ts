@@ -83,6 +83,7 @@ const readingKinds: readonly SageCommandKind[] = [
   'sage_get_rule',
   'sage_dry_run_rule',
   'sage_list_restorable_rules',
+  'sage_list_candidates',
 ];
 /** Such an answer is not needed later: it can be read again. */
 const readingsKeptDays = 1;

@@ -8,6 +8,7 @@ import {
   newCaptchaWanted,
   onboardingReady,
   onboardingRefused,
+  organisationCreated,
   outcomeUnknown,
   resolutionEntered,
   resolutionRefused,
@@ -28,6 +29,8 @@ import type { SageOnboardingRow } from './onboardings.js';
 const columnOf: Readonly<Record<keyof OnboardingChange, string>> = {
   state: 'state',
   licenceSealed: 'licence_sealed',
+  organisationId: 'organisation_id',
+  organisationKeySealed: 'organisation_key_sealed',
   captchaId: 'captcha_id',
   captchaImage: 'captcha_image',
   captchaReceivedAt: 'captcha_received_at',
@@ -150,6 +153,15 @@ export async function refuseResolution(
 /** An operator found that there is no organisation: the onboarding begins again with the same request. */
 export async function beginAgain(db: Queryable, row: SageOnboardingRow): Promise<void> {
   await applyOnboarding(db, row, begunAgain(row));
+}
+
+/** Stores an organisation that has no company yet, with its key: the company is created next. */
+export async function storeBareOrganisation(
+  db: Queryable,
+  row: SageOnboardingRow,
+  organisation: { organisationId: string; organisationKeySealed: string },
+): Promise<void> {
+  await applyOnboarding(db, row, organisationCreated(organisation));
 }
 
 /** Stores the organisation with its company and key. False, with nothing changed, when we have these ids already. */

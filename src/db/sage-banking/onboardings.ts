@@ -22,6 +22,9 @@ export interface SageOnboardingRow {
   readonly kind: SageProductKind;
   readonly request: SageOrganisationOrder;
   readonly licenceSealed: string | null;
+  /** The organisation that the company is created in; null: both are created by one request. */
+  readonly organisationId: string | null;
+  readonly organisationKeySealed: string | null;
   readonly termsAcceptedAt: string;
   readonly state: SageOnboardingState;
   readonly captchaId: string | null;
@@ -49,6 +52,8 @@ interface RawOnboarding {
   kind: SageProductKind;
   request: SageOrganisationOrder;
   licence_sealed: string | null;
+  organisation_id: string | null;
+  organisation_key_sealed: string | null;
   terms_accepted_at: string;
   state: SageOnboardingState;
   captcha_id: string | null;
@@ -71,7 +76,8 @@ interface RawOnboarding {
 const isOpen = `state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')`;
 const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
 
-const columns = `onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, captcha_id,
+const columns = `onboarding_id, customer_id, kind, request, licence_sealed, organisation_id,
+  organisation_key_sealed, terms_accepted_at, state, captcha_id,
   captcha_image, captcha_text, captcha_failures, registered_again, create_sent_at, resolution_sealed, reason, message,
   created_at, updated_at, ${ageOf('captcha_received_at')} AS captcha_age_ms, ${ageOf('updated_at')} AS untouched_ms,
   ${ageOf('person_acted_at')} AS unattended_ms`;
@@ -83,6 +89,8 @@ function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
     kind: raw.kind,
     request: raw.request,
     licenceSealed: raw.licence_sealed,
+    organisationId: raw.organisation_id,
+    organisationKeySealed: raw.organisation_key_sealed,
     termsAcceptedAt: raw.terms_accepted_at,
     state: raw.state,
     captchaId: raw.captcha_id,
@@ -102,8 +110,8 @@ function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
   };
 }
 
-/** What is sealed in the row: `{key, value}` pairs of the licence, or what an operator entered. */
-type SealedColumn = 'licence' | 'resolution';
+/** What is sealed in the row: `{key, value}` pairs of the licence, what an operator entered, or the organisation's key. */
+type SealedColumn = 'licence' | 'resolution' | 'organisation_key';
 
 /** A secret of the onboarding as it may be stored in that column of its row, and only there. */
 export function sealOnboardingSecret(
@@ -141,13 +149,16 @@ export async function insertSageOnboarding(
     request: SageOrganisationOrder;
     licenceSealed: string | null;
     termsAcceptedAt: string;
+    /** Of a further company: the organisation that exists. */
+    organisation?: { organisationId: string; organisationKeySealed: string };
   },
 ): Promise<InsertedSageOnboarding> {
   const { onboardingId, customerId, kind } = input;
   const { rowCount } = await db.query(
     `INSERT INTO sage_onboardings
-       (onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+       (onboarding_id, customer_id, kind, request, licence_sealed, terms_accepted_at, state, organisation_id,
+        organisation_key_sealed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
     [
       onboardingId,
       customerId,
@@ -156,13 +167,19 @@ export async function insertSageOnboarding(
       input.licenceSealed,
       input.termsAcceptedAt,
       kind === 'cloud' ? 'creating' : 'registering',
+      input.organisation?.organisationId ?? null,
+      input.organisation?.organisationKeySealed ?? null,
     ],
   );
   if (rowCount === 1) {
     await writeTimeline(db, {
       kind: 'sage_onboarding_begun',
       customerId,
-      detail: { onboarding_id: onboardingId, product: kind },
+      detail: {
+        onboarding_id: onboardingId,
+        product: kind,
+        ...(input.organisation === undefined ? {} : { organisation_id: input.organisation.organisationId }),
+      },
     });
     return { kind: 'stored' };
   }

@@ -8,6 +8,9 @@ import type { Queryable } from '../pool.js';
  * ids}`.
  */
 
+/** Of an organisation whose company was not created yet. */
+export const noCompanyId = '';
+
 interface Ids {
   readonly organisationId: string;
   readonly companyId: string;

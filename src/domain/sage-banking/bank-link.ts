@@ -13,6 +13,8 @@ export const sageLinkReasons = [
   /** The bank is of another kind than this call is for. */
   'wrong_bank_kind',
   'unknown_bank',
+  /** Sage has no such account of the consent, or not any more (contract 6.6). */
+  'unknown_candidate',
   /** The bank granted consent, but Sage does not report an account. */
   'no_account_reported',
   /** Sage has the account already, for another company (contract 6.2). */

@@ -6,6 +6,13 @@ import { dayMs } from '../limits.js';
 export const sageProductKinds = ['cloud', 'desktop'] as const;
 export type SageProductKind = (typeof sageProductKinds)[number];
 
+/**
+ * How organisations of cloud products are created (contract 2.3): with their company by one request of the Banking Service,
+ * or by the Authentication Service, and the company after it.
+ */
+export const sageOrganisationRoutes = ['banking_service', 'authentication_service'] as const;
+export type SageOrganisationRoute = (typeof sageOrganisationRoutes)[number];
+
 /** An organisation with its company as it is requested, in Sage's own fields (contract 2.3). */
 export interface SageOrganisationOrder {
   readonly company: {

@@ -19,7 +19,8 @@ export type SageOnboardingState = (typeof sageOnboardingStates)[number];
 export const sageLinkStates = ['waiting', 'linked', 'refused', 'expired'] as const;
 export type SageLinkState = (typeof sageLinkStates)[number];
 
-export type SageLinkPurpose = 'link' | 'direct' | 'reauthorise';
+export const sageLinkPurposes = ['link', 'direct', 'reauthorise', 'candidate'] as const;
+export type SageLinkPurpose = (typeof sageLinkPurposes)[number];
 
 export type SageReprocessState = 'running' | 'done' | 'failed';
 

@@ -32,6 +32,8 @@ export interface OnboardingSnapshot {
 export interface OnboardingChange {
   readonly state?: SageOnboardingState;
   readonly licenceSealed?: null;
+  readonly organisationId?: string;
+  readonly organisationKeySealed?: string | null;
   readonly captchaId?: string | null;
   readonly captchaImage?: string | null;
   /** `now` is the database's time of the change. */
@@ -70,6 +72,7 @@ const noReason = { reason: null, message: null } satisfies OnboardingChange;
 const noSecrets = {
   ...noCaptcha,
   licenceSealed: null,
+  organisationKeySealed: null,
   resolutionSealed: null,
   createSentAt: null,
 } satisfies OnboardingChange;
@@ -241,11 +244,30 @@ export function begunAgain(row: OnboardingSnapshot): OnboardingTransition {
   );
 }
 
+/** The organisation exists without a company: its company is created next, with the key. */
+export function organisationCreated(organisation: {
+  organisationId: string;
+  organisationKeySealed: string;
+}): OnboardingTransition {
+  return transition(
+    'sage_organisation_created',
+    { ...noReason, ...organisation, state: 'creating', createSentAt: null, resolutionSealed: null },
+    { organisation_id: organisation.organisationId },
+  );
+}
+
 /** Sage created the organisation with its company; its signing key is stored. */
 export function companyCreated(company: { organisationId: string; companyId: string }): OnboardingTransition {
   return transition(
     'sage_organisation_created',
-    { ...noCaptcha, ...noReason, state: 'creating', createSentAt: null, resolutionSealed: null },
+    {
+      ...noCaptcha,
+      ...noReason,
+      state: 'creating',
+      createSentAt: null,
+      resolutionSealed: null,
+      organisationKeySealed: null,
+    },
     { organisation_id: company.organisationId, company_id: company.companyId },
   );
 }

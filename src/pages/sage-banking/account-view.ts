@@ -131,6 +131,7 @@ function accountActions(visit: SageVisit, account: SageAccountRow): Html | undef
     }
     ${linkButton(sagePaths.rules(sageAccountId), t.sage.account.rules)}
     ${linkButton(sagePaths.restore(sageAccountId), t.sage.account.restore)}
+    ${account.dataProvider === 'indirect' && linkButton(sagePaths.further(sageAccountId), t.sage.further.link)}
     ${linkButton(sagePaths.disconnect(sageAccountId), t.sage.account.disconnect)}
   </div>`;
 }

@@ -1,8 +1,9 @@
 import type { SageBank } from '../../clients/sage-banking/schemas.js';
 import type { SageCompanyRow } from '../../db/sage-banking/companies.js';
 import type { InstantProblem } from '../../domain/instant.js';
-import { parseInstant, yearMin } from '../../domain/instant.js';
+import { yearMin } from '../../domain/instant.js';
 import { dayMs } from '../../domain/limits.js';
+import { latestToday, readStartDate } from '../../domain/sage-banking/start-date.js';
 import { textProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
@@ -88,9 +89,9 @@ export function validateBeginForm(
   };
 }
 
-/** The problem of a start date, or null. Validated in UTC, as Sage does: today is the latest. */
+/** The problem of a start date, or null. The customer's own today is the latest, wherever on earth that is. */
 export function startDateFault(date: string): InstantProblem | null {
-  const read = parseInstant({ value: `${date}T00:00:00Z`, nowMs: Date.now(), futureMaxMs: 0 });
+  const read = readStartDate(`${date}T00:00:00Z`, Date.now());
   return 'problem' in read ? read.problem : null;
 }
 
@@ -142,7 +143,7 @@ export function sendBeginForm(
         hint: texts.dateHint,
         value: form.startDate,
         required: true,
-        max: new Date().toISOString().slice(0, 'YYYY-MM-DD'.length),
+        max: latestToday(Date.now()),
         error: problems.startDate,
       })}
       ${isDirect && directFields(visit, bank, { form, problems })}

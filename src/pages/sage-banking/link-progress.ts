@@ -37,7 +37,8 @@ export async function beginLinkAgain(visit: SageVisit): Promise<void> {
   const { pages, customer } = visit;
   const former = await requireOwnLink(visit);
   if (former.state === 'waiting') return seeOther(visit.response, sagePaths.link(former.linkId));
-  if (former.purpose === 'direct') return seeOther(visit.response, sagePaths.connect);
+  if (former.purpose === 'direct' || former.purpose === 'candidate')
+    return seeOther(visit.response, sagePaths.connect);
   await startLink(visit, {
     ...former,
     sageAccountId: former.purpose === 'link' ? null : former.sageAccountId,

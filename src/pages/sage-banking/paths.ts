@@ -18,6 +18,9 @@ export const sagePaths = {
   reprocess: (sageAccountId: string) => `${account(sageAccountId)}/reprocess`,
   reprocessing: (reprocessId: string) => `${root}/reprocesses/${reprocessId}`,
   restore: (sageAccountId: string) => `${account(sageAccountId)}/restore`,
+  deleteRestorable: (sageAccountId: string, ruleId: string) =>
+    `${account(sageAccountId)}/restore/${encodeURIComponent(ruleId)}/delete`,
+  further: (sageAccountId: string) => `${account(sageAccountId)}/further`,
   restoring: (sageAccountId: string, commandId: string) => `${account(sageAccountId)}/restored/${commandId}`,
   rules: (sageAccountId: string) => `${account(sageAccountId)}/rules`,
   newRule: (sageAccountId: string) => `${account(sageAccountId)}/new-rule`,

@@ -1,4 +1,5 @@
 import type {
+  SageCandidatesResult,
   SageCommandKind,
   SageCommandResult,
   SageCommandRow,
@@ -32,6 +33,17 @@ export async function readRestorable(
 ): Promise<readonly SageRestorableRule[] | null> {
   const command = await readAtSage(visit, { account, kind: 'sage_list_restorable_rules', path });
   return command === null ? null : rulesOf(command.result);
+}
+
+/** The accounts that were granted with the consent of this one. Null: a page that says why not was sent. */
+export async function readCandidates(
+  visit: SageVisit,
+  account: SageAccountRow,
+  path: string,
+): Promise<SageCandidatesResult['accounts'] | null> {
+  const command = await readAtSage(visit, { account, kind: 'sage_list_candidates', path });
+  const result = command?.result ?? null;
+  return result !== null && 'accounts' in result ? result.accounts : null;
 }
 
 /** Names of restorable rules by their old ids, if Sage answers quickly: the outcome can be shown without names. */

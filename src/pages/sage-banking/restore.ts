@@ -75,7 +75,7 @@ async function sendRestorable(
       ${orderFields(visit)}
       <fieldset>
         <legend>${t.sage.rules.title}</legend>
-        ${rules.map((rule, index) => ruleBox(visit, { rule, index, nameOf, isOwn: own.has(rule.sage_account_id ?? '') }))}
+        ${rules.map((rule, index) => ruleBox(visit, { sageAccountId, rule, index, nameOf, isOwn: own.has(rule.sage_account_id ?? '') }))}
       </fieldset>
       <div class="actions">
         <button type="submit">${texts.button}</button>
@@ -102,14 +102,22 @@ function predecessorsOf(account: SageAccountRow, siblings: readonly SageAccountR
 function ruleBox(
   visit: SageVisit,
   {
+    sageAccountId,
     rule,
     index,
     nameOf,
     isOwn,
-  }: { rule: SageRestorableRule; index: number; nameOf: ReadonlyMap<string, string>; isOwn: boolean },
+  }: {
+    sageAccountId: string;
+    rule: SageRestorableRule;
+    index: number;
+    nameOf: ReadonlyMap<string, string>;
+    isOwn: boolean;
+  },
 ): Html {
   const texts = visit.pages.t.sage.restore;
   const isHere = rule.restored_rule_id !== null;
+  const deletePath = sagePaths.deleteRestorable(sageAccountId, rule.ruleId);
   const former = nameOf.get(rule.bankAccountId ?? '');
   return html`<div class="choice">
     <input
@@ -123,7 +131,8 @@ function ruleBox(
     <label for="rule-${index}"><bdi>${rule.ruleName}</bdi></label>
     <span class="hint" id="rule-${index}-hint">
       ${former === undefined ? texts.ofUnknown : html`<bdi>${texts.of(former)}</bdi>`}:
-      ${conditionText(visit, rule)} ${isHere && html`– ${texts.already}`}
+      ${conditionText(visit, rule)} ${isHere && html`– ${texts.already}`} –
+      <a href="${deletePath}" aria-label="${texts.deleteLabel(rule.ruleName)}">${texts.delete}</a>
     </span>
   </div>`;
 }

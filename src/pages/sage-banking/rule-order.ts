@@ -23,6 +23,7 @@ const ruleOrderKinds = [
   'sage_amend_rule',
   'sage_delete_rule',
   'sage_dry_run_rule',
+  'sage_delete_disconnected_rule',
 ] as const;
 
 /**
@@ -49,6 +50,9 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
       return sendOrderFailed(visit, account, command);
     case 'done':
       if (command.kind === 'sage_dry_run_rule') return await sendDryRun(visit, account, command);
+      if (command.kind === 'sage_delete_disconnected_rule') {
+        return seeOther(visit.response, sagePaths.restore(sageAccountId));
+      }
       return seeOther(visit.response, `${sagePaths.rules(sageAccountId)}?saved=1`);
     default:
       return command.state satisfies never;

@@ -84,7 +84,12 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
       fetch: (...args) => (monitoring === null ? fetch : monitoring.fetch)(...args),
     }),
     workflows: facade,
-    settings: { ...statusPolling, organisationLimit: null },
+    settings: {
+      ...statusPolling,
+      organisationLimit: null,
+      candidatesRefreshMs: 100,
+      organisationRoute: 'banking_service',
+    },
   };
   const deps = depsOf({ pool, keyring, facade, channel, clock });
   const repairDeps = {

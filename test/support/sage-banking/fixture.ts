@@ -20,6 +20,7 @@ import { createSageBankingClient } from '../../../src/clients/sage-banking/creat
 import { parseKeyring, type Keyring } from '../../../src/crypto/keyring.js';
 import { createPasswordHasher } from '../../../src/crypto/password.js';
 import { createPool, type Pool } from '../../../src/db/pool.js';
+import type { SageOrganisationRoute } from '../../../src/domain/sage-banking/onboarding.js';
 import { taskQueues } from '../../../src/domain/ids.js';
 import { createPagesChannels } from '../../../src/pages/channels.js';
 import { createPages } from '../../../src/pages/index.js';
@@ -78,6 +79,7 @@ export interface SageFixtureInput {
   readonly environment?: SageBankingOptions['environment'];
   /** Replaces the client that the activities use, to inject failures for example. */
   readonly wrap?: (client: SageBankingClient) => SageBankingClient;
+  readonly organisationRoute?: SageOrganisationRoute;
   readonly statusPollMinMs?: number;
   readonly statusPollMaxMs?: number;
   /** Whether the worker is configured for both kinds of onboarding; default true. */
@@ -87,7 +89,12 @@ export interface SageFixtureInput {
 }
 
 /** Short waits: what takes minutes at Sage takes seconds in a test. */
-const quickKnobs: Partial<Knobs> = { linkPollPeriodMs: 200, reprocessPollPeriodMs: 100, reprocessRunMs: 100 };
+const quickKnobs: Partial<Knobs> = {
+  linkPollPeriodMs: 200,
+  candidatesRefreshMs: 100,
+  reprocessPollPeriodMs: 100,
+  reprocessRunMs: 100,
+};
 
 export async function createSageFixture(input: SageFixtureInput = {}): Promise<SageFixture> {
   const database = await createTestDatabase();
@@ -227,6 +234,8 @@ function activityDeps(
       settings: {
         statusPollMinMs: input.statusPollMinMs ?? 200,
         statusPollMaxMs: input.statusPollMaxMs ?? 1_000,
+        candidatesRefreshMs: 150,
+        organisationRoute: input.organisationRoute ?? 'banking_service',
         organisationLimit: input.environment === 'production' ? 1 : null,
       },
     },

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { cancellationSignal } from '@temporalio/activity';
 import { z } from 'zod';
-import { accountKeyFallback } from '../../../clients/sage-banking/assumptions.js';
+import { accountKeyFallback, startDateForSage } from '../../../clients/sage-banking/assumptions.js';
 import type { SageCompanyAccess } from '../../../clients/sage-banking/client.js';
-import { isSageConflict, SageRefused } from '../../../clients/sage-banking/errors.js';
+import { isSageConflict, isSageNotFound, SageRefused } from '../../../clients/sage-banking/errors.js';
 import type { SageBank, SageBankAccount } from '../../../clients/sage-banking/schemas.js';
 import { sha256Hex } from '../../../crypto/hash.js';
 import { transaction } from '../../../db/pool.js';
-import { insertSageAccount, readSageAccountByBankAccount } from '../../../db/sage-banking/accounts.js';
+import {
+  insertSageAccount,
+  listSageAccountsOfConnection,
+  readSageAccountByBankAccount,
+} from '../../../db/sage-banking/accounts.js';
 import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
 import { endSageLink } from '../../../db/sage-banking/bank-links.js';
 import {
@@ -58,9 +62,79 @@ export function sageCreateAccount(deps: SageBankingDeps) {
     if (link.state !== 'waiting') return await linkOver(context);
     if (link.accountSealed === null) throw new Obsolete('the link has no account');
     const text = openOfLink(context, { column: 'account', sealed: link.accountSealed });
+    if (link.purpose === 'candidate') {
+      const candidate = candidateSchema.parse(JSON.parse(text));
+      return await endingOnRefusal(context, () => linkCandidate(context, candidate));
+    }
     const linked = linkedAccountSchema.parse(JSON.parse(text));
     return await endingOnRefusal(context, () => ensure(context, linked));
   };
+}
+
+/** An account of an earlier consent, and the account that it was granted with; stored sealed in the link's row. */
+export const candidateSchema = z.object({ candidateId: z.string(), bankAccountId: z.string() });
+type Candidate = z.output<typeof candidateSchema>;
+
+/**
+ * Makes an account of a candidate (contract 6.6). A 409 says that it is one already: after a lost answer that is our own
+ * work, which is the only account of this consent that has no row here.
+ */
+async function linkCandidate(context: LinkContext, candidate: Candidate): Promise<LinkOver> {
+  const { deps, sage, link, signal } = context;
+  const { candidateId } = candidate;
+  const access = await companyAccess(deps, link);
+  const bank = await sage.client.getBank({ bankId: link.bankId, signal });
+  const requestedStartDate = startDateForSage(link.requestedStartDate ?? link.createdAt, Date.now());
+  let found: SageBankAccount | null;
+  try {
+    found = await sage.client.linkCandidate({ access, candidateId, requestedStartDate, signal });
+  } catch (error) {
+    if (isSageNotFound(error)) {
+      return await endLink(context, {
+        state: 'refused',
+        reason: 'unknown_candidate',
+        message: error.errorMessage,
+      });
+    }
+    if (!isSageConflict(error)) throw error;
+    found = await findUnknownSibling(context, access, candidate);
+    if (found === null) {
+      return await endLink(context, {
+        state: 'refused',
+        reason: 'account_taken',
+        message: error.errorMessage,
+      });
+    }
+  }
+  const { accountName = bank.name, accountIdentifier = candidateId } = found;
+  const linked = {
+    accountName: accountName ?? bank.name,
+    accountIdentifier: accountIdentifier ?? candidateId,
+  };
+  return await finish(context, { found, bank, linked });
+}
+
+/** The account of the same consent that has no row here; null unless there is exactly one. */
+async function findUnknownSibling(
+  { deps, sage, link, signal }: LinkContext,
+  access: SageCompanyAccess,
+  candidate: Candidate,
+): Promise<SageBankAccount | null> {
+  const listed = await sage.client.listBankAccounts({ access, signal });
+  const consent = listed.find(
+    ({ bankAccountId }) => bankAccountId === candidate.bankAccountId,
+  )?.bankIdentifier;
+  if (consent == null) return null;
+  const known = await listSageAccountsOfConnection(deps.pool, link);
+  const knownIds = new Set(known.map(({ bankAccountId }) => bankAccountId));
+  const unknown = listed.filter(
+    (account) =>
+      account.status !== 'cancelled' &&
+      account.bankId === link.bankId &&
+      account.bankIdentifier === consent &&
+      !knownIds.has(account.bankAccountId),
+  );
+  return unknown.length === 1 ? (unknown[0] ?? null) : null;
 }
 
 async function ensure(context: LinkContext, linked: LinkedAccount): Promise<CreateAccountResult> {
@@ -199,6 +273,8 @@ function inputOf({ link }: LinkContext, linked: LinkedAccount, bank: SageBank) {
     ...(bank.dataProvider === 'indirect' ? { accountKey: linked.accountKey ?? accountKeyFallback } : {}),
     ...(linked.bankIdentifier == null ? {} : { bankIdentifier: linked.bankIdentifier }),
     accountType: linked.accountType ?? bank.accountTypes?.[0] ?? sageAccountTypeFallback,
-    ...(link.requestedStartDate === null ? {} : { requestedStartDate: link.requestedStartDate }),
+    ...(link.requestedStartDate === null
+      ? {}
+      : { requestedStartDate: startDateForSage(link.requestedStartDate, Date.now()) }),
   };
 }

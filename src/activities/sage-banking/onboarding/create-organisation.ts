@@ -1,7 +1,7 @@
 import type { SageOrganisationInput } from '../../../clients/sage-banking/client.js';
 import { isSageError } from '../../../clients/sage-banking/errors.js';
 import { markCreateSent, markInDoubt, wantNewCaptcha } from '../../../db/sage-banking/onboarding-steps.js';
-import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
+import { openOnboardingSecret, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
 import { captchaGoodForMs } from '../../../domain/sage-banking/onboarding.js';
 import { captchaExpired } from '../../../domain/sage-banking/transitions.js';
 import { licenceOf } from './register-desktop.js';
@@ -10,12 +10,13 @@ import {
   forgetUnsent,
   completeAnswer,
   completeRefusal,
+  type Created,
   untilStored,
 } from './store-organisation.js';
 import { again, underLock, type StepContext, type StepEnd } from './step.js';
 
 /**
- * The POST that creates the organisation (contract 2.3): sent at most once, since its outcome cannot be read back and
+ * The POST that creates the organisation, its company, or both (contract 2.3): sent at most once, since its outcome cannot be read back and
  * production allows one organisation per customer. A mark is committed before the POST and cleared only with its answer: an
  * attempt that finds the mark without an answer sends nothing and sets the onboarding to `in_doubt`. Another POST may follow
  * only one that certainly changed nothing (never sent, or refused).
@@ -25,14 +26,14 @@ import { again, underLock, type StepContext, type StepEnd } from './step.js';
 const sendWithinMs = 5_000;
 
 export async function createOrganisation(context: StepContext): Promise<StepEnd> {
-  const { deps, sage, row } = context;
+  const { deps, row } = context;
   // Opened before the mark: a missing key must not cause an unknown outcome.
   const licence = row.kind === 'desktop' ? licenceOf(deps, row) : null;
   const began = clocks();
   const begun = await underLock(context, async (db, locked) => {
     if (locked.state !== 'creating') return null;
     if (locked.createSentAt !== null) {
-      await markInDoubt(db, locked, { message: answerLost(locked.createSentAt) });
+      await markInDoubt(db, locked, { message: answerLost(locked, locked.createSentAt) });
       return null;
     }
     if (locked.kind === 'desktop' && !isFresh(locked)) {
@@ -44,10 +45,10 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   if (begun === null) return again;
   const { locked, mark } = begun;
   if (sinceMs(began) > sendWithinMs) return await forgetUnsent(context, mark);
-  let answer;
+  let answer: Created;
   try {
     // Without the activity's signal: a POST in progress is never aborted, since its answer would be lost.
-    answer = await sage.client.createOrganisation({ organisation: organisationOf(locked, licence) });
+    answer = await send(context, locked, licence);
   } catch (error) {
     // After a bug the mark remains: the next attempt finds it.
     if (!isSageError(error)) throw error;
@@ -55,6 +56,28 @@ export async function createOrganisation(context: StepContext): Promise<StepEnd>
   }
   const created = answer;
   return await untilStored(() => completeAnswer(context, { mark, created }));
+}
+
+/** Sends what is missing: the company of an organisation that exists, the organisation alone, or both. */
+async function send(
+  { deps, sage }: StepContext,
+  row: SageOnboardingRow,
+  licence: ReturnType<typeof licenceOf> | null,
+): Promise<Created> {
+  const { client, settings } = sage;
+  const { onboardingId, organisationId, organisationKeySealed: sealed } = row;
+  if (organisationId !== null && sealed !== null) {
+    const secret = { onboardingId, column: 'organisation_key', sealed } as const;
+    const signingKey = openOnboardingSecret(deps.keyring, secret) as string;
+    const access = { organisationId, signingKey };
+    const { companyId } = await client.createCompany({ access, company: row.request.company });
+    return { ...access, companyId };
+  }
+  if (row.kind === 'cloud' && settings.organisationRoute === 'authentication_service') {
+    const organisation = row.request;
+    return await client.createBareOrganisation({ organisation, externalId: onboardingId });
+  }
+  return await client.createOrganisation({ organisation: organisationOf(row, licence) });
 }
 
 interface Clocks {

@@ -4,10 +4,14 @@ import { readSageCompanyByIds, sealSageSigningKey } from '../../../db/sage-banki
 import {
   finishOnboarding,
   refuseResolution,
+  storeBareOrganisation,
   storeOnboardedCompany,
 } from '../../../db/sage-banking/onboarding-steps.js';
-import { openOnboardingSecret } from '../../../db/sage-banking/onboardings.js';
-import { forgetUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { openOnboardingSecret, sealOnboardingSecret } from '../../../db/sage-banking/onboardings.js';
+import {
+  forgetUnclaimedOrganisation,
+  noCompanyId,
+} from '../../../db/sage-banking/unclaimed-organisations.js';
 import {
   again,
   laterEnd,
@@ -21,7 +25,8 @@ import {
 /** The ids and the key that an operator found at Sage. */
 interface Resolution {
   readonly organisationId: string;
-  readonly companyId: string;
+  /** Absent: the organisation exists, and its company does not. */
+  readonly companyId?: string;
   readonly signingKey: string;
 }
 
@@ -39,7 +44,11 @@ export async function resolveUnknownOutcome(
   const { onboardingId } = row;
   const stored = { onboardingId, column: 'resolution', sealed: resolutionSealed } as const;
   const resolution = openOnboardingSecret(deps.keyring, stored) as Resolution;
-  if ((await readSageCompanyByIds(deps.pool, resolution)) !== null) {
+  const { organisationId, companyId, signingKey } = resolution;
+  const isKnown =
+    companyId !== undefined &&
+    (await readSageCompanyByIds(deps.pool, { organisationId, companyId })) !== null;
+  if (isKnown) {
     return await refuse(context, resolutionSealed, { message: taken, detail: { because: 'company_taken' } });
   }
   try {
@@ -54,11 +63,20 @@ export async function resolveUnknownOutcome(
       detail: { http_status: 'httpStatus' in error ? error.httpStatus : null },
     });
   }
+  if (companyId === undefined) {
+    const secret = { onboardingId, column: 'organisation_key', secret: signingKey } as const;
+    const organisationKeySealed = sealOnboardingSecret(deps.keyring, secret);
+    await underLock(context, async (db, locked) => {
+      if (locked.resolutionSealed !== resolutionSealed) return;
+      await storeBareOrganisation(db, locked, { organisationId, organisationKeySealed });
+      await forgetUnclaimedOrganisation(db, { organisationId, companyId: noCompanyId });
+    });
+    return again;
+  }
   const connectionId = randomUUID();
-  const signingKeySealed = sealSageSigningKey(deps.keyring, { connectionId, ...resolution });
+  const signingKeySealed = sealSageSigningKey(deps.keyring, { connectionId, signingKey });
   await underLock(context, async (db, locked) => {
     if (locked.resolutionSealed !== resolutionSealed) return;
-    const { organisationId, companyId } = resolution;
     const company = { connectionId, organisationId, companyId, signingKeySealed };
     if (await storeOnboardedCompany(db, locked, company)) {
       await finishOnboarding(db, locked, company);

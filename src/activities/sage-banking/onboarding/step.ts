@@ -38,7 +38,7 @@ export async function underLock<T>(
 }
 
 /** A failure that is retried, some after an operator has acted. */
-interface Failure {
+export interface Failure {
   readonly reason: SageOnboardingFailure;
   readonly message: string;
   /** A retry within minutes cannot help. */

@@ -9,12 +9,13 @@ import {
   recordOnboardingFailure,
   refuseOnboarding,
   markInDoubt,
+  storeBareOrganisation,
   storeOnboardedCompany,
   recordUnclaimedOrganisation,
   wantNewCaptcha,
 } from '../../../db/sage-banking/onboarding-steps.js';
-import type { SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
-import { keepUnclaimedOrganisation } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { sealOnboardingSecret, type SageOnboardingRow } from '../../../db/sage-banking/onboardings.js';
+import { keepUnclaimedOrganisation, noCompanyId } from '../../../db/sage-banking/unclaimed-organisations.js';
 import type { SageOnboardingRefusal } from '../../../domain/sage-banking/onboarding.js';
 import { captchaAnsweredWrongly } from '../../../domain/sage-banking/transitions.js';
 import { untilStored as storedInTime } from '../../until-stored.js';
@@ -25,6 +26,7 @@ import {
   failureOf,
   underLock,
   providerSays,
+  type Failure,
   type StepContext,
   type StepEnd,
 } from './step.js';
@@ -42,9 +44,10 @@ export async function untilStored(store: () => Promise<StepEnd>): Promise<StepEn
   return await storedInTime(store, { withinMs });
 }
 
-interface Created {
+/** What a POST has created: an organisation with its company, a company, or an organisation that has none yet. */
+export interface Created {
   readonly organisationId: string;
-  readonly companyId: string;
+  readonly companyId?: string;
   readonly signingKey: string;
 }
 
@@ -54,22 +57,20 @@ export async function completeAnswer(
   { mark, created }: { mark: string; created: Created },
 ): Promise<StepEnd> {
   const { deps } = context;
-  const connectionId = randomUUID();
-  const signingKeySealed = sealSageSigningKey(deps.keyring, {
-    connectionId,
-    signingKey: created.signingKey,
-  });
   await complete(context, mark, {
-    apply: async (db, locked) => {
-      const stored = await storeOnboardedCompany(db, locked, { connectionId, ...created, signingKeySealed });
-      if (!stored) await refuseOnboarding(db, locked, companyTaken);
-    },
+    apply: (db, locked) => storeCreated(context, db, locked, created),
     // Also reached after a commit whose confirmation was lost: then the company is ours.
     tooLate: async (db, locked) => {
-      const known = await readSageCompanyByIds(db, created);
-      if (known !== null) return;
-      await keepUnclaimedOrganisation(db, deps.keyring, { ...created, onboardingId: locked.onboardingId });
-      await recordUnclaimedOrganisation(db, locked, created);
+      const { organisationId, companyId = noCompanyId, signingKey } = created;
+      const isOurs =
+        companyId === noCompanyId
+          ? locked.organisationId === organisationId
+          : (await readSageCompanyByIds(db, { organisationId, companyId })) !== null;
+      if (isOurs) return;
+      const { onboardingId } = locked;
+      const unclaimed = { organisationId, companyId, signingKey, onboardingId };
+      await keepUnclaimedOrganisation(db, deps.keyring, unclaimed);
+      await recordUnclaimedOrganisation(db, locked, unclaimed);
       log.error('an organisation answered to a request that was given up', {
         onboardingId: locked.onboardingId,
         organisationId: created.organisationId,
@@ -77,6 +78,27 @@ export async function completeAnswer(
     },
   });
   return again;
+}
+
+async function storeCreated(
+  { deps }: StepContext,
+  db: Queryable,
+  locked: SageOnboardingRow,
+  { organisationId, companyId, signingKey }: Created,
+): Promise<void> {
+  if (companyId === undefined) {
+    const secret = {
+      onboardingId: locked.onboardingId,
+      column: 'organisation_key',
+      secret: signingKey,
+    } as const;
+    const organisationKeySealed = sealOnboardingSecret(deps.keyring, secret);
+    return await storeBareOrganisation(db, locked, { organisationId, organisationKeySealed });
+  }
+  const connectionId = randomUUID();
+  const signingKeySealed = sealSageSigningKey(deps.keyring, { connectionId, signingKey });
+  const company = { connectionId, organisationId, companyId, signingKeySealed };
+  if (!(await storeOnboardedCompany(db, locked, company))) await refuseOnboarding(db, locked, companyTaken);
 }
 
 /** Anything but 200: refused, certainly not sent, or unknown. */
@@ -92,7 +114,7 @@ export async function completeRefusal(
     await complete(context, mark, { apply: (db, locked) => refuseOnboarding(db, locked, notConfigured) });
     return again;
   }
-  const failure = error.kind === 'outcome_unknown' ? null : failureOf(error);
+  const failure = failureOfCreate(context.row, error);
   if (failure === null) {
     await complete(context, mark, { apply: unknownOutcome });
     return again;
@@ -102,6 +124,16 @@ export async function completeRefusal(
     apply: (db, locked) => recordOnboardingFailure(db, locked, { ...failure, notCreated: true }),
   });
   return laterEnd(failure);
+}
+
+/** What to retry after; null when the POST may have taken effect. */
+function failureOfCreate(row: SageOnboardingRow, error: SageError): Failure | null {
+  // The token that the company needs was not answered: the POST itself was never sent.
+  const isUnsent = error.operation === 'getAccessToken';
+  if (error.kind === 'outcome_unknown' && !isUnsent) return null;
+  if (error.kind !== 'unauthorized' || row.organisationId === null) return failureOf(error);
+  const message = `The organisation exists, and Sage does not accept its key${providerSays(error.errorMessage)}`;
+  return { reason: 'company_not_accepted', message, slowly: true };
 }
 
 /** The POST was not sent: its mark is cleared, and the step is repeated. */
@@ -136,11 +168,18 @@ async function complete(
 
 async function unknownOutcome(db: Queryable, locked: SageOnboardingRow): Promise<void> {
   if (locked.state === 'in_doubt') return;
-  await markInDoubt(db, locked, { message: answerLost(locked.createSentAt ?? '') });
+  await markInDoubt(db, locked, { message: answerLost(locked, locked.createSentAt ?? '') });
 }
 
 /** The message for the operator; the runbook has the details. */
-export function answerLost(createSentAt: string): string {
+export function answerLost({ organisationId }: SageOnboardingRow, createSentAt: string): string {
+  if (organisationId !== null) {
+    return (
+      `A request to create the company may have gone out at ${createSentAt}, and no answer is known. ` +
+      `Nothing is sent again by itself. Find out at Sage whether organisation ${organisationId} has this company ` +
+      'since then: if it has, enter organisation id and company id; if not, say so, and it is tried again.'
+    );
+  }
   return (
     `A request to create the organisation may have gone out at ${createSentAt}, and no answer is known. ` +
     'Nothing is sent again by itself. Find out at Sage whether an organisation was created for this customer ' +
@@ -167,7 +206,8 @@ async function applyRefusal(
   if (httpStatus === 404 && locked.kind === 'desktop' && !locked.registeredAgain) {
     return await wantNewCaptcha(db, locked, registrationExpired);
   }
-  const reason = refusalOf(httpStatus, errorCode);
+  const reason =
+    locked.organisationId === null ? refusalOf(httpStatus, errorCode) : refusalOfCompany(httpStatus);
   const message = sentences[reason](context.sage.settings.organisationLimit) + providerSays(errorMessage);
   const fields = error.fields.map(({ field }) => field);
   await refuseOnboarding(db, locked, {
@@ -193,6 +233,11 @@ function refusalOf(httpStatus: number, errorCode: string | null): OrganisationRe
     default:
       return 'provider_refused';
   }
+}
+
+/** A company of an organisation that exists: the refusals of organisations do not apply. */
+function refusalOfCompany(httpStatus: number): OrganisationRefusal {
+  return httpStatus === 400 ? 'invalid_request' : 'provider_refused';
 }
 
 /** Without a full stop: Sage's message may follow. */

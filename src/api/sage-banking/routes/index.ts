@@ -1,6 +1,7 @@
 import type { AnyRoute } from '../../define-route.js';
 import type { SageDeps } from '../define-route.js';
 import { deleteSageAccount } from './delete-account.js';
+import { deleteSageRestorableRule } from './delete-restorable-rule.js';
 import { deleteSageRule } from './delete-rule.js';
 import { getSageAccount } from './get-account.js';
 import { getSageLink } from './get-link.js';
@@ -9,12 +10,15 @@ import { getSageReprocess } from './get-reprocess.js';
 import { getSageRule } from './get-rule.js';
 import { listSageAccounts } from './list-accounts.js';
 import { listSageBanks } from './list-banks.js';
+import { listSageCandidates } from './list-candidates.js';
 import { listSageRestorableRules } from './list-restorable-rules.js';
 import { listSageRules } from './list-rules.js';
 import { listSageTransactions } from './list-transactions.js';
 import { patchSageRule } from './patch-rule.js';
 import { postSageAccount } from './post-account.js';
+import { postSageCandidate } from './post-candidate.js';
 import { postSageCaptcha } from './post-captcha.js';
+import { postSageCompany } from './post-company.js';
 import { postSageLink } from './post-link.js';
 import { postSageOrganisation } from './post-organisation.js';
 import { postSageReauth } from './post-reauth.js';
@@ -27,6 +31,7 @@ import { putSageRule } from './put-rule.js';
 /** Routes of the `sage-banking` channel, below `/v1/sage/`. */
 export const sageRoutes: readonly AnyRoute<SageDeps>[] = [
   postSageOrganisation,
+  postSageCompany,
   getSageOnboarding,
   postSageCaptcha,
   postSageResolution,
@@ -39,6 +44,8 @@ export const sageRoutes: readonly AnyRoute<SageDeps>[] = [
   listSageTransactions,
   postSageReauth,
   deleteSageAccount,
+  listSageCandidates,
+  postSageCandidate,
   listSageRules,
   postSageRule,
   getSageRule,
@@ -46,6 +53,7 @@ export const sageRoutes: readonly AnyRoute<SageDeps>[] = [
   patchSageRule,
   deleteSageRule,
   listSageRestorableRules,
+  deleteSageRestorableRule,
   postSageRestoreRules,
   postSageReprocess,
   getSageReprocess,

@@ -3,12 +3,13 @@ import { transaction, type Queryable } from '../../../db/pool.js';
 import { beginAgain, storeResolution } from '../../../db/sage-banking/onboarding-steps.js';
 import {
   lockSageOnboarding,
+  openOnboardingSecret,
   readOpenOnboarding,
   readSageOnboarding,
   sealOnboardingSecret,
   type SageOnboardingRow,
 } from '../../../db/sage-banking/onboardings.js';
-import { readUnclaimedKey } from '../../../db/sage-banking/unclaimed-organisations.js';
+import { noCompanyId, readUnclaimedKey } from '../../../db/sage-banking/unclaimed-organisations.js';
 import { limits } from '../../../domain/limits.js';
 import { defineSageRoute } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
@@ -32,27 +33,37 @@ const headerValue = z
   .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII characters')
   .max(limits.idLengthMax);
 
+const forms = [
+  'company_id organisation_id signing_key',
+  'company_id organisation_id',
+  'organisation_id signing_key',
+  'organisation_id',
+  'not_created',
+];
+
 const resolutionBody = z
   .strictObject({
     organisation_id: headerValue.optional(),
-    company_id: headerValue.optional(),
+    company_id: headerValue.optional().meta({
+      description:
+        'Without it: the organisation exists and has no company yet. Only for organisations that the Authentication Service creates.',
+    }),
     signing_key: headerValue.optional().meta({
       writeOnly: true,
       description:
-        "The organisation's signing key. Optional for an organisation that the timeline lists as unclaimed: its key is stored.",
+        "The organisation's signing key. Optional for an organisation whose key is stored: one that the timeline lists as unclaimed, or that of the onboarding.",
     }),
     not_created: z.literal(true).optional(),
   })
   .superRefine((body, context) => {
     const given = Object.keys(body).sort().join(' ');
-    const forms = ['company_id organisation_id signing_key', 'company_id organisation_id', 'not_created'];
     if (forms.includes(given)) return;
-    const message = 'must be {organisation_id, company_id, signing_key} or {not_created: true}';
+    const message = 'must be {organisation_id, company_id?, signing_key?} or {not_created: true}';
     context.addIssue({ code: 'custom', message });
   })
   .meta({
     id: 'SageResolutionInput',
-    description: 'Either `{organisation_id, company_id, signing_key}` or `{not_created: true}`.',
+    description: 'Either `{organisation_id, company_id?, signing_key?}` or `{not_created: true}`.',
   });
 
 /** Resolves the unknown outcome of a request whose answer was lost, with what an operator found out. */
@@ -110,20 +121,21 @@ async function store(
     const row = await lockSageOnboarding(db, { onboardingId });
     if (row === null) throw notFound('onboarding');
     const { organisation_id: organisationId, company_id: companyId } = body;
-    if (organisationId === undefined || companyId === undefined) {
+    if (organisationId === undefined) {
       if (row.state !== 'in_doubt') throw wrongOnboardingState(row, 'resolve');
       await beginAgain(db, row);
       return null;
     }
-    const ids = { organisationId, companyId, customerId: row.customerId };
+    if (companyId === undefined) requireCompanyLater(row);
+    const ids = { organisationId, companyId: companyId ?? noCompanyId, customerId: row.customerId };
     const kept = await readUnclaimedKey(db, deps.keyring, ids);
-    const signingKey = body.signing_key ?? kept;
+    const signingKey = body.signing_key ?? kept ?? ownKeyOf(deps, row, organisationId);
     if (signingKey === null) throw noKey();
     if (row.state !== 'in_doubt' && (row.state !== 'refused' || kept === null)) {
       throw wrongOnboardingState(row, 'resolve');
     }
     await requireNoOther(db, row);
-    const secret = { organisationId, companyId, signingKey };
+    const secret = { organisationId, ...(companyId === undefined ? {} : { companyId }), signingKey };
     const resolutionSealed = sealOnboardingSecret(deps.keyring, {
       onboardingId,
       column: 'resolution',
@@ -132,6 +144,20 @@ async function store(
     await storeResolution(db, row, { resolutionSealed });
     return resolutionSealed;
   });
+}
+
+/** An organisation without its company can only come of a cloud product. @throws {Problem} 422 */
+function requireCompanyLater(row: SageOnboardingRow): void {
+  if (row.kind === 'cloud' && row.organisationId === null) return;
+  const message = 'is required: the organisation of this onboarding is not created without its company';
+  throw invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/company_id', message }] });
+}
+
+/** The key of the organisation in which the onboarding creates a company; null for another one. */
+function ownKeyOf(deps: ApiDeps, row: SageOnboardingRow, organisationId: string): string | null {
+  const { onboardingId, organisationKeySealed: sealed } = row;
+  if (sealed === null || row.organisationId !== organisationId) return null;
+  return openOnboardingSecret(deps.keyring, { onboardingId, column: 'organisation_key', sealed }) as string;
 }
 
 function noKey(): Problem {

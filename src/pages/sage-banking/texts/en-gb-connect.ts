@@ -76,6 +76,24 @@ export const britishSageConnectTexts = {
     },
   },
 
+  further: {
+    link: 'Further accounts of this bank',
+    title: 'Further accounts',
+    heading: (bank: string) => `Further accounts at ${bank}`,
+    lead: 'You granted these with the same consent, so you need not go to the bank again.',
+    none: 'The bank offers no further accounts with this consent.',
+    which: 'Which account?',
+    numbered: (number: number) => `Account ${String(number)} (Sage does not say its name)`,
+    noneChosen: 'Choose an account.',
+    dateWrong: 'Enter a date that is not in the future.',
+    direct: {
+      heading: 'There are no further accounts here',
+      paragraphs: [
+        'This bank is asked for each account directly. Connect the bank again for another account.',
+      ],
+    },
+  },
+
   link: {
     preparing: { title: 'Connecting', heading: (bank: string) => `Connecting to ${bank}` },
     waiting: {
@@ -116,6 +134,7 @@ export const britishSageConnectTexts = {
       wrong_bank_kind:
         'Sage connects this bank in another way than was asked for. Choose it again in the list.',
       unknown_bank: 'Sage does not know this bank any more. Choose another one.',
+      unknown_candidate: 'The bank does not offer this account any more. Look again which ones there are.',
       no_account_reported: 'The bank agreed, but Sage did not say to which account. Start again.',
       account_taken: 'Sage knows this account already, as another company’s. It can be connected only once.',
       not_auth_required: 'The bank does not ask you to authorise the account again at present.',

@@ -195,6 +195,10 @@ export const britishSageTexts = {
       of: (account: string) => `of ${account}`,
       ofUnknown: 'of a former account',
       already: 'Restored on this account',
+      delete: 'Delete for good',
+      deleteLabel: (name: string) => `Delete rule ${name} for good`,
+      deleteExplained:
+        'The rule belonged to a disconnected account. Sage deletes it for good: it cannot be restored any more.',
       button: 'Restore the ticked rules',
       noneTicked: 'Tick at least one rule.',
       outcomeHeading: 'What was restored',
