@@ -91,6 +91,7 @@ const fields = {
       if ('problem' in read)
         context.addIssue({ code: 'custom', message: describeNumberProblem(read.problem) });
     })
+    .transform((text) => text.trim())
     .optional()
     .meta({
       description:

@@ -116,8 +116,14 @@ async function insertAccount(db: Queryable, input: PutAccountInput): Promise<boo
 async function updateAccount(db: Queryable, input: PutAccountInput): Promise<void> {
   const columns = columnsOf(input);
   const changes = columns.map(([name], index) => `${name} = $${String(index + 1)}`).slice(2);
+  // Balances in another currency would be other amounts.
+  const currency = `$${String(columns.findIndex(([name]) => name === 'currency') + 1)}`;
+  const kept = ['balance_available', 'balance_current', 'balances_as_of'].map(
+    (name) => `${name} = CASE WHEN currency = ${currency} THEN ${name} END`,
+  );
   await db.query(
-    `UPDATE accounts SET ${changes.join(', ')}, updated_at = now() WHERE account_id = $1 AND customer_id = $2`,
+    `UPDATE accounts SET ${[...changes, ...kept].join(', ')}, updated_at = now()
+      WHERE account_id = $1 AND customer_id = $2`,
     columns.map(([, value]) => value),
   );
 }

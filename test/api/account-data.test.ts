@@ -74,6 +74,16 @@ describe('an account with all that a bank knows', () => {
     });
   });
 
+  it('stores a number without the blanks around it', async () => {
+    const accountId = randomUUID();
+    expect((await put(await newPath(accountId), { ...bank, number: ' ****1234 ' })).status).toBe(201);
+    const [row] = await api.rows<{ number_sealed: string }>(
+      `SELECT number_sealed FROM accounts WHERE account_id = $1`,
+      [accountId],
+    );
+    expect(open(api.keyring, row!.number_sealed, { table: 'accounts', row: accountId })).toBe('****1234');
+  });
+
   it('keeps number and IBAN sealed, and in no log', async () => {
     const accountId = randomUUID();
     const iban = 'GB29 NWBK 6016 1331 9268 19';
@@ -203,6 +213,25 @@ describe('balances', () => {
     expect(answer.body['updated']).toBe(true);
     const { as_of: asOf } = answer.body['balances'] as { as_of: string };
     expect(Math.abs(Date.parse(asOf) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it('end with a change of the currency', async () => {
+    const { path, post } = await newAccount();
+    await post({ current: '2.50', as_of: '2026-02-03T10:00:00Z' });
+    expect((await put(path, { ...bank, currency: 'JPY' })).body['balances']).toBeNull();
+    const given = await put(path, { ...bank, balances: { current: '1.25', as_of: '2026-02-03T09:00:00Z' } });
+    expect(given.body['balances']).toMatchObject({ current: '1.25' });
+  });
+
+  it('are compared by their moment when many calls arrive at once', async () => {
+    const { path, post } = await newAccount();
+    const seconds = Array.from({ length: 20 }, (_, index) => index);
+    await Promise.all(
+      seconds.map((second) =>
+        post({ current: String(second), as_of: `2026-02-03T10:00:${String(second).padStart(2, '0')}Z` }),
+      ),
+    );
+    expect((await put(path, bank)).body['balances']).toMatchObject({ current: '19' });
   });
 
   it('stay when the account is put without them', async () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readAccountNumber, sameAccountNumber, shownEndOf } from '../../src/domain/account-number.js';
 
@@ -66,5 +67,19 @@ describe('an account number', () => {
 
   it('shows no more of one that a provider answered than of our own', () => {
     expect(['55512094', '****2094', '1234', '****'].map(shownEndOf)).toEqual(['2094', '2094', '34', '']);
+  });
+
+  it('that is masked at its beginning, in whatever form, shows its end and is the same as the whole one', () => {
+    const digits = (minLength: number) => fc.stringMatching(new RegExp(`^[0-9]{${String(minLength)},12}$`));
+    const hidden = fc.constantFrom('*', '**', '****', '••••', '●●', 'xx', 'XXXX', '…', '####', '·· ··');
+    fc.assert(
+      fc.property(digits(4), digits(1), hidden, fc.constantFrom('', ' ', '-'), (head, end, mask, gap) => {
+        const masked = `${mask}${gap}${end}`;
+        expect(readAccountNumber(masked)).toEqual({ masked: true, last4: end.slice(-4) });
+        expect(readAccountNumber(head + end)).toMatchObject({ masked: false });
+        expect(sameAccountNumber(masked, head + end)).toBe(true);
+        expect(sameAccountNumber(head + end, masked)).toBe(true);
+      }),
+    );
   });
 });

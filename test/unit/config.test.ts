@@ -182,7 +182,23 @@ describe('what is right', () => {
       FEED_ACTIVATION_POLL_MIN: 2_000,
       FEED_ACTIVATION_POLL_MAX: 900_000,
       HANDOFF_OTP_LATEST: 570_000,
+      RUTTER_ACCOUNT_FACTS: 'all',
+      RUTTER_START_DATE_FROM_OPENED_ON: false,
     });
+  });
+
+  it('takes one of the named choices for what Rutter is sent of an account, and nothing else', () => {
+    const supported = { RUTTER_ACCOUNT_FACTS: 'supported', RUTTER_START_DATE_FROM_OPENED_ON: 'true' };
+    expect(readWorkerConfig({ ...worker, ...supported })).toMatchObject({
+      RUTTER_ACCOUNT_FACTS: 'supported',
+      RUTTER_START_DATE_FROM_OPENED_ON: true,
+    });
+    expect(() => readWorkerConfig({ ...worker, RUTTER_ACCOUNT_FACTS: 'none' })).toThrow(
+      /RUTTER_ACCOUNT_FACTS: .*"all"\|"supported"/,
+    );
+    expect(() => readWorkerConfig({ ...worker, RUTTER_START_DATE_FROM_OPENED_ON: 'yes' })).toThrow(
+      /RUTTER_START_DATE_FROM_OPENED_ON: /,
+    );
   });
 
   it.each([
