@@ -46,8 +46,9 @@ const earlierVersionsMax = 50;
  * Under the lock of the account's row each posting is validated against what is stored, an earlier one of the same chunk
  * included: unknown ids are inserted, pending ones replaced, those equal to the stored or an earlier pending version
  * counted, and all others are conflicts. A posted one is withdrawn by a `void` while no feed has it in a batch: for that
- * the rows of the feeds are locked before the account's, as building a batch does. Each row written takes the account's next sequence, so sequences become visible in order and without gaps. A `void` of
- * an unknown id is stored too: if its posting arrives later, that is a conflict and not a delivery.
+ * the rows of the feeds are locked before the account's, as building a batch does. Each row written takes the account's
+ * next sequence, so sequences become visible in order and without gaps. A `void` of an unknown id is stored too: if its
+ * posting arrives later, that is a conflict and not a delivery.
  *
  * @throws {AccountChanged}
  */

@@ -9,6 +9,8 @@ export const alertCodes = [
   'channel_not_configured',
   /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
   'onboarding_stuck',
+  /** A customer shared an account, and it could not be published at the provider. */
+  'account_not_published',
   /** A feed is blocked with a reason that waits for a person. */
   'feed_blocked',
   /** Postings of a feed were quarantined, or the provider has them with other content. */
@@ -67,3 +69,9 @@ export const neverChosenAlertMs = 3 * 24 * 3_600_000;
 
 /** Whoever disconnects an account by mistake connects it again within a day. */
 export const disconnectedAlertMs = 24 * 3_600_000;
+
+/** The customer may share the account again at once, and what the time of a login was too short for follows soon. */
+export const notPublishedAlertMs = 10 * 60_000;
+
+/** A customer who has not shared the account again by then needs it no more, or asks the bank. */
+export const notPublishedForgottenMs = 7 * 24 * 3_600_000;

@@ -11,6 +11,7 @@ afterAll(() => api.stop());
 beforeEach(async () => {
   await api.rows(`DELETE FROM alerts`);
   await api.rows(`DELETE FROM ingestion_problems`);
+  await api.rows(`DELETE FROM publications`);
   await api.rows(`UPDATE feeds SET state = 'closed', operator = 'closed'`);
 });
 
@@ -225,5 +226,55 @@ describe('an alert about a feed that waits for its customer', () => {
     expect(await reviewed()).toMatchObject([{ code: 'waiting_for_start_date', feed_id: feedId }]);
     await see(true, '2026-03-01T00:00:00.000Z');
     expect(await codes()).not.toContain('waiting_for_start_date');
+  });
+});
+
+describe('an alert about an account that was not published', () => {
+  /** A publication whose account was refused, or is published later, so many minutes ago. */
+  async function publication(column: 'refused_at' | 'later_since', minutesAgo: number) {
+    const account = await api.makeAccount();
+    const feedId = await api.makeFeed({ ...account, operator: 'closed', state: 'closed' });
+    await api.rows(
+      `INSERT INTO publications (connection_id, account_id, publish_key, ${column}, refused_reason, refused_code)
+       SELECT connection_id, account_id, gen_random_uuid(), now() - make_interval(mins => $2), $3, $4
+         FROM feeds WHERE feed_id = $1`,
+      [feedId, minutesAgo, ...(column === 'refused_at' ? ['provider_refused', 'X_1'] : [null, null])],
+    );
+    return { ...account, feedId };
+  }
+  const week = 7 * 24 * 60;
+
+  it.each([
+    ['refused_at', { reason: 'provider_refused', error_code: 'X_1' }],
+    ['later_since', { reason: 'not_published_yet', error_code: null }],
+  ] as const)('is raised from ten minutes to a week after %s', async (column, detail) => {
+    const { accountId, customerId } = await publication(column, 11);
+    await publication(column, 9);
+    await publication(column, week + 1);
+    expect(await reviewed()).toMatchObject([
+      {
+        code: 'account_not_published',
+        customer_id: customerId,
+        detail: { account_id: accountId, ...detail },
+      },
+    ]);
+  });
+
+  it.each([
+    [
+      'it is published',
+      `UPDATE feeds SET operator = 'running', state = 'awaiting_activation' WHERE account_id = $1`,
+    ],
+    ['its account is closed', `UPDATE accounts SET closed_on = '2020-01-01' WHERE account_id = $1`],
+    ['its account is not to be published', `UPDATE accounts SET publishable = false WHERE account_id = $1`],
+    [
+      'it is withdrawn',
+      `UPDATE publications SET refused_at = NULL, refused_reason = NULL WHERE account_id = $1`,
+    ],
+  ])('ends by itself when %s', async (_, change) => {
+    const { accountId } = await publication('refused_at', 60);
+    expect(await codes()).toContain('account_not_published');
+    await api.rows(change, [accountId]);
+    expect(await codes()).not.toContain('account_not_published');
   });
 });

@@ -2,6 +2,8 @@ import {
   disconnectedAlertMs,
   failurePersistsMs,
   neverChosenAlertMs,
+  notPublishedAlertMs,
+  notPublishedForgottenMs,
   reauthAlertMs,
   serviceSubject,
   startDateAlertMs,
@@ -57,6 +59,23 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
   },
   ...ingestionAlertConditions,
+  {
+    code: 'account_not_published',
+    takesInterval: false,
+    // It ends when the account is published, closed or not to be published, the connection is gone, or after a week.
+    sql: `SELECT p.connection_id::text || '/' || p.account_id AS subject, NULL::uuid AS feed_id, p.connection_id,
+                 a.customer_id,
+                 jsonb_build_object('account_id', p.account_id, 'reason', coalesce(p.refused_reason, 'not_published_yet'),
+                                    'error_code', p.refused_code, 'since', ${isoText('p.since')}) AS detail
+            FROM (SELECT *, refused_at AS since FROM publications WHERE refused_at IS NOT NULL
+                  UNION ALL
+                  SELECT *, later_since AS since FROM publications WHERE later_since IS NOT NULL AND refused_at IS NULL) p
+            JOIN accounts a USING (account_id) JOIN connections c USING (connection_id)
+           WHERE c.unlink_requested_at IS NULL AND p.since < ${before(notPublishedAlertMs)} AND p.since > ${before(notPublishedForgottenMs)}
+             AND a.publishable AND (a.closed_on IS NULL OR a.closed_on >= current_date)
+             AND NOT EXISTS (SELECT 1 FROM feeds f WHERE f.connection_id = p.connection_id
+                                AND f.account_id = p.account_id AND f.operator <> 'closed')`,
+  },
   {
     code: 'reauth_required',
     takesInterval: false,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storePostings } from '../../../src/db/postings.js';
-import { parsePosting, type Posting, type PostingStatus } from '../../../src/domain/posting-input.js';
+import { parsePosting, type PostingStatus, type ReceivedPosting } from '../../../src/domain/posting-input.js';
 import { createDeliveryFixture, type DeliveryFixture } from '../../support/rutter/delivery-fixture.js';
 import { until } from '../../support/until.js';
 
@@ -14,7 +14,7 @@ let fixture: DeliveryFixture;
 beforeAll(async () => (fixture = await createDeliveryFixture()));
 afterAll(() => fixture.close());
 
-function posting(id: string, status: PostingStatus = 'posted', minute = 0): Posting {
+function posting(id: string, status: PostingStatus = 'posted', minute = 0): ReceivedPosting {
   const parsed = parsePosting({
     value: {
       transaction_id: id,
@@ -24,13 +24,13 @@ function posting(id: string, status: PostingStatus = 'posted', minute = 0): Post
       transaction_type: 'debit',
       status,
     },
-    ...{ currency: 'GBP', accountType: 'bank', signCheck: 'reject' },
+    ...{ currency: 'GBP', accountType: 'bank', signCheck: 'reject', timeZone: null },
     nowMs: Date.parse('2026-07-01T00:00:00Z'),
   });
   if ('problem' in parsed) throw new Error(JSON.stringify(parsed.problem));
   return parsed.posting;
 }
-const store = (feed: { accountId: string }, ...postings: Posting[]) =>
+const store = (feed: { accountId: string }, ...postings: ReceivedPosting[]) =>
   storePostings(fixture.pool, { accountId: feed.accountId, currency: 'GBP', postings });
 const statusOf = async (feed: { accountId: string }, id: string) => {
   const { rows } = await fixture.pool.query<{ status: string }>(
