@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** A test that takes longer hangs. It must pass on a machine that is busy with other things, so the limit is generous. */
-const HANGS_MS = 300_000;
+const hangsMs = 300_000;
 
 /** One soak stretch is one test: see scripts/soak.ts. */
-const SOAK_MS = 3_600_000;
+const soakMs = 3_600_000;
 
 /**
  * One project for each folder of `test`. `unit` and `replay` need no server and are part of `npm run check`; `verify` is
@@ -23,8 +23,8 @@ export default defineConfig({
     restoreMocks: true,
     // The Temporal SDK loads converters by `require`, which reads TypeScript only with this.
     execArgv: ['--import', 'tsx'],
-    testTimeout: HANGS_MS,
-    hookTimeout: HANGS_MS,
+    testTimeout: hangsMs,
+    hookTimeout: hangsMs,
     teardownTimeout: 30_000,
     projects: [
       project('unit'),
@@ -33,9 +33,9 @@ export default defineConfig({
       project('workflows', { servers: true }),
       project('api', { servers: true }),
       project('sandbox', { servers: true }),
-      project('reliability', { servers: true, testTimeout: SOAK_MS }),
+      project('reliability', { servers: true, testTimeout: soakMs }),
       project('e2e', { servers: true }),
-      project('verify', { servers: true, testTimeout: SOAK_MS }),
+      project('verify', { servers: true, testTimeout: soakMs }),
     ],
   },
 });

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '@temporalio/worker';
 import { keptBundle } from './workflow-bundle-cache.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const WORKFLOWS = resolve(ROOT, 'src/workflows/index.ts');
-const FAILURE_CONVERTER = resolve(ROOT, 'src/temporal/failure-converter.ts');
-const OUT = resolve(ROOT, 'dist/workflow-bundle.js');
+const root = fileURLToPath(new URL('..', import.meta.url));
+const workflows = resolve(root, 'src/workflows/index.ts');
+const failureConverter = resolve(root, 'src/temporal/failure-converter.ts');
+const out = resolve(root, 'dist/workflow-bundle.js');
 
 /**
  * Builds the one file that workers run workflows from, `dist/workflow-bundle.js`.
@@ -17,12 +17,12 @@ const OUT = resolve(ROOT, 'dist/workflow-bundle.js');
  */
 export async function buildWorkflowBundle(): Promise<string> {
   const code = await workflowBundleCode();
-  await mkdir(dirname(OUT), { recursive: true });
+  await mkdir(dirname(out), { recursive: true });
   // Renamed into place: a worker that starts meanwhile reads the old bundle or the new one, never half of it.
-  const unfinished = `${OUT}.${process.pid}`;
+  const unfinished = `${out}.${process.pid}`;
   await writeFile(unfinished, code);
-  await rename(unfinished, OUT);
-  return OUT;
+  await rename(unfinished, out);
+  return out;
 }
 
 /**
@@ -35,14 +35,14 @@ export async function buildWorkflowBundle(): Promise<string> {
 export async function workflowBundleCode(
   changed: { entry?: string; interceptors?: string } = {},
 ): Promise<string> {
-  const { entry = WORKFLOWS, interceptors } = changed;
+  const { entry = workflows, interceptors } = changed;
   const files = [entry, ...(interceptors === undefined ? [] : [interceptors])];
   return await keptBundle(files, async () => {
     // Loading the SDK takes longer than reading the cache.
     const { bundleWorkflowCode } = await import('@temporalio/worker');
     const { code } = await bundleWorkflowCode({
       workflowsPath: entry,
-      failureConverterPath: FAILURE_CONVERTER,
+      failureConverterPath: failureConverter,
       ...(interceptors === undefined ? {} : { workflowInterceptorModules: [interceptors] }),
       logger: quietLogger(),
     });
@@ -61,5 +61,5 @@ function quietLogger(): Logger {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const path = await buildWorkflowBundle();
-  process.stdout.write(`${relative(ROOT, path)}\n`);
+  process.stdout.write(`${relative(root, path)}\n`);
 }

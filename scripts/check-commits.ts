@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { messageProblem } from './commit-message.js';
 import { runCommand } from './local/run-command.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 /** Holds the last commit that is not checked. */
-const BASE_FILE = new URL('../.ci/commits-base', import.meta.url);
-const GIT_MS = 30_000;
+const baseFile = new URL('../.ci/commits-base', import.meta.url);
+const gitMs = 30_000;
 
 /** Checks the commits after the base. A shallow clone without the base holds only newer commits: all are checked. */
 async function main(): Promise<void> {
   if ((await git(['rev-parse', '--git-dir'])) === undefined)
     return print('no git repository: nothing to check');
-  const base = (await readFile(BASE_FILE, 'utf8')).trim();
+  const base = (await readFile(baseFile, 'utf8')).trim();
   const known = (await git(['merge-base', '--is-ancestor', base, 'HEAD'])) !== undefined;
   const log = await git(['log', '--no-merges', '--format=%h%x09%s', ...(known ? [`${base}..HEAD`] : [])]);
   if (log === undefined) throw new Error('git log failed');
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
 
 /** What git printed; undefined when it failed. */
 async function git(args: string[]): Promise<string | undefined> {
-  const { code, stdout } = await runCommand({ command: 'git', args, timeoutMs: GIT_MS, cwd: ROOT });
+  const { code, stdout } = await runCommand({ command: 'git', args, timeoutMs: gitMs, cwd: root });
   return code === 0 ? stdout : undefined;
 }
 

@@ -9,10 +9,10 @@ import { runCommand } from './local/run-command.js';
 import { readMutations, type Mutation } from './mutation/read-mutations.js';
 import { mutationTable, type MutationResult } from './mutation/mutation-table.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 /** A mutation may make a test hang: then the test has failed after this time. */
-const TEST_TIMEOUT_MS = 5 * 60_000;
-const PATCH_TIMEOUT_MS = 30_000;
+const testTimeoutMs = 5 * 60_000;
+const patchTimeoutMs = 30_000;
 
 /**
  * `npm run mutation` applies each patch of test/mutation to a copy of the tree, runs the test that the patch names, and
@@ -23,7 +23,7 @@ const PATCH_TIMEOUT_MS = 30_000;
 async function main(args: string[]): Promise<void> {
   const json = args.includes('--json');
   const names = args.filter((argument) => !argument.startsWith('--'));
-  const all = await readMutations(join(ROOT, 'test/mutation'));
+  const all = await readMutations(join(root, 'test/mutation'));
   const chosen = all.filter(
     (mutation) => names.length === 0 || names.some((name) => mutation.file.includes(name)),
   );
@@ -57,17 +57,17 @@ async function copyTree(): Promise<string> {
   const listed = await runCommand({
     command: 'git',
     args: ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-    timeoutMs: PATCH_TIMEOUT_MS,
-    cwd: ROOT,
+    timeoutMs: patchTimeoutMs,
+    cwd: root,
   });
   if (listed.code !== 0) throw new Error(`git ls-files: ${listed.stderr}`);
   const copy = await mkdtemp(join(tmpdir(), 'bankfeeds-mutations-'));
   for (const file of listed.stdout.split('\0').filter(Boolean)) {
     // Deleted, but not yet in git's index.
-    if (!existsSync(join(ROOT, file))) continue;
-    await cp(join(ROOT, file), join(copy, file));
+    if (!existsSync(join(root, file))) continue;
+    await cp(join(root, file), join(copy, file));
   }
-  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   return copy;
 }
 
@@ -90,11 +90,11 @@ async function applyAndTest(copy: string, mutation: Mutation): Promise<MutationR
 }
 
 async function applyPatch(copy: string, mutation: Mutation, options: string[]): Promise<boolean> {
-  const patch = join(ROOT, 'test/mutation', mutation.file);
+  const patch = join(root, 'test/mutation', mutation.file);
   const args = ['apply', '--whitespace=nowarn', ...options, patch];
   // Not inside a repository, so that git applies the patch to the copy's files.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) };
-  return (await runCommand({ command: 'git', args, timeoutMs: PATCH_TIMEOUT_MS, cwd: copy, env })).code === 0;
+  return (await runCommand({ command: 'git', args, timeoutMs: patchTimeoutMs, cwd: copy, env })).code === 0;
 }
 
 interface Report {
@@ -124,7 +124,7 @@ function runVitest(copy: string, args: string[]): Promise<void> {
       cwd: copy,
       stdio: 'ignore',
     });
-    const timer = setTimeout(() => void child.kill('SIGINT'), TEST_TIMEOUT_MS);
+    const timer = setTimeout(() => void child.kill('SIGINT'), testTimeoutMs);
     child.once('error', reject);
     child.once('exit', () => {
       clearTimeout(timer);

@@ -1,14 +1,14 @@
 // npm start: the whole service on this machine. npm start -- --fresh deletes its data first.
 // Node's version is checked before anything is imported: an older version would fail with an unclear error.
-const NODE_MIN = [20, 19] as const;
+const nodeMin = [20, 19] as const;
 
 /** Both npm and the terminal send SIGINT for one Ctrl-C: only a later one is a second request. */
-const SECOND_REQUEST_MS = 1_000;
+const secondRequestMs = 1_000;
 
 async function main(): Promise<void> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
-    return fail(`Node ${process.versions.node} is too old: install Node ${NODE_MIN.join('.')} or newer.`);
+  if (major < nodeMin[0] || (major === nodeMin[0] && minor < nodeMin[1])) {
+    return fail(`Node ${process.versions.node} is too old: install Node ${nodeMin.join('.')} or newer.`);
   }
   const unknown = process.argv.slice(2).filter((argument) => argument !== '--fresh');
   if (unknown.length > 0) return fail(`Unknown argument ${unknown.join(' ')}: only --fresh is known.`);
@@ -43,7 +43,7 @@ function stopOnSignal(): AbortSignal {
   let firstAt = 0;
   const onSignal = (): void => {
     if (stopping.signal.aborted) {
-      if (Date.now() - firstAt < SECOND_REQUEST_MS) return;
+      if (Date.now() - firstAt < secondRequestMs) return;
       printLine('exiting now; the next start stops the remaining processes');
       process.exit(130);
     }

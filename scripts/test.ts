@@ -7,7 +7,7 @@ import pLimit from 'p-limit';
 import { closingLine, countReport, noCounts, projectTable } from './test-counts.js';
 import type { Counts } from './test-counts.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 interface Step {
   name: string;
@@ -17,7 +17,7 @@ interface Step {
 const prettier = 'node_modules/prettier/bin/prettier.cjs';
 
 /** Everything besides the tests, the longest first. Each counts as one in the closing line. */
-const STEPS: Step[] = [
+const checkSteps: Step[] = [
   { name: 'lint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
   // Both caches compare contents, so that a second check costs what has changed. Lint has none: its rules use types of
   // other files.
@@ -41,11 +41,11 @@ const STEPS: Step[] = [
 ];
 
 /** One for each of the two cores that we promise to need. */
-const STEPS_AT_ONCE = 2;
+const stepsAtOnce = 2;
 
-const QUICK_PROJECTS = ['unit', 'replay'];
+const quickProjects = ['unit', 'replay'];
 /** Runs in `npm run verify` only. */
-const LONG_PROJECT = 'verify';
+const longProject = 'verify';
 
 /**
  * `npm test` runs every step and every test but those of `verify`; `npm run check` (`--quick`) the steps and the tests
@@ -57,8 +57,8 @@ async function main(args: string[]): Promise<void> {
   const quick = args.includes('--quick');
   const filters = args.filter((argument) => argument !== '--quick');
   const counts = noCounts();
-  const limit = pLimit(STEPS_AT_ONCE);
-  const steps = (filters.length === 0 ? STEPS : []).map((step) =>
+  const limit = pLimit(stepsAtOnce);
+  const steps = (filters.length === 0 ? checkSteps : []).map((step) =>
     limit(async () => {
       counts[(await runStep(step)) ? 'passed' : 'failed'] += 1;
     }),
@@ -101,9 +101,9 @@ async function runTests(quick: boolean, filters: string[]): Promise<Counts> {
 }
 
 function projectArguments(quick: boolean, filters: string[]): string[] {
-  if (quick) return QUICK_PROJECTS.flatMap((name) => ['--project', name]);
+  if (quick) return quickProjects.flatMap((name) => ['--project', name]);
   // Who names a file wants it, whatever its project.
-  return filters.length > 0 ? [] : ['--project', `!${LONG_PROJECT}`];
+  return filters.length > 0 ? [] : ['--project', `!${longProject}`];
 }
 
 function print(text: string): void {
@@ -122,7 +122,7 @@ process.on('SIGINT', () => undefined);
 function run(args: string[], printed: 'print' | 'keep'): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const stdio: StdioOptions = printed === 'print' ? 'inherit' : ['ignore', 'pipe', 'pipe'];
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio });
+    const child = spawn(process.execPath, args, { cwd: root, stdio });
     running.add(child);
     const parts: Buffer[] = [];
     child.stdout?.on('data', (part: Buffer) => parts.push(part));

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { appendResults } from './docs/reliability-results.js';
 import type { VerifyStepResult } from './docs/result-types.js';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 interface Step {
   readonly name: string;
@@ -27,7 +27,7 @@ const soak = (depth: string, runs: number): Step => ({
 });
 
 /** Everything that takes too long for `npm test`. */
-const STEPS: readonly Step[] = [
+const allSteps: readonly Step[] = [
   { name: 'tests', args: [...vitest, '--project', 'verify'] },
   {
     name: 'onboarding-process-loss',
@@ -41,7 +41,7 @@ const STEPS: readonly Step[] = [
   { name: 'mutation', args: script('scripts/mutation.ts') },
 ];
 
-const help = `npm run verify                 all of it: ${STEPS.map(({ name }) => name).join(', ')}
+const help = `npm run verify                 all of it: ${allSteps.map(({ name }) => name).join(', ')}
 npm run verify -- chaos soak   only the steps whose names contain one of the words; the result is not stored`;
 
 /**
@@ -50,7 +50,7 @@ npm run verify -- chaos soak   only the steps whose names contain one of the wor
  */
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) return print(help);
-  const chosen = STEPS.filter(({ name }) => args.length === 0 || args.some((word) => name.includes(word)));
+  const chosen = allSteps.filter(({ name }) => args.length === 0 || args.some((word) => name.includes(word)));
   if (chosen.length === 0) throw new Error(`No step is named like ${args.join(', ')}.\n${help}`);
   const results: VerifyStepResult[] = [];
   for (const [index, step] of chosen.entries()) {
@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<void> {
     results.push(result);
   }
   const failed = results.filter(({ passed }) => !passed).length;
-  if (chosen.length === STEPS.length) {
+  if (chosen.length === allSteps.length) {
     const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
     const passed = results.length - failed;
     await appendResults('verify', [{ node: process.version, passed, failed, seconds, steps: results }]);
@@ -74,7 +74,7 @@ function runStep(step: Step): Promise<VerifyStepResult> {
   const beganMs = performance.now();
   return new Promise((resolve, reject) => {
     const env = { ...process.env, ...step.env };
-    const child = spawn(process.execPath, step.args, { cwd: ROOT, env, stdio: 'inherit' });
+    const child = spawn(process.execPath, step.args, { cwd: root, env, stdio: 'inherit' });
     child.once('error', reject);
     child.once('exit', (code) => {
       const seconds = Math.round((performance.now() - beganMs) / 1_000);

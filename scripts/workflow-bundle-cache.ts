@@ -3,11 +3,11 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 /** Installing the packages again empties it. */
-const FOLDER = resolve(ROOT, 'node_modules/.cache/bankfeeds-workflow-bundles');
+const folder = resolve(root, 'node_modules/.cache/bankfeeds-workflow-bundles');
 /** A bundle has 2 MB; an older one is removed when another is kept. */
-const KEPT_MAX = 20;
+const keptMax = 20;
 
 /**
  * A workflow bundle that was built before from the same sources, else what `build` returns, which is kept. Some twenty
@@ -15,11 +15,11 @@ const KEPT_MAX = 20;
  * `files`, the lock file and the path of the project (source maps contain it).
  */
 export async function keptBundle(files: readonly string[], build: () => Promise<string>): Promise<string> {
-  const path = join(FOLDER, `${await hashOfSources(files)}.js`);
+  const path = join(folder, `${await hashOfSources(files)}.js`);
   const kept = await readFile(path, 'utf8').catch(() => undefined);
   if (kept !== undefined) return kept;
   const code = await build();
-  await mkdir(FOLDER, { recursive: true });
+  await mkdir(folder, { recursive: true });
   // Renamed into place: other processes build and read at the same time.
   const unfinished = `${path}.${process.pid}`;
   await writeFile(unfinished, code);
@@ -29,11 +29,11 @@ export async function keptBundle(files: readonly string[], build: () => Promise<
 }
 
 async function hashOfSources(files: readonly string[]): Promise<string> {
-  const src = resolve(ROOT, 'src');
+  const src = resolve(root, 'src');
   const names = (await readdir(src, { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
-  const paths = [...names.map((name) => join(src, name)), ...files, resolve(ROOT, 'package-lock.json')];
+  const paths = [...names.map((name) => join(src, name)), ...files, resolve(root, 'package-lock.json')];
   const texts = await Promise.all(paths.map((path) => readFile(path)));
-  const hash = createHash('sha256').update(ROOT);
+  const hash = createHash('sha256').update(root);
   for (const [index, text] of texts.entries()) {
     hash.update(`\n${paths[index] ?? ''} ${String(text.length)}\n`).update(text);
   }
@@ -41,10 +41,10 @@ async function hashOfSources(files: readonly string[]): Promise<string> {
 }
 
 async function removeOldest(): Promise<void> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.js'));
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.js'));
   const aged = await Promise.all(
     names.map(async (name) => {
-      const path = join(FOLDER, name);
+      const path = join(folder, name);
       // Another process may remove it at the same time.
       return {
         path,
@@ -56,5 +56,5 @@ async function removeOldest(): Promise<void> {
     }),
   );
   aged.sort((left, right) => right.keptAtMs - left.keptAtMs);
-  for (const { path } of aged.slice(KEPT_MAX)) await rm(path, { force: true });
+  for (const { path } of aged.slice(keptMax)) await rm(path, { force: true });
 }

@@ -15,7 +15,7 @@ export interface ChildrenRecord {
   endAll(): Promise<void>;
 }
 
-const LEFTOVER_GRACE_MS = 5_000;
+const leftoverGraceMs = 5_000;
 
 /**
  * Ends the processes that a killed start left running, and records those of this start. A process is only ended if both
@@ -55,8 +55,8 @@ async function endLeftover(child: RecordedChild, printLine: PrintLine): Promise<
 
 function endChild(child: RecordedChild): Promise<void> {
   return stopProcess(child, [
-    { signal: 'SIGTERM', graceMs: LEFTOVER_GRACE_MS },
-    { signal: 'SIGKILL', graceMs: LEFTOVER_GRACE_MS },
+    { signal: 'SIGTERM', graceMs: leftoverGraceMs },
+    { signal: 'SIGKILL', graceMs: leftoverGraceMs },
   ]);
 }
 

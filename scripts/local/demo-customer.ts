@@ -20,13 +20,13 @@ interface DemoPosting {
   transaction_type: string;
 }
 
-const ACCOUNTS = [
+const accounts = [
   { id: 'demo-current', name: 'Current account', type: 'bank', number: '40121234', days: 90 },
   { id: 'demo-card', name: 'Business card', type: 'credit_card', number: '5500000000005678', days: 30 },
 ];
 
 /** Fictitious, and the same at every start: payee, text, amount in pence (money out negative), type. */
-const PATTERNS: [payee: string, description: string, pence: number, type: string][] = [
+const patterns: [payee: string, description: string, pence: number, type: string][] = [
   ['Harbour Coffee', 'Card payment', -1_240, 'debit'],
   ['Northlight Studio', 'Invoice 2041', 186_000, 'deposit'],
   ['City Power', 'Direct debit electricity', -8_430, 'payment'],
@@ -36,8 +36,8 @@ const PATTERNS: [payee: string, description: string, pence: number, type: string
   ['Papermill', 'Office supplies', -2_399, 'debit'],
 ];
 
-const HTTP_MS = 20_000;
-const DAY_MS = 86_400_000;
+const httpMs = 20_000;
+const dayMs = 86_400_000;
 
 /**
  * Creates the demo customer with two accounts and 120 postings through the machine API, as core banking does. Safe to
@@ -53,7 +53,7 @@ export async function makeDemoCustomer(input: DemoInput): Promise<void> {
     username: demoCustomer.username,
     password: input.password,
   });
-  for (const account of ACCOUNTS) {
+  for (const account of accounts) {
     const { name, type, number } = account;
     await call(input, 'PUT', `${customer}/accounts/${account.id}`, { name, type, currency: 'GBP', number });
     const transactions = demoPostings(account, input.demoDay);
@@ -67,14 +67,14 @@ export async function makeDemoCustomer(input: DemoInput): Promise<void> {
 
 /** One posting a day at nine in the morning, the last on the day before `demoDay`. */
 export function demoPostings(account: { id: string; days: number }, demoDay: string): DemoPosting[] {
-  const lastMs = Date.parse(`${demoDay}T09:00:00.000Z`) - DAY_MS;
+  const lastMs = Date.parse(`${demoDay}T09:00:00.000Z`) - dayMs;
   return Array.from({ length: account.days }, (_, index) => {
-    const pattern = PATTERNS[index % PATTERNS.length];
+    const pattern = patterns[index % patterns.length];
     if (pattern === undefined) throw new Error('there is no pattern');
     const [payee, description, pence, type] = pattern;
     return {
       transaction_id: `${account.id}-${String(index + 1).padStart(4, '0')}`,
-      posted_at: new Date(lastMs - (account.days - 1 - index) * DAY_MS).toISOString(),
+      posted_at: new Date(lastMs - (account.days - 1 - index) * dayMs).toISOString(),
       amount: (pence / 100).toFixed(2),
       description,
       payee,
@@ -88,7 +88,7 @@ async function call(input: DemoInput, method: string, path: string, body: unknow
     method,
     headers: { authorization: `Bearer ${input.coreApiToken}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(HTTP_MS),
+    signal: AbortSignal.timeout(httpMs),
   });
   const text = await response.text();
   if (response.ok) return text;

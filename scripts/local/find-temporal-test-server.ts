@@ -10,11 +10,11 @@ import { findOnPath, runCommand } from './run-command.js';
 
 export const temporalTestServerVersion = '1.38.0';
 
-const REMEDY =
+const remedy =
   'install Maven (apt-get install -y maven, brew install maven), or put the path of a Temporal test server into ' +
   'TEMPORAL_TEST_SERVER_PATH';
 
-const MAVEN_MS = 300_000;
+const mavenMs = 300_000;
 
 /**
  * The time-skipping server of the workflow tests: `TEMPORAL_TEST_SERVER_PATH`, our cache, the SDK's download, or
@@ -27,7 +27,7 @@ export async function findTemporalTestServer(input: { printLine: PrintLine }): P
   const named = process.env['TEMPORAL_TEST_SERVER_PATH'];
   if (named) {
     if (await isExecutable(named)) return named;
-    throw new LocalFailure(`TEMPORAL_TEST_SERVER_PATH names ${named}, which cannot be executed: ${REMEDY}.`);
+    throw new LocalFailure(`TEMPORAL_TEST_SERVER_PATH names ${named}, which cannot be executed: ${remedy}.`);
   }
   const cache = await cacheFolder();
   const program = join(cache, `temporal-test-server-${temporalTestServerVersion}`);
@@ -43,7 +43,7 @@ export async function findTemporalTestServer(input: { printLine: PrintLine }): P
     return await fetchJars(jars, input.printLine);
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;
-    throw new LocalFailure(`No Temporal test server could be fetched, ${error.message}: ${REMEDY}.`);
+    throw new LocalFailure(`No Temporal test server could be fetched, ${error.message}: ${remedy}.`);
   }
 }
 
@@ -63,7 +63,7 @@ async function fetchJars(target: string, printLine: PrintLine): Promise<string> 
       ],
       cwd: folder,
       env: { ...process.env, ...javaHome(java) },
-      timeoutMs: MAVEN_MS,
+      timeoutMs: mavenMs,
     });
     if (copied.code !== 0) {
       const reason = copied.stdout.split('\n').find((line) => line.includes('[ERROR]')) ?? copied.stderr;

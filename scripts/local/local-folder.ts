@@ -18,11 +18,11 @@ export interface LocalFolder {
 }
 
 /** Marks a folder of ours: --fresh may remove its content. */
-const MARKER = '.bankfeeds-local';
-const OUR_FOLDERS = ['postgres', 'temporal', 'sandbox', 'logs', 'run'];
-const SECRETS = 'secrets.json';
-const LOCK = 'start.lock';
-const DISK_BYTES_MIN = 500_000_000;
+const marker = '.bankfeeds-local';
+const ourFolders = ['postgres', 'temporal', 'sandbox', 'logs', 'run'];
+const secrets = 'secrets.json';
+const lockName = 'start.lock';
+const diskBytesMin = 500_000_000;
 
 /**
  * Creates or opens LOCAL_DIR and locks it against a second start. Processes of a killed start may still be running.
@@ -38,18 +38,18 @@ export async function openLocalFolder(input: { localDir: string }): Promise<Loca
   });
   await claim(root);
   const disk = await statfs(root);
-  if (disk.bavail * disk.bsize < DISK_BYTES_MIN) {
+  if (disk.bavail * disk.bsize < diskBytesMin) {
     throw new LocalFailure(
-      `Less than ${DISK_BYTES_MIN / 1e6} MB are free on the disk of LOCAL_DIR ${root}: free some space, or set LOCAL_DIR to another disk.`,
+      `Less than ${diskBytesMin / 1e6} MB are free on the disk of LOCAL_DIR ${root}: free some space, or set LOCAL_DIR to another disk.`,
     );
   }
-  const lock = await takeLock(join(root, LOCK));
+  const lock = await takeLock(join(root, lockName));
   if ('heldBy' in lock) {
     throw new LocalFailure(
       `Another start (process ${lock.heldBy.pid}) uses ${root}: end it first, or set LOCAL_DIR and the ports to others.`,
     );
   }
-  await Promise.all(OUR_FOLDERS.map((name) => mkdir(join(root, name), { recursive: true })));
+  await Promise.all(ourFolders.map((name) => mkdir(join(root, name), { recursive: true })));
   return {
     root,
     postgres: join(root, 'postgres'),
@@ -57,18 +57,18 @@ export async function openLocalFolder(input: { localDir: string }): Promise<Loca
     sandbox: join(root, 'sandbox'),
     logs: join(root, 'logs'),
     run: join(root, 'run'),
-    secretsFile: join(root, SECRETS),
+    secretsFile: join(root, secrets),
     lock,
   };
 }
 
 async function claim(root: string): Promise<void> {
   const names = await readdir(root);
-  if (names.length > 0 && !names.includes(MARKER)) {
+  if (names.length > 0 && !names.includes(marker)) {
     throw new LocalFailure(`LOCAL_DIR ${root} contains other files: set it to a new or empty folder.`);
   }
   await writeFile(
-    join(root, MARKER),
+    join(root, marker),
     'Data of a local start of bankfeeds; npm start -- --fresh removes it.\n',
   ).catch((error: unknown) => {
     throw new LocalFailure(
@@ -79,10 +79,10 @@ async function claim(root: string): Promise<void> {
 
 /** Removes the data of earlier starts, when no process uses it: our own folders by name, and nothing else. */
 export async function emptyLocalFolder(folder: LocalFolder, printLine: PrintLine): Promise<void> {
-  await access(join(folder.root, MARKER));
+  await access(join(folder.root, marker));
   printLine(`removing the data in ${folder.root}`);
   await rm(folder.secretsFile, { force: true });
-  for (const name of OUR_FOLDERS) {
+  for (const name of ourFolders) {
     const path = join(folder.root, name);
     await rm(path, { recursive: true, force: true });
     await mkdir(path);

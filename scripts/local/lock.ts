@@ -7,7 +7,7 @@ export interface Lock {
 }
 
 /** Two starts that find the same stale lock may undo each other's attempt; a few attempts resolve it. */
-const ATTEMPTS_MAX = 5;
+const attemptsMax = 5;
 
 /**
  * Acquires a lock file for this process. A lock whose process has ended without a release is taken over: the file
@@ -22,7 +22,7 @@ export async function takeLock(path: string): Promise<Lock | { heldBy: ProcessId
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, text, { mode: 0o600 });
   try {
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       // A hard link is atomic and fails if the name exists: no process reads an incomplete lock.
       if (await succeeds(link(draft, path))) return { release: () => releaseLock(path, text) };
       const found = await readFile(path, 'utf8').catch(() => undefined);

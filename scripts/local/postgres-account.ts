@@ -12,7 +12,7 @@ export interface PostgresAccount {
   prefix: string[];
 }
 
-const CHECK_MS = 10_000;
+const checkMs = 10_000;
 
 /**
  * Chooses the user of the embedded PostgreSQL: the current user, unless it is root; for root the system user `postgres`
@@ -31,7 +31,7 @@ export async function postgresAccount(input: { program: string; folder: string }
   const tried = await runCommand({
     command: 'unshare',
     args: [...prefix.slice(1), input.program, '--version'],
-    timeoutMs: CHECK_MS,
+    timeoutMs: checkMs,
   });
   if (tried.code === 0) return { prefix };
   throw new LocalFailure(
@@ -42,11 +42,11 @@ export async function postgresAccount(input: { program: string; folder: string }
 async function postgresUser(): Promise<{ uid: number; gid: number } | undefined> {
   const known = await idOfPostgres();
   if (known !== undefined) return known;
-  await runCommand({ command: 'groupadd', args: ['--system', 'postgres'], timeoutMs: CHECK_MS });
+  await runCommand({ command: 'groupadd', args: ['--system', 'postgres'], timeoutMs: checkMs });
   await runCommand({
     command: 'useradd',
     args: ['--system', '--gid', 'postgres', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'],
-    timeoutMs: CHECK_MS,
+    timeoutMs: checkMs,
   });
   return idOfPostgres();
 }
@@ -54,7 +54,7 @@ async function postgresUser(): Promise<{ uid: number; gid: number } | undefined>
 async function idOfPostgres(): Promise<{ uid: number; gid: number } | undefined> {
   const [uid, gid] = await Promise.all(
     ['-u', '-g'].map(async (flag) => {
-      const printed = await runCommand({ command: 'id', args: [flag, 'postgres'], timeoutMs: CHECK_MS });
+      const printed = await runCommand({ command: 'id', args: [flag, 'postgres'], timeoutMs: checkMs });
       return printed.code === 0 ? Number(printed.stdout.trim()) : undefined;
     }),
   );
@@ -69,7 +69,7 @@ async function canReach(
     command: 'sh',
     args: ['-c', 'cd "$2" && "$1" --version', 'sh', input.program, input.folder],
     cwd: '/',
-    timeoutMs: CHECK_MS,
+    timeoutMs: checkMs,
     ...user,
   });
   return checked.code === 0;

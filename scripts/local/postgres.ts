@@ -45,15 +45,15 @@ interface Cluster extends Required<Pick<PostgresInput, 'durable'>> {
   settings: Record<string, string>;
 }
 
-const INITDB_MS = 60_000;
+const initdbMs = 60_000;
 /** Long enough for the recovery after a crash; a server that ends is noticed at once. */
-const READY_MS = 60_000;
+const readyMs = 60_000;
 /** A start is repeated for this long, while the last backends of a killed server release its memory. */
-const RETRY_MS = 10_000;
-const LOG_BYTES_MAX = 20_000_000;
+const retryMs = 10_000;
+const logBytesMax = 20_000_000;
 
 /** Fast shutdown, then immediate shutdown (with recovery at the next start), then SIGKILL. */
-const STOP: StopStep[] = [
+const stopSteps: StopStep[] = [
   { signal: 'SIGINT', graceMs: 15_000 },
   { signal: 'SIGQUIT', graceMs: 5_000 },
   { signal: 'SIGKILL', graceMs: 5_000 },
@@ -67,7 +67,7 @@ const STOP: StopStep[] = [
  */
 export async function startPostgres(input: PostgresInput): Promise<RunningPostgres> {
   const cluster = await openCluster(input);
-  const deadline = Date.now() + RETRY_MS;
+  const deadline = Date.now() + retryMs;
   for (;;) {
     const orphan = await findPostgresOrphan(cluster.path);
     if (orphan !== undefined) {
@@ -77,7 +77,7 @@ export async function startPostgres(input: PostgresInput): Promise<RunningPostgr
         const exited = adoptedExited(orphan.identity);
         return running({ identity: orphan.identity, exited, url, port: orphan.port, adopted: true });
       }
-      await stopProcess(orphan.identity, STOP);
+      await stopProcess(orphan.identity, stopSteps);
     }
     const port = await choosePort(input.port);
     const started = await launch(cluster, port);
@@ -90,7 +90,7 @@ export async function startPostgres(input: PostgresInput): Promise<RunningPostgr
 /** Ends the server that a killed start left running on this data, before the data is removed. */
 export async function stopLeftoverPostgres(dataDir: string): Promise<void> {
   const orphan = await findPostgresOrphan(join(resolve(dataDir), 'cluster'));
-  if (orphan !== undefined) await stopProcess(orphan.identity, STOP);
+  if (orphan !== undefined) await stopProcess(orphan.identity, stopSteps);
 }
 
 async function choosePort(wanted: number): Promise<number> {
@@ -102,7 +102,7 @@ async function choosePort(wanted: number): Promise<number> {
 }
 
 function running(part: Omit<RunningPostgres, 'stop'>): RunningPostgres {
-  return { ...part, stop: () => stopProcess(part.identity, STOP) };
+  return { ...part, stop: () => stopProcess(part.identity, stopSteps) };
 }
 
 function urlOf(cluster: Cluster, port: number): string {
@@ -171,7 +171,7 @@ async function createCluster(input: {
     args,
     cwd: '/',
     env: cleanEnvironment(),
-    timeoutMs: INITDB_MS,
+    timeoutMs: initdbMs,
     ...(uid === undefined || gid === undefined ? {} : { uid, gid }),
   });
   if (made.code !== 0) {
@@ -222,7 +222,7 @@ async function launch(cluster: Cluster, port: number): Promise<RunningPostgres |
   const identity = await identifyChild(child);
   const url = urlOf(cluster, port);
   if (!(await becomesReady(url, identity))) {
-    await stopProcess(identity, STOP);
+    await stopProcess(identity, stopSteps);
     return undefined;
   }
   return running({ identity, exited, url, port, adopted: false });
@@ -230,12 +230,12 @@ async function launch(cluster: Cluster, port: number): Promise<RunningPostgres |
 
 async function openLog(path: string): ReturnType<typeof open> {
   const log = await open(path, 'a', 0o600);
-  if ((await log.stat()).size > LOG_BYTES_MAX) await log.truncate(0);
+  if ((await log.stat()).size > logBytesMax) await log.truncate(0);
   return log;
 }
 
 async function becomesReady(url: string, identity: ProcessIdentity): Promise<boolean> {
-  const deadline = Date.now() + READY_MS;
+  const deadline = Date.now() + readyMs;
   while (Date.now() < deadline && (await isSameProcess(identity))) {
     if (await answers(url)) return true;
     await delay(50);

@@ -17,7 +17,7 @@ export interface RoleEnvironmentInput {
 }
 
 /** Variables that are changed here: ports given as 0, and lists to which the sandbox's origins are added. */
-const CHANGED_VARIABLES = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
+const changedVariables = ['PORT', 'SANDBOX_PORT', 'RUTTER_REDIRECT_ORIGINS', 'SAGE_FRAME_ANCESTORS'];
 
 /** The origins of the sandboxes. */
 export function sandboxOrigins(settings: StartSettings): {
@@ -50,7 +50,7 @@ export function roleEnvironment(input: RoleEnvironmentInput): NodeJS.ProcessEnv 
   };
   const result: NodeJS.ProcessEnv = { ...withoutForeignTemporal(input) };
   for (const [name, value] of Object.entries(made)) {
-    const ours = CHANGED_VARIABLES.includes(name);
+    const ours = changedVariables.includes(name);
     const given = environment[name] || environment[`${name}_FILE`];
     if (value !== undefined && (ours || !given)) result[name] = value;
   }

@@ -22,14 +22,14 @@ export interface RoleInput {
 }
 
 /** MB. A batch is a few MB of short-lived objects: with Node's default they are copied before they are collected. */
-const YOUNG_GENERATION = '--max-semi-space-size=64';
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const READY_MS = 90_000;
-const CHECK_EVERY_MS = 100;
+const youngGeneration = '--max-semi-space-size=64';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const readyMs = 90_000;
+const checkEveryMs = 100;
 /** Time for a worker to finish its batch (its own limits are 65 s and 75 s); then SIGKILL. */
-const DRAIN_MS = 85_000;
-const LOG_BYTES_MAX = 20_000_000;
-const TAIL_CHARS = 600;
+const drainMs = 85_000;
+const logBytesMax = 20_000_000;
+const tailChars = 600;
 
 /**
  * Starts a role in its own session (we forward Ctrl-C). Its output goes to `<logFolder>/<name>.log`: a file, not a pipe,
@@ -42,8 +42,8 @@ export async function startRoleProcess(input: RoleInput): Promise<RunningPart> {
   await rotate(path);
   const log = await open(path, 'a', 0o600);
   const from = (await log.stat()).size;
-  const child = spawn(process.execPath, [YOUNG_GENERATION, '--import', 'tsx', input.entry], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [youngGeneration, '--import', 'tsx', input.entry], {
+    cwd: root,
     env: input.env,
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -57,7 +57,7 @@ export async function startRoleProcess(input: RoleInput): Promise<RunningPart> {
     exited,
     stop: () =>
       stopProcess(identity, [
-        { signal: 'SIGTERM', graceMs: DRAIN_MS },
+        { signal: 'SIGTERM', graceMs: drainMs },
         { signal: 'SIGKILL', graceMs: 5_000 },
       ]),
   };
@@ -70,21 +70,21 @@ async function waitUntilReady(
   part: RunningPart,
   log: { path: string; from: number },
 ): Promise<void> {
-  const deadline = Date.now() + READY_MS;
+  const deadline = Date.now() + readyMs;
   for (;;) {
     // In this order: a process that becomes ready and ends at the same time has ended.
     const printed = await readFrom(log.path, log.from);
     const ready = await input.isReady(printed);
     if (!(await isSameProcess(part.identity))) {
-      const last = (await readFrom(log.path, log.from)).trim().slice(-TAIL_CHARS);
+      const last = (await readFrom(log.path, log.from)).trim().slice(-tailChars);
       throw new LocalFailure(`The ${input.name} ${await part.exited}: ${last} (all of it in ${log.path}).`);
     }
     if (ready) return;
     if (Date.now() > deadline) {
       await part.stop();
-      throw new LocalFailure(`The ${input.name} was not ready after ${READY_MS / 1000} s: see ${log.path}.`);
+      throw new LocalFailure(`The ${input.name} was not ready after ${readyMs / 1000} s: see ${log.path}.`);
     }
-    await delay(CHECK_EVERY_MS);
+    await delay(checkEveryMs);
   }
 }
 
@@ -92,7 +92,7 @@ async function readFrom(path: string, from: number): Promise<string> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    const buffer = Buffer.alloc(Math.max(0, Math.min(size - from, LOG_BYTES_MAX)));
+    const buffer = Buffer.alloc(Math.max(0, Math.min(size - from, logBytesMax)));
     await file.read(buffer, 0, buffer.length, from);
     return buffer.toString('utf8');
   } finally {
@@ -105,5 +105,5 @@ async function rotate(path: string): Promise<void> {
     (file) => file.size,
     () => 0,
   );
-  if (size > LOG_BYTES_MAX) await rename(path, `${path}.1`);
+  if (size > logBytesMax) await rename(path, `${path}.1`);
 }

@@ -19,7 +19,7 @@ export interface CommandInput {
 }
 
 /** Output beyond this is dropped, so that a command cannot fill the memory. */
-const OUTPUT_CHARS_MAX = 1_000_000;
+const outputCharsMax = 1_000_000;
 
 /**
  * Runs a command and collects its output. Never rejects: a missing program, a failure and a time-out all return a code
@@ -45,7 +45,7 @@ export function runCommand(input: CommandInput): Promise<CommandResult> {
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8');
       child[name].on('data', (chunk: string) => {
-        if (text[name].length < OUTPUT_CHARS_MAX) text[name] += chunk;
+        if (text[name].length < outputCharsMax) text[name] += chunk;
       });
     }
     child.on('error', (error) => {

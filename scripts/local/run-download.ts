@@ -16,7 +16,7 @@ export interface DownloadInput {
   totalMs: number;
 }
 
-const CHECK_EVERY_MS = 250;
+const checkEveryMs = 250;
 
 /**
  * Runs a downloader that has no time-out and ignores SIGTERM, and ends it when its folder stops growing.
@@ -37,7 +37,7 @@ export async function runDownload(input: DownloadInput): Promise<boolean> {
   let grewAt = startedAt;
   let size = 0;
   while (end.code === undefined) {
-    await delay(CHECK_EVERY_MS);
+    await delay(checkEveryMs);
     const now = await folderBytes(input.folder);
     if (now > size) {
       size = now;

@@ -18,7 +18,7 @@ export interface StopStep {
   graceMs: number;
 }
 
-const POLL_MS = 50;
+const pollMs = 50;
 
 /**
  * Ends a process with a sequence of signals. It need not be our child: a process that was taken over is checked by its
@@ -31,7 +31,7 @@ export async function stopProcess(identity: ProcessIdentity, steps: StopStep[]):
     const deadline = Date.now() + step.graceMs;
     while (Date.now() < deadline) {
       if (!(await isSameProcess(identity))) return;
-      await delay(POLL_MS);
+      await delay(pollMs);
     }
   }
 }

@@ -23,8 +23,8 @@ export interface StartSettings {
 }
 
 /** The sandboxes' ports: Rutter, Sage Banking Service, Sage's screens. */
-const SANDBOX_PORTS = 3;
-const SEARCH_ATTEMPTS_MAX = 50;
+const sandboxPorts = 3;
+const searchAttemptsMax = 50;
 
 /**
  * Reads the variables of `npm start` and completes ports given as 0.
@@ -63,7 +63,7 @@ export async function readStartSettings(environment: Environment): Promise<Start
 export async function requirePorts(settings: StartSettings): Promise<void> {
   await requirePort(settings.port, 'the API', 'PORT');
   if (settings.rutterApiUrl !== undefined) return;
-  for (let offset = 0; offset < SANDBOX_PORTS; offset += 1) {
+  for (let offset = 0; offset < sandboxPorts; offset += 1) {
     await requirePort(settings.sandboxPort + offset, 'the sandboxes', 'SANDBOX_PORT');
   }
 }
@@ -97,10 +97,10 @@ export async function readSecret(environment: Environment, name: string): Promis
 
 /** The first of three consecutive free ports for the sandboxes. @throws LocalFailure if there are none */
 export async function freeSandboxPort(): Promise<number> {
-  for (let attempt = 1; attempt <= SEARCH_ATTEMPTS_MAX; attempt += 1) {
+  for (let attempt = 1; attempt <= searchAttemptsMax; attempt += 1) {
     const first = await freePort();
-    const others = Array.from({ length: SANDBOX_PORTS - 1 }, (_, index) => first + index + 1);
-    if (first + SANDBOX_PORTS > 65_535) continue;
+    const others = Array.from({ length: sandboxPorts - 1 }, (_, index) => first + index + 1);
+    if (first + sandboxPorts > 65_535) continue;
     const free = await Promise.all(others.map((port) => isPortFree(port)));
     if (free.every(Boolean)) return first;
   }

@@ -16,10 +16,10 @@ export interface Supervised<Part extends RunningPart> {
   stop(): Promise<void>;
 }
 
-const BACKOFF_FIRST_MS = 500;
-const BACKOFF_MAX_MS = 30_000;
+const backoffFirstMs = 500;
+const backoffMaxMs = 30_000;
 /** A part that ran this long was healthy: the wait before the next restart is short again. */
-const HEALTHY_MS = 60_000;
+const healthyMs = 60_000;
 
 /**
  * Starts a part and restarts it whenever it ends, with a growing wait while it keeps ending. If the first start fails,
@@ -32,17 +32,17 @@ export async function supervise<Part extends RunningPart>(
   const stopping = new AbortController();
   let current: Part = first;
   const keep = async (): Promise<void> => {
-    let backoffMs = BACKOFF_FIRST_MS;
+    let backoffMs = backoffFirstMs;
     for (;;) {
       const startedAt = Date.now();
       const how = await current.exited;
       if (stopping.signal.aborted) return;
-      backoffMs = Date.now() - startedAt > HEALTHY_MS ? BACKOFF_FIRST_MS : backoffMs;
+      backoffMs = Date.now() - startedAt > healthyMs ? backoffFirstMs : backoffMs;
       input.printLine(`${input.name} ${how}; starting it again in ${backoffMs} ms`);
       const next = await startAgain(input, stopping.signal, backoffMs);
       if (next === undefined) return;
       current = next;
-      backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
+      backoffMs = Math.min(backoffMs * 2, backoffMaxMs);
     }
   };
   const kept = keep();
@@ -61,7 +61,7 @@ async function startAgain<Part extends RunningPart>(
   signal: AbortSignal,
   firstWaitMs: number,
 ): Promise<Part | undefined> {
-  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, BACKOFF_MAX_MS)) {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
     await delay(waitMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return undefined;
     try {

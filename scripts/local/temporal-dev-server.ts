@@ -37,13 +37,13 @@ export interface RunningDevServer extends RunningPart {
   uiUrl?: string;
 }
 
-const READY_MS = 30_000;
-const ANSWER_MS = 2_000;
+const readyMs = 30_000;
+const answerMs = 2_000;
 /** If the port was chosen here, another process may use it before the server does. */
-const ATTEMPTS_MAX = 3;
-const LOG_BYTES_MAX = 20_000_000;
+const attemptsMax = 3;
+const logBytesMax = 20_000_000;
 
-const STOP: StopStep[] = [
+const stopSteps: StopStep[] = [
   { signal: 'SIGTERM', graceMs: 5_000 },
   { signal: 'SIGKILL', graceMs: 5_000 },
 ];
@@ -61,7 +61,7 @@ export async function startTemporalDevServer(input: DevServerInput): Promise<Run
       input.uiPort === undefined ? undefined : await choosePort(input.uiPort, 'TEMPORAL_UI_PORT');
     const server = await launch(input, port, uiPort);
     if (server !== undefined) return server;
-    if (input.port !== 0 || attempt === ATTEMPTS_MAX) throw new LocalFailure(await whyNot(input));
+    if (input.port !== 0 || attempt === attemptsMax) throw new LocalFailure(await whyNot(input));
   }
 }
 
@@ -90,7 +90,7 @@ async function launch(
   const identity = await identifyChild(child);
   await input.onSpawned?.(identity);
   const address = `127.0.0.1:${port}`;
-  const stop = (): Promise<void> => stopProcess(identity, STOP);
+  const stop = (): Promise<void> => stopProcess(identity, stopSteps);
   if (!(await becomesReady(port, identity))) {
     await stop();
     return undefined;
@@ -133,13 +133,13 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 
 async function openLog(path: string): ReturnType<typeof open> {
   const log = await open(path, 'a', 0o600);
-  if ((await log.stat()).size > LOG_BYTES_MAX) await log.truncate(0);
+  if ((await log.stat()).size > logBytesMax) await log.truncate(0);
   return log;
 }
 
 async function becomesReady(port: number, identity: ProcessIdentity): Promise<boolean> {
   const address = `127.0.0.1:${port}`;
-  const deadline = Date.now() + READY_MS;
+  const deadline = Date.now() + readyMs;
   while (Date.now() < deadline && (await isSameProcess(identity))) {
     // gRPC waits a second after a refused connection; checking the port first is faster.
     if ((await isPortOpen(port)) && (await temporalAnswers(address))) return isSameProcess(identity);
@@ -152,7 +152,7 @@ async function becomesReady(port: number, identity: ProcessIdentity): Promise<bo
 export async function temporalAnswers(address: string): Promise<boolean> {
   const connection = Connection.lazy({ address });
   try {
-    const deadline = Date.now() + ANSWER_MS;
+    const deadline = Date.now() + answerMs;
     await connection.withDeadline(deadline, () =>
       connection.workflowService.describeNamespace({ namespace: 'default' }),
     );

@@ -4,9 +4,9 @@ import type { Keyring } from '../crypto/keyring.js';
 import { decryptPayload } from './codec.js';
 
 /** A request to the codec endpoint, as text. A page of the Temporal UI asks for the payloads of some 100 events. */
-export const CODEC_BODY_BYTES_MAX = 4 * 1024 * 1024;
+export const codecBodyBytesMax = 4 * 1024 * 1024;
 /** Payloads in one request. */
-export const CODEC_PAYLOADS_MAX = 2_000;
+export const codecPayloadsMax = 2_000;
 
 /** One payload in the JSON form of protobuf: bytes in base64, empty fields left out or null. */
 const payloadSchema = z.looseObject({
@@ -28,13 +28,13 @@ export type DecodedPayloads =
  * @param body the request's body, raw or already parsed from JSON
  */
 export function decodePayloadsJson(keyring: Keyring, body: unknown): DecodedPayloads {
-  if (typeof body === 'string' && Buffer.byteLength(body) > CODEC_BODY_BYTES_MAX) {
+  if (typeof body === 'string' && Buffer.byteLength(body) > codecBodyBytesMax) {
     return { ok: false, problem: 'too_large' };
   }
   const request = requestSchema.safeParse(typeof body === 'string' ? parseJson(body) : body);
   if (!request.success) return { ok: false, problem: 'not_payloads' };
   const payloads = request.data.payloads ?? [];
-  if (payloads.length > CODEC_PAYLOADS_MAX) return { ok: false, problem: 'too_large' };
+  if (payloads.length > codecPayloadsMax) return { ok: false, problem: 'too_large' };
   return { ok: true, body: { payloads: payloads.map((payload) => decodeOne(keyring, payload)) } };
 }
 

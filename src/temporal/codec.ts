@@ -3,20 +3,20 @@ import type { Payload, PayloadCodec } from '@temporalio/common';
 import protocol from '@temporalio/proto';
 import type { Keyring } from '../crypto/keyring.js';
 import { decryptBytes, encryptBytes } from '../crypto/seal.js';
-import { PAYLOAD_BYTES_MAX } from './payload-limit.js';
+import { payloadBytesMax } from './payload-limit.js';
 
 /** Metadata of an encrypted payload, named as in Temporal's own encryption samples. */
-export const ENCODING_ENCRYPTED = 'binary/encrypted';
-export const KEY_ID_FIELD = 'encryption-key-id';
+export const encodingEncrypted = 'binary/encrypted';
+export const keyIdField = 'encryption-key-id';
 
 /** `type` of the failure of an outgoing payload that is too large. */
-export const PAYLOAD_TOO_LARGE = 'PayloadTooLarge';
+export const payloadTooLargeType = 'PayloadTooLarge';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Bound to this use, so that a row's secret cannot be passed off as a payload or the other way round. */
-const ASSOCIATED_DATA = encoder.encode('bankfeeds-payload/v1');
+const associatedData = encoder.encode('bankfeeds-payload/v1');
 
 const { Payload: PayloadMessage } = protocol.temporal.api.common.v1;
 
@@ -44,27 +44,27 @@ export function createEncryptionCodec(keyring: Keyring): PayloadCodec {
 /** Decrypts one payload, or answers it unchanged when it is not encrypted. */
 export function decryptPayload(keyring: Keyring, payload: Payload): Payload {
   const encoding = payload.metadata?.['encoding'];
-  if (encoding == null || decoder.decode(encoding) !== ENCODING_ENCRYPTED) return payload;
-  const keyId = decoder.decode(payload.metadata?.[KEY_ID_FIELD] ?? new Uint8Array());
+  if (encoding == null || decoder.decode(encoding) !== encodingEncrypted) return payload;
+  const keyId = decoder.decode(payload.metadata?.[keyIdField] ?? new Uint8Array());
   const box = payload.data ?? new Uint8Array();
-  return PayloadMessage.decode(decryptBytes({ keyring, keyId, box, associated: ASSOCIATED_DATA }));
+  return PayloadMessage.decode(decryptBytes({ keyring, keyId, box, associated: associatedData }));
 }
 
 function encryptPayload(keyring: Keyring, payload: Payload): Payload {
   const clear = PayloadMessage.encode(payload).finish();
-  if (clear.byteLength > PAYLOAD_BYTES_MAX) throw payloadTooLarge(clear.byteLength);
+  if (clear.byteLength > payloadBytesMax) throw payloadTooLarge(clear.byteLength);
   return {
     metadata: {
-      encoding: encoder.encode(ENCODING_ENCRYPTED),
-      [KEY_ID_FIELD]: encoder.encode(keyring.primary.id),
+      encoding: encoder.encode(encodingEncrypted),
+      [keyIdField]: encoder.encode(keyring.primary.id),
     },
-    data: encryptBytes({ keyring, clear, associated: ASSOCIATED_DATA }),
+    data: encryptBytes({ keyring, clear, associated: associatedData }),
   };
 }
 
 function payloadTooLarge(bytes: number): ApplicationFailure {
   return ApplicationFailure.nonRetryable(
-    `a payload of ${String(bytes)} bytes exceeds the limit of ${String(PAYLOAD_BYTES_MAX)}`,
-    PAYLOAD_TOO_LARGE,
+    `a payload of ${String(bytes)} bytes exceeds the limit of ${String(payloadBytesMax)}`,
+    payloadTooLargeType,
   );
 }

@@ -6,12 +6,12 @@
  */
 import { DefaultFailureConverter } from '@temporalio/common';
 import type { Payload, PayloadConverter, ProtoFailure } from '@temporalio/common';
-import { PAYLOAD_BYTES_MAX } from './payload-limit.js';
+import { payloadBytesMax } from './payload-limit.js';
 
-const MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX / 4;
-const STACK_BYTES_MAX = PAYLOAD_BYTES_MAX / 2;
+const messageBytesMax = payloadBytesMax / 4;
+const stackBytesMax = payloadBytesMax / 2;
 /** Room for a payload's metadata and framing. */
-const DETAIL_BYTES_MAX = PAYLOAD_BYTES_MAX - 512;
+const detailBytesMax = payloadBytesMax - 512;
 
 class BoundedFailureConverter extends DefaultFailureConverter {
   constructor() {
@@ -26,8 +26,8 @@ class BoundedFailureConverter extends DefaultFailureConverter {
     const failure = super.errorToFailureInner(...parameters);
     return {
       ...failure,
-      message: truncateToJsonBytes(failure.message ?? '', MESSAGE_BYTES_MAX),
-      stackTrace: truncateToJsonBytes(failure.stackTrace ?? '', STACK_BYTES_MAX),
+      message: truncateToJsonBytes(failure.message ?? '', messageBytesMax),
+      stackTrace: truncateToJsonBytes(failure.stackTrace ?? '', stackBytesMax),
       ...boundedDetails(failure, payloadConverter),
     };
   }
@@ -43,7 +43,7 @@ function boundedDetails(failure: ProtoFailure, payloadConverter: PayloadConverte
   if (info == null || payloads == null) return {};
   const bounded = payloads.map((payload: Payload): Payload => {
     const bytes = payload.data?.byteLength ?? 0;
-    return bytes <= DETAIL_BYTES_MAX ? payload : payloadConverter.toPayload({ omittedBytes: bytes });
+    return bytes <= detailBytesMax ? payload : payloadConverter.toPayload({ omittedBytes: bytes });
   });
   return { applicationFailureInfo: { ...info, details: { payloads: bounded } } };
 }

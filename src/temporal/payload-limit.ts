@@ -4,4 +4,4 @@
  * It may be raised, never lowered: on replay the worker encodes the commands of old code again, and a lower limit would
  * refuse what a running history already holds. Reading is not limited for the same reason.
  */
-export const PAYLOAD_BYTES_MAX = 8 * 1024;
+export const payloadBytesMax = 8 * 1024;

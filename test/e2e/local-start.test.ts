@@ -10,7 +10,7 @@ import type { RoleProcess } from '../support/processes.js';
 let folder: string;
 const starts: RoleProcess[] = [];
 
-const READY_MS = 240_000;
+const readyMs = 240_000;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bankfeeds-start-'));
@@ -20,7 +20,7 @@ afterAll(async () => {
   for (const each of starts) await each.kill('SIGKILL');
   // A last start ends whatever a killed one left, and is then ended itself.
   const last = start();
-  await last.waitForLine(/^ready$/, READY_MS);
+  await last.waitForLine(/^ready$/, readyMs);
   await last.kill('SIGTERM');
   await rm(folder, { recursive: true, force: true });
 });
@@ -52,7 +52,7 @@ function valueOf(output: string, name: string): string {
 
 test('a start that was killed leaves nothing that hinders the next one, which has the same data and tokens', async () => {
   const first = start();
-  await first.waitForLine(/^ready$/, READY_MS);
+  await first.waitForLine(/^ready$/, readyMs);
   const before = await children();
   expect(before.map((child) => child.name).sort()).toEqual(['api', 'sandbox', 'temporal', 'worker']);
 
@@ -63,7 +63,7 @@ test('a start that was killed leaves nothing that hinders the next one, which ha
 
   await first.kill('SIGKILL');
   const third = start();
-  await third.waitForLine(/^ready$/, READY_MS);
+  await third.waitForLine(/^ready$/, readyMs);
   for (const child of before) expect([child.name, await isSameProcess(child)]).toEqual([child.name, false]);
   const token = valueOf(third.output(), 'CORE_API_TOKEN');
   expect(token).toBe(valueOf(first.output(), 'CORE_API_TOKEN'));

@@ -4,7 +4,7 @@ import { inject } from 'vitest';
 import './provided.js';
 
 /** No requests of its own, no sandbox (root has none), no QUIC. */
-const ARGUMENTS = [
+const chromiumArguments = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -21,7 +21,7 @@ export function launchBrowser(
   const { args, ...rest } = options;
   return chromium.launch({
     executablePath: inject('chromePath'),
-    args: [...ARGUMENTS, ...(args ?? [])],
+    args: [...chromiumArguments, ...(args ?? [])],
     ...rest,
   });
 }

@@ -14,8 +14,8 @@ export interface TestDatabase {
 }
 
 /** Any number: it keeps two test processes from migrating the template at the same time. */
-const TEMPLATE_LOCK = 7_330_001;
-const TEMPLATE = 'bankfeeds_template';
+const templateLock = 7_330_001;
+const template = 'bankfeeds_template';
 const migrateFile = new URL('../../src/db/migrate.ts', import.meta.url);
 
 /**
@@ -29,9 +29,9 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
     if (options.empty) await admin.query(`CREATE DATABASE ${name}`);
     else {
       // Copying needs a template that nobody is connected to, so the lock covers the copy as well.
-      await admin.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK]);
+      await admin.query('SELECT pg_advisory_lock($1)', [templateLock]);
       await ensureTemplate(admin, adminUrl);
-      await admin.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+      await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
     }
   });
   return {
@@ -44,10 +44,10 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
 }
 
 async function ensureTemplate(admin: pg.Client, adminUrl: string): Promise<void> {
-  const found = await admin.query('SELECT 1 FROM pg_database WHERE datname = $1', [TEMPLATE]);
+  const found = await admin.query('SELECT 1 FROM pg_database WHERE datname = $1', [template]);
   if (found.rowCount) return;
   // Under another name until it is whole: a run that dies in a migration leaves no half template.
-  const unfinished = `${TEMPLATE}_new`;
+  const unfinished = `${template}_new`;
   await admin.query(`DROP DATABASE IF EXISTS ${unfinished} WITH (FORCE)`);
   await admin.query(`CREATE DATABASE ${unfinished}`);
   const migrated = await access(fileURLToPath(migrateFile)).then(
@@ -58,7 +58,7 @@ async function ensureTemplate(admin: pg.Client, adminUrl: string): Promise<void>
     const module = (await import(migrateFile.href)) as { runMigrations: (url: string) => Promise<unknown> };
     await module.runMigrations(databaseUrl(adminUrl, unfinished));
   }
-  await admin.query(`ALTER DATABASE ${unfinished} RENAME TO ${TEMPLATE}`);
+  await admin.query(`ALTER DATABASE ${unfinished} RENAME TO ${template}`);
 }
 
 function databaseUrl(adminUrl: string, name: string): string {

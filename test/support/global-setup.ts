@@ -13,7 +13,7 @@ import {
 type Part = 'postgres' | 'temporal' | 'test-server' | 'chromium';
 
 /** What each project's tests may inject; the quick gate (unit, replay) has no global setup and starts nothing. */
-const NEEDS: Record<string, Part[]> = {
+const needs: Record<string, Part[]> = {
   activities: ['postgres', 'temporal'],
   workflows: ['postgres', 'temporal', 'test-server'],
   api: ['postgres', 'temporal'],
@@ -29,7 +29,7 @@ const NEEDS: Record<string, Part[]> = {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   try {
-    for (const part of NEEDS[project.name] ?? []) await providePart(project, part);
+    for (const part of needs[project.name] ?? []) await providePart(project, part);
   } catch (error) {
     // Vitest calls no teardown of a setup that threw.
     await stopSharedParts();

@@ -20,10 +20,18 @@ export interface ExitedRole {
   signal: NodeJS.Signals | null;
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Ours only, so that a variable of the developer's shell cannot change what a test proves. */
-const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH', 'CHROME_PATH'];
+const inheritedNames = [
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'LANG',
+  'XDG_CACHE_HOME',
+  'TEMPORAL_CLI_PATH',
+  'CHROME_PATH',
+];
 
 /**
  * Starts a role as a real process: `startRole({ entry: 'worker.ts', env: { DATABASE_URL: … } })`. It gets the given
@@ -35,12 +43,12 @@ export function startRole(input: {
   args?: string[];
   env: Record<string, string>;
 }): RoleProcess {
-  const inherited = INHERITED.flatMap((name) => {
+  const inherited = inheritedNames.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   const child = spawn(process.execPath, ['--import', 'tsx', input.entry, ...(input.args ?? [])], {
-    cwd: ROOT,
+    cwd: root,
     env: { ...Object.fromEntries(inherited), ...input.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

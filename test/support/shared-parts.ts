@@ -18,13 +18,13 @@ type Start<Value> = () => Promise<SharedPart<Value>>;
  * Vitest runs the global setup once for each project, in one process, and loads this file again each time. So what is
  * shared is kept at the process itself, under one name.
  */
-const REGISTRY = 'bankfeeds.test.shared-parts';
+const registryKey = 'bankfeeds.test.shared-parts';
 
 type Registry = Map<string, Promise<SharedPart<unknown>>>;
 
 function registry(): Registry {
   const holder = globalThis as unknown as Record<string, Registry | undefined>;
-  return (holder[REGISTRY] ??= new Map<string, Promise<SharedPart<unknown>>>());
+  return (holder[registryKey] ??= new Map<string, Promise<SharedPart<unknown>>>());
 }
 
 /** The part's value; starts it when nobody has. */

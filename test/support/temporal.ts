@@ -16,7 +16,7 @@ export interface TestNamespaceInput {
   register?: (input: { connection: Connection; namespace: string }) => Promise<unknown>;
 }
 
-const RETENTION_SECONDS = 86_400;
+const retentionSeconds = 86_400;
 
 /** A fresh namespace on the run's development server, so that one test file never meets another's workflows. */
 export async function createTestNamespace(input: TestNamespaceInput = {}): Promise<TestNamespace> {
@@ -26,7 +26,7 @@ export async function createTestNamespace(input: TestNamespaceInput = {}): Promi
   try {
     await connection.workflowService.registerNamespace({
       namespace,
-      workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS as never },
+      workflowExecutionRetentionPeriod: { seconds: retentionSeconds as never },
     });
     await input.register?.({ connection, namespace });
   } finally {

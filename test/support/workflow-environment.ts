@@ -11,7 +11,7 @@ import { installRuntime } from './runtime.js';
 import { createTimeSkipping } from './temporal.js';
 import { until } from './until.js';
 
-const SOON_MS = 20_000;
+const soonMs = 20_000;
 
 /**
  * A time-skipping server with our search attributes, its SDK logging errors only. Payloads are encrypted as in
@@ -82,7 +82,7 @@ export async function untilTaken(send: () => Promise<unknown>): Promise<void> {
       return error instanceof WorkflowNotFoundError ? undefined : { error };
     }
   };
-  const { error } = await until(attempt, { timeoutMs: SOON_MS, describe: 'the signal is taken' });
+  const { error } = await until(attempt, { timeoutMs: soonMs, describe: 'the signal is taken' });
   if (error !== null) throw new Error('the signal was refused', { cause: error });
 }
 
@@ -95,7 +95,7 @@ export async function endAtRest(client: Client, workflowId: string): Promise<voi
   const isAtRest = async () => openTasks((await handle.fetchHistory()).events ?? []) === 0;
   try {
     await handle.describe();
-    await until(isAtRest, { timeoutMs: SOON_MS, describe: `${workflowId} is at rest` });
+    await until(isAtRest, { timeoutMs: soonMs, describe: `${workflowId} is at rest` });
     await handle.terminate();
   } catch (error) {
     // It never began, or has ended by itself.

@@ -7,9 +7,9 @@ import type { Keyring } from '../../src/crypto/keyring.js';
 import { UnsealError } from '../../src/crypto/seal.js';
 import { decodePayloadsJson } from '../../src/temporal/codec-json.js';
 import type { PayloadJson } from '../../src/temporal/codec-json.js';
-import { createEncryptionCodec, PAYLOAD_TOO_LARGE } from '../../src/temporal/codec.js';
+import { createEncryptionCodec, payloadTooLargeType } from '../../src/temporal/codec.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
-import { PAYLOAD_BYTES_MAX } from '../../src/temporal/payload-limit.js';
+import { payloadBytesMax } from '../../src/temporal/payload-limit.js';
 
 /** As the SDK loads them, through its own internals: the path and the name of the export are what is tested. */
 const { loadDataConverter, encodeErrorToFailure, decodeOptionalFailureToOptionalError } = createRequire(
@@ -78,21 +78,21 @@ test('payloads that are not encrypted are read unchanged', async () => {
 test('a payload over 8 KB fails without retry; the largest allowed one is accepted and read', async () => {
   const envelope = payloadOf('').data?.length ?? 0;
   const metadata = 30;
-  const fitting = payloadOf('a'.repeat(PAYLOAD_BYTES_MAX - envelope - metadata));
+  const fitting = payloadOf('a'.repeat(payloadBytesMax - envelope - metadata));
   const [encoded] = await codec.encode([fitting]);
   expect((await codec.decode([encoded ?? {}]))[0]?.data).toEqual(Buffer.from(fitting.data ?? []));
 
   const refusal = await codec
-    .encode([payloadOf('a'.repeat(PAYLOAD_BYTES_MAX))])
+    .encode([payloadOf('a'.repeat(payloadBytesMax))])
     .catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(ApplicationFailure);
-  expect(refusal).toMatchObject({ type: PAYLOAD_TOO_LARGE, nonRetryable: true });
+  expect(refusal).toMatchObject({ type: payloadTooLargeType, nonRetryable: true });
 });
 
 test('a history written under a higher limit can still be read', async () => {
   const { encryptBytes } = await import('../../src/crypto/seal.js');
   const proto = (await import('@temporalio/proto')).default;
-  const large = payloadOf('a'.repeat(4 * PAYLOAD_BYTES_MAX));
+  const large = payloadOf('a'.repeat(4 * payloadBytesMax));
   const clear = proto.temporal.api.common.v1.Payload.encode(large).finish();
   const associated = Buffer.from('bankfeeds-payload/v1');
   const data = encryptBytes({ keyring, clear, associated });

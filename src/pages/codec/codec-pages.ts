@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import express, { Router } from 'express';
 import { constantTimeEqual } from '../../crypto/hash.js';
-import { CODEC_BODY_BYTES_MAX, decodePayloadsJson } from '../../temporal/codec-json.js';
+import { codecBodyBytesMax, decodePayloadsJson } from '../../temporal/codec-json.js';
 import type { PagesDeps } from '../deps.js';
 import { csrfFieldName, formBody, readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
@@ -39,7 +39,7 @@ export function createCodecPages(pages: CodecPages): Router {
   router.post('/sign-out', formBody(), (request, response) => signOut(pages, request, response));
   router.use('/decode', allowTemporalUi(pages.config.TEMPORAL_UI_URL));
   // The body is read only for operators, and as text: the codec checks its size and shape itself.
-  const asText = express.text({ type: () => true, limit: CODEC_BODY_BYTES_MAX });
+  const asText = express.text({ type: () => true, limit: codecBodyBytesMax });
   router.post('/decode', requireOperator, asText, (request, response) => decode(pages, request, response));
   return router;
 }

@@ -30,8 +30,8 @@ export interface RawRutter {
   close(): Promise<void>;
 }
 
-const TIMEOUT_MS = 1_500;
-const PATIENT_TIMEOUT_MS = 20_000;
+const clientTimeoutMs = 1_500;
+const patientTimeoutMs = 20_000;
 
 export async function startRawRutter(): Promise<RawRutter> {
   const requests: RawRutter['requests'] = [];
@@ -43,7 +43,7 @@ export async function startRawRutter(): Promise<RawRutter> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const clientOf = (baseUrl: string, timeoutMs = TIMEOUT_MS): RutterClient =>
+  const clientOf = (baseUrl: string, timeoutMs = clientTimeoutMs): RutterClient =>
     createRutterClient({
       baseUrl,
       clientId: 'rc_test_51a0',
@@ -61,7 +61,7 @@ export async function startRawRutter(): Promise<RawRutter> {
   const baseUrl = `http://127.0.0.1:${String(port)}/versioned/`;
   const raw: RawRutter = {
     client: clientOf(baseUrl),
-    patientClient: clientOf(baseUrl, PATIENT_TIMEOUT_MS),
+    patientClient: clientOf(baseUrl, patientTimeoutMs),
     answer: (response) => response.writeHead(500).end(),
     requests,
     pauses,
