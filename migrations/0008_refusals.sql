@@ -12,3 +12,9 @@ ALTER TABLE batches ADD COLUMN bisected boolean NOT NULL DEFAULT false;
 ALTER TABLE ledger DROP CONSTRAINT ledger_exception_check;
 ALTER TABLE ledger ADD CONSTRAINT ledger_exception_check
   CHECK (exception IN ('duplicate', 'altered', 'conflict', 'suspected', 'quarantined', 'discarded')) NOT VALID;
+
+-- Delivered postings that Rutter shows with other text, since the feed exists; and how many of them an operator has
+-- acknowledged: an alert is open while there are more.
+ALTER TABLE feeds ADD COLUMN altered_count integer NOT NULL DEFAULT 0,
+                  ADD COLUMN altered_acknowledged_count integer NOT NULL DEFAULT 0;
+CREATE INDEX feeds_altered ON feeds (feed_id) WHERE altered_count > altered_acknowledged_count;

@@ -58,8 +58,9 @@ async function deliver(loop: Loop): Promise<number> {
     const postings = await nextPostings(loop, last);
     if (postings.length === 0) return batches;
     const { body, version } = serializeBatch({ rutterAccountId: loop.feed.rutterAccountId, postings });
-    const { duplicates, conflicts, missing } = compareAnswer({ postings, version }, await post(loop, body));
-    if (duplicates.length + conflicts.length + missing.length > 0)
+    const sent = { postings, version, rutterAccountId: loop.feed.rutterAccountId, isAnswer: true };
+    const { duplicates, altered, conflicts, missing } = compareAnswer(sent, await post(loop, body));
+    if (duplicates.length + altered.length + conflicts.length + missing.length > 0)
       throw new Error('the answer is not what was sent');
     await markDelivered(loop, postings);
     last = postings.at(-1);
@@ -72,8 +73,7 @@ async function nextPostings(
   last: DeliverablePosting | undefined,
 ): Promise<DeliverablePosting[]> {
   const { rows } = await pool.query<DeliverablePosting>(
-    `SELECT transaction_id AS "transactionId", sequence, posted_at AS "postedAt",
-            booking_day AS "bookingDay", send_at AS "sendAt", amount, description, payee,
+    `SELECT transaction_id AS "transactionId", sequence, posted_at AS "postedAt", amount, description, payee,
             transaction_type AS "transactionType"
        FROM postings
       WHERE account_id = $1 AND status = 'posted' AND (posted_at, sequence) > ($2::timestamptz, $3::bigint)

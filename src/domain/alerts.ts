@@ -19,6 +19,8 @@ export const alertCodes = [
   'postings_rejected',
   /** Core banking sent other content under ids that are stored; until an operator acknowledges it. */
   'postings_conflicting',
+  /** Rutter shows delivered postings of a feed with other text than was sent; until an operator acknowledges it. */
+  'postings_altered',
   /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */

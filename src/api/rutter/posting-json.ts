@@ -65,7 +65,9 @@ export const postingWithStatusSchema = z
       .meta({ description: 'The delivered transaction of a replaced account that it equals.' }),
     batch_number: z.int().nullable(),
     late: z.boolean(),
-    exception: z.enum(['duplicate', 'conflict', 'suspected', 'quarantined', 'discarded']).nullable(),
+    exception: z
+      .enum(['duplicate', 'altered', 'conflict', 'suspected', 'quarantined', 'discarded'])
+      .nullable(),
     detail: z.string().nullable(),
     release: releaseSchema.nullable().meta({
       description: 'Released from quarantine: sent to this feed instead of the fields above.',

@@ -38,10 +38,12 @@ export const platformRateLimitCode = 'PLATFORM_RATE_LIMITED';
 export const slowDownDefaultMs = 2_000;
 
 /**
- * Assumption: null in one of these fields of an answer means that Rutter left it out; any other difference means other
- * content. Id, amount, time and description must always be present and equal.
+ * Assumption: null as account, memo, type or payee of an answered transaction means that Rutter left the field out. Id,
+ * amount and time must always be present.
  */
-export const optionalAnswerFields = ['transactionType', 'debitCreditMemo', 'payee'] as const;
+export function isLeftOut(value: string | null): value is null {
+  return value === null;
+}
 
 /**
  * Assumption: Rutter takes the further facts of an account for Sage, and ignores those that Sage does not show. Its

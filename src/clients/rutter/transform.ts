@@ -1,8 +1,7 @@
 import { sha256Hex } from '../../crypto/hash.js';
 import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import { jsonNumberDigitsMax, significantDigits } from '../../domain/money.js';
-import { moneyInMemo, moneyOutMemo, optionalAnswerFields, zeroAmountMemo } from './assumptions.js';
-import type { RutterTransaction } from './schemas.js';
+import { moneyInMemo, moneyOutMemo, zeroAmountMemo } from './assumptions.js';
 
 /** The fields of a posting that are sent to Rutter. */
 export interface PostingContent {
@@ -21,7 +20,7 @@ export interface PostingContent {
 }
 
 /** A posting as Rutter's API takes it: only the fields that Sage supports (contract 8.2). */
-interface RutterPosting {
+export interface RutterPosting {
   transaction_id: string;
   posted_at: string;
   amount: number;
@@ -140,32 +139,6 @@ export function serializeBatch(input: {
     bank_feed_transactions: { bank_feed_account_id: input.rutterAccountId, transactions },
   });
   return { body, sha256: sha256Hex(body), version };
-}
-
-/**
- * Whether a transaction in one of Rutter's answers carries the content we sent. With `duplicate: true` the answer shows
- * the content that was supplied first (contract 8.3), so false then means that Sage has other content.
- * `version` is that of the batch in which it was sent.
- */
-export function sameContent(
-  sent: PostingContent,
-  answer: RutterTransaction,
-  version: BodyVersion = newBodyVersion,
-): boolean {
-  const ours = toRutterPosting(sent, version);
-  const strictlySame =
-    answer.transactionId === ours.transaction_id &&
-    answer.amount === ours.amount &&
-    answer.postedAt === ours.posted_at &&
-    answer.description === ours.description;
-  const expected = {
-    transactionType: ours.transaction_type,
-    debitCreditMemo: ours.debit_credit_memo,
-    payee: ours.payee ?? null,
-  };
-  return (
-    strictlySame && optionalAnswerFields.every((field) => [null, expected[field]].includes(answer[field]))
-  );
 }
 
 function toJsonNumber(posting: PostingContent): number {

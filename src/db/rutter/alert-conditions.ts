@@ -10,8 +10,8 @@ import {
 } from '../../domain/alerts.js';
 import { credentialsRejectedReason } from '../../domain/feed.js';
 import { blockReasons, transientReasons } from '../../domain/rutter/feed.js';
-import type { AlertCondition } from '../channel.js';
-import { isoText, literals } from '../pool.js';
+import type { AcknowledgedAlert, AlertCondition } from '../channel.js';
+import { isoText, literals, type Queryable } from '../pool.js';
 import { ingestionAlertConditions } from './ingestion-alerts.js';
 
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
@@ -57,6 +57,14 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
             FROM (SELECT feed_id, count(*)::int AS count FROM ledger
                    WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
             JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
+  },
+  {
+    code: 'postings_altered',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('count', f.altered_count - f.altered_acknowledged_count,
+                 'total', f.altered_count) AS detail
+            FROM feeds f WHERE f.altered_count > f.altered_acknowledged_count AND f.operator <> 'closed'`,
+    acknowledge: acknowledgeAltered,
   },
   ...ingestionAlertConditions,
   {
@@ -104,6 +112,15 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
            WHERE f.state = 'disconnected' AND f.state_since < ${before(disconnectedAlertMs)}`,
   },
 ];
+
+/** Up to the reported total: those of later batches raise a new alert. */
+async function acknowledgeAltered(db: Queryable, { subject, detail }: AcknowledgedAlert): Promise<void> {
+  await db.query(
+    `UPDATE feeds SET altered_acknowledged_count = greatest(altered_acknowledged_count, $2::integer)
+      WHERE feed_id::text = $1`,
+    [subject, detail['total']],
+  );
+}
 
 /** The feeds of a connection for which `where` is true, as one alert; it names the feed when there is only one. */
 function ofConnection(where: string, since: string): string {

@@ -11,7 +11,9 @@ import { writeReason } from './feed-facts.js';
 export interface BatchExceptions {
   /** Rutter had them before, with our content: delivered. */
   readonly duplicates: readonly string[];
-  /** Rutter had them before with other content: for a person to decide. Our description of what differs. */
+  /** Delivered, and Rutter shows them with other text. Our description of what differs. */
+  readonly altered: readonly { readonly transactionId: string; readonly detail: string }[];
+  /** Rutter has them with other content, or under another id: for a person to decide. */
   readonly conflicts: readonly { readonly transactionId: string; readonly detail: string }[];
   /** Not in Rutter's own list: they become ready again and are sent, marked late, in a later batch. */
   readonly missing: readonly string[];
@@ -32,7 +34,7 @@ export interface CompleteBatchInput extends HeldBatch {
  */
 export async function completeBatch(pool: Pool, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
-  const count = exceptions.duplicates.length + exceptions.conflicts.length + exceptions.missing.length;
+  const count = Object.values(exceptions).reduce((sum, of) => sum + of.length, 0);
   if (count === 0 && !input.batch.bisected) return await completeWhole(pool, input);
   return await transaction(pool, async (db) => {
     if (!(await completeWhole(db, input))) return false;
@@ -108,6 +110,7 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
       JSON.stringify({
         evidence: input.evidence,
         duplicates: exceptions.duplicates.length,
+        altered: exceptions.altered.length,
         conflicts: exceptions.conflicts.length,
         missing: exceptions.missing.length,
       }),
@@ -123,17 +126,14 @@ async function writeExceptions(db: Queryable, input: CompleteBatchInput): Promis
     `UPDATE ledger SET exception = 'duplicate' WHERE feed_id = $1 AND batch_id = $2 AND transaction_id = ANY ($3)`,
     [batch.feedId, batch.batchId, exceptions.duplicates],
   );
-  await db.query(
-    `UPDATE ledger l SET exception = 'conflict', detail = c.detail
-       FROM unnest($3::text[], $4::text[]) AS c (transaction_id, detail)
-      WHERE l.feed_id = $1 AND l.batch_id = $2 AND l.transaction_id = c.transaction_id`,
-    [
+  await writeRemarks(db, batch, { exception: 'conflict', remarks: exceptions.conflicts });
+  if (exceptions.altered.length > 0) {
+    await writeRemarks(db, batch, { exception: 'altered', remarks: exceptions.altered });
+    await db.query(`UPDATE feeds SET altered_count = altered_count + $2 WHERE feed_id = $1`, [
       batch.feedId,
-      batch.batchId,
-      exceptions.conflicts.map((conflict) => conflict.transactionId),
-      exceptions.conflicts.map((conflict) => conflict.detail),
-    ],
-  );
+      exceptions.altered.length,
+    ]);
+  }
   if (exceptions.missing.length === 0) return;
   await db.query(
     `WITH gone AS (
@@ -144,6 +144,25 @@ async function writeExceptions(db: Queryable, input: CompleteBatchInput): Promis
                WHERE p.account_id = f.account_id))
       WHERE f.feed_id = $1`,
     [batch.feedId, batch.batchId, exceptions.missing],
+  );
+}
+
+async function writeRemarks(
+  db: Queryable,
+  batch: OpenBatch,
+  input: { exception: 'altered' | 'conflict'; remarks: BatchExceptions['altered'] },
+): Promise<void> {
+  await db.query(
+    `UPDATE ledger l SET exception = $3, detail = r.detail
+       FROM unnest($4::text[], $5::text[]) AS r (transaction_id, detail)
+      WHERE l.feed_id = $1 AND l.batch_id = $2 AND l.transaction_id = r.transaction_id`,
+    [
+      batch.feedId,
+      batch.batchId,
+      input.exception,
+      input.remarks.map((remark) => remark.transactionId),
+      input.remarks.map((remark) => remark.detail),
+    ],
   );
 }
 

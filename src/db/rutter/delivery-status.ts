@@ -75,7 +75,7 @@ export interface PostingWithStatus extends Posting {
   readonly possibleDuplicateOf: { readonly accountId: string; readonly transactionId: string } | null;
   readonly batchNumber: number | null;
   readonly late: boolean;
-  readonly exception: 'duplicate' | 'conflict' | 'suspected' | 'quarantined' | 'discarded' | null;
+  readonly exception: 'duplicate' | 'altered' | 'conflict' | 'suspected' | 'quarantined' | 'discarded' | null;
   readonly detail: string | null;
   /** The postings that name this one in `corrects`, first arrived first. */
   readonly correctedBy: readonly string[];

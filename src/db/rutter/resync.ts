@@ -41,7 +41,7 @@ export async function readDeliveredSince(
        FROM postings p JOIN ledger l ON l.feed_id = $1 AND l.transaction_id = p.transaction_id
        JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
       WHERE p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
-        AND (l.exception IS NULL OR l.exception = 'duplicate')
+        AND (l.exception IS NULL OR l.exception IN ('duplicate', 'altered'))
       ORDER BY p.posted_at, p.sequence LIMIT $4`,
     [feed.feedId, feed.accountId, effectiveFrom, input.deliveredMax + 1],
   );
@@ -134,7 +134,7 @@ async function deleteRows(db: Queryable, feed: FeedRow, gap: readonly DeliveredP
     `WITH gone AS (
        DELETE FROM ledger l USING unnest($2::text[], $3::uuid[]) AS g (transaction_id, batch_id), batches b
         WHERE l.feed_id = $1 AND l.transaction_id = g.transaction_id AND l.batch_id = g.batch_id
-          AND b.batch_id = l.batch_id AND b.state = 'delivered' AND (l.exception IS NULL OR l.exception = 'duplicate')
+          AND b.batch_id = l.batch_id AND b.state = 'delivered' AND (l.exception IS NULL OR l.exception IN ('duplicate', 'altered'))
        RETURNING l.transaction_id, l.batch_id
      ), counted AS (
        UPDATE batches b SET delivered_count = b.delivered_count - n.count

@@ -69,6 +69,8 @@ export const deliveryLimits = {
   bisectionRequestsMax: 100,
   /** Postings of one refused batch that are quarantined before a person must look at the feed. */
   bisectionQuarantinedMax: 50,
+  /** Postings of one batch that Rutter has under ids it made of ours, before a person must look at the feed. */
+  foldedIdsMax: 50,
   /** Refused postings that the timeline names when a whole batch of them was refused. */
   refusedNamedMax: 20,
 

@@ -61,7 +61,7 @@ function complete(
     evidence: 'answer',
     jobId: null,
     httpStatus: 200,
-    exceptions: { duplicates: [], conflicts: [], missing },
+    exceptions: { duplicates: [], altered: [], conflicts: [], missing },
   });
 }
 

@@ -417,7 +417,7 @@ describe('a success', () => {
       {
         transaction_id: 'tx-000002',
         exception: 'conflict',
-        detail: 'at Rutter with other amount, posted_at, description',
+        detail: 'at Rutter with other posted_at, amount, description',
       },
     ]);
     const book = await fixture.book(feed);

@@ -1,5 +1,6 @@
 import type { RutterTransaction } from '../../../clients/rutter/schemas.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
+import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { completeBatch } from '../../../db/rutter/complete-batch.js';
 import { compareAnswer } from './compare-answer.js';
 import type { BatchContent } from './batch-content.js';
@@ -19,7 +20,15 @@ export async function completeByList(
   },
 ): Promise<BatchOutcome> {
   const { deliveryLockId, holder } = context;
-  const exceptions = compareAnswer(content, input.transactions);
+  const { foldedCount, ...exceptions } = compareAnswer(
+    {
+      postings: content.postings,
+      version: content.version,
+      rutterAccountId: context.feed.rutterAccountId ?? '',
+      isAnswer: input.evidence !== 'read_back',
+    },
+    input.transactions,
+  );
   if (exceptions.missing.length === batch.size) {
     // Repeating the request would not help: an operator must ask Rutter what its answers mean.
     const ending = await undo(context, batch, null);
@@ -39,6 +48,14 @@ export async function completeByList(
   });
   // Another sender completed it first.
   if (!completed) return { kind: 'lock_lost' };
+  if (foldedCount > deliveryLimits.foldedIdsMax) {
+    // The facts are stored; each further batch would have as many.
+    await blockFeed(
+      context,
+      'answer_incomplete',
+      `${String(foldedCount)} of a batch are there under other ids`,
+    );
+  }
   const delivered = batch.size - exceptions.missing.length - exceptions.conflicts.length;
   return { kind: 'delivered', delivered };
 }
