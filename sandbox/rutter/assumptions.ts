@@ -126,6 +126,8 @@ export interface Knobs {
   rateLimit: boolean;
   /** redirect_uri of an OTP is null. */
   nullRedirectUri: boolean;
+  /** `platform_ingested` is null in every answer, as the description allows. */
+  ingestedFlagNull: boolean;
   /** Null enum values are written as the text "null". */
   nullEnumText: boolean;
   /** Objects have undocumented fields. */
@@ -150,6 +152,7 @@ export const DEFAULT_KNOBS: Readonly<Knobs> = {
   filterAllowed: false,
   rateLimit: true,
   nullRedirectUri: false,
+  ingestedFlagNull: false,
   nullEnumText: false,
   extraFields: false,
 };

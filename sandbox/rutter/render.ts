@@ -54,7 +54,7 @@ export function renderTransaction(entry: BookEntry, knobs: Knobs, frozen?: Answe
     interest_amount: entry.interest_amount,
     memo: entry.memo,
     payee: entry.payee,
-    platform_ingested: frozen === undefined ? entry.ingested : frozen.ingested,
+    platform_ingested: ingestedFlag(frozen?.ingested ?? entry.ingested, knobs),
     principal_amount: entry.principal_amount,
     transaction_type: entry.transaction_type,
     last_synced_at: iso(frozen === undefined ? entry.updatedAtMs : frozen.syncedAtMs),
@@ -70,6 +70,11 @@ export function iso(ms: number): string {
 /** The description renders null in an enum as the text "null"; the knob makes the sandbox do so too. */
 export function nullableEnum(value: string | number | null, knobs: Knobs): string | number | null {
   return value === null && knobs.nullEnumText ? 'null' : value;
+}
+
+/** The flag may be null in the description: the knob makes it null always. */
+function ingestedFlag(ingested: boolean, knobs: Knobs): boolean | null {
+  return knobs.ingestedFlagNull ? null : ingested;
 }
 
 /** Adds an undocumented field when the knob is set. */

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { FeedView } from '../db/feed-views.js';
 import type { Pool } from '../db/pool.js';
-import { feedActions, feedStates } from '../domain/feed.js';
+import { feedActions, feedStates, takenStatuses } from '../domain/feed.js';
 import { differencesSchema } from './account-json.js';
 import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
 import { channelIds } from '../domain/channel.js';
 import { instant } from './fields.js';
 import { ingestionProblemsJson, ingestionProblemsSchema } from './ingestion-problems-json.js';
+
+const day = z.string().nullable().meta({ format: 'date' });
 
 /** A feed as JSON, without counts. */
 export const feedSchema = z
@@ -28,6 +30,20 @@ export const feedSchema = z
     transaction_start_date: instant
       .nullable()
       .meta({ description: 'Chosen by the customer in Sage; no posting from before it is sent.' }),
+    booked_through: day.meta({
+      description: 'The booking day of the last posting that core banking sent for the account.',
+    }),
+    delivered_through: day.meta({
+      description: 'The booking day of the last posting that Rutter has accepted.',
+    }),
+    taken_through: day.meta({
+      description:
+        'The booking day of the last posting that Sage has taken from Rutter; late postings aside. Null: none yet, or unknown.',
+    }),
+    taken_status: z.enum(takenStatuses).nullable().meta({
+      description:
+        '`taken`: Sage has taken all that was delivered; `waiting`: not all of it yet; `unknown`: Rutter does not say. Null before the first delivery.',
+    }),
     last_synced_at: instant.nullable(),
     next_sync_at: instant.nullable(),
     published_at: instant.nullable(),
@@ -60,6 +76,10 @@ export function feedJson(feed: FeedView) {
     reason: feed.reason,
     reason_detail: feed.reasonDetail,
     transaction_start_date: feed.transactionStartDate,
+    booked_through: feed.bookedThrough,
+    delivered_through: feed.deliveredThrough,
+    taken_through: feed.takenThrough,
+    taken_status: feed.takenStatus,
     last_synced_at: feed.lastSyncedAt,
     next_sync_at: feed.nextSyncAt,
     published_at: feed.publishedAt,

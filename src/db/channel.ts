@@ -1,6 +1,6 @@
 import type { AlertCode } from '../domain/alerts.js';
 import type { Channel, ChannelId } from '../domain/channel.js';
-import type { FeedFacts, FeedState } from '../domain/feed.js';
+import type { FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { Queryable } from './pool.js';
@@ -47,6 +47,10 @@ export interface FeedViewRow {
   updated_at: string;
   has_job: boolean;
   account_differences: readonly AccountDifference[];
+  booked_through: string | null;
+  delivered_through: string | null;
+  taken_through: string | null;
+  taken_status: TakenStatus | null;
   received: string | null;
   ingestion_problems: IngestionProblemCounts | null;
 }

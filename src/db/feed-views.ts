@@ -1,5 +1,5 @@
 import type { ChannelId } from '../domain/channel.js';
-import type { FeedFacts, FeedState } from '../domain/feed.js';
+import type { FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
@@ -28,6 +28,15 @@ export interface FeedView {
   readonly hasJob: boolean;
   /** Where its provider shows another account than our row; empty on the channel of Sage's Banking Service. */
   readonly accountDifferences: readonly AccountDifference[];
+  /**
+   * Calendar days: the last posting that core banking booked, that was delivered, and that Sage has taken; null where
+   * there is none, and on the channel of Sage's Banking Service.
+   */
+  readonly bookedThrough: string | null;
+  readonly deliveredThrough: string | null;
+  readonly takenThrough: string | null;
+  /** Whether Sage has taken all that was delivered; null before the first delivery. */
+  readonly takenStatus: TakenStatus | null;
   /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
   /** Items of its account that were not taken as they were sent; null when there were none. */
@@ -52,6 +61,10 @@ const columns: readonly FeedViewColumn[] = [
   'updated_at',
   'has_job',
   'account_differences',
+  'booked_through',
+  'delivered_through',
+  'taken_through',
+  'taken_status',
   'received',
   'ingestion_problems',
 ];
@@ -84,6 +97,10 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     updatedAt: row.updated_at,
     hasJob: row.has_job,
     accountDifferences: row.account_differences,
+    bookedThrough: row.booked_through,
+    deliveredThrough: row.delivered_through,
+    takenThrough: row.taken_through,
+    takenStatus: row.taken_status,
     received: row.received,
     ingestionProblems: row.ingestion_problems,
   };

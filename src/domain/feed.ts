@@ -67,3 +67,7 @@ export type FeedAction = (typeof feedActions)[number];
 export function unreachable(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);
 }
+
+/** Whether Sage has taken what was delivered to its provider; `unknown` where the provider does not say. */
+export const takenStatuses = ['taken', 'waiting', 'unknown'] as const;
+export type TakenStatus = (typeof takenStatuses)[number];

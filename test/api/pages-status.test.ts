@@ -78,7 +78,7 @@ describe('the feeds', () => {
     await writeTimeline(pages.pool, { ...entry, kind: 'lock_taken_over' });
     const { text } = await visitor.get('/status');
     expect(text).toContain('1,234');
-    expect(text).toContain('234 transactions of &lt;b&gt;Till&lt;/b&gt; &amp; &quot;Co&quot; reached Sage.');
+    expect(text).toContain('234 transactions of &lt;b&gt;Till&lt;/b&gt; &amp; &quot;Co&quot; sent to Sage.');
     expect(text).not.toContain('<b>Till');
     expect(text).not.toContain('lock_taken_over');
   });

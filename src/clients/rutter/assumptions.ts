@@ -82,3 +82,10 @@ export const accountCreationsInParallel: boolean = true;
 
 /** Assumption: a request body may have this many bytes. A full batch of the longest texts has fewer (`body-sizes.ts`). */
 export const requestBytesMax = 10_000_000;
+
+/**
+ * Assumption: Sage takes all that Rutter has when it pulls, in the order of delivery, and `platform_ingested` is then
+ * true; it is false or null before. So a batch is taken when one after it is and the list shows nothing else, and a
+ * provider that leaves the flag null says nothing, not that Sage has taken nothing.
+ */
+export const takenInOrder: boolean = true;

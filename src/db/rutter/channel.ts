@@ -6,6 +6,7 @@ import { ingestionProblemsSql } from '../ingestion-problems.js';
 import { rutterAlertConditions } from './alert-conditions.js';
 import { listRutterFeeds } from './customer-feeds.js';
 import { deleteOldHandoffs } from './handoffs.js';
+import { bookedThroughSql, deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { deleteOldWebhooks } from './webhooks.js';
 
 /** What the channel of Rutter contributes to the queries that both channels share. */
@@ -34,6 +35,10 @@ export const rutterDbChannel: DbChannel = {
                          WHERE b.feed_id = f.feed_id AND b.state = 'open'
                            AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
       account_differences: accountDifferencesSql('f'),
+      booked_through: bookedThroughSql('f'),
+      delivered_through: deliveredThroughSql('f'),
+      taken_through: 'f.taken_through',
+      taken_status: takenStatusSql('f'),
       received: 'NULL::bigint',
       ingestion_problems: ingestionProblemsSql('f.account_id'),
     },

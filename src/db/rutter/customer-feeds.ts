@@ -1,4 +1,5 @@
-import type { FeedState } from '../../domain/feed.js';
+import type { FeedState, TakenStatus } from '../../domain/feed.js';
+import { deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
 import type { Queryable } from '../pool.js';
 import type { CustomerFeed } from '../channel.js';
@@ -18,7 +19,11 @@ export interface RutterFeed extends CustomerFeed {
   readonly linkUrl: string | null;
   readonly transactionStartDate: string | null;
   readonly lastSyncedAt: string | null;
-  /** Postings that Sage has, decimal text. */
+  /** Calendar days, see `FeedView`. */
+  readonly deliveredThrough: string | null;
+  readonly takenThrough: string | null;
+  readonly takenStatus: TakenStatus | null;
+  /** Postings that were delivered to Rutter, decimal text. */
   readonly deliveredCount: string;
   /** Postings that were quarantined, or that Sage has with other content, decimal text: the bank examines them. */
   readonly quarantinedCount: string;
@@ -41,6 +46,8 @@ export async function listRutterFeeds(
             a.name AS "accountName", a.number_last4 AS "numberLast4", a.currency,
             c.name AS "connectionName", c.link_url AS "linkUrl",
             f.transaction_start_date AS "transactionStartDate", f.last_synced_at AS "lastSyncedAt",
+            ${deliveredThroughSql('f')} AS "deliveredThrough", f.taken_through AS "takenThrough",
+            ${takenStatusSql('f')} AS "takenStatus",
             (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
               WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
             (SELECT count(*)::text FROM ledger l

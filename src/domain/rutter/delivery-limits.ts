@@ -23,6 +23,13 @@ export const deliveryLimits = {
   /** A delivery run that does not end by itself is a bug: more batches than this do not fit into its minute. */
   batchesPerDeliveryRunMax: 1_000,
 
+  // Whether Sage has taken what was delivered
+
+  /** Pages of 500 in one check: a quiet day costs one request more than without it. */
+  takenPagesMax: 1,
+  /** Where the provider has never said whether Sage takes postings, it is asked this often and not after each delivery. */
+  takenUnansweredCheckMs: 20 * 60 * minuteMs,
+
   // The delivery lock and its lease
 
   /** A sender whose lease has expired may act for no batch. A killed sender delays its connection by this. */

@@ -80,11 +80,19 @@ function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html 
     ${open && failure(t, feed)} ${open && quarantined(t, feed)} ${open && stillShown(t, feed)}
     <dl class="facts">
       ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
+      ${feed.deliveredThrough !== null && fact(t.feed.sentThrough, printDate(t, feed.deliveredThrough))}
+      ${feed.takenStatus !== null && fact(t.feed.takenThrough, takenText(t, feed))}
       ${fact(t.feed.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
       ${feed.transactionStartDate !== null && fact(t.feed.startDate, printDate(t, feed.transactionStartDate))}
     </dl>
     ${open && feedActions(t, feed)}
   </section>`;
+}
+
+/** Sage has taken a posting only when its provider says so; where it says nothing, nothing is claimed. */
+function takenText(t: RutterTexts, { takenStatus, takenThrough }: RutterFeed): string {
+  if (takenThrough !== null) return printDate(t, takenThrough);
+  return takenStatus === 'unknown' ? t.feed.takenUnknown : t.feed.takenNothing;
 }
 
 /** Why a feed does not send although its state says that it does. */

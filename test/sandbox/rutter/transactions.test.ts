@@ -191,4 +191,16 @@ describe("Rutter's transactions", () => {
     const loose = [transaction(3, { debit_credit_memo: undefined }), transaction(1, { amount: 7 })];
     expect((await send(loose)).status).toBe(200);
   });
+
+  it('leaves platform_ingested null in every answer while the knob says so, also after a pull', async () => {
+    await session.control('POST', '/knobs', { ingestedFlagNull: true });
+    const sent = await send([transaction(1)]);
+    expect(JSON.stringify(sent.body)).toContain('"platform_ingested":null');
+    await session.control('POST', '/sage-pull');
+    const list = await session.call('GET', TRANSACTIONS, { token: feed.token });
+    expect(JSON.stringify(list.body)).toContain('"platform_ingested":null');
+    await session.control('POST', '/knobs', { ingestedFlagNull: false });
+    const after = await session.call('GET', TRANSACTIONS, { token: feed.token });
+    expect(JSON.stringify(after.body)).toContain('"platform_ingested":true');
+  });
 });

@@ -24,6 +24,7 @@ import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
 import { explainFailure, waitForOrganisation } from './check-credentials.js';
+import { checkTaken } from './check-taken.js';
 import { readAccount } from './read-account.js';
 import type { RutterDeps } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
@@ -229,6 +230,9 @@ class DeliveryRun {
   }
 
   private async caughtUp(feed: FeedRow): Promise<RunDeliveryResult> {
+    if (this.input.readAccount || this.delivered > 0) {
+      await checkTaken(this.deps, feed, { isDaily: this.input.readAccount, signal: this.signal });
+    }
     // Not this process's clock: a due time in the past would make the feed sync again and again.
     const nowMs = await readDatabaseClock(this.deps.pool);
     const dueMs = nextSyncAtMs({
