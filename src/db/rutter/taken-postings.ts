@@ -32,7 +32,7 @@ export const takenStatusSql = (feed: string) => `(
 export interface UntakenBatches {
   /** First POST of the oldest delivered batch that Sage has not taken, as far as is known; epoch ms. */
   readonly sinceMs: number;
-  /** The provider has told before whether Sage takes postings of this feed. */
+  /** The provider has said before whether Sage takes postings of this feed. */
   readonly isKnown: boolean;
   /** By the database's clock; null before the first check. */
   readonly checkedAgoMs: number | null;

@@ -8,15 +8,16 @@ import type { RutterDeps } from '../deps.js';
 import { ListTooLong, transactionsSince } from './transactions-since.js';
 
 /**
- * Reads at Rutter whether Sage has taken what was delivered (`platform_ingested`, contract 8.3), with the daily check
+ * At the end of a delivery run: reads at Rutter whether Sage has taken what was delivered (`platform_ingested`, contract 8.3), with the daily check
  * and once after a delivery: one page of the list at most, and none when everything is taken. Where the provider never
  * sets the flag nothing is known, and it is asked once a day. A failure changes nothing: the next check asks again.
  */
 export async function checkTaken(
   deps: RutterDeps,
   feed: FeedRow,
-  input: { isDaily: boolean; signal: AbortSignal },
+  input: { isDaily: boolean; delivered: number; signal: AbortSignal },
 ): Promise<void> {
+  if (!input.isDaily && input.delivered === 0) return;
   try {
     const untaken = await readUntaken(deps.pool, feed);
     if (untaken === null || feed.rutterAccountId === null) return;

@@ -230,16 +230,12 @@ class DeliveryRun {
   }
 
   private async caughtUp(feed: FeedRow): Promise<RunDeliveryResult> {
-    if (this.input.readAccount || this.delivered > 0) {
-      await checkTaken(this.deps, feed, { isDaily: this.input.readAccount, signal: this.signal });
-    }
+    const { deps, delivered, signal } = this;
+    await checkTaken(deps, feed, { isDaily: this.input.readAccount, delivered, signal });
     // Not this process's clock: a due time in the past would make the feed sync again and again.
-    const nowMs = await readDatabaseClock(this.deps.pool);
-    const dueMs = nextSyncAtMs({
-      feedId: feed.feedId,
-      nowMs,
-      intervalMs: this.deps.settings.feedSyncIntervalMs,
-    });
+    const nowMs = await readDatabaseClock(deps.pool);
+    const intervalMs = deps.settings.feedSyncIntervalMs;
+    const dueMs = nextSyncAtMs({ feedId: feed.feedId, nowMs, intervalMs });
     const after = await recordCaughtUp(this.deps.pool, { feedId: feed.feedId, nextSyncAtMs: dueMs });
     return { ...this.report('caught_up', after ?? feed), nextSyncAtMs: dueMs, syncedAtMs: nowMs };
   }
