@@ -18,6 +18,8 @@ export interface AccountView {
   readonly transactions: readonly StoredSageTransaction[];
   /** Corrected transactions and removals are among them. */
   readonly withCorrected: boolean;
+  /** In which days and times are printed; null: UTC. */
+  readonly timeZone: string | null;
   /** The account that replaced this cancelled one. */
   readonly successorId: string | null;
   readonly alert?: string;
@@ -148,7 +150,12 @@ function transactionsCard(visit: SageVisit, view: AccountView): Html {
     </section>`;
   }
   const boxes = account.status !== 'cancelled' && !isDisconnecting(account);
-  const list = transactionList(visit, { transactions, currency: account.currency, boxes });
+  const list = transactionList(visit, {
+    transactions,
+    currency: account.currency,
+    boxes,
+    timeZone: view.timeZone,
+  });
   return html`<section class="card" id="transactions">
     <h2 class="first">${texts.transactions}</h2>
     <p class="soft small">${texts.suggestionNote} ${texts.shownLast(printCount(t, transactions.length))}</p>

@@ -10,7 +10,7 @@ import { accountMain, isDisconnecting } from './account-view.js';
 import { startLink } from './link-progress.js';
 import { requireOwnAccount } from './own-account.js';
 import type { SageVisit } from './context.js';
-import { orderFields } from './context.js';
+import { orderFields, timeZoneOf } from './context.js';
 import { sendSagePage, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 
@@ -47,17 +47,24 @@ export async function sendAccount(
   const { pool, t } = visit.pages;
   const { sageAccountId } = account;
   const withCorrected = visit.request.query.include === 'corrected';
-  const [transactions, siblings] = await Promise.all([
+  const [transactions, siblings, timeZone] = await Promise.all([
     listNewestTransactions(pool, {
       sageAccountId,
       limit: shownTransactions,
       scope: withCorrected ? 'all' : 'in_force',
     }),
     listSageAccountsOfConnection(pool, account),
+    timeZoneOf(visit),
   ]);
   const successor = siblings.find(({ predecessorId }) => predecessorId === sageAccountId);
   const { alert, status = 200 } = again;
-  const view = { account, transactions, withCorrected, successorId: successor?.sageAccountId ?? null };
+  const view = {
+    account,
+    transactions,
+    withCorrected,
+    timeZone,
+    successorId: successor?.sageAccountId ?? null,
+  };
   const main = accountMain(visit, { ...view, ...(alert === undefined ? {} : { alert }) });
   sendSagePage(visit, { title: t.sage.account.title, main, wide: true, status });
 }

@@ -3,7 +3,8 @@ import type { SageCompanyRow } from '../../db/sage-banking/companies.js';
 import type { InstantProblem } from '../../domain/instant.js';
 import { yearMin } from '../../domain/instant.js';
 import { dayMs } from '../../domain/limits.js';
-import { latestToday, readStartDate } from '../../domain/sage-banking/start-date.js';
+import { latestDayAnywhere } from '../../domain/booking-day.js';
+import { readStartDate } from '../../domain/sage-banking/start-date.js';
 import { textProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
@@ -143,7 +144,7 @@ export function sendBeginForm(
         hint: texts.dateHint,
         value: form.startDate,
         required: true,
-        max: latestToday(Date.now()),
+        max: latestDayAnywhere(Date.now()),
         error: problems.startDate,
       })}
       ${isDirect && directFields(visit, bank, { form, problems })}

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
+import { readCustomer } from '../../db/customers.js';
+import { zoneOf } from '../../domain/booking-day.js';
 import { csrfFieldName, readField, requireOwnForm } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -24,6 +26,12 @@ export interface SageVisit {
 }
 
 export type SageHandler = (visit: SageVisit) => Promise<void>;
+
+/** The zone in which the customer's days and times are printed; null: UTC. */
+export async function timeZoneOf({ pages, customer }: SageVisit): Promise<string | null> {
+  const row = await readCustomer(pages.pool, customer);
+  return zoneOf({ timeZone: row?.timeZone ?? null, bankTimeZone: pages.config.BANK_TIME_ZONE ?? null });
+}
 
 /** A handler that shows a page to the signed-in customer; without one the answer redirects to the sign-in page. */
 export function showing(pages: SagePages, handler: SageHandler) {

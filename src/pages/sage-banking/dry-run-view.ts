@@ -6,6 +6,7 @@ import type { Html } from '../html.js';
 import { printCount } from '../time-text.js';
 import { printAmount } from '../amount-text.js';
 import type { SageVisit } from './context.js';
+import { timeZoneOf } from './context.js';
 import { transactionFacts } from './transactions-view.js';
 
 /** How many of the matching transactions are shown. */
@@ -27,6 +28,7 @@ export async function dryRunView(
     sageAccountId: account.sageAccountId,
     transactionIds: shownIds,
   });
+  const timeZone = await timeZoneOf(visit);
   const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
   const checkedCount = printCount(t, result.checked_count);
   return html`<section class="part" id="dry-run" role="status">
@@ -41,7 +43,12 @@ export async function dryRunView(
       html`${result.hits > transactions.length && html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>`}
         <ul class="plain">
           ${transactions.map(({ transactionId, body }) =>
-            hitLine(visit, { body, currency: account.currency, sample: samples.get(transactionId) }),
+            hitLine(visit, {
+              body,
+              currency: account.currency,
+              timeZone,
+              sample: samples.get(transactionId),
+            }),
           )}
         </ul>`
     }
@@ -68,13 +75,14 @@ function hitLine(
   hit: {
     body: Readonly<Record<string, unknown>>;
     currency: string | null;
+    timeZone: string | null;
     sample: SageRulePreviewSample | undefined;
   },
 ): Html {
   const { body, sample } = hit;
   const shares = sample?.shares.map((share) => printAmount(t, share, sample.currency)).join(' + ');
   return html`<li class="line">
-    ${transactionFacts(t, body, hit.currency)}
+    ${transactionFacts(t, body, hit)}
     ${
       sample !== undefined &&
       sample.amount !== null &&

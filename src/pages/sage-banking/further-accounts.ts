@@ -4,7 +4,8 @@ import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
 import { insertSageLink, readSageLink } from '../../db/sage-banking/bank-links.js';
 import type { SageCandidatesResult } from '../../db/sage-banking/command-types.js';
 import { dayMs, limits } from '../../domain/limits.js';
-import { latestToday, readStartDate } from '../../domain/sage-banking/start-date.js';
+import { latestDayAnywhere } from '../../domain/booking-day.js';
+import { readStartDate } from '../../domain/sage-banking/start-date.js';
 import { idProblem } from '../../domain/text.js';
 import { readField } from '../form.js';
 import { html } from '../html.js';
@@ -135,7 +136,7 @@ function furtherForm(
         hint: t.sage.begin.dateHint,
         value: form.startDate,
         required: true,
-        max: latestToday(Date.now()),
+        max: latestDayAnywhere(Date.now()),
         error: form.problems.startDate,
       })}
       <div class="actions">

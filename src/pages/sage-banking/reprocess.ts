@@ -11,7 +11,7 @@ import { isDisconnecting } from './account-view.js';
 import { sendAccount } from './account.js';
 import { requireOwnAccount } from './own-account.js';
 import type { SageVisit } from './context.js';
-import { notFoundProblem, readOrderId, requireUuid } from './context.js';
+import { notFoundProblem, readOrderId, requireUuid, timeZoneOf } from './context.js';
 import { sendSageMessage, sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
 import { transactionFieldName, transactionList } from './transactions-view.js';
@@ -113,7 +113,8 @@ async function sendDone(visit: SageVisit, run: SageReprocessRow, notBegun?: stri
           sageAccountId,
           transactionIds: run.transactionIds.slice(-shownTransactions),
         });
-  const shown = { transactions, currency: account?.currency ?? null, boxes: false };
+  const timeZone = await timeZoneOf(visit);
+  const shown = { transactions, currency: account?.currency ?? null, boxes: false, timeZone };
   const main = html`<div class="card">
     <h1>${texts.doneHeading}</h1>
     <div class="good" role="status"><p>${texts.done(run.doneCount, printCount(t, run.doneCount))}</p></div>

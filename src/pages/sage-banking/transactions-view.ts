@@ -1,4 +1,5 @@
 import type { StoredSageTransaction } from '../../db/sage-banking/transactions.js';
+import { readPostedDate } from '../../domain/sage-banking/rules/rule-date.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
 import type { SageTexts } from './texts.js';
@@ -15,7 +16,12 @@ export const transactionFieldName = 'transaction_id';
 /** Transactions with their suggestions, and a checkbox each where some can be selected. */
 export function transactionList(
   visit: SageVisit,
-  input: { transactions: readonly StoredSageTransaction[]; currency: string | null; boxes: boolean },
+  input: {
+    transactions: readonly StoredSageTransaction[];
+    currency: string | null;
+    boxes: boolean;
+    timeZone: string | null;
+  },
 ): Html {
   return html`<ul class="plain">
     ${input.transactions.map((transaction) => transactionLine(visit, { ...input, transaction }))}
@@ -28,11 +34,17 @@ function transactionLine(
     transaction,
     currency,
     boxes,
-  }: { transaction: StoredSageTransaction; currency: string | null; boxes: boolean },
+    timeZone,
+  }: {
+    transaction: StoredSageTransaction;
+    currency: string | null;
+    boxes: boolean;
+    timeZone: string | null;
+  },
 ): Html {
   const { t } = visit.pages;
   const { transactionId, body } = transaction;
-  const { date, narrative } = descriptionOf(body);
+  const { date, narrative } = descriptionOf(body, timeZone);
   const mark = correctionMark(t, transaction);
   const suggested = suggestionLines(visit, transaction.predictedActions, currencyOf(body, currency));
   return html`<li class="line">
@@ -46,7 +58,7 @@ function transactionLine(
         aria-label="${t.sage.account.pick(date, narrative)}"
       />`
     }
-    ${transactionFacts(t, body, currency)}
+    ${transactionFacts(t, body, { currency, timeZone })}
     ${mark !== undefined && html`<span class="suggested">${mark}</span>`}
     <span class="suggested"
       >${
@@ -80,17 +92,22 @@ function correctionMark(t: SageTexts, transaction: StoredSageTransaction): strin
 export function transactionFacts(
   t: SageTexts,
   body: Readonly<Record<string, unknown>>,
-  currency: string | null,
+  { currency, timeZone }: { currency: string | null; timeZone: string | null },
 ): Html {
-  const { date, narrative } = descriptionOf(body);
+  const { date, narrative } = descriptionOf(body, timeZone);
   return html`<time>${date}</time>
     <span class="text"><bdi>${narrative}</bdi></span>
     <span class="amount">${printTransactionAmount(t, body, currency)}</span>`;
 }
 
-function descriptionOf(body: Readonly<Record<string, unknown>>): { date: string; narrative: string } {
+/** The day is that of rule previews. */
+function descriptionOf(
+  body: Readonly<Record<string, unknown>>,
+  timeZone: string | null,
+): { date: string; narrative: string } {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
-  const date = text(body['datePosted']).slice(0, 'YYYY-MM-DD'.length);
+  const posted = body['datePosted'];
+  const date = readPostedDate(posted, timeZone)?.day ?? text(posted).slice(0, 'YYYY-MM-DD'.length);
   const characters = Array.from(text(body['transactionNarrative']).slice(0, 2 * narrativeCharactersMax));
   const isLong = characters.length > narrativeCharactersMax;
   return { date, narrative: `${characters.slice(0, narrativeCharactersMax).join('')}${isLong ? '…' : ''}` };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSageAccount } from '../../../src/db/sage-banking/accounts.js';
 import { accessOf, readSageCompany } from '../../../src/db/sage-banking/companies.js';
+import { storePage } from '../../../src/db/sage-banking/transactions.js';
 import { makeSageAccount, someLines } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import type { PageAnswer } from '../pages-fixture.js';
@@ -341,6 +342,39 @@ describe('trying out', () => {
     expect(words).toContain('4 of the 4 transactions');
     expect(words).toContain('rules above it would take 1 first');
   });
+});
+
+test('a preview and the account name the same day, which is that of the customer’s zone', async () => {
+  const desk = await ruleDesk();
+  const transactions = [
+    {
+      transactionId: 1_001,
+      transactionAmount: -1,
+      transactionNarrative: 'LATE',
+      datePosted: '2026-11-21T23:30:00-05:00',
+    },
+  ];
+  await storePage(fixture.pool, { ...desk, transactions, endIndex: 1_001 });
+  for (const [timeZone, day] of [
+    [null, '2026-11-22'],
+    ['America/New_York', '2026-11-21'],
+    ['Asia/Tokyo', '2026-11-22'],
+  ] as const) {
+    await fixture.pool.query(`UPDATE customers SET time_zone = $2 WHERE customer_id = $1`, [
+      desk.customerId,
+      timeZone,
+    ]);
+    expect(textOf(await desk.visitor.get(desk.base))).toContain(`${day} LATE`);
+    const conditions = [
+      ['datePosted', 'ge', day],
+      ['datePosted', 'le', day],
+    ] as const;
+    const fields = { ...filled('Day', { conditions }), do: 'dry_run' };
+    const answer = await send(desk.visitor, await newRuleForm(desk), `${desk.base}/new-rule`, fields);
+    const preview = textOf(await completed(desk.visitor, answer.location!));
+    expect(preview).toContain('1 of the 5 transactions');
+    expect(preview).toContain(`${day} LATE`);
+  }
 });
 
 test('a rule that is edited does not conflict with itself, and a name in use is reported', async () => {

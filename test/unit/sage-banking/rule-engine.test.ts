@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readPostedDate } from '../../../src/domain/sage-banking/rules/rule-date.js';
 import { matcherOf } from '../../../src/domain/sage-banking/rules/match-rules.js';
 import { joinNarrative } from '../../../src/domain/sage-banking/rules/narrative.js';
 import type { RuleDraft } from '../../../src/domain/sage-banking/rules/rule.js';
@@ -375,5 +376,47 @@ describe('validation', () => {
         validateRule({ ...draft(E1), ruleActions: [ruleActions], ruleConditions: [ruleConditions] });
       }),
     );
+  });
+});
+
+describe('the day of a posted date', () => {
+  const late = '2026-11-21T23:30:00-05:00';
+  const early = '2026-11-21T00:30:00+09:00';
+
+  it('is the day as written, and of a date-time the day in the zone, without one in UTC', () => {
+    const dayOf = (value: string, timeZone: string | null) => readPostedDate(value, timeZone)?.day;
+    for (const timeZone of [null, 'America/New_York', 'Asia/Tokyo', 'Pacific/Kiritimati']) {
+      expect(dayOf('2026-11-21', timeZone)).toBe('2026-11-21');
+    }
+    expect([dayOf(late, null), dayOf(late, 'America/New_York'), dayOf(late, 'Asia/Tokyo')]).toEqual([
+      '2026-11-22',
+      '2026-11-21',
+      '2026-11-22',
+    ]);
+    expect([dayOf(early, null), dayOf(early, 'Asia/Tokyo')]).toEqual(['2026-11-20', '2026-11-21']);
+  });
+
+  it.each([
+    [null, ['2026-11-20', '2026-11-22']],
+    ['America/New_York', ['2026-11-20', '2026-11-21']],
+    ['Asia/Tokyo', ['2026-11-21', '2026-11-22']],
+    ['Pacific/Kiritimati', ['2026-11-21', '2026-11-22']],
+  ])('in %s is the one by which a rule matches', (timeZone, days) => {
+    const matches = (datePosted: string, day: string) => {
+      const conditions = ['ge', 'le'].map((ruleOperation) => ({
+        ruleField: 'datePosted',
+        ruleOperation,
+        ruleCriteria: day,
+      }));
+      const rule = { ruleName: 'Day', ruleRank: 1, ruleConditions: conditions, ruleActions: [] };
+      return matcherOf([rule], timeZone).firstMatch({ datePosted }) !== null;
+    };
+    expect([early, late].map((posted) => readPostedDate(posted, timeZone)!.day)).toEqual(days);
+    for (const posted of [early, late]) {
+      const { day } = readPostedDate(posted, timeZone)!;
+      for (const asked of ['2026-11-20', '2026-11-21', '2026-11-22']) {
+        expect(matches(posted, asked)).toBe(asked === day);
+      }
+    }
   });
 });

@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { startDateForSage } from '../../../src/clients/sage-banking/assumptions.js';
-import { latestToday, readStartDate } from '../../../src/domain/sage-banking/start-date.js';
+import { readStartDate } from '../../../src/domain/sage-banking/start-date.js';
 
 const at = (time: string) => Date.parse(`2026-11-30T${time}Z`);
 
 describe('a start date', () => {
   test('may be today where it is latest on earth, and no later day', () => {
-    expect(latestToday(at('09:59:59.999'))).toBe('2026-11-30');
-    expect(latestToday(at('10:00:00'))).toBe('2026-12-01');
     expect(readStartDate('2026-11-30', at('00:00:00'))).toEqual({ instant: '2026-11-30T00:00:00.000Z' });
     expect(readStartDate('2026-12-01', at('09:59:59.999'))).toEqual({ problem: 'in_the_future' });
     expect(readStartDate('2026-12-01', at('10:00:00'))).toEqual({ instant: '2026-12-01T00:00:00.000Z' });

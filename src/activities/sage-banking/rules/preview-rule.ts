@@ -1,4 +1,5 @@
 import { isSageError } from '../../../clients/sage-banking/errors.js';
+import { readCustomer } from '../../../db/customers.js';
 import type { Pool } from '../../../db/pool.js';
 import type { SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import type {
@@ -8,6 +9,7 @@ import type {
   SageRuleResult,
 } from '../../../db/sage-banking/command-types.js';
 import { ruleTransactions, type RuleTransactionRow } from '../../../db/sage-banking/rule-transactions.js';
+import { zoneOf } from '../../../domain/booking-day.js';
 import { matcherOf, type RuleMatcher } from '../../../domain/sage-banking/rules/match-rules.js';
 import type { RuleDraft } from '../../../domain/sage-banking/rules/rule.js';
 import { splitShares } from '../../../domain/sage-banking/rules/split-shares.js';
@@ -35,7 +37,11 @@ export async function previewRule(context: SageCommandContext): Promise<SageComm
   const { deps, command, signal } = context;
   const editedRuleId = command.input.rule_id;
   const { account } = target;
-  return { result: await computePreview({ pool: deps.pool, signal, account, draft, rules, editedRuleId }) };
+  const customer = await readCustomer(deps.pool, account);
+  const { bankTimeZone } = deps.settings;
+  const timeZone = zoneOf({ timeZone: customer?.timeZone ?? null, bankTimeZone });
+  const input = { pool: deps.pool, signal, account, draft, rules, editedRuleId, timeZone };
+  return { result: await computePreview(input) };
 }
 
 async function rulesIfAvailable(
@@ -62,6 +68,7 @@ function positionOf(
   draft: RuleDraft,
   rules: readonly SageRuleResult[],
   editedRuleId: string | undefined,
+  timeZone: string | null,
 ): Position {
   const sameName = rules.find(({ ruleName }) => ruleName === draft.ruleName);
   const edited = rules.find(({ ruleId }) => ruleId === editedRuleId) ?? sameName;
@@ -70,7 +77,10 @@ function positionOf(
   const rank = Math.min(draft.ruleRank ?? edited?.ruleRank ?? last, last);
   return {
     rank,
-    better: matcherOf(others.filter(({ ruleRank }) => ruleRank < rank)),
+    better: matcherOf(
+      others.filter(({ ruleRank }) => ruleRank < rank),
+      timeZone,
+    ),
     sameNameRuleId: sameName?.ruleId ?? null,
   };
 }
@@ -84,14 +94,16 @@ interface PreviewInput {
   readonly rules: readonly SageRuleResult[] | null;
   /** The rule that the draft would replace. */
   readonly editedRuleId?: string | undefined;
+  /** In which days are read, as on pages; null: UTC. */
+  readonly timeZone?: string | null;
 }
 
 /** The preview itself, over the account's rows in chunks, so that memory stays small for any number of them. */
 export async function computePreview(input: PreviewInput): Promise<SageRulePreviewResult> {
-  const { pool, signal, account, draft, rules, editedRuleId } = input;
+  const { pool, signal, account, draft, rules, editedRuleId, timeZone = null } = input;
   const { sageAccountId, lastTransactionId: upToId } = account;
-  const position = rules === null ? null : positionOf(draft, rules, editedRuleId);
-  const own = matcherOf([{ ...draft, ruleRank: 1 }]);
+  const position = rules === null ? null : positionOf(draft, rules, editedRuleId, timeZone);
+  const own = matcherOf([{ ...draft, ruleRank: 1 }], timeZone);
   const fields = fieldsOf([draft, ...(rules ?? [])]);
   const counts = { checkedCount: 0, hits: 0, applied: 0 };
   const ids: number[] = [];

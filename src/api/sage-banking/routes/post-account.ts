@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { seal } from '../../../crypto/seal.js';
 import { transaction } from '../../../db/pool.js';
 import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
-import { dayMs, limits } from '../../../domain/limits.js';
+import { readCustomer } from '../../../db/customers.js';
+import { todayIn, zoneOf } from '../../../domain/booking-day.js';
+import { limits } from '../../../domain/limits.js';
 import { commandIdOf } from '../../await-command.js';
 import { awaitSageLink } from '../await-bank-link.js';
 import { defineSageRoute } from '../define-route.js';
@@ -33,7 +35,9 @@ const accountBody = z
     account_type: text
       .optional()
       .meta({ description: "One of the bank's account types; by default its first." }),
-    requested_start_date: startDateField.optional().meta({ description: 'Default: today.' }),
+    requested_start_date: startDateField
+      .optional()
+      .meta({ description: 'Default: today, in the time zone of the customer or the bank.' }),
   })
   .meta({ id: 'SageAccountInput' });
 
@@ -71,12 +75,15 @@ export const postSageAccount = defineSageRoute({
   },
   replay: accountReplay,
   handle: async ({ deps, body, seed }) => {
-    const startDate = body.requested_start_date ?? new Date(startOfDayMs(deps.nowMs())).toISOString();
     const company = await requireSageCompany(deps, {
       customerId: body.customer_id,
       companyId: body.company_id,
     });
-    const requestedStartDate = await requireStartDate(deps, { company, value: startDate });
+    const customer = await readCustomer(deps.pool, company);
+    const bankTimeZone = deps.config.BANK_TIME_ZONE ?? null;
+    const timeZone = zoneOf({ timeZone: customer?.timeZone ?? null, bankTimeZone });
+    const value = body.requested_start_date ?? todayIn(timeZone, deps.nowMs());
+    const requestedStartDate = await requireStartDate(deps, { company, value });
     const linkId = commandIdOf(seed);
     const account = {
       accountName: body.account_name,
@@ -106,7 +113,3 @@ export const postSageAccount = defineSageRoute({
     return { status: 201, body: sageAccountJson(deps, created), headers };
   },
 });
-
-function startOfDayMs(nowMs: number): number {
-  return nowMs - (nowMs % dayMs);
-}

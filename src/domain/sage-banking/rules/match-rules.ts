@@ -13,18 +13,21 @@ export interface RuleMatcher<Rule> {
   readonly unread: readonly Rule[];
 }
 
-/** Parses a set of rules once, to match many transactions. */
-export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): RuleMatcher<Rule> {
+/** Parses a set of rules once, to match many transactions; `timeZone` as in `readCriteriaDate`. */
+export function matcherOf<Rule extends RankedRule>(
+  rules: readonly Rule[],
+  timeZone: string | null = null,
+): RuleMatcher<Rule> {
   const readable: { rule: Rule; tests: readonly ConditionTest[] }[] = [];
   const unread: Rule[] = [];
   for (const rule of [...rules].sort((left, right) => left.ruleRank - right.ruleRank)) {
-    const tests = testsOf(rule);
+    const tests = testsOf(rule, timeZone);
     if (tests === null) unread.push(rule);
     else readable.push({ rule, tests });
   }
   return {
     firstMatch: (transaction) => {
-      const facts = factsOf(transaction);
+      const facts = factsOf(transaction, timeZone);
       // All conditions must hold (contract 9.3).
       return readable.find(({ tests }) => tests.every((holds) => holds(facts)))?.rule ?? null;
     },
@@ -33,10 +36,10 @@ export function matcherOf<Rule extends RankedRule>(rules: readonly Rule[]): Rule
 }
 
 /** Null: a condition is not understood. A rule without conditions is not understood either, since it would match everything. */
-function testsOf(rule: RuleDraft): ConditionTest[] | null {
+function testsOf(rule: RuleDraft, timeZone: string | null): ConditionTest[] | null {
   const tests: ConditionTest[] = [];
   for (const condition of rule.ruleConditions) {
-    const read = readCondition(condition);
+    const read = readCondition(condition, timeZone);
     if (!('holds' in read)) return null;
     tests.push(read.holds);
   }

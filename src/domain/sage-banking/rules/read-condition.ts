@@ -11,8 +11,8 @@ export type ConditionTest = (facts: TransactionFacts) => boolean;
 export type ReadCondition =
   { readonly holds: ConditionTest } | { readonly member: keyof RuleCondition; readonly message: string };
 
-/** Parses a condition once for all transactions (contract 9.2). A missing field fails everything but `notcontains`. */
-export function readCondition(condition: RuleCondition): ReadCondition {
+/** Parses a condition once for all transactions (contract 9.2); `timeZone` as in `readCriteriaDate`. A missing field fails everything but `notcontains`. */
+export function readCondition(condition: RuleCondition, timeZone: string | null = null): ReadCondition {
   const { ruleField: field, ruleOperation: operation, ruleCriteria: criteria } = condition;
   const meaning = meaningOfField(field);
   if (meaning === null) {
@@ -28,7 +28,7 @@ export function readCondition(condition: RuleCondition): ReadCondition {
     case 'amount':
       return readAmount(operation, criteria);
     case 'date':
-      return readDate(operation, criteria);
+      return readDate(operation, criteria, timeZone);
     case 'base_type':
       return readBaseType(criteria);
     case 'text':
@@ -99,8 +99,8 @@ function readAmount(operation: string, criteria: string): ReadCondition {
   };
 }
 
-function readDate(operation: string, criteria: string): ReadCondition {
-  const wanted = readCriteriaDate(criteria);
+function readDate(operation: string, criteria: string, timeZone: string | null): ReadCondition {
+  const wanted = readCriteriaDate(criteria, timeZone);
   if (wanted === null) {
     const form = 'must be a date such as 2024-03-05, or a date-time with an offset such as';
     return wrong('ruleCriteria', `${form} 2024-03-05T09:14:07Z`);

@@ -17,7 +17,8 @@ export interface TransactionFacts {
   text(path: string): string | null;
 }
 
-export function factsOf(transaction: RuleTransaction): TransactionFacts {
+/** @param timeZone as in `readCriteriaDate` */
+export function factsOf(transaction: RuleTransaction, timeZone: string | null = null): TransactionFacts {
   const narrative = once(() => narrativeOf(transaction));
   return {
     narrative,
@@ -26,7 +27,7 @@ export function factsOf(transaction: RuleTransaction): TransactionFacts {
       return text === null ? null : wordsOf(text);
     }),
     amount: once(() => readDecimal(transaction['transactionAmount'])),
-    posted: once(() => readPostedDate(transaction['datePosted'])),
+    posted: once(() => readPostedDate(transaction['datePosted'], timeZone)),
     text: (path) => memberText(transaction, path),
   };
 }
