@@ -57,8 +57,8 @@ export const rutterVariables = {
   }),
   RUTTER_START_DATE_FROM_OPENED_ON: z
     .enum(['true', 'false'])
-    .default('false')
     .transform((text) => text === 'true')
+    .prefault('false')
     .meta({
       description:
         "`true`: an account is created at Rutter with its `opened_on` as start date; not tried live, it may pre-set the customer's choice in Sage",

@@ -26,13 +26,13 @@ export async function recordFactsRefused(
 ): Promise<void> {
   const { customerId, connectionId, accountId, fields, errorCode } = input;
   await transaction(pool, async (db) => {
-    // Another attempt has recorded it already.
-    if (!(await renewPublishKey(db, input))) return;
     await db.query(
       `INSERT INTO refused_account_facts (provider, fields) VALUES ($1, $2)
        ON CONFLICT (provider) DO UPDATE SET refused_at = now(), fields = EXCLUDED.fields`,
       [provider, fields],
     );
+    // Another attempt that was refused alike has renewed the key, and written this.
+    if (!(await renewPublishKey(db, input))) return;
     await writeTimeline(db, {
       kind: 'account_facts_refused',
       customerId,

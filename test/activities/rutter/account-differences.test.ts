@@ -128,9 +128,12 @@ describe('what Sage shows of an account', () => {
     await setOurs(feed, { name: 'Trading (new)' });
     await recordAccountChange(fixture.pool, { keyring: fixture.deps.keyring, accountId: feed.accountId });
     expect(await eventsOf(feed)).toEqual([]);
-    await atRutter(feed, { name: null, currency_code: null, bank_account_number: null });
-    await checkConnection(feed);
-    expect([await differencesOf(feed), await eventsOf(feed)]).toEqual([[], []]);
+    await setOurs(feed, { number: '55512094' });
+    for (const nothing of [null, ' ']) {
+      await atRutter(feed, { name: nothing, currency_code: null, bank_account_number: nothing });
+      await checkConnection(feed);
+      expect([await differencesOf(feed), await eventsOf(feed)]).toEqual([[], []]);
+    }
   });
 
   it('is stored without a number in plain text', async () => {

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const accountPost = { method: 'POST', path: 'bank_feeds/accounts' };
 const facts = `balance_available = 1546.23, balance_current = 1833.21, balances_as_of = now(),
-  routing_number = '123456789', line_of_business = 'small business'`;
+  routing_number = '123456789', line_of_business = 'small business', opened_on = '2020-02-29'`;
 const factFields = ['available_balance', 'current_balance', 'routing_number', 'line_of_business'];
 
 /** A new customer's handoff that holds its connection, its accounts changed by `SET …`. */
@@ -68,7 +68,7 @@ const settingsWith = (change: Partial<HandoffFixture['deps']['settings']>) => ({
 });
 
 describe('the facts of an account', () => {
-  it('are sent when it is created at Rutter', async () => {
+  it('are sent when it is created at Rutter, but for the start date', async () => {
     const each = await claim();
     await fixture.attempt(rutterPublishAccounts, each.handoff);
     expect(await atRutter(each.accountId)).toMatchObject({
@@ -140,7 +140,7 @@ describe('the facts of an account', () => {
   });
 
   it('stay here with RUTTER_ACCOUNT_FACTS=supported; number and name are sent', async () => {
-    const each = await claim({ set: `${facts}, opened_on = '2020-02-29'` });
+    const each = await claim();
     await fixture.attempt(rutterPublishAccounts, each.handoff, settingsWith({ accountFacts: 'supported' }));
     const account = await atRutter(each.accountId);
     expect(factFields.map((name) => account[name])).toEqual([null, null, null, null]);
@@ -215,6 +215,19 @@ describe('a refusal that names a fact', () => {
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ published: 1 });
     expect(await atRutter(each.accountId)).toMatchObject({ routing_number: null });
     expect(await timelineOf(each, 'account_facts_refused')).toHaveLength(1);
+  });
+
+  it('of two handoffs at once is remembered, and each account is created once', async () => {
+    await fixture.control('POST', '/knobs', { accountFactsRefused: true });
+    const each = await claim({ accounts: 3 });
+    const other = await fixture.share(each, { connectionId: each.connectionId });
+    await Promise.all([
+      fixture.attemptUntilDone(rutterPublishAccounts, each.handoff),
+      fixture.attemptUntilDone(rutterPublishAccounts, other),
+    ]);
+    for (const accountId of each.accountIds) {
+      expect(await atRutter(accountId)).toMatchObject({ routing_number: null });
+    }
   });
 
   it('creates one account when the process dies at any point around it', async () => {

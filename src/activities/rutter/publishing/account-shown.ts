@@ -5,8 +5,13 @@ import type { AccountShown } from '../../../db/rutter/account-differences.js';
 export function accountShown(account: RutterAccount): AccountShown {
   return {
     rutterAccountId: account.id,
-    name: account.name,
-    number: account.bankAccountNumber,
-    currency: account.currencyCode,
+    name: known(account.name),
+    number: known(account.bankAccountNumber),
+    currency: known(account.currencyCode),
   };
+}
+
+/** An empty text is no answer either. */
+function known(text: string | null): string | null {
+  return text === null || text.trim() === '' ? null : text;
 }
