@@ -1,5 +1,5 @@
 import { dayMs, hourMs } from './limits.js';
-import { isCalendarDate } from './instant.js';
+import { isCalendarDate, yearMin } from './instant.js';
 import { dayFormatOf } from './time-zone.js';
 
 /**
@@ -18,6 +18,23 @@ export function isDay(value: unknown): value is string {
   const match = typeof value === 'string' ? dayPattern.exec(value) : null;
   if (match === null) return false;
   return Number(match[1]) > 0 && isCalendarDate(Number(match[1]), Number(match[2]), Number(match[3]));
+}
+
+/** Whether a text has the form of a day, which may not exist. */
+export function isDayText(value: string): boolean {
+  return dayPattern.test(value);
+}
+
+/**
+ * What is wrong with a value that should be a day from 1900 to `latestDay`, as the end of a sentence that begins with the
+ * field's name; null when nothing is.
+ */
+export function dayProblem(value: unknown, latestDay: string): string | null {
+  if (typeof value !== 'string' || !isDayText(value)) return 'must be a date such as 2026-02-03';
+  if (!isDay(value)) return 'names a date that does not exist';
+  if (Number(value.slice(0, 4)) < yearMin) return `must not lie before the year ${yearMin}`;
+  if (value <= latestDay) return null;
+  return `is in the future: the latest day that has begun anywhere on earth is ${latestDay}`;
 }
 
 /** The day of an instant in UTC. */
@@ -61,6 +78,15 @@ export function bookingDayOf(input: {
   timeZone: string | null;
 }): string {
   return input.timeZone === null ? input.writtenDay : dayIn(input.timeZone, input.instant);
+}
+
+/**
+ * The first day that an instant may mean as the beginning of a range: as it was written, or in the account's zone. The
+ * earlier one, since a day too many is harmless and a day too few loses postings.
+ */
+export function firstDayOf(input: { instant: string; writtenDay: string; timeZone: string | null }): string {
+  const day = bookingDayOf(input);
+  return day < input.writtenDay ? day : input.writtenDay;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { bookingDayOf, isDay, latestDayAnywhere, noonOf, sendTimeOf } from './booking-day.js';
-import { describeInstantProblem, parseInstant, yearMin } from './instant.js';
+import { bookingDayOf, dayProblem, isDayText, latestDayAnywhere, noonOf, sendTimeOf } from './booking-day.js';
+import { describeInstantProblem, parseInstant } from './instant.js';
 import { limits } from './limits.js';
 
 /** When a posting happened and on which day it is booked. */
@@ -65,7 +65,7 @@ function readPostedAt(
   input: PostingDateInput,
 ): { instant: string | null; derivedDay: string } | { message: string } {
   const { postedAt, nowMs, timeZone } = input;
-  if (typeof postedAt === 'string' && dayForm.test(postedAt)) {
+  if (typeof postedAt === 'string' && isDayText(postedAt)) {
     const message = dayProblem(postedAt, latestDayAnywhere(nowMs));
     return message === null ? { instant: null, derivedDay: postedAt } : { message };
   }
@@ -76,16 +76,4 @@ function readPostedAt(
   }
   const text = describeInstantProblem(parsed.problem, futureMaxMs);
   return { message: parsed.problem === 'not_an_instant' ? `${text}, or a date such as 2026-02-03` : text };
-}
-
-const dayForm = /^\d{4}-\d\d-\d\d$/;
-
-/** What is wrong with a day; null when nothing is. */
-function dayProblem(value: unknown, latestDay: string): string | null {
-  if (typeof value !== 'string' || !dayForm.test(value)) return 'must be a date such as 2026-02-03';
-  if (!isDay(value)) return 'names a date that does not exist';
-  if (Number(value.slice(0, 4)) < yearMin) return `must not lie before the year ${yearMin}`;
-  return value > latestDay
-    ? `lies in the future: the latest day that has begun anywhere is ${latestDay}`
-    : null;
 }

@@ -19,6 +19,10 @@ export const resyncResultSchema = z
     effective_from: instant.meta({
       description: "`from`, or the feed's start date when that is later.",
     }),
+    first_booking_date: z
+      .string()
+      .optional()
+      .meta({ format: 'date', description: 'Transactions booked from this day on were compared.' }),
     compared: z.int().meta({ description: 'Transactions delivered by our completed batches.' }),
     at_rutter: z.int().meta({ description: "Those of them found in Rutter's list." }),
     gap: z.int().meta({ description: 'Those missing there in two reads: sent again.' }),
@@ -27,7 +31,7 @@ export const resyncResultSchema = z
       description: 'Those of them that Rutter already has; it answers them as duplicates.',
     }),
     transaction_ids: z.array(z.string()).meta({ description: 'The first 1000 of the gap.' }),
-    first_posted_at: instant.nullable(),
+    first_posted_at: instant.nullable().meta({ description: 'Of the gap, as it was sent.' }),
     last_posted_at: instant.nullable(),
     dry_run: z.boolean(),
   })

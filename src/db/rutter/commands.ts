@@ -11,12 +11,14 @@ export const rutterCommandKinds = [
 ] as const;
 export type RutterCommandKind = (typeof rutterCommandKinds)[number];
 
-/** By kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from, dry_run}, else {}. */
+/** By kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from, from_day, dry_run}, else {}. */
 export interface RutterCommandInput {
   readonly name?: string;
   readonly rutter_connection_id?: string;
   readonly feed_id?: string;
   readonly from?: string;
+  /** The first booking day; absent in a command of the version before, whose `from` begins it in UTC. */
+  readonly from_day?: string;
   readonly dry_run?: boolean;
 }
 
@@ -28,6 +30,8 @@ export interface ResyncResult {
   readonly from: string;
   /** `from`, or the feed's start date when that is later. */
   readonly effective_from: string;
+  /** Absent in a result of the version before. */
+  readonly first_booking_date?: string;
   /** Postings that our completed batches call delivered. */
   readonly compared: number;
   /** Those of them that Rutter's list has. */

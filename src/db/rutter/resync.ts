@@ -1,4 +1,5 @@
 import { notKeptBack } from './posting-holds.js';
+import { bookedFrom } from './send-order.js';
 import { readFeed, lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -12,13 +13,15 @@ import { writeTimeline } from '../timeline.js';
 export interface DeliveredPosting {
   readonly transactionId: string;
   readonly batchId: string;
-  readonly postedAt: string;
+  readonly sendAt: string;
 }
 
 export interface DeliveredSince {
   readonly feed: FeedRow;
   /** ISO; `from`, or the start date when that is later: nothing before it was meant to be sent. */
   readonly effectiveFrom: string;
+  /** The first booking day that is compared. */
+  readonly firstDay: string;
   /** In the order of delivery; one more than the limit when there are too many. */
   readonly delivered: readonly DeliveredPosting[];
   /** Postings from then on that wait to be built into a batch in any case. */
@@ -30,55 +33,54 @@ export interface DeliveredSince {
 /** What a resync checks; null when there is no such feed. */
 export async function readDeliveredSince(
   db: Queryable,
-  input: { feedId: string; from: string; deliveredMax: number },
+  input: { feedId: string; from: string; fromDay: string; deliveredMax: number },
 ): Promise<DeliveredSince | null> {
   const feed = await readFeed(db, input);
   if (feed === null) return null;
-  const start = feed.transactionStartDate;
-  const effectiveFrom = start !== null && Date.parse(start) > Date.parse(input.from) ? start : input.from;
+  const { startDay, transactionStartDate: start } = feed;
+  const startsLater = startDay !== null && start !== null && startDay > input.fromDay;
+  const firstDay = startsLater ? startDay : input.fromDay;
   const delivered = await db.query<DeliveredPosting>(
-    `SELECT p.transaction_id AS "transactionId", l.batch_id AS "batchId", p.posted_at AS "postedAt"
+    `SELECT p.transaction_id AS "transactionId", l.batch_id AS "batchId", p.send_at AS "sendAt"
        FROM postings p JOIN ledger l ON l.feed_id = $1 AND l.transaction_id = p.transaction_id
        JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
-      WHERE p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
+      WHERE p.account_id = $2 AND p.status = 'posted' AND ${bookedFrom('$3')}
         AND (l.exception IS NULL OR l.exception IN ('duplicate', 'altered'))
-      ORDER BY p.posted_at, p.sequence LIMIT $4`,
-    [feed.feedId, feed.accountId, effectiveFrom, input.deliveredMax + 1],
+      ORDER BY p.send_at, p.sequence LIMIT $4`,
+    [feed.feedId, feed.accountId, firstDay, input.deliveredMax + 1],
   );
   const waiting = await db.query<{ count: string }>(
     `SELECT count(*) AS count FROM postings p WHERE ${waitingPosting}`,
-    [feed.feedId, feed.accountId, effectiveFrom],
+    [feed.feedId, feed.accountId, firstDay],
   );
   return {
     feed,
-    effectiveFrom,
+    effectiveFrom: startsLater ? start : input.from,
+    firstDay,
     delivered: delivered.rows,
     waiting: Number(waiting.rows[0]?.count ?? 0),
-    sentSinceMs: await readSentSince(db, { feedId: feed.feedId, effectiveFrom }),
+    sentSinceMs: await readSentSince(db, { feedId: feed.feedId, firstDay }),
   };
 }
 
-/** Of feed $1 and its account $2, posted from $3 on, in no batch and not kept back. */
-const waitingPosting = `p.account_id = $2 AND p.status = 'posted' AND p.posted_at >= $3
+/** Of feed $1 and its account $2, booked from day $3 on, in no batch and not kept back. */
+const waitingPosting = `p.account_id = $2 AND p.status = 'posted' AND ${bookedFrom('$3')}
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)
   ${notKeptBack('$1', true)}`;
 
 /**
- * When the last batch was built before the first one that holds postings from `effectiveFrom` on: they were all sent after
+ * When the last batch was built before the first one that may hold postings booked from `firstDay` on: they were all sent after
  * it, including those whose batches are missing after a restored backup. Without one, the feed's publication.
  */
-async function readSentSince(
-  db: Queryable,
-  input: { feedId: string; effectiveFrom: string },
-): Promise<number> {
+async function readSentSince(db: Queryable, input: { feedId: string; firstDay: string }): Promise<number> {
   const { rows } = await db.query<{ since: string }>(
     `SELECT coalesce(
               (SELECT max(b.built_at) FROM batches b
                 WHERE b.feed_id = $1 AND b.number < coalesce(
-                      (SELECT min(number) FROM batches WHERE feed_id = $1 AND last_posted_at >= $2), 2147483647)),
+                      (SELECT min(number) FROM batches WHERE feed_id = $1 AND last_posted_at >= ($2::date - 1)::timestamp AT TIME ZONE 'UTC'), 2147483647)),
               f.published_at, f.created_at) AS since
        FROM feeds f WHERE f.feed_id = $1`,
-    [input.feedId, input.effectiveFrom],
+    [input.feedId, input.firstDay],
   );
   return Date.parse(rows[0]?.since ?? '');
 }
@@ -86,11 +88,11 @@ async function readSentSince(
 /** How many of the ids are in no batch of ours although Rutter has them: they will be answered as duplicates. */
 export async function countWaitingAmong(
   db: Queryable,
-  input: { feed: FeedRow; effectiveFrom: string; transactionIds: readonly string[] },
+  input: { feed: FeedRow; firstDay: string; transactionIds: readonly string[] },
 ): Promise<number> {
   const { rows } = await db.query<{ count: string }>(
     `SELECT count(*) AS count FROM postings p WHERE p.transaction_id = ANY ($4) AND ${waitingPosting}`,
-    [input.feed.feedId, input.feed.accountId, input.effectiveFrom, input.transactionIds],
+    [input.feed.feedId, input.feed.accountId, input.firstDay, input.transactionIds],
   );
   return Number(rows[0]?.count ?? 0);
 }

@@ -1,6 +1,14 @@
 import type { Queryable } from '../pool.js';
 
 /**
+ * Condition on posting `p`: booked on a day or later. The send time is within a day of the booking day, also where it is
+ * the instant of a posting that was sent before there were booking days, and finds the postings by the index.
+ */
+export function bookedFrom(day: string): string {
+  return `(p.send_at >= (${day}::date - 1)::timestamp AT TIME ZONE 'UTC' AND p.booking_day >= ${day}::date)`;
+}
+
+/**
  * A worker of the version before has built a batch since, in the order of posted_at: the cursor goes behind everything
  * that is in a batch, and what it may have passed over is examined again.
  */

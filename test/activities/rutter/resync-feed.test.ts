@@ -148,8 +148,14 @@ describe('a resync', () => {
   it('ignores postings before its date and before the start date', async () => {
     const feed = await deliveredFeed();
     await forget(feed, ['tx-000001', 'tx-000005']);
-    const late = await resync(feed, { from: '2026-03-01T00:03:30Z', dry_run: true });
-    expect(late).toMatchObject({ result: { compared: 1, transaction_ids: ['tx-000005'] } });
+    await fixture.pool.query(
+      `UPDATE postings SET booking_day = '2026-03-02' WHERE account_id = $1 AND transaction_id = 'tx-000005'`,
+      [feed.accountId],
+    );
+    const late = await resync(feed, { from: '2026-03-02T18:00:00Z', dry_run: true });
+    expect(late).toMatchObject({
+      result: { first_booking_date: '2026-03-02', compared: 1, transaction_ids: ['tx-000005'] },
+    });
     const early = await resync(feed, { from: '2020-01-01T00:00:00Z', dry_run: true });
     expect(early).toMatchObject({ result: { effective_from: start, gap: 2 } });
   });

@@ -66,7 +66,12 @@ describe('requesting a resync', () => {
     expect(await readCommand(api.pool, { commandId })).toMatchObject({
       customerId,
       kind: 'resync_feed',
-      input: { feed_id: feedId, from: '2026-02-01T00:00:00.000Z', dry_run: true },
+      input: {
+        feed_id: feedId,
+        from: '2026-02-01T00:00:00.000Z',
+        from_day: '2026-02-01',
+        dry_run: true,
+      },
     });
     const shown = await api.call('GET', `/v1/commands/${commandId}`, { role: 'ops' });
     expect(shown.body).toMatchObject({ kind: 'resync_feed', state: 'done', result: { gap: 1 } });
@@ -95,7 +100,7 @@ describe('requesting a resync', () => {
   it.each<[unknown, string]>([
     ['2026-01-31', 'before the account was opened'],
     ['2026-01-31T23:59:59.999Z', 'before the account was opened'],
-    ['2026-02-01T00:30:00+01:00', 'before the account was opened, in UTC'],
+    ['2026-01-31T23:30:00-05:00', 'before the account was opened, as it is written'],
     ['2999-01-01', 'in the future'],
     ['2026-02-30', 'no such day'],
     ['0000-01-01', 'no such year'],
@@ -112,7 +117,7 @@ describe('requesting a resync', () => {
     expect(api.facade.calls).toEqual([]);
   });
 
-  it.each(['2026-02-01', '2026-02-01T00:00:00Z', '2026-02-01T13:00:00+13:00'])(
+  it.each(['2026-02-01', '2026-02-01T00:00:00Z', '2026-02-01T00:30:00+01:00', '2026-02-01T13:00:00+13:00'])(
     'from %j, the day of the opening itself, is taken',
     async (from) => {
       const { feedId } = await liveFeed('2026-02-01');

@@ -1,6 +1,7 @@
 import { finishCommand, type CommandProblem } from '../../../db/commands.js';
 import type { ResyncResult } from '../../../db/rutter/commands.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
+import { utcDayOf } from '../../../domain/booking-day.js';
 import { openAccessToken } from '../../../db/connections.js';
 import {
   countWaitingAmong,
@@ -38,8 +39,9 @@ const tooLong: CommandProblem = {
 export async function resyncFeed(context: CommandContext): Promise<CommandEnding> {
   const { deps, command } = context;
   const { feed_id: feedId, from, dry_run: dryRun = false } = command.input;
+  const fromDay = command.input.from_day ?? (from === undefined ? '' : utcDayOf(from));
   if (feedId === undefined || from === undefined) throw new Obsolete('the command names no feed or date');
-  const since = await readDeliveredSince(deps.pool, { feedId, from, deliveredMax });
+  const since = await readDeliveredSince(deps.pool, { feedId, from, fromDay, deliveredMax });
   if (since === null) throw new Obsolete('the feed does not exist');
   if (!mayResync(since.feed.facts)) return { problem: notAllowed };
   if (since.delivered.length > deliveredMax) return { problem: tooLong };
@@ -126,15 +128,16 @@ async function readList(
   }
 }
 
-function describe({ effectiveFrom, delivered, waiting }: DeliveredSince, { gap }: Comparison) {
+function describe({ effectiveFrom, firstDay, delivered, waiting }: DeliveredSince, { gap }: Comparison) {
   return {
     effective_from: effectiveFrom,
+    first_booking_date: firstDay,
     compared: delivered.length,
     at_rutter: delivered.length - gap.length,
     gap: gap.length,
     already_waiting: waiting,
     transaction_ids: gap.slice(0, listedIdsMax).map(({ transactionId }) => transactionId),
-    first_posted_at: gap[0]?.postedAt ?? null,
-    last_posted_at: gap.at(-1)?.postedAt ?? null,
+    first_posted_at: gap[0]?.sendAt ?? null,
+    last_posted_at: gap.at(-1)?.sendAt ?? null,
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { readAccount } from '../../../db/accounts.js';
 import { insertCommand } from '../../../db/commands.js';
+import { dayProblem, firstDayOf, isDayText, latestDayAnywhere, zoneOf } from '../../../domain/booking-day.js';
 import { describeInstantProblem, parseInstant } from '../../../domain/instant.js';
 import { awaitCommand, commandIdOf } from '../../await-command.js';
 import { resyncResultSchema } from '../command-json.js';
@@ -17,7 +18,7 @@ const resyncBody = z
   .strictObject({
     from: z.string().meta({
       description:
-        'A date (from its first moment in UTC), or an instant with offset. Not before the account was opened.',
+        'The first booking day: a date, or an instant with offset, whose day as written counts, or its day in the time zone of the account where that is earlier. Not before the account was opened.',
       example: '2026-02-01',
     }),
     dry_run: z.boolean().optional().meta({ default: false, description: 'Only report what would be sent.' }),
@@ -52,7 +53,7 @@ export const postResync = defineRutterRoute({
       commandId,
       customerId: feed.customerId,
       kind: 'resync_feed',
-      input: { feed_id: feed.feedId, from, dry_run: body.dry_run ?? false },
+      input: { feed_id: feed.feedId, ...from, dry_run: body.dry_run ?? false },
       secretSealed: null,
     });
     await deps.facade.runCommand({ commandId, channel: 'rutter' });
@@ -66,24 +67,39 @@ export const postResync = defineRutterRoute({
   },
 });
 
-const dateForm = /^\d{4}-\d\d-\d\d$/;
+/** Instant and first booking day that a caller asked for. */
+interface From {
+  readonly from: string;
+  readonly from_day: string;
+}
 
-async function readFrom(deps: ApiDeps, feed: RutterFeed, value: string): Promise<string> {
-  const parsed = parseInstant({
-    value: dateForm.test(value) ? `${value}T00:00:00Z` : value,
-    nowMs: deps.nowMs(),
-    futureMaxMs: 0,
+async function readFrom(deps: ApiDeps, feed: RutterFeed, value: string): Promise<From> {
+  const account = await readAccount(deps.pool, feed);
+  const timeZone = zoneOf({
+    timeZone: account?.timeZone ?? account?.customerTimeZone ?? null,
+    bankTimeZone: deps.config.BANK_TIME_ZONE ?? null,
   });
+  const from = isDayText(value) ? fromDay(value, deps.nowMs()) : fromInstant(value, deps.nowMs(), timeZone);
+  const openedOn = account?.openedOn ?? null;
+  if (openedOn !== null && from.from_day < openedOn) {
+    throw badFrom(`is before ${openedOn}, when the account was opened`);
+  }
+  return from;
+}
+
+function fromDay(day: string, nowMs: number): From {
+  const problem = dayProblem(day, latestDayAnywhere(nowMs));
+  if (problem !== null) throw badFrom(problem);
+  return { from: `${day}T00:00:00.000Z`, from_day: day };
+}
+
+function fromInstant(value: string, nowMs: number, timeZone: string | null): From {
+  const parsed = parseInstant({ value, nowMs, futureMaxMs: 0 });
   if ('problem' in parsed) {
     const { problem } = parsed;
     throw badFrom(problem === 'in_the_future' ? 'is in the future' : describeInstantProblem(problem, 0));
   }
-  const account = await readAccount(deps.pool, feed);
-  const openedOn = account?.openedOn ?? null;
-  if (openedOn !== null && Date.parse(parsed.instant) < Date.parse(openedOn)) {
-    throw badFrom(`is before ${openedOn}, when the account was opened`);
-  }
-  return parsed.instant;
+  return { from: parsed.instant, from_day: firstDayOf({ ...parsed, timeZone }) };
 }
 
 function badFrom(message: string): Problem {
