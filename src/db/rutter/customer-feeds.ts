@@ -1,6 +1,7 @@
 import type { FeedState, TakenStatus } from '../../domain/feed.js';
 import { deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
+import { startDayOfFeed } from './feeds.js';
 import type { Queryable } from '../pool.js';
 import type { CustomerFeed } from '../channel.js';
 
@@ -17,7 +18,10 @@ export interface RutterFeed extends CustomerFeed {
   readonly connectionName: string | null;
   /** Where the connection can be renewed. */
   readonly linkUrl: string | null;
-  readonly transactionStartDate: string | null;
+  /** The first booking day that is sent. */
+  readonly startDay: string | null;
+  /** The zone of the account, else of its customer. */
+  readonly timeZone: string | null;
   readonly lastSyncedAt: string | null;
   /** Calendar days, see `FeedView`. */
   readonly deliveredThrough: string | null;
@@ -45,15 +49,21 @@ export async function listRutterFeeds(
             f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason,
             a.name AS "accountName", a.number_last4 AS "numberLast4", a.currency,
             c.name AS "connectionName", c.link_url AS "linkUrl",
+<<<<<<< HEAD
             f.transaction_start_date AS "transactionStartDate", f.last_synced_at AS "lastSyncedAt",
             ${deliveredThroughSql('f')} AS "deliveredThrough", f.taken_through AS "takenThrough",
             ${takenStatusSql('f')} AS "takenStatus",
+=======
+            ${startDayOfFeed} AS "startDay", coalesce(a.time_zone, cu.time_zone) AS "timeZone",
+            f.last_synced_at AS "lastSyncedAt",
+>>>>>>> 1f0c93e (feat(pages): print times in the zone of the account, and days as they are)
             (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
               WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
             (SELECT count(*)::text FROM ledger l
               WHERE l.feed_id = f.feed_id AND l.exception IN ('quarantined', 'conflict')) AS "quarantinedCount",
             ${accountDifferencesSql('f')} AS "accountDifferences"
        FROM feeds f JOIN accounts a USING (account_id) JOIN connections c USING (connection_id)
+       JOIN customers cu ON cu.customer_id = f.customer_id
       WHERE f.customer_id = $1
       ORDER BY f.operator = 'closed', a.name, f.created_at, f.feed_id LIMIT $2`,
     [input.customerId, input.limit],

@@ -23,6 +23,8 @@ export interface AccountsView {
   /** Value of the chosen radio button; by default the company that was connected last. */
   readonly chosen: string | undefined;
   readonly alert?: string;
+  /** The customer's, in which days are printed; null: UTC. */
+  readonly timeZone: string | null;
 }
 
 /** Everything that the customer agrees to, on one page: the recipient, the data, the Sage company and the accounts. */
@@ -38,7 +40,7 @@ export function accountsMain(t: RutterTexts, view: AccountsView): Html {
     </div>
     <form method="post" action="${view.action}">
       <input type="hidden" name="${csrfFieldName}" value="${view.formToken}" />
-      ${view.choice.ask && companyQuestion(t, view.choice.linked, view.chosen)}
+      ${view.choice.ask && companyQuestion(t, view, view.choice.linked)}
       <fieldset>
         <legend>${t.accounts.accountsLegend}</legend>
         ${selectAll(t)}
@@ -85,12 +87,12 @@ function lastDigits(digits: string | null): Html | undefined {
 
 function companyQuestion(
   t: RutterTexts,
+  { chosen, timeZone }: AccountsView,
   linked: readonly ListedConnection[],
-  chosen: string | undefined,
 ): Html {
   const preset = chosen ?? linked[0]?.connectionId;
   const options = linked.map((connection) => {
-    const date = printDate(t, connection.createdAt);
+    const date = printDate(t, connection.createdAt, timeZone);
     return {
       value: connection.connectionId,
       label: t.accounts.reconnect(connection.name ?? t.accounts.connectedOn(date)),

@@ -30,13 +30,14 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
     createRootPages: (pages) => ({ path: '/login', router: createLoginPages(pagesOf(pages)) }),
     createStatusPages: (pages) => createStatusPages(pagesOf(pages)),
     readStatusCards: async (pages, { customerId, formToken }) => {
-      const { t } = pagesOf(pages);
+      const rutterPages = pagesOf(pages);
+      const { t } = rutterPages;
       const connections = await listUsableConnections(pages.pool, { customerId });
       const unpublished = await listUnpublishedAccounts(pages.pool, { customerId });
       const unused = connections.find(({ linkedFeeds, status }) => linkedFeeds === 0 && status !== 'refused');
       return {
         top: unpublished.length === 0 ? [] : [unpublishedCard(t, unpublished)],
-        feed: (feed, feeds) => rutterFeedCard(t, feed, feeds),
+        feed: (feed, feeds) => rutterFeedCard(rutterPages, feed, feeds),
         bottom: [connectCard(t, { formToken, unusedLinkUrl: unused?.linkUrl ?? null })],
       };
     },

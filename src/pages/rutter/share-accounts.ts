@@ -3,6 +3,7 @@ import { listUsableConnections } from '../../db/listed-connections.js';
 import { readCustomer } from '../../db/customers.js';
 import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
 import { listOfferedAccounts } from '../../db/rutter/offered-accounts.js';
+import { zoneOf } from '../../domain/booking-day.js';
 import { readField, readFields, requireOwnForm } from '../form.js';
 import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
@@ -66,15 +67,19 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   await finishHandoff(pages, response, { handoffId, customerId, formToken: visit.visit.formToken });
 }
 
-type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice'>;
+type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice' | 'timeZone'>;
 
-async function readOffer({ pool }: RutterPages, customerId: string): Promise<Offer> {
+async function readOffer({ pool, config }: RutterPages, customerId: string): Promise<Offer> {
   const [customer, accounts, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
     listOfferedAccounts(pool, { customerId }),
     listUsableConnections(pool, { customerId }),
   ]);
-  return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections) };
+  const timeZone = zoneOf({
+    timeZone: customer?.timeZone ?? null,
+    bankTimeZone: config.BANK_TIME_ZONE ?? null,
+  });
+  return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections), timeZone };
 }
 
 function sendAccounts(

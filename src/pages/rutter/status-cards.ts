@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isRutterFeed, type RutterFeed } from '../../db/rutter/customer-feeds.js';
 import type { CustomerFeed } from '../../db/channel.js';
+import { zoneOf } from '../../domain/booking-day.js';
 import type { FeedState } from '../../domain/feed.js';
 import { isBlocked } from '../../domain/rutter/feed.js';
 import { csrfFieldName } from '../form.js';
@@ -9,16 +10,19 @@ import type { Html } from '../html.js';
 import { fact } from '../layout.js';
 import { feedCardHead } from '../status/feed-card-head.js';
 import { printCount, printDate, printMoment } from '../time-text.js';
+import type { RutterPages } from './context.js';
 import { rutterStatusPaths } from './paths.js';
 import type { RutterTexts } from './texts.js';
 
 /** A feed on /status: its state, what it delivered, and what the customer can do. */
 export function rutterFeedCard(
-  t: RutterTexts,
+  { t, config }: RutterPages,
   feed: CustomerFeed,
   feeds: readonly CustomerFeed[],
 ): Html | undefined {
-  return isRutterFeed(feed) ? feedCard(t, feed, overlaps(feed, feeds)) : undefined;
+  if (!isRutterFeed(feed)) return undefined;
+  const timeZone = zoneOf({ timeZone: feed.timeZone, bankTimeZone: config.BANK_TIME_ZONE ?? null });
+  return feedCard(t, { ...feed, timeZone }, overlaps(feed, feeds));
 }
 
 /** The card that connects a Sage company through Rutter Link. `unusedLinkUrl`: of a connection that exists already. */
@@ -82,8 +86,8 @@ function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html 
       ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${feed.deliveredThrough !== null && fact(t.feed.sentThrough, printDate(t, feed.deliveredThrough))}
       ${feed.takenStatus !== null && fact(t.feed.takenThrough, takenText(t, feed))}
-      ${fact(t.feed.lastSent, feed.lastSyncedAt === null ? t.status.never : printMoment(t, feed.lastSyncedAt))}
-      ${feed.transactionStartDate !== null && fact(t.feed.startDate, printDate(t, feed.transactionStartDate))}
+      ${fact(t.feed.lastSent, lastSent(t, feed))}
+      ${feed.startDay !== null && fact(t.feed.startDate, printDate(t, feed.startDay))}
     </dl>
     ${open && feedActions(t, feed)}
   </section>`;
@@ -93,6 +97,10 @@ function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html 
 function takenText(t: RutterTexts, { takenStatus, takenThrough }: RutterFeed): string {
   if (takenThrough !== null) return printDate(t, takenThrough);
   return takenStatus === 'unknown' ? t.feed.takenUnknown : t.feed.takenNothing;
+}
+
+function lastSent(t: RutterTexts, { lastSyncedAt, timeZone }: RutterFeed): string {
+  return lastSyncedAt === null ? t.status.never : printMoment(t, lastSyncedAt, timeZone);
 }
 
 /** Why a feed does not send although its state says that it does. */

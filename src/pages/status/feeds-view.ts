@@ -16,6 +16,8 @@ export interface FeedsView {
   readonly cards: readonly StatusCards[];
   readonly events: readonly CustomerEvent[];
   readonly justStopped: boolean;
+  /** In which times are printed; null: UTC. */
+  readonly timeZone: string | null;
 }
 
 /** The customer's feeds with the next steps for each, the cards of the channels, and the last timeline entries. */
@@ -32,7 +34,7 @@ export function feedsMain(pages: StatusPages, channels: PagesChannels, view: Fee
     ${feeds.map((feed) => cards.map((card) => card.feed(feed, feeds)))} ${cards.map((card) => card.bottom)}
     <section class="card" aria-labelledby="timeline">
       <h2 class="first" id="timeline">${t.status.timelineHeading}</h2>
-      ${timelineList(pages, channels, view.events)}
+      ${timelineList(pages, channels, view)}
     </section>`;
 }
 
@@ -44,14 +46,15 @@ export function signOutForm(t: Texts, formToken: string): Html {
   </form>`;
 }
 
-function timelineList(pages: StatusPages, channels: PagesChannels, events: readonly CustomerEvent[]): Html {
+function timelineList(pages: StatusPages, channels: PagesChannels, view: FeedsView): Html {
   const { t } = pages;
+  const { events, timeZone } = view;
   if (events.length === 0) return html`<p class="soft">${t.status.timelineEmpty}</p>`;
   return html`<ul class="timeline">
     ${events.map(
       (entry) =>
         html`<li>
-          <time datetime="${entry.at}">${printMoment(t, entry.at)}</time>
+          <time datetime="${entry.at}">${printMoment(t, entry.at, timeZone)}</time>
           <span>${timelineText(pages, channels, entry)}</span>
         </li>`,
     )}

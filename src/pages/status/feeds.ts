@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import { dbChannels } from '../../db/channels.js';
 import { readCustomer } from '../../db/customers.js';
 import { listCustomerFeeds, listCustomerEvents } from '../../db/status-views.js';
+import { zoneOf } from '../../domain/booking-day.js';
 import type { PagesChannels } from '../channel.js';
 import { printPage } from '../layout.js';
 import { sendPage } from '../page-problem.js';
@@ -35,6 +36,10 @@ export async function showFeeds(input: {
       cards,
       events,
       justStopped: request.query.stopped === '1',
+      timeZone: zoneOf({
+        timeZone: customer?.timeZone ?? null,
+        bankTimeZone: pages.config.BANK_TIME_ZONE ?? null,
+      }),
     });
     const corner = signOutForm(t, formToken);
     sendPage(response, 200, printPage(t, { title: t.status.title, main, corner, wide: true }));
