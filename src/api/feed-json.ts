@@ -51,6 +51,10 @@ export const feedSchema = z
     created_at: instant,
     updated_at: instant,
     account_differences: differencesSchema,
+    altered_count: z.int().nullable().meta({
+      description:
+        'Delivered transactions that Rutter shows with other text than was sent. Null on `sage-banking`.',
+    }),
     allowed_actions: z.array(z.enum(feedActions)),
     ingestion_problems: ingestionProblemsSchema
       .nullable()
@@ -87,6 +91,7 @@ export function feedJson(feed: FeedView) {
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
     account_differences: feed.accountDifferences.map(({ field, shown }) => ({ field, sage_shows: shown })),
+    altered_count: feed.alteredCount,
     allowed_actions: allowedActionsOf(feed),
     ingestion_problems: feed.accountId === null ? null : ingestionProblemsJson(feed.ingestionProblems ?? {}),
   };

@@ -51,6 +51,7 @@ export interface FeedViewRow {
   delivered_through: string | null;
   taken_through: string | null;
   taken_status: TakenStatus | null;
+  altered_count: number | null;
   received: string | null;
   ingestion_problems: IngestionProblemCounts | null;
 }

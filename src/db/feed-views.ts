@@ -37,6 +37,8 @@ export interface FeedView {
   readonly takenThrough: string | null;
   /** Whether Sage has taken all that was delivered; null before the first delivery. */
   readonly takenStatus: TakenStatus | null;
+  /** Delivered postings that Rutter shows with other text; null on the channel of Sage's Banking Service. */
+  readonly alteredCount: number | null;
   /** Transactions received from Sage, decimal text; null on the channel of Rutter. */
   readonly received: string | null;
   /** Items of its account that were not taken as they were sent; null when there were none. */
@@ -65,6 +67,7 @@ const columns: readonly FeedViewColumn[] = [
   'delivered_through',
   'taken_through',
   'taken_status',
+  'altered_count',
   'received',
   'ingestion_problems',
 ];
@@ -101,6 +104,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     deliveredThrough: row.delivered_through,
     takenThrough: row.taken_through,
     takenStatus: row.taken_status,
+    alteredCount: row.altered_count,
     received: row.received,
     ingestionProblems: row.ingestion_problems,
   };

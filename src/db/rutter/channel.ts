@@ -39,6 +39,7 @@ export const rutterDbChannel: DbChannel = {
       delivered_through: deliveredThroughSql('f'),
       taken_through: 'f.taken_through',
       taken_status: takenStatusSql('f'),
+      altered_count: 'f.altered_count',
       received: 'NULL::bigint',
       ingestion_problems: ingestionProblemsSql('f.account_id'),
     },

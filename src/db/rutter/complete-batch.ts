@@ -34,7 +34,8 @@ export interface CompleteBatchInput extends HeldBatch {
  */
 export async function completeBatch(pool: Pool, input: CompleteBatchInput): Promise<boolean> {
   const { exceptions } = input;
-  const count = Object.values(exceptions).reduce((sum, of) => sum + of.length, 0);
+  const { duplicates, altered, conflicts, missing } = exceptions;
+  const count = duplicates.length + altered.length + conflicts.length + missing.length;
   if (count === 0 && !input.batch.bisected) return await completeWhole(pool, input);
   return await transaction(pool, async (db) => {
     if (!(await completeWhole(db, input))) return false;

@@ -36,6 +36,7 @@ export const sageBankingDbChannel: DbChannel = {
       updated_at: 's.updated_at',
       has_job: 'false',
       account_differences: `'[]'::jsonb`,
+      altered_count: 'NULL::integer',
       booked_through: 'NULL::date',
       delivered_through: 'NULL::date',
       taken_through: 'NULL::date',

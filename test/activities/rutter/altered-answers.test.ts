@@ -3,6 +3,7 @@ import { createRutterClient } from '../../../src/clients/rutter/client.js';
 import { listPostingsWithStatus, countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { acknowledgeAlert } from '../../../src/db/acknowledge-alert.js';
 import { reviewAlerts } from '../../../src/db/alerts.js';
+import { readFeedView } from '../../../src/db/feed-views.js';
 import { dbChannels } from '../../../src/db/channels.js';
 import {
   createDeliveryFixture,
@@ -87,6 +88,8 @@ describe('texts that the provider changes', () => {
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 3 });
     expect(await exceptionsOf(feed)).toEqual({ a1: null, a2: 'altered', a3: 'altered' });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 3, quarantined: 0 });
+    const view = await readFeedView(fixture.pool, dbChannels, { feedId: feed.feedId });
+    expect(view?.alteredCount).toBe(2);
     const [alert, ...others] = await alteredAlerts(feed);
     expect(others).toEqual([]);
     expect(alert?.detail).toEqual({ count: 2, total: 2 });

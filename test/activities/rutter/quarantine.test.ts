@@ -267,6 +267,42 @@ describe('clusters of bad postings', () => {
     expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_000).filter((id) => !quarantined.includes(id)));
   });
 
+  it('are found by a plan that version 0.2.0 has begun', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 40 }));
+    await poison([idOf(29), idOf(30)], false);
+    await fixture.pool.query(
+      `UPDATE feeds SET bisection_left = 40, bisection_bad = 20, bisection_hint = 'tx-000003' WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(Object.keys(await exceptionsOf(feed))).toEqual([idOf(29), idOf(30)]);
+    expect(await fixture.bookedIds(feed)).toHaveLength(38);
+  });
+
+  it('let what arrives during the search wait for its end, so that it takes no longer', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: '2026-03-05T00:00:00Z', count: 100 }));
+    await poison([idOf(60)], false);
+    const reset = { kind: 'reset_before_effect', match: { ...batchPost, nth: 3 }, times: 1 };
+    await fixture.control('POST', '/faults', reset);
+    await fixture.deliveryRun(feed).catch(() => undefined);
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 20, prefix: 'early' }));
+    await fixture.addPostings(
+      feed,
+      postingsFrom({ from: '2026-03-20T00:00:00Z', count: 20, prefix: 'later' }),
+    );
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(Object.keys(await exceptionsOf(feed))).toEqual([idOf(60)]);
+    const booked = await fixture.bookedIds(feed);
+    const searched = idsOf(100).filter((id) => id !== idOf(60));
+    expect(booked.slice(0, 99)).toEqual(searched);
+    expect(booked.slice(99).map((id) => id.slice(0, 5))).toEqual([
+      ...Array.from({ length: 20 }, () => 'early'),
+      ...Array.from({ length: 20 }, () => 'later'),
+    ]);
+  });
+
   it('do not count toward the three batches of one that block a feed', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { transactionsAnswerBytesMax } from '../../../src/clients/rutter/body-sizes.js';
 import { drawCommonId } from './draw-postings.js';
-import { RESET_POINTS, type FaultMatch, type FaultSpec } from '../../../sandbox/rutter/faults.js';
+import {
+  POISON_NAMINGS,
+  RESET_POINTS,
+  type FaultMatch,
+  type FaultSpec,
+} from '../../../sandbox/rutter/faults.js';
 
 /*
  * Faults of every call to Rutter, as fast-check arbitraries of the sandbox's fault specs. False answers, which are well
@@ -171,13 +176,14 @@ function joined([bare, where]: [Bare, { match: FaultMatch; times: number }]): Fa
   return { ...bare, ...where };
 }
 
-/** One to three postings that Sage refuses until the fault is removed; its refusals may name them. */
+/** One to twelve postings that Sage refuses until the fault is removed; its refusals may name them, rightly or not. */
 export function drawPoison(): fc.Arbitrary<FaultSpec> {
-  const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 3 });
+  const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 12 });
   return fc.record({
     kind: fc.constant('poison' as const),
     transaction_ids: ids,
     named: fc.boolean(),
+    naming: fc.constantFrom(...POISON_NAMINGS),
     times: fc.constant(0),
   });
 }

@@ -32,7 +32,7 @@ const longest: PostingContent = {
   description: worstUnit.repeat(limits.textLengthMax),
   transactionType: 'interest',
   payee: worstUnit.repeat(limits.textLengthMax),
-} as PostingContent;
+};
 const fullBatch = Array.from({ length: deliveryLimits.batchPostingsMax }, () => longest);
 
 const requestBody = serializeBatch({ rutterAccountId: 'f'.repeat(255), postings: fullBatch }).body;

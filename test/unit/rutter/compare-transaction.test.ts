@@ -129,7 +129,7 @@ function posting(transactionId: string, change: Partial<DeliverablePosting> = {}
     payee: null,
     transactionType: 'debit',
     ...change,
-  } as DeliverablePosting;
+  };
 }
 
 function shown(transactionId: string | null, changes: object = {}) {
