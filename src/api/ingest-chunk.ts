@@ -18,13 +18,13 @@ export interface IngestTarget {
   readonly timeZone: string | null;
 }
 
-/** Where an item is in the call, and how it was written. */
-interface Origin {
+/** An item, and where it is in the call. */
+interface Item {
+  readonly value: unknown;
+  /** Of the item in its list, or of the line, from 0. */
   readonly index: number;
-  /** Of its JSON pointers: empty for a line. */
-  readonly pointerPrefix: string;
-  /** Its text, made only when it is kept. */
-  readonly text: () => string;
+  /** The line; null for an item of a list, whose text is made when it is kept. */
+  readonly line: string | null;
 }
 
 /** An item of the sample before it is sealed. */
@@ -46,7 +46,7 @@ export class IngestChunk {
   /** Whether anything was to be stored, in this chunk or before. */
   sawPostings = false;
   private postings: ReceivedPosting[] = [];
-  private contradictions = new Map<ReceivedPosting, { origin: Origin; rule: string }>();
+  private contradictions = new Map<ReceivedPosting, { item: Item; rule: string }>();
   private sample: RejectedContent[] = [];
   private sampledFaults = new Map<string, number>();
   private rejectedCount = 0;
@@ -56,29 +56,31 @@ export class IngestChunk {
     private readonly tally: IngestTally,
   ) {}
 
-  add(value: unknown, origin: Origin): void {
+  add(item: Item): void {
     const { currency, accountType, timeZone, deps } = this.target;
     const nowMs = deps.nowMs();
     const { SIGN_CHECK: signCheck } = deps.config;
-    const result = parsePosting({ value, currency, accountType, signCheck, timeZone, nowMs });
-    if ('problem' in result) return this.reject(result.problem, origin);
+    const result = parsePosting({ value: item.value, currency, accountType, signCheck, timeZone, nowMs });
+    if ('problem' in result) return this.reject(result.problem, item);
     const { posting, contradiction } = result;
     this.postings.push(posting);
-    if (contradiction !== null) this.contradictions.set(posting, { origin, rule: contradiction });
+    if (contradiction !== null) this.contradictions.set(posting, { item, rule: contradiction });
   }
 
-  reject(problem: PostingProblem, origin: Origin): void {
+  reject(problem: PostingProblem, item: Item): void {
+    const { index } = item;
+    const pointerPrefix = item.line === null ? `/transactions/${index}` : '';
     this.rejectedCount += 1;
-    this.tally.addRejected({ index: origin.index, problem, pointerPrefix: origin.pointerPrefix });
+    this.tally.addRejected({ index, problem, pointerPrefix });
     if (this.sample.length >= rejectedSample.itemsPerChunkMax) return;
     const fault = problem.errors.map(({ pointer }) => pointer).join(' ');
     const alike = this.sampledFaults.get(fault) ?? 0;
     if (alike >= rejectedSample.itemsPerFaultMax) return;
     this.sampledFaults.set(fault, alike + 1);
-    const text = origin.text();
+    const text = item.line ?? JSON.stringify(item.value);
     this.sample.push({
       transaction_id: problem.transactionId,
-      index: origin.index,
+      index,
       errors: problem.errors,
       item: text.slice(0, rejectedSample.itemLengthMax),
       truncated: text.length > rejectedSample.itemLengthMax,
@@ -113,11 +115,11 @@ export class IngestChunk {
     this.contradictions.clear();
     const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
     const contradicting = new Map(found.filter(([posting]) => !repeats.has(posting)));
-    for (const [{ transactionId }, { origin, rule }] of contradicting) {
+    for (const [{ transactionId }, { item, rule }] of contradicting) {
       if (deps.config.SIGN_CHECK === 'warn') {
-        this.tally.addWarning({ index: origin.index, transactionId, reason: rule });
+        this.tally.addWarning({ index: item.index, transactionId, reason: rule });
       } else {
-        this.reject({ transactionId, errors: [{ pointer: '/amount', reason: rule }] }, origin);
+        this.reject({ transactionId, errors: [{ pointer: '/amount', reason: rule }] }, item);
       }
     }
     if (deps.config.SIGN_CHECK === 'warn') return contradicting.size;

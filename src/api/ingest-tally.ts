@@ -87,8 +87,9 @@ export class IngestTally {
     );
   }
 
-  /** The answer's body. */
+  /** The answer's body. Contradictions of sign and type are found after the other errors of their chunk. */
   toJson() {
+    this.rejected.sort((one, other) => one.index - other.index);
     return {
       accepted: this.accepted,
       repeated: this.repeated,

@@ -21,8 +21,7 @@ export async function ingestList(target: IngestTarget, items: readonly unknown[]
   const chunk = new IngestChunk(target, tally);
   try {
     for (const [index, value] of items.entries()) {
-      const text = () => JSON.stringify(value);
-      chunk.add(value, { index, pointerPrefix: `/transactions/${index}`, text });
+      chunk.add({ value, index, line: null });
       if ((index + 1) % limits.ingestChunkPostings === 0) await storeChunk(target, { chunk, tally });
     }
     await storeChunk(target, { chunk, tally });
@@ -68,15 +67,16 @@ export async function ingestLines(
 
 function addLine(chunk: IngestChunk, line: NdjsonLine, index: number): void {
   const text = line === 'too_long' ? null : decodeUtf8(line);
-  const origin = { index, pointerPrefix: '', text: () => text ?? '' };
-  const reject = (reason: string) =>
-    chunk.reject({ transactionId: null, errors: [{ pointer: '', reason }] }, origin);
+  const reject = (reason: string) => {
+    const errors = [{ pointer: '', reason }];
+    chunk.reject({ transactionId: null, errors }, { value: null, index, line: text ?? '' });
+  };
   if (line === 'too_long') return reject(`the line has more than ${ndjsonLineBytesMax} bytes`);
   if (text === null) return reject('the line is not valid UTF-8');
   if (text.trim() === '') return;
   const json = parseJson(text);
   if ('problem' in json) return reject(`the line ${json.detail}`);
-  chunk.add(json.value, origin);
+  chunk.add({ value: json.value, index, line: text });
 }
 
 /** @throws {Problem} with the counts that were committed before, so that a caller can continue there or start again */

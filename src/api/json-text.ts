@@ -41,8 +41,8 @@ interface Scan {
   readonly inexact: readonly (readonly [number, number])[];
 }
 
-/** Only with an exponent of three digits can a short number be too small or too large for a double. */
-const longExponent = /[eE][+-]?\d{3}/;
+/** `1e400`: no shorter number is too small or too large for a double. */
+const exponentGapMin = 5;
 /** Doubles beyond these bounds lose digits, become zero or infinite. */
 const magnitudeMin = 1e-300;
 const magnitudeMax = 1e300;
@@ -50,17 +50,28 @@ const magnitudeMax = 1e300;
 /** Steps from string to string; only numbers and punctuation are in between. The text is valid JSON. */
 function scanText(text: string): Scan {
   const inexact: [number, number][] = [];
-  const gapLengthMin = longExponent.test(text) ? 0 : jsonNumberDigitsMax;
   let names = 0;
   let position = 0;
   for (;;) {
     const open = text.indexOf('"', position);
     const gapEnd = open < 0 ? text.length : open;
-    if (gapEnd - position > gapLengthMin) collectInexact(text, position, gapEnd, inexact);
+    const gap = gapEnd - position;
+    if (gap > jsonNumberDigitsMax || (gap >= exponentGapMin && hasExponent(text, position, gapEnd))) {
+      collectInexact(text, position, gapEnd, inexact);
+    }
     if (open < 0) return { names, inexact };
     position = endOfString(text, open);
     if (nextCharacter(text, position) === ':') names += 1;
   }
+}
+
+/** True for `true` and `false` as well, which costs a little time and nothing else. */
+function hasExponent(text: string, start: number, end: number): boolean {
+  for (let position = start; position < end; position += 1) {
+    const character = text[position];
+    if (character === 'e' || character === 'E') return true;
+  }
+  return false;
 }
 
 function collectInexact(text: string, start: number, end: number, into: [number, number][]): void {

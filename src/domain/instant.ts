@@ -12,6 +12,8 @@ const offsetWestMaxMinutes = 12 * 60;
 const offsetEastMaxMinutes = 14 * 60;
 /** Validated in UTC, as it is kept: what is accepted is acceptable in its canonical form, too. */
 const earliestMs = Date.UTC(yearMin, 0, 1);
+/** `2026-02-03T09:14:07.000Z`: with `Z` and this length it is in canonical form already. */
+const canonicalLength = 24;
 const hoursMax = 23;
 const minutesMax = 59;
 
@@ -41,21 +43,28 @@ export function parseInstant(input: {
     return { problem: offsetless ? 'no_offset' : 'not_an_instant' };
   }
   const year = Number(match[1]);
-  const [month, day, hour, minute, second] = [match[2], match[3], match[4], match[5], match[6]].map(
-    Number,
-  ) as [number, number, number, number, number];
+  const month = Number(match[2]);
+  const day = Number(match[3]);
+  const hour = Number(match[4]);
+  const minute = Number(match[5]);
+  const second = Number(match[6]);
   if (!isCalendarDate(year, month, day) || hour > hoursMax || minute > minutesMax || second > minutesMax) {
     return { problem: 'no_such_date' };
   }
   const offsetMinutes = offsetOf(match);
   if (offsetMinutes === null) return { problem: 'not_an_instant' };
-  const millisecond = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
+  const millisecond = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, '0'));
   const epochMs =
     Date.UTC(year, month - 1, day, hour, minute, second, millisecond) - offsetMinutes * minuteMs;
   // `Date.UTC` takes the years 0 to 99 for those of the last century.
   if (year < yearMin - 1 || epochMs < earliestMs) return { problem: 'year_out_of_range' };
   if (epochMs > input.nowMs + input.futureMaxMs) return { problem: 'in_the_future' };
-  return { instant: new Date(epochMs).toISOString(), writtenDay: match[0].slice(0, 10) };
+  const written = match[0];
+  const isCanonical = written.length === canonicalLength && match[8] === undefined;
+  return {
+    instant: isCanonical ? written : new Date(epochMs).toISOString(),
+    writtenDay: written.slice(0, 10),
+  };
 }
 
 /** Whether the day exists in the Gregorian calendar. */

@@ -39,8 +39,13 @@ export interface PostingDateInput {
 export function parsePostingDate(input: PostingDateInput): ReceivedDate | { problems: PostingDateProblem[] } {
   const posted = readPostedAt(input);
   const given = input.bookingDate ?? null;
-  const latestDay = latestOf(latestDayAnywhere(input.nowMs), 'message' in posted ? '' : posted.derivedDay);
-  const bookingMessage = given === null ? null : dayProblem(given, latestDay);
+  const bookingMessage =
+    given === null
+      ? null
+      : dayProblem(
+          given,
+          latestOf(latestDayAnywhere(input.nowMs), 'message' in posted ? '' : posted.derivedDay),
+        );
   if ('message' in posted || bookingMessage !== null) {
     const problems: PostingDateProblem[] = [];
     if ('message' in posted) problems.push({ field: 'posted_at', message: posted.message });
@@ -72,7 +77,8 @@ function readPostedAt(
   const futureMaxMs = limits.postedAtFutureMaxMs;
   const parsed = parseInstant({ value: postedAt, nowMs, futureMaxMs });
   if (!('problem' in parsed)) {
-    return { instant: parsed.instant, derivedDay: bookingDayOf({ ...parsed, timeZone }) };
+    const { instant, writtenDay } = parsed;
+    return { instant, derivedDay: bookingDayOf({ instant, writtenDay, timeZone }) };
   }
   const text = describeInstantProblem(parsed.problem, futureMaxMs);
   return { message: parsed.problem === 'not_an_instant' ? `${text}, or a date such as 2026-02-03` : text };

@@ -111,9 +111,9 @@ export function parsePosting(input: PostingInput): PostingResult {
   if (badId !== null) addError(errors, 'transaction_id', describeTextProblem(badId, limits.idLengthMax));
   addUnknownFields(errors, item);
   const transactionId = badId === null ? (id as string) : null;
-  const posting = parseFields(item, transactionId ?? '', { ...input, errors });
+  const posting = parseFields(item, transactionId ?? '', input, errors);
   const isChecked = posting !== null && posting.status !== 'void';
-  const contradiction = isChecked ? signContradiction({ ...posting, accountType: input.accountType }) : null;
+  const contradiction = isChecked ? contradictionOf(posting, input.accountType) : null;
   if (posting !== null && errors.length === 0) return { posting, contradiction };
   // With nothing else wrong the caller decides, since a repeat of what is stored is no new contradiction.
   if (contradiction !== null && input.signCheck === 'reject') {
@@ -122,13 +122,22 @@ export function parsePosting(input: PostingInput): PostingResult {
   return { problem: { transactionId, errors } };
 }
 
-/** Null when a field is wrong; its error is added. */
+function contradictionOf(posting: Posting, accountType: AccountType): string | null {
+  const { amount, transactionType } = posting;
+  return signContradiction({ amount, transactionType, accountType });
+}
+
+/**
+ * Null when a field is wrong; its error is added. Fields are named one by one, here and below: copying objects by spread
+ * took a third of the time of a posting.
+ */
 function parseFields(
   item: Readonly<Record<string, unknown>>,
   transactionId: string,
-  input: { currency: string; timeZone: string | null; nowMs: number; errors: PostingError[] },
+  input: PostingInput,
+  errors: PostingError[],
 ): ReceivedPosting | null {
-  const { errors, timeZone, nowMs } = input;
+  const { timeZone, nowMs } = input;
   const before = errors.length;
   const { posted_at: postedAt, booking_date: bookingDate } = item;
   const date = parsePostingDate({ postedAt, bookingDate, timeZone, nowMs });
@@ -150,7 +159,10 @@ function parseFields(
   if (errors.length > before || 'problems' in date || 'problem' in amount) return null;
   return {
     transactionId,
-    ...date,
+    postedAt: date.postedAt,
+    bookingDay: date.bookingDay,
+    bookingDayGiven: date.bookingDayGiven,
+    sendAt: date.sendAt,
     amount: amount.amount,
     description: description as string,
     payee: payee as string | null,
@@ -167,7 +179,7 @@ function parseFields(
  * there were any stay valid, and a zone that changes later changes no content.
  */
 export function canonicalContent(posting: ReceivedPosting): string {
-  return JSON.stringify([
+  const content: (string | null)[] = [
     posting.transactionId,
     posting.postedAt,
     posting.amount,
@@ -176,8 +188,9 @@ export function canonicalContent(posting: ReceivedPosting): string {
     posting.transactionType,
     posting.status,
     posting.corrects,
-    ...(posting.bookingDayGiven ? [posting.bookingDay] : []),
-  ]);
+  ];
+  if (posting.bookingDayGiven) content.push(posting.bookingDay);
+  return JSON.stringify(content);
 }
 
 function correctsProblem(corrects: unknown, transactionId: string): string | null {
