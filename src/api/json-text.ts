@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { amountLengthMax, InexactNumber, jsonNumberDigitsMax, significantDigits } from '../domain/money.js';
 
+/** Each one needs an object of its own: more than a call of any size has by mistake, and far from filling the memory. */
+const inexactNumbersMax = 100_000;
 /** Nesting of objects and lists; our bodies need four levels. */
 const depthMax = 16;
 
 export type JsonResult =
   | { readonly value: unknown }
-  | { readonly problem: 'malformed' | 'name_twice' | 'too_deep'; readonly detail: string };
+  | {
+      readonly problem: 'malformed' | 'name_twice' | 'too_deep' | 'inexact_numbers';
+      readonly detail: string;
+    };
 
 /**
  * Reads a JSON text more strictly than `JSON.parse`, which keeps the last of two equal names and rounds long numbers,
@@ -22,6 +27,10 @@ export function parseJson(text: string): JsonResult {
     return { problem: 'malformed', detail: `is not valid JSON${positionOf(error, text)}` };
   }
   const scan = scanText(text);
+  if (scan.inexact.length > inexactNumbersMax) {
+    const detail = `has more than ${inexactNumbersMax} numbers that cannot be read exactly: write amounts as strings`;
+    return { problem: 'inexact_numbers', detail };
+  }
   if (scan.inexact.length > 0) value = parseInexact(text, scan.inexact);
   const count = countNames(value);
   if (count === null) return { problem: 'too_deep', detail: `is nested deeper than ${depthMax} levels` };
@@ -59,7 +68,7 @@ function scanText(text: string): Scan {
     if (gap > jsonNumberDigitsMax || (gap >= exponentGapMin && hasExponent(text, position, gapEnd))) {
       collectInexact(text, position, gapEnd, inexact);
     }
-    if (open < 0) return { names, inexact };
+    if (open < 0 || inexact.length > inexactNumbersMax) return { names, inexact };
     position = endOfString(text, open);
     if (nextCharacter(text, position) === ':') names += 1;
   }
@@ -78,6 +87,7 @@ function collectInexact(text: string, start: number, end: number, into: [number,
   for (const match of text.slice(start, end).matchAll(/(-?\d[\d.]*)(?:[eE][+-]?\d+)?/g)) {
     if (isExact(match[0], match[1] ?? '')) continue;
     into.push([start + match.index, start + match.index + match[0].length]);
+    if (into.length > inexactNumbersMax) return;
   }
 }
 

@@ -69,6 +69,12 @@ describe('a JSON text of a caller', () => {
     ]);
   });
 
+  it('is refused with more than 100,000 numbers that a double does not carry, which bounds the memory', () => {
+    const list = (length: number) => `[${Array.from({ length }, () => '1e400').join(',')}]`;
+    expect(parseJson(list(100_001))).toMatchObject({ problem: 'inexact_numbers' });
+    expect(parseJson(list(100_000))).toMatchObject({ value: { length: 100_000 } });
+  });
+
   it('reads a number of a million digits in time that grows with its length only', () => {
     const long = `1${'0'.repeat(1_000_000)}1`;
     expect(parseJson(`[${long}]`)).toEqual({ value: [new InexactNumber(long)] });
