@@ -1,7 +1,6 @@
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import type { Pool } from '../../../src/db/pool.js';
-import type { CoreBanking } from './core-banking.js';
-import type { ExpectedPosting } from './draw-postings.js';
+import type { CoreBanking, ExpectedPosting } from './core-banking.js';
 import { readBook, type BookedTransaction, type Control } from './book.js';
 import {
   deliveryStatusOf,
@@ -28,6 +27,11 @@ export interface Allowances {
   readonly resent: boolean;
   /** Rutter's answers were falsified: booked postings may be conflicts, and their order is not checked. */
   readonly falseAnswers: boolean;
+  /**
+   * Rutter stored texts in another form: one that is the same text to us (`alike`), or one that is not (`other`), where
+   * a posting that is sent again may be a conflict.
+   */
+  readonly foldedTexts: 'none' | 'alike' | 'other';
   /** Answers left transactions out, or postings were released from quarantine: they are sent again, marked late. */
   readonly omissions: boolean;
   /** POSTs made after Sage changed the account and before a check had read the change. */
@@ -69,7 +73,7 @@ export async function checkRun(input: CheckerInput): Promise<string[]> {
     checkDeliveryStatuses(violations, rows, await countByDeliveryStatus(input.pool, feed));
     checkArrived(violations, input, { feed, rows, booked, facts });
     checkOrder(violations, input, { rows, booked });
-    checkContent(violations, input, { feed, rows, booked });
+    checkContent(violations, input, { feed, booked });
     checkCursor(violations, rows, facts);
   }
   await checkAttempts(violations, input);
@@ -106,6 +110,8 @@ function checkStored(
 function storedAsSent(row: PostingRow, sent: ExpectedPosting): boolean {
   return (
     row.postedAtMs === sent.postedAtMs &&
+    row.bookingDay === sent.bookingDay &&
+    row.sendAtMs === sent.sendAtMs &&
     row.amount === sent.amount &&
     row.description === sent.description &&
     row.payee === sent.payee &&
@@ -155,7 +161,9 @@ function checkArrived(violations: Violations, { allowances }: CheckerInput, reco
       violations.add('I7', `${id} is delivered without evidence`);
     if ((status === 'ready' || status === 'batched') && caughtUp)
       violations.add('I1', `${id} is ${status} in a live feed`);
-    if (status === 'quarantined' && !allowances.falseAnswers && !allowances.poisoned.has(id)) {
+    const mayBeQuarantined =
+      allowances.falseAnswers || allowances.foldedTexts === 'other' || allowances.poisoned.has(id);
+    if (status === 'quarantined' && !mayBeQuarantined) {
       violations.add('I1', `${id} is quarantined (${String(row.exception)}) for no reason`);
     }
     if (isBooked && row.status !== 'posted') violations.add('I5', `${id} was sent and is ${row.status}`);
@@ -218,32 +226,30 @@ function isBefore(left: PostingRow, right: PostingRow): boolean {
 /** I2: each booked posting has exactly the content that core banking sent. */
 function checkContent(
   violations: Violations,
-  { bank }: CheckerInput,
-  record: Pick<FeedRecord, 'feed' | 'rows' | 'booked'>,
+  { bank, allowances }: CheckerInput,
+  record: Pick<FeedRecord, 'feed' | 'booked'>,
 ): void {
   const expected = bank.expectedOf(record.feed.accountId);
-  const rows = new Map(record.rows.map((row) => [row.transactionId, row]));
   const seen = new Set<string>();
   for (const entry of record.booked) {
     const id = entry.transaction_id;
     if (seen.has(id)) violations.add('I2', `${id} is booked twice`);
     seen.add(id);
     const sent = expected.get(id);
-    const row = rows.get(id);
-    if (sent !== undefined && row !== undefined && !bookedAsSent(entry, sent, row))
+    if (sent !== undefined && !bookedAsSent(entry, sent, allowances))
       violations.add('I2', `${id} is booked with other content`);
   }
 }
 
-function bookedAsSent(entry: BookedTransaction, sent: ExpectedPosting, row: PostingRow): boolean {
+function bookedAsSent(entry: BookedTransaction, sent: ExpectedPosting, allowances: Allowances): boolean {
   const memo = sent.amount.startsWith('-') ? 'DEBIT' : 'CREDIT';
   return (
     // Up to 15 digits the text of a double is the decimal that was sent.
     String(entry.amount) === sent.amount &&
-    Date.parse(entry.posted_at) === row.sendAtMs &&
-    entry.posted_at.slice(0, 10) === row.bookingDay &&
-    entry.description === sent.description &&
-    (entry.payee ?? null) === sent.payee &&
+    Date.parse(entry.posted_at) === sent.sendAtMs &&
+    entry.posted_at.slice(0, 10) === sent.bookingDay &&
+    (allowances.foldedTexts !== 'none' ||
+      (entry.description === sent.description && (entry.payee ?? null) === sent.payee)) &&
     entry.transaction_type === sent.transactionType &&
     (sent.amount === '0' || entry.debit_credit_memo === memo)
   );

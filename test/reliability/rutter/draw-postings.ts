@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { noonOf, utcDay } from './calendar.js';
 
 /*
  * Postings that core banking may send: fast-check arbitraries for every case of docs/postings.md. Each item carries its
@@ -7,10 +8,19 @@ import fc from 'fast-check';
 
 export type SentStatus = 'posted' | 'pending' | 'void';
 
-/** A posting as it must be stored and must arrive in Sage: the canonical form, from which the JSON is written. */
-export interface ExpectedPosting {
+/** When a posting happened, as it is written. */
+export interface SentDate {
+  /** Null: `posted_at` is a day alone. */
+  readonly instantMs: number | null;
+  /** The day as it is written in `posted_at`. */
+  readonly writtenDay: string;
+  readonly bookingDate: string | null;
+}
+
+/** A valid posting in canonical form, from which the JSON is written. */
+export interface SentPosting {
   readonly transactionId: string;
-  readonly postedAtMs: number;
+  readonly date: SentDate;
   /** Exact decimal without trailing zeros. */
   readonly amount: string;
   readonly description: string;
@@ -24,7 +34,7 @@ export interface ExpectedPosting {
 export interface SentItem {
   readonly value: unknown;
   /** Null: ingestion must reject the item. */
-  readonly expected: ExpectedPosting | null;
+  readonly expected: SentPosting | null;
 }
 
 /** One call of core banking for an account, its items in order. */
@@ -38,7 +48,13 @@ export type DrawnCurrency = (typeof drawnCurrencies)[number];
 /** All drawn postings are before this instant; the real clock is not used. */
 export const simulationNowMs = Date.parse('2026-06-01T12:00:00Z');
 const simulationBeginMs = Date.parse('2026-02-20T00:00:00Z');
+const minuteMs = 60_000;
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** No booking date is drawn before: some would lie before the first year that is accepted. */
+const firstBookableMs = Date.parse('1901-01-01T00:00:00Z');
+/** Minutes east of UTC. */
+const offsets = [0, 0, 60, -720, 345, 840];
 const slotsMax = 400;
 const idNumbersMax = 60;
 const itemsPerCallMax = 12;
@@ -151,10 +167,49 @@ function drawId(): fc.Arbitrary<string> {
   );
 }
 
-function drawExpected(currency: DrawnCurrency): fc.Arbitrary<ExpectedPosting> {
+/** Few postings name a day: one that is derived from the instant, one before or after it, or a day instead of an instant. */
+function drawDate(): fc.Arbitrary<SentDate & { offsetMinutes: number }> {
+  return fc
+    .record({
+      atMs: drawInstant(),
+      offsetMinutes: fc.constantFrom(...offsets),
+      bookingDaysLater: fc.constantFrom(null, null, null, null, 0, 1, -1, -3),
+      dayAlone: fc.integer({ min: 0, max: 9 }).map((n) => n === 9),
+    })
+    .map(({ atMs, offsetMinutes, bookingDaysLater, dayAlone }) => {
+      const writtenDay = utcDay(atMs + offsetMinutes * minuteMs);
+      const bookingDate =
+        bookingDaysLater === null || atMs < firstBookableMs
+          ? null
+          : utcDay(noonOf(writtenDay) + bookingDaysLater * dayMs);
+      return { instantMs: dayAlone ? null : atMs, writtenDay, bookingDate, offsetMinutes };
+    });
+}
+
+type DrawnPosting = SentPosting & { readonly date: { readonly offsetMinutes: number } };
+
+function drawExpected(currency: DrawnCurrency): fc.Arbitrary<DrawnPosting> {
+  return drawFields(currency).map((posting) => ({
+    ...posting,
+    amount: signed(posting),
+    // No posting corrects itself.
+    corrects: posting.corrects === posting.transactionId ? null : posting.corrects,
+  }));
+}
+
+/** The amount with the sign that the type says. */
+function signed({ amount, transactionType }: Pick<SentPosting, 'amount' | 'transactionType'>): string {
+  const unsigned = amount.replace('-', '');
+  if (transactionType === 'credit' || transactionType === 'deposit') return unsigned;
+  if (transactionType === 'debit' || transactionType === 'fee')
+    return unsigned === '0' ? '0' : `-${unsigned}`;
+  return amount;
+}
+
+function drawFields(currency: DrawnCurrency): fc.Arbitrary<DrawnPosting> {
   return fc.record({
     transactionId: drawId(),
-    postedAtMs: drawInstant(),
+    date: drawDate(),
     amount: drawAmount(currency),
     description: fc.oneof(
       { weight: 3, arbitrary: fc.constant('Card payment') },
@@ -179,26 +234,23 @@ function drawExpected(currency: DrawnCurrency): fc.Arbitrary<ExpectedPosting> {
       { weight: 2, arbitrary: fc.constant<SentStatus>('pending') },
       { weight: 1, arbitrary: fc.constant<SentStatus>('void') },
     ),
+    // A posting that may be there, or never arrives.
     corrects: fc.oneof(
-      { weight: 9, arbitrary: fc.constant(null) },
+      { weight: 7, arbitrary: fc.constant(null) },
       { weight: 1, arbitrary: fc.constant('tx-corrected') },
+      { weight: 1, arbitrary: drawCommonId() },
     ),
   });
 }
 
-/** Minutes east of UTC. */
-const offsets = [0, 0, 60, -720, 345, 840];
-
 /** The JSON of a posting in one of its permitted formats. */
-function write(
-  posting: ExpectedPosting,
-  format: { offsetMinutes: number; asNumber: boolean; zeros: boolean },
-): unknown {
-  const { amount } = posting;
+function write(posting: DrawnPosting, format: { asNumber: boolean; zeros: boolean }): unknown {
+  const { amount, date } = posting;
   const padded = format.zeros ? `${amount}${amount.includes('.') ? '0' : '.00'}` : amount;
   return {
     transaction_id: posting.transactionId,
-    posted_at: instantText(posting.postedAtMs, format.offsetMinutes),
+    posted_at: date.instantMs === null ? date.writtenDay : instantText(date.instantMs, date.offsetMinutes),
+    ...(date.bookingDate === null ? {} : { booking_date: date.bookingDate }),
     amount: format.asNumber ? Number(amount) : padded,
     description: posting.description,
     transaction_type: posting.transactionType,
@@ -225,6 +277,11 @@ const invalidations: readonly Invalidate[] = [
   (value) => ({ ...value, posted_at: '2026-02-30T00:00:00Z' }),
   (value) => ({ ...value, posted_at: '2026-03-01T00:00:00' }),
   (value) => ({ ...value, posted_at: '2031-01-01T00:00:00Z' }),
+  (value) => ({ ...value, posted_at: '2031-01-01' }),
+  (value) => ({ ...value, booking_date: '2026-02-30' }),
+  (value) => ({ ...value, booking_date: '2031-01-01' }),
+  (value) => ({ ...value, amount: '1', transaction_type: 'fee', status: 'posted' }),
+  (value) => ({ ...value, amount: '-1', transaction_type: 'deposit', status: 'pending' }),
   (value) => ({ ...value, amount: '0.0001' }),
   (value) => ({ ...value, amount: '12,50' }),
   (value) => ({ ...value, amount: '1e21' }),
@@ -237,7 +294,6 @@ const invalidations: readonly Invalidate[] = [
 
 function drawItem(currency: DrawnCurrency): fc.Arbitrary<SentItem> {
   const format = fc.record({
-    offsetMinutes: fc.constantFrom(...offsets),
     asNumber: fc.boolean(),
     zeros: fc.boolean(),
   });
@@ -247,26 +303,34 @@ function drawItem(currency: DrawnCurrency): fc.Arbitrary<SentItem> {
   const bad = fc
     .tuple(drawExpected(currency), fc.constantFrom(...invalidations), fc.constantFrom(...refusedTexts))
     .map(([expected, invalidate, text]): SentItem => {
-      const value = write(expected, { offsetMinutes: 0, asNumber: false, zeros: true });
+      const value = write(expected, { asNumber: false, zeros: true });
       return { value: invalidate(value as Record<string, unknown>, text), expected: null };
     });
   return fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: bad });
 }
 
+export const bulkPrefixes = ['bulk', 'other'] as const;
+
+/** Of the n-th posting of a bulk call. */
+export function bulkId(prefix: string, index: number): string {
+  return `${prefix}-${String(index).padStart(5, '0')}`;
+}
+
 /** Many postings at once, of one instant or a millisecond apart. */
 function bulkCall(input: { prefix: string; count: number; fromMs: number; apartMs: number }): SentCall {
   const items = Array.from({ length: input.count }, (_, index): SentItem => {
-    const expected: ExpectedPosting = {
-      transactionId: `${input.prefix}-${String(index).padStart(5, '0')}`,
-      postedAtMs: input.fromMs + index * input.apartMs,
+    const instantMs = input.fromMs + index * input.apartMs;
+    const expected: DrawnPosting = {
+      transactionId: bulkId(input.prefix, index),
+      date: { instantMs, writtenDay: utcDay(instantMs), bookingDate: null, offsetMinutes: 0 },
       amount: String(index + 1),
       description: 'One of many',
       payee: null,
-      transactionType: 'debit',
+      transactionType: 'credit',
       status: 'posted',
       corrects: null,
     };
-    return { value: write(expected, { offsetMinutes: 0, asNumber: false, zeros: false }), expected };
+    return { value: write(expected, { asNumber: false, zeros: false }), expected };
   });
   return { items };
 }
@@ -282,7 +346,7 @@ export function drawCall(currency: DrawnCurrency): fc.Arbitrary<SentCall> {
 export function drawBulkCall(): fc.Arbitrary<SentCall> {
   return fc
     .record({
-      prefix: fc.constantFrom('bulk', 'other'),
+      prefix: fc.constantFrom(...bulkPrefixes),
       count: fc.constantFrom(999, 1_000, 1_001, 2_000, bulkPostingsMax),
       fromMs: fc.integer({ min: 0, max: slotsMax }).map((slot) => simulationBeginMs + slot * hourMs),
       apartMs: fc.constantFrom(0, 0, 1),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { transactionsAnswerBytesMax } from '../../../src/clients/rutter/body-sizes.js';
-import { drawCommonId } from './draw-postings.js';
+import { bulkId, bulkPrefixes, drawCommonId } from './draw-postings.js';
 import {
   POISON_NAMINGS,
   RESET_POINTS,
@@ -176,14 +176,48 @@ function joined([bare, where]: [Bare, { match: FaultMatch; times: number }]): Fa
   return { ...bare, ...where };
 }
 
-/** One to twelve postings that Sage refuses until the fault is removed; its refusals may name them, rightly or not. */
+const clusterMax = 60;
+
+/**
+ * Postings that Sage refuses until the fault is removed: a few anywhere, or neighbors among many. Its refusals may name
+ * one of them, in several ways, or one that is not at fault.
+ */
 export function drawPoison(): fc.Arbitrary<FaultSpec> {
-  const ids = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 12 });
-  return fc.record({
-    kind: fc.constant('poison' as const),
-    transaction_ids: ids,
-    named: fc.boolean(),
-    naming: fc.constantFrom(...POISON_NAMINGS),
-    times: fc.constant(0),
-  });
+  const few = fc.uniqueArray(drawCommonId(), { minLength: 1, maxLength: 12 });
+  const neighbors = fc
+    .record({
+      prefix: fc.constantFrom(...bulkPrefixes),
+      first: fc.integer({ min: 0, max: 2_400 }),
+      count: fc.constantFrom(1, 2, 3, 10, clusterMax),
+    })
+    .map(({ prefix, first, count }) =>
+      Array.from({ length: count }, (_, index) => bulkId(prefix, first + index)),
+    );
+  return fc
+    .record({
+      transaction_ids: fc.oneof(few, neighbors),
+      named: fc.boolean(),
+      naming: fc.constantFrom(...POISON_NAMINGS),
+    })
+    .map((drawn) => ({ kind: 'poison' as const, times: 0, ...drawn }));
+}
+
+/** Forms of a text that are the same text to us. */
+const alikeForms = ['trim', 'blanks', 'line_ends', 'nfc'] as const;
+
+/** Rutter stores texts in another form from now on; its answers are true. */
+export function drawFold(): fc.Arbitrary<FaultSpec> {
+  return fc
+    .oneof(
+      { weight: 2, arbitrary: fc.uniqueArray(fc.constantFrom(...alikeForms), { minLength: 1 }) },
+      { weight: 1, arbitrary: fc.constantFrom('upper_case', 'first_32', 'nfkc').map((form) => [form]) },
+    )
+    .map((texts): FaultSpec => ({ kind: 'fold', times: 0, texts: texts as NonNullable<FaultSpec['texts']> }));
+}
+
+/** What the faults of a plan make of texts. */
+export function foldedTexts(specs: readonly FaultSpec[]): 'none' | 'alike' | 'other' {
+  const forms = specs.flatMap((spec) => (spec.kind === 'fold' ? (spec.texts ?? []) : []));
+  if (forms.length === 0) return 'none';
+  return forms.every((form) => (alikeForms as readonly string[]).includes(form)) ? 'alike' : 'other';
 }

@@ -1,4 +1,5 @@
 import type { Pool } from '../../../src/db/pool.js';
+import { startDayOf } from './calendar.js';
 
 export interface CheckedFeed {
   readonly feedId: string;
@@ -23,25 +24,36 @@ export interface PostingRow {
   readonly exception: string | null;
   readonly batchState: string | null;
   readonly evidence: string | null;
+  /** What an operator decided before it was in a batch; null: nothing. */
+  readonly hold: string | null;
   readonly beforeStart: boolean;
 }
 
+type RawRow = Omit<PostingRow, 'sequence' | 'beforeStart'> & {
+  sequence: string;
+  startDate: string | null;
+  timeZone: string | null;
+};
+
 /** Reads every posting of the feed's account with its entry in the feed's ledger. */
 export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRow[]> {
-  const { rows } = await pool.query<Omit<PostingRow, 'sequence'> & { sequence: string }>(
+  const { rows } = await pool.query<RawRow>(
     `SELECT p.transaction_id AS "transactionId", p.sequence, extract(epoch FROM p.posted_at)::float8 * 1000 AS "postedAtMs",
             extract(epoch FROM p.send_at)::float8 * 1000 AS "sendAtMs", p.booking_day AS "bookingDay",
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
-            l.exception, b.state AS "batchState", b.evidence,
-            coalesce(p.booking_day < (f.transaction_start_date AT TIME ZONE 'UTC')::date, false) AS "beforeStart"
+            l.exception, b.state AS "batchState", b.evidence, h.state AS hold,
+            f.transaction_start_date AS "startDate", a.time_zone AS "timeZone"
        FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
+       JOIN accounts a ON a.account_id = f.account_id
+       LEFT JOIN posting_holds h ON h.feed_id = f.feed_id AND h.transaction_id = p.transaction_id
        LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
        LEFT JOIN batches b ON b.batch_id = l.batch_id
       WHERE f.feed_id = $1`,
     [feed.feedId],
   );
-  return rows.map((row) => ({
+  return rows.map(({ startDate, timeZone, ...row }) => ({
     ...row,
+    beforeStart: startDate !== null && row.bookingDay < startDayOf(Date.parse(startDate), timeZone),
     sequence: BigInt(row.sequence),
     postedAtMs: Math.round(row.postedAtMs),
     sendAtMs: Math.round(row.sendAtMs),
@@ -88,7 +100,8 @@ export function deliveryStatusOf(row: PostingRow): string {
   if (row.exception === 'discarded') return 'discarded';
   if (row.batchState === 'delivered') return 'delivered';
   if (row.batchState !== null) return 'batched';
-  if (row.status === 'pending') return 'held';
   if (row.status === 'void') return 'withdrawn';
+  if (row.hold === 'discarded') return 'discarded';
+  if (row.status === 'pending' || row.hold === 'held') return 'held';
   return row.beforeStart ? 'before_start' : 'ready';
 }

@@ -8,7 +8,8 @@ import {
   type DrawnCurrency,
   type SentCall,
 } from '../draw-postings.js';
-import { drawFault, drawFalseAnswer, drawPoison } from '../faults.js';
+import { drawnTimeZones, type DrawnTimeZone } from '../calendar.js';
+import { drawFault, drawFalseAnswer, drawFold, drawPoison } from '../faults.js';
 import type { Crash } from './killable-process.js';
 
 /*
@@ -38,6 +39,13 @@ export type Step =
       readonly posting: number;
       readonly what: 'release' | 'discard';
     }
+  /** An operator holds a posting that is ready, or decides on one that is held. */
+  | {
+      readonly kind: 'hold';
+      readonly feed: number;
+      readonly posting: number;
+      readonly what: 'hold' | 'release' | 'discard';
+    }
   | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly crash: Crash | null }
   | { readonly kind: 'sage_disconnect'; readonly feed: number }
   | { readonly kind: 'sage_select'; readonly feed: number; readonly startDate: string }
@@ -56,6 +64,7 @@ export type ConnectionChange =
 
 export interface PlannedAccount {
   readonly currency: DrawnCurrency;
+  readonly timeZone: DrawnTimeZone;
   /** The connection of the first feed; a second feed of the account is on the other connection. */
   readonly connection: number;
   readonly onBoth: boolean;
@@ -88,6 +97,7 @@ interface RunProfile {
   readonly operators: boolean;
   readonly closes: boolean;
   readonly poison: boolean;
+  readonly folds: boolean;
   readonly readBackLagMs: number;
 }
 
@@ -106,6 +116,7 @@ export function drawDeliveryPlan(): fc.Arbitrary<DeliveryPlan> {
       operators: fc.boolean(),
       closes: oneIn(8),
       poison: oneIn(4),
+      folds: oneIn(6),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
     })
     .chain((profile) =>
@@ -131,6 +142,7 @@ function drawPlanOf(frame: Frame): fc.Arbitrary<DeliveryPlan> {
 function drawAccount(): fc.Arbitrary<PlannedAccount> {
   return fc.record({
     currency: fc.constantFrom(...drawnCurrencies),
+    timeZone: fc.option(fc.constantFrom(...drawnTimeZones), { freq: 2 }),
     connection: fc.nat(),
     onBoth: fc.integer({ min: 0, max: 3 }).map((n) => n === 3),
     startDate: drawStartDate(),
@@ -199,6 +211,9 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
   if (frame.poison) {
     weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawPoison() }) });
   }
+  if (frame.folds) {
+    weighted.push({ weight: 1, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFold() }) });
+  }
   if (frame.frozenSenders) weighted.push({ weight: 3, arbitrary: drawFrozenSender() });
   if (frame.operators) weighted.push({ weight: 4, arbitrary: drawOperatorStep(frame) });
   return fc.oneof(...weighted);
@@ -230,6 +245,12 @@ function drawOperatorStep(profile: RunProfile): fc.Arbitrary<Step> {
       feed,
       posting: fc.nat(),
       what: fc.constantFrom('release', 'discard'),
+    }),
+    fc.record({
+      kind: fc.constant('hold'),
+      feed,
+      posting: fc.nat(),
+      what: fc.constantFrom('hold', 'hold', 'release', 'discard'),
     }),
     fc.record({ kind: fc.constant('resync'), feed, from: drawStartDate(), crash: drawCrash() }),
     fc.record({ kind: fc.constant('sage_disconnect'), feed }),

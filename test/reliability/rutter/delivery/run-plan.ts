@@ -2,6 +2,7 @@ import { isBlocked } from '../../../../src/domain/rutter/feed.js';
 import type { RunReport } from '../../seeded-run.js';
 import { checkRun } from '../checker.js';
 import { defaultStartDate } from '../draw-postings.js';
+import { foldedTexts } from '../faults.js';
 import type { DeliveryFixture } from './fixture.js';
 import type { DeliveryPlan, Step } from './plan.js';
 import {
@@ -28,7 +29,7 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
     const rounds = await catchUp(simulation, plan);
     const violations = await check(simulation, plan, fired);
     const faults = Object.fromEntries([...fired].map(([kind, count]) => [`fault ${kind}`, count]));
-    const { crashes, frozenSenders, decisions, resyncs } = simulation.counts;
+    const { crashes, frozenSenders, decisions, holds, resyncs } = simulation.counts;
     const posts = simulation.traffic.batches.length;
     return {
       violations,
@@ -37,10 +38,12 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
         crashes,
         frozenSenders,
         decisions,
+        holds,
         resyncs,
         posts,
         rounds,
         conflicts: simulation.bank.conflicts,
+        withdrawals: simulation.bank.withdrawals,
       },
     };
   } finally {
@@ -135,6 +138,9 @@ async function check(
     allowances: {
       resent: plan.readBackLagMs > 0 || answersWereFalse || counts.frozenSenders > 0,
       falseAnswers: answersWereFalse,
+      foldedTexts: foldedTexts(
+        plan.steps.flatMap((step) => (step.kind === 'fault' && fired.has(step.spec.kind) ? [step.spec] : [])),
+      ),
       // Postings released from quarantine come after the cursor too: they are sent again, marked late.
       omissions: fired.has('omit_from_answer') || hasRefusals(fired),
       postsAfterUnseenChange: counts.postsAfterUnseenChange,

@@ -27,6 +27,7 @@ export interface DeliveryConnection {
 export interface DeliveryAccount {
   readonly accountId: string;
   readonly currency: string;
+  readonly timeZone: string | null;
 }
 
 export interface DeliveryFeed extends CheckedFeed {
@@ -61,6 +62,7 @@ export class DeliverySimulation {
     frozenSenders: 0,
     resumes: 0,
     decisions: 0,
+    holds: 0,
     resyncs: 0,
     buildsMax: 0,
     postsAfterUnseenChange: 0,
@@ -211,11 +213,13 @@ export async function createDeliverySimulation(
     simulation.connections.push({ connectionId, rutterConnectionId: made.id });
   }
   for (const planned of plan.accounts) {
-    const account = { accountId: `acc-${randomUUID()}`, currency: planned.currency };
+    const { currency, timeZone } = planned;
+    const account = { accountId: `acc-${randomUUID()}`, currency, timeZone };
     simulation.accounts.push(account);
     await pool.query(
-      `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', $3)`,
-      [account.accountId, customerId, account.currency],
+      `INSERT INTO accounts (account_id, customer_id, name, type, currency, time_zone)
+       VALUES ($1, $2, 'Trading', 'bank', $3, $4)`,
+      [account.accountId, customerId, currency, timeZone],
     );
     const first = planned.connection % plan.connections;
     const indexes = planned.onBoth && plan.connections === 2 ? [first, 1 - first] : [first];

@@ -34,6 +34,8 @@ export async function takeStep(simulation: DeliverySimulation, step: Step): Prom
       return await requestOfFeed(simulation, pick(simulation.feeds, step.feed), step.action);
     case 'decide':
       return await decide(simulation, pick(simulation.feeds, step.feed), step);
+    case 'hold':
+      return await hold(simulation, pick(simulation.feeds, step.feed), step);
     case 'resync':
       simulation.counts.buildsMax += 1;
       simulation.counts.resyncs += 1;
@@ -91,6 +93,29 @@ async function decide(
   if (what === 'release') simulation.counts.buildsMax += 1;
   else if (await isBooked(simulation, rutterAccountId, input.transactionId))
     simulation.accepted.add(`${feedId} ${input.transactionId}`);
+}
+
+/** Holds a posting that is in no batch, or decides on one that is held. */
+async function hold(
+  simulation: DeliverySimulation,
+  { feedId, accountId }: DeliveryFeed,
+  { posting, what }: Extract<Step, { kind: 'hold' }>,
+): Promise<void> {
+  const { pool } = simulation.fixture;
+  const { rows } = await pool.query<{ id: string }>(
+    `SELECT p.transaction_id AS id FROM postings p
+       LEFT JOIN posting_holds h ON h.feed_id = $1 AND h.transaction_id = p.transaction_id
+      WHERE p.account_id = $2 AND p.status = 'posted' AND (h.state IS NOT DISTINCT FROM 'held') = $3
+        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $1 AND l.transaction_id = p.transaction_id)
+      ORDER BY p.transaction_id`,
+    [feedId, accountId, what !== 'hold'],
+  );
+  if (rows.length === 0) return;
+  const transactionId = pick(rows, posting).id;
+  const done = await decidePosting(pool, { feedId, transactionId, reason: 'drawn', action: what });
+  if (done.kind !== 'done') return;
+  simulation.counts.holds += 1;
+  if (what === 'release') simulation.counts.buildsMax += 1;
 }
 
 async function isBooked({ open }: DeliverySimulation, rutterAccountId: string, id: string): Promise<boolean> {

@@ -14,6 +14,7 @@ export interface SimulatedFeed {
   readonly feedId: string;
   readonly accountId: string;
   readonly currency: string;
+  readonly timeZone: string | null;
   readonly customerId: string;
   readonly connection: SimulatedConnection;
   readonly rutterAccountId: string;
@@ -79,8 +80,9 @@ async function publishFeed(
   const { customerId, connectionId, accessToken } = connection;
   const accountId = `acc-${randomUUID()}`;
   await pool.query(
-    `INSERT INTO accounts (account_id, customer_id, name, type, currency) VALUES ($1, $2, 'Trading', 'bank', $3)`,
-    [accountId, customerId, planned.currency],
+    `INSERT INTO accounts (account_id, customer_id, name, type, currency, time_zone)
+     VALUES ($1, $2, 'Trading', 'bank', $3, $4)`,
+    [accountId, customerId, planned.currency, planned.timeZone],
   );
   const created = await deps.rutter.createAccount({
     accessToken,
@@ -113,6 +115,7 @@ async function publishFeed(
     rutterAccountId,
     workflowId,
     currency: planned.currency,
+    timeZone: planned.timeZone,
     signalLost: false,
   };
 }

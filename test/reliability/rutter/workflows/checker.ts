@@ -9,6 +9,7 @@ import { feedState } from '../../../../src/domain/feed.js';
 import { isBlocked } from '../../../../src/domain/rutter/feed.js';
 import { feedStatus } from '../../../../src/workflows/rutter/bank-feed/messages.js';
 import { checkRun } from '../checker.js';
+import { foldedTexts } from '../faults.js';
 import type { SentBatch } from '../traffic.js';
 import type { Actors, SimulatedFeed } from './actors.js';
 import type { WorkflowFixture } from './fixture.js';
@@ -135,6 +136,7 @@ export async function checkRecords(
     allowances: {
       resent: false,
       falseAnswers: false,
+      foldedTexts: foldedTexts(specs),
       accepted: new Set<string>(),
       // Postings released from quarantine come after the cursor too: they are sent again, marked late.
       omissions: refuses || specs.some((spec) => spec.kind === 'omit_from_answer'),

@@ -10,7 +10,8 @@ import {
   type DrawnCurrency,
   type SentCall,
 } from '../draw-postings.js';
-import { drawFault, drawPoison } from '../faults.js';
+import { drawnTimeZones, type DrawnTimeZone } from '../calendar.js';
+import { drawFault, drawFold, drawPoison } from '../faults.js';
 import type { InjectedFailure } from '../../attempt-failures.js';
 
 /*
@@ -34,6 +35,7 @@ export interface WorkflowPlan {
 export interface PlannedFeed {
   readonly connection: number;
   readonly currency: DrawnCurrency;
+  readonly timeZone: DrawnTimeZone;
   /** The start date; null: the account is not selected in Sage at the beginning. */
   readonly startDate: string | null;
   /** The workflow continues as new after this many passes of its loop. */
@@ -148,6 +150,7 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
     ],
     [9, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawFault() })],
     [1, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawPoison() })],
+    [1, fc.record({ kind: fc.constant('fault' as const), feed, spec: drawFold() })],
   ];
   return fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })));
 }
@@ -188,6 +191,7 @@ export const workflowPlan: fc.Arbitrary<WorkflowPlan> = fc
 function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>): fc.Arbitrary<PlannedFeed> {
   return fc.record({
     ...{ connection, currency: fc.constant(currency) },
+    timeZone: fc.option(fc.constantFrom(...drawnTimeZones), { freq: 2 }),
     startDate: fc.option(drawStartDate(), { freq: 4 }),
     passesMax: fc.integer({ min: 1, max: 6 }),
     sharedAgainAtLast: fc.boolean(),
