@@ -115,8 +115,8 @@ export function drawDeliveryPlan(): fc.Arbitrary<DeliveryPlan> {
       bulk: oneIn(12),
       operators: fc.boolean(),
       closes: oneIn(8),
-      poison: oneIn(4),
-      folds: oneIn(6),
+      poison: oneIn(3),
+      folds: oneIn(4),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
     })
     .chain((profile) =>
@@ -209,10 +209,10 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
     });
   }
   if (frame.poison) {
-    weighted.push({ weight: 3, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawPoison() }) });
+    weighted.push({ weight: 6, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawPoison() }) });
   }
   if (frame.folds) {
-    weighted.push({ weight: 1, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFold() }) });
+    weighted.push({ weight: 4, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFold() }) });
   }
   if (frame.frozenSenders) weighted.push({ weight: 3, arbitrary: drawFrozenSender() });
   if (frame.operators) weighted.push({ weight: 4, arbitrary: drawOperatorStep(frame) });
