@@ -130,6 +130,13 @@ const fields = {
     description: 'False: the account is kept here, and never offered to be shared with Sage.',
   }),
   opened_on: calendarDate.optional(),
+  closed_on: calendarDate.optional().meta({
+    description:
+      'The last booking day that is sent. From that day on the account is not offered any more; its feeds send what was booked up to it and then close. A day in the future announces the closing. Left out, the account is open again.',
+  }),
+  replaces: idField(
+    "The account of the same customer that this one continues, for instance after a change of the bank's system. A transaction that equals a delivered one of that account (booking day, amount, text) is held as `possible_duplicate`.",
+  ).optional(),
   time_zone: timeZoneField,
   balances: balancesInput.optional(),
   ...cardFactInputs,
@@ -149,7 +156,11 @@ export function accountInput(furtherCurrencies: ReadonlySet<string>) {
   return z
     .strictObject({ ...fields, currency })
     .superRefine((account, context) => {
-      for (const finding of [...cardFindings(account), ...amountFindings(account)]) {
+      for (const finding of [
+        ...cardFindings(account),
+        ...amountFindings(account),
+        ...lifeFindings(account),
+      ]) {
         context.addIssue({ code: 'custom', ...finding });
       }
     })
@@ -172,6 +183,11 @@ function cardFindings(account: AccountInput): Finding[] {
       path: [name],
       message: 'is only for credit cards: leave it out, or give the account the type credit_card',
     }));
+}
+
+function lifeFindings({ opened_on: openedOn, closed_on: closedOn }: AccountInput): Finding[] {
+  if (openedOn === undefined || closedOn === undefined || closedOn >= openedOn) return [];
+  return [{ path: ['closed_on'], message: 'must not be before opened_on' }];
 }
 
 function amountFindings(account: AccountInput): Finding[] {

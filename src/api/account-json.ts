@@ -36,6 +36,11 @@ export const accountSchema = z
     parent_account_id: maybeText,
     publishable: z.boolean(),
     opened_on: maybeDate,
+    closed_on: maybeDate.meta({
+      format: 'date',
+      description: 'The last booking day that is sent; null while the account is open.',
+    }),
+    replaces: maybeText,
     time_zone: maybeText,
     balances: balancesSchema.nullable(),
     ...(Object.fromEntries(cardFactNames.map((name) => [name, maybeText])) as Record<
@@ -68,6 +73,8 @@ export function accountJson(account: AccountRow) {
     parent_account_id: account.parentAccountId,
     publishable: account.publishable,
     opened_on: account.openedOn,
+    closed_on: account.closedOn,
+    replaces: account.replaces,
     time_zone: account.timeZone,
     balances: balancesJson(account),
     ...account.cardFacts,

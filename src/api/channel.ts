@@ -31,6 +31,8 @@ export interface ApiChannel {
   readonly unlinkConnection: ((deps: ApiDeps, connection: { connectionId: string }) => Promise<void>) | null;
   /** Passes an operator's request on to an open feed; its row shows when it was done. */
   requestFeedAction(deps: ApiDeps, input: { feedId: string; action: OperatorAction }): Promise<void>;
+  /** The account was changed: the feeds for which that may matter check. */
+  accountChanged(pool: Pool, account: { accountId: string }): Promise<void>;
   /** Wakes the feeds that can send an account's new postings. */
   wakeFeedsOf(pool: Pool, account: { accountId: string }): Promise<void>;
 }

@@ -16,6 +16,13 @@ export interface IngestTarget {
   readonly accountType: AccountType;
   /** In which the day of an instant is read; null: as written. */
   readonly timeZone: string | null;
+  /** The last booking day that is taken; null while the account is open. */
+  readonly closedOn: string | null;
+}
+
+/** A withdrawal is possible at any time. */
+function isAfterClosing({ bookingDay, status }: ReceivedPosting, { closedOn }: IngestTarget): boolean {
+  return closedOn !== null && status !== 'void' && bookingDay > closedOn;
 }
 
 /** An item, and where it is in the call. */
@@ -46,6 +53,7 @@ export class IngestChunk {
   /** Whether anything was to be stored, in this chunk or before. */
   sawPostings = false;
   private postings: ReceivedPosting[] = [];
+  private afterClosing = new Map<ReceivedPosting, Item>();
   private contradictions = new Map<ReceivedPosting, { item: Item; rule: string }>();
   private sample: RejectedContent[] = [];
   private sampledFaults = new Map<string, number>();
@@ -64,6 +72,10 @@ export class IngestChunk {
     if ('problem' in result) return this.reject(result.problem, item);
     const { posting, contradiction } = result;
     this.postings.push(posting);
+    if (isAfterClosing(posting, this.target)) {
+      this.afterClosing.set(posting, item);
+      return;
+    }
     if (contradiction !== null) this.contradictions.set(posting, { item, rule: contradiction });
   }
 
@@ -90,6 +102,7 @@ export class IngestChunk {
   /** Stores and records what was added, and is empty then. Postings first: they are what must not be lost. */
   async store(): Promise<void> {
     const { accountId, currency, deps } = this.target;
+    await this.rejectAfterClosing();
     const contradictingCount = await this.applySignCheck();
     if (this.postings.length > 0) {
       this.sawPostings = true;
@@ -105,6 +118,21 @@ export class IngestChunk {
     this.rejectedCount = 0;
     this.sample = [];
     this.sampledFaults.clear();
+  }
+
+  /** Rejects what was booked after the account was closed, unless it is stored since before. */
+  private async rejectAfterClosing(): Promise<void> {
+    if (this.afterClosing.size === 0) return;
+    const { accountId, closedOn, deps } = this.target;
+    const found = [...this.afterClosing];
+    this.afterClosing.clear();
+    const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
+    const rejected = new Map(found.filter(([posting]) => !repeats.has(posting)));
+    for (const [{ transactionId, bookingDay }, item] of rejected) {
+      const reason = `booking day ${bookingDay} is after the account was closed (closed_on ${closedOn ?? ''}): open the account again with a PUT without closed_on, or with a later one`;
+      this.reject({ transactionId, errors: [{ pointer: '/booking_date', reason }] }, item);
+    }
+    this.postings = this.postings.filter((posting) => !rejected.has(posting));
   }
 
   /** Rejects contradictions, or warns of them; answers how many were accepted with a warning. */

@@ -30,6 +30,10 @@ export interface AccountRow {
   readonly publishable: boolean;
   /** Calendar date, `YYYY-MM-DD`. */
   readonly openedOn: string | null;
+  /** The last booking day that is sent; null while the account is open. */
+  readonly closedOn: string | null;
+  /** The account of the same customer that this one continues. */
+  readonly replaces: string | null;
   /** IANA name; null: its customer's counts. */
   readonly timeZone: string | null;
   readonly customerTimeZone: string | null;
@@ -56,6 +60,8 @@ type RawAccount = Readonly<Record<CardFactName, string | null>> & {
   parent_account_id: string | null;
   publishable: boolean;
   opened_on: string | null;
+  closed_on: string | null;
+  replaces: string | null;
   time_zone: string | null;
   customer_time_zone: string | null;
   balance_available: string | null;
@@ -73,7 +79,7 @@ const differences = `(
    WHERE f.account_id = accounts.account_id AND f.operator <> 'closed')`;
 
 const columns = `account_id, customer_id, name, type, currency, number_last4, number_masked, iban_last4, routing_number,
-  sort_code, line_of_business, parent_account_id, publishable, opened_on, time_zone,
+  sort_code, line_of_business, parent_account_id, publishable, opened_on, closed_on, replaces, time_zone,
   (SELECT c.time_zone FROM customers c WHERE c.customer_id = accounts.customer_id) AS customer_time_zone, balance_available, balance_current,
   balances_as_of, ${cardFactNames.join(', ')}, ${differences} AS differences, created_at, updated_at`;
 /** A business has a handful of accounts; a list never shows more than this. */
@@ -95,6 +101,8 @@ function accountFrom(raw: RawAccount): AccountRow {
     parentAccountId: raw.parent_account_id,
     publishable: raw.publishable,
     openedOn: raw.opened_on,
+    closedOn: raw.closed_on,
+    replaces: raw.replaces,
     timeZone: raw.time_zone,
     customerTimeZone: raw.customer_time_zone,
     balances: balancesFrom(raw),

@@ -1,6 +1,7 @@
 import { cardFactNames, type CardFacts } from '../domain/account-facts.js';
 import { storeBalances, type GivenBalances } from './account-balances.js';
 import { readAccount, type AccountRow, type AccountType } from './accounts.js';
+import { findPredecessorProblem, lockLife, recordLife, type PredecessorProblem } from './account-life.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 
 export interface SealedNumber {
@@ -22,6 +23,8 @@ export interface PutAccountInput {
   readonly parentAccountId: string | null;
   readonly publishable: boolean;
   readonly openedOn: string | null;
+  readonly closedOn: string | null;
+  readonly replaces: string | null;
   readonly timeZone: string | null;
   readonly cardFacts: CardFacts;
   /** Null: those that are stored stay. */
@@ -31,12 +34,19 @@ export interface PutAccountInput {
 }
 
 export type PutAccountResult =
-  | { readonly kind: 'created' | 'updated'; readonly account: AccountRow }
+  | {
+      readonly kind: 'created' | 'updated';
+      readonly account: AccountRow;
+      /** It was closed, opened again, or names another account that it replaces. */
+      readonly lifeChanged: boolean;
+    }
   | { readonly kind: 'unknown_customer' }
   /** The id is unique in the installation and belongs to another customer. */
   | { readonly kind: 'other_customer' }
   /** Postings were stored or the account was published: what they were counted in cannot change. */
   | { readonly kind: 'immutable'; readonly field: 'currency' | 'type' }
+  /** It cannot continue the account that it names. */
+  | { readonly kind: 'bad_predecessor'; readonly problem: PredecessorProblem }
   /** A new or changed account could never be published, and does not say that it shall not be. */
   | { readonly kind: 'unpublishable_currency' };
 
@@ -52,13 +62,18 @@ export async function putAccount(pool: Pool, input: PutAccountInput): Promise<Pu
       input.customerId,
     ]);
     if (customer.rowCount !== 1) return { kind: 'unknown_customer' as const };
+    const { replaces } = input;
+    const problem = replaces === null ? null : await findPredecessorProblem(db, { ...input, replaces });
+    if (problem !== null) return { kind: 'bad_predecessor' as const, problem };
+    const before = await lockLife(db, input);
     const kind = await writeAccount(db, input);
     if (kind !== 'created' && kind !== 'updated') return kind;
+    const lifeChanged = await recordLife(db, { ...input, before, after: input });
     const { accountId, balances } = input;
     if (balances !== null) await storeBalances(db, { accountId, balances });
     const account = await readAccount(db, input);
     if (account === null) throw new Error('the account was not stored');
-    return { kind, account };
+    return { kind, account, lifeChanged };
   });
 }
 
@@ -96,6 +111,8 @@ function columnsOf(input: PutAccountInput): [column: string, value: unknown][] {
     ['parent_account_id', input.parentAccountId],
     ['publishable', input.publishable],
     ['opened_on', input.openedOn],
+    ['closed_on', input.closedOn],
+    ['replaces', input.replaces],
     ['time_zone', input.timeZone],
     ...cardFactNames.map((name): [string, unknown] => [name, input.cardFacts[name]]),
   ];

@@ -1,5 +1,6 @@
 import type { ApiChannels } from '../channel.js';
 import type { Route } from '../define-route.js';
+import { deleteAccountRoutes } from './delete-account.js';
 import { deleteConnection } from './delete-connection.js';
 import { getAccount } from './get-account.js';
 import { getCommand } from './get-command.js';
@@ -30,6 +31,7 @@ export function createRoutes(channels: ApiChannels): readonly Route[] {
     putAccount(channels),
     postBalances,
     getAccount,
+    ...deleteAccountRoutes(channels),
     listAccounts,
     getConnection(channels),
     deleteConnection(channels),

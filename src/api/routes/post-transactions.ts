@@ -168,10 +168,10 @@ function answerOf(tally: IngestTally): RouteAnswer {
 async function targetOf({ deps, params: { account_id } }: Input): Promise<IngestTarget> {
   const account = await readAccount(deps.pool, { accountId: account_id });
   if (account === null) throw notFound('account');
-  const { accountId: id, currency, type } = account;
+  const { accountId: id, currency, type, closedOn } = account;
   const timeZone = zoneOf({
     timeZone: account.timeZone ?? account.customerTimeZone,
     bankTimeZone: deps.config.BANK_TIME_ZONE ?? null,
   });
-  return { deps, accountId: id, currency, accountType: type, timeZone };
+  return { deps, accountId: id, currency, accountType: type, timeZone, closedOn };
 }

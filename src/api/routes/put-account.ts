@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { seal } from '../../crypto/seal.js';
+import type { PredecessorProblem } from '../../db/account-life.js';
 import { readAccount } from '../../db/accounts.js';
 import {
   putAccount as storeAccount,
@@ -10,6 +11,7 @@ import { readAccountNumber, shownCharactersMax } from '../../domain/account-numb
 import { accountInput, balancesOf, cardFactsOf, type AccountInput } from '../account-input.js';
 import { accountJson, accountSchema } from '../account-json.js';
 import type { AccountPublishing, ApiChannels } from '../channel.js';
+import { tellFeeds } from '../account-feeds.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { accountId, customerId, nothing } from '../fields.js';
@@ -28,7 +30,7 @@ export function putAccount(channels: ApiChannels) {
     resource: 'customer',
     summary: 'Create or replace an account',
     description:
-      'An id belongs to one customer: under another customer it is 409. Currency and type cannot change once the account has postings or was published. A field that is left out is removed, but for `balances`, which stay as they are.',
+      'An id belongs to one customer: under another customer it is 409. Currency and type cannot change once the account has postings or was published. A field that is left out is removed, but for `balances`, which stay as they are. With `closed_on` the account is closed, without it it is open again: a feed that closed with it opens, too.',
     params: z.strictObject({ customer_id: customerId, account_id: accountId }),
     query: nothing,
     body: { schema: accountInput(currencies), bytesMax: bodyBytesMax },
@@ -46,6 +48,9 @@ export function putAccount(channels: ApiChannels) {
       });
       if (!('account' in stored)) throw refusalOf(stored, { currency: body.currency, publishing });
       for (const each of publishing) await each.recordChange(deps, { accountId });
+      if (stored.lifeChanged || stored.account.closedOn !== null) {
+        await tellFeeds(deps, channels, { accountId });
+      }
       // Read again: the change may be what Sage does not show.
       const account = (await readAccount(deps.pool, { accountId })) ?? stored.account;
       return { status: stored.kind === 'created' ? 201 : 200, body: accountJson(account) };
@@ -81,6 +86,8 @@ function accountOf(
     parentAccountId: body.parent_account_id ?? null,
     publishable: body.publishable ?? true,
     openedOn: body.opened_on ?? null,
+    closedOn: body.closed_on ?? null,
+    replaces: body.replaces ?? null,
     timeZone: body.time_zone ?? null,
     cardFacts: cardFactsOf(body),
     balances: body.balances === undefined ? null : balancesOf(body.balances),
@@ -91,6 +98,12 @@ function ownParent(): Problem {
   const errors = [{ pointer: '/parent_account_id', message: 'must name another account' }];
   return invalid({ status: 422, code: 'invalid_body', errors });
 }
+
+const predecessorMessages: Readonly<Record<PredecessorProblem, string>> = {
+  itself: 'must name another account',
+  unknown: 'must name an account of the same customer: PUT that account first',
+  cycle: 'names an account that continues this one: two accounts cannot replace each other',
+};
 
 function refusalOf(
   stored: Exclude<PutAccountResult, { account: unknown }>,
@@ -111,6 +124,10 @@ function refusalOf(
         code: 'account_in_use',
         detail: `the ${stored.field} cannot change: the account has postings or was published`,
       });
+    case 'bad_predecessor': {
+      const errors = [{ pointer: '/replaces', message: predecessorMessages[stored.problem] }];
+      return invalid({ status: 422, code: 'invalid_body', errors });
+    }
     case 'unpublishable_currency': {
       const providers = publishing.map(({ provider }) => provider).join(' and ');
       const message = `${currency} is not on the list of currencies of ${providers}, so the account could never be shared with Sage: send "publishable": false to keep it here without sharing it`;

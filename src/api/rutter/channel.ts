@@ -5,7 +5,11 @@ import {
 } from '../../db/listed-connections.js';
 import { recordAccountChange } from '../../db/rutter/account-differences.js';
 import { requestUnlink } from '../../db/rutter/unlink-connection.js';
-import { listFeedsToWake } from '../../db/rutter/feeds.js';
+import {
+  listFeedsClosedWithAccount,
+  listFeedsOfChangedAccount,
+  listFeedsToWake,
+} from '../../db/rutter/feeds.js';
 import { rutterCurrencies } from '../../domain/rutter/currencies.js';
 import type { RutterFacade } from '../../temporal/rutter/facade.js';
 import type { ApiChannel } from '../channel.js';
@@ -75,8 +79,17 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
       await facade.wakeConnection(connection);
     },
     requestFeedAction: (_deps, request) => facade.requestOfFeed(request),
+    accountChanged: async (pool, account) => {
+      for (const feedId of await listFeedsOfChangedAccount(pool, account)) {
+        await facade.feedFactsChanged({ feedId });
+      }
+    },
     wakeFeedsOf: async (pool, account) => {
       for (const feedId of await listFeedsToWake(pool, account)) await facade.wakeFeed({ feedId });
+      // Not the signal of open feeds: a run that is just ending must check once more.
+      for (const feedId of await listFeedsClosedWithAccount(pool, account)) {
+        await facade.feedFactsChanged({ feedId });
+      }
     },
   };
 }

@@ -57,7 +57,7 @@ export const postingWithStatusSchema = z
     delivery_status: z.enum(deliveryStatuses),
     hold_reason: z.enum(holdReasons).nullable().meta({
       description:
-        'Why it is `held`: `pending` at core banking, held by an `operator`, or a `possible_duplicate` of a delivered transaction of an account that this one replaces.',
+        'Why it is `held`: `pending` at core banking, held by an `operator`, a `possible_duplicate` of a delivered transaction of an account that this one replaces, or `account_closed`: stored before the account was closed on an earlier day, and sent if it opens again.',
     }),
     possible_duplicate_of: z
       .object({ account_id: z.string(), transaction_id: z.string() })

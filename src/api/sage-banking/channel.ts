@@ -53,6 +53,7 @@ export function createSageBankingApi(input: SageBankingApiInput | null): ApiChan
       if (action === 'close') await requestSageCancellation(deps.pool, { sageAccountId });
       await input.facade.wakeAccount({ sageAccountId });
     },
+    accountChanged: () => Promise.resolve(),
     // Postings of core banking are not sent on this channel.
     wakeFeedsOf: () => Promise.resolve(),
   };

@@ -3,19 +3,14 @@ import { deliveryLockOf } from '../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../domain/rutter/delivery-limits.js';
 import type { DeliverablePosting } from '../../domain/posting.js';
 import { nextPart, type BatchPart, type BisectionPlan } from '../../domain/rutter/bisection-plan.js';
-import {
-  correctionsOf,
-  postingColumns,
-  postingFrom,
-  readOpenBatch,
-  type OpenBatch,
-  type RawPosting,
-} from './batches.js';
+import { readOpenBatch, type OpenBatch } from './batches.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { releaseDeliveryLock, takeDeliveryLock } from './delivery-locks.js';
 import { restoreSendOrder } from './send-order.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { keepsBackColumn, notKeptBack } from './posting-holds.js';
+import { holdPossibleDuplicates } from './possible-duplicates.js';
+import { keepsBackColumn } from './posting-holds.js';
+import { freshPostings, latePostings } from './ready-postings.js';
 import { endBisection, bisectionColumns, bisectionFrom, type RawBisection } from './bisection-plans.js';
 
 /** Serializes postings to the bytes that will be sent; pure, so that a repeat in the same version yields the same. */
@@ -43,6 +38,8 @@ export type BuildBatchResult =
   /** `yieldTo`: it is that feed's turn: wake it. */
   | { readonly kind: 'lock_busy'; readonly yieldTo: string | null }
   | { readonly kind: 'lock_held'; readonly batch: OpenBatch }
+  /** Some of the next postings may be in Sage already and are held now: build again. */
+  | { readonly kind: 'held_back'; readonly held: number }
   | { readonly kind: 'nothing_ready'; readonly feed: FeedRow }
   | { readonly kind: 'not_sendable'; readonly feed: FeedRow };
 
@@ -63,6 +60,11 @@ export async function buildBatch(pool: Pool, input: BuildBatchInput): Promise<Bu
       return { kind: 'not_sendable', feed };
     }
     const next = await nextPostings(db, feed);
+    const held = await holdPossibleDuplicates(db, { feed, postings: next.postings });
+    if (held > 0) {
+      await releaseDeliveryLock(db, input);
+      return { kind: 'held_back', held };
+    }
     if (next.postings.length === 0) {
       await markExamined(db, feed, next.examined);
       await releaseDeliveryLock(db, input);
@@ -155,61 +157,6 @@ function partOf(plan: BisectionPlan | null, ready: readonly DeliverablePosting[]
 
 function lesser(sequence: string, max: string | null | undefined): string {
   return max === null || max === undefined || BigInt(sequence) < BigInt(max) ? sequence : max;
-}
-
-async function latePostings(
-  db: Queryable,
-  input: { feed: FeedRow; examinable: string; postingsMax: number; keepsBack: boolean },
-): Promise<DeliverablePosting[]> {
-  const { feed, examinable } = input;
-  if (feed.cursorSendAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
-  const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$7::uuid')}
-      WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
-        AND ($4::date IS NULL OR p.booking_day >= $4)
-        AND (p.send_at, p.sequence) <= ($5::timestamptz, $6::bigint)
-        AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.feed_id = $7::uuid AND l.transaction_id = p.transaction_id)
-        ${notKeptBack('$7::uuid', input.keepsBack)}
-      ORDER BY p.send_at, p.sequence LIMIT $8`,
-    [
-      feed.accountId,
-      feed.examinedSequence,
-      examinable,
-      feed.startDay,
-      feed.cursorSendAt,
-      feed.cursorSequence,
-      feed.feedId,
-      input.postingsMax,
-    ],
-  );
-  return rows.map(postingFrom);
-}
-
-/** What arrived during a bisection waits for its end: then it is found as late, or after the cursor. */
-async function freshPostings(
-  db: Queryable,
-  input: { feed: FeedRow; postingsMax: number; keepsBack: boolean; plan: BisectionPlan | null },
-): Promise<DeliverablePosting[]> {
-  const { feed } = input;
-  const { rows } = await db.query<RawPosting>(
-    `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
-      WHERE p.account_id = $1 AND p.status = 'posted'
-        AND (p.send_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
-        AND p.send_at >= coalesce($4::date::timestamp AT TIME ZONE 'UTC' - interval '1 day', '-infinity')
-        AND p.booking_day >= coalesce($4::date, '-infinity') AND ($7::bigint IS NULL OR p.sequence <= $7)
-        ${notKeptBack('$6::uuid', input.keepsBack)}
-      ORDER BY p.send_at, p.sequence LIMIT $5`,
-    [
-      feed.accountId,
-      feed.cursorSendAt,
-      feed.cursorSequence,
-      feed.startDay,
-      input.postingsMax,
-      feed.feedId,
-      input.plan?.sequenceMax ?? null,
-    ],
-  );
-  return rows.map(postingFrom);
 }
 
 async function markExamined(db: Queryable, feed: FeedRow, examined: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { FeedState, TakenStatus } from '../../domain/feed.js';
+import type { ClosedBy } from '../../domain/rutter/transitions.js';
 import { deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
 import { startDayOfFeed } from './feeds.js';
@@ -22,6 +23,10 @@ export interface RutterFeed extends CustomerFeed {
   readonly startDay: string | null;
   /** The zone of the account, else of its customer. */
   readonly timeZone: string | null;
+  /** The last day of the account, `YYYY-MM-DD`; null while it is open. */
+  readonly accountClosedOn: string | null;
+  /** Of a closed feed: who closed it; null for a closed one of an earlier version. */
+  readonly closedBy: ClosedBy | null;
   readonly lastSyncedAt: string | null;
   /** Calendar days, see `FeedView`. */
   readonly deliveredThrough: string | null;
@@ -48,15 +53,12 @@ export async function listRutterFeeds(
     `SELECT 'rutter' AS channel, f.feed_id AS "feedId", f.account_id AS "accountId",
             f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason,
             a.name AS "accountName", a.number_last4 AS "numberLast4", a.currency,
+            a.closed_on AS "accountClosedOn", f.closed_by AS "closedBy",
             c.name AS "connectionName", c.link_url AS "linkUrl",
-<<<<<<< HEAD
-            f.transaction_start_date AS "transactionStartDate", f.last_synced_at AS "lastSyncedAt",
-            ${deliveredThroughSql('f')} AS "deliveredThrough", f.taken_through AS "takenThrough",
-            ${takenStatusSql('f')} AS "takenStatus",
-=======
             ${startDayOfFeed} AS "startDay", coalesce(a.time_zone, cu.time_zone) AS "timeZone",
             f.last_synced_at AS "lastSyncedAt",
->>>>>>> 1f0c93e (feat(pages): print times in the zone of the account, and days as they are)
+            ${deliveredThroughSql('f')} AS "deliveredThrough", f.taken_through AS "takenThrough",
+            ${takenStatusSql('f')} AS "takenStatus",
             (SELECT coalesce(sum(delivered_count), 0)::text FROM batches b
               WHERE b.feed_id = f.feed_id AND b.state = 'delivered') AS "deliveredCount",
             (SELECT count(*)::text FROM ledger l

@@ -11,7 +11,7 @@ import { startDayOfFeed } from './feeds.js';
 export type DeliveryStatusCounts = Readonly<Record<DeliveryStatus, number>>;
 
 /**
- * The delivery status, derived from posting `p`, ledger row `l`, batch `b`, hold `h` and feed `f`: one expression, so
+ * The delivery status, derived from posting `p`, ledger row `l`, batch `b`, hold `h`, feed `f` and account `a`: one expression, so
  * that every posting has exactly one. Of a posting in a batch the ledger row decides, of any other its own status and
  * what operators decided. A posting that
  * the provider has with other content (`conflict`) counts as quarantined: a person must decide. A batch of one that was
@@ -24,7 +24,7 @@ const deliveryStatusCase = `
        WHEN b.state IN ('open', 'refused') THEN 'batched'
        WHEN p.status = 'void' THEN 'withdrawn'
        WHEN h.state = 'discarded' THEN 'discarded'
-       WHEN p.status = 'pending' OR h.state = 'held' THEN 'held'
+       WHEN p.status = 'pending' OR h.state = 'held' OR p.booking_day > a.closed_on THEN 'held'
        WHEN p.booking_day < ${startDayOfFeed} THEN 'before_start'
        ELSE 'ready' END`;
 
@@ -32,7 +32,8 @@ const deliveryStatusCase = `
 const holdReasonCase = `
   CASE WHEN ${deliveryStatusCase} <> 'held' THEN NULL
        WHEN h.state = 'held' THEN h.hold_reason
-       ELSE 'pending' END`;
+       WHEN p.status = 'pending' THEN 'pending'
+       ELSE 'account_closed' END`;
 
 /** All postings of the account, found by the index of the order of arrival, or one by its id. */
 const joinedPostings = joined(`(p.account_id || '') = f.account_id`);
@@ -40,7 +41,8 @@ const joinedPosting = joined(`p.account_id = f.account_id`);
 
 function joined(onAccount: string): string {
   return `
-  feeds f JOIN postings p ON ${onAccount}
+  feeds f JOIN accounts a ON a.account_id = f.account_id
+          JOIN postings p ON ${onAccount}
           LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
           LEFT JOIN batches b ON b.batch_id = l.batch_id
           LEFT JOIN posting_holds h ON h.feed_id = f.feed_id AND h.transaction_id = p.transaction_id

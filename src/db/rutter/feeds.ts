@@ -7,7 +7,12 @@ import {
   type OperatorFact,
 } from '../../domain/feed.js';
 import { maySend } from '../../domain/rutter/feed.js';
-import { changedFacts, type FeedChange, type FeedTransition } from '../../domain/rutter/transitions.js';
+import {
+  changedFacts,
+  type ClosedBy,
+  type FeedChange,
+  type FeedTransition,
+} from '../../domain/rutter/transitions.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 
@@ -21,6 +26,12 @@ export interface FeedRow {
   readonly accessTokenSealed: string;
   /** The connection is to be unlinked, or is: no batch is built any more. */
   readonly isUnlinking: boolean;
+  /** The last booking day that is sent; null while the account is open. */
+  readonly closedOn: string | null;
+  /** Of a closed feed: who closed it. */
+  readonly closedBy: ClosedBy | null;
+  /** The account that this one continues. */
+  readonly replaces: string | null;
   readonly facts: FeedFacts;
   readonly state: FeedState;
   readonly reason: string | null;
@@ -45,6 +56,9 @@ interface RawFeed {
   rutter_account_id: string | null;
   access_token_sealed: string;
   is_unlinking: boolean;
+  closed_on: string | null;
+  closed_by: ClosedBy | null;
+  replaces: string | null;
   operator: OperatorFact;
   connection_status: ConnectionFact;
   account_status: AccountFact;
@@ -71,8 +85,8 @@ export const startDayOfFeed = `coalesce(f.start_day, (f.transaction_start_date A
 
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
-         c.unlink_requested_at IS NOT NULL AS is_unlinking, f.operator, c.status AS connection_status, f.account_status, f.state,
-         f.reason, f.published_at,
+         c.unlink_requested_at IS NOT NULL AS is_unlinking, a.closed_on, f.closed_by, a.replaces, f.operator,
+         c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
          f.caught_up_at, f.syncing, f.transaction_start_date,
          ${startDayOfFeed} AS start_day,
          coalesce(a.time_zone, cu.time_zone) AS time_zone, f.cursor_posted_at, f.cursor_sequence,
@@ -89,6 +103,9 @@ function feedFrom(raw: RawFeed): FeedRow {
     rutterAccountId: raw.rutter_account_id,
     accessTokenSealed: raw.access_token_sealed,
     isUnlinking: raw.is_unlinking,
+    closedOn: raw.closed_on,
+    closedBy: raw.closed_by,
+    replaces: raw.replaces,
     facts: {
       operator: raw.operator,
       connection: raw.connection_status,
@@ -150,6 +167,35 @@ export async function listFeedsToWake(db: Queryable, input: { accountId: string 
   const { rows } = await db.query<{ feed_id: string }>(
     `SELECT feed_id FROM feeds WHERE account_id = $1 AND operator = 'running'
         AND account_status = 'active' AND state <> 'reauth_required'
+      ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
+    [input.accountId],
+  );
+  return rows.map((row) => row.feed_id);
+}
+
+/**
+ * The feeds of an account that have to know of a change of it: all that are open, and those that closed with the account,
+ * which a late posting or the account's opening opens again.
+ */
+export async function listFeedsOfChangedAccount(
+  db: Queryable,
+  input: { accountId: string },
+): Promise<string[]> {
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM feeds WHERE account_id = $1 AND (operator <> 'closed' OR closed_by = 'account')
+      ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
+    [input.accountId],
+  );
+  return rows.map((row) => row.feed_id);
+}
+
+/** The feeds that closed with their account and may have late postings to send. */
+export async function listFeedsClosedWithAccount(
+  db: Queryable,
+  input: { accountId: string },
+): Promise<string[]> {
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM feeds WHERE account_id = $1 AND closed_by = 'account' AND account_status = 'active'
       ORDER BY feed_id LIMIT ${wokenFeedsMax}`,
     [input.accountId],
   );

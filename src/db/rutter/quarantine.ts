@@ -89,7 +89,8 @@ export async function decidePostings(
   return await transaction(pool, async (db): Promise<DecisionResult> => {
     const feed = await lockFeed(db, input);
     if (feed === null) return { kind: 'unknown_feed' };
-    if (feed.facts.operator === 'closed') return { kind: 'closed' };
+    // A feed that closed with its account opens again for what is released.
+    if (feed.facts.operator === 'closed' && feed.closedBy !== 'account') return { kind: 'closed' };
     const before = await readPostingsWithStatus(db, input);
     const { changed, repeated } = await apply(db, { ...input, feed, before });
     if (changed.size > 0) await report(db, { ...input, feed, before, changed });

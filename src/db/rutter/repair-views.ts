@@ -95,7 +95,7 @@ export async function listUnwokenFeeds(
   const { rows } = await db.query<UnwokenPage>(
     `WITH page AS (
        SELECT feed_id, account_id, least(examined_sequence, examined_by_day_sequence) AS examined_sequence, state, reason,
-              repair_signaled_at
+              repair_signaled_at, closed_by, account_status
          FROM feeds
         WHERE $1::uuid IS NULL OR feed_id > $1 ORDER BY feed_id LIMIT $2
      ), unwoken AS (
@@ -104,7 +104,8 @@ export async function listUnwokenFeeds(
            SELECT p.received_at FROM postings p
             WHERE (p.account_id || '') = a.account_id AND p.sequence > page.examined_sequence
             ORDER BY p.sequence LIMIT 1) first
-        WHERE page.state = 'live' AND page.reason IS NULL AND a.last_sequence > page.examined_sequence
+        WHERE (page.state = 'live' OR page.closed_by = 'account' AND page.account_status = 'active')
+          AND page.reason IS NULL AND a.last_sequence > page.examined_sequence
           AND (page.repair_signaled_at IS NULL OR page.repair_signaled_at < now() - ${wakeAgainAfter} OR page.repair_signaled_at < first.received_at)
           AND first.received_at < now() - ${signaledWithin}
      )

@@ -2,7 +2,7 @@ import { lockConnection, readConnection, type ConnectionRow } from '../connectio
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 import { applyTransition, lockFeedsOfConnection } from './feeds.js';
-import { closeTransition } from '../../domain/rutter/transitions.js';
+import { closeTransition } from '../../domain/rutter/account-closing.js';
 
 /**
  * How a connection ends, step by step: requested, so that no batch is built any more; nothing in flight; deleted at

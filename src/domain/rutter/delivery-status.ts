@@ -11,6 +11,9 @@ export const deliveryStatuses = [
 ] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
-/** Why a posting is held: it is pending at core banking, an operator decided, or it equals a posting of a replaced account. */
-export const holdReasons = ['pending', 'operator', 'possible_duplicate'] as const;
+/**
+ * Why a posting is held: it is pending at core banking, an operator decided, it equals a posting of a replaced account, or
+ * its booking day is after the last one of its closed account, which was closed when it was stored already.
+ */
+export const holdReasons = ['pending', 'operator', 'possible_duplicate', 'account_closed'] as const;
 export type HoldReason = (typeof holdReasons)[number];

@@ -178,17 +178,6 @@ export function requestTransition(feed: FeedSnapshot, action: OperatorAction): F
   return { change, event: changesNothing ? null : { kind: `${action}_requested`, detail: {} } };
 }
 
-/** The feed ends without a request of its own: with its account, or with its connection. */
-export function closeTransition(
-  closedBy: 'account' | 'connection',
-  detail: Readonly<Record<string, unknown>> = {},
-): FeedTransition {
-  return {
-    change: { operator: 'closed', closedBy, syncing: false, reason: null },
-    event: { kind: 'feed_closed', detail: { by: closedBy, ...detail } },
-  };
-}
-
 /** The feed has nothing left to send: it is live, and its next check is due at `nextSyncAtMs`. */
 export function caughtUpTransition(feed: FeedSnapshot, input: { nextSyncAtMs: number }): FeedTransition {
   return {

@@ -72,7 +72,11 @@ type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice' | 'timeZo
 async function readOffer({ pool, config }: RutterPages, customerId: string): Promise<Offer> {
   const [customer, accounts, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
-    listOfferedAccounts(pool, { customerId }),
+    listOfferedAccounts(pool, {
+      customerId,
+      bankTimeZone: config.BANK_TIME_ZONE ?? null,
+      nowMs: Date.now(),
+    }),
     listUsableConnections(pool, { customerId }),
   ]);
   const timeZone = zoneOf({

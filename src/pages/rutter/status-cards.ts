@@ -74,14 +74,15 @@ function overlaps(feed: RutterFeed, feeds: readonly CustomerFeed[]): boolean {
 }
 
 function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html {
-  const { label, advice } = t.feed.states[feed.state];
+  const { label, advice } = stateTexts(t, feed);
   const open = feed.state !== 'closed';
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     ${feedCardHead(t, feed, { label, tone: stateTones[feed.state] })}
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
     ${overlapping && html`<div class="note" role="note"><p>${t.feed.overlap}</p></div>`}
-    ${open && failure(t, feed)} ${open && quarantined(t, feed)} ${open && stillShown(t, feed)}
+    ${open && closing(t, feed)} ${open && failure(t, feed)} ${open && quarantined(t, feed)}
+    ${open && stillShown(t, feed)}
     <dl class="facts">
       ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${feed.deliveredThrough !== null && fact(t.feed.sentThrough, printDate(t, feed.deliveredThrough))}
@@ -101,6 +102,22 @@ function takenText(t: RutterTexts, { takenStatus, takenThrough }: RutterFeed): s
 
 function lastSent(t: RutterTexts, { lastSyncedAt, timeZone }: RutterFeed): string {
   return lastSyncedAt === null ? t.status.never : printMoment(t, lastSyncedAt, timeZone);
+}
+
+/** A closed feed says what closed it, since what the customer can do differs. */
+function stateTexts(t: RutterTexts, feed: RutterFeed): { label: string; advice: string } {
+  const texts = t.feed.states[feed.state];
+  if (feed.state !== 'closed') return texts;
+  if (feed.closedBy === 'connection') return { label: texts.label, advice: t.feed.connectionEnded };
+  if (feed.closedBy !== 'account' || feed.accountClosedOn === null) return texts;
+  const { label, advice } = t.feed.accountClosed;
+  return { label, advice: advice(printDate(t, feed.accountClosedOn)) };
+}
+
+/** The account is closed, or will be, and its last transactions are being sent. */
+function closing(t: RutterTexts, { accountClosedOn }: RutterFeed): Html | undefined {
+  if (accountClosedOn === null) return undefined;
+  return html`<div class="note"><p>${t.feed.accountCloses(printDate(t, accountClosedOn))}</p></div>`;
 }
 
 /** Why a feed does not send although its state says that it does. */

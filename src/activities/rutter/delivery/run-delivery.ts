@@ -14,12 +14,13 @@ import {
 import { clearRequestedCheck, readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { releaseDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { unreachable, type FeedState } from '../../../domain/feed.js';
+import { unreachable } from '../../../domain/feed.js';
 import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
 import { contentOf } from './batch-content.js';
+import { closeFeedOfAccount, reopenFeedOfAccount } from './follow-account.js';
 import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
@@ -29,6 +30,7 @@ import { readAccount } from './read-account.js';
 import type { RutterDeps } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
+import type { DeliveryRunOutcome, RunDeliveryInput, RunDeliveryResult } from './delivery-run.js';
 import type { BatchContext } from './batch-context.js';
 import type { BatchOutcome } from './batch-outcome.js';
 
@@ -40,37 +42,7 @@ import type { BatchOutcome } from './batch-outcome.js';
  * the result says so. Limits: a minute, `deliveryLimits.batchesPerDeliveryRunMax`, one batch in flight.
  */
 
-export interface RunDeliveryInput {
-  readonly feedId: string;
-  /** Read the account at Rutter first: with the daily check, and when a user requested it. */
-  readonly readAccount: boolean;
-}
-
-/**
- * - `caught_up`: nothing is ready any more.
- * - `more`: the run's minute is over, or its worker stops; the next run continues at once.
- * - `lock_busy`: another sender has the delivery lock.
- * - `job_running`: the batch's job runs at Rutter; polled after `waitMs`.
- * - `retry_later`: a batch is sent again, or checked again, after `waitMs`.
- * - `waiting`: for an operator, the connection or the account; the feed's row says for which.
- * - `closed`: the feed is closed.
- */
-export type DeliveryRunOutcome =
-  'caught_up' | 'more' | 'lock_busy' | 'job_running' | 'retry_later' | 'waiting' | 'closed';
-
-export interface RunDeliveryResult {
-  readonly outcome: DeliveryRunOutcome;
-  readonly state: FeedState;
-  readonly reason: string | null;
-  readonly customerId: string;
-  readonly batches: number;
-  readonly delivered: number;
-  /** With `job_running` and `retry_later`: how long until the next run. */
-  readonly waitMs?: number;
-  /** With `caught_up`: epoch ms of the next check that is due without any signal, and of this sync. */
-  readonly nextSyncAtMs?: number;
-  readonly syncedAtMs?: number;
-}
+export type { DeliveryRunOutcome, RunDeliveryInput, RunDeliveryResult };
 
 export function rutterRunDelivery(deps: RutterDeps) {
   return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
@@ -96,12 +68,12 @@ class DeliveryRun {
   ) {}
 
   async run(): Promise<RunDeliveryResult> {
-    const feed = await this.mustRead(this.input.feedId);
+    const feed = await reopenFeedOfAccount(this.deps, await this.mustRead(this.input.feedId));
     if (feed.checkRequested) await clearRequestedCheck(this.deps.pool, feed);
     if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
       // A user requested it: the connection may have recovered, even when it is no longer polled.
       if (this.input.readAccount) await this.deps.workflows.wakeConnection(feed);
-      return this.waiting(feed);
+      return await this.waitingOrClosed(feed);
     }
     await waitForOrganisation(this.deps, feed);
     try {
@@ -127,7 +99,8 @@ class DeliveryRun {
       });
       if (built.kind === 'lock_busy') return await this.lockBusy(built.yieldTo);
       if (built.kind === 'nothing_ready') return await this.caughtUp(feed);
-      if (built.kind === 'not_sendable') return this.waiting(built.feed);
+      if (built.kind === 'held_back') continue;
+      if (built.kind === 'not_sendable') return await this.waitingOrClosed(built.feed);
       const ended = await this.afterBatch(feed, built, await this.work(feed, built, leaseTakenAtMs));
       if (ended !== null) return ended;
     }
@@ -237,6 +210,8 @@ class DeliveryRun {
     const intervalMs = deps.settings.feedSyncIntervalMs;
     const dueMs = nextSyncAtMs({ feedId: feed.feedId, nowMs, intervalMs });
     const after = await recordCaughtUp(this.deps.pool, { feedId: feed.feedId, nextSyncAtMs: dueMs });
+    const closed = await this.closeWithAccount(after ?? feed);
+    if (closed !== null) return closed;
     return { ...this.report('caught_up', after ?? feed), nextSyncAtMs: dueMs, syncedAtMs: nowMs };
   }
 
@@ -270,6 +245,17 @@ class DeliveryRun {
       return await this.result('retry_later', reading.retryAfterMs ?? deliveryLimits.progressRetryMs);
     if (reading.type !== failureTypes.databaseUnavailable) await recordFailure(this.deps, feed, error);
     throw error;
+  }
+
+  private async waitingOrClosed(feed: FeedRow): Promise<RunDeliveryResult> {
+    return (await this.closeWithAccount(feed)) ?? this.waiting(feed);
+  }
+
+  /** Null: the feed does not close now. */
+  private async closeWithAccount(feed: FeedRow): Promise<RunDeliveryResult | null> {
+    const closed = await closeFeedOfAccount(this.deps, feed);
+    if (closed === null) return null;
+    return closed === 'reopened' ? await this.result('more') : this.report('closed', closed);
   }
 
   private waiting(feed: FeedRow): RunDeliveryResult {

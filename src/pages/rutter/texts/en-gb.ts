@@ -36,6 +36,15 @@ export const britishRutterTexts = {
         advice: 'Nothing is sent any more. To share the account again, choose your bank in Sage.',
       },
     } satisfies Record<FeedState, { label: string; advice: string }>,
+    accountClosed: {
+      label: 'Account closed',
+      advice: (date: string) =>
+        `This account was closed on ${date}. What was booked up to that day has been sent, and nothing more follows.`,
+    },
+    accountCloses: (date: string) =>
+      `The last day of this account is ${date}. What was booked up to that day is sent to Sage; then this feed ends by itself.`,
+    connectionEnded:
+      'Your bank has ended the connection to Sage. Nothing is sent any more. To share the account again, choose your bank in Sage.',
     held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
     quarantined: (count: number) =>
       count === 1

@@ -1,0 +1,11 @@
+import type { ApiChannels } from './channel.js';
+import type { ApiDeps } from './deps.js';
+
+/** Tells the feeds of an account that it was changed. A lost signal delays what follows until their next daily check. */
+export async function tellFeeds(
+  deps: ApiDeps,
+  channels: ApiChannels,
+  account: { readonly accountId: string },
+): Promise<void> {
+  for (const channel of Object.values(channels)) await channel.accountChanged(deps.pool, account);
+}
