@@ -33,6 +33,8 @@ describe('the choice of accounts', () => {
     const visitor = newVisitor(pages);
     const form = await signInAt(visitor, newChallenge().link, username);
     expect(form.text).toContain('Trading');
+    // What is shared beside the transactions is said before it is.
+    expect(form.text).toMatch(/name and number of each account that you tick, details such as its balances/);
     expect(form.text).not.toMatch(/Kept here|Belarusian/);
     // A form that was changed cannot share them either.
     for (const accountId of accountIds.slice(1)) {

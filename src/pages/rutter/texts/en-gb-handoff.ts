@@ -13,7 +13,7 @@ export const britishHandoffTexts = {
     receiverHeading: 'Who receives your data',
     receiver: 'Sage, through Rutter',
     receiverDetail:
-      'They receive the name and number of each account that you tick, its transactions from the start date that you choose in Sage, and every new transaction until you stop sharing.',
+      'They receive the name and number of each account that you tick, details such as its balances and card limits, its transactions from the start date that you choose in Sage, and every new transaction until you stop sharing.',
     warning:
       'Continue only if you have just chosen this bank in Sage yourself. If somebody sent you a link to this page, close it: nothing has been shared.',
     companyLegend: 'Which Sage company is this for?',
