@@ -159,8 +159,10 @@ function checkArrived(violations: Violations, { allowances }: CheckerInput, reco
     if (status === 'delivered' && !isBooked) violations.add('I7', `${id} is delivered and not booked`);
     if (status === 'delivered' && row.evidence === null)
       violations.add('I7', `${id} is delivered without evidence`);
-    if ((status === 'ready' || status === 'batched') && caughtUp)
-      violations.add('I1', `${id} is ${status} in a live feed`);
+    // A feed that closed with its account has sent what was booked up to that day.
+    const mustHaveSent = caughtUp || (facts.closedBy === 'account' && closed);
+    if ((status === 'ready' || status === 'batched') && mustHaveSent)
+      violations.add('I1', `${id} is ${status} in a feed that is ${facts.state}`);
     const mayBeQuarantined =
       allowances.falseAnswers || allowances.foldedTexts === 'other' || allowances.poisoned.has(id);
     if (status === 'quarantined' && !mayBeQuarantined) {

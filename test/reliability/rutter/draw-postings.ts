@@ -89,6 +89,19 @@ export function drawStartDate(): fc.Arbitrary<string> {
     .map((ms) => new Date(ms).toISOString());
 }
 
+/** The last day of an account, with postings on both sides; or one that is still to come. */
+export function drawClosingDay(): fc.Arbitrary<string> {
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .integer({ min: 0, max: slotsMax })
+        .map((slot) => utcDay(simulationBeginMs + slot * hourMs)),
+    },
+    { weight: 1, arbitrary: fc.constant('2999-12-31') },
+  );
+}
+
 function drawInstant(): fc.Arbitrary<number> {
   // Few slots, so that equal instants are frequent; the milliseconds make close neighbors.
   return fc.oneof(

@@ -27,12 +27,15 @@ export interface PostingRow {
   /** What an operator decided before it was in a batch; null: nothing. */
   readonly hold: string | null;
   readonly beforeStart: boolean;
+  /** Booked after its account was closed. */
+  readonly afterClosing: boolean;
 }
 
-type RawRow = Omit<PostingRow, 'sequence' | 'beforeStart'> & {
+type RawRow = Omit<PostingRow, 'sequence' | 'beforeStart' | 'afterClosing'> & {
   sequence: string;
   startDate: string | null;
   timeZone: string | null;
+  closedOn: string | null;
 };
 
 /** Reads every posting of the feed's account with its entry in the feed's ledger. */
@@ -42,7 +45,8 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
             extract(epoch FROM p.send_at)::float8 * 1000 AS "sendAtMs", p.booking_day AS "bookingDay",
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
             l.exception, b.state AS "batchState", b.evidence, h.state AS hold,
-            f.transaction_start_date AS "startDate", a.time_zone AS "timeZone"
+            f.transaction_start_date AS "startDate", a.time_zone AS "timeZone",
+            a.closed_on AS "closedOn"
        FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
        JOIN accounts a ON a.account_id = f.account_id
        LEFT JOIN posting_holds h ON h.feed_id = f.feed_id AND h.transaction_id = p.transaction_id
@@ -51,9 +55,10 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
       WHERE f.feed_id = $1`,
     [feed.feedId],
   );
-  return rows.map(({ startDate, timeZone, ...row }) => ({
+  return rows.map(({ startDate, timeZone, closedOn, ...row }) => ({
     ...row,
     beforeStart: startDate !== null && row.bookingDay < startDayOf(Date.parse(startDate), timeZone),
+    afterClosing: closedOn !== null && row.bookingDay > closedOn,
     sequence: BigInt(row.sequence),
     postedAtMs: Math.round(row.postedAtMs),
     sendAtMs: Math.round(row.sendAtMs),
@@ -63,6 +68,8 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
 export interface FeedFacts {
   readonly state: string;
   readonly operator: string;
+  /** Of a closed feed: `account` when it closed with its account. */
+  readonly closedBy: string | null;
   readonly startDateMs: number | null;
   readonly cursorMs: number | null;
   readonly cursorSequence: bigint;
@@ -73,12 +80,13 @@ export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFact
   const { rows } = await pool.query<{
     state: string;
     operator: string;
+    closed_by: string | null;
     start_date: string | null;
     cursor_at: string | null;
     cursor_sequence: string | null;
     examined_sequence: string;
   }>(
-    `SELECT state, operator, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
+    `SELECT state, operator, closed_by, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
             least(examined_sequence, examined_by_day_sequence) AS examined_sequence FROM feeds WHERE feed_id = $1`,
     [feed.feedId],
   );
@@ -87,6 +95,7 @@ export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFact
   return {
     state: row.state,
     operator: row.operator,
+    closedBy: row.closed_by,
     startDateMs: row.start_date === null ? null : Date.parse(row.start_date),
     cursorMs: row.cursor_at === null ? null : Date.parse(row.cursor_at),
     cursorSequence: BigInt(row.cursor_sequence ?? '0'),
@@ -102,6 +111,6 @@ export function deliveryStatusOf(row: PostingRow): string {
   if (row.batchState !== null) return 'batched';
   if (row.status === 'void') return 'withdrawn';
   if (row.hold === 'discarded') return 'discarded';
-  if (row.status === 'pending' || row.hold === 'held') return 'held';
+  if (row.status === 'pending' || row.hold === 'held' || row.afterClosing) return 'held';
   return row.beforeStart ? 'before_start' : 'ready';
 }

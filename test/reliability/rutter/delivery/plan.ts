@@ -4,6 +4,7 @@ import {
   drawCall,
   drawBulkCall,
   drawnCurrencies,
+  drawClosingDay,
   drawStartDate,
   type DrawnCurrency,
   type SentCall,
@@ -46,6 +47,8 @@ export type Step =
       readonly posting: number;
       readonly what: 'hold' | 'release' | 'discard';
     }
+  /** Core banking closes an account on a day, or opens it again. */
+  | { readonly kind: 'account_life'; readonly account: number; readonly closedOn: string | null }
   | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly crash: Crash | null }
   | { readonly kind: 'sage_disconnect'; readonly feed: number }
   | { readonly kind: 'sage_select'; readonly feed: number; readonly startDate: string }
@@ -96,6 +99,7 @@ interface RunProfile {
   readonly bulk: boolean;
   readonly operators: boolean;
   readonly closes: boolean;
+  readonly closesAccounts: boolean;
   readonly poison: boolean;
   readonly folds: boolean;
   readonly readBackLagMs: number;
@@ -115,6 +119,7 @@ export function drawDeliveryPlan(): fc.Arbitrary<DeliveryPlan> {
       bulk: oneIn(12),
       operators: fc.boolean(),
       closes: oneIn(8),
+      closesAccounts: oneIn(5),
       poison: oneIn(3),
       folds: oneIn(4),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
@@ -213,6 +218,16 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
   }
   if (frame.folds) {
     weighted.push({ weight: 4, arbitrary: fc.record({ kind: fc.constant('fault'), spec: drawFold() }) });
+  }
+  if (frame.closesAccounts) {
+    weighted.push({
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('account_life'),
+        account: fc.nat(),
+        closedOn: fc.option<string>(drawClosingDay(), { freq: 2 }),
+      }),
+    });
   }
   if (frame.frozenSenders) weighted.push({ weight: 3, arbitrary: drawFrozenSender() });
   if (frame.operators) weighted.push({ weight: 4, arbitrary: drawOperatorStep(frame) });

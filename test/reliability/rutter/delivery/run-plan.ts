@@ -29,7 +29,7 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
     const rounds = await catchUp(simulation, plan);
     const violations = await check(simulation, plan, fired);
     const faults = Object.fromEntries([...fired].map(([kind, count]) => [`fault ${kind}`, count]));
-    const { crashes, frozenSenders, decisions, holds, resyncs } = simulation.counts;
+    const { crashes, frozenSenders, decisions, holds, closings, resyncs } = simulation.counts;
     const posts = simulation.traffic.batches.length;
     return {
       violations,
@@ -39,6 +39,7 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
         frozenSenders,
         decisions,
         holds,
+        closings,
         resyncs,
         posts,
         rounds,

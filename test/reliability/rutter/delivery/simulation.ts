@@ -63,6 +63,7 @@ export class DeliverySimulation {
     resumes: 0,
     decisions: 0,
     holds: 0,
+    closings: 0,
     resyncs: 0,
     buildsMax: 0,
     postsAfterUnseenChange: 0,

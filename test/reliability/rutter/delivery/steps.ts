@@ -1,3 +1,5 @@
+import { lockLife, recordLife } from '../../../../src/db/account-life.js';
+import { transaction } from '../../../../src/db/pool.js';
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
 import { decidePosting } from '../../../../src/db/rutter/quarantine.js';
 import { readBook } from '../book.js';
@@ -36,6 +38,8 @@ export async function takeStep(simulation: DeliverySimulation, step: Step): Prom
       return await decide(simulation, pick(simulation.feeds, step.feed), step);
     case 'hold':
       return await hold(simulation, pick(simulation.feeds, step.feed), step);
+    case 'account_life':
+      return await changeLife(simulation, pick(simulation.accounts, step.account).accountId, step);
     case 'resync':
       simulation.counts.buildsMax += 1;
       simulation.counts.resyncs += 1;
@@ -116,6 +120,23 @@ async function hold(
   if (done.kind !== 'done') return;
   simulation.counts.holds += 1;
   if (what === 'release') simulation.counts.buildsMax += 1;
+}
+
+/** What a `PUT` of the account does with `closed_on`. */
+async function changeLife(
+  simulation: DeliverySimulation,
+  accountId: string,
+  { closedOn }: Extract<Step, { kind: 'account_life' }>,
+): Promise<void> {
+  simulation.counts.closings += closedOn === null ? 0 : 1;
+  simulation.counts.buildsMax += simulation.feeds.length;
+  await transaction(simulation.fixture.pool, async (db) => {
+    const before = await lockLife(db, { accountId });
+    if (before === null) throw new Error('an account of the simulation has no row');
+    await db.query(`UPDATE accounts SET closed_on = $2 WHERE account_id = $1`, [accountId, closedOn]);
+    const after = { closedOn, replaces: null };
+    await recordLife(db, { accountId, customerId: before.customerId, before, after });
+  });
 }
 
 async function isBooked({ open }: DeliverySimulation, rutterAccountId: string, id: string): Promise<boolean> {
