@@ -80,7 +80,7 @@ export interface ApiFixture {
 
 /** The machine API over real HTTP on a database of its own (or none, for outages); only Temporal is a recording fake. */
 export async function startApi(
-  input: { hasher?: PasswordHasher; databaseUrl?: string; signCheck?: SignCheck } = {},
+  input: { hasher?: PasswordHasher; databaseUrl?: string; signCheck?: SignCheck; bankTimeZone?: string } = {},
 ): Promise<ApiFixture> {
   const database = await createTestDatabase();
   const pool = createPool(input.databaseUrl ?? database.url, 10, () => undefined);
@@ -107,6 +107,7 @@ export async function startApi(
       OPS_API_TOKEN: tokens.ops,
       TRUSTED_PROXIES: [],
       SIGN_CHECK: input.signCheck ?? 'reject',
+      BANK_TIME_ZONE: input.bankTimeZone,
       publicUrl: 'http://localhost:8080',
     },
     channels,
