@@ -212,7 +212,7 @@ export function drawFold(): fc.Arbitrary<FaultSpec> {
       { weight: 2, arbitrary: fc.uniqueArray(fc.constantFrom(...alikeForms), { minLength: 1 }) },
       { weight: 1, arbitrary: fc.constantFrom('upper_case', 'first_32', 'nfkc').map((form) => [form]) },
     )
-    .map((texts): FaultSpec => ({ kind: 'fold', times: 0, texts: texts as NonNullable<FaultSpec['texts']> }));
+    .map((texts): FaultSpec => ({ kind: 'fold', times: 0, texts: texts }));
 }
 
 /** What the faults of a plan make of texts. */
