@@ -15,41 +15,19 @@ export interface CustomerRow {
   readonly updatedAt: string;
 }
 
-interface RawCustomer {
-  customer_id: string;
-  name: string;
-  email: string | null;
-  username: string | null;
-  locale: string;
-  time_zone: string | null;
-  created_at: string;
-  updated_at: string;
-}
-
-const columns = 'customer_id, name, email, username, locale, time_zone, created_at, updated_at';
-
-function customerFrom(raw: RawCustomer): CustomerRow {
-  return {
-    customerId: raw.customer_id,
-    name: raw.name,
-    email: raw.email,
-    username: raw.username,
-    locale: raw.locale,
-    timeZone: raw.time_zone,
-    createdAt: raw.created_at,
-    updatedAt: raw.updated_at,
-  };
-}
+const columns = `
+  customer_id AS "customerId", name, email, username, locale, time_zone AS "timeZone", created_at AS "createdAt",
+  updated_at AS "updatedAt"`;
 
 /** The customer, or null when there is none. */
 export async function readCustomer(
   db: Queryable,
   input: { customerId: string },
 ): Promise<CustomerRow | null> {
-  const { rows } = await db.query<RawCustomer>(`SELECT ${columns} FROM customers WHERE customer_id = $1`, [
+  const { rows } = await db.query<CustomerRow>(`SELECT ${columns} FROM customers WHERE customer_id = $1`, [
     input.customerId,
   ]);
-  return rows[0] === undefined ? null : customerFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** Up to `limit` customers after the customer `afterCustomerId`, in the order of their ids. */
@@ -57,11 +35,11 @@ export async function listCustomers(
   db: Queryable,
   input: { afterCustomerId?: string | undefined; limit: number },
 ): Promise<CustomerRow[]> {
-  const { rows } = await db.query<RawCustomer>(
+  const { rows } = await db.query<CustomerRow>(
     `SELECT ${columns} FROM customers WHERE $1::text IS NULL OR customer_id > $1 ORDER BY customer_id LIMIT $2`,
     [input.afterCustomerId ?? null, input.limit],
   );
-  return rows.map(customerFrom);
+  return rows;
 }
 
 /** What a local login is checked against; null when no customer has that name. Names are compared by their exact bytes. */
@@ -116,7 +94,7 @@ export async function putCustomer(
       );
       const login = nextLogin(rows[0] ?? { username: null, password_hash: null }, input.login);
       if (login === null) throw new PasswordMissing();
-      const updated = await db.query<RawCustomer>(
+      const updated = await db.query<CustomerRow>(
         `UPDATE customers SET name = $2, email = $3, locale = $4, username = $5, password_hash = $6, time_zone = $7,
                 updated_at = now()
           WHERE customer_id = $1 RETURNING ${columns}`,
@@ -132,7 +110,7 @@ export async function putCustomer(
       );
       const row = updated.rows[0];
       if (row === undefined) throw new Error('the customer was not stored');
-      return { kind: created ? ('created' as const) : ('updated' as const), customer: customerFrom(row) };
+      return { kind: created ? ('created' as const) : ('updated' as const), customer: row };
     });
   } catch (error) {
     if (error instanceof PasswordMissing) return { kind: 'password_missing' };

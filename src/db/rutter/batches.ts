@@ -31,69 +31,30 @@ export interface OpenBatch {
   readonly notBeforeMs: number;
 }
 
-interface RawOpenBatch {
-  batch_id: string;
-  feed_id: string;
-  number: number;
-  size: number;
-  body_hash: string;
-  bisected: boolean;
-  body_version: number;
-  job_id: string | null;
-  idempotency_key: string;
-  attempt_number: number;
-  posts: number;
-  outcome_unknown: boolean;
-  attempt_state: 'open' | 'in_doubt';
-  first_post_at: string;
-  job_age_ms: number | null;
-  attempt_age_ms: number;
-  not_before_ms: number | null;
-}
-
 const selectOpenBatch = `
-  SELECT b.batch_id, b.feed_id, b.number, b.size, b.body_hash, b.body_version, a.job_id, a.idempotency_key,
+  SELECT b.batch_id AS "batchId", b.feed_id AS "feedId", b.number, b.size, b.body_hash AS "bodyHash",
+         b.body_version AS "bodyVersion", a.job_id AS "jobId", a.idempotency_key AS "idempotencyKey",
          (SELECT f.bisection_left IS NOT NULL FROM feeds f WHERE f.feed_id = b.feed_id) AS bisected,
-         a.number AS attempt_number, a.posts, a.outcome_unknown, a.state AS attempt_state,
-         coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
-                  a.created_at) AS first_post_at,
-         extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS job_age_ms,
-         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS attempt_age_ms,
-         extract(epoch FROM a.not_before - clock_timestamp())::float8 * 1000 AS not_before_ms
+         a.number AS "attemptNumber", a.posts, a.outcome_unknown AS "outcomeUnknown",
+         a.state = 'in_doubt' AS "inDoubt",
+         floor(extract(epoch FROM
+           coalesce((SELECT min(any_of.first_post_at) FROM attempts any_of WHERE any_of.batch_id = b.batch_id),
+                    a.created_at)) * 1000)::float8 AS "firstPostAtMs",
+         extract(epoch FROM clock_timestamp() - a.job_seen_at)::float8 * 1000 AS "jobAgeMs",
+         extract(epoch FROM clock_timestamp() - a.created_at)::float8 * 1000 AS "attemptAgeMs",
+         ceil(coalesce(extract(epoch FROM a.not_before - clock_timestamp()), 0) * 1000)::float8 AS "notBeforeMs"
     FROM batches b JOIN attempts a ON a.batch_id = b.batch_id AND a.state IN ('open', 'in_doubt')`;
-
-function openBatchFrom(raw: RawOpenBatch): OpenBatch {
-  return {
-    batchId: raw.batch_id,
-    feedId: raw.feed_id,
-    number: raw.number,
-    size: raw.size,
-    bodyHash: raw.body_hash,
-    bisected: raw.bisected,
-    bodyVersion: raw.body_version,
-    jobId: raw.job_id,
-    idempotencyKey: raw.idempotency_key,
-    attemptNumber: raw.attempt_number,
-    posts: raw.posts,
-    outcomeUnknown: raw.outcome_unknown,
-    inDoubt: raw.attempt_state === 'in_doubt',
-    firstPostAtMs: Date.parse(raw.first_post_at),
-    jobAgeMs: raw.job_age_ms,
-    attemptAgeMs: raw.attempt_age_ms,
-    notBeforeMs: Math.ceil(raw.not_before_ms ?? 0),
-  };
-}
 
 /** The delivery lock's open batch, of any feed; null when the delivery lock is free. */
 export async function readOpenBatch(
   db: Queryable,
   input: { deliveryLockId: string },
 ): Promise<OpenBatch | null> {
-  const { rows } = await db.query<RawOpenBatch>(
+  const { rows } = await db.query<OpenBatch>(
     `${selectOpenBatch} WHERE b.delivery_lock_id = $1 AND b.state = 'open' ORDER BY a.number DESC LIMIT 1`,
     [input.deliveryLockId],
   );
-  return rows[0] === undefined ? null : openBatchFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** A row of {@link postingColumns}. */

@@ -28,44 +28,13 @@ export interface HandoffRow {
   readonly partialSharing: PartialSharing | null;
 }
 
-interface RawHandoff {
-  handoff_id: string;
-  state: HandoffState;
-  first_seen_at: string;
-  deadline_at: string;
-  remaining_ms: number;
-  redirect_sealed: string;
-  customer_id: string | null;
-  connection_id: string | null;
-  connection_key: string | null;
-  account_ids: string[] | null;
-  otp_key: string | null;
-  reason: HandoffReason | null;
-  partial_sharing: PartialSharing | null;
-}
-
 // clock_timestamp(), not now(): a transaction that waited for a lock must see what time it is after the wait.
-const columns = `handoff_id, state, first_seen_at, deadline_at, redirect_sealed, customer_id, connection_id,
-  connection_key, account_ids, otp_key, reason, partial_sharing,
-  (extract(epoch FROM deadline_at - clock_timestamp()) * 1000)::float8 AS remaining_ms`;
-
-function handoffFrom(raw: RawHandoff): HandoffRow {
-  return {
-    handoffId: raw.handoff_id,
-    state: raw.state,
-    firstSeenAt: raw.first_seen_at,
-    deadlineAt: raw.deadline_at,
-    remainingMs: Math.floor(raw.remaining_ms),
-    redirectSealed: raw.redirect_sealed,
-    customerId: raw.customer_id,
-    connectionId: raw.connection_id,
-    connectionKey: raw.connection_key,
-    accountIds: raw.account_ids ?? [],
-    otpKey: raw.otp_key,
-    reason: raw.reason,
-    partialSharing: raw.partial_sharing,
-  };
-}
+const columns = `
+  handoff_id AS "handoffId", state, first_seen_at AS "firstSeenAt", deadline_at AS "deadlineAt",
+  redirect_sealed AS "redirectSealed", customer_id AS "customerId", connection_id AS "connectionId",
+  connection_key AS "connectionKey", coalesce(account_ids, '{}') AS "accountIds", otp_key AS "otpKey", reason,
+  partial_sharing AS "partialSharing",
+  floor(extract(epoch FROM deadline_at - clock_timestamp()) * 1000)::float8 AS "remainingMs"`;
 
 /**
  * Writes the row of a challenge at its first arrival; a later arrival of the same challenge finds that row and changes
@@ -81,13 +50,13 @@ export async function openHandoff(
     refererOrigin: string | null;
   },
 ): Promise<{ handoff: HandoffRow; created: boolean }> {
-  const inserted = await db.query<RawHandoff>(
+  const inserted = await db.query<HandoffRow>(
     `INSERT INTO handoffs (handoff_id, deadline_at, redirect_sealed, fetch_site, referer_origin)
      VALUES ($1, now() + $2::float8 * interval '1 millisecond', $3, $4, $5)
      ON CONFLICT (handoff_id) DO NOTHING RETURNING ${columns}`,
     [input.handoffId, input.lifetimeMs, input.redirectSealed, input.fetchSite, input.refererOrigin],
   );
-  if (inserted.rows[0] !== undefined) return { handoff: handoffFrom(inserted.rows[0]), created: true };
+  if (inserted.rows[0] !== undefined) return { handoff: inserted.rows[0], created: true };
   const found = await readHandoff(db, input);
   if (found === null) throw new Error('a handoff vanished while it was opened');
   return { handoff: found, created: false };
@@ -95,19 +64,19 @@ export async function openHandoff(
 
 /** The handoff, or null when there is none. */
 export async function readHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
-  const { rows } = await db.query<RawHandoff>(`SELECT ${columns} FROM handoffs WHERE handoff_id = $1`, [
+  const { rows } = await db.query<HandoffRow>(`SELECT ${columns} FROM handoffs WHERE handoff_id = $1`, [
     input.handoffId,
   ]);
-  return rows[0] === undefined ? null : handoffFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** The handoff, locked until the transaction ends. Lock its connection first: no two lockers can deadlock then. */
 export async function lockHandoff(db: Queryable, input: { handoffId: string }): Promise<HandoffRow | null> {
-  const { rows } = await db.query<RawHandoff>(
+  const { rows } = await db.query<HandoffRow>(
     `SELECT ${columns} FROM handoffs WHERE handoff_id = $1 FOR UPDATE`,
     [input.handoffId],
   );
-  return rows[0] === undefined ? null : handoffFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /**

@@ -18,35 +18,13 @@ export interface SageCompanyRow {
   readonly createdAt: string;
 }
 
-interface RawCompany {
-  connection_id: string;
-  customer_id: string;
-  onboarding_id: string | null;
-  organisation_id: string;
-  company_id: string;
-  name: string;
-  signing_key_sealed: string;
-  created_at: string;
-}
-
-const columns = `connection_id, customer_id, onboarding_id, organisation_id, company_id, name, signing_key_sealed,
-  created_at`;
+const columns = `
+  connection_id AS "connectionId", customer_id AS "customerId", onboarding_id AS "onboardingId",
+  organisation_id AS "organisationId", company_id AS "companyId", name, signing_key_sealed AS "signingKeySealed",
+  created_at AS "createdAt"`;
 
 /** A customer has few companies; a list never shows more than this. */
 const listedCompaniesMax = 200;
-
-function companyFrom(raw: RawCompany): SageCompanyRow {
-  return {
-    connectionId: raw.connection_id,
-    customerId: raw.customer_id,
-    onboardingId: raw.onboarding_id,
-    organisationId: raw.organisation_id,
-    companyId: raw.company_id,
-    name: raw.name,
-    signingKeySealed: raw.signing_key_sealed,
-    createdAt: raw.created_at,
-  };
-}
 
 /** A signing key as it may be stored in the row of this company, and only there. */
 export function sealSageSigningKey(
@@ -102,11 +80,11 @@ export async function readSageCompany(
   db: Queryable,
   input: { connectionId: string },
 ): Promise<SageCompanyRow | null> {
-  const { rows } = await db.query<RawCompany>(
+  const { rows } = await db.query<SageCompanyRow>(
     `SELECT ${columns} FROM sage_companies WHERE connection_id = $1`,
     [input.connectionId],
   );
-  return rows[0] === undefined ? null : companyFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** The company by its ids at Sage, or null when we have none. */
@@ -114,11 +92,11 @@ export async function readSageCompanyByIds(
   db: Queryable,
   input: { organisationId: string; companyId: string },
 ): Promise<SageCompanyRow | null> {
-  const { rows } = await db.query<RawCompany>(
+  const { rows } = await db.query<SageCompanyRow>(
     `SELECT ${columns} FROM sage_companies WHERE organisation_id = $1 AND company_id = $2`,
     [input.organisationId, input.companyId],
   );
-  return rows[0] === undefined ? null : companyFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** The company that an onboarding created, or null as long as there is none. */
@@ -126,11 +104,11 @@ export async function readSageCompanyOfOnboarding(
   db: Queryable,
   input: { onboardingId: string },
 ): Promise<SageCompanyRow | null> {
-  const { rows } = await db.query<RawCompany>(
+  const { rows } = await db.query<SageCompanyRow>(
     `SELECT ${columns} FROM sage_companies WHERE onboarding_id = $1`,
     [input.onboardingId],
   );
-  return rows[0] === undefined ? null : companyFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** A customer's companies, oldest first. */
@@ -138,10 +116,10 @@ export async function listSageCompanies(
   db: Queryable,
   input: { customerId: string },
 ): Promise<SageCompanyRow[]> {
-  const { rows } = await db.query<RawCompany>(
+  const { rows } = await db.query<SageCompanyRow>(
     `SELECT ${columns} FROM sage_companies WHERE customer_id = $1
       ORDER BY created_at, connection_id LIMIT ${listedCompaniesMax}`,
     [input.customerId],
   );
-  return rows.map(companyFrom);
+  return rows;
 }

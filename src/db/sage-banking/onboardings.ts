@@ -46,69 +46,18 @@ export interface SageOnboardingRow {
   readonly unattendedMs: number;
 }
 
-interface RawOnboarding {
-  onboarding_id: string;
-  customer_id: string;
-  kind: SageProductKind;
-  request: SageOrganisationOrder;
-  licence_sealed: string | null;
-  organisation_id: string | null;
-  organisation_key_sealed: string | null;
-  terms_accepted_at: string;
-  state: SageOnboardingState;
-  captcha_id: string | null;
-  captcha_image: string | null;
-  captcha_text: string | null;
-  captcha_failures: number;
-  registered_again: boolean;
-  create_sent_at: string | null;
-  resolution_sealed: string | null;
-  reason: SageOnboardingReason | null;
-  message: string | null;
-  created_at: string;
-  updated_at: string;
-  captcha_age_ms: number | null;
-  untouched_ms: number;
-  unattended_ms: number;
-}
-
 /** Word for word the condition of the partial indexes: `NOT IN` the others would not use them. */
 const isOpen = `state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')`;
 const ageOf = (column: string): string => `extract(epoch FROM clock_timestamp() - ${column})::float8 * 1000`;
 
-const columns = `onboarding_id, customer_id, kind, request, licence_sealed, organisation_id,
-  organisation_key_sealed, terms_accepted_at, state, captcha_id,
-  captcha_image, captcha_text, captcha_failures, registered_again, create_sent_at, resolution_sealed, reason, message,
-  created_at, updated_at, ${ageOf('captcha_received_at')} AS captcha_age_ms, ${ageOf('updated_at')} AS untouched_ms,
-  ${ageOf('person_acted_at')} AS unattended_ms`;
-
-function onboardingFrom(raw: RawOnboarding): SageOnboardingRow {
-  return {
-    onboardingId: raw.onboarding_id,
-    customerId: raw.customer_id,
-    kind: raw.kind,
-    request: raw.request,
-    licenceSealed: raw.licence_sealed,
-    organisationId: raw.organisation_id,
-    organisationKeySealed: raw.organisation_key_sealed,
-    termsAcceptedAt: raw.terms_accepted_at,
-    state: raw.state,
-    captchaId: raw.captcha_id,
-    captchaImage: raw.captcha_image,
-    captchaText: raw.captcha_text,
-    captchaFailures: raw.captcha_failures,
-    registeredAgain: raw.registered_again,
-    createSentAt: raw.create_sent_at,
-    resolutionSealed: raw.resolution_sealed,
-    reason: raw.reason,
-    message: raw.message,
-    createdAt: raw.created_at,
-    updatedAt: raw.updated_at,
-    captchaAgeMs: raw.captcha_age_ms,
-    untouchedMs: raw.untouched_ms,
-    unattendedMs: raw.unattended_ms,
-  };
-}
+const columns = `
+  onboarding_id AS "onboardingId", customer_id AS "customerId", kind, request, licence_sealed AS "licenceSealed",
+  organisation_id AS "organisationId", organisation_key_sealed AS "organisationKeySealed",
+  terms_accepted_at AS "termsAcceptedAt", state, captcha_id AS "captchaId", captcha_image AS "captchaImage",
+  captcha_text AS "captchaText", captcha_failures AS "captchaFailures", registered_again AS "registeredAgain",
+  create_sent_at AS "createSentAt", resolution_sealed AS "resolutionSealed", reason, message,
+  created_at AS "createdAt", updated_at AS "updatedAt", ${ageOf('captcha_received_at')} AS "captchaAgeMs",
+  ${ageOf('updated_at')} AS "untouchedMs", ${ageOf('person_acted_at')} AS "unattendedMs"`;
 
 /** What is sealed in the row: `{key, value}` pairs of the licence, what an operator entered, or the organisation's key. */
 type SealedColumn = 'licence' | 'resolution' | 'organisation_key';
@@ -213,11 +162,11 @@ export async function readSageOnboarding(
   db: Queryable,
   input: { onboardingId: string },
 ): Promise<SageOnboardingRow | null> {
-  const { rows } = await db.query<RawOnboarding>(
+  const { rows } = await db.query<SageOnboardingRow>(
     `SELECT ${columns} FROM sage_onboardings WHERE onboarding_id = $1`,
     [input.onboardingId],
   );
-  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** The onboarding, its row locked until the transaction ends; null when there is none. */
@@ -225,11 +174,11 @@ export async function lockSageOnboarding(
   db: Queryable,
   input: { onboardingId: string },
 ): Promise<SageOnboardingRow | null> {
-  const { rows } = await db.query<RawOnboarding>(
+  const { rows } = await db.query<SageOnboardingRow>(
     `SELECT ${columns} FROM sage_onboardings WHERE onboarding_id = $1 FOR UPDATE`,
     [input.onboardingId],
   );
-  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** A customer's newest onboarding, for its pages; null when there is none. */
@@ -237,12 +186,12 @@ export async function readNewestSageOnboarding(
   db: Queryable,
   input: { customerId: string },
 ): Promise<SageOnboardingRow | null> {
-  const { rows } = await db.query<RawOnboarding>(
+  const { rows } = await db.query<SageOnboardingRow>(
     `SELECT ${columns} FROM sage_onboardings WHERE customer_id = $1
       ORDER BY created_at DESC LIMIT 1`,
     [input.customerId],
   );
-  return rows[0] === undefined ? null : onboardingFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** Newer ones may have no workflow yet: the process that wrote them may still be starting it. */
