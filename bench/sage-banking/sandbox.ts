@@ -32,14 +32,25 @@ export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
     });
   const control: BenchSage['control'] = (method, path, body) => askControl({ url, method, path, body });
   const client = createSageBankingClient({
-    ...{ bankingUrl: url, authUrl: url, tokenServiceUrl: url, linkOrigins: [url] },
-    ...{ applicationId: application.id, signingKey: application.signingKey, provider: undefined },
+    bankingUrl: url,
+    authUrl: url,
+    tokenServiceUrl: url,
+    linkOrigins: [url],
+    applicationId: application.id,
+    signingKey: application.signingKey,
+    provider: undefined,
   });
   return {
-    ...{ pool: fixture.pool, keyring: fixture.keyring, control, deps: { sage: { client } } },
+    pool: fixture.pool,
+    keyring: fixture.keyring,
+    control,
+    deps: { sage: { client } },
     environment: {
-      ...{ SAGE_BANKING_URL: url, SAGE_AUTH_URL: url, SAGE_TOKEN_SERVICE_URL: url },
-      ...{ SAGE_APPLICATION_ID: application.id, SAGE_SIGNING_KEY: application.signingKey },
+      SAGE_BANKING_URL: url,
+      SAGE_AUTH_URL: url,
+      SAGE_TOKEN_SERVICE_URL: url,
+      SAGE_APPLICATION_ID: application.id,
+      SAGE_SIGNING_KEY: application.signingKey,
       // The next check is due after the measurement.
       SAGE_STATUS_POLL_MIN: '1h',
     },

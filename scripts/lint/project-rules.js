@@ -31,6 +31,10 @@ const noEnum = {
   selector: 'TSEnumDeclaration',
   message: 'Use a union of string literals: it is plain JSON on the wire.',
 };
+const noLiteralSpread = {
+  selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+  message: 'Write the fields themselves, without a spread around them.',
+};
 const noModuleState = ['Program', 'Program > ExportNamedDeclaration'].map((parent) => ({
   selector: `${parent} > VariableDeclaration[kind!='const']`,
   message: 'No mutable state at module level: it outlives a workflow run and a test.',
@@ -46,7 +50,7 @@ export const projectRules = [
       '@typescript-eslint/no-explicit-any': 'error',
       'project/import-rules': 'error',
       'project/import-cycles': 'error',
-      'no-restricted-syntax': ['error', noEnum],
+      'no-restricted-syntax': ['error', noEnum, noLiteralSpread],
     },
   },
   {
@@ -54,13 +58,13 @@ export const projectRules = [
     rules: {
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       'max-lines': ['error', { max: 300 }],
-      'no-restricted-syntax': ['error', noEnum, ...noModuleState],
+      'no-restricted-syntax': ['error', noEnum, noLiteralSpread, ...noModuleState],
     },
   },
   {
     files: ['src/**/*.ts', 'sandbox/**/*.ts', 'worker.ts'],
     ignores: ['src/config.ts', 'sandbox/main.ts'],
-    rules: { 'no-restricted-syntax': ['error', noEnum, ...noModuleState, noEnvironment] },
+    rules: { 'no-restricted-syntax': ['error', noEnum, noLiteralSpread, ...noModuleState, noEnvironment] },
   },
   { files: texts, plugins: { project: plugin }, language: 'project/text' },
   {

@@ -69,7 +69,9 @@ beforeAll(async () => {
   const acting = { activities, interceptors: { activity: [createActivityInterceptors] } };
   workers = await Promise.all([
     Worker.create({
-      ...{ ...shared, ...workerOptions.workflows, workflowBundle },
+      ...shared,
+      ...workerOptions.workflows,
+      workflowBundle,
       taskQueue: taskQueues.workflows,
     }),
     Worker.create({ ...shared, ...workerOptions.deliver, ...acting, taskQueue: taskQueues.deliver }),

@@ -34,6 +34,14 @@ describe('rules of the project', () => {
     ).toEqual(['@typescript-eslint/consistent-type-imports']);
   });
 
+  test('fields are written without a spread of a literal around them; a conditional spread is allowed', async () => {
+    const spread = 'export const f = (a: number) => ({ ...{ a, b: 1 }, c: 2 });\n';
+    expect(await lintSnippet('test/unit/snippet.ts', spread)).toEqual(['no-restricted-syntax']);
+    expect(await lintSnippet('src/db/snippet.ts', spread)).toEqual(['no-restricted-syntax']);
+    const conditional = 'export const f = (a?: number) => ({ ...(a === undefined ? {} : { a }), c: 2 });\n';
+    expect(await lintSnippet('src/db/snippet.ts', conditional)).toEqual([]);
+  });
+
   test('functions fit a screen and files stay small', async () => {
     const lines = (count: number): string => '  work();\n'.repeat(count);
     const long = `export function f(work: () => void) {\n${lines(75)}}\n`;

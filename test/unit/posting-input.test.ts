@@ -204,8 +204,16 @@ describe('a posting of core banking', () => {
 
   it('has every wrong field named, not only the first', () => {
     const result = parse({
-      ...{ transaction_id: ' x', posted_at: 'yesterday', amount: '12,50', description: '', payee: 7 },
-      ...{ transaction_type: 'Debit', status: 'done', corrects: '', memo: 'a', note: 'b' },
+      transaction_id: ' x',
+      posted_at: 'yesterday',
+      amount: '12,50',
+      description: '',
+      payee: 7,
+      transaction_type: 'Debit',
+      status: 'done',
+      corrects: '',
+      memo: 'a',
+      note: 'b',
     });
     if (!('problem' in result)) throw new Error('accepted');
     const { transactionId, errors } = result.problem;

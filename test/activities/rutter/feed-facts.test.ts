@@ -150,7 +150,9 @@ describe('the state of an account at Rutter', () => {
     const later = '2026-04-01T00:00:00.000Z';
     await recordCheck([feed], [seen(feed, { transactionStartDate: later })]);
     expect(await rowOf(feed)).toMatchObject({
-      ...{ transactionStartDate: later, examinedSequence: '40', state: 'live' },
+      transactionStartDate: later,
+      examinedSequence: '40',
+      state: 'live',
     });
     expect(await timelineOf(feed)).toEqual(['caught_up', 'start_date_changed']);
   });
@@ -389,7 +391,8 @@ describe('a request of an operator or customer', () => {
     for (const action of ['pause', 'resume', 'sync', 'close'] as const) await request(feed, action);
     expect(await recordCheck([feed], [seen(feed, { transactionStartDate: '2026-01-01T00:00:00Z' })])).toEqual(
       {
-        ...{ requestedFeedIds: [], awaitedCount: 0 },
+        requestedFeedIds: [],
+        awaitedCount: 0,
       },
     );
     await recordAccountSeen(fixture.pool, {

@@ -24,7 +24,10 @@ function posting(id: string, status: PostingStatus = 'posted', minute = 0): Rece
       transaction_type: 'debit',
       status,
     },
-    ...{ currency: 'GBP', accountType: 'bank', signCheck: 'reject', timeZone: null },
+    currency: 'GBP',
+    accountType: 'bank',
+    signCheck: 'reject',
+    timeZone: null,
     nowMs: Date.parse('2026-07-01T00:00:00Z'),
   });
   if ('problem' in parsed) throw new Error(JSON.stringify(parsed.problem));

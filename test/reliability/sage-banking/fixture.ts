@@ -78,9 +78,15 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   const facade = createFacade(client);
   const channel: SageBankingParts = {
     client: createSageBankingClient({
-      ...{ bankingUrl: sandbox.url, authUrl: sandbox.url, tokenServiceUrl: sandbox.url },
-      ...{ linkOrigins: [sandbox.url], applicationId: application.id, signingKey: application.signingKey },
-      ...{ provider: 'simulation.provider', timeoutMs: requestTimeoutMs, nowMs: () => clock.nowMs() },
+      bankingUrl: sandbox.url,
+      authUrl: sandbox.url,
+      tokenServiceUrl: sandbox.url,
+      linkOrigins: [sandbox.url],
+      applicationId: application.id,
+      signingKey: application.signingKey,
+      provider: 'simulation.provider',
+      timeoutMs: requestTimeoutMs,
+      nowMs: () => clock.nowMs(),
       fetch: (...args) => (monitoring === null ? fetch : monitoring.fetch)(...args),
     }),
     workflows: facade,
@@ -106,7 +112,13 @@ export async function createSageBankingFixture(bundle: WorkflowBundle): Promise<
   });
   const running = workers.map((worker) => worker.run());
   return {
-    ...{ client, facade, sage: facade, pool, keyring, clock, control },
+    client,
+    facade,
+    sage: facade,
+    pool,
+    keyring,
+    clock,
+    control,
     sleep: async (ms) => {
       await skipTime(env, { ms, flaw: flaw.signal, runningAttempts });
       await clock.reach(await env.currentTimeMs());
@@ -153,10 +165,16 @@ function depsOf(input: {
   clock: SimulationClock;
 }): ActivityDeps {
   return {
-    ...{ pool: input.pool, keyring: input.keyring, workflows: input.facade, sage: input.channel },
+    pool: input.pool,
+    keyring: input.keyring,
+    workflows: input.facade,
+    sage: input.channel,
     // No server listens there: the `rutter` channel has its own simulations.
     rutter: createRutterClient({
-      ...{ baseUrl: 'http://127.0.0.1:9', clientId: 'none', clientSecret: 'none', version: '2024-08-31' },
+      baseUrl: 'http://127.0.0.1:9',
+      clientId: 'none',
+      clientSecret: 'none',
+      version: '2024-08-31',
       limiter: { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() },
     }),
     settings: {
@@ -194,13 +212,17 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
     dataConverter: createDataConverter(deps.keyring),
   };
   const acting = {
-    ...{ ...shared, activities: activitiesOf(input) },
+    ...shared,
+    activities: activitiesOf(input),
     interceptors: { activity: [createActivityInterceptors] },
   };
   const { workflows, interactive, deliver } = workerOptions;
   return Promise.all([
     Worker.create({
-      ...{ ...shared, ...workflows, taskQueue: taskQueues.workflows, workflowBundle: bundle },
+      ...shared,
+      ...workflows,
+      taskQueue: taskQueues.workflows,
+      workflowBundle: bundle,
     }),
     Worker.create({ ...acting, ...interactive, taskQueue: taskQueues.interactive }),
     Worker.create({ ...acting, ...deliver, taskQueue: taskQueues.deliver }),

@@ -129,7 +129,9 @@ export async function createDeliveryFixture(
   const control = (method: string, path: string, body?: unknown) =>
     askControl({ url: sandbox.url, method, path, body });
   const target: SeedTarget = {
-    ...{ pool, keyring: keys.keyring, client: deps.rutter },
+    pool,
+    keyring: keys.keyring,
+    client: deps.rutter,
     selectAccount: ({ rutterAccountId, startDate }) =>
       control('POST', `/accounts/${rutterAccountId}/select`, { transaction_start_date: startDate }),
   };
@@ -154,7 +156,15 @@ export async function createDeliveryFixture(
     return answer.accounts[0]?.transactions ?? [];
   };
   return {
-    ...{ pool, deps, sandbox, woken, control, clientOf, makeFeed, deliveryRun, book },
+    pool,
+    deps,
+    sandbox,
+    woken,
+    control,
+    clientOf,
+    makeFeed,
+    deliveryRun,
+    book,
     makeFilledFeed: async ({ count, ...input }) => {
       const feed = await makeFeed(input);
       await addPostings(pool, feed.accountId, postingsFrom({ from: input.startDate, count }));

@@ -104,7 +104,9 @@ class Bisection {
     return {
       end,
       requests: sizes.length,
-      ...{ sizes, delivered, quarantined },
+      sizes,
+      delivered,
+      quarantined,
       ready: [...this.suspected, ...this.members],
     };
   }

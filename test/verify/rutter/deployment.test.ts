@@ -73,7 +73,9 @@ afterAll(async () => {
 /** Deploys: a worker with this code runs the workflows while `work` goes on, and is stopped at its end. */
 async function withWorkflows(workflowBundle: WorkflowBundle, work: () => Promise<void>): Promise<void> {
   const worker = await Worker.create({
-    ...{ connection: native, namespace, workflowBundle },
+    connection: native,
+    namespace,
+    workflowBundle,
     taskQueue: taskQueues.workflows,
   });
   await worker.runUntil(work);

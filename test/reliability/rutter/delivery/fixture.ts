@@ -39,7 +39,9 @@ export async function createDeliveryFixture(): Promise<DeliveryFixture> {
   const { pool, drop } = await createMovableDatabase(databaseConnectionsMax);
   const clock = new DeliveryClock(pool);
   return {
-    ...{ pool, clock, keyring: keys.keyring },
+    pool,
+    clock,
+    keyring: keys.keyring,
     openSandbox: async (own) => {
       const sandbox = await startRutterSandbox({ port: 0, ...credentials, knobs: { ...knobs, ...own } });
       const control = controlOf(sandbox);

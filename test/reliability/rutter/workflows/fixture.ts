@@ -202,16 +202,24 @@ function createWorkers(input: WorkersInput): Promise<Worker[]> {
   const interceptors = { activity: [createActivityInterceptors] };
   return Promise.all([
     Worker.create({
-      ...{ ...shared, ...workerOptions.workflows, taskQueue: taskQueues.workflows },
+      ...shared,
+      ...workerOptions.workflows,
+      taskQueue: taskQueues.workflows,
       workflowBundle: bundle,
     }),
     Worker.create({
-      ...{ ...shared, ...workerOptions.interactive, taskQueue: taskQueues.interactive },
-      ...{ activities, interceptors },
+      ...shared,
+      ...workerOptions.interactive,
+      taskQueue: taskQueues.interactive,
+      activities,
+      interceptors,
     }),
     Worker.create({
-      ...{ ...shared, ...workerOptions.deliver, taskQueue: taskQueues.deliver },
-      ...{ activities, interceptors },
+      ...shared,
+      ...workerOptions.deliver,
+      taskQueue: taskQueues.deliver,
+      activities,
+      interceptors,
     }),
   ]);
 }

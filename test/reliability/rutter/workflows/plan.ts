@@ -103,7 +103,9 @@ const thenWaitMs = fc.oneof(
 function ingestOf(currencies: readonly DrawnCurrency[]): fc.Arbitrary<Step> {
   return fc.nat({ max: currencies.length - 1 }).chain((feed) =>
     fc.record({
-      ...{ kind: fc.constant('ingest' as const), feed: fc.constant(feed), signal },
+      kind: fc.constant('ingest' as const),
+      feed: fc.constant(feed),
+      signal,
       calls: fc.oneof(
         {
           weight: 30,
@@ -133,7 +135,9 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
     [
       2,
       fc.record({
-        ...{ kind: fc.constant('refuse' as const), connection, webhook },
+        kind: fc.constant('refuse' as const),
+        connection,
+        webhook,
         status: fc.constantFrom('needs_reauth' as const, 'disabled' as const),
       }),
     ],
@@ -144,7 +148,8 @@ function stepOf(currencies: readonly DrawnCurrency[], connection: fc.Arbitrary<n
     [
       1,
       fc.record({
-        ...{ kind: fc.constant('forged_webhook' as const), connection },
+        kind: fc.constant('forged_webhook' as const),
+        connection,
         copies: fc.integer({ min: 1, max: 20 }),
       }),
     ],
@@ -179,18 +184,22 @@ export const workflowPlan: fc.Arbitrary<WorkflowPlan> = fc
       postLatencyMs: fc.constantFrom(0, 40, 150),
       jobRunMs: fc.constantFrom(0, 0, 0, 5_000, 60_000),
       steps: fc.array(fc.record({ step: stepOf(currencies, connection), duringDeliveryRun, thenWaitMs }), {
-        ...{ minLength: 3, maxLength: stepsMax, size: 'max' },
+        minLength: 3,
+        maxLength: stepsMax,
+        size: 'max',
       }),
       lostSignalsFoundBy: fc.constantFrom('repair', 'daily_check'),
       failures: fc.array(plannedFailure(currencies.length - 1), {
-        ...{ maxLength: failuresMax, size: 'max' },
+        maxLength: failuresMax,
+        size: 'max',
       }),
     });
   });
 
 function plannedFeed(currency: DrawnCurrency, connection: fc.Arbitrary<number>): fc.Arbitrary<PlannedFeed> {
   return fc.record({
-    ...{ connection, currency: fc.constant(currency) },
+    connection,
+    currency: fc.constant(currency),
     timeZone: fc.option(fc.constantFrom(...drawnTimeZones), { freq: 2 }),
     startDate: fc.option(drawStartDate(), { freq: 4 }),
     passesMax: fc.integer({ min: 1, max: 6 }),

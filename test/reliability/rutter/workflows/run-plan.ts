@@ -59,8 +59,12 @@ export async function runWorkflowPlan(fixture: WorkflowFixture, plan: WorkflowPl
   return {
     violations: violations,
     exercised: {
-      ...{ attempts: monitor.attempts, failures: monitor.injected, booked, feeds: actors.feeds.length },
-      ...{ posts: monitor.traffic.batches.length, answersDuringFailure: monitor.traffic.failures },
+      attempts: monitor.attempts,
+      failures: monitor.injected,
+      booked,
+      feeds: actors.feeds.length,
+      posts: monitor.traffic.batches.length,
+      answersDuringFailure: monitor.traffic.failures,
     },
   };
 }
