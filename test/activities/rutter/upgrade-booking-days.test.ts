@@ -136,8 +136,12 @@ async function makeOld(feed: DeliveryFeed, database: TestDatabase, sent: boolean
   try {
     const dir = fileURLToPath(new URL('../../../migrations', import.meta.url));
     await runner({
-      ...{ dbClient: old, dir, direction: 'up', count: migrationsOf020 },
-      ...{ migrationsTable: 'migrations', log: () => undefined },
+      dbClient: old,
+      dir,
+      direction: 'up',
+      count: migrationsOf020,
+      migrationsTable: 'migrations',
+      log: () => undefined,
     });
     await copyRows(old, 'customers', 'customer_id', row.customerId);
     await copyRows(old, 'accounts', 'customer_id', row.customerId);
