@@ -267,6 +267,36 @@ describe('clusters of bad postings', () => {
     expect(await fixture.bookedIds(feed)).toEqual(idsOf(1_000).filter((id) => !quarantined.includes(id)));
   });
 
+  it('that need more than 100 requests block the feed also when the last request was accepted', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 10 }));
+    await poison([idOf(10)], false);
+    const used = { size: 10, requests: 98, refusedAlone: 0, refusedRun: 0, acceptedPart: 0 };
+    const progress = { ...used, misleadingHints: 0, hintsHold: false, sequenceMax: null };
+    await fixture.pool.query(
+      `UPDATE feeds SET bisection_left = 10, bisection_bad = 10, bisection_progress = $2 WHERE feed_id = $1`,
+      [feed.feedId, progress],
+    );
+    const blocked = { outcome: 'waiting', reason: 'rejected_by_provider' };
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ ...blocked, delivered: 8 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 8, ready: 2 });
+    await resume(feed);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    expect(await exceptionsOf(feed)).toEqual({ [idOf(10)]: 'quarantined' });
+  });
+
+  it('are not the cause when a request is too large: smaller parts are sent, and nothing is quarantined', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 10 }));
+    const tooLarge = { kind: 'status', http_status: 413, body: {}, match: batchPost, times: 1 };
+    await fixture.control('POST', '/faults', tooLarge);
+    const posts = await fixture.posts();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 10 });
+    expect((await fixture.posts()) - posts).toBe(3);
+    expect(await exceptionsOf(feed)).toEqual({});
+    expect(await fixture.bookedIds(feed)).toEqual(idsOf(10));
+  });
+
   it('are found by a plan that version 0.2.0 has begun', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 40 }));
