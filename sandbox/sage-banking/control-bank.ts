@@ -98,7 +98,7 @@ function findAccount(sandbox: Sandbox, id: string): AccountRecord {
   return account;
 }
 
-/** A statement in short: `{transactions: [{transactionAmount, …}], status?, balance?}`; what is missing is made up. */
+/** A statement in short: `{transactions: [{transactionAmount, …}], status?, balance? | balances?}`; the rest is made up. */
 function postTransactions(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const account = findAccount(sandbox, params['id'] ?? '');
   const list: unknown = body['transactions'] ?? [];
@@ -111,7 +111,9 @@ function postTransactions(sandbox: Sandbox, { params, body }: ControlRequest): u
     ...item,
   }));
   const status = body['status'] === undefined ? {} : { status: body['status'] };
-  const balance = body['balance'] === undefined ? {} : { balances: { ledgerBalance: body['balance'] } };
+  const balances =
+    body['balances'] ?? (body['balance'] === undefined ? undefined : { ledgerBalance: body['balance'] });
+  const balance = balances === undefined ? {} : { balances };
   return postStatement(sandbox, {
     principalId: account.id,
     bankId: account.bankId,

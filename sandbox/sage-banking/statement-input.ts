@@ -1,4 +1,4 @@
-import { Fields } from './fields.js';
+import { Fields, isDateText } from './fields.js';
 import { conflict, isObject, notFound } from './http.js';
 import type { Sandbox } from './sandbox.js';
 
@@ -25,7 +25,7 @@ export function readStatement(sandbox: Sandbox, data: Record<string, unknown>): 
     fields.fault('accountDetails', 'must be a list of exactly one object');
   } else if (![undefined, 'active', 'authRequired'].includes(details['status'] as string | undefined)) {
     fields.fault('accountDetails[0].status', 'must be active or authRequired');
-  }
+  } else readBalances(fields, details['balances']);
   readLines(sandbox, fields, data['transactionDetails'] ?? []);
   fields.check();
   const account = sandbox.state.get('account', accountId);
@@ -36,6 +36,23 @@ export function readStatement(sandbox: Sandbox, data: Record<string, unknown>): 
     .some((statement) => statement.accountId === accountId && statement.state === 'waiting');
   if (isBusy) throw conflict('another statement of this account is in flight');
   return { accountId };
+}
+
+const BALANCES = ['ledgerBalance', 'availableBalance'];
+
+/** Optional; each a number or null, with its date (contract 12.4). */
+function readBalances(fields: Fields, balances: unknown): void {
+  if (balances === undefined) return;
+  const at = 'accountDetails[0].balances';
+  if (!isObject(balances)) return fields.fault(at, 'must be an object');
+  for (const [name, value] of Object.entries(balances)) {
+    if (BALANCES.includes(name)) {
+      if (value !== null && !Number.isFinite(value)) fields.fault(`${at}.${name}`, 'must be a number');
+    } else if (BALANCES.some((balance) => name === `${balance}Date`)) {
+      const isDate = typeof value === 'string' && isDateText(value);
+      if (value !== null && !isDate) fields.fault(`${at}.${name}`, 'must be an ISO 8601 date');
+    } else fields.fault(`${at}.${name}`, 'is no balance');
+  }
 }
 
 function readLines(sandbox: Sandbox, fields: Fields, list: unknown): void {

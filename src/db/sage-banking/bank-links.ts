@@ -113,7 +113,7 @@ export async function storeConsentSession(
     startedAgoMs: number;
   },
 ): Promise<boolean> {
-  const { rows } = await db.query<LinkPlace & { attempts: number }>(
+  const { rows } = await db.query<LinkSubject & { attempts: number }>(
     `UPDATE sage_links SET redirect_sealed = $2, poll_route_sealed = $3, poll_period_ms = $4, attempts = attempts + 1,
             updated_at = now(),
             expires_at = coalesce(expires_at,
@@ -208,7 +208,7 @@ export async function endSageLink(
 ): Promise<void> {
   const { ending } = input;
   const failed = ending.state === 'linked' ? null : ending;
-  const { rows } = await db.query<LinkPlace & { purpose: SageLinkPurpose }>(
+  const { rows } = await db.query<LinkSubject & { purpose: SageLinkPurpose }>(
     `UPDATE sage_links SET state = $2, sage_account_id = coalesce($3, sage_account_id), reason = $4, message = $5,
             poll_route_sealed = NULL, redirect_sealed = NULL, account_sealed = NULL, updated_at = now()
       WHERE link_id = $1 AND state = 'waiting' RETURNING ${eventColumns}, purpose`,
@@ -233,7 +233,7 @@ export async function endSageLink(
     });
 }
 
-interface LinkPlace {
+interface LinkSubject {
   readonly linkId: string;
   readonly customerId: string;
   readonly connectionId: string;
@@ -245,7 +245,7 @@ const eventColumns = `link_id AS "linkId", customer_id AS "customerId", connecti
 /** A renewal, and the link of an account, are on the account's own timeline too. */
 async function recordEvent(
   db: Queryable,
-  link: LinkPlace,
+  link: LinkSubject,
   kind: string,
   detail: Readonly<Record<string, unknown>>,
 ): Promise<void> {

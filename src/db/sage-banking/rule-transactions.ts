@@ -27,7 +27,7 @@ interface RawRow {
   posted: string | null;
   currency: string | null;
   body: Record<string, unknown> | null;
-  odd: string[] | null;
+  unread: string[] | null;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function* ruleTransactions(
       `SELECT transaction_id, transaction_amount::text AS amount, transaction_narrative AS narrative,
               date_posted AS posted, body ->> 'currency' AS currency,
               CASE WHEN $5 OR transaction_narrative IS NULL OR unrecognized_members IS NOT NULL THEN body END AS body,
-              unrecognized_members AS odd
+              unrecognized_members AS unread
          FROM sage_transactions
         WHERE sage_account_id = $1 AND transaction_id > $2 AND transaction_id <= $3 AND ${inForce}
         ORDER BY transaction_id LIMIT $4`,
@@ -66,7 +66,7 @@ function transactionFrom(raw: RawRow): RuleTransactionRow {
     currency: raw.currency,
   };
   const transactionId = Number(raw.transaction_id);
-  if (raw.odd === null) return { transactionId, body };
+  if (raw.unread === null) return { transactionId, body };
   // What cannot be read counts as missing, for rules as on pages.
-  return { transactionId, body: { ...body, ...Object.fromEntries(raw.odd.map((name) => [name, null])) } };
+  return { transactionId, body: { ...body, ...Object.fromEntries(raw.unread.map((name) => [name, null])) } };
 }

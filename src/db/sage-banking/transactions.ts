@@ -14,8 +14,8 @@ export interface SageTransactionObject {
   readonly [member: string]: unknown;
 }
 
-/** Ids that the timeline names of a page with unrecognized transactions. */
-const namedOddMax = 20;
+/** Ids of transactions that one timeline entry names. */
+const namedIdsMax = 20;
 
 export interface StoredSageTransaction {
   readonly transactionId: number;
@@ -88,16 +88,16 @@ export async function storePage(
          (sage_account_id, transaction_id, transaction_amount, transaction_narrative, date_posted, body,
           predicted_actions, predicted_at, unrecognized_members, correction_action)
        SELECT $1, id, amount, narrative, posted, body, coalesce(predicted, '[]'),
-              CASE WHEN predicted IS NOT NULL THEN now() END, odd, action
+              CASE WHEN predicted IS NOT NULL THEN now() END, unread, action
          FROM jsonb_to_recordset($2::jsonb) AS page
-              (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, odd text[],
+              (id bigint, amount numeric, narrative text, posted text, body jsonb, predicted jsonb, unread text[],
                action text)
        ON CONFLICT (sage_account_id, transaction_id) DO NOTHING
-       RETURNING transaction_id AS id, unrecognized_members AS odd, correction_action AS action,
+       RETURNING transaction_id AS id, unrecognized_members AS unread, correction_action AS action,
                  body ->> 'correctionId' AS corrects`,
       [input.sageAccountId, storableJson(rowsOf(input))],
     );
-    const odd = stored.filter((row) => row.odd !== null);
+    const unread = stored.filter((row) => row.unread !== null);
     const notInForce = await storeCorrections(db, account, stored);
     const lastTransactionId = Math.max(account.lastTransactionId, input.endIndex);
     await db.query(
@@ -105,16 +105,16 @@ export async function storePage(
               received_corrected = received_corrected + $5,
               unrecognized_at = CASE WHEN $4 > 0 THEN now() ELSE unrecognized_at END, updated_at = now()
         WHERE sage_account_id = $1`,
-      [input.sageAccountId, lastTransactionId, stored.length, odd.length, notInForce],
+      [input.sageAccountId, lastTransactionId, stored.length, unread.length, notInForce],
     );
-    if (odd.length > 0) {
+    if (unread.length > 0) {
       await writeTimeline(db, {
         ...whereOf(account),
         kind: 'sage_transactions_unrecognized',
         detail: {
-          count: odd.length,
-          transaction_ids: odd.slice(0, namedOddMax).map((row) => Number(row.id)),
-          members: [...new Set(odd.flatMap((row) => row.odd ?? []))],
+          count: unread.length,
+          transaction_ids: unread.slice(0, namedIdsMax).map((row) => Number(row.id)),
+          members: [...new Set(unread.flatMap((row) => row.unread ?? []))],
         },
       });
     }
@@ -124,7 +124,7 @@ export async function storePage(
 
 interface StoredRow {
   readonly id: string;
-  readonly odd: string[] | null;
+  readonly unread: string[] | null;
   readonly action: CorrectionAction | null;
   readonly corrects: string | null;
 }
@@ -147,7 +147,7 @@ async function storeCorrections(
       replaced: counts.replaced,
       removed: counts.removed,
       without_original: counts.withoutOriginal,
-      transaction_ids: corrections.slice(0, namedOddMax).map(({ transactionId }) => transactionId),
+      transaction_ids: corrections.slice(0, namedIdsMax).map(({ transactionId }) => transactionId),
     },
   });
   return counts.notInForce;
@@ -156,24 +156,24 @@ async function storeCorrections(
 function rowsOf(input: { transactions: readonly SageTransactionObject[]; tooLargeId?: number }) {
   const rows = input.transactions.map(columnsOf);
   if (input.tooLargeId === undefined) return rows;
-  return [...rows, { ...columnsOf({ transactionId: input.tooLargeId }), odd: [wholeObjectName] }];
+  return [...rows, { ...columnsOf({ transactionId: input.tooLargeId }), unread: [wholeObjectName] }];
 }
 
 /** What cannot be read has no column and stays in the body alone; what cannot be kept is in neither. */
 function columnsOf(transaction: SageTransactionObject) {
   const { body, unrecognized, correction } = readSageTransaction(transaction);
   const { predictedActions: _, ...rest } = body;
-  const odd = new Set(unrecognized);
-  const readable = (name: string) => (odd.has(name) ? null : body[name]);
+  const unread = new Set(unrecognized);
+  const readable = (name: string) => (unread.has(name) ? null : body[name]);
   return {
     id: transaction.transactionId,
     amount: readable('transactionAmount'),
     narrative: readable('transactionNarrative'),
     posted: readable('datePosted'),
-    body: odd.has('predictedActions') ? body : rest,
+    body: unread.has('predictedActions') ? body : rest,
     // A missing member is not an empty list: Sage has made no prediction yet.
     predicted: readable('predictedActions') ?? null,
-    odd: odd.size === 0 ? null : [...odd],
+    unread: unread.size === 0 ? null : [...unread],
     action: correction?.action ?? null,
   };
 }

@@ -126,9 +126,9 @@ function accountActions(visit: SageVisit, account: SageAccountRow): Html | undef
     ${
       status === 'authRequired' &&
       account.dataProvider === 'indirect' &&
-      html`<form method="post" action="${sagePaths.reauthorise(sageAccountId)}">
+      html`<form method="post" action="${sagePaths.reauthorize(sageAccountId)}">
         ${orderFields(visit)}
-        <button type="submit">${t.sage.account.reauthorise}</button>
+        <button type="submit">${t.sage.account.reauthorize}</button>
       </form>`
     }
     ${linkButton(sagePaths.rules(sageAccountId), t.sage.account.rules)}

@@ -70,7 +70,7 @@ export async function sendAccount(
 }
 
 /** `POST …/reauthorise`: starts another bank consent, for an account whose bank requires it. */
-export async function reauthorise(visit: SageVisit): Promise<void> {
+export async function reauthorize(visit: SageVisit): Promise<void> {
   const account = await requireOwnAccount(visit);
   const isAsked = account.status === 'authRequired' && account.dataProvider === 'indirect';
   if (!isAsked || isDisconnecting(account)) {

@@ -5,7 +5,7 @@ import type { SageBankingFacade } from '../../temporal/sage-banking/facade.js';
 import type { PagesChannel } from '../channel.js';
 import { formBody } from '../form.js';
 import { pageHeaders } from '../page-headers.js';
-import { askToDisconnect, disconnect, reauthorise, showAccount } from './account.js';
+import { askToDisconnect, disconnect, reauthorize, showAccount } from './account.js';
 import { searchBanks, showBanks, showBankSearch } from './bank-search.js';
 import { beginLink, showBeginLink } from './begin-link.js';
 import { askToDeleteRestorable, deleteRestorable } from './delete-restorable.js';
@@ -89,7 +89,7 @@ type Mount = (path: string, handler: SageHandler) => void;
 function mountAccount({ show, post }: { show: Mount; post: Mount }): void {
   const account = '/accounts/:sageAccountId';
   show(account, showAccount);
-  post(`${account}/reauthorise`, reauthorise);
+  post(`${account}/reauthorise`, reauthorize);
   show(`${account}/disconnect`, askToDisconnect);
   post(`${account}/disconnect`, disconnect);
   post(`${account}/reprocess`, reprocess);

@@ -40,10 +40,10 @@ function actions(t: SageTexts, feed: SageFeed, formToken: string): Html {
   return html`<div class="actions">
     ${
       asks &&
-      html`<form method="post" action="${sagePaths.reauthorise(feed.feedId)}">
+      html`<form method="post" action="${sagePaths.reauthorize(feed.feedId)}">
         <input type="hidden" name="${csrfFieldName}" value="${formToken}" />
         <input type="hidden" name="order_id" value="${randomUUID()}" />
-        <button type="submit">${t.sage.account.reauthorise}</button>
+        <button type="submit">${t.sage.account.reauthorize}</button>
       </form>`
     }
     <a

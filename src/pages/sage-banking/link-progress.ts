@@ -139,25 +139,25 @@ async function sendLinked(visit: SageVisit, link: SageLinkRow): Promise<void> {
   const texts = t.sage.link;
   const account =
     link.sageAccountId === null ? null : await readSageAccount(pool, { sageAccountId: link.sageAccountId });
-  const message = link.purpose === 'reauthorise' ? texts.reauthorised : texts.linked;
-  const ways: Html[] = [];
+  const message = link.purpose === 'reauthorise' ? texts.reauthorized : texts.linked;
+  const links: Html[] = [];
   if (account !== null) {
     const path = sagePaths.account(account.sageAccountId);
-    ways.push(html`<a class="button" href="${path}">${texts.openAccount}</a>`);
+    links.push(html`<a class="button" href="${path}">${texts.openAccount}</a>`);
     if (link.purpose !== 'reauthorise' && account.predecessorId !== null) {
-      ways.push(linkButton(sagePaths.restore(account.sageAccountId), texts.restore));
+      links.push(linkButton(sagePaths.restore(account.sageAccountId), texts.restore));
     }
   }
   const asksForRules = link.purpose !== 'reauthorise' && account !== null && account.predecessorId !== null;
   const paragraphs = asksForRules ? [...message.paragraphs, texts.restoreLead] : message.paragraphs;
-  sendSageMessage(visit, { message: { heading: message.heading, paragraphs }, more: html`${ways}` });
+  sendSageMessage(visit, { message: { heading: message.heading, paragraphs }, more: html`${links}` });
 }
 
 function sendLinkFailed(visit: SageVisit, link: SageLinkRow): void {
   const { t } = visit.pages;
   const texts = t.sage.link;
   const isRenewal = link.purpose === 'reauthorise';
-  const { heading, more } = isRenewal ? texts.notReauthorised : texts.failed;
+  const { heading, more } = isRenewal ? texts.notReauthorized : texts.failed;
   const said =
     link.reason === 'link_rejected' && link.message !== null ? [t.sage.sageSaid(link.message)] : [];
   const paragraphs = [...(link.reason === null ? [] : [texts.reasons[link.reason]]), ...said, more];

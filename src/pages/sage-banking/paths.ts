@@ -13,7 +13,7 @@ export const sagePaths = {
   link: (linkId: string) => `${root}/links/${linkId}`,
   linkAgain: (linkId: string) => `${root}/links/${linkId}/again`,
   account,
-  reauthorise: (sageAccountId: string) => `${account(sageAccountId)}/reauthorise`,
+  reauthorize: (sageAccountId: string) => `${account(sageAccountId)}/reauthorise`,
   disconnect: (sageAccountId: string) => `${account(sageAccountId)}/disconnect`,
   reprocess: (sageAccountId: string) => `${account(sageAccountId)}/reprocess`,
   reprocessing: (reprocessId: string) => `${root}/reprocesses/${reprocessId}`,

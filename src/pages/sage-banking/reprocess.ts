@@ -71,8 +71,8 @@ export async function showReprocess(visit: SageVisit): Promise<void> {
   const run = await readSageReprocess(pool, { reprocessId: requireUuid(visit, 'reprocessId') });
   if (run?.customerId !== visit.customer.customerId) throw notFoundProblem(visit);
   const texts = t.sage.reprocess;
-  const stoodInTheWay = visit.request.query.other === '1';
-  const notBegun = stoodInTheWay ? texts.notBegun : undefined;
+  const isOther = visit.request.query.other === '1';
+  const notBegun = isOther ? texts.notBegun : undefined;
   switch (run.state) {
     case 'running':
       return sendWaiting(visit, {
@@ -80,7 +80,7 @@ export async function showReprocess(visit: SageVisit): Promise<void> {
         heading: texts.running.heading,
         ...(notBegun === undefined ? {} : { note: notBegun }),
         lead: `${texts.running.progress(printCount(t, run.doneCount), printCount(t, run.total))} ${texts.starting}`,
-        path: `${sagePaths.reprocessing(run.reprocessId)}${stoodInTheWay ? notBegunQuery : ''}`,
+        path: `${sagePaths.reprocessing(run.reprocessId)}${isOther ? notBegunQuery : ''}`,
       });
     case 'failed':
       return sendSageMessage(visit, {

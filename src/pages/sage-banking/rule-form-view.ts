@@ -24,7 +24,7 @@ export interface RuleFormView {
   /** Below the alert. */
   readonly notice?: Html | undefined;
   /** A link for the alert. */
-  readonly alertWay?: Html | undefined;
+  readonly alertLink?: Html | undefined;
   /** The preview, below the buttons. */
   readonly below?: Html | undefined;
   readonly cancelPath: string;
@@ -45,7 +45,7 @@ export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
   const part: Part = { t, state: view.state, problems: view.problems };
   return html`<div class="card">
     <h1>${view.heading}</h1>
-    ${alertBox(view.alert)} ${view.alertWay !== undefined && html`<p>${view.alertWay}</p>`} ${view.notice}
+    ${alertBox(view.alert)} ${view.alertLink !== undefined && html`<p>${view.alertLink}</p>`} ${view.notice}
     ${wholeProblems(part)}
     <form method="post" action="${view.action}">
       <input type="hidden" name="${csrfFieldName}" value="${view.formToken}" />
@@ -73,7 +73,7 @@ export function ruleFormMain(t: SageTexts, view: RuleFormView): Html {
       </fieldset>
       <div class="actions">
         <button type="submit" name="do" value="save">${texts.save}</button>
-        <button type="submit" name="do" value="dry_run" class="quiet">${texts.dryRun}</button>
+        <button type="submit" name="do" value="dry_run" class="quiet">${texts.preview}</button>
         <a class="button quiet" href="${view.cancelPath}">${t.sage.cancel}</a>
       </div>
     </form>

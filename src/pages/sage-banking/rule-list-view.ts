@@ -48,11 +48,11 @@ export function ruleListMain(
 export function reprocessForm(
   visit: SageVisit,
   sageAccountId: string,
-  look: 'primary' | 'quiet slim' = 'quiet slim',
+  style: 'primary' | 'quiet slim' = 'quiet slim',
 ): Html {
   return html`<form method="post" action="${sagePaths.reprocess(sageAccountId)}">
     ${orderFields(visit)}
-    <button type="submit" name="of" value="all" class="${look}">${visit.pages.t.sage.reprocess.all}</button>
+    <button type="submit" name="of" value="all" class="${style}">${visit.pages.t.sage.reprocess.all}</button>
   </form>`;
 }
 

@@ -6,7 +6,7 @@ import { validateRule } from '../../domain/sage-banking/rules/validate-rule.js';
 import { html } from '../html.js';
 import { messageMain } from '../layout.js';
 import { seeOther } from '../page-problem.js';
-import { dryRunView } from './dry-run-view.js';
+import { rulePreviewView } from './rule-preview-view.js';
 import { formOfRule } from './rule-form-state.js';
 import { sendRuleForm } from './save-rule.js';
 import { requireConnected } from './rules.js';
@@ -49,7 +49,7 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
     case 'failed':
       return sendOrderFailed(visit, account, command);
     case 'done':
-      if (command.kind === 'sage_dry_run_rule') return await sendDryRun(visit, account, command);
+      if (command.kind === 'sage_dry_run_rule') return await sendRulePreview(visit, account, command);
       if (command.kind === 'sage_delete_disconnected_rule') {
         return seeOther(visit.response, sagePaths.restore(sageAccountId));
       }
@@ -77,7 +77,7 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Sag
     state: formOfRule(rule),
     version: versionIn(command),
     alert: failureText(visit, command, mayBeDone),
-    ...(mayBeDone ? { alertWay: html`<a href="${list}">${t.sage.ruleForm.checkAtList}</a>` } : {}),
+    ...(mayBeDone ? { alertLink: html`<a href="${list}">${t.sage.ruleForm.checkAtList}</a>` } : {}),
     status: 409,
   });
 }
@@ -130,13 +130,17 @@ function failureText(visit: SageVisit, command: SageCommandRow, mayBeDone: boole
   return `${what} ${commandProblemText(visit, command)}`;
 }
 
-async function sendDryRun(visit: SageVisit, account: SageAccountRow, command: SageCommandRow): Promise<void> {
+async function sendRulePreview(
+  visit: SageVisit,
+  account: SageAccountRow,
+  command: SageCommandRow,
+): Promise<void> {
   const rule = wholeRuleOf(command);
-  if (rule === null) throw new Error('a dry run without its rule');
+  if (rule === null) throw new Error('a preview without its rule');
   // The kind of the command determines the type of the result; the row was written by our own activity.
   const result = command.result as SageRulePreviewResult;
   const ruleId = command.input.rule_id ?? null;
-  const below = await dryRunView(visit, { account, result, ruleId });
+  const below = await rulePreviewView(visit, { account, result, ruleId });
   sendRuleForm(visit, { account, ruleId, state: formOfRule(rule), version: versionIn(command), below });
 }
 

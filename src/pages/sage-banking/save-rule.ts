@@ -117,7 +117,7 @@ export function sendRuleForm(
     /** Below the alert. */
     notice?: Html;
     /** A link for the alert. */
-    alertWay?: Html;
+    alertLink?: Html;
     below?: Html;
     status?: number;
   },
@@ -135,7 +135,7 @@ export function sendRuleForm(
     state: form.state,
     problems: form.problems ?? [],
     alert: form.alert,
-    alertWay: form.alertWay,
+    alertLink: form.alertLink,
     notice: form.notice,
     below: form.below,
     cancelPath: sagePaths.rules(sageAccountId),

@@ -260,7 +260,7 @@ describe('a dry run', () => {
     account = await makeSageAccount(fixture, { transactions: lines });
   });
 
-  async function dryRun(json: unknown, more = '') {
+  async function preview(json: unknown, more = '') {
     const answer = await fixture.api('POST', `${rulesPath()}?dry_run=true${more}`, { json });
     expect(answer.status).toBe(200);
     return answer.body;
@@ -271,7 +271,7 @@ describe('a dry run', () => {
       splitPercentage,
       accountsPostings: [{ type: 'nominal', code: '7200' }],
     }));
-    const found = await dryRun(draft('transactionNarrative', 'contains', 'ENERGY A-771', { ruleActions }));
+    const found = await preview(draft('transactionNarrative', 'contains', 'ENERGY A-771', { ruleActions }));
     const { rows } = await fixture.pool.query<{ id: string }>(
       `SELECT transaction_id AS id FROM sage_transactions WHERE sage_account_id = $1 ORDER BY 1 LIMIT 1`,
       [account.sageAccountId],
@@ -293,21 +293,21 @@ describe('a dry run', () => {
     const first = await fixture.api('POST', rulesPath(), { json: draft('transactionAmount', 'gt', '10') });
     const last = await fixture.api('POST', rulesPath(), { json: draft('currency', 'eq', 'EUR') });
     const credit = draft('$baseType', 'eq', 'credit');
-    const added = await dryRun(credit);
+    const added = await preview(credit);
     expect(added.hits).toBe(2);
     expect(added.beside).toMatchObject({
       rank: 3,
       applied: 1,
       taken_first: [{ rule_id: first.body.ruleId, rule_rank: 1, hits: 1 }],
     });
-    expect((await dryRun({ ...credit, ruleRank: 1 })).beside).toMatchObject({
+    expect((await preview({ ...credit, ruleRank: 1 })).beside).toMatchObject({
       rank: 1,
       applied: 2,
       taken_first: [],
     });
-    const edited = await dryRun({ ...credit, ruleName: last.body.ruleName });
+    const edited = await preview({ ...credit, ruleName: last.body.ruleName });
     expect(edited.beside).toMatchObject({ rank: 2, same_name_rule_id: last.body.ruleId });
-    const renamed = await dryRun(credit, `&rule_id=${first.body.ruleId as string}`);
+    const renamed = await preview(credit, `&rule_id=${first.body.ruleId as string}`);
     expect(renamed.beside).toMatchObject({ rank: 1, applied: 2, same_name_rule_id: null });
     const path = `${rulesPath()}?rule_id=${first.body.ruleId as string}`;
     expect((await fixture.api('POST', path, { json: credit })).status).toBe(400);
@@ -315,7 +315,7 @@ describe('a dry run', () => {
 
   it('agrees with what Sage then predicts', async () => {
     const rule = draft('$baseType', 'eq', 'credit', { ruleRank: 1 });
-    const { transaction_ids: wanted } = await dryRun(rule);
+    const { transaction_ids: wanted } = await preview(rule);
     const made = await fixture.api('POST', rulesPath(), { json: rule });
     expect(made.status).toBe(201);
     const { client } = fixture.deps.sage!;
@@ -352,7 +352,7 @@ describe('a dry run', () => {
       match: { method: 'GET', account: account.bankAccountId },
       times: 1,
     });
-    const found = await dryRun(draft('$baseType', 'eq', 'debit'));
+    const found = await preview(draft('$baseType', 'eq', 'debit'));
     expect([found.hits, found.beside]).toEqual([1, null]);
   });
 });

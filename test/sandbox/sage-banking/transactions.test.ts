@@ -1,3 +1,4 @@
+import { jsonText } from '../../../sandbox/stand-in/json-text.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   fill,
@@ -148,6 +149,44 @@ describe('a statement (contract 12.4)', () => {
       transactionDetails,
       ...more,
     });
+
+  it('reports balances, which stay until others are reported; what is no balance is refused', async () => {
+    const shown = async () => {
+      const { body } = await readTransactions(session, company, account);
+      const { ledgerBalance, ledgerBalanceDate, availableBalance } = body.bankAccount;
+      return [ledgerBalance, ledgerBalanceDate, availableBalance];
+    };
+    const withBalances = (balances: unknown) =>
+      post([], { accountDetails: [{ bankAccountId: account.id, balances }] });
+    expect(await shown()).toEqual([null, null, null]);
+    await withBalances({ ledgerBalance: -12.5, ledgerBalanceDate: '2024-03-05', availableBalance: 100 });
+    expect(await shown()).toEqual([-12.5, '2024-03-05', 100]);
+    await withBalances({ ledgerBalance: 7 });
+    expect(await shown()).toEqual([7, '2024-03-05', 100]);
+    for (const wrong of [{ ledgerBalance: '7' }, { ledgerBalanceDate: 'today' }, { balance: 7 }, 7]) {
+      expect((await withBalances(wrong)).status).toBe(400);
+    }
+    expect(await shown()).toEqual([7, '2024-03-05', 100]);
+  });
+
+  it('carries a correction through as its provider sends it', async () => {
+    await post([line('a'), line('b', { correctionId: 'a', correctionAction: 'REPLACE' })]);
+    const [original, correction] = (await read()).transactions;
+    expect(original).toMatchObject({ serverTransactionId: 'a' });
+    expect(correction).toMatchObject({ correctionId: 'a', correctionAction: 'REPLACE' });
+  });
+
+  it('may have a member of any depth', async () => {
+    const deep = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000)) as unknown;
+    const body = jsonText({
+      principalId: account.id,
+      accountDetails: [{ bankAccountId: account.id, status: 'active' }],
+      transactionDetails: [line('a', { extra: deep })],
+    });
+    const posted = await fetch(`${session.url}/_sandbox/statements`, { method: 'POST', body });
+    expect(((await posted.json()) as { status: string }).status).toBe('completed');
+    expect((await readTransactions(session, company, account)).text).toContain('['.repeat(10_000));
+  });
 
   it('is refused as a whole when it contains a known id, so a repeat duplicates nothing', async () => {
     expect((await post([line('a'), line('b')])).body.status).toBe('completed');

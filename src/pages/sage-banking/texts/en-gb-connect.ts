@@ -112,7 +112,7 @@ export const britishSageConnectTexts = {
       heading: 'The account is connected',
       paragraphs: ['Its transactions come in as the bank sends them; the first can take some days.'],
     },
-    reauthorised: {
+    reauthorized: {
       heading: 'The account is authorised again',
       paragraphs: ['New transactions come in as the bank sends them.'],
     },
@@ -120,7 +120,7 @@ export const britishSageConnectTexts = {
       heading: 'The account was not connected',
       more: 'Nothing was connected.',
     },
-    notReauthorised: {
+    notReauthorized: {
       heading: 'The account was not authorised again',
       more: 'Nothing has changed: the account is as it was.',
     },

@@ -101,7 +101,7 @@ export const britishSageRuleTexts = {
     removeAction: (number: number) => `Remove part ${String(number)}`,
     removePosting: (number: number, part: number) =>
       `Remove posting ${String(number)} of part ${String(part)}`,
-    dryRun: 'Try it out',
+    preview: 'Try it out',
     save: 'Save rule',
     problems: {
       empty: 'Enter something here.',
@@ -134,15 +134,15 @@ export const britishSageRuleTexts = {
     mayBeSaved: 'We do not know whether Sage saved it; check the list first.',
     checkAtList: 'Check the rules',
     unknown: (value: string) => `${value} (not known here)`,
-    dryRunHeading: 'What the rule would match',
-    dryRunNote: 'Nothing was saved.',
-    dryRunTaken: (count: string) => `Of these, rules above it would take ${count} first.`,
-    dryRunUnread:
+    previewHeading: 'What the rule would match',
+    previewNote: 'Nothing was saved.',
+    previewTaken: (count: string) => `Of these, rules above it would take ${count} first.`,
+    previewUnread:
       'A rule above has a condition that is not known here, so it may take some of them first, too.',
-    dryRunTakenFirst: 'A rule above takes it first.',
-    dryRunShares: (shares: string) => `Would be split: ${shares}`,
-    dryRunNone: (checked: string) => `None of the ${checked} transactions that are here.`,
-    dryRunSome: (hits: string, checked: string) => `${hits} of the ${checked} transactions that are here.`,
-    dryRunShown: (count: string) => `The first ${count} of them:`,
+    previewTakenFirst: 'A rule above takes it first.',
+    previewShares: (shares: string) => `Would be split: ${shares}`,
+    previewNone: (checked: string) => `None of the ${checked} transactions that are here.`,
+    previewSome: (hits: string, checked: string) => `${hits} of the ${checked} transactions that are here.`,
+    previewShown: (count: string) => `The first ${count} of them:`,
   },
 } as const;

@@ -101,7 +101,7 @@ export const britishSageTexts = {
 
     account: {
       title: 'Account',
-      reauthorise: 'Authorise again at the bank',
+      reauthorize: 'Authorise again at the bank',
       authorisation: 'What the bank wants of you',
       form: 'Open the form',
       formHint:

@@ -13,7 +13,7 @@ import { transactionFacts } from './transactions-view.js';
 const shownTransactions = 20;
 
 /** The preview of a rule: how many transactions match, which, how they would be split, and the rules that apply first. */
-export async function dryRunView(
+export async function rulePreviewView(
   visit: SageVisit,
   {
     account,
@@ -31,16 +31,16 @@ export async function dryRunView(
   const timeZone = await timeZoneOf(visit);
   const samples = new Map(result.samples.map((sample) => [sample.transaction_id, sample]));
   const checkedCount = printCount(t, result.checked_count);
-  return html`<section class="part" id="dry-run" role="status">
-    <h2 class="first">${texts.dryRunHeading}</h2>
+  return html`<section class="part" id="preview" role="status">
+    <h2 class="first">${texts.previewHeading}</h2>
     <p>
-      ${result.hits === 0 ? texts.dryRunNone(checkedCount) : texts.dryRunSome(printCount(t, result.hits), checkedCount)}
+      ${result.hits === 0 ? texts.previewNone(checkedCount) : texts.previewSome(printCount(t, result.hits), checkedCount)}
     </p>
     ${besideNotes(visit, result, ruleId)}
-    <p class="soft small">${texts.dryRunNote}</p>
+    <p class="soft small">${texts.previewNote}</p>
     ${
       transactions.length > 0 &&
-      html`${result.hits > transactions.length && html`<p>${texts.dryRunShown(printCount(t, transactions.length))}</p>`}
+      html`${result.hits > transactions.length && html`<p>${texts.previewShown(printCount(t, transactions.length))}</p>`}
         <ul class="plain">
           ${transactions.map(({ transactionId, body }) =>
             hitLine(visit, {
@@ -65,8 +65,8 @@ function besideNotes(
   const texts = t.sage.ruleForm;
   const taken = hits - beside.applied;
   const sameName = beside.same_name_rule_id;
-  return html`${taken > 0 && html`<p>${texts.dryRunTaken(printCount(t, taken))}</p>`}
-  ${beside.not_evaluated.length > 0 && html`<p>${texts.dryRunUnread}</p>`}
+  return html`${taken > 0 && html`<p>${texts.previewTaken(printCount(t, taken))}</p>`}
+  ${beside.not_evaluated.length > 0 && html`<p>${texts.previewUnread}</p>`}
   ${sameName !== null && sameName !== ruleId && html`<p>${t.sage.commandProblems.rule_name_taken}</p>`}`;
 }
 
@@ -87,7 +87,7 @@ function hitLine(
       sample !== undefined &&
       sample.amount !== null &&
       html`<span class="suggested">
-        ${sample.taken_by === null ? t.sage.ruleForm.dryRunShares(shares ?? '') : t.sage.ruleForm.dryRunTakenFirst}
+        ${sample.taken_by === null ? t.sage.ruleForm.previewShares(shares ?? '') : t.sage.ruleForm.previewTakenFirst}
       </span>`
     }
   </li>`;
