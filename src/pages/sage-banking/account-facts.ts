@@ -22,25 +22,27 @@ export function accountFacts(
     readonly ledger: ShownBalance;
     /** On the account's own page. */
     readonly available?: ShownBalance;
+    /** In which instants are printed; null: UTC. */
+    readonly timeZone: string | null;
   },
 ): Html {
-  const { received, lastReadAt, requestedStartDate, currency, ledger, available } = account;
+  const { received, lastReadAt, requestedStartDate, currency, timeZone, ledger, available } = account;
   return html`<dl class="facts">
-    ${balanceFact(t, t.sage.balance, { ...ledger, currency })}
-    ${available !== undefined && balanceFact(t, t.sage.availableBalance, { ...available, currency })}
+    ${balanceFact(t, t.sage.balance, { ...ledger, currency, timeZone })}
+    ${available !== undefined && balanceFact(t, t.sage.availableBalance, { ...available, currency, timeZone })}
     ${fact(t.sage.received, printCount(t, Number(received)))}
-    ${fact(t.sage.lastRead, lastReadAt === null ? t.status.never : printMoment(t, lastReadAt))}
-    ${requestedStartDate !== null && fact(t.sage.startDate, printDate(t, requestedStartDate))}
+    ${fact(t.sage.lastRead, lastReadAt === null ? t.status.never : printMoment(t, lastReadAt, timeZone))}
+    ${requestedStartDate !== null && fact(t.sage.startDate, printDate(t, requestedStartDate.slice(0, 'YYYY-MM-DD'.length)))}
   </dl>`;
 }
 
 function balanceFact(
   t: SageTexts,
   name: string,
-  { amount, date, currency }: ShownBalance & { currency: string | null },
+  { amount, date, currency, timeZone }: ShownBalance & { currency: string | null; timeZone: string | null },
 ): Html | undefined {
   if (amount === null) return undefined;
   const printed = printAmount(t, amount, currency);
   const isDate = date !== null && !Number.isNaN(Date.parse(date));
-  return fact(name, isDate ? t.sage.balanceOn(printed, printDate(t, date)) : printed);
+  return fact(name, isDate ? t.sage.balanceOn(printed, printDate(t, date, timeZone)) : printed);
 }

@@ -46,17 +46,18 @@ export function accountMain(visit: SageVisit, view: AccountView): Html {
       ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`}
       ${isDisconnecting(account) && html`<div class="note" role="status"><p>${t.sage.account.disconnecting}</p></div>`}
       ${relatives(visit, view)} ${!isDisconnecting(account) && authorisation(visit, account)}
-      ${accountFacts(t, shownFacts(account))} ${accountActions(visit, account)}
+      ${accountFacts(t, shownFacts(view))} ${accountActions(visit, account)}
     </section>
     ${transactionsCard(visit, view)}
     <div class="actions">${backToFeeds(visit)}</div>`;
 }
 
 /** The account as its facts are shown: corrected transactions are not counted. */
-function shownFacts(account: SageAccountRow): Parameters<typeof accountFacts>[1] {
+function shownFacts({ account, timeZone }: AccountView): Parameters<typeof accountFacts>[1] {
   const { balances } = account;
   return {
     ...account,
+    timeZone,
     received: account.received - account.receivedCorrected,
     ledger: { amount: balances?.ledger ?? null, date: balances?.ledgerDate ?? null },
     available: { amount: balances?.available ?? null, date: balances?.availableDate ?? null },

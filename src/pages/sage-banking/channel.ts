@@ -17,7 +17,7 @@ import { restoreRules, showRestorable, showRestored } from './restore.js';
 import { showRuleOrder } from './rule-order.js';
 import { askToDeleteRule, deleteRule, moveRule, showRules } from './rules.js';
 import type { SageHandler, SagePages } from './context.js';
-import { doing, showing } from './context.js';
+import { doing, showing, timeZoneOf } from './context.js';
 import { connectBankCard, sageFeedCard } from './feed-card.js';
 import { onboardingCard } from './onboarding-card.js';
 import { showNewRule, showRule, workOnNewRule, workOnOldRule } from './save-rule.js';
@@ -39,14 +39,18 @@ export function createSageBankingPages(input: SageBankingPagesInput | null): Pag
       router.use('/sage', createSagePages({ ...pages, t: withSageTexts(pages.t), sage: input.facade }));
       return router;
     },
-    readStatusCards: async ({ t: shared, pool }, { customerId, formToken }) => {
-      const t = withSageTexts(shared);
+    readStatusCards: async (pages, customer) => {
+      const { pool } = pages;
+      const { customerId, formToken } = customer;
+      const t = withSageTexts(pages.t);
       const isConfigured = input !== null;
       const onboarding = isConfigured ? await readNewestSageOnboarding(pool, { customerId }) : null;
+      const timeZone = await timeZoneOf({ pages, customer });
       const card = onboarding === null ? undefined : onboardingCard(t, onboarding);
       return {
         top: card === undefined ? [] : [card],
-        feed: (feed) => (isSageFeed(feed) ? sageFeedCard(t, feed, { formToken, isConfigured }) : undefined),
+        feed: (feed) =>
+          isSageFeed(feed) ? sageFeedCard(t, feed, { formToken, isConfigured, timeZone }) : undefined,
         bottom: isConfigured ? [connectBankCard(t)] : [],
       };
     },

@@ -28,7 +28,13 @@ export interface SageVisit {
 export type SageHandler = (visit: SageVisit) => Promise<void>;
 
 /** The zone in which the customer's days and times are printed; null: UTC. */
-export async function timeZoneOf({ pages, customer }: SageVisit): Promise<string | null> {
+export async function timeZoneOf({
+  pages,
+  customer,
+}: {
+  readonly pages: StatusPages;
+  readonly customer: StatusCustomer;
+}): Promise<string | null> {
   const row = await readCustomer(pages.pool, customer);
   return zoneOf({ timeZone: row?.timeZone ?? null, bankTimeZone: pages.config.BANK_TIME_ZONE ?? null });
 }

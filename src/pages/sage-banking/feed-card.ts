@@ -13,7 +13,7 @@ import type { SageTexts } from './texts.js';
 export function sageFeedCard(
   t: SageTexts,
   feed: SageFeed,
-  page: { formToken: string; isConfigured: boolean },
+  page: { formToken: string; isConfigured: boolean; timeZone: string | null },
 ): Html {
   const { label, tone, advice, failure } = accountStanding(t, feed);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
@@ -21,7 +21,7 @@ export function sageFeedCard(
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>
     <p class="advice">${advice}</p>
     ${failure !== undefined && html`<div class="note"><p>${failure}</p></div>`}
-    ${accountFacts(t, { ...feed, ledger: { amount: feed.ledgerBalance, date: feed.ledgerBalanceDate } })}
+    ${accountFacts(t, { ...feed, timeZone: page.timeZone, ledger: { amount: feed.ledgerBalance, date: feed.ledgerBalanceDate } })}
     ${page.isConfigured && actions(t, feed, page.formToken)}
   </section>`;
 }

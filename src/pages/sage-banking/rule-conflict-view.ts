@@ -21,7 +21,11 @@ export function conflictOf({ problem }: SageCommandRow): SageRuleConflict | null
 /** Who changed the rule meanwhile, when, and what of it. */
 export function ruleConflictView(
   visit: SageVisit,
-  { conflict, basedOn }: { conflict: SageRuleConflict; basedOn: RuleDraft | undefined },
+  {
+    conflict,
+    basedOn,
+    timeZone,
+  }: { conflict: SageRuleConflict; basedOn: RuleDraft | undefined; timeZone: string | null },
 ): Html {
   const { t } = visit.pages;
   const texts = t.sage.ruleConflict;
@@ -29,7 +33,7 @@ export function ruleConflictView(
   const by = changed === null ? texts.elsewhere : texts.by[changed.by ?? 'unknown'];
   const parts = basedOn === undefined ? null : changedRuleParts(basedOn, rule);
   return html`<div class="note" role="alert">
-    <p>${by(changed === null ? '' : printMoment(t, changed.at))}</p>
+    <p>${by(changed === null ? '' : printMoment(t, changed.at, timeZone))}</p>
     ${parts === null && html`<p>${texts.nowIs}</p>`} ${parts?.length === 0 && html`<p>${texts.orderOnly}</p>`}
     ${
       parts !== null &&

@@ -11,7 +11,7 @@ import { formOfRule } from './rule-form-state.js';
 import { sendRuleForm } from './save-rule.js';
 import { requireConnected } from './rules.js';
 import type { SageVisit } from './context.js';
-import { requireUuid } from './context.js';
+import { requireUuid, timeZoneOf } from './context.js';
 import { awaitOwnCommand, commandProblemText, sendCommandFailed } from './run-command.js';
 import { sendSageMessage, sendSagePage, sendWaiting, linkButton } from './page.js';
 import { sagePaths } from './paths.js';
@@ -47,7 +47,7 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
       });
     }
     case 'failed':
-      return sendOrderFailed(visit, account, command);
+      return await sendOrderFailed(visit, account, command);
     case 'done':
       if (command.kind === 'sage_dry_run_rule') return await sendRulePreview(visit, account, command);
       if (command.kind === 'sage_delete_disconnected_rule') {
@@ -59,12 +59,16 @@ export async function showRuleOrder(visit: SageVisit): Promise<void> {
   }
 }
 
-function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: SageCommandRow): void {
+async function sendOrderFailed(
+  visit: SageVisit,
+  account: SageAccountRow,
+  command: SageCommandRow,
+): Promise<void> {
   const { t } = visit.pages;
   const rule = wholeRuleOf(command);
   const list = sagePaths.rules(account.sageAccountId);
   const conflict = conflictOf(command);
-  if (conflict !== null) return sendConflict(visit, account, { command, conflict, rule });
+  if (conflict !== null) return await sendConflict(visit, account, { command, conflict, rule });
   const mayBeDone = command.problem?.code === 'provider_unavailable' && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
     const backLink = linkButton(list, t.sage.account.rules);
@@ -86,7 +90,7 @@ function sendOrderFailed(visit: SageVisit, account: SageAccountRow, command: Sag
  * The rule is another version by now: who changed what, and the form as it was typed. Saving it again replaces the version
  * that is shown here.
  */
-function sendConflict(
+async function sendConflict(
   visit: SageVisit,
   account: SageAccountRow,
   {
@@ -94,9 +98,13 @@ function sendConflict(
     conflict,
     rule,
   }: { command: SageCommandRow; conflict: SageRuleConflict; rule: RuleDraft | null },
-): void {
+): Promise<void> {
   const { t } = visit.pages;
-  const notice = ruleConflictView(visit, { conflict, basedOn: command.input.based_on });
+  const notice = ruleConflictView(visit, {
+    conflict,
+    basedOn: command.input.based_on,
+    timeZone: await timeZoneOf(visit),
+  });
   const texts = t.sage.ruleConflict;
   if (rule === null) {
     const list = linkButton(sagePaths.rules(account.sageAccountId), t.sage.account.rules);

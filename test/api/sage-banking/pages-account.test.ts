@@ -199,6 +199,24 @@ describe('the page of an account', () => {
     expect(page.text.match(/name="transaction_id"/g)).toHaveLength(1);
   });
 
+  test('prints times in the zone of the customer, and a start date as the day it is', async () => {
+    const { visitor, account, path, customerId } = await holder({ transactions: lines });
+    await fixture.pool.query(`UPDATE customers SET time_zone = 'America/New_York' WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    await fixture.pool.query(
+      `UPDATE sage_accounts SET last_read_at = '2026-03-05T02:30:00Z', ledger_balance = 1, balances_at = now(),
+              ledger_balance_date = '2026-03-05T02:30:00Z' WHERE sage_account_id = $1`,
+      [account.sageAccountId],
+    );
+    for (const page of [path, '/status']) {
+      const words = textOf(await visitor.get(page));
+      expect(words).toMatch(/Last asked 4 Mar 2026, 21:30/);
+      expect(words).toContain('Balance at the bank 1.00 GBP on 4 March 2026');
+      expect(words).toContain('Start date 1 January 2024');
+    }
+  });
+
   test('cuts a long narrative', async () => {
     const { visitor, account, path } = await holder();
     const transactions = [

@@ -196,7 +196,7 @@ export const britishSageTexts = {
       ofUnknown: 'of a former account',
       already: 'Restored on this account',
       delete: 'Delete for good',
-      deleteLabel: (name: string) => `Delete rule ${name} for good`,
+      deleteLabel: (name: string) => `Delete for good: rule ${name}`,
       deleteExplained:
         'The rule belonged to a disconnected account. Sage deletes it for good: it cannot be restored any more.',
       button: 'Restore the ticked rules',
