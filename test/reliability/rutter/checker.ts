@@ -159,8 +159,9 @@ function checkArrived(violations: Violations, { allowances }: CheckerInput, reco
     if (status === 'delivered' && !isBooked) violations.add('I7', `${id} is delivered and not booked`);
     if (status === 'delivered' && row.evidence === null)
       violations.add('I7', `${id} is delivered without evidence`);
-    // A feed that closed with its account has sent what was booked up to that day.
-    const mustHaveSent = caughtUp || (facts.closedBy === 'account' && closed);
+    // A feed that closed with its account has sent what was booked up to that day, if Sage had chosen it before.
+    const closedWithAccount = closed && facts.closedBy === 'account' && facts.accountStatus !== 'waiting';
+    const mustHaveSent = caughtUp || closedWithAccount;
     if ((status === 'ready' || status === 'batched') && mustHaveSent)
       violations.add('I1', `${id} is ${status} in a feed that is ${facts.state}`);
     const mayBeQuarantined =

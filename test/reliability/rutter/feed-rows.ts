@@ -70,6 +70,8 @@ export interface FeedFacts {
   readonly operator: string;
   /** Of a closed feed: `account` when it closed with its account. */
   readonly closedBy: string | null;
+  /** `waiting`: never chosen in Sage, as far as the service has read. */
+  readonly accountStatus: string;
   readonly startDateMs: number | null;
   readonly cursorMs: number | null;
   readonly cursorSequence: bigint;
@@ -81,12 +83,13 @@ export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFact
     state: string;
     operator: string;
     closed_by: string | null;
+    account_status: string;
     start_date: string | null;
     cursor_at: string | null;
     cursor_sequence: string | null;
     examined_sequence: string;
   }>(
-    `SELECT state, operator, closed_by, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
+    `SELECT state, operator, closed_by, account_status, transaction_start_date AS start_date, cursor_posted_at AS cursor_at, cursor_sequence,
             least(examined_sequence, examined_by_day_sequence) AS examined_sequence FROM feeds WHERE feed_id = $1`,
     [feed.feedId],
   );
@@ -96,6 +99,7 @@ export async function readFacts(pool: Pool, feed: CheckedFeed): Promise<FeedFact
     state: row.state,
     operator: row.operator,
     closedBy: row.closed_by,
+    accountStatus: row.account_status,
     startDateMs: row.start_date === null ? null : Date.parse(row.start_date),
     cursorMs: row.cursor_at === null ? null : Date.parse(row.cursor_at),
     cursorSequence: BigInt(row.cursor_sequence ?? '0'),
