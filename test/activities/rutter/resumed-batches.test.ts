@@ -49,8 +49,8 @@ async function setFeed(feed: DeliveryFeed, column: string, value: unknown): Prom
 }
 
 /** A feed with an open batch: its POST was rejected by the rate limit. */
-async function makeFeedWithOpenBatch(): Promise<DeliveryFeed> {
-  const feed = await makeFilledFeed();
+async function makeFeedWithOpenBatch(makeFeed = makeFilledFeed): Promise<DeliveryFeed> {
+  const feed = await makeFeed();
   await fault({ kind: 'rate_limited', match: batchPost });
   await expect(fixture.deliveryRun(feed)).rejects.toMatchObject({ kind: 'rate_limited' });
   return feed;
@@ -58,8 +58,16 @@ async function makeFeedWithOpenBatch(): Promise<DeliveryFeed> {
 
 describe('a batch that is open when its feed is linked again from a later date', () => {
   it('is not sent: only postings from the new date on are', async () => {
-    const feed = await makeFeedWithOpenBatch();
-    await setFeed(feed, 'transaction_start_date', '2026-03-01T00:01:30.000Z');
+    const feed = await makeFeedWithOpenBatch(async () => {
+      const made = await fixture.makeFeed({ startDate });
+      await fixture.addPostings(made, [
+        { id: 'tx-000001', postedAt: '2026-03-01T08:00:00.000Z' },
+        { id: 'tx-000002', postedAt: '2026-03-01T23:59:00.000Z' },
+        { id: 'tx-000003', postedAt: '2026-03-02T00:00:00.000Z' },
+      ]);
+      return made;
+    });
+    await setFeed(feed, 'transaction_start_date', '2026-03-02T00:00:00.000Z');
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up' });
     expect(await fixture.bookedIds(feed)).toEqual(['tx-000003']);
     expect(await batchStates(feed)).toEqual(['undone', 'delivered']);
