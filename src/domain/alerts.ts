@@ -15,6 +15,8 @@ export const alertCodes = [
   'feed_blocked',
   /** Postings of a feed were quarantined, or the provider has them with other content. */
   'postings_quarantined',
+  /** Postings of a feed equal delivered ones of an account that theirs replaces, and are held. */
+  'possible_duplicates',
   /** Core banking sent items that are no valid postings; until an operator acknowledges it. */
   'postings_rejected',
   /** Core banking sent other content under ids that are stored; until an operator acknowledges it. */

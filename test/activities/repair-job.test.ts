@@ -442,6 +442,25 @@ describe('alerts', () => {
     expect(await openAlerts()).toEqual([]);
   });
 
+  it('report possible duplicates once per feed, until an operator has decided on each', async () => {
+    const feed = await liveFeed();
+    const setHolds = (state: string) =>
+      fixture.pool.query(
+        `INSERT INTO posting_holds (feed_id, transaction_id, state, hold_reason)
+         VALUES ($1, 'd-1', $2, 'possible_duplicate'), ($1, 'd-2', 'held', 'operator')
+         ON CONFLICT (feed_id, transaction_id) DO UPDATE SET state = $2`,
+        [feed.feedId, state],
+      );
+    await setHolds('held');
+    await review();
+    expect(await openAlerts()).toEqual([
+      { code: 'possible_duplicates', subject: feed.feedId, detail: { count: 1 } },
+    ]);
+    await setHolds('discarded');
+    await review();
+    expect(await openAlerts()).toEqual([]);
+  });
+
   it('end when their feed is closed', async () => {
     const feed = await liveFeed();
     await recordReason(fixture.pool, {

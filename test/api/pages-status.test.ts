@@ -61,6 +61,44 @@ describe('the feeds', () => {
     expect(text.includes(`/status/feeds/${feedId!}/stop`)).toBe(state !== 'closed');
   });
 
+  test.each([
+    [
+      'an open feed of a closed account',
+      'live',
+      'running',
+      null,
+      'The last day of this account is 5 March 2026',
+    ],
+    [
+      'a feed that closed with its account',
+      'closed',
+      'closed',
+      'account',
+      'This account was closed on 5 March 2026',
+    ],
+    [
+      'a feed whose connection was ended',
+      'closed',
+      'closed',
+      'connection',
+      'Your bank has ended the connection',
+    ],
+    ['a feed that the customer stopped', 'closed', 'closed', 'request', 'To share the account again'],
+  ])('%s says so plainly', async (_, state, operator, closedBy, words) => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]!, name: 'Books' });
+    await pages.pool.query(`UPDATE feeds SET state = $2, operator = $3, closed_by = $4 WHERE feed_id = $1`, [
+      feedId,
+      state,
+      operator,
+      closedBy,
+    ]);
+    await pages.pool.query(`UPDATE accounts SET closed_on = '2026-03-05' WHERE account_id = $1`, [
+      accountIds[0]!,
+    ]);
+    expect((await visitor.get('/status')).text).toContain(words);
+  });
+
   test('delivered transactions are counted and events are listed, names escaped', async () => {
     const { customerId, accountIds, visitor } = await signedIn([['<b>Till</b> & "Co"', '1111']]);
     const accountId = accountIds[0]!;

@@ -18,6 +18,9 @@ const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.custom
 /** A refusal of our own credentials is one failure of the service, not one of each feed. */
 const failures = transientReasons.filter((reason) => reason !== credentialsRejectedReason);
 
+/** Operators decide on postings of open feeds, and of those that closed with their account. */
+const mayStillDecide = `(f.operator <> 'closed' OR f.closed_by = 'account')`;
+
 /** Each reads an index that holds little more than the rows wanted. */
 export const rutterAlertConditions: readonly AlertCondition[] = [
   {
@@ -56,7 +59,16 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
     sql: `SELECT ${ofFeed}, jsonb_build_object('count', l.count) AS detail
             FROM (SELECT feed_id, count(*)::int AS count FROM ledger
                    WHERE exception IN ('quarantined', 'conflict') GROUP BY feed_id) l
-            JOIN feeds f USING (feed_id) WHERE f.operator <> 'closed'`,
+            JOIN feeds f USING (feed_id) WHERE ${mayStillDecide}`,
+  },
+  {
+    code: 'possible_duplicates',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('count', h.count) AS detail
+            FROM (SELECT feed_id, count(*)::int AS count FROM posting_holds
+                   WHERE state = 'held' AND hold_reason = 'possible_duplicate'
+                   GROUP BY feed_id) h
+            JOIN feeds f USING (feed_id) WHERE ${mayStillDecide}`,
   },
   {
     code: 'postings_altered',

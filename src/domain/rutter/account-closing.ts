@@ -59,6 +59,6 @@ export function closeTransition(
 export function reopenTransition(): FeedTransition {
   return {
     change: { operator: 'running', syncing: false, reason: null },
-    event: { kind: 'feed_reopened', detail: { by: 'account' } },
+    event: { kind: 'feed_opened_again', detail: { by: 'account' } },
   };
 }

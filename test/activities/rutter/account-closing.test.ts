@@ -129,7 +129,7 @@ describe('the feed of a closed account', () => {
     expect(await bookedIds(feed)).toEqual(['tx-000001', 'late']);
     expect(await timelineOf(feed)).toMatchObject([
       { kind: 'feed_closed' },
-      { kind: 'feed_reopened', detail: { by: 'account' } },
+      { kind: 'feed_opened_again', detail: { by: 'account' } },
       { kind: 'feed_closed' },
     ]);
   });
