@@ -42,9 +42,11 @@ const statusOf = async (feed: { accountId: string }, id: string) => {
   );
   return rows[0]?.status;
 };
-const waitsForLock = () =>
+/** Until a statement waits for a row lock, or the call that should wait has ended. */
+const waitsForLock = (call: { ended: boolean }) =>
   until(
     async () => {
+      if (call.ended) return true;
       const { rows } = await fixture.pool.query(
         `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
@@ -70,7 +72,10 @@ describe('the withdrawal of a posted transaction', () => {
       await builder.query('BEGIN');
       await builder.query(`SELECT 1 FROM feeds WHERE feed_id = $1 FOR UPDATE`, [feed.feedId]);
       const withdrawal = store(feed, posting('p', 'void'), posting('other'));
-      await waitsForLock();
+      const call = { ended: false };
+      void withdrawal.finally(() => (call.ended = true));
+      await waitsForLock(call);
+      expect(call.ended).toBe(false);
       await builder.query(
         `INSERT INTO ledger (feed_id, transaction_id, batch_id, position) VALUES ($1, 'p', gen_random_uuid(), 0)`,
         [feed.feedId],
