@@ -44,6 +44,25 @@ describe('the choice of accounts', () => {
     expect(pages.facade.calls.map(({ name }) => name)).not.toContain('accountsShared');
   });
 
+  test('offers no account that is closed today or before, and one that closes later', async () => {
+    const { username, accountIds } = await addCustomer(pages, [
+      ['Open', '7740'],
+      ['Closed long ago', '7741'],
+      ['Closed today', '7742'],
+      ['Closes later', '7743'],
+    ]);
+    await setAccount(accountIds[1]!, `closed_on = '2019-01-01'`);
+    await setAccount(accountIds[2]!, `closed_on = (now() AT TIME ZONE 'UTC')::date`);
+    await setAccount(accountIds[3]!, `closed_on = (now() AT TIME ZONE 'UTC')::date + 2`);
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, newChallenge().link, username);
+    expect(form.text).toContain('Open');
+    expect(form.text).toContain('Closes later');
+    expect(form.text).not.toMatch(/Closed long ago|Closed today/);
+    const answer = await visitor.post(form.path, { form_token: form.formToken, account: [accountIds[1]!] });
+    expect(answer.status).toBe(400);
+  });
+
   test('says that there is none when no account may be published', async () => {
     const { username, accountIds } = await addCustomer(pages, [['Kept here', '7731']]);
     await setAccount(accountIds[0]!, `publishable = false`);
