@@ -89,3 +89,9 @@ export const requestBytesMax = 10_000_000;
  * provider that leaves the flag null says nothing, not that Sage has taken nothing.
  */
 export const takenInOrder: boolean = true;
+
+/**
+ * Assumption: Sage books a posting on the date that its `posted_at` has in UTC. In the domain, since ingestion decides by
+ * it which instant is sent.
+ */
+export { dayReadBySage } from '../../domain/booking-day.js';
