@@ -23,9 +23,9 @@ export async function insertBare(
     const startedMs = performance.now();
     for (const columns of statements) {
       await client.query(
-        `INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, payee,
-                               transaction_type, status, content_hash)
-         SELECT $1, t.id, t.sequence, t.posted_at, t.amount, t.description, t.payee, t.type, 'posted', t.hash
+        `INSERT INTO postings (account_id, transaction_id, sequence, posted_at, booking_day, send_at, amount, description,
+                               payee, transaction_type, status, content_hash)
+         SELECT $1, t.id, t.sequence, t.posted_at, t.posted_at::date, t.posted_at, t.amount, t.description, t.payee, t.type, 'posted', t.hash
            FROM unnest($2::text[], $3::bigint[], $4::timestamptz[], $5::numeric[], $6::text[], $7::text[], $8::text[],
                        $9::bytea[]) AS t (id, sequence, posted_at, amount, description, payee, type, hash)`,
         [input.accountId, ...columns],

@@ -84,9 +84,9 @@ export async function addPostings(
       `WITH base AS (
          UPDATE accounts SET last_sequence = last_sequence + $2 WHERE account_id = $1 RETURNING last_sequence - $2 AS base
        )
-       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, payee,
-                             transaction_type, status, content_hash)
-       SELECT $1, t.id, base.base + t.n, t.posted_at, -12.50, 'Card payment ' || t.id, 'Harbour Timber Ltd', 'debit',
+       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, booking_day, send_at, amount,
+                             description, payee, transaction_type, status, content_hash)
+       SELECT $1, t.id, base.base + t.n, t.posted_at, t.posted_at::date, t.posted_at, -12.50, 'Card payment ' || t.id, 'Harbour Timber Ltd', 'debit',
               'posted', sha256(t.id::bytea)
          FROM base, unnest($3::text[], $4::timestamptz[]) WITH ORDINALITY AS t (id, posted_at, n)`,
       [

@@ -119,9 +119,11 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   valueOf(bundle);
 
   printLine('migrating the database');
-  await runMigrations(databaseUrl).catch((error: unknown) => {
-    throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
-  });
+  await runMigrations(databaseUrl, { bankTimeZone: environment['BANK_TIME_ZONE'] }).catch(
+    (error: unknown) => {
+      throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
+    },
+  );
   const temporalProfile = join(folder.run, 'temporal.toml');
   // The SDK fails on a file without a profile.
   await writeFile(temporalProfile, '[profile.default]\n');

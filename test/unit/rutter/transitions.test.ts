@@ -112,6 +112,40 @@ describe('the status of an account at Rutter', () => {
     },
   );
 
+  it.each([
+    ['Europe/Berlin', null, '2026-03-31T22:00:00.000Z', '2026-03-31'],
+    [null, 'America/New_York', '2026-04-01T02:00:00.000Z', '2026-03-31'],
+    ['America/New_York', 'Europe/Berlin', '2026-04-01T02:00:00.000Z', '2026-03-31'],
+    [null, null, '2026-04-01T02:00:00.000Z', '2026-04-01'],
+  ])('reads the start day in the zone %s, else %s', (timeZone, bankTimeZone, date, startDay) => {
+    const { transition } = accountTransition(
+      feed({}, { timeZone }),
+      seen({ transactionStartDate: date }),
+      bankTimeZone,
+    );
+    expect(transition?.change).toMatchObject({ transactionStartDate: date, startDay });
+  });
+
+  it('keeps the start day of the same start date when only the zone changes, unless it cannot be its day', () => {
+    const date = '2026-04-01T02:00:00.000Z';
+    const before = { transactionStartDate: date, startDay: '2026-03-31', timeZone: 'UTC' };
+    expect(
+      accountTransition(feed({}, before), seen({ transactionStartDate: date }), null).transition,
+    ).toBeNull();
+    const stale = { ...before, startDay: '2026-01-01' };
+    expect(
+      accountTransition(feed({}, stale), seen({ transactionStartDate: date }), null).transition,
+    ).toMatchObject({
+      change: { startDay: '2026-04-01', reexamine: false },
+    });
+    const late = { ...before, startDay: '2026-04-02' };
+    expect(
+      accountTransition(feed({}, late), seen({ transactionStartDate: date }), null).transition,
+    ).toMatchObject({
+      change: { startDay: '2026-04-01', reexamine: true },
+    });
+  });
+
   it('takes the same instant written differently for the same start date', () => {
     const same = seen({ transactionStartDate: '2026-03-01T01:00:00+01:00' });
     expect(accountTransition(feed(), same, null).transition).toBeNull();
