@@ -8,6 +8,7 @@ import { passes, type BenchCase, type CaseContext } from './rutter/bench-case.js
 import { fairness } from './rutter/fairness.js';
 import { freshness } from './rutter/freshness.js';
 import { openFixture } from './fixture.js';
+import { handoff } from './rutter/handoff.js';
 import { history } from './rutter/history.js';
 import { ingest } from './rutter/ingest.js';
 import { describeMachine, quietLoadMax, type Machine } from './machine.js';
@@ -23,6 +24,7 @@ const cases: readonly BenchCase[] = [
   history,
   ingest,
   freshness,
+  handoff,
   sageReading,
   rulePreview,
   fairness,

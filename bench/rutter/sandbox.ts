@@ -40,7 +40,7 @@ const startMs = 30_000;
 
 /** @param input.port of an earlier sandbox, so that a worker finds the new one there; 0 = a free one */
 export async function startSandbox(input: { port: number; logFile: string }): Promise<BenchSandbox> {
-  const child = forkChild({ entry: 'sandbox-child.ts', logFile: input.logFile });
+  const child = forkChild({ entry: 'rutter/sandbox-child.ts', logFile: input.logFile });
   try {
     const request: SandboxRequest = { port: input.port, ...sandboxCredentials };
     const address = await child.ask<SandboxAddress>(request, startMs);

@@ -23,7 +23,7 @@ const startMs = 30_000;
 /** Starts the sandbox of Sage's Banking Service in addition to the fixture's servers. Stop it before the fixture closes. */
 export async function startSageSandbox(fixture: Fixture): Promise<BenchSage> {
   const logFile = join(fixture.folder, 'logs', 'sage-sandbox.log');
-  const child = forkChild({ entry: 'sage-sandbox-child.ts', logFile });
+  const child = forkChild({ entry: 'sage-banking/sandbox-child.ts', logFile });
   const { url } = await child
     .ask<SageSandboxAddress>({ application } satisfies SageSandboxRequest, startMs)
     .catch(async (error: unknown) => {

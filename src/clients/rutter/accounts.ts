@@ -37,8 +37,13 @@ export interface AccountCalls {
 
 const accountsPath = '/accounting/bank_feeds/accounts';
 
-export function createAccountCalls(dependencies: { request: Requester; timeoutMs: number }): AccountCalls {
-  const { request, timeoutMs } = dependencies;
+export function createAccountCalls(dependencies: {
+  request: Requester;
+  timeoutMs: number;
+  /** Of POST accounts, whose answer Rutter may hold as long as that of a batch. */
+  createAccountMs: number;
+}): AccountCalls {
+  const { request, timeoutMs, createAccountMs } = dependencies;
   const listAccounts: AccountCalls['listAccounts'] = async (input) => {
     const answer = await request({
       operation: 'listAccounts',
@@ -83,7 +88,7 @@ export function createAccountCalls(dependencies: { request: Requester; timeoutMs
         idempotencyKey,
         schema: createAccountSchema,
         accessToken,
-        timeoutMs,
+        timeoutMs: createAccountMs,
         priority,
         signal,
       });

@@ -48,7 +48,7 @@ export function createRutterClient(options: RutterClientOptions): RutterClient {
   const postTransactionsMs = options.timeouts?.postTransactionsMs ?? deliveryLimits.postTransactionsTimeoutMs;
   return {
     ...createConnectionCalls({ request, timeoutMs, clientId, clientSecret }),
-    ...createAccountCalls({ request, timeoutMs }),
+    ...createAccountCalls({ request, timeoutMs, createAccountMs: postTransactionsMs }),
     ...createTransactionCalls({ request, timeoutMs, postTransactionsMs }),
     ...createJobCalls({ request, timeoutMs, limiter }),
   };

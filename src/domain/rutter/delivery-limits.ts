@@ -12,7 +12,7 @@ export const deliveryLimits = {
 
   /** Rutter accepts 1…1000 transactions a request (contract 8.2). */
   batchPostingsMax: 1_000,
-  /** Of POST transactions: Rutter holds a `prefer_sync` answer for up to 30 s (contract 8.3). */
+  /** Of POST transactions and POST accounts: Rutter holds a `prefer_sync` answer for up to 30 s (contract 8.3). */
   postTransactionsTimeoutMs: 45 * secondMs,
   /** Of every other request: lists and single objects answer within a second or two. */
   requestTimeoutMs: 10 * secondMs,
