@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { signChecks } from './domain/transaction-type.js';
-import { rutterVariables } from './config/rutter.js';
+import { platformProblem, rutterVariables } from './config/rutter.js';
 import { sageBankingVariables } from './config/sage-banking.js';
 import { list, port, proxyNetwork, publicUrl, timeZone, token, webOrigin } from './config/value-types.js';
 
@@ -74,6 +74,7 @@ export const apiSchema = z.object({
     whenUnset: 'the client secret',
   }),
   RUTTER_REDIRECT_ORIGINS: rutterVariables.RUTTER_REDIRECT_ORIGINS,
+  RUTTER_CONNECTION_MODE: rutterVariables.RUTTER_CONNECTION_MODE,
   SAGE_FRAME_ANCESTORS: list(z.string().regex(/^https?:\/\/[^\s;,'"]+$/))
     .prefault(sageFrameAncestors)
     .meta({ description: 'hosts that may show the login in a frame, comma-separated' }),
@@ -97,6 +98,8 @@ export const workerSchema = z
     ...sageBankingVariables,
   })
   .superRefine((config, context) => {
+    const problem = platformProblem(config);
+    if (problem !== null) context.addIssue({ code: 'custom', path: ['RUTTER_PLATFORM'], message: problem });
     if (config.SAGE_BANKING_URL === undefined || config.SAGE_APPLICATION_ID !== undefined) return;
     context.addIssue({ code: 'custom', path: ['SAGE_APPLICATION_ID'], message: 'is required' });
   });

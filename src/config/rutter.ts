@@ -20,8 +20,12 @@ export const rutterVariables = {
   RUTTER_VERSION: z.string().default('2024-08-31').meta({ description: "version of Rutter's API" }),
   RUTTER_PLATFORM: z
     .string()
+    .regex(/^(any|[A-Z][A-Z0-9_]*)$/, 'must be a platform of Rutter such as SAGE_BANK_FEEDS, or any')
     .default('SAGE_BANK_FEEDS')
-    .meta({ description: 'platform of connections that we create' }),
+    .meta({
+      description:
+        'platform of connections that we create; `any` leaves it to the customer in Rutter Link (only with `RUTTER_CONNECTION_MODE=link`)',
+    }),
   RUTTER_CONNECTION_MODE: z.enum(['api', 'link']).default('api').meta({
     description:
       '`api`: a handoff creates its connection; `link`: the customer first connects Sage in Rutter Link',
@@ -70,3 +74,12 @@ export const rutterVariables = {
       description: "no one-time password is created later than this after the browser's first arrival",
     }),
 };
+
+/** Without Rutter Link nobody could choose the platform of a connection. Null when the settings agree. */
+export function platformProblem(config: {
+  readonly RUTTER_PLATFORM: string;
+  readonly RUTTER_CONNECTION_MODE: 'api' | 'link';
+}): string | null {
+  if (config.RUTTER_PLATFORM !== 'any' || config.RUTTER_CONNECTION_MODE === 'link') return null;
+  return 'any needs RUTTER_CONNECTION_MODE=link: only in Rutter Link can the customer choose the platform';
+}

@@ -1,6 +1,7 @@
 import type { Keyring } from '../crypto/keyring.js';
 import { open, seal } from '../crypto/seal.js';
 import type { ConnectionFact } from '../domain/feed.js';
+import type { LinkState } from '../domain/link-state.js';
 import type { Pool, Queryable } from './pool.js';
 import { writeTimeline } from './timeline.js';
 
@@ -13,6 +14,7 @@ export interface ConnectionRow {
   readonly accessTokenSealed: string;
   readonly name: string | null;
   readonly linkUrl: string | null;
+  readonly linkState: LinkState;
   readonly status: ConnectionFact;
   readonly providerStatus: string | null;
   readonly statusReason: string | null;
@@ -35,6 +37,7 @@ export interface RawConnection {
   access_token_sealed: string;
   name: string | null;
   link_url: string | null;
+  link_state: LinkState;
   status: ConnectionFact;
   provider_status: string | null;
   status_reason: string | null;
@@ -48,7 +51,7 @@ export interface RawConnection {
 
 /** To be read as {@link RawConnection}. */
 export const connectionColumns = `connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name,
-  link_url, status, provider_status, status_reason, current_handoff_id, unlink_requested_at, unlinked_at,
+  link_url, link_state, status, provider_status, status_reason, current_handoff_id, unlink_requested_at, unlinked_at,
   created_at, refused_times,
   extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS refused_ago_ms`;
 
@@ -61,6 +64,7 @@ export function connectionFrom(raw: RawConnection): ConnectionRow {
     accessTokenSealed: raw.access_token_sealed,
     name: raw.name,
     linkUrl: raw.link_url,
+    linkState: raw.link_state,
     status: raw.status,
     providerStatus: raw.provider_status,
     statusReason: raw.status_reason,
@@ -127,6 +131,7 @@ export interface NewConnection {
   readonly accessTokenSealed: string;
   readonly name: string | null;
   readonly linkUrl: string | null;
+  readonly linkState: LinkState;
 }
 
 /**
@@ -138,8 +143,8 @@ export async function insertConnection(
   input: NewConnection & { how: 'created' | 'exchanged' | 'adopted' },
 ): Promise<boolean> {
   const { rowCount } = await db.query(
-    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name, link_url)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (rutter_connection_id) DO NOTHING`,
+    `INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name, link_url, link_state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (rutter_connection_id) DO NOTHING`,
     [
       input.connectionId,
       input.customerId,
@@ -148,6 +153,7 @@ export async function insertConnection(
       input.accessTokenSealed,
       input.name,
       input.linkUrl,
+      input.linkState,
     ],
   );
   if (rowCount !== 1) return false;
@@ -168,12 +174,13 @@ export async function updateConnection(
     accessTokenSealed?: string;
     platform?: string;
     linkUrl?: string | null;
+    linkState?: LinkState;
     facts?: { status: ConnectionFact; providerStatus: string; reason: string | null };
   },
 ): Promise<void> {
   await db.query(
     `UPDATE connections SET access_token_sealed = coalesce($2, access_token_sealed), platform = coalesce($3, platform),
-            link_url = coalesce($4, link_url), status = coalesce($5, status),
+            link_url = coalesce($4, link_url), status = coalesce($5, status), link_state = coalesce($8, link_state),
             provider_status = coalesce($6, provider_status),
             status_reason = CASE WHEN $5::text IS NULL THEN status_reason ELSE $7 END, updated_at = now()
       WHERE connection_id = $1`,
@@ -185,6 +192,7 @@ export async function updateConnection(
       input.facts?.status ?? null,
       input.facts?.providerStatus ?? null,
       input.facts?.reason ?? null,
+      input.linkState ?? null,
     ],
   );
 }

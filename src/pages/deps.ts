@@ -15,7 +15,7 @@ export type PagesConfig = Pick<
   | 'TEMPORAL_UI_URL'
   | 'OPS_API_TOKEN'
 > &
-  Partial<Pick<ApiConfig, 'BANK_TIME_ZONE'>>;
+  Partial<Pick<ApiConfig, 'BANK_TIME_ZONE' | 'RUTTER_CONNECTION_MODE'>>;
 
 /** The dependencies of all pages; each channel adds its own. Nothing connects on import. */
 export interface PagesDeps {

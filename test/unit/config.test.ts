@@ -331,3 +331,26 @@ async function run(
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...texts };
 }
+
+describe('the connection of a handoff', () => {
+  it('needs Rutter Link where the platform is left to the customer', () => {
+    expect(workerProblems({ RUTTER_PLATFORM: 'any' })).toEqual([
+      'RUTTER_PLATFORM: any needs RUTTER_CONNECTION_MODE=link: only in Rutter Link can the customer choose the platform',
+    ]);
+    const link = { RUTTER_PLATFORM: 'any', RUTTER_CONNECTION_MODE: 'link' };
+    expect(readWorkerConfig({ ...worker, ...link })).toMatchObject(link);
+    expect(readApiConfig({ ...api, RUTTER_CONNECTION_MODE: 'link' }).RUTTER_CONNECTION_MODE).toBe('link');
+    expect(workerProblems({ RUTTER_CONNECTION_MODE: 'Link' })).toHaveLength(1);
+    expect(workerProblems({ RUTTER_PLATFORM: 'sage bank feeds' })).toHaveLength(1);
+  });
+
+  it('publishes 1 to 16 accounts at a time, 4 by default', () => {
+    expect(readWorkerConfig(worker).RUTTER_PUBLISH_CONCURRENCY).toBe(4);
+    for (const text of ['0', '17', '2.5', 'many']) {
+      expect(workerProblems({ RUTTER_PUBLISH_CONCURRENCY: text })).toHaveLength(1);
+    }
+    expect(readWorkerConfig({ ...worker, RUTTER_PUBLISH_CONCURRENCY: '16' }).RUTTER_PUBLISH_CONCURRENCY).toBe(
+      16,
+    );
+  });
+});

@@ -14,8 +14,11 @@ export type ConnectionDeletion = 'deleted' | 'gone' | 'not_deleted';
 
 /** Connections and Link tokens (contract 5.2). */
 export interface ConnectionCalls {
-  /** POST /connections/create, with the platform only (5.1). The token in the result is a secret. */
-  createConnection(input: CallOptions & Keyed & { platform: string }): Promise<CreatedConnection>;
+  /**
+   * POST /connections/create with the platform only (5.1); null: an empty body, and the customer picks the platform in
+   * Link (5.2). The token in the result is a secret.
+   */
+  createConnection(input: CallOptions & Keyed & { platform: string | null }): Promise<CreatedConnection>;
   /**
    * POST /item/public_token/exchange. A public token works once: after an unknown outcome the customer starts Link
    * again.
@@ -42,7 +45,7 @@ export function createConnectionCalls(dependencies: {
         operation: 'createConnection',
         method: 'POST',
         path: '/connections/create',
-        body: JSON.stringify({ platform }),
+        body: JSON.stringify(platform === null ? {} : { platform }),
         idempotencyKey,
         schema: createdConnectionSchema,
         timeoutMs,

@@ -11,9 +11,10 @@ export const rutterCommandKinds = [
 ] as const;
 export type RutterCommandKind = (typeof rutterCommandKinds)[number];
 
-/** By kind: `create_connection` {name?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from, from_day, dry_run}, else {}. */
+/** By kind: `create_connection` {name?, platform?}, `adopt_connection` {rutter_connection_id}, `resync_feed` {feed_id, from, from_day, dry_run}, else {}. */
 export interface RutterCommandInput {
   readonly name?: string;
+  readonly platform?: string;
   readonly rutter_connection_id?: string;
   readonly feed_id?: string;
   readonly from?: string;

@@ -50,7 +50,7 @@ export async function listConnectionsToCheck(
      UNION
      SELECT c.connection_id, c.customer_id FROM publications p JOIN connections c USING (connection_id)
       WHERE ($1::uuid IS NULL OR c.connection_id > $1)
-        AND p.later_since < now() - ${graceInterval} AND p.later_since > now() - ${awaitedFor}
+        AND c.unlink_requested_at IS NULL AND p.later_since < now() - ${graceInterval} AND p.later_since > now() - ${awaitedFor}
      UNION
      SELECT connection_id, customer_id FROM connections
       WHERE ($1::uuid IS NULL OR connection_id > $1)

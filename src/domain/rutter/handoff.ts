@@ -20,6 +20,8 @@ export type HandoffReason =
   | 'connection_unavailable'
   /** The chosen connection must be authorized again or was disabled. */
   | 'connection_refused'
+  /** The customer has not finished Rutter Link for the connection. */
+  | 'connection_not_linked'
   /** None of the chosen accounts is this customer's. */
   | 'no_accounts'
   /** At Rutter the account has another currency, type or id than ours. */

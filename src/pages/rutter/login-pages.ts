@@ -8,6 +8,7 @@ import { showFinish } from './finish.js';
 import { PageProblem } from '../page-problem.js';
 import type { RutterPages } from './context.js';
 import { networkOf } from '../sign-in/login-throttle.js';
+import { beginLink, showLink } from './link.js';
 import { shareAccounts, showAccounts } from './share-accounts.js';
 import { showSignIn, signIn } from './sign-in.js';
 
@@ -31,6 +32,8 @@ export function createLoginPages(pages: RutterPages): Router {
   router.post('/:handoffId/accounts', formBody(), (request, response) =>
     shareAccounts(pages, request, response),
   );
+  router.get('/:handoffId/link', (request, response) => showLink(pages, request, response));
+  router.post('/:handoffId/link', formBody(), (request, response) => beginLink(pages, request, response));
   router.post('/:handoffId/decision', formBody(), (request, response) =>
     decidePartial(pages, request, response),
   );

@@ -2,6 +2,9 @@
 export const stepPaths = {
   signIn: (handoffId: string) => `/login/${handoffId}`,
   accounts: (handoffId: string) => `/login/${handoffId}/accounts`,
+  /** Connects Sage in Rutter Link first; with the command that prepares it. */
+  link: (handoffId: string) => `/login/${handoffId}/link`,
+  linking: (handoffId: string, commandId: string) => `/login/${handoffId}/link?command=${commandId}`,
   finish: (handoffId: string) => `/login/${handoffId}/finish`,
   /** After the page that named missing accounts was seen. */
   finishSeen: (handoffId: string) => `/login/${handoffId}/finish?seen=1`,

@@ -4,12 +4,13 @@ import { readCustomer } from '../../db/customers.js';
 import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
 import { listOfferedAccounts } from '../../db/rutter/offered-accounts.js';
 import { zoneOf } from '../../domain/booking-day.js';
+import type { ConnectionMode } from '../../domain/rutter/connection.js';
 import { readField, readFields, requireOwnForm } from '../form.js';
 import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
 import type { AccountsView } from './accounts-view.js';
 import { accountsMain, selectField } from './accounts-view.js';
-import { chosenConnection, connectionChoice } from './connection-choice.js';
+import { chosenConnection, connectionChoice, newConnectionValue } from './connection-choice.js';
 import { finishHandoff } from './finish.js';
 import type { RutterPages } from './context.js';
 import type { SignedInVisit } from './handoff-visit.js';
@@ -29,7 +30,25 @@ export async function showAccounts(pages: RutterPages, request: Request, respons
     sendMessage(response, pages.t, 200, pages.t.accounts.none);
     return;
   }
-  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked: new Set(), chosen: undefined });
+  if (needsLink(pages, offer, '')) {
+    seeOther(response, stepPaths.link(visit.handoff.handoffId));
+    return;
+  }
+  const { connection } = request.query;
+  const chosen = typeof connection === 'string' ? connection : undefined;
+  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked: new Set(), chosen });
+}
+
+/** With `RUTTER_CONNECTION_MODE=link` a new company is connected in Rutter Link before accounts are shared with it. */
+function needsLink({ config }: RutterPages, { choice }: Offer, chosen: string): boolean {
+  if (modeOf(config) === 'api') return false;
+  return choice.ask
+    ? chosen === newConnectionValue && choice.newConnectionId === null
+    : choice.connectionId === null;
+}
+
+function modeOf({ RUTTER_CONNECTION_MODE: mode = 'api' }: RutterPages['config']): ConnectionMode {
+  return mode;
 }
 
 /**
@@ -61,6 +80,10 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
     return;
   }
   const { handoffId } = visit.handoff;
+  if (visit.handoff.state === 'logged_in' && needsLink(pages, offer, chosen)) {
+    seeOther(response, stepPaths.link(handoffId));
+    return;
+  }
   const { customerId } = visit;
   const recorded = await recordHandoffChoice(pages.pool, { handoffId, customerId, connectionId, accountIds });
   pages.logger.info({ handoffId, recorded, accountsCount: accountIds.length }, 'accounts shared');
@@ -83,7 +106,12 @@ async function readOffer({ pool, config }: RutterPages, customerId: string): Pro
     timeZone: customer?.timeZone ?? null,
     bankTimeZone: config.BANK_TIME_ZONE ?? null,
   });
-  return { customerName: customer?.name ?? '', accounts, choice: connectionChoice(connections), timeZone };
+  return {
+    customerName: customer?.name ?? '',
+    accounts,
+    choice: connectionChoice(connections, modeOf(config)),
+    timeZone,
+  };
 }
 
 function sendAccounts(

@@ -23,6 +23,7 @@ export async function adoptConnection(context: CommandContext): Promise<CommandE
     accessToken,
     platform: connection.platform ?? context.deps.settings.rutterPlatform,
     linkUrl: connection.linkUrl,
+    linkState: 'done',
     how: 'adopted',
     status,
   });

@@ -1,13 +1,22 @@
 import { renewCommandKey } from '../../../db/commands.js';
+import { linkAddress, planConnection } from '../../../domain/rutter/connection.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { finishWithConnection, type CommandContext, type CommandEnding } from './finish-with-connection.js';
 
 /** POST /connections/create (contract 5.1, 5.2) under the command's key, and the connection stored with it. */
 export async function createConnection(context: CommandContext): Promise<CommandEnding> {
   const { deps, command, signal } = context;
-  const platform = deps.settings.rutterPlatform;
+  const plan = planConnection({
+    mode: deps.settings.connectionMode,
+    platform: command.input.platform ?? deps.settings.rutterPlatform,
+  });
   const created = await deps.rutter
-    .createConnection({ platform, idempotencyKey: command.providerKey, priority: 'interactive', signal })
+    .createConnection({
+      platform: plan.createPlatform,
+      idempotencyKey: command.providerKey,
+      priority: 'interactive',
+      signal,
+    })
     .catch(async (error: unknown) => {
       // After an accepted 5xx an unused, empty connection may exist at Rutter: better than a failed command.
       if (isSpentKey(error)) {
@@ -18,8 +27,9 @@ export async function createConnection(context: CommandContext): Promise<Command
   return await finishWithConnection(context, {
     rutterConnectionId: created.id,
     accessToken: created.accessToken,
-    platform,
-    linkUrl: created.linkUrl,
+    platform: plan.platform,
+    linkUrl: linkAddress(created.linkUrl, plan),
+    linkState: plan.linkState,
     how: 'created',
     status: null,
   });

@@ -27,6 +27,7 @@ export async function exchangePublicToken(context: CommandContext): Promise<Comm
     accessToken,
     platform: exchanged.platform ?? deps.settings.rutterPlatform,
     linkUrl: null,
+    linkState: 'done',
     how: 'exchanged',
     status: null,
   } as const;

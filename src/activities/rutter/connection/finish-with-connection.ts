@@ -12,6 +12,7 @@ import {
 } from '../../../db/connections.js';
 import { transaction, type Queryable } from '../../../db/pool.js';
 import { connectionFacts } from '../../../domain/rutter/connection.js';
+import type { LinkState } from '../../../domain/link-state.js';
 import type { RutterDeps } from '../deps.js';
 
 export interface CommandContext {
@@ -30,6 +31,8 @@ export interface ConnectionAtRutter {
   readonly accessToken: string;
   readonly platform: string;
   readonly linkUrl: string | null;
+  /** Whether the customer must finish Rutter Link first. */
+  readonly linkState: LinkState;
   readonly how: 'created' | 'exchanged' | 'adopted';
   /** Null when Rutter was not asked: a connection just made. */
   readonly status: ConnectionStatus | null;
@@ -59,6 +62,7 @@ export async function storeConnection(
     accessTokenSealed: sealAccessToken(deps.keyring, { connectionId: fresh, accessToken: found.accessToken }),
     name: command.input.name ?? null,
     linkUrl: found.linkUrl,
+    linkState: found.linkState,
     how: found.how,
   });
   const row = await lockConnectionByRutterId(db, found);
@@ -69,6 +73,7 @@ export async function storeConnection(
     accessTokenSealed: sealAccessToken(deps.keyring, { connectionId, accessToken: found.accessToken }),
     platform: found.platform,
     linkUrl: found.linkUrl,
+    ...(found.linkState === 'done' ? { linkState: found.linkState } : {}),
     ...(found.status === null ? {} : { facts: connectionFacts(found.status) }),
   });
   return { connectionId, created };
@@ -88,8 +93,9 @@ export async function finishWithConnection(
     return { state, ...stored };
   });
   if (ending === null) return { problem: connectionTaken };
-  // This may have restored an existing connection: its own workflow wakes its feeds.
-  if (!ending.created) await deps.workflows.wakeConnection({ connectionId: ending.connectionId });
+  // This may have restored an existing connection: its own workflow wakes its feeds, and it waits for Rutter Link.
+  const isAwaited = !ending.created || found.linkState === 'awaited';
+  if (isAwaited) await deps.workflows.wakeConnection({ connectionId: ending.connectionId });
   return { state: ending.state };
 }
 

@@ -14,6 +14,7 @@ import { readConnectionRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { accountShown } from '../publishing/account-shown.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
+import { isLinkFinished } from './finish-link.js';
 import { unlinkConnection } from './unlink-connection.js';
 
 /*
@@ -62,9 +63,13 @@ export function rutterReadConnection(deps: RutterDeps) {
     }
     await requireCredentials(deps);
     try {
+      const { cancellationSignal: signal } = Context.current();
       const accessToken = openAccessToken(deps.keyring, connection);
       if (connection.status === 'refused' && (await isStillRefused(deps, accessToken))) {
         return { refused: true, awaitedCount: 0, nextPollMs };
+      }
+      if (connection.linkState === 'awaited' && !(await isLinkFinished(deps, connection, signal))) {
+        return { refused: false, awaitedCount: 1, nextPollMs };
       }
       const later = await publishLater(deps, connection, accessToken);
       const listed = await whileHeartbeating(() => listAccounts(deps, accessToken));

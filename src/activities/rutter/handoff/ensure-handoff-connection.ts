@@ -12,6 +12,7 @@ import { renewHandoffKey, setHandoffConnection } from '../../../db/rutter/handof
 import { lockHandoff, readHandoff, type HandoffRow } from '../../../db/rutter/handoffs.js';
 import { transaction, type Queryable } from '../../../db/pool.js';
 import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff.js';
+import { planConnection } from '../../../domain/rutter/connection.js';
 import { recordingRejectedCredentials } from '../rejected-credentials.js';
 import type { RutterDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
@@ -59,6 +60,7 @@ async function claimChosen(
   const connection = await readConnection(deps.pool, { connectionId });
   if (connection?.customerId !== handoff.customerId || connection.unlinkRequestedAt !== null)
     return { outcome: 'refused', reason: 'connection_unavailable' };
+  if (connection.linkState === 'awaited') return { outcome: 'refused', reason: 'connection_not_linked' };
   if (connection.status === 'refused') return { outcome: 'refused', reason: 'connection_refused' };
   return await transaction(deps.pool, (db) => claim(db, { handoff, connectionId }));
 }
@@ -80,10 +82,15 @@ async function createAndClaim(
   input: { handoff: HandoffRow; connectionKey: string; customerId: string },
 ): Promise<EnsureHandoffConnectionResult> {
   const { handoff, connectionKey, customerId } = input;
-  const platform = deps.settings.rutterPlatform;
+  const plan = planConnection({
+    mode: deps.settings.connectionMode,
+    platform: deps.settings.rutterPlatform,
+  });
+  // The page leads the customer to Rutter Link before: without that nobody has connected Sage.
+  if (plan.linkState === 'awaited') return { outcome: 'refused', reason: 'connection_not_linked' };
   const created = await deps.rutter
     .createConnection({
-      platform,
+      platform: plan.createPlatform,
       idempotencyKey: connectionKey,
       priority: 'interactive',
       signal: cancellationSignal(),
@@ -100,7 +107,7 @@ async function createAndClaim(
     const inserted = await insertConnection(db, {
       connectionId: fresh,
       customerId,
-      platform,
+      platform: plan.platform,
       rutterConnectionId: created.id,
       accessTokenSealed: sealAccessToken(deps.keyring, {
         connectionId: fresh,
@@ -108,6 +115,7 @@ async function createAndClaim(
       }),
       name: created.name,
       linkUrl: created.linkUrl,
+      linkState: plan.linkState,
       how: 'created',
     });
     // Not inserted: an earlier attempt of this activity has stored it.

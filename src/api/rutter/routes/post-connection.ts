@@ -19,6 +19,16 @@ const connectionBody = z
     name: textField(limits.nameLengthMax)
       .optional()
       .meta({ description: 'Creates a connection at Rutter; the name is kept here, for display.' }),
+    platform: z
+      .string()
+      .max(limits.nameLengthMax)
+      .regex(/^(any|[A-Z][A-Z0-9_]*)$/, 'must be a platform of Rutter such as SAGE_BANK_FEEDS, or any')
+      .optional()
+      .meta({
+        description:
+          'Of the new connection, instead of `RUTTER_PLATFORM`. `any`: the customer picks it in Rutter Link, at `link_url`, before the connection can be used; so it is for every platform with `RUTTER_CONNECTION_MODE=link`, where it only preselects.',
+        example: 'SAGE_BANK_FEEDS',
+      }),
     public_token: token
       .optional()
       .meta({ description: 'Exchanges a token of Rutter Link.', writeOnly: true }),
@@ -27,15 +37,20 @@ const connectionBody = z
   })
   .superRefine((body, context) => {
     const given = Object.keys(body).sort().join(' ');
-    if (['', 'name', 'public_token', 'access_token rutter_connection_id'].includes(given)) return;
+    if (
+      ['', 'name', 'platform', 'name platform', 'public_token', 'access_token rutter_connection_id'].includes(
+        given,
+      )
+    )
+      return;
     context.addIssue({
       code: 'custom',
-      message: 'must be {name?}, {public_token}, or {rutter_connection_id, access_token}',
+      message: 'must be {name?, platform?}, {public_token}, or {rutter_connection_id, access_token}',
     });
   })
   .meta({
     id: 'ConnectionInput',
-    description: 'One of `{name?}`, `{public_token}`, `{rutter_connection_id, access_token}`.',
+    description: 'One of `{name?, platform?}`, `{public_token}`, `{rutter_connection_id, access_token}`.',
   });
 
 type ConnectionBody = z.output<typeof connectionBody>;
@@ -92,7 +107,10 @@ function commandOf(body: ConnectionBody): WantedCommand {
   }
   return {
     kind: 'create_connection',
-    input: body.name === undefined ? {} : { name: body.name },
+    input: {
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.platform === undefined ? {} : { platform: body.platform }),
+    },
     secret: null,
   };
 }

@@ -37,6 +37,16 @@ export const britishHandoffTexts = {
     },
   },
 
+  /** With `RUTTER_CONNECTION_MODE=link`, before the accounts. */
+  linking: {
+    heading: 'Connect your Sage first',
+    lead: 'Before you choose accounts, connect your Sage company in Rutter Link, the service that connects us to Sage.',
+    begin: 'Continue to Rutter Link',
+    button: 'Open Rutter Link',
+    waiting:
+      'It opens in a window of its own. When you have finished there, come back: this page goes on by itself.',
+  },
+
   over: {
     taken: {
       heading: 'You have already gone on to Sage',
@@ -72,6 +82,10 @@ export const britishHandoffTexts = {
     connection_unavailable: {
       heading: 'That Sage company is no longer connected',
       paragraphs: [nothingShared, `${startAgain} Then choose to connect it as a new one.`],
+    },
+    connection_not_linked: {
+      heading: 'Your Sage company is not connected yet',
+      paragraphs: [nothingShared, `Connect it in Rutter Link first. ${startAgain}`],
     },
     connection_refused: {
       heading: 'Sage no longer accepts this connection',
