@@ -37,10 +37,10 @@ export interface AccountCalls {
 
 const accountsPath = '/accounting/bank_feeds/accounts';
 
+/** `createAccountMs`: of POST accounts, whose answer Rutter may hold as long as that of a batch. */
 export function createAccountCalls(dependencies: {
   request: Requester;
   timeoutMs: number;
-  /** Of POST accounts, whose answer Rutter may hold as long as that of a batch. */
   createAccountMs: number;
 }): AccountCalls {
   const { request, timeoutMs, createAccountMs } = dependencies;
