@@ -185,7 +185,10 @@ function starters(
       return { ...part, url, coreToken: apiToken.core };
     },
     startLoop: () => {
-      const child = forkChild({ entry: 'rutter/plain-loop-child.ts', logFile: join(logFolder, 'plain-loop.log') });
+      const child = forkChild({
+        entry: 'rutter/plain-loop-child.ts',
+        logFile: join(logFolder, 'plain-loop.log'),
+      });
       stops.add(() => child.stop());
       return child;
     },

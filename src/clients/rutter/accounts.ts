@@ -37,12 +37,13 @@ export interface AccountCalls {
 
 const accountsPath = '/accounting/bank_feeds/accounts';
 
-/** `createAccountMs`: of POST accounts, whose answer Rutter may hold as long as that of a batch. */
-export function createAccountCalls(dependencies: {
-  request: Requester;
-  timeoutMs: number;
-  createAccountMs: number;
-}): AccountCalls {
+interface CallTimes {
+  readonly timeoutMs: number;
+  /** Of POST accounts, whose answer Rutter may hold as long as that of a batch. */
+  readonly createAccountMs: number;
+}
+
+export function createAccountCalls(dependencies: CallTimes & { request: Requester }): AccountCalls {
   const { request, timeoutMs, createAccountMs } = dependencies;
   const listAccounts: AccountCalls['listAccounts'] = async (input) => {
     const answer = await request({
