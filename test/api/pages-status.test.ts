@@ -43,6 +43,26 @@ test('without a session every page below /status redirects to the sign-in page',
 });
 
 describe('the feeds', () => {
+  test('are shown with times in the zone of their account, and with the start date as a day of no zone', async () => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]!, name: 'Books' });
+    await pages.pool.query(
+      `UPDATE feeds SET state = 'live', last_synced_at = '2026-07-03T02:14:00Z',
+              transaction_start_date = '2026-06-01T00:00:00Z', start_day = '2026-06-01' WHERE feed_id = $1`,
+      [feedId],
+    );
+    await pages.pool.query(`UPDATE customers SET time_zone = 'Europe/Berlin' WHERE customer_id = $1`, [
+      customerId,
+    ]);
+    expect((await visitor.get('/status')).text).toContain('3 Jul 2026, 04:14 CEST');
+    await pages.pool.query(`UPDATE accounts SET time_zone = 'America/New_York' WHERE account_id = $1`, [
+      accountIds[0],
+    ]);
+    const { text } = await visitor.get('/status');
+    expect(text).toContain('2 Jul 2026, 22:14 GMT-4');
+    expect(text).toContain('1 June 2026');
+  });
+
   test.each([
     ['awaiting_activation', 'Choose this account and a start date in Sage'],
     ['backfilling', 'Sending history'],
