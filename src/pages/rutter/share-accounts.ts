@@ -36,7 +36,9 @@ export async function showAccounts(pages: RutterPages, request: Request, respons
   }
   const { connection } = request.query;
   const chosen = typeof connection === 'string' ? connection : undefined;
-  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked: new Set(), chosen });
+  const isAll = request.query[selectField] === 'all';
+  const ticked = new Set(isAll ? offer.accounts.map(({ accountId }) => accountId) : []);
+  sendAccounts(pages, response, visit, { status: 200, ...offer, ticked, chosen });
 }
 
 /** With `RUTTER_CONNECTION_MODE=link` a new company is connected in Rutter Link before accounts are shared with it. */
@@ -64,9 +66,12 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   const wanted = new Set(readFields(request, 'account'));
   const chosen = readField(request, t, 'connection');
   if (readField(request, t, selectField) !== '') {
-    const ticked = new Set(offer.accounts.map(({ accountId }) => accountId));
-    const again = { status: 200, ticked, chosen: chosen === '' ? undefined : chosen };
-    sendAccounts(pages, response, visit, { ...offer, ...again });
+    // By a redirect: the browser's Back then finds a page, not a form to be sent again.
+    const selected = new URLSearchParams({
+      [selectField]: 'all',
+      ...(chosen === '' ? {} : { connection: chosen }),
+    });
+    seeOther(response, `${stepPaths.accounts(visit.handoff.handoffId)}?${selected.toString()}`);
     return;
   }
   const accountIds = offer.accounts.map(({ accountId }) => accountId).filter((id) => wanted.has(id));

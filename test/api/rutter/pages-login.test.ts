@@ -288,7 +288,9 @@ describe('which Sage company', () => {
     expect(accounts.text).toContain('Select all');
     expect(accounts.text.match(checkedBoxes)).toBeNull();
     const select = { form_token: accounts.formToken, connection: 'new', select: 'all' };
-    const all = await visitor.post(accounts.path, select);
+    const selected = await visitor.post(accounts.path, select);
+    expect(selected.status).toBe(303);
+    const all = await visitor.get(selected.location!);
     expect(all.status).toBe(200);
     expect(all.text.match(checkedBoxes)).toHaveLength(2);
     expect(all.text).toMatch(/value="new"\s+required\s+checked/);
