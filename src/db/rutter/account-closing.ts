@@ -5,7 +5,7 @@ import {
   reopenTransition,
 } from '../../domain/rutter/account-closing.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { isAnythingReady } from './ready-postings.js';
+import { checkReady } from './ready-postings.js';
 import { applyTransition, lockFeed, type FeedRow } from './feeds.js';
 
 /**
@@ -21,10 +21,11 @@ export async function closeWithAccount(
   return await transaction(pool, async (db) => {
     const feed = await lockFeed(db, input);
     if (feed === null || feed.closedOn === null || feed.facts.operator === 'closed') return null;
-    const isAnythingLeft = (await hasOpenBatch(db, input)) || (await isAnythingReady(db, feed));
+    const { isAnythingReady, checkedUpTo } = await checkReady(db, feed);
+    const isAnythingLeft = isAnythingReady || (await isAnythingUndecided(db, input));
     if (!closesWithAccount(feed, { today: input.todayOf(feed), isAnythingLeft })) return null;
     await applyTransition(db, feed, closeTransition('account', { closed_on: feed.closedOn }));
-    await markAllExamined(db, feed);
+    await markExamined(db, feed, checkedUpTo);
     return await lockFeed(db, input);
   });
 }
@@ -37,10 +38,10 @@ export async function reopenWithAccount(
   return await transaction(pool, async (db) => {
     const feed = await lockFeed(db, input);
     if (feed?.closedBy !== 'account') return null;
-    const isAnythingLeft = await isAnythingReady(db, feed);
+    const { isAnythingReady: isAnythingLeft, checkedUpTo } = await checkReady(db, feed);
     if (!opensWithAccount(feed, { today: input.todayOf(feed), isAnythingLeft })) {
       // What has arrived is not to be sent: the repair job need not wake the feed for it.
-      await markAllExamined(db, feed);
+      await markExamined(db, feed, checkedUpTo);
       return null;
     }
     await applyTransition(db, feed, reopenTransition());
@@ -48,22 +49,25 @@ export async function reopenWithAccount(
   });
 }
 
-async function hasOpenBatch(db: Queryable, input: { feedId: string }): Promise<boolean> {
-  const { rowCount } = await db.query(`SELECT 1 FROM batches WHERE feed_id = $1 AND state = 'open'`, [
-    input.feedId,
-  ]);
+/** An open batch, or postings of a refused one that the next build makes ready again. */
+async function isAnythingUndecided(db: Queryable, input: { feedId: string }): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM batches WHERE feed_id = $1 AND state = 'open'
+     UNION ALL SELECT 1 FROM feeds WHERE feed_id = $1 AND bisection_left IS NOT NULL`,
+    [input.feedId],
+  );
   return rowCount !== 0;
 }
 
 /**
- * For a feed that may send, where everything up to the last sequence was just checked. Of one that Sage has not chosen
- * nothing was examined, and nothing has to be: opening it again examines from its start date on.
+ * For a feed that may send, where everything up to a sequence was just checked; what arrived since is checked later. Of
+ * a feed that Sage has not chosen nothing was examined, and nothing has to be: opening it again examines from its start
+ * date on.
  */
-async function markAllExamined(db: Queryable, feed: FeedRow): Promise<void> {
+async function markExamined(db: Queryable, feed: FeedRow, checkedUpTo: string): Promise<void> {
   if (feed.facts.account !== 'active') return;
   await db.query(
-    `UPDATE feeds f SET examined_sequence = a.last_sequence, examined_by_day_sequence = a.last_sequence
-       FROM accounts a WHERE f.feed_id = $1 AND a.account_id = f.account_id`,
-    [feed.feedId],
+    `UPDATE feeds SET examined_sequence = $2, examined_by_day_sequence = $2 WHERE feed_id = $1`,
+    [feed.feedId, checkedUpTo],
   );
 }

@@ -3,6 +3,7 @@ import { matchPossibleDuplicates, type Original } from '../../domain/rutter/poss
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 import { correctionsOf } from './batches.js';
+import { isDelivered } from './delivered-postings.js';
 import type { FeedRow } from './feeds.js';
 
 /** Accounts that replace each other form a chain: further back than this nothing is compared. */
@@ -91,7 +92,7 @@ async function readOriginals(
         AND p.send_at >= (SELECT min(day) FROM wanted) - interval '2 days'
         AND p.send_at < (SELECT max(day) FROM wanted) + interval '3 days'
        JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
-        AND (l.exception IS NULL OR l.exception = 'duplicate')
+        AND ${isDelivered}
        JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
             ${correctionsOf('f.feed_id')}
       WHERE (p.booking_day, coalesce(c.amount, p.amount)) IN (SELECT day, amount FROM wanted)

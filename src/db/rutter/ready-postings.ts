@@ -10,17 +10,24 @@ import { keepsBackColumn, notKeptBack } from './posting-holds.js';
  * on and not after the account was closed, in no batch and not kept back. The caller holds the feed's lock.
  */
 
-/** Whether a batch of the feed could be built if it may send now. */
-export async function isAnythingReady(db: Queryable, feed: FeedRow): Promise<boolean> {
+/**
+ * Whether a batch of the feed could be built if it may send now. `checkedUpTo`: the account's last sequence before the
+ * check. When nothing is ready, all up to it are examined; what arrives during the check has a later one.
+ */
+export async function checkReady(
+  db: Queryable,
+  feed: FeedRow,
+): Promise<{ isAnythingReady: boolean; checkedUpTo: string }> {
   const { rows } = await db.query<{ last_sequence: string; keeps_back: boolean }>(
     `SELECT a.last_sequence, ${keepsBackColumn} FROM feeds f JOIN accounts a USING (account_id) WHERE f.feed_id = $1`,
     [feed.feedId],
   );
   const keepsBack = rows[0]?.keeps_back ?? false;
-  const examinable = rows[0]?.last_sequence ?? '0';
-  const late = await latePostings(db, { feed, examinable, postingsMax: 1, keepsBack });
-  if (late.length > 0) return true;
-  return (await freshPostings(db, { feed, postingsMax: 1, keepsBack, plan: null })).length > 0;
+  const checkedUpTo = rows[0]?.last_sequence ?? '0';
+  const late = await latePostings(db, { feed, examinable: checkedUpTo, postingsMax: 1, keepsBack });
+  if (late.length > 0) return { isAnythingReady: true, checkedUpTo };
+  const fresh = await freshPostings(db, { feed, postingsMax: 1, keepsBack, plan: null });
+  return { isAnythingReady: fresh.length > 0, checkedUpTo };
 }
 
 /** Those at or before the cursor that were not examined, up to the sequence `examinable`. */

@@ -1,3 +1,4 @@
+import { isDelivered } from './delivered-postings.js';
 import { notKeptBack } from './posting-holds.js';
 import { bookedFrom } from './send-order.js';
 import { readFeed, lockFeed, type FeedRow } from './feeds.js';
@@ -45,7 +46,7 @@ export async function readDeliveredSince(
        FROM postings p JOIN ledger l ON l.feed_id = $1 AND l.transaction_id = p.transaction_id
        JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
       WHERE p.account_id = $2 AND p.status = 'posted' AND ${bookedFrom('$3')}
-        AND (l.exception IS NULL OR l.exception IN ('duplicate', 'altered'))
+        AND ${isDelivered}
       ORDER BY p.send_at, p.sequence LIMIT $4`,
     [feed.feedId, feed.accountId, firstDay, input.deliveredMax + 1],
   );
@@ -136,7 +137,7 @@ async function deleteRows(db: Queryable, feed: FeedRow, gap: readonly DeliveredP
     `WITH gone AS (
        DELETE FROM ledger l USING unnest($2::text[], $3::uuid[]) AS g (transaction_id, batch_id), batches b
         WHERE l.feed_id = $1 AND l.transaction_id = g.transaction_id AND l.batch_id = g.batch_id
-          AND b.batch_id = l.batch_id AND b.state = 'delivered' AND (l.exception IS NULL OR l.exception IN ('duplicate', 'altered'))
+          AND b.batch_id = l.batch_id AND b.state = 'delivered' AND ${isDelivered}
        RETURNING l.transaction_id, l.batch_id
      ), counted AS (
        UPDATE batches b SET delivered_count = b.delivered_count - n.count

@@ -1,6 +1,7 @@
 import type { Pool, Queryable } from '../pool.js';
 import { transaction } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
+import { isDelivered } from './delivered-postings.js';
 
 /** What Sage has taken of the postings that were delivered to Rutter; a fact of the batch, like delivered itself. */
 
@@ -18,7 +19,7 @@ export const deliveredThroughSql = (feed: string) => `(
            ORDER BY b.last_posted_at DESC LIMIT 1) latest
     JOIN ledger l USING (batch_id)
     JOIN postings p ON p.account_id = ${feed}.account_id AND p.transaction_id = l.transaction_id
-   WHERE l.exception IS NULL OR l.exception = 'duplicate' ORDER BY l.position DESC LIMIT 1)`;
+   WHERE ${isDelivered} ORDER BY l.position DESC LIMIT 1)`;
 
 /** Whether Sage has taken everything that was delivered; null before the first delivery. */
 export const takenStatusSql = (feed: string) => `(
@@ -91,7 +92,7 @@ export async function recordTaken(
            FROM (SELECT batch_id FROM marked WHERE delivered_count > 0 ORDER BY last_posted_at DESC LIMIT 1) latest
            JOIN ledger l USING (batch_id) JOIN feeds f ON f.feed_id = $1
            JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
-          WHERE l.exception IS NULL OR l.exception = 'duplicate'
+          WHERE ${isDelivered}
        ), stored AS (
          UPDATE feeds f SET taken_checked_at = now(), taken_is_known = f.taken_is_known OR $4,
                 taken_through = greatest(f.taken_through, day.through)

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closeAccount } from '../../../src/db/account-life.js';
 import { countByDeliveryStatus, readPostingWithStatus } from '../../../src/db/rutter/delivery-status.js';
+import type { Pool, PoolClient } from '../../../src/db/pool.js';
+import { closeWithAccount, reopenWithAccount } from '../../../src/db/rutter/account-closing.js';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import {
   listFeedsClosedWithAccount,
@@ -57,7 +59,41 @@ async function timelineOf(feed: DeliveryFeed): Promise<unknown[]> {
   return rows.filter(({ kind }) => kind.startsWith('feed_'));
 }
 
+/** A pool whose first connection does something before its first statement that contains a text. */
+function poolThat(before: string, does: () => Promise<void>): Pool {
+  let isDone = false;
+  const wrapped = (client: PoolClient) => ({
+    release: (error?: Error) => {
+      client.release(error);
+    },
+    query: async (text: string, values?: unknown[]) => {
+      if (!isDone && text.includes(before)) {
+        isDone = true;
+        await does();
+      }
+      return await client.query(text, values);
+    },
+  });
+  return { connect: async () => wrapped(await fixture.pool.connect()) } as unknown as Pool;
+}
+
 describe('the feed of a closed account', () => {
+  it('examines later what arrives while its closing is decided, also dated before what was delivered', async () => {
+    const feed = await feedWith(2);
+    await fixture.deliveryRun(feed);
+    await close(feed);
+    const late = (id: string) => () => fixture.addPostings(feed, [{ id, postedAt: start }]);
+    const input = { feedId: feed.feedId, todayOf: today };
+    const closed = await closeWithAccount(poolThat('INSERT INTO timeline', late('during-closing')), input);
+    expect(closed).toMatchObject({ closedBy: 'account' });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 1 });
+    expect(
+      await reopenWithAccount(poolThat('examined_sequence = $2', late('during-check')), input),
+    ).toBeNull();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 1 });
+    expect(await counts(feed)).toMatchObject({ delivered: 4, ready: 0 });
+  });
+
   it('delivers what was posted and then closes by itself, with the timeline', async () => {
     const feed = await feedWith(3);
     await close(feed);

@@ -131,6 +131,21 @@ describe('postings of an account that replaces another', () => {
     expect(await bookedIds(feed)).toEqual(['n1', 'n3']);
   });
 
+  it('are compared with delivered ones that Rutter shows with other text as well', async () => {
+    const old = await makeFeed();
+    await add(old, { id: 'o1', text: 'Coffee shop' });
+    await fixture.control('POST', '/faults', { kind: 'fold', texts: ['upper_case'] });
+    await fixture.deliveryRun(old);
+    await fixture.control('DELETE', '/faults');
+    expect(
+      await readPostingWithStatus(fixture.pool, { feedId: old.feedId, transactionId: 'o1' }),
+    ).toMatchObject({ deliveryStatus: 'delivered', exception: 'altered' });
+    const feed = await makeFeed(old);
+    await add(feed, { id: 'n1', text: 'Coffee shop' });
+    await fixture.deliveryRun(feed);
+    expect(await counts(feed)).toMatchObject({ held: 1, delivered: 0 });
+  });
+
   it('are held also when the old account delivers after they were stored, or is named after them', async () => {
     const old = await makeFeed();
     const feed = await makeFeed(old);

@@ -76,6 +76,15 @@ describe('the days of a feed', () => {
     });
   });
 
+  it('count what Rutter shows with other text, which was delivered all the same', async () => {
+    await fixture.control('POST', '/faults', { kind: 'fold', texts: ['upper_case'] });
+    const feed = await delivered(['2026-03-02']);
+    expect(await daysOf(feed)).toMatchObject({ deliveredThrough: '2026-03-02', takenThrough: null });
+    await sagePull();
+    await check(feed);
+    expect(await daysOf(feed)).toMatchObject({ takenThrough: '2026-03-02', takenStatus: 'taken' });
+  });
+
   it('are unknown before anything was booked or delivered', async () => {
     const feed = await fixture.makeFeed({ startDate });
     expect(await daysOf(feed)).toEqual({
