@@ -4,12 +4,12 @@ import { startSageBankingSandbox, type SageBankingOptions } from './sage-banking
 import { startSageScreens } from './sage-screens/server.js';
 
 /** Rutter listens on the first port, Sage's Banking Service on the next, Sage's screens on the third. */
-const BANKING_PORT_OFFSET = 1;
-const SCREENS_PORT_OFFSET = 2;
-const DEFAULT_PORT = 8090;
-const PORT_MAX = 65_535 - SCREENS_PORT_OFFSET;
+const bankingPortOffset = 1;
+const screensPortOffset = 2;
+const defaultPort = 8090;
+const portMax = 65_535 - screensPortOffset;
 /** The sandboxes listen on the loopback address only; URLs contain localhost, like those of the service. */
-const LISTEN_HOST = '127.0.0.1';
+const listenHost = '127.0.0.1';
 const PUBLIC_HOST = 'localhost';
 
 interface Settings {
@@ -22,11 +22,11 @@ interface Settings {
 
 /** @throws Error with one sentence when a variable is wrong. */
 function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const port = Number(environment['SANDBOX_PORT'] ?? DEFAULT_PORT);
-  if (!Number.isInteger(port) || port < 1 || port > PORT_MAX) {
-    throw new Error(`SANDBOX_PORT must be a port number from 1 to ${PORT_MAX}`);
+  const port = Number(environment['SANDBOX_PORT'] ?? defaultPort);
+  if (!Number.isInteger(port) || port < 1 || port > portMax) {
+    throw new Error(`SANDBOX_PORT must be a port number from 1 to ${portMax}`);
   }
-  const screensPort = port + SCREENS_PORT_OFFSET;
+  const screensPort = port + screensPortOffset;
   const screensOrigin = `http://${PUBLIC_HOST}:${screensPort}`;
   const dataFolder = environment['SANDBOX_DATA'];
   return {
@@ -35,7 +35,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
     loginUrl: environment['LOGIN_URL'] ?? 'http://localhost:8080/login',
     rutter: {
       port,
-      host: LISTEN_HOST,
+      host: listenHost,
       publicHost: PUBLIC_HOST,
       clientId: environment['RUTTER_CLIENT_ID'] ?? 'sandbox-client',
       clientSecret: environment['RUTTER_CLIENT_SECRET'] ?? 'sandbox-secret',
@@ -46,7 +46,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
         ? {}
         : { dataFile: join(dataFolder, 'rutter.jsonl') }),
     },
-    banking: bankingOptions(environment, port + BANKING_PORT_OFFSET),
+    banking: bankingOptions(environment, port + bankingPortOffset),
   };
 }
 
@@ -55,7 +55,7 @@ function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBanki
   const dataFolder = environment['SANDBOX_DATA'];
   return {
     port,
-    host: LISTEN_HOST,
+    host: listenHost,
     publicHost: PUBLIC_HOST,
     applications: [
       {
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   const banking = await startSageBankingSandbox(settings.banking);
   const screens = await startSageScreens({
     port: settings.screensPort,
-    host: LISTEN_HOST,
+    host: listenHost,
     publicHost: PUBLIC_HOST,
     rutterUrl: rutter.url,
     loginUrl: settings.loginUrl,

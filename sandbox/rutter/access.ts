@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
-import { ASSUMED_CODE, ASSUMED_STATUS, ASSUMED_TYPE, VERSIONS } from './assumptions.js';
+import { assumedCode, assumedStatus, assumedType, versions } from './assumptions.js';
 import { ApiError, invalidInput, isObject, type ApiRequest } from './http.js';
 import { readForceFetch } from './lists.js';
 import { linkUrl } from './render-answer.js';
 import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
-const TOKEN_HEADERS: readonly string[] = [
+const tokenHeaders: readonly string[] = [
   'access_token',
   'access-token',
   'x-access-token',
@@ -22,7 +22,7 @@ export function checkAccess(sandbox: Sandbox, request: ApiRequest, route: Route 
   if (sandbox.knobs.rateLimit && !sandbox.rate.take(sandbox.clock.nowMs())) {
     sandbox.violation('rate_limit_exceeded', `${request.method} ${request.path}`);
     const text = 'more than 500 requests in 10 seconds';
-    throw new ApiError(429, ASSUMED_TYPE.rateLimit, ASSUMED_CODE.rateLimited, text);
+    throw new ApiError(429, assumedType.rateLimit, assumedCode.rateLimited, text);
   }
   checkVersion(sandbox, request);
   checkTokenPlace(sandbox, request);
@@ -54,20 +54,15 @@ function checkCredentials(sandbox: Sandbox, request: ApiRequest, route: Route | 
 
 function checkVersion(sandbox: Sandbox, request: ApiRequest): void {
   const version = request.headers['x-rutter-version'];
-  if (typeof version === 'string' && VERSIONS.includes(version)) return;
+  if (typeof version === 'string' && versions.includes(version)) return;
   sandbox.violation('missing_version_header', `${request.method} ${request.path}: ${String(version)}`);
-  const text = `X-Rutter-Version must be one of ${VERSIONS.join(', ')}`;
-  throw new ApiError(
-    ASSUMED_STATUS.missingVersionHeader,
-    ASSUMED_TYPE.request,
-    ASSUMED_CODE.invalidInput,
-    text,
-  );
+  const text = `X-Rutter-Version must be one of ${versions.join(', ')}`;
+  throw new ApiError(assumedStatus.missingVersionHeader, assumedType.request, assumedCode.invalidInput, text);
 }
 
 /** The token travels in the query and nowhere else. */
 function checkTokenPlace(sandbox: Sandbox, request: ApiRequest): void {
-  const header = TOKEN_HEADERS.find((name) => name in request.headers);
+  const header = tokenHeaders.find((name) => name in request.headers);
   if (header !== undefined) sandbox.violation('access_token_in_header', `${request.path}: ${header}`);
   if (isObject(request.json) && 'access_token' in request.json) {
     sandbox.violation('access_token_in_body', `${request.method} ${request.path}`);
@@ -81,9 +76,9 @@ function readToken(request: ApiRequest): string {
   if (token !== '') return token;
   const text = 'the query parameter access_token is required';
   throw new ApiError(
-    ASSUMED_STATUS.missingAccessToken,
-    ASSUMED_TYPE.request,
-    ASSUMED_CODE.missingAccessToken,
+    assumedStatus.missingAccessToken,
+    assumedType.request,
+    assumedCode.missingAccessToken,
     text,
   );
 }
@@ -93,31 +88,21 @@ function checkState(sandbox: Sandbox, request: ApiRequest, route: Route): void {
   if (connection === undefined) return;
   if (connection.status === 'needs_reauth') {
     const text = `the connection must be authenticated again at ${linkUrl(sandbox, connection.id)}`;
-    throw new ApiError(ASSUMED_STATUS.needsUpdate, ASSUMED_TYPE.connection, 'NEEDS_UPDATE', text);
+    throw new ApiError(assumedStatus.needsUpdate, assumedType.connection, 'NEEDS_UPDATE', text);
   }
   if (connection.status === 'disabled') {
     const text = `the connection is disabled: ${connection.disabledReason ?? 'UNKNOWN'}`;
-    throw new ApiError(
-      ASSUMED_STATUS.connectionDisabled,
-      ASSUMED_TYPE.connection,
-      'CONNECTION_DISABLED',
-      text,
-    );
+    throw new ApiError(assumedStatus.connectionDisabled, assumedType.connection, 'CONNECTION_DISABLED', text);
   }
   const isRead = 'answer' in route;
   if (connection.status === 'not_ready' && isRead && !readForceFetch(request.query)) {
     const text = 'the initial sync is not finished';
-    throw new ApiError(ASSUMED_STATUS.productNotReady, ASSUMED_TYPE.connection, 'PRODUCT_NOT_READY', text);
+    throw new ApiError(assumedStatus.productNotReady, assumedType.connection, 'PRODUCT_NOT_READY', text);
   }
 }
 
 function badCredentials(text: string): ApiError {
-  return new ApiError(
-    ASSUMED_STATUS.invalidCredentials,
-    ASSUMED_TYPE.connection,
-    'INVALID_CREDENTIALS',
-    text,
-  );
+  return new ApiError(assumedStatus.invalidCredentials, assumedType.connection, 'INVALID_CREDENTIALS', text);
 }
 
 function sameText(given: string, expected: string): boolean {

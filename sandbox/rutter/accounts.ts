@@ -1,5 +1,5 @@
-import { ACCOUNT_TEXT_CHARACTERS_MAX } from './assumptions.js';
-import { CURRENCY_CODES } from './currency-codes.js';
+import { accountTextCharactersMax } from './assumptions.js';
+import { currencyCodes } from './currency-codes.js';
 import { gone, invalidInput, isObject, newId, notSupported, type Answer, type ApiRequest } from './http.js';
 import type { Plan, ResponseMode } from './jobs.js';
 import { page, readExpand, readForceFetch, readListParameters } from './lists.js';
@@ -12,8 +12,8 @@ import type { Sandbox } from './sandbox.js';
 
 const PATH = '/accounting/bank_feeds/accounts';
 /** Rutter knows four types, Sage takes two. */
-const SAGE_ACCOUNT_TYPES: readonly unknown[] = ['bank', 'credit_card'];
-const TEXT_FIELDS = [
+const sageAccountTypes: readonly unknown[] = ['bank', 'credit_card'];
+const textFields = [
   'account_id',
   'internal_bank_account_id',
   'parent_bank_feed_account_id',
@@ -24,7 +24,7 @@ const TEXT_FIELDS = [
   'next_payment_date',
   'name',
 ] as const;
-const NUMBER_FIELDS = [
+const numberFields = [
   'available_balance',
   'current_balance',
   'available_credit',
@@ -37,18 +37,18 @@ const NUMBER_FIELDS = [
   'purchases_apr',
 ] as const;
 /** Described for Intuit as dates; ISO 8601 is our assumption. */
-const DATE_FIELDS: readonly string[] = ['last_statement_date', 'next_payment_date'];
+const dateFields: readonly string[] = ['last_statement_date', 'next_payment_date'];
 /** What the description marks as not yet supported beyond Intuit, though the guide for Sage sends some of them. */
-const INTUIT_FIELDS: readonly string[] = [
-  ...NUMBER_FIELDS,
-  ...DATE_FIELDS,
+const intuitFields: readonly string[] = [
+  ...numberFields,
+  ...dateFields,
   'parent_bank_feed_account_id',
   'routing_number',
   'line_of_business',
 ];
-const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  ...TEXT_FIELDS,
-  ...NUMBER_FIELDS,
+const knownFields: ReadonlySet<string> = new Set([
+  ...textFields,
+  ...numberFields,
   'bank_account_type',
   'currency_code',
   'transaction_start_date',
@@ -103,12 +103,12 @@ function planCreateAccount(sandbox: Sandbox, request: ApiRequest): Plan {
   if (!isObject(body) || !isObject(body['bank_feed_account']))
     throw invalidInput('bank_feed_account is required');
   const sent = body['bank_feed_account'];
-  const unknown = Object.keys(sent).filter((name) => !KNOWN_FIELDS.has(name));
+  const unknown = Object.keys(sent).filter((name) => !knownFields.has(name));
   if (unknown.length > 0) {
     sandbox.violation('unknown_account_field', `POST accounts: ${unknown.join(', ')}`);
     if (sandbox.knobs.unknownFieldsRefused) throw invalidInput(`unknown fields: ${unknown.join(', ')}`);
   }
-  const unsupported = INTUIT_FIELDS.find((name) => sent[name] !== undefined && sent[name] !== null);
+  const unsupported = intuitFields.find((name) => sent[name] !== undefined && sent[name] !== null);
   if (sandbox.knobs.accountFactsRefused && unsupported !== undefined) {
     throw invalidInput(`${unsupported} is not yet supported for this platform`);
   }
@@ -136,26 +136,26 @@ function planCreateAccount(sandbox: Sandbox, request: ApiRequest): Plan {
 /** Fields that Sage does not support are accepted and echoed (our assumption, after the guide's own example). */
 function readFields(sent: Record<string, unknown>): AccountFields {
   const fields: AccountFields = {};
-  if (!SAGE_ACCOUNT_TYPES.includes(sent['bank_account_type'])) {
+  if (!sageAccountTypes.includes(sent['bank_account_type'])) {
     throw invalidInput('bank_account_type must be bank or credit_card on this platform');
   }
-  if (typeof sent['currency_code'] !== 'string' || !CURRENCY_CODES.has(sent['currency_code'])) {
+  if (typeof sent['currency_code'] !== 'string' || !currencyCodes.has(sent['currency_code'])) {
     throw invalidInput('currency_code must be one of the listed currencies');
   }
   if (typeof sent['name'] !== 'string' || sent['name'] === '')
     throw invalidInput('name needs 1 character or more');
   fields['bank_account_type'] = sent['bank_account_type'] as string;
   fields['currency_code'] = sent['currency_code'];
-  for (const name of TEXT_FIELDS) {
+  for (const name of textFields) {
     const value = sent[name];
     if (value === undefined || value === null) continue;
-    if (typeof value !== 'string' || value.length > ACCOUNT_TEXT_CHARACTERS_MAX) {
-      throw invalidInput(`${name} must be text of at most ${ACCOUNT_TEXT_CHARACTERS_MAX} characters`);
+    if (typeof value !== 'string' || value.length > accountTextCharactersMax) {
+      throw invalidInput(`${name} must be text of at most ${accountTextCharactersMax} characters`);
     }
-    if (DATE_FIELDS.includes(name) && !isIsoDate(value)) throw invalidInput(`${name} must be ISO 8601`);
+    if (dateFields.includes(name) && !isIsoDate(value)) throw invalidInput(`${name} must be ISO 8601`);
     fields[name] = value;
   }
-  for (const name of NUMBER_FIELDS) {
+  for (const name of numberFields) {
     const value = sent[name];
     if (value === undefined || value === null) continue;
     if (typeof value !== 'number') throw invalidInput(`${name} must be a number`);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkAccess } from './access.js';
-import { ASSUMED_CODE, ASSUMED_TYPE } from './assumptions.js';
+import { assumedCode, assumedType } from './assumptions.js';
 import { transmit } from '../stand-in/transmit.js';
 import { applyRequestFaults, applyRutterFault } from './fault-effects.js';
 import type { FaultSpec, RutterFaultSubject } from './faults.js';
@@ -24,8 +24,8 @@ import type { WriteRoute } from './route.js';
 import { findRoute } from './routes.js';
 import type { Sandbox } from './sandbox.js';
 
-const BASE = '/versioned';
-const TRANSACTIONS_PATH = '/accounting/bank_feeds/transactions';
+const base = '/versioned';
+const transactionsPath = '/accounting/bank_feeds/transactions';
 
 /** What the request log records of one request. */
 interface Exchange {
@@ -44,7 +44,7 @@ export async function handleApi(
   const startedMs = performance.now();
   const request: ApiRequest = {
     method: message.method ?? 'GET',
-    path: url.pathname.slice(BASE.length),
+    path: url.pathname.slice(base.length),
     query: url.searchParams,
     headers: message.headers,
     rawBody: Buffer.alloc(0),
@@ -129,11 +129,11 @@ function answerOf(error: unknown): Answer {
   if (error instanceof ApiError) return error.toAnswer();
   // A bug or a full disk of the sandbox itself: its message distinguishes it from injected faults.
   const text = `the sandbox itself failed: ${error instanceof Error ? error.message : String(error)}`;
-  return { status: 500, body: errorBody(ASSUMED_TYPE.internal, ASSUMED_CODE.internal, text) };
+  return { status: 500, body: errorBody(assumedType.internal, assumedCode.internal, text) };
 }
 
 function isTransactionsPost(request: ApiRequest): boolean {
-  return request.method === 'POST' && request.path === TRANSACTIONS_PATH;
+  return request.method === 'POST' && request.path === transactionsPath;
 }
 
 function subjectOf(request: ApiRequest): RutterFaultSubject {

@@ -5,7 +5,7 @@
  */
 
 /** Our assumption: HTTP statuses for which Rutter publishes a code but no status, or neither. */
-export const ASSUMED_STATUS = {
+export const assumedStatus = {
   missingVersionHeader: 400,
   productNotReady: 400,
   invalidCredentials: 401,
@@ -18,7 +18,7 @@ export const ASSUMED_STATUS = {
 } as const;
 
 /** Our assumption: names of the codes that Rutter does not publish. */
-export const ASSUMED_CODE = {
+export const assumedCode = {
   missingAccessToken: 'MISSING_ACCESS_TOKEN',
   invalidInput: 'INVALID_INPUT',
   notFound: 'NOT_FOUND',
@@ -34,7 +34,7 @@ export const ASSUMED_CODE = {
 } as const;
 
 /** Our assumption: the error groups behind those codes. */
-export const ASSUMED_TYPE = {
+export const assumedType = {
   request: 'API_REQUEST_ERROR',
   connection: 'CONNECTION_ERROR',
   rateLimit: 'RATE_LIMIT_ERROR',
@@ -43,32 +43,32 @@ export const ASSUMED_TYPE = {
 } as const;
 
 /** Our assumption: the largest page of a list; a larger `limit` is clamped, not refused. */
-export const LIST_LIMIT_MAX = 500;
+export const listLimitMax = 500;
 /** Our assumption: accepted results replay for this long under their Idempotency-Key. */
-export const IDEMPOTENCY_RETENTION_MS = 30 * 24 * 3_600_000;
+export const idempotencyRetentionMs = 30 * 24 * 3_600_000;
 /** Our assumption: a job can be read for this long; then it answers 410 like an unknown id. */
-export const JOB_RETENTION_MS = 30 * 24 * 3_600_000;
+export const jobRetentionMs = 30 * 24 * 3_600_000;
 /** Our assumption: a public token from Link is single use and expires after this time. */
-export const PUBLIC_TOKEN_LIFETIME_MS = 30 * 60_000;
+export const publicTokenLifetimeMs = 30 * 60_000;
 /** Our assumption: longest request body, ids and texts. */
-export const BODY_BYTES_MAX = 10 * 1024 * 1024;
-export const ID_CHARACTERS_MAX = 255;
-export const TEXT_CHARACTERS_MAX = 1_000;
-export const ACCOUNT_TEXT_CHARACTERS_MAX = 255;
+export const bodyBytesMax = 10 * 1024 * 1024;
+export const idCharactersMax = 255;
+export const textCharactersMax = 1_000;
+export const accountTextCharactersMax = 255;
 /** Our assumption: webhook attempts after the first failure, and the time one attempt may take. */
-export const WEBHOOK_ATTEMPT_DELAYS_MS: readonly number[] = [0, 30_000, 90_000, 210_000, 450_000, 930_000];
-export const WEBHOOK_TIMEOUT_MS = 10_000;
+export const webhookAttemptDelaysMs: readonly number[] = [0, 30_000, 90_000, 210_000, 450_000, 930_000];
+export const webhookTimeoutMs = 10_000;
 /** Our assumption: a job counts as `prequeued` for this share of its run time, then as `pending`. */
-export const PREQUEUED_SHARE = 0.2;
+export const prequeuedShare = 0.2;
 /** Our assumption: platforms that POST /connections/create takes, and those that need credentials with it. */
-export const CREATABLE_PLATFORMS: readonly string[] = [
+export const creatablePlatforms: readonly string[] = [
   'SAGE_BANK_FEEDS',
   'INTUIT_BANK_FEEDS',
   'SAGE_INTACCT_V2',
 ];
-export const PLATFORMS_WITH_CREDENTIALS: readonly string[] = ['SAGE_INTACCT_V2'];
+export const platformsWithCredentials: readonly string[] = ['SAGE_INTACCT_V2'];
 /** Our assumption: Link-made connections of these platforms work on the same bank feed endpoints. */
-export const LINK_PLATFORMS: readonly string[] = [
+export const linkPlatforms: readonly string[] = [
   'SAGE_BANK_FEEDS',
   'SAGE_INTACCT',
   'SAGE_INTACCT_V2',
@@ -76,19 +76,19 @@ export const LINK_PLATFORMS: readonly string[] = [
 ];
 
 /** Documented: accepted values of X-Rutter-Version. */
-export const VERSIONS: readonly string[] = ['2024-08-31', '2024-04-30', '2023-03-14', '2023-02-07'];
+export const versions: readonly string[] = ['2024-08-31', '2024-04-30', '2023-03-14', '2023-02-07'];
 /** Documented: 500 requests in any 10 seconds for the whole organisation. */
-export const RATE_LIMIT_MAX = 500;
-export const RATE_WINDOW_MS = 10_000;
+export const rateLimitMax = 500;
+export const rateWindowMs = 10_000;
 /** Documented: a challenge and its redirect are valid for 10 minutes, an OTP for one hour. */
-export const CHALLENGE_LIFETIME_MS = 600_000;
-export const OTP_LIFETIME_MS = 3_600_000;
+export const challengeLifetimeMs = 600_000;
+export const otpLifetimeMs = 3_600_000;
 /** Documented: transactions per request. */
-export const BATCH_MIN = 1;
-export const BATCH_MAX = 1_000;
+export const batchMin = 1;
+export const batchMax = 1_000;
 /** Documented: default page of a list, and the longest connection name. */
-export const LIST_LIMIT_DEFAULT = 50;
-export const CONNECTION_NAME_CHARACTERS_MAX = 30;
+export const listLimitDefault = 50;
+export const connectionNameCharactersMax = 30;
 
 /** What a test may turn at run time, by `startRutterSandbox({knobs})` or `POST /_sandbox/knobs`. Times in ms. */
 export interface Knobs {
@@ -134,7 +134,7 @@ export interface Knobs {
   extraFields: boolean;
 }
 
-export const DEFAULT_KNOBS: Readonly<Knobs> = {
+export const defaultKnobs: Readonly<Knobs> = {
   jobRunMs: 1_000,
   accountJobRunMs: null,
   postLatencyMs: 0,

@@ -3,7 +3,7 @@ import { iso } from './render.js';
 import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
-const WEBHOOK_CONFIG_ID = '00000000-0000-4000-8000-000000000001';
+const webhookConfigId = '00000000-0000-4000-8000-000000000001';
 
 export const configRoutes: readonly Route[] = [
   { method: 'GET', path: '/configs/webhooks', auth: 'basic', answer: listWebhookConfigs },
@@ -27,7 +27,7 @@ function webhookConfigs(sandbox: Sandbox): Record<string, unknown>[] {
   const at = iso(0);
   return [
     {
-      id: WEBHOOK_CONFIG_ID,
+      id: webhookConfigId,
       api_version: '2024-08-31',
       url,
       disabled: false,

@@ -1,8 +1,8 @@
 import {
-  CONNECTION_NAME_CHARACTERS_MAX,
-  CREATABLE_PLATFORMS,
-  PLATFORMS_WITH_CREDENTIALS,
-  PUBLIC_TOKEN_LIFETIME_MS,
+  connectionNameCharactersMax,
+  creatablePlatforms,
+  platformsWithCredentials,
+  publicTokenLifetimeMs,
 } from './assumptions.js';
 import { gone, invalidInput, isObject, newId, type Answer, type ApiRequest } from './http.js';
 import type { Plan } from './jobs.js';
@@ -13,8 +13,8 @@ import type { Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
 /** Documented: an omitted status hides the broken connections. */
-const LISTED_BY_DEFAULT: readonly ConnectionStatus[] = ['active', 'not_ready', 'unhealthy'];
-const BANK_FEED_OBJECTS: readonly string[] = ['bank_feed_account', 'bank_feed_transaction'];
+const listedByDefault: readonly ConnectionStatus[] = ['active', 'not_ready', 'unhealthy'];
+const bankFeedObjects: readonly string[] = ['bank_feed_account', 'bank_feed_transaction'];
 
 export const connectionRoutes: readonly Route[] = [
   { method: 'POST', path: '/connections/create', auth: 'basic', plan: planCreate, needsKey: true },
@@ -61,13 +61,13 @@ function planCreate(sandbox: Sandbox, request: ApiRequest): Plan {
   if (!isObject(body)) throw invalidInput('the body must be a JSON object');
   const platform = body['platform'] ?? null;
   if (platform !== null) {
-    if (typeof platform !== 'string' || !CREATABLE_PLATFORMS.includes(platform)) {
+    if (typeof platform !== 'string' || !creatablePlatforms.includes(platform)) {
       throw invalidInput(
-        `platform cannot be created by API; use one of ${CREATABLE_PLATFORMS.join(', ')}, or Link`,
+        `platform cannot be created by API; use one of ${creatablePlatforms.join(', ')}, or Link`,
       );
     }
     const others = Object.keys(body).filter((name) => !['platform', 'scope', 'syncConfig'].includes(name));
-    if (PLATFORMS_WITH_CREDENTIALS.includes(platform) && others.length === 0) {
+    if (platformsWithCredentials.includes(platform) && others.length === 0) {
       throw invalidInput(`${platform} needs credentials`);
     }
   }
@@ -77,12 +77,12 @@ function planCreate(sandbox: Sandbox, request: ApiRequest): Plan {
 
 function listConnections(sandbox: Sandbox, request: ApiRequest): Answer {
   const asked = request.query.get('status');
-  const known = [...LISTED_BY_DEFAULT, 'needs_reauth', 'disabled', 'any'];
+  const known = [...listedByDefault, 'needs_reauth', 'disabled', 'any'];
   if (asked !== null && !known.includes(asked))
     throw invalidInput(`status must be one of ${known.join(', ')}`);
   const shown = [...sandbox.state.connections.values()].filter((connection) => {
     if (asked === 'any') return true;
-    return asked === null ? LISTED_BY_DEFAULT.includes(connection.status) : connection.status === asked;
+    return asked === null ? listedByDefault.includes(connection.status) : connection.status === asked;
   });
   return {
     status: 200,
@@ -146,8 +146,8 @@ function planRename(sandbox: Sandbox, request: ApiRequest): Plan {
   const connection = sandbox.state.connections.get(request.params['id'] ?? '');
   if (connection === undefined) throw gone('the connection');
   const name = isObject(request.json) ? request.json['name'] : undefined;
-  if (typeof name !== 'string' || name === '' || name.length > CONNECTION_NAME_CHARACTERS_MAX) {
-    throw invalidInput(`name must have 1 to ${CONNECTION_NAME_CHARACTERS_MAX} characters`);
+  if (typeof name !== 'string' || name === '' || name.length > connectionNameCharactersMax) {
+    throw invalidInput(`name must have 1 to ${connectionNameCharactersMax} characters`);
   }
   for (const other of sandbox.state.connections.values()) {
     if (other.id !== connection.id && other.name === name)
@@ -181,7 +181,7 @@ function planIncrementalSync(_sandbox: Sandbox, request: ApiRequest): Plan {
   const types: unknown = isObject(request.json) ? request.json['object_types'] : undefined;
   if (types !== undefined && !Array.isArray(types)) throw invalidInput('object_types must be a list');
   const names = (types ?? []).map(String);
-  const wrong = names.find((name) => BANK_FEED_OBJECTS.includes(name.toLowerCase()));
+  const wrong = names.find((name) => bankFeedObjects.includes(name.toLowerCase()));
   if (wrong !== undefined) throw invalidInput(`${wrong} cannot be synced incrementally`);
   return { work: { kind: 'nothing', body: { success: true } }, runMs: 0, responseMode: 'prefer_sync' };
 }
@@ -191,7 +191,7 @@ function planExchange(sandbox: Sandbox, request: ApiRequest): Plan {
   const token = isObject(request.json) ? request.json['public_token'] : undefined;
   const record = typeof token === 'string' ? sandbox.state.publicTokens.get(token) : undefined;
   const isAlive =
-    record?.usedAtMs === null && sandbox.clock.nowMs() - record.createdAtMs <= PUBLIC_TOKEN_LIFETIME_MS;
+    record?.usedAtMs === null && sandbox.clock.nowMs() - record.createdAtMs <= publicTokenLifetimeMs;
   if (record === undefined || !isAlive) throw invalidInput('public_token is unknown, used or expired');
   return {
     work: { kind: 'exchange_public_token', token: record.token },

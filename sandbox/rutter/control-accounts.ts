@@ -59,7 +59,7 @@ function disconnectAccount(sandbox: Sandbox, { params }: ControlRequest): unknow
 }
 
 /** What Sage shows of an account. */
-const SHOWN_FIELDS = ['name', 'bank_account_number', 'currency_code'] as const;
+const shownFields = ['name', 'bank_account_number', 'currency_code'] as const;
 
 /** Any mixture, also ones that Sage should not show, such as ready but inactive. */
 function setAccount(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
@@ -79,7 +79,7 @@ function setAccount(sandbox: Sandbox, { params, body }: ControlRequest): unknown
     const date = body['transaction_start_date'];
     wanted.transactionStartDate = date === null ? null : textOf(date, 'transaction_start_date');
   }
-  const shown = SHOWN_FIELDS.filter((name) => body[name] !== undefined);
+  const shown = shownFields.filter((name) => body[name] !== undefined);
   if (shown.length > 0) {
     wanted.fields = Object.fromEntries(
       shown.map((name) => [name, body[name] === null ? null : textOf(body[name], name)]),

@@ -1,4 +1,4 @@
-import { CHALLENGE_LIFETIME_MS, LINK_PLATFORMS } from './assumptions.js';
+import { challengeLifetimeMs, linkPlatforms } from './assumptions.js';
 import { newConnection } from './connections.js';
 import {
   ControlError,
@@ -10,7 +10,7 @@ import {
   type ControlRequest,
 } from './control-action.js';
 import { isObject, newId } from './http.js';
-import { CONNECTION_STATUSES, type ConnectionRecord, type ConnectionStatus } from './records.js';
+import { connectionStatuses, type ConnectionRecord, type ConnectionStatus } from './records.js';
 import { iso, renderAccount } from './render.js';
 import { linkUrl } from './render-answer.js';
 import type { Sandbox } from './sandbox.js';
@@ -42,15 +42,15 @@ function startLogin(sandbox: Sandbox, { body }: ControlRequest): unknown {
     challenge,
     redirect_uri: redirectUri,
     login_query: `challenge=${challenge}&redirect_uri=${redirectUri}`,
-    expires_at: iso(nowMs + CHALLENGE_LIFETIME_MS),
+    expires_at: iso(nowMs + challengeLifetimeMs),
   };
 }
 
 /** Somebody has finished Rutter Link: a fresh connection, or with connection_id one that had no platform yet. */
 function makePublicToken(sandbox: Sandbox, { body }: ControlRequest): unknown {
   const platform = textOf(body['platform'], 'platform', 'SAGE_INTACCT');
-  if (!LINK_PLATFORMS.includes(platform)) {
-    throw new ControlError(400, `platform must be one of ${LINK_PLATFORMS.join(', ')}`);
+  if (!linkPlatforms.includes(platform)) {
+    throw new ControlError(400, `platform must be one of ${linkPlatforms.join(', ')}`);
   }
   const connection = linkedConnection(sandbox, body['connection_id'], platform);
   const token = newId();
@@ -104,8 +104,8 @@ function view(sandbox: Sandbox, connection: ConnectionRecord): Record<string, un
 function setStatus(sandbox: Sandbox, { params, body }: ControlRequest): unknown {
   const connection = findConnection(sandbox, params['id'] ?? '');
   const status = textOf(body['status'], 'status') as ConnectionStatus;
-  if (!CONNECTION_STATUSES.includes(status)) {
-    throw new ControlError(400, `status must be one of ${CONNECTION_STATUSES.join(', ')}`);
+  if (!connectionStatuses.includes(status)) {
+    throw new ControlError(400, `status must be one of ${connectionStatuses.join(', ')}`);
   }
   const before = connection.status;
   const reason = status === 'disabled' ? textOf(body['reason'], 'reason', 'MANUALLY_DISABLED') : null;

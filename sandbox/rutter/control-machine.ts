@@ -1,5 +1,5 @@
 import { machineActions as commonActions } from '../stand-in/control-machine.js';
-import { DEFAULT_KNOBS } from './assumptions.js';
+import { defaultKnobs } from './assumptions.js';
 import { ControlError, integerOf, type ControlAction, type ControlRequest } from './control-action.js';
 import type { FaultSpec } from './faults.js';
 import { finishJob } from './jobs.js';
@@ -8,7 +8,7 @@ import type { Sandbox } from './sandbox.js';
 
 export const machineActions: readonly ControlAction[] = [
   ...commonActions<Sandbox>({
-    knobDefaults: DEFAULT_KNOBS,
+    knobDefaults: defaultKnobs,
     keepOffset: (sandbox, offsetMs) => sandbox.commit({ type: 'clock_moved', offsetMs }),
     addFault: (sandbox, order) => sandbox.faults.add(order as FaultSpec),
   }),

@@ -7,7 +7,7 @@ import { machineActions } from './control-machine.js';
 import { recordActions } from './control-records.js';
 import type { Sandbox } from './sandbox.js';
 
-const ACTIONS: readonly ControlAction[] = [
+const actions: readonly ControlAction[] = [
   ...connectionActions,
   ...accountActions,
   ...recordActions,
@@ -20,5 +20,5 @@ export function handleControl(
   response: ServerResponse,
   url: URL,
 ): Promise<void> {
-  return answerControl(ACTIONS, sandbox, message, response, url);
+  return answerControl(actions, sandbox, message, response, url);
 }

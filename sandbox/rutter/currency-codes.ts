@@ -1,5 +1,5 @@
 /** Rutter's list of 182 currencies: an old ISO list with two crypto codes; BYN, MRU, SLE, STN, VES, XCG and ZWG are not on it. */
-export const CURRENCY_CODES: ReadonlySet<string> = new Set(
+export const currencyCodes: ReadonlySet<string> = new Set(
   (
     'AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTC BTN BWP BYR ' +
     'BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB ETH EUR FJD ' +

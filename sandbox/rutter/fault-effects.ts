@@ -1,5 +1,5 @@
-import { JSON_TYPE, type OutgoingAnswer } from '../stand-in/transmit.js';
-import { ASSUMED_CODE, ASSUMED_TYPE } from './assumptions.js';
+import { jsonType, type OutgoingAnswer } from '../stand-in/transmit.js';
+import { assumedCode, assumedType } from './assumptions.js';
 import type { FaultSpec } from './faults.js';
 import { errorBody, type Answer } from './http.js';
 import type { Sandbox } from './sandbox.js';
@@ -42,16 +42,16 @@ export async function applyRequestFaults(
 }
 
 function plainRefusal(fault: FaultSpec): [number, Record<string, string>] {
-  const { rateLimit, platform, internal } = ASSUMED_TYPE;
+  const { rateLimit, platform, internal } = assumedType;
   switch (fault.kind) {
     case 'rate_limited':
-      return [429, errorBody(rateLimit, ASSUMED_CODE.rateLimited, 'more than 500 requests in 10 seconds')];
+      return [429, errorBody(rateLimit, assumedCode.rateLimited, 'more than 500 requests in 10 seconds')];
     case 'platform_bad_request':
-      return [450, errorBody(platform, ASSUMED_CODE.platformBadRequest, 'the platform refused the request')];
+      return [450, errorBody(platform, assumedCode.platformBadRequest, 'the platform refused the request')];
     case 'platform_rate_limited':
-      return [452, errorBody(platform, ASSUMED_CODE.platformRateLimited, 'the platform is rate limiting')];
+      return [452, errorBody(platform, assumedCode.platformRateLimited, 'the platform is rate limiting')];
     default:
-      return [500, errorBody(internal, ASSUMED_CODE.internal, 'something went wrong')];
+      return [500, errorBody(internal, assumedCode.internal, 'something went wrong')];
   }
 }
 
@@ -64,7 +64,7 @@ export function applyRutterFault(outgoing: OutgoingAnswer, fault: FaultSpec): vo
   // A gateway's error: it does not show that the request was accepted.
   const [status, body] = plainRefusal(fault);
   outgoing.status = fault.http_status ?? status;
-  outgoing.headers = { 'Content-Type': JSON_TYPE };
+  outgoing.headers = { 'Content-Type': jsonType };
   outgoing.bytes = Buffer.from(JSON.stringify(fault.body ?? body));
 }
 

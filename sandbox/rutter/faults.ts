@@ -5,12 +5,12 @@ import {
   type FaultSubject,
 } from '../stand-in/faults.js';
 
-import { ID_FORMS, TEXT_FORMS, type IdForm, type TextForm } from './folding.js';
+import { idForms, textForms, type IdForm, type TextForm } from './folding.js';
 
-export { MALFORMED_SHAPES, RESET_POINTS } from '../stand-in/faults.js';
+export { malformedShapes, resetPoints } from '../stand-in/faults.js';
 
 /** Applied after authentication, before the request is checked. */
-const REQUEST_KINDS = [
+const requestKinds = [
   'rate_limited',
   'platform_bad_request',
   'platform_rate_limited',
@@ -21,16 +21,9 @@ const REQUEST_KINDS = [
   'status',
 ] as const;
 /** Applied when the request has been accepted: they decide how its job ends. */
-const JOB_KINDS = [
-  'job_failure',
-  'job_never_ends',
-  'slow_job',
-  'omit_from_answer',
-  'poison',
-  'fold',
-] as const;
+const jobKinds = ['job_failure', 'job_never_ends', 'slow_job', 'omit_from_answer', 'poison', 'fold'] as const;
 /** Applied to the finished answer: they decide what the client receives. */
-const ANSWER_KINDS = [
+const answerKinds = [
   'server_error_after_effect',
   'reset_after_effect',
   'hang_after_effect',
@@ -41,15 +34,15 @@ const ANSWER_KINDS = [
   'drop_job_header',
 ] as const;
 
-export const FAULT_KINDS = [...REQUEST_KINDS, ...JOB_KINDS, ...ANSWER_KINDS] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+export const faultKinds = [...requestKinds, ...jobKinds, ...answerKinds] as const;
+export type FaultKind = (typeof faultKinds)[number];
 export type FaultStage = 'request' | 'job' | 'answer';
 
 /**
  * The refused transaction that a `poison` message names: the first or last refused one by its id, the first by its
  * position in the request, or the last of the request, refused or not.
  */
-export const POISON_NAMINGS = ['first', 'last', 'position', 'last_sent'] as const;
+export const poisonNamings = ['first', 'last', 'position', 'last_sent'] as const;
 
 export interface FaultMatch extends CommonMatch {
   /** bank_feed_account_id of the body, or the id in the path. */
@@ -78,7 +71,7 @@ export interface FaultSpec extends FaultOrder {
   /** `poison`: the message names the transaction. Default true. */
   named?: boolean;
   /** `poison`: which one it names, and how. Default `first`. */
-  naming?: (typeof POISON_NAMINGS)[number];
+  naming?: (typeof poisonNamings)[number];
   /** `fold`: how ids are changed before they are compared and stored. */
   ids?: IdForm[];
   /** `fold`: how description and payee are changed before they are stored. */
@@ -94,15 +87,15 @@ export type RutterFaultBoard = FaultBoard<FaultSpec, FaultStage, RutterFaultSubj
 
 export function rutterFaultBoard(): RutterFaultBoard {
   return new FaultBoard({
-    kinds: FAULT_KINDS,
+    kinds: faultKinds,
     stageOf,
     check: (spec) => {
       if (spec.kind === 'poison' && (spec.transaction_ids ?? []).length === 0) {
         throw new Error('poison needs transaction_ids');
       }
-      checkForms('naming', spec.naming === undefined ? [] : [spec.naming], POISON_NAMINGS);
-      checkForms('ids', spec.ids ?? [], ID_FORMS);
-      checkForms('texts', spec.texts ?? [], TEXT_FORMS);
+      checkForms('naming', spec.naming === undefined ? [] : [spec.naming], poisonNamings);
+      checkForms('ids', spec.ids ?? [], idForms);
+      checkForms('texts', spec.texts ?? [], textForms);
     },
     appliesTo: (spec, subject) => {
       if (spec.kind !== 'poison') return true;
@@ -131,7 +124,7 @@ function stageOf(spec: FaultSpec, method: string): FaultStage {
     case 'server_error_after_effect':
       return isPost && spec.recorded === true ? 'job' : 'answer';
     default:
-      if ((JOB_KINDS as readonly string[]).includes(spec.kind)) return 'job';
-      return (REQUEST_KINDS as readonly string[]).includes(spec.kind) ? 'request' : 'answer';
+      if ((jobKinds as readonly string[]).includes(spec.kind)) return 'job';
+      return (requestKinds as readonly string[]).includes(spec.kind) ? 'request' : 'answer';
   }
 }

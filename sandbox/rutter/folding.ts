@@ -1,13 +1,13 @@
 import type { SentTransaction } from './records.js';
 
 /** How a `fold` fault changes ids before they are compared and stored. */
-export const ID_FORMS = ['trim', 'lower_case', 'upper_case', 'nfc', 'nfkc'] as const;
+export const idForms = ['trim', 'lower_case', 'upper_case', 'nfc', 'nfkc'] as const;
 /** How a `fold` fault changes description and payee before they are stored. */
-export const TEXT_FORMS = ['trim', 'blanks', 'line_ends', 'nfc', 'nfkc', 'upper_case', 'first_32'] as const;
-export type IdForm = (typeof ID_FORMS)[number];
-export type TextForm = (typeof TEXT_FORMS)[number];
+export const textForms = ['trim', 'blanks', 'line_ends', 'nfc', 'nfkc', 'upper_case', 'first_32'] as const;
+export type IdForm = (typeof idForms)[number];
+export type TextForm = (typeof textForms)[number];
 
-const FOLDED_TEXT_CHARACTERS = 32;
+const foldedTextCharacters = 32;
 
 /** The fields of a fault that folding reads. */
 export interface FoldOrder {
@@ -34,7 +34,7 @@ function folded(text: string, form: IdForm | TextForm): string {
     case 'nfkc':
       return text.normalize('NFKC');
     case 'first_32':
-      return text.slice(0, FOLDED_TEXT_CHARACTERS);
+      return text.slice(0, foldedTextCharacters);
     default:
       return form satisfies never;
   }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { ASSUMED_CODE, ASSUMED_STATUS, ASSUMED_TYPE, BODY_BYTES_MAX } from './assumptions.js';
+import { assumedCode, assumedStatus, assumedType, bodyBytesMax } from './assumptions.js';
 import { BodyTooLarge, readBytes } from '../stand-in/body.js';
 import type { Answer } from '../stand-in/transmit.js';
 import type { ConnectionRecord } from './records.js';
@@ -50,34 +50,34 @@ export function errorBody(type: string, code: string, message: string): Record<s
   return { error_type: type, error_code: code, error_message: message };
 }
 
-export function invalidInput(message: string, code: string = ASSUMED_CODE.invalidInput): ApiError {
-  return new ApiError(ASSUMED_STATUS.ruleBroken, ASSUMED_TYPE.request, code, message);
+export function invalidInput(message: string, code: string = assumedCode.invalidInput): ApiError {
+  return new ApiError(assumedStatus.ruleBroken, assumedType.request, code, message);
 }
 
 /** Documented: endpoint known, resource unknown. */
 export function gone(what: string): ApiError {
-  return new ApiError(410, ASSUMED_TYPE.request, ASSUMED_CODE.notFound, `${what} was not found`);
+  return new ApiError(410, assumedType.request, assumedCode.notFound, `${what} was not found`);
 }
 
 export function notSupported(message: string): ApiError {
   return new ApiError(
-    ASSUMED_STATUS.unsupportedOnSage,
-    ASSUMED_TYPE.request,
-    ASSUMED_CODE.notSupported,
+    assumedStatus.unsupportedOnSage,
+    assumedType.request,
+    assumedCode.notSupported,
     message,
   );
 }
 
 /** Reads a request body. @throws ApiError 413 above the limit of bytes. */
-export async function readBody(message: IncomingMessage, bytesMax: number = BODY_BYTES_MAX): Promise<Buffer> {
+export async function readBody(message: IncomingMessage, bytesMax: number = bodyBytesMax): Promise<Buffer> {
   try {
     return await readBytes(message, bytesMax);
   } catch (error) {
     if (!(error instanceof BodyTooLarge)) throw error;
     throw new ApiError(
-      ASSUMED_STATUS.bodyTooLarge,
-      ASSUMED_TYPE.request,
-      ASSUMED_CODE.invalidInput,
+      assumedStatus.bodyTooLarge,
+      assumedType.request,
+      assumedCode.invalidInput,
       error.message,
     );
   }

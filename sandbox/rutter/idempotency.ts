@@ -1,4 +1,4 @@
-import { ASSUMED_CODE, ASSUMED_TYPE, IDEMPOTENCY_RETENTION_MS } from './assumptions.js';
+import { assumedCode, assumedType, idempotencyRetentionMs } from './assumptions.js';
 import { ApiError, type ApiRequest } from './http.js';
 import type { JobRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
@@ -28,7 +28,7 @@ export function findAccepted(sandbox: Sandbox, request: ApiRequest): JobRecord |
   if (key === null) return undefined;
   const jobId = sandbox.state.jobIdByKey.get(jobKey(request.connection?.id ?? null, key));
   const job = jobId === undefined ? undefined : sandbox.state.jobs.get(jobId);
-  if (job === undefined || sandbox.clock.nowMs() - job.acceptedAtMs > IDEMPOTENCY_RETENTION_MS)
+  if (job === undefined || sandbox.clock.nowMs() - job.acceptedAtMs > idempotencyRetentionMs)
     return undefined;
   const same =
     job.method === request.method &&
@@ -40,5 +40,5 @@ export function findAccepted(sandbox: Sandbox, request: ApiRequest): JobRecord |
     `${request.method} ${request.path}: key ${key} was sent with another request`,
   );
   const text = 'this Idempotency-Key was used with a different request';
-  throw new ApiError(409, ASSUMED_TYPE.request, ASSUMED_CODE.idempotencyConflict, text);
+  throw new ApiError(409, assumedType.request, assumedCode.idempotencyConflict, text);
 }

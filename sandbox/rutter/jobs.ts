@@ -1,5 +1,5 @@
 import type { FaultSpec, RutterFaultSubject } from './faults.js';
-import { ASSUMED_CODE, ASSUMED_TYPE, JOB_RETENTION_MS, PREQUEUED_SHARE } from './assumptions.js';
+import { assumedCode, assumedType, jobRetentionMs, prequeuedShare } from './assumptions.js';
 import { errorBody, gone, newId, redactedTarget, type Answer, type ApiRequest } from './http.js';
 import { foldTransactions } from './folding.js';
 import { fingerprintTarget, idempotencyKeyOf } from './idempotency.js';
@@ -99,7 +99,7 @@ export function fetchJob(sandbox: Sandbox, request: ApiRequest): Answer {
     sandbox.violation('job_poll_with_access_token', 'GET /jobs takes none');
   const job = sandbox.state.jobs.get(request.params['id'] ?? '');
   const nowMs = sandbox.clock.nowMs();
-  if (job === undefined || nowMs - job.acceptedAtMs > JOB_RETENTION_MS) throw gone('the job');
+  if (job === undefined || nowMs - job.acceptedAtMs > jobRetentionMs) throw gone('the job');
   const status = statusOf(job, nowMs);
   const [path = '', parameters = ''] = job.target.split('?');
   const query = new URLSearchParams(parameters);
@@ -121,7 +121,7 @@ export function fetchJob(sandbox: Sandbox, request: ApiRequest): Answer {
 
 function statusOf(job: JobRecord, nowMs: number): 'prequeued' | 'pending' | 'success' | 'failure' {
   if (job.finishedAtMs !== null) return (job.httpStatus ?? 500) < 300 ? 'success' : 'failure';
-  return nowMs - job.acceptedAtMs < job.runMs * PREQUEUED_SHARE ? 'prequeued' : 'pending';
+  return nowMs - job.acceptedAtMs < job.runMs * prequeuedShare ? 'prequeued' : 'pending';
 }
 
 function waitForJob(sandbox: Sandbox, jobId: string, windowMs: number): Promise<void> {
@@ -154,22 +154,22 @@ function outcomeOf(fault: FaultSpec, work: Work): Outcome | undefined {
       withEffect,
     };
   };
-  const { platform, internal } = ASSUMED_TYPE;
+  const { platform, internal } = assumedType;
   switch (fault.kind) {
     case 'platform_bad_request':
     case 'job_failure':
       return failed(
         450,
-        errorBody(platform, ASSUMED_CODE.platformBadRequest, 'the platform refused the request'),
+        errorBody(platform, assumedCode.platformBadRequest, 'the platform refused the request'),
       );
     case 'platform_rate_limited':
       return failed(
         452,
-        errorBody(platform, ASSUMED_CODE.platformRateLimited, 'the platform is rate limiting'),
+        errorBody(platform, assumedCode.platformRateLimited, 'the platform is rate limiting'),
       );
     case 'server_error_before_effect':
     case 'server_error_after_effect': {
-      const body = errorBody(internal, ASSUMED_CODE.internal, 'something went wrong');
+      const body = errorBody(internal, assumedCode.internal, 'something went wrong');
       return failed(500, body, fault.kind === 'server_error_after_effect');
     }
     case 'job_never_ends':
@@ -177,7 +177,7 @@ function outcomeOf(fault: FaultSpec, work: Work): Outcome | undefined {
     case 'omit_from_answer':
       return { kind: 'omitted', transactionIds: omittedIds(fault, work), booked: fault.booked ?? false };
     case 'poison': {
-      return failed(450, errorBody(platform, ASSUMED_CODE.platformBadRequest, poisonMessage(fault, work)));
+      return failed(450, errorBody(platform, assumedCode.platformBadRequest, poisonMessage(fault, work)));
     }
     default:
       return undefined;

@@ -1,4 +1,4 @@
-import { ASSUMED_CODE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from './assumptions.js';
+import { assumedCode, listLimitDefault, listLimitMax } from './assumptions.js';
 import { invalidInput, type ApiRequest } from './http.js';
 import type { Sandbox } from './sandbox.js';
 
@@ -22,16 +22,15 @@ export interface ListItem {
   order: number;
 }
 
-const DEFAULT_SORT = 'updated_at DESC';
+const defaultSort = 'updated_at DESC';
 
 /** Reads the list parameters of bank feed lists. @throws ApiError 400 for anything a Sage connection does not support. */
 export function readListParameters(sandbox: Sandbox, request: ApiRequest): ListParameters {
   const { query } = request;
   if (query.has('filter') && !sandbox.knobs.filterAllowed) {
-    throw invalidInput('filter is not supported for this platform', ASSUMED_CODE.notSupported);
+    throw invalidInput('filter is not supported for this platform', assumedCode.notSupported);
   }
-  if ((query.get('sort') ?? DEFAULT_SORT) !== DEFAULT_SORT)
-    throw invalidInput(`sort must be "${DEFAULT_SORT}"`);
+  if ((query.get('sort') ?? defaultSort) !== defaultSort) throw invalidInput(`sort must be "${defaultSort}"`);
   return {
     limit: readLimit(query.get('limit')),
     cursor: readCursor(query.get('cursor')),
@@ -105,9 +104,9 @@ function readCursor(text: string | null): CursorPosition | undefined {
 }
 
 function readLimit(text: string | null): number {
-  if (text === null) return LIST_LIMIT_DEFAULT;
+  if (text === null) return listLimitDefault;
   if (!/^[1-9]\d{0,5}$/.test(text)) throw invalidInput('limit must be a whole number of 1 or more');
-  return Math.min(Number(text), LIST_LIMIT_MAX);
+  return Math.min(Number(text), listLimitMax);
 }
 
 function readTime(query: URLSearchParams, name: string, fallbackMs: number): number {

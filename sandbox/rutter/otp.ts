@@ -1,5 +1,5 @@
 import { connectionOf } from './accounts.js';
-import { OTP_LIFETIME_MS } from './assumptions.js';
+import { otpLifetimeMs } from './assumptions.js';
 import { invalidInput, isObject, newId, type ApiRequest } from './http.js';
 import type { Plan } from './jobs.js';
 import type { Route } from './route.js';
@@ -30,7 +30,7 @@ function planOtp(sandbox: Sandbox, request: ApiRequest): Plan {
       otp: {
         otp: newId(),
         connectionId: connection.id,
-        expiresAtMs: nowMs + OTP_LIFETIME_MS,
+        expiresAtMs: nowMs + otpLifetimeMs,
         createdAtMs: nowMs,
         spentAtMs: null,
         spentWith: null,

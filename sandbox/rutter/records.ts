@@ -1,7 +1,7 @@
 /** What the sandbox remembers. Plain JSON, because every record also travels through the journal. Times: epoch ms. */
 
 export type ConnectionStatus = 'not_ready' | 'active' | 'unhealthy' | 'needs_reauth' | 'disabled';
-export const CONNECTION_STATUSES: readonly ConnectionStatus[] = [
+export const connectionStatuses: readonly ConnectionStatus[] = [
   'not_ready',
   'active',
   'unhealthy',

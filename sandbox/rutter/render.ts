@@ -3,7 +3,7 @@ import type { AccountRecord, AnsweredTransaction, BookEntry } from './records.js
 
 export type Json = Record<string, unknown>;
 
-const ACCOUNT_FIELDS = [
+const accountFields = [
   'account_id',
   'internal_bank_account_id',
   'parent_bank_feed_account_id',
@@ -30,7 +30,7 @@ const ACCOUNT_FIELDS = [
 /** The account as GET and POST show it. */
 export function renderAccount(account: AccountRecord, knobs: Knobs, expandPlatformData = false): Json {
   const shown: Json = { id: account.id };
-  for (const name of ACCOUNT_FIELDS) shown[name] = account.fields[name] ?? null;
+  for (const name of accountFields) shown[name] = account.fields[name] ?? null;
   shown['currency_code'] = nullableEnum(account.fields['currency_code'] ?? null, knobs);
   shown['transaction_start_date'] = account.transactionStartDate;
   shown['feed_status'] = account.feedStatus;

@@ -1,7 +1,7 @@
 import { Ring } from '../stand-in/ring.js';
 
 /** Oldest entries are dropped beyond this number; the counters include them. */
-export const REQUEST_LOG_MAX = 10_000;
+export const requestLogMax = 10_000;
 
 export interface LoggedRequest {
   at: string;
@@ -55,7 +55,7 @@ export class RequestLog {
     rate_limited: 0,
     resent_transactions: 0,
   };
-  readonly #ring = new Ring<LoggedRequest>(REQUEST_LOG_MAX);
+  readonly #ring = new Ring<LoggedRequest>(requestLogMax);
 
   add(entry: LoggedRequest): void {
     this.#ring.add(entry);

@@ -8,7 +8,7 @@ import type { Route } from './route.js';
 import { transactionRoutes } from './transactions.js';
 
 /** The endpoints of Rutter that a Sage bank feed uses. The first match wins. */
-export const ROUTES: readonly Route[] = [
+export const routes: readonly Route[] = [
   ...transactionRoutes,
   { method: 'GET', path: '/jobs/:id', auth: 'basic', answer: fetchJob },
   ...accountRoutes,
@@ -23,7 +23,7 @@ export interface RouteMatch {
 }
 
 export function findRoute(method: string, path: string): RouteMatch | undefined {
-  for (const route of ROUTES) {
+  for (const route of routes) {
     const params = route.method === method ? matchPath(route.path, path) : undefined;
     if (params !== undefined) return { route, params };
   }

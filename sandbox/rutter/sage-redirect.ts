@@ -1,4 +1,4 @@
-import { CHALLENGE_LIFETIME_MS } from './assumptions.js';
+import { challengeLifetimeMs } from './assumptions.js';
 import type { OtpRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
 
@@ -24,7 +24,7 @@ export function completeLogin(sandbox: Sandbox, query: URLSearchParams): Redirec
     return refused('the one-time password has been used');
   }
   if (challenge.spentAtMs !== null) return refused('the challenge has been used');
-  if (nowMs - challenge.createdAtMs > CHALLENGE_LIFETIME_MS) return refused('the challenge has expired');
+  if (nowMs - challenge.createdAtMs > challengeLifetimeMs) return refused('the challenge has expired');
   if (otp.supersededAtMs !== null) {
     sandbox.note('superseded_otp_arrived', `connection ${otp.connectionId}`);
     return refused('the one-time password was replaced by a newer one');

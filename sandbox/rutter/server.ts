@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { listen, type Listening } from '../stand-in/listen.js';
 import { handleApi } from './api.js';
-import { DEFAULT_KNOBS, RATE_LIMIT_MAX, RATE_WINDOW_MS } from './assumptions.js';
+import { defaultKnobs, rateLimitMax, rateWindowMs } from './assumptions.js';
 import { VirtualClock } from '../stand-in/clock.js';
 import { turnKnobs } from '../stand-in/control-machine.js';
 import { handleControl } from './control.js';
@@ -75,11 +75,11 @@ async function build(
     options,
     organisationId: ORGANISATION_ID,
     clock,
-    knobs: turnKnobs(DEFAULT_KNOBS, { ...DEFAULT_KNOBS }, { ...options.knobs }),
+    knobs: turnKnobs(defaultKnobs, { ...defaultKnobs }, { ...options.knobs }),
     state,
     faults: rutterFaultBoard(),
     requests: new RequestLog(),
-    rate: new RateWindow(RATE_LIMIT_MAX, RATE_WINDOW_MS),
+    rate: new RateWindow(rateLimitMax, rateWindowMs),
     webhooks: new WebhookSender(),
     jobWaiters: new Map(),
     origin: '',

@@ -11,7 +11,7 @@ import type {
 } from './records.js';
 
 /** Oldest findings are dropped beyond this number; the counts include them. */
-export const FINDINGS_MAX = 5_000;
+export const findingsMax = 5_000;
 
 /** The whole memory of the sandbox. Changed by apply() alone, so that a journal of events can rebuild it. */
 export class SandboxState {
@@ -181,5 +181,5 @@ export class SandboxState {
 
 function remember(findings: Finding[], finding: Finding): void {
   findings.push(finding);
-  if (findings.length > FINDINGS_MAX) findings.shift();
+  if (findings.length > findingsMax) findings.shift();
 }

@@ -1,10 +1,10 @@
-import { ASSUMED_CODE, BATCH_MAX, BATCH_MIN, ID_CHARACTERS_MAX, TEXT_CHARACTERS_MAX } from './assumptions.js';
+import { assumedCode, batchMax, batchMin, idCharactersMax, textCharactersMax } from './assumptions.js';
 import { invalidInput, isObject, newId } from './http.js';
 import { isoDateMs } from '../stand-in/iso-date.js';
 import type { SentTransaction } from './records.js';
 import type { Sandbox } from './sandbox.js';
 
-const TRANSACTION_TYPES: ReadonlySet<unknown> = new Set([
+const transactionTypes: ReadonlySet<unknown> = new Set([
   'credit',
   'debit',
   'fee',
@@ -14,7 +14,7 @@ const TRANSACTION_TYPES: ReadonlySet<unknown> = new Set([
   'interest',
   'unknown',
 ]);
-const SAGE_FIELDS: ReadonlySet<string> = new Set([
+const sageFields: ReadonlySet<string> = new Set([
   'transaction_id',
   'posted_at',
   'amount',
@@ -24,17 +24,13 @@ const SAGE_FIELDS: ReadonlySet<string> = new Set([
   'payee',
 ]);
 /** In Rutter's schema, but not for Sage: accepted and recorded as a violation. */
-const OTHER_PLATFORMS_FIELDS: ReadonlySet<string> = new Set([
+const otherPlatformsFields: ReadonlySet<string> = new Set([
   'memo',
   'transaction_date',
   'interest_amount',
   'principal_amount',
 ]);
-const BATCH_FIELDS: ReadonlySet<string> = new Set([
-  'bank_feed_account_id',
-  'current_balance',
-  'transactions',
-]);
+const batchFields: ReadonlySet<string> = new Set(['bank_feed_account_id', 'current_balance', 'transactions']);
 
 export interface Batch {
   body: Record<string, unknown>;
@@ -48,15 +44,15 @@ export function readBatch(sandbox: Sandbox, json: unknown): Batch {
   const outer = json['bank_feed_transactions'];
   if (!isObject(outer)) throw invalidInput('bank_feed_transactions is required');
   refuseUnknown(sandbox, json, new Set(['response_mode', 'bank_feed_transactions']), 'the body');
-  refuseUnknown(sandbox, outer, BATCH_FIELDS, 'bank_feed_transactions');
+  refuseUnknown(sandbox, outer, batchFields, 'bank_feed_transactions');
   if ('current_balance' in outer) sandbox.violation('field_not_for_sage', 'current_balance');
   const accountId = outer['bank_feed_account_id'];
   if (typeof accountId !== 'string') throw invalidInput('bank_feed_account_id is required');
   const list = outer['transactions'];
   if (!Array.isArray(list)) throw invalidInput('transactions must be a list');
-  if (list.length < BATCH_MIN || list.length > BATCH_MAX) {
+  if (list.length < batchMin || list.length > batchMax) {
     sandbox.violation('batch_size', `${list.length} transactions in one request`);
-    throw invalidInput(`transactions must have ${BATCH_MIN} to ${BATCH_MAX} items, not ${list.length}`);
+    throw invalidInput(`transactions must have ${batchMin} to ${batchMax} items, not ${list.length}`);
   }
   const transactions = list.map((item: unknown, index) => readTransaction(sandbox, item, index));
   checkIds(sandbox, transactions);
@@ -72,18 +68,18 @@ function readTransaction(sandbox: Sandbox, item: unknown, index: number): SentTr
   if (typeof amount !== 'number' || !Number.isFinite(amount))
     throw invalidInput(`${at}.amount must be a number`);
   const type = item['transaction_type'];
-  if (!TRANSACTION_TYPES.has(type)) throw invalidInput(`${at}.transaction_type is not known`);
+  if (!transactionTypes.has(type)) throw invalidInput(`${at}.transaction_type is not known`);
   const postedAt = item['posted_at'];
   const postedAtMs = typeof postedAt === 'string' ? isoDateMs(postedAt) : Number.NaN;
   if (Number.isNaN(postedAtMs)) throw invalidInput(`${at}.posted_at must be ISO 8601 with an offset`);
-  const id = readText(item['transaction_id'], `${at}.transaction_id`, ID_CHARACTERS_MAX);
+  const id = readText(item['transaction_id'], `${at}.transaction_id`, idCharactersMax);
   if (id === '') throw invalidInput(`${at}.transaction_id must not be empty`);
   return {
     id: newId(),
     transaction_id: id,
     posted_at: new Date(postedAtMs).toISOString(),
     amount,
-    description: readText(item['description'], `${at}.description`, TEXT_CHARACTERS_MAX),
+    description: readText(item['description'], `${at}.description`, textCharactersMax),
     transaction_type: type as string,
     debit_credit_memo: readMemo(sandbox, item['debit_credit_memo'], amount, at),
     payee: readOptionalText(item['payee'], `${at}.payee`),
@@ -96,9 +92,9 @@ function readTransaction(sandbox: Sandbox, item: unknown, index: number): SentTr
 
 function checkFieldNames(sandbox: Sandbox, item: Record<string, unknown>, at: string): void {
   for (const name in item) {
-    if (SAGE_FIELDS.has(name)) continue;
-    if (OTHER_PLATFORMS_FIELDS.has(name)) sandbox.violation('field_not_for_sage', `${at}.${name}`);
-    else refuseUnknown(sandbox, item, new Set([...SAGE_FIELDS, ...OTHER_PLATFORMS_FIELDS]), at);
+    if (sageFields.has(name)) continue;
+    if (otherPlatformsFields.has(name)) sandbox.violation('field_not_for_sage', `${at}.${name}`);
+    else refuseUnknown(sandbox, item, new Set([...sageFields, ...otherPlatformsFields]), at);
   }
 }
 
@@ -152,7 +148,7 @@ function checkOrder(sandbox: Sandbox, transactions: readonly SentTransaction[]):
       sandbox.violation('not_chronological', `transactions[${index}] is older than the one before`);
       if (!sandbox.knobs.chronology) return;
       const text = `transactions[${index}].posted_at is older than the one before it`;
-      throw invalidInput(text, ASSUMED_CODE.notChronological);
+      throw invalidInput(text, assumedCode.notChronological);
     }
     last = postedAt;
   }
@@ -165,7 +161,7 @@ function readText(value: unknown, at: string, charactersMax: number): string {
 }
 
 function readOptionalText(value: unknown, at: string): string | null {
-  return value === undefined || value === null ? null : readText(value, at, TEXT_CHARACTERS_MAX);
+  return value === undefined || value === null ? null : readText(value, at, textCharactersMax);
 }
 
 function readOptionalNumber(value: unknown, at: string): number | null {

@@ -1,5 +1,5 @@
 import { connectionOf, ownAccount, readResponseMode } from './accounts.js';
-import { ASSUMED_CODE } from './assumptions.js';
+import { assumedCode } from './assumptions.js';
 import { gone, invalidInput, type Answer, type ApiRequest } from './http.js';
 import type { Plan } from './jobs.js';
 import { page, readForceFetch, readListParameters, readExpand } from './lists.js';
@@ -67,12 +67,12 @@ function planTransactions(sandbox: Sandbox, request: ApiRequest): Plan {
       'account_not_ready',
       `account ${account.id} got transactions while ${account.feedStatus}`,
     );
-    throw invalidInput('the bank feed account is not linked or not ready', ASSUMED_CODE.accountNotReady);
+    throw invalidInput('the bank feed account is not linked or not ready', assumedCode.accountNotReady);
   }
   const openJob = sandbox.state.openBatchByConnection.get(connection.id);
   if (openJob !== undefined) {
     sandbox.violation('two_batches_in_flight', `connection ${connection.id}: job ${openJob} has not ended`);
-    throw invalidInput('another batch of this connection has not ended', ASSUMED_CODE.batchInProgress);
+    throw invalidInput('another batch of this connection has not ended', assumedCode.batchInProgress);
   }
   checkStartDate(sandbox, account, batch.transactions);
   return {

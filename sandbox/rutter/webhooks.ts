@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
 import type { VirtualClock } from '../stand-in/clock.js';
-import { WEBHOOK_ATTEMPT_DELAYS_MS, WEBHOOK_TIMEOUT_MS, type Knobs } from './assumptions.js';
+import { webhookAttemptDelaysMs, webhookTimeoutMs, type Knobs } from './assumptions.js';
 import { newId } from './http.js';
 import type { AccountRecord, ConnectionRecord, JobRecord } from './records.js';
 import { renderAccount } from './render.js';
 import type { SandboxState } from './state.js';
 
 /** Oldest deliveries are dropped from the list beyond this. */
-export const DELIVERIES_MAX = 1_000;
-const REQUEST_FAILED = 0;
+export const deliveriesMax = 1_000;
+const requestFailed = 0;
 
 export interface Delivery {
   id: string;
@@ -125,7 +125,7 @@ export class WebhookSender {
         attempts: [],
       };
       this.deliveries.push(delivery);
-      if (this.deliveries.length > DELIVERIES_MAX) this.deliveries.shift();
+      if (this.deliveries.length > deliveriesMax) this.deliveries.shift();
       const secret = options.wrongSignature === true ? 'not the secret' : sandbox.options.clientSecret;
       if (!delivery.dropped) this.#attempt(sandbox, url, payload, signWebhook(payload, secret), delivery);
       return delivery;
@@ -154,7 +154,7 @@ export class WebhookSender {
   ): void {
     const startedAtMs = sandbox.clock.nowMs();
     const next = (number: number): void => {
-      const delayMs = WEBHOOK_ATTEMPT_DELAYS_MS[number];
+      const delayMs = webhookAttemptDelaysMs[number];
       if (delayMs === undefined) return;
       sandbox.clock.schedule(startedAtMs + delayMs, () => {
         void this.#post(url, payload, signature).then((status) => {
@@ -174,12 +174,12 @@ export class WebhookSender {
         headers: { 'Content-Type': 'application/json', 'X-Rutter-Signature': signature },
         body: payload,
         redirect: 'manual',
-        signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(WEBHOOK_TIMEOUT_MS)]),
+        signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(webhookTimeoutMs)]),
       });
       await response.arrayBuffer();
       return response.status;
     } catch {
-      return REQUEST_FAILED;
+      return requestFailed;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { INTERIM, NONCE_CHARACTERS_MAX } from './assumptions.js';
+import { INTERIM, nonceCharactersMax } from './assumptions.js';
 import { ApiError, notFound, unauthorised, type ApiRequest } from './http.js';
 import { verifyJwt } from './jwt.js';
 import type { SecretsRecord } from './records.js';
@@ -73,8 +73,8 @@ function checkToken(sandbox: Sandbox, request: ApiRequest, access: Access): void
  */
 export function checkSignature(sandbox: Sandbox, request: ApiRequest, signingKey: string): void {
   const nonce = headerOf(request, 'x-nonce');
-  if (nonce === '' || nonce.length > NONCE_CHARACTERS_MAX) {
-    throw unauthorised(`x-nonce must have 1 to ${NONCE_CHARACTERS_MAX} characters`, 'bad_nonce');
+  if (nonce === '' || nonce.length > nonceCharactersMax) {
+    throw unauthorised(`x-nonce must have 1 to ${nonceCharactersMax} characters`, 'bad_nonce');
   }
   const expected = signatureOf(
     {

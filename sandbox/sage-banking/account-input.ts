@@ -1,13 +1,13 @@
-import { ACCOUNT_TYPES_DEFAULT, DIRECT_PAIR_FREED_BY_CANCEL } from './assumptions.js';
+import { accountTypesDefault, directPairFreedByCancel } from './assumptions.js';
 import { dateMs, Fields } from './fields.js';
 import { conflict, invalid, isObject } from './http.js';
 import type { AccountRecord, BankRecord, LinkedAccount, LinkRecord } from './records.js';
 import type { Sandbox } from './sandbox.js';
 
 /** Sent by a product whose link result had no accountKey (contract 5.2). */
-const ACCOUNT_KEY_FALLBACK = '1';
+const accountKeyFallback = '1';
 const CURRENCY = /^[A-Z]{3}$/;
-const CURRENCY_DEFAULT = 'GBP';
+const currencyDefault = 'GBP';
 
 export interface AccountInput {
   accountName: string;
@@ -42,7 +42,7 @@ export function readAccountInput(
     features: readFeatures(fields),
   };
   const bankIdentifier = isDirect ? fields.text('bankIdentifier') : fields.optionalText('bankIdentifier');
-  const accountKey = isDirect ? null : (fields.optionalText('accountKey') ?? ACCOUNT_KEY_FALLBACK);
+  const accountKey = isDirect ? null : (fields.optionalText('accountKey') ?? accountKeyFallback);
   fields.check();
   if (isDirect) {
     const input = { ...common, bankIdentifier: bankIdentifier ?? '', externalId: null, link: null };
@@ -86,7 +86,7 @@ function fits(
   account: LinkedAccount,
   sent: { accountName: string; accountIdentifier: string; accountKey: string; bankIdentifier: string | null },
 ): boolean {
-  const sameKey = sent.accountKey === ACCOUNT_KEY_FALLBACK || sent.accountKey === account.accountKey;
+  const sameKey = sent.accountKey === accountKeyFallback || sent.accountKey === account.accountKey;
   const sameBank = sent.bankIdentifier === null || sent.bankIdentifier === account.bankIdentifier;
   const sameAccount =
     sent.accountName === account.accountName && sent.accountIdentifier === account.accountIdentifier;
@@ -104,21 +104,21 @@ export function refuseTaken(
     if (other.bankId !== bank.id || other.bankIdentifier !== pair.bankIdentifier) return false;
     if (other.accountIdentifier !== pair.accountIdentifier) return false;
     const isFreed = other.status === 'cancelled';
-    if (bank.dataProvider === 'direct') return !isFreed || !DIRECT_PAIR_FREED_BY_CANCEL;
+    if (bank.dataProvider === 'direct') return !isFreed || !directPairFreedByCancel;
     return other.companyId === companyId && !isFreed;
   });
   if (isTaken) throw conflict('this account is known already');
 }
 
 function readType(fields: Fields, bank: BankRecord): string {
-  const types = bank.accountTypes.length === 0 ? ACCOUNT_TYPES_DEFAULT : bank.accountTypes;
+  const types = bank.accountTypes.length === 0 ? accountTypesDefault : bank.accountTypes;
   const type = fields.text('accountType');
   if (type !== '' && !types.includes(type)) fields.fault('accountType', `must be one of ${types.join(', ')}`);
   return type;
 }
 
 function readCurrency(fields: Fields): string {
-  const currency = fields.optionalText('defaultCurrency') ?? CURRENCY_DEFAULT;
+  const currency = fields.optionalText('defaultCurrency') ?? currencyDefault;
   if (!CURRENCY.test(currency)) fields.fault('defaultCurrency', 'must be an ISO 4217 code');
   return currency;
 }

@@ -1,5 +1,5 @@
 import { readAccountInput, readFeatures, readStartDate, refuseTaken } from './account-input.js';
-import { ACCOUNT_TYPES_DEFAULT } from './assumptions.js';
+import { accountTypesDefault } from './assumptions.js';
 import { findBank } from './banks.js';
 import { Fields } from './fields.js';
 import { conflict, invalid, isObject, newId, notFound, type Answer, type ApiRequest } from './http.js';
@@ -11,7 +11,7 @@ import type { Sandbox } from './sandbox.js';
 import type { Change } from './state.js';
 
 const ACCOUNTS = `${COMPANY}/bankaccounts`;
-const CHANGEABLE = ['accountName', 'featureOptions', 'featureObject'];
+const changeable = ['accountName', 'featureOptions', 'featureObject'];
 
 export const accountRoutes: readonly Route[] = [
   { method: 'POST', path: ACCOUNTS, access: 'company', counter: 'account_posts', answer: createAccount },
@@ -108,7 +108,7 @@ function changeAccount(sandbox: Sandbox, request: ApiRequest): Answer {
   refuseCancelled(account);
   const fields = new Fields(request.json);
   for (const name of Object.keys(request.json as object)) {
-    if (!CHANGEABLE.includes(name)) fields.fault(name, 'cannot be changed');
+    if (!changeable.includes(name)) fields.fault(name, 'cannot be changed');
   }
   const accountName =
     fields.value('accountName') === undefined ? account.accountName : fields.text('accountName');
@@ -197,7 +197,7 @@ function linkAvailable(sandbox: Sandbox, request: ApiRequest): Answer {
     companyId: candidate.companyId,
     bankId: bank.id,
     dataProvider: bank.dataProvider,
-    accountType: bank.accountTypes[0] ?? ACCOUNT_TYPES_DEFAULT[0] ?? '',
+    accountType: bank.accountTypes[0] ?? accountTypesDefault[0] ?? '',
     defaultCurrency: 'GBP',
     requestedStartDate,
     features: null,

@@ -3,7 +3,7 @@ import { BodyTooLarge, readBytes } from '../stand-in/body.js';
 import { matchPath } from '../stand-in/match-path.js';
 import { transmit } from '../stand-in/transmit.js';
 import { checkAccess } from './access.js';
-import { BODY_BYTES_MAX } from './assumptions.js';
+import { bodyBytesMax } from './assumptions.js';
 import { applySageFault, refusalOf, type FaultSpec } from './faults.js';
 import {
   ApiError,
@@ -16,7 +16,7 @@ import {
   type ApiRequest,
 } from './http.js';
 import type { Route } from './route.js';
-import { ROUTES } from './routes.js';
+import { routes } from './routes.js';
 import { iso, type Sandbox } from './sandbox.js';
 import { applyDueChanges } from './apply-due-changes.js';
 
@@ -38,7 +38,7 @@ export async function handleApi(
   const request = requestOf(message, url);
   const exchange: Exchange = { answer: undefined, faults: [], route: undefined };
   try {
-    request.rawBody = await readBytes(message, BODY_BYTES_MAX);
+    request.rawBody = await readBytes(message, bodyBytesMax);
     request.json = parseJson(request.rawBody);
     exchange.answer = answer(sandbox, request, exchange);
   } catch (error) {
@@ -96,7 +96,7 @@ function answer(sandbox: Sandbox, request: ApiRequest, exchange: Exchange): Answ
 }
 
 function findRoute(request: ApiRequest): Route | undefined {
-  for (const route of ROUTES) {
+  for (const route of routes) {
     const params =
       route.method === request.method ? matchPath(route.path, request.path, { ignoreCase: true }) : undefined;
     if (params === undefined) continue;

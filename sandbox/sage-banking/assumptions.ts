@@ -32,31 +32,31 @@ export const STATUS = {
 } as const;
 
 /** Our assumption: longest body, and the clock's slack for tokens (none). */
-export const BODY_BYTES_MAX = 10 * 1024 * 1024;
+export const bodyBytesMax = 10 * 1024 * 1024;
 /** Our assumption: the lifetime of a registration at the token service and of a captcha (contract 3.2). */
-export const REGISTRATION_LIFETIME_MS = 15 * 60_000;
-export const CAPTCHA_LIFETIME_MS = 15 * 60_000;
+export const registrationLifetimeMs = 15 * 60_000;
+export const captchaLifetimeMs = 15 * 60_000;
 /** Our assumption: one attempt spends a captcha, right or wrong; letters count in any case. */
-export const CAPTCHA_CHARACTERS = 6;
+export const captchaCharacters = 6;
 /** Our assumption: banks per page, default and most (contract 4). */
-export const BANKS_LIMIT_MAX = 100;
+export const banksLimitMax = 100;
 /** Our assumption: a link session has the lifetime of the provider's (documented there, contract 12.3). */
-export const LINK_LIFETIME_MS = 20 * 60_000;
+export const linkLifetimeMs = 20 * 60_000;
 /** Our assumption: download address of a direct bank's form (contract 6.3). */
-export const FORM_LIFETIME_MS = 3_600_000;
+export const formLifetimeMs = 3_600_000;
 /** Our assumption: types of an account whose bank lists none (contract 6.2). */
-export const ACCOUNT_TYPES_DEFAULT: readonly string[] = ['DEBIT', 'CREDIT'];
+export const accountTypesDefault: readonly string[] = ['DEBIT', 'CREDIT'];
 /** Our assumption: a direct bank's pair of identifiers stays in use after its account was cancelled (contract 6.2). */
-export const DIRECT_PAIR_FREED_BY_CANCEL = false;
+export const directPairFreedByCancel = false;
 /** Our assumption: transactions per page (contract 7.1). */
-export const TRANSACTIONS_PAGE_MAX = 100;
+export const transactionsPageMax = 100;
 /** Our assumption: limits of rules (contract 8). */
-export const RULES_PER_ACCOUNT_MAX = 300;
-export const RULE_CONDITIONS_MAX = 20;
-export const RULE_ACTIONS_MAX = 20;
-export const SPLIT_DECIMALS_MAX = 4;
+export const rulesPerAccountMax = 300;
+export const ruleConditionsMax = 20;
+export const ruleActionsMax = 20;
+export const splitDecimalsMax = 4;
 /** Our assumption: `*` and `?` in a narrative's criteria are refused, so that no client depends on their meaning (9.2). */
-export const NARRATIVE_WILDCARDS = /[*?]/;
+export const narrativeWildcards = /[*?]/;
 /** Our assumption: the values and the score of predicted actions (contract 9.6). */
 export const PREDICTION = {
   ruleSource: 'userRule',
@@ -65,14 +65,14 @@ export const PREDICTION = {
   ruleScore: 100,
 } as const;
 /** Our assumption: a reprocess run (contract 10). */
-export const REPROCESS_IDS_MAX = 1_000;
-export const REPROCESS_RESULT_LIFETIME_MS = 24 * 3_600_000;
+export const reprocessIdsMax = 1_000;
+export const reprocessResultLifetimeMs = 24 * 3_600_000;
 /** Our assumption: longest texts. */
-export const TEXT_CHARACTERS_MAX = 1_000;
+export const textCharactersMax = 1_000;
 
 /** Documented: organisations per product and customer (contract 3.2). */
-export const ORGANISATION_LIMIT = { qa: Infinity, preProduction: 15, production: 1 } as const;
-export type Environment = keyof typeof ORGANISATION_LIMIT;
+export const organisationLimit = { qa: Infinity, preProduction: 15, production: 1 } as const;
+export type Environment = keyof typeof organisationLimit;
 /** Documented: what a product without ids of its own may use, on QA and pre-production only (contract 3.2). */
 export const INTERIM = {
   applicationId: 'sage.integrate.myproduct',
@@ -80,11 +80,11 @@ export const INTERIM = {
   serial: 'ACTIVE',
 } as const;
 /** Documented by the published example: lifetime of a JWT (contract 2.2). */
-export const JWT_LIFETIME_S = 1_200;
+export const jwtLifetimeS = 1_200;
 /** Documented: longest nonce (contract 2.1). */
-export const NONCE_CHARACTERS_MAX = 200;
+export const nonceCharactersMax = 200;
 /** Documented: the longest period of one statement (contract 12.4). */
-export const STATEMENT_SPAN_MS = 14 * 24 * 3_600_000;
+export const statementSpanMs = 14 * 24 * 3_600_000;
 
 /** What a test may turn at run time, by `startSageBankingSandbox({knobs})` or `POST /_sandbox/knobs`. Times in ms. */
 export interface Knobs {
@@ -110,7 +110,7 @@ export interface Knobs {
   extraFields: boolean;
 }
 
-export const DEFAULT_KNOBS: Readonly<Knobs> = {
+export const defaultKnobs: Readonly<Knobs> = {
   linkPollPeriodMs: 5_000,
   reprocessPollPeriodMs: 1_000,
   reprocessRunMs: 500,

@@ -9,8 +9,8 @@ import { applyDueChanges } from './apply-due-changes.js';
 import { isSealed } from './signed-address.js';
 
 /** Forms here have a handful of fields. */
-const FORM_BYTES_MAX = 10_000;
-const PDF = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n');
+const formBytesMax = 10_000;
+const pdf = Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n');
 
 interface Page {
   status?: number;
@@ -179,7 +179,7 @@ function form(sandbox: Sandbox, url: URL): Page {
   if (!isOurs || Number(expires) <= sandbox.clock.nowMs()) {
     return failure(410, 'This address is no longer good. Ask for the account again.');
   }
-  return { bytes: { type: 'application/pdf', data: PDF } };
+  return { bytes: { type: 'application/pdf', data: pdf } };
 }
 
 function failure(status: number, sentence: string): Page {
@@ -187,5 +187,5 @@ function failure(status: number, sentence: string): Page {
 }
 
 async function readForm(message: IncomingMessage): Promise<URLSearchParams> {
-  return new URLSearchParams((await readBytes(message, FORM_BYTES_MAX)).toString('utf8'));
+  return new URLSearchParams((await readBytes(message, formBytesMax)).toString('utf8'));
 }

@@ -1,19 +1,19 @@
-import { BANKS_LIMIT_MAX } from './assumptions.js';
+import { banksLimitMax } from './assumptions.js';
 import { invalid, notFound, type Answer, type ApiRequest } from './http.js';
 import type { BankRecord } from './records.js';
 import { extended } from './render.js';
-import { CONSUMER, type Route } from './route.js';
+import { consumer, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
 export const bankRoutes: readonly Route[] = [
   {
     method: 'GET',
-    path: `${CONSUMER}/banks`,
+    path: `${consumer}/banks`,
     access: 'application',
     counter: 'bank_lists',
     answer: listBanks,
   },
-  { method: 'GET', path: `${CONSUMER}/banks/:bankId`, access: 'application', answer: showBank },
+  { method: 'GET', path: `${consumer}/banks/:bankId`, access: 'application', answer: showBank },
 ];
 
 /** @throws ApiError 404 */
@@ -30,7 +30,7 @@ function listBanks(sandbox: Sandbox, { query }: ApiRequest): Answer {
   const dataProvider = query.get('dataprovider');
   const onlyTop = query.get('topbanks') === 'true';
   const startIndex = numberOf(query, 'startIndex', 1, Number.MAX_SAFE_INTEGER);
-  const limit = numberOf(query, 'limit', BANKS_LIMIT_MAX, BANKS_LIMIT_MAX);
+  const limit = numberOf(query, 'limit', banksLimitMax, banksLimitMax);
   const found = sandbox.state.all('bank').filter((bank) => {
     if (!bank.name.toLowerCase().includes(name) || bank.primaryCountry !== country) return false;
     return (dataProvider === undefined || bank.dataProvider === dataProvider) && (!onlyTop || bank.popular);

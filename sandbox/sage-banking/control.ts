@@ -7,7 +7,7 @@ import {
 } from '../stand-in/control.js';
 import { machineActions } from '../stand-in/control-machine.js';
 import { environmentOf } from './access.js';
-import { DEFAULT_KNOBS, ORGANISATION_LIMIT, type Environment } from './assumptions.js';
+import { defaultKnobs, organisationLimit, type Environment } from './assumptions.js';
 import { bankActions } from './control-bank.js';
 import type { FaultSpec } from './faults.js';
 import type { Sandbox } from './sandbox.js';
@@ -16,7 +16,7 @@ type Action = ControlAction<Sandbox>;
 
 export const controlActions: readonly Action[] = [
   ...machineActions<Sandbox>({
-    knobDefaults: DEFAULT_KNOBS,
+    knobDefaults: defaultKnobs,
     keepOffset: (sandbox, offsetMs) => sandbox.commit({ put: 'clock', offsetMs }),
     addFault: (sandbox, order) => sandbox.faults.add(order as FaultSpec),
   }),
@@ -40,14 +40,14 @@ export const controlActions: readonly Action[] = [
 
 function showEnvironment(sandbox: Sandbox): unknown {
   const environment = environmentOf(sandbox);
-  const limit = ORGANISATION_LIMIT[environment];
+  const limit = organisationLimit[environment];
   return { environment, organisation_limit: Number.isFinite(limit) ? limit : null };
 }
 
 function setEnvironment(sandbox: Sandbox, { body }: ControlRequest): unknown {
   const environment = textOf(body['environment'], 'environment');
-  if (!(environment in ORGANISATION_LIMIT)) {
-    throw new ControlError(400, `environment must be one of ${Object.keys(ORGANISATION_LIMIT).join(', ')}`);
+  if (!(environment in organisationLimit)) {
+    throw new ControlError(400, `environment must be one of ${Object.keys(organisationLimit).join(', ')}`);
   }
   sandbox.commit({ put: 'settings', record: { id: 'settings', environment: environment as Environment } });
   return showEnvironment(sandbox);

@@ -4,12 +4,12 @@ export interface Decimal {
   scale: number;
 }
 
-const DECIMAL = /^(-?)(\d{1,30})(?:\.(\d{1,30}))?$/;
-const EXPONENT = /^(-?\d(?:\.\d+)?)e([+-]\d+)$/;
+const decimal = /^(-?)(\d{1,30})(?:\.(\d{1,30}))?$/;
+const exponent = /^(-?\d(?:\.\d+)?)e([+-]\d+)$/;
 
 /** A decimal with a point, no exponent, no plus; undefined for anything else. */
 export function parseDecimal(text: string): Decimal | undefined {
-  const match = DECIMAL.exec(text);
+  const match = decimal.exec(text);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = ''] = match;
   return { digits: BigInt(`${sign}${whole}${fraction}`), scale: fraction.length };
@@ -18,7 +18,7 @@ export function parseDecimal(text: string): Decimal | undefined {
 /** The shortest decimal that reads back as this number, which is what JSON wrote. */
 export function decimalOf(value: number): Decimal {
   const text = String(value);
-  const match = EXPONENT.exec(text);
+  const match = exponent.exec(text);
   if (match === null) return parseDecimal(text) ?? { digits: 0n, scale: 0 };
   const mantissa = parseDecimal(match[1] ?? '') ?? { digits: 0n, scale: 0 };
   const scale = mantissa.scale - Number(match[2]);

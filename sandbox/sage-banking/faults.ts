@@ -1,9 +1,9 @@
 import { FaultBoard, type FaultMatch, type FaultOrder } from '../stand-in/faults.js';
-import { JSON_TYPE, type OutgoingAnswer } from '../stand-in/transmit.js';
+import { jsonType, type OutgoingAnswer } from '../stand-in/transmit.js';
 import { errorBody, type Answer } from './http.js';
 
 /** Before the request is checked, right after it was authenticated. */
-const REQUEST_KINDS = [
+const requestKinds = [
   'rate_limited',
   'unauthorised',
   'server_error_before_effect',
@@ -13,9 +13,9 @@ const REQUEST_KINDS = [
   'status',
 ] as const;
 /** Applied when a reprocess run has been accepted: they decide how it ends. */
-const RUN_KINDS = ['reprocess_fails', 'reprocess_never_ends', 'slow_reprocess'] as const;
+const runKinds = ['reprocess_fails', 'reprocess_never_ends', 'slow_reprocess'] as const;
 /** Applied to the finished answer: they decide what the client receives. */
-const ANSWER_KINDS = [
+const answerKinds = [
   'server_error_after_effect',
   'reset_after_effect',
   'hang_after_effect',
@@ -24,8 +24,8 @@ const ANSWER_KINDS = [
   'rewrite_body',
 ] as const;
 
-export const FAULT_KINDS = [...REQUEST_KINDS, ...RUN_KINDS, ...ANSWER_KINDS] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+export const faultKinds = [...requestKinds, ...runKinds, ...answerKinds] as const;
+export type FaultKind = (typeof faultKinds)[number];
 export type FaultStage = 'request' | 'run' | 'answer';
 
 /** The body of `POST /_sandbox/faults`. Which fields count depends on the kind: see the README. */
@@ -40,10 +40,10 @@ export type SageFaultBoard = FaultBoard<FaultSpec, FaultStage>;
 
 export function sageFaultBoard(): SageFaultBoard {
   return new FaultBoard({
-    kinds: FAULT_KINDS,
+    kinds: faultKinds,
     stageOf: ({ kind }) => {
-      if ((RUN_KINDS as readonly string[]).includes(kind)) return 'run';
-      return (REQUEST_KINDS as readonly string[]).includes(kind) ? 'request' : 'answer';
+      if ((runKinds as readonly string[]).includes(kind)) return 'run';
+      return (requestKinds as readonly string[]).includes(kind) ? 'request' : 'answer';
     },
   });
 }
@@ -72,7 +72,7 @@ export function applySageFault(outgoing: OutgoingAnswer, fault: FaultSpec): void
   if (fault.kind !== 'server_error_after_effect') return;
   const { status, body } = plainRefusal(fault);
   outgoing.status = status;
-  outgoing.headers = { 'Content-Type': JSON_TYPE };
+  outgoing.headers = { 'Content-Type': jsonType };
   outgoing.bytes = Buffer.from(JSON.stringify(body));
 }
 

@@ -1,8 +1,8 @@
 import { isIsoDate } from '../stand-in/iso-date.js';
-import { TEXT_CHARACTERS_MAX } from './assumptions.js';
+import { textCharactersMax } from './assumptions.js';
 import { invalid, isObject, type Fault } from './http.js';
 
-const ISO_DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+const isoDay = /^(\d{4})-(\d{2})-(\d{2})$/;
 
 /** Reads a JSON object field by field and gathers every fault, since a validation reports all at once. */
 export class Fields {
@@ -30,7 +30,7 @@ export class Fields {
   /** Required text; '' when it is at fault. */
   text(name: string): string {
     const value = this.#body[name];
-    if (typeof value === 'string' && value !== '' && value.length <= TEXT_CHARACTERS_MAX) return value;
+    if (typeof value === 'string' && value !== '' && value.length <= textCharactersMax) return value;
     this.fault(name, value === undefined || value === null ? 'is required' : 'must be text');
     return '';
   }
@@ -39,7 +39,7 @@ export class Fields {
   optionalText(name: string): string | null {
     const value = this.#body[name];
     if (value === undefined || value === null) return null;
-    if (typeof value !== 'string' || value.length > TEXT_CHARACTERS_MAX) {
+    if (typeof value !== 'string' || value.length > textCharactersMax) {
       this.fault(name, 'must be text');
       return null;
     }
@@ -61,12 +61,12 @@ export class Fields {
 
 /** A calendar day or a date-time with an offset. */
 export function isDateText(text: string): boolean {
-  const day = ISO_DAY.exec(text);
+  const day = isoDay.exec(text);
   if (day === null) return isIsoDate(text);
   return Number(day[2]) >= 1 && Number(day[2]) <= 12 && isIsoDate(`${text}T00:00:00Z`);
 }
 
 /** Without a time, midnight UTC. */
 export function dateMs(text: string): number {
-  return Date.parse(ISO_DAY.test(text) ? `${text}T00:00:00Z` : text);
+  return Date.parse(isoDay.test(text) ? `${text}T00:00:00Z` : text);
 }

@@ -1,5 +1,5 @@
 import { createHash, sign, verify } from 'node:crypto';
-import { JWT_LIFETIME_S } from './assumptions.js';
+import { jwtLifetimeS } from './assumptions.js';
 import { isObject, parseJson } from './http.js';
 import type { SecretsRecord } from './records.js';
 
@@ -34,7 +34,7 @@ export function mintJwt(secrets: SecretsRecord, subject: TokenSubject, nowMs: nu
     ip: subject.remoteAddress,
     iss: 'wpb-auth',
     channel: 'desktop-channel',
-    exp: issuedAtS + JWT_LIFETIME_S,
+    exp: issuedAtS + jwtLifetimeS,
     serviceId: 'wpb-auth-service',
     iat: issuedAtS,
   };

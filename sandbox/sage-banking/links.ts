@@ -1,14 +1,14 @@
-import { LINK_LIFETIME_MS } from './assumptions.js';
+import { linkLifetimeMs } from './assumptions.js';
 import { findBank } from './banks.js';
 import { ApiError, invalid, newId, notFound, type Answer, type ApiRequest } from './http.js';
 import { notification } from './notifications.js';
 import type { BankCustomerRecord, LinkedAccount, LinkRecord } from './records.js';
-import { ACCOUNT, COMPANY, CONSUMER, type Route } from './route.js';
+import { ACCOUNT, COMPANY, consumer, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 import { isSealed, signedAddress } from './signed-address.js';
 import type { Change } from './state.js';
 
-const POLL = `${CONSUMER}/linkpolls`;
+const POLL = `${consumer}/linkpolls`;
 
 export const linkRoutes: readonly Route[] = [
   {
@@ -65,7 +65,7 @@ function start(
     e2e: request.query.get('e2e') ?? null,
     state: 'started',
     startedAtMs: nowMs,
-    expiresAtMs: nowMs + LINK_LIFETIME_MS,
+    expiresAtMs: nowMs + linkLifetimeMs,
     pollNumber: forWeb ? 1 : null,
     pollIssuedAtMs: nowMs,
     bankCustomerId: null,
@@ -87,7 +87,7 @@ function bankPage(sandbox: Sandbox, link: LinkRecord): string {
   const query = new URLSearchParams({
     ...(link.accountId === null ? { bank: link.bankId } : { bankaccount: link.accountId }),
     authorisation_id: link.id,
-    redirect_uri: `${sandbox.origin}${CONSUMER}/indirectredirect/${link.id}`,
+    redirect_uri: `${sandbox.origin}${consumer}/indirectredirect/${link.id}`,
     state: new URL(signedAddress(sandbox, `/bank/state/${link.id}`)).searchParams.get('signature') ?? '',
   });
   return `${sandbox.origin}/bank/${link.kind === 'link' ? 'auth' : 'authrefresh'}?${query.toString()}`;

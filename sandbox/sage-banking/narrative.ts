@@ -1,7 +1,7 @@
 import { isObject } from './http.js';
 
 /** The parts of a narrative, in the documented order (contract 9.2). */
-const PARTS = [
+const parts = [
   'narrative1',
   'narrative2',
   'name',
@@ -13,7 +13,8 @@ const PARTS = [
 
 /** Joined by one space, empty parts left out, ends trimmed (assumed, contract 9.2). */
 export function narrativeOf(transaction: Record<string, unknown>): string {
-  return PARTS.map((path) => textAt(transaction, path) ?? '')
+  return parts
+    .map((path) => textAt(transaction, path) ?? '')
     .filter((part) => part.trim() !== '')
     .join(' ')
     .trim();

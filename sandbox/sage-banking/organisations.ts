@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { checkSignature, environmentOf, headerOf, requireApplication } from './access.js';
-import { ORGANISATION_LIMIT, STATUS } from './assumptions.js';
+import { organisationLimit, STATUS } from './assumptions.js';
 import { Fields } from './fields.js';
 import { ApiError, isObject, newId, notFound, unauthorised, type Answer, type ApiRequest } from './http.js';
 import type { OrganisationRecord } from './records.js';
-import { CONSUMER, type Route } from './route.js';
+import { consumer, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 import { licenceOf, registrationKey, spendCaptcha } from './token-service.js';
 
 export const organisationRoutes: readonly Route[] = [
   {
     method: 'POST',
-    path: `${CONSUMER}/organisations`,
+    path: `${consumer}/organisations`,
     access: 'none',
     counter: 'organisation_posts',
     answer: createOrganisation,
@@ -103,7 +103,7 @@ function admit(sandbox: Sandbox, applicationId: string, body: Record<string, unk
   const taken = sandbox.state
     .all('organisation')
     .filter((other) => other.applicationId === applicationId && other.licence === licence).length;
-  const limit = ORGANISATION_LIMIT[environmentOf(sandbox)];
+  const limit = organisationLimit[environmentOf(sandbox)];
   if (taken >= limit) {
     const text = `the customer has reached the organisationLimit of ${limit}`;
     throw new ApiError(409, 'organisationLimitExceeded', text);

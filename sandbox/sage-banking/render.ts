@@ -1,4 +1,4 @@
-import { FORM_LIFETIME_MS, type Knobs } from './assumptions.js';
+import { formLifetimeMs, type Knobs } from './assumptions.js';
 import type { AccountRecord, RuleRecord } from './records.js';
 import { iso, type Sandbox } from './sandbox.js';
 import { signedAddress } from './signed-address.js';
@@ -43,7 +43,7 @@ export function renderAccount(sandbox: Sandbox, account: AccountRecord): object 
 function authorisationData(sandbox: Sandbox, account: AccountRecord): object {
   if (account.status === 'cancelled') return {};
   if (sandbox.state.get('bank', account.bankId)?.mechanism !== 'pdf') return {};
-  const expiresAtMs = sandbox.clock.nowMs() + FORM_LIFETIME_MS;
+  const expiresAtMs = sandbox.clock.nowMs() + formLifetimeMs;
   const formUrl = signedAddress(sandbox, `/bank/forms/${account.id}?expires=${expiresAtMs}`);
   return { authorisationData: { formUrl } };
 }

@@ -1,5 +1,5 @@
 import { accountOf, refuseCancelled } from './accounts.js';
-import { REPROCESS_IDS_MAX, REPROCESS_RESULT_LIFETIME_MS, STATUS } from './assumptions.js';
+import { reprocessIdsMax, reprocessResultLifetimeMs, STATUS } from './assumptions.js';
 import { errorBody, invalid, isObject, newId, notFound, type Answer, type ApiRequest } from './http.js';
 import { repredict } from './predictions.js';
 import type { ReprocessRecord } from './records.js';
@@ -8,11 +8,11 @@ import { ACCOUNT, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 import type { Change } from './state.js';
 
-const REPROCESS = `${ACCOUNT}/reprocesstransactions`;
+const reprocess = `${ACCOUNT}/reprocesstransactions`;
 
 export const reprocessRoutes: readonly Route[] = [
-  { method: 'POST', path: REPROCESS, access: 'account', counter: 'reprocess_posts', answer: startRun },
-  { method: 'GET', path: REPROCESS, access: 'account', counter: 'reprocess_polls', answer: pollRun },
+  { method: 'POST', path: reprocess, access: 'account', counter: 'reprocess_posts', answer: startRun },
+  { method: 'GET', path: reprocess, access: 'account', counter: 'reprocess_polls', answer: pollRun },
 ];
 
 /** Accepted at once, worked on later; two runs of an account go one after the other (contract 10). */
@@ -21,10 +21,10 @@ function startRun(sandbox: Sandbox, request: ApiRequest): Answer {
   refuseCancelled(account);
   const ids: unknown = isObject(request.json) ? request.json['transactionIds'] : undefined;
   const isId = (id: unknown): id is number => Number.isInteger(id);
-  if (!Array.isArray(ids) || ids.length === 0 || ids.length > REPROCESS_IDS_MAX || !ids.every(isId)) {
+  if (!Array.isArray(ids) || ids.length === 0 || ids.length > reprocessIdsMax || !ids.every(isId)) {
     throw invalid({
       field: 'transactionIds',
-      reason: `must be a list of 1 to ${REPROCESS_IDS_MAX} whole numbers`,
+      reason: `must be a list of 1 to ${reprocessIdsMax} whole numbers`,
     });
   }
   const subject = {
@@ -70,7 +70,7 @@ function pollRun(sandbox: Sandbox, request: ApiRequest): Answer {
   if (id === '') throw invalid({ field: 'requestId', reason: 'is required' });
   const run = sandbox.state.get('reprocess', id);
   const nowMs = sandbox.clock.nowMs();
-  const isForgotten = run?.finishedAtMs != null && run.finishedAtMs + REPROCESS_RESULT_LIFETIME_MS <= nowMs;
+  const isForgotten = run?.finishedAtMs != null && run.finishedAtMs + reprocessResultLifetimeMs <= nowMs;
   if (run === undefined || run.accountId !== accountOf(request).id || isForgotten) {
     throw notFound(`request ${id}`);
   }

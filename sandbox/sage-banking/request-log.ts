@@ -1,7 +1,7 @@
 import { Ring } from '../stand-in/ring.js';
 
 /** Oldest entries are dropped beyond this number; the counters include them. */
-export const REQUEST_LOG_MAX = 10_000;
+export const requestLogMax = 10_000;
 
 export interface LoggedRequest {
   at: string;
@@ -20,7 +20,7 @@ export interface LoggedRequest {
 /** The client's requests: the latest in a ring buffer, and counters by route name since the process started. */
 export class SageRequestLog {
   readonly counters: Record<string, number> = { requests: 0, rate_limited: 0 };
-  readonly #ring = new Ring<LoggedRequest>(REQUEST_LOG_MAX);
+  readonly #ring = new Ring<LoggedRequest>(requestLogMax);
 
   add(entry: LoggedRequest, counter: string | undefined): void {
     this.#ring.add(entry);

@@ -22,6 +22,6 @@ export interface Route {
   answer: (sandbox: Sandbox, request: ApiRequest) => Answer;
 }
 
-export const CONSUMER = '/api/v1';
-export const COMPANY = `${CONSUMER}/organisations/:organisationId/companies/:companyId`;
+export const consumer = '/api/v1';
+export const COMPANY = `${consumer}/organisations/:organisationId/companies/:companyId`;
 export const ACCOUNT = `${COMPANY}/bankaccounts/:bankAccountId`;

@@ -10,7 +10,7 @@ import { tokenRoutes } from './tokens.js';
 import { transactionRoutes } from './transactions.js';
 
 /** All APIs of a consumer: Consumer API, Authentication Service, token service. */
-export const ROUTES: readonly Route[] = [
+export const routes: readonly Route[] = [
   ...transactionRoutes,
   ...accountRoutes,
   ...ruleRoutes,

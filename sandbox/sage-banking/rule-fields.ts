@@ -9,7 +9,7 @@ export interface RuleField {
 /** Assumed: the operations of these four are not in the readable part of the page (contract 9.2). */
 const assumedField: RuleField = { kind: 'text', operations: ['eq'] };
 
-export const RULE_FIELDS: ReadonlyMap<string, RuleField> = new Map<string, RuleField>([
+export const ruleFields: ReadonlyMap<string, RuleField> = new Map<string, RuleField>([
   ['transactionNarrative', { kind: 'text', operations: ['eq', 'contains', 'notcontains', 'containsWords'] }],
   ['transactionAmount', { kind: 'amount', operations: ['eq', 'gt', 'ge', 'lt', 'le'] }],
   // Documented: no `eq`.

@@ -1,16 +1,16 @@
 import {
-  NARRATIVE_WILDCARDS,
-  RULE_ACTIONS_MAX,
-  RULE_CONDITIONS_MAX,
-  SPLIT_DECIMALS_MAX,
-  TEXT_CHARACTERS_MAX,
+  narrativeWildcards,
+  ruleActionsMax,
+  ruleConditionsMax,
+  splitDecimalsMax,
+  textCharactersMax,
 } from './assumptions.js';
 import { decimalOf, parseDecimal } from './decimal.js';
 import { Fields, isDateText } from './fields.js';
 import { isObject } from './http.js';
 import { wordsOf } from './narrative.js';
 import type { RuleAction, RuleCondition, RuleContent } from './records.js';
-import { RULE_FIELDS } from './rule-fields.js';
+import { ruleFields } from './rule-fields.js';
 
 export interface RuleInput extends RuleContent {
   /** Undefined: the server's choice. */
@@ -48,12 +48,12 @@ function itemsOf(fields: Fields, name: string, most: number): Record<string, unk
 }
 
 function readConditions(fields: Fields): RuleCondition[] {
-  return itemsOf(fields, 'ruleConditions', RULE_CONDITIONS_MAX).map((item, index) => {
+  return itemsOf(fields, 'ruleConditions', ruleConditionsMax).map((item, index) => {
     const at = `ruleConditions[${index}]`;
     const { ruleField, ruleOperation, ruleCriteria } = item;
-    const field = typeof ruleField === 'string' ? RULE_FIELDS.get(ruleField) : undefined;
+    const field = typeof ruleField === 'string' ? ruleFields.get(ruleField) : undefined;
     if (typeof ruleField !== 'string' || field === undefined) {
-      fields.fault(`${at}.ruleField`, `must be one of ${[...RULE_FIELDS.keys()].join(', ')}`);
+      fields.fault(`${at}.ruleField`, `must be one of ${[...ruleFields.keys()].join(', ')}`);
       return { ruleField: '', ruleOperation: '', ruleCriteria: '' };
     }
     if (typeof ruleOperation !== 'string' || !field.operations.includes(ruleOperation)) {
@@ -70,8 +70,8 @@ function readConditions(fields: Fields): RuleCondition[] {
 }
 
 function criteriaProblem(ruleField: string, operation: string, criteria: string): string | undefined {
-  if (criteria.trim() === '' || criteria.length > TEXT_CHARACTERS_MAX) return 'must not be empty or too long';
-  const kind = RULE_FIELDS.get(ruleField)?.kind;
+  if (criteria.trim() === '' || criteria.length > textCharactersMax) return 'must not be empty or too long';
+  const kind = ruleFields.get(ruleField)?.kind;
   switch (kind) {
     case 'amount':
       return parseDecimal(criteria) === undefined ? 'must be a decimal with a point' : undefined;
@@ -82,7 +82,7 @@ function criteriaProblem(ruleField: string, operation: string, criteria: string)
     case 'text':
     case undefined:
       if (ruleField !== 'transactionNarrative') return undefined;
-      if (NARRATIVE_WILDCARDS.test(criteria)) return 'must not hold * or ?';
+      if (narrativeWildcards.test(criteria)) return 'must not hold * or ?';
       return operation === 'containsWords' && wordsOf(criteria).length === 0 ? 'must hold a word' : undefined;
     default:
       return kind satisfies never;
@@ -99,7 +99,7 @@ function readAdditionalFields(fields: Fields): RuleContent['ruleAdditionalFields
 }
 
 function readActions(fields: Fields): RuleAction[] {
-  const items = itemsOf(fields, 'ruleActions', RULE_ACTIONS_MAX);
+  const items = itemsOf(fields, 'ruleActions', ruleActionsMax);
   return items.map((item, index) => {
     const at = `ruleActions[${index}]`;
     const { splitPercentage, accountantNarrative = null, accountsPostings } = item;
@@ -124,7 +124,7 @@ function readActions(fields: Fields): RuleAction[] {
 /** The last action takes the remainder, so it must be 100, and no other may be (assumed, contract 9.5). */
 function splitProblem(value: unknown, isLast: boolean): string | undefined {
   if (typeof value !== 'number' || !(value > 0) || value > 100) return 'must be above 0 and at most 100';
-  if (decimalOf(value).scale > SPLIT_DECIMALS_MAX) return `must have at most ${SPLIT_DECIMALS_MAX} decimals`;
+  if (decimalOf(value).scale > splitDecimalsMax) return `must have at most ${splitDecimalsMax} decimals`;
   if (isLast && value !== 100) return 'must be 100 in the last action: it takes the remainder';
   if (!isLast && value === 100) return 'must be below 100 before the last action';
   return undefined;

@@ -2,10 +2,10 @@ import { compareDecimals, decimalOf, parseDecimal } from './decimal.js';
 import { dateMs } from './fields.js';
 import { textAt, wordsOf } from './narrative.js';
 import type { RuleCondition, TransactionBody } from './records.js';
-import { RULE_FIELDS } from './rule-fields.js';
+import { ruleFields } from './rule-fields.js';
 
-const DAY_MS = 24 * 3_600_000;
-const IGNORES_CASE: ReadonlySet<string> = new Set(['transactionType']);
+const dayMs = 24 * 3_600_000;
+const ignoresCase: ReadonlySet<string> = new Set(['transactionType']);
 
 /** All conditions must hold, checked in their order (assumed, contract 9.3). */
 export function ruleMatches(conditions: readonly RuleCondition[], transaction: TransactionBody): boolean {
@@ -14,7 +14,7 @@ export function ruleMatches(conditions: readonly RuleCondition[], transaction: T
 
 function holds(condition: RuleCondition, transaction: TransactionBody): boolean {
   const { ruleField, ruleOperation, ruleCriteria } = condition;
-  const kind = RULE_FIELDS.get(ruleField)?.kind;
+  const kind = ruleFields.get(ruleField)?.kind;
   switch (kind) {
     case undefined:
       return false;
@@ -56,7 +56,7 @@ function compares(operation: string, order: number): boolean {
 function compareDates(posted: string, criteria: string): number {
   const bothHaveTimes = posted.includes('T') && criteria.includes('T');
   const [a, b] = [dateMs(posted), dateMs(criteria)];
-  return bothHaveTimes ? a - b : Math.floor(a / DAY_MS) - Math.floor(b / DAY_MS);
+  return bothHaveTimes ? a - b : Math.floor(a / dayMs) - Math.floor(b / dayMs);
 }
 
 /** A missing field fails everything but `notcontains` (assumed, contract 9.2). */
@@ -67,7 +67,7 @@ function textHolds(
   if (text === undefined || text === '') return ruleOperation === 'notcontains';
   switch (ruleOperation) {
     case 'eq':
-      return IGNORES_CASE.has(ruleField)
+      return ignoresCase.has(ruleField)
         ? text.toLowerCase() === ruleCriteria.toLowerCase()
         : text === ruleCriteria;
     case 'contains':

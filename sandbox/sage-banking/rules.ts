@@ -1,5 +1,5 @@
 import { accountOf, refuseCancelled } from './accounts.js';
-import { RULES_PER_ACCOUNT_MAX, STATUS } from './assumptions.js';
+import { rulesPerAccountMax, STATUS } from './assumptions.js';
 import { conflict, invalid, isObject, newId, notFound, type Answer, type ApiRequest } from './http.js';
 import type { RuleRecord } from './records.js';
 import { renderRule } from './render.js';
@@ -27,10 +27,10 @@ function createRule(sandbox: Sandbox, request: ApiRequest): Answer {
   const { ruleRank, ...content } = readRule(request.json);
   const rules = sandbox.state.rulesOf(account.id);
   refuseName(rules, content.ruleName, null);
-  if (rules.length >= RULES_PER_ACCOUNT_MAX) {
+  if (rules.length >= rulesPerAccountMax) {
     throw invalid({
       field: 'ruleName',
-      reason: `is beyond the ${RULES_PER_ACCOUNT_MAX} rules of an account`,
+      reason: `is beyond the ${rulesPerAccountMax} rules of an account`,
     });
   }
   const nowMs = sandbox.clock.nowMs();

@@ -6,25 +6,25 @@ import { turnKnobs } from '../stand-in/control-machine.js';
 import { Journal } from '../stand-in/journal.js';
 import { listen, type Listening } from '../stand-in/listen.js';
 import { handleApi } from './api.js';
-import { DEFAULT_KNOBS, INTERIM } from './assumptions.js';
+import { defaultKnobs, INTERIM } from './assumptions.js';
 import { handlePage } from './bank-pages.js';
 import { controlActions } from './control.js';
 import { sageFaultBoard } from './faults.js';
 import type { Finding } from './records.js';
 import { SageRequestLog } from './request-log.js';
 import { iso, type Sandbox, type SageBankingOptions } from './sandbox.js';
-import { SEED_BANKS, SEED_BANK_CUSTOMERS } from './seed-banks.js';
+import { seedBanks, seedBankCustomers } from './seed-banks.js';
 import { SageBankingState, type ChangeSet } from './state.js';
 
 export type { SageBankingOptions } from './sandbox.js';
 
-const KEY_BITS = 2_048;
-const URL_KEY_BYTES = 32;
+const keyBits = 2_048;
+const urlKeyBytes = 32;
 
 /** Paths of the APIs; everything else is a page. */
-const API_PATH = /^\/(?:api\/v1|auth-v1|\.well-known)\//i;
+const apiPath = /^\/(?:api\/v1|auth-v1|\.well-known)\//i;
 /** The page to which the bank redirects the browser; its path is one of the API. */
-const PAGE_PATH = /^\/api\/v1\/indirectredirect\//i;
+const pagePath = /^\/api\/v1\/indirectredirect\//i;
 
 /**
  * Starts a strict stand-in for Sage's Banking Service for consumers, with the Authentication Service, the token service
@@ -69,7 +69,7 @@ async function build(
   const sandbox: Sandbox = {
     options,
     clock,
-    knobs: turnKnobs(DEFAULT_KNOBS, { ...DEFAULT_KNOBS }, { ...options.knobs }),
+    knobs: turnKnobs(defaultKnobs, { ...defaultKnobs }, { ...options.knobs }),
     state,
     faults: sageFaultBoard(),
     requests: new SageRequestLog(),
@@ -84,7 +84,7 @@ async function build(
 
 /** The initial content of every sandbox: keys, banks with their customers, the interim licence. */
 function firstChanges(): ChangeSet {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: KEY_BITS });
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: keyBits });
   return [
     {
       put: 'secrets',
@@ -92,12 +92,12 @@ function firstChanges(): ChangeSet {
         id: 'secrets',
         jwtPrivateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
         jwtPublicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-        urlKey: randomBytes(URL_KEY_BYTES).toString('hex'),
+        urlKey: randomBytes(urlKeyBytes).toString('hex'),
       },
     },
     { put: 'licence', record: { id: INTERIM.serial, isValid: true } },
-    ...SEED_BANKS.map((record) => ({ put: 'bank' as const, record })),
-    ...SEED_BANK_CUSTOMERS.map((record) => ({ put: 'bankCustomer' as const, record })),
+    ...seedBanks.map((record) => ({ put: 'bank' as const, record })),
+    ...seedBankCustomers.map((record) => ({ put: 'bankCustomer' as const, record })),
   ];
 }
 
@@ -106,7 +106,7 @@ async function route(sandbox: Sandbox, message: IncomingMessage, response: Serve
   if (url.pathname.startsWith('/_sandbox/')) {
     return answerControl(controlActions, sandbox, message, response, url);
   }
-  if (API_PATH.test(url.pathname) && !PAGE_PATH.test(url.pathname)) {
+  if (apiPath.test(url.pathname) && !pagePath.test(url.pathname)) {
     return handleApi(sandbox, message, response, url);
   }
   return handlePage(sandbox, message, response, url);

@@ -11,11 +11,11 @@ export interface SignedParts {
 }
 
 /** Documented suffix of the HMAC key (contract 2.1). */
-const KEY_SUFFIX = '&null';
+const keySuffix = '&null';
 
 /** Base64 of HMAC-SHA1 over the base string (contract 2.1). */
 export function signatureOf(parts: SignedParts, signingKey: string): string {
-  return createHmac('sha1', `${signingKey}${KEY_SUFFIX}`).update(baseString(parts)).digest('base64');
+  return createHmac('sha1', `${signingKey}${keySuffix}`).update(baseString(parts)).digest('base64');
 }
 
 /** Four parts and exactly three ampersands, even with no body and no parameters (contract 2.1). */

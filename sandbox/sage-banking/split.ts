@@ -1,6 +1,6 @@
 import { decimalOf, digitsAt, roundTo, toNumber, type Decimal } from './decimal.js';
 
-const MINOR_UNITS_DEFAULT = 2;
+const minorUnitsDefault = 2;
 
 /**
  * Each percentage applies to the remainder of the earlier actions; the last one takes the exact remainder. Shares are
@@ -30,8 +30,8 @@ function subtract(a: Decimal, b: Decimal): Decimal {
 function minorUnitsOf(currency: string): number {
   try {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    return format.resolvedOptions().maximumFractionDigits ?? MINOR_UNITS_DEFAULT;
+    return format.resolvedOptions().maximumFractionDigits ?? minorUnitsDefault;
   } catch {
-    return MINOR_UNITS_DEFAULT;
+    return minorUnitsDefault;
   }
 }

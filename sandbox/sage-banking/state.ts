@@ -21,7 +21,7 @@ import type {
 } from './records.js';
 
 /** Oldest findings are dropped beyond this. */
-export const FINDINGS_MAX = 5_000;
+export const findingsMax = 5_000;
 
 interface TableRecords {
   organisation: OrganisationRecord;
@@ -144,5 +144,5 @@ export class SageBankingState {
 
 function remember(findings: Finding[], finding: Finding): void {
   findings.push(finding);
-  if (findings.length > FINDINGS_MAX) findings.shift();
+  if (findings.length > findingsMax) findings.shift();
 }

@@ -1,4 +1,4 @@
-import { STATEMENT_SPAN_MS } from './assumptions.js';
+import { statementSpanMs } from './assumptions.js';
 import { jsonText } from '../stand-in/json-text.js';
 import { compareDecimals, decimalOf, digitsAt, type Decimal } from './decimal.js';
 import { dateMs } from './fields.js';
@@ -56,7 +56,7 @@ function problemsOf(
     seen.add(uniqueId);
   }
   for (const { uniqueId, datePosted } of transactions) {
-    if (newestMs - dateMs(datePosted) > STATEMENT_SPAN_MS) {
+    if (newestMs - dateMs(datePosted) > statementSpanMs) {
       problems.push({ field: uniqueId, reason: 'is more than two weeks older than the newest' });
     }
   }

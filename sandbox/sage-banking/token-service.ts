@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { escapeHtml } from '../stand-in/page-layout.js';
 import { headerOf, requireApplication } from './access.js';
-import { CAPTCHA_CHARACTERS, CAPTCHA_LIFETIME_MS, REGISTRATION_LIFETIME_MS, STATUS } from './assumptions.js';
+import { captchaCharacters, captchaLifetimeMs, registrationLifetimeMs, STATUS } from './assumptions.js';
 import {
   ApiError,
   invalid,
@@ -12,17 +12,17 @@ import {
   type Answer,
   type ApiRequest,
 } from './http.js';
-import { CONSUMER, type Route } from './route.js';
+import { consumer, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
 /** Letters that are easy to distinguish. */
-const CAPTCHA_ALPHABET = 'ABCDEFGHJKLMNPRTUVWXYZ';
+const captchaAlphabet = 'ABCDEFGHJKLMNPRTUVWXYZ';
 /** The detail by which a licence is validated. */
 const SERIAL = 'serial';
 
 export const tokenServiceRoutes: readonly Route[] = [
   { method: 'POST', path: '/api/v1/requestToken', access: 'none', answer: requestToken },
-  { method: 'GET', path: `${CONSUMER}/captcha`, access: 'application', answer: makeCaptcha },
+  { method: 'GET', path: `${consumer}/captcha`, access: 'application', answer: makeCaptcha },
 ];
 
 /** Step 1 of a desktop onboarding: the token service records it without validation (contract 3.2). */
@@ -38,7 +38,7 @@ function requestToken(sandbox: Sandbox, request: ApiRequest): Answer {
   const { licence } = licenceOf(isObject(request.json) ? request.json['licenceDetails'] : undefined);
   const record = {
     id: registrationKey(application.id, licence),
-    expiresAtMs: sandbox.clock.nowMs() + REGISTRATION_LIFETIME_MS,
+    expiresAtMs: sandbox.clock.nowMs() + registrationLifetimeMs,
   };
   sandbox.commit({ put: 'registration', record });
   return { status: STATUS.requestToken, body: { requestId: newId() } };
@@ -64,11 +64,11 @@ export function registrationKey(applicationId: string, licence: string): string 
 
 /** `image` is a data URL of a captcha with the letters (shape assumed, contract 3.2). */
 function makeCaptcha(sandbox: Sandbox): Answer {
-  const letters = Array.from({ length: CAPTCHA_CHARACTERS }, () =>
-    CAPTCHA_ALPHABET.charAt(randomInt(CAPTCHA_ALPHABET.length)),
+  const letters = Array.from({ length: captchaCharacters }, () =>
+    captchaAlphabet.charAt(randomInt(captchaAlphabet.length)),
   );
   const text = letters.join('');
-  const expiresAtMs = sandbox.clock.nowMs() + CAPTCHA_LIFETIME_MS;
+  const expiresAtMs = sandbox.clock.nowMs() + captchaLifetimeMs;
   const record = { id: newId(), text, expiresAtMs, spentAtMs: null };
   sandbox.commit({ put: 'captcha', record });
   const image = `data:image/svg+xml;base64,${Buffer.from(captchaImageOf(letters)).toString('base64')}`;

@@ -2,17 +2,17 @@ import { checkSignature, headerOf, requireApplication, secretsOf } from './acces
 import { STATUS } from './assumptions.js';
 import { ApiError, unauthorised, type Answer, type ApiRequest } from './http.js';
 import { keyId, mintJwt } from './jwt.js';
-import { CONSUMER, type Route } from './route.js';
+import { consumer, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 import { createPublicKey } from 'node:crypto';
 
 /** The organisation's header has three spellings in the sources; header names are case-insensitive. */
-const ORGANISATION_HEADERS = ['x-organisation-id', 'x-organisationid'];
+const organisationHeaders = ['x-organisation-id', 'x-organisationid'];
 
 export const tokenRoutes: readonly Route[] = [
   {
     method: 'GET',
-    path: `${CONSUMER}/accesstoken`,
+    path: `${consumer}/accesstoken`,
     access: 'none',
     counter: 'token_fetches',
     answer: fetchToken,
@@ -31,7 +31,7 @@ export const tokenRoutes: readonly Route[] = [
 function fetchToken(sandbox: Sandbox, request: ApiRequest): Answer {
   const { id: applicationId } = requireApplication(sandbox, request);
   const organisationId =
-    ORGANISATION_HEADERS.map((name) => headerOf(request, name)).find((id) => id !== '') ?? '';
+    organisationHeaders.map((name) => headerOf(request, name)).find((id) => id !== '') ?? '';
   const organisation = sandbox.state.get('organisation', organisationId);
   if (organisation === undefined) throw unauthorised('the organisation is unknown', 'unknown_organisation');
   checkSignature(sandbox, request, organisation.signingKey);

@@ -1,4 +1,4 @@
-import { TRANSACTIONS_PAGE_MAX } from './assumptions.js';
+import { transactionsPageMax } from './assumptions.js';
 import { accountOf, refuseCancelled } from './accounts.js';
 import { Fields } from './fields.js';
 import { invalid, notFound, type Answer, type ApiRequest } from './http.js';
@@ -7,7 +7,7 @@ import { ACCOUNT, type Route } from './route.js';
 import type { Sandbox } from './sandbox.js';
 
 const INDEX = /^[1-9]\d{0,14}$/;
-const CHANGEABLE = ['accountsPostings', 'transactionNarrative'];
+const changeable = ['accountsPostings', 'transactionNarrative'];
 
 export const transactionRoutes: readonly Route[] = [
   {
@@ -30,10 +30,10 @@ function listTransactions(sandbox: Sandbox, request: ApiRequest): Answer {
   const total = Math.max(end - start, 0);
   const page = book
     .list(account.id)
-    .slice(start, Math.min(start + TRANSACTIONS_PAGE_MAX, Math.max(end, start)));
+    .slice(start, Math.min(start + transactionsPageMax, Math.max(end, start)));
   const endIndex = page.at(-1)?.transactionId ?? startIndex - 1;
   const lastPageStart =
-    start + Math.floor(Math.max(total - 1, 0) / TRANSACTIONS_PAGE_MAX) * TRANSACTIONS_PAGE_MAX;
+    start + Math.floor(Math.max(total - 1, 0) / transactionsPageMax) * transactionsPageMax;
   const lastPageIndex = book.list(account.id)[lastPageStart]?.transactionId ?? startIndex;
   const address = (index: number): string => addressOf(sandbox, request, index);
   return {
@@ -74,7 +74,7 @@ function writeBack(sandbox: Sandbox, request: ApiRequest): Answer {
   if (transaction === undefined) throw notFound(`transaction ${request.params['transactionId'] ?? ''}`);
   const fields = new Fields(request.json);
   for (const name of Object.keys(request.json as object)) {
-    if (!CHANGEABLE.includes(name)) fields.fault(name, 'cannot be changed');
+    if (!changeable.includes(name)) fields.fault(name, 'cannot be changed');
   }
   const postings = fields.value('accountsPostings') ?? transaction['accountsPostings'];
   if (!Array.isArray(postings)) fields.fault('accountsPostings', 'must be a list');

@@ -11,9 +11,9 @@ import {
 
 const REFRESH_SECONDS = 2;
 /** Rows of the register per account, newest bookings first. */
-const SHOWN_TRANSACTIONS_MAX = 50;
+const shownTransactionsMax = 50;
 /** History that Sage proposes: a person changes it freely. */
-const PROPOSED_HISTORY_MS = 90 * 24 * 3_600_000;
+const proposedHistoryMs = 90 * 24 * 3_600_000;
 
 export const feedPages: readonly Screen[] = [
   { method: 'GET', path: /^\/landing$/, reply: landingPage },
@@ -53,7 +53,7 @@ function accountFields(account: ShownAccount): string {
   const name = escapeHtml(account.name ?? 'Account without a name');
   const digits = account.bank_account_number?.slice(-4) ?? '';
   const isRunning = account.feed_status === 'active';
-  const started = account.transaction_start_date ?? new Date(Date.now() - PROPOSED_HISTORY_MS).toISOString();
+  const started = account.transaction_start_date ?? new Date(Date.now() - proposedHistoryMs).toISOString();
   const state = isRunning ? `Feed runs since ${escapeHtml(started)}.` : 'No feed yet.';
   const stop = `<button type="submit" formaction="/disconnect" name="disconnect" value="${id}">Disconnect ${name}</button>`;
   return `
@@ -111,8 +111,8 @@ async function registerSection(screens: Screens, account: ShownAccount): Promise
   const id = encodeURIComponent(account.id);
   const head = await control<{ accounts: AccountBook[] }>(screens, 'GET', `/book?account_id=${id}&summary`);
   const count = head.accounts[0]?.count ?? 0;
-  const offset = Math.max(count - SHOWN_TRANSACTIONS_MAX, 0);
-  const path = `/book?account_id=${id}&offset=${offset}&limit=${SHOWN_TRANSACTIONS_MAX}`;
+  const offset = Math.max(count - shownTransactionsMax, 0);
+  const path = `/book?account_id=${id}&offset=${offset}&limit=${shownTransactionsMax}`;
   const book = await control<{ accounts: AccountBook[] }>(screens, 'GET', path);
   const rows = (book.accounts[0]?.transactions ?? []).toReversed().map(
     (item) => `<tr><td>${escapeHtml(item.posted_at)}</td><td>${escapeHtml(item.transaction_id)}</td>
@@ -126,7 +126,7 @@ async function registerSection(screens: Screens, account: ShownAccount): Promise
 <p>Feed ${escapeHtml(account.feed_status)}, from ${escapeHtml(account.transaction_start_date ?? 'no date')}:
 <strong data-account="${escapeHtml(account.id)}" class="count">${count}</strong> transactions have arrived.</p>
 <table>
-<caption>The last ${SHOWN_TRANSACTIONS_MAX} to arrive, newest first</caption>
+<caption>The last ${shownTransactionsMax} to arrive, newest first</caption>
 <thead><tr><th scope="col">Posted</th><th scope="col">Id</th><th scope="col">Description</th>
 <th scope="col">Payee</th><th scope="col" class="amount">Amount</th></tr></thead>
 <tbody>

@@ -9,7 +9,7 @@ import {
   type Screens,
 } from './screen.js';
 
-const PLATFORMS: readonly (readonly [string, string])[] = [
+const platforms: readonly (readonly [string, string])[] = [
   ['SAGE_INTACCT', 'Sage Intacct'],
   ['SAGE_INTACCT_V2', 'Sage Intacct (version 2)'],
   ['SAGE_BUSINESS_CLOUD', 'Sage Business Cloud'],
@@ -89,7 +89,7 @@ async function reconnect(screens: Screens, { id, form }: ScreenRequest): Promise
 }
 
 function platformField(selected: string | null): string {
-  const options = PLATFORMS.map(([code, name]) => {
+  const options = platforms.map(([code, name]) => {
     return `<option value="${code}"${code === selected ? ' selected' : ''}>${name}</option>`;
   });
   return `<p><label for="platform">Accounting product</label>

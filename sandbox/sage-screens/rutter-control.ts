@@ -1,7 +1,7 @@
 import { ScreenError, type Screens } from './screen.js';
 
 /** The sandbox answers from memory: a longer wait means that it does not run. */
-const CONTROL_TIMEOUT_MS = 10_000;
+const controlTimeoutMs = 10_000;
 
 export interface ShownAccount {
   id: string;
@@ -47,7 +47,7 @@ export async function control<T>(
   const response = await fetch(`${screens.rutterUrl}/_sandbox${path}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
+    signal: AbortSignal.timeout(controlTimeoutMs),
   });
   const answer = (await response.json()) as T & { error?: string };
   if (!response.ok) throw new ScreenError(response.status, answer.error ?? 'The Rutter sandbox refused.');

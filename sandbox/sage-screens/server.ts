@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BodyTooLarge, readBytes } from '../stand-in/body.js';
-import { DEFAULT_HOST, listen, type Listening, type ListenOptions } from '../stand-in/listen.js';
+import { defaultHost, listen, type Listening, type ListenOptions } from '../stand-in/listen.js';
 import { connectPages } from './connect-pages.js';
 import { feedPages } from './feed-pages.js';
 import { linkPages } from './link-pages.js';
@@ -17,7 +17,7 @@ export interface SageScreensOptions extends ListenOptions {
 export type RunningScreens = Listening;
 
 /** Forms here have a handful of fields. */
-const FORM_BYTES_MAX = 100_000;
+const formBytesMax = 100_000;
 const SCREENS: readonly Screen[] = [...connectPages, ...feedPages, ...linkPages];
 
 /**
@@ -43,7 +43,7 @@ async function handle(screens: Screens, message: IncomingMessage, response: Serv
 
 async function replyTo(screens: Screens, message: IncomingMessage): Promise<Reply> {
   try {
-    const url = new URL(message.url ?? '/', `http://${message.headers.host ?? DEFAULT_HOST}`);
+    const url = new URL(message.url ?? '/', `http://${message.headers.host ?? defaultHost}`);
     const form = message.method === 'POST' ? await readForm(message) : new URLSearchParams();
     for (const screen of SCREENS) {
       const match = screen.method === message.method ? screen.path.exec(url.pathname) : null;
@@ -58,7 +58,7 @@ async function replyTo(screens: Screens, message: IncomingMessage): Promise<Repl
 
 async function readForm(message: IncomingMessage): Promise<URLSearchParams> {
   try {
-    return new URLSearchParams((await readBytes(message, FORM_BYTES_MAX)).toString('utf8'));
+    return new URLSearchParams((await readBytes(message, formBytesMax)).toString('utf8'));
   } catch (error) {
     throw error instanceof BodyTooLarge ? new ScreenError(413, 'The form is too long.') : error;
   }

@@ -1,7 +1,7 @@
 import { jsonText } from './json-text.js';
 
 /** Endpoints under `/_sandbox` answer immediately: a longer wait means that the sandbox hangs. */
-const CONTROL_TIMEOUT_MS = 30_000;
+const controlTimeoutMs = 30_000;
 
 /**
  * Calls a control endpoint of a running sandbox: for tests, benchmarks and scripts.
@@ -17,7 +17,7 @@ export async function askControl<Answer = Record<string, unknown>>(input: {
   const response = await fetch(`${url}/_sandbox${path}`, {
     method,
     headers: { 'content-type': 'application/json' },
-    signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
+    signal: AbortSignal.timeout(controlTimeoutMs),
     ...(body === undefined ? {} : { body: jsonText(body) }),
   });
   const text = await response.text();

@@ -1,5 +1,5 @@
 /** The longest delay of setTimeout; a longer one overflows to 1 ms. */
-const TIMER_DELAY_MAX_MS = 2 ** 31 - 1;
+const timerDelayMaxMs = 2 ** 31 - 1;
 
 interface Timer {
   dueMs: number;
@@ -50,7 +50,7 @@ export class VirtualClock {
 
   #arm(timer: Timer): void {
     clearTimeout(timer.handle);
-    const delayMs = Math.min(Math.max(timer.dueMs - this.nowMs(), 0), TIMER_DELAY_MAX_MS);
+    const delayMs = Math.min(Math.max(timer.dueMs - this.nowMs(), 0), timerDelayMaxMs);
     timer.handle = setTimeout(() => {
       if (timer.dueMs > this.nowMs()) return this.#arm(timer);
       this.#timers.delete(timer);

@@ -3,9 +3,9 @@ import { BodyTooLarge, isObject, parseJson, readBytes } from './body.js';
 import { jsonText } from './json-text.js';
 import { matchPath } from './match-path.js';
 
-const PREFIX = '/_sandbox';
+const prefix = '/_sandbox';
 /** Longest body of a control endpoint. */
-const BODY_BYTES_MAX = 10 * 1024 * 1024;
+const bodyBytesMax = 10 * 1024 * 1024;
 
 export interface ControlRequest {
   params: Record<string, string>;
@@ -54,10 +54,10 @@ async function run<Sandbox>(
   url: URL,
 ): Promise<{ status: number; body: unknown }> {
   try {
-    const raw = await readBytes(message, BODY_BYTES_MAX);
+    const raw = await readBytes(message, bodyBytesMax);
     const body = raw.length === 0 ? {} : parseJson(raw);
     if (!isObject(body)) throw new ControlError(400, 'the body must be a JSON object');
-    const path = url.pathname.slice(PREFIX.length);
+    const path = url.pathname.slice(prefix.length);
     for (const action of actions) {
       const params = action.method === message.method ? matchPath(action.path, path) : undefined;
       if (params !== undefined) {

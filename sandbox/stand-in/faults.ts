@@ -1,5 +1,5 @@
-export const RESET_POINTS = ['before_any_byte', 'after_headers', 'half_body'] as const;
-export const MALFORMED_SHAPES = [
+export const resetPoints = ['before_any_byte', 'after_headers', 'half_body'] as const;
+export const malformedShapes = [
   'truncated_json',
   'html',
   'empty',
@@ -25,14 +25,14 @@ export interface FaultOrder {
   times?: number;
   retry_after?: string;
   /** `reset_after_effect` */
-  point?: (typeof RESET_POINTS)[number];
+  point?: (typeof resetPoints)[number];
   delay_ms?: number;
   http_status?: number;
   body?: unknown;
   headers?: Record<string, string>;
   location?: string;
   /** `malformed_body` */
-  shape?: (typeof MALFORMED_SHAPES)[number];
+  shape?: (typeof malformedShapes)[number];
   bytes?: number;
   /** `rewrite_body`: every `find` in the answer's text becomes `replace`. */
   find?: string;
@@ -121,14 +121,14 @@ function matches({ method, path, nth: _nth, ...ids }: FaultMatch, subject: Fault
 
 function checkOrder(order: FaultOrder): void {
   if (order.match?.path !== undefined) new RegExp(order.match.path);
-  if (order.point !== undefined && !RESET_POINTS.includes(order.point)) {
-    throw new Error(`point must be one of ${RESET_POINTS.join(', ')}`);
+  if (order.point !== undefined && !resetPoints.includes(order.point)) {
+    throw new Error(`point must be one of ${resetPoints.join(', ')}`);
   }
   if (
     order.kind === 'malformed_body' &&
-    (order.shape === undefined || !MALFORMED_SHAPES.includes(order.shape))
+    (order.shape === undefined || !malformedShapes.includes(order.shape))
   ) {
-    throw new Error(`malformed_body needs a shape: ${MALFORMED_SHAPES.join(', ')}`);
+    throw new Error(`malformed_body needs a shape: ${malformedShapes.join(', ')}`);
   }
   const numbers = order as unknown as Record<string, unknown>;
   for (const name of ['http_status', 'delay_ms', 'run_ms', 'count', 'bytes', 'times']) {

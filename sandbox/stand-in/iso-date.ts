@@ -1,4 +1,4 @@
-const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})$/;
+const isoDate = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})$/;
 
 /** ISO 8601 date and time with an offset; 30 February is none (our assumption: an offset is required). */
 export function isIsoDate(text: string): boolean {
@@ -7,7 +7,7 @@ export function isIsoDate(text: string): boolean {
 
 /** Epoch milliseconds, NaN when the text is no ISO 8601 date and time with an offset. */
 export function isoDateMs(text: string): number {
-  const match = ISO_DATE.exec(text);
+  const match = isoDate.exec(text);
   if (match === null) return Number.NaN;
   const year = Number(match[1]);
   const month = Number(match[2]);

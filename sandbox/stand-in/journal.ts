@@ -12,7 +12,7 @@ import {
 import { dirname } from 'node:path';
 import { jsonText } from './json-text.js';
 
-const NEWLINE = 0x0a;
+const newline = 0x0a;
 
 /**
  * An append-only file of JSON lines. append() returns after the write to the operating system, so a killed process
@@ -64,7 +64,7 @@ async function replay(path: string, apply: (event: unknown) => void): Promise<nu
   let lineNumber = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
       const line = Buffer.concat([...rest, chunk.subarray(start, end)]);
       rest = [];
       start = end + 1;

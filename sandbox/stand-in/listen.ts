@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export const DEFAULT_HOST = '127.0.0.1';
+export const defaultHost = '127.0.0.1';
 /** Longer than any client keeps an idle connection, so the server never closes one that a client is about to use. */
-const KEEP_ALIVE_MS = 120_000;
+const keepAliveMs = 120_000;
 
 export interface ListenOptions {
   /** 0 (default): a free one. */
@@ -30,12 +30,12 @@ export async function listen(
   const server = createServer((message, response) => {
     void handle(message, response).catch(() => response.destroy());
   });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.headersTimeout = KEEP_ALIVE_MS + 1_000;
+  server.keepAliveTimeout = keepAliveMs;
+  server.headersTimeout = keepAliveMs + 1_000;
   await bind(server, options);
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${options.publicHost ?? options.host ?? DEFAULT_HOST}:${port}`,
+    url: `http://${options.publicHost ?? options.host ?? defaultHost}:${port}`,
     port,
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -48,7 +48,7 @@ export async function listen(
 function bind(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, options.host ?? DEFAULT_HOST, () => {
+    server.listen(options.port ?? 0, options.host ?? defaultHost, () => {
       server.off('error', reject);
       resolve();
     });

@@ -1,4 +1,4 @@
-const STYLE = `
+const style = `
   :root { color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5; }
   body { margin: 0; background: Canvas; color: CanvasText; }
   header { background: #00402e; color: #fff; padding: 0.75rem 1.5rem; font-weight: 600; }
@@ -20,12 +20,12 @@ const STYLE = `
   iframe { width: 100%; height: 36rem; border: 1px solid #8886; border-radius: 0.5rem; }
 `;
 
-const BRANDS = {
+const brands = {
   sage: 'Sage (sandbox)',
   rutter: 'Rutter Link (sandbox)',
   bank: 'A bank (sandbox)',
 } as const;
-export type Brand = keyof typeof BRANDS;
+export type Brand = keyof typeof brands;
 
 export interface Page {
   title: string;
@@ -41,7 +41,7 @@ export interface Page {
 export function layout(page: Page): string {
   const refresh =
     page.refreshSeconds === undefined ? '' : `<meta http-equiv="refresh" content="${page.refreshSeconds}">`;
-  const name = BRANDS[page.brand];
+  const name = brands[page.brand];
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +49,7 @@ export function layout(page: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 ${refresh}
 <title>${escapeHtml(page.title)} – ${name}</title>
-<style>${STYLE}</style>
+<style>${style}</style>
 </head>
 <body>
 <header class="${page.brand}">${name}</header>

@@ -4,10 +4,10 @@ import type { VirtualClock } from './clock.js';
 import type { FaultOrder } from './faults.js';
 import { jsonText } from './json-text.js';
 
-export const JSON_TYPE = 'application/json; charset=utf-8';
+export const jsonType = 'application/json; charset=utf-8';
 /** Size of a `huge` body and of an unpacked `gzip_bomb` when the fault names none. */
-const HUGE_BYTES_DEFAULT = 48 * 1024 * 1024;
-const NO_ANSWER = 0;
+const hugeBytesDefault = 48 * 1024 * 1024;
+const noAnswer = 0;
 
 export interface Answer {
   status: number;
@@ -44,7 +44,7 @@ export async function transmit<Order extends FaultOrder>({
   const slow = faults.find((fault) => fault.kind === 'slow');
   if (slow !== undefined) await clock.sleep(slow.delay_ms ?? 1_000);
   if (faults.some((fault) => fault.kind === 'hang_before_effect' || fault.kind === 'hang_after_effect')) {
-    return NO_ANSWER;
+    return noAnswer;
   }
   const reset = faults.find(
     (fault) => fault.kind === 'reset_after_effect' || fault.kind === 'reset_before_effect',
@@ -54,7 +54,7 @@ export async function transmit<Order extends FaultOrder>({
     (reset !== undefined && (reset.point ?? 'before_any_byte') === 'before_any_byte')
   ) {
     response.socket?.resetAndDestroy();
-    return NO_ANSWER;
+    return noAnswer;
   }
   const outgoing = applyFaults(answer, faults, applyOwnFault);
   if (reset === undefined) {
@@ -70,7 +70,7 @@ export async function transmit<Order extends FaultOrder>({
     await new Promise((resolve) => response.write(outgoing.bytes.subarray(0, sentBytes), resolve));
   else await new Promise((resolve) => setImmediate(resolve));
   response.socket?.destroy();
-  return NO_ANSWER;
+  return noAnswer;
 }
 
 function applyFaults<Order extends FaultOrder>(
@@ -80,7 +80,7 @@ function applyFaults<Order extends FaultOrder>(
 ): OutgoingAnswer {
   const outgoing: OutgoingAnswer = {
     status: answer.status,
-    headers: { 'Content-Type': JSON_TYPE, ...answer.headers },
+    headers: { 'Content-Type': jsonType, ...answer.headers },
     bytes: bytesOf(answer.body),
   };
   for (const fault of faults) {
@@ -101,7 +101,7 @@ function bytesOf(body: unknown): Buffer {
 }
 
 function malformBody(outgoing: OutgoingAnswer, fault: FaultOrder): void {
-  const bytes = fault.bytes ?? HUGE_BYTES_DEFAULT;
+  const bytes = fault.bytes ?? hugeBytesDefault;
   if (fault.http_status !== undefined) outgoing.status = fault.http_status;
   switch (fault.shape) {
     case 'truncated_json':

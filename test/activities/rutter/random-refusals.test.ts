@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { POISON_NAMINGS } from '../../../sandbox/rutter/faults.js';
+import { poisonNamings } from '../../../sandbox/rutter/faults.js';
 import { countByDeliveryStatus, listPostingsWithStatus } from '../../../src/db/rutter/delivery-status.js';
 import { deliveryLimits } from '../../../src/domain/rutter/delivery-limits.js';
 import {
@@ -32,7 +32,7 @@ afterAll(async () => {
 interface Case {
   readonly size: number;
   readonly bad: readonly number[];
-  readonly naming: (typeof POISON_NAMINGS)[number] | null;
+  readonly naming: (typeof poisonNamings)[number] | null;
   /** The POST that never reaches Rutter, after which its sender is gone; 0: none. */
   readonly lostPost: number;
   readonly arrivals: number;
@@ -48,7 +48,7 @@ const cases: fc.Arbitrary<Case> = fc.integer({ min: 2, max: 70 }).chain((size) =
     bad: fc
       .array(cluster, { minLength: 1, maxLength: 4 })
       .map((clusters) => [...new Set(clusters.flat())].sort((a, b) => a - b)),
-    naming: fc.constantFrom(null, ...POISON_NAMINGS),
+    naming: fc.constantFrom(null, ...poisonNamings),
     lostPost: fc.nat({ max: 20 }),
     arrivals: fc.nat({ max: 5 }),
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import type { ActivityDeps } from '../../../src/activities/channels.js';
 import {
   sageBeginBankLink,
@@ -72,7 +72,7 @@ async function newLink(
       customerId: company.customerId,
       connectionId: company.connectionId,
       purpose,
-      bankId: HARBOUR_BANK,
+      bankId: harbourBank,
       bankName: 'Harbour Bank',
       requestedStartDate: '2024-01-01T00:00:00Z',
       sageAccountId: account?.sageAccountId ?? null,

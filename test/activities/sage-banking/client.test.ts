@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import type { FaultSpec } from '../../../sandbox/sage-banking/faults.js';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
 import type {
   SageBankingClient,
@@ -66,7 +66,7 @@ const authorisationOf = (redirect: string): string =>
 
 /** Creates a pending account that was linked at the bank. */
 async function linkAccount(): Promise<SageBankAccount> {
-  const { redirect, pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
+  const { redirect, pollRoute } = await client.startLink({ access, bankId: harbourBank });
   await control('POST', `/links/${authorisationOf(redirect)}/finish`, {});
   const polled = await client.pollLink({ pollRoute });
   if (polled.kind !== 'succeeded' || polled.account === null) throw new Error('the link did not succeed');
@@ -74,7 +74,7 @@ async function linkAccount(): Promise<SageBankAccount> {
   return client.createBankAccount({
     access,
     account: {
-      bankId: HARBOUR_BANK,
+      bankId: harbourBank,
       accountName,
       accountIdentifier,
       accountKey: accountKey ?? '1',
@@ -178,7 +178,7 @@ describe('banks', () => {
     expect((await client.listBanks({ primaryCountry: 'USA' })).banks).toHaveLength(1);
     const rest = await client.listBanks({ startIndex: 2 });
     expect(rest.banks).toHaveLength(rest.total - 1);
-    expect(await client.getBank({ bankId: HARBOUR_BANK })).toMatchObject({ dataProvider: 'indirect' });
+    expect(await client.getBank({ bankId: harbourBank })).toMatchObject({ dataProvider: 'indirect' });
     const unknown = client.getBank({ bankId: 'a/b?c' });
     expect(await sageErrorOf(unknown)).toMatchObject({
       kind: 'refused',
@@ -190,7 +190,7 @@ describe('banks', () => {
 
 describe('linking', () => {
   test('a 302 yields the redirect of the customer and poll routes that work once each, until success', async () => {
-    const start = await client.startLink({ access, bankId: HARBOUR_BANK, e2e: 'link-7' });
+    const start = await client.startLink({ access, bankId: harbourBank, e2e: 'link-7' });
     expect(start).toMatchObject({ pollPeriodMs: 5_000 });
     const waiting = await client.pollLink({ pollRoute: start.pollRoute });
     if (waiting.kind !== 'waiting') throw new Error('the link ended too early');
@@ -206,17 +206,17 @@ describe('linking', () => {
   });
 
   test('a refusal at the bank and an expired session are failures', async () => {
-    const refused = await client.startLink({ access, bankId: HARBOUR_BANK });
+    const refused = await client.startLink({ access, bankId: harbourBank });
     await control('POST', `/links/${authorisationOf(refused.redirect)}/finish`, { success: false });
     expect(await client.pollLink(refused)).toEqual({ kind: 'failed' });
-    const late = await client.startLink({ access, bankId: HARBOUR_BANK });
+    const late = await client.startLink({ access, bankId: harbourBank });
     await control('POST', '/clock', { advance_ms: 21 * 60_000 });
     expect(await client.pollLink(late)).toEqual({ kind: 'failed' });
   });
 
   test('members that a poll leaves out (accountKey, bankIdentifier) are left out of the result', async () => {
     await control('POST', '/knobs', { accountKeyMissing: true, bankIdentifierMissing: true });
-    const { redirect, pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
+    const { redirect, pollRoute } = await client.startLink({ access, bankId: harbourBank });
     await control('POST', `/links/${authorisationOf(redirect)}/finish`, {});
     const polled = await client.pollLink({ pollRoute });
     if (polled.kind !== 'succeeded') throw new Error('the link did not succeed');
@@ -229,7 +229,7 @@ describe('linking', () => {
     [{ kind: 'server_error_after_effect', http_status: 503 }, 'server_error'],
     [{ kind: 'malformed_body', shape: 'html' }, 'unreadable_body'],
   ])('a 202 lost by %j is an unknown outcome, and its route is gone', async (fault, reason) => {
-    const { pollRoute } = await client.startLink({ access, bankId: HARBOUR_BANK });
+    const { pollRoute } = await client.startLink({ access, bankId: harbourBank });
     await setFault({ ...fault, match: { path: '/linkpolls/' } });
     expect(await sageErrorOf(client.pollLink({ pollRoute }))).toMatchObject({
       kind: 'outcome_unknown',
@@ -242,7 +242,7 @@ describe('linking', () => {
     'a 302 with a malformed body (%s) is an unknown outcome, and its Location is not used',
     async (shape) => {
       await setFault({ kind: 'malformed_body', shape, match: { path: '/indirectlinkaccount' } });
-      expect(await sageErrorOf(client.startLink({ access, bankId: HARBOUR_BANK }))).toMatchObject({
+      expect(await sageErrorOf(client.startLink({ access, bankId: harbourBank }))).toMatchObject({
         kind: 'outcome_unknown',
         operation: 'startLink',
         httpStatus: 302,
@@ -265,7 +265,7 @@ describe('linking', () => {
       match: { ...match, nth: 2 },
     });
     for (let count = 0; count < 2; count += 1) {
-      expect(await sageErrorOf(client.startLink({ access, bankId: HARBOUR_BANK }))).toMatchObject({
+      expect(await sageErrorOf(client.startLink({ access, bankId: harbourBank }))).toMatchObject({
         kind: 'foreign_address',
         host: 'evil.example',
       });
@@ -277,7 +277,7 @@ describe('bank accounts', () => {
   test('are created, listed, read and cancelled, also twice', async () => {
     const made = await linkAccount();
     const { bankAccountId } = made;
-    expect(made).toMatchObject({ status: 'pending', bankId: HARBOUR_BANK, defaultCurrency: 'GBP' });
+    expect(made).toMatchObject({ status: 'pending', bankId: harbourBank, defaultCurrency: 'GBP' });
     expect(await client.listBankAccounts({ access })).toMatchObject([{ bankAccountId }]);
     await fill(bankAccountId, 1);
     expect(await client.getBankAccount({ access, bankAccountId })).toMatchObject({ status: 'active' });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { makeSageAccount } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
 import { addCustomer, newVisitor, password, startPages, type Visitor } from '../pages-fixture.js';
@@ -31,7 +31,7 @@ beforeAll(async () => {
   const form = await visitor.get('/status/sage/connect');
   const search = await send(visitor, form, '/status/sage/connect', { name: 'Harbour', country: 'GBR' });
   await completed(visitor, search.location!);
-  const bank = `${search.location!}/${HARBOUR_BANK}`;
+  const bank = `${search.location!}/${harbourBank}`;
   const link = await send(visitor, await visitor.get(bank), bank, { startDate: '2026-01-01' });
   const run = await send(visitor, await visitor.get(base), `${base}/reprocess`, { of: 'all' });
   shown = [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HARBOUR_BANK, MILL_BANK, OLD_COUNTY_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank, millBank, oldCountyBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { seal } from '../../../src/crypto/seal.js';
 import { makeBankCustomer, makeSageCompany } from '../../support/sage-banking/account.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';
@@ -102,14 +102,14 @@ describe('the search', () => {
     const found = await search(visitor, 'Harbour');
     const other = await connected();
     expect((await other.visitor.get(found.path)).status).toBe(404);
-    expect((await other.visitor.get(`${found.path}/${HARBOUR_BANK}`)).status).toBe(404);
+    expect((await other.visitor.get(`${found.path}/${harbourBank}`)).status).toBe(404);
   });
 });
 
 describe('the start date', () => {
   test('is asked for before the bank, and is ninety days back by default', async () => {
     const { visitor } = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const shown = /id="startDate"\s+name="startDate"\s+value="([^"]+)"/.exec(form.text)![1]!;
     const days = (Date.parse(today()) - Date.parse(shown)) / 86_400_000;
     expect(days).toBe(90);
@@ -124,7 +124,7 @@ describe('the start date', () => {
     ['of the year 26', '0026-01-01', 'before the year 1900'],
   ])('%s is refused beside the field, and nothing is begun', async (_case, startDate, words) => {
     const { visitor, customerId } = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const answer = await send(visitor, form, form.path, { startDate });
     expect(answer.status).toBe(422);
     expect(textOf(answer)).toContain(words);
@@ -139,7 +139,7 @@ describe('the start date', () => {
 
   test('may be today', async () => {
     const { visitor, customerId } = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     expect((await send(visitor, form, form.path, { startDate: today() })).status).toBe(303);
     expect(await linkCount(customerId)).toBe(1);
   });
@@ -149,7 +149,7 @@ describe('the bank’s pages', () => {
   test('opens in a new window under the bank’s own name, and ends in the account with its start date', async () => {
     const { visitor, customerId } = await connected();
     const at = await makeBankCustomer(fixture);
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     const repeated = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     expect(repeated.location).toBe(begun.location);
@@ -174,7 +174,7 @@ describe('the bank’s pages', () => {
 
   test('refused by the bank it reports it, and starts again with the same start date', async () => {
     const { visitor, customerId } = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
     const waiting = await bankConsent(visitor, begun.location!);
     await fixture.control('POST', `/links/${authorisationOf(waiting.href)}/finish`, { success: false });
@@ -196,7 +196,7 @@ describe('the bank’s pages', () => {
     'nobody is sent to %s',
     async (address) => {
       const { visitor } = await connected();
-      const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+      const form = await choose(visitor, 'Harbour', harbourBank);
       const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
       await bankConsent(visitor, begun.location!);
       const linkId = begun.location!.split('/').at(-1)!;
@@ -216,7 +216,7 @@ describe('the bank’s pages', () => {
     const { visitor, customerId } = await connected();
     const second = await makeSageCompany(fixture, { customerId });
     const stranger = await connected();
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     expect(textOf(form)).toContain('Which Sage company is this for?');
     const fields = { startDate: today() };
     for (const connectionId of ['', stranger.connectionId, randomUUID()]) {
@@ -237,7 +237,7 @@ describe('the bank’s pages', () => {
   test('changed after going back is refused under the used id, and the first entries stay', async () => {
     const { visitor, customerId, connectionId } = await connected();
     const second = await makeSageCompany(fixture, { customerId });
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const fields = { startDate: '2024-02-03', connectionId };
     const begun = await send(visitor, form, form.path, fields);
     expect(begun.status).toBe(303);
@@ -259,7 +259,7 @@ describe('the bank’s pages', () => {
     'that has run out of time (%s) is reported, with an offer to start again: %s',
     async (purpose, heading) => {
       const { visitor } = await connected();
-      const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+      const form = await choose(visitor, 'Harbour', harbourBank);
       const begun = await send(visitor, form, form.path, { startDate: '2024-02-03' });
       await bankConsent(visitor, begun.location!);
       await fixture.pool.query(
@@ -279,9 +279,9 @@ describe('the bank’s pages', () => {
   test('under an id of another customer’s link is refused', async () => {
     const mine = await connected();
     const other = await connected();
-    const form = await choose(mine.visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(mine.visitor, 'Harbour', harbourBank);
     const begun = await send(mine.visitor, form, form.path, { startDate: today() });
-    const theirs = await choose(other.visitor, 'Harbour', HARBOUR_BANK);
+    const theirs = await choose(other.visitor, 'Harbour', harbourBank);
     const order_id = hiddenValue(form, 'order_id');
     const answer = await send(other.visitor, theirs, theirs.path, { startDate: today(), order_id });
     expect(answer.status).toBe(400);
@@ -300,7 +300,7 @@ describe('a direct bank', () => {
 
   test('has a form of its own, and shows the bank’s form on the account until it is active', async () => {
     const { visitor } = await connected();
-    const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
+    const form = await choose(visitor, 'Old County', oldCountyBank);
     expect(textOf(form)).toContain('Sage then prepares a form');
     const accountNumber = String(Date.now()).slice(-8);
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
@@ -318,7 +318,7 @@ describe('a direct bank', () => {
 
   test('with instructions shows them', async () => {
     const { visitor } = await connected();
-    const form = await choose(visitor, 'Mill', MILL_BANK);
+    const form = await choose(visitor, 'Mill', millBank);
     const accountNumber = String(Date.now() + 1).slice(-8);
     const begun = await send(visitor, form, form.path, { ...account, accountNumber, startDate: today() });
     const done = await completed(visitor, begun.location!);
@@ -328,7 +328,7 @@ describe('a direct bank', () => {
 
   test('requires name, number and code, each with a message beside its field', async () => {
     const { visitor, customerId } = await connected();
-    const form = await choose(visitor, 'Old County', OLD_COUNTY_BANK);
+    const form = await choose(visitor, 'Old County', oldCountyBank);
     const bad = { accountName: '', accountNumber: '<1>', sortCode: '', accountType: 'GOLD' };
     const answer = await send(visitor, form, form.path, { ...bad, startDate: '2999-01-01' });
     expect(answer.status).toBe(422);
@@ -349,7 +349,7 @@ test('a bank that connects again is a new account, and offers the rules of the f
   const { visitor } = await connected();
   const at = await makeBankCustomer(fixture);
   const link = async () => {
-    const form = await choose(visitor, 'Harbour', HARBOUR_BANK);
+    const form = await choose(visitor, 'Harbour', harbourBank);
     const begun = await send(visitor, form, form.path, { startDate: today() });
     const waiting = await bankConsent(visitor, begun.location!);
     const entered = { username: at.username, account: at.accountName };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { requestSageCancellation } from '../../../src/db/sage-banking/account-life.js';
 import { sageBankLinkWorkflowId, sageBankAccountWorkflowId, taskQueues } from '../../../src/domain/ids.js';
 import { searchAttributes } from '../../../src/workflows/search-attributes.js';
@@ -319,7 +319,7 @@ describe('the end of an account', () => {
     await fault({ kind: 'server_error_before_effect', match: deletion, times: 0 });
     await requestSageCancellation(fixture.pool, account);
     const begun = await fixture.api('POST', '/v1/sage/links', {
-      json: { customer_id: company.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
+      json: { customer_id: company.customerId, bank_id: harbourBank, requested_start_date: '2024-01-01' },
     });
     await finish(begun.body.redirect, { username: at.username, account: at.accountName });
     const isGranted = async () => {
@@ -349,7 +349,7 @@ describe('the end of an account', () => {
     const [company, at] = [await makeSageCompany(fixture), await makeBankCustomer(fixture)];
     const link = async () => {
       const begun = await fixture.api('POST', '/v1/sage/links', {
-        json: { customer_id: company.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
+        json: { customer_id: company.customerId, bank_id: harbourBank, requested_start_date: '2024-01-01' },
       });
       await finish(begun.body.redirect, { username: at.username, account: at.accountName });
       const { sage_account_id: id } = await linkEnded(begun.body.link_id);
@@ -439,7 +439,7 @@ describe('the repair job', () => {
   it('restores the workflows of an account, a link and others', async () => {
     const account = await living({ lines: 1 });
     const begun = await fixture.api('POST', '/v1/sage/links', {
-      json: { customer_id: account.customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' },
+      json: { customer_id: account.customerId, bank_id: harbourBank, requested_start_date: '2024-01-01' },
     });
     const ids = [
       sageBankAccountWorkflowId(account.sageAccountId),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { HARBOUR_BANK, OLD_COUNTY_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank, oldCountyBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { seal } from '../../../src/crypto/seal.js';
 import { bankFeedWorkflowId } from '../../../src/domain/ids.js';
 import {
@@ -38,7 +38,7 @@ describe('an answer under an Idempotency-Key', () => {
   it('that redirects the customer to the bank is kept without the URL, and a repeat shows the current one', async () => {
     const { customerId } = await makeSageCompany(fixture);
     const key = randomUUID();
-    const json = { customer_id: customerId, bank_id: HARBOUR_BANK, requested_start_date: '2024-01-01' };
+    const json = { customer_id: customerId, bank_id: harbourBank, requested_start_date: '2024-01-01' };
     const call = () => fixture.api('POST', '/v1/sage/links', { json, key });
     const first = await call();
     expect(first).toMatchObject({
@@ -82,7 +82,7 @@ describe('an answer under an Idempotency-Key', () => {
     const key = randomUUID();
     const json = {
       customer_id: customerId,
-      bank_id: OLD_COUNTY_BANK,
+      bank_id: oldCountyBank,
       account_name: 'Current account',
       account_identifier: '40302010',
       bank_identifier: '20-30-40',
@@ -205,7 +205,7 @@ describe('the timeline of a customer', () => {
       json: {
         customer_id: customerId,
         company_id: refused.access.companyId,
-        bank_id: HARBOUR_BANK,
+        bank_id: harbourBank,
         requested_start_date: tomorrow,
       },
     });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { sageCreateAccount } from '../../../src/activities/sage-banking/bank-link/create-account.js';
 import { SageOutcomeUnknown } from '../../../src/clients/sage-banking/errors.js';
 import { seal } from '../../../src/crypto/seal.js';
@@ -35,12 +35,12 @@ async function oneOfThree(customer: { customerId?: string } = {}) {
     account_identifier: `${String(randomBytes(4).readUInt32BE(0)).padStart(10, '1')}${String(index)}`,
   }));
   await fixture.control('POST', '/bank-customers', {
-    bank_id: HARBOUR_BANK,
+    bank_id: harbourBank,
     username,
     password: 'demo',
     accounts,
   });
-  const at = { bankId: HARBOUR_BANK, username, accountName: accounts[0]!.name };
+  const at = { bankId: harbourBank, username, accountName: accounts[0]!.name };
   const account = await makeSageAccount(fixture, { ...customer, at });
   return { account, names: accounts.map(({ name }) => name) };
 }
@@ -125,7 +125,7 @@ describe('further accounts of a consent', () => {
       customerId: account.customerId,
       connectionId: account.connectionId,
       purpose: 'candidate',
-      bankId: HARBOUR_BANK,
+      bankId: harbourBank,
       bankName: 'Harbour Bank',
       requestedStartDate: '2026-01-01T00:00:00.000Z',
       sageAccountId: null,

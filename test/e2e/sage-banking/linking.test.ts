@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import {
-  HARBOUR_BANK,
-  MILL_BANK,
-  OLD_COUNTY_BANK,
-  RIVERSIDE_BANK,
+  harbourBank,
+  millBank,
+  oldCountyBank,
+  riversideBank,
 } from '../../../sandbox/sage-banking/seed-banks.js';
 import { SageUnreachable } from '../../../src/clients/sage-banking/errors.js';
 import { sageBankAccountWorkflowId } from '../../../src/domain/ids.js';
@@ -81,7 +81,7 @@ async function begin(
   return await fixture.api('POST', '/v1/sage/links', {
     json: {
       customer_id: customer.company.customerId,
-      bank_id: HARBOUR_BANK,
+      bank_id: harbourBank,
       requested_start_date: startDate,
       ...over,
     },
@@ -187,7 +187,7 @@ describe('an indirect bank', () => {
         customer_id: customer.company.customerId,
         connection_id: customer.company.connectionId,
         bank_account_id: atSage?.bankAccountId,
-        bank_id: HARBOUR_BANK,
+        bank_id: harbourBank,
         bank_name: 'Harbour Bank',
         status: 'pending',
         requested_start_date: '2024-01-01T00:00:00.000Z',
@@ -393,7 +393,7 @@ describe('a foreign address', () => {
 describe('a direct bank', () => {
   const direct = (customer: Customer, over: Record<string, unknown> = {}) => ({
     customer_id: customer.company.customerId,
-    bank_id: OLD_COUNTY_BANK,
+    bank_id: oldCountyBank,
     account_name: 'Current account',
     account_identifier: randomUUID().replaceAll('-', '').slice(0, 12),
     bank_identifier: '20-30-40',
@@ -435,8 +435,8 @@ describe('a direct bank', () => {
   });
 
   it.each([
-    [RIVERSIDE_BANK, 'url'],
-    [MILL_BANK, 'instructions'],
+    [riversideBank, 'url'],
+    [millBank, 'instructions'],
   ])('shows what the customer has to do there: %s', async (bankId, type) => {
     const customer = await newCustomer();
     const made = await create(direct(customer, { bank_id: bankId }));
@@ -468,12 +468,12 @@ describe('bad input', () => {
   it('of the wrong kind of bank, or of an unknown one, names the field and creates nothing', async () => {
     const customer = await newCustomer();
     const answers = [
-      await begin(customer, { bank_id: MILL_BANK }),
+      await begin(customer, { bank_id: millBank }),
       await begin(customer, { bank_id: randomUUID() }),
       await fixture.api('POST', '/v1/sage/accounts', {
         json: {
           customer_id: customer.company.customerId,
-          bank_id: HARBOUR_BANK,
+          bank_id: harbourBank,
           account_name: 'Current',
           account_identifier: '12345678',
           bank_identifier: '20-30-40',

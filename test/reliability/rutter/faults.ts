@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { transactionsAnswerBytesMax } from '../../../src/clients/rutter/body-sizes.js';
 import { bulkId, bulkPrefixes, drawCommonId } from './draw-postings.js';
 import {
-  POISON_NAMINGS,
-  RESET_POINTS,
+  poisonNamings,
+  resetPoints,
   type FaultMatch,
   type FaultSpec,
 } from '../../../sandbox/rutter/faults.js';
@@ -54,7 +54,7 @@ function drawAnywhere(): fc.Arbitrary<Bare> {
       .constantFrom(500, 502, 503, 504)
       .map((http_status) => ({ kind: 'server_error_after_effect', http_status })),
     fc.constant({ kind: 'reset_before_effect' }),
-    fc.constantFrom(...RESET_POINTS).map((point) => ({ kind: 'reset_after_effect', point })),
+    fc.constantFrom(...resetPoints).map((point) => ({ kind: 'reset_after_effect', point })),
     fc.option(fc.constantFrom(...retryAfters), { nil: undefined }).map((retry_after) => ({
       kind: 'rate_limited',
       ...(retry_after === undefined ? {} : { retry_after }),
@@ -197,7 +197,7 @@ export function drawPoison(): fc.Arbitrary<FaultSpec> {
     .record({
       transaction_ids: fc.oneof(few, neighbors),
       named: fc.boolean(),
-      naming: fc.constantFrom(...POISON_NAMINGS),
+      naming: fc.constantFrom(...poisonNamings),
     })
     .map((drawn) => ({ kind: 'poison' as const, times: 0, ...drawn }));
 }

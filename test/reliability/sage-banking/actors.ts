@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { HARBOUR_BANK, MILL_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank, millBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { readSageAccount, type SageAccountRow } from '../../../src/db/sage-banking/accounts.js';
 import type { SageBankingFixture } from './fixture.js';
 import type { CaptchaResponse, PlannedCustomer, SageBankingPlan } from './plan.js';
@@ -83,10 +83,10 @@ async function createCustomer(
     name: indirectNames[position] ?? 'Till',
     isWanted: false,
     number: `8${String(randomBytes(6).readUIntBE(0, 6)).padStart(15, '0')}`,
-    bankId: kind === 'direct' ? MILL_BANK : HARBOUR_BANK,
+    bankId: kind === 'direct' ? millBank : harbourBank,
   }));
   await control('POST', '/bank-customers', {
-    bank_id: HARBOUR_BANK,
+    bank_id: harbourBank,
     username,
     password: 'demo',
     accounts: bankAccounts

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { FaultSpec } from '../../../sandbox/sage-banking/faults.js';
-import { RESET_POINTS, type FaultMatch } from '../../../sandbox/stand-in/faults.js';
+import { resetPoints, type FaultMatch } from '../../../sandbox/stand-in/faults.js';
 
 /*
  * Faults of every call to Sage's Banking Service, as fast-check arbitraries of the sandbox's fault specs. No answer is
@@ -58,7 +58,7 @@ function drawAnywhere(): fc.Arbitrary<Bare> {
         .map((http_status) => ({ kind: 'server_error_after_effect', http_status })),
     ],
     [3, fc.constant({ kind: 'reset_before_effect' })],
-    [5, fc.constantFrom(...RESET_POINTS).map((point) => ({ kind: 'reset_after_effect', point }))],
+    [5, fc.constantFrom(...resetPoints).map((point) => ({ kind: 'reset_after_effect', point }))],
     [
       2,
       fc.option(fc.constantFrom(...retryAfters), { nil: undefined }).map((retry_after) => ({

@@ -1,4 +1,4 @@
-import { ORGANISATION_LIMIT } from '../../../sandbox/sage-banking/assumptions.js';
+import { organisationLimit } from '../../../sandbox/sage-banking/assumptions.js';
 import { accessOf, readSageCompanyOfOnboarding } from '../../../src/db/sage-banking/companies.js';
 import { readSageOnboarding, type SageOnboardingRow } from '../../../src/db/sage-banking/onboardings.js';
 import {
@@ -88,7 +88,7 @@ async function isTrueReason(
       return row.kind === 'desktop' && (!customer.planned.licenceIsValid || monitor.refusalsWithoutBody > 0);
     case 'organisation_limit': {
       const existing = await organisationsOfLicence(fixture, customer);
-      return row.kind === 'desktop' && existing >= ORGANISATION_LIMIT[plan.environment];
+      return row.kind === 'desktop' && existing >= organisationLimit[plan.environment];
     }
     case 'captcha_failed':
       return customer.wrongCaptchas >= captchaFailuresMax;
@@ -132,7 +132,7 @@ async function checkLicences(fixture: SageBankingFixture, actors: Actors): Promi
   const found: string[] = [];
   for (const customer of actors.customers) {
     const organisations = await organisationsOfLicence(fixture, customer);
-    if (organisations > ORGANISATION_LIMIT.production)
+    if (organisations > organisationLimit.production)
       found.push(`${String(organisations)} organisations for one licence in production`);
   }
   return found;

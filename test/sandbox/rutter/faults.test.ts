@@ -12,8 +12,8 @@ import {
   type Session,
 } from './session.js';
 
-const HANG_SEEN_MS = 200;
-const ALL: string[] = ['tx-1', 'tx-2'];
+const hangSeenMs = 200;
+const all: string[] = ['tx-1', 'tx-2'];
 
 let session: Session;
 let feed: ReadyFeed;
@@ -76,7 +76,7 @@ describe('faults after the effect', () => {
     async (point) => {
       await order({ kind: 'reset_after_effect', point });
       await expect(send('k')).rejects.toThrow();
-      expect(await booked()).toEqual(ALL);
+      expect(await booked()).toEqual(all);
       const replayed = await send('k');
       expect(replayed.body.bank_feed_transactions).toMatchObject([
         { duplicate: false },
@@ -87,8 +87,8 @@ describe('faults after the effect', () => {
 
   it('a hanging answer does too', async () => {
     await order({ kind: 'hang_after_effect' });
-    await expect(send('k', AbortSignal.timeout(HANG_SEEN_MS))).rejects.toThrow();
-    expect(await booked()).toEqual(ALL);
+    await expect(send('k', AbortSignal.timeout(hangSeenMs))).rejects.toThrow();
+    expect(await booked()).toEqual(all);
     expect((await send('k')).status).toBe(200);
   });
 
@@ -96,13 +96,13 @@ describe('faults after the effect', () => {
     await order({ kind: 'server_error_after_effect' });
     const failed = await send('k');
     expect([failed.status, failed.headers.get('x-rutter-job-id')]).toEqual([500, null]);
-    expect(await booked()).toEqual(ALL);
+    expect(await booked()).toEqual(all);
     expect((await send('k')).status).toBe(200);
   });
 
   it.each([
     ['server_error_before_effect', []],
-    ['server_error_after_effect', ALL],
+    ['server_error_after_effect', all],
   ] as const)(
     'a recorded 500 (%s) is replayed, and only a read shows whether it happened',
     async (kind, expected) => {
@@ -114,7 +114,7 @@ describe('faults after the effect', () => {
       expect(await booked()).toEqual(expected);
       const again = await send('k2');
       const marks = again.body.bank_feed_transactions.map((item) => item.duplicate);
-      expect(marks).toEqual(ALL.map(() => expected.length > 0));
+      expect(marks).toEqual(all.map(() => expected.length > 0));
     },
   );
 
@@ -232,7 +232,7 @@ describe('faults of jobs', () => {
 
   it.each([
     [false, ['tx-1']],
-    [true, ALL],
+    [true, all],
   ])('a success may list fewer than were sent (the missing booked: %s)', async (isBooked, expected) => {
     await order({ kind: 'omit_from_answer', count: 1, booked: isBooked });
     expect((await send('k')).body.bank_feed_transactions).toHaveLength(1);

@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { harbourBank, lakeBank, millBank, oldCountyBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import {
-  HARBOUR_BANK,
-  LAKE_BANK,
-  MILL_BANK,
-  OLD_COUNTY_BANK,
-} from '../../../sandbox/sage-banking/seed-banks.js';
-import {
-  START_DATE,
+  startDate,
   accountBody,
   fetchToken,
   fill,
@@ -40,7 +35,7 @@ const statusOf = async (path: string) =>
 const directBody = (more: Record<string, unknown> = {}) =>
   accountBody(
     { accountName: 'Branch account', accountIdentifier: '55779911', bankIdentifier: '20-00-00' },
-    { bankId: OLD_COUNTY_BANK, ...more },
+    { bankId: oldCountyBank, ...more },
   );
 
 describe('an indirect bank account (contract 6.2)', () => {
@@ -53,7 +48,7 @@ describe('an indirect bank account (contract 6.2)', () => {
       statusReason: 'standardAuthentication',
       dataProvider: 'indirect',
       accountName: linked.accountName,
-      requestedStartDate: START_DATE,
+      requestedStartDate: startDate,
       featureObject: { autoCategorisation: true },
     });
     expect(made.body).not.toHaveProperty('lastTransactionId');
@@ -78,7 +73,7 @@ describe('an indirect bank account (contract 6.2)', () => {
     for (const attempt of [
       post(accountBody({ ...linked, accountIdentifier: '99' })),
       post(accountBody({ ...linked, accountKey: 'made up' })),
-      post(accountBody(linked, { bankId: LAKE_BANK, accountType: 'CHECKING' })),
+      post(accountBody(linked, { bankId: lakeBank, accountType: 'CHECKING' })),
       post(accountBody(linked), other),
     ]) {
       const { status, body } = await attempt;
@@ -107,7 +102,7 @@ describe('an indirect bank account (contract 6.2)', () => {
 
   it('is refused with all faults at once: missing fields, a future start, a wrong type', async () => {
     const { body, status } = await post({
-      bankId: HARBOUR_BANK,
+      bankId: harbourBank,
       accountType: 'LOAN',
       requestedStartDate: '2999-01-01T00:00:00Z',
       defaultCurrency: 'pounds',
@@ -142,7 +137,7 @@ describe('a direct bank account (contract 6.3)', () => {
   });
 
   it('has no form where the bank gives instructions', async () => {
-    const made = await post(directBody({ bankId: MILL_BANK }));
+    const made = await post(directBody({ bankId: millBank }));
     expect([made.status, made.body.authorisationData]).toEqual([201, undefined]);
   });
 
@@ -274,7 +269,7 @@ describe('further accounts of one authorisation (contract 6.6)', () => {
   const link = (bankAccountCandidateId: string) =>
     session.call('POST', `${company.path}/linkavailablebankaccount`, {
       token: company.token,
-      body: { bankAccountCandidateId, requestedStartDate: START_DATE },
+      body: { bankAccountCandidateId, requestedStartDate: startDate },
     });
 
   it('are known after a refresh, and linked without another login', async () => {
@@ -294,7 +289,7 @@ describe('further accounts of one authorisation (contract 6.6)', () => {
   });
 
   it('are also those of a login by the bank’s own customers', async () => {
-    const customer = { bank_id: HARBOUR_BANK, username: 'till', password: 'till' };
+    const customer = { bank_id: harbourBank, username: 'till', password: 'till' };
     const accounts = [{ name: 'Till account', account_identifier: '70000001' }];
     await session.control('POST', '/bank-customers', { ...customer, accounts });
     const started = await startLink(session, company);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FaultSpec } from '../../../sandbox/sage-banking/faults.js';
 import {
-  APPLICATION,
+  application,
   makeAccount,
   makeRule,
   onboard,
@@ -14,7 +14,7 @@ import {
 } from './session.js';
 
 /** Without an answer within this time the sandbox hangs. */
-const HANG_MS = 400;
+const hangMs = 400;
 
 let session: OwnSession;
 let company: Company;
@@ -58,7 +58,7 @@ describe('faults before the effect', () => {
     await order({ kind: 'reset_before_effect', match: { method: 'POST' } });
     await expect(post()).rejects.toThrow();
     await order({ kind: 'hang_before_effect', match: { method: 'POST' } });
-    await expect(post(AbortSignal.timeout(HANG_MS))).rejects.toThrow();
+    await expect(post(AbortSignal.timeout(hangMs))).rejects.toThrow();
     expect(await ruleCount()).toBe(0);
   });
 
@@ -84,7 +84,7 @@ describe('faults after the effect', () => {
 
   it('lose the answer by a hang or a gateway’s error, but not the effect', async () => {
     await order({ kind: 'hang_after_effect', match: { path: '/rules' } });
-    await expect(post(AbortSignal.timeout(HANG_MS))).rejects.toThrow();
+    await expect(post(AbortSignal.timeout(hangMs))).rejects.toThrow();
     await order({ kind: 'server_error_after_effect', http_status: 502, match: { path: '/rules' } });
     expect((await post()).status).toBe(502);
     expect(await ruleCount()).toBe(2);
@@ -148,7 +148,7 @@ describe('the log', () => {
     expect(last).toMatchObject({
       method: 'POST',
       status: 201,
-      application_id: APPLICATION,
+      application_id: application,
       company_id: company.companyId,
     });
   });

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  LAKE_BANK,
-  HARBOUR_BANK,
-  MEADOW_BANK,
-  OLD_COUNTY_BANK,
+  lakeBank,
+  harbourBank,
+  meadowBank,
+  oldCountyBank,
 } from '../../../sandbox/sage-banking/seed-banks.js';
 import {
-  CONSUMER,
+  consumer,
   accountBody,
   fill,
   makeAccount,
@@ -30,24 +30,24 @@ afterEach(() => session.close());
 
 describe('banks (contract 4)', () => {
   it('are listed for the region’s country, filtered and paged', async () => {
-    const list = async (query: string) => (await session.call('GET', `${CONSUMER}/banks${query}`)).body;
+    const list = async (query: string) => (await session.call('GET', `${consumer}/banks${query}`)).body;
     const all = await list('');
     expect([all.startIndex, all.endIndex, all.total, all.banks.length]).toEqual([1, 5, 5, 5]);
-    expect((await list('?primaryCountry=USA')).banks[0].bankId).toBe(LAKE_BANK);
-    expect((await list('?name=mEADow')).banks[0].bankId).toBe(MEADOW_BANK);
+    expect((await list('?primaryCountry=USA')).banks[0].bankId).toBe(lakeBank);
+    expect((await list('?name=mEADow')).banks[0].bankId).toBe(meadowBank);
     expect((await list('?topBanks=true')).total).toBe(1);
     expect((await list('?dataProvider=direct')).total).toBe(3);
     const page = await list('?startIndex=2&limit=2');
     expect([page.startIndex, page.endIndex, page.total]).toEqual([2, 3, 5]);
-    expect((await session.call('GET', `${CONSUMER}/banks?limit=101`)).status).toBe(400);
+    expect((await session.call('GET', `${consumer}/banks?limit=101`)).status).toBe(400);
   });
 
   it('show how a direct one is authorised, and an unknown one is 404', async () => {
-    const direct = await session.call('GET', `${CONSUMER}/banks/${OLD_COUNTY_BANK}`);
+    const direct = await session.call('GET', `${consumer}/banks/${oldCountyBank}`);
     expect(direct.body).toMatchObject({ dataProvider: 'direct', authorisationMechanism: { type: 'pdf' } });
-    const indirect = await session.call('GET', `${CONSUMER}/banks/${HARBOUR_BANK}`);
+    const indirect = await session.call('GET', `${consumer}/banks/${harbourBank}`);
     expect(indirect.body).toMatchObject({ dataProvider: 'indirect', authorisationMechanism: null });
-    expect((await session.call('GET', `${CONSUMER}/banks/none`)).status).toBe(404);
+    expect((await session.call('GET', `${consumer}/banks/none`)).status).toBe(404);
   });
 });
 
@@ -56,7 +56,7 @@ describe('a link (contract 5.1)', () => {
     session.call('GET', `${company.path}/indirectlinkaccount${query}`, { token: company.token });
 
   it('starts with a 302 that has a body', async () => {
-    const reply = await start(`?bankid=${HARBOUR_BANK}&web=true`);
+    const reply = await start(`?bankid=${harbourBank}&web=true`);
     expect(reply.status).toBe(302);
     expect(reply.headers.get('location')).toBe(reply.body.redirect);
     expect(Object.keys(reply.body)).toEqual(['redirect', 'pollRoute', 'pollPeriod']);
@@ -64,11 +64,11 @@ describe('a link (contract 5.1)', () => {
   });
 
   it('has no poll route unless it is for the web', async () => {
-    expect(Object.keys((await start(`?bankId=${HARBOUR_BANK}`)).body)).toEqual(['redirect']);
+    expect(Object.keys((await start(`?bankId=${harbourBank}`)).body)).toEqual(['redirect']);
   });
 
   it('is 400 for a direct bank or none, and 404 for an unknown one', async () => {
-    expect((await start(`?bankId=${OLD_COUNTY_BANK}&web=true`)).status).toBe(400);
+    expect((await start(`?bankId=${oldCountyBank}&web=true`)).status).toBe(400);
     expect((await start('?web=true')).status).toBe(400);
     expect((await start('?bankId=none&web=true')).status).toBe(404);
     expect(await session.violations()).toEqual(['invalid_request', 'invalid_request']);
@@ -223,7 +223,7 @@ describe('re-authorisation (contract 6.4)', () => {
     expect((await ask(account.path)).status).toBe(400);
     const body = accountBody(
       { accountName: 'Branch', accountIdentifier: '1', bankIdentifier: '20-00-00' },
-      { bankId: OLD_COUNTY_BANK },
+      { bankId: oldCountyBank },
     );
     const direct = await session.call('POST', `${company.path}/bankaccounts`, { token: company.token, body });
     await fill(session, { id: direct.body.bankAccountId, path: '' }, [], { status: 'authRequired' });

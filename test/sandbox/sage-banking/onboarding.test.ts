@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../sandbox/sage-banking/assumptions.js';
-import { COMPANY_FIELDS, CONSUMER, DESKTOP, startSession, type OwnSession, type Reply } from './session.js';
+import { companyFields, consumer, DESKTOP, startSession, type OwnSession, type Reply } from './session.js';
 
 let session: OwnSession;
 afterEach(() => session.close());
@@ -25,7 +25,7 @@ function register(serial = SERIAL, headers: Record<string, string> = {}): Promis
 
 /** A captcha as a person reads it. */
 async function solve(): Promise<{ captchaId: string; captchaText: string }> {
-  const { body } = await session.call('GET', `${CONSUMER}/captcha`, {
+  const { body } = await session.call('GET', `${consumer}/captcha`, {
     headers: { 'x-application': DESKTOP },
   });
   const { body: shown } = await session.control('GET', `/captchas/${body.captchaId}`);
@@ -33,8 +33,8 @@ async function solve(): Promise<{ captchaId: string; captchaText: string }> {
 }
 
 function create(more: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Reply> {
-  return session.call('POST', `${CONSUMER}/organisations`, {
-    body: { ...COMPANY_FIELDS, ...licence(SERIAL), ...more },
+  return session.call('POST', `${consumer}/organisations`, {
+    body: { ...companyFields, ...licence(SERIAL), ...more },
     headers: { 'x-application': DESKTOP, ...headers },
   });
 }
@@ -149,7 +149,7 @@ describe('a desktop onboarding (contract 3.2)', () => {
 
   it('shows the captcha as a captcha', async () => {
     await start();
-    const { body } = await session.call('GET', `${CONSUMER}/captcha`, {
+    const { body } = await session.call('GET', `${consumer}/captcha`, {
       headers: { 'x-application': DESKTOP },
     });
     expect(body.image).toMatch(/^data:image\/svg\+xml;base64,/);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
 import { freeSandboxPort } from '../../../scripts/local/start-settings.js';
 import {
-  APPLICATION,
+  application,
   APPLICATIONS,
   SIGNING_KEY,
   fill,
@@ -115,7 +115,7 @@ describe('the Banking Service’s sandbox in the process of all sandboxes', () =
         ...process.env,
         SANDBOX_PORT: String(port),
         SANDBOX_DATA: folder,
-        SAGE_APPLICATION_ID: APPLICATION,
+        SAGE_APPLICATION_ID: application,
         SAGE_SIGNING_KEY: SIGNING_KEY,
       },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  APPLICATION,
+  application,
   fetchToken,
   fill,
   makeAccount,
@@ -18,13 +18,13 @@ import {
   type Reply,
 } from './session.js';
 
-const RUN_MS = 60_000;
+const runMs = 60_000;
 
 let session: OwnSession;
 let company: Company;
 let account: LinkedAccount;
 beforeEach(async () => {
-  session = await startSession({ reprocessRunMs: RUN_MS });
+  session = await startSession({ reprocessRunMs: runMs });
   company = await onboard(session);
   account = await makeAccount(session, company);
   await fill(session, account, someTransactions(3));
@@ -66,7 +66,7 @@ describe('reprocessing (contract 10)', () => {
     });
     const waiting = await poll(started.body.pollRoute);
     expect([waiting.status, waiting.body]).toEqual([202, started.body]);
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     for (let polls = 0; polls < 2; polls += 1) {
       const done = await poll(started.body.pollRoute);
       expect(done.status).toBe(200);
@@ -88,7 +88,7 @@ describe('reprocessing (contract 10)', () => {
     const { pollRoute } = (await start([1])).body;
     const body = 'not even JSON';
     const authorization = `Bearer ${company.token}`;
-    const headers = { 'x-application': APPLICATION, authorization, 'content-length': body.length };
+    const headers = { 'x-application': application, authorization, 'content-length': body.length };
     const asked = request(pollRoute, { method: 'GET', headers });
     asked.end(body);
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
@@ -101,7 +101,7 @@ describe('reprocessing (contract 10)', () => {
     await makeDebitRule('Late');
     const { body } = await readTransactions(session, company, account);
     expect(body.bankTransactionList.transactions[0].predictedActions).toEqual([]);
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect(predictedNames(await poll(pollRoute))).toEqual([['Late']]);
   });
 
@@ -110,7 +110,7 @@ describe('reprocessing (contract 10)', () => {
     await session.control('POST', `/accounts/${account.id}/predictions`, { transaction_id: 1 });
     const run = async () => {
       const { pollRoute } = (await start([1])).body;
-      await session.advance(RUN_MS);
+      await session.advance(runMs);
       return predictedNames(await poll(pollRoute));
     };
     expect(await run()).toEqual([['First', 'autoCategorisation']]);
@@ -121,20 +121,20 @@ describe('reprocessing (contract 10)', () => {
   it('processes two runs of one account one after the other', async () => {
     const one = (await start([1])).body;
     const two = (await start([2])).body;
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect([(await poll(one.pollRoute)).status, (await poll(two.pollRoute)).status]).toEqual([200, 202]);
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect((await poll(two.pollRoute)).status).toBe(200);
   });
 
   it('can fail, for good, with the earlier predictions kept', async () => {
     await makeDebitRule('Energy');
     const good = (await start([1])).body;
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect((await poll(good.pollRoute)).status).toBe(200);
     await session.control('POST', '/faults', { kind: 'reprocess_fails' });
     const bad = (await start([1])).body;
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     for (let polls = 0; polls < 2; polls += 1) {
       const reply = await poll(bad.pollRoute);
       expect([reply.status, reply.body.error.code]).toEqual([500, 'internal']);
@@ -143,21 +143,21 @@ describe('reprocessing (contract 10)', () => {
   });
 
   it('can be slow, or never end', async () => {
-    await session.control('POST', '/faults', { kind: 'slow_reprocess', run_ms: 2 * RUN_MS });
+    await session.control('POST', '/faults', { kind: 'slow_reprocess', run_ms: 2 * runMs });
     const slow = (await start([1])).body;
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect((await poll(slow.pollRoute)).status).toBe(202);
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     expect((await poll(slow.pollRoute)).status).toBe(200);
     await session.control('POST', '/faults', { kind: 'reprocess_never_ends' });
     const endless = (await start([1])).body;
-    await session.advance(10 * RUN_MS);
+    await session.advance(10 * runMs);
     expect((await poll(endless.pollRoute)).status).toBe(202);
   });
 
   it('keeps results for a day; afterwards, and for an unknown request, it is 404', async () => {
     const { pollRoute } = (await start([1])).body;
-    await session.advance(RUN_MS);
+    await session.advance(runMs);
     await session.advance(24 * 3_600_000 - 1_000);
     company = { ...company, token: await fetchToken(session, company) };
     expect((await poll(pollRoute)).status).toBe(200);

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => session.close());
 
 type Condition = [field: string, operation: string, criteria: string];
-const DEBIT: Condition[] = [['$baseType', 'eq', 'debit']];
+const debit: Condition[] = [['$baseType', 'eq', 'debit']];
 
 const make = (body: unknown) => makeRule(session, company, account, body);
 const ask = (method: string, path: string, body?: unknown) =>
@@ -40,7 +40,7 @@ async function namesByRank(): Promise<string[]> {
 
 describe('the life of a rule (contract 8)', () => {
   it('is created, read, replaced, amended and deleted', async () => {
-    const made = await make(rule(DEBIT, { ruleName: 'a', target: 'ignored' }));
+    const made = await make(rule(debit, { ruleName: 'a', target: 'ignored' }));
     expect([made.status, made.body.ruleRank, made.body.status]).toEqual([201, 1, 'active']);
     expect(made.body).not.toHaveProperty('target');
     const path = `${account.path}/rules/${made.body.ruleId}`;
@@ -55,9 +55,9 @@ describe('the life of a rule (contract 8)', () => {
   });
 
   it('is 409 under a name that another rule of the account has', async () => {
-    await make(rule(DEBIT, { ruleName: 'a' }));
-    const other = await make(rule(DEBIT, { ruleName: 'b' }));
-    expect((await make(rule(DEBIT, { ruleName: 'a' }))).status).toBe(409);
+    await make(rule(debit, { ruleName: 'a' }));
+    const other = await make(rule(debit, { ruleName: 'b' }));
+    expect((await make(rule(debit, { ruleName: 'a' }))).status).toBe(409);
     expect((await ask('PATCH', `${account.path}/rules/${other.body.ruleId}`, { ruleName: 'a' })).status).toBe(
       409,
     );
@@ -67,14 +67,14 @@ describe('the life of a rule (contract 8)', () => {
   });
 
   it('is 400 beyond 300 rules of an account', async () => {
-    for (let made = 0; made < 300; made += 1) expect((await make(rule(DEBIT))).status).toBe(201);
-    expect((await make(rule(DEBIT))).status).toBe(400);
+    for (let made = 0; made < 300; made += 1) expect((await make(rule(debit))).status).toBe(201);
+    expect((await make(rule(debit))).status).toBe(400);
   });
 
   it('keeps ranks from 1 without gaps: inserted, moved, closed', async () => {
     const ids: string[] = [];
-    for (const ruleName of ['a', 'b', 'c']) ids.push((await make(rule(DEBIT, { ruleName }))).body.ruleId);
-    expect((await make(rule(DEBIT, { ruleName: 'd', ruleRank: 2 }))).body.ruleRank).toBe(2);
+    for (const ruleName of ['a', 'b', 'c']) ids.push((await make(rule(debit, { ruleName }))).body.ruleId);
+    expect((await make(rule(debit, { ruleName: 'd', ruleRank: 2 }))).body.ruleRank).toBe(2);
     expect(await namesByRank()).toEqual(['a', 'd', 'b', 'c']);
     await ask('PATCH', `${account.path}/rules/${ids[2]}`, { ruleRank: 1 });
     expect(await namesByRank()).toEqual(['c', 'a', 'd', 'b']);
@@ -125,7 +125,7 @@ describe('a rule that does not parse (contract 8, 9.2, 9.5)', () => {
     ['additional fields that are no pairs', { ruleAdditionalFields: [{ name: 'x' }] }],
   ];
   it.each(bodies)('is 400 with %s', async (_what, body) => {
-    expect((await make(rule(DEBIT, body))).status).toBe(400);
+    expect((await make(rule(debit, body))).status).toBe(400);
   });
 
   it('reports all problems at once', async () => {
@@ -198,7 +198,7 @@ describe('matching beyond the worked examples (contract 9.2)', () => {
 describe('a predicted action (contract 9.6)', () => {
   it('has one posting per action, the share on its first instruction', async () => {
     const additional = [{ name: 'department', value: 'north' }];
-    const body = rule(DEBIT, {
+    const body = rule(debit, {
       ruleName: 'Energy',
       ruleActions: [split(50), split(100)],
       ruleAdditionalFields: additional,
@@ -238,7 +238,7 @@ describe('a predicted action (contract 9.6)', () => {
 
 describe('disconnected rules (contract 8.1)', () => {
   it('are found in the company, never match, and are restored by creating them again', async () => {
-    const made = await make(rule(DEBIT, { ruleName: 'kept' }));
+    const made = await make(rule(debit, { ruleName: 'kept' }));
     await ask('DELETE', account.path);
     const again = await makeAccount(session, company);
     expect((await ask('GET', `${again.path}/rules`)).body.rules).toEqual([]);

@@ -1,14 +1,14 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import type { Knobs } from '../../../sandbox/sage-banking/assumptions.js';
 import type { SageBankingOptions } from '../../../sandbox/sage-banking/sandbox.js';
-import { BANK_PASSWORD, BANK_USERNAME, HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { bankPassword, bankUsername, harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { startSageBankingSandbox } from '../../../sandbox/sage-banking/server.js';
 
-export const APPLICATION = 'Sage.UK.Ledger';
+export const application = 'Sage.UK.Ledger';
 export const SIGNING_KEY = 'sk_test_2f6b8c1e90d74a55';
 export const DESKTOP = 'Sage.UK.Desk';
-export const CONSUMER = '/api/v1';
-export const START_DATE = '2024-01-01T00:00:00Z';
+export const consumer = '/api/v1';
+export const startDate = '2024-01-01T00:00:00Z';
 
 export interface Reply {
   status: number;
@@ -54,7 +54,7 @@ export interface OwnSession extends Session {
 }
 
 export const APPLICATIONS = [
-  { id: APPLICATION, signingKey: SIGNING_KEY },
+  { id: application, signingKey: SIGNING_KEY },
   { id: DESKTOP, desktop: true, provider: 'ledger.desk' },
 ];
 
@@ -92,7 +92,7 @@ export function sessionAt(url: string): Session {
 }
 
 async function call(target: URL, method: string, options: CallOptions): Promise<Reply> {
-  const headers = new Headers({ 'x-application': APPLICATION });
+  const headers = new Headers({ 'x-application': application });
   if (options.token !== undefined) headers.set('authorization', `Bearer ${options.token}`);
   const body = options.rawBody ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   if (body !== undefined) headers.set('content-type', 'application/json');
@@ -152,15 +152,15 @@ export function signed(
   return { 'x-nonce': nonce, 'x-signature': signature };
 }
 
-export const COMPANY_FIELDS = {
+export const companyFields = {
   company: { name: 'Northgate Trading', postalCode: 'NE1 4ST', languageCode: 'en-GB' },
   crmId: '40021',
 };
 
 /** A cloud product's organisation with its company and a token. */
 export async function onboard(session: Session): Promise<Company> {
-  const body = JSON.stringify(COMPANY_FIELDS);
-  const path = `${CONSUMER}/organisations`;
+  const body = JSON.stringify(companyFields);
+  const path = `${consumer}/organisations`;
   const headers = signed('POST', `${session.url}${path}`, SIGNING_KEY, body);
   const reply = await session.call('POST', path, { rawBody: body, headers });
   const { organisationId, companies, token: signingKey } = reply.body;
@@ -168,7 +168,7 @@ export async function onboard(session: Session): Promise<Company> {
   return {
     ...company,
     token: await fetchToken(session, company),
-    path: `${CONSUMER}/organisations/${organisationId}/companies/${companies[0]}`,
+    path: `${consumer}/organisations/${organisationId}/companies/${companies[0]}`,
   };
 }
 
@@ -177,7 +177,7 @@ export async function fetchToken(
   session: Session,
   { organisationId, companyId, signingKey }: Partial<Company>,
 ): Promise<string> {
-  const path = `${CONSUMER}/accesstoken`;
+  const path = `${consumer}/accesstoken`;
   const headers = {
     ...signed('GET', `${session.url}${path}`, signingKey!),
     'x-organisation-id': organisationId!,
@@ -197,7 +197,7 @@ export interface StartedLink {
 export async function startLink(
   session: Session,
   company: Company,
-  bankId = HARBOUR_BANK,
+  bankId = harbourBank,
 ): Promise<StartedLink> {
   const path = `${company.path}/indirectlinkaccount?bankId=${bankId}&web=true`;
   const { body } = await session.call('GET', path, { token: company.token });
@@ -220,14 +220,14 @@ export async function linkAccount(session: Session, company: Company, account?: 
 export function accountBody(account: Record<string, unknown>, more: Record<string, unknown> = {}) {
   const { accountName, accountKey, accountIdentifier, bankIdentifier } = account;
   return {
-    bankId: HARBOUR_BANK,
+    bankId: harbourBank,
     accountName,
     accountKey,
     accountIdentifier,
     bankIdentifier,
     accountType: 'DEBIT',
     defaultCurrency: 'EUR',
-    requestedStartDate: START_DATE,
+    requestedStartDate: startDate,
     ...more,
   };
 }
@@ -329,6 +329,6 @@ export async function submit(
   return fetch(`${origin}${action}`, { method: 'POST', body: form, redirect: 'manual' });
 }
 
-export function signInAtBank(page: string, password = BANK_PASSWORD): Promise<Response> {
-  return submit(page, '/bank/sign-in', { username: BANK_USERNAME, password });
+export function signInAtBank(page: string, password = bankPassword): Promise<Response> {
+  return submit(page, '/bank/sign-in', { username: bankUsername, password });
 }

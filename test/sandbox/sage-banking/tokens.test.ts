@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseString, signatureOf } from '../../../sandbox/sage-banking/signature.js';
 import {
-  APPLICATION,
-  COMPANY_FIELDS,
-  CONSUMER,
+  application,
+  companyFields,
+  consumer,
   DESKTOP,
   SIGNING_KEY,
   fetchToken,
@@ -19,8 +19,8 @@ beforeEach(async () => {
 });
 afterEach(() => session.close());
 
-const ORGANISATIONS = `${CONSUMER}/organisations`;
-const BODY = JSON.stringify(COMPANY_FIELDS);
+const ORGANISATIONS = `${consumer}/organisations`;
+const BODY = JSON.stringify(companyFields);
 
 function create(headers: Record<string, string | null>, body = BODY) {
   return session.call('POST', ORGANISATIONS, { rawBody: body, headers });
@@ -109,7 +109,7 @@ describe('an access token (contract 2.2)', () => {
   it('is valid for twenty minutes and names organisation and company', async () => {
     const { token, organisationId, companyId, path } = await onboard(session);
     const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString());
-    expect(claims).toMatchObject({ organisationId, companyId, sourceProduct: APPLICATION, iss: 'wpb-auth' });
+    expect(claims).toMatchObject({ organisationId, companyId, sourceProduct: application, iss: 'wpb-auth' });
     expect(claims.exp - claims.iat).toBe(1_200);
     const accounts = `${path}/bankaccounts`;
     await session.advance(1_198_000);
@@ -176,14 +176,14 @@ describe('an access token (contract 2.2)', () => {
     expect(company.status).toBe(201);
     const { companyId } = company.body;
     const ofCompany = await fetchToken(session, { organisationId, companyId, signingKey });
-    const accounts = `${CONSUMER}/organisations/${organisationId}/companies/${companyId}/bankaccounts`;
+    const accounts = `${consumer}/organisations/${organisationId}/companies/${companyId}/bankaccounts`;
     expect((await session.call('GET', accounts, { token: ofCompany })).status).toBe(200);
   });
 });
 
 describe('x-application (contract 1)', () => {
   it('is required everywhere but at a poll route, also for the public list of banks', async () => {
-    const banks = `${CONSUMER}/banks`;
+    const banks = `${consumer}/banks`;
     expect((await session.call('GET', banks)).status).toBe(200);
     expect((await session.call('GET', banks, { headers: { 'x-application': null } })).status).toBe(401);
     expect(
@@ -200,7 +200,7 @@ describe('x-application (contract 1)', () => {
 
 describe('an endpoint that the service does not have', () => {
   it('is 404 and a violation', async () => {
-    expect((await session.call('GET', `${CONSUMER}/nothing`)).status).toBe(404);
+    expect((await session.call('GET', `${consumer}/nothing`)).status).toBe(404);
     expect(await session.violations()).toEqual(['unknown_endpoint']);
   });
 });

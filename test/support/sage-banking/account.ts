@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { HARBOUR_BANK } from '../../../sandbox/sage-banking/seed-banks.js';
+import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import type { SageBankingClient, SageCompanyAccess } from '../../../src/clients/sage-banking/client.js';
 import { sha256Hex } from '../../../src/crypto/hash.js';
 import { transaction } from '../../../src/db/pool.js';
@@ -132,12 +132,12 @@ export async function makeBankCustomer(fixture: Pick<SageFixture, 'control'>): P
   const accountName = `Current ${username.slice(-4)}`;
   const account_identifier = String(randomBytes(6).readUIntBE(0, 6)).padStart(8, '1');
   await fixture.control('POST', '/bank-customers', {
-    bank_id: HARBOUR_BANK,
+    bank_id: harbourBank,
     username,
     password: 'demo',
     accounts: [{ name: accountName, account_identifier }],
   });
-  return { bankId: HARBOUR_BANK, username, accountName };
+  return { bankId: harbourBank, username, accountName };
 }
 
 /** Posts statements of the provider with these lines, in their order; ids are given by Sage as they come. */

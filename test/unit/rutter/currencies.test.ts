@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { CURRENCY_CODES } from '../../../sandbox/rutter/currency-codes.js';
+import { currencyCodes } from '../../../sandbox/rutter/currency-codes.js';
 import { rutterCurrencies } from '../../../src/domain/rutter/currencies.js';
 
 it("service and sandbox keep the same 182 codes of Rutter's list, each its own copy", () => {
-  expect([...rutterCurrencies].sort()).toEqual([...CURRENCY_CODES].sort());
+  expect([...rutterCurrencies].sort()).toEqual([...currencyCodes].sort());
   expect(rutterCurrencies.size).toBe(182);
 });
 
