@@ -15,7 +15,7 @@ const account = {
   last_synced_at: '2026-02-03T09:14:07.120Z',
 };
 
-test('an account is read without its number', () => {
+test('an account is read with what is compared with ours', () => {
   expect(schemas.accountSchema.parse(account)).toEqual({
     id: account.id,
     internalBankAccountId: 'acc-7731',
@@ -25,6 +25,7 @@ test('an account is read without its number', () => {
     transactionStartDate: '2026-01-05T00:00:00.000Z',
     currencyCode: 'GBP',
     name: 'Trading account',
+    bankAccountNumber: '55512094',
   });
 });
 

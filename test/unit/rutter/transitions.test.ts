@@ -171,7 +171,7 @@ describe('a request', () => {
     ['pause', { operator: 'paused', syncing: false }],
     ['resume', { operator: 'running', reason: null }],
     ['sync', { reason: null }],
-    ['close', { operator: 'closed', syncing: false, reason: null }],
+    ['close', { operator: 'closed', closedBy: 'request', syncing: false, reason: null }],
   ] as const)('to %s a blocked feed is reported', (action, change) => {
     expect(requestTransition(feed({}, { reason: 'job_lost' }), action)).toEqual({
       change,
