@@ -13,7 +13,7 @@ ALTER TABLE feeds
   -- the version before.
   ADD COLUMN start_day date,
   -- Number of the newest batch that was built in the order of send times. A newer one was built by the version before,
-  -- which orders by posted_at: the cursor is then set anew.
+  -- which orders by posted_at: the cursor is then set again.
   ADD COLUMN ordered_batch_number integer NOT NULL DEFAULT 0,
   -- Like examined_sequence, which the version before raises after comparing instants instead of days: the lower of both
   -- counts. Zero, so that every feed is examined again after the upgrade.
