@@ -64,7 +64,7 @@ export interface DeliveryFixture {
   /** Starts delivery runs, as the workflow would, until the feed has caught up; one that throws is an attempt. */
   untilCaughtUp(feed: { feedId: string }, input?: { runsMax?: number; deps?: ActivityDeps }): Promise<void>;
   /** Waits of the activity only advance the sandbox's clock: for tests of one sender. */
-  advanceClock: (this: void, waitMs: number) => Promise<void>;
+  advanceClock: (waitMs: number) => Promise<void>;
   /** The client of a sender of its own, so that a test can hold it up before each request. */
   clientOf(limiter: RequestLimiter): RutterClient;
   control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
