@@ -60,6 +60,8 @@ async function feedIn(row: (typeof table)[number]): Promise<string> {
 const bodies: Record<string, unknown> = {
   resync: { from: '2026-02-01' },
   'abandon-job': { reason: 'it never ends' },
+  transactions: { transactions: [{}] },
+  balances: { current: '1', as_of: '2026-02-01T00:00:00Z' },
 };
 
 const ask = (feedId: string, action: string) =>
@@ -103,6 +105,9 @@ describe('an id of another customer', () => {
     const named = api.routes.filter(({ path }) => path.includes('{customer_id}'));
     const seen = named.map(({ method, path }) => `${method} ${path}`).sort();
     expect(seen).toEqual([
+      'delete /v1/customers/{customer_id}/accounts/{account_id}',
+      'get /v1/customers/{customer_id}',
+      'get /v1/customers/{customer_id}/accounts',
       'get /v1/customers/{customer_id}/connections',
       'get /v1/customers/{customer_id}/timeline',
       'post /v1/customers/{customer_id}/connections',
@@ -110,7 +115,11 @@ describe('an id of another customer', () => {
       'put /v1/customers/{customer_id}/accounts/{account_id}',
     ]);
     const unknown = randomUUID();
-    expect((await api.call('GET', `/v1/customers/${unknown}/connections`)).status).toBe(404);
+    for (const path of ['', '/accounts', '/connections']) {
+      expect((await api.call('GET', `/v1/customers/${unknown}${path}`)).status).toBe(404);
+    }
+    const closed = await api.call('DELETE', `/v1/customers/${mine.customerId}/accounts/${theirs.accountId}`);
+    expect(closed.status).toBe(404);
     const timeline = await api.call('GET', `/v1/customers/${unknown}/timeline`, { role: 'ops' });
     expect(timeline.status).toBe(404);
     expect((await api.call('POST', `/v1/customers/${unknown}/connections`, { json: {} })).status).toBe(404);
@@ -153,12 +162,10 @@ describe('an id of another customer', () => {
       if (!/\{(feed|account|command)_id\}/.test(route.path) || route.method === 'put') continue;
       const path = route.path.replaceAll(/\{\w+_id\}/g, unknown);
       const action = path.split('/').at(-1) ?? '';
-      const json =
-        route.method === 'get'
-          ? {}
-          : {
-              json: bodies[action] ?? (action === 'transactions' ? { transactions: [{}] } : { reason: 'x' }),
-            };
+      const ofList = route.path.endsWith(`/quarantine/${action}`)
+        ? { transaction_ids: ['x'], reason: 'x' }
+        : undefined;
+      const json = route.method === 'get' ? {} : { json: ofList ?? bodies[action] ?? { reason: 'x' } };
       const takesBody = 'bodies' in route || route.body !== undefined;
       const role = route.roles[0] ?? 'ops';
       const answer = await api.call(route.method.toUpperCase(), path, { role, ...(takesBody ? json : {}) });
