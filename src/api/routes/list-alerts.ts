@@ -37,7 +37,7 @@ export const listAlerts = defineRoute({
   resource: 'alert',
   summary: 'Open alerts, newest first',
   description:
-    'An alert is open as long as its condition is true. `postings_rejected` and `postings_conflicting` last until they are acknowledged; all others end by themselves. `all=true` lists ended ones too.',
+    'An alert is open as long as its condition is true. `postings_rejected`, `postings_conflicting` and `postings_altered` last until they are acknowledged; all others end by themselves. `all=true` lists ended ones too.',
   params: nothing,
   query: z.strictObject({
     all: z.enum(['true', 'false']).optional().meta({ default: 'false' }),

@@ -18,7 +18,7 @@ export const acknowledgeAlert = defineRoute({
   resource: 'alert',
   summary: 'Acknowledge an alert',
   description:
-    'For `postings_rejected` and `postings_conflicting`. It covers what the alert reported at `last_at`; items that arrive later raise a new alert. The counts of the account stay. All other alerts end by themselves: 409 `alert_ends_by_itself`. Repeating the request changes nothing.',
+    'For `postings_rejected`, `postings_conflicting` and `postings_altered`. It covers what the alert reported at `last_at`; items that arrive later, or postings that are altered later, raise a new alert. The counts of the account or feed stay. All other alerts end by themselves: 409 `alert_ends_by_itself`. Repeating the request changes nothing.',
   params: z.strictObject({ alert_id: z.string().regex(/^[1-9]\d{0,17}$/) }),
   query: nothing,
   body: {

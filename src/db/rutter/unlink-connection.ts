@@ -66,6 +66,11 @@ export async function recordUnlinked(
     if (connection === null || connection.unlinkedAt !== null) return [];
     const feeds = await lockFeedsOfConnection(db, input);
     for (const feed of feeds) await applyTransition(db, feed, closeTransition('connection'));
+    // Those that closed with their accounts cannot open again with them.
+    await db.query(
+      `UPDATE feeds SET closed_by = 'connection' WHERE connection_id = $1 AND closed_by = 'account'`,
+      [input.connectionId],
+    );
     await db.query(
       `UPDATE connections SET unlinked_at = now(), status_reason = NULL, updated_at = now()
         WHERE connection_id = $1`,

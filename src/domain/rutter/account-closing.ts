@@ -12,6 +12,8 @@ export interface FeedOfAccount {
   readonly closedBy: ClosedBy | null;
   /** The last booking day of the account that is sent; null while it is open. */
   readonly closedOn: string | null;
+  /** Its connection is to be unlinked, or is: nothing can be sent any more. */
+  readonly isUnlinking: boolean;
 }
 
 /** Whether the account is closed on the day `today` of its zone. One that closes in the future is open until then. */
@@ -33,13 +35,13 @@ export function closesWithAccount(
 
 /**
  * Whether a feed that closed with its account opens again: the account is open again, or a late posting of its last days
- * can be sent. A feed that a person closed stays closed.
+ * can be sent. A feed that a person closed stays closed, and so does one whose connection ends.
  */
 export function opensWithAccount(
   feed: FeedOfAccount,
   input: { readonly today: string; readonly isAnythingLeft: boolean },
 ): boolean {
-  if (feed.facts.operator !== 'closed' || feed.closedBy !== 'account') return false;
+  if (feed.facts.operator !== 'closed' || feed.closedBy !== 'account' || feed.isUnlinking) return false;
   if (!isAccountClosed(feed, input.today)) return true;
   return feed.facts.account === 'active' && input.isAnythingLeft;
 }

@@ -7,12 +7,13 @@ import {
   type ReadConnectionInput,
   type ReadConnectionResult,
 } from '../../../src/activities/rutter/connection/read-connection.js';
+import { closeAccount } from '../../../src/db/account-life.js';
 import { readConnection } from '../../../src/db/connections.js';
 import { listUsableConnections, readListedConnection } from '../../../src/db/listed-connections.js';
 import { transaction } from '../../../src/db/pool.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { recordConnectionRefused } from '../../../src/db/rutter/feed-facts.js';
-import { readFeed } from '../../../src/db/rutter/feeds.js';
+import { listFeedsClosedWithAccount, readFeed } from '../../../src/db/rutter/feeds.js';
 import { createFeed } from '../../../src/db/rutter/publications.js';
 import { endOutage, recordCredentialsRejected } from '../../../src/db/rutter/rejected-credentials.js';
 import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
@@ -97,6 +98,22 @@ describe('a connection that is to be unlinked', () => {
       },
     ]);
     expect(fixture.woken.sort()).toEqual([`facts ${feed.feedId}`, `facts ${other.feedId}`].sort());
+  });
+
+  it('keeps the feeds closed that closed with their accounts, whatever becomes of those', async () => {
+    const feed = await feedToUnlink(2);
+    const closing = { accountId: feed.accountId, todayIn: () => start.slice(0, 10) };
+    await closeAccount(fixture.pool, closing);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 2 });
+    const late = () => fixture.addPostings(feed, [{ id: 'late', postedAt: start }]);
+    await requestUnlink(fixture.pool, feed);
+    await late();
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 0 });
+    await check(feed);
+    await fixture.pool.query(`UPDATE accounts SET closed_on = NULL WHERE account_id = $1`, [feed.accountId]);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 0 });
+    expect((await readFeed(fixture.pool, feed))?.closedBy).toBe('connection');
+    expect(await listFeedsClosedWithAccount(fixture.pool, feed)).toEqual([]);
   });
 
   it('gets no new batch, and what was not sent stays stored', async () => {
