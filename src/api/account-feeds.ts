@@ -1,8 +1,11 @@
 import type { ApiChannels } from './channel.js';
 import type { ApiDeps } from './deps.js';
 
-/** Tells the feeds of an account that it was changed. A lost signal delays what follows until their next daily check. */
-export async function tellFeeds(
+/**
+ * Notifies the feeds of an account that it was changed. A lost signal delays what follows until their next daily check,
+ * or until the request is repeated.
+ */
+export async function notifyFeeds(
   deps: ApiDeps,
   channels: ApiChannels,
   account: { readonly accountId: string },

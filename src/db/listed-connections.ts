@@ -48,12 +48,7 @@ export async function listConnectionsOfCustomer(
   db: Queryable,
   input: { customerId: string },
 ): Promise<ListedConnection[]> {
-  const { rows } = await db.query<RawListedConnection>(
-    `SELECT ${listedColumns}
-       FROM connections WHERE customer_id = $1 ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
-    [input.customerId],
-  );
-  return rows.map(listedFrom);
+  return await list(db, { ...input, which: 'true' });
 }
 
 /** Those of them that handoffs may use: none that is unlinked, or about to be. */
@@ -61,6 +56,17 @@ export async function listUsableConnections(
   db: Queryable,
   input: { customerId: string },
 ): Promise<ListedConnection[]> {
-  const all = await listConnectionsOfCustomer(db, input);
-  return all.filter(({ unlinkRequestedAt }) => unlinkRequestedAt === null);
+  return await list(db, { ...input, which: 'unlink_requested_at IS NULL' });
+}
+
+async function list(
+  db: Queryable,
+  input: { customerId: string; which: string },
+): Promise<ListedConnection[]> {
+  const { rows } = await db.query<RawListedConnection>(
+    `SELECT ${listedColumns} FROM connections WHERE customer_id = $1 AND ${input.which}
+      ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
+    [input.customerId],
+  );
+  return rows.map(listedFrom);
 }

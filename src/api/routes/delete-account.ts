@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { closeAccount } from '../../db/account-life.js';
 import { todayIn, zoneOf } from '../../domain/booking-day.js';
-import { tellFeeds } from '../account-feeds.js';
+import { notifyFeeds } from '../account-feeds.js';
 import { accountJson, accountSchema } from '../account-json.js';
 import type { ApiChannels } from '../channel.js';
 import { defineRoute, type RouteAnswer } from '../define-route.js';
@@ -53,6 +53,6 @@ async function close(
   });
   if (account === null) throw notFound('account');
   // Also for a repeat: the first call may have died before its signals.
-  await tellFeeds(deps, channels, input);
+  await notifyFeeds(deps, channels, input);
   return { status: 200, body: accountJson(account) };
 }

@@ -11,7 +11,7 @@ import { readAccountNumber, shownCharactersMax } from '../../domain/account-numb
 import { accountInput, balancesOf, cardFactsOf, type AccountInput } from '../account-input.js';
 import { accountJson, accountSchema } from '../account-json.js';
 import type { AccountPublishing, ApiChannels } from '../channel.js';
-import { tellFeeds } from '../account-feeds.js';
+import { notifyFeeds } from '../account-feeds.js';
 import { defineRoute } from '../define-route.js';
 import type { ApiDeps } from '../deps.js';
 import { accountId, customerId, nothing } from '../fields.js';
@@ -49,7 +49,7 @@ export function putAccount(channels: ApiChannels) {
       if (!('account' in stored)) throw refusalOf(stored, { currency: body.currency, publishing });
       for (const each of publishing) await each.recordChange(deps, { accountId });
       if (stored.lifeChanged || stored.account.closedOn !== null) {
-        await tellFeeds(deps, channels, { accountId });
+        await notifyFeeds(deps, channels, { accountId });
       }
       // Read again: the change may be what Sage does not show.
       const account = (await readAccount(deps.pool, { accountId })) ?? stored.account;

@@ -1,5 +1,4 @@
 import { todayIn, zoneOf } from '../../domain/booking-day.js';
-import { isAccountClosed } from '../../domain/rutter/account-closing.js';
 import { publishObstacle } from '../../domain/rutter/may-publish.js';
 import { listAccountsOfCustomer, type AccountRow } from '../accounts.js';
 import type { Queryable } from '../pool.js';
@@ -13,6 +12,6 @@ export async function listOfferedAccounts(
   const accounts = await listAccountsOfCustomer(db, input);
   return accounts.filter((account) => {
     const timeZone = zoneOf({ timeZone: account.timeZone ?? account.customerTimeZone, bankTimeZone });
-    return publishObstacle(account) === null && !isAccountClosed(account, todayIn(timeZone, nowMs));
+    return publishObstacle(account, todayIn(timeZone, nowMs)) === null;
   });
 }

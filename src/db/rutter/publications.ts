@@ -1,3 +1,4 @@
+import { todayIn, zoneOf } from '../../domain/booking-day.js';
 import { feedState } from '../../domain/feed.js';
 import type { AccountRefusalReason } from '../../domain/rutter/handoff.js';
 import { publishObstacle, type PublishObstacle } from '../../domain/rutter/may-publish.js';
@@ -35,7 +36,7 @@ export interface AccountRefusal {
  */
 export async function prepareAccountsToPublish(
   db: Queryable,
-  input: { customerId: string; connectionId: string; handoffId: string; accountIds: readonly string[] },
+  input: AccountsToRead & { readonly handoffId: string },
 ): Promise<AccountToPublish[]> {
   await db.query(
     `INSERT INTO publications AS p (connection_id, account_id, publish_key, handoff_id)
@@ -49,11 +50,16 @@ export async function prepareAccountsToPublish(
   return await readAccountsToPublish(db, input);
 }
 
+interface AccountsToRead {
+  readonly customerId: string;
+  readonly connectionId: string;
+  readonly accountIds: readonly string[];
+  /** In which the day of today is read where neither account nor customer has a zone; null: UTC. */
+  readonly bankTimeZone: string | null;
+}
+
 /** The accounts of a list that belong to the customer, in the list's order. Their publish keys are stored before. */
-async function readAccountsToPublish(
-  db: Queryable,
-  input: { customerId: string; connectionId: string; accountIds: readonly string[] },
-): Promise<AccountToPublish[]> {
+async function readAccountsToPublish(db: Queryable, input: AccountsToRead): Promise<AccountToPublish[]> {
   const { rows } = await db.query<{
     account_id: string;
     name: string;
@@ -65,17 +71,25 @@ async function readAccountsToPublish(
     refused_reason: AccountRefusalReason | null;
     refused_code: string | null;
     publishable: boolean;
+    closed_on: string | null;
+    time_zone: string | null;
     is_shared: boolean;
   }>(
     `SELECT a.account_id, a.name, a.type, a.currency, a.number_sealed, a.parent_account_id, f.rutter_account_id, p.refused_reason,
-            p.refused_code, a.publishable, coalesce(f.operator <> 'closed', false) AS is_shared
-       FROM accounts a
+            p.refused_code, a.publishable, a.closed_on, coalesce(a.time_zone, cu.time_zone) AS time_zone,
+            coalesce(f.operator <> 'closed', false) AS is_shared
+       FROM accounts a JOIN customers cu ON cu.customer_id = a.customer_id
        JOIN publications p ON p.account_id = a.account_id AND p.connection_id = $1
        LEFT JOIN feeds f ON f.account_id = a.account_id AND f.connection_id = $1
       WHERE a.customer_id = $2 AND a.account_id = ANY($3)
       ORDER BY array_position($3::text[], a.account_id)`,
     [input.connectionId, input.customerId, input.accountIds],
   );
+  const nowMs = Date.now();
+  const obstacleOf = (row: (typeof rows)[number]) => {
+    const timeZone = zoneOf({ timeZone: row.time_zone, bankTimeZone: input.bankTimeZone });
+    return publishObstacle({ ...row, closedOn: row.closed_on }, todayIn(timeZone, nowMs));
+  };
   return rows.map((row) => ({
     accountId: row.account_id,
     name: row.name,
@@ -84,7 +98,7 @@ async function readAccountsToPublish(
     numberSealed: row.number_sealed,
     parentAccountId: row.parent_account_id,
     rutterAccountId: row.rutter_account_id,
-    obstacle: row.is_shared ? null : publishObstacle(row),
+    obstacle: row.is_shared ? null : obstacleOf(row),
     refused: row.refused_reason === null ? null : { reason: row.refused_reason, errorCode: row.refused_code },
   }));
 }
@@ -92,7 +106,7 @@ async function readAccountsToPublish(
 /** Accounts of a connection that are left to publish after a handoff, longest waiting first. */
 export async function listLaterAccounts(
   db: Queryable,
-  input: { customerId: string; connectionId: string; limit: number },
+  input: Omit<AccountsToRead, 'accountIds'> & { readonly limit: number },
 ): Promise<AccountToPublish[]> {
   const { rows } = await db.query<{ account_id: string }>(
     `SELECT account_id FROM publications WHERE connection_id = $1 AND later_since IS NOT NULL

@@ -43,7 +43,10 @@ const refusalsShownFor = `interval '30 days'`;
 /** A list for people: more is not shown. */
 const listedMax = 1_000;
 
-/** A customer's accounts that are still to be published after a handoff, or were refused in the last 30 days, by name. */
+/**
+ * A customer's accounts that are still to be published after a handoff, or were refused in the last 30 days, by name; of
+ * connections that stay.
+ */
 export async function listUnpublishedAccounts(
   db: Queryable,
   input: { customerId: string },
@@ -52,7 +55,7 @@ export async function listUnpublishedAccounts(
     `SELECT ${chosenColumns}
        FROM connections c JOIN publications p USING (connection_id) JOIN accounts a USING (account_id)
        LEFT JOIN feeds f ON f.connection_id = p.connection_id AND f.account_id = p.account_id AND f.operator <> 'closed'
-      WHERE c.customer_id = $1 AND f.feed_id IS NULL
+      WHERE c.customer_id = $1 AND c.unlink_requested_at IS NULL AND f.feed_id IS NULL
         AND (p.later_since IS NOT NULL OR p.refused_at > now() - ${refusalsShownFor})
       ORDER BY a.name, a.account_id LIMIT ${String(listedMax)}`,
     [input.customerId],

@@ -46,7 +46,7 @@ export type PartialSharing = 'asked' | 'accepted' | 'declined';
 export type AccountRefusalReason =
   /** At Rutter the account has another currency, type or id than ours. */
   | 'account_mismatch'
-  /** Core banking keeps it from being published, or its currency is not on Rutter's list: the code says which. */
+  /** Core banking keeps it from being published, it is closed, or Rutter does not list its currency: see the code. */
   | 'account_unpublishable'
   /** Rutter refused the account. */
   | 'provider_refused';

@@ -319,6 +319,7 @@ describe('an account that may not be published', () => {
   it.each([
     [`publishable = false`, 'not_publishable'],
     [`currency = 'BYN'`, 'currency_not_listed'],
+    [`closed_on = '2026-01-31'`, 'account_closed'],
   ])('since it was chosen (%s) is not sent to Rutter, and the timeline says why', async (set, code) => {
     const each = await claim({ set });
     const before = (await fixture.requests('POST', 'bank_feeds/accounts')).length;

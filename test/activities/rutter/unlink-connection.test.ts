@@ -12,11 +12,12 @@ import { readConnection } from '../../../src/db/connections.js';
 import { listUsableConnections, readListedConnection } from '../../../src/db/listed-connections.js';
 import { transaction } from '../../../src/db/pool.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
-import { recordConnectionRefused } from '../../../src/db/rutter/feed-facts.js';
+import { applyFeedRequest, recordConnectionRefused } from '../../../src/db/rutter/feed-facts.js';
 import { listFeedsClosedWithAccount, readFeed } from '../../../src/db/rutter/feeds.js';
 import { createFeed } from '../../../src/db/rutter/publications.js';
 import { endOutage, recordCredentialsRejected } from '../../../src/db/rutter/rejected-credentials.js';
 import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
+import { listUnpublishedAccounts } from '../../../src/db/rutter/sharing-progress.js';
 import { requestUnlink } from '../../../src/db/rutter/unlink-connection.js';
 import {
   createDeliveryFixture,
@@ -252,6 +253,20 @@ describe('a connection that is to be unlinked', () => {
     const reopened = await transaction(fixture.pool, (db) => createFeed(db, { ...feed, customerId }));
     expect(reopened).toEqual({ outcome: 'conflict' });
     expect(await stateOf(feed)).toBe('closed');
+  });
+
+  it('has no account any more that customers are shown as not shared', async () => {
+    const feed = await feedToUnlink(0);
+    const { customerId } = (await connectionOf(feed)) ?? { customerId: '' };
+    await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'close' });
+    await fixture.pool.query(
+      `INSERT INTO publications (connection_id, account_id, publish_key, refused_reason, refused_at)
+       VALUES ($1, $2, gen_random_uuid(), 'provider_refused', now())`,
+      [feed.connectionId, feed.accountId],
+    );
+    expect(await listUnpublishedAccounts(fixture.pool, { customerId })).toHaveLength(1);
+    await requestUnlink(fixture.pool, feed);
+    expect(await listUnpublishedAccounts(fixture.pool, { customerId })).toEqual([]);
   });
 
   it('and whose workflow is missing is found by the repair job until it is unlinked', async () => {

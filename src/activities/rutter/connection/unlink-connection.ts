@@ -12,7 +12,7 @@ import type { RutterDeps } from '../deps.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 import { recordingRejectedCredentials, requireCredentials } from '../rejected-credentials.js';
 
-/** A batch in flight is looked for again after this; one that a person must decide on may take a day. */
+/** A batch in flight is checked again after this; one that a person must decide on may take a day. */
 const inFlightPollMaxMs = 60_000;
 /** A deletion that Rutter refuses is tried again at long intervals. */
 const refusedPollMs = 15 * 60_000;
@@ -22,7 +22,7 @@ export type UnlinkResult =
 
 /**
  * Deletes a connection at Rutter (contract 5.2) once nothing of it is in flight, and closes its feeds. A repeat is safe:
- * each step looks at the rows first, and a connection that Rutter does not know any more counts as deleted. A refused
+ * each step reads the rows first, and a connection that Rutter does not know any more counts as deleted. A refused
  * connection cannot tell the outcome of its open batch: it is deleted, and the batch stays with an unknown outcome.
  *
  * @throws the client's retryable errors, and CredentialsRejected

@@ -68,6 +68,7 @@ async function publishAccounts(
     connectionId,
     handoffId,
     accountIds,
+    bankTimeZone: deps.settings.bankTimeZone,
   });
   if (accounts.length === 0) return { outcome: 'refused', reason: 'no_accounts' };
   const connection = await readConnection(deps.pool, { connectionId });

@@ -19,7 +19,7 @@ export interface PublishingOutcome {
 }
 
 /**
- * Publishes accounts of one connection, `settings.publishConcurrency` at a time, after one look at what Rutter has. An
+ * Publishes accounts of one connection, `settings.publishConcurrency` at a time, after one list of what Rutter has. An
  * account that fails for now does not stop the others. `timeMs` ends it: no account is begun any more and requests
  * under way are given up, which is safe, since each is repeated under its stored key.
  *

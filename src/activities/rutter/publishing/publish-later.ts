@@ -17,11 +17,12 @@ export interface LaterPublishing {
  * @throws what concerns the whole connection; a failure of one account alone is left to the next check
  */
 export async function publishLaterAccounts(context: PublishingContext): Promise<LaterPublishing> {
-  const { pool } = context.deps;
+  const { pool, settings } = context.deps;
   const { customerId, connectionId } = context;
   const accounts = await listLaterAccounts(pool, {
     customerId,
     connectionId,
+    bankTimeZone: settings.bankTimeZone,
     limit: handoffLimits.laterAccountsPerCheckMax,
   });
   if (accounts.length === 0) return { left: 0, progressed: false };

@@ -172,10 +172,10 @@ export const britishHandoffTexts = {
     reasons: {
       account_mismatch: () =>
         'It was shared before with another currency or type. Please ask your bank to correct this.',
-      account_unpublishable: (code: string | null) =>
-        code === 'currency_not_listed'
-          ? 'Sage takes no account in its currency.'
-          : 'Your bank does not offer it for sharing.',
+      account_unpublishable: (code: string | null) => {
+        if (code === 'currency_not_listed') return 'Sage takes no account in its currency.';
+        return code === 'account_closed' ? 'It is closed.' : 'Your bank does not offer it for sharing.';
+      },
       provider_refused: (code: string | null) =>
         code === null
           ? 'The service that passes your accounts to Sage refused it. Please ask your bank.'
