@@ -105,9 +105,14 @@ export async function readConnection(
   return rows[0] === undefined ? null : connectionFrom(rows[0]);
 }
 
-/** Locks the connection's row until the transaction ends, before any handoff of it is locked. */
+/**
+ * Locks the connection's row until the transaction ends, before any handoff or feed of it is locked. Foreign keys do not
+ * wait for it: building a batch refers to the connection while it holds its feed.
+ */
 export async function lockConnection(db: Queryable, input: { connectionId: string }): Promise<void> {
-  await db.query(`SELECT 1 FROM connections WHERE connection_id = $1 FOR UPDATE`, [input.connectionId]);
+  await db.query(`SELECT 1 FROM connections WHERE connection_id = $1 FOR NO KEY UPDATE`, [
+    input.connectionId,
+  ]);
 }
 
 /** The connection by Rutter's id, locked until the transaction ends; null when we have none. */

@@ -198,7 +198,7 @@ export async function createFeed(
 /** Locked against its end: no feed is opened on a connection that is being unlinked. */
 async function isLinkable(db: Queryable, input: { connectionId: string }): Promise<boolean> {
   const { rowCount } = await db.query(
-    `SELECT 1 FROM connections WHERE connection_id = $1 AND unlink_requested_at IS NULL FOR KEY SHARE`,
+    `SELECT 1 FROM connections WHERE connection_id = $1 AND unlink_requested_at IS NULL FOR SHARE`,
     [input.connectionId],
   );
   return rowCount === 1;

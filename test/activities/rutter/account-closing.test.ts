@@ -94,6 +94,22 @@ describe('the feed of a closed account', () => {
     expect(await counts(feed)).toMatchObject({ delivered: 4, ready: 0 });
   });
 
+  it('does not close while postings of a refused batch are undecided', async () => {
+    const feed = await feedWith(0);
+    await close(feed);
+    await fixture.pool.query(
+      `UPDATE feeds SET account_status = 'inactive', state = 'disconnected', bisection_left = 1, bisection_bad = 0
+        WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'waiting', state: 'disconnected' });
+    await fixture.pool.query(
+      `UPDATE feeds SET account_status = 'active', state = 'live' WHERE feed_id = $1`,
+      [feed.feedId],
+    );
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed' });
+  });
+
   it('delivers what was posted and then closes by itself, with the timeline', async () => {
     const feed = await feedWith(3);
     await close(feed);

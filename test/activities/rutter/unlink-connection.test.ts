@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CredentialsRejected } from '../../../src/activities/failures.js';
 import {
   rutterReadConnection,
@@ -13,7 +13,7 @@ import { listUsableConnections, readListedConnection } from '../../../src/db/lis
 import { transaction } from '../../../src/db/pool.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { applyFeedRequest, recordConnectionRefused } from '../../../src/db/rutter/feed-facts.js';
-import { listFeedsClosedWithAccount, readFeed } from '../../../src/db/rutter/feeds.js';
+import { listFeedsClosedWithAccount, lockFeed, readFeed } from '../../../src/db/rutter/feeds.js';
 import { createFeed } from '../../../src/db/rutter/publications.js';
 import { endOutage, recordCredentialsRejected } from '../../../src/db/rutter/rejected-credentials.js';
 import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
@@ -70,6 +70,16 @@ async function timelineOf(feed: DeliveryFeed): Promise<{ kind: string; detail: u
     [feed.connectionId],
   );
   return rows;
+}
+
+/** Until another database connection waits for a lock. */
+async function untilWaiting(): Promise<void> {
+  await vi.waitFor(async () => {
+    const { rows } = await fixture.pool.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    expect(rows).toHaveLength(1);
+  });
 }
 
 /** A live feed with postings; its connection is to be unlinked. */
@@ -253,6 +263,37 @@ describe('a connection that is to be unlinked', () => {
     const reopened = await transaction(fixture.pool, (db) => createFeed(db, { ...feed, customerId }));
     expect(reopened).toEqual({ outcome: 'conflict' });
     expect(await stateOf(feed)).toBe('closed');
+  });
+
+  it('waits for a batch that is being built, which does not wait for it', async () => {
+    const feed = await feedToUnlink(0);
+    const requested: Promise<unknown>[] = [];
+    await transaction(fixture.pool, async (db) => {
+      await lockFeed(db, feed);
+      requested.push(requestUnlink(fixture.pool, feed));
+      await untilWaiting();
+      // As building a batch does: a row that refers to the connection.
+      await db.query(
+        `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash,
+                              first_posted_at, last_posted_at, state)
+         VALUES (gen_random_uuid(), $1, $2, 'other', 1, 1, 'hash', now(), now(), 'undone')`,
+        [feed.feedId, feed.connectionId],
+      );
+    });
+    expect(await Promise.all(requested)).toEqual([[feed.feedId]]);
+  });
+
+  it('is not requested while a feed is being opened on it', async () => {
+    const feed = await feedToUnlink(0);
+    const { customerId } = (await connectionOf(feed)) ?? { customerId: '' };
+    const requested: Promise<unknown>[] = [];
+    await transaction(fixture.pool, async (db) => {
+      expect(await createFeed(db, { ...feed, customerId })).toMatchObject({ outcome: 'unchanged' });
+      requested.push(requestUnlink(fixture.pool, feed));
+      await untilWaiting();
+      expect((await connectionOf(feed))?.unlinkRequestedAt).toBeNull();
+    });
+    expect(await Promise.all(requested)).toEqual([[feed.feedId]]);
   });
 
   it('has no account any more that customers are shown as not shared', async () => {
