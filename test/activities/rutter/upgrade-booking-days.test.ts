@@ -260,6 +260,29 @@ describe('an upgrade from 0.2.0 in the middle of a backfill', () => {
     );
   });
 
+  it('dates a pending posting that an API of 0.2.0 replaces like those that it stores', async () => {
+    const feed = await fixture.makeFeed({ startDate: start });
+    const { pool } = await upgrade(feed, { sent: true, bankTimeZone: 'America/New_York' });
+    await pool.query(
+      `INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type,
+                             status, content_hash)
+       VALUES ($1, 'p', 100, '2026-11-10T15:00:00Z', -12.5, 'Card', 'debit', 'pending', 'one')`,
+      [feed.accountId],
+    );
+    const dates = async (change: string) => {
+      const { rows } = await pool.query<{ booking_day: string; send_at: string }>(
+        `UPDATE postings SET ${change} WHERE account_id = $1 AND transaction_id = 'p' RETURNING booking_day, send_at`,
+        [feed.accountId],
+      );
+      return Object.values(rows[0] ?? {});
+    };
+    // This version decides the day itself, and adds what was replaced.
+    const own = `booking_day = '2026-11-12', send_at = '2026-11-12T12:00:00Z', earlier_hashes = 'one'`;
+    expect(await dates(`content_hash = 'two', ${own}`)).toEqual(['2026-11-12', '2026-11-12T12:00:00.000Z']);
+    const old = `posted_at = '2026-11-14T03:00:00Z', status = 'posted', content_hash = 'three'`;
+    expect(await dates(old)).toEqual(['2026-11-13', '2026-11-13T12:00:00.000Z']);
+  });
+
   it('goes on beside a worker of 0.2.0, which inserts postings without days and orders batches by instants', async () => {
     const feed = await fixture.makeFeed({ startDate: start });
     const { pool, deps } = await upgrade(feed, { sent: true, bankTimeZone: 'America/New_York' });
