@@ -82,8 +82,6 @@ const columns = `account_id, customer_id, name, type, currency, number_last4, nu
   sort_code, line_of_business, parent_account_id, publishable, opened_on, closed_on, replaces, time_zone,
   (SELECT c.time_zone FROM customers c WHERE c.customer_id = accounts.customer_id) AS customer_time_zone, balance_available, balance_current,
   balances_as_of, ${cardFactNames.join(', ')}, ${differences} AS differences, created_at, updated_at`;
-/** A business has a handful of accounts; a list never shows more than this. */
-const listedAccountsMax = 1_000;
 
 function accountFrom(raw: RawAccount): AccountRow {
   return {
@@ -126,14 +124,16 @@ export async function readAccount(db: Queryable, input: { accountId: string }): 
   return rows[0] === undefined ? null : accountFrom(rows[0]);
 }
 
-/** A customer's accounts by name. */
-export async function listAccountsOfCustomer(
+/** Up to `limit` of a customer's accounts by name: publishable, in `currencies`, not closed on or before `closedUntil`. */
+export async function listPublishableAccounts(
   db: Queryable,
-  input: { customerId: string },
+  input: { customerId: string; currencies: readonly string[]; closedUntil: string; limit: number },
 ): Promise<AccountRow[]> {
   const { rows } = await db.query<RawAccount>(
-    `SELECT ${columns} FROM accounts WHERE customer_id = $1 ORDER BY name, account_id LIMIT ${listedAccountsMax}`,
-    [input.customerId],
+    `SELECT ${columns} FROM accounts
+      WHERE customer_id = $1 AND publishable AND currency = ANY ($2) AND (closed_on IS NULL OR closed_on > $3)
+      ORDER BY name, account_id LIMIT $4`,
+    [input.customerId, input.currencies, input.closedUntil, input.limit],
   );
   return rows.map(accountFrom);
 }

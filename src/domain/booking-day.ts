@@ -10,6 +10,8 @@ import { dayFormatOf } from './time-zone.js';
 const dayPattern = /^(\d{4})-(\d\d)-(\d\d)$/;
 /** A day begins first at UTC+14, the easternmost offset in use. */
 const easternmostOffsetMs = 14 * hourMs;
+/** A day ends last at UTC−12, the westernmost offset in use. */
+const westernmostOffsetMs = -12 * hourMs;
 /** The time of day in UTC whose date is the same in most zones: from −12:00 to +11:59. */
 const noon = 'T12:00:00.000Z';
 
@@ -50,6 +52,11 @@ export function dayIn(timeZone: string, instant: string): string {
 /** The latest day that has begun anywhere on earth: "not in the future" for a day. */
 export function latestDayAnywhere(nowMs: number): string {
   return utcDayOf(new Date(nowMs + easternmostOffsetMs).toISOString());
+}
+
+/** The earliest day that is today anywhere on earth: in every zone it is today or over. */
+export function earliestDayAnywhere(nowMs: number): string {
+  return utcDayOf(new Date(nowMs + westernmostOffsetMs).toISOString());
 }
 
 /** The day of now in a zone; without one in UTC. */

@@ -8,6 +8,7 @@ import {
   dayReadBySage,
   firstDayOf,
   isDay,
+  earliestDayAnywhere,
   latestDayAnywhere,
   noonOf,
   sendTimeOf,
@@ -152,6 +153,12 @@ describe('a booking day', () => {
         sendAt: '2026-11-01T12:00:00.000Z',
       });
     }
+  });
+
+  it('is over everywhere on earth, or today, when it is the earliest day anywhere', () => {
+    const early = Date.parse('2026-11-30T11:59:59.999Z');
+    const late = Date.parse('2026-11-30T12:00:00.000Z');
+    expect([earliestDayAnywhere(early), earliestDayAnywhere(late)]).toEqual(['2026-11-29', '2026-11-30']);
   });
 
   it('may be today anywhere on earth, and no later, unless it is the day of its own instant', () => {

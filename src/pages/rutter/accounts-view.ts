@@ -1,5 +1,6 @@
 import type { AccountRow } from '../../db/accounts.js';
 import type { ListedConnection } from '../../db/listed-connections.js';
+import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -17,6 +18,8 @@ export interface AccountsView {
   readonly formToken: string;
   readonly customerName: string;
   readonly accounts: readonly AccountRow[];
+  /** There are accounts that the page does not show. */
+  readonly areMore: boolean;
   /** Ids of the ticked accounts. */
   readonly ticked: ReadonlySet<string>;
   readonly choice: ConnectionChoice;
@@ -43,6 +46,7 @@ export function accountsMain(t: RutterTexts, view: AccountsView): Html {
       ${view.choice.ask && companyQuestion(t, view, view.choice.linked)}
       <fieldset>
         <legend>${t.accounts.accountsLegend}</legend>
+        ${view.areMore && html`<p class="note">${t.accounts.more(handoffLimits.offeredAccountsMax)}</p>`}
         ${selectAll(t)}
         ${view.accounts.map((account, index) => accountBox(t, { account, index, ticked: view.ticked }))}
       </fieldset>

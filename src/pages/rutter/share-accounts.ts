@@ -95,10 +95,10 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   await finishHandoff(pages, response, { handoffId, customerId, formToken: visit.visit.formToken });
 }
 
-type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'choice' | 'timeZone'>;
+type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'areMore' | 'choice' | 'timeZone'>;
 
 async function readOffer({ pool, config }: RutterPages, customerId: string): Promise<Offer> {
-  const [customer, accounts, connections] = await Promise.all([
+  const [customer, offered, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
     listOfferedAccounts(pool, {
       customerId,
@@ -113,7 +113,7 @@ async function readOffer({ pool, config }: RutterPages, customerId: string): Pro
   });
   return {
     customerName: customer?.name ?? '',
-    accounts,
+    ...offered,
     choice: connectionChoice(connections, modeOf(config)),
     timeZone,
   };

@@ -4,6 +4,7 @@ import { rutterCreateOtp } from '../../../src/activities/rutter/handoff/create-o
 import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/handoff/ensure-handoff-connection.js';
 import { dbReadHandoff } from '../../../src/activities/rutter/handoff/read-handoff.js';
 import { rutterPublishAccounts } from '../../../src/activities/rutter/publishing/publish-accounts.js';
+import { addDays, todayIn } from '../../../src/domain/booking-day.js';
 import { recordPartialDecision } from '../../../src/db/rutter/handoffs.js';
 import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
 import { listUnpublishedAccounts, readChosenAccounts } from '../../../src/db/rutter/sharing-progress.js';
@@ -222,6 +223,46 @@ describe('when time runs short', () => {
     const before = (await fixture.requests('POST', '/accounts')).length;
     await checkConnection(each);
     expect((await fixture.requests('POST', '/accounts')).length).toBe(before);
+  });
+
+  it('an account that is closed while it waits is not created, and the timeline says why', async () => {
+    await fixture.control('POST', '/knobs', { accountJobRunMs: 400 });
+    const each = await claim({ accounts: 12, leftMs: 700 });
+    await fixture.attempt(rutterPublishAccounts, each.handoff);
+    await fixture.attempt(rutterCreateOtp, each.handoff);
+    await fixture.control('POST', '/knobs', { accountJobRunMs: null });
+    const { rows: waiting } = await fixture.pool.query<{ account_id: string }>(
+      `SELECT account_id FROM publications WHERE connection_id = $1 AND later_since IS NOT NULL
+          AND key_used_at IS NULL ORDER BY account_id LIMIT 2`,
+      [each.connectionId],
+    );
+    const [closed, closing] = waiting.map((row) => row.account_id);
+    // The bank's own zone decides: there it is already the day on which the first one closes, and not yet the other's.
+    const settings = { ...fixture.deps.settings, bankTimeZone: 'Pacific/Kiritimati' };
+    const today = todayIn('Pacific/Kiritimati', Date.now());
+    for (const [accountId, day] of [
+      [closed, today],
+      [closing, addDays(today, 1)],
+    ]) {
+      await fixture.pool.query(`UPDATE accounts SET closed_on = $2 WHERE account_id = $1`, [accountId, day]);
+    }
+    await fixture.attempt(
+      rutterReadConnection,
+      { connectionId: each.connectionId, awaitedForMs: 0 },
+      { settings },
+    );
+    const open = each.customer.accountIds.filter((id) => id !== closed).sort();
+    expect((await atRutter(each)).sort()).toEqual(open);
+    const { rows } = await fixture.pool.query(
+      `SELECT detail FROM timeline WHERE kind = 'account_not_published' AND connection_id = $1`,
+      [each.connectionId],
+    );
+    expect(rows.map(({ detail }) => detail)).toEqual([
+      { account_id: closed, reason: 'account_unpublishable', error_code: 'account_closed' },
+    ]);
+    expect(await listUnpublishedAccounts(fixture.pool, each.customer)).toMatchObject([
+      { outcome: 'refused', reason: 'account_unpublishable', errorCode: 'account_closed' },
+    ]);
   });
 
   it('nothing published: the handoff ends with a reason instead of a password for no account', async () => {

@@ -320,6 +320,36 @@ describe('which Sage company', () => {
     expect((await rowOf(handoffId))?.account_ids).toHaveLength(1_000);
   });
 
+  test('of more accounts than a page can offer the page says that some are missing, and what to do', async () => {
+    const names = Array.from({ length: 1_001 }, (_, index) => {
+      return [`Site ${String(index).padStart(4, '0')}`, '0001'] as const;
+    });
+    const { customerId, username } = await addCustomer(pages, names);
+    const show = async () => {
+      const { text } = await signInAt(newVisitor(pages), newChallenge().link, username);
+      return { count: text.match(/name="account"/g)?.length, text };
+    };
+    const cut = await show();
+    expect(cut.count).toBe(1_000);
+    expect(cut.text).toContain('Site 0999');
+    expect(cut.text).not.toContain('Site 1000');
+    expect(cut.text).toContain('Not all of your accounts are shown: this list holds the first 1000 by name.');
+    expect(cut.text).toContain('ask your bank to take accounts that you do not need in Sage off the list');
+
+    // What can never be offered takes no place in the list.
+    const change = (set: string) =>
+      pages.pool.query(`UPDATE accounts SET ${set} WHERE customer_id = $1 AND name = 'Site 0000'`, [
+        customerId,
+      ]);
+    for (const set of ['publishable = false', `publishable = true, closed_on = '2026-01-31'`]) {
+      await change(set);
+      const all = await show();
+      expect(all.count).toBe(1_000);
+      expect(all.text).toContain('Site 1000');
+      expect(all.text).not.toContain('Not all of your accounts');
+    }
+  });
+
   test('no ticked account: the page reports it and keeps the rest of the choice', async () => {
     const { customerId, username, accountIds } = await addCustomer(pages);
     await addConnection(pages, { customerId, accountId: accountIds[0]! });

@@ -25,6 +25,8 @@ export const britishHandoffTexts = {
     accountsLegend: 'Accounts',
     kinds: { bank: 'Bank account', credit_card: 'Credit card' },
     selectAll: 'Select all',
+    more: (count: number) =>
+      `Not all of your accounts are shown: this list holds the first ${String(count)} by name. To share another one, ask your bank to take accounts that you do not need in Sage off the list, then choose your bank in Sage again.`,
     button: 'Share accounts',
     noneTicked: 'Tick at least one account to share.',
     companyMissing: 'Choose the Sage company.',
@@ -108,7 +110,7 @@ export const britishHandoffTexts = {
     account_unpublishable: {
       heading: 'An account cannot be shared with Sage',
       paragraphs: [
-        'Your bank does not offer the account for sharing any more, or Sage takes no account in its currency.',
+        'The account is closed, or your bank does not offer it for sharing any more, or Sage takes no account in its currency.',
         'Please contact your bank.',
       ],
     },
