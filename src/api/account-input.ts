@@ -2,6 +2,7 @@ import { isValidIBAN } from 'ibantools';
 import { z } from 'zod';
 import type { GivenBalances } from '../db/account-balances.js';
 import { cardAmounts, cardDates, cardFactNames, cardRates, type CardFacts } from '../domain/account-facts.js';
+import { futureDayMessage, isDay, isDayText, latestDayAnywhere } from '../domain/booking-day.js';
 import { describeNumberProblem, numberLengthMax, readAccountNumber } from '../domain/account-number.js';
 import { describeInstantProblem, parseInstant } from '../domain/instant.js';
 import { limits } from '../domain/limits.js';
@@ -22,7 +23,16 @@ const isoCurrencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf('curre
 
 const calendarDate = z.iso
   .date()
-  .refine((date) => Number(date.slice(0, 4)) >= yearMin, `must not be before ${yearMin}`);
+  .refine((date) => !isDayText(date) || Number(date.slice(0, 4)) >= yearMin, `must not be before ${yearMin}`);
+
+/** An account that will be opened has nothing to show yet, and a day to come is mostly a mistake. */
+const openingDay = calendarDate
+  .superRefine((day, context) => {
+    const latestDay = latestDayAnywhere(Date.now());
+    if (!isDay(day) || day <= latestDay) return;
+    context.addIssue({ code: 'custom', message: futureDayMessage(latestDay) });
+  })
+  .meta({ description: 'A day that has begun somewhere on earth. Leave it out until the account is open.' });
 
 /** Its decimals depend on the currency, so they are checked with the whole account. */
 const amount = z
@@ -129,7 +139,7 @@ const fields = {
     default: true,
     description: 'False: the account is kept here, and never offered to be shared with Sage.',
   }),
-  opened_on: calendarDate.optional(),
+  opened_on: openingDay.optional(),
   closed_on: calendarDate.optional().meta({
     description:
       'The last booking day that is sent. From that day on the account is not offered any more; its feeds send what was booked up to it and then close. A day in the future announces the closing. Left out, the account is open again.',

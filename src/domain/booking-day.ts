@@ -36,6 +36,11 @@ export function dayProblem(value: unknown, latestDay: string): string | null {
   if (!isDay(value)) return 'names a date that does not exist';
   if (Number(value.slice(0, 4)) < yearMin) return `must not lie before the year ${yearMin}`;
   if (value <= latestDay) return null;
+  return futureDayMessage(latestDay);
+}
+
+/** What is wrong with a day after {@link latestDayAnywhere}, as the end of a sentence that begins with the field's name. */
+export function futureDayMessage(latestDay: string): string {
   return `is in the future: the latest day that has begun anywhere on earth is ${latestDay}`;
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addDays, todayIn } from '../../src/domain/booking-day.js';
+import { addDays, latestDayAnywhere, todayIn } from '../../src/domain/booking-day.js';
 import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
 
 let api: ApiFixture;
@@ -87,6 +87,40 @@ describe('closing an account', () => {
   ])('with PUT %j is 422 at %s', async (change, pointer) => {
     const answer = await put(await api.makeAccount(), change);
     expect([answer.status, answer.body.errors[0]?.pointer]).toEqual([422, pointer]);
+  });
+});
+
+describe('opened_on', () => {
+  const latest = () => latestDayAnywhere(Date.now());
+
+  it('may be today anywhere on earth', async () => {
+    const day = latest();
+    const answer = await put(await api.makeAccount(), { opened_on: day });
+    expect([answer.status, answer.body['opened_on']]).toEqual([200, day]);
+  });
+
+  it('in the future is 422 and names the latest day, while closed_on may lie there', async () => {
+    const account = await api.makeAccount();
+    const future = addDays(latest(), 1);
+    const answer = await put(account, { opened_on: future, closed_on: future });
+    expect([answer.status, answer.body.errors]).toEqual([
+      422,
+      [
+        {
+          pointer: '/opened_on',
+          message: expect.stringMatching(
+            /^is in the future: the latest day that has begun anywhere on earth is \d{4}-\d\d-\d\d$/,
+          ) as string,
+        },
+      ],
+    ]);
+    expect((await put(account, { opened_on: latest(), closed_on: future })).status).toBe(200);
+  });
+
+  it('that is no day is reported once', async () => {
+    const answer = await put(await api.makeAccount(), { opened_on: 'tomorrow' });
+    expect([answer.status, answer.body.errors]).toMatchObject([422, [{ pointer: '/opened_on' }]]);
+    expect(answer.body.errors).toHaveLength(1);
   });
 });
 
