@@ -34,6 +34,8 @@ async function main(): Promise<void> {
     process.exit(0);
   } catch (error) {
     if (stopping.aborted) process.exit(0);
+    const { ConfigurationError, configurationExitCode } = await import('../src/config.js');
+    if (error instanceof ConfigurationError) fail(error.message, configurationExitCode);
     fail(await explain(error));
   }
 }
@@ -70,9 +72,9 @@ function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function fail(sentence: string): void {
-  process.stderr.write(`${sentence}\n`);
-  process.exit(1);
+function fail(text: string, exitCode = 1): void {
+  process.stderr.write(`${text}\n`);
+  process.exit(exitCode);
 }
 
 await main();

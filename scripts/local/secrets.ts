@@ -18,7 +18,16 @@ export interface LocalSecrets {
 export async function keepSecrets(path: string): Promise<LocalSecrets> {
   const kept = await readFile(path, 'utf8').catch(() => undefined);
   if (kept !== undefined) return JSON.parse(kept) as LocalSecrets;
-  const secrets: LocalSecrets = {
+  const secrets = newSecrets();
+  const draft = `${path}.new`;
+  await writeFile(draft, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+  return secrets;
+}
+
+/** Secrets that are used nowhere yet. */
+export function newSecrets(): LocalSecrets {
+  return {
     encryptionKeys: `local1:${randomBytes(32).toString('base64')}`,
     coreApiToken: `core_${randomBytes(24).toString('base64url')}`,
     opsApiToken: `ops_${randomBytes(24).toString('base64url')}`,
@@ -27,8 +36,4 @@ export async function keepSecrets(path: string): Promise<LocalSecrets> {
     demoPassword: `demo-${randomBytes(9).toString('base64url')}`,
     demoDay: new Date().toISOString().slice(0, 10),
   };
-  const draft = `${path}.new`;
-  await writeFile(draft, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 });
-  await rename(draft, path);
-  return secrets;
 }

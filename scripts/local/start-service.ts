@@ -11,6 +11,7 @@ import type { LocalFolder } from './local-folder.js';
 import { LocalFailure } from './local-failure.js';
 import type { PrintLine } from './local-failure.js';
 import { startPostgres, stopLeftoverPostgres } from './postgres.js';
+import { requireConfiguration } from './require-configuration.js';
 import { roleEnvironment } from './role-environment.js';
 import { startRoleProcess } from './role-process.js';
 import type { RoleInput } from './role-process.js';
@@ -59,9 +60,11 @@ interface Start extends StartInput {
  * supervised processes, and a demo customer.
  *
  * @throws LocalFailure with the remedy, after stopping the parts that were started
+ * @throws ConfigurationError with every problem of the variables
  */
 export async function startService(input: StartInput): Promise<RunningService> {
   const settings = await readStartSettings(input.environment);
+  requireConfiguration(input.environment, settings);
   const folder = await openLocalFolder(settings);
   const roles: Stoppable[] = [];
   const servers: Stoppable[] = [];
@@ -119,7 +122,7 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   valueOf(bundle);
 
   printLine('migrating the database');
-  await runMigrations(databaseUrl, { bankTimeZone: environment['BANK_TIME_ZONE'] }).catch(
+  await runMigrations(databaseUrl, { bankTimeZone: environment['BANK_TIME_ZONE'] || undefined }).catch(
     (error: unknown) => {
       throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
     },

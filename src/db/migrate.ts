@@ -1,13 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
-import { configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
+import { ConfigurationError, configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
 import { createLogger } from '../logger.js';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 const migrationsTable = 'migrations';
 /** The first migration of every schema before version 0.2.0, which replaced them all by a new set. */
 const firstOldMigration = '0001_customers_and_feeds';
+/** SQLSTATE of an unknown time zone. */
+const invalidParameterValue = '22023';
 
 /** The database was made before version 0.2.0, the first that can be upgraded. The message is one sentence. */
 export class OldDatabase extends Error {
@@ -24,7 +26,7 @@ export class OldDatabase extends Error {
  * at a time (the others wait). Safe to repeat. Answers the names of the files applied now. `bankTimeZone` is an IANA
  * name, in which the days of postings that were stored without one are read; UTC when it is absent.
  *
- * @throws OldDatabase, with nothing changed
+ * @throws OldDatabase or ConfigurationError, with nothing changed
  */
 export async function runMigrations(
   databaseUrl: string,
@@ -34,10 +36,7 @@ export async function runMigrations(
   await client.connect();
   try {
     await refuseOldDatabase(client);
-    // Read by the migrations with current_setting().
-    await client.query(`SELECT set_config('bankfeeds.bank_time_zone', $1, false)`, [
-      options.bankTimeZone ?? '',
-    ]);
+    await setBankTimeZone(client, options.bankTimeZone ?? '');
     const applied = await runner({
       dbClient: client,
       dir: migrationsFolder,
@@ -50,6 +49,19 @@ export async function runMigrations(
   } finally {
     await client.end();
   }
+}
+
+/** Read by the migrations with current_setting(). PostgreSQL has its own list of zones, which may be older than ours. */
+async function setBankTimeZone(client: pg.Client, timeZone: string): Promise<void> {
+  if (timeZone !== '') {
+    await client.query(`SELECT now() AT TIME ZONE $1::text`, [timeZone]).catch((error: unknown) => {
+      if ((error as pg.DatabaseError).code !== invalidParameterValue) throw error;
+      throw new ConfigurationError([
+        'BANK_TIME_ZONE: PostgreSQL does not know this time zone: use an older name of it, or a server with newer time zone data',
+      ]);
+    });
+  }
+  await client.query(`SELECT set_config('bankfeeds.bank_time_zone', $1, false)`, [timeZone]);
 }
 
 async function refuseOldDatabase(client: pg.Client): Promise<void> {
@@ -65,7 +77,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const applied = await runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE });
     createLogger(config.LOG_LEVEL, 'migrate').info({ applied }, 'migrated');
   } catch (error) {
-    if (!(error instanceof OldDatabase)) throw error;
+    if (!(error instanceof OldDatabase || error instanceof ConfigurationError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(configurationExitCode);
   }

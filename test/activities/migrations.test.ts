@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../src/config.js';
 import { OldDatabase, runMigrations } from '../../src/db/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -56,6 +57,17 @@ describe('a migration', () => {
     expect(message.match(/[.!?](\s|$)/g)).toHaveLength(1);
     expect(message).not.toContain('\n');
     expect(await tables()).toEqual(['customers', 'migrations']);
+  });
+
+  it('refuses a time zone that PostgreSQL does not know with an error of the configuration, and changes nothing', async () => {
+    const refused = await runMigrations(database.url, { bankTimeZone: 'Mars/Olympus' }).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).toBeInstanceOf(ConfigurationError);
+    expect((refused as Error).message).toContain('BANK_TIME_ZONE: PostgreSQL does not know this time zone');
+    expect((refused as Error).message).not.toContain('Mars');
+    expect(await tables()).toEqual([]);
+    expect((await runMigrations(database.url, { bankTimeZone: 'Europe/Berlin' })).length).toBeGreaterThan(0);
   });
 
   it('prints that sentence alone and ends with the exit code of an unusable configuration', async () => {

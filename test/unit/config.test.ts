@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -312,6 +313,31 @@ describe('a role with a configuration it cannot use', () => {
       expect(ended.stderr).not.toMatch(/c2VzYW1l|sesame/);
     },
   );
+});
+
+describe('a BANK_TIME_ZONE that is no IANA time zone', () => {
+  const bad = { BANK_TIME_ZONE: 'Mars/Olympus', LOG_LEVEL: 'loud' };
+  const localDir = join(tmpdir(), `never-made-${randomUUID()}`);
+  const entries: [entry: string, right: Record<string, string>][] = [
+    ['worker.ts', worker],
+    ['src/api/server.ts', api],
+    ['src/db/migrate.ts', { DATABASE_URL: both.DATABASE_URL }],
+    ['scripts/start.ts', { LOCAL_DIR: localDir, PORT: '0', SANDBOX_PORT: '0' }],
+  ];
+
+  it.each(entries)('ends %s with 78 and the list of all problems', async (entry, right) => {
+    const ended = await run(entry, { ...right, ...bad });
+    expect(ended).toMatchObject({ code: configurationExitCode, stdout: '' });
+    const [heading, ...problems] = ended.stderr.trimEnd().split('\n');
+    expect(heading).toBe('The configuration cannot be used:');
+    expect(problems.map((line) => line.slice(0, line.indexOf(':'))).sort()).toEqual([
+      '  - BANK_TIME_ZONE',
+      '  - LOG_LEVEL',
+    ]);
+    expect(ended.stderr).not.toMatch(/Mars|loud/);
+    // Nothing is started, changed or removed before.
+    expect(existsSync(localDir)).toBe(false);
+  });
 });
 
 /** A role as its npm script starts it, with these variables alone. */
