@@ -53,7 +53,7 @@ describe('closing an account', () => {
       expect(signals()).toContainEqual(['feedFactsChanged', feedId]);
       const again = await api.call('DELETE', path(account));
       expect([again.status, again.body]).toEqual([200, answer.body]);
-      expect((await api.call('GET', `/v1/accounts/${account.accountId}`)).body).toEqual(answer.body);
+      expect((await api.call('GET', `/v1/accounts/${account.accountId}`)).body).toMatchObject(answer.body);
       expect(await timelineOf(account)).toEqual([
         { kind: 'account_closed', detail: { account_id: account.accountId, closed_on: today() } },
       ]);

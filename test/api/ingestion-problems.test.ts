@@ -49,6 +49,20 @@ describe('rejected and conflicting items of an account', () => {
     expect(listed).toMatchObject(feeds.map(() => ({ ingestion_problems: expected })));
   });
 
+  it('are counted in the view of the account, which is the only place while it has no feed', async () => {
+    const account = await api.makeAccount();
+    await send(account.accountId, transaction('a'), bad('b'), bad('c'));
+    await send(account.accountId, transaction('a', { amount: '-1' }));
+    const { status, body } = await ops(`/v1/accounts/${account.accountId}`);
+    expect([status, body['ingestion_problems']]).toMatchObject([
+      200,
+      { rejected: { count: 2 }, conflicting: { count: 1 }, contradicting: { count: 0 } },
+    ]);
+    const feedId = await api.makeFeed(account);
+    const feed = (await ops(`/v1/feeds/${feedId}`)).body;
+    expect(body['ingestion_problems']).toEqual(feed['ingestion_problems']);
+  });
+
   it('are on the timeline of each feed, one entry a kind and hour, whose count grows', async () => {
     const account = await api.makeAccount();
     const feeds = [await api.makeFeed(account), await api.makeFeed(account)];

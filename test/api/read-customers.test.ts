@@ -76,7 +76,9 @@ describe('accounts', () => {
       json: { name: 'Current', type: 'bank', currency: 'GBP', number: '12345678' },
     });
     const got = await api.call('GET', `/v1/accounts/${accountId}`, { role: 'ops' });
-    expect([got.status, got.body]).toEqual([200, put.body]);
+    const none = { count: 0, first_at: null, last_at: null };
+    const ingestion_problems = { rejected: none, conflicting: none, contradicting: none };
+    expect([got.status, got.body]).toEqual([200, { ...put.body, ingestion_problems }]);
     expect(got.body['number_last4']).toBe('5678');
     expect(got.text).not.toContain('12345678');
   });
