@@ -141,6 +141,48 @@ describe('the feeds', () => {
     expect(text).not.toContain('lock_taken_over');
   });
 
+  test('the card says up to which day is sent and taken by Sage, and claims nothing that Rutter does not say', async () => {
+    const { customerId, accountIds, visitor } = await signedIn();
+    const accountId = accountIds[0]!;
+    const { feedId, connectionId } = await addConnection(pages, { customerId, accountId, name: 'Books' });
+    const factsOf = async () => {
+      const { text } = await visitor.get('/status');
+      const valueOf = (name: string) =>
+        new RegExp(`<dt>${name}</dt>\\s*<dd>([^<]*)</dd>`).exec(text)?.[1]?.trim();
+      return { sent: valueOf('Sent up to'), taken: valueOf('Taken by Sage up to'), text };
+    };
+    expect(await factsOf()).toMatchObject({ sent: undefined, taken: undefined });
+
+    const batchId = randomUUID();
+    await pages.pool.query(
+      `INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type,
+                             status, content_hash)
+       VALUES ($1, 'tx-1', 1, '2026-03-05T10:00:00Z', -1, 'Fuel', 'debit', 'posted', sha256('x'))`,
+      [accountId],
+    );
+    await pages.pool.query(
+      `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
+                            last_posted_at, state, delivered_count)
+       VALUES ($1, $2, $3, 'lock', 1, 1, 'x', '2026-03-05T10:00:00Z', '2026-03-05T10:00:00Z', 'delivered', 1)`,
+      [batchId, feedId, connectionId],
+    );
+    await pages.pool.query(
+      `INSERT INTO ledger (feed_id, transaction_id, batch_id, position) VALUES ($1, 'tx-1', $2, 0)`,
+      [feedId, batchId],
+    );
+    // Rutter has never said whether Sage takes anything.
+    expect(await factsOf()).toMatchObject({ sent: '5 March 2026', taken: 'Not known' });
+
+    await pages.pool.query(`UPDATE feeds SET taken_is_known = true WHERE feed_id = $1`, [feedId]);
+    const sent = await factsOf();
+    expect(sent).toMatchObject({ sent: '5 March 2026', taken: 'Not taken yet' });
+    expect(sent.text).toContain('Transactions sent');
+
+    await pages.pool.query(`UPDATE batches SET taken_at = now() WHERE batch_id = $1`, [batchId]);
+    await pages.pool.query(`UPDATE feeds SET taken_through = '2026-03-05' WHERE feed_id = $1`, [feedId]);
+    expect(await factsOf()).toMatchObject({ sent: '5 March 2026', taken: '5 March 2026' });
+  });
+
   test('another customer’s feeds are neither shown nor stopped', async () => {
     const stranger = await addCustomer(pages, [['Stranger’s account', '9999']]);
     const foreign = await addConnection(pages, {

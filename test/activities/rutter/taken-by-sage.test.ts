@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dbChannels } from '../../../src/db/channels.js';
 import { readFeedView } from '../../../src/db/feed-views.js';
+import { addDays } from '../../../src/domain/booking-day.js';
 import {
   createDeliveryFixture,
   type DeliveryFeed,
@@ -83,6 +84,34 @@ describe('the days of a feed', () => {
     await sagePull();
     await check(feed);
     expect(await daysOf(feed)).toMatchObject({ takenThrough: '2026-03-02', takenStatus: 'taken' });
+  });
+
+  it('follow a long backfill batch by batch, up to the last day', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    // 60 days with 40 postings each: 2,400, in three batches, the first of which ends within the 25th day.
+    const days = Array.from({ length: 60 }, (_, index) => addDays('2026-03-02', index));
+    await fixture.addPostings(
+      feed,
+      days.flatMap((day) =>
+        Array.from({ length: 40 }, (_, index) => posting(`tx-${day}-${String(index)}`, day)),
+      ),
+    );
+    const bookedThrough = days.at(-1);
+    expect(await daysOf(feed)).toMatchObject({ bookedThrough, deliveredThrough: null });
+    const { rutter } = fixture.deps;
+    const seen: (string | null)[] = [];
+    const watched = {
+      ...rutter,
+      postTransactions: async (input: Parameters<typeof rutter.postTransactions>[0]) => {
+        const now = await daysOf(feed);
+        expect(now.bookedThrough).toBe(bookedThrough);
+        seen.push(now.deliveredThrough);
+        return await rutter.postTransactions(input);
+      },
+    };
+    await fixture.untilCaughtUp(feed, { deps: { ...fixture.deps, rutter: watched } });
+    expect(seen).toEqual([null, days[24], days[49]]);
+    expect(await daysOf(feed)).toMatchObject({ bookedThrough, deliveredThrough: bookedThrough });
   });
 
   it('are unknown before anything was booked or delivered', async () => {

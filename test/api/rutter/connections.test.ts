@@ -67,6 +67,16 @@ describe('a connection', () => {
     },
   );
 
+  it.each([
+    { platform: 'any' },
+    { platform: 'SAGE_BANK_FEEDS' },
+    { name: 'Main', platform: 'SAGE_BUSINESS_CLOUD' },
+  ])('is created with the platform of the body: %j', async (body) => {
+    expect((await post(body)).status).toBe(201);
+    const [commandId] = commandsRun();
+    expect((await readCommand(api.pool, { commandId: commandId! }))?.input).toEqual(body);
+  });
+
   it('has its secret sealed in the command until that ends', async () => {
     api.facade.onCall = async (call) => {
       const commandId = commandIdOf(call);
@@ -89,12 +99,19 @@ describe('a connection', () => {
     [{ rutter_connection_id: 'x' }, ''],
     [{ name: '' }, '/name'],
     [{ token }, '/token'],
-  ])('is refused when the body names two kinds of connection or half of one: %j', async (body, pointer) => {
-    const answer = await post(body);
-    expect([answer.status, answer.body.errors[0]!.pointer]).toEqual([422, pointer]);
-    expect(answer.text).not.toContain(token);
-    expect(commandsRun()).toEqual([]);
-  });
+    [{ platform: 'ANY platform' }, '/platform'],
+    [{ platform: 'sage' }, '/platform'],
+    [{ platform: '' }, '/platform'],
+    [{ platform: 'any', public_token: token }, ''],
+  ])(
+    'is refused when the body names two kinds of connection, half of one or no platform: %j',
+    async (body, pointer) => {
+      const answer = await post(body);
+      expect([answer.status, answer.body.errors[0]!.pointer]).toEqual([422, pointer]);
+      expect(answer.text).not.toContain(token);
+      expect(commandsRun()).toEqual([]);
+    },
+  );
 
   it('of an unknown customer is 404 and reaches no provider', async () => {
     expect((await api.call('POST', '/v1/customers/nobody/connections', { json: {} })).status).toBe(404);

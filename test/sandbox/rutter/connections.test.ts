@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ACCOUNTS, CLIENT_ID, CLIENT_SECRET, makeConnection, startSession, type Session } from './session.js';
+import {
+  ACCOUNTS,
+  CLIENT_ID,
+  CLIENT_SECRET,
+  makeAccount,
+  makeConnection,
+  startSession,
+  type Session,
+} from './session.js';
 
 let session: Session;
 beforeEach(async () => {
@@ -87,6 +95,22 @@ describe("Rutter's connections", () => {
     expect((await session.call('DELETE', `/connections/${id}`)).body).toEqual({ success: true });
     expect((await session.call('GET', ACCOUNTS, { token })).status).toBe(401);
     expect((await session.call('DELETE', `/connections/${id}`)).status).toBe(410);
+  });
+
+  it('deletes one connection alone, with its accounts, and needs our credentials for it', async () => {
+    const [gone, kept] = [await makeConnection(session), await makeConnection(session)];
+    for (const { token } of [gone, kept]) await makeAccount(session, token);
+    const path = `/connections/${gone.id}`;
+    expect((await session.call('DELETE', path, { headers: { authorization: null } })).status).toBe(401);
+    expect((await session.call('GET', ACCOUNTS, { token: gone.token })).status).toBe(200);
+    expect((await session.call('DELETE', path)).status).toBe(200);
+    const { connections } = (await session.call('GET', '/connections', { query: { status: 'any' } })).body;
+    expect(connections.map(({ id }) => id)).toEqual([kept.id]);
+    expect((await session.call('GET', ACCOUNTS, { token: gone.token })).status).toBe(401);
+    expect((await session.call('GET', ACCOUNTS, { token: kept.token })).body.bank_feed_accounts).toHaveLength(
+      1,
+    );
+    expect((await session.call('DELETE', '/connections/unknown')).status).toBe(410);
   });
 
   it('has no incremental sync for bank feeds', async () => {

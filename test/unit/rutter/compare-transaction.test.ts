@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareAnswer } from '../../../src/activities/rutter/delivery/compare-answer.js';
 import { differenceOf, foldedId, normalizedText } from '../../../src/clients/rutter/compare-transaction.js';
+import { toRutterPosting, type BodyVersion } from '../../../src/clients/rutter/transform.js';
 import { transactionSchema } from '../../../src/clients/rutter/schemas.js';
 import type { DeliverablePosting } from '../../../src/domain/posting.js';
 import type { RutterPosting } from '../../../src/clients/rutter/transform.js';
@@ -224,5 +225,52 @@ describe('an answer about a batch', () => {
       ...nothing,
       missing: ['tx'],
     });
+  });
+});
+
+describe('a transaction that Rutter had before (`duplicate: true`)', () => {
+  // Noon of its booking day in the account's zone: versions 1 and 2 send different instants.
+  const ours: DeliverablePosting = {
+    transactionId: 'tx-1',
+    sequence: '1',
+    postedAt: '2026-10-31T23:00:00.000Z',
+    bookingDay: '2026-11-01',
+    sendAt: '2026-11-01T12:00:00.000Z',
+    amount: '-12.50',
+    description: 'Card purchase',
+    payee: null,
+    transactionType: 'debit',
+  };
+  const compare = (version: BodyVersion, atRutter: object) =>
+    compareAnswer({ postings: [ours], version, rutterAccountId, isAnswer: true }, [
+      transactionSchema.parse({
+        id: 'aa10c1f0',
+        bank_feed_account_id: rutterAccountId,
+        duplicate: true,
+        ...toRutterPosting(ours, version),
+        ...atRutter,
+      }),
+    ]);
+
+  it.each([1, 2] as const)(
+    'is a repeat when a batch of version %d repeats it in either version',
+    (version) => {
+      for (const first of [1, 2] as const) {
+        const { duplicates, conflicts } = compare(version, toRutterPosting(ours, first));
+        expect([first, duplicates, conflicts]).toEqual([first, ['tx-1'], []]);
+      }
+    },
+  );
+
+  it.each([
+    [{ description: 'Another text' }, 'description'],
+    [{ amount: -12.51 }, 'amount'],
+    [{ posted_at: '2026-11-03T12:00:00.000Z' }, 'posted_at'],
+  ])('is a conflict for a batch of either version when its content is another: %j', (change, field) => {
+    for (const version of [1, 2] as const) {
+      const { duplicates, conflicts } = compare(version, change);
+      expect([duplicates, conflicts]).toMatchObject([[], [{ transactionId: 'tx-1' }]]);
+      expect(conflicts[0]?.detail).toContain(field);
+    }
   });
 });
