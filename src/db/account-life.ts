@@ -62,6 +62,18 @@ export async function recordLife(
   return after.closedOn !== closedBefore || after.replaces !== replacedBefore;
 }
 
+/** Whether a feed of the account is closed because the account was. */
+export async function hasFeedClosedWithAccount(
+  db: Queryable,
+  input: { accountId: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM feeds WHERE account_id = $1 AND closed_by = 'account' LIMIT 1`,
+    [input.accountId],
+  );
+  return rowCount === 1;
+}
+
 /**
  * Closes the account on the day that `todayIn` answers for its zone. An account that was closed before keeps its day, one
  * that was to be closed later is closed now. Null: there is none, or it is another customer's.

@@ -1,7 +1,13 @@
 import { cardFactNames, type CardFacts } from '../domain/account-facts.js';
 import { storeBalances, type GivenBalances } from './account-balances.js';
 import { readAccount, type AccountRow, type AccountType } from './accounts.js';
-import { findPredecessorProblem, lockLife, recordLife, type PredecessorProblem } from './account-life.js';
+import {
+  findPredecessorProblem,
+  hasFeedClosedWithAccount,
+  lockLife,
+  recordLife,
+  type PredecessorProblem,
+} from './account-life.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 
 export interface SealedNumber {
@@ -37,7 +43,10 @@ export type PutAccountResult =
   | {
       readonly kind: 'created' | 'updated';
       readonly account: AccountRow;
-      /** It was closed, opened again, or names another account that it replaces. */
+      /**
+       * Its feeds are to be notified: it was closed, opened again, or names another account that it replaces; or a feed
+       * is still closed since the call that opened it again died before its signal.
+       */
       readonly lifeChanged: boolean;
     }
   | { readonly kind: 'unknown_customer' }
@@ -68,7 +77,8 @@ export async function putAccount(pool: Pool, input: PutAccountInput): Promise<Pu
     const before = await lockLife(db, input);
     const kind = await writeAccount(db, input);
     if (kind !== 'created' && kind !== 'updated') return kind;
-    const lifeChanged = await recordLife(db, { ...input, before, after: input });
+    const isNew = await recordLife(db, { ...input, before, after: input });
+    const lifeChanged = isNew || (input.closedOn === null && (await hasFeedClosedWithAccount(db, input)));
     const { accountId, balances } = input;
     if (balances !== null) await storeBalances(db, { accountId, balances });
     const account = await readAccount(db, input);

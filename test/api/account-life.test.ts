@@ -39,7 +39,7 @@ describe('closing an account', () => {
     ['its own path', ({ accountId }: Account) => `/v1/accounts/${accountId}`],
     ["its customer's path", pathOf],
   ])(
-    'by %s closes it today, keeps its data and tells its feeds; a repeat changes nothing',
+    'by %s closes it today, keeps its data and notifies its feeds; a repeat changes nothing',
     async (_, path) => {
       const account = await api.makeAccount();
       const feedId = await api.makeFeed({ ...account, account_status: 'active', state: 'live' });
@@ -125,7 +125,7 @@ describe('opened_on', () => {
 });
 
 describe('an account that opens again', () => {
-  it('by PUT without closed_on tells the feeds that closed with it, and no others', async () => {
+  it('by PUT without closed_on notifies the feeds that closed with it, and no others', async () => {
     const account = await api.makeAccount();
     await put(account, { closed_on: '2026-01-01' });
     const byAccount = await closedFeed(account, { closed_by: 'account', examined_sequence: 7 });
@@ -140,6 +140,21 @@ describe('an account that opens again', () => {
       kind: 'account_opened_again',
       detail: { account_id: account.accountId },
     });
+  });
+
+  it('by a repeated PUT notifies the feed again while it is closed: the first call may have died', async () => {
+    const account = await api.makeAccount();
+    await put(account, { closed_on: '2026-01-01' });
+    const feedId = await closedFeed(account, { closed_by: 'account' });
+    await put(account);
+    api.facade.calls.length = 0;
+    await put(account);
+    expect(signals()).toEqual([['feedFactsChanged', feedId]]);
+    expect(await timelineOf(account)).toHaveLength(2);
+    await api.rows(`UPDATE feeds SET operator = 'running', closed_by = NULL WHERE feed_id = $1`, [feedId]);
+    api.facade.calls.length = 0;
+    await put(account);
+    expect(signals()).toEqual([]);
   });
 });
 
