@@ -35,6 +35,8 @@ export interface OtpTurn {
   readonly state: HandoffState;
   readonly remainingMs: number;
   readonly current: boolean;
+  /** Its connection is to be unlinked, or is: a password would link nothing. */
+  readonly isUnlinking: boolean;
   readonly otpKey: string;
   readonly redirectSealed: string;
   readonly accessTokenSealed: string;
@@ -50,6 +52,7 @@ export async function readOtpTurn(
     state: HandoffState;
     remaining_ms: number;
     current: boolean;
+    is_unlinking: boolean;
     otp_key: string;
     redirect_sealed: string;
     access_token_sealed: string;
@@ -59,6 +62,7 @@ export async function readOtpTurn(
        FROM connections c WHERE h.handoff_id = $1 AND c.connection_id = h.connection_id
      RETURNING h.state, h.otp_key, h.redirect_sealed, c.access_token_sealed, c.connection_id,
        c.current_handoff_id IS NOT DISTINCT FROM h.handoff_id AS current,
+       c.unlink_requested_at IS NOT NULL AS is_unlinking,
        (extract(epoch FROM least(h.deadline_at, h.first_seen_at + $2::float8 * interval '1 millisecond')
          - clock_timestamp()) * 1000)::float8 AS remaining_ms`,
     [input.handoffId, input.otpLatestMs],
@@ -69,6 +73,7 @@ export async function readOtpTurn(
     state: raw.state,
     remainingMs: Math.floor(raw.remaining_ms),
     current: raw.current,
+    isUnlinking: raw.is_unlinking,
     otpKey: raw.otp_key,
     redirectSealed: raw.redirect_sealed,
     accessTokenSealed: raw.access_token_sealed,

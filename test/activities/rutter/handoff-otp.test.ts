@@ -7,6 +7,7 @@ import { createRutterClient } from '../../../src/clients/rutter/client.js';
 import { open } from '../../../src/crypto/seal.js';
 import { readConnection } from '../../../src/db/connections.js';
 import { takeHandoffAnswer } from '../../../src/db/rutter/handoffs.js';
+import { requestUnlink } from '../../../src/db/rutter/unlink-connection.js';
 import { transaction } from '../../../src/db/pool.js';
 import { sandboxCredentials } from '../../support/rutter/delivery-fixture.js';
 import {
@@ -93,6 +94,17 @@ describe('the one-time password', () => {
     expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({ outcome: 'ready' });
     expect(await otpRequests()).toBe(requested);
     expect((await fixture.handoff(handoff.handoffId)).answer).toBe(answer);
+  });
+
+  it('is not requested for a connection that is to be unlinked since it was chosen', async () => {
+    const handoff = await claimHandoff();
+    await requestUnlink(fixture.pool, { connectionId });
+    const requested = await otpRequests();
+    expect(await fixture.attempt(rutterCreateOtp, handoff)).toEqual({
+      outcome: 'refused',
+      reason: 'connection_unavailable',
+    });
+    expect(await otpRequests()).toBe(requested);
   });
 
   for (const fault of [

@@ -70,6 +70,7 @@ async function takeTurn(
   if (turn.state === 'ready' || turn.state === 'taken') return { outcome: 'ready' };
   if (turn.state !== 'sharing') return { outcome: 'over', state: turn.state };
   if (!turn.current) return { outcome: 'over', state: 'superseded' };
+  if (turn.isUnlinking) return { outcome: 'refused', reason: 'connection_unavailable' };
   const validated = readTarget(deps, { handoffId, turn });
   if (validated === null) return { outcome: 'refused', reason: 'redirect_refused' };
   const answer = await requestOtp(deps, db, { handoffId, turn });
