@@ -6,7 +6,7 @@ import { html } from '../html.js';
 import type { Html } from '../html.js';
 import { alertBox } from '../sign-in/sign-in-form.js';
 import type { RutterTexts } from './texts.js';
-import { printDate } from '../time-text.js';
+import { printCount, printDate } from '../time-text.js';
 import type { ConnectionChoice } from './connection-choice.js';
 import { newConnectionValue } from './connection-choice.js';
 
@@ -46,7 +46,7 @@ export function accountsMain(t: RutterTexts, view: AccountsView): Html {
       ${view.choice.ask && companyQuestion(t, view, view.choice.linked)}
       <fieldset>
         <legend>${t.accounts.accountsLegend}</legend>
-        ${view.areMore && html`<p class="note">${t.accounts.more(handoffLimits.offeredAccountsMax)}</p>`}
+        ${view.areMore && html`<p class="note">${t.accounts.more(printCount(t, handoffLimits.offeredAccountsMax))}</p>`}
         ${selectAll(t)}
         ${view.accounts.map((account, index) => accountBox(t, { account, index, ticked: view.ticked }))}
       </fieldset>

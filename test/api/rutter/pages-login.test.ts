@@ -333,7 +333,9 @@ describe('which Sage company', () => {
     expect(cut.count).toBe(1_000);
     expect(cut.text).toContain('Site 0999');
     expect(cut.text).not.toContain('Site 1000');
-    expect(cut.text).toContain('Not all of your accounts are shown: this list holds the first 1000 by name.');
+    expect(cut.text).toContain(
+      'Not all of your accounts are shown: this list holds the first 1,000 by name.',
+    );
     expect(cut.text).toContain('ask your bank to take accounts that you do not need in Sage off the list');
 
     // What can never be offered takes no place in the list.

@@ -25,8 +25,8 @@ export const britishHandoffTexts = {
     accountsLegend: 'Accounts',
     kinds: { bank: 'Bank account', credit_card: 'Credit card' },
     selectAll: 'Select all',
-    more: (count: number) =>
-      `Not all of your accounts are shown: this list holds the first ${String(count)} by name. To share another one, ask your bank to take accounts that you do not need in Sage off the list, then choose your bank in Sage again.`,
+    more: (count: string) =>
+      `Not all of your accounts are shown: this list holds the first ${count} by name. To share another one, ask your bank to take accounts that you do not need in Sage off the list, then choose your bank in Sage again.`,
     button: 'Share accounts',
     noneTicked: 'Tick at least one account to share.',
     companyMissing: 'Choose the Sage company.',
