@@ -31,7 +31,11 @@ export async function holdPossibleDuplicates(
     `INSERT INTO posting_holds (feed_id, transaction_id, state, hold_reason, duplicate_of_account_id,
                                 duplicate_of_transaction_id)
      SELECT $1, id, 'held', 'possible_duplicate', account_id, original_id
-       FROM unnest($2::text[], $3::text[], $4::text[]) AS t (id, account_id, original_id)`,
+       FROM unnest($2::text[], $3::text[], $4::text[]) AS t (id, account_id, original_id)
+     ON CONFLICT (feed_id, transaction_id) DO UPDATE
+        SET state = excluded.state, hold_reason = excluded.hold_reason, reason = NULL, at = now(),
+            duplicate_of_account_id = excluded.duplicate_of_account_id,
+            duplicate_of_transaction_id = excluded.duplicate_of_transaction_id`,
     [
       feed.feedId,
       matches.map(([id]) => id),
@@ -53,13 +57,18 @@ export async function holdPossibleDuplicates(
   return matches.length;
 }
 
-/** Those on which nobody has decided: a posting that was held and released is sent. */
+/**
+ * Those on which nobody has decided: a possible duplicate that was released is sent. A posting that an operator held for
+ * another reason and released was not compared before.
+ */
 async function undecided(
   db: Queryable,
   { feed, postings }: { feed: FeedRow; postings: readonly DeliverablePosting[] },
 ): Promise<DeliverablePosting[]> {
   const { rows } = await db.query<{ transaction_id: string }>(
-    `SELECT transaction_id FROM posting_holds WHERE feed_id = $1 AND transaction_id = ANY ($2)`,
+    `SELECT transaction_id FROM posting_holds
+      WHERE feed_id = $1 AND transaction_id = ANY ($2)
+        AND (state <> 'released' OR duplicate_of_transaction_id IS NOT NULL)`,
     [feed.feedId, postings.map(({ transactionId }) => transactionId)],
   );
   const decided = new Set(rows.map((row) => row.transaction_id));

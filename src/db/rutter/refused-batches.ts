@@ -109,7 +109,7 @@ async function setAsideBatchOfOne(db: Queryable, input: RefusedBatchInput): Prom
   await markRefusedAlone(db, input, 'quarantined');
   const run = await readRefusedRun(db, { feedId, errorCode: input.refusal.errorCode });
   if (run.alike >= deliveryLimits.refusedAloneMax) {
-    const refused = await undoRefusedAlone(db, { feedId, afterBatch: run.acceptedBatch });
+    const refused = await undoRefusedAlone(db, { feedId, afterBatch: run.afterBatch });
     return await stop(db, input, { refused, why: 'nothing_accepted' });
   }
   await recordQuarantined(db, input, await readOnlyPosting(db, input));
@@ -155,25 +155,30 @@ async function stop(
   return 'stopped';
 }
 
-/** Batches of one posting refused since the feed's last accepted batch, if the posting is still set aside. */
+/**
+ * Batches of one posting refused with this code, one after the other: since the last accepted batch and the last refusal
+ * of one posting with another code. Only those whose posting is still set aside.
+ */
 async function readRefusedRun(
   db: Queryable,
   input: { feedId: string; errorCode: string | null },
-): Promise<{ alike: number; acceptedBatch: number }> {
-  const { rows } = await db.query<{ alike: number; accepted: number }>(
-    `WITH accepted AS (
-       SELECT coalesce(max(number), 0) AS number FROM batches WHERE feed_id = $1 AND state = 'delivered'
-     )
-     SELECT accepted.number AS accepted, (
-       SELECT count(*)::int FROM ledger l JOIN batches b USING (batch_id) JOIN attempts a USING (batch_id)
+): Promise<{ alike: number; afterBatch: number }> {
+  const { rows } = await db.query<{ alike: number; after_batch: number }>(
+    `WITH of_one AS (
+       SELECT b.number, a.error_code IS NOT DISTINCT FROM $2 AS is_alike
+         FROM ledger l JOIN batches b USING (batch_id) JOIN attempts a USING (batch_id)
         WHERE l.feed_id = $1 AND l.exception = 'quarantined' AND b.state = 'refused' AND NOT b.bisected
-          AND b.number > accepted.number
           AND a.number = (SELECT max(number) FROM attempts last WHERE last.batch_id = b.batch_id)
-          AND a.error_code IS NOT DISTINCT FROM $2) AS alike
-      FROM accepted`,
+     ), before AS (
+       SELECT greatest((SELECT max(number) FROM batches WHERE feed_id = $1 AND state = 'delivered'),
+                       (SELECT max(number) FROM of_one WHERE NOT is_alike), 0) AS number
+     )
+     SELECT before.number AS after_batch,
+            (SELECT count(*)::int FROM of_one WHERE is_alike AND of_one.number > before.number) AS alike
+       FROM before`,
     [input.feedId, input.errorCode],
   );
-  return { alike: rows[0]?.alike ?? 0, acceptedBatch: rows[0]?.accepted ?? 0 };
+  return { alike: rows[0]?.alike ?? 0, afterBatch: rows[0]?.after_batch ?? 0 };
 }
 
 async function recordQuarantined(

@@ -174,6 +174,24 @@ describe('postings of an account that replaces another', () => {
     expect(await bookedIds(third)).toEqual(['new']);
   });
 
+  it('are held although an operator held and released them before they were compared', async () => {
+    const old = await makeFeed();
+    await add(old, { id: 'o1' });
+    await fixture.deliveryRun(old);
+    const feed = await makeFeed(old);
+    await add(feed, { id: 'n1' });
+    await decide(feed, 'hold', 'n1');
+    await decide(feed, 'release', 'n1');
+    await fixture.deliveryRun(feed);
+    expect(await bookedIds(feed)).toEqual([]);
+    expect(await readPostingWithStatus(fixture.pool, { ...feed, transactionId: 'n1' })).toMatchObject({
+      holdReason: 'possible_duplicate',
+    });
+    await decide(feed, 'release', 'n1');
+    await fixture.deliveryRun(feed);
+    expect(await bookedIds(feed)).toEqual(['n1']);
+  });
+
   it('go out once when they are released, are never held again, and never when discarded', async () => {
     const old = await makeFeed();
     await add(old, { id: 'o1' }, { id: 'o2', text: 'Rent' });

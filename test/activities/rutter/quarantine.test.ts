@@ -416,6 +416,25 @@ describe('a refusal that is not caused by single postings', () => {
     expect(await fixture.bookedIds(feed)).toEqual(idsOf(3));
   });
 
+  it('counts from the last refusal with another code', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    const postings = postingsFrom({ from: startDate, count: 4 });
+    for (const [index, posting] of postings.entries()) {
+      const code = index === 1 ? 'SOMETHING_NEW' : 'PLATFORM_BAD_REQUEST';
+      const body = { error_type: 'PLATFORM_ERROR', error_code: code, error_message: 'refused' };
+      await fixture.control('POST', '/faults', {
+        kind: 'status',
+        http_status: 450,
+        body,
+        match: batchPost,
+        times: 1,
+      });
+      await fixture.addPostings(feed, [posting]);
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', reason: null });
+    }
+    expect(Object.keys(await exceptionsOf(feed))).toEqual(idsOf(4));
+  });
+
   it('counts from the last accepted batch: a delivery between single refusals keeps them quarantined', async () => {
     const feed = await fixture.makeFeed({ startDate });
     await poison([idOf(1), idOf(2), idOf(4)], true);
