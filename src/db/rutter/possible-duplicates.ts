@@ -14,8 +14,8 @@ const timelineIdsMax = 100;
 /**
  * Holds those of a feed's next postings that equal a delivered posting of an account that this one replaces, directly or
  * through others (booking day, amount, text; each delivered one is matched once in a feed). Called when a batch is built,
- * under the feed's lock: whatever the order in which postings, deliveries and `replaces` arrived, nothing is sent
- * unchecked. One that an operator has decided on is not held again. Answers how many were held.
+ * under the feed's lock: whatever the order in which postings and `replaces` arrived, nothing of the new account is sent
+ * unchecked. What the replaced account delivers later is not compared. One that an operator has decided on is not held again. Answers how many were held.
  */
 export async function holdPossibleDuplicates(
   db: Queryable,

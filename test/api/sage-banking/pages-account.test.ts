@@ -190,12 +190,12 @@ describe('the page of an account', () => {
     await storePage(fixture.pool, { ...account, transactions, endIndex: 4 });
     const words = textOf(await visitor.get(path));
     expect(words).toContain('Transactions received 1');
-    expect(words).toContain('NEW 3.00 GBP Replaces an earlier transaction');
+    expect(words).toContain('NEW 3.00 GBP Sent by the bank as a correction of an earlier transaction');
     for (const hidden of ['OLD', 'GONE', 'MARK']) expect(words).not.toContain(hidden);
     expect(words).toContain('Show corrected transactions, too');
     const page = await visitor.get(`${path}?include=corrected`);
     expect(textOf(page)).toContain('OLD 1.00 GBP Corrected by the bank: no longer counted');
-    expect(textOf(page)).toContain('MARK 4.00 GBP The bank removed an earlier transaction');
+    expect(textOf(page)).toContain('MARK 4.00 GBP Sent by the bank to remove an earlier transaction');
     expect(page.text.match(/name="transaction_id"/g)).toHaveLength(1);
   });
 

@@ -127,8 +127,8 @@ export const britishSageTexts = {
       corrected: {
         show: 'Show corrected transactions, too',
         hide: 'Hide corrected transactions',
-        replaces: 'Replaces an earlier transaction',
-        removes: 'The bank removed an earlier transaction',
+        replaces: 'Sent by the bank as a correction of an earlier transaction',
+        removes: 'Sent by the bank to remove an earlier transaction',
         notInForce: 'Corrected by the bank: no longer counted',
       },
       shownLast: (count: string) => `The last ${count} are shown.`,
