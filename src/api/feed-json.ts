@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FeedView } from '../db/feed-views.js';
 import type { Pool } from '../db/pool.js';
-import { feedActions, feedStates, takenStatuses } from '../domain/feed.js';
+import { feedActions, feedClosers, feedStates, takenStatuses } from '../domain/feed.js';
 import { differencesSchema } from './account-json.js';
 import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
@@ -48,6 +48,10 @@ export const feedSchema = z
     next_sync_at: instant.nullable(),
     published_at: instant.nullable(),
     closed_at: instant.nullable(),
+    closed_by: z.enum(feedClosers).nullable().meta({
+      description:
+        'What closed the feed: `request` of an operator or the customer, the closing of its `account`, or the end of its `connection`. Null: open, closed by version 0.2, or on `sage-banking`.',
+    }),
     created_at: instant,
     updated_at: instant,
     account_differences: differencesSchema,
@@ -88,6 +92,7 @@ export function feedJson(feed: FeedView) {
     next_sync_at: feed.nextSyncAt,
     published_at: feed.publishedAt,
     closed_at: feed.closedAt,
+    closed_by: feed.closedBy,
     created_at: feed.createdAt,
     updated_at: feed.updatedAt,
     account_differences: feed.accountDifferences.map(({ field, shown }) => ({ field, sage_shows: shown })),

@@ -1,6 +1,6 @@
 import type { AlertCode } from '../domain/alerts.js';
 import type { Channel, ChannelId } from '../domain/channel.js';
-import type { FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
+import type { ClosedBy, FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { Queryable } from './pool.js';
@@ -43,6 +43,7 @@ export interface FeedViewRow {
   next_sync_at: string | null;
   published_at: string | null;
   closed_at: string | null;
+  closed_by: ClosedBy | null;
   created_at: string;
   updated_at: string;
   has_job: boolean;

@@ -1,5 +1,5 @@
 import type { ChannelId } from '../domain/channel.js';
-import type { FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
+import type { ClosedBy, FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
@@ -22,6 +22,8 @@ export interface FeedView {
   readonly nextSyncAt: string | null;
   readonly publishedAt: string | null;
   readonly closedAt: string | null;
+  /** Null while open, for feeds that version 0.2 closed, and on the channel of Sage's Banking Service. */
+  readonly closedBy: ClosedBy | null;
   readonly createdAt: string;
   readonly updatedAt: string;
   /** Its open batch has a job at Rutter. */
@@ -59,6 +61,7 @@ const columns: readonly FeedViewColumn[] = [
   'next_sync_at',
   'published_at',
   'closed_at',
+  'closed_by',
   'created_at',
   'updated_at',
   'has_job',
@@ -96,6 +99,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     nextSyncAt: row.next_sync_at,
     publishedAt: row.published_at,
     closedAt: row.closed_at,
+    closedBy: row.closed_by,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     hasJob: row.has_job,

@@ -68,6 +68,10 @@ export function unreachable(value: never): never {
   throw new Error(`unexpected value: ${String(value)}`);
 }
 
+/** What closed a feed: a request of an operator or the customer, the closing of its account, or the end of its connection. */
+export const feedClosers = ['request', 'account', 'connection'] as const;
+export type ClosedBy = (typeof feedClosers)[number];
+
 /** Whether Sage has taken what was delivered to its provider; `unknown` where the provider does not say. */
 export const takenStatuses = ['taken', 'waiting', 'unknown'] as const;
 export type TakenStatus = (typeof takenStatuses)[number];

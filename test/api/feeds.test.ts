@@ -164,6 +164,18 @@ describe('the list of feeds', () => {
 });
 
 describe('what operators see of a feed', () => {
+  it.each(['request', 'account', 'connection', null])(
+    'is what closed it, by itself and in the list: %s',
+    async (closedBy) => {
+      const account = await api.makeAccount();
+      const closing = closedBy === null ? {} : { operator: 'closed', state: 'closed', closed_by: closedBy };
+      const feedId = await api.makeFeed({ ...account, ...closing });
+      expect((await get(`/v1/feeds/${feedId}`)).body['closed_by']).toBe(closedBy);
+      const { feeds } = (await get(`/v1/feeds?account_id=${account.accountId}`)).body;
+      expect(feeds).toMatchObject([{ feed_id: feedId, closed_by: closedBy }]);
+    },
+  );
+
   it('is its batches with attempts, its postings with their delivery status and its timeline, newest first, page by page', async () => {
     const account = await api.makeAccount();
     const feedId = await api.makeFeed(account);

@@ -29,6 +29,7 @@ export const rutterDbChannel: DbChannel = {
       next_sync_at: 'f.next_sync_at',
       published_at: 'f.published_at',
       closed_at: 'f.closed_at',
+      closed_by: 'f.closed_by',
       created_at: 'f.created_at',
       updated_at: 'f.updated_at',
       has_job: `EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)

@@ -1,5 +1,4 @@
-import type { FeedState, TakenStatus } from '../../domain/feed.js';
-import type { ClosedBy } from '../../domain/rutter/transitions.js';
+import type { ClosedBy, FeedState, TakenStatus } from '../../domain/feed.js';
 import { deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
 import { startDayOfFeed } from './feeds.js';

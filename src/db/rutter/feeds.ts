@@ -5,14 +5,10 @@ import {
   type FeedFacts,
   type FeedState,
   type OperatorFact,
+  type ClosedBy,
 } from '../../domain/feed.js';
 import { maySend } from '../../domain/rutter/feed.js';
-import {
-  changedFacts,
-  type ClosedBy,
-  type FeedChange,
-  type FeedTransition,
-} from '../../domain/rutter/transitions.js';
+import { changedFacts, type FeedChange, type FeedTransition } from '../../domain/rutter/transitions.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
 

@@ -32,6 +32,7 @@ export const sageBankingDbChannel: DbChannel = {
       next_sync_at: 's.next_read_at',
       published_at: 's.created_at',
       closed_at: 's.cancelled_at',
+      closed_by: 'NULL::text',
       created_at: 's.created_at',
       updated_at: 's.updated_at',
       has_job: 'false',

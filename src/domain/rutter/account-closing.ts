@@ -1,5 +1,5 @@
-import type { FeedFacts } from '../feed.js';
-import type { ClosedBy, FeedTransition } from './transitions.js';
+import type { ClosedBy, FeedFacts } from '../feed.js';
+import type { FeedTransition } from './transitions.js';
 
 /**
  * When a feed closes without a request, and when it opens again: with its account, or with its connection. Pure;

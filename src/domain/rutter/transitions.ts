@@ -2,6 +2,7 @@ import { addDays, startDayOf, zoneOf } from '../booking-day.js';
 import {
   feedState,
   type AccountFact,
+  type ClosedBy,
   type FeedFacts,
   type FeedState,
   type OperatorAction,
@@ -29,9 +30,6 @@ export interface FeedSnapshot {
   readonly nextSyncAt: string | null;
   readonly checkRequested: boolean;
 }
-
-/** A request of an operator or the customer, the closing of the account, or the end of the connection. */
-export type ClosedBy = 'request' | 'account' | 'connection';
 
 /** A change of a feed's row; absent fields keep their values. */
 export interface FeedChange {
