@@ -138,6 +138,19 @@ export async function listPublishableAccounts(
   return rows.map(accountFrom);
 }
 
+/** Names of those of the given accounts that are this customer's, in order. */
+export async function listAccountNames(
+  db: Queryable,
+  input: { customerId: string; accountIds: readonly string[] },
+): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT name FROM accounts WHERE customer_id = $1 AND account_id = ANY ($2) ORDER BY name, account_id`,
+    // PostgreSQL stores no NUL in a text, so no account has such an id.
+    [input.customerId, input.accountIds.filter((id) => !id.includes('\0'))],
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Up to `limit` of a customer's accounts after the account `afterAccountId`, in the order of their ids. */
 export async function listAccounts(
   db: Queryable,

@@ -1,10 +1,12 @@
 import type { Request, Response } from 'express';
 import { listUsableConnections } from '../../db/listed-connections.js';
+import { listAccountNames } from '../../db/accounts.js';
 import { readCustomer } from '../../db/customers.js';
 import { recordHandoffChoice } from '../../db/rutter/handoffs.js';
 import { listOfferedAccounts } from '../../db/rutter/offered-accounts.js';
 import { zoneOf } from '../../domain/booking-day.js';
 import type { ConnectionMode } from '../../domain/rutter/connection.js';
+import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
 import { readField, readFields, requireOwnForm } from '../form.js';
 import { printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
@@ -16,12 +18,13 @@ import type { RutterPages } from './context.js';
 import type { SignedInVisit } from './handoff-visit.js';
 import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
+import type { RutterTexts } from './texts.js';
 
 /** `GET /login/<handoff>/accounts`: the recipient, the data and the choice of accounts. */
 export async function showAccounts(pages: RutterPages, request: Request, response: Response): Promise<void> {
   const visit = await requireSignedIn(pages, request);
   if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
-  if (visit.handoff.state === 'sharing' || visit.handoff.state === 'ready') {
+  if (isChoiceStored(visit)) {
     seeOther(response, stepPaths.finish(visit.handoff.handoffId));
     return;
   }
@@ -39,6 +42,10 @@ export async function showAccounts(pages: RutterPages, request: Request, respons
   const isAll = request.query[selectField] === 'all';
   const ticked = new Set(isAll ? offer.accounts.map(({ accountId }) => accountId) : []);
   sendAccounts(pages, response, visit, { status: 200, ...offer, ticked, chosen });
+}
+
+function isChoiceStored({ handoff }: SignedInVisit): boolean {
+  return handoff.state === 'sharing' || handoff.state === 'ready';
 }
 
 /** With `RUTTER_CONNECTION_MODE=link` a new company is connected in Rutter Link before accounts are shared with it. */
@@ -75,8 +82,10 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
     return;
   }
   const accountIds = offer.accounts.map(({ accountId }) => accountId).filter((id) => wanted.has(id));
-  // The form never offered an id that is not this customer's, so it cannot be a mistake in the form.
-  if (accountIds.length !== wanted.size) throw new PageProblem(400, t.problems.badForm);
+  if (accountIds.length !== wanted.size) {
+    await sendUnofferedAgain(pages, response, visit, { offer, wanted, chosen });
+    return;
+  }
   const connectionId = chosenConnection(offer.choice, chosen);
   if (accountIds.length === 0 || connectionId === undefined) {
     const alert = accountIds.length === 0 ? t.accounts.noneTicked : t.accounts.companyMissing;
@@ -93,6 +102,43 @@ export async function shareAccounts(pages: RutterPages, request: Request, respon
   const recorded = await recordHandoffChoice(pages.pool, { handoffId, customerId, connectionId, accountIds });
   pages.logger.info({ handoffId, recorded, accountsCount: accountIds.length }, 'accounts shared');
   await finishHandoff(pages, response, { handoffId, customerId, formToken: visit.visit.formToken });
+}
+
+/**
+ * The form again after an account was chosen that is not offered: it was closed, or may not be shared any more, since the
+ * page was loaded. The other ticks stay. An id of another customer's account says no more than one that does not exist.
+ */
+async function sendUnofferedAgain(
+  pages: RutterPages,
+  response: Response,
+  visit: SignedInVisit,
+  submitted: { offer: Offer; wanted: ReadonlySet<string>; chosen: string },
+): Promise<void> {
+  const { t } = pages;
+  const { offer, wanted, chosen } = submitted;
+  if (isChoiceStored(visit)) {
+    seeOther(response, stepPaths.finish(visit.handoff.handoffId));
+    return;
+  }
+  if (offer.accounts.length === 0) {
+    sendMessage(response, t, 400, t.accounts.none);
+    return;
+  }
+  const offered = new Set(offer.accounts.map(({ accountId }) => accountId));
+  const accountIds = [...wanted].filter((id) => !offered.has(id));
+  const names = await listAccountNames(pages.pool, { customerId: visit.customerId, accountIds });
+  sendAccounts(pages, response, visit, {
+    ...offer,
+    status: 400,
+    alert: unofferedText(t, names),
+    ticked: wanted,
+    chosen: chosen === '' ? undefined : chosen,
+  });
+}
+
+function unofferedText(t: RutterTexts, names: readonly string[]): string {
+  const named = names.slice(0, handoffLimits.namedAccountsMax);
+  return t.accounts.notOffered(named, names.length - named.length);
 }
 
 type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'areMore' | 'choice' | 'timeZone'>;

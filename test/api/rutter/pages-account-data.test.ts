@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordHandoffChoice } from '../../../src/db/rutter/handoffs.js';
 import {
   addConnection,
   addCustomer,
@@ -20,6 +21,10 @@ afterAll(async () => {
 
 const setAccount = (accountId: string, change: string) =>
   pages.pool.query(`UPDATE accounts SET ${change} WHERE account_id = $1`, [accountId]);
+
+/** Ids of the accounts whose boxes are ticked. */
+const tickedIn = (text: string) =>
+  [...text.matchAll(/type="checkbox"[^>]*value="([^"]*)"[^>]*\schecked/g)].map(([, id]) => id);
 
 describe('the choice of accounts', () => {
   test('leaves out accounts that are not to be published or that Rutter could not take', async () => {
@@ -61,6 +66,58 @@ describe('the choice of accounts', () => {
     expect(form.text).not.toMatch(/Closed long ago|Closed today/);
     const answer = await visitor.post(form.path, { form_token: form.formToken, account: [accountIds[1]!] });
     expect(answer.status).toBe(400);
+  });
+
+  test('an account that is not offered any more gives the form again, with the other ticks', async () => {
+    const { username, accountIds } = await addCustomer(pages, [
+      ['Open', '7750'],
+      ['<b>Closing</b>', '7751'],
+      ['Not ticked', '7752'],
+    ]);
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, newChallenge().link, username);
+    await setAccount(accountIds[1]!, `closed_on = '2019-01-01'`);
+    const fields = { form_token: form.formToken, account: accountIds.slice(0, 2) };
+    const answer = await visitor.post(form.path, fields);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('“&lt;b&gt;Closing&lt;/b&gt;” is not offered for sharing any more');
+    expect(answer.text).not.toContain('could not read the form');
+    expect(tickedIn(answer.text)).toEqual([accountIds[0]]);
+    await setAccount(accountIds[2]!, `publishable = false`);
+    const both = await visitor.post(form.path, { form_token: answer.formToken, account: accountIds });
+    expect(both.text).toContain('“&lt;b&gt;Closing&lt;/b&gt;”, “Not ticked” are not offered');
+    expect(tickedIn(both.text)).toEqual([accountIds[0]]);
+    await setAccount(accountIds[0]!, `publishable = false`);
+    const none = await visitor.post(form.path, { form_token: both.formToken, account: accountIds });
+    expect(none.status).toBe(400);
+    expect(none.text).toContain('There is no account to share');
+    expect(pages.facade.calls.map(({ name }) => name)).not.toContain('accountsShared');
+  });
+
+  test('a choice that is stored is not asked for again when one of its accounts is not offered any more', async () => {
+    const { customerId, username, accountIds } = await addCustomer(pages);
+    const { handoffId, link } = newChallenge();
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, link, username);
+    await recordHandoffChoice(pages.pool, { handoffId, customerId, connectionId: null, accountIds });
+    await setAccount(accountIds[1]!, `publishable = false`);
+    const answer = await visitor.post(form.path, { form_token: form.formToken, account: accountIds });
+    expect(answer).toMatchObject({ status: 303, location: `/login/${handoffId}/finish` });
+  });
+
+  test('says of an account of another customer no more than of one that does not exist', async () => {
+    const stranger = await addCustomer(pages, [['Stranger’s savings', '9999']]);
+    const { username, accountIds } = await addCustomer(pages);
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, newChallenge().link, username);
+    for (const id of [stranger.accountIds[0]!, 'unknown', 'with\0nul']) {
+      const account = [accountIds[0]!, id];
+      const answer = await visitor.post(form.path, { form_token: form.formToken, account });
+      expect(answer.status).toBe(400);
+      expect(answer.text).toContain('An account that you chose is not offered for sharing any more');
+      expect(answer.text).not.toContain('Stranger');
+      expect(tickedIn(answer.text)).toEqual([accountIds[0]]);
+    }
   });
 
   test('says that there is none when no account may be published', async () => {

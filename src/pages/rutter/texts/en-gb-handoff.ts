@@ -30,6 +30,14 @@ export const britishHandoffTexts = {
     button: 'Share accounts',
     noneTicked: 'Tick at least one account to share.',
     companyMissing: 'Choose the Sage company.',
+    /** `names`: of the accounts that the customer has; none when the form named an account that does not exist. */
+    notOffered: (names: readonly string[], more: number) => {
+      const quoted = names.map((name) => `“${name}”`).join(', ');
+      const those = more === 0 ? quoted : `${quoted} and ${String(more)} more`;
+      const which = names.length === 0 ? 'An account that you chose' : those;
+      const verb = names.length > 1 ? 'are' : 'is';
+      return `${which} ${verb} not offered for sharing any more, so nothing has been shared yet. Check the accounts below and share them again.`;
+    },
     none: {
       heading: 'There is no account to share',
       paragraphs: [
