@@ -12,6 +12,7 @@ export interface RutterFeed extends CustomerFeed {
   readonly connectionId: string;
   readonly state: FeedState;
   readonly reason: string | null;
+  /** The last characters of its number; of its IBAN when it has no number. */
   readonly numberLast4: string | null;
   readonly currency: string;
   /** The Sage company's name, if it has one. */
@@ -51,7 +52,7 @@ export async function listRutterFeeds(
   const { rows } = await db.query<RutterFeed>(
     `SELECT 'rutter' AS channel, f.feed_id AS "feedId", f.account_id AS "accountId",
             f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason,
-            a.name AS "accountName", a.number_last4 AS "numberLast4", a.currency,
+            a.name AS "accountName", coalesce(a.number_last4, a.iban_last4) AS "numberLast4", a.currency,
             a.closed_on AS "accountClosedOn", f.closed_by AS "closedBy",
             c.name AS "connectionName", c.link_url AS "linkUrl",
             ${startDayOfFeed} AS "startDay", coalesce(a.time_zone, cu.time_zone) AS "timeZone",

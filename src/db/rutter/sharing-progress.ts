@@ -5,6 +5,7 @@ import type { Queryable } from '../pool.js';
 export interface ChosenAccount {
   readonly accountId: string;
   readonly name: string;
+  /** The last characters of its number; of its IBAN when it has no number. */
   readonly numberLast4: string | null;
   /** `later`: time ran out, it is published after the handoff. */
   readonly outcome: 'shared' | 'waiting' | 'later' | 'refused';
@@ -13,7 +14,7 @@ export interface ChosenAccount {
   readonly errorCode: string | null;
 }
 
-const chosenColumns = `a.account_id AS "accountId", a.name, a.number_last4 AS "numberLast4",
+const chosenColumns = `a.account_id AS "accountId", a.name, coalesce(a.number_last4, a.iban_last4) AS "numberLast4",
   CASE WHEN f.feed_id IS NOT NULL THEN 'shared' WHEN p.refused_reason IS NOT NULL THEN 'refused'
        WHEN p.later_since IS NOT NULL THEN 'later' ELSE 'waiting' END AS outcome,
   CASE WHEN f.feed_id IS NULL THEN p.refused_reason END AS reason,

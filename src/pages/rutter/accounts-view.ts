@@ -62,7 +62,7 @@ function selectAll(t: RutterTexts): Html {
   </button>`;
 }
 
-/** The label has only the account's name and last four digits; kind and currency are a hint beside it. */
+/** The label has only the account's name and last four characters; kind and currency are a hint beside it. */
 function accountBox(
   t: RutterTexts,
   box: { account: AccountRow; index: number; ticked: ReadonlySet<string> },
@@ -77,14 +77,16 @@ function accountBox(
       aria-describedby="account-${index}-kind"
       ${box.ticked.has(account.accountId) && html`checked`}
     />
-    <label for="account-${index}"><bdi>${account.name}</bdi> ${lastDigits(account.numberLast4)}</label>
+    <label for="account-${index}"><bdi>${account.name}</bdi> ${lastDigits(account)}</label>
     <span class="hint" id="account-${index}-kind"
       >${t.accounts.kinds[account.type]}, ${account.currency}</span
     >
   </div>`;
 }
 
-function lastDigits(digits: string | null): Html | undefined {
+/** Of the number; of the IBAN when the account has no number. */
+function lastDigits({ numberLast4, ibanLast4 }: AccountRow): Html | undefined {
+  const digits = numberLast4 ?? ibanLast4;
   if (digits === null) return undefined;
   return html`<span class="digits masked">${digits}</span>`;
 }

@@ -2,7 +2,7 @@ import { html } from '../html.js';
 import type { Html } from '../html.js';
 import type { Texts } from '../texts.js';
 
-/** The head of a feed's card: the account, the last digits of its number, and the state of its feed. */
+/** The head of a feed's card: the account, the last characters of its number or IBAN, and the state of its feed. */
 export function feedCardHead(
   t: Texts,
   feed: { readonly feedId: string; readonly accountName: string; readonly numberLast4: string | null },

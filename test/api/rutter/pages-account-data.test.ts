@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordHandoffChoice } from '../../../src/db/rutter/handoffs.js';
+import { readChosenAccounts } from '../../../src/db/rutter/sharing-progress.js';
 import {
   addConnection,
   addCustomer,
@@ -25,6 +26,10 @@ const setAccount = (accountId: string, change: string) =>
 /** Ids of the accounts whose boxes are ticked. */
 const tickedIn = (text: string) =>
   [...text.matchAll(/type="checkbox"[^>]*value="([^"]*)"[^>]*\schecked/g)].map(([, id]) => id);
+
+/** The last characters that are shown beside the names of accounts. */
+const maskedIn = (text: string) =>
+  [...text.matchAll(/class="digits masked">([^<]*)</g)].map(([, shown]) => shown);
 
 describe('the choice of accounts', () => {
   test('leaves out accounts that are not to be published or that Rutter could not take', async () => {
@@ -125,6 +130,34 @@ describe('the choice of accounts', () => {
     await setAccount(accountIds[0]!, `publishable = false`);
     const form = await signInAt(newVisitor(pages), newChallenge().link, username);
     expect(form.text).toContain('There is no account to share');
+  });
+});
+
+describe('the last characters of an account', () => {
+  test('are those of the IBAN, wherever the account is listed, when it has no number', async () => {
+    const { customerId, username, accountIds } = await addCustomer(pages, [
+      ['Only an IBAN', '0000'],
+      ['Number and IBAN', '7761'],
+      ['Neither', '0000'],
+    ]);
+    await setAccount(accountIds[0]!, `number_last4 = NULL, iban_last4 = '3000'`);
+    await setAccount(accountIds[1]!, `iban_last4 = '4000'`);
+    await setAccount(accountIds[2]!, `number_last4 = NULL`);
+    const { handoffId, link } = newChallenge();
+    const visitor = newVisitor(pages);
+    const form = await signInAt(visitor, link, username);
+    expect(maskedIn(form.text)).toEqual(['7761', '3000']);
+
+    const choice = { handoffId, customerId, connectionId: null, accountIds };
+    await recordHandoffChoice(pages.pool, choice);
+    const chosen = await readChosenAccounts(pages.pool, { handoffId });
+    expect(chosen.map(({ numberLast4 }) => numberLast4)).toEqual(['3000', '7761', null]);
+
+    for (const accountId of accountIds) await addConnection(pages, { customerId, accountId });
+    const { formToken } = await visitor.get('/status/sign-in');
+    await visitor.post('/status/sign-in', { form_token: formToken, username, password });
+    const status = (await visitor.get('/status')).text;
+    expect([...status.matchAll(/ending (\w+)/g)].map(([, last4]) => last4)).toEqual(['7761', '3000']);
   });
 });
 
