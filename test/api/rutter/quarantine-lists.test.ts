@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, transaction, type ApiFixture } from '../machine-api-fixture.js';
 
@@ -24,6 +25,28 @@ async function feedWith(...ids: string[]): Promise<string> {
   });
   expect(answer.body['accepted']).toBe(ids.length);
   return feedId;
+}
+
+/** The posting in a batch that ended with this code, as delivery leaves it in the rows. */
+async function refuse(feedId: string, { id, code }: { id: string; code: string }): Promise<void> {
+  const batchId = randomUUID();
+  const isConflict = code === 'conflict';
+  await api.rows(
+    `INSERT INTO batches (batch_id, feed_id, connection_id, delivery_lock_id, number, size, body_hash, first_posted_at,
+                          last_posted_at, state)
+     SELECT $1::uuid, feed_id, connection_id, $1::uuid::text, 1, 1, 'hash', now(), now(), $3 FROM feeds
+      WHERE feed_id = $2`,
+    [batchId, feedId, isConflict ? 'delivered' : 'refused'],
+  );
+  await api.rows(
+    `INSERT INTO attempts (idempotency_key, batch_id, number, state, error_code)
+     VALUES (gen_random_uuid(), $1, 1, $2, $3)`,
+    [batchId, isConflict ? 'delivered' : 'nothing_synced', isConflict ? null : code],
+  );
+  await api.rows(
+    `INSERT INTO ledger (feed_id, transaction_id, batch_id, position, exception) VALUES ($1, $2, $3, 0, $4)`,
+    [feedId, id, batchId, isConflict ? 'conflict' : 'quarantined'],
+  );
 }
 
 const decide = (feedId: string, action: string, json: unknown, role: 'core' | 'ops' = 'ops') =>
@@ -73,12 +96,54 @@ describe('many postings at once', () => {
   it('of one cause are decided by its code, and those of other causes stay', async () => {
     const feedId = await feedWith('a', 'b', 'c');
     await decide(feedId, 'hold', { transaction_ids: ['a', 'b'], reason });
-    const none = await decide(feedId, 'release', { all_of_code: 'possible_duplicate', reason });
-    expect([none.status, none.body['changed']]).toEqual([200, 0]);
     const all = await decide(feedId, 'discard', { all_of_code: 'operator', reason });
     expect([all.status, all.body['changed']]).toEqual([200, 2]);
     expect(await counts(feedId)).toMatchObject({ held: 0, ready: 1, discarded: 2 });
   });
+
+  it('of a code that none has had are 422 at that field, and nothing is signalled', async () => {
+    const feedId = await feedWith('a');
+    await decide(feedId, 'hold', { transaction_ids: ['a'], reason });
+    api.facade.calls.length = 0;
+    for (const code of ['possible_duplicate', 'conflict', 'operators', 'INVALID_AMOUNT', 'account_closed']) {
+      const answer = await decide(feedId, 'release', { all_of_code: code, reason });
+      expect([answer.status, answer.body]).toMatchObject([
+        422,
+        {
+          code: 'invalid_body',
+          errors: [
+            { pointer: '/all_of_code', message: expect.stringContaining('no waiting posting of the feed') },
+          ],
+        },
+      ]);
+    }
+    expect(api.facade.calls).toEqual([]);
+    expect(await counts(feedId)).toMatchObject({ held: 1 });
+  });
+
+  it.each(['release', 'discard'])(
+    'of one cause are decided once: a repeated %s changes nothing',
+    async (action) => {
+      const feedId = await feedWith('a');
+      await decide(feedId, 'hold', { transaction_ids: ['a'], reason });
+      const body = { all_of_code: 'operator', reason };
+      expect((await decide(feedId, action, body)).body).toMatchObject({ changed: 1 });
+      const again = await decide(feedId, action, body);
+      expect([again.status, again.body]).toMatchObject([200, { changed: 0, refused_total: 0 }]);
+    },
+  );
+
+  it.each(['conflict', 'INVALID_AMOUNT'])(
+    'that Rutter refused with the code %s are decided once, too',
+    async (code) => {
+      const feedId = await feedWith('a');
+      await refuse(feedId, { id: 'a', code });
+      const body = { all_of_code: code, reason };
+      expect((await decide(feedId, 'discard', body)).body).toMatchObject({ changed: 1 });
+      const again = await decide(feedId, 'discard', body);
+      expect([again.status, again.body]).toMatchObject([200, { changed: 0 }]);
+    },
+  );
 
   it('of which some cannot be decided are decided as far as possible, and the others are named', async () => {
     const feedId = await feedWith('a', 'b');

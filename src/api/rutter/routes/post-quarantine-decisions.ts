@@ -5,7 +5,7 @@ import {
   type DecisionInput,
   type DecisionResult,
 } from '../../../db/rutter/quarantine.js';
-import { listPostingsOfCode } from '../../../db/rutter/postings-of-code.js';
+import { hasHadPostingsOfCode, listPostingsOfCode } from '../../../db/rutter/postings-of-code.js';
 import type { FeedView } from '../../../db/feed-views.js';
 import { limits } from '../../../domain/limits.js';
 import { deliveryStatuses, holdReasons } from '../../../domain/rutter/delivery-status.js';
@@ -13,7 +13,7 @@ import { allowedPostingActions, type PostingAction } from '../../../domain/rutte
 import type { AnyRoute, RouteAnswer } from '../../define-route.js';
 import { feedParams } from '../../feed-params.js';
 import { nothing, textField, transactionId } from '../../fields.js';
-import { Problem } from '../../problem.js';
+import { invalid, Problem } from '../../problem.js';
 import { defineRutterRoute, type RutterDeps } from '../define-route.js';
 import { requireRutterFeed } from '../feed-params.js';
 import { explainWrongStatus, undecided } from './post-quarantine-decision.js';
@@ -91,7 +91,9 @@ function decisionRoute(
     summary,
     description: `What \`…/quarantine/{transaction_id}/${action}\` does for one transaction, for up to ${decidedPostingsMax} at once${
       action === 'hold' ? '' : ', or for all that wait for one cause'
-    }. What is possible is done and the rest is listed with its reason; 409 with the same lists when nothing was possible. Repeating the request changes nothing.`,
+    }. What is possible is done and the rest is listed with its reason; 409 with the same lists when nothing was possible${
+      action === 'hold' ? '' : '; 422 for an `all_of_code` that no transaction of the feed has had'
+    }. Repeating the request changes nothing.`,
     params: feedParams,
     query: nothing,
     body: { schema, bytesMax: bodyBytesMax },
@@ -142,12 +144,24 @@ async function decideAll(
       limit: decidedPostingsMax,
     });
     const last = ids.at(-1);
-    if (last === undefined) return total;
+    if (last === undefined) {
+      if (afterId === null)
+        await requireKnownCode(deps, { feedId: decision.feedId, code: selection.all_of_code });
+      return total;
+    }
     if (decided >= transactionsOfCodeMax) return { ...total, has_more: true };
     await decide(ids);
     decided += ids.length;
     afterId = last;
   }
+}
+
+/** A mistyped code is no success. A repeat is one: its postings no longer wait. @throws {Problem} 422 */
+async function requireKnownCode(deps: RutterDeps, input: { feedId: string; code: string }): Promise<void> {
+  if (await hasHadPostingsOfCode(deps.pool, input)) return;
+  const message =
+    'no waiting posting of the feed has this code: take it from the timeline entry posting_quarantined, or the hold_reason of the transaction';
+  throw invalid({ status: 422, code: 'invalid_body', errors: [{ pointer: '/all_of_code', message }] });
 }
 
 function addTo(
