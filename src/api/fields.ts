@@ -70,9 +70,11 @@ export const pageFields = {
   cursor: z.string().max(cursorLengthMax).optional(),
   limit: z
     .string()
-    .regex(/^[1-9]\d{0,2}$/, 'must be a number from 1')
+    .refine(
+      (value) => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= pageLimitMax,
+      `must be a whole number from 1 to ${pageLimitMax}`,
+    )
     .transform(Number)
-    .refine((value) => value <= pageLimitMax, `must be at most ${pageLimitMax}`)
     .optional()
     .meta({ type: 'integer', minimum: 1, maximum: pageLimitMax, default: pageLimitDefault }),
 };

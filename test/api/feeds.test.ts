@@ -163,6 +163,23 @@ describe('the list of feeds', () => {
   });
 });
 
+describe('the limit of a list', () => {
+  it.each(['0', '00', '201', '1001', '99999999999999999999', '-1', '1.5', '1e2', 'x', ''])(
+    'that is no page size is refused with the largest one: %j',
+    async (limit) => {
+      const answer = await get(`/v1/feeds?limit=${limit}`);
+      expect([answer.status, answer.body['errors']]).toEqual([
+        400,
+        [{ pointer: '/limit', message: 'must be a whole number from 1 to 200' }],
+      ]);
+    },
+  );
+
+  it.each(['1', '200'])('may be %s', async (limit) => {
+    expect((await get(`/v1/feeds?limit=${limit}`)).status).toBe(200);
+  });
+});
+
 describe('what operators see of a feed', () => {
   it.each(['request', 'account', 'connection', null])(
     'is what closed it, by itself and in the list: %s',
