@@ -497,9 +497,10 @@ describe('bad input', () => {
   it('is answered before anything is begun', async () => {
     const customer = await newCustomer();
     const { customerId } = await fixture.makeCustomer();
-    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    // A day that has begun nowhere on earth.
+    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
     const answers = [
-      await begin(customer, { requested_start_date: tomorrow }),
+      await begin(customer, { requested_start_date: inTwoDays }),
       await begin(customer, { requested_start_date: '2024-02-30' }),
       await begin(customer, { company_id: 'another' }),
       await begin(customer, { customer_id: customerId }),
