@@ -200,13 +200,13 @@ describe('the timeline of a customer', () => {
     });
     expect(begun.status).toBe(202);
     const refused = await makeSageCompany(fixture, { customerId });
-    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
     const answer = await fixture.api('POST', '/v1/sage/links', {
       json: {
         customer_id: customerId,
         company_id: refused.access.companyId,
         bank_id: harbourBank,
-        requested_start_date: tomorrow,
+        requested_start_date: inTwoDays,
       },
     });
     expect(answer.status).toBe(422);
