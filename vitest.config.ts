@@ -15,7 +15,7 @@ export default defineConfig({
     pool: 'forks',
     // For two cores: a third of the time a file only waits, for timers and servers. Files of all projects run beside each
     // other.
-    maxWorkers: 4,
+    maxWorkers: 3,
     // The files of a project share processes: loading the code again for each file doubles the CPU time of a run. So a
     // test restores what it changes in its process, and makes its own customers, workflow ids and databases.
     isolate: false,
