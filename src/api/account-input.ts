@@ -6,7 +6,7 @@ import { futureDayMessage, isDay, isDayText, latestDayAnywhere } from '../domain
 import { describeNumberProblem, numberLengthMax, readAccountNumber } from '../domain/account-number.js';
 import { describeInstantProblem, parseInstant } from '../domain/instant.js';
 import { limits } from '../domain/limits.js';
-import { jsonNumberDigitsMax, minorUnitOf, parseAmount } from '../domain/money.js';
+import { describeAmountProblem, parseAmount, type AmountProblem } from '../domain/money.js';
 import { idField, textField, timeZoneField } from './fields.js';
 
 /** What a caller may say of an account, field by field; see {@link accountInput}. */
@@ -222,15 +222,11 @@ function amountFinding(path: string[], value: string | undefined, currency: stri
   return 'amount' in read ? [] : [{ path, message: amountMessage(read.problem, currency) }];
 }
 
-function amountMessage(problem: string, currency: string): string {
-  switch (problem) {
-    case 'too_many_decimals':
-      return `has more than the ${String(minorUnitOf(currency))} decimals of ${currency}`;
-    case 'too_many_digits':
-      return `has more than ${String(jsonNumberDigitsMax)} significant digits`;
-    default:
-      return 'must be a decimal string, such as "1250.00" or "-12.50"';
-  }
+/** Unlike an amount of a transaction it may not be a JSON number. */
+function amountMessage(problem: AmountProblem, currency: string): string {
+  return problem === 'not_a_decimal'
+    ? 'must be a decimal string, such as "1250.00" or "-12.50"'
+    : describeAmountProblem(problem, currency);
 }
 
 /** The card facts of a body; those that it leaves out are not known. */

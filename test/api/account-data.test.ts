@@ -215,6 +215,18 @@ describe('balances', () => {
     expect(Math.abs(Date.parse(asOf) - Date.now())).toBeLessThan(60_000);
   });
 
+  it.each([
+    ['1e19', 'has more than 18 digits before the decimal point'],
+    ['12345678901234.56', 'has more than 15 significant digits'],
+    ['1.234', 'has more than the 2 decimals of USD'],
+    ['1,50', 'must be a decimal string'],
+  ])('of %s are refused with what is wrong with them', async (current, message) => {
+    const { post } = await newAccount();
+    const answer = await post({ current });
+    const errors = [{ pointer: '/current', message: expect.stringContaining(message) as string }];
+    expect(answer).toMatchObject({ status: 422, body: { errors } });
+  });
+
   it('end with a change of the currency', async () => {
     const { path, post } = await newAccount();
     await post({ current: '2.50', as_of: '2026-02-03T10:00:00Z' });
