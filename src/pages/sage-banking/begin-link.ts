@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SageBank } from '../../clients/sage-banking/schemas.js';
-import { open, seal } from '../../crypto/seal.js';
+import { openLinkAccount, sealLinkAccount } from '../../db/sage-banking/bank-link-account.js';
 import { transaction } from '../../db/pool.js';
 import type { SageCompanyRow } from '../../db/sage-banking/companies.js';
 import { listSageCompanies } from '../../db/sage-banking/companies.js';
@@ -106,11 +106,7 @@ async function storeLink(
       requestedStartDate: startInstant(form),
       sageAccountId: null,
       accountSealed: isDirect
-        ? seal(pages.keyring, JSON.stringify(directAccount(form)), {
-            table: 'sage_links',
-            row: linkId,
-            column: 'account',
-          })
+        ? sealLinkAccount(pages.keyring, { linkId, account: directAccount(form) })
         : null,
     }),
   );
@@ -131,15 +127,12 @@ function isSameOrder(
   { keyring }: SagePages,
   { link, form, isDirect }: { link: SageLinkRow; form: BeginForm; isDirect: boolean },
 ): boolean {
-  const { linkId: row, accountSealed } = link;
+  const { linkId, accountSealed } = link;
   const isSameDate = Date.parse(link.requestedStartDate ?? '') === Date.parse(startInstant(form));
   const isSameTarget = link.connectionId === form.connectionId && (link.purpose === 'direct') === isDirect;
   if (!isSameDate || !isSameTarget) return false;
   if (!isDirect || accountSealed === null) return true;
-  const account: unknown = JSON.parse(
-    open(keyring, accountSealed, { table: 'sage_links', row, column: 'account' }),
-  );
-  return isDeepStrictEqual(account, directAccount(form));
+  return isDeepStrictEqual(openLinkAccount(keyring, { linkId, accountSealed }), directAccount(form));
 }
 
 function startInstant({ startDate }: BeginForm): string {

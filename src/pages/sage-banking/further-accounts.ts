@@ -1,7 +1,6 @@
-import { seal } from '../../crypto/seal.js';
-import { transaction } from '../../db/pool.js';
 import type { SageAccountRow } from '../../db/sage-banking/accounts.js';
-import { insertSageLink, readSageLink } from '../../db/sage-banking/bank-links.js';
+import { insertCandidateLink } from '../../db/sage-banking/bank-link-account.js';
+import { readSageLink } from '../../db/sage-banking/bank-links.js';
 import type { SageCandidatesResult } from '../../db/sage-banking/command-types.js';
 import { dayMs, limits } from '../../domain/limits.js';
 import { latestDayAnywhere } from '../../domain/booking-day.js';
@@ -57,21 +56,9 @@ export async function linkFurtherAccount(visit: SageVisit): Promise<void> {
   if (Object.keys(problems).length > 0 || !('instant' in read)) {
     return await sendFurther(visit, account, { candidateId, startDate, problems });
   }
-  const candidate = JSON.stringify({ candidateId, bankAccountId: account.bankAccountId });
-  const sealedFor = { table: 'sage_links', row: linkId, column: 'account' };
-  await transaction(pages.pool, (db) =>
-    insertSageLink(db, {
-      linkId,
-      customerId: customer.customerId,
-      connectionId: account.connectionId,
-      purpose: 'candidate',
-      bankId: account.bankId,
-      bankName: account.bankName,
-      requestedStartDate: read.instant,
-      sageAccountId: null,
-      accountSealed: seal(pages.keyring, candidate, sealedFor),
-    }),
-  );
+  const { keyring } = pages;
+  const requestedStartDate = read.instant;
+  await insertCandidateLink(pages.pool, { keyring, linkId, account, candidateId, requestedStartDate });
   const link = await readSageLink(pages.pool, { linkId });
   if (link?.customerId !== customer.customerId || link.purpose !== 'candidate') {
     throw new PageProblem(400, t.problems.badForm);

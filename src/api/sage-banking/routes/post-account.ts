@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { seal } from '../../../crypto/seal.js';
 import { transaction } from '../../../db/pool.js';
+import { sealLinkAccount } from '../../../db/sage-banking/bank-link-account.js';
 import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
 import { readCustomer } from '../../../db/customers.js';
 import { todayIn, zoneOf } from '../../../domain/booking-day.js';
@@ -91,7 +91,6 @@ export const postSageAccount = defineSageRoute({
       bankIdentifier: body.bank_identifier,
       accountType: body.account_type ?? null,
     };
-    const sealedFor = { table: 'sage_links', row: linkId, column: 'account' };
     await transaction(deps.pool, (db) =>
       insertSageLink(db, {
         linkId,
@@ -102,7 +101,7 @@ export const postSageAccount = defineSageRoute({
         bankName: null,
         requestedStartDate,
         sageAccountId: null,
-        accountSealed: seal(deps.keyring, JSON.stringify(account), sealedFor),
+        accountSealed: sealLinkAccount(deps.keyring, { linkId, account }),
       }),
     );
     await deps.sage.startLink({ linkId });

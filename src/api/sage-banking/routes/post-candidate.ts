@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { seal } from '../../../crypto/seal.js';
-import { transaction } from '../../../db/pool.js';
 import { readSageCompany } from '../../../db/sage-banking/companies.js';
-import { insertSageLink } from '../../../db/sage-banking/bank-links.js';
+import { insertCandidateLink } from '../../../db/sage-banking/bank-link-account.js';
 import { limits } from '../../../domain/limits.js';
 import { commandIdOf } from '../../await-command.js';
 import { nothing, textField } from '../../fields.js';
@@ -50,21 +48,9 @@ export const postSageCandidate = defineSageRoute({
     if (company === null) throw notFound('account');
     const requestedStartDate = await requireStartDate(deps, { company, value: body.requested_start_date });
     const linkId = commandIdOf(seed);
-    const candidate = { candidateId: body.candidate_id, bankAccountId: account.bankAccountId };
-    const sealedFor = { table: 'sage_links', row: linkId, column: 'account' };
-    await transaction(deps.pool, (db) =>
-      insertSageLink(db, {
-        linkId,
-        customerId: account.customerId,
-        connectionId: account.connectionId,
-        purpose: 'candidate',
-        bankId: account.bankId,
-        bankName: account.bankName,
-        requestedStartDate,
-        sageAccountId: null,
-        accountSealed: seal(deps.keyring, JSON.stringify(candidate), sealedFor),
-      }),
-    );
+    const { keyring } = deps;
+    const candidateId = body.candidate_id;
+    await insertCandidateLink(deps.pool, { keyring, linkId, account, candidateId, requestedStartDate });
     await deps.sage.startLink({ linkId });
     return await awaitSageLink(deps, { linkId, isDone: () => false });
   },
