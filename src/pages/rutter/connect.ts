@@ -14,23 +14,36 @@ const reloadSeconds = 2;
 
 /** `POST /status/connect`: starts the command that creates a connection at Rutter. Sending the form twice is one command. */
 export async function connectSage(pages: RutterPages, request: Request, response: Response): Promise<void> {
-  const { t, pool } = pages;
-  await forCustomer(request, response, async ({ customerId, formToken }) => {
-    requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: formToken });
-    const commandId = readField(request, t, 'command_id');
-    if (!isUuid(commandId)) throw new PageProblem(400, t.problems.badForm);
-    await insertCommand(pool, {
-      commandId,
-      customerId,
-      kind: 'create_connection',
-      input: {},
-      secretSealed: null,
-    });
-    const command = await readRutterCommand(pool, { commandId });
-    if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
-    await pages.facade.runCommand({ commandId, channel: 'rutter' });
-    seeOther(response, rutterStatusPaths.connecting(commandId));
+  await forCustomer(request, response, async (owner) => {
+    seeOther(response, rutterStatusPaths.connecting(await startConnecting(pages, request, owner)));
   });
+}
+
+/**
+ * Starts the command that creates a connection at Rutter, from a form of the customer's session. The form contains the
+ * command's id. Answers the id.
+ * @throws {PageProblem} 400, 403 for another's form
+ */
+export async function startConnecting(
+  pages: RutterPages,
+  request: Request,
+  { customerId, formToken }: { readonly customerId: string; readonly formToken: string },
+): Promise<string> {
+  const { t, pool } = pages;
+  requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: formToken });
+  const commandId = readField(request, t, 'command_id');
+  if (!isUuid(commandId)) throw new PageProblem(400, t.problems.badForm);
+  await insertCommand(pool, {
+    commandId,
+    customerId,
+    kind: 'create_connection',
+    input: {},
+    secretSealed: null,
+  });
+  const command = await readRutterCommand(pool, { commandId });
+  if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
+  await pages.facade.runCommand({ commandId, channel: 'rutter' });
+  return commandId;
 }
 
 /** `GET /status/connect/<command>`: waits for the connection, then links to Rutter Link. */

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
-import { insertCommand } from '../../db/commands.js';
 import { listUsableConnections } from '../../db/listed-connections.js';
 import { readRutterCommand } from '../../db/rutter/commands.js';
 import { WorkflowsUnavailable } from '../../temporal/calls.js';
-import { csrfFieldName, readField, requireOwnForm } from '../form.js';
+import { csrfFieldName } from '../form.js';
 import { html, type Html } from '../html.js';
 import { messageMain, printPage } from '../layout.js';
 import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
 import { isUuid } from '../status/status-context.js';
 import { awaitedLink, connectionChoice, newConnectionValue } from './connection-choice.js';
+import { startConnecting } from './connect.js';
 import type { RutterPages } from './context.js';
 import { requireSignedIn, type SignedInVisit } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
@@ -50,23 +50,10 @@ export async function showLink(pages: RutterPages, request: Request, response: R
 
 /** `POST /login/<handoff>/link`: prepares the connection at Rutter; sending the form twice is one command. */
 export async function beginLink(pages: RutterPages, request: Request, response: Response): Promise<void> {
-  const { t, pool } = pages;
   const visit = await requireSignedIn(pages, request);
-  if (visit === null) throw new PageProblem(403, t.visit.noVisit);
-  requireOwnForm(request, t, { publicUrl: pages.config.publicUrl, token: visit.visit.formToken });
-  const commandId = readField(request, t, 'command_id');
-  if (!isUuid(commandId)) throw new PageProblem(400, t.problems.badForm);
-  const { customerId } = visit;
-  await insertCommand(pool, {
-    commandId,
-    customerId,
-    kind: 'create_connection',
-    input: {},
-    secretSealed: null,
-  });
-  const command = await readRutterCommand(pool, { commandId });
-  if (command?.customerId !== customerId) throw new PageProblem(400, t.problems.badForm);
-  await pages.facade.runCommand({ commandId, channel: 'rutter' });
+  if (visit === null) throw new PageProblem(403, pages.t.visit.noVisit);
+  const { formToken } = visit.visit;
+  const commandId = await startConnecting(pages, request, { customerId: visit.customerId, formToken });
   seeOther(response, stepPaths.linking(visit.handoff.handoffId, commandId));
 }
 
