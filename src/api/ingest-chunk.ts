@@ -123,11 +123,8 @@ export class IngestChunk {
   /** Rejects what was booked after the account was closed, unless it is stored since before. */
   private async rejectAfterClosing(): Promise<void> {
     if (this.afterClosing.size === 0) return;
-    const { accountId, closedOn, deps } = this.target;
-    const found = [...this.afterClosing];
-    this.afterClosing.clear();
-    const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
-    const rejected = new Map(found.filter(([posting]) => !repeats.has(posting)));
+    const { closedOn } = this.target;
+    const rejected = await this.takeUnlessRepeated(this.afterClosing);
     for (const [{ transactionId, bookingDay }, item] of rejected) {
       const reason = `booking day ${bookingDay} is after the account was closed (closed_on ${closedOn ?? ''}): open the account again with a PUT without closed_on, or with a later one`;
       this.reject({ transactionId, errors: [{ pointer: '/booking_date', reason }] }, item);
@@ -138,11 +135,8 @@ export class IngestChunk {
   /** Rejects contradictions, or warns of them; answers how many were accepted with a warning. */
   private async applySignCheck(): Promise<number> {
     if (this.contradictions.size === 0) return 0;
-    const { accountId, deps } = this.target;
-    const found = [...this.contradictions];
-    this.contradictions.clear();
-    const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
-    const contradicting = new Map(found.filter(([posting]) => !repeats.has(posting)));
+    const { deps } = this.target;
+    const contradicting = await this.takeUnlessRepeated(this.contradictions);
     for (const [{ transactionId }, { item, rule }] of contradicting) {
       if (deps.config.SIGN_CHECK === 'warn') {
         this.tally.addWarning({ index: item.index, transactionId, reason: rule });
@@ -153,6 +147,17 @@ export class IngestChunk {
     if (deps.config.SIGN_CHECK === 'warn') return contradicting.size;
     this.postings = this.postings.filter((posting) => !contradicting.has(posting));
     return 0;
+  }
+
+  /** Empties a list of postings, and answers those of it that do not repeat what is stored. */
+  private async takeUnlessRepeated<Found>(
+    list: Map<ReceivedPosting, Found>,
+  ): Promise<Map<ReceivedPosting, Found>> {
+    const { accountId, deps } = this.target;
+    const found = [...list];
+    list.clear();
+    const repeats = await findRepeats(deps.pool, { accountId, postings: found.map(([posting]) => posting) });
+    return new Map(found.filter(([posting]) => !repeats.has(posting)));
   }
 
   private sealed(content: RejectedContent): { itemId: string; contentSealed: string } {
