@@ -1,6 +1,9 @@
 import type { Queryable } from './pool.js';
 import { storableJson } from './storable-json.js';
 
+/** Ids of postings that an entry about many names at the most; it has the exact count. */
+export const timelineIdsMax = 100;
+
 /** One event, for display. `detail` holds ids, counts and provider codes; never names or secrets. */
 export interface TimelineEntry {
   readonly kind: string;

@@ -1,15 +1,13 @@
 import type { DeliverablePosting } from '../../domain/posting.js';
 import { matchPossibleDuplicates, type Original } from '../../domain/rutter/possible-duplicates.js';
 import type { Queryable } from '../pool.js';
-import { writeTimeline } from '../timeline.js';
+import { timelineIdsMax, writeTimeline } from '../timeline.js';
 import { correctionsOf } from './batches.js';
 import { isDelivered } from './delivered-postings.js';
 import type { FeedRow } from './feeds.js';
 
 /** Accounts that replace each other form a chain: further back than this nothing is compared. */
 const predecessorsMax = 20;
-/** Ids that a timeline entry names; it has the exact count. */
-const timelineIdsMax = 100;
 
 /**
  * Holds those of a feed's next postings that equal a delivered posting of an account that this one replaces, directly or

@@ -16,7 +16,7 @@ import {
 import { readPostingsWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
-import { writeTimeline } from '../timeline.js';
+import { timelineIdsMax, writeTimeline } from '../timeline.js';
 
 /**
  * What an operator decides about postings of a feed: hold them back, release what is held or quarantined, corrected or
@@ -26,8 +26,6 @@ import { writeTimeline } from '../timeline.js';
 
 /** Postings that one call decides on: its transaction holds the feed's lock for well under a second. */
 export const decidedPostingsMax = 1_000;
-/** Ids that a timeline entry names; it has the exact count. */
-const timelineIdsMax = 100;
 
 export interface DecisionInput {
   readonly feedId: string;
