@@ -7,6 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { createActivities } from './src/activities/channels.js';
 import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
+import { keepSetup } from './src/activities/setup/keep-setup.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
 import { candidatesRefreshMs, organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
 import { createSageBankingClient } from './src/clients/sage-banking/create-client.js';
@@ -27,6 +28,7 @@ import { createDataConverter } from './src/temporal/data-converter.js';
 import { createFacade, type Facade } from './src/temporal/channels.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes } from './src/temporal/search-attributes.js';
+import { createTemporalSetup, setupPartNames } from './src/temporal/setup.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
 /** Statements are short: this many connections serve all delivery runs of a process. */
@@ -68,11 +70,11 @@ const connection = await connectWithRetry('temporal', () =>
 const clientConnection = await connectWithRetry('temporal', () =>
   Connection.connect(temporal.connectionOptions),
 );
-await connectWithRetry('search attributes', () =>
+const { registered } = await connectWithRetry('search attributes', () =>
   registerSearchAttributes({ connection: clientConnection, namespace }),
 );
 const client = new Client({ connection: clientConnection, namespace, dataConverter });
-await connectWithRetry('schedules', () => ensureSchedules(client));
+const schedules = await connectWithRetry('schedules', () => ensureSchedules(client));
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
@@ -132,9 +134,19 @@ workers.push(
 );
 if (stopping.signal.aborted) for (const worker of workers) worker.shutdown();
 logger.info({ namespace }, 'worker running');
+const setup = createTemporalSetup({ client, connection: clientConnection, namespace });
+const setupKept = keepSetup({
+  pool,
+  setup,
+  logger,
+  stopping: stopping.signal,
+  restoredAtStart: setupPartNames({ registered, ...schedules }),
+});
 try {
   await Promise.all(workers.map((worker) => worker.run()));
 } finally {
+  stopping.abort();
+  await setupKept;
   await Promise.allSettled([connection.close(), clientConnection.close(), pool.end()]);
 }
 logger.info('worker stopped');

@@ -1,6 +1,7 @@
 import { readAlert, type AlertView } from './alert-views.js';
 import type { DbChannels } from './channel.js';
 import { transaction, type Pool } from './pool.js';
+import { restoreAlertConditions } from './restore-findings.js';
 import { writeTimeline } from './timeline.js';
 
 export type AcknowledgeResult =
@@ -25,9 +26,8 @@ export async function acknowledgeAlert(
     const alert = await readAlert(db, input);
     if (alert === null) return { kind: 'unknown' };
     if (alert.acknowledgedAt !== null) return { kind: 'acknowledged', alert };
-    const condition = Object.values(channels)
-      .flatMap(({ alertConditions }) => alertConditions)
-      .find(({ code }) => code === alert.code);
+    const ofChannels = Object.values(channels).flatMap(({ alertConditions }) => alertConditions);
+    const condition = [...restoreAlertConditions, ...ofChannels].find(({ code }) => code === alert.code);
     if (condition?.acknowledge === undefined) return { kind: 'ends_by_itself', alert };
     if (alert.endedAt !== null) return { kind: 'ended', alert };
     await condition.acknowledge(db, alert);

@@ -3,6 +3,7 @@ import type { ChannelId } from '../domain/channel.js';
 import type { AlertCondition, DbChannel, DbChannels } from './channel.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockRepairTask, markRepairRun } from './repair-tasks.js';
+import { restoreAlertConditions } from './restore-findings.js';
 
 /** The reported fields of an alert: codes and ids, no free text. */
 export interface AlertRow {
@@ -80,7 +81,7 @@ const noAlert = `SELECT NULL::text AS subject, NULL::uuid AS feed_id, NULL::uuid
                         NULL::text AS customer_id, NULL::jsonb AS detail WHERE false`;
 
 function conditionsOf(channels: DbChannels, configured: readonly ChannelId[]): AlertCondition[] {
-  return Object.values(channels).flatMap((channel) => {
+  const ofChannels = Object.values(channels).flatMap((channel): AlertCondition[] => {
     const isConfigured = configured.includes(channel.id);
     return [
       {
@@ -93,6 +94,7 @@ function conditionsOf(channels: DbChannels, configured: readonly ChannelId[]): A
       ),
     ];
   });
+  return [...restoreAlertConditions, ...ofChannels];
 }
 
 function openWork({ id, openWorkSql }: DbChannel): string {

@@ -5,6 +5,12 @@
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
   'credentials_rejected',
+  /** The database came back from an earlier moment than Temporal: what was written to it since is lost. */
+  'database_restored',
+  /** A pause, resume or close of the lost time may be lost: Temporal's workflow and the row differ. */
+  'decision_possibly_lost',
+  /** A workflow ran for a row that the restored database does not have; it was ended. */
+  'workflow_without_row',
   /** Work of a channel is open, and this installation is not configured for the channel. */
   'channel_not_configured',
   /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
@@ -25,6 +31,8 @@ export const alertCodes = [
   'postings_altered',
   /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
+  /** Temporal had lost its Schedule, search attributes or workflows; they were made again. For an hour. */
+  'temporal_data_lost',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
   /** A failure that should pass by itself has not, for ten minutes. */
@@ -42,6 +50,7 @@ export type AlertCode = (typeof alertCodes)[number];
 
 /** What one outage raises for every feed: many at once are reported in one line, so that the others stay visible. */
 export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
+  'workflow_without_row',
   'workflow_missing',
   'failure_persists',
   'feed_late',
@@ -52,6 +61,9 @@ export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
 
 /** The subject of an alert that concerns neither a feed nor a connection. */
 export const serviceSubject = 'service';
+
+/** What Temporal had lost, and the service has made again, is reported for this long. */
+export const lostDataAlertMs = 3_600_000;
 
 /** An unknown form is reported for this long after the last transaction that had it. */
 export const unrecognizedAlertMs = 7 * 24 * 3_600_000;

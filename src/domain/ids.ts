@@ -48,3 +48,9 @@ export function sageReprocessWorkflowId(reprocessId: string): string {
 
 /** The Schedule of the repair job; its runs are named after it, with the time of their firing. */
 export const fleetRepairScheduleId = 'fleet-repair';
+
+/**
+ * A paused Schedule that never runs. Its note holds the database's mark, in plain text: what a backup of Temporal knows
+ * of the database.
+ */
+export const databaseMarkScheduleId = 'database-mark';

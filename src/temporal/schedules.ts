@@ -1,4 +1,9 @@
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  type Client,
+} from '@temporalio/client';
 import { fleetRepairScheduleId, taskQueues } from '../domain/ids.js';
 import type { FleetRepairWorkflow } from '../workflows/fleet-repair/workflow.js';
 
@@ -9,34 +14,56 @@ const repairCatchupWindow = '60s';
 /** A run that hangs, on an incompatible worker for instance, is ended after this, so that the next one can start. */
 const repairRunTimeout = '10m';
 
+const definition = {
+  spec: { intervals: [{ every: repairEvery }] },
+  policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: repairCatchupWindow },
+  action: {
+    type: 'startWorkflow' as const,
+    workflowType: 'fleetRepairWorkflow',
+    workflowId: fleetRepairScheduleId,
+    taskQueue: taskQueues.workflows,
+    workflowExecutionTimeout: repairRunTimeout,
+    args: [] as [],
+  },
+};
+
 /**
  * Creates the Schedule of the repair job, or updates the one that exists. Safe at every start of a worker, and when
- * several start at once: all write the same. A Schedule that an operator has paused stays paused.
+ * several start at once: all write the same. A Schedule that an operator has paused stays paused. Returns whether it was
+ * missing.
  */
-export async function ensureSchedules(client: Client): Promise<void> {
-  const definition = {
-    spec: { intervals: [{ every: repairEvery }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: repairCatchupWindow },
-    action: {
-      type: 'startWorkflow' as const,
-      workflowType: 'fleetRepairWorkflow',
-      workflowId: fleetRepairScheduleId,
-      taskQueue: taskQueues.workflows,
-      workflowExecutionTimeout: repairRunTimeout,
-      args: [] as [],
-    },
-  };
+export async function ensureSchedules(client: Client): Promise<{ created: boolean }> {
+  if (await createRepairSchedule(client)) return { created: true };
+  const handle = client.schedule.getHandle(fleetRepairScheduleId);
+  await handle.update<FleetRepairWorkflow>(({ state }) => ({
+    ...definition,
+    state: { paused: state.paused, ...(state.note === undefined ? {} : { note: state.note }) },
+  }));
+  return { created: false };
+}
+
+/** Creates the Schedule of the repair job if it does not exist: one read when it does. Returns whether it was missing. */
+export async function restoreSchedules(client: Client): Promise<{ created: boolean }> {
+  if (await scheduleExists(client, fleetRepairScheduleId)) return { created: false };
+  return { created: await createRepairSchedule(client) };
+}
+
+async function createRepairSchedule(client: Client): Promise<boolean> {
   try {
-    await client.schedule.create<FleetRepairWorkflow>({
-      scheduleId: fleetRepairScheduleId,
-      ...definition,
-    });
+    await client.schedule.create<FleetRepairWorkflow>({ scheduleId: fleetRepairScheduleId, ...definition });
+    return true;
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    const handle = client.schedule.getHandle(fleetRepairScheduleId);
-    await handle.update<FleetRepairWorkflow>(({ state }) => ({
-      ...definition,
-      state: { paused: state.paused, ...(state.note === undefined ? {} : { note: state.note }) },
-    }));
+    if (error instanceof ScheduleAlreadyRunning) return false;
+    throw error;
+  }
+}
+
+async function scheduleExists(client: Client, scheduleId: string): Promise<boolean> {
+  try {
+    await client.schedule.getHandle(scheduleId).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
   }
 }

@@ -25,15 +25,16 @@ export class SearchAttributeTypeMismatch extends Error {
 }
 
 /**
- * Registers our search attributes in a namespace and compares the types of those that exist. Safe at every start: the
- * server ignores what it has, silently even with another type, hence the comparison.
+ * Registers our search attributes in a namespace and compares the types of those that exist: one read when none is
+ * missing. Safe to repeat: the server ignores what it has, silently even with another type, hence the comparison.
+ * Returns the names that were missing.
  *
  * @throws SearchAttributeTypeMismatch
  */
 export async function registerSearchAttributes(input: {
   connection: Pick<Connection, 'operatorService'>;
   namespace: string;
-}): Promise<void> {
+}): Promise<{ registered: readonly string[] }> {
   const { operatorService } = input.connection;
   const { namespace } = input;
   const before = await operatorService.listSearchAttributes({ namespace });
@@ -47,4 +48,5 @@ export async function registerSearchAttributes(input: {
     ([name, type]) => (before.customAttributes[name] ?? type) !== type,
   );
   if (mismatched.length > 0) throw new SearchAttributeTypeMismatch(mismatched.map(([name]) => name));
+  return { registered: missing.map(([name]) => name) };
 }

@@ -1,0 +1,38 @@
+import { countMark, markWritten, wasTemporalSetUp } from '../../db/database-mark.js';
+import type { Pool } from '../../db/pool.js';
+import { raiseFinding } from '../../db/restore-findings.js';
+import type { MarkComparison } from '../../domain/database-mark.js';
+import type { TemporalSetup } from '../../temporal/setup.js';
+
+export interface SetupCheck {
+  /** What was missing in Temporal and was made: names of search attributes and Schedules. */
+  readonly restored: readonly string[];
+  /** It had been there before: Temporal has lost it. */
+  readonly wasLost: boolean;
+  readonly comparison: MarkComparison;
+}
+
+/**
+ * Makes what the service needs in Temporal if it is missing, and compares the database's mark on both sides. What was
+ * lost becomes an alert. A repeat is safe, in any number of processes.
+ */
+export async function checkSetup(input: {
+  pool: Pool;
+  setup: TemporalSetup;
+  /** What was missing and has just been made by this process. */
+  restoredBefore?: readonly string[];
+}): Promise<SetupCheck> {
+  const { pool, setup, restoredBefore = [] } = input;
+  const wasSetUp = await wasTemporalSetUp(pool);
+  const restored = [...restoredBefore, ...(await setup.restore())];
+  if (wasSetUp) {
+    for (const part of restored)
+      await raiseFinding(pool, { code: 'temporal_data_lost', subject: part, detail: {} });
+  }
+  const { comparison, toWrite } = await countMark(pool, await setup.readMark());
+  if (toWrite !== null) {
+    await setup.writeMark(toWrite);
+    await markWritten(pool, toWrite);
+  }
+  return { restored, wasLost: wasSetUp && restored.length > 0, comparison };
+}
