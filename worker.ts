@@ -23,7 +23,7 @@ import { createPool } from './src/db/pool.js';
 import { createRateLimiter } from './src/db/rate-limiter.js';
 import { taskQueues } from './src/domain/ids.js';
 import { backoffMs } from './src/domain/schedule.js';
-import { createLogger } from './src/logger.js';
+import { createLog } from './src/logger.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createFacade, type Facade } from './src/temporal/channels.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
@@ -41,13 +41,15 @@ const config = configOrExit(readWorkerConfig);
 const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
 if (!existsSync(bundlePath)) fail(`the workflow bundle ${bundlePath} is missing: run "npm run bundle" first`);
-const logger = createLogger(config.LOG_LEVEL, 'worker');
+const { logger } = createLog(config.LOG_LEVEL, 'worker');
 // The SDK's log lines go through our own logger: one redaction and one format for all. Signals are handled below, so
 // that delivery runs are asked to stop before the grace period begins.
 Runtime.install({
   logger: new DefaultLogger(logger.isLevelEnabled('debug') ? 'DEBUG' : 'INFO', (entry) => {
     logger[pinoLevels[entry.level]]({ ...entry.meta }, entry.message);
   }),
+  // The native part writes to the console otherwise, and would wait for a reader that does not read.
+  telemetryOptions: { logging: { forward: {} } },
   shutdownSignals: [],
 });
 

@@ -71,6 +71,8 @@ function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBanki
 }
 
 async function main(): Promise<void> {
+  // A full disk or a reader that has ended does not matter to the sandboxes.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const settings = readSettings(process.env);
   const rutter = await startRutterSandbox(settings.rutter);
   const banking = await startSageBankingSandbox(settings.banking);

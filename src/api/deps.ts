@@ -2,7 +2,7 @@ import type { Keyring } from '../crypto/keyring.js';
 import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
 import type { SignCheck } from '../domain/transaction-type.js';
-import type { Logger } from '../logger.js';
+import type { Logger, LogState } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
 import type { Metrics } from './metrics.js';
 import type { BackgroundSignals } from './background-signals.js';
@@ -25,6 +25,8 @@ export interface ApiDeps {
   readonly facade: WorkflowFacade;
   readonly config: ApiSettings;
   readonly logger: Logger;
+  /** What becomes of the log lines of this process. */
+  readonly readLogState: () => LogState;
   readonly keyring: Keyring;
   readonly hasher: PasswordHasher;
   readonly metrics: Metrics;

@@ -3,6 +3,7 @@ import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
 import { readRepairAge } from '../db/repair-tasks.js';
 import { alertCodes } from '../domain/alerts.js';
+import type { LogState } from '../logger.js';
 
 /** Upper bounds in seconds: from a quick page to a call that waits for a provider's answer. */
 const durationBuckets = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
@@ -20,7 +21,7 @@ export interface Metrics {
 }
 
 /** Uses its own registry, so that two apps in one process (tests) do not share counts. */
-export function createMetrics(input: { pool: Pool }): Metrics {
+export function createMetrics(input: { pool: Pool; readLogState: () => LogState }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -48,6 +49,15 @@ export function createMetrics(input: { pool: Pool }): Metrics {
     help: 'Signals that Temporal did not accept; the next check of the feed makes up for them',
     labelNames: ['reason'],
     registers,
+  });
+  new Counter({
+    name: 'bankfeeds_log_lines_dropped_total',
+    help: 'Log lines of this process that could not be written: a full disk, or a reader that does not read',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(input.readLogState().droppedTotal);
+    },
   });
   new Gauge({
     name: 'bankfeeds_database_connections',

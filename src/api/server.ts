@@ -5,7 +5,7 @@ import { parseKeyring } from '../crypto/keyring.js';
 import { createPasswordHasher } from '../crypto/password.js';
 import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
-import { createLogger } from '../logger.js';
+import { createLog } from '../logger.js';
 import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
 import { createTemporalClient } from '../temporal/client.js';
@@ -31,7 +31,7 @@ const wakeUpsMaxMs = 5_000;
 const config = configOrExit(readApiConfig);
 const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`, configurationExitCode);
-const logger = createLogger(config.LOG_LEVEL, 'api');
+const { logger, state: readLogState } = createLog(config.LOG_LEVEL, 'api');
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
@@ -48,6 +48,7 @@ const parts = { pool, config, logger, keyring: keys.keyring, facade, hasher: cre
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
 const { app, drained } = createApp({
   ...parts,
+  readLogState,
   channels: createApiChannels({
     rutter: {
       facade,

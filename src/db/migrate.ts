@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { ConfigurationError, configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
-import { createLogger } from '../logger.js';
+import { createLog } from '../logger.js';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 const migrationsTable = 'migrations';
@@ -75,7 +75,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const config = configOrExit(readMigrateConfig);
   try {
     const applied = await runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE });
-    createLogger(config.LOG_LEVEL, 'migrate').info({ applied }, 'migrated');
+    createLog(config.LOG_LEVEL, 'migrate').logger.info({ applied }, 'migrated');
   } catch (error) {
     if (!(error instanceof OldDatabase || error instanceof ConfigurationError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -101,6 +101,7 @@ export async function startApi(
     facade,
     keyring: parsed.keyring,
     logger: pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) }),
+    readLogState: () => ({ droppedTotal: 0, failure: null }),
     hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 16 }),
     config: {
       CORE_API_TOKEN: tokens.core,

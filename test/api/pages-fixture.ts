@@ -85,7 +85,12 @@ export async function startPages(
     ...parts,
     channels: createPagesChannels({ rutter: { facade }, sageBanking: null }),
   });
-  const { app } = createApp({ ...parts, channels, pages });
+  const { app } = createApp({
+    ...parts,
+    readLogState: () => ({ droppedTotal: 0, failure: null }),
+    channels,
+    pages,
+  });
   server.on('request', app);
   return {
     url: `http://localhost:${String(port)}`,

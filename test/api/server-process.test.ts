@@ -37,7 +37,7 @@ describe('the API process', () => {
     const ready = await fetch(`${url}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([
       503,
-      { ready: false, database: false, temporal: false },
+      { ready: false, database: false, temporal: false, degraded: [] },
     ]);
     expect(await role.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(role.output()).toContain('api stopped');

@@ -12,11 +12,19 @@ const open = (path: string) => api.call('GET', path, { role: 'none' });
 
 describe('the service', () => {
   it('is ready only while database and Temporal answer, and keeps running without them', async () => {
-    expect((await open('/readyz')).body).toEqual({ ready: true, database: true, temporal: true });
+    expect((await open('/readyz')).body).toEqual({
+      ready: true,
+      database: true,
+      temporal: true,
+      degraded: [],
+    });
     api.facade.onCall = () => Promise.reject(new Error('away'));
     const answer = await open('/readyz');
     api.facade.onCall = () => Promise.resolve();
-    expect([answer.status, answer.body]).toEqual([503, { ready: false, database: true, temporal: false }]);
+    expect([answer.status, answer.body]).toEqual([
+      503,
+      { ready: false, database: true, temporal: false, degraded: [] },
+    ]);
     expect((await open('/healthz')).body).toEqual({ status: 'ok' });
   });
 

@@ -42,6 +42,8 @@ export function startRole(input: {
   entry: string;
   args?: string[];
   env: Record<string, string>;
+  /** A file descriptor for stdout and stderr; then the role's output is not collected. */
+  outputTo?: number;
 }): RoleProcess {
   const inherited = inheritedNames.flatMap((name) => {
     const value = process.env[name];
@@ -50,12 +52,12 @@ export function startRole(input: {
   const child = spawn(process.execPath, ['--import', 'tsx', input.entry, ...(input.args ?? [])], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...input.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', input.outputTo ?? 'pipe', input.outputTo ?? 'pipe'],
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => (text += chunk));
+    stream?.setEncoding('utf8');
+    stream?.on('data', (chunk: string) => (text += chunk));
   }
   let gone: ExitedRole | undefined;
   const exited = new Promise<ExitedRole>((resolve, reject) => {

@@ -291,6 +291,7 @@ async function serve(input: {
   const parts = {
     ...input,
     logger: pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) }),
+    readLogState: () => ({ droppedTotal: 0, failure: null }),
     hasher: createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
     config: {
       publicUrl: url,
