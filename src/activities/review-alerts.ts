@@ -1,6 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { DbChannels } from '../db/channel.js';
-import { announceAlerts, reviewAlerts, type AlertReporter } from '../db/alerts.js';
+import { reviewAlerts } from '../db/alerts.js';
+import { announceAlerts, type AlertReporter } from '../db/announce-alerts.js';
 import { loggableError } from '../logger.js';
 import type { ActivityChannels } from './channel.js';
 import type { SharedDeps } from './deps.js';

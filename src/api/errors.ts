@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler } from 'express';
 import { HasherBusy } from '../crypto/password.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
+import { UnsealError } from '../crypto/seal.js';
 import type { Logger } from '../logger.js';
 import { WorkflowsUnavailable } from '../temporal/calls.js';
 import { Problem, problemBody, unavailable } from './problem.js';
@@ -27,6 +28,13 @@ export function problemOf(error: unknown): Problem | null {
     return unavailable({
       code: 'database_unavailable',
       detail: 'the database does not answer; only what was confirmed is stored, retry the call',
+    });
+  }
+  if (error instanceof UnsealError) {
+    return new Problem({
+      status: 500,
+      code: 'unreadable_data',
+      detail: `stored data cannot be decrypted (${error.reason}): put every key that was ever used into ENCRYPTION_KEYS`,
     });
   }
   return framework(error);

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
 import { readRepairAge } from '../db/repair-tasks.js';
-import { alertCodes } from '../domain/alerts.js';
+import { alertCodes, severityOfAlert } from '../domain/alerts.js';
 import type { LogState } from '../logger.js';
 
 /** Upper bounds in seconds: from a quick page to a call that waits for a provider's answer. */
@@ -97,12 +97,15 @@ function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }
   });
   new Gauge({
     name: 'bankfeeds_alerts',
-    help: 'Open alerts, by code',
-    labelNames: ['code'],
+    help: 'Open alerts, by code and its severity',
+    labelNames: ['code', 'severity'],
     registers,
     async collect() {
       const open = await countAlerts(pool).catch(() => null);
-      for (const code of alertCodes) this.set({ code }, open?.get(code) ?? (open === null ? Number.NaN : 0));
+      for (const code of alertCodes) {
+        const labels = { code, severity: severityOfAlert[code] };
+        this.set(labels, open?.get(code) ?? (open === null ? Number.NaN : 0));
+      }
     },
   });
 }

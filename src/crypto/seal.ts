@@ -22,10 +22,13 @@ export interface SealContext {
 /** A sealed text, to be stored as `text`: `v1.<key id>.<base64url(nonce, ciphertext, tag)>`. */
 export type Sealed = string & { readonly sealed: unique symbol };
 
+/** A lost key, an altered value, or one of another row. */
+export const unsealReasons = ['malformed', 'unknown_key', 'not_authentic'] as const;
+
 /** Why a sealed value did not open. The message names neither the value nor a key. */
 export class UnsealError extends Error {
   readonly kind = 'unseal';
-  constructor(readonly reason: 'malformed' | 'unknown_key' | 'not_authentic') {
+  constructor(readonly reason: (typeof unsealReasons)[number]) {
     super(`a sealed value did not open: ${reason}`);
     this.name = 'UnsealError';
   }
@@ -59,6 +62,21 @@ export function open(keyring: Keyring, sealed: string, context: SealContext): st
   // Node skips characters that are no base64url: only the one canonical text of a value is accepted.
   if (box.toString('base64url') !== encoded) throw new UnsealError('malformed');
   return decryptBytes({ keyring, keyId, box, associated: associatedData(keyId, context) }).toString('utf8');
+}
+
+/** A sealed text that may be unreadable, since its key was lost or it was altered: the text, or why not. */
+export type OpenedIfReadable =
+  | { readonly text: string; readonly unreadable: null }
+  | { readonly text: null; readonly unreadable: UnsealError['reason'] };
+
+/** Decrypts for display: one value that does not open must not keep the others of a list or page from being shown. */
+export function openIfReadable(keyring: Keyring, sealed: string, context: SealContext): OpenedIfReadable {
+  try {
+    return { text: open(keyring, sealed, context), unreadable: null };
+  } catch (error) {
+    if (error instanceof UnsealError) return { text: null, unreadable: error.reason };
+    throw error;
+  }
 }
 
 /** AES-256-GCM under the primary key: nonce, ciphertext and tag in one buffer. `associated` is authenticated only. */

@@ -36,7 +36,8 @@ export async function listAlerts(
   db: Queryable,
   input: {
     ended: boolean;
-    code?: AlertCode | undefined;
+    /** All unless given. */
+    codes?: readonly AlertCode[] | undefined;
     feedId?: string | undefined;
     beforeAlertId?: string | undefined;
     limit: number;
@@ -45,10 +46,10 @@ export async function listAlerts(
   const { rows } = await db.query<AlertView>(
     `SELECT ${columns}
        FROM alerts
-      WHERE ${input.ended ? 'true' : 'ended_at IS NULL'} AND ($1::text IS NULL OR code = $1)
+      WHERE ${input.ended ? 'true' : 'ended_at IS NULL'} AND ($1::text[] IS NULL OR code = ANY ($1))
         AND ($2::uuid IS NULL OR feed_id = $2) AND ($3::bigint IS NULL OR alert_id < $3)
       ORDER BY alert_id DESC LIMIT $4`,
-    [input.code ?? null, input.feedId ?? null, input.beforeAlertId ?? null, input.limit],
+    [input.codes ?? null, input.feedId ?? null, input.beforeAlertId ?? null, input.limit],
   );
   return rows;
 }

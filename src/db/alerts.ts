@@ -1,27 +1,14 @@
-import { alertCodes, massAlertCodes, type AlertCode } from '../domain/alerts.js';
+import { alertCodes, type AlertCode } from '../domain/alerts.js';
 import type { ChannelId } from '../domain/channel.js';
 import type { AlertCondition, DbChannel, DbChannels } from './channel.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockRepairTask, markRepairRun } from './repair-tasks.js';
 import { restoreAlertConditions } from './restore-findings.js';
 
-/** The reported fields of an alert: codes and ids, no free text. */
-export interface AlertRow {
-  readonly alertId: string;
-  readonly code: AlertCode;
-  readonly feedId: string | null;
-  readonly connectionId: string | null;
-  readonly customerId: string | null;
-}
-
 /** New alerts of one code in one review; the rest follows with the next. */
 const raisedMax = 10_000;
 /** Alerts of one code that one review ends, and that it writes again: a statement stays far below its time limit. */
-const rewrittenMax = 50_000;
-/** Log lines of one review, for codes that are reported one by one. */
-const announcedMax = 1_000;
-/** More alerts of a mass code than this are reported in one line; the rows name their subjects. */
-const linesOfCodeMax = 100;
+export const rewrittenMax = 50_000;
 const keptDays = 90;
 const deletedAtOnceMax = 5_000;
 /** An open alert is written again only when its detail changed, or to confirm that its condition still holds. */
@@ -99,13 +86,14 @@ function conditionsOf(channels: DbChannels, configured: readonly ChannelId[]): A
 
 function openWork({ id, openWorkSql }: DbChannel): string {
   return `SELECT '${id}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
-                 NULL::text AS customer_id, jsonb_build_object('channel', '${id}', 'open', o.open) AS detail
+                 NULL::text AS customer_id, jsonb_build_object('channel', '${id}', 'open', o.open, 'count', o.open) AS detail
             FROM (SELECT (${openWorkSql}) AS open) o WHERE o.open > 0`;
 }
 
 /**
  * A full join is done by hashing or by merging, never row by row: however wrong the planner's guesses are in the first
- * minutes of an outage, when no statistics know of it yet, the time grows with the rows and not with their square.
+ * minutes of an outage, when no statistics know of it yet, the time grows with the rows and not with their square. An
+ * alert that was acknowledged since the statement began stays as it was: the updates read it again under its lock.
  */
 async function reviewCode(
   db: Queryable,
@@ -121,13 +109,13 @@ async function reviewCode(
         WHERE s.alert_id IS NULL OR f.subject IS NULL OR s.detail <> f.detail
            OR s.last_at < now() - ${confirmEvery}
      ), ended AS (
-       UPDATE alerts SET ended_at = now() WHERE alert_id IN (
+       UPDATE alerts SET ended_at = now() WHERE ended_at IS NULL AND alert_id IN (
          SELECT alert_id FROM compared WHERE subject IS NULL LIMIT ${rewrittenMax})
      ), confirmed AS (
        UPDATE alerts a SET last_at = now(), detail = c.detail FROM (
          SELECT alert_id, detail FROM compared WHERE alert_id IS NOT NULL AND subject IS NOT NULL
           LIMIT ${rewrittenMax}) c
-        WHERE a.alert_id = c.alert_id
+        WHERE a.alert_id = c.alert_id AND a.ended_at IS NULL
      )
      INSERT INTO alerts (code, subject, feed_id, connection_id, customer_id, detail)
      SELECT $1, subject, feed_id, connection_id, customer_id, detail FROM compared
@@ -159,9 +147,10 @@ export interface MissingSubject {
 export async function raiseMissing(db: Queryable, missing: readonly MissingSubject[]): Promise<void> {
   if (missing.length === 0) return;
   await db.query(
-    `INSERT INTO alerts (code, subject, feed_id, connection_id, customer_id)
-     SELECT 'workflow_missing', * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[])
-     ON CONFLICT (code, subject) WHERE ended_at IS NULL DO UPDATE SET last_at = now()`,
+    `INSERT INTO alerts AS a (code, subject, feed_id, connection_id, customer_id, detail)
+     SELECT 'workflow_missing', m.*, '{"count": 1}' FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[]) m
+     ON CONFLICT (code, subject) WHERE ended_at IS NULL DO UPDATE
+        SET last_at = now(), detail = jsonb_build_object('count', coalesce((a.detail ->> 'count')::int, 1) + 1)`,
     [
       missing.map(({ subject }) => subject),
       missing.map(({ feedId }) => feedId),
@@ -169,89 +158,6 @@ export async function raiseMissing(db: Queryable, missing: readonly MissingSubje
       missing.map(({ customerId }) => customerId),
     ],
   );
-}
-
-/** How alerts are reported. */
-export interface AlertReporter {
-  readonly raised: (alert: AlertRow) => void;
-  readonly ended: (alert: AlertRow) => void;
-  /** Too many of one code to report them one by one. */
-  readonly manyRaised: (many: { readonly code: AlertCode; readonly count: number }) => void;
-  readonly manyEnded: (many: { readonly code: AlertCode; readonly count: number }) => void;
-}
-
-interface Reporting {
-  readonly column: string;
-  readonly which: string;
-  readonly one: AlertReporter['raised'];
-  readonly many: AlertReporter['manyRaised'];
-}
-
-/**
- * Reports each alert that began or ended and was not reported yet: those that no other signal shows first, by code and then by
- * id, and of the codes that an outage raises by the thousand one sum each.
- */
-export async function announceAlerts(
-  pool: Pool,
-  reporter: AlertReporter,
-): Promise<{ raised: number; ended: number }> {
-  const raised = { column: 'announced_at', which: 'true', one: reporter.raised, many: reporter.manyRaised };
-  const ended = {
-    column: 'end_announced_at',
-    which: 'ended_at IS NOT NULL AND announced_at IS NOT NULL',
-    one: reporter.ended,
-    many: reporter.manyEnded,
-  };
-  return { raised: await announce(pool, raised), ended: await announce(pool, ended) };
-}
-
-async function announce(pool: Pool, reporting: Reporting): Promise<number> {
-  let reported = await announceEach(
-    pool,
-    reporting,
-    alertCodes.filter((code) => !massAlertCodes.has(code)),
-  );
-  for (const code of massAlertCodes) reported += await announceMany(pool, reporting, code);
-  return reported + (await announceEach(pool, reporting, [...massAlertCodes]));
-}
-
-async function announceEach(pool: Pool, input: Reporting, codes: readonly AlertCode[]): Promise<number> {
-  return await transaction(pool, async (db) => {
-    const { rows } = await db.query<AlertRow>(
-      `WITH reported AS (
-         UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (
-           SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = ANY ($1::text[])
-            ORDER BY array_position($1::text[], code), alert_id LIMIT ${announcedMax} FOR UPDATE SKIP LOCKED)
-         RETURNING alert_id, code, feed_id, connection_id, customer_id
-       )
-       SELECT alert_id AS "alertId", code, feed_id AS "feedId", connection_id AS "connectionId",
-              customer_id AS "customerId"
-         FROM reported ORDER BY array_position($1::text[], code), alert_id`,
-      [codes],
-    );
-    for (const alert of rows) input.one(alert);
-    return rows.length;
-  });
-}
-
-/** With more than {@link linesOfCodeMax} of a code to report: one line for all. */
-async function announceMany(pool: Pool, input: Reporting, code: AlertCode): Promise<number> {
-  return await transaction(pool, async (db) => {
-    const { rows } = await db.query<{ count: number }>(
-      `WITH due AS MATERIALIZED (
-         SELECT alert_id FROM alerts WHERE ${input.column} IS NULL AND ${input.which} AND code = $1
-          LIMIT ${rewrittenMax} FOR UPDATE SKIP LOCKED
-       ), reported AS (
-         UPDATE alerts SET ${input.column} = now() WHERE alert_id IN (SELECT alert_id FROM due)
-            AND (SELECT count(*) FROM due) > ${linesOfCodeMax} RETURNING 1
-       )
-       SELECT count(*)::int AS count FROM reported`,
-      [code],
-    );
-    const count = rows[0]?.count ?? 0;
-    if (count > 0) input.many({ code, count });
-    return count;
-  });
 }
 
 /** Deletes some alerts that ended long ago; answers how many. */

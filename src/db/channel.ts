@@ -80,7 +80,10 @@ export interface CustomerFeed {
 /** A query whose every row is an alert of this code. */
 export interface AlertCondition {
   readonly code: AlertCode;
-  /** Selects subject, feed_id, connection_id, customer_id and detail, by these names. */
+  /**
+   * Selects subject, feed_id, connection_id, customer_id and detail, by these names. In detail, where they are known:
+   * `since`, when it began (ISO text), and `count`, of the things that it reports.
+   */
   readonly sql: string;
   /** The query has the sync interval in milliseconds as `$2`. */
   readonly takesInterval: boolean;

@@ -48,6 +48,54 @@ export const alertCodes = [
 ] as const;
 export type AlertCode = (typeof alertCodes)[number];
 
+/** `critical`: many customers, or a promise broken; act now. `warning`: needs a person today. `info`: its customer acts. */
+export const alertSeverities = ['critical', 'warning', 'info'] as const;
+export type AlertSeverity = (typeof alertSeverities)[number];
+
+export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
+  credentials_rejected: 'critical',
+  database_restored: 'critical',
+  decision_possibly_lost: 'warning',
+  workflow_without_row: 'warning',
+  channel_not_configured: 'critical',
+  onboarding_stuck: 'warning',
+  account_not_published: 'warning',
+  feed_blocked: 'warning',
+  postings_quarantined: 'warning',
+  possible_duplicates: 'warning',
+  postings_rejected: 'warning',
+  postings_conflicting: 'warning',
+  postings_altered: 'info',
+  transactions_unrecognized: 'warning',
+  temporal_data_lost: 'critical',
+  workflow_missing: 'warning',
+  failure_persists: 'warning',
+  feed_late: 'critical',
+  reauth_required: 'info',
+  waiting_for_start_date: 'info',
+  disconnected: 'info',
+};
+
+/** The section of the runbook about an alert: file and anchor in this repository. */
+export function runbookOfAlert(code: AlertCode): string {
+  return `docs/operations/runbook.md#alert-${code}`;
+}
+
+/** When what an alert reports began: by its condition (`since` in its detail, ISO), else when the alert was raised. */
+export function sinceOfAlert(alert: {
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly raisedAt: string;
+}): string {
+  const { since } = alert.detail;
+  return typeof since === 'string' ? since : alert.raisedAt;
+}
+
+/** How many things an alert reports, such as postings or feeds, or how often it was found (`count` in its detail). */
+export function countOfAlert(alert: { readonly detail: Readonly<Record<string, unknown>> }): number {
+  const { count } = alert.detail;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 1;
+}
+
 /** What one outage raises for every feed: many at once are reported in one line, so that the others stay visible. */
 export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
   'workflow_without_row',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AlertCondition } from '../../src/db/channel.js';
-import { announceAlerts, deleteOldAlerts, reviewAlerts } from '../../src/db/alerts.js';
+import { deleteOldAlerts, reviewAlerts } from '../../src/db/alerts.js';
+import { announceAlerts } from '../../src/db/announce-alerts.js';
 import { dbChannels } from '../../src/db/channels.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { channelIds } from '../../src/domain/channel.js';

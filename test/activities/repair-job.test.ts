@@ -9,7 +9,7 @@ import { temporalRestartConnections } from '../../src/activities/rutter/connecti
 import { temporalRestartFeeds } from '../../src/activities/rutter/delivery/restart-feeds.js';
 import { temporalRestartSageWorkflows } from '../../src/activities/sage-banking/restart-workflows.js';
 import { temporalWakeFeeds } from '../../src/activities/rutter/delivery/wake-feeds.js';
-import { announceAlerts } from '../../src/db/alerts.js';
+import { announceAlerts } from '../../src/db/announce-alerts.js';
 import {
   applyFeedRequest,
   recordAccountsSeen,
@@ -99,6 +99,9 @@ const reported = () =>
   lines
     .filter((entry) => entry.message.startsWith('alert '))
     .map((entry) => `${entry.level} ${entry.message}: ${String(entry.meta?.['code'])}`);
+
+/** As text, ISO 8601. */
+const since = expect.stringMatching(/^\d{4}-.*Z$/) as string;
 
 async function openAlerts(): Promise<{ code: string; subject: string; detail: Record<string, unknown> }[]> {
   const { rows } = await fixture.pool.query(
@@ -364,7 +367,7 @@ describe('alerts', () => {
     await review();
     await review();
     expect(await openAlerts()).toEqual([
-      { code: 'feed_blocked', subject: feed.feedId, detail: { reason: 'rejected_by_provider' } },
+      { code: 'feed_blocked', subject: feed.feedId, detail: { reason: 'rejected_by_provider', since } },
     ]);
     expect(inspect(lines, { depth: 10 })).not.toContain('provider message');
     await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'resume' });
@@ -414,7 +417,9 @@ describe('alerts', () => {
       await moveBack(feed, '11 minutes');
     }
     await review();
-    expect(await openAlerts()).toEqual([{ code: 'credentials_rejected', subject: 'service', detail: {} }]);
+    expect(await openAlerts()).toEqual([
+      { code: 'credentials_rejected', subject: 'service', detail: { since } },
+    ]);
     for (const feed of feeds) await applyFeedRequest(fixture.pool, { feedId: feed.feedId, action: 'pause' });
     await fixture.control('POST', '/organisations/revoke', { revoked: false });
     await fixture.control('DELETE', '/violations');

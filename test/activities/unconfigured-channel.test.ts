@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { announceAlerts, reviewAlerts } from '../../src/db/alerts.js';
+import { reviewAlerts } from '../../src/db/alerts.js';
+import { announceAlerts } from '../../src/db/announce-alerts.js';
 import { dbChannels } from '../../src/db/channels.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { channelIds, type ChannelId } from '../../src/domain/channel.js';
@@ -44,7 +45,7 @@ it('reports the open work of a channel without configuration in one alert, and i
     {
       code: 'channel_not_configured',
       subject: 'sage-banking',
-      detail: { channel: 'sage-banking', open: 2 },
+      detail: { channel: 'sage-banking', open: 2, count: 2 },
     },
   ]);
   expect(await review(channelIds)).toMatchObject(stuck);

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { reviewAlerts } from '../../src/db/alerts.js';
+import { raiseMissing, reviewAlerts } from '../../src/db/alerts.js';
 import { dbChannels } from '../../src/db/channels.js';
 import { recordAccountsSeen } from '../../src/db/rutter/feed-facts.js';
 import { channelIds } from '../../src/domain/channel.js';
+import { until } from '../support/until.js';
 import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
 
 let api: ApiFixture;
@@ -18,6 +20,11 @@ beforeEach(async () => {
 interface Alert {
   alert_id: string;
   code: string;
+  severity: string;
+  since: string;
+  count: number;
+  runbook: string;
+  raised_at: string;
   subject: string;
   feed_id: string | null;
   detail: Record<string, unknown>;
@@ -138,6 +145,84 @@ describe('an alert about items that were not taken', () => {
     const answer = await acknowledge(alert!.alert_id);
     expect([answer.status, answer.body.code]).toEqual([409, 'alert_ends_by_itself']);
     expect(await codes()).toEqual(['feed_blocked']);
+  });
+});
+
+describe('every alert', () => {
+  it('has a severity, since when, how many and its section of the runbook', async () => {
+    const old = { state: 'reauth_required', state_since: new Date(Date.now() - 7_200_000).toISOString() };
+    const first = await api.makeFeed({ ...(await api.makeAccount()), ...old });
+    const second = await api.makeFeed({ ...(await api.makeAccount()), ...old });
+    await api.rows(
+      `UPDATE feeds SET connection_id = (SELECT connection_id FROM feeds WHERE feed_id = $1) WHERE feed_id = $2`,
+      [first, second],
+    );
+    const { accountId } = await api.makeAccount();
+    await sendBad(accountId, 'one');
+    await sendBad(accountId, 'two');
+    await api.rows(`INSERT INTO alerts (code, subject) VALUES ('workflow_missing', 'lost')`);
+    await raiseMissing(api.pool, [
+      { subject: 'lost', feedId: null, connectionId: randomUUID(), customerId: 'c' },
+    ]);
+    const byCode = new Map((await reviewed()).map((alert) => [alert.code, alert]));
+    expect(byCode.get('reauth_required')).toMatchObject({
+      severity: 'info',
+      since: old.state_since,
+      count: 2,
+      runbook: 'docs/operations/runbook.md#alert-reauth_required',
+    });
+    expect(byCode.get('postings_rejected')).toMatchObject({ severity: 'warning', count: 2 });
+    const missing = byCode.get('workflow_missing');
+    expect(missing).toMatchObject({ severity: 'warning', count: 2, since: missing?.raised_at });
+    const listed = async (query: string) => {
+      const { status, body } = await api.call('GET', `/v1/alerts?${query}`, { role: 'ops' });
+      return status === 200 ? (body['alerts'] as Alert[]).map(({ code }) => code) : status;
+    };
+    expect(await listed('severity=info')).toEqual(['reauth_required']);
+    expect(await listed('severity=info&code=postings_rejected')).toEqual([]);
+    expect(await listed('severity=urgent')).toBe(400);
+  });
+
+  it('that is acknowledged while a review runs stays as it was acknowledged', async () => {
+    const { accountId } = await api.makeAccount();
+    await sendBad(accountId, 'one');
+    const [alert] = await reviewed();
+    await sendBad(accountId, 'two');
+    const other = await api.pool.connect();
+    try {
+      // The review has read its snapshot when it meets this lock.
+      await other.query('BEGIN');
+      await other.query(
+        `UPDATE alerts SET ended_at = '2026-01-02T03:04:05Z', acknowledged_at = now() WHERE alert_id = $1`,
+        [alert!.alert_id],
+      );
+      await other.query(`UPDATE ingestion_problems SET acknowledged_count = 1 WHERE account_id = $1`, [
+        accountId,
+      ]);
+      const review = reviewAlerts(api.pool, dbChannels, {
+        feedSyncIntervalMs: 86_400_000,
+        configuredChannels: channelIds,
+      });
+      await until(
+        async () =>
+          (
+            await api.rows(
+              `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'WITH found AS%'`,
+            )
+          ).length > 0,
+        { timeoutMs: 10_000, describe: 'the review waits for the alert' },
+      );
+      await other.query('COMMIT');
+      expect(await review).toEqual([]);
+    } finally {
+      other.release();
+    }
+    const [row] = await api.rows<{ detail: object; ended_at: string }>(
+      `SELECT detail, ended_at FROM alerts WHERE alert_id = $1`,
+      [alert!.alert_id],
+    );
+    expect(row).toMatchObject({ detail: { count: 1, total: 1 }, ended_at: '2026-01-02T03:04:05.000Z' });
+    expect(await reviewed()).toMatchObject([{ code: 'postings_rejected', detail: { count: 1, total: 2 } }]);
   });
 });
 

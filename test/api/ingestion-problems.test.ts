@@ -181,6 +181,30 @@ describe('rejected and conflicting items of an account', () => {
     expect(counts).toMatchObject({ rejected: { count: 2 } });
   });
 
+  it('whose key was lost, or which were altered, are listed as unreadable among the others', async () => {
+    const { accountId } = await api.makeAccount();
+    for (const id of ['first', 'lost', 'altered', 'last']) await send(accountId, bad(id));
+    const rows = await api.rows<{ item_id: string; content_sealed: string }>(
+      `SELECT item_id, content_sealed FROM rejected_items WHERE account_id = $1 ORDER BY position`,
+      [accountId],
+    );
+    const spoil = (index: number, change: (sealed: string) => string) =>
+      api.rows(`UPDATE rejected_items SET content_sealed = $2 WHERE item_id = $1`, [
+        rows[index]!.item_id,
+        change(rows[index]!.content_sealed),
+      ]);
+    await spoil(1, (sealed) => sealed.replace(/^v1\.[^.]+/, 'v1.gone'));
+    await spoil(2, () => rows[3]!.content_sealed);
+    const { items, counts } = await sampleOf(accountId);
+    expect(items).toMatchObject([
+      { transaction_id: 'last', unreadable: null },
+      { transaction_id: null, index: null, item: null, errors: [], unreadable: 'not_authentic' },
+      { item_id: rows[1]!.item_id, item: null, unreadable: 'unknown_key' },
+      { transaction_id: 'first', unreadable: null },
+    ]);
+    expect(counts).toMatchObject({ rejected: { count: 4 } });
+  });
+
   it('are shown to operators alone, and of an unknown account not at all', async () => {
     const { accountId } = await api.makeAccount();
     const path = `/v1/accounts/${accountId}/rejected-items`;

@@ -95,8 +95,8 @@ describe('the service', () => {
     );
     const { text } = await open('/metrics');
     expect(Number(/^bankfeeds_repair_age_seconds (\S+)$/m.exec(text)?.[1])).toBeGreaterThanOrEqual(400);
-    expect(text).toContain('bankfeeds_alerts{code="credentials_rejected"} 1');
-    expect(text).toContain('bankfeeds_alerts{code="feed_late"} 0');
+    expect(text).toContain('bankfeeds_alerts{code="credentials_rejected",severity="critical"} 1');
+    expect(text).toContain('bankfeeds_alerts{code="feed_late",severity="critical"} 0');
   });
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { constantTimeEqual, hmacSha256Base64, sha256Hex } from '../../src/crypto/hash.js';
 import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import type { Keyring } from '../../src/crypto/keyring.js';
-import { open, seal, UnsealError } from '../../src/crypto/seal.js';
+import { open, openIfReadable, seal, UnsealError } from '../../src/crypto/seal.js';
 
 const oldKey = createKeyEntry('old');
 const newKey = createKeyEntry('new');
@@ -119,4 +119,19 @@ test('texts of any length are compared completely', () => {
   expect(constantTimeEqual('same', 'samE')).toBe(false);
   expect(constantTimeEqual('same', 'same ')).toBe(false);
   expect(constantTimeEqual('', 'x')).toBe(false);
+});
+
+test('what cannot be opened for display says why, and everything else throws', () => {
+  const sealed = seal(keyring, 'shown', context);
+  expect(openIfReadable(keyring, sealed, context)).toEqual({ text: 'shown', unreadable: null });
+  expect(openIfReadable(ring(newKey), sealed, context)).toEqual({ text: null, unreadable: 'unknown_key' });
+  expect(openIfReadable(keyring, sealed, { ...context, row: 'other' }).unreadable).toBe('not_authentic');
+  expect(openIfReadable(keyring, 'shown', context).unreadable).toBe('malformed');
+  const broken = {
+    primary: keyring.primary,
+    find: () => {
+      throw new TypeError('bug');
+    },
+  };
+  expect(() => openIfReadable(broken, sealed, context)).toThrow('bug');
 });

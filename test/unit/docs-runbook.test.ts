@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { alertCodes } from '../../src/domain/alerts.js';
+import { alertCodes, runbookOfAlert } from '../../src/domain/alerts.js';
 import { blockReasons, transientReasons } from '../../src/domain/rutter/feed.js';
 import { sageAccountReasons } from '../../src/domain/sage-banking/account-limits.js';
 import { sageLinkReasons } from '../../src/domain/sage-banking/bank-link.js';
@@ -43,6 +43,25 @@ test('the runbook has for every alert what it means, where to look, what to do a
     }
   }
 });
+
+test('every alert links to its section of the runbook', () => {
+  for (const code of alertCodes) {
+    const [file = '', anchor] = runbookOfAlert(code).split('#');
+    const anchors = [...readText(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
+    expect(
+      anchors.filter((each) => each === anchor),
+      code,
+    ).toHaveLength(1);
+  }
+});
+
+/** As GitHub makes it: lower case, no punctuation but hyphens and underscores, hyphens for blanks. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 _-]/g, '')
+    .replaceAll(' ', '-');
+}
 
 test('the runbook has an entry for every reason for which a handoff ends', () => {
   const union =

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { listAlerts as readAlerts, type AlertView } from '../../db/alert-views.js';
-import { alertCodes } from '../../domain/alerts.js';
+import {
+  alertCodes,
+  alertSeverities,
+  countOfAlert,
+  runbookOfAlert,
+  severityOfAlert,
+  sinceOfAlert,
+  type AlertCode,
+  type AlertSeverity,
+} from '../../domain/alerts.js';
 import { defineRoute } from '../define-route.js';
 import { numberedPage } from '../feed-params.js';
 import { instant, nextCursor, nothing, page, pageFields, uuid } from '../fields.js';
@@ -10,6 +19,20 @@ export const alertSchema = z
   .object({
     alert_id: z.string(),
     code: z.enum(alertCodes).meta({ description: 'The runbook explains each code.' }),
+    severity: z.enum(alertSeverities).meta({
+      description:
+        'Fixed for each code. `critical`: concerns many customers or breaks a promise, act now. `warning`: needs a person today. `info`: the customer concerned has to act.',
+    }),
+    since: instant.meta({
+      description: 'When what it reports began; `raised_at` where that is not known.',
+    }),
+    count: z.int().min(1).meta({
+      description: 'How many things it reports (postings, feeds, logins), or how often it was found.',
+    }),
+    runbook: z.string().meta({
+      description: "The alert's section in the runbook: a file of this repository with its anchor.",
+      example: 'docs/operations/runbook.md#alert-feed_blocked',
+    }),
     subject: z.string().meta({ description: 'The id of what the alert is about, or `service`.' }),
     feed_id: z.string().nullable().meta({ format: 'uuid' }),
     connection_id: z.string().nullable().meta({ format: 'uuid' }),
@@ -42,6 +65,7 @@ export const listAlerts = defineRoute({
   query: z.strictObject({
     all: z.enum(['true', 'false']).optional().meta({ default: 'false' }),
     code: z.enum(alertCodes).optional(),
+    severity: z.enum(alertSeverities).optional(),
     feed_id: uuid.optional(),
     ...pageFields,
   }),
@@ -50,7 +74,7 @@ export const listAlerts = defineRoute({
     const { before, limit } = numberedPage(query);
     const rows = await readAlerts(deps.pool, {
       ended: query.all === 'true',
-      code: query.code,
+      codes: codesOf(query),
       feedId: query.feed_id,
       beforeAlertId: before,
       limit: limit + 1,
@@ -60,10 +84,24 @@ export const listAlerts = defineRoute({
   },
 });
 
+/** The codes to list; undefined: all. */
+function codesOf(query: { code?: AlertCode | undefined; severity?: AlertSeverity | undefined }) {
+  const { code, severity } = query;
+  if (code === undefined && severity === undefined) return undefined;
+  return alertCodes.filter(
+    (each) =>
+      (code === undefined || each === code) && (severity === undefined || severityOfAlert[each] === severity),
+  );
+}
+
 export function alertJson(alert: AlertView) {
   return {
     alert_id: alert.alertId,
     code: alert.code,
+    severity: severityOfAlert[alert.code],
+    since: sinceOfAlert(alert),
+    count: countOfAlert(alert),
+    runbook: runbookOfAlert(alert.code),
     subject: alert.subject,
     feed_id: alert.feedId,
     connection_id: alert.connectionId,

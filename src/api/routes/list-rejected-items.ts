@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { open } from '../../crypto/seal.js';
+import { openIfReadable, unsealReasons } from '../../crypto/seal.js';
 import { readAccount } from '../../db/accounts.js';
 import { readIngestionProblems } from '../../db/ingestion-problems.js';
 import { listRejectedItems as readItems, type RejectedItem } from '../../db/rejected-items.js';
@@ -20,10 +20,20 @@ const itemsSchema = z
         item_id: z.string().meta({ format: 'uuid' }),
         received_at: instant,
         transaction_id: z.string().nullable(),
-        index: z.int().meta({ description: 'Index of the item or line in its call, from 0.' }),
+        index: z
+          .int()
+          .nullable()
+          .meta({ description: 'Index of the item or line in its call, from 0. Null when unreadable.' }),
         errors: z.array(z.object({ pointer: z.string(), reason: z.string() })),
-        item: z.string().meta({ description: 'The item as JSON text, as it was sent.' }),
+        item: z
+          .string()
+          .nullable()
+          .meta({ description: 'The item as JSON text, as it was sent. Null when unreadable.' }),
         truncated: z.boolean(),
+        unreadable: z.enum(unsealReasons).nullable().meta({
+          description:
+            'Why the content cannot be decrypted, else null. `unknown_key`: the key that it was encrypted with is not in `ENCRYPTION_KEYS`.',
+        }),
       }),
     ),
     next_cursor: nextCursor,
@@ -60,8 +70,11 @@ export const listRejectedItems = defineRoute({
   },
 });
 
+const nothingReadable = { transaction_id: null, index: null, errors: [], item: null, truncated: false };
+
 function itemJson(deps: ApiDeps, item: RejectedItem) {
   const context = { table: 'rejected_items', row: item.itemId };
-  const content = JSON.parse(open(deps.keyring, item.contentSealed, context)) as RejectedContent;
-  return { item_id: item.itemId, received_at: item.receivedAt, ...content };
+  const { text, unreadable } = openIfReadable(deps.keyring, item.contentSealed, context);
+  const content = text === null ? nothingReadable : (JSON.parse(text) as RejectedContent);
+  return { item_id: item.itemId, received_at: item.receivedAt, ...content, unreadable };
 }

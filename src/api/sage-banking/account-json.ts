@@ -71,7 +71,6 @@ export const sageAccountSchema = z
   })
   .meta({ id: 'SageAccount' });
 
-/** @throws UnsealError */
 export function sageAccountJson(
   { keyring }: { readonly keyring: Keyring },
   account: SageAccountRow,

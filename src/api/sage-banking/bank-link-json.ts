@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Keyring } from '../../crypto/keyring.js';
-import { open } from '../../crypto/seal.js';
+import { openIfReadable } from '../../crypto/seal.js';
 import type { SageLinkRow } from '../../db/sage-banking/bank-links.js';
 import { sageLinkPurposes, sageLinkStates } from '../../domain/sage-banking/states.js';
 import { sageLinkReasons } from '../../domain/sage-banking/bank-link.js';
@@ -19,7 +19,7 @@ export const sageLinkSchema = z
     requested_start_date: instant.nullable(),
     redirect: z.string().nullable().meta({
       description:
-        'The URL of the bank consent, to be opened for the customer in a new window while the link waits for it. When `attempts` increases the URL changes, and the customer has to start again there.',
+        'The URL of the bank consent, to be opened for the customer in a new window while the link waits for it. When `attempts` increases the URL changes, and the customer has to start again there. Null also when it cannot be decrypted, since its encryption key was lost: begin another link.',
     }),
     attempts: z.int().meta({ description: 'Consent sessions started, including the first.' }),
     expires_at: instant.nullable(),
@@ -31,7 +31,7 @@ export const sageLinkSchema = z
   })
   .meta({ id: 'SageLink' });
 
-/** A link as JSON. @throws UnsealError */
+/** A link as JSON. */
 export function sageLinkJson(keyring: Keyring, link: SageLinkRow): z.output<typeof sageLinkSchema> {
   const { linkId, redirectSealed } = link;
   return {
@@ -46,7 +46,8 @@ export function sageLinkJson(keyring: Keyring, link: SageLinkRow): z.output<type
     redirect:
       redirectSealed === null
         ? null
-        : open(keyring, redirectSealed, { table: 'sage_links', row: linkId, column: 'redirect' }),
+        : openIfReadable(keyring, redirectSealed, { table: 'sage_links', row: linkId, column: 'redirect' })
+            .text,
     attempts: link.attempts,
     expires_at: link.expiresAt,
     sage_account_id: link.sageAccountId,

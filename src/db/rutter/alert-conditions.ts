@@ -26,14 +26,15 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
   {
     code: 'feed_blocked',
     takesInterval: false,
-    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
+    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason, 'since', ${isoText('f.reason_at')}) AS detail FROM feeds f
            WHERE f.reason IS NOT NULL AND f.reason IN (${literals(blockReasons)}) AND f.operator <> 'closed'`,
   },
   {
     code: 'feed_late',
     takesInterval: true,
     sql: `SELECT ${ofFeed}, jsonb_build_object('backfilling', f.caught_up_at IS NULL, 'reason', f.reason,
-                 'last_synced_at', f.last_synced_at) AS detail
+                 'last_synced_at', ${isoText('f.last_synced_at')},
+                 'since', ${isoText('greatest(f.last_synced_at, f.sendable_since)')}) AS detail
             FROM feeds f
            WHERE f.state IN ('backfilling', 'syncing', 'live')
              AND greatest(f.last_synced_at, f.sendable_since) < now() - $2::float8 * interval '1 millisecond'`,
@@ -41,7 +42,7 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
   {
     code: 'failure_persists',
     takesInterval: false,
-    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason) AS detail FROM feeds f
+    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason, 'since', ${isoText('f.reason_at')}) AS detail FROM feeds f
            WHERE f.reason IS NOT NULL AND f.reason IN (${literals(failures)})
              AND f.state IN ('backfilling', 'syncing', 'live')
              AND f.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
@@ -51,7 +52,8 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
     takesInterval: false,
     // Not read from the feeds: a paused feed keeps its reason, and a refusal that only handoffs met is in none.
     sql: `SELECT '${serviceSubject}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
-                 NULL::text AS customer_id, '{}'::jsonb AS detail FROM rejected_credentials`,
+                 NULL::text AS customer_id,
+                 jsonb_build_object('since', ${isoText('rejected_since')}) AS detail FROM rejected_credentials`,
   },
   {
     code: 'postings_quarantined',
@@ -138,7 +140,7 @@ async function acknowledgeAltered(db: Queryable, { subject, detail }: Acknowledg
 function ofConnection(where: string, since: string): string {
   return `SELECT f.connection_id::text AS subject, CASE WHEN count(*) = 1 THEN min(f.feed_id::text)::uuid END AS feed_id,
                  f.connection_id, min(f.customer_id) AS customer_id,
-                 jsonb_build_object('feeds', count(*), 'since', ${isoText(`min(${since})`)}) AS detail
+                 jsonb_build_object('feeds', count(*), 'count', count(*), 'since', ${isoText(`min(${since})`)}) AS detail
             FROM feeds f WHERE ${where} GROUP BY f.connection_id`;
 }
 

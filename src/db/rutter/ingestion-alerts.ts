@@ -24,7 +24,7 @@ function condition(code: AlertCondition['code'], kind: IngestionProblemKind): Al
           ), sized AS (SELECT count(*) AS accounts FROM open_problems)
           SELECT p.account_id AS subject, f.feed_id, f.connection_id, p.customer_id,
                  jsonb_build_object('account_id', p.account_id, 'count', p.new_count, 'total', p.count,
-                                    'first_at', ${isoText('p.first_at')}, 'last_at', ${isoText('p.last_at')}) AS detail
+                                    'since', ${isoText('p.first_at')}, 'first_at', ${isoText('p.first_at')}, 'last_at', ${isoText('p.last_at')}) AS detail
             FROM open_problems p LEFT JOIN LATERAL (
                    SELECT feed_id, connection_id FROM feeds
                     WHERE account_id = p.account_id AND operator <> 'closed' ORDER BY created_at DESC, feed_id LIMIT 1
@@ -32,7 +32,7 @@ function condition(code: AlertCondition['code'], kind: IngestionProblemKind): Al
            WHERE (SELECT accounts FROM sized) <= ${accountsAlertedMax}
           UNION ALL
           SELECT '${serviceSubject}', NULL, NULL, NULL,
-                 jsonb_build_object('accounts', count(*), 'count', sum(new_count), 'last_at', ${isoText('max(last_at)')},
+                 jsonb_build_object('accounts', count(*), 'count', sum(new_count), 'since', ${isoText('min(first_at)')}, 'last_at', ${isoText('max(last_at)')},
                                     'account_ids', ARRAY(SELECT account_id FROM open_problems
                                                           ORDER BY last_at DESC, account_id LIMIT ${accountsAlertedMax}))
             FROM open_problems HAVING count(*) > ${accountsAlertedMax}`,

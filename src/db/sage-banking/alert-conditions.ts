@@ -16,21 +16,21 @@ export const sageAlertConditions: readonly AlertCondition[] = [
   {
     code: 'feed_blocked',
     takesInterval: false,
-    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason) AS detail FROM sage_accounts s
+    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason, 'since', ${isoText('s.reason_at')}) AS detail FROM sage_accounts s
            WHERE s.reason IS NOT NULL AND s.reason IN (${literals(lastingSageReasons)}) AND s.status <> 'cancelled'`,
   },
   {
     code: 'feed_late',
     takesInterval: false,
     sql: `SELECT ${ofAccount}, jsonb_build_object('status', s.status, 'reason', s.reason,
-                 'last_synced_at', s.last_read_at) AS detail
+                 'last_synced_at', ${isoText('s.last_read_at')}, 'since', ${isoText('s.next_read_at')}) AS detail
             FROM sage_accounts s
            WHERE s.status <> 'cancelled' AND s.next_read_at < now() - interval '${String(sageCheckLateMs)} milliseconds'`,
   },
   {
     code: 'failure_persists',
     takesInterval: false,
-    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason) AS detail FROM sage_accounts s
+    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason, 'since', ${isoText('s.reason_at')}) AS detail FROM sage_accounts s
            WHERE s.reason IS NOT NULL AND s.reason IN (${literals(transientSageReasons)}) AND s.status <> 'cancelled'
              AND s.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
   },
@@ -38,7 +38,7 @@ export const sageAlertConditions: readonly AlertCondition[] = [
     code: 'transactions_unrecognized',
     takesInterval: false,
     sql: `SELECT ${ofAccount}, jsonb_build_object('received_unrecognized', s.received_unrecognized,
-                 'last_at', s.unrecognized_at) AS detail
+                 'count', s.received_unrecognized, 'last_at', ${isoText('s.unrecognized_at')}) AS detail
             FROM sage_accounts s
            WHERE s.unrecognized_at > now() - interval '${String(unrecognizedAlertMs)} milliseconds'
              AND s.status <> 'cancelled'`,
@@ -46,7 +46,7 @@ export const sageAlertConditions: readonly AlertCondition[] = [
   {
     code: 'reauth_required',
     takesInterval: false,
-    sql: `SELECT ${ofAccount}, jsonb_build_object('feeds', 1, 'since', ${isoText('s.status_since')}) AS detail
+    sql: `SELECT ${ofAccount}, jsonb_build_object('feeds', 1, 'count', 1, 'since', ${isoText('s.status_since')}) AS detail
             FROM sage_accounts s
            WHERE s.status = 'authRequired'
              AND s.status_since < now() - interval '${String(reauthAlertMs)} milliseconds'`,
@@ -55,7 +55,8 @@ export const sageAlertConditions: readonly AlertCondition[] = [
     code: 'onboarding_stuck',
     takesInterval: false,
     sql: `SELECT o.onboarding_id::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id, o.customer_id,
-                 jsonb_build_object('onboarding_id', o.onboarding_id, 'state', o.state, 'reason', o.reason) AS detail
+                 jsonb_build_object('onboarding_id', o.onboarding_id, 'state', o.state, 'reason', o.reason,
+                                    'since', ${isoText('o.person_acted_at')}) AS detail
             FROM sage_onboardings o
            WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
              AND (o.state = 'in_doubt' OR (o.reason IN (${literals(sageOnboardingStuckReasons)})

@@ -1,5 +1,5 @@
 import type { Keyring } from '../../crypto/keyring.js';
-import { open, seal } from '../../crypto/seal.js';
+import { openIfReadable, seal } from '../../crypto/seal.js';
 import type { SageAccountRow } from './accounts.js';
 
 /** What Sage returns for one account's authorisation: it holds a signed address, so it is stored sealed. */
@@ -14,7 +14,8 @@ export function sealSageAuthorisation(
 
 /**
  * What a customer has to do now for an account of a direct bank, in Sage's own members: the bank's own procedure, and with it
- * what Sage returns for this account (contract 6.3). Null when there is nothing to do. @throws UnsealError
+ * what Sage returns for this account (contract 6.3). Null when there is nothing to do.
+ * What cannot be decrypted, since its key was lost, is left out until the next check of the account reads it again.
  */
 export function sageAuthorisationOf(
   keyring: Keyring,
@@ -26,10 +27,11 @@ export function sageAuthorisationOf(
   const isAwaited = account.status === 'pending' || account.status === 'authRequired';
   if (!isAwaited || account.dataProvider === 'indirect') return null;
   const { authorisationMechanism, authorisationSealed } = account;
-  const reported =
+  const text =
     authorisationSealed === null
       ? null
-      : (JSON.parse(open(keyring, authorisationSealed, contextOf(account))) as SageAuthorisation);
+      : openIfReadable(keyring, authorisationSealed, contextOf(account)).text;
+  const reported = text === null ? null : (JSON.parse(text) as SageAuthorisation);
   const together = { ...authorisationMechanism, ...reported };
   return Object.keys(together).length === 0 ? null : together;
 }

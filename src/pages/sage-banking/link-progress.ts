@@ -1,4 +1,4 @@
-import { open } from '../../crypto/seal.js';
+import { openIfReadable } from '../../crypto/seal.js';
 import { transaction } from '../../db/pool.js';
 import { readSageAccount } from '../../db/sage-banking/accounts.js';
 import type { SageLinkRow } from '../../db/sage-banking/bank-links.js';
@@ -110,10 +110,14 @@ function sendLinkWaiting(visit: SageVisit, link: SageLinkRow): void {
     });
   }
   const context = { table: 'sage_links', row: link.linkId, column: 'redirect' };
-  const target = safeAddress(open(keyring, link.redirectSealed, context), config);
+  const opened = openIfReadable(keyring, link.redirectSealed, context);
+  const target = safeAddress(opened.text, config);
   if (target === null) {
     return sendSageMessage(visit, {
-      message: { heading: texts.failed.heading, paragraphs: [texts.waiting.unsafe] },
+      message: {
+        heading: texts.failed.heading,
+        paragraphs: [opened.text === null ? texts.waiting.unreadable : texts.waiting.unsafe],
+      },
       status: 502,
     });
   }

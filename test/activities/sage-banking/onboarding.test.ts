@@ -318,6 +318,7 @@ describe('an onboarding', () => {
   it('that waits for an operator raises an alert, which ends when it continues', async () => {
     const id = await begin();
     const { deps } = workerOf();
+    const since = expect.stringMatching(/^\d{4}-.*Z$/) as string;
     const alerts = async (): Promise<unknown[]> => {
       await reviewAlerts(fixture.pool, dbChannels, {
         feedSyncIntervalMs: dayMs,
@@ -336,12 +337,12 @@ describe('an onboarding', () => {
     expect(await alerts()).toEqual([]);
     await updateRow(`person_acted_at = now() - interval '11 minutes'`);
     expect(await alerts()).toEqual([
-      { onboarding_id: id, state: 'creating', reason: 'sage_application_refused' },
+      { onboarding_id: id, state: 'creating', reason: 'sage_application_refused', since },
     ]);
     await updateRow(
       `state = 'in_doubt', reason = 'answer_lost', person_acted_at = now(), create_sent_at = now()`,
     );
-    expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost' }]);
+    expect(await alerts()).toEqual([{ onboarding_id: id, state: 'in_doubt', reason: 'answer_lost', since }]);
     await updateRow(`state = 'creating', reason = NULL, create_sent_at = NULL`);
     expect(await alerts()).toEqual([]);
     await attempt(deps, id);

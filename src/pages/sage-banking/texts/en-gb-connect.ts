@@ -104,6 +104,7 @@ export const britishSageConnectTexts = {
       newWindow: 'opens in a new window',
       status: 'Waiting for you at the bank …',
       opened: 'Leave this page open meanwhile: it goes on by itself.',
+      unreadable: 'We can no longer read the address of this bank’s pages. Please start again.',
       unsafe:
         'Sage named an address for this bank that is not safe, so we do not send you there. Start again later, and please tell your bank.',
     },
