@@ -105,9 +105,12 @@ async function runSet<Plan>(input: SeededRunInput<Plan>, runs: SeededRuns): Prom
   const details = await fc.check(property, {
     seed: runs.seed,
     numRuns: runs.runs,
+    // Runs that were not made prove nothing. The plugin that replaces these options throws when it interrupts, and so
+    // leaves no seed and path to replay.
+    /* oxlint-disable typescript/no-deprecated */
     interruptAfterTimeLimit: shrinkingMaxMs + runs.runs * runMaxMs,
-    // Runs that were not made prove nothing.
     markInterruptAsFailure: true,
+    /* oxlint-enable typescript/no-deprecated */
     ...(runs.path === undefined ? {} : { path: runs.path, endOnFailure: true }),
   });
   if (!details.failed) return;

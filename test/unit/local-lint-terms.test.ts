@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { findRetiredTerms } from '../../scripts/lint/terms.js';
-import { lintSnippet } from './local-lint-snippet.js';
+import { documents, filesBelow, readText } from './docs-files.js';
+import { lintSnippets } from './local-lint-snippet.js';
 
 const found = (text: string): string[] => findRetiredTerms(text).map((finding) => finding.found);
 
@@ -59,24 +60,30 @@ describe('retired terms', () => {
   });
 });
 
-describe('where retired terms are refused', () => {
-  const refused: [where: string, file: string, text: string][] = [
-    ['a name', 'sandbox/rutter/snippet.ts', 'export const laneId = 1;\n'],
-    ['a comment', 'sandbox/rutter/snippet.ts', '// A lane.\nexport const lock = 1;\n'],
-    ['a string', 'sandbox/rutter/snippet.ts', "export const text = 'the lane';\n"],
-    ['a TypeScript file name', 'sandbox/rutter/lane.ts', 'export const lock = 1;\n'],
-    ['a JavaScript file', 'scripts/lint/snippet.js', '// A lane.\n'],
-    ['a document', 'sandbox/README.md', 'The lane.\n'],
-    ['a document name', 'sandbox/lane.md', 'The lock.\n'],
-    ['SQL', 'migrations/0999_snippet.sql', 'CREATE TABLE lanes ();\n'],
-    ['YAML', 'docker-compose.yml', '# The lane.\n'],
-    ['a shell script', '.ci/run', '# The lane.\n'],
+test('lint refuses them in names, comments, strings and file names of code', async () => {
+  const refused = [
+    { file: 'sandbox/rutter/snippet.ts', text: 'export const laneId = 1;\n' },
+    { file: 'sandbox/rutter/snippet.ts', text: '// A lane.\nexport const lock = 1;\n' },
+    { file: 'sandbox/rutter/snippet.ts', text: "export const text = 'the lane';\n" },
+    { file: 'sandbox/rutter/lane.ts', text: 'export const lock = 1;\n' },
+    { file: 'scripts/lint/snippet.js', text: '// A lane.\n' },
   ];
-  test.each(refused)('%s', async (_where, file, text) => {
-    expect(await lintSnippet(file, text)).toEqual(['project/terms']);
-  });
+  expect(await lintSnippets(refused)).toEqual(refused.map(() => ['project/terms']));
+});
 
-  test('a provider is quoted as it writes', async () => {
-    expect(await lintSnippet('docs/contracts/rutter.md', 'The lane.\n')).toEqual([]);
-  });
+/** They quote the retired terms, or a provider. */
+const mayQuote = (path: string): boolean => path === 'CHANGELOG.md' || path.startsWith('docs/contracts/');
+
+test('documents, SQL and scripts contain none', () => {
+  const others = filesBelow('', '.sql', '.yml', '.yaml', '.sh', '.patch');
+  const texts = [...documents, ...others, '.ci/run', '.env.example', 'Dockerfile'];
+  expect(others.length).toBeGreaterThan(20);
+  const retired = texts
+    .filter((path) => !mayQuote(path))
+    .flatMap((path) =>
+      [path, readText(path)].flatMap((text) =>
+        findRetiredTerms(text).map(({ found, use }) => `${path}: use ${use} instead of ${found}`),
+      ),
+    );
+  expect(retired).toEqual([]);
 });

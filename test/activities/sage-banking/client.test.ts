@@ -54,7 +54,7 @@ function clientWith(options: Partial<SageBankingOptions> = {}): SageBankingClien
   });
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong access fails the test there
+// oxlint-disable-next-line typescript/no-explicit-any -- every answer has another shape: a wrong access fails the test there
 function control(method: string, path: string, body?: object): Promise<any> {
   return askControl({ url: sandbox.url, method, path, body });
 }

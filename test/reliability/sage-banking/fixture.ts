@@ -46,7 +46,7 @@ export interface SageBankingFixture {
   readonly keyring: Keyring;
   readonly clock: SimulationClock;
   /** Calls a control endpoint of the sandbox, below `/_sandbox`. @throws Error when it is refused */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong access fails the run there
+  // oxlint-disable-next-line typescript/no-explicit-any -- every answer has another shape: a wrong access fails the run there
   readonly control: (method: string, path: string, body?: unknown) => Promise<any>;
   /** Lets time pass on the server, with everything that falls due in it; the other parts follow. */
   readonly sleep: (ms: number) => Promise<void>;

@@ -16,7 +16,7 @@ import {
 interface Received {
   signature: string;
   text: string;
-  body: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- payloads of every shape
+  body: Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- payloads of every shape
 }
 
 let receiver: Server;

@@ -15,7 +15,7 @@ export interface Reply {
   headers: Headers;
   text: string;
   /** Undefined when the text is not JSON. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: reading a missing field fails the test
+  // oxlint-disable-next-line typescript/no-explicit-any -- every answer has another shape: reading a missing field fails the test
   body: any;
 }
 

@@ -39,7 +39,7 @@ export const fixturePassword = 'correct horse battery staple';
 export interface ApiAnswer {
   status: number;
   headers: Headers;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- every answer has another shape: a wrong field fails the test that reads it
+  // oxlint-disable-next-line typescript/no-explicit-any -- every answer has another shape: a wrong field fails the test that reads it
   body: any;
 }
 
@@ -61,7 +61,7 @@ export interface SageFixture {
     input?: { json?: unknown; role?: 'core' | 'ops'; key?: string; ifMatch?: string },
   ): Promise<ApiAnswer>;
   /** The sandbox's own endpoints, below `/_sandbox`; throws when they refuse. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
   control(method: string, path: string, body?: unknown): Promise<any>;
   /** A customer with a login to the pages (`fixturePassword`). */
   makeCustomer(): Promise<{ customerId: string; username: string }>;
