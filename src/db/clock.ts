@@ -1,3 +1,4 @@
+import type { ClockReading } from '../domain/clock-difference.js';
 import type { Queryable } from './pool.js';
 
 /** Epoch ms by the database's clock: for times that other processes will compare with theirs. */
@@ -8,4 +9,11 @@ export async function readDatabaseClock(db: Queryable): Promise<number> {
   const nowMs = rows[0]?.now_ms;
   if (nowMs === undefined) throw new Error('the database did not return the time');
   return nowMs;
+}
+
+/** A reading of the database's clock between two of ours. */
+export async function readDatabaseClockBetween(db: Queryable): Promise<ClockReading> {
+  const beforeMs = Date.now();
+  const serverMs = await readDatabaseClock(db);
+  return { beforeMs, serverMs, afterMs: Date.now() };
 }

@@ -57,6 +57,13 @@ describe('import rules', () => {
     ['src/api/routes/snippet.ts', '../../clients/rutter/client.js'],
     ['src/api/routes/snippet.ts', '../../config.js'],
     ['src/pages/snippet.ts', '../workflows/rutter/bank-feed/state.js'],
+    ['src/cli/commands/snippet.ts', '../../db/pool.js'],
+    ['src/cli/commands/snippet.ts', '../../temporal/client.js'],
+    ['src/cli/commands/snippet.ts', '../../config.js'],
+    ['src/cli/commands/snippet.ts', '../local/doctor/doctor.js'],
+    ['src/cli/commands/snippet.ts', '@temporalio/client'],
+    ['src/cli/local/doctor/snippet.ts', '../../../clients/rutter/client.js'],
+    ['src/cli/local/doctor/rutter/snippet.ts', '../../../../db/sage-banking/companies.js'],
     ['sandbox/rutter/snippet.ts', '../../src/domain/money.js'],
     ['src/api/routes/snippet.ts', '../../../test/support/until.js'],
   ];
@@ -66,6 +73,10 @@ describe('import rules', () => {
 
   const allowed: Import[] = [
     ['src/workflows/rutter/bank-feed/snippet.ts', '@temporalio/workflow'],
+    ['src/cli/commands/snippet.ts', '../../domain/limits.js'],
+    ['src/cli/commands/snippet.ts', 'commander'],
+    ['src/cli/local/doctor/snippet.ts', '../../../db/pool.js'],
+    ['src/cli/local/doctor/rutter/snippet.ts', '../../../../clients/rutter/client.js'],
     ['src/workflows/rutter/bank-feed/snippet.ts', '../../../domain/ids.js'],
     ['src/activities/snippet.ts', '../db/pool.js'],
     ['src/activities/snippet.ts', '@temporalio/activity'],

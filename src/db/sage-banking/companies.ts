@@ -111,6 +111,14 @@ export async function readSageCompanyOfOnboarding(
   return rows[0] ?? null;
 }
 
+/** The company that was created last, or null when there is none. */
+export async function readNewestSageCompany(db: Queryable): Promise<SageCompanyRow | null> {
+  const { rows } = await db.query<SageCompanyRow>(
+    `SELECT ${columns} FROM sage_companies ORDER BY created_at DESC LIMIT 1`,
+  );
+  return rows[0] ?? null;
+}
+
 /** A customer's companies, oldest first. */
 export async function listSageCompanies(
   db: Queryable,

@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askControl } from '../../../sandbox/stand-in/ask-control.js';
 import { launchBrowser } from '../../support/browser.js';
+import { runBankfeeds } from '../../support/cli.js';
 import { readAllHistories } from '../../support/histories.js';
 import { prepareLocalFixture, type LocalFixture, type LocalService } from '../../support/local-service.js';
 import { callApi } from '../../support/service-calls.js';
@@ -85,6 +86,58 @@ describe("a customer at Sage's Banking Service", () => {
     await expectNoSecrets();
   });
 });
+
+describe('bankfeeds, in a clone with npm start', () => {
+  const localDir = () => ({ LOCAL_DIR: fixture.localDir });
+
+  it('doctor finds nothing wrong, and its page names every check', async () => {
+    const { code, stdout, stderr } = await runBankfeeds(['doctor', '--json'], localDir());
+    const report = JSON.parse(stdout) as DoctorReport;
+    const wrong = report.checks.filter(({ outcome }) => outcome !== 'ok');
+    expect(wrong).toMatchObject([{ check: 'login-page', outcome: 'warning' }]);
+    expect(report).toMatchObject({ passed: true, configuration: expect.stringContaining(fixture.localDir) });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const page = await readFile('docs/operations/cli.md', 'utf8');
+    for (const { check } of report.checks) {
+      expect(page).toMatch(new RegExp(`\\| .*\`(${check}|-${check.split('-')[1] ?? ''}|clock-…)\``));
+    }
+  });
+
+  it('doctor goes on where a part is away and another refuses us, and says so', async () => {
+    const environment = JSON.parse(
+      await readFile(join(fixture.localDir, 'run', 'environment.json'), 'utf8'),
+    ) as Record<string, string>;
+    const { code, stdout } = await runBankfeeds(['doctor', '--json'], {
+      ...environment,
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
+      RUTTER_CLIENT_SECRET: 'of another environment',
+    });
+    const outcomes = Object.fromEntries(
+      (JSON.parse(stdout) as DoctorReport).checks.map(({ check, outcome }) => [check, outcome]),
+    );
+    expect(outcomes).toMatchObject({
+      database: 'failed',
+      schema: 'skipped',
+      rutter: 'failed',
+      workers: 'ok',
+      'sage-banking': 'ok',
+      'clock-temporal': 'ok',
+    });
+    expect(code).toBe(1);
+  });
+
+  it('feed list shows the feeds over the machine API', async () => {
+    const { code, stdout } = await runBankfeeds(['feed', 'list', '--customer', cloud.customerId], localDir());
+    expect(stdout).toContain(sageAccountId);
+    expect(code).toBe(0);
+  });
+});
+
+interface DoctorReport {
+  passed: boolean;
+  configuration: string;
+  checks: { check: string; outcome: string; detail: string }[];
+}
 
 /** The company is made ready, and the page shows it. */
 async function getCompanyReady(): Promise<void> {

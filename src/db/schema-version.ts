@@ -1,0 +1,26 @@
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Queryable } from './pool.js';
+
+const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
+const undefinedTable = '42P01';
+
+/** The names of the migrations of this version, in the order in which they are applied. */
+export async function listMigrations(): Promise<string[]> {
+  const files = await readdir(migrationsFolder);
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => file.slice(0, -'.sql'.length))
+    .sort();
+}
+
+/** The names of the migrations that a database has; none when it was never migrated. */
+export async function readAppliedMigrations(db: Queryable): Promise<string[]> {
+  try {
+    const { rows } = await db.query<{ name: string }>(`SELECT name FROM migrations ORDER BY name`);
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefinedTable) return [];
+    throw error;
+  }
+}

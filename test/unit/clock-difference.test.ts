@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import {
+  clockDifferenceMaxMs,
+  clockDifferenceMs,
+  httpDateResolutionMs,
+  isClockOff,
+} from '../../src/domain/clock-difference.js';
+
+describe('the difference of two clocks', () => {
+  test.each([
+    [{ beforeMs: 1_000, serverMs: 1_020, afterMs: 1_040 }, 0],
+    [{ beforeMs: 1_000, serverMs: 1_000, afterMs: 1_040 }, 0],
+    [{ beforeMs: 1_000, serverMs: 1_041, afterMs: 1_040 }, 1],
+    [{ beforeMs: 1_000, serverMs: 999, afterMs: 1_040 }, -1],
+    [{ beforeMs: 1_000, serverMs: 3_601_000, afterMs: 1_500 }, 3_599_500],
+  ])('is what is certain of %j: %i ms', (reading, differenceMs) => {
+    expect(clockDifferenceMs(reading)).toBe(differenceMs);
+  });
+
+  test('a slow answer is no difference', () => {
+    const reading = { beforeMs: 0, serverMs: 20_000, afterMs: 30_000 };
+    expect(clockDifferenceMs(reading)).toBe(0);
+  });
+
+  test('a clock in whole seconds may be up to a second further', () => {
+    const resolution = httpDateResolutionMs;
+    expect(clockDifferenceMs({ beforeMs: 1_999, serverMs: 1_000, afterMs: 1_999 }, resolution)).toBe(0);
+    expect(clockDifferenceMs({ beforeMs: 2_000, serverMs: 1_000, afterMs: 2_000 }, resolution)).toBe(-1);
+    expect(clockDifferenceMs({ beforeMs: 900, serverMs: 1_000, afterMs: 999 }, resolution)).toBe(1);
+  });
+
+  test('more than the limit is off, on both sides', () => {
+    expect([clockDifferenceMaxMs, -clockDifferenceMaxMs].map(isClockOff)).toEqual([false, false]);
+    expect([clockDifferenceMaxMs + 1, -clockDifferenceMaxMs - 1].map(isClockOff)).toEqual([true, true]);
+  });
+});
