@@ -14,29 +14,8 @@ interface Step {
   args: string[];
 }
 
-const prettier = 'node_modules/prettier/bin/prettier.cjs';
-
-/** Syntax trees die young: with room for them Prettier spends a tenth less on collecting garbage. */
-const youngGeneration = '--max-semi-space-size=64';
-
 /** Everything besides the tests, the longest first. Each counts as one in the closing line. */
 const checkSteps: Step[] = [
-  // Both caches compare contents, so that a second check costs what has changed. Lint has none: its rules use types of
-  // other files.
-  {
-    name: 'format',
-    args: [
-      youngGeneration,
-      prettier,
-      '--check',
-      '--log-level',
-      'warn',
-      '--cache',
-      '--cache-strategy',
-      'content',
-      '.',
-    ],
-  },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--deny-warnings'] },
   {
     name: 'types',
@@ -48,6 +27,7 @@ const checkSteps: Step[] = [
       'node_modules/.cache/types.tsbuildinfo',
     ],
   },
+  { name: 'format', args: ['node_modules/oxfmt/bin/oxfmt', '--check'] },
   { name: 'workflow bundle', args: ['--import', 'tsx', 'scripts/build-workflow-bundle.ts'] },
   { name: 'commit messages', args: ['--import', 'tsx', 'scripts/check-commits.ts'] },
   { name: 'lockfile', args: ['--import', 'tsx', 'scripts/check-lockfile.ts'] },

@@ -1,9 +1,16 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { format, resolveConfig } from 'prettier';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
-/** Formats a generated document as `npm run format` does. `path` is absolute and chooses the parser. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Formats a generated document as `npm run format` does. `path` is absolute and chooses the rules. */
 export async function formatDocument(path: string, text: string): Promise<string> {
-  return await format(text, { ...(await resolveConfig(path)), filepath: path });
+  const program = 'node_modules/oxfmt/bin/oxfmt';
+  const running = promisify(execFile)(process.execPath, [program, '--stdin-filepath', path], { cwd: root });
+  running.child.stdin?.end(text);
+  return (await running).stdout;
 }
 
 export async function writeFormatted(path: string, text: string): Promise<void> {

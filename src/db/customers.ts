@@ -57,7 +57,9 @@ export async function readLogin(
 
 /** `keep` leaves the login as it is, `remove` removes it, otherwise it is set; without a hash the old one stays. */
 export type LoginChange =
-  'keep' | 'remove' | { readonly username: string; readonly passwordHash: string | null };
+  | 'keep'
+  | 'remove'
+  | { readonly username: string; readonly passwordHash: string | null };
 
 export type PutCustomerResult =
   | { readonly kind: 'created' | 'updated'; readonly customer: CustomerRow }

@@ -18,7 +18,11 @@ const hoursMax = 23;
 const minutesMax = 59;
 
 export type InstantProblem =
-  'not_an_instant' | 'no_offset' | 'no_such_date' | 'year_out_of_range' | 'in_the_future';
+  | 'not_an_instant'
+  | 'no_offset'
+  | 'no_such_date'
+  | 'year_out_of_range'
+  | 'in_the_future';
 
 export interface ReadInstant {
   readonly instant: string;

@@ -15,7 +15,11 @@ const forbiddenInText = /(?![\t\n\r])[\p{Cc}\p{Cs}]/u;
 const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/u;
 
 export type TextProblem =
-  'not_a_text' | 'empty' | 'too_long' | 'forbidden_character' | 'surrounded_by_whitespace';
+  | 'not_a_text'
+  | 'empty'
+  | 'too_long'
+  | 'forbidden_character'
+  | 'surrounded_by_whitespace';
 
 /**
  * An id of 1…`lengthMax` characters, compared by its exact bytes. White space around it is refused:

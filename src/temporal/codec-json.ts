@@ -18,7 +18,8 @@ export type PayloadJson = z.output<typeof payloadSchema>;
 const requestSchema = z.object({ payloads: z.array(payloadSchema).nullish() });
 
 export type DecodedPayloads =
-  { ok: true; body: { payloads: PayloadJson[] } } | { ok: false; problem: 'too_large' | 'not_payloads' };
+  | { ok: true; body: { payloads: PayloadJson[] } }
+  | { ok: false; problem: 'too_large' | 'not_payloads' };
 
 /**
  * Answers a request of Temporal's remote codec protocol (`POST …/decode`, body `{payloads: [{metadata, data}]}` as

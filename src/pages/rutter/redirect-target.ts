@@ -5,7 +5,10 @@ import type { RedirectProblem, RedirectTarget } from '../../domain/rutter/redire
 export const loginQueryLengthMax = 8_192;
 
 export type LoginQueryProblem =
-  RedirectProblem | 'query_too_long' | 'parameter_missing' | 'parameter_repeated';
+  | RedirectProblem
+  | 'query_too_long'
+  | 'parameter_missing'
+  | 'parameter_repeated';
 
 export type LoginQuery =
   | { readonly ok: true; readonly target: RedirectTarget }

@@ -51,7 +51,9 @@ export function suggestionLines(
 
 function postingsOf(part: {
   postingInstructions?:
-    readonly { type?: string | null | undefined; code?: string | null | undefined }[] | null | undefined;
+    | readonly { type?: string | null | undefined; code?: string | null | undefined }[]
+    | null
+    | undefined;
 }): string[] {
   return (part.postingInstructions ?? []).map(({ type, code }) =>
     [type, code].filter((part) => part != null && part !== '').join(' '),

@@ -111,11 +111,12 @@ describe('the validation is strict', () => {
 });
 
 /** Changes that forgers and broken proxies make to a link. */
+// oxfmt-ignore
 const pieces = [
   '@', '\\', '//', '/', '.', ':', '?', '#', '&', '=', '%2e', '%2f', '%5c', '%40', '%0d%0a', '%09', '%00', '%23', '%3f',
   '%26', ' ', '\t', '\u{ff0e}', '\u{3002}', '\u{202e}', 'evil.example', 'https://evil.example/', 'https:', 'http://',
   'javascript:', '[]', '&challenge=x', '&redirect_uri=https://evil.example', ';', ',', '|', '"', '<', "'", '+',
-]; // prettier-ignore
+];
 
 test('over 20,000 mutations of a good link the browser is sent to the one good address or nowhere', () => {
   const good = fc.constantFrom(

@@ -18,7 +18,8 @@ const inFlightPollMaxMs = 60_000;
 const refusedPollMs = 15 * 60_000;
 
 export type UnlinkResult =
-  { readonly kind: 'unlinked' } | { readonly kind: 'waits' | 'refused'; readonly nextPollMs: number };
+  | { readonly kind: 'unlinked' }
+  | { readonly kind: 'waits' | 'refused'; readonly nextPollMs: number };
 
 /**
  * Deletes a connection at Rutter (contract 5.2) once nothing of it is in flight, and closes its feeds. A repeat is safe:

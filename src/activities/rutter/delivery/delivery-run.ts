@@ -18,7 +18,13 @@ export interface RunDeliveryInput {
  * - `closed`: the feed is closed.
  */
 export type DeliveryRunOutcome =
-  'caught_up' | 'more' | 'lock_busy' | 'job_running' | 'retry_later' | 'waiting' | 'closed';
+  | 'caught_up'
+  | 'more'
+  | 'lock_busy'
+  | 'job_running'
+  | 'retry_later'
+  | 'waiting'
+  | 'closed';
 
 export interface RunDeliveryResult {
   readonly outcome: DeliveryRunOutcome;

@@ -35,7 +35,8 @@ export type CreateAccountOutcome =
 
 /** Another outcome of one request: Rutter names further facts of the account that it does not take. */
 type RequestOutcome =
-  CreateAccountOutcome | { readonly kind: 'facts_refused'; readonly errorCode: string | null };
+  | CreateAccountOutcome
+  | { readonly kind: 'facts_refused'; readonly errorCode: string | null };
 
 /**
  * Publishes one account at Rutter (contract 6.3) under its stored key and body. The same key always gives the same

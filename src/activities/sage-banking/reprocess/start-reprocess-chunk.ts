@@ -20,7 +20,8 @@ export interface StartReprocessChunkInput {
 }
 
 export type StartReprocessChunkResult =
-  { readonly outcome: 'started'; readonly pollAfterMs: number } | ReprocessOver;
+  | { readonly outcome: 'started'; readonly pollAfterMs: number }
+  | ReprocessOver;
 
 export function sageStartReprocessChunk(deps: SageBankingDeps) {
   return async (input: StartReprocessChunkInput): Promise<StartReprocessChunkResult> => {

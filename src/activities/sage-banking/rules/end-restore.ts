@@ -9,7 +9,8 @@ import type { SageCommandEnding } from '../command-context.js';
 
 /** The outcome for one chosen rule. */
 export type Restored =
-  { readonly newRuleId: string } | { readonly reason: string; readonly code?: 'not_reached' };
+  | { readonly newRuleId: string }
+  | { readonly reason: string; readonly code?: 'not_reached' };
 
 const notReached: Restored = {
   reason: 'Sage did not get to this rule in time. Ask again: what is restored already is not restored twice.',

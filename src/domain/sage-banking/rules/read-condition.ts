@@ -9,7 +9,8 @@ export type ConditionTest = (facts: TransactionFacts) => boolean;
 
 /** A parsed condition, or which of its members is invalid and why. */
 export type ReadCondition =
-  { readonly holds: ConditionTest } | { readonly member: keyof RuleCondition; readonly message: string };
+  | { readonly holds: ConditionTest }
+  | { readonly member: keyof RuleCondition; readonly message: string };
 
 /** Parses a condition once for all transactions (contract 9.2); `timeZone` as in `readCriteriaDate`. A missing field fails everything but `notcontains`. */
 export function readCondition(condition: RuleCondition, timeZone: string | null = null): ReadCondition {

@@ -63,7 +63,11 @@ export type Step =
     };
 
 export type ConnectionChange =
-  'needs_reauth' | 'disabled' | 'active' | 'token_revoked' | 'organisation_revoked';
+  | 'needs_reauth'
+  | 'disabled'
+  | 'active'
+  | 'token_revoked'
+  | 'organisation_revoked';
 
 export interface PlannedAccount {
   readonly currency: DrawnCurrency;
