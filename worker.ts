@@ -21,6 +21,7 @@ import {
 import { parseKeyring } from './src/crypto/keyring.js';
 import { createPool } from './src/db/pool.js';
 import { createRateLimiter } from './src/db/rate-limiter.js';
+import { readDatabaseRefusal } from './src/db/unavailable.js';
 import { taskQueues } from './src/domain/ids.js';
 import { backoffMs } from './src/domain/schedule.js';
 import { createLog } from './src/logger.js';
@@ -79,6 +80,9 @@ const client = new Client({ connection: clientConnection, namespace, dataConvert
 const schedules = await connectWithRetry('schedules', () => ensureSchedules(client));
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
+});
+void readDatabaseRefusal(pool).then((refusal) => {
+  if (refusal !== null) fail(refusal);
 });
 const facade = createFacade(client);
 const activities = createActivities({

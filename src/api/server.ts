@@ -5,6 +5,7 @@ import { parseKeyring } from '../crypto/keyring.js';
 import { createPasswordHasher } from '../crypto/password.js';
 import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
+import { readDatabaseRefusal } from '../db/unavailable.js';
 import { createLog } from '../logger.js';
 import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
@@ -66,6 +67,10 @@ const { app, drained } = createApp({
   }),
 });
 const stopHousekeeping = startHousekeeping({ pool, channels: dbChannels, logger });
+// Without waiting for an answer: the process starts whether or not PostgreSQL is there.
+void readDatabaseRefusal(pool).then((refusal) => {
+  if (refusal !== null) fail(refusal, configurationExitCode);
+});
 const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));
 logger.info({ port: server.port, publicUrl: config.publicUrl }, 'listening');
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal, server));

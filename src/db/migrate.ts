@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import pg from 'pg';
+import type pg from 'pg';
 import { ConfigurationError, configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
 import { createLog } from '../logger.js';
+import { connectForMigrations } from './connection.js';
+import { DatabaseRefused } from './session-settings.js';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 const migrationsTable = 'migrations';
@@ -21,20 +23,30 @@ export class OldDatabase extends Error {
   }
 }
 
+/** The tables of an installation are in another schema than `public`. The message is one sentence. */
+export class OtherSchema extends Error {
+  override readonly name = 'OtherSchema';
+  constructor(schema: string) {
+    super(
+      `The tables are in the schema "${schema}", and the service uses "public" alone: stop it, move them with ALTER TABLE … SET SCHEMA public as docs/operations/pooler.md says, and run "migrate" again.`,
+    );
+  }
+}
+
 /**
  * Brings a database to the newest schema: plain SQL files, forward only, in one transaction each, one migrator
  * at a time (the others wait). Safe to repeat. Answers the names of the files applied now. `bankTimeZone` is an IANA
  * name, in which the days of postings that were stored without one are read; UTC when it is absent.
  *
- * @throws OldDatabase or ConfigurationError, with nothing changed
+ * @throws OldDatabase, OtherSchema, DatabaseRefused or ConfigurationError, with nothing changed
  */
 export async function runMigrations(
   databaseUrl: string,
   options: { bankTimeZone?: string | undefined } = {},
 ): Promise<string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
+  const client = await connectForMigrations(databaseUrl);
   try {
+    await refuseOtherSchema(client);
     await refuseOldDatabase(client);
     await setBankTimeZone(client, options.bankTimeZone ?? '');
     const applied = await runner({
@@ -54,7 +66,7 @@ export async function runMigrations(
 /** Read by the migrations with current_setting(). PostgreSQL has its own list of zones, which may be older than ours. */
 async function setBankTimeZone(client: pg.Client, timeZone: string): Promise<void> {
   if (timeZone !== '') {
-    await client.query(`SELECT now() AT TIME ZONE $1::text`, [timeZone]).catch((error: unknown) => {
+    await client.query(`SELECT (now() AT TIME ZONE $1::text)::text`, [timeZone]).catch((error: unknown) => {
       if ((error as pg.DatabaseError).code !== invalidParameterValue) throw error;
       throw new ConfigurationError([
         'BANK_TIME_ZONE: PostgreSQL does not know this time zone: use an older name of it, or a server with newer time zone data',
@@ -64,6 +76,21 @@ async function setBankTimeZone(client: pg.Client, timeZone: string): Promise<voi
   await client.query(`SELECT set_config('bankfeeds.bank_time_zone', $1, false)`, [timeZone]);
 }
 
+/**
+ * The tables are in the schema `public`. Before version 0.3.0 a `search_path` of the role or the database decided; without
+ * this check such an installation would get a second, empty set of tables.
+ */
+async function refuseOtherSchema(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ schema: string }>(
+    `SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND c.relname IN ('posting_conflicts', 'idempotency_keys', 'rate_limits')
+        AND to_regclass('public.posting_conflicts') IS NULL GROUP BY n.nspname HAVING count(*) = 3`,
+  );
+  const schema = rows[0]?.schema;
+  if (schema === undefined) return;
+  throw new OtherSchema(schema);
+}
+
 async function refuseOldDatabase(client: pg.Client): Promise<void> {
   const table = await client.query(`SELECT 1 WHERE to_regclass('${migrationsTable}') IS NOT NULL`);
   if (table.rowCount === 0) return;
@@ -71,14 +98,18 @@ async function refuseOldDatabase(client: pg.Client): Promise<void> {
   if (old.rowCount !== 0) throw new OldDatabase();
 }
 
+/** What an operator must change: one sentence, without a stack. */
+const refusals = [OldDatabase, OtherSchema, DatabaseRefused, ConfigurationError] as const;
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const config = configOrExit(readMigrateConfig);
   try {
     const applied = await runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE });
     createLog(config.LOG_LEVEL, 'migrate').logger.info({ applied }, 'migrated');
   } catch (error) {
-    if (!(error instanceof OldDatabase || error instanceof ConfigurationError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    if (!refusals.some((refusal) => error instanceof refusal)) throw error;
+    const { message } = error as Error;
+    process.stderr.write(`${message}\n`);
     process.exit(configurationExitCode);
   }
 }

@@ -220,7 +220,7 @@ describe('an unavailable database', () => {
   });
 
   it('includes a pool whose connections are all in use', async () => {
-    const pool = new pg.Pool({ connectionString: database.url, max: 1, connectionTimeoutMillis: 100 });
+    const pool = new pg.Pool({ connectionString: database.url, max: 1, connectionTimeoutMillis: 1_000 });
     const held = await pool.connect();
     expect(isDatabaseUnavailable(await pool.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
     held.release();

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/config.js';
-import { OldDatabase, runMigrations } from '../../src/db/migrate.js';
+import { OldDatabase, OtherSchema, runMigrations } from '../../src/db/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;
@@ -68,6 +68,34 @@ describe('a migration', () => {
     expect((refused as Error).message).not.toContain('Mars');
     expect(await tables()).toEqual([]);
     expect((await runMigrations(database.url, { bankTimeZone: 'Europe/Berlin' })).length).toBeGreaterThan(0);
+  });
+
+  it('runs whatever the defaults of the database are: time-outs, isolation, schema, forms of values', async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    for (const setting of [
+      `statement_timeout = '100ms'`,
+      `lock_timeout = '1ms'`,
+      `default_transaction_isolation = 'serializable'`,
+      `search_path = 'elsewhere'`,
+      `DateStyle = 'SQL, DMY'`,
+      `TimeZone = 'Asia/Kolkata'`,
+      `standard_conforming_strings = 'off'`,
+    ]) {
+      await client.query(`ALTER DATABASE ${name} SET ${setting}`);
+    }
+    expect((await runMigrations(database.url)).length).toBeGreaterThan(0);
+    expect(await tables()).toContain('customers');
+    expect(await runMigrations(database.url)).toEqual([]);
+  });
+
+  it('refuses tables in another schema in one sentence, and makes no second set of them', async () => {
+    await runMigrations(database.url);
+    await client.query('CREATE SCHEMA bank');
+    for (const table of await tables()) await client.query(`ALTER TABLE public.${table} SET SCHEMA bank`);
+    const refused = await runMigrations(database.url).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(OtherSchema);
+    expect(String(refused)).toContain('The tables are in the schema "bank"');
+    expect(await tables()).toEqual([]);
   });
 
   it('prints that sentence alone and ends with the exit code of an unusable configuration', async () => {

@@ -31,11 +31,14 @@ export interface LoginThrottle {
 /**
  * Counts attempts in PostgreSQL, for all processes together. An attempt is counted *before* its password is hashed, and
  * uncounted if it was right, so a thousand attempts at once cannot all be admitted before the first failure is known.
- * Unknown usernames are counted like others, so that answers do not reveal which ones exist.
+ * Unknown usernames are counted like others, so that answers do not reveal which ones exist. The library names its
+ * statements; without the names none is prepared in a session, which a pooler in transaction mode does not keep.
  */
 export function createLoginThrottle(pool: Pool): LoginThrottle {
   const store = {
-    storeClient: pool,
+    storeClient: {
+      query: ({ text, values }: { text: string; values: unknown[] }) => pool.query(text, values),
+    },
     storeType: 'pool',
     tableName: 'login_throttle',
     tableCreated: true,
