@@ -1,6 +1,6 @@
 import type { Keyring } from '../../crypto/keyring.js';
 import { open, seal } from '../../crypto/seal.js';
-import { transaction, type Pool } from '../pool.js';
+import { transaction, type Pool, type Queryable } from '../pool.js';
 import type { SageAccountRow } from './accounts.js';
 import { insertSageLink } from './bank-links.js';
 
@@ -45,4 +45,27 @@ export async function insertCandidateLink(
       accountSealed: sealLinkAccount(keyring, { linkId, account: { candidateId, bankAccountId } }),
     }),
   );
+}
+
+/**
+ * Records, before it is sent, that the link's account is asked for, and answers whether an earlier request for it may have
+ * had an effect. The row counts as unchanged: the age of a link is that of what it knows.
+ */
+export async function markCreateSent(
+  db: Queryable,
+  input: { linkId: string },
+): Promise<{ readonly sentBefore: boolean }> {
+  const { rows } = await db.query<{ sentBefore: boolean }>(
+    `UPDATE sage_links SET create_sent_at = now()
+       FROM (SELECT link_id, create_sent_at FROM sage_links WHERE link_id = $1 FOR UPDATE) AS earlier
+      WHERE sage_links.link_id = earlier.link_id
+  RETURNING earlier.create_sent_at IS NOT NULL AS "sentBefore"`,
+    [input.linkId],
+  );
+  return { sentBefore: rows[0]?.sentBefore ?? false };
+}
+
+/** The only request for the link's account certainly had no effect. */
+export async function clearCreateSent(db: Queryable, input: { linkId: string }): Promise<void> {
+  await db.query(`UPDATE sage_links SET create_sent_at = NULL WHERE link_id = $1`, [input.linkId]);
 }

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { harbourBank } from '../../../sandbox/sage-banking/seed-banks.js';
 import { sageCreateAccount } from '../../../src/activities/sage-banking/bank-link/create-account.js';
-import { SageOutcomeUnknown } from '../../../src/clients/sage-banking/errors.js';
+import { SageOutcomeUnknown, SageRateLimited } from '../../../src/clients/sage-banking/errors.js';
 import { seal } from '../../../src/crypto/seal.js';
 import { insertSageLink, readSageLink } from '../../../src/db/sage-banking/bank-links.js';
 import {
@@ -115,10 +115,13 @@ describe('further accounts of a consent', () => {
     expect(await accountsOf(account)).toHaveLength(2);
   });
 
-  it('whose answer was lost is found again, and made once', async () => {
+  type LinkCandidate = NonNullable<typeof fixture.deps.sage>['client']['linkCandidate'];
+
+  /** A link of the first open candidate, carried out step by step without its workflow. */
+  async function linkByHand() {
     const { account } = await oneOfThree();
-    const [candidateId] = await openCandidates(account);
-    const linkId = '0d5d3f9a-0000-4000-8000-00000000c0de';
+    const [candidateId = ''] = await openCandidates(account);
+    const linkId = randomUUID();
     const candidate = JSON.stringify({ candidateId, bankAccountId: account.bankAccountId });
     await insertSageLink(fixture.pool, {
       linkId,
@@ -136,17 +139,60 @@ describe('further accounts of a consent', () => {
       }),
     });
     const sage = fixture.deps.sage!;
-    const linkCandidate: typeof sage.client.linkCandidate = async (call) => {
-      await sage.client.linkCandidate(call);
-      throw new SageOutcomeUnknown({ operation: 'linkCandidate', reason: 'connection_lost' });
+    const attempt = (linkCandidate: LinkCandidate = (call) => sage.client.linkCandidate(call)) => {
+      const deps = { ...fixture.deps, sage: { ...sage, client: { ...sage.client, linkCandidate } } };
+      return new MockActivityEnvironment().run(sageCreateAccount(deps), { linkId });
     };
-    const losing = { ...fixture.deps, sage: { ...sage, client: { ...sage.client, linkCandidate } } };
-    const run = (deps: typeof fixture.deps) =>
-      new MockActivityEnvironment().run(sageCreateAccount(deps), { linkId });
-    await expect(run(losing)).rejects.toThrow();
-    await run(fixture.deps);
-    expect(await readSageLink(fixture.pool, { linkId })).toMatchObject({ state: 'linked' });
+    const byAnotherProgram = () =>
+      sage.client.linkCandidate({
+        access: account.access,
+        candidateId,
+        requestedStartDate: '2026-01-01T00:00:00.000Z',
+        signal: AbortSignal.timeout(10_000),
+      });
+    const ended = () => readSageLink(fixture.pool, { linkId });
+    return { account, attempt, byAnotherProgram, ended };
+  }
+
+  const losing: LinkCandidate = async (call) => {
+    await fixture.deps.sage!.client.linkCandidate(call);
+    throw new SageOutcomeUnknown({ operation: 'linkCandidate', reason: 'connection_lost' });
+  };
+  const limited: LinkCandidate = () =>
+    Promise.reject(
+      new SageRateLimited({
+        operation: 'linkCandidate',
+        httpStatus: 429,
+        errorCode: null,
+        errorMessage: null,
+        retryAfterMs: undefined,
+      }),
+    );
+
+  it('whose answer was lost is found again, and made once', async () => {
+    const { account, attempt, ended } = await linkByHand();
+    await expect(attempt(losing)).rejects.toThrow();
+    await expect(attempt(limited)).rejects.toThrow();
+    await attempt();
+    expect(await ended()).toMatchObject({ state: 'linked' });
     expect(await accountsOf(account)).toHaveLength(2);
+  });
+
+  it('that somebody else has connected is not taken for our own work at a first attempt', async () => {
+    const { account, attempt, byAnotherProgram, ended } = await linkByHand();
+    await byAnotherProgram();
+    await attempt();
+    expect(await ended()).toMatchObject({ state: 'refused', reason: 'account_taken' });
+    expect(await accountsOf(account)).toHaveLength(1);
+  });
+
+  it('is not taken for our own work after attempts that certainly changed nothing', async () => {
+    const { account, attempt, byAnotherProgram, ended } = await linkByHand();
+    await expect(attempt(limited)).rejects.toThrow();
+    await byAnotherProgram();
+    await attempt();
+    expect(await ended()).toMatchObject({ state: 'refused', reason: 'account_taken' });
+    expect(await accountsOf(account)).toHaveLength(1);
   });
 
   it('are chosen on a page, which says when there are none', async () => {

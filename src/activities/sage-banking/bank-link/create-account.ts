@@ -1,19 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { cancellationSignal } from '@temporalio/activity';
 import { z } from 'zod';
 import { accountKeyFallback, startDateForSage } from '../../../clients/sage-banking/assumptions.js';
 import type { SageCompanyAccess } from '../../../clients/sage-banking/client.js';
-import { isSageConflict, isSageNotFound, SageRefused } from '../../../clients/sage-banking/errors.js';
+import { isSageConflict, SageRefused } from '../../../clients/sage-banking/errors.js';
 import type { SageBank, SageBankAccount } from '../../../clients/sage-banking/schemas.js';
-import { sha256Hex } from '../../../crypto/hash.js';
-import { transaction } from '../../../db/pool.js';
-import {
-  insertSageAccount,
-  listSageAccountsOfConnection,
-  readSageAccountByBankAccount,
-} from '../../../db/sage-banking/accounts.js';
-import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
-import { endSageLink } from '../../../db/sage-banking/bank-links.js';
+import { readSageAccountByBankAccount } from '../../../db/sage-banking/accounts.js';
 import {
   sageAccountTypeFallback,
   sageLinkEndPauseMs,
@@ -32,12 +23,14 @@ import {
   type LinkOver,
 } from './link-context.js';
 import type { LinkInput } from './begin-bank-link.js';
+import { candidateSchema, linkCandidate } from './link-candidate.js';
+import { storeAccount, type FoundAccount } from './store-account.js';
 
 /*
  * Creates the account of a consented link, or the one entered for a direct bank (contract 5.3, 6.2). A repeat is safe:
- * Sage's list is read before every POST, and an account found there is adopted, so a lost answer creates no second one. A
- * refusal ends the link and is not a failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable
- * (retried); Obsolete.
+ * Sage's list is read before every POST, and an account found there is adopted, so a lost answer creates no second one; of
+ * a further account of a consent the row says whether it was asked for before. A refusal ends the link and is not a
+ * failure. Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Obsolete.
  */
 
 export type CreateAccountResult =
@@ -71,72 +64,6 @@ export function sageCreateAccount(deps: SageBankingDeps) {
   };
 }
 
-/** An account of an earlier consent, and the account that it was granted with; stored sealed in the link's row. */
-export const candidateSchema = z.object({ candidateId: z.string(), bankAccountId: z.string() });
-type Candidate = z.output<typeof candidateSchema>;
-
-/**
- * Makes an account of a candidate (contract 6.6). A 409 says that it is one already: after a lost answer that is our own
- * work, which is the only account of this consent that has no row here.
- */
-async function linkCandidate(context: LinkContext, candidate: Candidate): Promise<LinkOver> {
-  const { deps, sage, link, signal } = context;
-  const { candidateId } = candidate;
-  const access = await companyAccess(deps, link);
-  const bank = await sage.client.getBank({ bankId: link.bankId, signal });
-  const requestedStartDate = startDateForSage(link.requestedStartDate ?? link.createdAt, Date.now());
-  let found: SageBankAccount | null;
-  try {
-    found = await sage.client.linkCandidate({ access, candidateId, requestedStartDate, signal });
-  } catch (error) {
-    if (isSageNotFound(error)) {
-      return await endLink(context, {
-        state: 'refused',
-        reason: 'unknown_candidate',
-        message: error.errorMessage,
-      });
-    }
-    if (!isSageConflict(error)) throw error;
-    found = await findUnknownSibling(context, access, candidate);
-    if (found === null) {
-      return await endLink(context, {
-        state: 'refused',
-        reason: 'account_taken',
-        message: error.errorMessage,
-      });
-    }
-  }
-  const { accountName = bank.name, accountIdentifier = candidateId } = found;
-  const linked = {
-    accountName: accountName ?? bank.name,
-    accountIdentifier: accountIdentifier ?? candidateId,
-  };
-  return await finish(context, { found, bank, linked });
-}
-
-/** The account of the same consent that has no row here; null unless there is exactly one. */
-async function findUnknownSibling(
-  { deps, sage, link, signal }: LinkContext,
-  access: SageCompanyAccess,
-  candidate: Candidate,
-): Promise<SageBankAccount | null> {
-  const listed = await sage.client.listBankAccounts({ access, signal });
-  const consent = listed.find(
-    ({ bankAccountId }) => bankAccountId === candidate.bankAccountId,
-  )?.bankIdentifier;
-  if (consent == null) return null;
-  const known = await listSageAccountsOfConnection(deps.pool, link);
-  const knownIds = new Set(known.map(({ bankAccountId }) => bankAccountId));
-  const unknown = listed.filter(
-    (account) =>
-      account.status !== 'cancelled' &&
-      account.bankId === link.bankId &&
-      account.bankIdentifier === consent &&
-      !knownIds.has(account.bankAccountId),
-  );
-  return unknown.length === 1 ? (unknown[0] ?? null) : null;
-}
-
 async function ensure(context: LinkContext, linked: LinkedAccount): Promise<CreateAccountResult> {
   const { deps, sage, link, signal } = context;
   const access = await companyAccess(deps, link);
@@ -164,13 +91,7 @@ async function ensure(context: LinkContext, linked: LinkedAccount): Promise<Crea
       detail: { http_status: error.httpStatus },
     });
   }
-  return await finish(context, { found: created, bank, linked });
-}
-
-interface Found {
-  readonly found: SageBankAccount;
-  readonly bank: SageBank;
-  readonly linked: LinkedAccount;
+  return await storeAccount(context, { found: created, bank, linked });
 }
 
 /**
@@ -196,7 +117,7 @@ async function findAtSage(
 }
 
 /** Waits for an account whose disconnection was requested: the last request was to connect it. */
-async function adopt(context: LinkContext, found: Found): Promise<CreateAccountResult> {
+async function adopt(context: LinkContext, found: FoundAccount): Promise<CreateAccountResult> {
   const { deps, sage, link } = context;
   const known = await readSageAccountByBankAccount(deps.pool, {
     connectionId: link.connectionId,
@@ -211,58 +132,7 @@ async function adopt(context: LinkContext, found: Found): Promise<CreateAccountR
     const detail = { sage_account_id: known.sageAccountId };
     return await endLink(context, { state: 'expired', reason: 'account_taken', message: null, detail });
   }
-  return await finish(context, found);
-}
-
-/** Stores the account and ends the link in one transaction; then starts the account's own workflow. */
-async function finish(context: LinkContext, { found, bank, linked }: Found): Promise<LinkOver> {
-  const { deps, sage, link } = context;
-  const { linkId, customerId, connectionId, bankId } = link;
-  const accountIdentifier = found.accountIdentifier ?? linked.accountIdentifier;
-  const bankIdentifier = found.bankIdentifier ?? linked.bankIdentifier ?? '';
-  const sageAccountId = randomUUID();
-  const account = await transaction(deps.pool, async (db) => {
-    const stored = await insertSageAccount(db, {
-      sageAccountId,
-      customerId,
-      connectionId,
-      bankId,
-      bankAccountId: found.bankAccountId,
-      bankName: bank.name,
-      dataProvider: bank.dataProvider,
-      name: found.accountName ?? linked.accountName,
-      numberLast4: lastFour(accountIdentifier),
-      identityHash: sha256Hex(JSON.stringify([bankId, bankIdentifier, accountIdentifier])),
-      currency: found.defaultCurrency ?? null,
-      status: found.status,
-      requestedStartDate: link.requestedStartDate,
-      ...authorisationOf(context, { sageAccountId, bank, found }),
-    });
-    const ending = { state: 'linked', sageAccountId: stored.account.sageAccountId } as const;
-    await endSageLink(db, { linkId, ending });
-    return stored.account;
-  });
-  await sage.workflows.wakeAccount({ sageAccountId: account.sageAccountId });
-  return { outcome: 'over', state: 'linked' };
-}
-
-/** The last four characters; null for an identifier so short that they would be all of it. */
-function lastFour(identifier: string): string | null {
-  return identifier.length > 4 ? identifier.slice(-4) : null;
-}
-
-/** How the customer authorizes the account at a direct bank: the bank's mechanism, with Sage's data for this account. */
-function authorisationOf(
-  { deps }: LinkContext,
-  { sageAccountId, bank, found }: { sageAccountId: string; bank: SageBank; found: SageBankAccount },
-) {
-  if (bank.dataProvider === 'indirect') return { authorisationMechanism: null, authorisationSealed: null };
-  const { authorisationData: authorisation } = found;
-  return {
-    authorisationMechanism: bank.authorisationMechanism ?? null,
-    authorisationSealed:
-      authorisation == null ? null : sealSageAuthorisation(deps.keyring, { sageAccountId, authorisation }),
-  };
+  return await storeAccount(context, found);
 }
 
 function inputOf({ link }: LinkContext, linked: LinkedAccount, bank: SageBank) {
