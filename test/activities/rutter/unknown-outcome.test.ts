@@ -4,6 +4,7 @@ import { retryAfterMaxMs } from '../../../src/clients/http/retry-after.js';
 import { serializeBatch } from '../../../src/clients/rutter/transform.js';
 import { abandonJob } from '../../../src/db/rutter/abandon-job.js';
 import { openAccessToken } from '../../../src/db/connections.js';
+import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { readFeed } from '../../../src/db/rutter/feeds.js';
 import {
@@ -218,6 +219,41 @@ describe('a job', () => {
       expect(rows.map((row) => row.state)).toEqual(left.length === 0 ? ['undone'] : ['undone', 'delivered']);
     },
   );
+
+  it.each([
+    { what: 'failed with 452', kind: 'job_failure', fault: { http_status: 452 }, posts: 2 },
+    { what: 'was lost', kind: 'reset_before_effect', fault: {}, posts: 2 },
+  ])(
+    'that $what is not sent again with a posting after the last day of its account, which closed meanwhile',
+    async ({ kind, fault: details, posts: expected }) => {
+      const feed = await makeFilledFeed();
+      await fixture.pool.query(
+        `UPDATE postings SET booking_day = '2026-03-02' WHERE account_id = $1 AND transaction_id = 'tx-000003'`,
+        [feed.accountId],
+      );
+      const posts = await fixture.posts();
+      await fault({ kind, ...details });
+      await fixture.deliveryRun(feed).catch(() => undefined);
+      await fixture.pool.query(`UPDATE accounts SET closed_on = '2026-03-01' WHERE account_id = $1`, [
+        feed.accountId,
+      ]);
+      expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 2 });
+      expect(await fixture.bookedIds(feed)).toEqual(['tx-000001', 'tx-000002']);
+      expect((await fixture.posts()) - posts).toBe(expected);
+      expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ delivered: 2, held: 1 });
+    },
+  );
+
+  it('that failed with 452 is sent again unchanged when its last posting is of the last day of its account', async () => {
+    const feed = await makeFilledFeed();
+    await fault({ kind: 'job_failure', http_status: 452 });
+    await fixture.deliveryRun(feed);
+    await fixture.pool.query(`UPDATE accounts SET closed_on = '2026-03-01' WHERE account_id = $1`, [
+      feed.accountId,
+    ]);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 3 });
+    expect((await attemptsOf(feed)).map((attempt) => attempt.state)).toEqual(['nothing_synced', 'delivered']);
+  });
 
   it('that always fails blocks its feed after twenty attempts', async () => {
     const feed = await makeFilledFeed();

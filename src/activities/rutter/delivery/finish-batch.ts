@@ -42,13 +42,13 @@ export async function finishBatch(
 
 /**
  * Continues a batch whose last sender may have died before, during or after its POST. If the feed was closed meanwhile,
- * or its start date moved, Rutter's list decides: what it has is delivered, the rest undone. A batch whose earlier
+ * its start date moved or its account got a last day, Rutter's list decides: what it has is delivered, the rest undone. A batch whose earlier
  * attempts certainly did nothing is sent under its new key only if it could be built now.
  */
 async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchContent): Promise<BatchOutcome> {
   const feed = (await readFeed(context.deps.pool, context.feed)) ?? context.feed;
   if (batch.posts === 0 && !mayBeBuilt(feed, content)) return await undo(context, batch, null);
-  if (feed.facts.operator === 'closed' || !isAfterStart(feed, content)) {
+  if (feed.facts.operator === 'closed' || !isWithinDays(feed, content)) {
     return await resolveOrUndo(context, batch, content, null);
   }
   if (batch.outcomeUnknown && batch.posts >= deliveryLimits.unknownOutcomePostsMax) {
@@ -63,13 +63,17 @@ async function takeUp(context: BatchContext, batch: OpenBatch, content: BatchCon
   );
 }
 
-/** While its attempts failed, the feed may have been paused, refused or blocked, or its start date moved. */
+/** While its attempts failed, the feed may have been paused, refused or blocked, its start date moved or its account closed. */
 function mayBeBuilt(feed: FeedRow, content: BatchContent): boolean {
-  return maySend(feed.facts) && !isBlocked(feed.reason) && !feed.isUnlinking && isAfterStart(feed, content);
+  return maySend(feed.facts) && !isBlocked(feed.reason) && !feed.isUnlinking && isWithinDays(feed, content);
 }
 
-function isAfterStart({ startDay }: FeedRow, { postings }: BatchContent): boolean {
-  return startDay === null || postings.every((posting) => posting.bookingDay >= startDay);
+/** From the start day to the last day of a closed account; of the postings alone, whatever the day is today. */
+function isWithinDays({ startDay, closedOn }: FeedRow, { postings }: BatchContent): boolean {
+  return postings.every(
+    ({ bookingDay }) =>
+      (startDay === null || bookingDay >= startDay) && (closedOn === null || bookingDay <= closedOn),
+  );
 }
 
 function lease(context: BatchContext) {
