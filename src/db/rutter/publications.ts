@@ -168,14 +168,16 @@ export interface FeedCreation {
  * The feed of an account on a connection, published now, with its timeline row: a new one; or the one that there is,
  * re-opened with its ledger intact when it was closed (its account then waits for activation in Sage again). Sharing an
  * account that is shared already changes nothing: paused stays paused.
- * `conflict`: the feed belongs to another account at Rutter, which never changes, or its connection is being unlinked.
- * Call it in a transaction.
+ * `conflict`: the feed belongs to another account at Rutter, which never changes. `unlinking`: its connection is being
+ * unlinked. Call it in a transaction.
  */
 export async function createFeed(
   db: Queryable,
   input: FeedCreation,
-): Promise<{ feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' }> {
-  if (!(await isLinkable(db, input))) return { outcome: 'conflict' };
+): Promise<
+  { feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' | 'unlinking' }
+> {
+  if (!(await isLinkable(db, input))) return { outcome: 'unlinking' };
   await recordAccountPublished(db, input);
   const inserted = await insertFeed(db, input);
   if (inserted !== null) {

@@ -49,4 +49,6 @@ export type AccountRefusalReason =
   /** Core banking keeps it from being published, it is closed, or Rutter does not list its currency: see the code. */
   | 'account_unpublishable'
   /** Rutter refused the account. */
-  | 'provider_refused';
+  | 'provider_refused'
+  /** The connection is being unlinked: no account is shared on it any more. */
+  | 'connection_unlinking';

@@ -4,6 +4,7 @@ import { rutterEnsureHandoffConnection } from '../../../src/activities/rutter/ha
 import { rutterPublishAccounts } from '../../../src/activities/rutter/publishing/publish-accounts.js';
 import { seal } from '../../../src/crypto/seal.js';
 import { openAccessToken, readConnection } from '../../../src/db/connections.js';
+import { requestUnlink } from '../../../src/db/rutter/unlink-connection.js';
 import {
   createHandoffFixture,
   type Customer,
@@ -361,6 +362,29 @@ describe('what is not published', () => {
     ]);
     expect(await fixture.attempt(rutterPublishAccounts, each.handoff)).toMatchObject({ outcome: 'over' });
     expect(await feedsOf(each)).toEqual([]);
+  });
+});
+
+describe('a connection that is to be unlinked while its accounts are published', () => {
+  it('gets no feed, which is recorded with its own reason, and the handoff does not go on', async () => {
+    const each = await claimNew({ accounts: 1 });
+    const { connectionId } = each;
+    const requesting: typeof fixture.deps.rutter.createAccount = async (input) => {
+      const created = await fixture.deps.rutter.createAccount(input);
+      await requestUnlink(fixture.pool, { connectionId });
+      return created;
+    };
+    const rutter = { ...fixture.deps.rutter, createAccount: requesting };
+    expect(await fixture.attempt(rutterPublishAccounts, each.handoff, { rutter })).toMatchObject({
+      outcome: 'refused',
+      reason: 'connection_unavailable',
+    });
+    expect(await feedsOf(each)).toEqual([]);
+    const { rows } = await fixture.pool.query<{ reason: string }>(
+      `SELECT detail ->> 'reason' AS reason FROM timeline WHERE connection_id = $1 AND kind = 'account_not_published'`,
+      [connectionId],
+    );
+    expect(rows).toEqual([{ reason: 'connection_unlinking' }]);
   });
 });
 

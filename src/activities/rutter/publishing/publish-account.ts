@@ -38,8 +38,9 @@ export async function publishAccount(
   const feed = await transaction(deps.pool, (db) =>
     createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
   );
-  if (feed.outcome === 'conflict') {
-    return await refuse(context, account, { reason: 'account_mismatch', errorCode: null });
+  if (!('feedId' in feed)) {
+    const reason = feed.outcome === 'conflict' ? 'account_mismatch' : 'connection_unlinking';
+    return await refuse(context, account, { reason, errorCode: null });
   }
   // A fact, not a posting: a reopened feed whose closing delivery run still runs must check once more.
   await deps.workflows.feedFactsChanged({ feedId: feed.feedId });

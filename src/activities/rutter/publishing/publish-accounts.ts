@@ -133,6 +133,7 @@ function nothingPublished({ refusals }: PublishingOutcome): PublishAccountsResul
 }
 
 function refusalOf({ reason, errorCode }: AccountRefusal): { reason: HandoffReason; errorCode?: string } {
+  if (reason === 'connection_unlinking') return { reason: 'connection_unavailable' };
   return { reason, ...(errorCode === null ? {} : { errorCode }) };
 }
 

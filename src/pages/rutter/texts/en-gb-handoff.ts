@@ -190,6 +190,7 @@ export const britishHandoffTexts = {
         code === null
           ? 'The service that passes your accounts to Sage refused it. Please ask your bank.'
           : `The service that passes your accounts to Sage refused it (${code}). Please ask your bank.`,
+      connection_unlinking: () => 'The connection to this Sage company is being removed.',
     } satisfies Record<AccountRefusalReason, (code: string | null) => string>,
     question: (count: number) =>
       count === 1
