@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { signChecks } from './domain/transaction-type.js';
+import { describeFinding } from './domain/validation-message.js';
 import { platformProblem, rutterVariables } from './config/rutter.js';
 import { sageBankingVariables } from './config/sage-banking.js';
 import { list, port, proxyNetwork, publicUrl, timeZone, token, webOrigin } from './config/value-types.js';
@@ -162,7 +163,7 @@ function readSecretFiles(environment: Environment, problems: string[]): Record<s
 function parse<T>(schema: z.ZodType<T>, environment: Environment): T {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
-  const result = schema.safeParse(values);
+  const result = schema.safeParse(values, { error: describeFinding });
   if (!result.success) {
     for (const issue of result.error.issues) {
       const name = issue.path.join('.');

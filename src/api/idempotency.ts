@@ -33,8 +33,8 @@ const runningRetrySeconds = '2';
 const keyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * Runs a request once under its `Idempotency-Key`. For 24 hours later calls get the first answer, success or problem, or
- * the answer that `replay` rebuilds from it. An answer that asks for a retry (5xx, 408, 409, 429) is not stored, since the
+ * Runs a request once under its `Idempotency-Key`. For 24 hours later calls get the first answer with its headers, success or problem,
+ * or the answer that `replay` rebuilds from it. An answer that asks for a retry (5xx, 408, 409, 429) is not stored, since the
  * retry would get it again.
  * @throws {Problem} 400 bad key, 409 for a key of another request or of one still running
  */
@@ -56,6 +56,7 @@ export async function underKey(
             ? await replay.rebuild(deps, begun.response)
             : begun.response,
         headers: {
+          ...begun.headers,
           'Idempotency-Replayed': 'true',
           ...(begun.status >= 400 ? { 'Content-Type': 'application/problem+json' } : {}),
         },
@@ -88,7 +89,7 @@ async function workAndKeep(
     const problem = error instanceof Problem ? error.input : null;
     if (problem !== null && isKept(problem.status)) {
       const response = problemBody({ ...problem, requestId: request.requestId });
-      await keepAnswer(pool, { ...id, status: problem.status, response });
+      await keepAnswer(pool, { ...id, status: problem.status, response, headers: problem.headers ?? {} });
     } else {
       // If the database does not answer, the key becomes free again once the abandoned call has expired.
       await forgetRequest(pool, id).catch((failure: unknown) =>
@@ -98,7 +99,7 @@ async function workAndKeep(
     throw error;
   }
   const response = replay === undefined ? answer.body : replay.keep(answer.body);
-  await keepAnswer(pool, { ...id, status: answer.status, response });
+  await keepAnswer(pool, { ...id, status: answer.status, response, headers: answer.headers ?? {} });
   return answer;
 }
 

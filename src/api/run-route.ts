@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { authorize, type Role } from './auth.js';
 import type { AnyRoute, AnyStreamRoute, RouteAnswer } from './define-route.js';
 import type { ApiDeps } from './deps.js';
+import { describeFinding } from '../domain/validation-message.js';
 import { underKey, type IdempotencySeed } from './idempotency.js';
 import { parseJson } from './json-text.js';
 import { readIfMatch } from './if-match.js';
@@ -110,7 +111,7 @@ export function parseJsonBytes(bytes: Uint8Array): unknown {
 
 /** @throws {Problem} 422 with a JSON pointer for each finding */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, wording);
   if (result.success) return result.data;
   throw invalid({ status: 422, code: 'invalid_body', errors: entriesOf(result.error) });
 }
@@ -125,7 +126,7 @@ function roleOf(deps: ApiDeps, route: AnyRoute | AnyStreamRoute, request: Reques
 
 /** An id that cannot exist is unknown (404), except where the call would create it (422). */
 function parseParams(route: AnyRoute | AnyStreamRoute, request: Request): Record<string, unknown> {
-  const result = route.params.safeParse(request.params);
+  const result = route.params.safeParse(request.params, wording);
   if (result.success) return result.data;
   if (route.method !== 'put') throw notFound(route.resource);
   throw invalid({ status: 422, code: 'invalid_id', errors: entriesOf(result.error) });
@@ -144,7 +145,7 @@ function parseQuery(route: AnyRoute, request: Request): Record<string, unknown> 
     if (values.has(name)) throw badQuery([{ pointer: `/${name}`, message: 'is given more than once' }]);
     values.set(name, value);
   }
-  const result = route.query.safeParse(Object.fromEntries(values));
+  const result = route.query.safeParse(Object.fromEntries(values), wording);
   if (result.success) return result.data;
   throw badQuery(entriesOf(result.error));
 }
@@ -152,6 +153,9 @@ function parseQuery(route: AnyRoute, request: Request): Record<string, unknown> 
 function badQuery(errors: ProblemEntry[]): Problem {
   return invalid({ status: 400, code: 'invalid_query', errors });
 }
+
+/** Zod's own words are those of its authors, and change with it. */
+const wording = { error: describeFinding };
 
 function entriesOf(error: z.ZodError): ProblemEntry[] {
   return error.issues.flatMap((issue) => {

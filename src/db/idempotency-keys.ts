@@ -14,7 +14,14 @@ export type BegunRequest =
   | { readonly kind: 'begun'; readonly startedAt: string }
   | { readonly kind: 'running' }
   | { readonly kind: 'other_request' }
-  | { readonly kind: 'answered'; readonly status: number; readonly response: unknown };
+  | ({ readonly kind: 'answered' } & KeptAnswer);
+
+/** An answer as it is kept. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly response: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 interface KeyInput {
   readonly role: string;
@@ -29,7 +36,7 @@ export async function beginRequest(
   const taken = await db.query<{ created_at: string }>(
     `INSERT INTO idempotency_keys (role, key, request_hash) VALUES ($1, $2, $3)
      ON CONFLICT (role, key) DO UPDATE
-        SET request_hash = excluded.request_hash, status = NULL, response = NULL, created_at = now()
+        SET request_hash = excluded.request_hash, status = NULL, response = NULL, headers = NULL, created_at = now()
       WHERE idempotency_keys.created_at < now() - make_interval(hours => ${keptHours})
      RETURNING created_at`,
     [input.role, input.key, input.requestHash],
@@ -39,10 +46,11 @@ export async function beginRequest(
     request_hash: string;
     status: number | null;
     response: unknown;
+    headers: Readonly<Record<string, string>> | null;
     created_at: string;
     abandoned: boolean;
   }>(
-    `SELECT request_hash, status, response, created_at,
+    `SELECT request_hash, status, response, headers, created_at,
             created_at < now() - make_interval(secs => ${abandonedSeconds}) AS abandoned
        FROM idempotency_keys WHERE role = $1 AND key = $2`,
     [input.role, input.key],
@@ -51,18 +59,18 @@ export async function beginRequest(
   // It was released between the two statements.
   if (row === undefined) return { kind: 'running' };
   if (row.request_hash !== input.requestHash) return { kind: 'other_request' };
-  if (row.status !== null) return { kind: 'answered', status: row.status, response: row.response };
+  if (row.status !== null) {
+    return { kind: 'answered', status: row.status, response: row.response, headers: row.headers ?? {} };
+  }
   return row.abandoned ? { kind: 'begun', startedAt: row.created_at } : { kind: 'running' };
 }
 
 /** Keeps the answer for the next call under this key. Call it before the answer is sent. */
-export async function keepAnswer(
-  db: Queryable,
-  input: KeyInput & { status: number; response: unknown },
-): Promise<void> {
+export async function keepAnswer(db: Queryable, input: KeyInput & KeptAnswer): Promise<void> {
   await db.query(
-    `UPDATE idempotency_keys SET status = $3, response = $4 WHERE role = $1 AND key = $2 AND status IS NULL`,
-    [input.role, input.key, input.status, JSON.stringify(input.response)],
+    `UPDATE idempotency_keys SET status = $3, response = $4, headers = $5
+      WHERE role = $1 AND key = $2 AND status IS NULL`,
+    [input.role, input.key, input.status, JSON.stringify(input.response), JSON.stringify(input.headers)],
   );
 }
 

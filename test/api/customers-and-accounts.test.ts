@@ -137,6 +137,23 @@ describe('an account', () => {
     expect(api.logLines.join('')).not.toContain('3704');
   });
 
+  it('names what is wrong with each field in words of its own', async () => {
+    const { customerId } = await api.makeAccount();
+    const answer = await api.call('PUT', `/v1/customers/${customerId}/accounts/acc-${randomUUID()}`, {
+      json: { name: 7, type: 'savings', closed_on: '31.01.2026', opened_on: '2026-02-30', publishable: 'no' },
+    });
+    expect(answer.status).toBe(422);
+    const errors = answer.body['errors'] as { pointer: string; message: string }[];
+    expect(Object.fromEntries(errors.map(({ pointer, message }) => [pointer, message]))).toEqual({
+      '/name': 'must be a string',
+      '/type': 'must be one of bank, credit_card',
+      '/currency': 'is required',
+      '/opened_on': 'must be a day that exists, as YYYY-MM-DD',
+      '/closed_on': 'must be a day that exists, as YYYY-MM-DD',
+      '/publishable': 'must be true or false',
+    });
+  });
+
   it('belongs to one customer: under another it is 409, under an unknown one 404', async () => {
     const { accountId } = await api.makeAccount();
     const other = await api.makeAccount();

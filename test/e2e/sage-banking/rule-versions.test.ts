@@ -61,6 +61,20 @@ describe('the entity tag of a rule', () => {
     expect((await fixture.api('GET', path)).headers.get('etag')).toBe(renamed.headers.get('etag'));
   });
 
+  it('comes again with the repeat of a creation under its Idempotency-Key', async () => {
+    const { rules } = await makeRule();
+    const json = draft();
+    const key = randomUUID();
+    const [first, again] = [
+      await fixture.api('POST', rules, { json, key }),
+      await fixture.api('POST', rules, { json, key }),
+    ];
+    expect([again.status, again.body]).toEqual([201, first.body]);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(first.headers.get('etag')).toMatch(/^"[0-9a-f]{32}"$/);
+    expect(again.headers.get('etag')).toBe(first.headers.get('etag'));
+  });
+
   it('changes when another rule takes its rank', async () => {
     const { account, path, etag } = await makeRule();
     const other = await makeRule(account);

@@ -7,6 +7,9 @@ import { sageBanksDoc } from '../command-json.js';
 /** Longer texts find nothing more. */
 const nameLengthMax = 100;
 
+/** Sage knows some thousands of banks. */
+const startIndexMax = 9_999_999;
+
 /** Searches Sage's banks. Runs as a command. */
 export const listSageBanks = defineSageRoute({
   method: 'get',
@@ -31,10 +34,16 @@ export const listSageBanks = defineSageRoute({
       }),
     start_index: z
       .string()
-      .regex(/^[1-9]\d{0,6}$/, 'must be a number from 1')
+      .regex(/^[1-9]\d{0,6}$/, `must be a whole number from 1 to ${startIndexMax}`)
       .transform(Number)
       .optional()
-      .meta({ type: 'integer', minimum: 1, default: 1, description: '`next_index` of the previous page.' }),
+      .meta({
+        type: 'integer',
+        minimum: 1,
+        maximum: startIndexMax,
+        default: 1,
+        description: '`next_index` of the previous page.',
+      }),
   }),
   problems: [422, 502],
   runsCommand: true,
