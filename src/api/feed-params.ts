@@ -27,12 +27,12 @@ export function requireAllowed(feed: FeedView, action: FeedAction): void {
   if (!allowedActionsOf(feed).includes(action)) throw wrongState(feed, action);
 }
 
-/** A 409 with the state of the feed and the actions that it allows. */
-export function wrongState(feed: FeedView, action: string): Problem {
+/** A 409 with the state of the feed and the actions that it allows; `because`: what else than the state forbids it. */
+export function wrongState(feed: FeedView, action: string, because?: string): Problem {
   return new Problem({
     status: 409,
     code: 'wrong_state',
-    detail: `a feed in the state ${feed.state} does not allow ${action}`,
+    detail: because ?? `a feed in the state ${feed.state} does not allow ${action}`,
     extra: { state: feed.state, reason: feed.reason, allowed_actions: allowedActionsOf(feed) },
   });
 }

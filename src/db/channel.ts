@@ -47,6 +47,7 @@ export interface FeedViewRow {
   created_at: string;
   updated_at: string;
   has_job: boolean;
+  has_undecided_batch: boolean;
   account_differences: readonly AccountDifference[];
   booked_through: string | null;
   delivered_through: string | null;

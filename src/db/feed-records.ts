@@ -10,8 +10,8 @@ export interface BatchRecord {
   readonly firstPostedAt: string;
   readonly lastPostedAt: string;
   readonly deliveredCount: number | null;
-  /** How we know: the answer, the job, or a read-back. */
-  readonly evidence: 'answer' | 'job' | 'read_back' | null;
+  /** How we know: the answer, the job, a read-back, or what an operator saw in Sage. */
+  readonly evidence: 'answer' | 'job' | 'read_back' | 'operator' | null;
   readonly jobId: string | null;
   readonly builtAt: string;
   readonly completedAt: string | null;

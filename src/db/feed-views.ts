@@ -28,6 +28,8 @@ export interface FeedView {
   readonly updatedAt: string;
   /** Its open batch has a job at Rutter. */
   readonly hasJob: boolean;
+  /** Its connection is gone, and with it the outcome of its open batch: an operator decides it. */
+  readonly hasUndecidedBatch: boolean;
   /** Where its provider shows another account than our row; empty on the channel of Sage's Banking Service. */
   readonly accountDifferences: readonly AccountDifference[];
   /**
@@ -65,6 +67,7 @@ const columns: readonly FeedViewColumn[] = [
   'created_at',
   'updated_at',
   'has_job',
+  'has_undecided_batch',
   'account_differences',
   'booked_through',
   'delivered_through',
@@ -103,6 +106,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     hasJob: row.has_job,
+    hasUndecidedBatch: row.has_undecided_batch,
     accountDifferences: row.account_differences,
     bookedThrough: row.booked_through,
     deliveredThrough: row.delivered_through,

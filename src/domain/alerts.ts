@@ -19,6 +19,8 @@ export const alertCodes = [
   'account_not_published',
   /** A feed is blocked with a reason that waits for a person. */
   'feed_blocked',
+  /** A connection ended before the outcome of a batch was known: an operator looks into Sage and decides it. */
+  'batch_undecided',
   /** Postings of a feed were quarantined, or the provider has them with other content. */
   'postings_quarantined',
   /** Postings of a feed equal delivered ones of an account that theirs replaces, and are held. */
@@ -61,6 +63,7 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   onboarding_stuck: 'warning',
   account_not_published: 'warning',
   feed_blocked: 'warning',
+  batch_undecided: 'warning',
   postings_quarantined: 'warning',
   possible_duplicates: 'warning',
   postings_rejected: 'warning',

@@ -9,10 +9,14 @@ export interface Channel {
   readonly id: ChannelId;
   /** The provider as operators know it. */
   readonly displayName: string;
-  /** The actions that may be asked of a feed now. `hasJob`: its open batch has a job at the provider. */
+  /**
+   * The actions that may be asked of a feed now. `hasJob`: its open batch has a job at the
+   * provider. `hasUndecidedBatch`: the outcome of its last batch cannot be asked for any more.
+   */
   readonly allowedFeedActions: (feed: {
     readonly facts: FeedFacts;
     readonly hasJob: boolean;
+    readonly hasUndecidedBatch: boolean;
   }) => FeedAction[];
   /** Whether a feed with this reason waits for a person; any other reason passes by itself. */
   readonly isBlocked: (reason: string | null) => boolean;

@@ -60,7 +60,15 @@ export function feedState(facts: FeedFacts): FeedState {
 export type OperatorAction = 'pause' | 'resume' | 'sync' | 'close';
 
 /** Every action on a feed, on whichever channel: those of its workflow, and those on its rows. */
-export const feedActions = ['pause', 'resume', 'sync', 'close', 'resync', 'abandon-job'] as const;
+export const feedActions = [
+  'pause',
+  'resume',
+  'sync',
+  'close',
+  'resync',
+  'abandon-job',
+  'resolve-batch',
+] as const;
 export type FeedAction = (typeof feedActions)[number];
 
 /** The compiler's proof that a switch is exhaustive. */

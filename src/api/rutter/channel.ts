@@ -30,6 +30,7 @@ import {
   releaseFromQuarantine,
 } from './routes/post-quarantine-decision.js';
 import { quarantineDecisionRoutes } from './routes/post-quarantine-decisions.js';
+import { postResolveBatch } from './routes/post-resolve-batch.js';
 import { postResync } from './routes/post-resync.js';
 import { rutterWebhook, type VerifyWebhook } from './webhook.js';
 
@@ -41,6 +42,7 @@ const routes: readonly AnyRoute<RutterDeps>[] = [
   listFeedConflicts,
   postResync,
   postAbandonJob,
+  postResolveBatch,
   holdPosting,
   releaseFromQuarantine,
   discardFromQuarantine,

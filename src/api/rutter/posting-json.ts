@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PostingWithStatus } from '../../db/rutter/delivery-status.js';
 import { deliveryStatuses, holdReasons } from '../../domain/rutter/delivery-status.js';
+import { sendObstacles } from '../../domain/rutter/posting-decisions.js';
 import { postingStatuses, type Posting } from '../../domain/posting-input.js';
 import { transactionTypes } from '../../domain/transaction-type.js';
 import { instant } from '../fields.js';
@@ -57,7 +58,7 @@ export const postingWithStatusSchema = z
     delivery_status: z.enum(deliveryStatuses),
     hold_reason: z.enum(holdReasons).nullable().meta({
       description:
-        'Why it is `held`: `pending` at core banking, held by an `operator`, a `possible_duplicate` of a delivered transaction of an account that this one replaces, or `account_closed`: stored before the account was closed on an earlier day, and sent if it opens again.',
+        'Why it is `held`: `pending` at core banking, held by an `operator`, a `possible_duplicate` of a delivered transaction of an account that this one replaces, `account_closed`: stored before the account was closed on an earlier day, and sent if it opens again, or `feed_closed`: the feed is closed or its connection is being unlinked, so nothing is sent unless the feed opens again.',
     }),
     possible_duplicate_of: z
       .object({ account_id: z.string(), transaction_id: z.string() })
@@ -74,6 +75,17 @@ export const postingWithStatusSchema = z
     }),
   })
   .meta({ id: 'TransactionWithStatus' });
+
+/** What must happen before a released posting is sent. */
+export const waitsForSchema = z.enum(sendObstacles).nullable().meta({
+  description:
+    'What must happen before what is `ready` in this feed is sent: the paused feed is resumed (`feed_resumed`), the connection is authorized again (`connection_authorized`), the customer chooses the account in Sage (`account_chosen_in_sage`) or connects it there again (`account_connected_in_sage`), the blocked feed is resumed (`feed_unblocked`). Null: nothing, it goes out with the next batch.',
+});
+
+/** A posting after a decision on it. */
+export const decidedPostingSchema = postingWithStatusSchema
+  .extend({ waits_for: waitsForSchema })
+  .meta({ id: 'DecidedTransaction' });
 
 /** The posting as core banking sent it, its delivery status, and the fields that its release changed. */
 export function postingWithStatusJson(posting: PostingWithStatus) {

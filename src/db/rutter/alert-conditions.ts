@@ -10,6 +10,7 @@ import {
 } from '../../domain/alerts.js';
 import { credentialsRejectedReason } from '../../domain/feed.js';
 import { blockReasons, transientReasons } from '../../domain/rutter/feed.js';
+import { isUndecidable } from './resolve-batch.js';
 import type { AcknowledgedAlert, AlertCondition } from '../channel.js';
 import { isoText, literals, type Queryable } from '../pool.js';
 import { ingestionAlertConditions } from './ingestion-alerts.js';
@@ -54,6 +55,13 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
     sql: `SELECT '${serviceSubject}'::text AS subject, NULL::uuid AS feed_id, NULL::uuid AS connection_id,
                  NULL::text AS customer_id,
                  jsonb_build_object('since', ${isoText('rejected_since')}) AS detail FROM rejected_credentials`,
+  },
+  {
+    code: 'batch_undecided',
+    takesInterval: false,
+    sql: `SELECT ${ofFeed}, jsonb_build_object('batch', b.number, 'count', b.size, 'since', ${isoText('c.unlinked_at')}) AS detail
+            FROM batches b JOIN feeds f USING (feed_id) JOIN connections c ON c.connection_id = f.connection_id
+           WHERE ${isUndecidable}`,
   },
   {
     code: 'postings_quarantined',

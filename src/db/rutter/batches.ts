@@ -173,7 +173,10 @@ export async function closeBatch(
 }
 
 /** The postings of a batch that was closed without effect are ready again, with the cursor that the feed had before it was built. */
-export async function giveBackPostings(db: Queryable, input: { batch: OpenBatch }): Promise<void> {
+export async function giveBackPostings(
+  db: Queryable,
+  input: { batch: Pick<OpenBatch, 'batchId'> },
+): Promise<void> {
   const { batchId } = input.batch;
   await db.query(`DELETE FROM ledger WHERE batch_id = $1`, [batchId]);
   await db.query(

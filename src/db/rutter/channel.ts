@@ -35,6 +35,8 @@ export const rutterDbChannel: DbChannel = {
       has_job: `EXISTS (SELECT 1 FROM batches b JOIN attempts a USING (batch_id)
                          WHERE b.feed_id = f.feed_id AND b.state = 'open'
                            AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
+      has_undecided_batch: `(c.unlinked_at IS NOT NULL
+                             AND EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open'))`,
       account_differences: accountDifferencesSql('f'),
       booked_through: bookedThroughSql('f'),
       delivered_through: deliveredThroughSql('f'),

@@ -11,21 +11,30 @@ import { startDayOfFeed } from './feeds.js';
 export type DeliveryStatusCounts = Readonly<Record<DeliveryStatus, number>>;
 
 /**
- * The delivery status, derived from posting `p`, ledger row `l`, batch `b`, hold `h`, feed `f` and account `a`: one expression, so
- * that every posting has exactly one. Of a posting in a batch the ledger row decides, of any other its own status and
+ * Feed `f` sends nothing any more: it is closed, and does not open for a late posting (`opensWithAccount`), or its
+ * connection `n` is to be unlinked.
+ */
+const sendsNothingMore = `(n.unlink_requested_at IS NOT NULL OR (f.operator = 'closed' AND NOT (
+  f.closed_by IS NOT DISTINCT FROM 'account' AND (a.closed_on IS NULL OR f.account_status = 'active'))))`;
+
+/**
+ * The delivery status, derived from posting `p`, ledger row `l`, batch `b`, hold `h`, feed `f`, account `a` and connection
+ * `n`: one expression, so that every posting has exactly one. Of a posting in a batch the ledger row decides, of any other its own status and
  * what operators decided. A posting that
  * the provider has with other content (`conflict`) counts as quarantined: a person must decide. A batch of one that was
- * refused keeps its posting while that is only suspected; a batch that was undone has none.
+ * refused keeps its posting while that is only suspected, and the feed goes on; a batch that was undone has none. What a
+ * feed would send if it did not end is held.
  */
 const deliveryStatusCase = `
   CASE WHEN l.exception IN ('quarantined', 'conflict') THEN 'quarantined'
        WHEN l.exception = 'discarded' THEN 'discarded'
        WHEN b.state = 'delivered' THEN 'delivered'
-       WHEN b.state IN ('open', 'refused') THEN 'batched'
+       WHEN b.state = 'open' OR (b.state = 'refused' AND NOT ${sendsNothingMore}) THEN 'batched'
        WHEN p.status = 'void' THEN 'withdrawn'
        WHEN h.state = 'discarded' THEN 'discarded'
        WHEN p.status = 'pending' OR h.state = 'held' OR p.booking_day > a.closed_on THEN 'held'
        WHEN p.booking_day < ${startDayOfFeed} THEN 'before_start'
+       WHEN ${sendsNothingMore} THEN 'held'
        ELSE 'ready' END`;
 
 /** Why a posting is held; null for any other delivery status. An operator's decision outlasts a pending status. */
@@ -33,7 +42,8 @@ const holdReasonCase = `
   CASE WHEN ${deliveryStatusCase} <> 'held' THEN NULL
        WHEN h.state = 'held' THEN h.hold_reason
        WHEN p.status = 'pending' THEN 'pending'
-       ELSE 'account_closed' END`;
+       WHEN p.booking_day > a.closed_on THEN 'account_closed'
+       ELSE 'feed_closed' END`;
 
 /** All postings of the account, found by the index of the order of arrival, or one by its id. */
 const joinedPostings = joined(`(p.account_id || '') = f.account_id`);
@@ -42,6 +52,7 @@ const joinedPosting = joined(`p.account_id = f.account_id`);
 function joined(onAccount: string): string {
   return `
   feeds f JOIN accounts a ON a.account_id = f.account_id
+          JOIN connections n ON n.connection_id = f.connection_id
           JOIN postings p ON ${onAccount}
           LEFT JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
           LEFT JOIN batches b ON b.batch_id = l.batch_id

@@ -3,7 +3,7 @@ import { matchPossibleDuplicates, type Original } from '../../domain/rutter/poss
 import type { Queryable } from '../pool.js';
 import { timelineIdsMax, writeTimeline } from '../timeline.js';
 import { correctionsOf } from './batches.js';
-import { isDelivered } from './delivered-postings.js';
+import { isAtRutter } from './delivered-postings.js';
 import type { FeedRow } from './feeds.js';
 
 /** Accounts that replace each other form a chain: further back than this nothing is compared. */
@@ -75,7 +75,8 @@ async function undecided(
 
 /**
  * Delivered postings of the replaced accounts with a day and amount of the candidates, as they were sent, that are
- * matched with nothing in this feed. The days narrow the search by the index of the order of delivery: a send time
+ * matched with nothing in this feed. One that Rutter has with other content or under another id is in Sage as well, so
+ * it counts with what was sent. The days narrow the search by the index of the order of delivery: a send time
  * lies within a day of its booking day.
  */
 async function readOriginals(
@@ -99,7 +100,7 @@ async function readOriginals(
         AND p.send_at >= (SELECT min(day) FROM wanted) - interval '2 days'
         AND p.send_at < (SELECT max(day) FROM wanted) + interval '3 days'
        JOIN ledger l ON l.feed_id = f.feed_id AND l.transaction_id = p.transaction_id
-        AND ${isDelivered}
+        AND ${isAtRutter}
        JOIN batches b ON b.batch_id = l.batch_id AND b.state = 'delivered'
             ${correctionsOf('f.feed_id')}
       WHERE (p.booking_day, coalesce(c.amount, p.amount)) IN (SELECT day, amount FROM wanted)

@@ -36,6 +36,7 @@ export const sageBankingDbChannel: DbChannel = {
       created_at: 's.created_at',
       updated_at: 's.updated_at',
       has_job: 'false',
+      has_undecided_batch: 'false',
       account_differences: `'[]'::jsonb`,
       altered_count: 'NULL::integer',
       booked_through: 'NULL::date',

@@ -79,13 +79,16 @@ export function mayResync(facts: FeedFacts): boolean {
 /**
  * The feed actions allowed now. `hasJob`: the feed's open batch has a job at Rutter. It may be abandoned in every
  * state, also in that of a closed feed, since nothing else of the connection is sent until the job ends.
+ * `hasUndecidedBatch`: its open batch is on a connection that was unlinked; there is no job to wait for any more.
  */
 export function allowedFeedActions(feed: {
   readonly facts: FeedFacts;
   readonly hasJob: boolean;
+  readonly hasUndecidedBatch: boolean;
 }): FeedAction[] {
   const actions: FeedAction[] = allowedActions(feed.facts);
   if (mayResync(feed.facts)) actions.push('resync');
-  if (feed.hasJob) actions.push('abandon-job');
+  if (feed.hasUndecidedBatch) actions.push('resolve-batch');
+  else if (feed.hasJob) actions.push('abandon-job');
   return actions;
 }

@@ -1,5 +1,6 @@
 import type { DeliveryStatus, HoldReason } from './delivery-status.js';
-import type { BlockReason } from './feed.js';
+import type { ClosedBy, FeedFacts } from '../feed.js';
+import { isBlocked, type BlockReason } from './feed.js';
 
 /**
  * What an operator decides about a posting of a feed: hold it back, release it, discard it. Pure: `src/db/rutter` reads
@@ -38,6 +39,54 @@ export function mayHaveBlocked(feed: { readonly reason: string | null }, posting
 /** Held by an operator's decision, or until one is made. Of a pending one core banking decides first. */
 function awaitsOperator({ deliveryStatus, holdReason }: DecidablePosting): boolean {
   return deliveryStatus === 'held' && (holdReason === 'operator' || holdReason === 'possible_duplicate');
+}
+
+/** What the decisions need of a feed. */
+export interface DecidableFeed {
+  readonly facts: FeedFacts;
+  readonly closedBy: ClosedBy | null;
+  /** The last booking day of its account that is sent; null while the account is open. */
+  readonly closedOn: string | null;
+  /** Its connection is to be unlinked, or is. */
+  readonly isUnlinking: boolean;
+}
+
+export type FeedObstacle = 'feed_closed' | 'connection_unlinking';
+
+/**
+ * Why nothing can be decided on postings of a feed; null when it can. On a closed feed a decision has no effect, but for
+ * one that closed with its account: that opens again for what is released while its account is active in Sage. Nothing is
+ * released on a feed that sends nothing any more.
+ */
+export function feedObstacle(feed: DecidableFeed, action: PostingAction): FeedObstacle | null {
+  const isClosed = feed.facts.operator === 'closed';
+  if (isClosed && feed.closedBy !== 'account') return 'feed_closed';
+  if (action !== 'release') return null;
+  if (feed.isUnlinking) return 'connection_unlinking';
+  return isClosed && feed.closedOn !== null && feed.facts.account !== 'active' ? 'feed_closed' : null;
+}
+
+/** What must happen in a feed before it sends a posting that is ready. */
+export const sendObstacles = [
+  'feed_resumed',
+  'connection_authorized',
+  'account_chosen_in_sage',
+  'account_connected_in_sage',
+  'feed_unblocked',
+] as const;
+export type SendObstacle = (typeof sendObstacles)[number];
+
+/** What keeps a feed from sending what is ready; null when it goes out with the next batch. */
+export function sendObstacle(feed: {
+  readonly facts: FeedFacts;
+  readonly reason: string | null;
+}): SendObstacle | null {
+  const { operator, connection, account, published } = feed.facts;
+  if (operator === 'paused') return 'feed_resumed';
+  if (connection === 'refused') return 'connection_authorized';
+  if (account === 'inactive') return 'account_connected_in_sage';
+  if (account === 'waiting' || !published) return 'account_chosen_in_sage';
+  return isBlocked(feed.reason) ? 'feed_unblocked' : null;
 }
 
 export type HoldDecision = 'repeated' | 'hold' | 'wrong_delivery_status';

@@ -9,7 +9,7 @@ import {
   listFeedsOfChangedAccount,
   readFeed,
 } from '../../../src/db/rutter/feeds.js';
-import { decidePosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/posting-decisions.js';
 import { listUnwokenFeeds } from '../../../src/db/rutter/repair-views.js';
 import { addDays, todayIn } from '../../../src/domain/booking-day.js';
 import {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countByDeliveryStatus, readPostingWithStatus } from '../../../src/db/rutter/delivery-status.js';
-import { decidePostings } from '../../../src/db/rutter/quarantine.js';
+import { decidePostings } from '../../../src/db/rutter/posting-decisions.js';
 import type { PostingAction } from '../../../src/domain/rutter/posting-decisions.js';
 import {
   createDeliveryFixture,
@@ -144,6 +144,41 @@ describe('postings of an account that replaces another', () => {
     await add(feed, { id: 'n1', text: 'Coffee shop' });
     await fixture.deliveryRun(feed);
     expect(await counts(feed)).toMatchObject({ held: 1, delivered: 0 });
+  });
+
+  it.each([[['upper_case']], [['nfkc', 'upper_case']]])(
+    'are compared with ones that Rutter has under another id (%s), also after these were accepted so',
+    async (ids) => {
+      const old = await makeFeed();
+      await add(old, { id: 'o1' }, { id: 'o2', text: 'Rent' });
+      await fixture.control('POST', '/faults', { kind: 'fold', ids });
+      await fixture.deliveryRun(old);
+      await fixture.control('DELETE', '/faults');
+      expect(await counts(old)).toMatchObject({ quarantined: 2 });
+      await decide(old, 'discard', 'o2');
+      const feed = await makeFeed(old);
+      await add(feed, { id: 'n1' }, { id: 'n2', text: 'Rent' }, { id: 'n3', text: 'Fuel' });
+      await fixture.deliveryRun(feed);
+      expect(await bookedIds(feed)).toEqual(['n3']);
+      expect(await counts(feed)).toMatchObject({ held: 2, delivered: 1 });
+    },
+  );
+
+  it('are not compared with ones that Rutter refused and an operator discarded', async () => {
+    const old = await makeFeed();
+    await add(old, { id: 'refused' }, { id: 'sent', text: 'Rent' });
+    await fixture.control('POST', '/faults', {
+      kind: 'poison',
+      transaction_ids: ['refused'],
+      match: { method: 'POST', path: 'bank_feeds/transactions' },
+    });
+    await fixture.deliveryRun(old);
+    await fixture.control('DELETE', '/faults');
+    expect(await decide(old, 'discard', 'refused')).toMatchObject({ decided: [{ outcome: 'changed' }] });
+    const feed = await makeFeed(old);
+    await add(feed, { id: 'n1' });
+    await fixture.deliveryRun(feed);
+    expect(await bookedIds(feed)).toEqual(['n1']);
   });
 
   it('are held also when the old account delivers after they were stored, or is named after them', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countByDeliveryStatus, readPostingWithStatus } from '../../../src/db/rutter/delivery-status.js';
 import { listPostingsOfCode } from '../../../src/db/rutter/postings-of-code.js';
-import { decidePosting, decidePostings } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting, decidePostings } from '../../../src/db/rutter/posting-decisions.js';
 import type { PostingAction } from '../../../src/domain/rutter/posting-decisions.js';
 import {
   createDeliveryFixture,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyFeedRequest } from '../../../src/db/rutter/feed-facts.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
-import { decidePosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/posting-decisions.js';
 import { noCorrection } from '../../../src/domain/rutter/posting-correction.js';
 import {
   createDeliveryFixture,

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { readFeed } from '../../../src/db/rutter/feeds.js';
-import { decidePosting } from '../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../src/db/rutter/posting-decisions.js';
 import { LimiterSaturated } from '../../../src/db/rate-limiter.js';
 import {
   createDeliveryFixture,

@@ -18,6 +18,7 @@ import { createFeed } from '../../../src/db/rutter/publications.js';
 import { endOutage, recordCredentialsRejected } from '../../../src/db/rutter/rejected-credentials.js';
 import { listConnectionsToCheck } from '../../../src/db/rutter/repair-views.js';
 import { listUnpublishedAccounts } from '../../../src/db/rutter/sharing-progress.js';
+import { resolveBatch } from '../../../src/db/rutter/resolve-batch.js';
 import { requestUnlink } from '../../../src/db/rutter/unlink-connection.js';
 import {
   createDeliveryFixture,
@@ -135,7 +136,7 @@ describe('a connection that is to be unlinked', () => {
     expect(await fixture.posts()).toBe(posts);
     await check(feed);
     expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed' });
-    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ ready: 3 });
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ held: 3, ready: 0 });
   });
 
   it('waits for the outcome of its open batch, which is delivered; then it is deleted', async () => {
@@ -240,6 +241,12 @@ describe('a connection that is to be unlinked', () => {
     expect(await check(feed)).toMatchObject({ nextPollMs: null });
     expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ batched: 2, delivered: 0 });
     expect((await timelineOf(feed)).at(-1)).toMatchObject({ detail: { feed_in_flight: feed.feedId } });
+    // The way out: an operator looks into Sage.
+    const decision = { feedId: feed.feedId, outcome: 'not_delivered', reason: 'nothing in Sage' } as const;
+    expect(await resolveBatch(fixture.pool, decision)).toBe('resolved');
+    expect(await countByDeliveryStatus(fixture.pool, feed)).toMatchObject({ batched: 0, held: 2 });
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'closed', delivered: 0 });
+    expect(await resolveBatch(fixture.pool, decision)).toBe('repeated');
   });
 
   it('is requested and ended once, however often it is asked', async () => {
@@ -261,7 +268,7 @@ describe('a connection that is to be unlinked', () => {
     expect(await listUsableConnections(fixture.pool, { customerId })).toEqual([]);
     await check(feed);
     const reopened = await transaction(fixture.pool, (db) => createFeed(db, { ...feed, customerId }));
-    expect(reopened).toEqual({ outcome: 'conflict' });
+    expect(reopened).toEqual({ outcome: 'unlinking' });
     expect(await stateOf(feed)).toBe('closed');
   });
 

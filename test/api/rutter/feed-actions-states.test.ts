@@ -60,6 +60,7 @@ async function feedIn(row: (typeof table)[number]): Promise<string> {
 const bodies: Record<string, unknown> = {
   resync: { from: '2026-02-01' },
   'abandon-job': { reason: 'it never ends' },
+  'resolve-batch': { outcome: 'delivered', reason: 'seen in Sage' },
   transactions: { transactions: [{}] },
   balances: { current: '1', as_of: '2026-02-01T00:00:00Z' },
 };

@@ -268,6 +268,34 @@ describe('releasing a posting from quarantine', () => {
     }
   });
 
+  it('says what must happen first in a feed that does not send now', async () => {
+    const feed = await feedWith({ feed: { account_status: 'inactive', state: 'disconnected' } });
+    const answer = await decide(feed, 'release', { reason: 'checked' });
+    expect(answer.body).toMatchObject({
+      delivery_status: 'ready',
+      waits_for: 'account_connected_in_sage',
+    });
+    const live = await feedWith();
+    const released = await api.call('POST', `/v1/feeds/${live.feedId}/quarantine/release`, {
+      role: 'ops',
+      json: { transaction_ids: [live.id], reason: 'checked' },
+    });
+    expect(released.body).toMatchObject({ changed: 1, waits_for: null });
+  });
+
+  it('on a connection that is being unlinked is 409, which says that nothing is sent any more', async () => {
+    const feed = await feedWith();
+    await api.pool.query(
+      `UPDATE connections SET unlink_requested_at = now() WHERE connection_id =
+        (SELECT connection_id FROM feeds WHERE feed_id = $1)`,
+      [feed.feedId],
+    );
+    const answer = await decide(feed, 'release', { reason: 'x' });
+    expect([answer.status, answer.body['code']]).toEqual([409, 'wrong_state']);
+    expect(answer.body['detail']).toContain('is being unlinked');
+    expect(await counts(feed.feedId)).toMatchObject({ quarantined: 1 });
+  });
+
   it('requested by many at once happens once', async () => {
     const feed = await feedWith();
     const answers = await Promise.all(

@@ -66,7 +66,7 @@ describe('many postings at once', () => {
     const held = await decide(feedId, 'hold', { transaction_ids: ['a', 'b', 'b'], reason });
     expect([held.status, held.body]).toEqual([
       200,
-      { changed: 2, repeated: 0, refused: [], refused_total: 0, has_more: false },
+      { changed: 2, repeated: 0, refused: [], refused_total: 0, waits_for: null, has_more: false },
     ]);
     expect(await counts(feedId)).toMatchObject({ held: 2, ready: 1 });
     const listed = await api.call('GET', `/v1/feeds/${feedId}/transactions?delivery_status=held`, {
@@ -208,7 +208,7 @@ describe('many postings at once', () => {
     expect([answer.status, answer.body['changed']]).toEqual([200, 1_000]);
     expect((await decide(feedId, 'release', { all_of_code: 'operator', reason }, 'core')).status).toBe(403);
     const released = await decide(feedId, 'release', { all_of_code: 'operator', reason });
-    expect(released.body).toMatchObject({ changed: 1_000, has_more: false });
+    expect(released.body).toMatchObject({ changed: 1_000, waits_for: null, has_more: false });
   });
 
   it('of a closed or an unknown feed are 409 and 404', async () => {

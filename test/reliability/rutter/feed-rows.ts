@@ -29,9 +29,14 @@ export interface PostingRow {
   readonly beforeStart: boolean;
   /** Booked after its account was closed. */
   readonly afterClosing: boolean;
+  /** Its feed was closed by a person, or with an account that is not active in Sage. */
+  readonly feedEnded: boolean;
 }
 
-type RawRow = Omit<PostingRow, 'sequence' | 'beforeStart' | 'afterClosing'> & {
+type RawRow = Omit<PostingRow, 'sequence' | 'beforeStart' | 'afterClosing' | 'feedEnded'> & {
+  operator: string;
+  closedBy: string | null;
+  accountStatus: string;
   sequence: string;
   startDate: string | null;
   timeZone: string | null;
@@ -46,7 +51,7 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
             p.amount, p.description, p.payee, p.transaction_type AS "transactionType", p.status, p.corrects, l.late,
             l.exception, b.state AS "batchState", b.evidence, h.state AS hold,
             f.transaction_start_date AS "startDate", a.time_zone AS "timeZone",
-            a.closed_on AS "closedOn"
+            a.closed_on AS "closedOn", f.operator, f.closed_by AS "closedBy", f.account_status AS "accountStatus"
        FROM feeds f JOIN postings p ON (p.account_id || '') = f.account_id
        JOIN accounts a ON a.account_id = f.account_id
        LEFT JOIN posting_holds h ON h.feed_id = f.feed_id AND h.transaction_id = p.transaction_id
@@ -55,10 +60,12 @@ export async function readRows(pool: Pool, feed: CheckedFeed): Promise<PostingRo
       WHERE f.feed_id = $1`,
     [feed.feedId],
   );
-  return rows.map(({ startDate, timeZone, closedOn, ...row }) => ({
+  return rows.map(({ startDate, timeZone, closedOn, operator, closedBy, accountStatus, ...row }) => ({
     ...row,
     beforeStart: startDate !== null && row.bookingDay < startDayOf(Date.parse(startDate), timeZone),
     afterClosing: closedOn !== null && row.bookingDay > closedOn,
+    feedEnded:
+      operator === 'closed' && !(closedBy === 'account' && (closedOn === null || accountStatus === 'active')),
     sequence: BigInt(row.sequence),
     postedAtMs: Math.round(row.postedAtMs),
     sendAtMs: Math.round(row.sendAtMs),
@@ -112,9 +119,10 @@ export function deliveryStatusOf(row: PostingRow): string {
   if (row.exception === 'quarantined' || row.exception === 'conflict') return 'quarantined';
   if (row.exception === 'discarded') return 'discarded';
   if (row.batchState === 'delivered') return 'delivered';
-  if (row.batchState !== null) return 'batched';
+  if (row.batchState === 'open' || (row.batchState !== null && !row.feedEnded)) return 'batched';
   if (row.status === 'void') return 'withdrawn';
   if (row.hold === 'discarded') return 'discarded';
   if (row.status === 'pending' || row.hold === 'held' || row.afterClosing) return 'held';
-  return row.beforeStart ? 'before_start' : 'ready';
+  if (row.beforeStart) return 'before_start';
+  return row.feedEnded ? 'held' : 'ready';
 }

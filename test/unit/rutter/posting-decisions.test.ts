@@ -7,9 +7,12 @@ import {
 import {
   allowedPostingActions,
   discardDecision,
+  feedObstacle,
   holdDecision,
   mayHaveBlocked,
   releaseDecision,
+  sendObstacle,
+  type DecidableFeed,
   type DecidablePosting,
 } from '../../../src/domain/rutter/posting-decisions.js';
 
@@ -106,3 +109,61 @@ describe('a decision on a posting', () => {
 function heldAs(deliveryStatus: DeliveryStatus, holdReason: HoldReason): HoldReason | null {
   return deliveryStatus === 'held' ? holdReason : null;
 }
+
+describe('a feed', () => {
+  const facts: DecidableFeed['facts'] = {
+    operator: 'running',
+    connection: 'ok',
+    account: 'active',
+    published: true,
+    caughtUp: true,
+    syncing: false,
+  };
+  const feed = (
+    change: Partial<DecidableFeed['facts']>,
+    rest: Partial<DecidableFeed> = {},
+  ): DecidableFeed => ({
+    facts: { ...facts, ...change },
+    closedBy: null,
+    closedOn: null,
+    isUnlinking: false,
+    ...rest,
+  });
+  const closed = { operator: 'closed' } as const;
+  const withAccount = { closedBy: 'account', closedOn: '2026-03-01' } as const;
+
+  it.each([
+    ['runs', feed({}), null, null],
+    ['is paused', feed({ operator: 'paused' }), null, null],
+    ['is closed by a request', feed(closed, { closedBy: 'request' }), 'feed_closed', 'feed_closed'],
+    ['was closed by version 0.2', feed(closed), 'feed_closed', 'feed_closed'],
+    ['closed with its connection', feed(closed, { closedBy: 'connection' }), 'feed_closed', 'feed_closed'],
+    ['closed with its account', feed(closed, withAccount), null, null],
+    ['and is inactive in Sage', feed({ ...closed, account: 'inactive' }, withAccount), null, 'feed_closed'],
+    ['and was never chosen', feed({ ...closed, account: 'waiting' }, withAccount), null, 'feed_closed'],
+    [
+      'and whose account is open again',
+      feed({ ...closed, account: 'inactive' }, { ...withAccount, closedOn: null }),
+      null,
+      null,
+    ],
+    ['loses its connection', feed({}, { isUnlinking: true }), null, 'connection_unlinking'],
+  ])('that %s allows a discard or a release, or says why not', (_, each, discard, release) => {
+    expect(feedObstacle(each, 'discard')).toBe(discard);
+    expect(feedObstacle(each, 'hold')).toBe(discard);
+    expect(feedObstacle(each, 'release')).toBe(release);
+  });
+
+  it('names the first thing that must happen before it sends what is ready', () => {
+    const of = (change: Partial<DecidableFeed['facts']>, reason: string | null = null) =>
+      sendObstacle({ facts: { ...facts, ...change }, reason });
+    expect(of({})).toBeNull();
+    expect(of({}, 'provider_unavailable')).toBeNull();
+    expect(of({}, 'job_lost')).toBe('feed_unblocked');
+    expect(of({ operator: 'paused', connection: 'refused' })).toBe('feed_resumed');
+    expect(of({ connection: 'refused' }, 'job_lost')).toBe('connection_authorized');
+    expect(of({ account: 'inactive' })).toBe('account_connected_in_sage');
+    expect(of({ account: 'waiting' })).toBe('account_chosen_in_sage');
+    expect(of({ published: false })).toBe('account_chosen_in_sage');
+  });
+});

@@ -24,7 +24,8 @@ export type UnlinkResult =
 /**
  * Deletes a connection at Rutter (contract 5.2) once nothing of it is in flight, and closes its feeds. A repeat is safe:
  * each step reads the rows first, and a connection that Rutter does not know any more counts as deleted. A refused
- * connection cannot tell the outcome of its open batch: it is deleted, and the batch stays with an unknown outcome.
+ * connection cannot tell the outcome of its open batch: it is deleted, and an operator decides the batch (alert
+ * `batch_undecided`).
  *
  * @throws the client's retryable errors, and CredentialsRejected
  */

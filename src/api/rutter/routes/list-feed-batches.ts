@@ -27,7 +27,7 @@ const batchesSchema = z
         first_posted_at: instant,
         last_posted_at: instant,
         delivered_count: z.int().nullable(),
-        evidence: z.enum(['answer', 'job', 'read_back']).nullable(),
+        evidence: z.enum(['answer', 'job', 'read_back', 'operator']).nullable(),
         job_id: z.string().nullable(),
         built_at: instant,
         completed_at: instant.nullable(),

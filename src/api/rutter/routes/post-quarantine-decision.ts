@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { readAccount } from '../../../db/accounts.js';
 import type { FeedView } from '../../../db/feed-views.js';
 import { readPostingWithStatus, type PostingWithStatus } from '../../../db/rutter/delivery-status.js';
-import { decidePosting, type QuarantineResult } from '../../../db/rutter/quarantine.js';
+import { decidePosting, type QuarantineResult } from '../../../db/rutter/posting-decisions.js';
 import { limits } from '../../../domain/limits.js';
 import {
   noCorrection,
@@ -10,14 +10,18 @@ import {
   type PostingCorrection,
 } from '../../../domain/rutter/posting-correction.js';
 import { transactionTypes } from '../../../domain/transaction-type.js';
-import { allowedPostingActions, type PostingAction } from '../../../domain/rutter/posting-decisions.js';
+import {
+  allowedPostingActions,
+  type FeedObstacle,
+  type PostingAction,
+} from '../../../domain/rutter/posting-decisions.js';
 import type { RouteAnswer } from '../../define-route.js';
 import { defineRutterRoute, type RutterDeps } from '../define-route.js';
 import type { ApiDeps } from '../../deps.js';
 import { feedParams, wrongState } from '../../feed-params.js';
 import { requireRutterFeed, type RutterFeed } from '../feed-params.js';
 import { nothing, textField, transactionId } from '../../fields.js';
-import { postingWithStatusJson, postingWithStatusSchema } from '../posting-json.js';
+import { decidedPostingSchema, postingWithStatusJson } from '../posting-json.js';
 import { Problem, invalid, notFound } from '../../problem.js';
 
 const bodyBytesMax = 64 * 1024;
@@ -26,7 +30,7 @@ const reason = textField(limits.textLengthMax).meta({
   description: 'Why, for the timeline. No personal data.',
 });
 const answers = {
-  200: { description: 'The transaction with its new delivery status', schema: postingWithStatusSchema },
+  200: { description: 'The transaction with its new delivery status', schema: decidedPostingSchema },
 };
 
 /** For the reference: what `domain/rutter/posting-correction.ts` validates, with the currency of the account. */
@@ -64,7 +68,7 @@ export const releaseFromQuarantine = defineRutterRoute({
   resource: 'feed or transaction',
   summary: 'Send a quarantined or held transaction',
   description:
-    'With the corrected fields, or unchanged. The stored transaction and what other feeds send stay as they are. It goes out with the next batch, marked late. A transaction that Rutter has with other content cannot be released, since Rutter would answer with its own version. Repeating the same release changes nothing. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be released too: they go out after `resume`.',
+    'With the corrected fields, or unchanged. The stored transaction and what other feeds send stay as they are. It goes out with the next batch, marked late, or after what `waits_for` names. 409 on a feed that sends nothing any more. A transaction that Rutter has with other content cannot be released, since Rutter would answer with its own version. Repeating the same release changes nothing. On a feed that is blocked as `rejected_by_provider`, the ready transactions that the timeline entry `feed_blocked` names can be released too: they go out after `resume`.',
   params,
   query: nothing,
   body: {
@@ -153,9 +157,13 @@ async function correctionFor(
 function answerOf(feed: FeedView, result: QuarantineResult, action: PostingAction): RouteAnswer {
   switch (result.kind) {
     case 'done':
-      return { status: 200, body: postingWithStatusJson(result.posting) };
+      return {
+        status: 200,
+        body: { ...postingWithStatusJson(result.posting), waits_for: result.waitsFor },
+      };
     case 'unknown_feed':
-    case 'closed':
+    case 'feed_closed':
+    case 'connection_unlinking':
       throw undecided(feed, { kind: result.kind, action });
     case 'unknown_posting':
       throw notFound('transaction');
@@ -182,9 +190,18 @@ function wrongDeliveryStatus(posting: PostingWithStatus, action: PostingAction):
 /** Why nothing could be decided on the whole feed. */
 export function undecided(
   feed: FeedView,
-  input: { readonly kind: 'unknown_feed' | 'closed'; readonly action: PostingAction },
+  input: { readonly kind: 'unknown_feed' | FeedObstacle; readonly action: PostingAction },
 ): Problem {
   if (input.kind === 'unknown_feed') return notFound('feed');
+  if (input.kind === 'connection_unlinking') {
+    const because = "the feed's connection is being unlinked: nothing is sent to it any more";
+    return wrongState(feed, input.action, because);
+  }
+  if (feed.closedBy === 'account' && input.action === 'release') {
+    const because =
+      'the feed closed with its account, which is not active in Sage: it is not opened again for a release';
+    return wrongState(feed, input.action, because);
+  }
   const closed = { ...feed, state: 'closed' as const, facts: { ...feed.facts, operator: 'closed' as const } };
   return wrongState(closed, input.action);
 }

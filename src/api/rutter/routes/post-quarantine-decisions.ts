@@ -4,7 +4,7 @@ import {
   decidePostings,
   type DecisionInput,
   type DecisionResult,
-} from '../../../db/rutter/quarantine.js';
+} from '../../../db/rutter/posting-decisions.js';
 import { hasHadPostingsOfCode, listPostingsOfCode } from '../../../db/rutter/postings-of-code.js';
 import type { FeedView } from '../../../db/feed-views.js';
 import { limits } from '../../../domain/limits.js';
@@ -16,6 +16,7 @@ import { nothing, textField, transactionId } from '../../fields.js';
 import { invalid, Problem } from '../../problem.js';
 import { defineRutterRoute, type RutterDeps } from '../define-route.js';
 import { requireRutterFeed } from '../feed-params.js';
+import { waitsForSchema } from '../posting-json.js';
 import { explainWrongStatus, undecided } from './post-quarantine-decision.js';
 
 /** A thousand ids of 255 characters, each escaped as six, with room for the rest. */
@@ -63,6 +64,7 @@ const decisionsSchema = z
     repeated: z.int().meta({ description: 'The same was decided before: nothing was changed.' }),
     refused: z.array(refusalSchema).meta({ description: `The first ${listedRefusalsMax}.` }),
     refused_total: z.int(),
+    waits_for: waitsForSchema,
     has_more: z.boolean().meta({
       description: `With \`all_of_code\`: more than ${transactionsOfCodeMax} wait; repeat the request.`,
     }),
@@ -123,13 +125,21 @@ async function decideAll(
   input: { feed: FeedView; selection: Selection; decision: DecisionInput },
 ): Promise<Decisions> {
   const { feed, selection, decision } = input;
-  const total: Decisions = { changed: 0, repeated: 0, refused: [], refused_total: 0, has_more: false };
+  const total: Decisions = {
+    changed: 0,
+    repeated: 0,
+    refused: [],
+    refused_total: 0,
+    waits_for: null,
+    has_more: false,
+  };
   const decide = async (ids: readonly string[]): Promise<void> => {
     const result = await decidePostings(deps.pool, { ...decision, transactionIds: ids, as: 'list' });
     if (result.kind !== 'decided') {
       throw undecided(feed, { kind: result.kind, action: decision.action });
     }
     addTo(total, result, decision.action);
+    if (decision.action === 'release') total.waits_for = result.waitsFor;
   };
   if (selection.all_of_code === undefined) {
     await decide([...new Set(selection.transaction_ids)]);

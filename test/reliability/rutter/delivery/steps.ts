@@ -1,7 +1,7 @@
 import { lockLife, recordLife } from '../../../../src/db/account-life.js';
 import { transaction } from '../../../../src/db/pool.js';
 import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
-import { decidePosting } from '../../../../src/db/rutter/quarantine.js';
+import { decidePosting } from '../../../../src/db/rutter/posting-decisions.js';
 import { readBook } from '../book.js';
 import { RequestGate } from './gate.js';
 import type { ConnectionChange, Step } from './plan.js';

@@ -5,16 +5,21 @@ import {
 } from '../../domain/rutter/posting-correction.js';
 import {
   discardDecision,
+  feedObstacle,
   holdDecision,
   mayHaveBlocked,
   releaseDecision,
+  sendObstacle,
   type DiscardDecision,
+  type FeedObstacle,
   type HoldDecision,
   type PostingAction,
   type ReleaseDecision,
+  type SendObstacle,
 } from '../../domain/rutter/posting-decisions.js';
 import { readPostingsWithStatus, type PostingWithStatus } from './delivery-status.js';
 import { lockFeed, type FeedRow } from './feeds.js';
+import { discardInLedger, endHold, keepBack, releaseAll, takeFromLedger } from './posting-changes.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { timelineIdsMax, writeTimeline } from '../timeline.js';
 
@@ -49,13 +54,21 @@ export type DecisionResult =
       readonly decided: readonly DecidedPosting[];
       /** Ids that the account does not have. */
       readonly unknown: readonly string[];
+      /** What must happen before the feed sends a released posting; null: nothing. */
+      readonly waitsFor: SendObstacle | null;
     }
-  | { readonly kind: 'unknown_feed' | 'closed' };
+  | { readonly kind: 'unknown_feed' | FeedObstacle };
 
 export type QuarantineResult =
   /** `repeated`: the same was done before, and nothing was changed. */
-  | { readonly kind: 'done'; readonly posting: PostingWithStatus; readonly repeated: boolean }
-  | { readonly kind: 'unknown_feed' | 'closed' | 'unknown_posting' }
+  | {
+      readonly kind: 'done';
+      readonly posting: PostingWithStatus;
+      readonly repeated: boolean;
+      /** What must happen before it is sent, when it is ready; null: nothing. */
+      readonly waitsFor: SendObstacle | null;
+    }
+  | { readonly kind: 'unknown_feed' | 'unknown_posting' | FeedObstacle }
   /** Its delivery status does not allow it. */
   | { readonly kind: 'wrong_delivery_status'; readonly posting: PostingWithStatus };
 
@@ -70,7 +83,8 @@ export async function decidePosting(
   if (decided === undefined) return { kind: 'unknown_posting' };
   const { outcome, posting } = decided;
   if (outcome === 'wrong_delivery_status') return { kind: outcome, posting };
-  return { kind: 'done', posting, repeated: outcome === 'repeated' };
+  const waitsFor = posting.deliveryStatus === 'ready' ? result.waitsFor : null;
+  return { kind: 'done', posting, repeated: outcome === 'repeated', waitsFor };
 }
 
 /** Decides on postings by their ids, each given once. `correction` is of a release, and for all of them. */
@@ -87,8 +101,8 @@ export async function decidePostings(
   return await transaction(pool, async (db): Promise<DecisionResult> => {
     const feed = await lockFeed(db, input);
     if (feed === null) return { kind: 'unknown_feed' };
-    // A feed that closed with its account opens again for what is released.
-    if (feed.facts.operator === 'closed' && feed.closedBy !== 'account') return { kind: 'closed' };
+    const obstacle = feedObstacle(feed, input.action);
+    if (obstacle !== null) return { kind: obstacle };
     const before = await readPostingsWithStatus(db, input);
     const { changed, repeated } = await apply(db, { ...input, feed, before });
     if (changed.size > 0) await report(db, { ...input, feed, before, changed });
@@ -99,7 +113,8 @@ export async function decidePostings(
       return { outcome: repeated.has(id) ? 'repeated' : 'wrong_delivery_status', posting };
     });
     const known = new Set(before.map(({ transactionId }) => transactionId));
-    return { kind: 'decided', decided, unknown: input.transactionIds.filter((id) => !known.has(id)) };
+    const unknown = input.transactionIds.filter((id) => !known.has(id));
+    return { kind: 'decided', decided, unknown, waitsFor: sendObstacle(feed) };
   });
 }
 
@@ -179,91 +194,6 @@ async function carryOut(
     default:
       return decision satisfies never;
   }
-}
-
-async function keepBack(
-  db: Queryable,
-  input: Application,
-  { ids, state }: { ids: readonly string[]; state: 'held' | 'discarded' },
-): Promise<readonly string[]> {
-  const { rows } = await db.query<{ transaction_id: string }>(
-    `INSERT INTO posting_holds AS h (feed_id, transaction_id, state, hold_reason, reason)
-     SELECT $1, id, $3, 'operator', $4 FROM unnest($2::text[]) AS t (id)
-     ON CONFLICT (feed_id, transaction_id) DO UPDATE
-       SET state = $3, reason = $4, at = now(),
-           hold_reason = CASE WHEN h.state = 'held' THEN h.hold_reason ELSE 'operator' END
-     RETURNING transaction_id`,
-    [input.feedId, ids, state, input.reason],
-  );
-  return rows.map((row) => row.transaction_id);
-}
-
-async function endHold(db: Queryable, input: Application, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<{ transaction_id: string }>(
-    `UPDATE posting_holds SET state = 'released', reason = $3, at = now()
-      WHERE feed_id = $1 AND transaction_id = ANY ($2) AND state = 'held' RETURNING transaction_id`,
-    [input.feedId, ids, input.reason],
-  );
-  return rows.map((row) => row.transaction_id);
-}
-
-/** Without its row the posting is ready. One in an open batch stays. */
-async function takeFromLedger(db: Queryable, input: Application, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await db.query<{ transaction_id: string }>(
-    `DELETE FROM ledger l USING batches b
-      WHERE l.feed_id = $1 AND l.transaction_id = ANY ($2) AND l.exception = 'quarantined'
-        AND b.batch_id = l.batch_id AND b.state <> 'open'
-     RETURNING l.transaction_id`,
-    [input.feedId, ids],
-  );
-  return rows.map((row) => row.transaction_id);
-}
-
-async function discardInLedger(
-  db: Queryable,
-  input: Application,
-  ids: readonly string[],
-): Promise<readonly string[]> {
-  const { rows } = await db.query<{ transaction_id: string }>(
-    `UPDATE ledger l SET exception = 'discarded' FROM batches b
-      WHERE l.feed_id = $1 AND l.transaction_id = ANY ($2) AND l.exception IN ('quarantined', 'conflict')
-        AND b.batch_id = l.batch_id AND b.state <> 'open'
-     RETURNING l.transaction_id`,
-    [input.feedId, ids],
-  );
-  return rows.map((row) => row.transaction_id);
-}
-
-/**
- * Postings that are ready again: the next build examines from the first of them on and finds them. A release without a
- * correction replaces an earlier one: the last request decides what is sent.
- */
-async function releaseAll(
-  db: Queryable,
-  input: Application,
-  ids: readonly string[],
-): Promise<readonly string[]> {
-  const { amount, description, payee, transactionType } = input.correction ?? noCorrection;
-  await db.query(
-    `INSERT INTO posting_corrections (feed_id, transaction_id, amount, description, payee, transaction_type, reason)
-     SELECT $1, id, $3, $4, $5, $6, $7 FROM unnest($2::text[]) AS t (id)
-     ON CONFLICT (feed_id, transaction_id) DO UPDATE
-       SET amount = excluded.amount, description = excluded.description, payee = excluded.payee,
-           transaction_type = excluded.transaction_type, reason = excluded.reason, at = now()`,
-    [input.feedId, ids, amount, description, payee, transactionType, input.reason],
-  );
-  const released = new Set(ids);
-  const sequences = input.before
-    .filter(({ transactionId }) => released.has(transactionId))
-    .map(({ sequence }) => BigInt(sequence));
-  if (sequences.length === 0) return ids;
-  const first = sequences.reduce((least, each) => (each < least ? each : least));
-  await db.query(
-    `UPDATE feeds SET examined_sequence = least(examined_sequence, $2::bigint - 1), updated_at = now()
-      WHERE feed_id = $1`,
-    [input.feedId, first.toString()],
-  );
-  return ids;
 }
 
 const pastTense = { hold: 'held', release: 'released', discard: 'discarded' } as const;
