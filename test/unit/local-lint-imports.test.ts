@@ -163,7 +163,7 @@ describe('import cycles', () => {
     expect(inCycle).toEqual([true, true, true, true, true, false]);
   });
 
-  test('a dynamic import of our own, which could hide a cycle, occurs in the entry point and in tests alone', async () => {
+  test('a dynamic import of our own, which could hide a cycle, occurs in entry points and in tests alone', async () => {
     const found = await lintSnippets([
       { file: 'src/domain/snippet.ts', text: load('./b.js') },
       { file: 'scripts/snippet.ts', text: 'export const load = (path: string) => import(path);\n' },
