@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { FeedView } from '../db/feed-views.js';
 import type { Pool } from '../db/pool.js';
 import { feedActions, feedClosers, feedStates, takenStatuses } from '../domain/feed.js';
+import { degradedCauses } from '../domain/feed-status.js';
 import { differencesSchema } from './account-json.js';
 import type { ApiChannels } from './channel.js';
 import { allowedActionsOf } from './feed-params.js';
@@ -26,6 +27,29 @@ export const feedSchema = z
       .string()
       .nullable()
       .meta({ description: 'Why the feed does not deliver; the runbook explains each reason.' }),
+    degraded: z
+      .object({
+        since: instant.meta({ description: 'The first failed attempt since the last success.' }),
+        cause: z.string().meta({
+          description: `Why; \`reason_detail\` has more. One of ${degradedCauses.join(', ')}.`,
+        }),
+        waiting: z.int().nullable().meta({
+          description:
+            'Transactions that wait: ready ones, and those of the batch in flight. Counted up to 10,000. Null on `sage-banking`, where they wait at Sage.',
+        }),
+        next_attempt_at: instant.nullable().meta({
+          description: 'In the past: the attempt is under way. Null: not known.',
+        }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'The feed is retried by itself. Null: it proceeds, is paused (an operator decided) or blocked (`reason` needs a person).',
+      }),
+    waiting_since: instant.nullable().meta({
+      description:
+        'When the transaction that waits longest was received; of a backlog, that of the next one to be sent. Null: none waits, or `sage-banking`.',
+    }),
     reason_detail: z.string().nullable().meta({ description: "The provider's message, for display." }),
     transaction_start_date: instant
       .nullable()
@@ -83,6 +107,8 @@ export function feedJson(feed: FeedView) {
     state: feed.state,
     reason: feed.reason,
     reason_detail: feed.reasonDetail,
+    degraded: degradedJson(feed.degraded),
+    waiting_since: feed.waitingSince,
     transaction_start_date: feed.transactionStartDate,
     booked_through: feed.bookedThrough,
     delivered_through: feed.deliveredThrough,
@@ -100,6 +126,12 @@ export function feedJson(feed: FeedView) {
     allowed_actions: allowedActionsOf(feed),
     ingestion_problems: feed.accountId === null ? null : ingestionProblemsJson(feed.ingestionProblems ?? {}),
   };
+}
+
+function degradedJson(degraded: FeedView['degraded']) {
+  if (degraded === null) return null;
+  const { since, cause, waiting, nextAttemptAt } = degraded;
+  return { since, cause, waiting, next_attempt_at: nextAttemptAt };
 }
 
 /** A feed as JSON with its counts. */

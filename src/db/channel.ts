@@ -38,6 +38,13 @@ export interface FeedViewRow {
   stored_facts: Readonly<Record<string, unknown>>;
   reason: string | null;
   reason_detail: string | null;
+  reason_at: string | null;
+  degraded_since: string | null;
+  degraded_cause: string | null;
+  next_attempt_at: string | null;
+  /** Counted for degraded feeds only; null where the channel cannot know. */
+  waiting: number | null;
+  waiting_since: string | null;
   transaction_start_date: string | null;
   last_synced_at: string | null;
   next_sync_at: string | null;

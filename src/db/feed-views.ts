@@ -1,5 +1,6 @@
 import type { ChannelId } from '../domain/channel.js';
 import type { ClosedBy, FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
+import { feedStatus, type Degraded } from '../domain/feed-status.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
@@ -17,6 +18,9 @@ export interface FeedView {
   readonly state: FeedState;
   readonly reason: string | null;
   readonly reasonDetail: string | null;
+  readonly degraded: DegradedView | null;
+  /** When the posting that waits longest was received; null where none waits, or the channel cannot know. */
+  readonly waitingSince: string | null;
   readonly transactionStartDate: string | null;
   readonly lastSyncedAt: string | null;
   readonly nextSyncAt: string | null;
@@ -49,6 +53,11 @@ export interface FeedView {
   readonly ingestionProblems: IngestionProblemCounts | null;
 }
 
+export interface DegradedView extends Degraded {
+  /** Postings that wait; null where the channel cannot know. */
+  readonly waiting: number | null;
+}
+
 /** The one order of the columns: each channel gives an expression for every name. */
 const columns: readonly FeedViewColumn[] = [
   'feed_id',
@@ -58,6 +67,12 @@ const columns: readonly FeedViewColumn[] = [
   'stored_facts',
   'reason',
   'reason_detail',
+  'reason_at',
+  'degraded_since',
+  'degraded_cause',
+  'next_attempt_at',
+  'waiting',
+  'waiting_since',
   'transaction_start_date',
   'last_synced_at',
   'next_sync_at',
@@ -86,7 +101,16 @@ function selectOf({ id, feedView }: DbChannel): string {
 }
 
 function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
-  const { facts, state } = channels[row.channel].feedView.stateFrom(row);
+  const { feedView, rules } = channels[row.channel];
+  const { facts, state } = feedView.stateFrom(row);
+  const { reason, degraded } = feedStatus(rules, {
+    state,
+    reason: row.reason,
+    reasonAt: row.reason_at,
+    degradedSince: row.degraded_since,
+    degradedCause: row.degraded_cause,
+    nextAttemptAt: row.next_attempt_at,
+  });
   return {
     feedId: row.feed_id,
     customerId: row.customer_id,
@@ -95,8 +119,10 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     channel: row.channel,
     facts,
     state,
-    reason: row.reason,
-    reasonDetail: row.reason_detail,
+    reason,
+    reasonDetail: reason === null ? null : row.reason_detail,
+    degraded: degraded === null ? null : { ...degraded, waiting: row.waiting },
+    waitingSince: row.waiting_since,
     transactionStartDate: row.transaction_start_date,
     lastSyncedAt: row.last_synced_at,
     nextSyncAt: row.next_sync_at,
@@ -131,32 +157,63 @@ export async function readFeedView(
   return rows[0] === undefined ? null : viewFrom(channels, rows[0]);
 }
 
-/** Up to `limit` feeds after the feed `afterFeedId`, in the order of their ids. Absent filters take all. */
+/** Which feeds a list has; absent ones take all. */
+export interface FeedFilters {
+  readonly customerId?: string | undefined;
+  readonly accountId?: string | undefined;
+  readonly channel?: ChannelId | undefined;
+  readonly state?: FeedState | undefined;
+  readonly reason?: string | undefined;
+  readonly degraded?: boolean | undefined;
+  /** ISO instant: feeds with a posting that waits since before. */
+  readonly waitingSinceBefore?: string | undefined;
+}
+
+/** Up to `limit` feeds after the feed `afterFeedId`, in the order of their ids. */
 export async function listFeedViews(
   db: Queryable,
   channels: DbChannels,
-  input: {
-    customerId?: string | undefined;
-    accountId?: string | undefined;
-    state?: FeedState | undefined;
-    afterFeedId?: string | undefined;
-    limit: number;
-  },
+  input: FeedFilters & { readonly afterFeedId?: string | undefined; readonly limit: number },
 ): Promise<FeedView[]> {
-  const selects = Object.values(channels).map((channel) => {
-    const { columns: own } = channel.feedView;
-    return `(${selectOf(channel)}
+  const selects = Object.values(channels)
+    .filter(({ id }) => input.channel === undefined || id === input.channel)
+    .map((channel) => {
+      const { columns: own } = channel.feedView;
+      return `(${selectOf(channel)}
        WHERE ($1::text IS NULL OR ${own.customer_id} = $1) AND ($2::text IS NULL OR ${own.account_id} = $2)
-         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ${isShownAs(channel, input.state)}
+         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ($5::text IS NULL OR ${own.reason} = $5)
+         AND ($6::timestamptz IS NULL OR ${own.waiting_since} < $6) AND ${statusFilter(channel, input)}
        ORDER BY ${own.feed_id} LIMIT $4)`;
-  });
+    });
   const { rows } = await db.query<UnionRow>(`${selects.join(' UNION ALL ')} ORDER BY feed_id LIMIT $4`, [
     input.customerId ?? null,
     input.accountId ?? null,
     input.afterFeedId ?? null,
     input.limit,
+    input.reason ?? null,
+    input.waitingSinceBefore ?? null,
   ]);
   return rows.map((row) => viewFrom(channels, row));
+}
+
+/** Conditions on what {@link feedStatus} derives, as SQL on the stored values. */
+function statusFilter(channel: DbChannel, input: FeedFilters): string {
+  const conditions = [isShownAs(channel, input.state)];
+  if (input.reason !== undefined && !channel.rules.isBlocked(input.reason)) {
+    conditions.push(isDegradedSql(channel));
+  }
+  if (input.degraded !== undefined) {
+    conditions.push(input.degraded ? isDegradedSql(channel) : `NOT ${isDegradedSql(channel)}`);
+  }
+  return conditions.join(' AND ');
+}
+
+/** Whether a feed of the channel is degraded, by the rules of {@link feedStatus}. */
+export function isDegradedSql({ rules, feedView }: Pick<DbChannel, 'rules' | 'feedView'>): string {
+  const { reason } = feedView.columns;
+  const statuses = rules.retryingStates.flatMap((state) => rules.statusesShownAs(state));
+  return `(${reason} IS NOT NULL AND ${reason} NOT IN (${literals(rules.reasons.filter(rules.isBlocked))})
+           AND ${feedView.statusColumn} IN (${literals(statuses)}))`;
 }
 
 /** Literals, so that a list of one is an equality and the index by state gives the order of ids. */

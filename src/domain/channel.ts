@@ -18,8 +18,12 @@ export interface Channel {
     readonly hasJob: boolean;
     readonly hasUndecidedBatch: boolean;
   }) => FeedAction[];
+  /** Every reason that a feed of the channel can have. */
+  readonly reasons: readonly string[];
   /** Whether a feed with this reason waits for a person; any other reason passes by itself. */
   readonly isBlocked: (reason: string | null) => boolean;
+  /** The states in which failed work is retried by itself, so that a feed may be degraded. */
+  readonly retryingStates: readonly FeedState[];
   /** The values of the stored status that are shown as `state`. */
   readonly statusesShownAs: (state: FeedState) => readonly string[];
 }

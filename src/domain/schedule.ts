@@ -13,3 +13,8 @@ export function shareOf(text: string): number {
 export function backoffMs(input: { tries: number; firstMs: number; maxMs: number }): number {
   return Math.min(input.maxMs, input.firstMs * 2 ** Math.min(input.tries, 30));
 }
+
+/** How long Temporal waits between two attempts of a delivery run or another activity for which no person waits. */
+export const deliverRetryWaits = { firstMs: 1_000, maxMs: 60_000 } as const;
+/** Of a check of an account at Sage's Banking Service: every account retries in an outage. */
+export const sageCheckRetryWaits = { firstMs: 1_000, maxMs: 180_000 } as const;

@@ -2,6 +2,7 @@ import type { RetryPolicy } from '@temporalio/common';
 import type { ActivityOptions } from '@temporalio/workflow';
 import { failureTypes } from '../domain/failures.js';
 import { taskQueues } from '../domain/ids.js';
+import { deliverRetryWaits, sageCheckRetryWaits } from '../domain/schedule.js';
 
 /**
  * Time-outs and retries of activities, in one place. `startToCloseTimeout` covers the slowest attempt that can still
@@ -27,14 +28,18 @@ const interactiveRetry: RetryPolicy = {
 
 /** No person waits: back off to a minute, so that the retries of all feeds do not overload a provider after an outage. */
 export const deliverRetry: RetryPolicy = {
-  initialInterval: '1s',
+  initialInterval: deliverRetryWaits.firstMs,
   backoffCoefficient: 2,
-  maximumInterval: '60s',
+  maximumInterval: deliverRetryWaits.maxMs,
   nonRetryableErrorTypes: finalFailureTypes,
 };
 
 /** The next check reads what this one missed. Slower than deliveries, since every account retries in an outage. */
-const sageCheckRetry: RetryPolicy = { ...deliverRetry, maximumInterval: '3m' };
+const sageCheckRetry: RetryPolicy = {
+  ...deliverRetry,
+  initialInterval: sageCheckRetryWaits.firstMs,
+  maximumInterval: sageCheckRetryWaits.maxMs,
+};
 
 /** A few statements; waiting for a connection of the pool ends after 5 s, a statement after 15 s. */
 const databaseTimeout = '25s';

@@ -151,6 +151,7 @@ function recordingFacade(): RecordingFacade {
     onCall: () => Promise.resolve(),
     wakeFeed: record('wakeFeed'),
     feedFactsChanged: record('feedFactsChanged'),
+    feedStatusReported: record('feedStatusReported'),
     requestOfFeed: record('requestOfFeed'),
     loginSucceeded: record('loginSucceeded'),
     accountsShared: async (input) => {

@@ -123,6 +123,7 @@ function recordingFacade(): RecordingFacade {
     onAccountsShared: async () => true,
     wakeFeed: record('wakeFeed', undefined),
     feedFactsChanged: record('feedFactsChanged', undefined),
+    feedStatusReported: record('feedStatusReported', undefined),
     requestOfFeed: record('requestOfFeed', undefined),
     loginSucceeded: record('loginSucceeded', undefined),
     wakeConnection: record('wakeConnection', undefined),

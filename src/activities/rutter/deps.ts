@@ -1,4 +1,5 @@
 import type { RutterClient } from '../../clients/rutter/client.js';
+import type { FeedStatus } from '../../domain/feed-status.js';
 import type { ConnectionMode } from '../../domain/rutter/connection.js';
 import type { SharedDeps, SharedSettings } from '../deps.js';
 
@@ -9,6 +10,8 @@ import type { SharedDeps, SharedSettings } from '../deps.js';
 export interface RutterWorkflows {
   wakeFeed(input: { feedId: string }): Promise<void>;
   feedFactsChanged(input: { feedId: string }): Promise<void>;
+  /** Shows the status in the running workflow of the feed; without one it does nothing. */
+  feedStatusReported(input: { feedId: string; status: FeedStatus }): Promise<void>;
   wakeConnection(input: { connectionId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;

@@ -1,4 +1,5 @@
 import type { SageBankingClient } from '../../clients/sage-banking/client.js';
+import type { FeedStatus } from '../../domain/feed-status.js';
 import type { SageOrganisationRoute } from '../../domain/sage-banking/onboarding.js';
 import type { SharedDeps } from '../deps.js';
 
@@ -11,6 +12,8 @@ export interface SageBankingWorkflows {
   startOnboarding(input: { onboardingId: string }): Promise<void>;
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
+  /** Shows the status in the running workflow of the account; without one it does nothing. */
+  accountStatusReported(input: { sageAccountId: string; status: FeedStatus }): Promise<void>;
   wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { dbChannels } from '../../db/channels.js';
 import { listFeedViews } from '../../db/feed-views.js';
+import { channelIds } from '../../domain/channel.js';
+import { channels } from '../../domain/channels.js';
 import { feedStates } from '../../domain/feed.js';
+import { describeInstantProblem, parseInstant } from '../../domain/instant.js';
 import { defineRoute } from '../define-route.js';
 import { feedJson, feedSchema } from '../feed-json.js';
 import {
@@ -15,6 +18,24 @@ import {
   uuidKeyForm,
 } from '../fields.js';
 
+const feedReasons = [...new Set(Object.values(channels).flatMap(({ reasons }) => reasons))];
+
+/** A feed is found by the posting that waits longest. */
+const instantFilter = z
+  .string()
+  .transform((value, context) => {
+    const read = parseInstant({ value, nowMs: 0, futureMaxMs: Infinity });
+    if (!('problem' in read)) return read.instant;
+    context.addIssue({ code: 'custom', message: describeInstantProblem(read.problem, Infinity) });
+    return z.NEVER;
+  })
+  .meta({
+    description: 'Only feeds with a transaction that waits and was received before this instant.',
+    type: 'string',
+    format: 'date-time',
+    example: '2026-02-01T09:00:00Z',
+  });
+
 /** Feeds in the order of their ids; also maps accounts to feeds. */
 export const listFeeds = defineRoute({
   method: 'get',
@@ -26,7 +47,11 @@ export const listFeeds = defineRoute({
   query: z.strictObject({
     customer_id: customerId.optional(),
     account_id: accountId.optional(),
+    channel: z.enum(channelIds).optional(),
     state: z.enum(feedStates).optional(),
+    reason: z.enum(feedReasons).optional(),
+    degraded: z.enum(['true', 'false']).optional(),
+    waiting_since_before: instantFilter.optional(),
     ...pageFields,
   }),
   answers: {
@@ -40,7 +65,11 @@ export const listFeeds = defineRoute({
     const feeds = await listFeedViews(deps.pool, dbChannels, {
       customerId: query.customer_id,
       accountId: query.account_id,
+      channel: query.channel,
       state: query.state,
+      reason: query.reason,
+      degraded: query.degraded === undefined ? undefined : query.degraded === 'true',
+      waitingSinceBefore: query.waiting_since_before,
       afterFeedId: after,
       limit: limit + 1,
     });

@@ -1,12 +1,14 @@
-import type { AccountFact, ConnectionFact, FeedState, OperatorFact } from '../../domain/feed.js';
+import type { FeedFacts, FeedState } from '../../domain/feed.js';
 import { rutterChannel } from '../../domain/rutter/channel.js';
 import { accountDifferencesSql } from '../account-differences-sql.js';
 import type { DbChannel } from '../channel.js';
 import { ingestionProblemsSql } from '../ingestion-problems.js';
 import { rutterAlertConditions } from './alert-conditions.js';
 import { listRutterFeeds } from './customer-feeds.js';
+import { storedFactsSql } from './feeds.js';
 import { deleteOldHandoffs } from './handoffs.js';
 import { bookedThroughSql, deliveredThroughSql, takenStatusSql } from './taken-postings.js';
+import { waitingSinceSql, waitingSql } from './waiting-postings.js';
 import { deleteOldWebhooks } from './webhooks.js';
 
 /** What the channel of Rutter contributes to the queries that both channels share. */
@@ -19,11 +21,15 @@ export const rutterDbChannel: DbChannel = {
       customer_id: 'f.customer_id',
       account_id: 'f.account_id',
       connection_id: 'f.connection_id',
-      stored_facts: `jsonb_build_object('operator', f.operator, 'connection', c.status, 'account', f.account_status,
-        'published', f.published_at IS NOT NULL, 'caughtUp', f.caught_up_at IS NOT NULL, 'syncing', f.syncing,
-        'state', f.state)`,
+      stored_facts: storedFactsSql,
       reason: 'f.reason',
       reason_detail: 'f.reason_detail',
+      reason_at: 'f.reason_at',
+      degraded_since: 'f.degraded_since',
+      degraded_cause: 'f.degraded_cause',
+      next_attempt_at: 'f.next_attempt_at',
+      waiting: waitingSql,
+      waiting_since: waitingSinceSql,
       transaction_start_date: 'f.transaction_start_date',
       last_synced_at: 'f.last_synced_at',
       next_sync_at: 'f.next_sync_at',
@@ -46,10 +52,10 @@ export const rutterDbChannel: DbChannel = {
       received: 'NULL::bigint',
       ingestion_problems: ingestionProblemsSql('f.account_id'),
     },
-    from: 'feeds f JOIN connections c USING (connection_id)',
+    from: 'feeds f JOIN connections c USING (connection_id) JOIN accounts a ON a.account_id = f.account_id',
     statusColumn: 'f.state',
     stateFrom: (row) => {
-      const { state, ...facts } = row.stored_facts as unknown as StoredFacts;
+      const { state, ...facts } = row.stored_facts as unknown as FeedFacts & { state: FeedState };
       return { facts, state };
     },
   },
@@ -65,13 +71,3 @@ export const rutterDbChannel: DbChannel = {
   listCustomerFeeds: listRutterFeeds,
   deleteOldRows: async (db) => (await deleteOldWebhooks(db)) + (await deleteOldHandoffs(db)),
 };
-
-interface StoredFacts {
-  readonly operator: OperatorFact;
-  readonly connection: ConnectionFact;
-  readonly account: AccountFact;
-  readonly published: boolean;
-  readonly caughtUp: boolean;
-  readonly syncing: boolean;
-  readonly state: FeedState;
-}

@@ -79,7 +79,8 @@ async function completeWhole(db: Queryable, input: CompleteBatchInput): Promise<
      ), recorded AS (
        -- The reason of the feed is cleared: its batch was accepted. If another feed's sender completed it, this feed's
        -- workflow may sleep for a day: a check is requested.
-       UPDATE feeds f SET reason = NULL, reason_detail = NULL,
+       UPDATE feeds f SET reason = NULL, reason_detail = NULL, degraded_since = NULL, degraded_cause = NULL,
+              next_attempt_at = NULL,
               check_requested = f.check_requested OR coalesce(f.reason = ANY ($10), false)
          FROM completed s WHERE f.feed_id = s.feed_id AND f.reason IS NOT NULL
      ), quarantined AS (

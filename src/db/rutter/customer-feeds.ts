@@ -1,4 +1,6 @@
 import type { ClosedBy, FeedState, TakenStatus } from '../../domain/feed.js';
+import type { Degraded, StoredReason } from '../../domain/feed-status.js';
+import { rutterFeedStatus } from '../../domain/rutter/feed-status.js';
 import { deliveredThroughSql, takenStatusSql } from './taken-postings.js';
 import { accountDifferencesSql, type AccountDifference } from '../account-differences-sql.js';
 import { startDayOfFeed } from './feeds.js';
@@ -12,6 +14,7 @@ export interface RutterFeed extends CustomerFeed {
   readonly connectionId: string;
   readonly state: FeedState;
   readonly reason: string | null;
+  readonly degraded: Degraded | null;
   /** The last characters of its number; of its IBAN when it has no number. */
   readonly numberLast4: string | null;
   readonly currency: string;
@@ -49,9 +52,10 @@ export async function listRutterFeeds(
   db: Queryable,
   input: { customerId: string; limit: number },
 ): Promise<RutterFeed[]> {
-  const { rows } = await db.query<RutterFeed>(
+  const { rows } = await db.query<Omit<RutterFeed, 'degraded'> & StoredReason>(
     `SELECT 'rutter' AS channel, f.feed_id AS "feedId", f.account_id AS "accountId",
-            f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason,
+            f.connection_id AS "connectionId", f.operator = 'closed' AS "isClosed", f.state, f.reason, f.reason_at AS "reasonAt",
+            f.degraded_since AS "degradedSince", f.degraded_cause AS "degradedCause", f.next_attempt_at AS "nextAttemptAt",
             a.name AS "accountName", coalesce(a.number_last4, a.iban_last4) AS "numberLast4", a.currency,
             a.closed_on AS "accountClosedOn", f.closed_by AS "closedBy",
             c.name AS "connectionName", c.link_url AS "linkUrl",
@@ -70,5 +74,5 @@ export async function listRutterFeeds(
       ORDER BY f.operator = 'closed', a.name, f.created_at, f.feed_id LIMIT $2`,
     [input.customerId, input.limit],
   );
-  return rows;
+  return rows.map((row) => ({ ...row, ...rutterFeedStatus(row) }));
 }

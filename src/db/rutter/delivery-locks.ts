@@ -88,3 +88,15 @@ export async function releaseDeliveryLock(
     [input.deliveryLockId, input.holder],
   );
 }
+
+/** The feed whose batch is open under the lock; null: none is. */
+export async function readFeedOfOpenBatch(
+  db: Queryable,
+  input: { deliveryLockId: string },
+): Promise<string | null> {
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM batches WHERE delivery_lock_id = $1 AND state = 'open'`,
+    [input.deliveryLockId],
+  );
+  return rows[0]?.feed_id ?? null;
+}

@@ -1,15 +1,30 @@
-import type { AccountFact, OperatorAction } from '../../domain/feed.js';
+import { credentialsRejectedReason, type AccountFact, type OperatorAction } from '../../domain/feed.js';
+import { deliveryLockOf } from '../../domain/rutter/delivery-lock.js';
+import { isBlocked } from '../../domain/rutter/feed.js';
+import { refusalHoldOffMaxMs } from '../../domain/rutter/schedule.js';
 import {
   accountTransition,
+  asksForTry,
   caughtUpTransition,
   reasonTransition,
   requestTransition,
+  sharedReasonTransition,
   type AccountSeen,
   type MetReason,
 } from '../../domain/rutter/transitions.js';
 import { transaction, type Pool, type Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
-import { applyTransition, lockFeed, lockFeedsOfConnection, writeFeed, type FeedRow } from './feeds.js';
+import { letProbe } from './rejected-credentials.js';
+import {
+  applyTransition,
+  lockFeed,
+  readFeed,
+  lockFeedsOfConnection,
+  writeFeed,
+  type FeedRow,
+} from './feeds.js';
+
+const refusalHoldOffMax = `interval '${String(refusalHoldOffMaxMs)} milliseconds'`;
 
 export interface ConnectionCheck {
   /** Feeds that may send since their facts changed and have not begun yet: to be woken (again). */
@@ -127,13 +142,37 @@ export async function applyFeedRequest(
   input: { feedId: string; action: OperatorAction },
 ): Promise<FeedRow | null> {
   return await transaction(pool, async (db) => {
+    // The connection's row before its feeds' rows, here and everywhere: no two lockers can deadlock.
+    if (asksForTry(input.action)) await endHoldOff(db, input);
     const feed = await lockFeed(db, input);
     if (feed === null) return null;
+    if (asksForTry(input.action)) await endWaits(db, feed);
     const transition = requestTransition(feed, input.action);
     if (transition === null) return feed;
     await applyTransition(db, feed, transition);
     return (await lockFeed(db, input)) ?? feed;
   });
+}
+
+/** A refused connection that is not to be checked for a while may be checked now; it keeps the count of its refusals. */
+async function endHoldOff(db: Queryable, { feedId }: { feedId: string }): Promise<void> {
+  await db.query(
+    `UPDATE connections SET refused_at = refused_at - ${refusalHoldOffMax}
+      WHERE status = 'refused' AND refused_at > now() - ${refusalHoldOffMax}
+        AND connection_id = (SELECT connection_id FROM feeds WHERE feed_id = $1)`,
+    [feedId],
+  );
+}
+
+/** What the feed waits for between two attempts is due now: the attempt that has the lock, and the probe of our credentials. */
+async function endWaits(db: Queryable, feed: FeedRow): Promise<void> {
+  await db.query(
+    `UPDATE attempts a SET not_before = NULL FROM batches b
+      WHERE b.delivery_lock_id = $1 AND b.state = 'open' AND a.batch_id = b.batch_id AND a.state = 'open'
+        AND a.not_before IS NOT NULL`,
+    [deliveryLockOf(feed)],
+  );
+  if (feed.reason === credentialsRejectedReason) await letProbe(db);
 }
 
 /** The feed has nothing left to send: it is live, and due again at `nextSyncAtMs`. Answers the feed after it. */
@@ -161,4 +200,28 @@ export async function writeReason(db: Queryable, input: ReasonInput): Promise<vo
   const feed = await lockFeed(db, input);
   const transition = feed === null ? null : reasonTransition(feed, input);
   if (feed !== null && transition !== null) await applyTransition(db, feed, transition);
+}
+
+/** What kept the feed is over, though nothing of it was sent: a reason that passes by itself is cleared. */
+export async function recordProceeds(pool: Pool, input: { feedId: string }): Promise<void> {
+  await transaction(pool, async (db) => {
+    const feed = await lockFeed(db, input);
+    if (feed !== null && feed.reason !== null && !isBlocked(feed.reason)) {
+      await writeFeed(db, feed, { reason: null });
+    }
+  });
+}
+
+/** A batch of another feed of the connection is retried, and this feed waits for it: it is degraded for the same cause. */
+export async function recordSharedReason(
+  pool: Pool,
+  input: { feedId: string; ownerId: string; nextAttemptMs?: number | undefined },
+): Promise<void> {
+  await transaction(pool, async (db) => {
+    const owner = await readFeed(db, { feedId: input.ownerId });
+    const feed = await lockFeed(db, input);
+    if (owner === null || feed === null) return;
+    const transition = sharedReasonTransition(feed, { owner, nextAttemptMs: input.nextAttemptMs ?? null });
+    if (transition !== null) await applyTransition(db, feed, transition);
+  });
 }

@@ -31,6 +31,10 @@ export interface FeedRow {
   readonly facts: FeedFacts;
   readonly state: FeedState;
   readonly reason: string | null;
+  readonly reasonAt: string | null;
+  readonly degradedSince: string | null;
+  readonly degradedCause: string | null;
+  readonly nextAttemptAt: string | null;
   readonly transactionStartDate: string | null;
   /** The first booking day that is sent. */
   readonly startDay: string | null;
@@ -60,6 +64,10 @@ interface RawFeed {
   account_status: AccountFact;
   state: FeedState;
   reason: string | null;
+  reason_at: string | null;
+  degraded_since: string | null;
+  degraded_cause: string | null;
+  next_attempt_at: string | null;
   published_at: string | null;
   caught_up_at: string | null;
   syncing: boolean;
@@ -79,11 +87,16 @@ interface RawFeed {
  */
 export const startDayOfFeed = `coalesce(f.start_day, (f.transaction_start_date AT TIME ZONE 'UTC')::date)`;
 
+/** The facts of feed `f` of connection `c`, as `FeedFacts`, and the state that was derived from them. */
+export const storedFactsSql = `jsonb_build_object('operator', f.operator, 'connection', c.status,
+  'account', f.account_status, 'published', f.published_at IS NOT NULL, 'caughtUp', f.caught_up_at IS NOT NULL,
+  'syncing', f.syncing, 'state', f.state)`;
+
 const selectFeed = `
   SELECT f.feed_id, f.customer_id, f.account_id, f.connection_id, f.rutter_account_id, c.access_token_sealed,
          c.unlink_requested_at IS NOT NULL AS is_unlinking, a.closed_on, f.closed_by, a.replaces, f.operator,
-         c.status AS connection_status, f.account_status, f.state, f.reason, f.published_at,
-         f.caught_up_at, f.syncing, f.transaction_start_date,
+         c.status AS connection_status, f.account_status, f.state, f.reason, f.reason_at,
+         f.degraded_since, f.degraded_cause, f.next_attempt_at, f.published_at, f.caught_up_at, f.syncing, f.transaction_start_date,
          ${startDayOfFeed} AS start_day,
          coalesce(a.time_zone, cu.time_zone) AS time_zone, f.cursor_posted_at, f.cursor_sequence,
          least(f.examined_sequence, f.examined_by_day_sequence) AS examined_sequence, f.next_sync_at, f.check_requested
@@ -112,6 +125,10 @@ function feedFrom(raw: RawFeed): FeedRow {
     },
     state: raw.state,
     reason: raw.reason,
+    reasonAt: raw.reason_at,
+    degradedSince: raw.degraded_since,
+    degradedCause: raw.degraded_cause,
+    nextAttemptAt: raw.next_attempt_at,
     transactionStartDate: raw.transaction_start_date,
     startDay: raw.start_day,
     timeZone: raw.time_zone,
@@ -219,6 +236,12 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
        reason = CASE WHEN $7 THEN $8 ELSE reason END,
        reason_detail = CASE WHEN $7 THEN $9 ELSE reason_detail END,
        reason_at = CASE WHEN NOT $7 OR reason = $8 THEN reason_at WHEN $8 IS NOT NULL THEN now() END,
+       degraded_since = CASE WHEN NOT $7 THEN degraded_since
+                             WHEN $19::text IS NOT NULL AND reason IS NOT NULL THEN coalesce(degraded_since, now())
+                             WHEN $19 IS NOT NULL THEN now() END,
+       degraded_cause = CASE WHEN $7 THEN $19 ELSE degraded_cause END,
+       next_attempt_at = CASE WHEN NOT $7 THEN next_attempt_at
+                              WHEN $20::float8 IS NOT NULL THEN clock_timestamp() + $20 * interval '1 millisecond' END,
        state_since = CASE WHEN state = $5 THEN state_since ELSE now() END,
        sendable_since = CASE WHEN NOT $16 THEN NULL
                              WHEN state IN ('backfilling', 'syncing', 'live') THEN coalesce(sendable_since, now())
@@ -252,6 +275,8 @@ export async function writeFeed(db: Queryable, feed: FeedRow, change: FeedChange
       maySend(facts),
       change.closedBy ?? null,
       change.startDay ?? null,
+      change.degradedCause ?? null,
+      change.nextAttemptMs ?? null,
     ],
   );
   return state;

@@ -36,3 +36,8 @@ export async function claimProbe(db: Queryable): Promise<boolean> {
 export async function endOutage(db: Queryable): Promise<void> {
   await db.query(`DELETE FROM rejected_credentials WHERE provider = $1`, [provider]);
 }
+
+/** An operator asks for a try: the next sender probes the credentials, however short ago the last probe was. */
+export async function letProbe(db: Queryable): Promise<void> {
+  await db.query(`UPDATE rejected_credentials SET probed_at = '-infinity' WHERE provider = $1`, [provider]);
+}

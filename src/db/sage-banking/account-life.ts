@@ -1,3 +1,4 @@
+import type { DegradedCause } from '../../domain/feed-status.js';
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { SageAccountReason } from '../../domain/sage-banking/account-limits.js';
 import {
@@ -52,6 +53,7 @@ export async function recordSageCheck(
               available_balance_date = CASE WHEN $9::numeric IS NULL THEN available_balance_date ELSE $10 END,
               balances_at = CASE WHEN coalesce($7::numeric, $9::numeric) IS NULL THEN balances_at ELSE clock_timestamp() END,
               last_read_at = clock_timestamp(), reason = NULL, reason_detail = NULL, reason_at = NULL,
+              degraded_since = NULL, degraded_cause = NULL, next_attempt_at = NULL,
               next_read_at = clock_timestamp() + $5::float8 * interval '1 millisecond', updated_at = now()
         WHERE sage_account_id = $1`,
       [
@@ -88,7 +90,10 @@ async function changeStatus(db: Queryable, before: SageAccountRow, status: SageA
             authorisation_sealed = CASE WHEN $2 <> 'cancelled' THEN authorisation_sealed END,
             cancelled_at = CASE WHEN $2 = 'cancelled' THEN clock_timestamp() END,
             next_read_at = CASE WHEN $2 = 'cancelled' THEN NULL ELSE next_read_at END,
-            reason = CASE WHEN $2 = 'cancelled' THEN NULL ELSE reason END
+            reason = CASE WHEN $2 = 'cancelled' THEN NULL ELSE reason END,
+            degraded_since = CASE WHEN $2 <> 'cancelled' THEN degraded_since END,
+            degraded_cause = CASE WHEN $2 <> 'cancelled' THEN degraded_cause END,
+            next_attempt_at = CASE WHEN $2 <> 'cancelled' THEN next_attempt_at END
       WHERE sage_account_id = $1`,
     [before.sageAccountId, status],
   );
@@ -98,17 +103,33 @@ async function changeStatus(db: Queryable, before: SageAccountRow, status: SageA
 /** Why the account was not read; a reason that changes is on the timeline, one that stays keeps its time. */
 export async function recordSageReason(
   pool: Pool,
-  input: { sageAccountId: string; reason: SageAccountReason; detail: string | null },
+  input: {
+    sageAccountId: string;
+    reason: SageAccountReason;
+    detail: string | null;
+    /** Of a reason that passes by itself: why, and how long until the next attempt. */
+    degraded?: { readonly cause: DegradedCause; readonly nextAttemptMs: number };
+  },
 ): Promise<void> {
+  const { degraded } = input;
   await transaction(pool, async (db) => {
     const before = await lockSageAccount(db, input);
     const failing = before === null ? null : accountFailing(before, input.reason);
     if (before === null || failing === null) return;
     await db.query(
       `UPDATE sage_accounts SET reason = $2, reason_detail = $3, updated_at = now(),
+              degraded_since = CASE WHEN $4::text IS NULL THEN NULL WHEN reason IS NULL THEN clock_timestamp()
+                                    ELSE coalesce(degraded_since, clock_timestamp()) END,
+              degraded_cause = $4, next_attempt_at = clock_timestamp() + $5::float8 * interval '1 millisecond',
               reason_at = CASE WHEN reason IS NOT DISTINCT FROM $2 THEN reason_at ELSE clock_timestamp() END
         WHERE sage_account_id = $1`,
-      [input.sageAccountId, input.reason, storableTextOrNull(input.detail)],
+      [
+        input.sageAccountId,
+        input.reason,
+        storableTextOrNull(input.detail),
+        degraded?.cause ?? null,
+        degraded?.nextAttemptMs ?? null,
+      ],
     );
     if (failing.event !== null) await writeTimeline(db, { ...whereOf(before), ...failing.event });
   });

@@ -42,6 +42,9 @@ export interface SageAccountRow {
   readonly reason: string | null;
   readonly reasonDetail: string | null;
   readonly reasonAt: string | null;
+  readonly degradedSince: string | null;
+  readonly degradedCause: string | null;
+  readonly nextAttemptAt: string | null;
   readonly lastReadAt: string | null;
   readonly nextReadAt: string | null;
   readonly cancelledAt: string | null;
@@ -85,6 +88,7 @@ const columns = `sage_account_id AS "sageAccountId", customer_id AS "customerId"
   available_balance AS "availableBalance", available_balance_date AS "availableBalanceDate", balances_at AS "balancesAt",
   cancel_requested_at AS "cancelRequestedAt",
   (extract(epoch FROM clock_timestamp() - cancel_requested_at) * 1000)::float8 AS "cancelAskedAgoMs", reason, reason_detail AS "reasonDetail", reason_at AS "reasonAt",
+  degraded_since AS "degradedSince", degraded_cause AS "degradedCause", next_attempt_at AS "nextAttemptAt",
   last_read_at AS "lastReadAt", next_read_at AS "nextReadAt", cancelled_at AS "cancelledAt",
   created_at AS "createdAt", updated_at AS "updatedAt"`;
 

@@ -1,9 +1,10 @@
+import type { StoredReason } from '../../domain/feed-status.js';
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { Queryable } from '../pool.js';
 import type { CustomerFeed } from '../channel.js';
 
 /** An account at another bank, brought into Sage by its Banking Service. */
-export interface SageFeed extends CustomerFeed {
+export interface SageFeed extends CustomerFeed, StoredReason {
   readonly channel: 'sage-banking';
   readonly numberLast4: string | null;
   readonly bankName: string;
@@ -11,7 +12,6 @@ export interface SageFeed extends CustomerFeed {
   /** The Sage company's name. */
   readonly connectionName: string;
   readonly status: SageAccountStatus;
-  readonly reason: string | null;
   /** Its cancellation was requested. */
   readonly isDisconnecting: boolean;
   readonly requestedStartDate: string | null;
@@ -38,7 +38,8 @@ export async function listSageFeeds(
     `SELECT 'sage-banking' AS channel, a.sage_account_id AS "feedId", a.name AS "accountName",
             a.status = 'cancelled' AS "isClosed",
             a.number_last4 AS "numberLast4", a.bank_name AS "bankName", a.data_provider AS "dataProvider",
-            c.name AS "connectionName", a.status, a.reason,
+            c.name AS "connectionName", a.status, a.reason, a.reason_at AS "reasonAt",
+            a.degraded_since AS "degradedSince", a.degraded_cause AS "degradedCause", a.next_attempt_at AS "nextAttemptAt",
             a.cancel_requested_at IS NOT NULL AS "isDisconnecting", a.requested_start_date AS "requestedStartDate",
             a.last_read_at AS "lastReadAt", a.next_read_at AS "nextReadAt",
             a.currency, a.ledger_balance AS "ledgerBalance", a.ledger_balance_date AS "ledgerBalanceDate", (a.received - a.received_corrected)::text AS received

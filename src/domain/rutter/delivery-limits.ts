@@ -106,6 +106,8 @@ export const deliveryLimits = {
   jobPollMaxMs: minuteMs,
   /** A younger job is polled in the delivery run, an older one on the workflow's timer, without an activity slot. */
   jobInDeliveryRunMs: 20 * secondMs,
+  /** A job takes seconds, or minutes for a long history: one that has not ended by now makes its feed degraded. */
+  jobSlowMs: 10 * minuteMs,
   /** After this an operator is alerted; the batch stays open, since nothing may be sent before it ends. */
   jobAgeMaxMs: dayMs,
 } as const;

@@ -5,6 +5,7 @@ import {
   unreachable,
   type FeedAction,
   type FeedFacts,
+  type FeedState,
   type OperatorAction,
 } from '../feed.js';
 
@@ -41,6 +42,9 @@ export type FeedReason = BlockReason | (typeof transientReasons)[number];
 export function isBlocked(reason: string | null): reason is BlockReason {
   return blockReasons.some((known) => known === reason);
 }
+
+/** The states in which delivery runs send, or retry: those of a feed that may send. */
+export const sendingStates: readonly FeedState[] = ['backfilling', 'syncing', 'live'];
 
 /** Whether the facts allow a batch to be built and sent now. */
 export function maySend(facts: FeedFacts): boolean {

@@ -33,10 +33,13 @@ export function activationPollDelayMs(input: {
   return Math.min(input.maxMs, Math.max(input.minMs, Math.round(input.elapsedMs / 8)));
 }
 
+/** The longest time for which a refused connection is not checked; a request of an operator ends it. */
+export const refusalHoldOffMaxMs = 15 * 60_000;
+
 /**
  * How long after the `times`-th refusal of a connection within a day it is not checked again: not at all after the
  * first (it may have recovered already), then from 10 s doubling to 15 min.
  */
 export function refusalHoldOffMs(times: number): number {
-  return times <= 1 ? 0 : backoffMs({ tries: times - 2, firstMs: 10_000, maxMs: 15 * 60_000 });
+  return times <= 1 ? 0 : backoffMs({ tries: times - 2, firstMs: 10_000, maxMs: refusalHoldOffMaxMs });
 }

@@ -8,6 +8,7 @@ import {
   type OperatorAction,
   type OperatorFact,
 } from '../feed.js';
+import type { DegradedCause } from '../feed-status.js';
 import { isBlocked, type FeedReason } from './feed.js';
 
 /**
@@ -41,6 +42,10 @@ export interface FeedChange {
   readonly syncing?: boolean;
   readonly reason?: string | null;
   readonly reasonDetail?: string | null;
+  /** With a reason that passes by itself: one of `DegradedCause`. */
+  readonly degradedCause?: string | null;
+  /** With such a reason: how long until the next attempt; null where that is not known. */
+  readonly nextAttemptMs?: number | null;
   /** Always together with {@link startDay}. */
   readonly transactionStartDate?: string | null;
   readonly startDay?: string | null;
@@ -104,6 +109,10 @@ export function accountTransition(
     ...startDate,
     // A feed that was linked again has older postings to send: it is backfilling until then.
     ...(account === 'active' && before !== 'active' ? { caughtUp: false } : {}),
+    // It was not retried meanwhile: what kept it before may be over.
+    ...((account !== before || recovered) && feed.reason !== null && !isBlocked(feed.reason)
+      ? { reason: null }
+      : {}),
     checkRequested: account === 'active',
   };
   const event = {
@@ -156,24 +165,38 @@ function accountEventKind(input: { before: AccountFact; account: AccountFact; re
   return input.recovered ? 'connection_recovered' : 'start_date_changed';
 }
 
-/** `resume` and `sync` both ask for another try: the reason that blocked the feed is cleared. */
 const requestChanges: Record<OperatorAction, FeedChange> = {
   pause: { operator: 'paused', syncing: false },
-  resume: { operator: 'running', reason: null },
-  sync: { reason: null },
-  close: { operator: 'closed', closedBy: 'request', syncing: false, reason: null },
+  resume: { operator: 'running' },
+  sync: {},
+  close: { operator: 'closed', closedBy: 'request', syncing: false },
 };
 
 /**
  * The change of a feed by an operator's or customer's request. Null: the feed is closed and stays closed. A request that
- * changes nothing (pausing a paused feed) has no event.
+ * changes nothing (pausing a paused feed) has no event. `resume` and `sync` both ask for another try: a reason that
+ * blocked the feed is cleared; one that passes by itself is cleared by the try that succeeds.
  */
 export function requestTransition(feed: FeedSnapshot, action: OperatorAction): FeedTransition | null {
   if (feed.facts.operator === 'closed') return null;
   const change = requestChanges[action];
-  const clearsReason = change.reason === null && feed.reason !== null;
+  const clearsReason = feed.reason !== null && clearsReasonOf(feed, action);
   const changesNothing = change.operator === feed.facts.operator && !clearsReason;
-  return { change, event: changesNothing ? null : { kind: `${action}_requested`, detail: {} } };
+  return {
+    change: clearsReason ? { ...change, reason: null } : change,
+    event: changesNothing ? null : { kind: `${action}_requested`, detail: {} },
+  };
+}
+
+/** A paused feed was not retried: what kept it before the pause may be over. */
+function clearsReasonOf({ facts, reason }: FeedSnapshot, action: OperatorAction): boolean {
+  if (action === 'close') return true;
+  return asksForTry(action) && (isBlocked(reason) || facts.operator === 'paused');
+}
+
+/** Whether the request asks to try at once what waits for its next attempt. */
+export function asksForTry(action: OperatorAction): boolean {
+  return action === 'resume' || action === 'sync';
 }
 
 /** The feed has nothing left to send: it is live, and its next check is due at `nextSyncAtMs`. */
@@ -195,6 +218,10 @@ export interface MetReason {
   readonly reason: FeedReason;
   /** The provider's message, redacted. */
   readonly detail: string | null;
+  /** Of a reason that passes by itself. */
+  readonly cause?: DegradedCause;
+  /** How long until the next attempt, where the sender knows it. */
+  readonly nextAttemptMs?: number | undefined;
   /** True when a person must act; a transient failure is only stored in the row until the next success. */
   readonly timeline: boolean;
   /** Ids and codes for the timeline beside the reason. */
@@ -209,7 +236,35 @@ export function reasonTransition(feed: FeedSnapshot, met: MetReason): FeedTransi
   if (met.asOf !== undefined && met.asOf.nextSyncAt !== feed.nextSyncAt) return null;
   const isNew = met.timeline && feed.reason !== met.reason;
   return {
-    change: { reason: met.reason, reasonDetail: met.detail, syncing: false },
+    change: {
+      reason: met.reason,
+      reasonDetail: met.detail,
+      ...(met.cause === undefined
+        ? {}
+        : { degradedCause: met.cause, nextAttemptMs: met.nextAttemptMs ?? null }),
+      syncing: false,
+    },
     event: isNew ? { kind: 'feed_blocked', detail: { reason: met.reason, ...met.about } } : null,
+  };
+}
+
+/** The reason of the feed whose batch this one waits for; null: that one does not wait, or this one needs a person. */
+export function sharedReasonTransition(
+  feed: FeedSnapshot,
+  input: {
+    owner: { readonly feedId: string; readonly reason: string | null; readonly degradedCause: string | null };
+    nextAttemptMs: number | null;
+  },
+): FeedTransition | null {
+  const { owner, nextAttemptMs } = input;
+  if (owner.reason === null || isBlocked(owner.reason) || isBlocked(feed.reason)) return null;
+  return {
+    change: {
+      reason: owner.reason,
+      reasonDetail: `as feed ${owner.feedId}`,
+      degradedCause: owner.degradedCause ?? owner.reason,
+      nextAttemptMs,
+    },
+    event: null,
   };
 }

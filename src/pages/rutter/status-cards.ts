@@ -3,7 +3,8 @@ import { isRutterFeed, type RutterFeed } from '../../db/rutter/customer-feeds.js
 import type { CustomerFeed } from '../../db/channel.js';
 import { zoneOf } from '../../domain/booking-day.js';
 import type { FeedState } from '../../domain/feed.js';
-import { isBlocked } from '../../domain/rutter/feed.js';
+import { isProviderCause } from '../../domain/feed-status.js';
+import { sendingStates } from '../../domain/rutter/feed.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
 import type { Html } from '../html.js';
@@ -74,15 +75,14 @@ function overlaps(feed: RutterFeed, feeds: readonly CustomerFeed[]): boolean {
 }
 
 function feedCard(t: RutterTexts, feed: RutterFeed, overlapping: boolean): Html {
-  const { label, advice } = stateTexts(t, feed);
+  const { label, tone, advice } = standing(t, feed);
   const open = feed.state !== 'closed';
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
-    ${feedCardHead(t, feed, { label, tone: stateTones[feed.state] })}
+    ${feedCardHead(t, feed, { label, tone })}
     ${feed.connectionName !== null && html`<p class="soft small"><bdi>${feed.connectionName}</bdi></p>`}
     <p class="advice">${advice}</p>
     ${overlapping && html`<div class="note" role="note"><p>${t.feed.overlap}</p></div>`}
-    ${open && closing(t, feed)} ${open && failure(t, feed)} ${open && quarantined(t, feed)}
-    ${open && stillShown(t, feed)}
+    ${open && closing(t, feed)} ${open && quarantined(t, feed)} ${open && stillShown(t, feed)}
     <dl class="facts">
       ${fact(t.feed.delivered, printCount(t, Number(feed.deliveredCount)))}
       ${feed.deliveredThrough !== null && fact(t.feed.sentThrough, printDate(t, feed.deliveredThrough))}
@@ -104,6 +104,19 @@ function lastSent(t: RutterTexts, { lastSyncedAt, timeZone }: RutterFeed): strin
   return lastSyncedAt === null ? t.status.never : printMoment(t, lastSyncedAt, timeZone);
 }
 
+/**
+ * What the card says of the feed: one label and one sentence. Where the state says that the feed sends and something keeps
+ * it from that, the obstacle is what is said; where the customer must act or the bank has decided, that is.
+ */
+function standing(t: RutterTexts, feed: RutterFeed): { label: string; tone: string; advice: string } {
+  const { state, reason, degraded } = feed;
+  if (reason === null || !sendingStates.includes(state)) {
+    return { ...stateTexts(t, feed), tone: stateTones[state] };
+  }
+  if (degraded === null) return { ...t.feed.held, tone: 'is-waiting' };
+  return { ...(isProviderCause(degraded.cause) ? t.feed.notAnswering : t.feed.delayed), tone: 'is-waiting' };
+}
+
 /** A closed feed says what closed it, since what the customer can do differs. */
 function stateTexts(t: RutterTexts, feed: RutterFeed): { label: string; advice: string } {
   const texts = t.feed.states[feed.state];
@@ -118,12 +131,6 @@ function stateTexts(t: RutterTexts, feed: RutterFeed): { label: string; advice: 
 function closing(t: RutterTexts, { accountClosedOn }: RutterFeed): Html | undefined {
   if (accountClosedOn === null) return undefined;
   return html`<div class="note"><p>${t.feed.accountCloses(printDate(t, accountClosedOn))}</p></div>`;
-}
-
-/** Why a feed does not send although its state says that it does. */
-function failure(t: RutterTexts, { reason }: RutterFeed): Html | undefined {
-  if (reason === null) return undefined;
-  return html`<div class="note"><p>${isBlocked(reason) ? t.feed.held : t.feed.retrying}</p></div>`;
 }
 
 /** How many postings are quarantined. Which and why concerns the bank. */

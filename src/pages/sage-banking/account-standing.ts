@@ -1,13 +1,14 @@
 import { sageCheckLateMs } from '../../domain/sage-banking/account-limits.js';
+import type { StoredReason } from '../../domain/feed-status.js';
+import { sageFeedStatus } from '../../domain/sage-banking/feed-status.js';
 import type { SageAccountStatus } from '../../domain/sage-banking/states.js';
 import type { SageTexts } from './texts.js';
 
 export type StandingTone = '' | 'is-good' | 'is-waiting';
 
 /** What the status of an account for display depends on. Instants are ISO text. */
-export interface StandingFacts {
+export interface StandingFacts extends StoredReason {
   readonly status: SageAccountStatus;
-  readonly reason: string | null;
   /** Its disconnection was requested. */
   readonly isDisconnecting: boolean;
   readonly lastReadAt: string | null;
@@ -28,21 +29,19 @@ export function accountStanding(
   facts: StandingFacts,
   nowMs: number = Date.now(),
 ): AccountStanding {
-  const { status, reason } = facts;
+  const { status, isDisconnecting } = facts;
+  const { reason } = sageFeedStatus(facts);
   if (status === 'cancelled') return { ...sage.states.cancelled, tone: '', failure: undefined };
   const isLate = facts.nextReadAt !== null && nowMs - Date.parse(facts.nextReadAt) > sageCheckLateMs;
-  const isHeldUp = reason !== null || isLate;
   const failure = reason !== null ? failureOf(sage, reason) : isLate ? sage.late : undefined;
-  const shown = facts.isDisconnecting
-    ? sage.disconnecting
-    : status !== 'active'
-      ? sage.states[status]
-      : isHeldUp
-        ? sage.heldUp
-        : facts.lastReadAt === null
-          ? sage.neverRead
-          : sage.states.active;
-  return { ...shown, tone: shown === sage.states.active ? 'is-good' : 'is-waiting', failure };
+  if (isDisconnecting) return { ...sage.disconnecting, tone: 'is-waiting', failure };
+  if (status !== 'active') return { ...sage.states[status], tone: 'is-waiting', failure };
+  // One sentence: what keeps new transactions away says it all.
+  if (failure !== undefined) {
+    return { label: sage.heldUp, tone: 'is-waiting', advice: failure, failure: undefined };
+  }
+  if (facts.lastReadAt === null) return { ...sage.neverRead, tone: 'is-waiting', failure: undefined };
+  return { ...sage.states.active, tone: 'is-good', failure: undefined };
 }
 
 function failureOf({ failures, failure }: SageTexts['sage'], reason: string): string {

@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { OperatorAction } from '../../domain/feed.js';
+import type { FeedStatus } from '../../domain/feed-status.js';
 import { bankFeedWorkflowId, connectionWorkflowId, loginHandoffWorkflowId } from '../../domain/ids.js';
 import * as bankFeed from '../../workflows/rutter/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../workflows/rutter/bank-feed/workflow.js';
@@ -21,6 +22,8 @@ export interface RutterFacade {
   wakeFeed(input: { feedId: string }): Promise<void>;
   /** The facts in the feed's row changed (account or connection): Signal-with-Start `factsChanged`. */
   feedFactsChanged(input: { feedId: string }): Promise<void>;
+  /** A delivery run reports the status of its feed: signals the running workflow; without one it does nothing. */
+  feedStatusReported(input: { feedId: string; status: FeedStatus }): Promise<void>;
   /** An operator's or the customer's request; the feed's row shows when it was done. */
   requestOfFeed(input: { feedId: string; action: OperatorAction }): Promise<void>;
   /** Signal-with-Start `loginSucceeded`. */
@@ -50,6 +53,14 @@ export function createRutterFacade(calls: WorkflowCalls): RutterFacade {
   return {
     wakeFeed: ({ feedId }) => signalFeed(feedId, bankFeed.postingsAvailable),
     feedFactsChanged: ({ feedId }) => signalFeed(feedId, bankFeed.factsChanged),
+    feedStatusReported: async ({ feedId, status }) => {
+      const handle = client.workflow.getHandle(bankFeedWorkflowId(feedId));
+      try {
+        await call(() => handle.signal(bankFeed.statusReported, status));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
     requestOfFeed: ({ feedId, action }) => signalFeed(feedId, actionSignals[action]),
     loginSucceeded: (input) =>
       call(async () => {

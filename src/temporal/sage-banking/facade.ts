@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import {
   sageBankAccountWorkflowId,
@@ -5,7 +6,11 @@ import {
   sageOnboardingWorkflowId,
   sageReprocessWorkflowId,
 } from '../../domain/ids.js';
-import { sageAccountCheckRequested } from '../../workflows/sage-banking/bank-account/messages.js';
+import type { FeedStatus } from '../../domain/feed-status.js';
+import {
+  sageAccountCheckRequested,
+  sageAccountStatusReported,
+} from '../../workflows/sage-banking/bank-account/messages.js';
 import { sageOnboardingChanged } from '../../workflows/sage-banking/onboarding/messages.js';
 import { startedOnce, type WorkflowCalls } from '../calls.js';
 import { createMissing } from '../missing-workflows.js';
@@ -19,6 +24,8 @@ export interface SageBankingFacade {
   /** The row says what a person did: read a captcha, asked for a new one, resolved an unknown outcome. Signal-with-Start. */
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
+  /** A check reports the status of its account: signals the running workflow; without one it does nothing. */
+  accountStatusReported(input: { sageAccountId: string; status: FeedStatus }): Promise<void>;
   /** Check the account now, or cancel it if its row asks for that: Signal-with-Start. */
   wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
@@ -57,6 +64,14 @@ export function createSageBankingFacade({ client, call }: WorkflowCalls): SageBa
         sageOnboardingChanged,
       ),
     startLink: ({ linkId }) => start('sageBankLinkWorkflow', sageBankLinkWorkflowId(linkId), { linkId }),
+    accountStatusReported: async ({ sageAccountId, status }) => {
+      const handle = client.workflow.getHandle(sageBankAccountWorkflowId(sageAccountId));
+      try {
+        await call(() => handle.signal(sageAccountStatusReported, status));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
     wakeAccount: ({ sageAccountId }) =>
       signal(
         'sageBankAccountWorkflow',

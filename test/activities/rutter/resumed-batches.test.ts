@@ -118,7 +118,7 @@ describe('a batch of another feed of the connection', () => {
     expect(await fixture.deliveryRun(sibling)).toMatchObject({ outcome: 'caught_up', delivered: 1 });
   });
 
-  it('that meets a refused read blocks its own feed, not the one whose sender completes it', async () => {
+  it('that meets a refused read is retried until Rutter answers, and blocks no feed', async () => {
     const owner = await makeFilledFeed();
     const sibling = await makeFilledFeed(1, owner);
     await fault({ kind: 'server_error_before_effect', recorded: true, match: batchPost });
@@ -131,11 +131,15 @@ describe('a batch of another feed of the connection', () => {
     await fault({ kind: 'status', http_status: 500, body: {}, match: list });
     await expect(fixture.deliveryRun(owner)).rejects.toThrow();
     await fault({ kind: 'status', http_status: 404, body: notSupported, match: list });
-    expect(await fixture.deliveryRun(sibling)).toMatchObject({
-      outcome: 'retry_later',
-      reason: 'waiting_for_another_feed',
+    await expect(fixture.deliveryRun(sibling)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
+    expect(await readFeed(fixture.pool, sibling)).toMatchObject({
+      reason: 'provider_unavailable',
+      degradedCause: 'provider_refused',
     });
-    expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: 'rejected_by_provider' });
+    expect(await readFeed(fixture.pool, owner)).toMatchObject({ degradedCause: 'provider_error' });
+    await fixture.untilCaughtUp(sibling);
+    await fixture.untilCaughtUp(owner);
+    expect(await readFeed(fixture.pool, owner)).toMatchObject({ reason: null, degradedCause: null });
   });
 });
 

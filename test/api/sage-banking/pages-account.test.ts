@@ -293,7 +293,7 @@ describe('an account that cannot be read', () => {
   ])('for %s is held up, not up to date, and shows why: %s', async (reason, words) => {
     const { visitor, account, path } = await holder();
     await fixture.pool.query(
-      `UPDATE sage_accounts SET status = 'active', reason = $2 WHERE sage_account_id = $1`,
+      `UPDATE sage_accounts SET status = 'active', reason = $2, reason_at = now() WHERE sage_account_id = $1`,
       [account.sageAccountId, reason],
     );
     for (const address of [path, '/status']) {

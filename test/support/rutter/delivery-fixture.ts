@@ -14,6 +14,7 @@ import { createRutterClient, type RutterClient } from '../../../src/clients/rutt
 import type { RequestLimiter } from '../../../src/clients/rutter/limiter.js';
 import { createKeyEntry, parseKeyring } from '../../../src/crypto/keyring.js';
 import { openAccessToken } from '../../../src/db/connections.js';
+import type { FeedStatus } from '../../../src/domain/feed-status.js';
 import { createPool, type Pool } from '../../../src/db/pool.js';
 import { createTestDatabase } from '../database.js';
 import {
@@ -51,6 +52,8 @@ export interface DeliveryFixture {
   sandbox: RunningSandbox;
   /** Workflows that an activity woke, by what it called. */
   woken: string[];
+  /** Statuses that delivery runs reported to the workflows of their feeds. */
+  reported: (FeedStatus & { feedId: string })[];
   /** A feed on a connection of its own, or on the given one; chosen in Sage from `startDate` on when given. */
   makeFeed(input?: { connectionId?: string; startDate?: string }): Promise<DeliveryFeed>;
   /** A feed that may send, with `count` postings a minute apart from its start date on; see {@link postingsFrom}. */
@@ -88,9 +91,11 @@ export async function createDeliveryFixture(
   const keys = parseKeyring(createKeyEntry('test'));
   if (!keys.ok) throw new Error('no keyring');
   const woken: string[] = [];
+  const reported: DeliveryFixture['reported'] = [];
   const workflows: RutterWorkflows = {
     wakeFeed: ({ feedId }) => Promise.resolve(void woken.push(`wake ${feedId}`)),
     feedFactsChanged: ({ feedId }) => Promise.resolve(void woken.push(`facts ${feedId}`)),
+    feedStatusReported: ({ feedId, status }) => Promise.resolve(void reported.push({ feedId, ...status })),
     wakeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`wake ${connectionId}`)),
     missingFeeds: () => Promise.resolve([]),
     missingConnections: () => Promise.resolve([]),
@@ -160,6 +165,7 @@ export async function createDeliveryFixture(
     deps,
     sandbox,
     woken,
+    reported,
     control,
     clientOf,
     makeFeed,

@@ -1,5 +1,7 @@
 import { applyFeedRequest } from '../../../db/rutter/feed-facts.js';
 import type { FeedState, OperatorAction } from '../../../domain/feed.js';
+import type { Degraded } from '../../../domain/feed-status.js';
+import { rutterFeedStatus } from '../../../domain/rutter/feed-status.js';
 import type { RutterDeps } from '../deps.js';
 import { Obsolete } from '../../failures.js';
 
@@ -16,12 +18,14 @@ export interface ApplyFeedRequestInput {
 export interface ApplyFeedRequestResult {
   readonly state: FeedState;
   readonly reason: string | null;
+  /** Absent from versions before 0.3.0. */
+  readonly degraded?: Degraded | null;
 }
 
 export function dbApplyFeedRequest(deps: RutterDeps) {
   return async (input: ApplyFeedRequestInput): Promise<ApplyFeedRequestResult> => {
     const feed = await applyFeedRequest(deps.pool, input);
     if (feed === null) throw new Obsolete('the feed does not exist');
-    return { state: feed.state, reason: feed.reason };
+    return rutterFeedStatus(feed);
   };
 }

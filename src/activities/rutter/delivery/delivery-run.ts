@@ -1,4 +1,6 @@
 import type { FeedState } from '../../../domain/feed.js';
+import type { Degraded } from '../../../domain/feed-status.js';
+import type { ShownStatus } from '../../status-report.js';
 
 /** What a delivery run is asked for and what it answers; plain JSON, stored in histories. */
 
@@ -6,6 +8,8 @@ export interface RunDeliveryInput {
   readonly feedId: string;
   /** Read the account at Rutter first: with the daily check, and when a user requested it. */
   readonly readAccount: boolean;
+  /** What the workflow shows of the feed's reason: a run reports what differs. */
+  readonly shown?: ShownStatus;
 }
 
 /**
@@ -30,6 +34,8 @@ export interface RunDeliveryResult {
   readonly outcome: DeliveryRunOutcome;
   readonly state: FeedState;
   readonly reason: string | null;
+  /** Absent from versions before 0.3.0. */
+  readonly degraded?: Degraded | null;
   readonly customerId: string;
   readonly batches: number;
   readonly delivered: number;

@@ -1,6 +1,9 @@
 import { undoBatch, type OpenBatch, type StoredRefusal } from '../../../db/rutter/batches.js';
 import { renewAttempt } from '../../../db/rutter/complete-batch.js';
 import { recordReason } from '../../../db/rutter/feed-facts.js';
+import { isRateLimit } from '../../../clients/rutter/errors.js';
+import { providerUnavailableReason } from '../../../domain/feed.js';
+import type { DegradedCause } from '../../../domain/feed-status.js';
 import type { BlockReason } from '../../../domain/rutter/feed.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
@@ -11,7 +14,7 @@ import type { BatchOutcome } from './batch-outcome.js';
 
 /**
  * Ends an attempt in which certainly nothing was synced. The same bytes are sent again under a new key, after two seconds,
- * doubled with every attempt up to a minute, and not before `retryAfterMs`. After too many attempts the batch is undone,
+ * doubled with every attempt up to a minute, and not before `retryAfterMs`; until then the feed is degraded. After too many attempts the batch is undone,
  * so that other feeds of the connection continue, and its feed is blocked.
  */
 export async function renewBatch(
@@ -36,7 +39,22 @@ export async function renewBatch(
   const waitMs = Math.max(backedOffMs, outcome.retryAfterMs ?? 0);
   const { deliveryLockId, holder } = context;
   const key = await renewAttempt(context.deps.pool, { batch, deliveryLockId, holder, outcome, waitMs });
-  return key === null ? { kind: 'lock_lost' } : { kind: 'retry_later', waitMs };
+  if (key === null) return { kind: 'lock_lost' };
+  await recordReason(context.deps.pool, {
+    feedId: context.feed.feedId,
+    reason: providerUnavailableReason,
+    detail: [outcome.httpStatus, outcome.errorCode, outcome.errorMessage].filter(Boolean).join(' '),
+    cause: causeOfOutcome(outcome),
+    nextAttemptMs: waitMs,
+    timeline: false,
+  });
+  return { kind: 'retry_later', waitMs };
+}
+
+/** Of an attempt that certainly did nothing. Without a status the list was read, and does not have the batch. */
+function causeOfOutcome({ httpStatus }: StoredRefusal): DegradedCause {
+  if (isRateLimit(httpStatus)) return 'rate_limited';
+  return httpStatus === null || httpStatus >= 500 ? 'provider_error' : 'provider_refused';
 }
 
 /** Undoes a batch that certainly is not at Rutter; `refusal` is the answer to its last attempt, null for none. */

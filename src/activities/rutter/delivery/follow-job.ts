@@ -2,6 +2,8 @@ import { isNotFound } from '../../../clients/rutter/errors.js';
 import type { JobResult } from '../../../clients/rutter/jobs.js';
 import type { OpenBatch } from '../../../db/rutter/batches.js';
 import { recordUnknownOutcome } from '../../../db/rutter/complete-batch.js';
+import { recordReason } from '../../../db/rutter/feed-facts.js';
+import { providerUnavailableReason } from '../../../domain/feed.js';
 import { deliveryLimits, jobPollDelayMs } from '../../../domain/rutter/delivery-limits.js';
 import { completeByList } from './complete-by-list.js';
 import { reactToRefusal } from './react-to-refusal.js';
@@ -39,9 +41,24 @@ export async function followJob(
     if (result.kind === 'failure') return await afterFailedJob(context, batch, content, result);
     if (ageMs > deliveryLimits.jobAgeMaxMs)
       return await blockFeed(context, 'job_running_too_long', `status ${result.status}`);
-    if (ageMs >= deliveryLimits.jobInDeliveryRunMs)
-      return { kind: 'job_running', waitMs: jobPollDelayMs(ageMs) };
+    if (ageMs >= deliveryLimits.jobInDeliveryRunMs) return await jobRuns(context, { ageMs, jobId });
   }
+}
+
+/** Polled on the workflow's timer from now on. A job that takes much longer than others is a failure of the provider. */
+async function jobRuns(context: BatchContext, job: { ageMs: number; jobId: string }): Promise<BatchOutcome> {
+  const waitMs = jobPollDelayMs(job.ageMs);
+  if (job.ageMs >= deliveryLimits.jobSlowMs) {
+    await recordReason(context.deps.pool, {
+      feedId: context.feed.feedId,
+      reason: providerUnavailableReason,
+      detail: `the job ${job.jobId} has not ended`,
+      cause: 'job_slow',
+      nextAttemptMs: waitMs,
+      timeline: false,
+    });
+  }
+  return { kind: 'job_running', waitMs };
 }
 
 async function pollJob(context: BatchContext, jobId: string): Promise<JobResult | 'unknown'> {

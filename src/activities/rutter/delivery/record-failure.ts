@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import { recordReason } from '../../../db/rutter/feed-facts.js';
@@ -9,7 +10,9 @@ import {
 } from '../../../domain/feed.js';
 import { isBlocked, type FeedReason } from '../../../domain/rutter/feed.js';
 import { failureTypes } from '../../../domain/failures.js';
+import { backoffMs, deliverRetryWaits } from '../../../domain/schedule.js';
 import type { RutterDeps } from '../deps.js';
+import { degradedCauseOf } from '../../degraded-cause.js';
 import { CredentialsRejected, readFailure } from '../../failures.js';
 
 /**
@@ -17,20 +20,28 @@ import { CredentialsRejected, readFailure } from '../../failures.js';
  * that lost its lease meanwhile does not overwrite the success of a later one.
  *
  * @param feed the row as it was when the delivery run began
+ * @param retryMs how long until the next attempt, where the caller and not the activity's retry policy decides
  */
 export async function recordFailure(
   deps: Pick<RutterDeps, 'pool'>,
   feed: FeedRow,
   error: unknown,
+  retryMs?: number,
 ): Promise<void> {
   // A cancelled delivery run has no failure.
   if (isBlocked(feed.reason) || error instanceof CancelledFailure) return;
   const ours =
     isRutterError(error) || error instanceof ApplicationFailure || error instanceof CredentialsRejected;
-  // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
-  const detail = ours ? error.message : error instanceof Error ? error.name : 'unknown';
-  const reason = reasonOf(error, ours);
-  await recordReason(deps.pool, { feedId: feed.feedId, reason, detail, timeline: false, asOf: feed });
+  await recordReason(deps.pool, {
+    feedId: feed.feedId,
+    reason: reasonOf(error, ours),
+    // A foreign error's text could quote data: only its name goes into the row, the rest into the worker's log.
+    detail: ours ? error.message : error instanceof Error ? error.name : 'unknown',
+    cause: degradedCauseOf(error),
+    nextAttemptMs: retryMs ?? retryWaitMs(error),
+    timeline: false,
+    asOf: feed,
+  });
 }
 
 /** A saturated limiter and an unreachable Temporal pass by themselves, as Rutter's own failures do. */
@@ -42,4 +53,14 @@ const passingTypes: ReadonlySet<string> = new Set([
 function reasonOf(error: unknown, ours: boolean): FeedReason {
   if (error instanceof CredentialsRejected) return credentialsRejectedReason;
   return ours || passingTypes.has(readFailure(error).type) ? providerUnavailableReason : unexpectedReason;
+}
+
+/** As Temporal waits: what the failure asks for, else by the retry policy of delivery runs. Undefined: with the next probe. */
+function retryWaitMs(error: unknown): number | undefined {
+  if (error instanceof CredentialsRejected) return undefined;
+  if (error instanceof ApplicationFailure && typeof error.nextRetryDelay === 'number') {
+    return error.nextRetryDelay;
+  }
+  const tries = Context.current().info.attempt - 1;
+  return readFailure(error).retryAfterMs ?? backoffMs({ tries, ...deliverRetryWaits });
 }

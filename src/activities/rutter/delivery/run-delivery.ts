@@ -1,23 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import { serializeBatch } from '../../../clients/rutter/transform.js';
 import { buildBatch, type BuildBatchResult } from '../../../db/rutter/build-batch.js';
 import { readDatabaseClock } from '../../../db/clock.js';
 import { openAccessToken } from '../../../db/connections.js';
-import {
-  recordAccountSeen,
-  recordCaughtUp,
-  recordConnectionRefused,
-  recordReason,
-} from '../../../db/rutter/feed-facts.js';
+import { recordAccountSeen, recordCaughtUp, recordConnectionRefused } from '../../../db/rutter/feed-facts.js';
 import { clearRequestedCheck, readFeed, type FeedRow } from '../../../db/rutter/feeds.js';
 import { releaseDeliveryLock } from '../../../db/rutter/delivery-locks.js';
 import { failureTypes } from '../../../domain/failures.js';
 import { unreachable } from '../../../domain/feed.js';
-import { isBlocked, otherFeedBlockedReason, maySend } from '../../../domain/rutter/feed.js';
+import { isBlocked, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
+import { rutterFeedStatus } from '../../../domain/rutter/feed-status.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
 import { contentOf } from './batch-content.js';
 import { closeFeedOfAccount, reopenFeedOfAccount } from './follow-account.js';
@@ -25,10 +22,12 @@ import { finishBatch } from './finish-batch.js';
 import { whileHoldingDeliveryLock } from './lease-keeper.js';
 import { recordFailure } from './record-failure.js';
 import { explainFailure, waitForOrganisation } from './check-credentials.js';
+import { shareReason, shareReasonOfOpenBatch, waitForBlockedFeed } from './other-feeds.js';
 import { checkTaken } from './check-taken.js';
 import { readAccount } from './read-account.js';
 import type { RutterDeps } from '../deps.js';
 import { Obsolete, readFailure } from '../../failures.js';
+import { StatusReport } from '../../status-report.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 import type { DeliveryRunOutcome, RunDeliveryInput, RunDeliveryResult } from './delivery-run.js';
 import type { BatchContext } from './batch-context.js';
@@ -47,7 +46,12 @@ export type { DeliveryRunOutcome, RunDeliveryInput, RunDeliveryResult };
 export function rutterRunDelivery(deps: RutterDeps) {
   return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
     const { cancellationSignal } = Context.current();
-    return await whileHeartbeating(() => new DeliveryRun(deps, input, cancellationSignal).run());
+    const { feedId } = input;
+    const report = new StatusReport(feedId, input.shown, (status) =>
+      deps.workflows.feedStatusReported({ feedId, status }),
+    );
+    const deliveryRun = new DeliveryRun(deps, input, cancellationSignal, report);
+    return await whileHeartbeating(() => deliveryRun.run(), report.details);
   };
 }
 
@@ -58,16 +62,37 @@ class DeliveryRun {
   private readonly startedAtMs = performance.now();
   private batches = 0;
   private delivered = 0;
-  /** The feed of the batch that failed. */
-  private failingFeedId: string | null = null;
 
   constructor(
     private readonly deps: RutterDeps,
     private readonly input: RunDeliveryInput,
     private readonly signal: AbortSignal,
+    private readonly report: StatusReport,
   ) {}
 
   async run(): Promise<RunDeliveryResult> {
+    try {
+      const result = await this.deliverFeed();
+      this.report.note({ ...result, degraded: result.degraded ?? null });
+      return result;
+    } catch (error) {
+      await this.reportFailed();
+      throw error;
+    }
+  }
+
+  /** The workflow learns of a failed attempt at once: it sees nothing of it while Temporal retries the activity. */
+  private async reportFailed(): Promise<void> {
+    const feed = await readFeed(this.deps.pool, this.input).catch(() => null);
+    if (feed !== null) await this.report.now(rutterFeedStatus(feed));
+  }
+
+  private async reportRecovered(): Promise<void> {
+    if (this.report.isHealthy) return;
+    await this.report.now(rutterFeedStatus(await this.mustRead(this.input.feedId)));
+  }
+
+  private async deliverFeed(): Promise<RunDeliveryResult> {
     const feed = await reopenFeedOfAccount(this.deps, await this.mustRead(this.input.feedId));
     if (feed.checkRequested) await clearRequestedCheck(this.deps.pool, feed);
     if (feed.facts.connection === 'refused' || feed.rutterAccountId === null) {
@@ -97,7 +122,7 @@ class DeliveryRun {
         serialize: serializeBatch,
         maySend: (now) => maySend(now.facts) && !isBlocked(now.reason) && !now.isUnlinking,
       });
-      if (built.kind === 'lock_busy') return await this.lockBusy(built.yieldTo);
+      if (built.kind === 'lock_busy') return await this.lockBusy(feed, built.yieldTo);
       if (built.kind === 'nothing_ready') return await this.caughtUp(feed);
       if (built.kind === 'held_back') continue;
       if (built.kind === 'not_sendable') return await this.waitingOrClosed(built.feed);
@@ -123,6 +148,7 @@ class DeliveryRun {
       case 'delivered':
         this.batches += 1;
         this.delivered += outcome.delivered;
+        if (ownerId === feed.feedId) await this.reportRecovered();
         return null;
       case 'undone':
         return null;
@@ -130,6 +156,7 @@ class DeliveryRun {
         return await this.result('more');
       case 'job_running':
       case 'retry_later':
+        await shareReason(this.deps, feed, { feedId: ownerId, nextAttemptMs: outcome.waitMs });
         return await this.result(outcome.kind, outcome.waitMs);
       case 'lock_lost':
         return await this.result('lock_busy');
@@ -145,19 +172,16 @@ class DeliveryRun {
    * feed.
    */
   private async afterBlocked(feed: FeedRow, built: WorkableBuild): Promise<RunDeliveryResult> {
-    if (built.batch.feedId === feed.feedId) return await this.result('waiting');
-    return await this.waitForOther(feed, `batch ${String(built.batch.number)} of feed ${built.batch.feedId}`);
-  }
-
-  private async waitForOther({ feedId }: FeedRow, what: string): Promise<RunDeliveryResult> {
-    const detail = `${what} waits for a person`;
-    await recordReason(this.deps.pool, { feedId, reason: otherFeedBlockedReason, detail, timeline: false });
-    return await this.result('retry_later', deliveryLimits.blockedLockCheckMs);
+    const { number, feedId } = built.batch;
+    if (feedId === feed.feedId) return await this.result('waiting');
+    const what = `batch ${String(number)} of feed ${feedId}`;
+    return await this.result('retry_later', await waitForBlockedFeed(this.deps, feed, what));
   }
 
   /** The feed whose turn it is may wait for some seconds more: wake it. */
-  private async lockBusy(yieldTo: string | null): Promise<RunDeliveryResult> {
+  private async lockBusy(feed: FeedRow, yieldTo: string | null): Promise<RunDeliveryResult> {
     if (yieldTo !== null) await this.deps.workflows.feedFactsChanged({ feedId: yieldTo });
+    await shareReasonOfOpenBatch(this.deps, feed);
     return await this.result('lock_busy');
   }
 
@@ -179,7 +203,6 @@ class DeliveryRun {
       return outcome;
     } catch (error) {
       await release();
-      this.failingFeedId = owner.feedId;
       throw error;
     }
   }
@@ -212,7 +235,7 @@ class DeliveryRun {
     const after = await recordCaughtUp(this.deps.pool, { feedId: feed.feedId, nextSyncAtMs: dueMs });
     const closed = await this.closeWithAccount(after ?? feed);
     if (closed !== null) return closed;
-    return { ...this.report('caught_up', after ?? feed), nextSyncAtMs: dueMs, syncedAtMs: nowMs };
+    return { ...this.resultOf('caught_up', after ?? feed), nextSyncAtMs: dueMs, syncedAtMs: nowMs };
   }
 
   /**
@@ -220,7 +243,7 @@ class DeliveryRun {
    * batches reports them; one without any throws, and Temporal retries it.
    */
   private async afterFailure(feed: FeedRow, error: unknown): Promise<RunDeliveryResult> {
-    const { feedId, connectionId } = feed;
+    const { connectionId } = feed;
     const refusal = await explainFailure(this.deps, feed, error);
     if (refusal !== null) {
       await recordConnectionRefused(this.deps.pool, { connectionId, ...refusal });
@@ -228,50 +251,41 @@ class DeliveryRun {
       return await this.result('waiting');
     }
     const reading = readFailure(error);
-    if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
-      // A read that a batch needs was refused (refused batches are handled before): a retry would not help.
-      const detail = error.message;
-      const refusedId = this.failingFeedId ?? feedId;
-      await recordReason(this.deps.pool, {
-        feedId: refusedId,
-        reason: 'rejected_by_provider',
-        detail,
-        timeline: true,
-      });
-      if (refusedId === feedId) return await this.result('waiting');
-      return await this.waitForOther(feed, `a batch of feed ${refusedId}`);
+    const isRecorded = reading.type !== failureTypes.databaseUnavailable;
+    if (this.batches > 0) {
+      const waitMs = reading.retryAfterMs ?? deliveryLimits.progressRetryMs;
+      if (isRecorded) await recordFailure(this.deps, feed, error, waitMs);
+      return await this.result('retry_later', waitMs);
     }
-    if (this.batches > 0)
-      return await this.result('retry_later', reading.retryAfterMs ?? deliveryLimits.progressRetryMs);
-    if (reading.type !== failureTypes.databaseUnavailable) await recordFailure(this.deps, feed, error);
+    if (isRecorded) await recordFailure(this.deps, feed, error);
+    if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
+      // A read was refused (refused batches are handled before): no person can act on that, it passes with the fault.
+      throw ApplicationFailure.create({ type: failureTypes.providerUnavailable, message: error.message });
+    }
     throw error;
   }
 
   private async waitingOrClosed(feed: FeedRow): Promise<RunDeliveryResult> {
-    return (await this.closeWithAccount(feed)) ?? this.waiting(feed);
+    const outcome = feed.facts.operator === 'closed' ? 'closed' : 'waiting';
+    return (await this.closeWithAccount(feed)) ?? this.resultOf(outcome, feed);
   }
 
   /** Null: the feed does not close now. */
   private async closeWithAccount(feed: FeedRow): Promise<RunDeliveryResult | null> {
     const closed = await closeFeedOfAccount(this.deps, feed);
     if (closed === null) return null;
-    return closed === 'reopened' ? await this.result('more') : this.report('closed', closed);
-  }
-
-  private waiting(feed: FeedRow): RunDeliveryResult {
-    return this.report(feed.facts.operator === 'closed' ? 'closed' : 'waiting', feed);
+    return closed === 'reopened' ? await this.result('more') : this.resultOf('closed', closed);
   }
 
   private async result(outcome: RunDeliveryResult['outcome'], waitMs?: number): Promise<RunDeliveryResult> {
-    const report = this.report(outcome, await this.mustRead(this.input.feedId));
-    return waitMs === undefined ? report : { ...report, waitMs };
+    const result = this.resultOf(outcome, await this.mustRead(this.input.feedId));
+    return waitMs === undefined ? result : { ...result, waitMs };
   }
 
-  private report(outcome: RunDeliveryResult['outcome'], feed: FeedRow): RunDeliveryResult {
+  private resultOf(outcome: RunDeliveryResult['outcome'], feed: FeedRow): RunDeliveryResult {
     return {
       outcome,
-      state: feed.state,
-      reason: feed.reason,
+      ...rutterFeedStatus(feed),
       customerId: feed.customerId,
       batches: this.batches,
       delivered: this.delivered,

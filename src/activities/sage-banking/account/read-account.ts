@@ -12,9 +12,13 @@ import { readSageAccount, type SageAccountRow } from '../../../db/sage-banking/a
 import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
 import { storePage } from '../../../db/sage-banking/transactions.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { providerUnavailableReason, unexpectedReason } from '../../../domain/feed.js';
-import type { SageAccountStatus } from '../../../domain/sage-banking/states.js';
+import { feedState, providerUnavailableReason, unexpectedReason } from '../../../domain/feed.js';
+import type { Degraded, FeedStatus } from '../../../domain/feed-status.js';
+import { backoffMs, sageCheckRetryWaits } from '../../../domain/schedule.js';
+import { sageFeedStatus } from '../../../domain/sage-banking/feed-status.js';
+import { sageFeedFacts, type SageAccountStatus } from '../../../domain/sage-banking/states.js';
 import {
+  isBlockedAtSage,
   sageAccountUnknownReason,
   sageCompanyRefusedReason,
   sageFormRenewedAfterMs,
@@ -27,7 +31,9 @@ import {
   type SageAccountReason,
 } from '../../../domain/sage-banking/account-limits.js';
 import type { SageBankingDeps, SageBankingParts } from '../deps.js';
+import { degradedCauseOf } from '../../degraded-cause.js';
 import { Obsolete, readFailure } from '../../failures.js';
+import { StatusReport, type ShownStatus } from '../../status-report.js';
 import { accountAccess, requireSageBanking } from '../access.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
 import { createPageReader, type NextPage } from './read-next-page.js';
@@ -47,12 +53,16 @@ export interface ReadSageAccountInput {
   readonly sageAccountId: string;
   /** How long the account has waited for a change; sets the poll interval. */
   readonly waitedMs: number;
+  /** What the workflow shows of the account's reason: a check reports what differs. */
+  readonly shown?: ShownStatus;
 }
 
 export interface ReadSageAccountResult {
   readonly customerId: string;
   readonly status: SageAccountStatus;
   readonly reason: string | null;
+  /** Absent from versions before 0.3.0. */
+  readonly degraded?: Degraded | null;
   readonly storedCount: number;
   /** There are more transactions to read at once. */
   readonly hasMore: boolean;
@@ -64,17 +74,44 @@ export interface ReadSageAccountResult {
 }
 
 export function sageReadAccount(deps: SageBankingDeps) {
-  return async (input: ReadSageAccountInput): Promise<ReadSageAccountResult> =>
-    await whileHeartbeating(async () => {
-      try {
-        return await check(deps, input);
-      } catch (error) {
-        const reason = reasonOf(error);
-        // A worker that stops is not a failure of the account.
-        if (reason === null || Context.current().cancellationSignal.aborted) throw error;
-        return await afterFailure(deps, input, { reason, error });
-      }
-    });
+  return async (input: ReadSageAccountInput): Promise<ReadSageAccountResult> => {
+    const { sageAccountId } = input;
+    const report = new StatusReport(sageAccountId, input.shown, (status) =>
+      requireSageBanking(deps).workflows.accountStatusReported({ sageAccountId, status }),
+    );
+    return await whileHeartbeating(async () => {
+      const result = await checkOrFail(deps, input, report);
+      report.note(feedStatusOf(result));
+      return result;
+    }, report.details);
+  };
+}
+
+/** The result of a check, or of its failure, as the status of the feed. */
+function feedStatusOf({ status, reason, degraded = null }: ReadSageAccountResult): FeedStatus {
+  return { state: feedState(sageFeedFacts(status)), reason, degraded };
+}
+
+async function checkOrFail(
+  deps: SageBankingDeps,
+  input: ReadSageAccountInput,
+  report: StatusReport,
+): Promise<ReadSageAccountResult> {
+  try {
+    return await check(deps, input);
+  } catch (error) {
+    const reason = reasonOf(error);
+    // A worker that stops is not a failure of the account.
+    if (reason === null || Context.current().cancellationSignal.aborted) throw error;
+    try {
+      return await afterFailure(deps, input, { reason, error });
+    } catch (failure) {
+      // The workflow learns of a failed attempt at once: it sees nothing of it while Temporal retries the activity.
+      const row = await readSageAccount(deps.pool, input).catch(() => null);
+      if (row !== null) await report.now(sageFeedStatus(row));
+      throw failure;
+    }
+  }
 }
 
 async function check(deps: SageBankingDeps, input: ReadSageAccountInput): Promise<ReadSageAccountResult> {
@@ -167,6 +204,7 @@ function resultOf(
     customerId: row.customerId,
     status: row.status,
     reason: row.reason,
+    degraded: sageFeedStatus(row).degraded,
     storedCount: 0,
     readAtMs: null,
     mustCancel: row.cancelRequestedAt !== null && row.status !== 'cancelled' && !hasMore,
@@ -185,7 +223,14 @@ async function afterFailure(
   { sageAccountId }: ReadSageAccountInput,
   { reason, error }: { reason: SageAccountReason; error: unknown },
 ): Promise<ReadSageAccountResult> {
-  await recordSageReason(deps.pool, { sageAccountId, reason, detail: providerMessageOf(error) });
+  await recordSageReason(deps.pool, {
+    sageAccountId,
+    reason,
+    detail: providerMessageOf(error),
+    ...(isBlockedAtSage(reason)
+      ? {}
+      : { degraded: { cause: degradedCauseOf(error), nextAttemptMs: retryWaitMs(error) } }),
+  });
   const row = await readSageAccount(deps.pool, { sageAccountId });
   if (row === null) throw new Obsolete('the account does not exist');
   const cancelInMs = row.cancelAskedAgoMs === null ? null : sageUnreadCancelAfterMs - row.cancelAskedAgoMs;
@@ -199,6 +244,12 @@ async function afterFailure(
   const canCancel = isOverdue || isUnknownToSage(error);
   const result = resultOf(row, { nextCheckMs });
   return { ...result, reason, mustCancel: result.mustCancel && canCancel };
+}
+
+/** As Temporal waits for the next attempt of a transient failure. */
+function retryWaitMs(error: unknown): number {
+  const tries = Context.current().info.attempt - 1;
+  return readFailure(error).retryAfterMs ?? backoffMs({ tries, ...sageCheckRetryWaits });
 }
 
 /** Whether a retry may succeed soon. */

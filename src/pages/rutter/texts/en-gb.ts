@@ -45,7 +45,20 @@ export const britishRutterTexts = {
       `The last day of this account is ${date}. What was booked up to that day is sent to Sage; then this feed ends by itself.`,
     connectionEnded:
       'Your bank has ended the connection to Sage. Nothing is sent any more. To share the account again, choose your bank in Sage.',
-    held: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    /** Instead of those of a state in which the feed sends. */
+    held: {
+      label: 'Held back',
+      advice: 'Sending is held back while your bank looks into a question. Nothing is lost.',
+    },
+    notAnswering: {
+      label: 'Delayed',
+      advice:
+        'Sage is not answering at the moment. We keep trying by ourselves, and send everything as soon as it does.',
+    },
+    delayed: {
+      label: 'Delayed',
+      advice: 'We cannot send to Sage at the moment. We keep trying by ourselves, and nothing is lost.',
+    },
     quarantined: (count: number) =>
       count === 1
         ? 'One transaction could not be delivered as it is. Your bank is looking into it; ask your bank if you miss it in Sage.'
@@ -62,7 +75,6 @@ export const britishRutterTexts = {
       'A change of the account does not reach Sage; you can change what it shows in Sage itself. Transactions are sent as before.',
     overlap:
       'This account is shared over more than one connection to Sage, and each of them receives its transactions from its own start date on. If they lead to the same Sage company, you will find transactions there twice: then stop sharing on the one that you no longer use.',
-    retrying: 'Sage is not answering at the moment. We keep trying by ourselves.',
     lastSent: 'Last checked with Sage',
     startDate: 'Start date',
     delivered: 'Transactions sent',

@@ -55,8 +55,8 @@ export const britishSageTexts = {
           'Nothing comes in any more. To go on, connect the bank again: that makes a new account, and your rules can be restored there.',
       },
     } satisfies Record<SageAccountStatus, { label: string; advice: string }>,
-    /** Instead of the label and advice of an active account while it cannot be read. */
-    heldUp: { label: 'Held up', advice: 'New transactions do not come in at present.' },
+    /** Instead of the label of an active account while it cannot be read; its advice is then the failure. */
+    heldUp: 'Held up',
     /** The same before it was read for the first time. */
     neverRead: {
       label: 'Being read',
@@ -69,7 +69,8 @@ export const britishSageTexts = {
     },
     late: 'The account was not read when it should have been. Your bank has been informed.',
     failures: {
-      provider_unavailable: 'Sage is not answering at the moment. We keep trying by ourselves.',
+      provider_unavailable:
+        'Sage is not answering at the moment. We keep trying by ourselves; new transactions come in as soon as it does.',
       unexpected_failure: 'Something went wrong on our side. It is being looked into, and we keep trying.',
       sage_company_refused:
         'Sage does not accept your company’s connection at present. Your bank has been informed, and we keep trying.',

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { FeedState, OperatorAction } from '../../../domain/feed.js';
+import type { Degraded, FeedStatus as ReportedStatus } from '../../../domain/feed-status.js';
 
 /** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new passes to the next run. */
 export interface BankFeedInput {
@@ -13,6 +14,8 @@ export interface BankFeedInput {
 export interface BankFeedCarried {
   readonly feedState: FeedState;
   readonly reason: string | null;
+  /** Absent from versions before 0.3.0. */
+  readonly degraded?: Degraded | null;
   readonly postingsWaiting: boolean;
   readonly readAccount: boolean;
   readonly requests: readonly OperatorAction[];
@@ -29,6 +32,8 @@ export interface FeedStatus {
   readonly feedId: string;
   readonly state: FeedState;
   readonly reason: string | null;
+  /** Null: the feed is not retried by itself. */
+  readonly degraded: Degraded | null;
   readonly syncsDone: number;
   readonly lastSyncedAt: string | null;
   /** The next check that is due without any signal. */
@@ -46,5 +51,7 @@ export const syncRequested = defineSignal('syncRequested');
 export const closeRequested = defineSignal('closeRequested');
 /** The connection's or the account's facts in the row have changed: check again. */
 export const factsChanged = defineSignal('factsChanged');
+/** The delivery run under way reports: an attempt failed and is retried, or work succeeded again. */
+export const statusReported = defineSignal<[ReportedStatus]>('statusReported');
 
 export const feedStatus = defineQuery<FeedStatus>('feedStatus');

@@ -1,5 +1,7 @@
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../../domain/feed.js';
+import type { Degraded, FeedStatus } from '../../../domain/feed-status.js';
+import { sendingStates } from '../../../domain/rutter/feed.js';
 import { dayMs } from '../../../domain/limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
 import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
@@ -9,6 +11,9 @@ import type { BankFeedCarried } from './messages.js';
 export interface BankFeedState {
   feedState: FeedState;
   reason: string | null;
+  degraded: Degraded | null;
+  /** What the delivery run under way has reported and the loop has not applied yet. */
+  reported: FeedStatus | null;
   customerId: string | null;
   closed: boolean;
   /** `postingsAvailable` was received since the last delivery run began. */
@@ -35,6 +40,8 @@ export function initialState(carried: BankFeedCarried | undefined, nowMs: number
   return {
     feedState: carried?.feedState ?? 'created',
     reason: carried?.reason ?? null,
+    degraded: carried?.degraded ?? null,
+    reported: null,
     customerId: null,
     closed: false,
     postingsWaiting: carried?.postingsWaiting ?? false,
@@ -54,6 +61,7 @@ export function carry(state: BankFeedState): BankFeedCarried {
   return {
     feedState: state.feedState,
     reason: state.reason,
+    degraded: state.degraded,
     postingsWaiting: state.postingsWaiting,
     readAccount: state.readAccount,
     requests: state.requests,
@@ -85,6 +93,7 @@ export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAcc
 export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult, nowMs: number): void {
   state.feedState = result.state;
   state.reason = result.reason;
+  state.degraded = result.degraded ?? null;
   state.customerId = result.customerId;
   if (result.outcome !== 'lock_busy') state.lockAttempts = 0;
   state.closed = result.outcome === 'closed';
@@ -137,19 +146,28 @@ export function afterUnfinishedDeliveryRun(state: BankFeedState, nowMs: number):
  * waits for an operator and checks again at long intervals.
  */
 export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): void {
-  state.reason = unexpectedReason;
+  // What the run reported says more.
+  if (state.degraded === null) state.reason = unexpectedReason;
   state.waitingFor = 'facts';
   state.dueAtMs = nowMs + deliveryLimits.failedDeliveryRunCheckMs;
+}
+
+/** The delivery run under way has reported its feed's status. */
+export function afterReport(state: BankFeedState, reported: FeedStatus): void {
+  state.feedState = reported.state;
+  state.reason = reported.reason;
+  state.degraded = reported.degraded;
 }
 
 /** A request was applied and the row shows it. */
 export function afterRequest(
   state: BankFeedState,
   action: OperatorAction,
-  row: { readonly state: FeedState; readonly reason: string | null },
+  row: Pick<FeedStatus, 'state' | 'reason'> & { readonly degraded?: Degraded | null },
 ): void {
   state.feedState = row.state;
   state.reason = row.reason;
+  state.degraded = row.degraded ?? null;
   // Only the next batch must notice a pause; after all other requests the feed is checked.
   if (action !== 'pause') state.checkNow = true;
   if (action === 'sync' || action === 'resume') state.readAccount = true;
@@ -167,10 +185,23 @@ const sentences: Record<FeedState, string> = {
   closed: 'Closed. Sharing the account again reopens this feed.',
 };
 
+const blockedSentence = 'Blocked: a person must act. Postings are kept.';
+const degradedSentence = 'Nothing can be sent at the moment; it is retried.';
+
+/** Nothing is said of delivery while something keeps the feed from it. */
+function sentenceOf({ feedState, reason, degraded }: BankFeedState): string {
+  if (reason === null || !sendingStates.includes(feedState)) return sentences[feedState];
+  return degraded === null ? blockedSentence : degradedSentence;
+}
+
 /** For the Temporal UI: what the feed is doing and why, without anything personal. */
 export function describe(state: BankFeedState): string {
-  const lines = [sentences[state.feedState]];
+  const { degraded } = state;
+  const lines = [sentenceOf(state)];
   if (state.reason !== null) lines.push(`Reason: ${state.reason}.`);
+  if (degraded !== null) {
+    lines.push(`Degraded since ${degraded.since}: ${degraded.cause}. Postings are kept and retried.`);
+  }
   if (state.waitingFor === 'lock')
     lines.push('Another feed of the connection holds the delivery lock; retrying.');
   if (state.waitingFor === 'job') lines.push('A job at Rutter is still running; polling it.');

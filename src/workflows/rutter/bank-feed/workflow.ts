@@ -1,10 +1,13 @@
 import { RetryState } from '@temporalio/common';
 import {
   ActivityFailure,
+  CancellationScope,
   allHandlersFinished,
   condition,
   continueAsNew,
+  isCancellation,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -14,13 +17,16 @@ import {
 import type { RutterActivities } from '../../../activities/rutter/channel.js';
 import type { RunDeliveryResult } from '../../../activities/rutter/delivery/run-delivery.js';
 import { limits } from '../../../domain/limits.js';
+import { asksForTry } from '../../../domain/rutter/transitions.js';
 import { interactive } from '../../activity-options.js';
+import { patches } from '../../patches.js';
 import { deliveryRunOptions } from './delivery-run-options.js';
 import { searchAttributes } from '../../search-attributes.js';
 import * as messages from './messages.js';
 import {
   afterFailedDeliveryRun,
   afterUnfinishedDeliveryRun,
+  afterReport,
   afterRequest,
   afterDeliveryRun,
   beginDeliveryRun,
@@ -34,7 +40,7 @@ import type { BankFeedState } from './state.js';
 /*
  * One account published on one connection, for its whole life: awaiting activation, backfilling, live or blocked, until
  * it is closed. One loop: wait for a wake-up (signal or due time), then take the one next step. Messages: `postingsAvailable`, `factsChanged`, `pauseRequested`, `resumeRequested`, `syncRequested`,
- * `closeRequested`; query `feedStatus`. Never fails: a failure is retried by the activities or blocks the feed in its
+ * `closeRequested`, `statusReported`; query `feedStatus`. Never fails: a failure is retried by the activities or blocks the feed in its
  * row. Renews when the server suggests it or after 30 days, so that old code drains; ends when the feed is closed.
  */
 
@@ -62,7 +68,7 @@ const backfillDeliveryRun = proxyActivities<RutterActivities>({
 export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<void> {
   const startedAtMs = Date.now();
   const state = initialState(input.carried, startedAtMs);
-  let deliveryRun: { result?: RunDeliveryResult; error?: unknown } | undefined;
+  let deliveryRun: CurrentDeliveryRun | undefined;
   setHandlers(input, state, () => deliveryRun !== undefined);
   // A cancelled run ends as cancelled, and the repair job starts another: the rejection must not fail its last task.
   warnOfLongHistory(input.feedId).catch(() => undefined);
@@ -73,11 +79,15 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
     if (deliveryRun !== undefined && isOver(deliveryRun)) {
       applyOutcome(deliveryRun, state, nowMs);
       deliveryRun = undefined;
+    } else if (state.reported !== null) {
+      applyReport(state);
     } else if (state.requests.length > 0) {
-      await applyNextRequest(input.feedId, state);
+      const asksForTry = await applyNextRequest(input.feedId, state);
+      // A request asks to try at once: the retry that the failing run waits for is given up for a new run.
+      if (asksForTry && state.degraded !== null) deliveryRun?.scope.cancel();
     } else if (deliveryRun !== undefined) {
       const running = deliveryRun;
-      await condition(() => isOver(running) || state.requests.length > 0);
+      await condition(() => isOver(running) || state.reported !== null || state.requests.length > 0);
     } else if (state.closed && !state.checkNow) {
       break;
     } else if (mustRenew(input, passes, startedAtMs)) {
@@ -103,10 +113,15 @@ function setHandlers(input: messages.BankFeedInput, state: BankFeedState, workin
   setHandler(messages.resumeRequested, () => void state.requests.push('resume'));
   setHandler(messages.syncRequested, () => void state.requests.push('sync'));
   setHandler(messages.closeRequested, () => void state.requests.push('close'));
+  setHandler(messages.statusReported, (status) => {
+    // A report that comes late, after the run has ended, is older than its result.
+    if (working()) state.reported = status;
+  });
   setHandler(messages.feedStatus, () => ({
     feedId: input.feedId,
     state: state.feedState,
     reason: state.reason,
+    degraded: state.degraded,
     syncsDone: state.syncsDone,
     lastSyncedAt: state.lastSyncedAtMs === null ? null : new Date(state.lastSyncedAtMs).toISOString(),
     dueAt: new Date(state.dueAtMs).toISOString(),
@@ -121,6 +136,7 @@ async function warnOfLongHistory(feedId: string): Promise<void> {
 }
 
 interface CurrentDeliveryRun {
+  readonly scope: CancellationScope;
   result?: RunDeliveryResult;
   error?: unknown;
 }
@@ -129,15 +145,19 @@ interface CurrentDeliveryRun {
 function startDelivery(feedId: string, state: BankFeedState, nowMs: number): CurrentDeliveryRun {
   const { readAccount } = beginDeliveryRun(state, nowMs);
   const queue = state.feedState === 'backfilling' ? backfillDeliveryRun : liveDeliveryRun;
-  const deliveryRun: CurrentDeliveryRun = {};
-  queue.rutterRunDelivery({ feedId, readAccount }).then(
-    (result) => {
-      deliveryRun.result = result;
-    },
-    (error: unknown) => {
-      deliveryRun.error = error;
-    },
-  );
+  const scope = new CancellationScope();
+  const deliveryRun: CurrentDeliveryRun = { scope };
+  const shown = { reason: state.reason, cause: state.degraded?.cause ?? null };
+  scope
+    .run(() => queue.rutterRunDelivery({ feedId, readAccount, shown }))
+    .then(
+      (result) => {
+        deliveryRun.result = result;
+      },
+      (error: unknown) => {
+        deliveryRun.error = error;
+      },
+    );
   return deliveryRun;
 }
 
@@ -145,19 +165,29 @@ function isOver(deliveryRun: CurrentDeliveryRun): boolean {
   return deliveryRun.result !== undefined || deliveryRun.error !== undefined;
 }
 
+/** What a run of an older worker history may hold too: there it was not applied, and changes nothing in a replay. */
+function applyReport(state: BankFeedState): void {
+  const { reported } = state;
+  state.reported = null;
+  if (reported !== null && patched(patches.statusReported)) afterReport(state, reported);
+}
+
 function applyOutcome(deliveryRun: CurrentDeliveryRun, state: BankFeedState, nowMs: number): void {
+  state.reported = null;
   if (deliveryRun.result !== undefined) afterDeliveryRun(state, deliveryRun.result, nowMs);
   else if (hasExhaustedAttempts(deliveryRun.error)) afterUnfinishedDeliveryRun(state, nowMs);
   else afterFailedDeliveryRun(state, nowMs);
 }
 
 function hasExhaustedAttempts(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.retryState !== RetryState.NON_RETRYABLE_FAILURE;
+  if (!(error instanceof ActivityFailure)) return false;
+  return isCancellation(error) || error.retryState !== RetryState.NON_RETRYABLE_FAILURE;
 }
 
-async function applyNextRequest(feedId: string, state: BankFeedState): Promise<void> {
+/** Answers whether the request asks to try at once what waits for its next attempt. */
+async function applyNextRequest(feedId: string, state: BankFeedState): Promise<boolean> {
   const action = state.requests[0];
-  if (action === undefined) return;
+  if (action === undefined) return false;
   try {
     const row = await database.dbApplyFeedRequest({ feedId, action });
     afterRequest(state, action, row);
@@ -166,6 +196,7 @@ async function applyNextRequest(feedId: string, state: BankFeedState): Promise<v
     log.error('a request was dropped', { action, error: error instanceof Error ? error.name : 'unknown' });
   }
   state.requests.shift();
+  return asksForTry(action);
 }
 
 function mustRenew(input: messages.BankFeedInput, passes: number, startedAtMs: number): boolean {

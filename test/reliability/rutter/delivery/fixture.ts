@@ -83,6 +83,7 @@ export function depsOf(input: {
     workflows: {
       wakeFeed: discardSignal,
       feedFactsChanged: discardSignal,
+      feedStatusReported: discardSignal,
       wakeConnection: discardSignal,
       missingFeeds: () => Promise.resolve([]),
       missingConnections: () => Promise.resolve([]),
