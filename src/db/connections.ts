@@ -29,53 +29,13 @@ export interface ConnectionRow {
   readonly refusedAgoMs: number | null;
 }
 
-export interface RawConnection {
-  connection_id: string;
-  customer_id: string;
-  platform: string;
-  rutter_connection_id: string;
-  access_token_sealed: string;
-  name: string | null;
-  link_url: string | null;
-  link_state: LinkState;
-  status: ConnectionFact;
-  provider_status: string | null;
-  status_reason: string | null;
-  current_handoff_id: string | null;
-  unlink_requested_at: string | null;
-  unlinked_at: string | null;
-  created_at: string;
-  refused_times: number;
-  refused_ago_ms: number | null;
-}
-
-/** To be read as {@link RawConnection}. */
-export const connectionColumns = `connection_id, customer_id, platform, rutter_connection_id, access_token_sealed, name,
-  link_url, link_state, status, provider_status, status_reason, current_handoff_id, unlink_requested_at, unlinked_at,
-  created_at, refused_times,
-  extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS refused_ago_ms`;
-
-export function connectionFrom(raw: RawConnection): ConnectionRow {
-  return {
-    connectionId: raw.connection_id,
-    customerId: raw.customer_id,
-    platform: raw.platform,
-    rutterConnectionId: raw.rutter_connection_id,
-    accessTokenSealed: raw.access_token_sealed,
-    name: raw.name,
-    linkUrl: raw.link_url,
-    linkState: raw.link_state,
-    status: raw.status,
-    providerStatus: raw.provider_status,
-    statusReason: raw.status_reason,
-    currentHandoffId: raw.current_handoff_id,
-    unlinkRequestedAt: raw.unlink_requested_at,
-    unlinkedAt: raw.unlinked_at,
-    createdAt: raw.created_at,
-    refusedTimes: raw.refused_times,
-    refusedAgoMs: raw.refused_ago_ms,
-  };
-}
+/** Of the table `connections`, to be read as {@link ConnectionRow}. */
+export const connectionColumns = `connection_id AS "connectionId", customer_id AS "customerId", platform,
+  rutter_connection_id AS "rutterConnectionId", access_token_sealed AS "accessTokenSealed", name, link_url AS "linkUrl",
+  link_state AS "linkState", status, provider_status AS "providerStatus", status_reason AS "statusReason",
+  current_handoff_id AS "currentHandoffId", unlink_requested_at AS "unlinkRequestedAt", unlinked_at AS "unlinkedAt",
+  created_at AS "createdAt", refused_times AS "refusedTimes",
+  extract(epoch FROM clock_timestamp() - refused_at)::float8 * 1000 AS "refusedAgoMs"`;
 
 /** The connection's token, a secret: hold it only as long as the call that needs it. @throws UnsealError */
 export function openAccessToken(
@@ -98,11 +58,11 @@ export async function readConnection(
   db: Queryable,
   input: { connectionId: string },
 ): Promise<ConnectionRow | null> {
-  const { rows } = await db.query<RawConnection>(
+  const { rows } = await db.query<ConnectionRow>(
     `SELECT ${connectionColumns} FROM connections WHERE connection_id = $1`,
     [input.connectionId],
   );
-  return rows[0] === undefined ? null : connectionFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /**
@@ -120,11 +80,11 @@ export async function lockConnectionByRutterId(
   db: Queryable,
   input: { rutterConnectionId: string },
 ): Promise<ConnectionRow | null> {
-  const { rows } = await db.query<RawConnection>(
+  const { rows } = await db.query<ConnectionRow>(
     `SELECT ${connectionColumns} FROM connections WHERE rutter_connection_id = $1 FOR UPDATE`,
     [input.rutterConnectionId],
   );
-  return rows[0] === undefined ? null : connectionFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** What a new connection is stored with. */

@@ -1,4 +1,4 @@
-import { connectionColumns, connectionFrom, type ConnectionRow, type RawConnection } from './connections.js';
+import { connectionColumns, type ConnectionRow } from './connections.js';
 import type { Queryable } from './pool.js';
 
 /** A connection as lists show it. */
@@ -9,38 +9,25 @@ export interface ListedConnection extends ConnectionRow {
   readonly openBatchFeedId: string | null;
 }
 
-interface RawListedConnection extends RawConnection {
-  linked_feeds: number;
-  open_batch_feed_id: string | null;
-}
-
-function listedFrom(raw: RawListedConnection): ListedConnection {
-  return {
-    ...connectionFrom(raw),
-    linkedFeeds: raw.linked_feeds,
-    openBatchFeedId: raw.open_batch_feed_id,
-  };
-}
-
 /** A customer has few connections; a list never shows more than this. */
 const listedConnectionsMax = 200;
 
 const listedColumns = `${connectionColumns},
   (SELECT count(*)::int FROM feeds f WHERE f.connection_id = connections.connection_id
-      AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS linked_feeds,
+      AND f.operator <> 'closed' AND f.account_status <> 'waiting') AS "linkedFeeds",
   (SELECT f.feed_id FROM feeds f JOIN batches b ON b.feed_id = f.feed_id AND b.state = 'open'
-    WHERE f.connection_id = connections.connection_id LIMIT 1) AS open_batch_feed_id`;
+    WHERE f.connection_id = connections.connection_id LIMIT 1) AS "openBatchFeedId"`;
 
 /** One connection as lists show it, or null when there is none. */
 export async function readListedConnection(
   db: Queryable,
   input: { connectionId: string },
 ): Promise<ListedConnection | null> {
-  const { rows } = await db.query<RawListedConnection>(
+  const { rows } = await db.query<ListedConnection>(
     `SELECT ${listedColumns} FROM connections WHERE connection_id = $1`,
     [input.connectionId],
   );
-  return rows[0] === undefined ? null : listedFrom(rows[0]);
+  return rows[0] ?? null;
 }
 
 /** A customer's connections, oldest first. */
@@ -63,10 +50,10 @@ async function list(
   db: Queryable,
   input: { customerId: string; which: string },
 ): Promise<ListedConnection[]> {
-  const { rows } = await db.query<RawListedConnection>(
+  const { rows } = await db.query<ListedConnection>(
     `SELECT ${listedColumns} FROM connections WHERE customer_id = $1 AND ${input.which}
       ORDER BY created_at, connection_id LIMIT ${listedConnectionsMax}`,
     [input.customerId],
   );
-  return rows.map(listedFrom);
+  return rows;
 }

@@ -57,41 +57,15 @@ export async function readOpenBatch(
   return rows[0] ?? null;
 }
 
-/** A row of {@link postingColumns}. */
-export interface RawPosting {
-  transaction_id: string;
-  sequence: string;
-  posted_at: string;
-  booking_day: string;
-  send_at: string;
-  amount: string;
-  description: string;
-  payee: string | null;
-  transaction_type: string;
-}
-
-export function postingFrom(raw: RawPosting): DeliverablePosting {
-  return {
-    transactionId: raw.transaction_id,
-    sequence: raw.sequence,
-    postedAt: raw.posted_at,
-    bookingDay: raw.booking_day,
-    sendAt: raw.send_at,
-    amount: raw.amount,
-    description: raw.description,
-    payee: raw.payee,
-    transactionType: raw.transaction_type,
-  };
-}
-
 /**
- * The content of posting `p` that is sent to the feed of correction `c`: its own fields, except those that an operator
+ * A {@link DeliverablePosting}: the content of posting `p` that is sent to the feed of correction `c`: its own fields, except those that an operator
  * corrected when releasing it from quarantine. Neither changes while the posting is in a batch.
  */
 export const postingColumns = `
-  p.transaction_id, p.sequence, p.posted_at, p.booking_day, p.send_at, coalesce(c.amount, p.amount) AS amount,
+  p.transaction_id AS "transactionId", p.sequence, p.posted_at AS "postedAt", p.booking_day AS "bookingDay",
+  p.send_at AS "sendAt", coalesce(c.amount, p.amount) AS amount,
   coalesce(c.description, p.description) AS description, coalesce(c.payee, p.payee) AS payee,
-  coalesce(c.transaction_type, p.transaction_type) AS transaction_type`;
+  coalesce(c.transaction_type, p.transaction_type) AS "transactionType"`;
 
 /** To be joined where {@link postingColumns} are read; the feed's id is the given expression. */
 export function correctionsOf(feedId: string): string {
@@ -103,7 +77,7 @@ export async function readBatchPostings(
   db: Queryable,
   input: { batchId: string },
 ): Promise<DeliverablePosting[]> {
-  const { rows } = await db.query<RawPosting>(
+  const { rows } = await db.query<DeliverablePosting>(
     `SELECT ${postingColumns}
        FROM ledger l JOIN feeds f USING (feed_id)
        JOIN postings p ON p.account_id = f.account_id AND p.transaction_id = l.transaction_id
@@ -111,7 +85,7 @@ export async function readBatchPostings(
       WHERE l.batch_id = $1 ORDER BY l.position`,
     [input.batchId],
   );
-  return rows.map(postingFrom);
+  return rows;
 }
 
 /** The sender that acts on an open batch: only the holder of its delivery lock may end it. */

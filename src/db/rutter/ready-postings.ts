@@ -1,7 +1,7 @@
 import type { DeliverablePosting } from '../../domain/posting.js';
 import type { BisectionPlan } from '../../domain/rutter/bisection-plan.js';
 import type { Queryable } from '../pool.js';
-import { correctionsOf, postingColumns, postingFrom, type RawPosting } from './batches.js';
+import { correctionsOf, postingColumns } from './batches.js';
 import type { FeedRow } from './feeds.js';
 import { keepsBackColumn, notKeptBack } from './posting-holds.js';
 
@@ -37,7 +37,7 @@ export async function latePostings(
 ): Promise<DeliverablePosting[]> {
   const { feed, examinable } = input;
   if (feed.cursorSendAt === null || BigInt(examinable) <= BigInt(feed.examinedSequence)) return [];
-  const { rows } = await db.query<RawPosting>(
+  const { rows } = await db.query<DeliverablePosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$7::uuid')}
       WHERE (p.account_id || '') = $1 AND p.status = 'posted' AND p.sequence > $2 AND p.sequence <= $3
         AND ($4::date IS NULL OR p.booking_day >= $4)
@@ -58,7 +58,7 @@ export async function latePostings(
       feed.closedOn,
     ],
   );
-  return rows.map(postingFrom);
+  return rows;
 }
 
 /**
@@ -70,7 +70,7 @@ export async function freshPostings(
   input: { feed: FeedRow; postingsMax: number; keepsBack: boolean; plan: BisectionPlan | null },
 ): Promise<DeliverablePosting[]> {
   const { feed } = input;
-  const { rows } = await db.query<RawPosting>(
+  const { rows } = await db.query<DeliverablePosting>(
     `SELECT ${postingColumns} FROM postings p ${correctionsOf('$6::uuid')}
       WHERE p.account_id = $1 AND p.status = 'posted'
         AND (p.send_at, p.sequence) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::bigint, 0))
@@ -90,5 +90,5 @@ export async function freshPostings(
       feed.closedOn,
     ],
   );
-  return rows.map(postingFrom);
+  return rows;
 }

@@ -35,35 +35,14 @@ export interface StoredSageTransaction {
 /** Which stored transactions a list has: those in force, or the corrected ones and the removals, too. */
 export type CorrectedScope = 'in_force' | 'all';
 
-interface RawTransaction {
-  transaction_id: string;
-  body: Record<string, unknown>;
-  predicted_actions: unknown[];
-  predicted_at: string | null;
-  received_at: string;
-  unrecognized_members: string[] | null;
-  correction_action: CorrectionAction | null;
-  corrected_by: string | null;
-}
-
-const columns = `transaction_id, body, predicted_actions, predicted_at, received_at, unrecognized_members, correction_action,
-  corrected_by`;
+/** Ids of Sage's are whole numbers that JSON carries, so they fit a number. */
+const columns = `transaction_id::float8 AS "transactionId", body || jsonb_build_object('predictedActions', predicted_actions) AS body,
+  predicted_actions AS "predictedActions", predicted_at AS "predictedAt", received_at AS "receivedAt",
+  coalesce(unrecognized_members, '{}') AS "unrecognizedMembers", correction_action AS "correctionAction",
+  corrected_by::float8 AS "correctedBy"`;
 
 /** The condition of a list's scope; `all` is a parameter of the statement. */
 const inScope = (all: string) => `(${all} OR (${inForce}))`;
-
-function transactionFrom(raw: RawTransaction): StoredSageTransaction {
-  return {
-    transactionId: Number(raw.transaction_id),
-    body: { ...raw.body, predictedActions: raw.predicted_actions },
-    predictedActions: raw.predicted_actions,
-    predictedAt: raw.predicted_at,
-    receivedAt: raw.received_at,
-    unrecognizedMembers: raw.unrecognized_members ?? [],
-    correctionAction: raw.correction_action,
-    correctedBy: raw.corrected_by === null ? null : Number(raw.corrected_by),
-  };
-}
 
 /**
  * Stores a page and moves the cursor over it, in one transaction: the cursor never moves before its rows are stored. Rows
@@ -183,12 +162,12 @@ export async function listStoredTransactions(
   db: Queryable,
   input: { sageAccountId: string; afterId: number; limit: number; scope?: CorrectedScope },
 ): Promise<StoredSageTransaction[]> {
-  const { rows } = await db.query<RawTransaction>(
+  const { rows } = await db.query<StoredSageTransaction>(
     `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id > $2 AND ${inScope('$4')}
       ORDER BY transaction_id LIMIT $3`,
     [input.sageAccountId, input.afterId, input.limit, input.scope === 'all'],
   );
-  return rows.map(transactionFrom);
+  return rows;
 }
 
 /** The same from the newest down: those with a smaller id than `beforeId`, or the newest of all. */
@@ -196,13 +175,13 @@ export async function listNewestTransactions(
   db: Queryable,
   input: { sageAccountId: string; beforeId?: number | undefined; limit: number; scope?: CorrectedScope },
 ): Promise<StoredSageTransaction[]> {
-  const { rows } = await db.query<RawTransaction>(
+  const { rows } = await db.query<StoredSageTransaction>(
     `SELECT ${columns} FROM sage_transactions
       WHERE sage_account_id = $1 AND ($2::bigint IS NULL OR transaction_id < $2) AND ${inScope('$4')}
       ORDER BY transaction_id DESC LIMIT $3`,
     [input.sageAccountId, input.beforeId ?? null, input.limit, input.scope === 'all'],
   );
-  return rows.map(transactionFrom);
+  return rows;
 }
 
 /** Those of the given ids that are stored, in the order of their ids. */
@@ -210,12 +189,12 @@ export async function readStoredTransactions(
   db: Queryable,
   input: { sageAccountId: string; transactionIds: readonly number[] },
 ): Promise<StoredSageTransaction[]> {
-  const { rows } = await db.query<RawTransaction>(
+  const { rows } = await db.query<StoredSageTransaction>(
     `SELECT ${columns} FROM sage_transactions WHERE sage_account_id = $1 AND transaction_id = ANY ($2::bigint[])
       ORDER BY transaction_id`,
     [input.sageAccountId, input.transactionIds],
   );
-  return rows.map(transactionFrom);
+  return rows;
 }
 
 /**
