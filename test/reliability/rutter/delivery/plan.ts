@@ -49,6 +49,10 @@ export type Step =
     }
   /** Core banking closes an account on a day, or opens it again. */
   | { readonly kind: 'account_life'; readonly account: number; readonly closedOn: string | null }
+  /** The account names the one before it as the one that it replaces. */
+  | { readonly kind: 'replace'; readonly account: number }
+  /** Core banking sends the history of the account before as that of this one, under new ids. */
+  | { readonly kind: 'move_history'; readonly account: number; readonly blanksDoubled: boolean }
   | { readonly kind: 'resync'; readonly feed: number; readonly from: string; readonly crash: Crash | null }
   | { readonly kind: 'sage_disconnect'; readonly feed: number }
   | { readonly kind: 'sage_select'; readonly feed: number; readonly startDate: string }
@@ -104,6 +108,7 @@ interface RunProfile {
   readonly operators: boolean;
   readonly closes: boolean;
   readonly closesAccounts: boolean;
+  readonly replaces: boolean;
   readonly poison: boolean;
   readonly folds: boolean;
   readonly readBackLagMs: number;
@@ -124,15 +129,23 @@ export function drawDeliveryPlan(): fc.Arbitrary<DeliveryPlan> {
       operators: fc.boolean(),
       closes: oneIn(8),
       closesAccounts: oneIn(5),
+      replaces: oneIn(4),
       poison: oneIn(3),
       folds: oneIn(4),
       readBackLagMs: fc.constantFrom(0, 0, 0, 0, 0, 4_000, 30_000),
     })
     .chain((profile) =>
       fc
-        .array(drawAccount(), { minLength: 1, maxLength: 3, size: 'max' })
-        .chain((accounts) => drawPlanOf({ ...profile, accounts })),
+        .array(drawAccount(), { minLength: profile.replaces ? 2 : 1, maxLength: 3, size: 'max' })
+        .chain((accounts) => drawPlanOf({ ...profile, accounts: ofOneCurrency(accounts, profile) })),
     );
+}
+
+/** An account has the currency of the one that it replaces, or nothing of them is alike. */
+function ofOneCurrency(accounts: PlannedAccount[], { replaces }: RunProfile): PlannedAccount[] {
+  const [first] = accounts;
+  if (!replaces || first === undefined) return accounts;
+  return accounts.map((account) => ({ ...account, currency: first.currency }));
 }
 
 function drawPlanOf(frame: Frame): fc.Arbitrary<DeliveryPlan> {
@@ -233,9 +246,17 @@ function drawStep(frame: Frame): fc.Arbitrary<Step> {
       }),
     });
   }
+  if (frame.replaces) weighted.push({ weight: 6, arbitrary: drawReplacing() });
   if (frame.frozenSenders) weighted.push({ weight: 3, arbitrary: drawFrozenSender() });
   if (frame.operators) weighted.push({ weight: 4, arbitrary: drawOperatorStep(frame) });
   return fc.oneof(...weighted);
+}
+
+function drawReplacing(): fc.Arbitrary<Step> {
+  return fc.oneof<fc.Arbitrary<Step>[]>(
+    fc.record({ kind: fc.constant('replace'), account: fc.nat() }),
+    fc.record({ kind: fc.constant('move_history'), account: fc.nat(), blanksDoubled: fc.boolean() }),
+  );
 }
 
 function drawFrozenSender(): fc.Arbitrary<Step> {

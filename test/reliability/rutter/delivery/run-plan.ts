@@ -1,6 +1,7 @@
 import { isBlocked } from '../../../../src/domain/rutter/feed.js';
 import type { RunReport } from '../../seeded-run.js';
 import { checkRun } from '../checker.js';
+import { checkPossibleDuplicates } from '../possible-duplicates.js';
 import { defaultStartDate } from '../draw-postings.js';
 import { foldedTexts } from '../faults.js';
 import type { DeliveryFixture } from './fixture.js';
@@ -29,7 +30,7 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
     const rounds = await catchUp(simulation, plan);
     const violations = await check(simulation, plan, fired);
     const faults = Object.fromEntries([...fired].map(([kind, count]) => [`fault ${kind}`, count]));
-    const { crashes, frozenSenders, decisions, holds, closings, resyncs } = simulation.counts;
+    const { crashes, frozenSenders, decisions, holds, closings, moves, resyncs } = simulation.counts;
     const posts = simulation.traffic.batches.length;
     return {
       violations,
@@ -40,6 +41,8 @@ export async function runDeliveryPlan(fixture: DeliveryFixture, plan: DeliveryPl
         decisions,
         holds,
         closings,
+        moves,
+        duplicatesHeld: await countDuplicatesHeld(simulation),
         resyncs,
         posts,
         rounds,
@@ -151,7 +154,42 @@ async function check(
       buildsMax: counts.buildsMax,
     },
   });
-  return [...simulation.violations, ...found];
+  const inexact =
+    counts.frozenSenders > 0 || counts.resyncs > 0 || answersWereFalse || plan.readBackLagMs > 0;
+  return [...simulation.violations, ...found, ...(await checkReplacing(simulation, inexact))];
+}
+
+/** Each feed whose account replaces others, against what these have delivered. */
+async function checkReplacing(simulation: DeliverySimulation, inexact: boolean): Promise<string[]> {
+  const { accounts, replacedAt, feeds, fixture } = simulation;
+  const violations: string[] = [];
+  for (const feed of feeds) {
+    const since = replacedAt.get(feed.accountId);
+    if (since === undefined) continue;
+    const own = accounts.findIndex(({ accountId }) => accountId === feed.accountId);
+    // The accounts before it, as far as each replaces the next one.
+    let first = own;
+    while (replacedAt.has(accounts[first]?.accountId ?? '')) first -= 1;
+    const replaced = accounts.slice(first, own).map(({ accountId }) => accountId);
+    const sinceMs = Math.max(
+      ...accounts
+        .slice(first + 1, own + 1)
+        .map(({ accountId }) => Date.parse(replacedAt.get(accountId) ?? since)),
+    );
+    violations.push(
+      ...(await checkPossibleDuplicates({ pool: fixture.pool, feed, replaced, sinceMs, inexact })),
+    );
+  }
+  return violations;
+}
+
+async function countDuplicatesHeld({ fixture, feeds }: DeliverySimulation): Promise<number> {
+  const { rows } = await fixture.pool.query<{ held: number }>(
+    `SELECT count(*)::int AS held FROM posting_holds
+      WHERE feed_id = ANY ($1) AND duplicate_of_transaction_id IS NOT NULL`,
+    [feeds.map(({ feedId }) => feedId)],
+  );
+  return rows[0]?.held ?? 0;
 }
 
 /** Ids that Sage may have refused: poisoned ones, and any that were sent alone while a fault refused batches. */

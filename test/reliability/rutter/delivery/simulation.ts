@@ -55,6 +55,8 @@ export class DeliverySimulation {
   readonly unseen = new Set<string>();
   /** Keys of batches that were open when a change was read: these batches are still completed as they were built. */
   readonly openAtChange = new Set<string>();
+  /** When an account named the one that it replaces, by its id; ISO text of the database's clock. */
+  readonly replacedAt = new Map<string, string>();
   /** Postings that an operator discarded although Rutter had them, by feed and id. */
   readonly accepted = new Set<string>();
   readonly counts = {
@@ -64,6 +66,7 @@ export class DeliverySimulation {
     decisions: 0,
     holds: 0,
     closings: 0,
+    moves: 0,
     resyncs: 0,
     buildsMax: 0,
     postsAfterUnseenChange: 0,

@@ -4,6 +4,7 @@ import { applyFeedRequest } from '../../../../src/db/rutter/feed-facts.js';
 import { decidePosting } from '../../../../src/db/rutter/posting-decisions.js';
 import { readBook } from '../book.js';
 import { RequestGate } from './gate.js';
+import { moveHistory, replaceBefore } from './replacing.js';
 import type { ConnectionChange, Step } from './plan.js';
 import type { DeliveryConnection, DeliveryFeed, DeliverySimulation } from './simulation.js';
 
@@ -40,6 +41,10 @@ export async function takeStep(simulation: DeliverySimulation, step: Step): Prom
       return await hold(simulation, pick(simulation.feeds, step.feed), step);
     case 'account_life':
       return await changeLife(simulation, pick(simulation.accounts, step.account).accountId, step);
+    case 'replace':
+      return await replaceBefore(simulation, step.account);
+    case 'move_history':
+      return await moveHistory(simulation, step);
     case 'resync':
       simulation.counts.buildsMax += 1;
       simulation.counts.resyncs += 1;
@@ -134,7 +139,7 @@ async function changeLife(
     const before = await lockLife(db, { accountId });
     if (before === null) throw new Error('an account of the simulation has no row');
     await db.query(`UPDATE accounts SET closed_on = $2 WHERE account_id = $1`, [accountId, closedOn]);
-    const after = { closedOn, replaces: null };
+    const after = { closedOn, replaces: before.replaces };
     await recordLife(db, { accountId, customerId: before.customerId, before, after });
   });
 }
