@@ -27,6 +27,8 @@ export interface ActivityChannel<Deps extends SharedDeps> {
   readonly id: ChannelId;
   /** False where the worker's configuration lacks the channel; its activities are registered all the same. */
   isConfigured(deps: Deps): boolean;
+  /** The commands of the channel, by their kinds in the table. */
+  readonly commandKinds: readonly string[];
   /** Activities of the channel's own workflows. */
   createActivities(deps: Deps): object;
   /**

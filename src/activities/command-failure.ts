@@ -36,6 +36,8 @@ const messages: Readonly<Record<CommandProblemCode, (providerName: string) => st
   rule_name_taken: () => 'Another rule of the account has this name.',
   precondition_failed: () => 'The rule was changed since it was read. Nothing was changed.',
   superseded: () => 'A later command has changed the same rule.',
+  interrupted: () =>
+    'The request was interrupted, and whether it was carried out is not known. Asking again is safe.',
   list_too_long: () => 'There is more to compare than one request may: ask for a later date.',
 };
 

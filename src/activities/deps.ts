@@ -9,6 +9,12 @@ export interface SharedSettings {
   readonly bankTimeZone: string | null;
 }
 
+/** The calls to Temporal that shared activities make. Implemented by `src/temporal/facade.ts`. */
+export interface SharedWorkflows {
+  /** Of the given ids, in ascending order, those whose workflow does not run. */
+  missingCommands(input: { commandIds: readonly string[] }): Promise<string[]>;
+}
+
 /**
  * What shared activities work with; nothing connects on import. Each channel adds its own parts
  * (`rutter/deps.ts`, `sage-banking/deps.ts`).
@@ -17,6 +23,7 @@ export interface SharedDeps {
   readonly pool: Pool;
   readonly keyring: Keyring;
   readonly settings: SharedSettings;
+  readonly workflows: SharedWorkflows;
   /** Waits between two requests; throws when aborted. An argument, so that simulations can skip the time. */
   readonly wait: (waitMs: number, signal: AbortSignal) => Promise<void>;
   /** Aborted when the worker is asked to stop: a delivery run then ends after its current batch. */

@@ -1,6 +1,7 @@
 import type { DbChannels } from '../db/channel.js';
 import type { ActivityChannels } from './channel.js';
 import type { SharedDeps } from './deps.js';
+import { temporalEndCommands } from './end-commands.js';
 import { dbFailCommand } from './fail-command.js';
 import { dbReviewAlerts } from './review-alerts.js';
 import { providerRunCommand } from './run-command.js';
@@ -17,5 +18,6 @@ export function createSharedActivities<Deps extends SharedDeps>(
     dbFailCommand: dbFailCommand(deps, channels),
     dbReviewAlerts: dbReviewAlerts(deps, { channels, dbChannels }),
     providerRunCommand: providerRunCommand(deps, channels),
+    temporalEndCommands: temporalEndCommands(deps, channels),
   };
 }

@@ -66,7 +66,8 @@ export function commandProblem(
     case 'credentials_rejected':
       return new Problem({ ...shown, status: 502 });
     case 'provider_unavailable':
-      return unavailable({ ...shown, code: 'provider_unavailable' });
+    case 'interrupted':
+      return unavailable({ ...shown, code: problem.code });
     default:
       return problem.code satisfies never;
   }

@@ -64,7 +64,7 @@ const retryAfterSeconds = '5';
 
 /** A dependency of the service does not answer; the caller should retry. */
 export function unavailable(input: {
-  code: 'database_unavailable' | 'workflows_unavailable' | 'provider_unavailable';
+  code: 'database_unavailable' | 'workflows_unavailable' | 'provider_unavailable' | 'interrupted';
   detail: string;
   extra?: Readonly<Record<string, unknown>>;
 }): Problem {

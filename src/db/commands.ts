@@ -31,7 +31,9 @@ export type CommandProblemCode =
   /** A later command has changed the same rule: whether this one did before is unknown, and it is not sent again. */
   | 'superseded'
   /** More than we compare at once. */
-  | 'list_too_long';
+  | 'list_too_long'
+  /** It was ended before its outcome was known, by an operator or with Temporal's data; asking again is safe. */
+  | 'interrupted';
 
 export interface CommandProblem {
   readonly code: CommandProblemCode;
@@ -91,6 +93,25 @@ export async function readCommand(db: Queryable, input: { commandId: string }): 
     [input.commandId],
   );
   return rows[0] ?? null;
+}
+
+export interface CommandToCheck {
+  readonly commandId: string;
+  readonly kind: string;
+}
+
+/** Running commands that are not young any more, oldest first. */
+export async function listCommandsToCheck(
+  db: Queryable,
+  input: { youngMs: number; limit: number },
+): Promise<CommandToCheck[]> {
+  const { rows } = await db.query<CommandToCheck>(
+    `SELECT command_id AS "commandId", kind FROM commands
+      WHERE state = 'running' AND created_at < now() - $1::float8 * interval '1 millisecond'
+      ORDER BY created_at, command_id LIMIT $2`,
+    [input.youngMs, input.limit],
+  );
+  return rows;
 }
 
 /** Ends a running command with its result; an ended one stays as it is. Answers its state afterwards. */

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { callsTo } from './calls.js';
 import type { TemporalChannels } from './channel.js';
-import { createWorkflowFacade } from './facade.js';
+import { createSharedMissingWorkflows, createWorkflowFacade } from './facade.js';
 import { createRutterFacade, createRutterMissingWorkflows } from './rutter/facade.js';
 import { createSageBankingFacade, createSageBankingMissingWorkflows } from './sage-banking/facade.js';
 
@@ -28,6 +28,7 @@ export function createFacade(client: Client) {
   const { rutter, 'sage-banking': sageBanking } = temporalChannels;
   return {
     ...createWorkflowFacade(calls),
+    ...createSharedMissingWorkflows(calls),
     ...rutter.createFacade(calls),
     ...rutter.createMissingWorkflows(calls),
     ...sageBanking.createFacade(calls),

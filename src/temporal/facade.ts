@@ -2,6 +2,7 @@ import { providerCommandWorkflowId } from '../domain/ids.js';
 import type { ProviderCommandInput } from '../workflows/provider-command/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
 import { startedOnce, type WorkflowCalls } from './calls.js';
+import { createMissing } from './missing-workflows.js';
 
 /**
  * The calls to Temporal that belong to no channel; `channels.ts` adds those of the channels. Every call is safe to
@@ -32,5 +33,19 @@ export function createWorkflowFacade({ client, call }: WorkflowCalls): WorkflowF
         return false;
       }
     },
+  };
+}
+
+/** Of the given ids, in ascending order, those whose workflow does not run. */
+export interface SharedMissingWorkflows {
+  missingCommands(input: { commandIds: readonly string[] }): Promise<string[]>;
+}
+
+export function createSharedMissingWorkflows(calls: WorkflowCalls): SharedMissingWorkflows {
+  const missing = createMissing(calls);
+  const type = 'providerCommandWorkflow';
+  return {
+    missingCommands: ({ commandIds }) =>
+      missing({ type, ids: commandIds, workflowIdOf: providerCommandWorkflowId }),
   };
 }

@@ -14,4 +14,9 @@
 export const patches = {
   /** 2026-11-30: a report of the activity under way is shown at once. Goes when all runs of 0.2.0 have ended. */
   statusReported: 'status-reported',
+  /**
+   * 2026-11-30, version 0.3.0: the repair job checks handoffs and commands, too. Its runs last minutes at most: it may be
+   * deprecated when the first version with it runs everywhere.
+   */
+  repairOfHandoffsAndCommands: 'repair-of-handoffs-and-commands',
 } as const satisfies Record<string, string>;

@@ -7,6 +7,8 @@ import { activityChannels, type ActivityDeps } from '../../src/activities/channe
 import { dbChannels } from '../../src/db/channels.js';
 import { temporalRestartConnections } from '../../src/activities/rutter/connection/restart-connections.js';
 import { temporalRestartFeeds } from '../../src/activities/rutter/delivery/restart-feeds.js';
+import { temporalEndCommands } from '../../src/activities/end-commands.js';
+import { temporalRestartHandoffs } from '../../src/activities/rutter/handoff/restart-handoffs.js';
 import { temporalRestartSageWorkflows } from '../../src/activities/sage-banking/restart-workflows.js';
 import { temporalWakeFeeds } from '../../src/activities/rutter/delivery/wake-feeds.js';
 import { announceAlerts } from '../../src/db/announce-alerts.js';
@@ -530,5 +532,7 @@ it('shows its age as long as any of its tasks has not run', async () => {
   expect(await readRepairAge(fixture.pool)).toBeGreaterThan(299);
   await run(temporalRestartSageWorkflows);
   await run(temporalWakeFeeds);
+  await run(temporalRestartHandoffs);
+  await run((own) => temporalEndCommands<ActivityDeps>(own, activityChannels));
   expect(await readRepairAge(fixture.pool)).toBeLessThan(60);
 });

@@ -94,6 +94,8 @@ const repairAll: Script = {
   temporalRestartFeeds: repaired,
   temporalRestartConnections: repaired,
   temporalWakeFeeds: repaired,
+  temporalRestartHandoffs: repaired,
+  temporalEndCommands: repaired,
   temporalRestartSageWorkflows: repaired,
   dbReviewAlerts: [{ raised: 1, ended: 0 }],
 };
@@ -174,9 +176,9 @@ const scenarios: readonly Scenario[] = [
     input: { channel: 'rutter' },
     script: { providerRunCommand: [notAnswered], dbFailCommand: [{ state: 'failed' }] },
   },
-  { name: 'fleet-repair-completed', workflowType: 'fleetRepairWorkflow', script: repairAll },
+  { name: 'fleet-repair-with-commands', workflowType: 'fleetRepairWorkflow', script: repairAll },
   {
-    name: 'fleet-repair-one-failed',
+    name: 'fleet-repair-with-commands-one-failed',
     workflowType: 'fleetRepairWorkflow',
     script: { ...repairAll, temporalWakeFeeds: [failing(failureTypes.obsolete)] },
   },

@@ -1,3 +1,4 @@
+import { rutterCommandKinds } from '../../db/rutter/commands.js';
 import type { ActivityChannel } from '../channel.js';
 import { failCommandOf } from '../command-failure.js';
 import { temporalRestartConnections } from './connection/restart-connections.js';
@@ -13,6 +14,7 @@ import { dbExpireHandoff } from './handoff/expire-handoff.js';
 import { dbReadHandoff } from './handoff/read-handoff.js';
 import { dbRecordHandoffLogin } from './handoff/record-handoff-login.js';
 import { dbRefuseHandoff } from './handoff/refuse-handoff.js';
+import { temporalRestartHandoffs } from './handoff/restart-handoffs.js';
 import { rutterPublishAccounts } from './publishing/publish-accounts.js';
 import { probeRejectedCredentials } from './rejected-credentials.js';
 import { runRutterCommand } from './run-command.js';
@@ -38,6 +40,7 @@ function createRepairActivities(deps: RutterDeps) {
   return {
     temporalRestartConnections: temporalRestartConnections(deps),
     temporalRestartFeeds: temporalRestartFeeds(deps),
+    temporalRestartHandoffs: temporalRestartHandoffs(deps),
     temporalWakeFeeds: temporalWakeFeeds(deps),
   };
 }
@@ -46,6 +49,7 @@ function createRepairActivities(deps: RutterDeps) {
 export const rutterChannel = {
   id: 'rutter' as const,
   isConfigured: () => true,
+  commandKinds: rutterCommandKinds,
   createActivities,
   createRepairActivities,
   runCommand: runRutterCommand,

@@ -1,13 +1,13 @@
 import type { RutterClient } from '../../clients/rutter/client.js';
 import type { FeedStatus } from '../../domain/feed-status.js';
 import type { ConnectionMode } from '../../domain/rutter/connection.js';
-import type { SharedDeps, SharedSettings } from '../deps.js';
+import type { SharedDeps, SharedSettings, SharedWorkflows } from '../deps.js';
 
 /**
  * The calls to Temporal that activities of this channel make: they wake workflows and find missing ones. Implemented by
  * `src/temporal/rutter/facade.ts`. All calls are safe to repeat and throw when the server does not answer.
  */
-export interface RutterWorkflows {
+export interface RutterWorkflows extends SharedWorkflows {
   wakeFeed(input: { feedId: string }): Promise<void>;
   feedFactsChanged(input: { feedId: string }): Promise<void>;
   /** Shows the status in the running workflow of the feed; without one it does nothing. */
@@ -16,6 +16,9 @@ export interface RutterWorkflows {
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
   missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
+  missingHandoffs(input: { handoffIds: readonly string[] }): Promise<string[]>;
+  /** Starts the handoff's workflow when it does not run; it continues from the row. */
+  loginSucceeded(input: { handoffId: string; customerId: string }): Promise<void>;
 }
 
 /** Settings of this channel, from the worker's configuration. */

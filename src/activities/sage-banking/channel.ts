@@ -1,3 +1,4 @@
+import { sageCommandKinds } from '../../db/sage-banking/command-types.js';
 import type { ActivityChannel } from '../channel.js';
 import { failCommandOf } from '../command-failure.js';
 import { sageCancelAccount } from './account/cancel-account.js';
@@ -42,6 +43,7 @@ function createRepairActivities(deps: SageBankingDeps) {
 export const sageBankingChannel = {
   id: 'sage-banking' as const,
   isConfigured: (deps) => deps.sage !== null,
+  commandKinds: sageCommandKinds,
   createActivities,
   createRepairActivities,
   runCommand: runSageCommand,

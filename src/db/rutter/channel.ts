@@ -60,7 +60,7 @@ export const rutterDbChannel: DbChannel = {
     },
   },
   alertConditions: rutterAlertConditions,
-  repairTasks: ['feeds', 'connections', 'wakes'],
+  repairTasks: ['feeds', 'connections', 'wakes', 'handoffs'],
   missingWorkflows: [
     { task: 'connections', sql: 'a.feed_id IS NULL' },
     { task: 'feeds', sql: 'EXISTS (SELECT 1 FROM feeds f WHERE f.feed_id = a.feed_id)' },

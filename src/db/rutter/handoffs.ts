@@ -173,6 +173,32 @@ export async function takeHandoffAnswer(
   return { answerSealed: taken.answer_sealed };
 }
 
+export interface HandoffToCheck {
+  readonly handoffId: string;
+  readonly customerId: string;
+  /** Its deadline has passed. */
+  readonly isOver: boolean;
+}
+
+/**
+ * Handoffs of customers that have not ended and must have a workflow: unchanged for a moment, or past their deadline for
+ * long enough that the workflow has recorded the end. Those with the earliest deadline first.
+ */
+export async function listHandoffsToCheck(
+  db: Queryable,
+  input: { unchangedForMs: number; endsWithinMs: number; limit: number },
+): Promise<HandoffToCheck[]> {
+  const { rows } = await db.query<HandoffToCheck>(
+    `SELECT handoff_id AS "handoffId", customer_id AS "customerId", deadline_at <= now() AS "isOver" FROM handoffs
+      WHERE state IN ('logged_in', 'sharing', 'ready') AND customer_id IS NOT NULL
+        AND updated_at < now() - $1::float8 * interval '1 millisecond'
+        AND (deadline_at > now() OR deadline_at < now() - $2::float8 * interval '1 millisecond')
+      ORDER BY deadline_at, handoff_id LIMIT $3`,
+    [input.unchangedForMs, input.endsWithinMs, input.limit],
+  );
+  return rows;
+}
+
 /** Links that were opened and never used are kept a day past their deadline, handoffs of customers thirty. */
 const openedKeptDays = 1;
 const keptDays = 30;

@@ -17,14 +17,14 @@ export interface FeedToCheck {
   readonly connectionId: string;
 }
 
-/** Feeds that must have a workflow, after `afterId`. */
+/** Feeds that must have a workflow, after `afterId`: open ones, and closed ones with a batch in flight. */
 export async function listFeedsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
 ): Promise<FeedToCheck[]> {
   const { rows } = await db.query<FeedToCheck>(
     `SELECT feed_id AS "feedId", customer_id AS "customerId", connection_id AS "connectionId" FROM feeds
-      WHERE ($1::uuid IS NULL OR feed_id > $1) AND operator <> 'closed' AND created_at < now() - ${graceInterval}
+      WHERE ($1::uuid IS NULL OR feed_id > $1) AND (operator <> 'closed' OR ${hasBatchInFlight}) AND created_at < now() - ${graceInterval}
         AND state_since < now() - ${graceInterval}
       ORDER BY feed_id LIMIT $2`,
     [input.afterId, input.limit],
@@ -32,12 +32,19 @@ export async function listFeedsToCheck(
   return rows;
 }
 
+/** Of a connection that is unlinked no outcome can be learned any more. */
+const hasBatchInFlight = `EXISTS (SELECT 1 FROM batches b JOIN connections c ON c.connection_id = b.connection_id
+   WHERE b.feed_id = feeds.feed_id AND b.state = 'open' AND c.unlinked_at IS NULL)`;
+
 export interface ConnectionToCheck {
   readonly connectionId: string;
   readonly customerId: string;
 }
 
-/** Connections on which something is awaited that is still polled, accounts are left to publish, or that are to be unlinked. */
+/**
+ * Connections on which something is awaited that is still polled (an activation, a recovery, the end of Rutter Link),
+ * accounts are left to publish, or that are to be unlinked.
+ */
 export async function listConnectionsToCheck(
   db: Queryable,
   input: { afterId: string | null; limit: number },
@@ -55,6 +62,10 @@ export async function listConnectionsToCheck(
      SELECT connection_id, customer_id FROM connections
       WHERE ($1::uuid IS NULL OR connection_id > $1)
         AND unlink_requested_at < now() - ${graceInterval} AND unlinked_at IS NULL
+     UNION
+     SELECT connection_id, customer_id FROM connections
+      WHERE ($1::uuid IS NULL OR connection_id > $1) AND link_state = 'awaited' AND unlink_requested_at IS NULL
+        AND created_at < now() - ${graceInterval} AND created_at > now() - ${awaitedFor}
       ORDER BY "connectionId" LIMIT $2`,
     [input.afterId, input.limit],
   );

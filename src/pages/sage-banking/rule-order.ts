@@ -69,7 +69,9 @@ async function sendOrderFailed(
   const list = sagePaths.rules(account.sageAccountId);
   const conflict = conflictOf(command);
   if (conflict !== null) return await sendConflict(visit, account, { command, conflict, rule });
-  const mayBeDone = command.problem?.code === 'provider_unavailable' && command.kind !== 'sage_dry_run_rule';
+  const isUnknown =
+    command.problem?.code === 'provider_unavailable' || command.problem?.code === 'interrupted';
+  const mayBeDone = isUnknown && command.kind !== 'sage_dry_run_rule';
   if (rule === null) {
     const backLink = linkButton(list, t.sage.account.rules);
     if (mayBeDone) return sendSageMessage(visit, { message: t.sage.rules.mayBeDone, status: 502, backLink });

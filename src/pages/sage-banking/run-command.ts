@@ -89,6 +89,7 @@ export function commandProblemText({ pages: { t } }: SageVisit, { problem }: Sag
     case 'precondition_failed':
     case 'provider_unavailable':
     case 'token_refused':
+    case 'interrupted':
       return texts[problem.code];
     case 'provider_refused':
       return t.sage.sageSaid(problem.message);

@@ -38,6 +38,7 @@ export interface RutterFacade {
 export interface RutterMissingWorkflows {
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;
   missingConnections(input: { connectionIds: readonly string[] }): Promise<string[]>;
+  missingHandoffs(input: { handoffIds: readonly string[] }): Promise<string[]>;
 }
 
 const actionSignals = {
@@ -101,6 +102,8 @@ export function createRutterMissingWorkflows(calls: WorkflowCalls): RutterMissin
       missing({ type: 'bankFeedWorkflow', ids: feedIds, workflowIdOf: bankFeedWorkflowId }),
     missingConnections: ({ connectionIds }) =>
       missing({ type: 'connectionWorkflow', ids: connectionIds, workflowIdOf: connectionWorkflowId }),
+    missingHandoffs: ({ handoffIds }) =>
+      missing({ type: 'loginHandoffWorkflow', ids: handoffIds, workflowIdOf: loginHandoffWorkflowId }),
   };
 }
 

@@ -1,7 +1,8 @@
-import { log, proxyActivities } from '@temporalio/workflow';
+import { log, patched, proxyActivities } from '@temporalio/workflow';
 import type { SharedActivities } from '../../activities/index.js';
 import { interactive } from '../activity-options.js';
 import type { WorkflowChannels } from '../channel.js';
+import { patches } from '../patches.js';
 
 /*
  * The repair job, started every minute by the Schedule `fleet-repair`. The activities of each channel restore missing
@@ -13,6 +14,11 @@ import type { WorkflowChannels } from '../channel.js';
 const { dbReviewAlerts } = proxyActivities<SharedActivities>(interactive.repair);
 const repairs = proxyActivities<Record<string, () => Promise<unknown>>>(interactive.repair);
 
+/** Of no channel. */
+const sharedRepairs = ['temporalEndCommands'] satisfies (keyof SharedActivities)[];
+/** Runs that began before the patch do not have these. */
+const patchedRepairs: readonly string[] = ['temporalRestartHandoffs', ...sharedRepairs];
+
 export interface FleetRepairResult {
   /** Activities of which even the last attempt failed. */
   readonly failed: number;
@@ -23,7 +29,9 @@ export type FleetRepairWorkflow = () => Promise<FleetRepairResult>;
 /** The workflow `fleetRepairWorkflow`; `src/workflows/index.ts` gives it the channels. */
 export function createFleetRepairWorkflow(channels: WorkflowChannels): FleetRepairWorkflow {
   return async () => {
-    const names = Object.values(channels).flatMap(({ repairActivities }) => repairActivities);
+    const isPatched = patched(patches.repairOfHandoffsAndCommands);
+    const all = [...Object.values(channels).flatMap((channel) => channel.repairActivities), ...sharedRepairs];
+    const names = isPatched ? all : all.filter((name) => !patchedRepairs.includes(name));
     const repaired = await Promise.allSettled(names.map(async (name) => await repairs[name]?.()));
     // Last, so that an alert about what the others found is raised in the same minute.
     const reviewed = await Promise.allSettled([dbReviewAlerts()]);

@@ -7,5 +7,6 @@ export const rutterChannel = {
     'temporalRestartFeeds',
     'temporalRestartConnections',
     'temporalWakeFeeds',
+    'temporalRestartHandoffs',
   ] satisfies RutterRepairActivity[],
 } as const satisfies WorkflowChannel;

@@ -99,6 +99,9 @@ export async function createDeliveryFixture(
     wakeConnection: ({ connectionId }) => Promise.resolve(void woken.push(`wake ${connectionId}`)),
     missingFeeds: () => Promise.resolve([]),
     missingConnections: () => Promise.resolve([]),
+    missingHandoffs: () => Promise.resolve([]),
+    missingCommands: () => Promise.resolve([]),
+    loginSucceeded: ({ handoffId }) => Promise.resolve(void woken.push(`login ${handoffId}`)),
   };
   const clientOf = (limiter: RequestLimiter) =>
     createRutterClient({

@@ -87,6 +87,9 @@ export function depsOf(input: {
       wakeConnection: discardSignal,
       missingFeeds: () => Promise.resolve([]),
       missingConnections: () => Promise.resolve([]),
+      missingHandoffs: () => Promise.resolve([]),
+      missingCommands: () => Promise.resolve([]),
+      loginSucceeded: discardSignal,
     },
     settings: {
       rutterPlatform: 'SAGE_BANK_FEEDS',
