@@ -26,6 +26,6 @@ it('no two activities have the same wire name', () => {
     ...Object.keys(channel.createActivities(deps)),
     ...Object.keys(channel.createRepairActivities(deps)),
   ]);
-  const shared = ['dbFailCommand', 'dbReviewAlerts', 'providerRunCommand'];
+  const shared = ['dbFailCommand', 'dbReviewAlerts', 'providerRunCommand', 'temporalEndCommands'];
   expect(Object.keys(createActivities(deps)).sort()).toEqual([...shared, ...channels].sort());
 });
