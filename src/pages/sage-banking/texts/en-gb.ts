@@ -35,7 +35,8 @@ export const britishSageTexts = {
       precondition_failed: 'The rule was changed since you opened it. Nothing was changed.',
       superseded: 'The rule was changed again meanwhile: please check it as it is now.',
       provider_unavailable: 'Sage did not answer in time.',
-      interrupted: 'Your request was interrupted. Check whether it was carried out, and ask again if it was not.',
+      interrupted:
+        'Your request was interrupted. Check whether it was carried out, and ask again if it was not.',
       token_refused: 'Sage does not accept your company’s connection at present.',
       other: 'Sage refused.',
     },
