@@ -23,10 +23,10 @@ export const feedSchema = z
     connection_id: z.string().meta({ format: 'uuid' }),
     channel: z.enum(channelIds),
     state: z.enum(feedStates),
-    reason: z
-      .string()
-      .nullable()
-      .meta({ description: 'Why the feed does not deliver; the runbook explains each reason.' }),
+    reason: z.string().nullable().meta({
+      description:
+        'Why the feed does not deliver, or that it ends (`disconnecting`); the runbook explains each reason.',
+    }),
     degraded: z
       .object({
         since: instant.meta({ description: 'The first failed attempt since the last success.' }),

@@ -55,6 +55,7 @@ export interface FeedViewRow {
   updated_at: string;
   has_job: boolean;
   has_undecided_batch: boolean;
+  is_ending: boolean;
   account_differences: readonly AccountDifference[];
   booked_through: string | null;
   delivered_through: string | null;

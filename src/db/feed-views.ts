@@ -1,6 +1,6 @@
 import type { ChannelId } from '../domain/channel.js';
 import type { ClosedBy, FeedFacts, FeedState, TakenStatus } from '../domain/feed.js';
-import { feedStatus, type Degraded } from '../domain/feed-status.js';
+import { endingReason, feedStatus, type Degraded } from '../domain/feed-status.js';
 import type { AccountDifference } from './account-differences-sql.js';
 import type { DbChannel, DbChannels, FeedViewColumn, FeedViewRow } from './channel.js';
 import type { IngestionProblemCounts } from './ingestion-problems.js';
@@ -83,6 +83,7 @@ const columns: readonly FeedViewColumn[] = [
   'updated_at',
   'has_job',
   'has_undecided_batch',
+  'is_ending',
   'account_differences',
   'booked_through',
   'delivered_through',
@@ -110,6 +111,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     degradedSince: row.degraded_since,
     degradedCause: row.degraded_cause,
     nextAttemptAt: row.next_attempt_at,
+    isEnding: row.is_ending,
   });
   return {
     feedId: row.feed_id,
@@ -120,7 +122,7 @@ function viewFrom(channels: DbChannels, row: UnionRow): FeedView {
     facts,
     state,
     reason,
-    reasonDetail: reason === null ? null : row.reason_detail,
+    reasonDetail: reason === null || reason === endingReason ? null : row.reason_detail,
     degraded: degraded === null ? null : { ...degraded, waiting: row.waiting },
     waitingSince: row.waiting_since,
     transactionStartDate: row.transaction_start_date,
@@ -181,7 +183,7 @@ export async function listFeedViews(
       const { columns: own } = channel.feedView;
       return `(${selectOf(channel)}
        WHERE ($1::text IS NULL OR ${own.customer_id} = $1) AND ($2::text IS NULL OR ${own.account_id} = $2)
-         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ($5::text IS NULL OR ${own.reason} = $5)
+         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ($5::text IS NULL OR ${input.reason === endingReason ? endsSql(channel) : `${own.reason} = $5`})
          AND ($6::timestamptz IS NULL OR ${own.waiting_since} < $6) AND ${statusFilter(channel, input)}
        ORDER BY ${own.feed_id} LIMIT $4)`;
     });
@@ -199,13 +201,23 @@ export async function listFeedViews(
 /** Conditions on what {@link feedStatus} derives, as SQL on the stored values. */
 function statusFilter(channel: DbChannel, input: FeedFilters): string {
   const conditions = [isShownAs(channel, input.state)];
-  if (input.reason !== undefined && !channel.rules.isBlocked(input.reason)) {
+  const { reason } = input;
+  if (reason !== undefined && reason !== endingReason && !channel.rules.isBlocked(reason)) {
     conditions.push(isDegradedSql(channel));
   }
   if (input.degraded !== undefined) {
     conditions.push(input.degraded ? isDegradedSql(channel) : `NOT ${isDegradedSql(channel)}`);
   }
   return conditions.join(' AND ');
+}
+
+/** Whether a feed of the channel ends and has no more urgent reason, by the rules of {@link feedStatus}. */
+function endsSql({ rules, feedView }: DbChannel): string {
+  const { reason, is_ending: isEnding } = feedView.columns;
+  const blocked = literals(rules.reasons.filter(rules.isBlocked));
+  return `(${isEnding} AND (${reason} IS NULL OR ${reason} NOT IN (${blocked}))
+           AND NOT ${isDegradedSql({ rules, feedView })}
+           AND ${feedView.statusColumn} NOT IN (${literals(rules.statusesShownAs('closed'))}))`;
 }
 
 /** Whether a feed of the channel is degraded, by the rules of {@link feedStatus}. */

@@ -47,6 +47,9 @@ export function isProviderCause(cause: string): boolean {
   return providerCauses.includes(cause);
 }
 
+/** The reason of a feed that nothing keeps from proceeding, and that ends: see {@link StoredReason.isEnding}. */
+export const endingReason = 'disconnecting';
+
 /** What the row of a feed says about the last attempt that did not succeed. Instants are ISO text. */
 export interface StoredReason {
   readonly reason: string | null;
@@ -56,6 +59,11 @@ export interface StoredReason {
   readonly degradedSince: string | null;
   readonly degradedCause: string | null;
   readonly nextAttemptAt: string | null;
+  /**
+   * The account is being disconnected at the provider, or its connection deleted there: the state is as before until that
+   * is done. Absent: not of interest to the reader.
+   */
+  readonly isEnding?: boolean;
 }
 
 /** Retried by itself. */
@@ -78,17 +86,19 @@ export interface FeedStatus {
 /**
  * The status of a feed in a state, which `feedState` derives from its facts. A reason that needs a person is shown in
  * every state. One that passes by itself counts only while the feed is retried: not when it is paused or closed, nor where
- * something else keeps it from sending.
+ * something else keeps it from sending. With no other reason a feed that ends says so.
  */
 export function feedStatus(
   channel: Pick<Channel, 'isBlocked' | 'retryingStates'>,
   feed: StoredReason & { readonly state: FeedState },
 ): FeedStatus {
   const { state, reason } = feed;
-  if (reason === null || channel.isBlocked(reason)) return { state, reason, degraded: null };
+  const ending = feed.isEnding === true && state !== 'closed' ? endingReason : null;
+  if (reason === null) return { state, reason: ending, degraded: null };
+  if (channel.isBlocked(reason)) return { state, reason, degraded: null };
   const since = feed.degradedSince ?? feed.reasonAt;
   if (since === null || !channel.retryingStates.includes(state)) {
-    return { state, reason: null, degraded: null };
+    return { state, reason: ending, degraded: null };
   }
   return {
     state,

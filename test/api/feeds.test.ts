@@ -163,6 +163,51 @@ describe('the list of feeds', () => {
   });
 });
 
+describe('a feed whose end was requested', () => {
+  const listed = async (query: string) =>
+    (await api.call('GET', `/v1/feeds?${query}`)).body['feeds'] as { feed_id: string; reason: string }[];
+
+  it('says so beside its state, on either channel, and is found by it', async () => {
+    const account = await api.makeAccount();
+    const feedId = await api.makeFeed({ ...account, account_status: 'active', state: 'live' });
+    const query = `customer_id=${account.customerId}`;
+    expect(await listed(query)).toMatchObject([{ state: 'live', reason: null }]);
+    expect(await listed(`${query}&reason=disconnecting`)).toEqual([]);
+    await api.pool.query(
+      `UPDATE connections SET unlink_requested_at = now()
+        WHERE connection_id = (SELECT connection_id FROM feeds WHERE feed_id = $1)`,
+      [feedId],
+    );
+    const companyId = randomUUID();
+    const sageAccountId = randomUUID();
+    await api.pool.query(
+      `INSERT INTO sage_companies (connection_id, customer_id, organisation_id, company_id, name, signing_key_sealed)
+       VALUES ($1::uuid, $2, $1::uuid::text, 'c', 'A company', 'sealed')`,
+      [companyId, account.customerId],
+    );
+    await api.pool.query(
+      `INSERT INTO sage_accounts (sage_account_id, customer_id, connection_id, bank_account_id, bank_id, bank_name,
+                                  data_provider, name, identity_hash, status, cancel_requested_at)
+       VALUES ($1::uuid, $2, $3, $1::uuid::text, 'bank', 'A bank', 'indirect', 'Savings', 'hash', 'active', now())`,
+      [sageAccountId, account.customerId, companyId],
+    );
+    const both = [feedId, sageAccountId].sort();
+    const found = await listed(`${query}&reason=disconnecting`);
+    expect(found.map(({ feed_id }) => feed_id).sort()).toEqual(both);
+    expect(found).toMatchObject([
+      { state: 'live', reason: 'disconnecting' },
+      { state: 'live', reason: 'disconnecting' },
+    ]);
+    await api.pool.query(`UPDATE feeds SET reason = 'job_lost', reason_at = now() WHERE feed_id = $1`, [
+      feedId,
+    ]);
+    expect((await listed(`${query}&reason=disconnecting`)).map(({ feed_id }) => feed_id)).toEqual([
+      sageAccountId,
+    ]);
+    expect((await listed(`${query}&reason=job_lost`)).map(({ feed_id }) => feed_id)).toEqual([feedId]);
+  });
+});
+
 describe('the limit of a list', () => {
   it.each(['0', '00', '201', '1001', '99999999999999999999', '-1', '1.5', '1e2', 'x', ''])(
     'that is no page size is refused with the largest one: %j',

@@ -3,6 +3,7 @@ import { dbChannels } from '../../db/channels.js';
 import { listFeedViews } from '../../db/feed-views.js';
 import { channelIds } from '../../domain/channel.js';
 import { channels } from '../../domain/channels.js';
+import { endingReason } from '../../domain/feed-status.js';
 import { feedStates } from '../../domain/feed.js';
 import { describeInstantProblem, parseInstant } from '../../domain/instant.js';
 import { defineRoute } from '../define-route.js';
@@ -18,7 +19,7 @@ import {
   uuidKeyForm,
 } from '../fields.js';
 
-const feedReasons = [...new Set(Object.values(channels).flatMap(({ reasons }) => reasons))];
+const feedReasons = [...new Set(Object.values(channels).flatMap(({ reasons }) => reasons)), endingReason];
 
 /** A feed is found by the posting that waits longest. */
 const instantFilter = z

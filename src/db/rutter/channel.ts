@@ -43,6 +43,7 @@ export const rutterDbChannel: DbChannel = {
                            AND a.state IN ('open', 'in_doubt') AND a.job_id IS NOT NULL)`,
       has_undecided_batch: `(c.unlinked_at IS NOT NULL
                              AND EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open'))`,
+      is_ending: '(c.unlink_requested_at IS NOT NULL)',
       account_differences: accountDifferencesSql('f'),
       booked_through: bookedThroughSql('f'),
       delivered_through: deliveredThroughSql('f'),

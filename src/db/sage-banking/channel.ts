@@ -43,6 +43,7 @@ export const sageBankingDbChannel: DbChannel = {
       updated_at: 's.updated_at',
       has_job: 'false',
       has_undecided_batch: 'false',
+      is_ending: '(s.cancel_requested_at IS NOT NULL)',
       account_differences: `'[]'::jsonb`,
       altered_count: 'NULL::integer',
       booked_through: 'NULL::date',
