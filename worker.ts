@@ -19,25 +19,31 @@ import {
   type WorkerConfig,
 } from './src/config.js';
 import { parseKeyring } from './src/crypto/keyring.js';
+import { explainUnavailable } from './src/db/explain-unavailable.js';
 import { createPool } from './src/db/pool.js';
 import { createRateLimiter } from './src/db/rate-limiter.js';
-import { readDatabaseRefusal } from './src/db/unavailable.js';
+import { requireSchema, SchemaNotMigrated } from './src/db/schema-version.js';
+import { DatabaseRefused } from './src/db/session-settings.js';
 import { taskQueues } from './src/domain/ids.js';
-import { backoffMs } from './src/domain/schedule.js';
 import { createLog } from './src/logger.js';
+import { listenForStop, onStop } from './src/process/stop-request.js';
+import { waitForPart } from './src/process/wait-for-part.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createFacade, type Facade } from './src/temporal/channels.js';
+import { explainTemporalMissing } from './src/temporal/explain-missing.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
-import { registerSearchAttributes } from './src/temporal/search-attributes.js';
+import { registerSearchAttributes, SearchAttributeTypeMismatch } from './src/temporal/search-attributes.js';
 import { createTemporalSetup, setupPartNames } from './src/temporal/setup.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
 /** Statements are short: this many connections serve all delivery runs of a process. */
 const databaseConnectionsMax = 20;
-const connectRetry = { firstMs: 250, maxMs: 5_000 };
+/** What is not closed by then is left to the end of the process. */
+const closeMaxMs = 5_000;
 const pinoLevels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 const bundlePath = fileURLToPath(new URL('dist/workflow-bundle.js', import.meta.url));
 
+const stopping = listenForStop();
 const config = configOrExit(readWorkerConfig);
 const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`);
@@ -54,36 +60,20 @@ Runtime.install({
   shutdownSignals: [],
 });
 
-const stopping = new AbortController();
-const workers: Worker[] = [];
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    logger.info({ signal }, 'worker stopping');
-    stopping.abort();
-    for (const worker of workers) worker.shutdown();
-  });
-}
-
 const temporal = loadClientConnectConfig({ overrideEnvVars: configOrExit(readTemporalEnvironment) });
 const namespace = temporal.namespace ?? 'default';
 const dataConverter = createDataConverter(keys.keyring);
-const connection = await connectWithRetry('temporal', () =>
-  NativeConnection.connect(temporal.connectionOptions),
-);
-const clientConnection = await connectWithRetry('temporal', () =>
-  Connection.connect(temporal.connectionOptions),
-);
-const { registered } = await connectWithRetry('search attributes', () =>
+const connection = await waitForTemporal(() => NativeConnection.connect(temporal.connectionOptions));
+const clientConnection = await waitForTemporal(() => Connection.connect(temporal.connectionOptions));
+const client = new Client({ connection: clientConnection, namespace, dataConverter });
+const { registered } = await waitForTemporal(() =>
   registerSearchAttributes({ connection: clientConnection, namespace }),
 );
-const client = new Client({ connection: clientConnection, namespace, dataConverter });
-const schedules = await connectWithRetry('schedules', () => ensureSchedules(client));
+const schedules = await waitForTemporal(() => ensureSchedules(client));
 const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
   logger.warn({ error: error.message }, 'database connection lost');
 });
-void readDatabaseRefusal(pool).then((refusal) => {
-  if (refusal !== null) fail(refusal);
-});
+await waitForDatabase();
 const facade = createFacade(client);
 const activities = createActivities({
   pool,
@@ -111,12 +101,12 @@ const activities = createActivities({
     startDateFromOpenedOn: config.RUTTER_START_DATE_FROM_OPENED_ON,
   },
   wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
-  stopping: stopping.signal,
+  stopping,
 });
 
 const shared = { connection, namespace, dataConverter };
 const interceptors = { activity: [createActivityInterceptors] };
-workers.push(
+const workers = [
   await Worker.create({
     ...shared,
     ...workerOptions.workflows,
@@ -137,25 +127,32 @@ workers.push(
     activities,
     interceptors,
   }),
-);
-if (stopping.signal.aborted) for (const worker of workers) worker.shutdown();
-logger.info({ namespace }, 'worker running');
-const setup = createTemporalSetup({ client, connection: clientConnection, namespace });
-const setupKept = keepSetup({
-  pool,
-  setup,
-  logger,
-  stopping: stopping.signal,
-  restoredAtStart: setupPartNames({ registered, ...schedules }),
+];
+onStop(stopping, (signal) => {
+  logger.info({ signal }, 'worker stopping');
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 });
-try {
-  await Promise.all(workers.map((worker) => worker.run()));
-} finally {
-  stopping.abort();
-  await setupKept;
-  await Promise.allSettled([connection.close(), clientConnection.close(), pool.end()]);
-}
+if (!stopping.aborted) await runUntilStopped();
+await Promise.race([
+  Promise.allSettled([connection.close(), clientConnection.close(), pool.end()]),
+  sleep(closeMaxMs, undefined, { ref: false }),
+]);
 logger.info('worker stopped');
+process.exit(0);
+
+async function runUntilStopped(): Promise<void> {
+  const setup = createTemporalSetup({ client, connection: clientConnection, namespace });
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  logger.info({ namespace }, 'worker running');
+  void keepSetup({
+    pool,
+    setup,
+    logger,
+    stopping,
+    restoredAtStart: setupPartNames({ registered, ...schedules }),
+  });
+  await running;
+}
 
 /** Null without `SAGE_BANKING_URL`: then the channel is not configured. */
 function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingParts | null {
@@ -182,21 +179,27 @@ function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingPart
   };
 }
 
-/** Start order does not matter: retries until the part is reachable or the process is asked to stop. */
-async function connectWithRetry<T>(part: string, connect: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await connect();
-    } catch (error) {
-      if (error instanceof Error && error.name === 'SearchAttributeTypeMismatch') fail(error.message);
-      const waitMs = backoffMs({ tries, ...connectRetry });
-      logger.warn(
-        { part, waitMs, error: error instanceof Error ? error.message : 'unknown' },
-        'waiting for a part',
-      );
-      await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => process.exit(0));
-    }
+/** Start order does not matter: waits until Temporal, with our namespace, answers. */
+function waitForTemporal<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  const explain = (error: unknown): string | null => explainTemporalMissing(error, namespace);
+  return waitForPart({ part: 'Temporal', attempt, explain, logger, stopping }).catch(endWait);
+}
+
+/** Without the schema of this version every activity would fail. */
+function waitForDatabase(): Promise<void> {
+  const explain = (error: unknown): string | null =>
+    error instanceof SchemaNotMigrated ? error.message : explainUnavailable(error);
+  const attempt = (): Promise<void> => requireSchema(pool);
+  return waitForPart({ part: 'PostgreSQL', attempt, explain, logger, stopping }).catch(endWait);
+}
+
+function endWait(error: unknown): never {
+  if (stopping.aborted) {
+    logger.info('worker stopped');
+    process.exit(0);
   }
+  if (error instanceof SearchAttributeTypeMismatch || error instanceof DatabaseRefused) fail(error.message);
+  throw error;
 }
 
 function fail(sentence: string): never {

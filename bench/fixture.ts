@@ -9,7 +9,7 @@ import { startPostgres } from '../scripts/local/postgres.js';
 import { startRoleProcess } from '../scripts/local/role-process.js';
 import { startTemporalDevServer } from '../scripts/local/temporal-dev-server.js';
 import { createKeyEntry, parseKeyring, type Keyring } from '../src/crypto/keyring.js';
-import { runMigrations } from '../src/db/migrate.js';
+import { runMigrations } from '../src/db/run-migrations.js';
 import { createPool, type Pool } from '../src/db/pool.js';
 import { createDataConverter } from '../src/temporal/data-converter.js';
 import { createFacade, type Facade } from '../src/temporal/channels.js';

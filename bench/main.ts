@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildWorkflowBundle } from '../scripts/build-workflow-bundle.js';
+import { buildWorkflowBundle } from '../scripts/workflow-bundle.js';
 import { LocalFailure } from '../scripts/local/local-failure.js';
 import { readArguments } from './arguments.js';
 import { backfill1x20 } from './rutter/backfill-1x20.js';

@@ -83,11 +83,13 @@ async function main(): Promise<void> {
     rutterUrl: rutter.url,
     loginUrl: settings.loginUrl,
   });
+  let stopping: Promise<void> | undefined;
   const stop = (): void => {
-    void Promise.all([rutter.close(), banking.close(), screens.close()]).then(() => process.exit(0));
+    // npm and a terminal both send a signal for one request.
+    stopping ??= Promise.all([rutter.close(), banking.close(), screens.close()]).then(() => process.exit(0));
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
   const ready = {
     sandbox: 'ready',
     rutter: rutter.url,

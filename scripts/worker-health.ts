@@ -1,5 +1,5 @@
+// The health check of a worker's container: ends with 1 unless a worker of this host polls every task queue.
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { configOrExit, readTemporalEnvironment } from '../src/config.js';
@@ -19,13 +19,19 @@ const polled = [
   [taskQueues.deliver, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY],
 ] as const;
 
+const missing = await queuesNotPolled({ host: hostname(), nowMs: Date.now() });
+if (missing.length > 0) {
+  process.stderr.write(`no worker of this host polls ${missing.join(', ')}\n`);
+  process.exitCode = 1;
+}
+
 /**
  * The task queues that no worker on this host has polled lately, as reported by Temporal; empty if the worker is healthy.
  * For the health check of a worker's container, which is a separate host.
  *
  * @throws the Temporal client's error if Temporal does not answer
  */
-export async function queuesNotPolled(input: { host: string; nowMs: number }): Promise<string[]> {
+async function queuesNotPolled(input: { host: string; nowMs: number }): Promise<string[]> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
     overrideEnvVars: configOrExit(readTemporalEnvironment),
   });
@@ -47,13 +53,5 @@ export async function queuesNotPolled(input: { host: string; nowMs: number }): P
     return missing.flat();
   } finally {
     await connection.close();
-  }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const missing = await queuesNotPolled({ host: hostname(), nowMs: Date.now() });
-  if (missing.length > 0) {
-    process.stderr.write(`no worker of this host polls ${missing.join(', ')}\n`);
-    process.exitCode = 1;
   }
 }

@@ -1,4 +1,4 @@
-import { buildWorkflowBundle } from '../build-workflow-bundle.js';
+import { buildWorkflowBundle } from '../workflow-bundle.js';
 import type { PrintLine } from '../local/local-failure.js';
 import type { ChaosArguments } from './arguments.js';
 import { CoreBanking } from './core-banking.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createKeyEntry, parseKeyring, type Keyring } from '../../src/crypto/keyring.js';
-import { runMigrations } from '../../src/db/migrate.js';
+import { runMigrations } from '../../src/db/run-migrations.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.js';

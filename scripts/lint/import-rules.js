@@ -18,6 +18,12 @@ export const layers = [
     node: false,
     packages: ['@temporalio/workflow', '@temporalio/common'],
   },
+  {
+    from: 'src/process/',
+    own: ['src/process/', 'src/domain/', ...shared],
+    node: true,
+    not: ['@temporalio', 'express', 'pg'],
+  },
   { from: 'src/crypto/', own: ['src/crypto/', 'src/domain/'], node: true, packages: ['@node-rs/argon2'] },
   {
     from: 'src/clients/',

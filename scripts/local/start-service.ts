@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OldDatabase, runMigrations } from '../../src/db/migrate.js';
-import { buildWorkflowBundle } from '../build-workflow-bundle.js';
+import { MigrationRefused, runMigrations } from '../../src/db/run-migrations.js';
+import { buildWorkflowBundle } from '../workflow-bundle.js';
 import { openChildrenRecord } from './children-record.js';
 import type { ChildrenRecord } from './children-record.js';
 import { makeDemoCustomer } from './demo-customer.js';
@@ -125,7 +125,7 @@ async function bringUp(start: Start): Promise<Omit<RunningService, 'stop'>> {
   printLine('migrating the database');
   await runMigrations(databaseUrl, { bankTimeZone: environment['BANK_TIME_ZONE'] || undefined }).catch(
     (error: unknown) => {
-      throw error instanceof OldDatabase ? new LocalFailure(error.message) : error;
+      throw error instanceof MigrationRefused ? new LocalFailure(error.message) : error;
     },
   );
   const temporalProfile = join(folder.run, 'temporal.toml');

@@ -9,6 +9,7 @@ import { readDatabaseRefusal } from '../db/unavailable.js';
 import { createLog } from '../logger.js';
 import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
+import { listenForStop, onStop } from '../process/stop-request.js';
 import { createTemporalClient } from '../temporal/client.js';
 import { createDataConverter } from '../temporal/data-converter.js';
 import { createFacade } from '../temporal/channels.js';
@@ -26,9 +27,10 @@ import { listen, type Listening } from './listen.js';
 const databaseConnectionsMax = 20;
 /** A hash takes a core for about 25 ms and 19 MiB; callers beyond the queue are asked to retry. */
 const hashing = { concurrencyMax: 2, queueMax: 64 } as const;
-/** Wake-ups that are not sent by then are left to the feed's own next check. */
-const wakeUpsMaxMs = 5_000;
+/** Wake-ups that are not sent by then are left to the feed's own next check; connections end with the process. */
+const finishMaxMs = 5_000;
 
+const stopping = listenForStop();
 const config = configOrExit(readApiConfig);
 const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`, configurationExitCode);
@@ -73,15 +75,15 @@ void readDatabaseRefusal(pool).then((refusal) => {
 });
 const server = await listen({ app, port: config.PORT }).catch((error: unknown) => portTaken(error));
 logger.info({ port: server.port, publicUrl: config.publicUrl }, 'listening');
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal, server));
+onStop(stopping, (signal) => void stop(signal, server));
 
 /** Stop accepting, drain, close the client, close the pool. */
 async function stop(signal: string, listening: Listening): Promise<void> {
   logger.info({ signal }, 'api stopping');
   stopHousekeeping();
   await listening.close();
-  await Promise.race([drained(), new Promise((resolve) => setTimeout(resolve, wakeUpsMaxMs).unref())]);
-  await Promise.allSettled([temporal.close(), pool.end()]);
+  const finished = drained().then(() => Promise.allSettled([temporal.close(), pool.end()]));
+  await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, finishMaxMs).unref())]);
   logger.info('api stopped');
   process.exit(0);
 }

@@ -12,6 +12,8 @@ import { typeParser } from './value-parsers.js';
 
 /** An answer that has not come this long after the server-side time-out is lost on a dead network connection. */
 const answerTimeoutMs = statementTimeoutMs + 5_000;
+/** A server that is there answers sooner; an address that drops packets would delay the next attempt by minutes. */
+const migrationConnectTimeoutMs = 10_000;
 /** A pooler may be put in between, or its mode changed, while the process runs. */
 const poolerModeKeptMs = 60_000;
 
@@ -59,7 +61,13 @@ export function sessionPreparation(config: pg.ClientConfig): (client: pg.ClientB
  */
 export async function connectForMigrations(databaseUrl: string): Promise<pg.Client> {
   const config = connectionConfig(databaseUrl);
-  const client = new pg.Client({ ...config, query_timeout: 0 });
+  const client = new pg.Client({
+    ...config,
+    query_timeout: 0,
+    connectionTimeoutMillis: migrationConnectTimeoutMs,
+  });
+  // A connection that dies between two statements: the next statement throws, and the caller tries again.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     if ((await readPoolerMode(client, config)) === 'transaction') {

@@ -1,115 +1,43 @@
-import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
-import type pg from 'pg';
-import { ConfigurationError, configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
+// npm run migrate: waits for PostgreSQL, brings the database to the newest schema, and ends with 0. Stopped before that, it
+// ends by the signal: PostgreSQL undoes the migration that was not complete, and the next run makes it.
+import { configOrExit, configurationExitCode, readMigrateConfig } from '../config.js';
 import { createLog } from '../logger.js';
-import { connectForMigrations } from './connection.js';
+import { PartMissing, unavailableExitCode, waitForPart } from '../process/wait-for-part.js';
+import { explainUnavailable } from './explain-unavailable.js';
+import { MigrationRefused, runMigrations } from './run-migrations.js';
 import { DatabaseRefused } from './session-settings.js';
 
-const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
-const migrationsTable = 'migrations';
-/** The first migration of every schema before version 0.2.0, which replaced them all by a new set. */
-const firstOldMigration = '0001_customers_and_feeds';
-/** SQLSTATE of an unknown time zone. */
-const invalidParameterValue = '22023';
+/** Longer than a database takes to start or to fail over; then somebody has to look. */
+const databaseWaitMaxMs = 5 * 60_000;
 
-/** The database was made before version 0.2.0, the first that can be upgraded. The message is one sentence. */
-export class OldDatabase extends Error {
-  override readonly name = 'OldDatabase';
-  constructor() {
-    super(
-      'This database was made before version 0.2.0 and cannot be upgraded: begin again with "npm start -- --fresh", or set DATABASE_URL to an empty database.',
-    );
+const config = configOrExit(readMigrateConfig);
+const { logger } = createLog(config.LOG_LEVEL, 'migrate');
+try {
+  const applied = await waitForPart({
+    part: 'PostgreSQL',
+    attempt: () => runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE }),
+    explain: (error) => (isRefusedSignIn(error) ? null : explainUnavailable(error)),
+    logger,
+    maxMs: databaseWaitMaxMs,
+  });
+  logger.info({ applied }, 'migrated');
+} catch (error) {
+  // What an operator must change: one sentence, without a stack.
+  if (error instanceof PartMissing) fail(error.message, unavailableExitCode);
+  if (error instanceof MigrationRefused || error instanceof DatabaseRefused) {
+    fail(error.message, configurationExitCode);
   }
+  if (isRefusedSignIn(error)) fail(explainUnavailable(error) ?? '', configurationExitCode);
+  throw error;
 }
 
-/** The tables of an installation are in another schema than `public`. The message is one sentence. */
-export class OtherSchema extends Error {
-  override readonly name = 'OtherSchema';
-  constructor(schema: string) {
-    super(
-      `The tables are in the schema "${schema}", and the service uses "public" alone: stop it, move them with ALTER TABLE … SET SCHEMA public as docs/operations/pooler.md says, and run "migrate" again.`,
-    );
-  }
+/** SQLSTATE class 28: no wait makes a password right. */
+function isRefusedSignIn(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && code.startsWith('28');
 }
 
-/**
- * Brings a database to the newest schema: plain SQL files, forward only, in one transaction each, one migrator
- * at a time (the others wait). Safe to repeat. Answers the names of the files applied now. `bankTimeZone` is an IANA
- * name, in which the days of postings that were stored without one are read; UTC when it is absent.
- *
- * @throws OldDatabase, OtherSchema, DatabaseRefused or ConfigurationError, with nothing changed
- */
-export async function runMigrations(
-  databaseUrl: string,
-  options: { bankTimeZone?: string | undefined } = {},
-): Promise<string[]> {
-  const client = await connectForMigrations(databaseUrl);
-  try {
-    await refuseOtherSchema(client);
-    await refuseOldDatabase(client);
-    await setBankTimeZone(client, options.bankTimeZone ?? '');
-    const applied = await runner({
-      dbClient: client,
-      dir: migrationsFolder,
-      direction: 'up',
-      migrationsTable,
-      advisoryLockMode: 'wait',
-      log: () => undefined,
-    });
-    return applied.map((migration) => migration.name);
-  } finally {
-    await client.end();
-  }
-}
-
-/** Read by the migrations with current_setting(). PostgreSQL has its own list of zones, which may be older than ours. */
-async function setBankTimeZone(client: pg.Client, timeZone: string): Promise<void> {
-  if (timeZone !== '') {
-    await client.query(`SELECT (now() AT TIME ZONE $1::text)::text`, [timeZone]).catch((error: unknown) => {
-      if ((error as pg.DatabaseError).code !== invalidParameterValue) throw error;
-      throw new ConfigurationError([
-        'BANK_TIME_ZONE: PostgreSQL does not know this time zone: use an older name of it, or a server with newer time zone data',
-      ]);
-    });
-  }
-  await client.query(`SELECT set_config('bankfeeds.bank_time_zone', $1, false)`, [timeZone]);
-}
-
-/**
- * The tables are in the schema `public`. Before version 0.3.0 a `search_path` of the role or the database decided; without
- * this check such an installation would get a second, empty set of tables.
- */
-async function refuseOtherSchema(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ schema: string }>(
-    `SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND c.relname IN ('posting_conflicts', 'idempotency_keys', 'rate_limits')
-        AND to_regclass('public.posting_conflicts') IS NULL GROUP BY n.nspname HAVING count(*) = 3`,
-  );
-  const schema = rows[0]?.schema;
-  if (schema === undefined) return;
-  throw new OtherSchema(schema);
-}
-
-async function refuseOldDatabase(client: pg.Client): Promise<void> {
-  const table = await client.query(`SELECT 1 WHERE to_regclass('${migrationsTable}') IS NOT NULL`);
-  if (table.rowCount === 0) return;
-  const old = await client.query(`SELECT 1 FROM ${migrationsTable} WHERE name = $1`, [firstOldMigration]);
-  if (old.rowCount !== 0) throw new OldDatabase();
-}
-
-/** What an operator must change: one sentence, without a stack. */
-const refusals = [OldDatabase, OtherSchema, DatabaseRefused, ConfigurationError] as const;
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const config = configOrExit(readMigrateConfig);
-  try {
-    const applied = await runMigrations(config.DATABASE_URL, { bankTimeZone: config.BANK_TIME_ZONE });
-    createLog(config.LOG_LEVEL, 'migrate').logger.info({ applied }, 'migrated');
-  } catch (error) {
-    if (!refusals.some((refusal) => error instanceof refusal)) throw error;
-    const { message } = error as Error;
-    process.stderr.write(`${message}\n`);
-    process.exit(configurationExitCode);
-  }
+function fail(sentence: string, exitCode: number): never {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(exitCode);
 }

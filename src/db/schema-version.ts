@@ -24,3 +24,23 @@ export async function readAppliedMigrations(db: Queryable): Promise<string[]> {
     throw error;
   }
 }
+
+/** The migrations of this version that the database lacks; those of a later version do not matter. */
+export async function listMissingMigrations(db: Queryable): Promise<string[]> {
+  const [known, applied] = await Promise.all([listMigrations(), readAppliedMigrations(db)]);
+  return known.filter((name) => !applied.includes(name));
+}
+
+/** The database lacks migrations of this version. The message is one sentence with the remedy. */
+export class SchemaNotMigrated extends Error {
+  override readonly name = 'SchemaNotMigrated';
+}
+
+/** @throws SchemaNotMigrated until `migrate` of this version has run, or what PostgreSQL throws */
+export async function requireSchema(db: Queryable): Promise<void> {
+  const missing = await listMissingMigrations(db);
+  if (missing.length === 0) return;
+  throw new SchemaNotMigrated(
+    `the database lacks ${missing.length} migrations of this version, the first is ${missing[0] ?? ''}: run "npm run migrate"`,
+  );
+}

@@ -4,8 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigurationError } from '../../src/config.js';
-import { OldDatabase, OtherSchema, runMigrations } from '../../src/db/migrate.js';
+import { MigrationRefused, OldDatabase, OtherSchema, runMigrations } from '../../src/db/run-migrations.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;
@@ -63,7 +62,7 @@ describe('a migration', () => {
     const refused = await runMigrations(database.url, { bankTimeZone: 'Mars/Olympus' }).catch(
       (error: unknown) => error,
     );
-    expect(refused).toBeInstanceOf(ConfigurationError);
+    expect(refused).toBeInstanceOf(MigrationRefused);
     expect((refused as Error).message).toContain('BANK_TIME_ZONE: PostgreSQL does not know this time zone');
     expect((refused as Error).message).not.toContain('Mars');
     expect(await tables()).toEqual([]);

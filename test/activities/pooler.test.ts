@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runMigrations } from '../../src/db/migrate.js';
+import { runMigrations } from '../../src/db/run-migrations.js';
 import { createPool, transaction, type Pool } from '../../src/db/pool.js';
 import { DatabaseRefused, sessionSettings } from '../../src/db/session-settings.js';
 import { isDatabaseUnavailable } from '../../src/db/unavailable.js';

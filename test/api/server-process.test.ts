@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createKeyEntry } from '../../src/crypto/keyring.js';
+import { signalCommand, startNpmCommand } from '../support/npm-command.js';
 import { startRole, type RoleProcess } from '../support/processes.js';
 
 const startMs = 30_000;
@@ -10,20 +11,18 @@ afterEach(async () => {
 });
 
 /** Neither PostgreSQL nor Temporal is there. */
+const environment = {
+  PORT: '0',
+  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+  TEMPORAL_ADDRESS: '127.0.0.1:1',
+  CORE_API_TOKEN: 'core-token-of-the-process-test',
+  OPS_API_TOKEN: 'ops-token-of-the-process-test',
+  RUTTER_CLIENT_SECRET: 'rs_test',
+  ENCRYPTION_KEYS: createKeyEntry('test'),
+};
+
 function startServer(change: Record<string, string> = {}): RoleProcess {
-  const role = startRole({
-    entry: 'src/api/server.ts',
-    env: {
-      PORT: '0',
-      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-      TEMPORAL_ADDRESS: '127.0.0.1:1',
-      CORE_API_TOKEN: 'core-token-of-the-process-test',
-      OPS_API_TOKEN: 'ops-token-of-the-process-test',
-      RUTTER_CLIENT_SECRET: 'rs_test',
-      ENCRYPTION_KEYS: createKeyEntry('test'),
-      ...change,
-    },
-  });
+  const role = startRole({ entry: 'src/api/server.ts', env: { ...environment, ...change } });
   roles.push(role);
   return role;
 }
@@ -41,6 +40,20 @@ describe('the API process', () => {
     ]);
     expect(await role.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(role.output()).toContain('api stopped');
+  });
+
+  // Every role, target and signal: test/verify/process/signals.test.ts.
+  it('as "npm run api" ends in order with all its processes on a signal to npm or to the group', async () => {
+    for (const [target, signal] of [
+      ['npm', 'SIGTERM'],
+      ['group', 'SIGINT'],
+    ] as const) {
+      const started = startNpmCommand({ args: ['run', 'api'], env: environment });
+      const ended = await signalCommand(started, { ready: '"listening"', target, signal });
+      started.end();
+      expect(ended).toMatchObject({ code: 0, left: [] });
+      expect(started.output()).toContain('api stopped');
+    }
   });
 
   it('on a port in use prints the remedy in one sentence, and ends with 1', async () => {

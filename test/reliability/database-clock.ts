@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { runMigrations } from '../../src/db/migrate.js';
+import { runMigrations } from '../../src/db/run-migrations.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { createTestDatabase } from '../support/database.js';
 

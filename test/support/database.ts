@@ -16,7 +16,7 @@ export interface TestDatabase {
 /** Any number: it keeps two test processes from migrating the template at the same time. */
 const templateLock = 7_330_001;
 const template = 'bankfeeds_template';
-const migrateFile = new URL('../../src/db/migrate.ts', import.meta.url);
+const migrateFile = new URL('../../src/db/run-migrations.ts', import.meta.url);
 
 /**
  * Makes a database with all migrations applied, copied from a template that is migrated once per run (some 50 ms).

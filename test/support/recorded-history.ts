@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
-import { saveHistory } from '../../scripts/save-history.js';
+import { saveHistory } from '../../scripts/saved-history.js';
 import { createReplayConverter } from './replay-key.js';
 
 /** A run of a workflow test, and the name of its saved history. */

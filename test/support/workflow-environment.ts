@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { workflowBundleCode } from '../../scripts/build-workflow-bundle.js';
+import { workflowBundleCode } from '../../scripts/workflow-bundle.js';
 import type { Activities } from '../../src/activities/channels.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';

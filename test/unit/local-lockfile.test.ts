@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { missingOptionalEntries } from '../../scripts/check-lockfile.js';
+import { missingOptionalEntries } from '../../scripts/lockfile.js';
 
 test('an optional package without a lock entry is named, since npm ci would refuse the file', () => {
   const packages = {

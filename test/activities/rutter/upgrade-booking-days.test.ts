@@ -4,7 +4,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openAccessToken } from '../../../src/db/connections.js';
-import { runMigrations } from '../../../src/db/migrate.js';
+import { runMigrations } from '../../../src/db/run-migrations.js';
 import { createPool, type Pool } from '../../../src/db/pool.js';
 import { countByDeliveryStatus } from '../../../src/db/rutter/delivery-status.js';
 import { deliveryLockOf } from '../../../src/domain/rutter/delivery-lock.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
+import { buildWorkflowBundle } from '../../../scripts/workflow-bundle.js';
 import { seededRandom } from '../../../scripts/chaos/seeded-random.js';
 import { startRole, type RoleProcess } from '../../support/processes.js';
 import { createSageFixture, type SageFixture } from '../../support/sage-banking/fixture.js';

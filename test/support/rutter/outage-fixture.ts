@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { buildWorkflowBundle } from '../../../scripts/build-workflow-bundle.js';
+import { buildWorkflowBundle } from '../../../scripts/workflow-bundle.js';
 import { CoreBanking } from '../../../scripts/chaos/core-banking.js';
 import { makeFeeds } from '../../../scripts/chaos/feeds.js';
 import type { SeededFeed } from './seed-feed.js';

@@ -1,0 +1,60 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '@temporalio/worker';
+import { keptBundle } from './workflow-bundle-cache.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const workflows = resolve(root, 'src/workflows/index.ts');
+const failureConverter = resolve(root, 'src/temporal/failure-converter.ts');
+const out = resolve(root, 'dist/workflow-bundle.js');
+
+/**
+ * Builds the one file that workers run workflows from, `dist/workflow-bundle.js`.
+ *
+ * @returns the full path of the bundle
+ * @throws Error naming what is wrong
+ */
+export async function buildWorkflowBundle(): Promise<string> {
+  const code = await workflowBundleCode();
+  await mkdir(dirname(out), { recursive: true });
+  // Renamed into place: a worker that starts meanwhile reads the old bundle or the new one, never half of it.
+  const unfinished = `${out}.${process.pid}`;
+  await writeFile(unfinished, code);
+  await rename(unfinished, out);
+  return out;
+}
+
+/**
+ * The code of the bundle. The failure converter is part of it: without it the text of a failure thrown in a workflow
+ * would be readable in the history. A Node module that a workflow reaches fails the build. What was built before from
+ * the same files is taken from the cache.
+ *
+ * @param changed for tests: another entry file, and a file of interceptors; they import nothing outside `src`
+ */
+export async function workflowBundleCode(
+  changed: { entry?: string; interceptors?: string } = {},
+): Promise<string> {
+  const { entry = workflows, interceptors } = changed;
+  const files = [entry, ...(interceptors === undefined ? [] : [interceptors])];
+  return await keptBundle(files, async () => {
+    // Loading the SDK takes longer than reading the cache.
+    const { bundleWorkflowCode } = await import('@temporalio/worker');
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: entry,
+      failureConverterPath: failureConverter,
+      ...(interceptors === undefined ? {} : { workflowInterceptorModules: [interceptors] }),
+      logger: quietLogger(),
+    });
+    return code;
+  });
+}
+
+/** Without the bundler's progress, with its warnings and errors. */
+function quietLogger(): Logger {
+  const silent = (): void => undefined;
+  const print = (message: string): void => {
+    process.stderr.write(`${message}\n`);
+  };
+  return { log: silent, trace: silent, debug: silent, info: silent, warn: print, error: print };
+}
