@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -8,6 +9,7 @@ import { createActivities } from './src/activities/channels.js';
 import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { keepSetup } from './src/activities/setup/keep-setup.js';
+import { createClockedFetch } from './src/clients/http/clocked-fetch.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
 import { candidatesRefreshMs, organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
 import { createSageBankingClient } from './src/clients/sage-banking/create-client.js';
@@ -21,6 +23,7 @@ import {
 import { parseKeyring } from './src/crypto/keyring.js';
 import { explainUnavailable } from './src/db/explain-unavailable.js';
 import { createPool } from './src/db/pool.js';
+import { providerClock, startClockWatch, type ClockWatch } from './src/db/clock-watch.js';
 import { createRateLimiter } from './src/db/rate-limiter.js';
 import { requireSchema, SchemaNotMigrated } from './src/db/schema-version.js';
 import { DatabaseRefused } from './src/db/session-settings.js';
@@ -34,6 +37,7 @@ import { explainTemporalMissing } from './src/temporal/explain-missing.js';
 import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes, SearchAttributeTypeMismatch } from './src/temporal/search-attributes.js';
 import { createTemporalSetup, setupPartNames } from './src/temporal/setup.js';
+import { readServerClock } from './src/temporal/server-clock.js';
 import { workerOptions } from './src/temporal/worker-options.js';
 
 /** Statements are short: this many connections serve all delivery runs of a process. */
@@ -75,6 +79,11 @@ const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => 
 });
 await waitForDatabase();
 const facade = createFacade(client);
+// Read by a clock that goes on when somebody sets the wall clock.
+const providerFetch = {
+  rutter: createClockedFetch(() => performance.now()),
+  'sage-banking': createClockedFetch(() => performance.now()),
+};
 const activities = createActivities({
   pool,
   keyring: keys.keyring,
@@ -84,6 +93,7 @@ const activities = createActivities({
     clientSecret: config.RUTTER_CLIENT_SECRET,
     version: config.RUTTER_VERSION,
     limiter: createRateLimiter({ pool, name: 'rutter' }),
+    fetch: providerFetch.rutter.fetch,
   }),
   workflows: facade,
   sage: sageBankingParts(config, facade),
@@ -142,6 +152,7 @@ process.exit(0);
 
 async function runUntilStopped(): Promise<void> {
   const setup = createTemporalSetup({ client, connection: clientConnection, namespace });
+  const clocks = watchClocks();
   const running = Promise.all(workers.map((worker) => worker.run()));
   logger.info({ namespace }, 'worker running');
   void keepSetup({
@@ -152,6 +163,23 @@ async function runUntilStopped(): Promise<void> {
     restoredAtStart: setupPartNames({ registered, ...schedules }),
   });
   await running;
+  clocks.stop();
+}
+
+function watchClocks(): ClockWatch {
+  return startClockWatch({
+    pool,
+    self: `worker@${hostname()}`,
+    logger,
+    others: [
+      {
+        part: 'temporal',
+        resolutionMs: 1,
+        read: (nowMs) => readServerClock(clientConnection, { namespace, nowMs }),
+      },
+      ...Object.entries(providerFetch).map(([part, { lastReading }]) => providerClock(part, lastReading)),
+    ],
+  });
 }
 
 /** Null without `SAGE_BANKING_URL`: then the channel is not configured. */
@@ -167,6 +195,7 @@ function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingPart
       applicationId,
       signingKey: config.SAGE_SIGNING_KEY,
       provider: config.SAGE_PROVIDER,
+      fetch: providerFetch['sage-banking'].fetch,
     }),
     workflows: facade,
     settings: {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { verifyRutterSignature } from '../clients/rutter/webhook-signature.js';
 import { configOrExit, configurationExitCode, readApiConfig, readTemporalEnvironment } from '../config.js';
@@ -5,6 +6,7 @@ import { parseKeyring } from '../crypto/keyring.js';
 import { createPasswordHasher } from '../crypto/password.js';
 import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
+import { startClockWatch } from '../db/clock-watch.js';
 import { readDatabaseRefusal } from '../db/unavailable.js';
 import { createLog } from '../logger.js';
 import { createPagesChannels } from '../pages/channels.js';
@@ -47,7 +49,16 @@ const temporal = createTemporalClient({
 });
 const facade = createFacade(temporal.client);
 const sageBanking = config.SAGE_BANKING_URL === undefined ? null : { facade };
-const parts = { pool, config, logger, keyring: keys.keyring, facade, hasher: createPasswordHasher(hashing) };
+const clocks = startClockWatch({ pool, self: `api@${hostname()}`, others: [], logger });
+const parts = {
+  pool,
+  config,
+  logger,
+  keyring: keys.keyring,
+  facade,
+  hasher: createPasswordHasher(hashing),
+  nowMs: clocks.nowMs,
+};
 const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SECRET];
 const { app, drained } = createApp({
   ...parts,
@@ -81,6 +92,7 @@ onStop(stopping, (signal) => void stop(signal, server));
 async function stop(signal: string, listening: Listening): Promise<void> {
   logger.info({ signal }, 'api stopping');
   stopHousekeeping();
+  clocks.stop();
   await listening.close();
   const finished = drained().then(() => Promise.allSettled([temporal.close(), pool.end()]));
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, finishMaxMs).unref())]);

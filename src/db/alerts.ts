@@ -1,6 +1,7 @@
 import { alertCodes, type AlertCode } from '../domain/alerts.js';
 import type { ChannelId } from '../domain/channel.js';
 import type { AlertCondition, DbChannel, DbChannels } from './channel.js';
+import { clockAlertConditions } from './clock-differences.js';
 import { transaction, type Pool, type Queryable } from './pool.js';
 import { lockRepairTask, markRepairRun } from './repair-tasks.js';
 import { restoreAlertConditions } from './restore-findings.js';
@@ -81,7 +82,7 @@ function conditionsOf(channels: DbChannels, configured: readonly ChannelId[]): A
       ),
     ];
   });
-  return [...restoreAlertConditions, ...ofChannels];
+  return [...restoreAlertConditions, ...clockAlertConditions, ...ofChannels];
 }
 
 function openWork({ id, openWorkSql }: DbChannel): string {

@@ -11,9 +11,9 @@ export async function readDatabaseClock(db: Queryable): Promise<number> {
   return nowMs;
 }
 
-/** A reading of the database's clock between two of ours. */
-export async function readDatabaseClockBetween(db: Queryable): Promise<ClockReading> {
-  const beforeMs = Date.now();
+/** The database's clock between two readings of ours. */
+export async function compareDatabaseClock(db: Queryable, nowMs: () => number): Promise<ClockReading> {
+  const beforeMs = nowMs();
   const serverMs = await readDatabaseClock(db);
-  return { beforeMs, serverMs, afterMs: Date.now() };
+  return { beforeMs, serverMs, afterMs: nowMs() };
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from './pool.js';
+import { sessionSettings } from './session-settings.js';
 
 /** What an operator needs to know about the server and our database in it. */
 export interface ServerState {
@@ -26,22 +27,11 @@ export async function readServerState(db: Queryable): Promise<ServerState> {
   return rows[0];
 }
 
-/** The settings of a session that the service relies on, as PostgreSQL has them now. */
-export interface SessionSettings {
-  readonly timeZone: string;
-  readonly dateStyle: string;
-  readonly isolation: string;
-  readonly searchPath: string;
-  readonly statementTimeoutMs: number;
-}
-
-export async function readSessionSettings(db: Queryable): Promise<SessionSettings> {
-  const { rows } = await db.query<SessionSettings>(
-    `SELECT current_setting('TimeZone') AS "timeZone", current_setting('DateStyle') AS "dateStyle",
-            current_setting('default_transaction_isolation') AS isolation,
-            current_setting('search_path') AS "searchPath",
-            (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS "statementTimeoutMs"`,
+/** What a session of ours has for each of `sessionSettings`, in the forms of `pg_settings`. */
+export async function readSessionSettings(db: Queryable): Promise<Readonly<Record<string, string>>> {
+  const { rows } = await db.query<{ name: string; setting: string }>(
+    `SELECT name, setting FROM pg_settings WHERE name = ANY ($1::text[])`,
+    [Object.keys(sessionSettings)],
   );
-  if (rows[0] === undefined) throw new Error('the session has no settings');
-  return rows[0];
+  return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
 }

@@ -33,6 +33,8 @@ export const alertCodes = [
   'postings_altered',
   /** Sage sent transactions in a form that the service does not know, within the last week. */
   'transactions_unrecognized',
+  /** The clock of a process, of Temporal or of a provider differs from PostgreSQL's by more than some seconds. */
+  'clock_off',
   /** Temporal had lost its Schedule, search attributes or workflows; they were made again. For an hour. */
   'temporal_data_lost',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
@@ -70,6 +72,7 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   postings_conflicting: 'warning',
   postings_altered: 'info',
   transactions_unrecognized: 'warning',
+  clock_off: 'warning',
   temporal_data_lost: 'critical',
   workflow_missing: 'warning',
   failure_persists: 'warning',

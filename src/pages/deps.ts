@@ -25,4 +25,6 @@ export interface PagesDeps {
   readonly logger: Logger;
   readonly keyring: Keyring;
   readonly hasher: PasswordHasher;
+  /** Now by the database's clock, epoch ms: one for all processes that serve a browser. */
+  readonly nowMs: () => number;
 }

@@ -22,7 +22,10 @@ const assetAgeSeconds = 31_536_000;
  * Mount it at the root, before any handler that answers unknown paths. The application sets `trust proxy` from
  * `TRUSTED_PROXIES` alone, since the throttle counts attempts by the client's address.
  */
-export function createPages(deps: PagesDeps & { readonly channels: PagesChannels }): Router {
+export function createPages(
+  input: Omit<PagesDeps, 'nowMs'> & { readonly channels: PagesChannels; readonly nowMs?: () => number },
+): Router {
+  const deps = { ...input, nowMs: input.nowMs ?? Date.now };
   const t = britishTexts;
   const sessions = createSessions(deps);
   const throttle = createLoginThrottle(deps.pool);

@@ -1,15 +1,15 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import connectPgSimple from 'connect-pg-simple';
 import type { Request, RequestHandler } from 'express';
 import session from 'express-session';
 import type { Keyring } from '../crypto/keyring.js';
 import type { Pool } from '../db/pool.js';
-import type { Logger } from '../logger.js';
 import type { PagesConfig } from './deps.js';
+import { SessionStore } from './session-store.js';
 
 /** The visit of a browser to one handoff. It ends with the handoff, independently of the rest of the session. */
 export interface Visit {
   readonly formToken: string;
+  /** For version 0.2.0, which serves the same browser during a deployment, and compares it with its own clock. */
   readonly endsAtMs: number;
   /** Set once the customer has signed in for this handoff. */
   readonly customerId?: string;
@@ -19,6 +19,13 @@ export interface Visit {
 export interface SignedIn {
   readonly formToken: string;
   readonly sinceMs: number;
+}
+
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** Now by the database's clock: one for all processes that serve a browser. */
+    nowMs: () => number;
+  }
 }
 
 declare module 'express-session' {
@@ -47,20 +54,18 @@ const tokenBytes = 32;
  * session cookies: the row's expiry, which every request extends, ends them. Cookies are signed with a key derived from
  * the first encryption key, so reading the table alone is not enough to use its ids; a new first key ends all sessions.
  */
-export function createSessions(deps: { pool: Pool; keyring: Keyring; logger: Logger; config: PagesConfig }): {
+export function createSessions(deps: {
+  pool: Pool;
+  keyring: Keyring;
+  config: PagesConfig;
+  nowMs: () => number;
+}): {
   customers: RequestHandler[];
   operators: RequestHandler[];
 } {
-  const Store = connectPgSimple(session);
   // One store each: express-session attaches the cookie's attributes for new sessions to the store.
   const shared = () => ({
-    store: new Store({
-      pool: deps.pool,
-      tableName: 'sessions',
-      ttl: idleMaxSeconds,
-      errorLog: (...details: unknown[]) =>
-        deps.logger.warn({ err: details[1] }, 'expired sessions were not removed'),
-    }),
+    store: new SessionStore(deps.pool, idleMaxSeconds),
     resave: false,
     saveUninitialized: false,
   });
@@ -78,7 +83,14 @@ export function createSessions(deps: { pool: Pool; keyring: Keyring; logger: Log
     secret: cookieSecret(deps.keyring, 'operators'),
     cookie: { ...cookie, sameSite: 'strict' },
   });
-  return { customers: [...trustLoopback, customers], operators: [...trustLoopback, operators] };
+  const withClock: RequestHandler = (request, _response, next) => {
+    request.nowMs = deps.nowMs;
+    next();
+  };
+  return {
+    customers: [withClock, ...trustLoopback, customers],
+    operators: [withClock, ...trustLoopback, operators],
+  };
 }
 
 /**
@@ -100,10 +112,10 @@ export function newFormToken(): string {
   return randomBytes(tokenBytes).toString('base64url');
 }
 
-/** The browser's visit to a handoff; undefined when it never opened the link, or the visit has expired. */
+/** The browser's visit to a handoff; undefined when it never opened the link. The handoff's row says whether it is over. */
 export function readVisit(request: Request, handoffId: string): Visit | undefined {
   const visit = Object.entries(request.session.visits ?? {}).find(([id]) => id === handoffId)?.[1];
-  return visit !== undefined && visit.endsAtMs > Date.now() ? visit : undefined;
+  return visit;
 }
 
 /** Ties a handoff to this browser, and stores that before the answer is sent, since the next request may follow at once. */
@@ -112,10 +124,8 @@ export async function rememberVisit(
   input: { handoffId: string; remainingMs: number; customerId?: string },
 ): Promise<void> {
   const { handoffId, remainingMs, ...who } = input;
-  const visit: Visit = { formToken: newFormToken(), endsAtMs: Date.now() + remainingMs, ...who };
-  const others = Object.entries(request.session.visits ?? {}).filter(
-    ([id, other]) => id !== handoffId && other.endsAtMs > Date.now(),
-  );
+  const visit: Visit = { formToken: newFormToken(), endsAtMs: request.nowMs() + remainingMs, ...who };
+  const others = Object.entries(request.session.visits ?? {}).filter(([id]) => id !== handoffId);
   request.session.visits = Object.fromEntries([...others.slice(1 - visitsMax), [handoffId, visit]]);
   await saveSession(request);
 }
@@ -123,12 +133,12 @@ export async function rememberVisit(
 /** The customer who is signed in on /status; undefined without one, or after the longest session. */
 export function readCustomerSession(request: Request): (SignedIn & { customerId: string }) | undefined {
   const { customer } = request.session;
-  return customer !== undefined && customer.sinceMs + signedInMaxMs > Date.now() ? customer : undefined;
+  return customer !== undefined && customer.sinceMs + signedInMaxMs > request.nowMs() ? customer : undefined;
 }
 
 export function readOperatorSession(request: Request): SignedIn | undefined {
   const { operator } = request.session;
-  return operator !== undefined && operator.sinceMs + signedInMaxMs > Date.now() ? operator : undefined;
+  return operator !== undefined && operator.sinceMs + signedInMaxMs > request.nowMs() ? operator : undefined;
 }
 
 /** The token of a sign-in form outside a handoff; created and stored when the browser has none yet. */

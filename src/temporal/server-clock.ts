@@ -17,22 +17,23 @@ const readEveryMs = 50;
  * The time of the Temporal server. No call answers it, but the server notes when a task queue was polled: this polls an
  * empty one under an identity of its own and reads the note. Nothing is written to a history.
  *
+ * @param input `nowMs` is the clock of ours by which it is read
  * @throws the client's error if Temporal does not answer
  */
 export async function readServerClock(
   connection: Pick<Connection, 'workflowService' | 'withDeadline' | 'withAbortSignal'>,
-  input: { namespace: string },
+  input: { namespace: string; nowMs: () => number },
 ): Promise<ClockReading> {
-  const { namespace } = input;
+  const { namespace, nowMs } = input;
   const identity = `clock-${randomUUID()}`;
   const taskQueue = { name: clockTaskQueue };
   const polling = new AbortController();
-  const beforeMs = Date.now();
+  const beforeMs = nowMs();
   let failure: Error | undefined;
   // It ends by our abort, without a task; the server requires a deadline.
   const poll = connection
     .withAbortSignal(polling.signal, () =>
-      connection.withDeadline(beforeMs + pollMs, () =>
+      connection.withDeadline(Date.now() + pollMs, () =>
         connection.workflowService.pollActivityTaskQueue({ namespace, taskQueue, identity }),
       ),
     )
@@ -49,7 +50,7 @@ export async function readServerClock(
       });
       const noted = pollers.find((poller) => poller.identity === identity);
       if (noted !== undefined) {
-        return { beforeMs, serverMs: instantMs(noted.lastAccessTime), afterMs: Date.now() };
+        return { beforeMs, serverMs: instantMs(noted.lastAccessTime), afterMs: nowMs() };
       }
       if (failure !== undefined) throw failure;
       await new Promise((resolve) => setTimeout(resolve, readEveryMs));

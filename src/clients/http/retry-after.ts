@@ -13,6 +13,16 @@ export function parseRetryAfter(input: { header: string | null; nowMs: number })
   return Math.min(waitMs, retryAfterMaxMs);
 }
 
+/**
+ * `Retry-After` of an answer. A date is the provider's time: it is compared with the `Date` of the same answer, and with
+ * ours (`nowMs`) only without one.
+ */
+export function readRetryAfter(headers: Pick<Headers, 'get'>, nowMs: number): number | undefined {
+  const answeredMs = dateMs(headers.get('date') ?? '');
+  const providerNowMs = Number.isNaN(answeredMs) ? nowMs : answeredMs;
+  return parseRetryAfter({ header: headers.get('retry-after'), nowMs: providerNowMs });
+}
+
 /** HTTP dates begin with the name of a day; without this check `Date.parse` would read "-1" as a year. */
 function dateMs(text: string): number {
   return /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;

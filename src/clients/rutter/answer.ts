@@ -1,4 +1,4 @@
-import { parseRetryAfter } from '../http/retry-after.js';
+import { readRetryAfter } from '../http/retry-after.js';
 import {
   invalidCredentialsCode,
   platformRateLimitCode,
@@ -40,7 +40,7 @@ export function readHead(operation: RutterOperation, response: Response): Answer
     httpStatus: response.status,
     requestId: headerId(response, 'x-rutter-request-id'),
     jobId: headerId(response, 'x-rutter-job-id'),
-    retryAfterMs: parseRetryAfter({ header: response.headers.get('retry-after'), nowMs: Date.now() }),
+    retryAfterMs: readRetryAfter(response.headers, Date.now()),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseRetryAfter } from '../http/retry-after.js';
+import { readRetryAfter } from '../http/retry-after.js';
 import {
   SageGone,
   SageOutcomeUnknown,
@@ -82,7 +82,7 @@ export function sageErrorOf(
     case 410:
       return new SageGone(refusal);
     case 429: {
-      const retryAfterMs = parseRetryAfter({ header: response.headers.get('retry-after'), nowMs });
+      const retryAfterMs = readRetryAfter(response.headers, nowMs);
       return new SageRateLimited({ ...refusal, retryAfterMs });
     }
     default:

@@ -2,6 +2,7 @@ import { todayIn, zoneOf } from '../../domain/booking-day.js';
 import { feedState } from '../../domain/feed.js';
 import type { AccountRefusalReason } from '../../domain/rutter/handoff.js';
 import { publishObstacle, type PublishObstacle } from '../../domain/rutter/may-publish.js';
+import { readDatabaseClock } from '../clock.js';
 import { lockFeed, writeFeed } from './feeds.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
@@ -85,7 +86,7 @@ async function readAccountsToPublish(db: Queryable, input: AccountsToRead): Prom
       ORDER BY array_position($3::text[], a.account_id)`,
     [input.connectionId, input.customerId, input.accountIds],
   );
-  const nowMs = Date.now();
+  const nowMs = await readDatabaseClock(db);
   const obstacleOf = (row: (typeof rows)[number]) => {
     const timeZone = zoneOf({ timeZone: row.time_zone, bankTimeZone: input.bankTimeZone });
     return publishObstacle({ ...row, closedOn: row.closed_on }, todayIn(timeZone, nowMs));

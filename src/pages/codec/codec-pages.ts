@@ -107,7 +107,7 @@ async function signIn(pages: CodecPages, request: Request, response: Response): 
     return;
   }
   await renewSession(request);
-  request.session.operator = { formToken: newFormToken(), sinceMs: Date.now() };
+  request.session.operator = { formToken: newFormToken(), sinceMs: request.nowMs() };
   await saveSession(request);
   pages.logger.info({ source: request.ip }, 'operator signed in to read payloads');
   seeOther(response, signInPath);

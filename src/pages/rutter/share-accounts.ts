@@ -143,13 +143,13 @@ function unofferedText(t: RutterTexts, names: readonly string[]): string {
 
 type Offer = Pick<AccountsView, 'customerName' | 'accounts' | 'areMore' | 'choice' | 'timeZone'>;
 
-async function readOffer({ pool, config }: RutterPages, customerId: string): Promise<Offer> {
+async function readOffer({ pool, config, nowMs }: RutterPages, customerId: string): Promise<Offer> {
   const [customer, offered, connections] = await Promise.all([
     readCustomer(pool, { customerId }),
     listOfferedAccounts(pool, {
       customerId,
       bankTimeZone: config.BANK_TIME_ZONE ?? null,
-      nowMs: Date.now(),
+      nowMs: nowMs(),
     }),
     listUsableConnections(pool, { customerId }),
   ]);

@@ -24,11 +24,7 @@ export interface AccountStanding {
 }
 
 /** "Up to date" is said only of an account that was read, is read again in time, and is not being disconnected. */
-export function accountStanding(
-  { sage }: SageTexts,
-  facts: StandingFacts,
-  nowMs: number = Date.now(),
-): AccountStanding {
+export function accountStanding({ sage }: SageTexts, facts: StandingFacts, nowMs: number): AccountStanding {
   const { status, isDisconnecting } = facts;
   const { reason } = sageFeedStatus(facts);
   if (status === 'cancelled') return { ...sage.states.cancelled, tone: '', failure: undefined };

@@ -29,10 +29,8 @@ export interface AccountView {
 export function accountMain(visit: SageVisit, view: AccountView): Html {
   const { t } = visit.pages;
   const { account } = view;
-  const { label, tone, advice, failure } = accountStanding(t, {
-    ...account,
-    isDisconnecting: isDisconnecting(account),
-  });
+  const facts = { ...account, isDisconnecting: isDisconnecting(account) };
+  const { label, tone, advice, failure } = accountStanding(t, facts, visit.pages.nowMs());
   return html`<section class="card">
       <div class="row">
         <h1>

@@ -30,7 +30,8 @@ export async function showAccount(visit: SageVisit): Promise<void> {
 async function renewAuthorisation({ pages }: SageVisit, account: SageAccountRow): Promise<void> {
   const { sageAccountId, dataProvider, status, lastReadAt } = account;
   const isAwaited = dataProvider === 'direct' && (status === 'pending' || status === 'authRequired');
-  if (!isAwaited || Date.now() - Date.parse(lastReadAt ?? account.createdAt) < authorisationFreshMs) return;
+  if (!isAwaited || pages.nowMs() - Date.parse(lastReadAt ?? account.createdAt) < authorisationFreshMs)
+    return;
   try {
     await pages.sage.wakeAccount({ sageAccountId });
   } catch (error) {

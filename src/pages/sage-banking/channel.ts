@@ -50,7 +50,9 @@ export function createSageBankingPages(input: SageBankingPagesInput | null): Pag
       return {
         top: card === undefined ? [] : [card],
         feed: (feed) =>
-          isSageFeed(feed) ? sageFeedCard(t, feed, { formToken, isConfigured, timeZone }) : undefined,
+          isSageFeed(feed)
+            ? sageFeedCard(t, feed, { formToken, isConfigured, timeZone, nowMs: pages.nowMs() })
+            : undefined,
         bottom: isConfigured ? [connectBankCard(t)] : [],
       };
     },

@@ -13,9 +13,9 @@ import type { SageTexts } from './texts.js';
 export function sageFeedCard(
   t: SageTexts,
   feed: SageFeed,
-  page: { formToken: string; isConfigured: boolean; timeZone: string | null },
+  page: { formToken: string; isConfigured: boolean; timeZone: string | null; nowMs: number },
 ): Html {
-  const { label, tone, advice, failure } = accountStanding(t, feed);
+  const { label, tone, advice, failure } = accountStanding(t, feed, page.nowMs);
   return html`<section class="card" aria-labelledby="feed-${feed.feedId}">
     ${feedCardHead(t, feed, { label, tone })}
     <p class="soft small"><bdi>${feed.bankName}</bdi> → <bdi>${feed.connectionName}</bdi></p>

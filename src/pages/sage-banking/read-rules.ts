@@ -111,5 +111,5 @@ async function isFreshReading(
   const isOwn =
     command?.customerId === customer.customerId && command.input.sage_account_id === account.sageAccountId;
   if (!isOwn) return false;
-  return command.finishedAt === null || Date.now() - Date.parse(command.finishedAt) < readingFreshMs;
+  return command.finishedAt === null || pages.nowMs() - Date.parse(command.finishedAt) < readingFreshMs;
 }

@@ -45,7 +45,7 @@ export async function signInToStatus(
   }
   await renewSession(request);
   const { customerId } = outcome;
-  request.session.customer = { customerId, formToken: newFormToken(), sinceMs: Date.now() };
+  request.session.customer = { customerId, formToken: newFormToken(), sinceMs: request.nowMs() };
   await saveSession(request);
   seeOther(response, statusPaths.feeds);
 }

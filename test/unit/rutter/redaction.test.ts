@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseRetryAfter, retryAfterMaxMs } from '../../../src/clients/http/retry-after.js';
+import { parseRetryAfter, readRetryAfter, retryAfterMaxMs } from '../../../src/clients/http/retry-after.js';
 import { errorMessageMaxChars } from '../../../src/clients/http/redact.js';
 import { redactMessage, redactText } from '../../../src/clients/rutter/redact.js';
 import { verifyRutterSignature } from '../../../src/clients/rutter/webhook-signature.js';
@@ -56,6 +56,25 @@ test.each([
   ['99999999999999999999', undefined],
 ])('Retry-After "%s" is a wait of %s ms', (header, waitMs) => {
   expect(parseRetryAfter({ header, nowMs })).toBe(waitMs);
+});
+
+test.each([
+  ['the same time', 'Tue, 03 Feb 2026 09:00:00 GMT'],
+  ['an hour ahead of ours', 'Tue, 03 Feb 2026 10:00:00 GMT'],
+  ['an hour behind ours', 'Tue, 03 Feb 2026 08:00:00 GMT'],
+])('a date in Retry-After is compared with the clock of its sender: %s', (_, date) => {
+  const inSeconds = (seconds: number) => new Date(Date.parse(date) + seconds * 1_000).toUTCString();
+  const wait = (seconds: number) =>
+    readRetryAfter(new Headers({ date, 'retry-after': inSeconds(seconds) }), nowMs);
+  expect(wait(7)).toBe(7_000);
+  expect(wait(-1)).toBeUndefined();
+});
+
+test('without the time of its sender a date in Retry-After is compared with our clock', () => {
+  const header = 'Tue, 03 Feb 2026 09:00:07 GMT';
+  expect(readRetryAfter(new Headers({ 'retry-after': header }), nowMs)).toBe(7_000);
+  expect(readRetryAfter(new Headers({ date: 'soon', 'retry-after': header }), nowMs)).toBe(7_000);
+  expect(readRetryAfter(new Headers({ 'retry-after': '3' }), nowMs)).toBe(3_000);
 });
 
 /** The test vector of the contract, section 16. */

@@ -41,7 +41,8 @@ export interface RunDeliveryResult {
   readonly delivered: number;
   /** With `job_running` and `retry_later`: how long until the next run. */
   readonly waitMs?: number;
-  /** With `caught_up`: epoch ms of the next check that is due without any signal, and of this sync. */
+  /** With `caught_up`: how long until the next check without any signal; epoch ms of it, and of this sync. */
+  readonly nextSyncInMs?: number;
   readonly nextSyncAtMs?: number;
   readonly syncedAtMs?: number;
 }

@@ -1,4 +1,5 @@
 import { closeWithAccount, reopenWithAccount } from '../../../db/rutter/account-closing.js';
+import { readDatabaseClock } from '../../../db/clock.js';
 import type { FeedRow } from '../../../db/rutter/feeds.js';
 import { todayIn, zoneOf } from '../../../domain/booking-day.js';
 import type { RutterDeps } from '../deps.js';
@@ -8,7 +9,7 @@ import type { RutterDeps } from '../deps.js';
 /** The feed; one that closed with its account is opened first, if the account is open again or late postings came. */
 export async function reopenFeedOfAccount(deps: RutterDeps, feed: FeedRow): Promise<FeedRow> {
   if (feed.closedBy !== 'account') return feed;
-  return (await reopenWithAccount(deps.pool, ofAccount(deps, feed))) ?? feed;
+  return (await reopenWithAccount(deps.pool, await ofAccount(deps, feed))) ?? feed;
 }
 
 /**
@@ -20,14 +21,15 @@ export async function closeFeedOfAccount(
   feed: FeedRow,
 ): Promise<FeedRow | 'reopened' | null> {
   if (feed.closedOn === null) return null;
-  const closed = await closeWithAccount(deps.pool, ofAccount(deps, feed));
+  const closed = await closeWithAccount(deps.pool, await ofAccount(deps, feed));
   if (closed === null) return null;
-  const opened = await reopenWithAccount(deps.pool, ofAccount(deps, feed));
+  const opened = await reopenWithAccount(deps.pool, await ofAccount(deps, feed));
   return opened === null ? closed : 'reopened';
 }
 
-/** The day alone counts, so this process's clock is good enough. */
-function ofAccount({ settings: { bankTimeZone } }: RutterDeps, { feedId }: FeedRow) {
-  const todayOf = ({ timeZone }: FeedRow) => todayIn(zoneOf({ timeZone, bankTimeZone }), Date.now());
+/** Today by the database's clock: workers whose clocks differ would close and reopen the feed in turns. */
+async function ofAccount({ pool, settings: { bankTimeZone } }: RutterDeps, { feedId }: FeedRow) {
+  const nowMs = await readDatabaseClock(pool);
+  const todayOf = ({ timeZone }: FeedRow) => todayIn(zoneOf({ timeZone, bankTimeZone }), nowMs);
   return { feedId, todayOf };
 }

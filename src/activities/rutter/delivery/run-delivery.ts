@@ -228,14 +228,19 @@ class DeliveryRun {
   private async caughtUp(feed: FeedRow): Promise<RunDeliveryResult> {
     const { deps, delivered, signal } = this;
     await checkTaken(deps, feed, { isDaily: this.input.readAccount, delivered, signal });
-    // Not this process's clock: a due time in the past would make the feed sync again and again.
+    // The row is compared by the database; the workflow, which has Temporal's clock, gets the wait.
     const nowMs = await readDatabaseClock(deps.pool);
     const intervalMs = deps.settings.feedSyncIntervalMs;
     const dueMs = nextSyncAtMs({ feedId: feed.feedId, nowMs, intervalMs });
     const after = await recordCaughtUp(this.deps.pool, { feedId: feed.feedId, nextSyncAtMs: dueMs });
     const closed = await this.closeWithAccount(after ?? feed);
     if (closed !== null) return closed;
-    return { ...this.resultOf('caught_up', after ?? feed), nextSyncAtMs: dueMs, syncedAtMs: nowMs };
+    return {
+      ...this.resultOf('caught_up', after ?? feed),
+      nextSyncAtMs: dueMs,
+      nextSyncInMs: dueMs - nowMs,
+      syncedAtMs: nowMs,
+    };
   }
 
   /**

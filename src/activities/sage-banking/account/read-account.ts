@@ -8,6 +8,7 @@ import {
   recordSageReason,
   type SageBalance,
 } from '../../../db/sage-banking/account-life.js';
+import { readDatabaseClock } from '../../../db/clock.js';
 import { readSageAccount, type SageAccountRow } from '../../../db/sage-banking/accounts.js';
 import { sealSageAuthorisation } from '../../../db/sage-banking/authorisation.js';
 import { storePage } from '../../../db/sage-banking/transactions.js';
@@ -148,7 +149,7 @@ async function check(deps: SageBankingDeps, input: ReadSageAccountInput): Promis
     seen: seenOf(deps, sageAccountId, seen),
   });
   if (row === null) throw new Obsolete('the account does not exist');
-  return resultOf(row, { storedCount, hasMore, nextCheckMs, readAtMs: Date.now() });
+  return resultOf(row, { storedCount, hasMore, nextCheckMs, readAtMs: await readDatabaseClock(deps.pool) });
 }
 
 async function storeNext(

@@ -4,6 +4,7 @@ import { accountKeyFallback, startDateForSage } from '../../../clients/sage-bank
 import type { SageCompanyAccess } from '../../../clients/sage-banking/client.js';
 import { isSageConflict, SageRefused } from '../../../clients/sage-banking/errors.js';
 import type { SageBank, SageBankAccount } from '../../../clients/sage-banking/schemas.js';
+import { readDatabaseClock } from '../../../db/clock.js';
 import { readSageAccountByBankAccount } from '../../../db/sage-banking/accounts.js';
 import {
   sageAccountTypeFallback,
@@ -71,10 +72,11 @@ async function ensure(context: LinkContext, linked: LinkedAccount): Promise<Crea
   const found = await findAtSage(context, access, linked);
   if (found !== null) return await adopt(context, { found, bank, linked });
   let created: SageBankAccount;
+  const nowMs = await readDatabaseClock(deps.pool);
   try {
     created = await sage.client.createBankAccount({
       access,
-      account: inputOf(context, linked, bank),
+      account: inputOf(context, { linked, bank, nowMs }),
       signal,
     });
   } catch (error) {
@@ -135,7 +137,8 @@ async function adopt(context: LinkContext, found: FoundAccount): Promise<CreateA
   return await storeAccount(context, found);
 }
 
-function inputOf({ link }: LinkContext, linked: LinkedAccount, bank: SageBank) {
+function inputOf({ link }: LinkContext, input: { linked: LinkedAccount; bank: SageBank; nowMs: number }) {
+  const { linked, bank, nowMs } = input;
   return {
     bankId: link.bankId,
     accountName: linked.accountName,
@@ -145,6 +148,6 @@ function inputOf({ link }: LinkContext, linked: LinkedAccount, bank: SageBank) {
     accountType: linked.accountType ?? bank.accountTypes?.[0] ?? sageAccountTypeFallback,
     ...(link.requestedStartDate === null
       ? {}
-      : { requestedStartDate: startDateForSage(link.requestedStartDate, Date.now()) }),
+      : { requestedStartDate: startDateForSage(link.requestedStartDate, nowMs) }),
   };
 }

@@ -3,6 +3,7 @@ import { startDateForSage } from '../../../clients/sage-banking/assumptions.js';
 import type { SageCompanyAccess } from '../../../clients/sage-banking/client.js';
 import { isSageConflict, isSageError, isSageNotFound } from '../../../clients/sage-banking/errors.js';
 import type { SageBankAccount } from '../../../clients/sage-banking/schemas.js';
+import { readDatabaseClock } from '../../../db/clock.js';
 import { listSageAccountsOfConnection } from '../../../db/sage-banking/accounts.js';
 import { clearCreateSent, markCreateSent } from '../../../db/sage-banking/bank-link-account.js';
 import { companyAccess } from '../access.js';
@@ -55,7 +56,10 @@ async function askForCandidate(
 ): Promise<CandidateAnswer> {
   const { deps, sage, link, signal } = context;
   const { candidateId } = candidate;
-  const requestedStartDate = startDateForSage(link.requestedStartDate ?? link.createdAt, Date.now());
+  const requestedStartDate = startDateForSage(
+    link.requestedStartDate ?? link.createdAt,
+    await readDatabaseClock(deps.pool),
+  );
   const { sentBefore } = await markCreateSent(deps.pool, link);
   try {
     const found = await sage.client.linkCandidate({ access, candidateId, requestedStartDate, signal });

@@ -1,8 +1,10 @@
 import {
   clockDifferenceMaxMs,
   clockDifferenceMs,
+  clockOffset,
   httpDateResolutionMs,
   isClockOff,
+  ownClock,
   type ClockReading,
 } from '../../../domain/clock-difference.js';
 import { failed, ok, skipped, textOf, type Check, type Finding } from './check.js';
@@ -22,10 +24,8 @@ export function clockCheck(input: {
       try {
         const reading = await input.read();
         if (reading === null) return skipped(`${input.part} sends no time`);
-        return clockFinding(
-          input.part,
-          clockDifferenceMs(reading, input.isHttpDate === true ? httpDateResolutionMs : 1),
-        );
+        const offset = clockOffset(reading, input.isHttpDate === true ? httpDateResolutionMs : 1);
+        return clockFinding(input.part, clockDifferenceMs(offset, ownClock));
       } catch (error) {
         return skipped(`the time is not known: ${textOf(error)}`);
       }

@@ -1,11 +1,7 @@
 import type { Pool } from '../../../db/pool.js';
 import { listMigrations, readAppliedMigrations } from '../../../db/schema-version.js';
-import {
-  readServerState,
-  readSessionSettings,
-  type ServerState,
-  type SessionSettings,
-} from '../../../db/server-state.js';
+import { readServerState, readSessionSettings, type ServerState } from '../../../db/server-state.js';
+import { DatabaseRefused, sessionSettings } from '../../../db/session-settings.js';
 import { once } from './once.js';
 import { failed, ok, skipped, textOf, warning, type Check, type Finding } from './check.js';
 
@@ -62,22 +58,15 @@ export function schemaFinding(input: { files: readonly string[]; applied: readon
 }
 
 const sessionRemedy =
-  'A pooler or the database role changes what the service sets: see docs/operations/pooler.md, or reset it with ALTER ROLE … RESET.';
+  'A pooler changes or loses what the service sets: follow docs/operations/pooler.md line by line.';
 
-/** Whether a session has what the service relies on. */
-export function sessionFinding(settings: SessionSettings): Finding {
-  const problems = [
-    settings.timeZone === 'UTC' ? null : `TimeZone is ${settings.timeZone}, not UTC`,
-    settings.dateStyle.startsWith('ISO') ? null : `DateStyle is ${settings.dateStyle}, not ISO`,
-    settings.isolation === 'read committed'
-      ? null
-      : `default_transaction_isolation is ${settings.isolation}, not read committed`,
-    settings.statementTimeoutMs > 0 ? null : 'statement_timeout is off',
-  ].filter((problem) => problem !== null);
-  if (problems.length > 0) return failed(problems.join('; '), sessionRemedy);
-  return ok(
-    `time zone UTC, DateStyle ISO, read committed, statements end after ${String(settings.statementTimeoutMs / 1_000)} s, search path ${settings.searchPath}`,
-  );
+/** Whether a session has what the service sets. */
+export function sessionFinding(found: Readonly<Record<string, string>>): Finding {
+  const wrong = Object.entries(sessionSettings)
+    .filter(([name, value]) => found[name] !== value)
+    .map(([name, value]) => `${name} is ${found[name] ?? 'unknown'}, not ${value}`);
+  if (wrong.length > 0) return failed(wrong.join('; '), sessionRemedy);
+  return ok(`all ${String(Object.keys(sessionSettings).length)} are as the service sets them`);
 }
 
 const unreachableRemedy =
@@ -114,6 +103,7 @@ async function readDatabase(pool: Pool): Promise<{ answers: boolean; finding: Fi
   try {
     return { answers: true, finding: databaseFinding(await readServerState(pool)) };
   } catch (error) {
-    return { answers: false, finding: failed(textOf(error), unreachableRemedy) };
+    const remedy = error instanceof DatabaseRefused ? sessionRemedy : unreachableRemedy;
+    return { answers: false, finding: failed(textOf(error), remedy) };
   }
 }

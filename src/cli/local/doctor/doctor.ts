@@ -1,4 +1,4 @@
-import { readDatabaseClockBetween } from '../../../db/clock.js';
+import { compareDatabaseClock } from '../../../db/clock.js';
 import { readServerClock } from '../../../temporal/server-clock.js';
 import type { CommandContext } from '../../command-context.js';
 import { exitCodes } from '../../exit-codes.js';
@@ -56,12 +56,15 @@ function checksOf(parts: DoctorParts): Check[] {
     clockCheck({
       id: 'clock-database',
       part: 'PostgreSQL',
-      read: pool === null ? null : () => readDatabaseClockBetween(pool),
+      read: pool === null ? null : () => compareDatabaseClock(pool, Date.now),
     }),
     clockCheck({
       id: 'clock-temporal',
       part: 'Temporal',
-      read: temporal === null ? null : () => readServerClock(temporal.connection, temporal),
+      read:
+        temporal === null
+          ? null
+          : () => readServerClock(temporal.connection, { namespace: temporal.namespace, nowMs: Date.now }),
     }),
     ...Object.values(doctorChannels).flatMap((channel) =>
       channel.createChecks({ worker: worker?.config ?? null, pool, keyring }),

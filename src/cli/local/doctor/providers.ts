@@ -1,5 +1,4 @@
 import { ProviderError } from '../../../clients/http/provider-error.js';
-import type { ClockReading } from '../../../domain/clock-difference.js';
 import { failed, ok, textOf, type Finding } from './check.js';
 
 /** What a provider's check says of an error of its client. `variables`: those that hold the credentials. */
@@ -36,19 +35,4 @@ export function rejectedCredentials(input: { provider: string; variables: string
     `${input.provider} rejects our credentials`,
     `Check ${input.variables}, and that they belong to this environment (sandbox or production); restart the workers after a change.`,
   );
-}
-
-/** A `fetch` that keeps the clock of the last answer, from its `Date`: cut to whole seconds. */
-export function createClockedFetch(): { fetch: typeof fetch; lastDate: () => ClockReading | null } {
-  let last: ClockReading | null = null;
-  return {
-    fetch: async (input, init) => {
-      const beforeMs = Date.now();
-      const response = await fetch(input, init);
-      const serverMs = Date.parse(response.headers.get('date') ?? '');
-      if (!Number.isNaN(serverMs)) last = { beforeMs, serverMs, afterMs: Date.now() };
-      return response;
-    },
-    lastDate: () => last,
-  };
 }

@@ -58,7 +58,7 @@ export function temporalChecks(parts: TemporalParts | null, pool: Pool | null): 
       return searchAttributesFinding(customAttributes, namespace);
     }),
     whenThere('workers', async () => {
-      const { serverMs } = await readServerClock(connection, { namespace });
+      const { serverMs } = await readServerClock(connection, { namespace, nowMs: Date.now });
       return workersFinding({
         queues: await readPolledQueues(connection, { namespace }),
         serverNowMs: serverMs,

@@ -100,7 +100,12 @@ export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult
   switch (result.outcome) {
     case 'caught_up':
       state.waitingFor = 'postings';
-      state.dueAtMs = result.nextSyncAtMs ?? nowMs + dayMs;
+      // A wait, not the instant by the database's clock: that of Temporal may differ, and an instant that has passed would
+      // begin the next delivery run at once, again and again. Results of version 0.2.0 have the instant only.
+      state.dueAtMs =
+        result.nextSyncInMs === undefined
+          ? (result.nextSyncAtMs ?? nowMs + dayMs)
+          : nowMs + result.nextSyncInMs;
       state.lastSyncedAtMs = result.syncedAtMs ?? nowMs;
       state.syncsDone += 1;
       return;

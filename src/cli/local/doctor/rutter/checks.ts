@@ -1,8 +1,9 @@
+import { createClockedFetch } from '../../../../clients/http/clocked-fetch.js';
 import { createRutterClient } from '../../../../clients/rutter/client.js';
 import type { DoctorChannel } from '../channel.js';
 import { clockCheck } from '../clocks.js';
 import { ok, skipped } from '../check.js';
-import { createClockedFetch, providerFinding, rejectedCredentials } from '../providers.js';
+import { providerFinding, rejectedCredentials } from '../providers.js';
 
 /** Doctor sends a few requests: they do not wait for a turn, so that it works without a database. */
 const unlimited = { acquire: () => Promise.resolve(), slowDown: () => Promise.resolve() };
@@ -15,7 +16,7 @@ export const rutterDoctor: DoctorChannel = {
     if (worker === null) {
       return [{ id: 'rutter', run: () => skipped('needs the variables of the worker') }];
     }
-    const clocked = createClockedFetch();
+    const clocked = createClockedFetch(Date.now);
     const client = createRutterClient({
       baseUrl: worker.RUTTER_API_URL,
       clientId: worker.RUTTER_CLIENT_ID,
@@ -50,7 +51,7 @@ export const rutterDoctor: DoctorChannel = {
         isHttpDate: true,
         read: async () => {
           await client.probeCredentials();
-          return clocked.lastDate();
+          return clocked.lastReading();
         },
       }),
     ];

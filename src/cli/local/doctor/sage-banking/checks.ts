@@ -1,3 +1,4 @@
+import { createClockedFetch } from '../../../../clients/http/clocked-fetch.js';
 import { createSageBankingClient } from '../../../../clients/sage-banking/create-client.js';
 import type { SageBankingClient } from '../../../../clients/sage-banking/client.js';
 import { UnsealError } from '../../../../crypto/seal.js';
@@ -7,7 +8,7 @@ import { accessOf, readNewestSageCompany } from '../../../../db/sage-banking/com
 import type { DoctorChannel } from '../channel.js';
 import { failed, ok, skipped, type Finding } from '../check.js';
 import { clockCheck } from '../clocks.js';
-import { createClockedFetch, providerFinding } from '../providers.js';
+import { providerFinding } from '../providers.js';
 
 /** The Banking Service answers and knows our application, and gives a token for a company of ours, if there is one. */
 export const sageBankingDoctor: DoctorChannel = {
@@ -18,7 +19,7 @@ export const sageBankingDoctor: DoctorChannel = {
     if (bankingUrl === undefined || applicationId === undefined) {
       return [{ id: 'sage-banking', run: () => skipped('without SAGE_BANKING_URL the channel is not used') }];
     }
-    const clocked = createClockedFetch();
+    const clocked = createClockedFetch(Date.now);
     const client = createSageBankingClient({
       bankingUrl,
       authUrl: worker.SAGE_AUTH_URL,
@@ -52,7 +53,7 @@ export const sageBankingDoctor: DoctorChannel = {
         isHttpDate: true,
         read: async () => {
           await client.listBanks({});
-          return clocked.lastDate();
+          return clocked.lastReading();
         },
       }),
     ];
