@@ -4,8 +4,8 @@ import { createPool, type Pool } from '../../src/db/pool.js';
 import { createTestDatabase } from '../support/database.js';
 
 /**
- * Makes the clock of a database movable: functions with the names of the built-in ones come first in the search path,
- * so that every statement, and every column default that is defined later, uses them.
+ * Makes the clock of a database movable: functions with the names of the built-in ones come first in the search path of
+ * the pool, so that every statement uses them, and so does every default of a column.
  */
 const movableClockSql = `
   CREATE SCHEMA movable_clock;
@@ -18,16 +18,27 @@ const movableClockSql = `
   CREATE FUNCTION movable_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
     AS $$ SELECT pg_catalog.clock_timestamp() + movable_clock.offset_interval() $$;
   CREATE FUNCTION movable_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT pg_catalog.statement_timestamp() + movable_clock.offset_interval() $$;`;
+    AS $$ SELECT pg_catalog.statement_timestamp() + movable_clock.offset_interval() $$;
+  DO $$ DECLARE held record; BEGIN
+    FOR held IN SELECT adrelid::regclass AS owner, attname AS name, pg_get_expr(adbin, adrelid) AS given
+                  FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+                 WHERE pg_get_expr(adbin, adrelid) IN ('now()', 'clock_timestamp()') LOOP
+      EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT movable_clock.%s', held.owner, held.name, held.given);
+    END LOOP;
+  END $$;`;
+
+const movableSearchPath = 'public, movable_clock, pg_catalog';
 
 /** A migrated database of its own whose clock can be moved. */
 export async function createMovableDatabase(
   connectionsMax: number,
 ): Promise<{ pool: Pool; drop: () => Promise<void> }> {
   const database = await createTestDatabase({ empty: true });
-  await makeClockMovable(database.url);
   await runMigrations(database.url);
+  await makeClockMovable(database.url);
   const pool = createPool(database.url, connectionsMax, () => undefined);
+  // After the pool has set the session, and before the first statement of its caller.
+  pool.on('connect', (client) => void client.query(`SET search_path TO ${movableSearchPath}`));
   return {
     pool,
     drop: async () => {
@@ -37,13 +48,11 @@ export async function createMovableDatabase(
   };
 }
 
-/** Must run before the migrations, since their column defaults are bound to the clock functions that exist then. */
 async function makeClockMovable(databaseUrl: string): Promise<void> {
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   const name = new URL(databaseUrl).pathname.slice(1);
   await admin.query(movableClockSql);
-  await admin.query(`ALTER DATABASE ${name} SET search_path = public, movable_clock, pg_catalog`);
   // A crash of the machine is not among the faults, so committed data need not reach the disk.
   await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
   await admin.end();
