@@ -58,7 +58,7 @@ async function ingest(accountId: string, transactions: Sent[]): Promise<void> {
   const path = `/v1/accounts/${accountId}/transactions`;
   // The bulk goes as core banking's nightly run would: as lines.
   const lines = transactions.map((transaction) => JSON.stringify(transaction)).join('\n');
-  const content = transactions.length > 5_000 ? { ndjson: lines } : { body: { transactions } };
+  const content = transactions.length > 3_000 ? { ndjson: lines } : { body: { transactions } };
   const answer = await callApi<{ accepted: number }>(service, { method: 'POST', path, ...content });
   expect(answer.accepted).toBe(transactions.length);
 }
@@ -96,7 +96,7 @@ async function keepPage(page: Page): Promise<void> {
 
 const old = postings({ prefix: 'old', count: 2_500, fromMs: startMs - 1_250 * 60_000, stepMs: 60_000 });
 const fresh = postings({ prefix: 'new', count: 5, fromMs: startMs + 90 * 86_400_000, stepMs: 1_000 });
-const bulk = postings({ prefix: 'bulk', count: 7_000, fromMs: startMs + 100 * 86_400_000, stepMs: 1_000 });
+const bulk = postings({ prefix: 'bulk', count: 4_000, fromMs: startMs + 100 * 86_400_000, stepMs: 1_000 });
 const last = postings({ prefix: 'last', count: 3, fromMs: startMs + 120 * 86_400_000, stepMs: 1_000 });
 
 const few = postings({ prefix: 'few', count: 3, fromMs: startMs, stepMs: 1_000 });
@@ -197,15 +197,9 @@ describe('a feed', () => {
     expect(await bookedIds(service, accountId)).toEqual(expectedIds(few));
     await control(service, 'POST', '/knobs', { jobRunMs: 1_000 });
     await act(feedId, 'resume');
-    const some = async (batches: number) =>
-      (await bookedIds(service, accountId)).length >= few.length + batches * 1_000;
-    for (const batches of [1, 4]) {
-      await until(() => some(batches), {
-        timeoutMs: 240_000,
-        describe: `${String(batches)} batches are booked`,
-      });
-      await service.killRole('worker');
-    }
+    const some = async () => (await bookedIds(service, accountId)).length >= few.length + 1_000;
+    await until(some, { timeoutMs: 240_000, describe: 'one batch is booked' });
+    await service.killRole('worker');
     await untilBooked(accountId, expectedIds([...few, ...bulk]));
     await control(service, 'POST', '/knobs', { jobRunMs: 100 });
     await expectNoViolation();
