@@ -35,17 +35,27 @@ export class CoreBanking {
   private running: Promise<unknown> | undefined;
   private stopped = false;
   private failure: Error | undefined;
+  private readonly coreToken: string;
+  private apiUrl: string;
   acknowledgedCount = 0;
   /** Calls that were not acknowledged: refused, interrupted or not connected. */
   failedCalls = 0;
 
   constructor(
-    private readonly stack: Stack,
+    stack: Pick<Stack, 'apiUrl' | 'coreToken'>,
     private readonly feeds: readonly SeededFeed[],
     private readonly random: SeededRandom,
     /** The longest planned outage of ingestion. */
     private readonly outageMs = 0,
-  ) {}
+  ) {
+    this.apiUrl = stack.apiUrl;
+    this.coreToken = stack.coreToken;
+  }
+
+  /** From now on calls go to another API process. */
+  sendTo(apiUrl: string): void {
+    this.apiUrl = apiUrl;
+  }
 
   /** The number of postings of the account that must be at Rutter in the end. */
   sent(feed: SeededFeed): number {
@@ -117,10 +127,10 @@ export class CoreBanking {
 
   private async call(feed: SeededFeed, transactions: unknown[]): Promise<boolean> {
     try {
-      const response = await fetch(`${this.stack.apiUrl}/v1/accounts/${feed.accountId}/transactions`, {
+      const response = await fetch(`${this.apiUrl}/v1/accounts/${feed.accountId}/transactions`, {
         method: 'POST',
         headers: {
-          authorization: `Bearer ${this.stack.coreToken}`,
+          authorization: `Bearer ${this.coreToken}`,
           'content-type': 'application/json',
         },
         body: JSON.stringify({ transactions }),

@@ -12,6 +12,7 @@ import { findTemporalCli } from '../local/find-temporal-cli.js';
 import { freePort } from '../local/free-port.js';
 import type { PrintLine } from '../local/local-failure.js';
 import { startPostgres, type RunningPostgres } from '../local/postgres.js';
+import { runCommand } from '../local/run-command.js';
 import { startRoleProcess } from '../local/role-process.js';
 import type { RunningPart } from '../local/running-part.js';
 import { startTemporalDevServer } from '../local/temporal-dev-server.js';
@@ -30,8 +31,10 @@ export interface Stack {
   readonly api: SupervisedPart;
   /** The running workers; the first one is killed. */
   readonly workers: SupervisedPart[];
-  /** Starts another worker and waits until it is ready. */
+  /** Starts another worker and waits until it is ready; its code is this version's, whatever the others run. */
   addWorker(): Promise<SupervisedPart>;
+  /** The same with an API process, at a port of its own. */
+  addApi(): Promise<{ readonly api: SupervisedPart; readonly apiUrl: string }>;
   /** The proxy between the workers and the sandbox. */
   readonly wire: TcpProxy;
   /** Proxies from worker and API to PostgreSQL, and from the workers to Temporal; undefined: direct connections. */
@@ -63,6 +66,10 @@ interface StackInput {
   readonly keep: boolean;
   /** Puts a proxy between all parts, which costs time. */
   readonly wired?: boolean;
+  /** Further variables of a part's processes: `PostgreSQL`, `sandbox`, `api` or `worker-1`, `worker-2` and so on. */
+  readonly variablesOf?: (part: string, folder: string) => Promise<Record<string, string>>;
+  /** The folder of another version: it migrates the database, and API and worker run its code. */
+  readonly release?: string;
 }
 
 /** Functions that stop the parts, called in reverse order. */
@@ -102,7 +109,9 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
     await part.start();
     return part;
   };
-  const servers = await startServers({ folder, logFolder, printLine, supervised });
+  const variablesOf = async (part: string): Promise<Record<string, string>> =>
+    (await input.variablesOf?.(part, folder)) ?? {};
+  const servers = await startServers({ ...input, folder, logFolder, supervised, variablesOf });
   const pool = createPool(servers.databaseUrl, connectionsMax, () => undefined);
   stops.push(() => pool.end());
   const encryptionKeys = createKeyEntry('chaos');
@@ -133,7 +142,7 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
     rutter: credentials,
     tokens: { core: coreToken, ops: 'chaos-ops-token-0123456789' },
   });
-  const roles = await startRoles({ environment, wire, wires, logFolder, supervised });
+  const roles = await startRoles({ ...input, environment, wire, wires, logFolder, supervised, variablesOf });
   const broken = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
   return {
     folder,
@@ -150,6 +159,8 @@ async function open(input: StackInput, stops: Stops): Promise<Omit<Stack, 'close
   };
 }
 
+type VariablesOf = (part: string) => Promise<Record<string, string>>;
+
 type Supervise = <Part extends RunningPart>(
   name: string,
   launch: () => Promise<Part>,
@@ -160,27 +171,30 @@ async function startServers(input: {
   logFolder: string;
   printLine: PrintLine;
   supervised: Supervise;
+  variablesOf: VariablesOf;
+  release?: string | undefined;
 }) {
-  const { folder, logFolder, supervised } = input;
+  const { folder, logFolder, supervised, variablesOf } = input;
   const ports = { postgres: await freePort(), temporal: await freePort(), sandbox: await freePort() };
   const dataDir = join(folder, 'postgres');
   const settings = { max_connections: '200' };
-  const postgres = await supervised('PostgreSQL', () =>
-    startPostgres({ dataDir, port: ports.postgres, settings }),
-  );
+  const server = { dataDir, port: ports.postgres, settings, environment: await variablesOf('PostgreSQL') };
+  const postgres = await supervised('PostgreSQL', () => startPostgres(server));
   const cliPath = await findTemporalCli(input);
   const dbFile = join(folder, 'temporal.db');
   const logFile = join(logFolder, 'temporal.log');
   const temporal = await supervised('Temporal', () =>
     startTemporalDevServer({ cliPath, port: ports.temporal, dbFile, logFile }),
   );
-  const first = await startPostgres({ dataDir, port: ports.postgres, settings });
-  await runMigrations(first.url);
+  const first = await startPostgres(server);
+  if (input.release === undefined) await runMigrations(first.url);
+  else await migrateByRelease(input.release, first.url);
   const env = {
     ...inheritedEnvironment(),
     SANDBOX_PORT: String(ports.sandbox),
     RUTTER_CLIENT_ID: credentials.clientId,
     RUTTER_CLIENT_SECRET: credentials.clientSecret,
+    ...(await variablesOf('sandbox')),
   };
   await supervised('sandbox', () =>
     startRole({ name: 'sandbox', entry: 'sandbox/main.ts', env, logFolder, isReady: prints('"ready"') }),
@@ -200,27 +214,35 @@ async function startRoles(input: {
   wires: Wires | undefined;
   logFolder: string;
   supervised: Supervise;
-}): Promise<Pick<Stack, 'api' | 'apiUrl' | 'workers' | 'addWorker'>> {
-  const { environment, wires, logFolder, supervised } = input;
+  variablesOf: VariablesOf;
+  release?: string | undefined;
+}): Promise<Pick<Stack, 'api' | 'apiUrl' | 'workers' | 'addWorker' | 'addApi'>> {
+  const { environment, wires, logFolder, supervised, variablesOf, release } = input;
   const through = (proxy: TcpProxy): { DATABASE_URL: string } => {
     const url = new URL(environment['DATABASE_URL'] ?? '');
     url.port = String(proxy.port);
     return { DATABASE_URL: url.href };
   };
-  const apiPort = await freePort();
-  const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
-  const apiEnv = {
-    ...environment,
-    PORT: String(apiPort),
-    ...(wires === undefined ? {} : through(wires.apiToPostgres)),
+  let apis = 0;
+  const startApi = async (code?: string) => {
+    const name = (apis += 1) === 1 ? 'api' : `api-${String(apis)}`;
+    const port = await freePort();
+    const apiUrl = `http://127.0.0.1:${String(port)}`;
+    const env = {
+      ...environment,
+      PORT: String(port),
+      ...(wires === undefined ? {} : through(wires.apiToPostgres)),
+      ...(await variablesOf(name)),
+    };
+    const isReady = (): Promise<boolean> => answersOk(`${apiUrl}/healthz`);
+    const api = await supervised(name === 'api' ? 'API' : name, () =>
+      startRole({ name, entry: 'src/api/server.ts', code, env, logFolder, isReady }),
+    );
+    return { api, apiUrl };
   };
-  const isReady = (): Promise<boolean> => answersOk(`${apiUrl}/healthz`);
-  const api = await supervised('API', () =>
-    startRole({ name: 'api', entry: 'src/api/server.ts', env: apiEnv, logFolder, isReady }),
-  );
   const workers: SupervisedPart[] = [];
   let made = 0;
-  const addWorker = async (): Promise<SupervisedPart> => {
+  const startWorker = async (code?: string): Promise<SupervisedPart> => {
     const name = `worker-${String((made += 1))}`;
     const env = {
       ...environment,
@@ -231,16 +253,32 @@ async function startRoles(input: {
             ...through(wires.workerToPostgres),
             TEMPORAL_ADDRESS: `127.0.0.1:${String(wires.workerToTemporal.port)}`,
           }),
+      ...(await variablesOf(name)),
     };
     const running = prints('"worker running"');
     const worker = await supervised(name, () =>
-      startRole({ name, entry: 'worker.ts', env, logFolder, isReady: running }),
+      startRole({ name, entry: 'worker.ts', code, env, logFolder, isReady: running }),
     );
     workers.push(worker);
     return worker;
   };
-  await addWorker();
-  return { api, apiUrl, workers, addWorker };
+  const first = await startApi(release);
+  await startWorker(release);
+  return { ...first, workers, addWorker: () => startWorker(), addApi: () => startApi() };
+}
+
+const migrateMs = 120_000;
+
+/** Migrates a database with the code of a release, as a deployment of it did. */
+async function migrateByRelease(release: string, databaseUrl: string): Promise<void> {
+  const { code, stderr } = await runCommand({
+    command: process.execPath,
+    args: ['--import', 'tsx', 'src/db/migrate.ts'],
+    cwd: release,
+    env: { ...inheritedEnvironment(), DATABASE_URL: databaseUrl },
+    timeoutMs: migrateMs,
+  });
+  if (code !== 0) throw new Error(`the release did not migrate the database: ${stderr}`);
 }
 
 function startRole(input: Omit<Parameters<typeof startRoleProcess>[0], 'onSpawned'>): Promise<RunningPart> {

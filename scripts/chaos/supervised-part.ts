@@ -73,6 +73,14 @@ export class SupervisedPart<Part extends RunningPart = RunningPart> {
     await exited;
   }
 
+  /** Lets it finish what it does and end, without a restart until `bringBack`: a deployment. */
+  async drain(): Promise<void> {
+    this.heldDown = true;
+    if (this.running === undefined) return;
+    this.expected = true;
+    await this.running.stop();
+  }
+
   /** Allows the restart; does not wait until it is ready. */
   bringBack(): void {
     this.heldDown = false;

@@ -24,6 +24,8 @@ export interface PostgresInput {
   port: number;
   /** false = faster, but a crash of the machine may lose data: for tests only. Default true. */
   durable?: boolean;
+  /** Further variables of the server's processes, for tests. */
+  environment?: Record<string, string>;
   /** Settings of postgresql.conf for this start, such as `{ max_connections: '200' }`. */
   settings?: Record<string, string>;
 }
@@ -36,7 +38,7 @@ export interface RunningPostgres extends RunningPart {
   adopted: boolean;
 }
 
-interface Cluster extends Required<Pick<PostgresInput, 'durable'>> {
+interface Cluster extends Required<Pick<PostgresInput, 'durable' | 'environment'>> {
   binaries: PostgresBinaries;
   account: PostgresAccount;
   path: string;
@@ -130,6 +132,7 @@ async function openCluster(input: PostgresInput): Promise<Cluster> {
     password,
     logFile,
     durable: input.durable ?? true,
+    environment: input.environment ?? {},
     settings: input.settings ?? {},
   };
 }
@@ -212,7 +215,7 @@ async function launch(cluster: Cluster, port: number): Promise<RunningPostgres |
   const { uid, gid } = cluster.account;
   const child = spawn(command, args, {
     cwd: '/',
-    env: cleanEnvironment(),
+    env: { ...cleanEnvironment(), ...cluster.environment },
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     ...(uid === undefined || gid === undefined ? {} : { uid, gid }),

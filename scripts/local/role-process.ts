@@ -11,8 +11,10 @@ import type { RunningPart } from './running-part.js';
 
 export interface RoleInput {
   name: string;
-  /** Relative to the project's root: `worker.ts`. */
+  /** Relative to `code`: `worker.ts`. */
   entry: string;
+  /** The folder of another version of the project; this one by default. */
+  code?: string | undefined;
   env: NodeJS.ProcessEnv;
   logFolder: string;
   /** Whether it is ready; `printed` is its output since its start. */
@@ -43,7 +45,7 @@ export async function startRoleProcess(input: RoleInput): Promise<RunningPart> {
   const log = await open(path, 'a', 0o600);
   const from = (await log.stat()).size;
   const child = spawn(process.execPath, [youngGeneration, '--import', 'tsx', input.entry], {
-    cwd: root,
+    cwd: input.code ?? root,
     env: input.env,
     detached: true,
     stdio: ['ignore', log.fd, log.fd],

@@ -5,7 +5,7 @@ import { taskQueues } from '../domain/ids.js';
 const { TaskQueueType } = protocol.temporal.api.enums.v1;
 
 /** A poll waits up to 60 s at the server: a running worker has polled within this time. */
-export const polledWithinMs = 90_000;
+const polledWithinMs = 90_000;
 
 /** The task queues, with the type of task that our workers poll. */
 const polled = [
@@ -41,6 +41,13 @@ export async function readPolledQueues(
       };
     }),
   );
+}
+
+/** The workers that poll a queue now. `serverNowMs` is Temporal's clock, as the polls are. */
+export function currentPollers({ pollers }: PolledQueue, serverNowMs: number): string[] {
+  return pollers
+    .filter(({ lastPolledMs }) => serverNowMs - lastPolledMs <= polledWithinMs)
+    .map(({ identity }) => identity);
 }
 
 /** A protobuf timestamp as epoch ms; 0 when there is none. */

@@ -51,14 +51,17 @@ const callMs = 40_000;
 const recoveredMs = 300_000;
 const requestsMax = 5_000;
 
-/** `outageMs`: the longest outage that ingestion will have; 0 by default. */
-export async function openOutageFixture(input: { outageMs?: number } = {}): Promise<OutageFixture> {
+/** `outageMs`: the longest outage that ingestion will have; 0 by default. The others as in `openStack`. */
+export async function openOutageFixture(
+  input: { outageMs?: number } & Pick<Parameters<typeof openStack>[0], 'variablesOf' | 'release'> = {},
+): Promise<OutageFixture> {
+  const { outageMs, ...parts } = input;
   await buildWorkflowBundle();
-  const stack = await openStack({ printLine, keep: false, wired: true });
+  const stack = await openStack({ printLine, keep: false, wired: true, ...parts });
   try {
     await stack.rutter.turnKnobs({ jobRunMs: 100 });
     const feeds = await makeFeeds(stack, { connections: 3, feedsEach: 2 });
-    const core = new CoreBanking(stack, feeds, seededRandom(1), input.outageMs);
+    const core = new CoreBanking(stack, feeds, seededRandom(1), outageMs);
     const checker = new Checker(stack, feeds, core);
     const post = (path: string, headers: Record<string, string>, body: string): Promise<Response> =>
       fetch(`${stack.apiUrl}${path}`, {

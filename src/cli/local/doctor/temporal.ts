@@ -7,7 +7,7 @@ import {
 import { readRepairAge } from '../../../db/repair-tasks.js';
 import type { Pool } from '../../../db/pool.js';
 import { fleetRepairScheduleId } from '../../../domain/ids.js';
-import { polledWithinMs, readPolledQueues, type PolledQueue } from '../../../temporal/pollers.js';
+import { currentPollers, readPolledQueues, type PolledQueue } from '../../../temporal/pollers.js';
 import { searchAttributeTypes } from '../../../temporal/search-attributes.js';
 import { readServerClock } from '../../../temporal/server-clock.js';
 import { connectProblem } from './connect-problem.js';
@@ -159,11 +159,9 @@ export function searchAttributesFinding(
 
 /** Each task queue has a worker. All times are Temporal's, so that the clock of this machine does not matter. */
 export function workersFinding(input: { queues: readonly PolledQueue[]; serverNowMs: number }): Finding {
-  const current = input.queues.map(({ taskQueue, pollers }) => ({
-    taskQueue,
-    identities: pollers
-      .filter(({ lastPolledMs }) => input.serverNowMs - lastPolledMs <= polledWithinMs)
-      .map(({ identity }) => identity),
+  const current = input.queues.map((queue) => ({
+    taskQueue: queue.taskQueue,
+    identities: currentPollers(queue, input.serverNowMs),
   }));
   const without = current.filter(({ identities }) => identities.length === 0);
   const workers = new Set(current.flatMap(({ identities }) => identities));
