@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +9,10 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { createActivities } from './src/activities/channels.js';
 import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
+import { describeWorker } from './src/activities/setup/describe-worker.js';
 import { keepSetup } from './src/activities/setup/keep-setup.js';
 import { createClockedFetch } from './src/clients/http/clocked-fetch.js';
+import { observedFetch } from './src/clients/http/observed-fetch.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
 import { candidatesRefreshMs, organisationLimitOf } from './src/clients/sage-banking/assumptions.js';
 import { createSageBankingClient } from './src/clients/sage-banking/create-client.js';
@@ -27,10 +30,13 @@ import { providerClock, startClockWatch, type ClockWatch } from './src/db/clock-
 import { createRateLimiter } from './src/db/rate-limiter.js';
 import { requireSchema, SchemaNotMigrated } from './src/db/schema-version.js';
 import { DatabaseRefused } from './src/db/session-settings.js';
+import { createAvailability, type PartName } from './src/domain/availability.js';
 import { taskQueues } from './src/domain/ids.js';
 import { createLog } from './src/logger.js';
+import { availabilityLog } from './src/logger-availability.js';
 import { listenForStop, onStop } from './src/process/stop-request.js';
 import { waitForPart } from './src/process/wait-for-part.js';
+import { readBundleProblem } from './src/temporal/bundle-stamp.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createFacade, type Facade } from './src/temporal/channels.js';
 import { explainTemporalMissing } from './src/temporal/explain-missing.js';
@@ -38,7 +44,7 @@ import { ensureSchedules } from './src/temporal/schedules.js';
 import { registerSearchAttributes, SearchAttributeTypeMismatch } from './src/temporal/search-attributes.js';
 import { createTemporalSetup, setupPartNames } from './src/temporal/setup.js';
 import { readServerClock } from './src/temporal/server-clock.js';
-import { workerOptions } from './src/temporal/worker-options.js';
+import { workerIdentity, workerOptions } from './src/temporal/worker-options.js';
 
 /** Statements are short: this many connections serve all delivery runs of a process. */
 const databaseConnectionsMax = 20;
@@ -74,11 +80,24 @@ const { registered } = await waitForTemporal(() =>
   registerSearchAttributes({ connection: clientConnection, namespace }),
 );
 const schedules = await waitForTemporal(() => ensureSchedules(client));
-const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
-  logger.warn({ error: error.message }, 'database connection lost');
-});
+const watch = (part: PartName) =>
+  createAvailability({ part, reporter: availabilityLog(logger), nowMs: Date.now });
+const availability = {
+  database: watch('database'),
+  temporal: watch('temporal'),
+  rutter: watch('rutter'),
+  'sage-banking': watch('sage-banking'),
+};
+const pool = createPool(
+  config.DATABASE_URL,
+  databaseConnectionsMax,
+  (error) => {
+    logger.warn({ error: error.message }, 'database connection lost');
+  },
+  availability.database,
+);
 await waitForDatabase();
-const facade = createFacade(client);
+const facade = createFacade(client, availability.temporal);
 // Read by a clock that goes on when somebody sets the wall clock.
 const providerFetch = {
   rutter: createClockedFetch(() => performance.now()),
@@ -93,7 +112,7 @@ const activities = createActivities({
     clientSecret: config.RUTTER_CLIENT_SECRET,
     version: config.RUTTER_VERSION,
     limiter: createRateLimiter({ pool, name: 'rutter' }),
-    fetch: providerFetch.rutter.fetch,
+    fetch: observedFetch(providerFetch.rutter.fetch, availability.rutter),
   }),
   workflows: facade,
   sage: sageBankingParts(config, facade),
@@ -162,8 +181,23 @@ async function runUntilStopped(): Promise<void> {
     stopping,
     restoredAtStart: setupPartNames({ registered, ...schedules }),
   });
+  const described = describe();
   await running;
   clocks.stop();
+  await described;
+}
+
+async function describe(): Promise<void> {
+  const bundleProblem = await readBundleProblem(bundlePath);
+  if (bundleProblem !== null) logger.error({ problem: bundleProblem }, 'workflow bundle is old');
+  await describeWorker({
+    pool,
+    workerId: `${workerIdentity} ${new Date().toISOString()}`,
+    version: readVersion(),
+    bundleProblem,
+    availability: Object.values(availability),
+    stopping,
+  });
 }
 
 function watchClocks(): ClockWatch {
@@ -195,7 +229,7 @@ function sageBankingParts(config: WorkerConfig, facade: Facade): SageBankingPart
       applicationId,
       signingKey: config.SAGE_SIGNING_KEY,
       provider: config.SAGE_PROVIDER,
-      fetch: providerFetch['sage-banking'].fetch,
+      fetch: observedFetch(providerFetch['sage-banking'].fetch, availability['sage-banking']),
     }),
     workflows: facade,
     settings: {
@@ -229,6 +263,10 @@ function endWait(error: unknown): never {
   }
   if (error instanceof SearchAttributeTypeMismatch || error instanceof DatabaseRefused) fail(error.message);
   throw error;
+}
+
+function readVersion(): string {
+  return (createRequire(import.meta.url)('./package.json') as { version: string }).version;
 }
 
 function fail(sentence: string): never {

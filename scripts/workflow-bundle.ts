@@ -2,6 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@temporalio/worker';
+import { writeBundleStamp } from '../src/temporal/bundle-stamp.js';
 import { keptBundle } from './workflow-bundle-cache.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -10,7 +11,7 @@ const failureConverter = resolve(root, 'src/temporal/failure-converter.ts');
 const out = resolve(root, 'dist/workflow-bundle.js');
 
 /**
- * Builds the one file that workers run workflows from, `dist/workflow-bundle.js`.
+ * Builds the one file that workers run workflows from, `dist/workflow-bundle.js`, and its stamp.
  *
  * @returns the full path of the bundle
  * @throws Error naming what is wrong
@@ -22,6 +23,7 @@ export async function buildWorkflowBundle(): Promise<string> {
   const unfinished = `${out}.${process.pid}`;
   await writeFile(unfinished, code);
   await rename(unfinished, out);
+  await writeBundleStamp(out);
   return out;
 }
 

@@ -1,6 +1,8 @@
 import type { Keyring } from '../crypto/keyring.js';
 import type { PasswordHasher } from '../crypto/password.js';
 import type { Pool } from '../db/pool.js';
+import type { Availability } from '../domain/availability.js';
+import type { Degraded } from '../domain/degraded.js';
 import type { SignCheck } from '../domain/transaction-type.js';
 import type { Logger, LogState } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
@@ -27,6 +29,10 @@ export interface ApiDeps {
   readonly logger: Logger;
   /** What becomes of the log lines of this process. */
   readonly readLogState: () => LogState;
+  /** The parts that this process calls. */
+  readonly availability: readonly Availability[];
+  /** What is degraded in the service, besides this process. */
+  readonly readDegraded: () => readonly Degraded[];
   readonly keyring: Keyring;
   readonly hasher: PasswordHasher;
   readonly metrics: Metrics;

@@ -3,6 +3,7 @@ import type { DbChannels } from '../db/channel.js';
 import { deleteExpiredKeys } from '../db/idempotency-keys.js';
 import { deleteOldRejectedItems } from '../db/rejected-items.js';
 import { deleteEndedSessions } from '../db/sessions.js';
+import { deleteOldWorkerProcesses } from '../db/worker-processes.js';
 import type { Pool } from '../db/pool.js';
 import type { Logger } from '../logger.js';
 
@@ -17,7 +18,7 @@ interface Housekeeping {
 }
 
 /**
- * Deletes rows past their time every ten minutes: idempotency keys, ended alerts, rejected items, ended sessions, and the rows of each channel. Answers
+ * Deletes rows past their time every ten minutes: idempotency keys, ended alerts, rejected items, ended sessions and workers, and the rows of each channel. Answers
  * a function that stops it.
  */
 export function startHousekeeping(input: Housekeeping): () => void {
@@ -33,7 +34,8 @@ async function deleteOldRows({ pool, channels, logger }: Housekeeping): Promise<
         (await deleteExpiredKeys(pool)) +
         (await deleteOldAlerts(pool)) +
         (await deleteOldRejectedItems(pool)) +
-        (await deleteEndedSessions(pool));
+        (await deleteEndedSessions(pool)) +
+        (await deleteOldWorkerProcesses(pool));
       for (const channel of Object.values(channels)) deleted += await channel.deleteOldRows(pool);
       if (deleted === 0) return;
     }

@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { countAlerts } from '../db/alerts.js';
 import type { Pool } from '../db/pool.js';
 import { readRepairAge } from '../db/repair-tasks.js';
+import type { Availability } from '../domain/availability.js';
+import type { Degraded } from '../domain/degraded.js';
 import { alertCodes, severityOfAlert } from '../domain/alerts.js';
 import type { LogState } from '../logger.js';
 
@@ -21,7 +23,12 @@ export interface Metrics {
 }
 
 /** Uses its own registry, so that two apps in one process (tests) do not share counts. */
-export function createMetrics(input: { pool: Pool; readLogState: () => LogState }): Metrics {
+export function createMetrics(input: {
+  pool: Pool;
+  readLogState: () => LogState;
+  availability: readonly Availability[];
+  readDegraded: () => readonly Degraded[];
+}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -68,6 +75,22 @@ export function createMetrics(input: { pool: Pool; readLogState: () => LogState 
       this.set({ state: 'open' }, input.pool.totalCount);
       this.set({ state: 'idle' }, input.pool.idleCount);
       this.set({ state: 'waited_for' }, input.pool.waitingCount);
+    },
+  });
+  new Gauge({
+    name: 'bankfeeds_part_unavailable',
+    help: 'Parts whose calls from this process or from a worker fail now (1), by SQLSTATE, gRPC code or HTTP status',
+    labelNames: ['part', 'code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { part, current } of input.availability) {
+        const cause = current();
+        if (cause !== null) this.set({ part, code: cause.code }, 1);
+      }
+      for (const { part, code } of input.readDegraded()) {
+        if (code !== undefined) this.set({ part, code }, 1);
+      }
     },
   });
   observeFleet({ pool: input.pool, registers });

@@ -56,7 +56,13 @@ const answersOfWrites = Object.keys(problemAnswers).filter((status) => status !=
 /** Paths that need no token, beside the channels' webhooks. */
 const openPaths = [
   { method: 'get', path: '/healthz', summary: 'The process is alive', statuses: [200] },
-  { method: 'get', path: '/readyz', summary: 'Whether database and Temporal answer', statuses: [200, 503] },
+  {
+    method: 'get',
+    path: '/readyz',
+    summary:
+      'Whether this process can do its work: a writable database and the Temporal namespace; with causes and what is degraded',
+    statuses: [200, 503],
+  },
   { method: 'get', path: '/metrics', summary: 'Metrics for Prometheus', statuses: [200] },
 ] as const;
 

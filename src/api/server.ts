@@ -8,7 +8,9 @@ import { dbChannels } from '../db/channels.js';
 import { createPool } from '../db/pool.js';
 import { startClockWatch } from '../db/clock-watch.js';
 import { readDatabaseRefusal } from '../db/unavailable.js';
+import { createAvailability, type PartName } from '../domain/availability.js';
 import { createLog } from '../logger.js';
+import { availabilityLog } from '../logger-availability.js';
 import { createPagesChannels } from '../pages/channels.js';
 import { createPages } from '../pages/index.js';
 import { listenForStop, onStop } from '../process/stop-request.js';
@@ -18,6 +20,7 @@ import { createFacade } from '../temporal/channels.js';
 import { createApp } from './app.js';
 import { createApiChannels } from './channels.js';
 import { startHousekeeping } from './housekeeping.js';
+import { startServiceWatch } from './service-watch.js';
 import { listen, type Listening } from './listen.js';
 
 /**
@@ -37,9 +40,17 @@ const config = configOrExit(readApiConfig);
 const keys = parseKeyring(config.ENCRYPTION_KEYS);
 if (!keys.ok) fail(`ENCRYPTION_KEYS: ${keys.problems.join('; ')}`, configurationExitCode);
 const { logger, state: readLogState } = createLog(config.LOG_LEVEL, 'api');
-const pool = createPool(config.DATABASE_URL, databaseConnectionsMax, (error) => {
-  logger.warn({ error: error.message }, 'database connection lost');
-});
+const watch = (part: PartName) =>
+  createAvailability({ part, reporter: availabilityLog(logger), nowMs: Date.now });
+const availability = { database: watch('database'), temporal: watch('temporal') };
+const pool = createPool(
+  config.DATABASE_URL,
+  databaseConnectionsMax,
+  (error) => {
+    logger.warn({ error: error.message }, 'database connection lost');
+  },
+  availability.database,
+);
 const environment = loadClientConnectConfig({ overrideEnvVars: configOrExit(readTemporalEnvironment) });
 const temporal = createTemporalClient({
   connection: environment.connectionOptions,
@@ -47,7 +58,8 @@ const temporal = createTemporalClient({
   dataConverter: createDataConverter(keys.keyring),
   identity: `api@${String(process.pid)}`,
 });
-const facade = createFacade(temporal.client);
+const facade = createFacade(temporal.client, availability.temporal);
+const serviceWatch = startServiceWatch({ pool, facade, logger });
 const sageBanking = config.SAGE_BANKING_URL === undefined ? null : { facade };
 const clocks = startClockWatch({ pool, self: `api@${hostname()}`, others: [], logger });
 const parts = {
@@ -63,6 +75,8 @@ const webhookSecrets = config.RUTTER_WEBHOOK_SECRETS ?? [config.RUTTER_CLIENT_SE
 const { app, drained } = createApp({
   ...parts,
   readLogState,
+  availability: Object.values(availability),
+  readDegraded: () => serviceWatch.readDegraded(),
   channels: createApiChannels({
     rutter: {
       facade,
@@ -93,8 +107,12 @@ async function stop(signal: string, listening: Listening): Promise<void> {
   logger.info({ signal }, 'api stopping');
   stopHousekeeping();
   clocks.stop();
-  await listening.close();
-  const finished = drained().then(() => Promise.allSettled([temporal.close(), pool.end()]));
+  await Promise.all([listening.close(), serviceWatch.stop()]);
+  // Temporal last: a call that its caller has given up may still be tried again, which a closed connection does not survive.
+  const finished = drained()
+    .then(() => pool.end())
+    .finally(() => temporal.close())
+    .catch(() => undefined);
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, finishMaxMs).unref())]);
   logger.info('api stopped');
   process.exit(0);

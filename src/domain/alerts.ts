@@ -1,10 +1,12 @@
 /**
- * Alerts for operators. An alert is a row that is open while its condition holds; only the repair job raises and ends
- * it. The runbook has an entry for each code. The most urgent come first: they are reported in this order.
+ * Alerts for operators. An alert is a row that is open while its condition holds; the repair job raises and ends
+ * it, and the API those of the service as a whole. The runbook has an entry for each code. The most urgent come first: they are reported in this order.
  */
 export const alertCodes = [
   /** The provider refuses our own credentials: one alert for the service. */
   'credentials_rejected',
+  /** No worker polls a task queue: what it delivers, or decides, waits. */
+  'task_queue_not_polled',
   /** The database came back from an earlier moment than Temporal: what was written to it since is lost. */
   'database_restored',
   /** A pause, resume or close of the lost time may be lost: Temporal's workflow and the row differ. */
@@ -35,6 +37,10 @@ export const alertCodes = [
   'transactions_unrecognized',
   /** The clock of a process, of Temporal or of a provider differs from PostgreSQL's by more than some seconds. */
   'clock_off',
+  /** A search attribute is missing, so feeds cannot be found by it in the Temporal UI. */
+  'search_attribute_missing',
+  /** A worker runs a workflow bundle that was built from other code, or with another SDK, than its own. */
+  'workflow_bundle_old',
   /** Temporal had lost its Schedule, search attributes or workflows; they were made again. For an hour. */
   'temporal_data_lost',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
@@ -58,6 +64,7 @@ export type AlertSeverity = (typeof alertSeverities)[number];
 
 export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   credentials_rejected: 'critical',
+  task_queue_not_polled: 'critical',
   database_restored: 'critical',
   decision_possibly_lost: 'warning',
   workflow_without_row: 'warning',
@@ -73,6 +80,8 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   postings_altered: 'info',
   transactions_unrecognized: 'warning',
   clock_off: 'warning',
+  search_attribute_missing: 'warning',
+  workflow_bundle_old: 'warning',
   temporal_data_lost: 'critical',
   workflow_missing: 'warning',
   failure_persists: 'warning',
@@ -81,6 +90,13 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   waiting_for_start_date: 'info',
   disconnected: 'info',
 };
+
+/** Raised and ended by the API, since without workers there is no repair job. */
+export const serviceAlertCodes = [
+  'task_queue_not_polled',
+  'search_attribute_missing',
+  'workflow_bundle_old',
+] as const satisfies readonly AlertCode[];
 
 /** The section of the runbook about an alert: file and anchor in this repository. */
 export function runbookOfAlert(code: AlertCode): string {

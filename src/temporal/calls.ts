@@ -1,5 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Availability } from '../domain/availability.js';
 import { taskQueues } from '../domain/ids.js';
+import { readTemporalCause } from './cause.js';
 
 /** Temporal did not accept the message. The row was committed before; the message may be sent again. */
 export class WorkflowsUnavailable extends Error {
@@ -19,14 +21,21 @@ export interface WorkflowCalls {
   readonly call: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-export function callsTo(client: Client): WorkflowCalls {
+/** `availability` hears of every answer and every failure. */
+export function callsTo(client: Client, availability?: Availability): WorkflowCalls {
   return {
     client,
     call: async (work) => {
       try {
-        return await client.withDeadline(Date.now() + callTimeoutMs, work);
+        const result = await client.withDeadline(Date.now() + callTimeoutMs, work);
+        availability?.succeeded();
+        return result;
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) throw error;
+        if (error instanceof WorkflowNotFoundError) {
+          availability?.succeeded();
+          throw error;
+        }
+        availability?.failed(readTemporalCause(error));
         throw new WorkflowsUnavailable(error);
       }
     },

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { Availability } from '../domain/availability.js';
 import { callsTo } from './calls.js';
 import type { TemporalChannels } from './channel.js';
 import { createSharedMissingWorkflows, createWorkflowFacade } from './facade.js';
@@ -23,8 +24,8 @@ export const temporalChannels = {
 export type Facade = ReturnType<typeof createFacade>;
 
 /** The only access of API, pages and activities to Temporal. */
-export function createFacade(client: Client) {
-  const calls = callsTo(client);
+export function createFacade(client: Client, availability?: Availability) {
+  const calls = callsTo(client, availability);
   const { rutter, 'sage-banking': sageBanking } = temporalChannels;
   return {
     ...createWorkflowFacade(calls),

@@ -1,8 +1,12 @@
+import type { Cause } from '../domain/availability.js';
 import { providerCommandWorkflowId } from '../domain/ids.js';
 import type { ProviderCommandInput } from '../workflows/provider-command/messages.js';
 import type { providerCommandWorkflow } from '../workflows/provider-command/workflow.js';
 import { startedOnce, type WorkflowCalls } from './calls.js';
 import { createMissing } from './missing-workflows.js';
+import { readNamespaceCause, readTemporalFindings, type TemporalFindings } from './service-checks.js';
+
+export type { TemporalFindings } from './service-checks.js';
 
 /**
  * The calls to Temporal that belong to no channel; `channels.ts` adds those of the channels. Every call is safe to
@@ -12,11 +16,14 @@ import { createMissing } from './missing-workflows.js';
 export interface WorkflowFacade {
   /** Starts the command's workflow; starting it again is no second command. */
   runCommand(input: ProviderCommandInput): Promise<void>;
-  /** Whether the server answers now: for readiness. Never throws. */
-  reachable(): Promise<boolean>;
+  /** Null when the namespace can be used now, else why not: for readiness. Never throws. */
+  readNamespaceCause(): Promise<Cause | null>;
+  /** What the namespace lacks although it can be used. */
+  readTemporalFindings(): Promise<TemporalFindings>;
 }
 
-export function createWorkflowFacade({ client, call }: WorkflowCalls): WorkflowFacade {
+export function createWorkflowFacade(calls: WorkflowCalls): WorkflowFacade {
+  const { client, call } = calls;
   return {
     runCommand: ({ commandId, channel }) =>
       call(async () => {
@@ -25,14 +32,8 @@ export function createWorkflowFacade({ client, call }: WorkflowCalls): WorkflowF
           args: [{ commandId, channel }],
         });
       }),
-    reachable: async () => {
-      try {
-        await call(() => client.workflowService.getSystemInfo({}));
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    readNamespaceCause: () => readNamespaceCause(calls),
+    readTemporalFindings: () => readTemporalFindings(calls),
   };
 }
 

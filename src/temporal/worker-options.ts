@@ -28,8 +28,11 @@ const activationTimeout = { isolateExecutionTimeout: '30s' } as const;
 
 type RoleOptions = Omit<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'taskQueue'>;
 
+/** Under which a worker process polls. */
+export const workerIdentity = `bankfeeds@${hostname()}:${String(process.pid)}`;
+
 const shared = {
-  identity: `bankfeeds@${hostname()}:${String(process.pid)}`,
+  identity: workerIdentity,
   shutdownGraceTime: shutdownGraceMs,
   shutdownForceTime: shutdownForceMs,
   maxHeartbeatThrottleInterval: heartbeatThrottleMs,

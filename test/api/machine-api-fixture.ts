@@ -102,6 +102,8 @@ export async function startApi(
     keyring: parsed.keyring,
     logger: pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) }),
     readLogState: () => ({ droppedTotal: 0, failure: null }),
+    availability: [],
+    readDegraded: () => [],
     hasher: input.hasher ?? createPasswordHasher({ concurrencyMax: 2, queueMax: 16 }),
     config: {
       CORE_API_TOKEN: tokens.core,
@@ -160,13 +162,17 @@ function recordingFacade(): RecordingFacade {
     },
     wakeConnection: record('wakeConnection'),
     runCommand: record('runCommand'),
-    reachable: async () => {
+    readNamespaceCause: async () => {
       try {
-        await record('reachable')({});
-        return true;
-      } catch {
-        return false;
+        await record('readNamespaceCause')({});
+        return null;
+      } catch (error) {
+        return { code: 'UNAVAILABLE', text: String(error) };
       }
+    },
+    readTemporalFindings: async () => {
+      await record('readTemporalFindings')({});
+      return { missingSearchAttributes: [], queuesNotPolled: [] };
     },
   };
   return facade;

@@ -88,6 +88,8 @@ export async function startPages(
   const { app } = createApp({
     ...parts,
     readLogState: () => ({ droppedTotal: 0, failure: null }),
+    availability: [],
+    readDegraded: () => [],
     channels,
     pages,
   });
@@ -128,7 +130,11 @@ function recordingFacade(): RecordingFacade {
     loginSucceeded: record('loginSucceeded', undefined),
     wakeConnection: record('wakeConnection', undefined),
     runCommand: record('runCommand', undefined),
-    reachable: record('reachable', true),
+    readNamespaceCause: record('readNamespaceCause', null),
+    readTemporalFindings: record('readTemporalFindings', {
+      missingSearchAttributes: [],
+      queuesNotPolled: [],
+    }),
     accountsShared: async (input) => {
       if (facade.fail !== undefined) throw facade.fail;
       calls.push({ name: 'accountsShared', input });

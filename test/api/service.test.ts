@@ -16,6 +16,7 @@ describe('the service', () => {
       ready: true,
       database: true,
       temporal: true,
+      causes: {},
       degraded: [],
     });
     api.facade.onCall = () => Promise.reject(new Error('away'));
@@ -23,7 +24,13 @@ describe('the service', () => {
     api.facade.onCall = () => Promise.resolve();
     expect([answer.status, answer.body]).toEqual([
       503,
-      { ready: false, database: true, temporal: false, degraded: [] },
+      {
+        ready: false,
+        database: true,
+        temporal: false,
+        causes: { temporal: { code: 'UNAVAILABLE', text: 'Error: away', since: null } },
+        degraded: [],
+      },
     ]);
     expect((await open('/healthz')).body).toEqual({ status: 'ok' });
   });

@@ -292,6 +292,8 @@ async function serve(input: {
     ...input,
     logger: pino({ level: 'trace' }, { write: (line: string) => logLines.push(line) }),
     readLogState: () => ({ droppedTotal: 0, failure: null }),
+    availability: [],
+    readDegraded: () => [],
     hasher: createPasswordHasher({ concurrencyMax: 2, queueMax: 1_000 }),
     config: {
       publicUrl: url,

@@ -49,7 +49,7 @@ describe('two workers', () => {
       await until(() => bothPoll(taskQueue), { ...soon, describe: `both workers poll ${taskQueue}` });
     }
     // No feed has a workflow yet: the API's process and two clients of ours start each of them, all at once.
-    const facades = clients.map(createFacade);
+    const facades = clients.map((client) => createFacade(client));
     const starts = feeds.flatMap((feed) => [
       core.send(feed, twoBatches),
       ...Array.from({ length: 5 }, () => facades.map((facade) => facade.wakeFeed(feed))).flat(),

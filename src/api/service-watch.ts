@@ -1,0 +1,73 @@
+import { reviewServiceAlerts } from '../db/service-alerts.js';
+import type { Pool } from '../db/pool.js';
+import { readWorkerProcesses } from '../db/worker-processes.js';
+import { runbookOfAlert, severityOfAlert } from '../domain/alerts.js';
+import type { Degraded } from '../domain/degraded.js';
+import {
+  alertsOfService,
+  checksBeforeAlert,
+  degradedOfService,
+  type ServiceAlert,
+} from '../domain/service-state.js';
+import type { Logger } from '../logger.js';
+import type { WorkflowFacade } from '../temporal/facade.js';
+
+/** What begins or ends is shown within this time, and raises an alert after twice of it. A check is a handful of cheap calls. */
+export const serviceCheckEveryMs = 15_000;
+
+export interface ServiceWatch {
+  /** What was degraded at the last check that could be made. */
+  readDegraded(): readonly Degraded[];
+  /** Completes when the check under way has ended, within some seconds: a call may not outlive its connection. */
+  stop(): Promise<void>;
+}
+
+/** Checks again and again what no single process sees: task queues, search attributes, and what workers say of themselves. */
+export function startServiceWatch(input: {
+  pool: Pool;
+  facade: Pick<WorkflowFacade, 'readTemporalFindings'>;
+  logger: Logger;
+  /** For tests. */
+  everyMs?: number;
+}): ServiceWatch {
+  const { pool, facade, logger, everyMs = serviceCheckEveryMs } = input;
+  let degraded: readonly Degraded[] = [];
+  /** By code and subject: at how many checks in a row. */
+  let seen = new Map<string, number>();
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const check = async (): Promise<void> => {
+    const facts = { ...(await facade.readTemporalFindings()), workers: await readWorkerProcesses(pool) };
+    degraded = degradedOfService(facts);
+    const found = alertsOfService(facts);
+    seen = new Map(found.map((alert) => [keyOf(alert), (seen.get(keyOf(alert)) ?? 0) + 1]));
+    const { raised, ended } = await reviewServiceAlerts(
+      pool,
+      found.map((alert) => ({ ...alert, lasting: (seen.get(keyOf(alert)) ?? 0) >= checksBeforeAlert })),
+    );
+    for (const { code, subject } of raised) {
+      const line = { code, subject, severity: severityOfAlert[code], runbook: runbookOfAlert(code) };
+      logger.error(line, 'alert raised');
+    }
+    for (const { code, subject } of ended) logger.info({ code, subject }, 'alert ended');
+  };
+  const loop = async (): Promise<void> => {
+    // What cannot be checked now keeps its last state: the parts themselves are reported as unavailable.
+    await check().catch((error: unknown) => logger.debug({ err: error }, 'service not checked'));
+    if (!stopped) timer = setTimeout(() => (running = loop()), everyMs).unref();
+  };
+  let running = loop();
+  return {
+    readDegraded: () => degraded,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+function keyOf({ code, subject }: Pick<ServiceAlert, 'code' | 'subject'>): string {
+  return `${code} ${subject}`;
+}
