@@ -77,22 +77,7 @@ export function createMetrics(input: {
       this.set({ state: 'waited_for' }, input.pool.waitingCount);
     },
   });
-  new Gauge({
-    name: 'bankfeeds_part_unavailable',
-    help: 'Parts whose calls from this process or from a worker fail now (1), by SQLSTATE, gRPC code or HTTP status',
-    labelNames: ['part', 'code'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { part, current } of input.availability) {
-        const cause = current();
-        if (cause !== null) this.set({ part, code: cause.code }, 1);
-      }
-      for (const { part, code } of input.readDegraded()) {
-        if (code !== undefined) this.set({ part, code }, 1);
-      }
-    },
-  });
+  observeParts(input, registers);
   observeFleet({ pool: input.pool, registers });
   return {
     registry,
@@ -128,6 +113,29 @@ function observeFleet({ pool, registers }: { pool: Pool; registers: Registry[] }
       for (const code of alertCodes) {
         const labels = { code, severity: severityOfAlert[code] };
         this.set(labels, open?.get(code) ?? (open === null ? Number.NaN : 0));
+      }
+    },
+  });
+}
+
+/** Parts that calls fail to reach, from this process and from the workers. */
+function observeParts(
+  input: { availability: readonly Availability[]; readDegraded: () => readonly Degraded[] },
+  registers: Registry[],
+): void {
+  new Gauge({
+    name: 'bankfeeds_part_unavailable',
+    help: 'Parts whose calls from this process or from a worker fail now (1), by SQLSTATE, gRPC code or HTTP status',
+    labelNames: ['part', 'code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const availability of input.availability) {
+        const cause = availability.current();
+        if (cause !== null) this.set({ part: availability.part, code: cause.code }, 1);
+      }
+      for (const { part, code } of input.readDegraded()) {
+        if (code !== undefined) this.set({ part, code }, 1);
       }
     },
   });

@@ -15,6 +15,9 @@ import type { WorkflowFacade } from '../temporal/facade.js';
 /** What begins or ends is shown within this time, and raises an alert after twice of it. A check is a handful of cheap calls. */
 export const serviceCheckEveryMs = 15_000;
 
+/** Longer than the calls to Temporal that a check makes; a statement that hangs is not waited for. */
+const stopMaxMs = 9_000;
+
 export interface ServiceWatch {
   /** What was degraded at the last check that could be made. */
   readDegraded(): readonly Degraded[];
@@ -55,7 +58,10 @@ export function startServiceWatch(input: {
   const loop = async (): Promise<void> => {
     // What cannot be checked now keeps its last state: the parts themselves are reported as unavailable.
     await check().catch((error: unknown) => logger.debug({ err: error }, 'service not checked'));
-    if (!stopped) timer = setTimeout(() => (running = loop()), everyMs).unref();
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = loop();
+    }, everyMs).unref();
   };
   let running = loop();
   return {
@@ -63,7 +69,7 @@ export function startServiceWatch(input: {
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
-      await running;
+      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, stopMaxMs).unref())]);
     },
   };
 }

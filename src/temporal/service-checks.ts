@@ -3,7 +3,7 @@ import type { Cause } from '../domain/availability.js';
 import { searchAttributeNames } from '../domain/search-attributes.js';
 import type { WorkflowCalls } from './calls.js';
 import { readTemporalCause } from './cause.js';
-import { polledWithinMs, readPolledQueues, type PolledQueue } from './pollers.js';
+import { currentPollers, readPolledQueues, type PolledQueue } from './pollers.js';
 import { readServerClock } from './server-clock.js';
 
 /** What Temporal lacks while it answers. Both are made by workers. */
@@ -56,6 +56,6 @@ async function readQueuesNotPolled(queues: readonly PolledQueue[], client: Clien
 /** The task queues that no worker has polled lately. */
 export function queuesNotPolled(queues: readonly PolledQueue[], nowMs: number): string[] {
   return queues
-    .filter(({ pollers }) => pollers.every(({ lastPolledMs }) => nowMs - lastPolledMs > polledWithinMs))
+    .filter((queue) => currentPollers(queue, nowMs).length === 0)
     .map(({ taskQueue }) => taskQueue);
 }

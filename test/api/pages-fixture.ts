@@ -22,6 +22,7 @@ import { createTestDatabase } from '../support/database.js';
 
 export const linkOrigin = 'https://link.rutterapi.com';
 export const password = 'correct horse battery staple';
+export const coreToken = `core-${randomBytes(24).toString('hex')}`;
 export const opsToken = `ops-${randomBytes(24).toString('hex')}`;
 
 /** One call that the pages made to the workflows. */
@@ -73,7 +74,7 @@ export async function startPages(
       RUTTER_REDIRECT_ORIGINS: [linkOrigin],
       SAGE_FRAME_ANCESTORS: ['https://*.sage.com'],
       TEMPORAL_UI_URL: 'http://localhost:8233',
-      CORE_API_TOKEN: randomBytes(24).toString('hex'),
+      CORE_API_TOKEN: coreToken,
       OPS_API_TOKEN: opsToken,
       TRUSTED_PROXIES: input.trustedProxies ?? [],
       SIGN_CHECK: 'reject' as const,
@@ -254,7 +255,7 @@ export interface PageAnswer {
   readonly formToken: string;
 }
 
-export function newVisitor(fixture: { url: string }): Visitor {
+export function newVisitor(fixture: { url: string }, fetchPage: typeof fetch = fetch): Visitor {
   const cookies = new Map<string, string>();
   const send = async (
     path: string,
@@ -262,7 +263,7 @@ export function newVisitor(fixture: { url: string }): Visitor {
   ) => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { ...(cookie === '' ? {} : { cookie }), ...init.headers };
-    const response = await fetch(new URL(path, fixture.url), { ...init, headers, redirect: 'manual' });
+    const response = await fetchPage(new URL(path, fixture.url), { ...init, headers, redirect: 'manual' });
     for (const line of response.headers.getSetCookie()) {
       const [pair = ''] = line.split(';');
       cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));

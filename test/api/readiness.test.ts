@@ -106,8 +106,8 @@ describe('an API process is ready when it can do its own work', () => {
         causes: { database: { code: '28P01', text: 'password authentication failed for user "postgres"' } },
       });
     }
+    // Never closed: the client may still be trying, and its next try on a closed connection would be an uncaught error.
     const away = Connection.lazy({ address: '127.0.0.1:1' });
-    toEnd.push(() => away.close());
     const lost = parts({
       client: new Client({ connection: away }),
       databaseUrl: 'postgres://x@127.0.0.1:1/x',
@@ -165,16 +165,22 @@ describe('what is degraded in the service', () => {
     await expect.poll(degraded, soon).toHaveLength(1);
     await expect.poll(alerts, soon).toHaveLength(3);
     // A poll of the delivery queue, as a worker makes it; it ends when the connection is closed.
+    const polling = new AbortController();
     const poll = connection
-      .withDeadline(Date.now() + 30_000, () =>
-        connection.workflowService.pollActivityTaskQueue({
-          namespace,
-          taskQueue: { name: taskQueues.deliver },
-          identity: 'bankfeeds@test:1',
-        }),
+      .withAbortSignal(polling.signal, () =>
+        connection.withDeadline(Date.now() + 60_000, () =>
+          connection.workflowService.pollActivityTaskQueue({
+            namespace,
+            taskQueue: { name: taskQueues.deliver },
+            identity: 'bankfeeds@test:1',
+          }),
+        ),
       )
       .catch(() => undefined);
-    toEnd.unshift(() => poll);
+    toEnd.push(async () => {
+      polling.abort();
+      await poll;
+    });
     await expect
       .poll(degraded, soon)
       .toEqual([`task_queue: no worker polls ${taskQueues.workflows}, ${taskQueues.interactive}`]);

@@ -2,7 +2,6 @@ import { expect, it } from 'vitest';
 import { alertsOfService, degradedOfService } from '../../src/domain/service-state.js';
 import { bundleProblem } from '../../src/temporal/bundle-stamp.js';
 import { queuesNotPolled } from '../../src/temporal/service-checks.js';
-import { polledWithinMs } from '../../src/temporal/pollers.js';
 
 const healthy = {
   missingSearchAttributes: [],
@@ -45,6 +44,8 @@ it('what is missing is named in one entry for each part, and one alert for each 
 
 it('a task queue is polled until the last poll of all its workers is too old', () => {
   const nowMs = 10_000_000;
+  /** Longer than the longest poll. */
+  const polledWithinMs = 90_000;
   const poll = (identity: string, ageMs: number) => ({ identity, lastPolledMs: nowMs - ageMs });
   const queues = [
     { taskQueue: 'never', pollers: [] },
