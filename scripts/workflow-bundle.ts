@@ -32,18 +32,14 @@ export async function buildWorkflowBundle(): Promise<string> {
  * would be readable in the history. A Node module that a workflow reaches fails the build. What was built before from
  * the same files is taken from the cache.
  *
- * @param changed for tests: another entry file, and a file of interceptors; they import nothing outside `src`
+ * @param interceptors for tests: a file of them, which imports nothing outside `src`
  */
-export async function workflowBundleCode(
-  changed: { entry?: string; interceptors?: string } = {},
-): Promise<string> {
-  const { entry = workflows, interceptors } = changed;
-  const files = [entry, ...(interceptors === undefined ? [] : [interceptors])];
-  return await keptBundle(files, async () => {
+export async function workflowBundleCode(interceptors?: string): Promise<string> {
+  return await keptBundle(interceptors === undefined ? [] : [interceptors], async () => {
     // Loading the SDK takes longer than reading the cache.
     const { bundleWorkflowCode } = await import('@temporalio/worker');
     const { code } = await bundleWorkflowCode({
-      workflowsPath: entry,
+      workflowsPath: workflows,
       failureConverterPath: failureConverter,
       ...(interceptors === undefined ? {} : { workflowInterceptorModules: [interceptors] }),
       logger: quietLogger(),

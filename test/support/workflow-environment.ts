@@ -6,6 +6,7 @@ import { workflowBundleCode } from '../../scripts/workflow-bundle.js';
 import type { Activities } from '../../src/activities/channels.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
+import { changeMark, type WorkflowChange } from './changed-workflows.js';
 import { createReplayConverter } from './replay-key.js';
 import { installRuntime } from './runtime.js';
 import { createTimeSkipping } from './temporal.js';
@@ -26,20 +27,11 @@ export async function createWorkflowEnvironment(): Promise<TestWorkflowEnvironme
   return env;
 }
 
-/**
- * All our workflows, bundled as the worker's are; or, by files of this folder, what a careless change would make of them:
- * `workflows` in their place, `interceptors` around them.
- */
-export async function bundleWorkflows(
-  changed: { workflows?: string; interceptors?: string } = {},
-): Promise<WorkflowBundle> {
-  const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-  const { workflows, interceptors } = changed;
-  const code = await workflowBundleCode({
-    ...(workflows === undefined ? {} : { entry: pathOf(workflows) }),
-    ...(interceptors === undefined ? {} : { interceptors: pathOf(interceptors) }),
-  });
-  return { code };
+/** All our workflows, bundled as the worker's are; or what this change would make of them. */
+export async function bundleWorkflows(change?: WorkflowChange): Promise<WorkflowBundle> {
+  if (change === undefined) return { code: await workflowBundleCode() };
+  const code = await workflowBundleCode(fileURLToPath(new URL('./changed-workflows.ts', import.meta.url)));
+  return { code: code.replaceAll(changeMark, change) };
 }
 
 export interface FakeWorkers {
