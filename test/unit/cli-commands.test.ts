@@ -59,6 +59,7 @@ const feed = (id: string) => ({
   channel: 'sage-banking',
   state: 'live',
   reason: null,
+  degraded: id === 'f-2' ? { since: '2026-02-03T09:00:00.000Z', cause: 'x' } : null,
   last_synced_at: null,
   more: 'fields',
 });
@@ -72,21 +73,29 @@ describe('bankfeeds feed list', () => {
         ? { feeds: [feed('f-2')], next_cursor: null }
         : { feeds: [feed('f-1')], next_cursor: 'two' },
     });
-    const { stdout, stderr } = await run(['feed', 'list', '--state', 'live', '--customer', 'c 1&x']);
+    const { stdout, stderr } = await run([
+      'feed',
+      'list',
+      '--state',
+      'live',
+      '--degraded',
+      '--customer',
+      'c 1&x',
+    ]);
     expect(asked).toEqual([
       {
-        path: '/v1/feeds?state=live&customer_id=c+1%26x&limit=50',
+        path: '/v1/feeds?state=live&degraded=true&customer_id=c+1%26x&limit=50',
         authorization: 'Bearer token-of-operators',
       },
       {
-        path: '/v1/feeds?state=live&customer_id=c+1%26x&limit=49&cursor=two',
+        path: '/v1/feeds?state=live&degraded=true&customer_id=c+1%26x&limit=49&cursor=two',
         authorization: 'Bearer token-of-operators',
       },
     ]);
     expect(stdout.split('\n')).toEqual([
-      'FEED  CUSTOMER  ACCOUNT  CHANNEL       STATE  REASON  LAST SYNC',
-      'f-1   c-1       -        sage-banking  live   -       -',
-      'f-2   c-1       -        sage-banking  live   -       -',
+      'FEED  CUSTOMER  ACCOUNT  CHANNEL       STATE  REASON  DEGRADED SINCE            LAST SYNC',
+      'f-1   c-1       -        sage-banking  live   -       -                         -',
+      'f-2   c-1       -        sage-banking  live   -       2026-02-03T09:00:00.000Z  -',
       '',
     ]);
     expect(stderr).toBe('');

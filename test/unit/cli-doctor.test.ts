@@ -202,7 +202,16 @@ describe('the public URL', () => {
     [404, 'failed'],
     [301, 'failed'],
   ])('/readyz answering %i is %s', (status, outcome) => {
-    expect(readyFinding({ status, text: '{}' }).outcome).toBe(outcome);
+    expect(readyFinding({ status, text: '{"ready":true}' }).outcome).toBe(outcome);
+  });
+
+  test('/readyz is a warning when it names what is degraded, and a failure when another system answers', () => {
+    const degraded = [{ part: 'log', cause: 'log lines cannot be written' }];
+    expect(readyFinding({ status: 200, text: JSON.stringify({ ready: true, degraded }) })).toMatchObject({
+      outcome: 'warning',
+      detail: 'ready, but degraded: log: log lines cannot be written',
+    });
+    expect(readyFinding({ status: 200, text: '<html>Welcome' }).outcome).toBe('failed');
   });
 
   const csp = "default-src 'none'; frame-ancestors 'self' https://*.sage.com";

@@ -18,6 +18,7 @@ const feedSchema = z.looseObject({
   channel: z.string(),
   state: z.string(),
   reason: z.string().nullable(),
+  degraded: z.looseObject({ since: z.string() }).nullable(),
   last_synced_at: z.string().nullable(),
 });
 const pageSchema = z.object({ feeds: z.array(feedSchema), next_cursor: z.string().nullable() });
@@ -26,6 +27,10 @@ type Feed = z.output<typeof feedSchema>;
 
 interface Options {
   readonly state?: string;
+  readonly reason?: string;
+  readonly channel?: string;
+  readonly degraded?: boolean;
+  readonly waitingSinceBefore?: string;
   readonly customer?: string;
   readonly account?: string;
   readonly limit: number;
@@ -38,6 +43,13 @@ export function addFeedList(parent: Command, context: CommandContext): void {
     .command('list')
     .description('list feeds')
     .option('--state <state>', 'only feeds in this state')
+    .option('--reason <reason>', 'only feeds with this reason')
+    .option('--channel <channel>', 'only feeds of this channel')
+    .option('--degraded', 'only feeds that retry by themselves')
+    .option(
+      '--waiting-since-before <time>',
+      'only feeds with a posting that has waited since before this time',
+    )
     .option('--customer <customer_id>', 'only feeds of this customer')
     .option('--account <account_id>', 'only feeds of this account')
     .option('--limit <count>', `at most so many, up to ${String(shownMax)}`, readCount, shownDefault)
@@ -59,6 +71,10 @@ async function readFeeds(api: ApiClient, options: Options): Promise<{ feeds: Fee
       path: '/v1/feeds',
       query: {
         state: options.state,
+        reason: options.reason,
+        channel: options.channel,
+        degraded: options.degraded === true ? 'true' : undefined,
+        waiting_since_before: options.waitingSinceBefore,
         customer_id: options.customer,
         account_id: options.account,
         limit: String(Math.min(pageMax, options.limit - feeds.length)),
@@ -73,7 +89,7 @@ async function readFeeds(api: ApiClient, options: Options): Promise<{ feeds: Fee
   return { feeds, isMore: true };
 }
 
-const titles = ['FEED', 'CUSTOMER', 'ACCOUNT', 'CHANNEL', 'STATE', 'REASON', 'LAST SYNC'];
+const titles = ['FEED', 'CUSTOMER', 'ACCOUNT', 'CHANNEL', 'STATE', 'REASON', 'DEGRADED SINCE', 'LAST SYNC'];
 
 function rowOf(feed: Feed): string[] {
   return [
@@ -83,6 +99,7 @@ function rowOf(feed: Feed): string[] {
     feed.channel,
     feed.state,
     feed.reason ?? '-',
+    feed.degraded?.since ?? '-',
     feed.last_synced_at ?? '-',
   ];
 }

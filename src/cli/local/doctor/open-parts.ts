@@ -12,6 +12,7 @@ import {
 } from '../../../config.js';
 import { parseKeyring, type Keyring } from '../../../crypto/keyring.js';
 import { createPool, type Pool } from '../../../db/pool.js';
+import { createDataConverter } from '../../../temporal/data-converter.js';
 import type { Environment } from '../../environment.js';
 import { textOf } from './check.js';
 import type { RoleConfiguration } from './configuration.js';
@@ -55,7 +56,7 @@ export function openParts(environment: Environment, roles: readonly DoctorRole[]
     database.config === null
       ? null
       : createPool(database.config.DATABASE_URL, databaseConnectionsMax, () => undefined);
-  const temporal = openTemporal(environment);
+  const temporal = openTemporal(environment, keys.ok ? keys.keyring : null);
   return {
     api,
     worker,
@@ -81,7 +82,10 @@ function configurationOf<Config>(read: () => Config): RoleConfiguration<Config> 
   }
 }
 
-function openTemporal(environment: Environment): {
+function openTemporal(
+  environment: Environment,
+  keyring: Keyring | null,
+): {
   parts: TemporalParts | null;
   problems: readonly string[];
 } {
@@ -90,7 +94,11 @@ function openTemporal(environment: Environment): {
     const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars });
     // One attempt a call: a check says what it met, and the one who runs it tries again.
     const connection = Connection.lazy({ ...connectionOptions, connectTimeout: connectMs, interceptors: [] });
-    const client = new Client({ connection, namespace });
+    const client = new Client({
+      connection,
+      namespace,
+      ...(keyring === null ? {} : { dataConverter: createDataConverter(keyring) }),
+    });
     const address = connectionOptions.address ?? 'localhost:7233';
     return { parts: { connection, client, namespace, address }, problems: [] };
   } catch (error) {

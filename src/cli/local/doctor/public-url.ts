@@ -1,9 +1,13 @@
+import { z } from 'zod';
 import type { ApiConfig } from '../../../config.js';
 import { failed, ok, skipped, textOf, warning, type Check, type Finding } from './check.js';
 
 /** Of one request through the public URL. */
 const answerMs = 8_000;
-const textMax = 300;
+/** Far more than /readyz answers. */
+const textMax = 10_000;
+/** Of another system's page, in the report. */
+const shownMax = 300;
 
 /**
  * What browsers and monitors see through PUBLIC_URL: /readyz, and the pages of the login, whose headers a proxy must not
@@ -61,11 +65,32 @@ function reasonOf(error: unknown): string {
   return textOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
 }
 
+const readinessSchema = z.object({
+  degraded: z.array(z.object({ part: z.string(), cause: z.string() })).default([]),
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Of /readyz: 200 when the API is ready; the body says what is degraded. */
 export function readyFinding(answer: { status: number; text: string }): Finding {
-  if (answer.status === 200) return ok(`ready: ${answer.text}`);
+  const body = readinessSchema.safeParse(parseJson(answer.text)).data;
+  if (answer.status === 200 && body !== undefined) {
+    const causes = body.degraded.map(({ part, cause }) => `${part}: ${cause}`);
+    if (causes.length === 0) return ok('ready, nothing degraded');
+    return warning(
+      `ready, but degraded: ${causes.join('; ')}`,
+      'See "/readyz" in docs/operations/processes.md for the part.',
+    );
+  }
   if (answer.status === 503) {
-    return failed(`not ready: ${answer.text}`, 'The body names the part; its own check here says more.');
+    const text = answer.text.slice(0, shownMax);
+    return failed(`not ready: ${text}`, 'The body names the part; its own check here says more.');
   }
   return failed(
     `/readyz answered ${String(answer.status)}`,
