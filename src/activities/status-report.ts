@@ -1,5 +1,5 @@
 import { Context, heartbeat, log } from '@temporalio/activity';
-import type { FeedStatus } from '../domain/feed-status.js';
+import type { FeedStatus, ReportedStatus } from '../domain/feed-status.js';
 import { loggableError } from '../logger.js';
 
 /**
@@ -15,7 +15,7 @@ export class StatusReport {
   constructor(
     private readonly feedId: string,
     shown: ShownStatus | undefined,
-    private readonly send: (status: FeedStatus) => Promise<void>,
+    private readonly send: (status: ReportedStatus) => Promise<void>,
   ) {
     const details: unknown = Context.current().info.heartbeatDetails;
     this.reported = typeof details === 'string' ? details : keyOf(shown);
@@ -25,7 +25,7 @@ export class StatusReport {
   readonly details = (): string => this.reported;
 
   /** The attempt goes on, or fails. Never throws: the row has the status. */
-  async now(status: FeedStatus): Promise<void> {
+  async now(status: ReportedStatus): Promise<void> {
     if (!this.note(status)) return;
     try {
       await this.send(status);

@@ -187,14 +187,17 @@ export async function listFeedViews(
          AND ($6::timestamptz IS NULL OR ${own.waiting_since} < $6) AND ${statusFilter(channel, input)}
        ORDER BY ${own.feed_id} LIMIT $4)`;
     });
-  const { rows } = await db.query<UnionRow>(`${selects.join(' UNION ALL ')} ORDER BY feed_id LIMIT $4`, [
-    input.customerId ?? null,
-    input.accountId ?? null,
-    input.afterFeedId ?? null,
-    input.limit,
-    input.reason ?? null,
-    input.waitingSinceBefore ?? null,
-  ]);
+  const { rows } = await db.query<UnionRow>(
+    `SELECT * FROM (${selects.join(' UNION ALL ')}) listed ORDER BY feed_id LIMIT $4`,
+    [
+      input.customerId ?? null,
+      input.accountId ?? null,
+      input.afterFeedId ?? null,
+      input.limit,
+      input.reason ?? null,
+      input.waitingSinceBefore ?? null,
+    ],
+  );
   return rows.map((row) => viewFrom(channels, row));
 }
 

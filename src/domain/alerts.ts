@@ -45,7 +45,7 @@ export const alertCodes = [
   'temporal_data_lost',
   /** A feed, or a connection on which something is awaited, had lost its workflow; it was started again. */
   'workflow_missing',
-  /** A failure that should pass by itself has not, for ten minutes. */
+  /** A failure that should pass by itself has not, for half a minute. */
   'failure_persists',
   /** A feed that may send has not caught up for longer than the sync interval. */
   'feed_late',
@@ -138,8 +138,14 @@ export const lostDataAlertMs = 3_600_000;
 /** An unknown form is reported for this long after the last transaction that had it. */
 export const unrecognizedAlertMs = 7 * 24 * 3_600_000;
 
-/** A transient failure raises an alert only after it has lasted this long. */
-export const failurePersistsMs = 10 * 60_000;
+/** A failure that is retried raises an alert after it has lasted this long: half a minute is no outage yet. */
+export const failurePersistsMs = 30_000;
+
+/** Alerts are reviewed this often, so that one is raised within a minute of the first failed attempt. */
+export const alertReviewMs = 15_000;
+
+/** An onboarding that does not proceed needs an operator after this. */
+export const onboardingStuckMs = 10 * 60_000;
 
 /** More accounts than this with rejected (or conflicting) items are one alert: their cause is one export. */
 export const accountsAlertedMax = 20;

@@ -83,6 +83,11 @@ export interface FeedStatus {
   readonly degraded: Degraded | null;
 }
 
+/** A status as an activity reports it to the workflow of its feed, which may not have had a result yet. */
+export interface ReportedStatus extends FeedStatus {
+  readonly customerId: string;
+}
+
 /**
  * The status of a feed in a state, which `feedState` derives from its facts. A reason that needs a person is shown in
  * every state. One that passes by itself counts only while the feed is retried: not when it is paused or closed, nor where

@@ -33,6 +33,8 @@ import { bundleWorkflows } from '../support/workflow-environment.js';
  * as the checker. The tests fire the Schedule themselves instead of waiting for its minute.
  */
 
+/** The runs end at once: tests fire one after the other. */
+const reviewedOnceMs = 60_000;
 const startDate = '2026-03-01T00:00:00.000Z';
 const soon = { timeoutMs: 60_000, everyMs: 100 };
 let fixture: DeliveryFixture;
@@ -62,7 +64,11 @@ beforeAll(async () => {
   client = new Client({ connection, namespace, dataConverter });
   const workflows = createFacade(client);
   facade = workflows;
-  await Promise.all([ensureSchedules(client), ensureSchedules(client), ensureSchedules(client)]);
+  await Promise.all([
+    ensureSchedules(client, reviewedOnceMs),
+    ensureSchedules(client, reviewedOnceMs),
+    ensureSchedules(client, reviewedOnceMs),
+  ]);
   schedule = client.schedule.getHandle(fleetRepairScheduleId);
   const activities = createActivities({ ...fixture.deps, workflows });
   const shared = { connection: native, namespace, dataConverter };
@@ -155,7 +161,7 @@ const logged = (message: string, feed: DeliveryFeed) =>
 
 describe('the repair job', () => {
   it('is one Schedule however many workers start at once, skips while it runs and makes up for no outage', async () => {
-    await ensureSchedules(client);
+    await ensureSchedules(client, reviewedOnceMs);
     const described = await schedule.describe();
     expect(described.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 60_000 });
     expect(described.spec.intervals).toMatchObject([{ every: 60_000 }]);
@@ -163,7 +169,7 @@ describe('the repair job', () => {
 
   it('stays paused when an operator has paused it and a worker starts', async () => {
     await schedule.pause('during the move');
-    await ensureSchedules(client);
+    await ensureSchedules(client, reviewedOnceMs);
     expect((await schedule.describe()).state).toMatchObject({ paused: true, note: 'during the move' });
     await schedule.unpause();
   });

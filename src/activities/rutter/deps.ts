@@ -1,5 +1,5 @@
 import type { RutterClient } from '../../clients/rutter/client.js';
-import type { FeedStatus } from '../../domain/feed-status.js';
+import type { ReportedStatus } from '../../domain/feed-status.js';
 import type { ConnectionMode } from '../../domain/rutter/connection.js';
 import type { SharedDeps, SharedSettings, SharedWorkflows } from '../deps.js';
 
@@ -11,7 +11,7 @@ export interface RutterWorkflows extends SharedWorkflows {
   wakeFeed(input: { feedId: string }): Promise<void>;
   feedFactsChanged(input: { feedId: string }): Promise<void>;
   /** Shows the status in the running workflow of the feed; without one it does nothing. */
-  feedStatusReported(input: { feedId: string; status: FeedStatus }): Promise<void>;
+  feedStatusReported(input: { feedId: string; status: ReportedStatus }): Promise<void>;
   wakeConnection(input: { connectionId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */
   missingFeeds(input: { feedIds: readonly string[] }): Promise<string[]>;

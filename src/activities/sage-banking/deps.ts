@@ -1,5 +1,5 @@
 import type { SageBankingClient } from '../../clients/sage-banking/client.js';
-import type { FeedStatus } from '../../domain/feed-status.js';
+import type { ReportedStatus } from '../../domain/feed-status.js';
 import type { SageOrganisationRoute } from '../../domain/sage-banking/onboarding.js';
 import type { SharedDeps } from '../deps.js';
 
@@ -13,7 +13,7 @@ export interface SageBankingWorkflows {
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
   /** Shows the status in the running workflow of the account; without one it does nothing. */
-  accountStatusReported(input: { sageAccountId: string; status: FeedStatus }): Promise<void>;
+  accountStatusReported(input: { sageAccountId: string; status: ReportedStatus }): Promise<void>;
   wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;
   /** Of the given ids, in ascending order, those whose workflow does not run. */

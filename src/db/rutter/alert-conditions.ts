@@ -9,7 +9,7 @@ import {
   startDateAlertMs,
 } from '../../domain/alerts.js';
 import { credentialsRejectedReason } from '../../domain/feed.js';
-import { blockReasons, transientReasons } from '../../domain/rutter/feed.js';
+import { blockReasons, sendingStates, transientReasons } from '../../domain/rutter/feed.js';
 import { isUndecidable } from './resolve-batch.js';
 import type { AcknowledgedAlert, AlertCondition } from '../channel.js';
 import { isoText, literals, type Queryable } from '../pool.js';
@@ -17,6 +17,7 @@ import { ingestionAlertConditions } from './ingestion-alerts.js';
 
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
 /** A refusal of our own credentials is one failure of the service, not one of each feed. */
+const degradedSince = 'coalesce(f.degraded_since, f.reason_at)';
 const failures = transientReasons.filter((reason) => reason !== credentialsRejectedReason);
 
 /** Operators decide on postings of open feeds, and of those that closed with their account. */
@@ -43,10 +44,11 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
   {
     code: 'failure_persists',
     takesInterval: false,
-    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason, 'since', ${isoText('f.reason_at')}) AS detail FROM feeds f
+    sql: `SELECT ${ofFeed}, jsonb_build_object('reason', f.reason, 'cause', f.degraded_cause,
+                 'since', ${isoText(degradedSince)}) AS detail FROM feeds f
            WHERE f.reason IS NOT NULL AND f.reason IN (${literals(failures)})
-             AND f.state IN ('backfilling', 'syncing', 'live')
-             AND f.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
+             AND f.state IN (${literals(sendingStates)})
+             AND ${degradedSince} < now() - interval '${String(failurePersistsMs)} milliseconds'`,
   },
   {
     code: 'credentials_rejected',

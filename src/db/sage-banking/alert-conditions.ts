@@ -1,4 +1,9 @@
-import { failurePersistsMs, reauthAlertMs, unrecognizedAlertMs } from '../../domain/alerts.js';
+import {
+  failurePersistsMs,
+  onboardingStuckMs,
+  reauthAlertMs,
+  unrecognizedAlertMs,
+} from '../../domain/alerts.js';
 import {
   lastingSageReasons,
   sageCheckLateMs,
@@ -10,6 +15,9 @@ import { isoText, literals } from '../pool.js';
 
 /** An account at Sage as the feed that it is. */
 const ofAccount = `s.sage_account_id::text AS subject, s.sage_account_id AS feed_id, s.connection_id, s.customer_id`;
+
+/** Of a reason that the version before wrote, when it changed last. */
+const degradedSince = 'coalesce(s.degraded_since, s.reason_at)';
 
 /** Each reads an index that holds little more than the rows wanted. */
 export const sageAlertConditions: readonly AlertCondition[] = [
@@ -30,9 +38,10 @@ export const sageAlertConditions: readonly AlertCondition[] = [
   {
     code: 'failure_persists',
     takesInterval: false,
-    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason, 'since', ${isoText('s.reason_at')}) AS detail FROM sage_accounts s
+    sql: `SELECT ${ofAccount}, jsonb_build_object('reason', s.reason, 'cause', s.degraded_cause,
+                 'since', ${isoText(degradedSince)}) AS detail FROM sage_accounts s
            WHERE s.reason IS NOT NULL AND s.reason IN (${literals(transientSageReasons)}) AND s.status <> 'cancelled'
-             AND s.reason_at < now() - interval '${String(failurePersistsMs)} milliseconds'`,
+             AND ${degradedSince} < now() - interval '${String(failurePersistsMs)} milliseconds'`,
   },
   {
     code: 'transactions_unrecognized',
@@ -60,6 +69,6 @@ export const sageAlertConditions: readonly AlertCondition[] = [
             FROM sage_onboardings o
            WHERE o.state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt')
              AND (o.state = 'in_doubt' OR (o.reason IN (${literals(sageOnboardingStuckReasons)})
-                  AND o.person_acted_at < now() - interval '${String(failurePersistsMs)} milliseconds'))`,
+                  AND o.person_acted_at < now() - interval '${String(onboardingStuckMs)} milliseconds'))`,
   },
 ];

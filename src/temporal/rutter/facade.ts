@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { OperatorAction } from '../../domain/feed.js';
-import type { FeedStatus } from '../../domain/feed-status.js';
+import type { ReportedStatus } from '../../domain/feed-status.js';
 import { bankFeedWorkflowId, connectionWorkflowId, loginHandoffWorkflowId } from '../../domain/ids.js';
 import * as bankFeed from '../../workflows/rutter/bank-feed/messages.js';
 import type { bankFeedWorkflow } from '../../workflows/rutter/bank-feed/workflow.js';
@@ -23,7 +23,7 @@ export interface RutterFacade {
   /** The facts in the feed's row changed (account or connection): Signal-with-Start `factsChanged`. */
   feedFactsChanged(input: { feedId: string }): Promise<void>;
   /** A delivery run reports the status of its feed: signals the running workflow; without one it does nothing. */
-  feedStatusReported(input: { feedId: string; status: FeedStatus }): Promise<void>;
+  feedStatusReported(input: { feedId: string; status: ReportedStatus }): Promise<void>;
   /** An operator's or the customer's request; the feed's row shows when it was done. */
   requestOfFeed(input: { feedId: string; action: OperatorAction }): Promise<void>;
   /** Signal-with-Start `loginSucceeded`. */

@@ -6,7 +6,7 @@ import {
   sageOnboardingWorkflowId,
   sageReprocessWorkflowId,
 } from '../../domain/ids.js';
-import type { FeedStatus } from '../../domain/feed-status.js';
+import type { ReportedStatus } from '../../domain/feed-status.js';
 import {
   sageAccountCheckRequested,
   sageAccountStatusReported,
@@ -25,7 +25,7 @@ export interface SageBankingFacade {
   onboardingChanged(input: { onboardingId: string }): Promise<void>;
   startLink(input: { linkId: string }): Promise<void>;
   /** A check reports the status of its account: signals the running workflow; without one it does nothing. */
-  accountStatusReported(input: { sageAccountId: string; status: FeedStatus }): Promise<void>;
+  accountStatusReported(input: { sageAccountId: string; status: ReportedStatus }): Promise<void>;
   /** Check the account now, or cancel it if its row asks for that: Signal-with-Start. */
   wakeAccount(input: { sageAccountId: string }): Promise<void>;
   startReprocess(input: { reprocessId: string }): Promise<void>;

@@ -14,7 +14,7 @@ import { unreachable } from '../../../domain/feed.js';
 import { isBlocked, maySend } from '../../../domain/rutter/feed.js';
 import { deliveryLockOf } from '../../../domain/rutter/delivery-lock.js';
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
-import { rutterFeedStatus } from '../../../domain/rutter/feed-status.js';
+import { reportedStatus, rutterFeedStatus } from '../../../domain/rutter/feed-status.js';
 import { nextSyncAtMs } from '../../../domain/rutter/schedule.js';
 import { contentOf } from './batch-content.js';
 import { closeFeedOfAccount, reopenFeedOfAccount } from './follow-account.js';
@@ -76,20 +76,16 @@ class DeliveryRun {
       this.report.note({ ...result, degraded: result.degraded ?? null });
       return result;
     } catch (error) {
-      await this.reportFailed();
+      // A cancelled run has no failure.
+      if (!this.signal.aborted) await this.reportNow();
       throw error;
     }
   }
 
-  /** The workflow learns of a failed attempt at once: it sees nothing of it while Temporal retries the activity. */
-  private async reportFailed(): Promise<void> {
+  /** The workflow sees nothing of an attempt that failed, nor of what a run has done, before the activity ends. */
+  private async reportNow(): Promise<void> {
     const feed = await readFeed(this.deps.pool, this.input).catch(() => null);
-    if (feed !== null) await this.report.now(rutterFeedStatus(feed));
-  }
-
-  private async reportRecovered(): Promise<void> {
-    if (this.report.isHealthy) return;
-    await this.report.now(rutterFeedStatus(await this.mustRead(this.input.feedId)));
+    if (feed !== null) await this.report.now(reportedStatus(feed));
   }
 
   private async deliverFeed(): Promise<RunDeliveryResult> {
@@ -148,7 +144,7 @@ class DeliveryRun {
       case 'delivered':
         this.batches += 1;
         this.delivered += outcome.delivered;
-        if (ownerId === feed.feedId) await this.reportRecovered();
+        if (ownerId === feed.feedId && !this.report.isHealthy) await this.reportNow();
         return null;
       case 'undone':
         return null;
@@ -256,7 +252,7 @@ class DeliveryRun {
       return await this.result('waiting');
     }
     const reading = readFailure(error);
-    const isRecorded = reading.type !== failureTypes.databaseUnavailable;
+    const isRecorded = reading.type !== failureTypes.databaseUnavailable && !this.signal.aborted;
     if (this.batches > 0) {
       const waitMs = reading.retryAfterMs ?? deliveryLimits.progressRetryMs;
       if (isRecorded) await recordFailure(this.deps, feed, error, waitMs);

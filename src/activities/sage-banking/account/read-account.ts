@@ -109,7 +109,7 @@ async function checkOrFail(
     } catch (failure) {
       // The workflow learns of a failed attempt at once: it sees nothing of it while Temporal retries the activity.
       const row = await readSageAccount(deps.pool, input).catch(() => null);
-      if (row !== null) await report.now(sageFeedStatus(row));
+      if (row !== null) await report.now({ ...sageFeedStatus(row), customerId: row.customerId });
       throw failure;
     }
   }

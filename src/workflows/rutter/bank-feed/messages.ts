@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { FeedState, OperatorAction } from '../../../domain/feed.js';
-import type { Degraded, FeedStatus as ReportedStatus } from '../../../domain/feed-status.js';
+import type { Degraded, ReportedStatus } from '../../../domain/feed-status.js';
 
 /** Input of `bankFeedWorkflow`. `carried` is the complete state that continue-as-new passes to the next run. */
 export interface BankFeedInput {

@@ -1,6 +1,6 @@
 import { deliveryLimits } from '../../../domain/rutter/delivery-limits.js';
 import { unexpectedReason, unreachable, type FeedState, type OperatorAction } from '../../../domain/feed.js';
-import type { Degraded, FeedStatus } from '../../../domain/feed-status.js';
+import type { Degraded, FeedStatus, ReportedStatus } from '../../../domain/feed-status.js';
 import { sendingStates } from '../../../domain/rutter/feed.js';
 import { dayMs } from '../../../domain/limits.js';
 import { backoffMs } from '../../../domain/schedule.js';
@@ -13,7 +13,7 @@ export interface BankFeedState {
   reason: string | null;
   degraded: Degraded | null;
   /** What the delivery run under way has reported and the loop has not applied yet. */
-  reported: FeedStatus | null;
+  reported: ReportedStatus | null;
   customerId: string | null;
   closed: boolean;
   /** `postingsAvailable` was received since the last delivery run began. */
@@ -158,8 +158,9 @@ export function afterFailedDeliveryRun(state: BankFeedState, nowMs: number): voi
 }
 
 /** The delivery run under way has reported its feed's status. */
-export function afterReport(state: BankFeedState, reported: FeedStatus): void {
+export function afterReport(state: BankFeedState, reported: ReportedStatus): void {
   state.feedState = reported.state;
+  state.customerId = reported.customerId;
   state.reason = reported.reason;
   state.degraded = reported.degraded;
 }

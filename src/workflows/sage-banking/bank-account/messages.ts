@@ -1,5 +1,5 @@
 import { defineSignal } from '@temporalio/workflow';
-import type { Degraded, FeedStatus } from '../../../domain/feed-status.js';
+import type { Degraded, ReportedStatus } from '../../../domain/feed-status.js';
 
 /** Input of `sageBankAccountWorkflow`; the account's data is stored in its row. */
 export interface SageBankAccountInput {
@@ -22,4 +22,4 @@ export interface SageBankAccountCarried {
 export const sageAccountCheckRequested = defineSignal('sageAccountCheckRequested');
 
 /** The check under way reports: an attempt failed and is retried. */
-export const sageAccountStatusReported = defineSignal<[FeedStatus]>('sageAccountStatusReported');
+export const sageAccountStatusReported = defineSignal<[ReportedStatus]>('sageAccountStatusReported');

@@ -16,8 +16,8 @@ import {
 import type { SageBankingActivities } from '../../../activities/sage-banking/channel.js';
 import type { ReadSageAccountResult } from '../../../activities/sage-banking/account/read-account.js';
 import { failureTypes } from '../../../domain/failures.js';
-import { feedState } from '../../../domain/feed.js';
-import type { Degraded, FeedStatus } from '../../../domain/feed-status.js';
+import { feedState, type FeedState } from '../../../domain/feed.js';
+import type { Degraded, ReportedStatus } from '../../../domain/feed-status.js';
 import { limits } from '../../../domain/limits.js';
 import { sageFeedFacts, type SageAccountStatus } from '../../../domain/sage-banking/states.js';
 import { sageCheckAgainMs } from '../../../domain/sage-banking/account-limits.js';
@@ -60,10 +60,14 @@ interface AccountState {
   /** A check was requested. */
   woken: boolean;
   status: SageAccountStatus | null;
+  /** Null before the first result or report. */
+  feedState: FeedState | null;
   reason: string | null;
   degraded: Degraded | null;
+  /** Null as long as `feedState` is. */
+  customerId: string | null;
   /** What the check under way has reported and the loop has not applied yet. */
-  reported: FeedStatus | null;
+  reported: ReportedStatus | null;
 }
 
 export async function sageBankAccountWorkflow(input: SageBankAccountInput): Promise<void> {
@@ -74,8 +78,10 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
     dueAtMs: carried?.dueAtMs ?? startedAtMs,
     woken: false,
     status: (carried?.status ?? null) as SageAccountStatus | null,
+    feedState: null,
     reason: carried?.reason ?? null,
     degraded: carried?.degraded ?? null,
+    customerId: null,
     reported: null,
   };
   setHandlers(state);
@@ -101,6 +107,8 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
     if (check.status !== state.status) state.waitingSinceMs = Date.now();
     ({ status: state.status, reason: state.reason } = check);
     state.degraded = check.degraded ?? null;
+    state.customerId = check.customerId;
+    state.feedState = feedState(sageFeedFacts(check.status));
     publish(state, check);
     if (check.status === 'cancelled') return;
     state.dueAtMs = check.hasMore ? Date.now() : Date.now() + check.nextCheckMs;
@@ -110,6 +118,7 @@ export async function sageBankAccountWorkflow(input: SageBankAccountInput): Prom
     else if (!cancelled.cancelled) state.dueAtMs = Date.now() + cancelled.nextCheckMs;
     else {
       state.status = 'cancelled';
+      state.feedState = feedState(sageFeedFacts('cancelled'));
       publish(state, check);
       return;
     }
@@ -190,6 +199,8 @@ function applyReport(state: AccountState): void {
   if (reported === null || !patched(patches.statusReported)) return;
   state.reason = reported.reason;
   state.degraded = reported.degraded;
+  state.customerId = reported.customerId;
+  state.feedState = reported.state;
   publish(state, null);
 }
 
@@ -206,19 +217,18 @@ function isGone(error: unknown): boolean {
 
 /** Shows operators the account's state. An upsert is an event, so only changes are written. `check`: null during one. */
 function publish(state: AccountState, check: ReadSageAccountResult | null): void {
-  const { status, reason } = state;
+  const { reason, customerId } = state;
   setCurrentDetails(describe(state, check));
   const current = workflowInfo().typedSearchAttributes;
-  const feed = status === null ? null : feedState(sageFeedFacts(status));
   const changed = [];
-  if (feed !== null && current.get(searchAttributes.feedState) !== feed) {
-    changed.push({ key: searchAttributes.feedState, value: feed });
+  if (current.get(searchAttributes.feedState) !== state.feedState) {
+    changed.push({ key: searchAttributes.feedState, value: state.feedState });
   }
   if ((current.get(searchAttributes.feedReason) ?? null) !== reason) {
     changed.push({ key: searchAttributes.feedReason, value: reason });
   }
-  if (check !== null && current.get(searchAttributes.customerId) !== check.customerId) {
-    changed.push({ key: searchAttributes.customerId, value: check.customerId });
+  if (current.get(searchAttributes.customerId) !== customerId) {
+    changed.push({ key: searchAttributes.customerId, value: customerId });
     changed.push({ key: searchAttributes.feedChannel, value: 'sage-banking' });
   }
   const shownMs = current.get(searchAttributes.lastSyncedAt)?.getTime() ?? 0;
