@@ -38,6 +38,7 @@ const signalRestMs = 250;
 export function createApp(input: AppInput): App {
   const { channels, pages, config } = input;
   const metrics = createMetrics(input);
+  for (const channel of Object.values(channels)) channel.observe?.({ ...metrics, pool: input.pool });
   const allSignals: BackgroundSignals[] = [];
   const createSignals = (wanted: SignalsInput) => {
     const signals = signalsOf(input, metrics, wanted);

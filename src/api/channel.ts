@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { RequestHandler } from 'express';
 import type { z } from 'zod';
 import type { FeedView } from '../db/feed-views.js';
@@ -21,6 +22,8 @@ export interface ApiChannel {
   /** Results of the channel's commands, for the reference. */
   readonly commandResults: readonly z.ZodType[];
   readonly feedCounts: FeedCounts;
+  /** Adds the channel's own metrics. */
+  observe?(metrics: { readonly registry: Registry; readonly pool: Pool }): void;
   /** Null where the channel publishes none of our accounts, or is not configured. */
   readonly publishing: AccountPublishing | null;
   /** The customer's connections on this channel, oldest first. Tokens stay out. */

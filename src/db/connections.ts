@@ -180,8 +180,12 @@ export async function claimConnection(
   if (before === input.handoffId) return;
   if (before !== null) {
     await db.query(
-      `UPDATE handoffs SET state = 'superseded', answer_sealed = NULL, updated_at = now()
-        WHERE handoff_id = $1 AND state IN ('opened', 'logged_in', 'sharing', 'ready')`,
+      `WITH superseded AS (
+         UPDATE handoffs SET state = 'superseded', answer_sealed = NULL, ended_at = now(), updated_at = now()
+          WHERE handoff_id = $1 AND state IN ('opened', 'logged_in', 'sharing', 'ready') RETURNING 1
+       )
+       INSERT INTO handoff_counts AS c (outcome, count) SELECT 'superseded', 1 FROM superseded
+       ON CONFLICT (outcome, reason) DO UPDATE SET count = c.count + EXCLUDED.count`,
       [before],
     );
   }

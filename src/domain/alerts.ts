@@ -15,8 +15,14 @@ export const alertCodes = [
   'workflow_without_row',
   /** Work of a channel is open, and this installation is not configured for the channel. */
   'channel_not_configured',
+  /** Logins from Sage fail for many customers, because of the provider or of our own service. */
+  'handoffs_failing',
+  /** Login links are refused since their redirect is not configured, and none is accepted. */
+  'login_links_refused',
   /** An onboarding at Sage waits for an operator: an answer was lost, or Sage refuses us for longer than a moment. */
   'onboarding_stuck',
+  /** The logins of one customer failed again and again. */
+  'customer_cannot_connect',
   /** A customer shared an account, and it could not be published at the provider. */
   'account_not_published',
   /** A feed is blocked with a reason that waits for a person. */
@@ -69,7 +75,10 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   decision_possibly_lost: 'warning',
   workflow_without_row: 'warning',
   channel_not_configured: 'critical',
+  handoffs_failing: 'critical',
+  login_links_refused: 'warning',
   onboarding_stuck: 'warning',
+  customer_cannot_connect: 'warning',
   account_not_published: 'warning',
   feed_blocked: 'warning',
   batch_undecided: 'warning',
@@ -120,6 +129,7 @@ export function countOfAlert(alert: { readonly detail: Readonly<Record<string, u
 
 /** What one outage raises for every feed: many at once are reported in one line, so that the others stay visible. */
 export const massAlertCodes: ReadonlySet<AlertCode> = new Set([
+  'customer_cannot_connect',
   'workflow_without_row',
   'workflow_missing',
   'failure_persists',
@@ -149,6 +159,14 @@ export const onboardingStuckMs = 10 * 60_000;
 
 /** More accounts than this with rejected (or conflicting) items are one alert: their cause is one export. */
 export const accountsAlertedMax = 20;
+
+/** So many logins that failed within this time, and no fewer than succeeded, are no single customer's misfortune. */
+export const handoffFailuresMin = 5;
+export const handoffFailuresAlertMs = 3_600_000;
+
+/** A customer whose logins failed so often within this time, and never worked since, needs help. */
+export const customerFailuresMin = 3;
+export const customerFailuresAlertMs = 24 * 3_600_000;
 
 /** A customer who is signing in again at this moment needs no operator. */
 export const reauthAlertMs = 3_600_000;

@@ -2,6 +2,7 @@ import type { Router } from 'express';
 import type { CustomerFeed } from '../db/channel.js';
 import type { ChannelId } from '../domain/channel.js';
 import type { Html } from './html.js';
+import type { ErrorPages } from './page-problem.js';
 import type { StatusCustomer, StatusPages } from './status/status-context.js';
 import type { TimelineValues } from './texts.js';
 
@@ -29,6 +30,8 @@ export type PagesChannels = Readonly<Record<ChannelId, PagesChannel>>;
 export interface RootPages {
   readonly path: string;
   readonly router: Router;
+  /** What its error pages show. */
+  readonly errors?: ErrorPages;
 }
 
 export interface StatusCards {

@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { createCodecPages } from './codec/codec-pages.js';
 import { createPasswordAuthenticator } from './sign-in/authenticate.js';
 import { createLoginThrottle } from './sign-in/login-throttle.js';
-import type { PagesChannels } from './channel.js';
+import type { PagesChannels, RootPages } from './channel.js';
 import type { PagesDeps } from './deps.js';
 import { homePage } from './home.js';
 import { pageHeaders } from './page-headers.js';
@@ -37,17 +37,22 @@ export function createPages(
   });
   const pages = { ...deps, t, authenticator };
   /** Headers come before any handler that answers, the error pages last: no other answers are possible below the path. */
-  const mount = (path: string, framedBy: 'sage' | 'nobody', session: RequestHandler[], handler: Router) => {
+  const mount = (
+    { path, router: handler, errors }: RootPages,
+    framedBy: 'sage' | 'nobody',
+    session: RequestHandler[],
+  ) => {
     router.use(path, pageHeaders(deps.config, { framedBy }), ...session, handler, notFoundPage(t));
-    router.use(path, errorPages(t, deps.logger));
+    router.use(path, errorPages(t, deps.logger, errors));
   };
   for (const channel of Object.values(deps.channels)) {
     const root = channel.createRootPages(pages);
     // Sage opens them, in a pop-up or a frame.
-    if (root !== null) mount(root.path, 'sage', sessions.customers, root.router);
+    if (root !== null) mount(root, 'sage', sessions.customers);
   }
-  mount('/status', 'nobody', sessions.customers, createStatusPages(pages, deps.channels));
-  mount('/codec', 'nobody', sessions.operators, createCodecPages({ ...deps, t }));
+  const status = { path: '/status', router: createStatusPages(pages, deps.channels) };
+  mount(status, 'nobody', sessions.customers);
+  mount({ path: '/codec', router: createCodecPages({ ...deps, t }) }, 'nobody', sessions.operators);
   return router;
 }
 

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { Logger } from '../logger.js';
 import { WorkflowsUnavailable } from '../temporal/calls.js';
 import { html, type Html } from './html.js';
-import { messageMain, printPage } from './layout.js';
+import { messageMain, printPage, type PageInput } from './layout.js';
 import type { Message, Texts } from './texts.js';
 
 /** Ends a request with a page that has a message and the next steps. Handlers throw it, `errorPages` prints it. */
 export class PageProblem extends Error {
   constructor(
     readonly status: number,
-    readonly page: Message & { readonly more?: Html },
+    readonly page: Message & { readonly more?: Html; /** Nothing follows. */ readonly isEnd?: boolean },
   ) {
     super(page.heading);
     this.name = 'PageProblem';
@@ -44,35 +44,56 @@ export function notFoundPage(t: Texts): RequestHandler {
   };
 }
 
+/** What the error pages below a path show besides the general texts. */
+export interface ErrorPages {
+  /** Below every message. */
+  readonly below: (request: Request) => Html | undefined;
+  /** While our own service does not answer: the message, and where and when to try again. */
+  readonly unavailable: (request: Request) => {
+    readonly message: Message & { readonly more?: Html };
+    readonly refresh?: { readonly seconds: number; readonly path: string };
+  };
+}
+
 /** Prints every error as a page. An unexpected error is logged under a reference that the page shows. */
-export function errorPages(t: Texts, logger: Logger): ErrorRequestHandler {
-  return (error: unknown, _request, response, next) => {
+export function errorPages(t: Texts, logger: Logger, pages?: ErrorPages): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    const send = (status: number, page: PageProblem['page'], refresh?: PageInput['refresh']) => {
+      const below = page.isEnd === true ? undefined : pages?.below(request);
+      const main = html`${messageMain(page)}${below}`;
+      const title = page.heading;
+      sendPage(
+        response,
+        status,
+        printPage(t, { title, main, ...(refresh === undefined ? {} : { refresh }) }),
+      );
+    };
     if (response.headersSent) {
       next(error);
       return;
     }
     if (error instanceof PageProblem) {
-      sendMessage(response, t, error.status, error.page);
+      send(error.status, error.page);
       return;
     }
     if (error instanceof WorkflowsUnavailable || isDatabaseUnavailable(error)) {
       logger.warn({ err: error }, 'page unavailable: a part of the service does not answer');
       response.setHeader('Retry-After', '60');
-      sendMessage(response, t, 503, t.problems.unavailable);
+      const shown = pages?.unavailable(request);
+      send(503, shown?.message ?? t.problems.unavailable, shown?.refresh);
       return;
     }
     const status = clientErrorStatus(error);
     if (status !== undefined) {
-      sendMessage(response, t, status, t.problems.badForm);
+      send(status, t.problems.badForm);
       return;
     }
     const reference = referenceOf(response);
     logger.error({ err: error, reference }, 'page failed');
-    const main = messageMain({
+    send(500, {
       ...t.problems.failed,
       more: html`<p class="soft small">${t.problems.reference(reference)}</p>`,
     });
-    sendPage(response, 500, printPage(t, { title: t.problems.failed.heading, main }));
   };
 }
 

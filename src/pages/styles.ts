@@ -37,6 +37,8 @@ header form { margin: 0; }
 .opening { margin: .75rem 0 1.25rem; }
 .opening h1, .opening p:last-child { margin-bottom: 0; }
 .opening .good { margin-top: 1rem; }
+.leave { display: flex; justify-content: center; margin-top: 1rem; }
+.leave form { margin: 0; }
 footer { color: var(--soft); font-size: .875rem; padding-top: 1rem; padding-bottom: 2rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; letter-spacing: -.015em; margin: 0 0 .75rem; text-wrap: balance; }
 h2 { font-size: 1.125rem; line-height: 1.35; margin: 1.75rem 0 .75rem; }

@@ -10,6 +10,7 @@ import { temporalWakeFeeds } from './delivery/wake-feeds.js';
 import type { RutterDeps } from './deps.js';
 import { rutterCreateOtp } from './handoff/create-otp.js';
 import { rutterEnsureHandoffConnection } from './handoff/ensure-handoff-connection.js';
+import { endUnusedLinks } from './handoff/end-unused-links.js';
 import { dbExpireHandoff } from './handoff/expire-handoff.js';
 import { dbReadHandoff } from './handoff/read-handoff.js';
 import { dbRecordHandoffLogin } from './handoff/record-handoff-login.js';
@@ -54,7 +55,10 @@ export const rutterChannel = {
   createRepairActivities,
   runCommand: runRutterCommand,
   failCommand: (deps) => failCommandOf(deps, providerName),
-  beforeAlertReview: probeRejectedCredentials,
+  beforeAlertReview: async (deps) => {
+    await probeRejectedCredentials(deps);
+    await endUnusedLinks(deps);
+  },
 } satisfies ActivityChannel<RutterDeps>;
 
 /** Every activity of the channel, by wire name. */

@@ -17,11 +17,13 @@ import type { ConnectionJson } from '../connection-json.js';
 import { bindRoutes, type AnyRoute } from '../define-route.js';
 import { connectionResultSchema, resyncResultSchema } from './command-json.js';
 import type { RutterDeps } from './define-route.js';
+import { observeHandoffs } from './handoff-metrics.js';
 import { rutterFeedCounts } from './feed-json.js';
 import { listAccountConflicts } from './routes/list-account-conflicts.js';
 import { listFeedBatches } from './routes/list-feed-batches.js';
 import { listFeedConflicts } from './routes/list-feed-conflicts.js';
 import { listFeedTransactions } from './routes/list-feed-transactions.js';
+import { listHandoffs } from './routes/list-handoffs.js';
 import { postAbandonJob } from './routes/post-abandon-job.js';
 import { postConnection } from './routes/post-connection.js';
 import {
@@ -36,6 +38,7 @@ import { rutterWebhook, type VerifyWebhook } from './webhook.js';
 
 const routes: readonly AnyRoute<RutterDeps>[] = [
   postConnection,
+  listHandoffs,
   listAccountConflicts,
   listFeedBatches,
   listFeedTransactions,
@@ -63,6 +66,7 @@ export function createRutterApi({ facade, verifyWebhook }: RutterApiInput): ApiC
     webhook: rutterWebhook({ facade, verifyWebhook }),
     commandResults: [connectionResultSchema, resyncResultSchema],
     feedCounts: rutterFeedCounts,
+    observe: observeHandoffs,
     publishing: {
       provider: 'Rutter',
       currencies: rutterCurrencies,

@@ -13,6 +13,7 @@ import { blockReasons, sendingStates, transientReasons } from '../../domain/rutt
 import { isUndecidable } from './resolve-batch.js';
 import type { AcknowledgedAlert, AlertCondition } from '../channel.js';
 import { isoText, literals, type Queryable } from '../pool.js';
+import { handoffAlertConditions } from './handoff-alerts.js';
 import { ingestionAlertConditions } from './ingestion-alerts.js';
 
 const ofFeed = `f.feed_id::text AS subject, f.feed_id, f.connection_id, f.customer_id`;
@@ -91,6 +92,7 @@ export const rutterAlertConditions: readonly AlertCondition[] = [
     acknowledge: acknowledgeAltered,
   },
   ...ingestionAlertConditions,
+  ...handoffAlertConditions,
   {
     code: 'account_not_published',
     takesInterval: false,

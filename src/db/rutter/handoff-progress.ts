@@ -1,6 +1,9 @@
 import type { HandoffReason, HandoffState, PartialSharing } from '../../domain/rutter/handoff.js';
+import { reasonOfExpiry, type HandoffFailureCause } from '../../domain/rutter/handoff-end.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
+import { countHandoffEnds } from './handoff-counts.js';
+import { lockHandoff } from './handoffs.js';
 
 /** What only the handoff's workflow writes, through its activities. See `handoffs.ts` for the row. */
 
@@ -13,6 +16,38 @@ export async function setHandoffConnection(
     input.handoffId,
     input.connectionId,
   ]);
+}
+
+/** A worker is at it. Its other times stay: this is no step forward. */
+export async function markHandoffWork(db: Queryable, input: { handoffId: string }): Promise<void> {
+  await db.query(`UPDATE handoffs SET worked_at = clock_timestamp() WHERE handoff_id = $1`, [
+    input.handoffId,
+  ]);
+}
+
+/** A step succeeded, so nothing is failing now; or an attempt of it failed, with the cause. */
+export async function recordHandoffAttempt(
+  db: Queryable,
+  input: { handoffId: string; failureCause: HandoffFailureCause | null },
+): Promise<void> {
+  await db.query(
+    `UPDATE handoffs SET failure_cause = $2,
+            progress_at = CASE WHEN $2::text IS NULL THEN clock_timestamp() ELSE progress_at END
+      WHERE handoff_id = $1 AND state = 'sharing'`,
+    [input.handoffId, input.failureCause],
+  );
+}
+
+/**
+ * Whether the handoff still shares accounts. It stays so until the transaction ends: whoever ends it meanwhile waits.
+ * Lock its connection before, if at all.
+ */
+export async function holdSharing(db: Queryable, input: { handoffId: string }): Promise<boolean> {
+  const { rows } = await db.query<{ state: HandoffState }>(
+    `SELECT state FROM handoffs WHERE handoff_id = $1 FOR SHARE`,
+    [input.handoffId],
+  );
+  return rows[0]?.state === 'sharing';
 }
 
 /** A new key in place of one whose final answer was a failure: under the old one Rutter would repeat that failure. */
@@ -142,8 +177,9 @@ export async function withdrawPartialQuestion(db: Queryable, input: { handoffId:
 }
 
 /**
- * Ends a handoff that has not ended yet: `refused` with a reason, or `expired`; an answer that was not taken is cleared.
- * Returns the state of the row afterwards, null when there is no row. Call it in a transaction.
+ * Ends a handoff that has not ended yet: `refused` with a reason, or `expired`, whose reason follows from the row where
+ * none is given; an answer that was not taken is cleared. Returns the state of the row afterwards, null when there is no
+ * row. Call it in a transaction.
  */
 export async function endHandoff(
   db: Queryable,
@@ -154,28 +190,23 @@ export async function endHandoff(
     errorCode?: string;
   },
 ): Promise<HandoffState | null> {
-  const { rows } = await db.query<{ customer_id: string | null; connection_id: string | null }>(
-    `UPDATE handoffs SET state = $2, reason = $3, answer_sealed = NULL, updated_at = now()
-      WHERE handoff_id = $1 AND state IN ('opened', 'logged_in', 'sharing', 'ready')
-     RETURNING customer_id, connection_id`,
-    [input.handoffId, input.state, input.reason],
+  const { handoffId, state, errorCode = null } = input;
+  const handoff = await lockHandoff(db, input);
+  if (handoff === null) return null;
+  if (!['opened', 'logged_in', 'sharing', 'ready'].includes(handoff.state)) return handoff.state;
+  const isWorkedOn = handoff.workedAgoMs !== null;
+  const reason = input.reason ?? reasonOfExpiry({ ...handoff, isWorkedOn });
+  await db.query(
+    `UPDATE handoffs SET state = $2, reason = $3, error_code = $4, answer_sealed = NULL, ended_at = now(), updated_at = now()
+      WHERE handoff_id = $1`,
+    [handoffId, state, reason, errorCode],
   );
-  const ended = rows[0];
-  if (ended === undefined) {
-    const found = await db.query<{ state: HandoffState }>(
-      `SELECT state FROM handoffs WHERE handoff_id = $1`,
-      [input.handoffId],
-    );
-    return found.rows[0]?.state ?? null;
-  }
   await writeTimeline(db, {
-    kind: input.state === 'refused' ? 'handoff_refused' : 'handoff_expired',
-    customerId: ended.customer_id,
-    connectionId: ended.connection_id,
-    detail: {
-      ...(input.reason === null ? {} : { reason: input.reason }),
-      ...(input.errorCode === undefined ? {} : { error_code: input.errorCode }),
-    },
+    kind: state === 'refused' ? 'handoff_refused' : 'handoff_expired',
+    customerId: handoff.customerId,
+    connectionId: handoff.connectionId,
+    detail: { reason, ...(errorCode === null ? {} : { error_code: errorCode }) },
   });
-  return input.state;
+  await countHandoffEnds(db, { reason });
+  return state;
 }

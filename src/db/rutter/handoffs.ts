@@ -1,6 +1,8 @@
 import type { HandoffReason, HandoffState, PartialSharing } from '../../domain/rutter/handoff.js';
+import type { HandoffFailureCause } from '../../domain/rutter/handoff-end.js';
 import type { Queryable } from '../pool.js';
 import { writeTimeline } from '../timeline.js';
+import { countHandoffEnds } from './handoff-counts.js';
 
 /**
  * Handoffs: one browser login that ties a Sage company to a connection. All times are the database's, so a deadline
@@ -18,6 +20,8 @@ export interface HandoffRow {
   /** Until the deadline, by the database's clock; negative after it. */
   readonly remainingMs: number;
   readonly redirectSealed: string;
+  /** From which site the browser came, as far as it says. */
+  readonly refererOrigin: string | null;
   readonly customerId: string | null;
   readonly connectionId: string | null;
   readonly connectionKey: string | null;
@@ -26,14 +30,27 @@ export interface HandoffRow {
   readonly reason: HandoffReason | null;
   /** Null when every account was published, or it is not known yet. */
   readonly partialSharing: PartialSharing | null;
+  readonly signInFailures: number;
+  /** Since the last step that succeeded, the customer's choice included; null before the choice. */
+  readonly quietMs: number | null;
+  /** Since a worker was at it; null when none was. */
+  readonly workedAgoMs: number | null;
+  /** Why the last attempt of a step failed; null since one has succeeded. */
+  readonly failureCause: HandoffFailureCause | null;
 }
+
+const ageMs = (column: string) =>
+  `CASE WHEN ${column} IS NOT NULL
+        THEN greatest(0, floor(extract(epoch FROM clock_timestamp() - ${column}) * 1000))::float8 END`;
 
 // clock_timestamp(), not now(): a transaction that waited for a lock must see what time it is after the wait.
 const columns = `
   handoff_id AS "handoffId", state, first_seen_at AS "firstSeenAt", deadline_at AS "deadlineAt",
   redirect_sealed AS "redirectSealed", customer_id AS "customerId", connection_id AS "connectionId",
   connection_key AS "connectionKey", coalesce(account_ids, '{}') AS "accountIds", otp_key AS "otpKey", reason,
-  partial_sharing AS "partialSharing",
+  partial_sharing AS "partialSharing", referer_origin AS "refererOrigin", sign_in_failures AS "signInFailures",
+  failure_cause AS "failureCause", ${ageMs('worked_at')} AS "workedAgoMs",
+  ${ageMs('greatest(progress_at, shared_at)')} AS "quietMs",
   floor(extract(epoch FROM deadline_at - clock_timestamp()) * 1000)::float8 AS "remainingMs"`;
 
 /**
@@ -100,6 +117,15 @@ export async function recordHandoffLogin(
   return taken ? 'other_customer' : 'over';
 }
 
+/** A sign-in to the handoff was refused. */
+export async function recordSignInFailure(db: Queryable, input: { handoffId: string }): Promise<void> {
+  await db.query(
+    `UPDATE handoffs SET sign_in_failures = sign_in_failures + 1, updated_at = now()
+      WHERE handoff_id = $1 AND state = 'opened'`,
+    [input.handoffId],
+  );
+}
+
 /**
  * Stores what the customer chose to share, once: an existing connection, or null for a new one under a fresh key.
  * `already_shared`: an earlier choice is stored (a double click, a second tab). Signal `accountsShared` in both cases.
@@ -116,6 +142,7 @@ export async function recordHandoffChoice(
 ): Promise<'recorded' | 'already_shared' | 'over'> {
   const { rowCount } = await db.query(
     `UPDATE handoffs SET state = 'sharing', connection_id = $3, account_ids = $4, updated_at = now(),
+            shared_at = clock_timestamp(), progress_at = clock_timestamp(),
             connection_key = CASE WHEN $3::uuid IS NULL THEN gen_random_uuid() END
       WHERE handoff_id = $1 AND customer_id = $2 AND state = 'logged_in' AND deadline_at > clock_timestamp()`,
     [input.handoffId, input.customerId, input.connectionId, input.accountIds],
@@ -137,7 +164,7 @@ export async function recordPartialDecision(
   input: { handoffId: string; customerId: string; decision: 'accepted' | 'declined' },
 ): Promise<boolean> {
   const { rowCount } = await db.query(
-    `UPDATE handoffs SET partial_sharing = $3, updated_at = now()
+    `UPDATE handoffs SET partial_sharing = $3, progress_at = clock_timestamp(), updated_at = now()
       WHERE handoff_id = $1 AND customer_id = $2 AND state = 'sharing' AND partial_sharing = 'asked'
         AND deadline_at > clock_timestamp()`,
     [input.handoffId, input.customerId, input.decision],
@@ -158,7 +185,7 @@ export async function takeHandoffAnswer(
     `WITH before AS (SELECT handoff_id, answer_sealed, connection_id FROM handoffs
                       WHERE handoff_id = $1 AND customer_id = $2 AND state = 'ready'
                         AND deadline_at > clock_timestamp() FOR UPDATE)
-     UPDATE handoffs h SET state = 'taken', taken_at = now(), answer_sealed = NULL, updated_at = now()
+     UPDATE handoffs h SET state = 'taken', taken_at = now(), answer_sealed = NULL, ended_at = now(), updated_at = now()
        FROM before WHERE h.handoff_id = before.handoff_id
      RETURNING before.answer_sealed, before.connection_id`,
     [input.handoffId, input.customerId],
@@ -170,6 +197,7 @@ export async function takeHandoffAnswer(
     customerId: input.customerId,
     connectionId: taken.connection_id,
   });
+  await countHandoffEnds(db, { outcome: 'completed' });
   return { answerSealed: taken.answer_sealed };
 }
 

@@ -118,6 +118,21 @@ export async function listLaterAccounts(
   return accountIds.length === 0 ? [] : await readAccountsToPublish(db, { ...input, accountIds });
 }
 
+/**
+ * Whether an account is still left to publish. It stays so until the transaction ends: a customer who cancels meanwhile
+ * waits.
+ */
+export async function holdLaterAccount(
+  db: Queryable,
+  input: { connectionId: string; accountId: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `SELECT 1 FROM publications WHERE connection_id = $1 AND account_id = $2 AND later_since IS NOT NULL FOR UPDATE`,
+    [input.connectionId, input.accountId],
+  );
+  return rowCount === 1;
+}
+
 /** How many accounts of a connection are left to publish after a handoff. */
 export async function countLaterAccounts(db: Queryable, input: { connectionId: string }): Promise<number> {
   const { rows } = await db.query<{ n: number }>(
@@ -165,20 +180,25 @@ export interface FeedCreation {
   readonly rutterAccountId: string;
 }
 
+/** With what asked for the feed: whether it is still wanted, which then stays true until the transaction ends. */
+type WantedFeed = FeedCreation & { readonly holdWanted?: () => Promise<boolean> };
+
 /**
  * The feed of an account on a connection, published now, with its timeline row: a new one; or the one that there is,
  * re-opened with its ledger intact when it was closed (its account then waits for activation in Sage again). Sharing an
  * account that is shared already changes nothing: paused stays paused.
  * `conflict`: the feed belongs to another account at Rutter, which never changes. `unlinking`: its connection is being
- * unlinked. Call it in a transaction.
+ * unlinked. `not_wanted`: what asked for it has ended. Call it in a transaction.
  */
 export async function createFeed(
   db: Queryable,
-  input: FeedCreation,
+  input: WantedFeed,
 ): Promise<
-  { feedId: string; outcome: 'created' | 'reopened' | 'unchanged' } | { outcome: 'conflict' | 'unlinking' }
+  | { feedId: string; outcome: 'created' | 'reopened' | 'unchanged' }
+  | { outcome: 'conflict' | 'unlinking' | 'not_wanted' }
 > {
   if (!(await isLinkable(db, input))) return { outcome: 'unlinking' };
+  if (input.holdWanted !== undefined && !(await input.holdWanted())) return { outcome: 'not_wanted' };
   await recordAccountPublished(db, input);
   const inserted = await insertFeed(db, input);
   if (inserted !== null) {

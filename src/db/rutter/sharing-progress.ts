@@ -39,6 +39,33 @@ export async function readChosenAccounts(
   return rows;
 }
 
+/** Since an account of the handoff was last published or refused; null when none was. */
+export async function readAccountsQuietMs(
+  db: Queryable,
+  input: { handoffId: string },
+): Promise<number | null> {
+  const { rows } = await db.query<{ quiet: number | null }>(
+    `SELECT (extract(epoch FROM clock_timestamp() - greatest(max(f.state_since), max(p.refused_at))) * 1000)::float8 AS quiet
+       FROM handoffs h JOIN publications p ON p.connection_id = h.connection_id AND p.handoff_id = h.handoff_id
+       LEFT JOIN feeds f ON f.connection_id = p.connection_id AND f.account_id = p.account_id
+      WHERE h.handoff_id = $1`,
+    [input.handoffId],
+  );
+  return rows[0]?.quiet ?? null;
+}
+
+/** How many accounts a handoff had published when its customer cancelled it; their feeds were closed with it. */
+export async function countTakenBack(db: Queryable, input: { handoffId: string }): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    `SELECT count(*)::int AS n
+       FROM handoffs h JOIN publications p ON p.connection_id = h.connection_id AND p.handoff_id = h.handoff_id
+       JOIN feeds f ON f.connection_id = p.connection_id AND f.account_id = p.account_id
+      WHERE h.handoff_id = $1 AND f.operator = 'closed' AND f.state_since = h.ended_at`,
+    [input.handoffId],
+  );
+  return rows[0]?.n ?? 0;
+}
+
 /** Refusals older than this are no news to the customer any more. */
 const refusalsShownFor = `interval '30 days'`;
 /** A list for people: more is not shown. */

@@ -46,9 +46,9 @@ export function opensWithAccount(
   return feed.facts.account === 'active' && input.isAnythingLeft;
 }
 
-/** The feed ends without a request of its own: with its account, or with its connection. */
+/** The feed ends without a request of its own: with its account, its connection, or the handoff that opened it. */
 export function closeTransition(
-  closedBy: 'account' | 'connection',
+  closedBy: ClosedBy,
   detail: Readonly<Record<string, unknown>> = {},
 ): FeedTransition {
   return {

@@ -16,6 +16,18 @@ export type HandoffState = (typeof handoffStates)[number];
 
 /** Why a handoff ended without a redirect: codes for the page, which says what to do next. */
 export type HandoffReason =
+  /** The customer pressed Cancel. */
+  | 'cancelled'
+  /** The link is incomplete, or its redirect is not one of the configured origins: nobody arrived. */
+  | 'link_refused'
+  /** Nobody signed in until the deadline. */
+  | 'not_signed_in'
+  /** Nobody signed in until the deadline, and at least one attempt was refused. */
+  | 'sign_in_refused'
+  /** The customer signed in and did not go on until the deadline. */
+  | 'not_finished'
+  /** Our own service did not go on until the deadline: database, Temporal, or no worker. */
+  | 'service_unavailable'
   /** The chosen connection does not exist, or is not this customer's. */
   | 'connection_unavailable'
   /** The chosen connection must be authorized again or was disabled. */

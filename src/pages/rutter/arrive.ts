@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { sha256Hex } from '../../crypto/hash.js';
 import { seal } from '../../crypto/seal.js';
+import { recordRefusedLink } from '../../db/rutter/handoff-ends.js';
 import { openHandoff } from '../../db/rutter/handoffs.js';
 import { limits } from '../../domain/limits.js';
 import { printRedirectTarget } from '../../domain/rutter/redirect-target.js';
@@ -27,6 +29,12 @@ export async function arrive(pages: RutterPages, request: Request, response: Res
   });
   if (!query.ok) {
     pages.logger.info({ problem: query.problem }, 'login link refused');
+    await recordRefusedLink(pool, {
+      handoffId: `refused-link-${randomUUID()}`,
+      problem: query.problem,
+      fetchSite: fetchSiteOf(request),
+      refererOrigin: refererOriginOf(request),
+    });
     throw new PageProblem(400, t.link(query.problem));
   }
   const handoffId = sha256Hex(query.target.challenge);

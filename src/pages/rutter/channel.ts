@@ -8,6 +8,7 @@ import { connectSage, showConnecting } from './connect.js';
 import type { RutterPages } from './context.js';
 import { listUnpublishedAccounts } from '../../db/rutter/sharing-progress.js';
 import { unpublishedCard } from './progress-view.js';
+import { loginErrorPages } from './login-errors.js';
 import { createLoginPages } from './login-pages.js';
 import { connectCard, rutterFeedCard } from './status-cards.js';
 import { askToStop, stopSharing } from './stop-sharing.js';
@@ -27,7 +28,11 @@ export function createRutterPages({ facade }: RutterPagesInput): PagesChannel {
   });
   return {
     id: 'rutter',
-    createRootPages: (pages) => ({ path: '/login', router: createLoginPages(pagesOf(pages)) }),
+    createRootPages: (pages) => ({
+      path: '/login',
+      router: createLoginPages(pagesOf(pages)),
+      errors: loginErrorPages(pagesOf(pages).t),
+    }),
     createStatusPages: (pages) => createStatusPages(pagesOf(pages)),
     readStatusCards: async (pages, { customerId, formToken }) => {
       const rutterPages = pagesOf(pages);

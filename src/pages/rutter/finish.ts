@@ -3,14 +3,19 @@ import type { Request, Response } from 'express';
 import { open } from '../../crypto/seal.js';
 import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { readHandoff, takeHandoffAnswer } from '../../db/rutter/handoffs.js';
-import { readChosenAccounts, type ChosenAccount } from '../../db/rutter/sharing-progress.js';
+import {
+  readAccountsQuietMs,
+  readChosenAccounts,
+  type ChosenAccount,
+} from '../../db/rutter/sharing-progress.js';
 import { transaction } from '../../db/pool.js';
 import { WorkflowsUnavailable } from '../../temporal/calls.js';
+import { delayOf, handoffDelayLimits, type HandoffDelay } from '../../domain/rutter/handoff-delay.js';
 import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
-import { printPage } from '../layout.js';
-import { PageProblem, seeOther, sendPage } from '../page-problem.js';
+import { PageProblem, seeOther } from '../page-problem.js';
 import { isAnswerOf } from './answer.js';
 import type { RutterPages } from './context.js';
+import { sendHandoffPage } from './handoff-page.js';
 import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
 import { requireNotOver } from './over.js';
@@ -21,6 +26,8 @@ const answerWaitMs = 20_000;
 /** With more accounts than this the page shows early how many are shared, and then every few seconds. */
 const quietAccountsMax = 4;
 const progressWaitMs = 1_500;
+/** While the page says that somebody is not answering, it also says how much time is left. */
+const delayedWaitMs = 4_000;
 const firstCheckMs = 100;
 const longestCheckMs = 250;
 const reloadSeconds = 2;
@@ -86,11 +93,16 @@ export async function finishHandoff(
       if (await sendMissing(pages, response, handoff, finishing)) return;
       if (await takeAndRedirect(pages, response, handoff, finishing)) return;
     }
-    const waitMs = handoff.accountIds.length > quietAccountsMax ? progressWaitMs : answerWaitMs;
-    if (Date.now() - startedAt >= waitMs) break;
+    if (Date.now() - startedAt >= waitMsOf(handoff)) break;
     await delay(checkMs);
   }
   await sendFinishing(pages, response, finishing);
+}
+
+/** How long a request waits: shorter where the page has something to say. */
+function waitMsOf({ accountIds, quietMs }: HandoffRow): number {
+  if (accountIds.length > quietAccountsMax) return progressWaitMs;
+  return quietMs !== null && quietMs >= handoffDelayLimits.notAnsweringAfterMs ? delayedWaitMs : answerWaitMs;
 }
 
 /** The workflow waits for the customer: another load of the question is no news to it. */
@@ -131,26 +143,34 @@ async function takeAndRedirect(
   return true;
 }
 
-async function sendFinishing(
-  { t, pool }: RutterPages,
-  response: Response,
-  { handoffId }: Finishing,
-): Promise<void> {
+async function sendFinishing(pages: RutterPages, response: Response, finishing: Finishing): Promise<void> {
+  const { t, pool } = pages;
+  const { handoffId } = finishing;
   const path = stepPaths.finish(handoffId);
   const accounts = await readChosenAccounts(pool, { handoffId });
-  const main = progressMain(t, { path, accounts });
-  const page = printPage(t, { title: t.finishing.title, main, refresh: { seconds: reloadSeconds, path } });
-  sendPage(response, 200, page);
+  const handoff = await readHandoff(pool, { handoffId });
+  const delayedBy = handoff === null ? null : await readDelay(pages, handoff);
+  const minutesLeft = Math.max(0, Math.floor((handoff?.remainingMs ?? 0) / 60_000));
+  const main = progressMain(t, { path, accounts, delay: delayedBy && { by: delayedBy, minutesLeft } });
+  const title = delayedBy === null ? t.finishing.title : t.delayed[delayedBy].heading;
+  sendHandoffPage(pages, response, finishing, { title, main, refresh: { seconds: reloadSeconds, path } });
 }
 
-async function sendQuestion(
-  { t, pool }: RutterPages,
-  response: Response,
-  { handoffId, formToken }: Finishing,
-): Promise<void> {
+/** Who keeps the customer waiting, where no step and no account has succeeded for some time. */
+async function readDelay({ pool }: RutterPages, handoff: HandoffRow): Promise<HandoffDelay | null> {
+  const { quietMs } = handoff;
+  if (handoff.state !== 'sharing' || quietMs === null || delayOf({ ...handoff, quietMs }) === null)
+    return null;
+  const accountsQuietMs = (await readAccountsQuietMs(pool, handoff)) ?? quietMs;
+  return delayOf({ ...handoff, quietMs: Math.min(quietMs, accountsQuietMs) });
+}
+
+async function sendQuestion(pages: RutterPages, response: Response, finishing: Finishing): Promise<void> {
+  const { t, pool } = pages;
+  const { handoffId, formToken } = finishing;
   const accounts = await readChosenAccounts(pool, { handoffId });
   const main = questionMain(t, { action: stepPaths.decision(handoffId), formToken, accounts });
-  sendPage(response, 200, printPage(t, { title: t.partial.title, main }));
+  sendHandoffPage(pages, response, finishing, { title: t.partial.title, main });
 }
 
 /**
@@ -158,11 +178,13 @@ async function sendQuestion(
  * shared, the customer knows, or little time is left.
  */
 async function sendMissing(
-  { t, pool }: RutterPages,
+  pages: RutterPages,
   response: Response,
   handoff: HandoffRow,
-  { handoffId, seen }: Finishing,
+  finishing: Finishing,
 ): Promise<boolean> {
+  const { t, pool } = pages;
+  const { handoffId, seen } = finishing;
   if (seen || handoff.remainingMs < handoffLimits.missingPageLeftMinMs) return false;
   const accounts = await readChosenAccounts(pool, { handoffId });
   const isKnown = handoff.partialSharing === 'accepted';
@@ -172,6 +194,6 @@ async function sendMissing(
   const path = stepPaths.finishSeen(handoffId);
   const main = missingMain(t, { path, accounts });
   const refresh = { seconds: handoffLimits.missingPageSeconds, path };
-  sendPage(response, 200, printPage(t, { title: t.missing.heading, main, refresh }));
+  sendHandoffPage(pages, response, finishing, { title: t.missing.heading, main, refresh });
   return true;
 }

@@ -9,6 +9,11 @@ import { overPage, requireNotOver } from './over.js';
 
 const handoffIdPattern = /^[0-9a-f]{64}$/;
 
+/** Whether a part of an address has the form of a handoff's id. */
+export function isHandoffId(value: unknown): value is string {
+  return typeof value === 'string' && handoffIdPattern.test(value);
+}
+
 export interface OpenVisit {
   readonly handoff: HandoffRow;
   readonly visit: Visit;
@@ -23,7 +28,7 @@ export type SignedInVisit = OpenVisit & { readonly customerId: string };
  */
 export async function requireVisit(pages: RutterPages, request: Request): Promise<OpenVisit> {
   const { handoffId } = request.params;
-  if (typeof handoffId !== 'string' || !handoffIdPattern.test(handoffId)) {
+  if (!isHandoffId(handoffId)) {
     throw new PageProblem(404, pages.t.problems.notFound);
   }
   const visit = readVisit(request, handoffId);

@@ -5,12 +5,13 @@ import { readRutterCommand } from '../../db/rutter/commands.js';
 import { WorkflowsUnavailable } from '../../temporal/calls.js';
 import { csrfFieldName } from '../form.js';
 import { html, type Html } from '../html.js';
-import { messageMain, printPage } from '../layout.js';
-import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
+import { messageMain } from '../layout.js';
+import { PageProblem, seeOther } from '../page-problem.js';
 import { isUuid } from '../status/status-context.js';
 import { awaitedLink, connectionChoice, newConnectionValue } from './connection-choice.js';
 import { startConnecting } from './connect.js';
 import type { RutterPages } from './context.js';
+import { pageOf, sendHandoffMessage, sendHandoffPage } from './handoff-page.js';
 import { requireSignedIn, type SignedInVisit } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
 import { isWebAddress } from './status-cards.js';
@@ -37,7 +38,7 @@ export async function showLink(pages: RutterPages, request: Request, response: R
   const awaited = awaitedLink(connections);
   if (awaited !== undefined && isWebAddress(awaited.linkUrl)) {
     await wake(pages, awaited.connectionId);
-    sendLink(pages, response, { path: stepPaths.link(handoffId), linkUrl: awaited.linkUrl });
+    sendLink(pages, response, visit, awaited.linkUrl);
     return;
   }
   const { command: commandId } = request.query;
@@ -76,30 +77,28 @@ async function sendPreparing(
   const command = await readRutterCommand(pool, { commandId });
   if (command?.customerId !== visit.customerId) throw new PageProblem(404, t.problems.notFound);
   if (command.state === 'failed') {
-    sendMessage(response, t, 502, t.connect.failed);
+    sendHandoffMessage(pages, response, pageOf(visit), { status: 502, ...t.connect.failed });
     return;
   }
   const path = stepPaths.linking(visit.handoff.handoffId, commandId);
   const { heading, lead, title } = t.connect.connecting;
-  sendReloading(pages, response, { title, heading, lead, path });
+  sendReloading(pages, response, visit, { title, heading, lead, path });
 }
 
-function sendLink(
-  pages: RutterPages,
-  response: Response,
-  { path, linkUrl }: { path: string; linkUrl: string },
-): void {
+function sendLink(pages: RutterPages, response: Response, visit: SignedInVisit, linkUrl: string): void {
+  const path = stepPaths.link(visit.handoff.handoffId);
   const { heading, lead, button, waiting } = pages.t.linking;
   const more = html`<div class="actions">
       <a class="button" href="${linkUrl}" target="_blank" rel="noopener">${button}</a>
     </div>
     <p>${waiting}</p>`;
-  sendReloading(pages, response, { title: heading, heading, lead, path, more });
+  sendReloading(pages, response, visit, { title: heading, heading, lead, path, more });
 }
 
 function sendReloading(
-  { t }: RutterPages,
+  pages: RutterPages,
   response: Response,
+  visit: SignedInVisit,
   page: { title: string; heading: string; lead: string; path: string; more?: Html },
 ): void {
   const { title, heading, lead, path } = page;
@@ -108,14 +107,16 @@ function sendReloading(
     paragraphs: [],
     more: html`<p role="status">${lead}</p>
       ${page.more}
-      <p><a href="${path}">${t.continue}</a></p>`,
+      <p><a href="${path}">${pages.t.continue}</a></p>`,
   });
-  sendPage(response, 200, printPage(t, { title, main, refresh: { seconds: reloadSeconds, path } }));
+  const refresh = { seconds: reloadSeconds, path };
+  sendHandoffPage(pages, response, pageOf(visit), { title, main, refresh });
 }
 
 /** The form contains the command's id, so that a double click is one command. */
-function sendBegin({ t }: RutterPages, response: Response, { handoff, visit }: SignedInVisit): void {
-  const { heading, lead, begin } = t.linking;
+function sendBegin(pages: RutterPages, response: Response, signedIn: SignedInVisit): void {
+  const { handoff, visit } = signedIn;
+  const { heading, lead, begin } = pages.t.linking;
   const main = messageMain({
     heading,
     paragraphs: [lead],
@@ -125,5 +126,5 @@ function sendBegin({ t }: RutterPages, response: Response, { handoff, visit }: S
       <button type="submit">${begin}</button>
     </form>`,
   });
-  sendPage(response, 200, printPage(t, { title: heading, main }));
+  sendHandoffPage(pages, response, pageOf(signedIn), { title: heading, main });
 }

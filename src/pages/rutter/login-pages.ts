@@ -3,6 +3,7 @@ import { Router } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { formBody } from '../form.js';
 import { arrive } from './arrive.js';
+import { cancel, showCancel } from './cancel.js';
 import { decidePartial } from './decide-partial.js';
 import { showFinish } from './finish.js';
 import { PageProblem } from '../page-problem.js';
@@ -37,6 +38,8 @@ export function createLoginPages(pages: RutterPages): Router {
   router.post('/:handoffId/decision', formBody(), (request, response) =>
     decidePartial(pages, request, response),
   );
+  router.get('/:handoffId/cancel', (request, response) => showCancel(pages, request, response));
+  router.post('/:handoffId/cancel', formBody(), (request, response) => cancel(pages, request, response));
   router.get('/:handoffId/finish', (request, response) => showFinish(pages, request, response));
   return router;
 }

@@ -1,5 +1,6 @@
 import type { HandoffRow } from '../../db/rutter/handoffs.js';
 import { readChosenAccounts } from '../../db/rutter/sharing-progress.js';
+import { reasonOfExpiry } from '../../domain/rutter/handoff-end.js';
 import { PageProblem } from '../page-problem.js';
 import type { RutterPages } from './context.js';
 import { accountList } from './progress-view.js';
@@ -13,12 +14,18 @@ export function overPage(t: RutterTexts, handoff: HandoffRow): PageProblem | nul
     case 'superseded':
       return new PageProblem(409, t.over.superseded);
     case 'refused':
-      return new PageProblem(409, t.refused[handoff.reason ?? 'provider_refused']);
+      return new PageProblem(409, {
+        ...t.refused[handoff.reason ?? 'provider_refused'],
+        isEnd: handoff.reason === 'cancelled',
+      });
     case 'expired':
-      return new PageProblem(410, t.over.expired);
-    default:
+      return new PageProblem(410, t.refused[handoff.reason ?? 'not_finished']);
+    default: {
+      if (handoff.remainingMs > 0) return null;
       // The workflow is about to end it; the page need not wait for that.
-      return handoff.remainingMs > 0 ? null : new PageProblem(410, t.over.expired);
+      const isWorkedOn = handoff.workedAgoMs !== null;
+      return new PageProblem(410, t.refused[reasonOfExpiry({ ...handoff, isWorkedOn })]);
+    }
   }
 }
 
@@ -31,7 +38,7 @@ export function overPage(t: RutterTexts, handoff: HandoffRow): PageProblem | nul
 export async function requireNotOver({ t, pool }: RutterPages, handoff: HandoffRow): Promise<void> {
   const over = overPage(t, handoff);
   if (over === null) return;
-  if (handoff.state !== 'refused') throw over;
+  if (handoff.state !== 'refused' || handoff.reason === 'cancelled') throw over;
   const accounts = await readChosenAccounts(pool, handoff);
   const refused = accounts.filter(({ outcome }) => outcome === 'refused');
   if (refused.length === 0) throw over;

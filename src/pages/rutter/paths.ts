@@ -8,6 +8,7 @@ export const stepPaths = {
   finish: (handoffId: string) => `/login/${handoffId}/finish`,
   /** After the page that named missing accounts was seen. */
   finishSeen: (handoffId: string) => `/login/${handoffId}/finish?seen=1`,
+  cancel: (handoffId: string) => `/login/${handoffId}/cancel`,
   decision: (handoffId: string) => `/login/${handoffId}/decision`,
 } as const;
 

@@ -1,4 +1,5 @@
 import type { ChosenAccount } from '../../db/rutter/sharing-progress.js';
+import type { HandoffDelay } from '../../domain/rutter/handoff-delay.js';
 import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
 import { csrfFieldName } from '../form.js';
 import { html } from '../html.js';
@@ -13,18 +14,30 @@ export const decisions = { accepted: 'continue', declined: 'stop' } as const;
 /** While accounts are published: how many are shared. The page reloads itself; the link is for browsers that do not. */
 export function progressMain(
   t: RutterTexts,
-  input: { path: string; accounts: readonly ChosenAccount[] },
+  input: {
+    path: string;
+    accounts: readonly ChosenAccount[];
+    /** Who is not answering, and whole minutes until the handoff ends. */
+    delay: { by: HandoffDelay; minutesLeft: number } | null;
+  },
 ): Html {
-  const shared = input.accounts.filter(({ outcome }) => outcome === 'shared').length;
-  const total = input.accounts.length;
+  const { path, accounts, delay } = input;
+  const shared = accounts.filter(({ outcome }) => outcome === 'shared').length;
+  const total = accounts.length;
+  const { heading, lead } = delay === null ? t.finishing : t.delayed[delay.by];
   return messageMain({
-    heading: t.finishing.heading,
+    heading,
     paragraphs: [],
     more: html`<div class="turning" aria-hidden="true"></div>
       <p role="status">
-        ${total > 1 && html`<strong>${t.finishing.progress(shared, total)}</strong>`} ${t.finishing.lead}
+        ${total > 1 && html`<strong>${t.finishing.progress(shared, total)}</strong>`} ${lead}
       </p>
-      <p><a href="${input.path}">${t.continue}</a></p>`,
+      ${
+        delay !== null &&
+        html`<p><strong>${t.delayed.timeLeft(delay.minutesLeft)}</strong></p>
+          <p>${t.delayed.leave}</p>`
+      }
+      <p><a href="${path}">${t.continue}</a></p>`,
   });
 }
 

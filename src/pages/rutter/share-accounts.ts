@@ -8,13 +8,13 @@ import { zoneOf } from '../../domain/booking-day.js';
 import type { ConnectionMode } from '../../domain/rutter/connection.js';
 import { handoffLimits } from '../../domain/rutter/handoff-limits.js';
 import { readField, readFields, requireOwnForm } from '../form.js';
-import { printPage } from '../layout.js';
-import { PageProblem, seeOther, sendMessage, sendPage } from '../page-problem.js';
+import { PageProblem, seeOther } from '../page-problem.js';
 import type { AccountsView } from './accounts-view.js';
 import { accountsMain, selectField } from './accounts-view.js';
 import { chosenConnection, connectionChoice, newConnectionValue } from './connection-choice.js';
 import { finishHandoff } from './finish.js';
 import type { RutterPages } from './context.js';
+import { pageOf, sendHandoffMessage, sendHandoffPage } from './handoff-page.js';
 import type { SignedInVisit } from './handoff-visit.js';
 import { requireSignedIn } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
@@ -30,7 +30,7 @@ export async function showAccounts(pages: RutterPages, request: Request, respons
   }
   const offer = await readOffer(pages, visit.customerId);
   if (offer.accounts.length === 0) {
-    sendMessage(response, pages.t, 200, pages.t.accounts.none);
+    sendHandoffMessage(pages, response, pageOf(visit), { status: 200, ...pages.t.accounts.none });
     return;
   }
   if (needsLink(pages, offer, '')) {
@@ -121,7 +121,7 @@ async function sendUnofferedAgain(
     return;
   }
   if (offer.accounts.length === 0) {
-    sendMessage(response, t, 400, t.accounts.none);
+    sendHandoffMessage(pages, response, pageOf(visit), { status: 400, ...t.accounts.none });
     return;
   }
   const offered = new Set(offer.accounts.map(({ accountId }) => accountId));
@@ -166,15 +166,18 @@ async function readOffer({ pool, config, nowMs }: RutterPages, customerId: strin
 }
 
 function sendAccounts(
-  { t }: RutterPages,
+  pages: RutterPages,
   response: Response,
-  { handoff, visit }: SignedInVisit,
+  visit: SignedInVisit,
   shown: Omit<AccountsView, 'action' | 'formToken'> & { status: number },
 ): void {
+  const { t } = pages;
+  const { handoffId, formToken } = pageOf(visit);
   const main = accountsMain(t, {
-    action: stepPaths.accounts(handoff.handoffId),
-    formToken: visit.formToken,
+    action: stepPaths.accounts(handoffId),
+    formToken,
     ...shown,
   });
-  sendPage(response, shown.status, printPage(t, { title: t.accounts.title, main }));
+  const page = { status: shown.status, title: t.accounts.title, main };
+  sendHandoffPage(pages, response, { handoffId, formToken }, page);
 }

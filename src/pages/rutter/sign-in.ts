@@ -1,11 +1,11 @@
 import type { Request, Response } from 'express';
-import { recordHandoffLogin } from '../../db/rutter/handoffs.js';
+import { recordHandoffLogin, recordSignInFailure } from '../../db/rutter/handoffs.js';
 import { requireOwnForm } from '../form.js';
-import { printPage } from '../layout.js';
-import { PageProblem, seeOther, sendPage } from '../page-problem.js';
+import { PageProblem, seeOther } from '../page-problem.js';
 import { rememberVisit, renewSession } from '../session.js';
 import { readCredentials, signInForm, signInRefusal } from '../sign-in/sign-in-form.js';
 import type { RutterPages } from './context.js';
+import { sendHandoffPage } from './handoff-page.js';
 import type { OpenVisit } from './handoff-visit.js';
 import { requireVisit } from './handoff-visit.js';
 import { stepPaths } from './paths.js';
@@ -35,6 +35,7 @@ export async function signIn(pages: RutterPages, request: Request, response: Res
   }
   const outcome = await pages.authenticator.authenticate(credentials);
   if (outcome.kind !== 'accepted') {
+    if (outcome.kind === 'refused') await recordSignInFailure(pool, open.handoff);
     const refusal = signInRefusal(t, outcome);
     if (refusal.retryAfterSeconds !== undefined) response.setHeader('Retry-After', refusal.retryAfterSeconds);
     sendForm(pages, response, open, { ...refusal, username: credentials.username });
@@ -55,18 +56,21 @@ export async function signIn(pages: RutterPages, request: Request, response: Res
 }
 
 function sendForm(
-  { t }: RutterPages,
+  pages: RutterPages,
   response: Response,
   { handoff, visit }: OpenVisit,
   shown: { status: number; alert?: string; username?: string },
 ): void {
+  const { t } = pages;
+  const { handoffId } = handoff;
+  const { formToken } = visit;
   const { status, ...again } = shown;
   const main = signInForm(t, {
     heading: t.signIn.heading,
     lead: t.signIn.lead,
-    action: stepPaths.signIn(handoff.handoffId),
-    formToken: visit.formToken,
+    action: stepPaths.signIn(handoffId),
+    formToken,
     ...again,
   });
-  sendPage(response, status, printPage(t, { title: t.signIn.title, main }));
+  sendHandoffPage(pages, response, { handoffId, formToken }, { status, title: t.signIn.title, main });
 }

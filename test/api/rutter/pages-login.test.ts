@@ -379,15 +379,21 @@ describe('links that are refused', () => {
     'a challenge of markup': `/login?challenge=%3Cb%3E&redirect_uri=${linkOrigin}/sage_redirect?challenge=%3Cb%3E`,
   };
   for (const [name, path] of Object.entries(cases)) {
-    test(`${name}: a page that shows what to do, and no row`, async () => {
-      const count = `SELECT count(*)::int AS n FROM handoffs`;
-      const before = await pages.pool.query<{ n: number }>(count);
+    test(`${name}: a page that shows what to do, and a row that says only that`, async () => {
+      const known = await pages.pool.query<{ handoff_id: string }>(`SELECT handoff_id FROM handoffs`);
       const answer = await newVisitor(pages).get(path);
       expect(answer.status).toBe(400);
       expect(answer.text).toContain('Go back to Sage and choose your bank there again.');
       expect(answer.headers.getSetCookie()).toEqual([]);
-      const after = await pages.pool.query<{ n: number }>(count);
-      expect(after.rows).toEqual(before.rows);
+      const added = await pages.pool.query<Record<string, unknown>>(
+        `SELECT * FROM handoffs WHERE handoff_id <> ALL ($1)`,
+        [known.rows.map((row) => row.handoff_id)],
+      );
+      expect(added.rows).toMatchObject([
+        { state: 'refused', reason: 'link_refused', redirect_sealed: '', customer_id: null },
+      ]);
+      expect(added.rows[0]?.['handoff_id']).toMatch(/^refused-link-[0-9a-f-]{36}$/);
+      expect(added.rows[0]?.['error_code']).toMatch(/^[a-z_]+$/);
     });
   }
 });

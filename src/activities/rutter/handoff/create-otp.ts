@@ -20,6 +20,7 @@ import {
 import type { RutterDeps } from '../deps.js';
 import { explainRefusal, isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
+import { workOnHandoff } from './work-on-handoff.js';
 
 /*
  * The last step of a handoff: requests the one-time password (contract 7) and stores the browser's redirect, sealed.
@@ -50,10 +51,10 @@ export function rutterCreateOtp(deps: RutterDeps) {
     const handoff = await readHandoff(deps.pool, input);
     const connectionId = handoff?.connectionId;
     if (connectionId == null) throw new Obsolete('the handoff has no connection');
+    const step = () =>
+      limitTurns(() => withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input)));
     try {
-      return await limitTurns(() =>
-        withConnectionTurn(deps.pool, { connectionId }, (db) => takeTurn(deps, db, input)),
-      );
+      return await workOnHandoff(deps, input, step);
     } catch (error) {
       throw await explainRefusal(deps, { connectionId, error });
     }
@@ -83,7 +84,8 @@ async function takeTurn(
     return { outcome: 'ready' };
   }
   const now = await readHandoff(db, { handoffId });
-  return now?.state === 'superseded' ? { outcome: 'over', state: now.state } : { outcome: 'too_late' };
+  const isEnded = now?.state === 'superseded' || now?.state === 'refused';
+  return isEnded ? { outcome: 'over', state: now.state } : { outcome: 'too_late' };
 }
 
 /** The connection's workflow publishes what is left. When this call is lost, the repair job makes it again. */

@@ -17,6 +17,7 @@ import { recordingRejectedCredentials } from '../rejected-credentials.js';
 import type { RutterDeps } from '../deps.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
+import { workOnHandoff } from './work-on-handoff.js';
 
 /*
  * The connection of a handoff: the chosen one, or a new one at Rutter (contract 5.1, 5.2), claimed for this handoff. A
@@ -42,10 +43,14 @@ export function rutterEnsureHandoffConnection(deps: RutterDeps) {
     if (handoff?.customerId == null) throw new Obsolete('no customer has logged in to this handoff');
     if (!mayContinue(handoff)) return { outcome: 'over', state: handoff.state };
     const { connectionId, connectionKey, customerId } = handoff;
-    if (connectionId !== null) return await claimChosen(deps, { handoff, connectionId });
+    if (connectionId !== null) {
+      return await workOnHandoff(deps, input, () => claimChosen(deps, { handoff, connectionId }));
+    }
     if (connectionKey === null) throw new Obsolete('the handoff has no choice of a connection');
     const creation = { handoff, connectionKey, customerId };
-    return await recordingRejectedCredentials(deps, () => createAndClaim(deps, creation));
+    return await workOnHandoff(deps, input, () =>
+      recordingRejectedCredentials(deps, () => createAndClaim(deps, creation)),
+    );
   };
 }
 

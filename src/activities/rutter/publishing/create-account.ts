@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isRateLimit, isRutterError, type RutterErrorBody } from '../../../clients/rutter/errors.js';
 import { factsInBody, fieldsNamedIn } from '../../../clients/rutter/new-account.js';
 import { open } from '../../../crypto/seal.js';
+import type { Queryable } from '../../../db/pool.js';
 import type { AccountToPublish } from '../../../db/rutter/publications.js';
 import { renewPublishKey, usePublishKey } from '../../../db/rutter/publish-keys.js';
 import { areAccountFactsRefused, recordFactsRefused } from '../../../db/rutter/refused-account-facts.js';
@@ -26,6 +27,19 @@ export interface PublishingContext {
   readonly connectionId: string;
   readonly accessToken: string;
   readonly signal: AbortSignal;
+  /**
+   * Whether what asked for the accounts still wants this one; in a transaction the answer stays true until it ends. The
+   * connection is locked before, publications and feeds after.
+   */
+  readonly holdWanted: (db: Queryable, account: { readonly accountId: string }) => Promise<boolean>;
+}
+
+/** What asked for the accounts has ended meanwhile: nothing more is published for it. */
+export class NotWanted extends Error {
+  override readonly name = 'NotWanted';
+  constructor() {
+    super('the account is not to be published any more');
+  }
 }
 
 export type CreateAccountOutcome =
@@ -43,7 +57,7 @@ type RequestOutcome =
  * account; a key whose final answer was a failure is renewed for the next attempt, which lists first. When Rutter names
  * further facts of the account in its refusal, it is asked once more without them, under a new key.
  *
- * @throws errors of the client and retryable failures; a refusal of this account alone is a result
+ * @throws NotWanted; errors of the client and retryable failures; a refusal of this account alone is a result
  */
 export async function createAccount(
   context: PublishingContext,
@@ -59,9 +73,11 @@ async function requestAccount(
   context: PublishingContext,
   { accountId }: AccountToPublish,
 ): Promise<RequestOutcome> {
-  const { deps, accessToken, signal } = context;
+  const { deps, accessToken, signal, holdWanted } = context;
   const request = await preparedRequest(context, accountId);
   if (request === null) throw later('the account has changed since it was published a moment ago');
+  // The last thing before the request: a key that is not used is used by the next handoff.
+  if (!(await holdWanted(deps.pool, { accountId }))) throw new NotWanted();
   const { key, body } = request;
   try {
     const result = await deps.rutter.createAccount({

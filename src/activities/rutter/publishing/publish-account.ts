@@ -6,14 +6,14 @@ import {
   type AccountRefusal,
   type AccountToPublish,
 } from '../../../db/rutter/publications.js';
-import { createAccount, type PublishingContext } from './create-account.js';
+import { createAccount, NotWanted, type PublishingContext } from './create-account.js';
 import { matchAccount } from './match-account.js';
 
 /**
  * Publishes one account: the one at Rutter that is ours, or a new one; its feed is stored and its workflow awake.
  * Null when that is done; else why not, which is stored and on the timeline. Safe to repeat.
  *
- * @throws errors of the client and retryable failures
+ * @throws NotWanted; errors of the client and retryable failures
  */
 export async function publishAccount(
   context: PublishingContext,
@@ -33,11 +33,18 @@ export async function publishAccount(
     return await refuse(context, account, { reason: 'provider_refused', errorCode });
   }
   const { rutterAccountId } = atRutter;
-  const { customerId, connectionId, deps } = context;
+  const { customerId, connectionId, deps, holdWanted } = context;
   const { accountId } = account;
   const feed = await transaction(deps.pool, (db) =>
-    createFeed(db, { customerId, connectionId, accountId, rutterAccountId }),
+    createFeed(db, {
+      customerId,
+      connectionId,
+      accountId,
+      rutterAccountId,
+      holdWanted: () => holdWanted(db, { accountId }),
+    }),
   );
+  if (feed.outcome === 'not_wanted') throw new NotWanted();
   if (!('feedId' in feed)) {
     const reason = feed.outcome === 'conflict' ? 'account_mismatch' : 'connection_unlinking';
     return await refuse(context, account, { reason, errorCode: null });

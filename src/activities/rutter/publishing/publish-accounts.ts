@@ -1,7 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { cancellationSignal } from '@temporalio/activity';
 import { openAccessToken, readConnection } from '../../../db/connections.js';
-import { askPartialSharing, withdrawPartialQuestion } from '../../../db/rutter/handoff-progress.js';
+import {
+  askPartialSharing,
+  holdSharing,
+  withdrawPartialQuestion,
+} from '../../../db/rutter/handoff-progress.js';
+import type { Queryable } from '../../../db/pool.js';
 import { readHandoff, type HandoffRow } from '../../../db/rutter/handoffs.js';
 import {
   prepareAccountsToPublish,
@@ -14,6 +19,7 @@ import { publishingTimeMs } from '../../../domain/rutter/handoff-limits.js';
 import type { RutterDeps } from '../deps.js';
 import { explainRefusal } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
+import { workOnHandoff } from '../handoff/work-on-handoff.js';
 import type { PublishingContext } from './create-account.js';
 import { publishInParallel, type PublishingOutcome } from './publish-in-parallel.js';
 import { whileHeartbeating } from '../../while-heartbeating.js';
@@ -23,6 +29,7 @@ import { whileHeartbeating } from '../../while-heartbeating.js';
  * running workflow. A repeat is safe at any point: it lists first and uses what exists, the rest goes out under the keys
  * stored before the first call, a feed's row is written once per account and connection, and waking a workflow twice is
  * harmless. An account that Rutter refuses does not stop the others: the customer is asked whether to go on without it.
+ * Once the handoff has ended, by its customer or a newer window, no account is published and no feed opened any more.
  * It ends `otpReserveMs` before the latest moment of the one-time password: what is missing then is published later.
  * Failures: ProviderUnavailable, RateLimited, DatabaseUnavailable (retried); Refused, ConnectionRefused,
  * CredentialsRejected, Obsolete.
@@ -49,7 +56,7 @@ export type PublishAccountsResult =
 
 export function rutterPublishAccounts(deps: RutterDeps) {
   return (input: PublishAccountsInput): Promise<PublishAccountsResult> =>
-    whileHeartbeating(() => publishAccounts(deps, input));
+    whileHeartbeating(() => workOnHandoff(deps, input, () => publishAccounts(deps, input)));
 }
 
 async function publishAccounts(
@@ -75,7 +82,14 @@ async function publishAccounts(
   if (connection?.customerId !== customerId || connection.unlinkRequestedAt !== null)
     return { outcome: 'refused', reason: 'connection_unavailable' };
   const accessToken = openAccessToken(deps.keyring, connection);
-  const context = { deps, customerId, connectionId, accessToken, signal: cancellationSignal() };
+  const context = {
+    deps,
+    customerId,
+    connectionId,
+    accessToken,
+    signal: cancellationSignal(),
+    holdWanted: (db: Queryable) => holdSharing(db, { handoffId }),
+  };
   try {
     return await publishInTime(context, { handoff, accounts, mayAsk: input.mayAsk ?? false });
   } catch (error) {
@@ -96,6 +110,7 @@ async function publishInTime(
   const { deps, connectionId } = context;
   const endsAtMs = performance.now() + timeLeftMs(deps, handoff);
   const outcome = await publishInParallel(context, accounts, { timeMs: endsAtMs - performance.now() });
+  if (outcome.notWanted > 0) return { outcome: 'over', state: await stateOf(deps, handoff) };
   const isTimeUp = performance.now() >= endsAtMs;
   if (outcome.missing > 0 && (!isTimeUp || deps.stopping.aborted)) throw retryLater(outcome);
   const { published, missing } = outcome;
@@ -117,8 +132,12 @@ async function publishInTime(
     case 'accepted':
       return goesOn;
     case null:
-      return { outcome: 'over', state: (await readHandoff(deps.pool, handoff))?.state ?? 'expired' };
+      return { outcome: 'over', state: await stateOf(deps, handoff) };
   }
+}
+
+async function stateOf(deps: RutterDeps, handoff: HandoffRow): Promise<HandoffState> {
+  return (await readHandoff(deps.pool, handoff))?.state ?? 'expired';
 }
 
 function timeLeftMs({ settings }: RutterDeps, handoff: HandoffRow): number {

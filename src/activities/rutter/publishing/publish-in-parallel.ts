@@ -4,7 +4,7 @@ import { accountCreationsInParallel } from '../../../clients/rutter/assumptions.
 import { isRutterError } from '../../../clients/rutter/errors.js';
 import type { AccountRefusal, AccountToPublish } from '../../../db/rutter/publications.js';
 import { readFailure } from '../../failures.js';
-import type { PublishingContext } from './create-account.js';
+import { NotWanted, type PublishingContext } from './create-account.js';
 import { listAccounts } from './list-accounts.js';
 import { matchAccount } from './match-account.js';
 import { publishAccount } from './publish-account.js';
@@ -14,6 +14,8 @@ export interface PublishingOutcome {
   readonly refusals: readonly AccountRefusal[];
   /** Not published yet: their turn did not come in time, or they failed for now. */
   readonly missing: number;
+  /** Not published, since what asked for them has ended meanwhile. */
+  readonly notWanted: number;
   /** The first failure of an account that a retry may solve. */
   readonly failure: unknown;
 }
@@ -35,7 +37,13 @@ export async function publishInParallel(
   const timeIsUp = AbortSignal.timeout(Math.max(1, Math.ceil(input.timeMs)));
   const stopped = new AbortController();
   const signal = AbortSignal.any([context.signal, timeIsUp, stopped.signal]);
-  const outcome = { published: 0, refusals: [] as AccountRefusal[], missing: 0, failure: null as unknown };
+  const outcome = {
+    published: 0,
+    refusals: [] as AccountRefusal[],
+    missing: 0,
+    notWanted: 0,
+    failure: null as unknown,
+  };
   const fatal: unknown[] = [];
 
   const publish = async (account: AccountToPublish): Promise<void> => {
@@ -51,6 +59,10 @@ export async function publishInParallel(
       if (refusal === null) outcome.published += 1;
       else outcome.refusals.push(refusal);
     } catch (error) {
+      if (error instanceof NotWanted) {
+        outcome.notWanted += 1;
+        return;
+      }
       outcome.missing += 1;
       if (signal.aborted) return;
       if (concernsOneAccount(error)) {

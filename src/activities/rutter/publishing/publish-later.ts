@@ -1,4 +1,4 @@
-import { countLaterAccounts, listLaterAccounts } from '../../../db/rutter/publications.js';
+import { countLaterAccounts, holdLaterAccount, listLaterAccounts } from '../../../db/rutter/publications.js';
 import { handoffLimits } from '../../../domain/rutter/handoff-limits.js';
 import type { PublishingContext } from './create-account.js';
 import { publishInParallel } from './publish-in-parallel.js';
@@ -16,9 +16,11 @@ export interface LaterPublishing {
  *
  * @throws what concerns the whole connection; a failure of one account alone is left to the next check
  */
-export async function publishLaterAccounts(context: PublishingContext): Promise<LaterPublishing> {
-  const { pool, settings } = context.deps;
-  const { customerId, connectionId } = context;
+export async function publishLaterAccounts(
+  connection: Omit<PublishingContext, 'holdWanted'>,
+): Promise<LaterPublishing> {
+  const { pool, settings } = connection.deps;
+  const { customerId, connectionId } = connection;
   const accounts = await listLaterAccounts(pool, {
     customerId,
     connectionId,
@@ -26,6 +28,9 @@ export async function publishLaterAccounts(context: PublishingContext): Promise<
     limit: handoffLimits.laterAccountsPerCheckMax,
   });
   if (accounts.length === 0) return { left: 0, progressed: false };
+  const holdWanted: PublishingContext['holdWanted'] = (db, { accountId }) =>
+    holdLaterAccount(db, { connectionId, accountId });
+  const context = { ...connection, holdWanted };
   const { published, refusals } = await publishInParallel(context, accounts, {
     timeMs: handoffLimits.laterPublishingMaxMs,
   });

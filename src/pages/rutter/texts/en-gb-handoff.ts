@@ -1,12 +1,12 @@
-import type { AccountRefusalReason, HandoffReason } from '../../../domain/rutter/handoff.js';
+import type { AccountRefusalReason } from '../../../domain/rutter/handoff.js';
 import type { LoginQueryProblem } from '../redirect-target.js';
 import type { Message } from '../../texts.js';
-
-const startAgain = 'Go back to Sage and choose your bank there again.';
-const nothingShared = 'Nothing was shared.';
+import { britishHandoffEndTexts, startAgain } from './en-gb-handoff-ends.js';
 
 /** British texts of the login handoff, below /login. */
 export const britishHandoffTexts = {
+  ...britishHandoffEndTexts,
+
   accounts: {
     title: 'Choose accounts',
     heading: 'Choose the accounts to share',
@@ -56,102 +56,6 @@ export const britishHandoffTexts = {
     waiting:
       'It opens in a window of its own. When you have finished there, come back: this page goes on by itself.',
   },
-
-  over: {
-    taken: {
-      heading: 'You have already gone on to Sage',
-      paragraphs: [
-        'This sign-in has done its work and cannot be used a second time.',
-        `If Sage does not show your accounts, go back to Sage and choose your bank there again.`,
-      ],
-    },
-    superseded: {
-      heading: 'Continued in another window',
-      paragraphs: [
-        'You started the connection to Sage again, so it goes on in the newer window.',
-        `If you have closed that window: ${startAgain.charAt(0).toLowerCase()}${startAgain.slice(1)}`,
-      ],
-    },
-    expired: {
-      heading: 'The time for this connection has run out',
-      paragraphs: [
-        'For your protection a connection to Sage must be made within ten minutes.',
-        `${startAgain} What you have shared before is not affected.`,
-      ],
-    },
-    elsewhere: {
-      heading: 'This link is in use in another window',
-      paragraphs: [
-        'Somebody has already signed in with this link, in another window or browser. Go on there.',
-        `If that was not you, close this page. To connect your own company: ${startAgain.charAt(0).toLowerCase()}${startAgain.slice(1)}`,
-      ],
-    },
-  } satisfies Record<string, Message>,
-
-  refused: {
-    connection_unavailable: {
-      heading: 'That Sage company is no longer connected',
-      paragraphs: [nothingShared, `${startAgain} Then choose to connect it as a new one.`],
-    },
-    connection_not_linked: {
-      heading: 'Your Sage company is not connected yet',
-      paragraphs: [nothingShared, `Connect it in Rutter Link first. ${startAgain}`],
-    },
-    connection_refused: {
-      heading: 'Sage no longer accepts this connection',
-      paragraphs: [
-        nothingShared,
-        `Open your feeds page, reconnect the company there, and then choose your bank in Sage again.`,
-      ],
-    },
-    no_accounts: {
-      heading: 'None of the chosen accounts can be shared',
-      paragraphs: [nothingShared, startAgain],
-    },
-    account_mismatch: {
-      heading: 'An account does not match what Sage holds',
-      paragraphs: [
-        'One of the accounts was shared before with another currency or type.',
-        'Please contact your bank, which has to correct this.',
-      ],
-    },
-    account_unpublishable: {
-      heading: 'An account cannot be shared with Sage',
-      paragraphs: [
-        'The account is closed, or your bank does not offer it for sharing any more, or Sage takes no account in its currency.',
-        'Please contact your bank.',
-      ],
-    },
-    provider_refused: {
-      heading: 'Sage did not accept the connection',
-      paragraphs: [
-        'The service that passes your accounts to Sage refused the request.',
-        `${startAgain} If it happens again, please contact your bank.`,
-      ],
-    },
-    redirect_refused: {
-      heading: 'We stopped before the last step',
-      paragraphs: [
-        'We were asked to send you to an address that does not belong to Sage’s connection service.',
-        `${startAgain} If it happens again, please contact your bank.`,
-      ],
-    },
-    credentials_rejected: {
-      heading: 'We cannot connect to Sage at the moment',
-      paragraphs: ['The fault is ours and is being looked into.', `${startAgain} Please try later today.`],
-    },
-    provider_unavailable: {
-      heading: 'Sage did not answer in time',
-      paragraphs: ['The service that passes your accounts to Sage could not be reached.', startAgain],
-    },
-    declined: {
-      heading: 'You stopped the connection',
-      paragraphs: [
-        'No account was connected to your Sage company.',
-        `${startAgain} Then tick only the accounts that can be shared.`,
-      ],
-    },
-  } satisfies Record<HandoffReason, Message>,
 
   link: (problem: LoginQueryProblem): Message => ({
     heading: 'This link cannot be used',

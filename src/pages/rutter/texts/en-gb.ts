@@ -120,6 +120,7 @@ export const britishRutterTexts = {
   timeline: {
     handoff_completed: () => 'You connected accounts to a Sage company.',
     handoff_refused: () => 'A connection to Sage was refused. Nothing was shared.',
+    handoff_cancelled: () => 'You cancelled a connection to Sage. No account was connected.',
     handoff_expired: () => 'A connection to Sage was not finished in time.',
     connection_created: () => 'A connection to Sage was made.',
     connection_refused: ({ account }) => `Sage stopped accepting the connection of ${account}.`,

@@ -107,7 +107,8 @@ export function endingOfOutcome(
 
 /**
  * The ending that follows from an activity's final failure: by its type, never by its text. All failures but refusals
- * were retried until the deadline.
+ * were retried until the deadline. Without a reason the row decides: it knows what failed last, and whether a worker was
+ * there at all.
  */
 export function endingOfFailure(type: string | null | undefined, errorCode?: string): HandoffEnding {
   const refused = (reason: HandoffReason): HandoffEnding => ({
@@ -124,8 +125,13 @@ export function endingOfFailure(type: string | null | undefined, errorCode?: str
       return refused('credentials_rejected');
     case failureTypes.obsolete:
       return { kind: 'expired', reason: null };
-    default:
+    case failureTypes.providerUnavailable:
+    case failureTypes.rateLimited:
       return { kind: 'expired', reason: 'provider_unavailable' };
+    case failureTypes.databaseUnavailable:
+      return { kind: 'expired', reason: 'service_unavailable' };
+    default:
+      return { kind: 'expired', reason: null };
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  TimeoutFailure,
   condition,
   isCancellation,
   log,
@@ -152,7 +153,8 @@ async function recordEnd(state: LoginHandoffState, ending: HandoffEnding): Promi
 /** The ending after a failed activity. Any other error is a bug and fails the workflow task, which is retried. */
 function endingOf(error: unknown): HandoffEnding {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-  const { cause } = error;
+  // At the deadline the last attempt's failure is the cause of the time-out.
+  const cause = error.cause instanceof TimeoutFailure ? error.cause.cause : error.cause;
   if (!(cause instanceof ApplicationFailure)) return endingOfFailure(null);
   const detail = cause.details?.[0] as FailureDetail | undefined;
   return endingOfFailure(cause.type, detail?.errorCode);
