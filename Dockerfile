@@ -10,7 +10,7 @@ COPY bin bin
 COPY migrations migrations
 COPY scripts scripts
 COPY src src
-RUN node --import tsx scripts/build-workflow-bundle.ts
+RUN node --import ./scripts/load-typescript.js scripts/build-workflow-bundle.ts
 
 FROM node:24-bookworm-slim
 # The TLS roots that the native part of the Temporal SDK reads; Node has its own.
@@ -23,4 +23,4 @@ COPY --from=build --chown=root:root /app ./
 # Owned by root and run by another user: the process cannot change its own code.
 USER node
 EXPOSE 8080
-CMD ["node", "--import", "tsx", "src/api/server.ts"]
+CMD ["node", "--import", "./scripts/load-typescript.js", "src/api/server.ts"]

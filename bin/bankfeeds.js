@@ -9,6 +9,6 @@ if (major < nodeMin[0] || (major === nodeMin[0] && minor < nodeMin[1])) {
   );
   process.exit(1);
 }
-await import('tsx');
+await import('../scripts/load-typescript.js');
 const { main } = await import('../src/cli/main.ts');
 await main(process.argv.slice(2));

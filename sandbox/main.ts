@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { startRutterSandbox, type SandboxOptions } from './rutter/server.js';
 import { startSageBankingSandbox, type SageBankingOptions } from './sage-banking/server.js';
@@ -8,8 +9,6 @@ const bankingPortOffset = 1;
 const screensPortOffset = 2;
 const defaultPort = 8090;
 const portMax = 65_535 - screensPortOffset;
-/** The sandboxes listen on the loopback address only; URLs contain localhost, like those of the service. */
-const listenHost = '127.0.0.1';
 const PUBLIC_HOST = 'localhost';
 
 interface Settings {
@@ -20,8 +19,18 @@ interface Settings {
   banking: SageBankingOptions;
 }
 
+/**
+ * The sandboxes listen on the loopback address only. URLs contain localhost, like those of the service: where that name has
+ * only the address of IPv6, they listen there.
+ */
+async function readListenHost(): Promise<string> {
+  const addresses = await lookup(PUBLIC_HOST, { all: true }).catch(() => []);
+  const found = addresses.map(({ address }) => address);
+  return found.includes('::1') && !found.includes('127.0.0.1') ? '::1' : '127.0.0.1';
+}
+
 /** @throws Error with one sentence when a variable is wrong. */
-function readSettings(environment: NodeJS.ProcessEnv): Settings {
+function readSettings(environment: NodeJS.ProcessEnv, listenHost: string): Settings {
   const port = Number(environment['SANDBOX_PORT'] ?? defaultPort);
   if (!Number.isInteger(port) || port < 1 || port > portMax) {
     throw new Error(`SANDBOX_PORT must be a port number from 1 to ${portMax}`);
@@ -46,16 +55,19 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
         ? {}
         : { dataFile: join(dataFolder, 'rutter.jsonl') }),
     },
-    banking: bankingOptions(environment, port + bankingPortOffset),
+    banking: bankingOptions(environment, { port: port + bankingPortOffset, host: listenHost }),
   };
 }
 
 /** One application for both kinds of onboarding: signed requests (cloud), or the token service (desktop). */
-function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBankingOptions {
+function bankingOptions(
+  environment: NodeJS.ProcessEnv,
+  listenOn: { port: number; host: string },
+): SageBankingOptions {
   const dataFolder = environment['SANDBOX_DATA'];
   return {
-    port,
-    host: listenHost,
+    port: listenOn.port,
+    host: listenOn.host,
     publicHost: PUBLIC_HOST,
     applications: [
       {
@@ -73,7 +85,8 @@ function bankingOptions(environment: NodeJS.ProcessEnv, port: number): SageBanki
 async function main(): Promise<void> {
   // A full disk or a reader that has ended does not matter to the sandboxes.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const settings = readSettings(process.env);
+  const listenHost = await readListenHost();
+  const settings = readSettings(process.env, listenHost);
   const rutter = await startRutterSandbox(settings.rutter);
   const banking = await startSageBankingSandbox(settings.banking);
   const screens = await startSageScreens({

@@ -1,4 +1,4 @@
-// Ends with 1 and names what is missing when package-lock.json is incomplete.
+// Says that package-lock.json is complete, or ends with 1 and names what is missing.
 import { readFile } from 'node:fs/promises';
 import { missingOptionalEntries } from './lockfile.js';
 import type { Lockfile } from './lockfile.js';
@@ -7,3 +7,4 @@ const text = await readFile(new URL('../package-lock.json', import.meta.url), 'u
 const missing = missingOptionalEntries(JSON.parse(text) as Lockfile);
 for (const entry of missing) process.stderr.write(`package-lock.json is incomplete: ${entry}\n`);
 if (missing.length > 0) process.exitCode = 1;
+else process.stdout.write('package-lock.json is complete\n');

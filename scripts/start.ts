@@ -12,6 +12,8 @@ async function main(): Promise<void> {
   }
   const unknown = process.argv.slice(2).filter((argument) => argument !== '--fresh');
   if (unknown.length > 0) return fail(`Unknown argument ${unknown.join(' ')}: only --fresh is known.`);
+  // Everything that this process and its parts create is for the current user alone.
+  process.umask(0o077);
   // A closed terminal must not end this process before the parts that it started.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);

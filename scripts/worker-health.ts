@@ -8,9 +8,15 @@ import { readServerClock } from '../src/temporal/server-clock.js';
 
 const answeredWithinMs = 8_000;
 
-const missing = await queuesNotPolled(hostname());
-if (missing.length > 0) {
-  process.stderr.write(`no worker of this host polls ${missing.join(', ')}\n`);
+try {
+  const missing = await queuesNotPolled(hostname());
+  if (missing.length > 0) fail(`no worker of this host polls ${missing.join(', ')}`);
+} catch (error) {
+  fail(`Temporal does not say who polls: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+function fail(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
   process.exitCode = 1;
 }
 

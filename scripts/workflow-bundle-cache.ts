@@ -19,13 +19,18 @@ export async function keptBundle(files: readonly string[], build: () => Promise<
   const kept = await readFile(path, 'utf8').catch(() => undefined);
   if (kept !== undefined) return kept;
   const code = await build();
+  // Who may not write there, or has no space left, builds again the next time.
+  await keep(path, code).catch(() => undefined);
+  return code;
+}
+
+async function keep(path: string, code: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   // Renamed into place: other processes build and read at the same time.
   const unfinished = `${path}.${process.pid}`;
   await writeFile(unfinished, code);
   await rename(unfinished, path);
   await removeOldest();
-  return code;
 }
 
 async function hashOfSources(files: readonly string[]): Promise<string> {

@@ -1,5 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { mkdir, mkdtemp, rename, rmdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@temporalio/worker';
 import { writeBundleStamp } from '../src/temporal/bundle-stamp.js';
@@ -38,6 +39,7 @@ export async function workflowBundleCode(interceptors?: string): Promise<string>
   return await keptBundle(interceptors === undefined ? [] : [interceptors], async () => {
     // Loading the SDK takes longer than reading the cache.
     const { bundleWorkflowCode } = await import('@temporalio/worker');
+    await provideTemporaryFolder();
     const { code } = await bundleWorkflowCode({
       workflowsPath: workflows,
       failureConverterPath: failureConverter,
@@ -46,6 +48,16 @@ export async function workflowBundleCode(interceptors?: string): Promise<string>
     });
     return code;
   });
+}
+
+/** The bundler's native part does not load without a temporary folder that it can write. */
+async function provideTemporaryFolder(): Promise<void> {
+  try {
+    await rmdir(await mkdtemp(join(tmpdir(), 'bankfeeds-bundle-')));
+  } catch {
+    await mkdir(dirname(out), { recursive: true });
+    process.env['TMPDIR'] = dirname(out);
+  }
 }
 
 /** Without the bundler's progress, with its warnings and errors. */

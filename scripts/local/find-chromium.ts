@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cacheFolder } from './cache-folder.js';
+import { cacheFolder, homeFolder } from './cache-folder.js';
 import { lastLine } from './fetch-wheel.js';
 import { LocalFailure } from './local-failure.js';
 import type { PrintLine } from './local-failure.js';
@@ -13,7 +12,7 @@ const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrom
 const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
-  join(homedir(), 'Applications/Google Chrome.app/Contents/MacOS/Google Chrome'),
+  join(homeFolder() ?? '/', 'Applications/Google Chrome.app/Contents/MacOS/Google Chrome'),
   '/snap/bin/chromium',
 ];
 
@@ -114,7 +113,7 @@ function playwrightCli(): string {
 }
 
 async function installAsRoot(printLine: PrintLine): Promise<string> {
-  if (userInfo().uid !== 0)
+  if (process.getuid?.() !== 0)
     return "Playwright's download does not answer, and only root may install packages";
   const apt = await findOnPath('apt-get');
   if (apt === undefined) return "Playwright's download does not answer, and there is no apt-get";

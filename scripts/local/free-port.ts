@@ -1,11 +1,12 @@
 import { connect, createServer } from 'node:net';
+import { loopbackAddress } from './loopback.js';
 
 /** A free TCP port of the loopback address. Another process may use it before the caller does. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, loopbackAddress(), () => {
       const address = server.address();
       server.close(() => {
         if (address === null || typeof address === 'string') reject(new Error('no port was given'));
@@ -17,7 +18,7 @@ export function freePort(): Promise<number> {
 
 /** Whether the port can be listened on, on the loopback address and (for a server that binds all) on every one. */
 export async function isPortFree(port: number): Promise<boolean> {
-  for (const host of ['127.0.0.1', undefined]) {
+  for (const host of [loopbackAddress(), undefined]) {
     if (!(await canListen(port, host))) return false;
   }
   return true;
@@ -34,7 +35,7 @@ function canListen(port: number, host: string | undefined): Promise<boolean> {
 /** Whether something accepts connections on this port of the loopback address. */
 export function isPortOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
+    const socket = connect({ port, host: loopbackAddress() });
     const answer = (open: boolean): void => {
       socket.destroy();
       resolve(open);

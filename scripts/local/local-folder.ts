@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LocalFailure } from './local-failure.js';
 import type { PrintLine } from './local-failure.js';
@@ -49,7 +49,11 @@ export async function openLocalFolder(input: { localDir: string }): Promise<Loca
       `Another start (process ${lock.heldBy.pid}) uses ${root}: end it first, or set LOCAL_DIR and the ports to others.`,
     );
   }
-  await Promise.all(ourFolders.map((name) => mkdir(join(root, name), { recursive: true })));
+  await makePrivate(root);
+  for (const name of ourFolders) {
+    await mkdir(join(root, name), { recursive: true });
+    await makePrivate(join(root, name));
+  }
   return {
     root,
     postgres: join(root, 'postgres'),
@@ -60,6 +64,15 @@ export async function openLocalFolder(input: { localDir: string }): Promise<Loca
     secretsFile: join(root, secrets),
     lock,
   };
+}
+
+/**
+ * Tokens, keys and customers' data are in these folders: whatever the umask was when they were created. For root,
+ * PostgreSQL runs as another user, who has to pass through, but cannot list.
+ */
+async function makePrivate(folder: string): Promise<void> {
+  // A mounted folder may belong to another user; the files in it are private all the same.
+  await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700).catch(() => undefined);
 }
 
 async function claim(root: string): Promise<void> {
@@ -86,6 +99,7 @@ export async function emptyLocalFolder(folder: LocalFolder, printLine: PrintLine
     const path = join(folder.root, name);
     await rm(path, { recursive: true, force: true });
     await mkdir(path);
+    await makePrivate(path);
   }
 }
 

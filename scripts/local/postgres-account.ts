@@ -1,5 +1,4 @@
 import { chown, readdir, lstat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { LocalFailure } from './local-failure.js';
 import { runCommand } from './run-command.js';
@@ -13,6 +12,7 @@ export interface PostgresAccount {
 }
 
 const checkMs = 10_000;
+const nobodyUid = 65_534;
 
 /**
  * Chooses the user of the embedded PostgreSQL: the current user, unless it is root; for root the system user `postgres`
@@ -24,19 +24,40 @@ const checkMs = 10_000;
  * @throws LocalFailure naming the path that cannot be reached
  */
 export async function postgresAccount(input: { program: string; folder: string }): Promise<PostgresAccount> {
-  if (userInfo().uid !== 0) return { prefix: [] };
+  const uid = process.getuid?.();
+  if (uid !== 0) return (await hasName()) ? { prefix: [] } : accountWithName(input, uid);
   const user = await postgresUser();
   if (user !== undefined && (await canReach(input, user))) return { ...user, prefix: [] };
-  const prefix = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];
-  const tried = await runCommand({
-    command: 'unshare',
-    args: [...prefix.slice(1), input.program, '--version'],
-    timeoutMs: checkMs,
-  });
-  if (tried.code === 0) return { prefix };
+  const prefix = await namespacePrefix(input.program, 1_000);
+  if (prefix !== undefined) return { prefix };
   throw new LocalFailure(
     `PostgreSQL does not run as root, and the user postgres cannot reach ${input.folder}: run as a normal user, or put the clone and LOCAL_DIR where every user may enter (chmod o+x on their parents).`,
   );
+}
+
+/** initdb asks for the name of the current user, which a container with a user id of its own does not have. */
+async function hasName(): Promise<boolean> {
+  return (await runCommand({ command: 'id', args: ['-un'], timeoutMs: checkMs })).code === 0;
+}
+
+/** A user namespace in which we are `nobody`, whom every system knows. */
+async function accountWithName(
+  input: { program: string },
+  uid: number | undefined,
+): Promise<PostgresAccount> {
+  const prefix = await namespacePrefix(input.program, nobodyUid);
+  if (prefix !== undefined) return { prefix };
+  throw new LocalFailure(
+    `PostgreSQL needs a name for its user, and user ${String(uid)} has no entry in /etc/passwd: add one, run as another user, or set DATABASE_URL.`,
+  );
+}
+
+/** The command that runs a program under another user id of a user namespace; undefined where that is not allowed. */
+async function namespacePrefix(program: string, id: number): Promise<string[] | undefined> {
+  const prefix = ['unshare', '--user', `--map-user=${id}`, `--map-group=${id}`];
+  const args = [...prefix.slice(1), program, '--version'];
+  const tried = await runCommand({ command: 'unshare', args, timeoutMs: checkMs });
+  return tried.code === 0 ? prefix : undefined;
 }
 
 async function postgresUser(): Promise<{ uid: number; gid: number } | undefined> {
@@ -80,7 +101,7 @@ async function canReach(
  * content, so that an interrupted run is repeated.
  */
 export async function giveTo(account: PostgresAccount, path: string): Promise<void> {
-  if (userInfo().uid !== 0) return;
+  if (process.getuid?.() !== 0) return;
   // In the user namespace root appears as user 1000.
   const uid = account.uid ?? 0;
   const gid = account.gid ?? 0;

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { freePort, isPortFree } from './free-port.js';
 import { LocalFailure } from './local-failure.js';
+import { loopbackAddress, loopbackHost } from './loopback.js';
 import { postgresAccount, giveTo } from './postgres-account.js';
 import type { PostgresAccount } from './postgres-account.js';
 import { postgresBinaries } from './postgres-binaries.js';
@@ -108,7 +109,7 @@ function running(part: Omit<RunningPostgres, 'stop'>): RunningPostgres {
 }
 
 function urlOf(cluster: Cluster, port: number): string {
-  return `postgresql://postgres:${cluster.password}@127.0.0.1:${port}/postgres`;
+  return `postgresql://postgres:${cluster.password}@${loopbackHost()}:${port}/postgres`;
 }
 
 async function openCluster(input: PostgresInput): Promise<Cluster> {
@@ -195,7 +196,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 async function launch(cluster: Cluster, port: number): Promise<RunningPostgres | undefined> {
   const fast = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
   const settings = {
-    listen_addresses: '127.0.0.1',
+    listen_addresses: loopbackAddress(),
     unix_socket_directories: '',
     timezone: 'UTC',
     log_timezone: 'UTC',

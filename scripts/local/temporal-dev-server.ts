@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { freePort, isPortFree, isPortOpen } from './free-port.js';
 import { LocalFailure } from './local-failure.js';
+import { loopbackAddress } from './loopback.js';
 import { isSameProcess } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { childExited, identifyChild, stopProcess } from './running-part.js';
@@ -52,9 +53,14 @@ const stopSteps: StopStep[] = [
  * Starts the Temporal CLI's development server in its own session and waits until it answers. It survives a kill of its
  * parent: a caller that uses a file records the process and ends a remaining one before the next start.
  *
- * @throws LocalFailure with the remedy if a port is in use or it does not start
+ * @throws LocalFailure with the remedy if a port is in use, it does not start, or the machine has IPv6 alone
  */
 export async function startTemporalDevServer(input: DevServerInput): Promise<RunningDevServer> {
+  if (loopbackAddress() === '::1') {
+    throw new LocalFailure(
+      'The embedded Temporal server needs the address 127.0.0.1, which this machine does not have: add it (ip address add 127.0.0.1/8 dev lo), or set TEMPORAL_ADDRESS.',
+    );
+  }
   for (let attempt = 1; ; attempt += 1) {
     const port = await choosePort(input.port, 'TEMPORAL_PORT');
     const uiPort =
@@ -128,7 +134,8 @@ function commandArguments(input: DevServerInput, port: number, uiPort: number | 
 /** Without TEMPORAL_… variables: the CLI reads them as settings of a client. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
-  return Object.fromEntries(kept);
+  // The server asks who runs it, and does not start where neither these nor /etc/passwd say so.
+  return { USER: 'bankfeeds', HOME: '/', ...Object.fromEntries(kept) };
 }
 
 async function openLog(path: string): ReturnType<typeof open> {

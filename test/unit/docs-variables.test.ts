@@ -11,7 +11,7 @@ const example = new Map(
 );
 
 /** Variables of others that our scripts check. */
-const foreign = new Set(['PATH', 'XDG_CACHE_HOME', 'PLAYWRIGHT_DOWNLOAD_HOST']);
+const foreign = new Set(['TMPDIR', 'PATH', 'XDG_CACHE_HOME', 'PLAYWRIGHT_DOWNLOAD_HOST']);
 
 const document = 'docs/configuration.md';
 /** Every described variable with its default, as the document shows it. */
