@@ -5,7 +5,7 @@ import { createPool, transaction, type Pool } from '../../src/db/pool.js';
 import { DatabaseRefused, sessionSettings } from '../../src/db/session-settings.js';
 import { isDatabaseUnavailable } from '../../src/db/unavailable.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { readText } from '../unit/docs-files.js';
+import { roleDefaults } from '../support/through-pgbouncer.js';
 import { startPgbouncer, type Pgbouncer } from '../support/pgbouncer.js';
 
 let database: TestDatabase;
@@ -60,17 +60,8 @@ async function settingsOf(pool: Pool): Promise<Record<string, string>> {
   return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
 }
 
-/** As docs/operations/pooler.md says. */
 async function setRoleDefaults(): Promise<void> {
-  const statements = readText('docs/operations/pooler.md').match(/^ALTER ROLE .*;$/gm) ?? [];
-  for (const statement of statements) {
-    await direct(
-      statement.replace(
-        'ROLE bankfeeds IN DATABASE bankfeeds',
-        `ROLE CURRENT_USER IN DATABASE ${databaseName()}`,
-      ),
-    );
-  }
+  for (const statement of roleDefaults(databaseName())) await direct(statement);
 }
 
 async function resetRoleDefaults(): Promise<void> {

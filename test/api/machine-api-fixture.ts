@@ -80,10 +80,18 @@ export interface ApiFixture {
 
 /** The machine API over real HTTP on a database of its own (or none, for outages); only Temporal is a recording fake. */
 export async function startApi(
-  input: { hasher?: PasswordHasher; databaseUrl?: string; signCheck?: SignCheck; bankTimeZone?: string } = {},
+  input: {
+    hasher?: PasswordHasher;
+    databaseUrl?: string;
+    /** What is put before the database, such as a pooler: answers its address. */
+    reach?: (databaseUrl: string) => Promise<string>;
+    signCheck?: SignCheck;
+    bankTimeZone?: string;
+  } = {},
 ): Promise<ApiFixture> {
   const database = await createTestDatabase();
-  const pool = createPool(input.databaseUrl ?? database.url, 10, () => undefined);
+  const reached = input.reach === undefined ? database.url : await input.reach(database.url);
+  const pool = createPool(input.databaseUrl ?? reached, 10, () => undefined);
   const parsed = parseKeyring(createKeyEntry('test'));
   if (!parsed.ok) throw new Error('no keyring');
   const facade = recordingFacade();

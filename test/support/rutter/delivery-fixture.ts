@@ -81,13 +81,18 @@ export interface DeliveryFixture {
 }
 
 export async function createDeliveryFixture(
-  options: { wait?: (waitMs: number) => Promise<void> } = {},
+  options: {
+    wait?: (waitMs: number) => Promise<void>;
+    /** What is put before the database, such as a pooler: answers its address. */
+    reach?: (databaseUrl: string) => Promise<string>;
+  } = {},
 ): Promise<DeliveryFixture> {
   const database = await createTestDatabase();
   // The limiter has its own tests and is left out below, so the sandbox does not count either.
   const knobs = { jobRunMs: 0, rateLimit: false };
   const sandbox = await startRutterSandbox({ port: 0, ...sandboxCredentials, knobs });
-  const pool = createPool(database.url, 10, () => undefined);
+  const reached = options.reach === undefined ? database.url : await options.reach(database.url);
+  const pool = createPool(reached, 10, () => undefined);
   const keys = parseKeyring(createKeyEntry('test'));
   if (!keys.ok) throw new Error('no keyring');
   const woken: string[] = [];
